@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
 
-/** Returns the median of an odd number of numbers. */
+/** Returns the median; of an even number of numbers the higher of the two in the middle. */
 export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+}
+
+/** Returns the arithmetic mean. */
+export function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 }
 
 /** Returns `min / median / max` as text. */
