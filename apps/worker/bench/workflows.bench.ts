@@ -26,18 +26,18 @@ if (values.help) {
 const measuredMs = Number(values.seconds) * 1_000;
 const warmUpMs = Number(values['warm-up']) * 1_000;
 
-/** The results of one codec, per round. */
-interface Results {
+/** A codec and its results, per round. */
+interface Program {
+  readonly codec: FleetCodec;
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
 }
 
 const codecs: readonly FleetCodec[] = ['kms', 'sample', 'cipher', 'none'];
-const results = new Map<FleetCodec, Results>(codecs.map((codec) => [codec, { rates: [], cpu: [] }]));
+const programs: readonly Program[] = codecs.map((codec) => ({ codec, rates: [], cpu: [] }));
 // The processes that start first use up to a tenth more CPU time than those that start last, with the same codec.
-for (const order of [codecs, codecs.toReversed()]) await measureInTurn(order);
-const ordered = codecs.flatMap((codec) => results.get(codec) ?? []);
+for (const order of [programs, programs.toReversed()]) await measureInTurn(order);
 console.log(
   `${values.rounds} rounds of ${values.seconds} s in each order, ${values['in-flight']} workflows in flight; ` +
     'min / median / max; ratios of means\n\n' +
@@ -45,24 +45,26 @@ console.log(
     '|---|---|---|---|---|---|---|---|\n' +
     row(
       'workflows per second',
-      ordered.map(({ rates }) => rates),
+      programs.map(({ rates }) => rates),
     ) +
     row(
       'CPU time per workflow, ms',
-      ordered.map(({ cpu }) => cpu),
+      programs.map(({ cpu }) => cpu),
     ),
 );
 
 /** Starts a fleet for each codec, warms all of them, and measures them in turn. */
-async function measureInTurn(order: readonly FleetCodec[]): Promise<void> {
+async function measureInTurn(order: readonly Program[]): Promise<void> {
   const stacks: { close(): Promise<void> }[] = [];
-  const fleets: (Results & { readonly fleet: Fleet })[] = [];
+  const fleets: (Program & { readonly fleet: Fleet })[] = [];
   try {
-    for (const codec of order) {
+    for (const program of order) {
       const services = await startServices();
       stacks.push(services);
-      const fleet = services.closers.use(await startFleet(services, { codec, keyLifetimeMs: 300_000 }));
-      fleets.push({ fleet, ...(results.get(codec) ?? { rates: [], cpu: [] }) });
+      const fleet = services.closers.use(
+        await startFleet(services, { codec: program.codec, keyLifetimeMs: 300_000 }),
+      );
+      fleets.push({ ...program, fleet });
     }
     // V8 compiles functions that run often, on other threads: a worker that has just started spends more on that than on
     // its payloads.
@@ -73,7 +75,7 @@ async function measureInTurn(order: readonly FleetCodec[]): Promise<void> {
         rates.push(result.rate);
         cpu.push(result.cpu);
       }
-      console.error(`${order.join(', ')}: round ${n + 1} of ${values.rounds}`);
+      console.error(`${order.map(({ codec }) => codec).join(', ')}: round ${n + 1} of ${values.rounds}`);
     }
   } finally {
     for (const stack of stacks) await stack.close();
