@@ -6,6 +6,16 @@ const nothing = Buffer.alloc(0);
 /** Encodes as standard base64 with padding, as in proto3 JSON. */
 export const encodeBase64 = (bytes: Uint8Array): string => bufferOf(bytes).toString('base64');
 
+/** Bytes per piece of base64. A multiple of three, so that the base64 of the pieces is the base64 of the whole. */
+export const PIECE_BYTES = 192 * 1024;
+
+/** Yields the base64 of bytes in pieces, so that that of many MiB never exists as a whole. */
+export function* base64Pieces(data: Uint8Array): Generator<string, void> {
+  const bytes = bufferOf(data);
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES)
+    yield bytes.toString('base64', from, from + PIECE_BYTES);
+}
+
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Returns the text of UTF-8 bytes, or undefined if the bytes are not UTF-8. */

@@ -22,30 +22,45 @@ export function exportStart(
 export const exportEnd = (form: ExportForm, summary: ExportSummary): string =>
   form === 'readable' ? `\n],"summary":${JSON.stringify(summary)}}\n` : '\n]}\n';
 
+/** JSON text: whole, or in pieces that are created one at a time, so that a large text never exists as a whole. */
+export type JsonText = string | Iterable<string>;
+
 /** Returns the JSON text of the payload with the given ref. */
-export type WritePayload = (payload: Payload, ref: PayloadRef) => string | Promise<string>;
+export type WritePayload = (payload: Payload, ref: PayloadRef) => JsonText | Promise<JsonText>;
 
 /**
  * Returns a function that writes an event as JSON text. It inserts the texts of payloads at unpredictable markers, so that
- * they keep their exact form.
+ * they keep their exact form. The event's text is in pieces if that of a payload is.
  * @param checkpoint awaited before each payload: an event may have tens of thousands
  */
 export function eventWriter(
   form: ExportForm,
   checkpoint: () => Promise<void> | void = () => undefined,
-): (event: ProtoEvent, writePayload: WritePayload) => Promise<string> {
+): (event: ProtoEvent, writePayload: WritePayload) => Promise<JsonText> {
   const marker = randomUUID();
   const markers = new RegExp(`"${marker}:(\\d+)"`, 'g');
   return async (event, writePayload) => {
     const found: Payload[] = [];
     const json = JSON.stringify(eventJson(event, ({ payload }) => `${marker}:${found.push(payload) - 1}`));
-    const texts: string[] = [];
+    const texts: JsonText[] = [];
     for (const [n, payload] of found.entries()) {
       await checkpoint();
       texts.push(await writePayload(payload, `${eventIdOf(event)}:${n}`));
     }
     // A readable export escapes invisible characters in names, but not in decrypted JSON, which keeps its exact form.
     const template = form === 'readable' ? escapeInvisible(json) : json;
-    return template.replace(markers, (_, index: string) => texts[Number(index)] ?? '');
+    const isWhole = texts.every((text) => typeof text === 'string');
+    return isWhole
+      ? template.replace(markers, (_, index: string) => texts[Number(index)] ?? '')
+      : inPieces(template.split(markers), texts);
   };
+}
+
+/** @param template text, and at every second place the index of a payload's text */
+function* inPieces(template: readonly string[], texts: readonly JsonText[]): Generator<string, void> {
+  for (const [place, part] of template.entries()) {
+    const text = place % 2 === 0 ? part : (texts[Number(part)] ?? '');
+    if (typeof text === 'string') yield text;
+    else yield* text;
+  }
 }

@@ -8,7 +8,7 @@ export {
   type StoredPayload,
   storedPayload,
 } from './event.ts';
-export { eventWriter, exportEnd, exportStart, type WritePayload } from './export-document.ts';
+export { eventWriter, exportEnd, exportStart, type JsonText, type WritePayload } from './export-document.ts';
 export {
   enumName,
   findPayloads,

@@ -1,5 +1,5 @@
 import { exportMarks } from '@temporal-kms/codec-api';
-import { encodeBase64, utf8Text } from './bytes.ts';
+import { base64Pieces, utf8Text } from './bytes.ts';
 import { JsonScanner, unescaped } from './json-scanner.ts';
 import type { Payload } from './payload.ts';
 
@@ -21,15 +21,18 @@ const marks: ReadonlySet<string> = new Set(exportMarks);
  * control characters, become `{"$bytes", "encoding"}` in base64. An object with one of these marks as a key becomes
  * `{"$value": …}`.
  */
-export function readableText({ data, encoding }: PayloadBody): string {
+export const readableText = (body: PayloadBody): string => readableUnlessBytes(body) ?? readableBytes(body);
+
+/** Like `readableText`, but returns undefined for what `readableBytesInPieces` writes. */
+export function readableUnlessBytes({ data, encoding }: PayloadBody): string | undefined {
   if (encoding === 'binary/null') return 'null';
   const body = utf8Text(data);
-  if (body === undefined || encoding === 'binary/protobuf') return readableBytes({ data, encoding });
+  if (body === undefined || encoding === 'binary/protobuf') return undefined;
   if (encoding.startsWith('json/')) {
     const kind = kindOf(body);
     if (kind !== 'text') return kind === 'marked' ? `{"$value":${body}}` : body;
   }
-  return growsInJson(body) ? readableBytes({ data, encoding }) : JSON.stringify({ $text: body, encoding });
+  return growsInJson(body) ? undefined : JSON.stringify({ $text: body, encoding });
 }
 
 /** Whether the text more than doubles in length as JSON, which writes most control characters as six characters. */
@@ -39,9 +42,13 @@ function growsInJson(text: string): boolean {
   return more > text.length;
 }
 
-/** Returns the JSON for bytes that are not text, or are too large to check. */
-export function readableBytes({ data, encoding }: PayloadBody): string {
-  return JSON.stringify({ $bytes: encodeBase64(data), encoding });
+const readableBytes = (body: PayloadBody): string => [...readableBytesInPieces(body)].join('');
+
+/** Yields, in pieces, the JSON for bytes that are not text, or are too large to check. */
+export function* readableBytesInPieces({ data, encoding }: PayloadBody): Generator<string, void> {
+  yield '{"$bytes":"';
+  yield* base64Pieces(data);
+  yield `","encoding":${JSON.stringify(encoding)}}`;
 }
 
 /** `marked` is JSON with a key that equals one of the marks. */

@@ -1,8 +1,8 @@
 import type { DecodeFrame, DecodeResult } from '@temporal-kms/codec-api';
-import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
+import { payloadToJson } from '@temporal-kms/history-payloads';
 import type { Logger } from 'pino';
 import { nameOf } from '../errors.ts';
-import { LARGE_DATA, withDeferredData } from '../json/bytes.ts';
+import { hasLargeData, withDeferredData } from '../json/bytes.ts';
 import type { MemoryLease } from '../memory.ts';
 import { unlessAborted } from './reader.ts';
 import {
@@ -119,13 +119,11 @@ async function* decodeResults(
 
 function decodeResult(ref: string, decrypted: Extract<DecryptResult, { ok: true }>): DecodeResult {
   const { payload } = decrypted;
-  const { metadata = {}, data = '' } = payloadToJson(isLarge(payload) ? { ...payload, data: null } : payload);
+  const isLarge = hasLargeData(payload);
+  const { metadata = {}, data = '' } = payloadToJson(isLarge ? { ...payload, data: null } : payload);
   const result = { ref, ...decrypted, payload: { metadata, data } };
-  return isLarge(payload) ? withDeferredData(result, payload.data) : result;
+  return isLarge ? withDeferredData(result, payload.data) : result;
 }
-
-const isLarge = (payload: Payload): payload is Payload & { data: Uint8Array } =>
-  (payload.data?.length ?? 0) >= LARGE_DATA;
 
 interface CompletionOrderOptions<Item, Result> {
   /** Must not reject. */

@@ -12,12 +12,14 @@ import {
   eventWriter,
   exportEnd,
   exportStart,
+  type JsonText,
   payloadToJson,
   unreadablePayload,
   unreadableValue,
   type WritePayload,
 } from '@temporal-kms/history-payloads';
-import { bodyOf, readableBytes } from '@temporal-kms/history-payloads/readable';
+import { bodyOf, readableBytesInPieces } from '@temporal-kms/history-payloads/readable';
+import { hasLargeData, jsonWithData } from '../json/bytes.ts';
 import { hasTooManyEntries } from '../json/payload.ts';
 import {
   type DecryptedEvent,
@@ -63,10 +65,19 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
   try {
     for await (const { eventId, json } of exportedEvents(form, options, summary)) {
       await lifetime.checkpoint();
-      text += after === 0 ? `\n${json}` : `,\n${json}`;
+      text += after === 0 ? '\n' : ',\n';
       after = eventId;
-      if (text.length < CHUNK_LENGTH) continue;
-      yield { text };
+      let isSent = false;
+      // Nothing fails between the pieces of an event, so a document that was cut off ends with a complete event.
+      for (const piece of typeof json === 'string' ? [json] : json) {
+        text += piece;
+        if (text.length < CHUNK_LENGTH) continue;
+        yield { text };
+        text = '';
+        isSent = true;
+      }
+      if (!isSent) continue;
+      if (text !== '') yield { text };
       text = '';
       sent = { text, after };
     }
@@ -83,7 +94,7 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
 
 interface ExportedEvent {
   readonly eventId: number;
-  readonly json: string;
+  readonly json: JsonText;
 }
 
 async function* exportedEvents(
@@ -114,15 +125,20 @@ const encodedPayload: WritePayload = (payload, ref) =>
     hasTooManyEntries(payload) ? unreadablePayload(ref, { reason: 'too_large' }) : payloadToJson(payload),
   );
 
-const decodedPayload = ({ ref, result }: DecryptedPayload): string =>
-  JSON.stringify(result.ok ? payloadToJson(result.payload) : unreadablePayload(ref, result));
+const decodedPayload = ({ ref, result }: DecryptedPayload): JsonText => {
+  if (!result.ok) return JSON.stringify(unreadablePayload(ref, result));
+  const { payload } = result;
+  if (!hasLargeData(payload)) return JSON.stringify(payloadToJson(payload));
+  const { metadata, externalPayloads } = payloadToJson({ ...payload, data: null });
+  return jsonWithData({ metadata, data: '', externalPayloads }, payload.data);
+};
 
 const readablePayload =
   ({ threads, lifetime: { signal } }: Pick<ExportOptions, 'threads' | 'lifetime'>) =>
-  async ({ ref, result }: DecryptedPayload): Promise<string> => {
-    if (result.ok)
-      return (await threads.readable(result.payload, signal)) ?? readableBytes(bodyOf(result.payload));
-    return JSON.stringify(unreadableValue(ref, result));
+  async ({ ref, result }: DecryptedPayload): Promise<JsonText> => {
+    if (!result.ok) return JSON.stringify(unreadableValue(ref, result));
+    const { payload } = result;
+    return (await threads.readable(payload, signal)) ?? readableBytesInPieces(bodyOf(payload));
   };
 
 function payloadOf(payloads: readonly DecryptedPayload[], ref: PayloadRef): DecryptedPayload {

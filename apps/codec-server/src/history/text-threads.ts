@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/kms-codec';
 import type { Payload } from '@temporal-kms/history-payloads';
-import { bodyOf, type PayloadBody, readableText } from '@temporal-kms/history-payloads/readable';
+import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/history-payloads/readable';
 import workerpool from 'workerpool';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
@@ -38,8 +38,8 @@ export interface TextThreads {
     canTransfer: boolean,
     signal: AbortSignal,
   ): Promise<readonly TextMatch[] | undefined> | readonly TextMatch[];
-  /** Returns a decrypted payload as JSON text for people. @throws like `find` */
-  readable(payload: Payload, signal: AbortSignal): Promise<string | undefined> | string;
+  /** Returns a decrypted payload as JSON text for people; undefined also for bytes that are not text. @throws like `find` */
+  readable(payload: Payload, signal: AbortSignal): Promise<string | undefined> | string | undefined;
   /** Terminates the threads. */
   close(): Promise<void>;
 }
@@ -115,8 +115,10 @@ export function startTextThreads({
     },
     readable: (payload, signal) => {
       const body = bodyOf(payload);
-      // A copy, since the export contains the bytes themselves if the thread fails.
-      return body.data.length <= SMALL_BYTES ? readableText(body) : run('readable', [], copyOf(body), signal);
+      // A copy, since the export contains the bytes themselves if they are not text or the thread fails.
+      return body.data.length <= SMALL_BYTES
+        ? readableUnlessBytes(body)
+        : run('readable', [], copyOf(body), signal);
     },
     close: async () => {
       await pool.terminate(true);

@@ -1,4 +1,4 @@
-import { type PayloadBody, readableText } from '@temporal-kms/history-payloads/readable';
+import { type PayloadBody, readableUnlessBytes } from '@temporal-kms/history-payloads/readable';
 import workerpool from 'workerpool';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
@@ -9,7 +9,7 @@ import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 workerpool.worker({
   find: (query: TextQuery, body: PayloadBody): TextMatch[] => process(body, textFinder(query)),
-  readable: (body: PayloadBody): string => process(body, readableText),
+  readable: (body: PayloadBody): string | undefined => process(body, readableUnlessBytes),
 });
 
 /** Overwrites the bytes, which were transferred or copied to this thread, as soon as they have been processed. */

@@ -1,4 +1,5 @@
-import { bufferOf } from '@temporal-kms/history-payloads/bytes';
+import type { Payload } from '@temporal-kms/history-payloads';
+import { base64Pieces, bufferOf, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
 
 /**
  * Characters that are converted at a time. Node converts between bytes and base64 through strings. Short strings stay in
@@ -40,11 +41,9 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
 
 const deferred = new WeakMap<object, Uint8Array>();
 
-/** A multiple of three, so that the base64 of pieces is the base64 of the whole. */
-const LINE_PIECE = 192 * 1024;
-
-/** The size of data, in bytes, from which deferring it saves memory. */
-export const LARGE_DATA = LINE_PIECE;
+/** Whether a payload's data is so large that writing it in pieces saves memory. */
+export const hasLargeData = (payload: Payload): payload is Payload & { readonly data: Uint8Array } =>
+  (payload.data?.length ?? 0) > PIECE_BYTES;
 
 interface Line {
   readonly payload: { readonly data: string };
@@ -61,18 +60,22 @@ export function withDeferredData<T extends Line>(line: T, data: Uint8Array): T {
 
 /** Yields a value as a line of JSON, in pieces. */
 export function* jsonLine(value: unknown): Generator<string, void> {
-  const text = `${JSON.stringify(value)}\n`;
   const data = typeof value === 'object' && value !== null ? deferred.get(value) : undefined;
   if (data === undefined) {
-    yield text;
+    yield `${JSON.stringify(value)}\n`;
     return;
   }
+  yield* jsonWithData(value, data);
+  yield '\n';
+}
+
+/** Yields a value as JSON, in pieces, with the bytes in place of the last `"data": ""` that the value contains. */
+export function* jsonWithData(value: unknown, data: Uint8Array): Generator<string, void> {
+  const text = JSON.stringify(value);
   // Quotation marks inside strings are escaped, and metadata precedes data.
   const at = text.lastIndexOf(EMPTY) + EMPTY.length - 1;
   yield text.slice(0, at);
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  for (let from = 0; from < bytes.length; from += LINE_PIECE)
-    yield bytes.toString('base64', from, from + LINE_PIECE);
+  yield* base64Pieces(data);
   yield text.slice(at);
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createAudit } from '@temporal-kms/audit';
@@ -189,6 +190,45 @@ describe('a readable export', () => {
 });
 
 describe('an export', () => {
+  it('contains large payloads between small ones, exactly', async () => {
+    const bytes = randomBytes(600_001);
+    const order = `{"note": "${'n'.repeat(300_000)}", "total": 1.50}`;
+    const payloads = [
+      { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"first"') },
+      { metadata: { encoding: Buffer.from('binary/plain') }, data: bytes },
+      { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(order) },
+      { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"last"') },
+    ];
+    const workflowId = randomUUID();
+    const { runId } = await stack.connection.workflowService.startWorkflowExecution({
+      namespace: NAMESPACE,
+      workflowId,
+      requestId: randomUUID(),
+      workflowType: { name: 'none' },
+      taskQueue: { name: 'no-worker' },
+      input: { payloads: await stack.kms.codec.encode(payloads, { namespace: NAMESPACE }) },
+    });
+    const [decoded = '', readable = ''] = await Promise.all(
+      (['decoded', 'readable'] as const).map(async (form) =>
+        (await postExport({ workflowId, runId }, form)).text(),
+      ),
+    );
+    expect(inputOf(decoded)).toEqual(
+      payloads.map(({ metadata, data }) => ({
+        metadata: { encoding: metadata.encoding.toString('base64') },
+        data: data.toString('base64'),
+      })),
+    );
+    const $bytes = bytes.toString('base64');
+    expect(inputOf(readable)).toEqual([
+      'first',
+      { $bytes, encoding: 'binary/plain' },
+      JSON.parse(order),
+      'last',
+    ]);
+    expect(readable).toContain(order);
+  });
+
   it('has a file name of letters, digits and ._- only', async () => {
     const response = await postExport(run, 'decoded');
     expect(response.headers.get('content-disposition')).toBe(
@@ -239,6 +279,10 @@ describe('an export', () => {
     expect(entries).toMatchObject([{ event: 'denied', operation: 'export', workflowId, runId }]);
   });
 });
+
+/** Returns the arguments of the workflow in the text of an export. */
+const inputOf = (text: string): any =>
+  JSON.parse(text).events[0].workflowExecutionStartedEventAttributes.input.payloads;
 
 /** Returns the value with each payload replaced by a constant. */
 function blank(value: any): any {

@@ -1,5 +1,6 @@
+import { PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
 import { expect, test } from 'vitest';
-import { jsonLine, LARGE_DATA, withDeferredData } from '../../src/json/bytes.ts';
+import { jsonLine, withDeferredData } from '../../src/json/bytes.ts';
 
 const line = (data: string) => ({
   ref: '1:0',
@@ -8,13 +9,13 @@ const line = (data: string) => ({
   key: { name: '"data":""' },
 });
 
-test.each([1, LARGE_DATA - 1, LARGE_DATA, LARGE_DATA + 1, 3 * LARGE_DATA + 2])(
+test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])(
   'a line with %d bytes of deferred data is written as if it held them as base64',
   (length) => {
     const data = Buffer.alloc(length, 'some bytes, no multiple of three');
     const pieces = [...jsonLine(withDeferredData(line(''), data))];
     expect(pieces.join('')).toBe(`${JSON.stringify(line(data.toString('base64')))}\n`);
-    for (const piece of pieces) expect(piece.length).toBeLessThanOrEqual((LARGE_DATA / 3) * 4);
+    for (const piece of pieces) expect(piece.length).toBeLessThanOrEqual((PIECE_BYTES / 3) * 4);
   },
 );
 

@@ -101,7 +101,7 @@ async function decryptWorkflow(options: DecryptInputOptions, workflow: FileWorkf
         const result = await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId });
         return payloadText(form, result, ref);
       });
-      parts.push(events === 0 ? `\n${text}` : `,\n${text}`);
+      parts.push(events === 0 ? '\n' : ',\n', ...(typeof text === 'string' ? [text] : text));
       events += 1;
     }
     parts.push(exportEnd(form, { events, ...decryptor.counts() }));
