@@ -95,6 +95,20 @@ describe('the header of a run', () => {
     await userEvent.click(failure.getByRole('button', { name: 'Show event 11' }));
     await until(() => row('g11')?.getAttribute('aria-selected') === 'true', 'the event');
   });
+
+  test('scrolls to the failure that was tapped on a phone, below the input', async () => {
+    await page.viewport(390, 664);
+    try {
+      await renderApp(failed);
+      await userEvent.click(page.getByRole('button', { name: /^failure card declined/ }));
+      const failure = page.getByRole('region', { name: 'Failure', exact: true });
+      await expect.element(failure.getByRole('heading', { name: 'Failure', level: 3 })).toBeInViewport();
+      const panel = failure.element().parentElement!;
+      expect(panel.scrollTop).toBeGreaterThan(0);
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
 });
 
 test('a run that does not exist has a heading', async () => {

@@ -9,11 +9,11 @@ import { useRun } from '../../run/run-context.tsx';
 import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './run-facts.module.css';
 import { Moment } from '../moment/moment.tsx';
-import { RunValues } from './run-values.tsx';
+import { type RunValue, RunValues } from './run-values.tsx';
 
 interface RunFactsProps {
   readonly expanded: boolean;
-  readonly onToggle: () => void;
+  readonly onToggle: (clicked: RunValue) => void;
   /** Selects the next payload that Temporal stores in plaintext. */
   readonly onPlaintext: () => void;
 }

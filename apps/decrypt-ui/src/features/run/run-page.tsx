@@ -1,6 +1,6 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { lazy, type ReactNode, Suspense, useCallback, useEffect } from 'react';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
 import { TabPanel, Tabs } from '../../components/tabs.tsx';
 import { nextPlaintext } from '../../model/history.ts';
 import { pendingWork } from '../../model/pending.ts';
@@ -16,6 +16,7 @@ import { RevealBar } from '../reveal/reveal-bar.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
 import { PollerNotices, RunAlerts } from './run-alerts.tsx';
 import { RunFacts } from './run-facts.tsx';
+import type { RunValue } from './run-values.tsx';
 import { RunFooter } from './run-footer.tsx';
 import { RunHeader } from './run-header.tsx';
 import styles from './run-page.module.css';
@@ -84,6 +85,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
   const view = useHistoryView(search, change);
   const matches = useMatches(view);
   const { search: searched } = useFind();
+  const [shown, setShown] = useState<RunValue>();
   const tab = search.tab ?? 'history';
   const pending = pendingWork(description).length;
   const relations = useRelationCount();
@@ -104,7 +106,10 @@ export function RunContent({ header, search, change }: RunContentProps) {
       {header}
       <RunFacts
         expanded={search.io ?? false}
-        onToggle={() => change({ io: search.io ? undefined : true })}
+        onToggle={(clicked) => {
+          setShown(clicked);
+          change({ io: search.io ? undefined : true });
+        }}
         onPlaintext={() => {
           const next = nextPlaintext(follow.history, view.selection.ev);
           if (next !== undefined) select(next);
@@ -112,7 +117,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
       />
       {search.io ? (
         <Suspense>
-          <RunValuesPanel onSelect={select} />
+          <RunValuesPanel shown={shown} onSelect={select} />
         </Suspense>
       ) : null}
       <RunAlerts onSelect={select} pollers={tab !== 'history'} />

@@ -1,5 +1,5 @@
 import { CornerDownLeft } from 'lucide-react';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { Button } from '../../components/button.tsx';
 import { failureAttributes } from '../../model/describe-group.ts';
 import type { RecordedEvent } from '../../model/history.ts';
@@ -8,21 +8,28 @@ import { FailurePanel } from '../payload/failure-panel.tsx';
 import { PayloadBlock } from '../payload/payload-block.tsx';
 import { resultName } from '../../model/run-ends.ts';
 import { useEnds } from './run-ends.ts';
+import type { RunValue } from './run-values.tsx';
 import styles from './run-values.module.css';
 
-/** The input and the result of a run in full, next to each other. */
-export function RunValuesPanel({ onSelect }: { onSelect: (eventId: number) => void }) {
+interface RunValuesPanelProps {
+  /** The value that is scrolled into view: on a phone, the result is below the input. */
+  readonly shown: RunValue | undefined;
+  readonly onSelect: (eventId: number) => void;
+}
+
+/** The input and the result of a run in full, next to each other or, on a phone, one below the other. */
+export function RunValuesPanel({ shown, onSelect }: RunValuesPanelProps) {
   const { first, last } = useEnds();
   const end = last?.events[0];
   return (
     <div className={styles['panel']}>
       {first ? (
-        <Column title="Input" event={first} onSelect={onSelect}>
+        <Column title="Input" event={first} isShown={shown === 'input'} onSelect={onSelect}>
           <Payloads event={first} prefix={/^input\b/} none="The run has no input." />
         </Column>
       ) : null}
       {end ? (
-        <Column title={titleOf(end)} event={end} onSelect={onSelect}>
+        <Column title={titleOf(end)} event={end} isShown={shown === 'result'} onSelect={onSelect}>
           <Result event={end} />
         </Column>
       ) : null}
@@ -38,13 +45,18 @@ function titleOf(event: RecordedEvent): string {
 interface ColumnProps {
   readonly title: string;
   readonly event: RecordedEvent;
+  readonly isShown: boolean;
   readonly onSelect: (eventId: number) => void;
   readonly children: ReactNode;
 }
 
-function Column({ title, event, onSelect, children }: ColumnProps) {
+function Column({ title, event, isShown, onSelect, children }: ColumnProps) {
+  const column = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (isShown) column.current?.scrollIntoView({ block: 'nearest' });
+  }, [isShown]);
   return (
-    <section className={styles['column']} aria-label={title}>
+    <section ref={column} className={styles['column']} aria-label={title}>
       <h2 className="sr-only">{title}</h2>
       {children}
       <Button look="ghost" size="small" className={styles['event']} onClick={() => onSelect(event.eventId)}>

@@ -15,9 +15,12 @@ import styles from './run-values.module.css';
 /** A common size of an input. */
 const INPUT_BYTES = 400;
 
+/** A value that the header shows on one line. A failure is a result. */
+export type RunValue = 'input' | 'result';
+
 interface RunValuesProps {
   readonly expanded: boolean;
-  readonly onToggle: () => void;
+  readonly onToggle: (clicked: RunValue) => void;
 }
 
 /** The input and the result of a run on one line; a click shows them in full below. */
@@ -30,11 +33,15 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
   const end = last?.events[0];
   const result = end && resultRef(end);
   const resultStub = result ? stub(result) : undefined;
-  const common = { 'aria-expanded': expanded, onClick: onToggle, className: styles['value'] };
+  const button = (value: RunValue) => ({
+    'aria-expanded': expanded,
+    onClick: () => onToggle(value),
+    className: styles['value'],
+  });
   return (
     <div className={styles['values']}>
       {first ? (
-        <button type="button" {...common}>
+        <button type="button" {...button('input')}>
           <Twisty expanded={expanded} />
           <span className={styles['name']}>input</span>
           {input ? <PayloadCell payload={input} stub={inputStub} /> : <span className="t3">empty</span>}
@@ -48,7 +55,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
         </span>
       )}
       {end && last ? (
-        <button type="button" {...common}>
+        <button type="button" {...button('result')}>
           <Twisty expanded={expanded} />
           <span className={styles['name']}>{resultName(end)}</span>
           {result ? (
