@@ -76,6 +76,20 @@ export class Reader {
     await this.page.mouse.wheel(0, width < PHONE_BELOW ? SWIPE : TURN);
   }
 
+  /**
+   * Moves the pointer over what is in view of a part of the page, or over the middle of the page. Playwright's `hover`
+   * would scroll the page.
+   */
+  async #pointAt(target: Locator): Promise<void> {
+    await target.waitFor(PATIENCE);
+    const { x = 0, y = 0, width = 0, height = 0 } = (await target.boundingBox()) ?? {};
+    const page = this.page.viewportSize() ?? { width: 0, height: 0 };
+    const top = Math.max(y, 0);
+    const bottom = Math.min(y + height, page.height);
+    if (bottom > top) await this.page.mouse.move(x + width / 2, (top + bottom) / 2);
+    else await this.page.mouse.move(page.width / 2, page.height / 2);
+  }
+
   async #bring(target: Locator): Promise<void> {
     const isInView = async (): Promise<boolean> => {
       const box = (await target.count()) > 0 ? await target.first().boundingBox() : null;
@@ -131,8 +145,7 @@ export class Reader {
 
   /** Turns the wheel over a part of the page until a text is on the screen. */
   async scrollTo(text: string, over: Locator): Promise<void> {
-    await over.waitFor(PATIENCE);
-    await over.hover(PATIENCE);
+    await this.#pointAt(over);
     for (let turns = 0; turns < MOST_TURNS; turns += 1) {
       // The page may still draw what came into view.
       for (let looks = 0; looks < 3; looks += 1) {
