@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -7,14 +6,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import type { temporal } from '@temporalio/proto';
 import { build } from 'tsdown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { body, compressingCodec, jsonBombs, largest, MAX_ZEROS, zeros } from '../support/bombs.ts';
 import { keepForSearch } from '../support/leak-search.ts';
 import { limitMemory, type MemoryLimit, peakResident } from '../support/memory-limit.ts';
 import type { Payload } from '../support/stack.ts';
-import { eventually, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
+import { eventually, NAMESPACE, plantRun, runPath, type Stack, startStack } from '../support/temporal.ts';
 
 // The bundled server, under the memory limits of docs/operations.md.
 const MiB = 2 ** 20;
@@ -61,19 +59,10 @@ async function makeBombs(): Promise<Bombs> {
     ),
     data: Buffer.from('1'),
   };
-  const plant = async (input: Payload[], more: Started = {}) => {
-    const workflowId = randomUUID();
-    const { runId } = await stack.connection.workflowService.startWorkflowExecution({
-      namespace: NAMESPACE,
-      workflowId,
-      requestId: randomUUID(),
-      workflowType: { name: 'none' },
-      taskQueue: { name: 'no-worker' },
-      input: { payloads: input },
-      ...more,
-    });
+  const plant = async (input: Payload[], more?: Parameters<typeof plantRun>[2]) => {
+    const run = await plantRun(stack, input, more);
     const refs = Array.from({ length: Math.min(200, Math.max(1, input.length)) }, (_, n) => `1:${n}`);
-    return { workflowId, runId, refs };
+    return { ...run, refs };
   };
   return {
     compressed: {
@@ -101,7 +90,6 @@ async function makeBombs(): Promise<Bombs> {
     },
   };
 }
-type Started = temporal.api.workflowservice.v1.IStartWorkflowExecutionRequest;
 
 const post = async (url: string, text: string): Promise<Outcome> =>
   outcomeOf(

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createAudit } from '@temporal-kms/audit';
@@ -13,6 +13,7 @@ import { silent } from '../support/silent.ts';
 import {
   get,
   NAMESPACE,
+  plantRun,
   runEverywhere,
   runFailing,
   runOf,
@@ -199,19 +200,9 @@ describe('an export', () => {
       { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(order) },
       { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"last"') },
     ];
-    const workflowId = randomUUID();
-    const { runId } = await stack.connection.workflowService.startWorkflowExecution({
-      namespace: NAMESPACE,
-      workflowId,
-      requestId: randomUUID(),
-      workflowType: { name: 'none' },
-      taskQueue: { name: 'no-worker' },
-      input: { payloads: await stack.kms.codec.encode(payloads, { namespace: NAMESPACE }) },
-    });
+    const planted = await plantRun(stack, await stack.kms.codec.encode(payloads, { namespace: NAMESPACE }));
     const [decoded = '', readable = ''] = await Promise.all(
-      (['decoded', 'readable'] as const).map(async (form) =>
-        (await postExport({ workflowId, runId }, form)).text(),
-      ),
+      (['decoded', 'readable'] as const).map(async (form) => (await postExport(planted, form)).text()),
     );
     expect(inputOf(decoded)).toEqual(
       payloads.map(({ metadata, data }) => ({

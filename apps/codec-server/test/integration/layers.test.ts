@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import { createAudit } from '@temporal-kms/audit';
 import {
@@ -16,7 +15,16 @@ import { MemoryBudget } from '../../src/memory.ts';
 import { ana } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { HOST, keys, type Payload, plain, sealedApart } from '../support/stack.ts';
-import { get, history, lines, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
+import {
+  get,
+  history,
+  lines,
+  NAMESPACE,
+  plantRun,
+  runPath,
+  type Stack,
+  startStack,
+} from '../support/temporal.ts';
 
 /*
  * Payloads inside encrypted payloads: a codec behind an encrypting proxy, payloads that the proxy compressed, and the attack
@@ -56,18 +64,12 @@ beforeAll(async () => {
     compressed: await encrypted(marked(plain(OWN), 'application/zstd')),
     marked: marked(plain(OWN), 'application/zstd'),
   };
-  run = await stack.connection.withDeadline(Date.now() + 30_000, async () => {
-    const { runId } = await stack.connection.workflowService.startWorkflowExecution({
-      namespace: NAMESPACE,
+  run = await stack.connection.withDeadline(Date.now() + 30_000, () =>
+    plantRun(stack, Object.values(planted), {
       workflowId: WORKFLOW,
-      workflowType: { name: 'any' },
-      taskQueue: { name: randomUUID() },
-      requestId: randomUUID(),
-      input: { payloads: Object.values(planted) },
       header: { fields: { trace: planted.marked } },
-    });
-    return { workflowId: WORKFLOW, runId };
-  });
+    }),
+  );
   const stubs = (await history(stack.app, run)).flatMap(({ payloads }) => payloads);
   const names = Object.keys(planted);
   refs = Object.fromEntries(

@@ -21,7 +21,16 @@ import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
 import { collect } from '../support/lines.ts';
 import { keys, type Payload, plain } from '../support/stack.ts';
-import { get, history, lines, NAMESPACE, runPath, type Stack, startStack } from '../support/temporal.ts';
+import {
+  get,
+  history,
+  lines,
+  NAMESPACE,
+  plantRun,
+  runPath,
+  type Stack,
+  startStack,
+} from '../support/temporal.ts';
 
 /*
  * The attack: `payments` accepts messages of `orders`, so a caller who only has permissions in `payments` starts a workflow
@@ -66,13 +75,9 @@ async function plant(): Promise<{ workflowId: string; runId: string }> {
   const service = stack.connection.workflowService;
   const own = await encrypted(OWN, NAMESPACE);
   const taskQueue = { name: randomUUID() };
-  const { runId } = await service.startWorkflowExecution({
-    namespace: NAMESPACE,
+  const planted = await plantRun(stack, [copied, own], {
     workflowId: WORKFLOW,
-    workflowType: { name: 'any' },
     taskQueue,
-    requestId: randomUUID(),
-    input: { payloads: [copied, own] },
     memo: { fields: { note: copied } },
     header: { fields: { trace: copied } },
     userMetadata: { summary: copied },
@@ -105,7 +110,7 @@ async function plant(): Promise<{ workflowId: string; runId: string }> {
     taskToken: activity.taskToken,
     details: { payloads: [copied] },
   });
-  return { workflowId: WORKFLOW, runId };
+  return planted;
 }
 
 const own: [Permission, string][] = [

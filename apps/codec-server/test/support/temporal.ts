@@ -12,10 +12,11 @@ import { KmsCodecPlugin, type NamespaceRule } from '@temporal-kms/kms-codec';
 import type { StartTemporalOptions, TemporalServer } from '@temporal-kms/scripts/temporal';
 import { startTemporalStack } from '@temporal-kms/testing/stack';
 import { ApplicationFailure, Client, type Connection, type WorkflowHandle } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import { Runtime, DefaultLogger, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
 import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
-import { appWith, HOST, type Kms, startKms } from './stack.ts';
+import { appWith, HOST, type Kms, type Payload, startKms } from './stack.ts';
 import { change, finish } from './workflows.ts';
 
 export const NAMESPACE = 'payments';
@@ -122,6 +123,27 @@ export async function runEverywhere(
   await handle.signal(finish, `${secret} signal`);
   await handle.result();
   return run;
+}
+
+type StartRequest = temporal.api.workflowservice.v1.IStartWorkflowExecutionRequest;
+
+/** Starts a run that the stack's worker does not execute, whose history contains these payloads exactly. */
+export async function plantRun(
+  { connection }: Pick<Stack, 'connection'>,
+  payloads: Payload[],
+  more: StartRequest = {},
+): Promise<{ workflowId: string; runId: string }> {
+  const workflowId = more.workflowId ?? randomUUID();
+  const { runId } = await connection.workflowService.startWorkflowExecution({
+    namespace: NAMESPACE,
+    workflowId,
+    requestId: randomUUID(),
+    workflowType: { name: 'none' },
+    taskQueue: { name: 'no-worker' },
+    input: { payloads },
+    ...more,
+  });
+  return { workflowId, runId };
 }
 
 /** Runs the workflow `fails` until it has failed. */
