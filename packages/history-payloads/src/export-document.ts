@@ -49,10 +49,8 @@ export function eventWriter(
     }
     // A readable export escapes invisible characters in names, but not in decrypted JSON, which keeps its exact form.
     const template = form === 'readable' ? escapeInvisible(json) : json;
-    const isWhole = texts.every((text) => typeof text === 'string');
-    return isWhole
-      ? template.replace(markers, (_, index: string) => texts[Number(index)] ?? '')
-      : inPieces(template.split(markers), texts);
+    const pieces = inPieces(template.split(markers), texts);
+    return texts.every((text) => typeof text === 'string') ? [...pieces].join('') : pieces;
   };
 }
 
