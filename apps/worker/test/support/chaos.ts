@@ -26,6 +26,7 @@ export async function expectKept(scenario: Scenario, options: Partial<ScenarioOp
     throw new Error(`The scenario did not run to its end:\n${progress.join('\n')}`, { cause: error });
   }
   const broken = checks.all.filter(({ isKept }) => !isKept);
-  expect(broken, checks.figures.join('\n')).toEqual([]);
+  const seen = broken.map((check) => `${check.promise}; seen: ${check.seen}`);
+  expect(seen, [...seen, ...progress, ...checks.figures].join('\n')).toEqual([]);
   expect(checks.all.length).toBeGreaterThan(0);
 }

@@ -3,6 +3,7 @@ import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
 import { probeTimes } from './poll-probe.ts';
 import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';
+import { waitForPollsAtShutdown } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
 import { settlesWithin } from './waits.ts';
 import { type WorkerCodec, WorkerKeys } from './worker-keys.ts';
@@ -91,6 +92,7 @@ export function superviseProcess<C extends WorkerConnection>(
 ): RunningWorker {
   const { stopMs = STOP_MS } = options;
   if (!(stopMs >= 0)) throw new RangeError(`stopMs is ${stopMs}; it must be 0 or more`);
+  waitForPollsAtShutdown();
   return new WorkerProcess({ ...options, stopMs }, limits);
 }
 

@@ -165,6 +165,24 @@ describe('stop', () => {
     expect(exits).toEqual([1]);
     await handle.terminate();
   }, 60_000);
+
+  it('loses no task that Temporal has just given to the worker', async () => {
+    const loop = { worker: { taskQueue: 'busy' } };
+    const bursts: Promise<number>[] = [];
+    for (let round = 1; round <= 3; round++) {
+      const running = start(loop);
+      await untilReady(running);
+      for (const part of ['a', 'b', 'c']) {
+        const started = { taskQueue: 'busy', workflowId: `busy-${round}-${part}`, args: [20] };
+        bursts.push(client.workflow.execute('burst', started));
+      }
+      await sleep(700);
+      running.stop();
+      expect(await running.ended).toBe(workerExitCodes.stopped);
+    }
+    await untilReady(start(loop));
+    expect(await Promise.all(bursts)).toEqual(bursts.map(() => 0));
+  }, 120_000);
 });
 
 describe('keys', () => {

@@ -5,6 +5,10 @@ const { ping } = proxyActivities<Activities>({
   startToCloseTimeout: '5 seconds',
   retry: { initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 });
+const { ping: pingOnce } = proxyActivities<Activities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { maximumAttempts: 1 },
+});
 const { die } = proxyActivities<Activities>({
   startToCloseTimeout: '2 seconds',
   retry: { maximumAttempts: 1 },
@@ -21,3 +25,17 @@ export async function kill(): Promise<void> {
 
 /** Waits for an activity that never ends. */
 export const wait = (): Promise<void> => stick();
+
+/** Runs `chains` times 10 activities that have one attempt, and returns how many of them failed. */
+export async function burst(chains: number): Promise<number> {
+  let failed = 0;
+  const chain = async (): Promise<void> => {
+    for (let step = 0; step < 10; step++) {
+      await pingOnce('step').catch(() => {
+        failed += 1;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: chains }, chain));
+  return failed;
+}
