@@ -51,7 +51,10 @@
       .slice(1)
       .map((part) => encodeURIComponent(decodeURIComponent(part)));
     const workflow = `${api}/namespaces/${namespace}/workflows/${workflowId}`;
-    for (const url of [`${workflow}/runs/${runId}/history?after=0&live=true`, `${workflow}?runId=${runId}`])
+    for (const url of [
+      `${workflow}/runs/${runId}/history?after=0&live=true&limit=100`,
+      `${workflow}?runId=${runId}`,
+    ])
       responses.set(url, fetch(url, { cache: 'no-store' }));
   };
   // The application sends a request that has failed again, and reports the failure.

@@ -6,6 +6,7 @@ import {
   type RouterHistory,
 } from '@tanstack/react-router';
 import { basePath } from './base-path.ts';
+import { rowsInWindow } from './components/row-height.ts';
 import { auditSearch } from './features/audit/audit-search.ts';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { PageFailed } from './features/shell/page-failed.tsx';
@@ -13,7 +14,7 @@ import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
 import type { RunAddress } from './api/client.ts';
 import type { RunSessionsPlace } from './run/run-sessions-context.tsx';
-import { compareSearch, workflowSearch } from './run/search.ts';
+import { compareSearch, type WorkflowSearch, workflowSearch } from './run/search.ts';
 import { historyWorker } from './run/start-history-worker.ts';
 
 // Each page is loaded when it is needed, so that the list starts without the code of the run's page.
@@ -38,10 +39,11 @@ interface RouterContext {
   readonly runs: RunSessionsPlace;
 }
 
-/** Starts to load a run while its page is not rendered yet. */
-function preloadRun({ runs }: RouterContext, address: RunAddress): void {
+/** Starts to load a run and the payloads of its first rows while its page is not rendered yet. */
+function preloadRun({ runs }: RouterContext, address: RunAddress, search: WorkflowSearch): void {
+  const rows = { search, count: rowsInWindow() };
   import('./run/run-context.tsx').then(
-    ({ runSessionsAt }) => runSessionsAt(runs).preload(address),
+    ({ runSessionsAt }) => runSessionsAt(runs).preload(address, rows),
     // The router imports the same chunk with the page, and reports why it cannot.
     () => undefined,
   );
@@ -72,7 +74,8 @@ const workflowRoute = createRoute({
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
   // Not for a link under the pointer: the router calls the loader then too.
-  loader: ({ params, context, cause }) => (cause === 'enter' ? preloadRun(context, params) : undefined),
+  loader: ({ params, context, cause, location }) =>
+    cause === 'enter' ? preloadRun(context, params, workflowSearch.parse(location.search)) : undefined,
   component: lazyRouteComponent(loadRunPage, 'RunPage'),
 });
 

@@ -50,6 +50,13 @@ export const historyQuery = z.object({
     z._default(z.string().check(z.regex(/^\d{1,15}$/, 'must be an event id')), '0'),
     z.transform(Number),
   ),
+  /** The stream ends after this many events, with the reason `limit`. */
+  limit: z.optional(
+    z.pipe(
+      z.string().check(z.regex(/^[1-9]\d{0,5}$/, 'must be a number from 1 to 999999')),
+      z.transform(Number),
+    ),
+  ),
   /** Continue with new events until the run is closed. */
   live: z.pipe(
     z._default(z.enum(['true', 'false'], 'must be true or false'), 'false'),

@@ -26,6 +26,8 @@ export interface HistoryStreamOptions {
   readonly after: number;
   /** Number of events that the history had at the time of the request. */
   readonly length: number;
+  /** The stream ends after this many events. */
+  readonly limit?: number | undefined;
   /** Whether to wait for new events until the run is closed. */
   readonly live: boolean;
   readonly lifetime: StreamLifetime;
@@ -37,7 +39,7 @@ export interface HistoryStreamOptions {
 export async function* historyFrames(options: HistoryStreamOptions): AsyncGenerator<HistoryFrame, void> {
   const { reader, inspect, log, run, length, live, lifetime } = options;
   const home = workflowContext(run);
-  let after = options.after;
+  let { after, limit: left = Number.POSITIVE_INFINITY } = options;
   try {
     for (;;) {
       await lifetime.checkpoint();
@@ -49,12 +51,17 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
         const { events, transient, complete } = await reading;
         for (const part of frameParts(events, transient)) {
           const written: HistoryEvent[] = [];
-          for (const event of part) {
+          for (const event of part.slice(0, left)) {
             await lifetime.checkpoint();
             written.push(await historyEvent(event, home, inspect, lifetime));
           }
           yield { type: 'events', events: written };
           after = written.findLast(({ durable }) => durable)?.eventId ?? after;
+          left -= written.length;
+          if (left === 0) {
+            yield { type: 'end', reason: 'limit', after };
+            return;
+          }
         }
         if (complete || (events.length === 0 && !live)) break;
       } finally {

@@ -55,12 +55,13 @@ function streamHistory(options: RunRoutesOptions): Route {
     description:
       'Streams events as they are read, at most 250 in a line, and makes no Cloud KMS request. With `Accept-Encoding: gzip` the stream is compressed, ' +
       'line by line. The last line contains the reason for the end and ' +
-      'the last event. A stream without such a line was cut off: request the rest with `after`.',
+      'the last event. A stream without such a line was cut off: request the rest with `after`. With `limit` the stream ends ' +
+      'after so many events, with the reason `limit`.',
     requires: 'metadata',
     query: historyQuery,
     response: { description: 'Frames', type: 'application/x-ndjson', schema: historyFrame },
     admit: admitStream,
-    handler: async (c, { parameters: run, query: { after, live } }) => {
+    handler: async (c, { parameters: run, query: { after, limit, live } }) => {
       const length = await historyLength(temporal, run, c.req.raw.signal);
       if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
       return ndjson(
@@ -73,6 +74,7 @@ function streamHistory(options: RunRoutesOptions): Route {
             run,
             after,
             length,
+            limit,
             live,
             lifetime: lifetimeOf(c, options, disconnected, HISTORY_MS),
           }),

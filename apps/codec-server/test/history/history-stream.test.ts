@@ -14,7 +14,7 @@ const range = (events: any[], complete: boolean): EventRange => ({ events, trans
 /** Starts a history stream whose reader returns one range after another. */
 function follow(
   reads: (() => Promise<EventRange>)[],
-  more: { live?: boolean; length?: number; checkpoint?: () => Promise<void> } = {},
+  more: { live?: boolean; length?: number; limit?: number; checkpoint?: () => Promise<void> } = {},
 ) {
   const { log, lines } = keptLog();
   const requested: number[] = [];
@@ -30,6 +30,7 @@ function follow(
     run: { namespace: 'n', workflowId: 'w', runId: 'r' },
     after: 0,
     length: more.length ?? 2,
+    limit: more.limit,
     live: more.live ?? true,
     lifetime: {
       signal: never,
@@ -145,6 +146,23 @@ describe('historyFrames', () => {
     ]);
     expect(ids.flat()).toEqual(Array.from({ length: 503 }, (_, index) => index + 1));
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete', after: 501 });
+  });
+
+  it.each([
+    [100, [100]],
+    [250, [250]],
+    [300, [250, 50]],
+  ])('ends with the limit after %i events', async (limit, frames) => {
+    const events = Array.from({ length: 501 }, (_, index) => event(index + 1));
+    const stream = follow([async () => range(events, true)], { length: 501, limit });
+    const all = await collect(stream.frames);
+    expect(all.flatMap((frame) => (frame.type === 'events' ? [frame.events.length] : []))).toEqual(frames);
+    expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: limit });
+  });
+
+  it('reaches the end of a history with fewer events than the limit', async () => {
+    const { frames } = follow([async () => range([event(1), event(2)], true)], { length: 2, limit: 3 });
+    expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   });
 
   it('names the last event that it has sent when it has to end within a page', async () => {

@@ -36,6 +36,8 @@ describe('a request that Temporal never sees', () => {
     [`${RUN}/history?after=1e3`],
     [`${RUN}/history?after=CiQwYjZlMGEyYw==`],
     [`${RUN}/history?live=maybe`],
+    [`${RUN}/history?limit=0`],
+    [`${RUN}/history?limit=1e3`],
   ])('is 400: GET %s', async (path) => {
     const message = await refusal(await appWith(kms).request(path, { headers }), 400, 'bad_request');
     expect(message).not.toContain('aaaa');

@@ -71,6 +71,19 @@ describe('a long history', () => {
     expect(beyond.status).toBe(400);
   });
 
+  it('ends with the limit where the caller asks for some events only', async () => {
+    const all = await history(stack.app, run);
+    for (const after of [0, 777]) {
+      const answer = await get(stack.app, `${runPath(run)}/history?after=${after}&limit=100`);
+      const received: HistoryFrame[] = [];
+      for await (const frame of frames(answer)) received.push(frame);
+      expect(received).toEqual([
+        { type: 'events', events: all.slice(after, after + 100) },
+        { type: 'end', reason: 'limit', after: after + 100 },
+      ]);
+    }
+  });
+
   it('is read from the nearest cached page instead of its beginning', async () => {
     let calls = 0;
     const app = countingReplica(() => (calls += 1));

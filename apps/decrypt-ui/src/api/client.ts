@@ -150,10 +150,11 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
     /** The frames of a history as lines of JSON, which the worker of the run parses and validates. */
     history: async (
       run: RunAddress,
-      options: { after: number; live: boolean },
+      { after, live, limit }: { after: number; live: boolean; limit?: number },
       signal: AbortSignal,
     ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> => {
-      const search = new URLSearchParams({ after: String(options.after), live: String(options.live) });
+      const search = new URLSearchParams({ after: String(after), live: String(live) });
+      if (limit !== undefined) search.set('limit', String(limit));
       const { body } = await request(`${runPath(run)}/history?${search}`, { signal });
       if (!body) throw new ApiFailure('unexpected', 'The codec server sent an empty answer.');
       return body;

@@ -1,8 +1,6 @@
 import { setPreferences, usePreferences } from '../state/preferences.ts';
 import { MenuChoice } from './menu.tsx';
-
-/** Heights of a grid row in CSS pixels, by the density that the reader chose. */
-export const rowHeights = { compact: 24, default: 28, comfortable: 36 } as const;
+import { rowHeights } from './row-height.ts';
 
 const note = (density: keyof typeof rowHeights) => `${rowHeights[density]} px`;
 

@@ -12,14 +12,12 @@ import {
 import { useCommands } from '../commands/registry.ts';
 import { PHONE_BELOW, useNarrowerThan, usePrinting } from '../state/media.ts';
 import { usePreferences } from '../state/preferences.ts';
-import { rowHeights } from './density.tsx';
 import { type GridColumn, GridHead, type WidthChange } from './grid-head.tsx';
+import { rowHeight } from './row-height.ts';
 import styles from './virtual-grid.module.css';
 
 /** Height of the column heads in CSS pixels; `--row-head` of tokens.css. */
 const HEAD_HEIGHT = 28;
-/** Height of a row on a phone, where its text takes two lines. */
-const PHONE_ROW_HEIGHT = 62;
 
 /** Rows enter and leave the document in blocks of this many. Each change lays out the table, whatever the number of rows. */
 const BLOCK = 4;
@@ -136,7 +134,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
   const { density } = usePreferences();
   const phone = useNarrowerThan(PHONE_BELOW);
   const printing = usePrinting();
-  const height = phone ? PHONE_ROW_HEIGHT : rowHeights[density];
+  const height = rowHeight(phone, density);
   const head = phone ? 0 : HEAD_HEIGHT;
   const { active, target, top } = focus;
   const isRestored = useRef(top === 0);

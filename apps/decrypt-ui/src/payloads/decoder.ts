@@ -90,6 +90,8 @@ export function createDecoder({
   /** Whether payloads have been requested. */
   let started = false;
   let unsubscribe: (() => void) | undefined;
+  /** How often the decoder was stopped. */
+  let timesStopped = 0;
 
   const cacheKey = (ref: PayloadRef, opening: string) =>
     payloadKey(scope, ref, opening === AUTOMATIC ? undefined : opening);
@@ -105,7 +107,9 @@ export function createDecoder({
     if (atOnce) return;
     clearTimeout(timer);
     atOnce = now;
-    timer = setTimeout(flush, now ? 0 : debounce);
+    // A timer would wait for the browser to draw the rows.
+    if (now) queueMicrotask(flush);
+    else timer = setTimeout(flush, debounce);
   }
 
   function flush() {
@@ -262,9 +266,10 @@ export function createDecoder({
     /** Brings a payload into view until the returned function is called. */
     view: (ref: PayloadRef): (() => void) => {
       enter(ref);
+      const entered = timesStopped;
       let left = false;
       return () => {
-        if (left) return;
+        if (left || entered !== timesStopped) return;
         left = true;
         leave(ref);
       };
@@ -282,6 +287,7 @@ export function createDecoder({
     },
     /** Aborts the requests in flight and forgets what is in view. The decoder can be used again afterwards. */
     stop: () => {
+      timesStopped += 1;
       unsubscribe?.();
       unsubscribe = undefined;
       clearTimeout(timer);

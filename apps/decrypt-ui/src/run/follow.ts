@@ -29,6 +29,8 @@ export interface FollowOptions {
   readonly retryMost?: number;
 }
 
+/** Most milliseconds for which the follower waits until the first events are on the screen, before it opens another stream. */
+const DRAW_MS = 300;
 /** Each update costs in proportion to the history, so this many events lengthen the time between two updates by 1 ms. */
 const EVENTS_PER_MS = 100;
 
@@ -52,6 +54,8 @@ export function followHistory({
   let failure: ApiFailure | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  /** Resolves when the first events are on the screen, so that those after them do not delay it. */
+  const drawn = Promise.withResolvers<void>();
 
   function publish() {
     clearTimeout(timer);
@@ -66,9 +70,11 @@ export function followHistory({
       onDelta(delta) {
         received();
         collected.apply(delta);
-        // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
         const { length } = store.getState().history.events;
-        timer ??= setTimeout(publish, length === 0 ? 0 : throttle + length / EVENTS_PER_MS);
+        // The first events at once: the request for their payloads is sent before the page is drawn.
+        if (length === 0) publishFirst();
+        // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
+        else timer ??= setTimeout(publish, throttle + length / EVENTS_PER_MS);
       },
       onHeartbeat() {
         received();
@@ -77,6 +83,11 @@ export function followHistory({
       onFound,
     });
     return client;
+  }
+
+  function publishFirst() {
+    publish();
+    setTimeout(drawn.resolve, DRAW_MS);
   }
 
   function received() {
@@ -136,6 +147,7 @@ export function followHistory({
         }
       }
       if (failures > 0) settle('retrying');
+      if (store.getState().history.events.length > 0) await drawn.promise;
       await pause(failures === 0 ? 50 : Math.min(retryFirst * 2 ** (failures - 1), retryMost), signal);
     }
   }
@@ -152,6 +164,8 @@ export function followHistory({
       clearTimeout(timer);
       timer = undefined;
     },
+    /** Call when events are on the screen. After the first stream, the follower waits for that. */
+    drawn: () => drawn.resolve(),
     /** Searches names in the events so far and in later events; no words end the search. */
     find: (words: readonly string[]) => connect().find(words),
     /** Frees the worker's memory. The follower cannot be used afterwards. */

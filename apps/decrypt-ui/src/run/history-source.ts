@@ -3,7 +3,8 @@ import type { ApiClient, RunAddress } from '../api/client.ts';
 /** Where the events of a run come from: the API, or a file. */
 export interface HistorySource {
   /**
-   * Opens the events after an event, as NDJSON whose lines are the contract's `historyFrame`.
+   * Opens the events after an event, as NDJSON whose lines are the contract's `historyFrame`. The first stream may end with
+   * `limit` after as many events as a screen shows.
    * @throws ApiFailure
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
@@ -16,11 +17,15 @@ export interface HistorySource {
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** Events of the first stream: more than a screen shows. `public/early.js` sends the same request. */
+const FIRST_EVENTS = 100;
+
 /** The history of a run on the server, followed while the run is open. */
 export const apiHistory = (
   { history, renewed }: Pick<ApiClient, 'history' | 'renewed'>,
   address: RunAddress,
 ): HistorySource => ({
-  open: (after, signal) => history(address, { after, live: true }, signal),
+  open: (after, signal) =>
+    history(address, { after, live: true, ...(after === 0 && { limit: FIRST_EVENTS }) }, signal),
   ...(renewed && { renewed }),
 });

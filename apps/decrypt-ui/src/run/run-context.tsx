@@ -122,6 +122,10 @@ function Loaded({ session, description, attemptsSeen, children }: LoadedProps) {
   const follow = useStoreInSteps(session.history);
   const findings = useFindings();
   const { history, phase } = follow;
+  const hasEvents = history.events.length > 0;
+  useEffect(() => {
+    if (hasEvents) session.drawn();
+  }, [hasEvents, session]);
   const usage = useMemo(
     () => keyUsage(history.tallies, findings, (ref) => stubOf(history, ref)),
     [history, findings],

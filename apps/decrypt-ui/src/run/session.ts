@@ -157,6 +157,8 @@ export function createRunSession(
     find,
     /** Requests the description again. */
     refresh,
+    /** Call when events of the run are on the screen. */
+    drawn: follower.drawn,
     /** The stub of an event's payload, or of a payload of the description (`0:<n>`). */
     stub: findStub,
     /** Where a payload is, for `accessTo`. */

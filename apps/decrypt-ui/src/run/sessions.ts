@@ -1,4 +1,5 @@
 import type { RunAddress } from '../api/client.ts';
+import { type FirstRows, viewFirstRows } from './first-rows.ts';
 import { createRunSession, type RunSession, type RunSessionOptions } from './session.ts';
 
 /** Milliseconds for which a run that has left the screen is kept, so that going back shows it at once. */
@@ -59,9 +60,15 @@ export function createRunSessions(options: RunSessionOptions) {
     get: (address: RunAddress): RunSession => entryOf(address).session,
     /** Starts the session of a run until the returned function is called. */
     use,
-    /** Starts the session of a run whose page is not on the screen yet. It stops if no page uses it within `KEEP`. */
-    preload(address: RunAddress) {
+    /**
+     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that the page
+     * will show. The session stops if no page uses it within `KEEP`.
+     */
+    preload(address: RunAddress, rows: FirstRows) {
       const entry = entryOf(address);
+      const hide = viewFirstRows(entry.session, rows);
+      // By then, the page has brought its rows into view.
+      setTimeout(hide, KEEP);
       if (entry.users > 0) return;
       const leave = use(address);
       const timer = setTimeout(leave, KEEP);

@@ -5,7 +5,9 @@ export const SHEET_BELOW = 1100;
 /** Below this width, in CSS pixels, a grid row takes two lines of text. */
 export const PHONE_BELOW = 720;
 
-export const useNarrowerThan = (pixels: number): boolean => useMedia(`(max-width: ${pixels - 0.02}px)`);
+const narrowerThan = (pixels: number) => `(max-width: ${pixels - 0.02}px)`;
+export const useNarrowerThan = (pixels: number): boolean => useMedia(narrowerThan(pixels));
+export const isNarrowerThan = (pixels: number): boolean => matchMedia(narrowerThan(pixels)).matches;
 
 /** True while the browser makes a printed page. */
 export const usePrinting = (): boolean => useMedia('print');

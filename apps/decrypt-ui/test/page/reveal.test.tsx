@@ -214,6 +214,7 @@ describe('where the namespace reveals automatically', () => {
   test('a policy that asks for a justification from now on hides what is decrypted, when the server refuses', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+    await until(() => app.decodes().some(({ refs }) => refs.includes('0:2')), 'the request for the result');
     await app.steer('on-demand');
     // The next request that the server refuses.
     press('f', document.body, { ctrlKey: true, shiftKey: true });

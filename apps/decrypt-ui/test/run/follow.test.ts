@@ -88,6 +88,8 @@ function setUp(...turns: (HistoryFrame | Error)[][]) {
     retryMost: 400,
   });
   follower.start();
+  // As a page without delay.
+  follower.drawn();
   return { follower, opened };
 }
 
@@ -104,6 +106,41 @@ test('reconnects after the last durable event when a stream ends without its las
   expect(opened).toEqual([0, 3]);
   expect(follower.store.getState().history.events).toHaveLength(5);
   expect(follower.store.getState().phase).toBe('complete');
+});
+
+test('waits until the first events are drawn before it opens another stream, for at most 300 ms', async () => {
+  const opened: number[] = [];
+  const all = events(3);
+  const start = () => {
+    const follower = followHistory({
+      source: {
+        open: async (after) => {
+          opened.push(after);
+          const frame = { type: 'events' as const, events: all.slice(after, after + 1) };
+          return streamOf(lines([frame, { type: 'end', reason: 'limit', after: after + 1 }]));
+        },
+      },
+      openPort: openTestPort,
+    });
+    follower.start();
+    return follower;
+  };
+  const follower = start();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(follower.store.getState()).toMatchObject({ phase: 'loading', history: { events: [all[0]] } });
+  expect(opened).toEqual([0]);
+  follower.drawn();
+  await vi.advanceTimersByTimeAsync(60);
+  expect(opened).toEqual([0, 1]);
+  follower.stop();
+
+  opened.length = 0;
+  const unseen = start();
+  await vi.advanceTimersByTimeAsync(290);
+  expect(opened).toEqual([0]);
+  await vi.advanceTimersByTimeAsync(70);
+  expect(opened).toEqual([0, 1]);
+  unseen.stop();
 });
 
 test('does not continue after an event that is not durable', async () => {

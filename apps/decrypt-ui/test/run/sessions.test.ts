@@ -14,6 +14,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const rows = { search: {}, count: 20 };
 const address = (workflowId: string): RunAddress => ({ namespace: 'n', workflowId, runId: 'r' });
 
 function runOf(workflowId: string) {
@@ -93,12 +94,12 @@ test('keeps a run that left the screen for a while, and continues where it was',
 
 test('hands a run that it has begun to load to the page, which opens no second stream', async () => {
   const { sessions, opened } = setUp();
-  sessions.preload(address('5'));
+  sessions.preload(address('5'), rows);
   await vi.advanceTimersByTimeAsync(200);
   expect(eventsOf(sessions, '5')).toBe(5);
   const session = sessions.get(address('5'));
   const leave = sessions.use(address('5'));
-  sessions.preload(address('5'));
+  sessions.preload(address('5'), rows);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(sessions.get(address('5'))).toBe(session);
   expect(opened).toEqual(['5 after 0']);
@@ -111,7 +112,7 @@ test('hands a run that it has begun to load to the page, which opens no second s
 
 test('stops a run that it has begun to load if no page uses it', async () => {
   const { sessions, opened, aborted } = setUp();
-  sessions.preload(address('6'));
+  sessions.preload(address('6'), rows);
   await vi.advanceTimersByTimeAsync(200);
   expect([opened, aborted]).toEqual([['6 after 0'], []]);
   await vi.advanceTimersByTimeAsync(10_000);

@@ -1,5 +1,5 @@
-import { rowHeights } from '../../components/density.tsx';
 import { GridSkeleton } from '../../components/grid-skeleton.tsx';
+import { rowHeight } from '../../components/row-height.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
 import { usePreferences } from '../../state/preferences.ts';
 import { OverviewSpace } from '../timeline/overview.tsx';
@@ -13,7 +13,7 @@ const widths = [90, 78, 62, 80, 80, 0, 60] as const;
 export function HistoryRowsSkeleton() {
   const { density } = usePreferences();
   const phone = useNarrowerThan(PHONE_BELOW);
-  return <GridSkeleton widths={widths} height={phone ? 62 : rowHeights[density]} phone={phone} />;
+  return <GridSkeleton widths={widths} height={rowHeight(phone, density)} phone={phone} />;
 }
 
 /** The history table before anything about the run is known. */
