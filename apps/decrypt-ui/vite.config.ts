@@ -46,7 +46,7 @@ function compressed(): Plugin {
   };
 }
 
-/** Writes the names of the files of the two main pages into `index.html`, where `public/early.js` reads them. */
+/** Writes the names of the files of the application and of its two main pages into `index.html`, where `public/early.js` reads them. */
 function pageFiles(): Plugin {
   return {
     name: 'page-files',
@@ -58,7 +58,7 @@ function pageFiles(): Plugin {
           Object.keys(bundle)
             .filter((name) => name.startsWith(`assets/${page}-`))
             .join(' ');
-        const attributes = `data-list="${filesOf('workflow-list-page')}" data-run="${filesOf('run-page')}"`;
+        const attributes = `data-app="${filesOf('main')}" data-list="${filesOf('workflow-list-page')}" data-run="${filesOf('run-page')}"`;
         return html.replace('src="/early.js"', `$& ${attributes}`);
       },
     },
@@ -72,11 +72,13 @@ interface Modules {
 
 /** The application, and the pages that it loads when they are needed. */
 const entries = ['main', 'features/workflow-list/workflow-list-page', 'features/run/run-page'];
+/** Vite's helper loads the files of a dynamic import. */
+const isLibrary = /\/node_modules\/|vite\/preload-helper/;
 
 /**
  * A chunk for each page, with the modules that only this page imports statically. What several pages import is in the
- * application's chunk, which every page loads. By default, the bundler makes a chunk for every set of lazy parts that
- * share a module: dozens of small files, which compress less.
+ * application's chunk, which every page loads, and libraries are in a chunk of their own (src/start.ts). By default, the
+ * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less.
  */
 function pageChunks() {
   const known = new Map<string, ReadonlySet<string>>();
@@ -99,8 +101,8 @@ function pageChunks() {
     name(id: string, modules: Modules) {
       const reached = reachedFrom(id, modules);
       const isShared = reached.size > 1 || reached.has('main');
-      const belongs = entry === 'main' ? isShared : !isShared && reached.has(entry);
-      return belongs ? (entry.split('/').at(-1) ?? entry) : null;
+      if (entry === 'main') return isShared ? (isLibrary.test(id) ? 'libraries' : entry) : null;
+      return !isShared && reached.has(entry) ? (entry.split('/').at(-1) ?? entry) : null;
     },
   }));
 }

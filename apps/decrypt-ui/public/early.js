@@ -21,8 +21,8 @@
   const run = /^\/ns\/([^/]+)\/workflows\/([^/]+)\/([^/]+)$/.exec(path);
   const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
   // `vite.config.ts` writes the names of the files into index.html.
-  const files = (run ? dataset.run : isList ? dataset.list : undefined) ?? '';
-  for (const file of files.split(' ').filter(Boolean)) {
+  const page = run ? dataset.run : isList ? dataset.list : '';
+  for (const file of `${dataset.app ?? ''} ${page ?? ''}`.split(' ').filter(Boolean)) {
     const link = document.createElement('link');
     if (file.endsWith('.js')) link.rel = 'modulepreload';
     else Object.assign(link, { rel: 'preload', as: 'style' });
