@@ -46,7 +46,7 @@ function compressed(): Plugin {
   };
 }
 
-/** Writes the names of the files of the application and of its two main pages into `index.html`, where `public/early.js` reads them. */
+/** Writes the names of the files of the application and its two main pages into `index.html`, for `public/early.js`. */
 function pageFiles(): Plugin {
   return {
     name: 'page-files',
@@ -77,7 +77,7 @@ const isLibrary = /\/node_modules\/|vite\/preload-helper/;
 
 /**
  * A chunk for each page, with the modules that only this page imports statically. What several pages import is in the
- * application's chunk, which every page loads, and libraries are in a chunk of their own (src/start.ts). By default, the
+ * application's chunk, which every page loads, and libraries are in a separate chunk (src/start.ts). By default, the
  * bundler makes a chunk for every set of lazy parts that share a module: dozens of small files, which compress less.
  */
 function pageChunks() {

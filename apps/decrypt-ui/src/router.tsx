@@ -7,6 +7,7 @@ import {
 } from '@tanstack/react-router';
 import { basePath } from './base-path.ts';
 import { rowsInWindow } from './components/row-height.ts';
+import { isScrolled } from './components/virtual-grid.tsx';
 import { auditSearch } from './features/audit/audit-search.ts';
 import { DefaultNamespace, NotFound } from './features/shell/fallback-pages.tsx';
 import { PageFailed } from './features/shell/page-failed.tsx';
@@ -14,7 +15,7 @@ import { Shell } from './features/shell/shell.tsx';
 import { listSearch } from './features/workflow-list/list-search.ts';
 import type { RunAddress } from './api/client.ts';
 import type { RunSessionsPlace } from './run/run-sessions-context.tsx';
-import { compareSearch, type WorkflowSearch, workflowSearch } from './run/search.ts';
+import { compareSearch, historyGrid, type WorkflowSearch, workflowSearch } from './run/search.ts';
 import { historyWorker } from './run/start-history-worker.ts';
 
 // Each page is loaded when it is needed, so that the list starts without the code of the run's page.
@@ -41,7 +42,7 @@ interface RouterContext {
 
 /** Starts to load a run and the payloads of its first rows while its page is not rendered yet. */
 function preloadRun({ runs }: RouterContext, address: RunAddress, search: WorkflowSearch): void {
-  const rows = { search, count: rowsInWindow() };
+  const rows = isScrolled(historyGrid(address)) ? undefined : { search, count: rowsInWindow() };
   import('./run/run-context.tsx').then(
     ({ runSessionsAt }) => runSessionsAt(runs).preload(address, rows),
     // The router imports the same chunk with the page, and reports why it cannot.

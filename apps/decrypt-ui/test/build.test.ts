@@ -71,6 +71,11 @@ describe('the built page', () => {
     for (const name of scripts()) expect(read(name), name).not.toContain('sourceMappingURL');
   });
 
+  test('links the styles of the whole page in index.html, so that it is never drawn without them', () => {
+    const linked = [...read('index.html').matchAll(/<link rel="stylesheet"[^>]* href="\/([^"]+)"/g)];
+    expect(linked.map(([, name]) => read(name!)).join('\n')).toMatch(/--bg:/);
+  });
+
   test('reads its configuration at run time', () => {
     expect(JSON.parse(read('config.json'))).toEqual({ apiUrl: '' });
   });

@@ -23,7 +23,7 @@ describe('a fleet without Cloud KMS', () => {
   );
 
   it(
-    'stops to poll at the hard limit, fails nothing, and continues when Cloud KMS answers',
+    'stops polling at the hard limit, fails nothing, and continues when Cloud KMS answers',
     () => expectKept(limit),
     300_000,
   );

@@ -13,7 +13,7 @@ describe('a fleet', () => {
   );
 
   it(
-    'follows a rotation, and stops to poll while its key is disabled or its role is removed',
+    'follows a rotation, and stops polling while its key is disabled or its role is removed',
     () => expectKept(revoke),
     400_000,
   );

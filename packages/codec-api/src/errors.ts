@@ -34,7 +34,8 @@ export type ApiErrorCode = ApiError['error']['code'];
 
 /**
  * Why a stream ends. `complete`: all was sent. `signed_out`: the caller's token expired; sign in and continue. `limit`:
- * a limit on time, events, hits or bytes; continue. `shutdown`: the server shuts down; continue with another. `error`: it failed.
+ * a limit on time, events, hits or bytes; continue. `shutdown`: the server shuts down; continue with another. `error`:
+ * it failed.
  */
 export const endReason = z.enum(['complete', 'signed_out', 'limit', 'shutdown', 'error']);
 export type EndReason = z.infer<typeof endReason>;

@@ -30,7 +30,7 @@ export type HistoryEvent = z.infer<typeof historyEvent>;
 /**
  * The lines of `GET …/runs/{runId}/history?after=<eventId>&live=true` (`application/x-ndjson`). Events come in order;
  * the last line is `end`. A stream without it was cut off: request the rest with `after`. With `limit=<n>` the stream ends
- * after at most so many events, with the reason `limit`.
+ * after `n` durable events, with the reason `limit`.
  */
 export const historyFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('events'), events: z.array(historyEvent) }),

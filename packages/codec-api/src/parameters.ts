@@ -50,7 +50,7 @@ export const historyQuery = z.object({
     z._default(z.string().check(z.regex(/^\d{1,15}$/, 'must be an event id')), '0'),
     z.transform(Number),
   ),
-  /** The stream ends after this many events, with the reason `limit`. */
+  /** The stream ends after this many durable events, with the reason `limit`. */
   limit: z.optional(
     z.pipe(
       z.string().check(z.regex(/^[1-9]\d{0,5}$/, 'must be a number from 1 to 999999')),

@@ -28,8 +28,8 @@ export type { RunningWorker, RunWorkerOptions, WorkerConnection };
  *   `workerExitCodes.notSettled` (70).
  * - After a signal, activities have the worker's `shutdownGraceTime` and `shutdownForceTime`. The process ends at the latest
  *   `stopMs` after these, whatever Cloud KMS, Temporal or an activity does. A second signal ends it at once.
- * - A worker that stops to poll waits up to 1 s for its outstanding polls, because the SDK would lose tasks that the server
- *   has just put into their answers. `TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS` changes the time.
+ * - Before a worker stops, it waits up to 1 s for its outstanding polls, so that no task is lost (ADR 15). Its
+ *   `shutdownForceTime` must be longer. `TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS` changes the time.
  * - `readiness()` reports what was measured: when Temporal's server last received a poll, whether it answers, and how long
  *   keys last.
  *

@@ -55,8 +55,7 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
 
 /**
  * Makes workers that shut down wait up to 1 s for their outstanding polls, unless the variable is set. Without it, Core
- * cancels the polls at once (`poll_buffer.rs`). A task that the server has just put into the answer of a poll is then lost
- * until it times out, and an activity with `maximumAttempts: 1` fails. Core reads the variable when a worker is created.
+ * cancels the polls at once, and tasks are lost (ADR 15). Core reads the variable when a worker is created.
  */
 export function waitForPollsAtShutdown(): void {
   process.env['TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS'] ??= '1000';

@@ -26,7 +26,7 @@ export interface HistoryStreamOptions {
   readonly after: number;
   /** Number of events that the history had at the time of the request. */
   readonly length: number;
-  /** The stream ends after this many events. */
+  /** The stream ends after this many durable events. */
   readonly limit?: number | undefined;
   /** Whether to wait for new events until the run is closed. */
   readonly live: boolean;
@@ -49,19 +49,20 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
         for await (const _ of heartbeats(reading, options.heartbeatMs ?? HEARTBEAT_MS))
           yield { type: 'heartbeat' };
         const { events, transient, complete } = await reading;
-        for (const part of frameParts(events, transient)) {
+        const wanted = events.slice(0, left);
+        for (const part of frameParts(wanted, wanted.length === events.length ? transient : [])) {
           const written: HistoryEvent[] = [];
-          for (const event of part.slice(0, left)) {
+          for (const event of part) {
             await lifetime.checkpoint();
             written.push(await historyEvent(event, home, inspect, lifetime));
           }
           yield { type: 'events', events: written };
           after = written.findLast(({ durable }) => durable)?.eventId ?? after;
-          left -= written.length;
-          if (left === 0) {
-            yield { type: 'end', reason: 'limit', after };
-            return;
-          }
+        }
+        left -= wanted.length;
+        if (left === 0) {
+          yield { type: 'end', reason: 'limit', after };
+          return;
         }
         if (complete || (events.length === 0 && !live)) break;
       } finally {

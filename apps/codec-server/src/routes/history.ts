@@ -56,7 +56,7 @@ function streamHistory(options: RunRoutesOptions): Route {
       'Streams events as they are read, at most 250 in a line, and makes no Cloud KMS request. With `Accept-Encoding: gzip` the stream is compressed, ' +
       'line by line. The last line contains the reason for the end and ' +
       'the last event. A stream without such a line was cut off: request the rest with `after`. With `limit` the stream ends ' +
-      'after so many events, with the reason `limit`.',
+      'after that many events, with the reason `limit`.',
     requires: 'metadata',
     query: historyQuery,
     response: { description: 'Frames', type: 'application/x-ndjson', schema: historyFrame },

@@ -160,6 +160,15 @@ describe('historyFrames', () => {
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: limit });
   });
 
+  it('counts durable events, and sends those of a task in progress together with the last of them', async () => {
+    const events = [event(1), event(2)];
+    const transient = [task(3, false), task(4, false)];
+    const { frames } = follow([async () => ({ events, transient, complete: false })], { limit: 2 });
+    const all = await collect(frames);
+    expect(all.flatMap((frame) => (frame.type === 'events' ? [frame.events.length] : []))).toEqual([4]);
+    expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: 2 });
+  });
+
   it('reaches the end of a history with fewer events than the limit', async () => {
     const { frames } = follow([async () => range([event(1), event(2)], true)], { length: 2, limit: 3 });
     expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });

@@ -49,6 +49,9 @@ function remember(name: string, place: Place) {
   if (left.size > MAX_PLACES && oldest !== undefined) left.delete(oldest);
 }
 
+/** Whether a grid that left the screen was scrolled: it comes back so. */
+export const isScrolled = (name: string): boolean => (left.get(name)?.top ?? 0) > 0;
+
 type GridFocus = ReturnType<typeof useGridFocus>;
 
 /** Rows by position. */
@@ -144,7 +147,8 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    initialOffset: top,
+    // With fewer rows, the browser would scroll less far. The effect below scrolls when there are more.
+    initialOffset: head + rows.length * height > top ? top : 0,
     overscan: 6,
     // Rendering in the scroll event itself would make one long task of it and of the layout.
     useFlushSync: false,

@@ -1,6 +1,14 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
-import { eventSummary, groupName, groupSummary, type Label, type Summary } from '../model/describe-group.ts';
+import {
+  eventSummary,
+  groupName,
+  groupSummary,
+  type Label,
+  pendingByGroup,
+  type Summary,
+} from '../model/describe-group.ts';
 import type { History } from '../model/history.ts';
+import { type PendingWork, pendingWork } from '../model/pending.ts';
 import { type Row, rowsOf } from '../model/rows.ts';
 import type { WorkflowSearch } from './search.ts';
 import type { RunSession } from './session.ts';
@@ -13,43 +21,46 @@ export interface FirstRows {
   readonly count: number;
 }
 
+/** Milliseconds for which the payloads stay in view. By then, the page has drawn the rows. */
+const HOLD = 2_000;
+
 /**
- * Brings the payloads of the first rows into view as soon as their events arrive, so that the request for them does not wait
- * until the page is rendered. It does nothing for a page that begins elsewhere: with another tab or at an event, or with a
- * history that was on the screen before, which may be scrolled.
- * @returns a function that takes them out of view
+ * Brings the payloads of the first rows into view for a moment when their events arrive, so that the request for them does not
+ * wait until the page is drawn. It does nothing for a page that begins with another tab or at an event, and for a history
+ * that has events already.
  */
-export function viewFirstRows({ history, decoder }: RunSession, rows: FirstRows): () => void {
+export function viewFirstRows({ history, decoder, store }: RunSession, rows: FirstRows): void {
   const { tab = 'history', ev } = rows.search;
-  if (tab !== 'history' || ev !== undefined || history.getState().history.events.length > 0)
-    return () => undefined;
-  let leave: (() => void)[] = [];
+  if (tab !== 'history' || ev !== undefined || history.getState().history.events.length > 0) return;
   const stop = history.subscribe(({ history: known }) => {
     if (known.events.length === 0) return;
     stop();
-    leave = refsOf(known, rows).map((ref) => decoder.view(ref));
+    const { description } = store.getState();
+    const pending = pendingByGroup(known.groups, description ? pendingWork(description) : []);
+    const leave = refsOf(known, rows, pending).map((ref) => decoder.view(ref));
+    setTimeout(() => {
+      for (const one of leave) one();
+    }, HOLD);
   });
-  return () => {
-    stop();
-    for (const one of leave) one();
-  };
 }
 
-function refsOf(history: History, { search, count }: FirstRows): PayloadRef[] {
+type PendingByGroup = ReturnType<typeof pendingByGroup>;
+
+function refsOf(history: History, { search, count }: FirstRows, pending: PendingByGroup): PayloadRef[] {
   const { view = 'groups', tasks = false } = search;
   const rows = rowsOf(history, { view, tasks, expanded: new Set() });
   const refs = new Set<PayloadRef>();
   for (let index = 0; index < Math.min(count, rows.length); index += 1) {
     const row = rows.at(index);
-    for (const ref of row ? shownRefs(row) : []) refs.add(ref);
+    for (const ref of row ? shownRefs(row, pending.get(row.group.id)) : []) refs.add(ref);
   }
   return [...refs];
 }
 
 /** The payloads that the cells of a row show. */
-function shownRefs(row: Row): PayloadRef[] {
+function shownRefs(row: Row, pending: PendingWork | undefined): PayloadRef[] {
   const label: Label = groupName(row.group);
-  const summary = row.kind === 'event' ? eventSummary(row.event) : groupSummary(row.group);
+  const summary = row.kind === 'event' ? eventSummary(row.event) : groupSummary(row.group, pending);
   return [label.ref, summaryRef(summary)].filter((ref) => ref !== undefined);
 }
 

@@ -51,6 +51,8 @@ export function followHistory({
   let client: HistoryClient | undefined;
   let abort = new AbortController();
   let phase: FollowState['phase'] = 'loading';
+  /** The phase that continues when a retry succeeds. */
+  let interrupted: FollowState['phase'] = 'loading';
   let failure: ApiFailure | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
@@ -86,18 +88,19 @@ export function followHistory({
   }
 
   function publishFirst() {
-    publish();
     setTimeout(drawn.resolve, DRAW_MS);
+    publish();
   }
 
   function received() {
     failures = 0;
     failure = undefined;
-    if (phase === 'retrying') phase = 'live';
+    if (phase === 'retrying') phase = interrupted;
   }
 
   function settle(next: FollowState['phase']) {
     if (phase === next && timer === undefined) return;
+    if (next === 'retrying' && phase !== next) interrupted = phase;
     phase = next;
     publish();
   }

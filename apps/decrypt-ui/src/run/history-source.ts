@@ -4,7 +4,7 @@ import type { ApiClient, RunAddress } from '../api/client.ts';
 export interface HistorySource {
   /**
    * Opens the events after an event, as NDJSON whose lines are the contract's `historyFrame`. The first stream may end with
-   * `limit` after as many events as a screen shows.
+   * `limit` after more events than a screen shows.
    * @throws ApiFailure
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;

@@ -1,4 +1,5 @@
 import { z } from 'zod/mini';
+import type { RunAddress } from '../api/client.ts';
 
 const pageTabs = ['history', 'pending', 'relations', 'memo', 'metadata'] as const;
 export type PageTab = (typeof pageTabs)[number];
@@ -31,6 +32,10 @@ export const workflowSearch = z.object({
   to: maybe(z.number().check(z.nonnegative())),
 });
 export type WorkflowSearch = z.infer<typeof workflowSearch>;
+
+/** The name of the grid of a run's history, for `useGridFocus`. */
+export const historyGrid = ({ namespace, runId }: Pick<RunAddress, 'namespace' | 'runId'>): string =>
+  `run ${namespace} ${runId}`;
 
 /** The search parameters of a comparison: the other run. */
 export const compareSearch = z.object({

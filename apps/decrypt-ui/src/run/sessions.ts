@@ -62,13 +62,13 @@ export function createRunSessions(options: RunSessionOptions) {
     use,
     /**
      * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that the page
-     * will show. The session stops if no page uses it within `KEEP`.
+     * will show first. The session stops if no page uses it within `KEEP`.
+     *
+     * @param rows undefined for a page that begins elsewhere
      */
-    preload(address: RunAddress, rows: FirstRows) {
+    preload(address: RunAddress, rows: FirstRows | undefined) {
       const entry = entryOf(address);
-      const hide = viewFirstRows(entry.session, rows);
-      // By then, the page has brought its rows into view.
-      setTimeout(hide, KEEP);
+      if (rows) viewFirstRows(entry.session, rows);
       if (entry.users > 0) return;
       const leave = use(address);
       const timer = setTimeout(leave, KEEP);

@@ -214,7 +214,10 @@ describe('where the namespace reveals automatically', () => {
   test('a policy that asks for a justification from now on hides what is decrypted, when the server refuses', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
-    await until(() => app.decodes().some(({ refs }) => refs.includes('0:2')), 'the request for the result');
+    await until(
+      () => !document.querySelector('[data-masked="waiting"]'),
+      'the answers for all payloads in view',
+    );
     await app.steer('on-demand');
     // The next request that the server refuses.
     press('f', document.body, { ctrlKey: true, shiftKey: true });

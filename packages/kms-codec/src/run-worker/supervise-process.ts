@@ -1,9 +1,9 @@
 import type { ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
+import { waitForPollsAtShutdown } from '../sdk-internals.ts';
 import { probeTimes } from './poll-probe.ts';
 import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';
-import { waitForPollsAtShutdown } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
 import { settlesWithin } from './waits.ts';
 import { type WorkerCodec, WorkerKeys } from './worker-keys.ts';

@@ -108,7 +108,7 @@ async function advance(milliseconds: number): Promise<void> {
 }
 
 describe('a worker and its keys in Cloud KMS', () => {
-  it('stops to poll when its key is disabled, before it fails a task, and polls again when it is enabled', async () => {
+  it('stops polling when its key is disabled, before it fails a task, and polls again when it is enabled', async () => {
     await start();
     await untilReadiness({ status: 'ready', autonomySeconds: expect.toSatisfy((s: number) => s > 86_000) });
     expect(await (await echo('before')).result()).toBe('before');
@@ -132,7 +132,7 @@ describe('a worker and its keys in Cloud KMS', () => {
     expect(messages().lastIndexOf('Keys ready; starting to poll')).toBeGreaterThan(waiting);
   }, 120_000);
 
-  it('stops to poll before its key expires if Cloud KMS wraps no other key, and polls again when it does', async () => {
+  it('stops polling before its key expires if Cloud KMS wraps no other key, and polls again when it does', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     expect(await (await echo('before-refusal')).result()).toBe('before-refusal');
@@ -182,7 +182,7 @@ describe('a worker and its keys in Cloud KMS', () => {
     ]);
   }, 180_000);
 
-  it('stops to poll before the hard limit of an outage, fails nothing, and continues after it', async () => {
+  it('stops polling before the hard limit of an outage, fails nothing, and continues after it', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

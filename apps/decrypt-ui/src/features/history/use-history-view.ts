@@ -15,7 +15,7 @@ import { type PendingWork, pendingWork } from '../../model/pending.ts';
 import { eventKey, groupKey, type Row, type Rows, rowsOf } from '../../model/rows.ts';
 import type { RunTimes } from '../../model/time-scale.ts';
 import { useFind, useRun } from '../../run/run-context.tsx';
-import type { WorkflowSearch } from '../../run/search.ts';
+import { historyGrid, type WorkflowSearch } from '../../run/search.ts';
 import { type Selection, useSelection } from './use-selection.ts';
 
 export type HistoryView = ReturnType<typeof useHistoryView>;
@@ -29,7 +29,7 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
   const tasks = search.tasks ?? false;
   const [expandedIds, setExpandedIds] = useState<ReadonlySet<number>>(new Set());
   // The focus of a page that opens is on its heading.
-  const gridFocus = useGridFocus({ name: `run ${address.namespace} ${address.runId}` });
+  const gridFocus = useGridFocus({ name: historyGrid(address) });
   const { matches, only } = useFind();
   const [selection, select] = useSelection({ ev: search.ev, one: search.one ?? false }, ({ ev, one }) =>
     change({ ev, one: one || undefined }),
