@@ -52,7 +52,7 @@
       .map((part) => encodeURIComponent(decodeURIComponent(part)));
     const workflow = `${api}/namespaces/${namespace}/workflows/${workflowId}`;
     for (const url of [
-      `${workflow}/runs/${runId}/history?after=0&live=true&limit=100`,
+      `${workflow}/runs/${runId}/history?after=0&live=true&limit=200`,
       `${workflow}?runId=${runId}`,
     ])
       responses.set(url, fetch(url, { cache: 'no-store' }));

@@ -121,6 +121,8 @@ interface GridOptions<R> {
   readonly rows: RowSource<R>;
   readonly keyOf: (row: R) => string;
   readonly focus: GridFocus;
+  /** Whether more rows come by themselves. Undefined: unknown. A grid that was scrolled comes back so when it has enough rows. */
+  readonly loading?: boolean;
   /** A key moved to this row. */
   readonly onMove: (row: R) => void;
   readonly onOpen: (row: R) => void;
@@ -131,7 +133,15 @@ interface GridOptions<R> {
 export type Grid<R> = ReturnType<typeof useVirtualGrid<R>>;
 
 /** The virtualizer, the focus and the keys of a grid whose rows all have the same height. */
-export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered = 0 }: GridOptions<R>) {
+export function useVirtualGrid<R>({
+  rows,
+  keyOf,
+  focus,
+  loading,
+  onMove,
+  onOpen,
+  covered = 0,
+}: GridOptions<R>) {
   const scroller = useRef<HTMLDivElement>(null);
   const [viewport, setViewport] = useState(0);
   const { density } = usePreferences();
@@ -147,8 +157,8 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    // With fewer rows, the browser would scroll less far. The effect below scrolls when there are more.
-    initialOffset: head + rows.length * height > top ? top : 0,
+    // With some of the rows, the browser would scroll less far. The effect below scrolls when there are more.
+    initialOffset: loading ? 0 : top,
     overscan: 6,
     // Rendering in the scroll event itself would make one long task of it and of the layout.
     useFlushSync: false,
@@ -173,11 +183,11 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
 
   // The rows may come in several parts.
   useEffect(() => {
-    if (isRestored.current || head + rows.length * height < top + (scroller.current?.clientHeight ?? 0))
-      return;
+    const isEnough = head + rows.length * height >= top + (scroller.current?.clientHeight ?? 0);
+    if (isRestored.current || (!isEnough && loading !== false)) return;
     isRestored.current = true;
     virtual.scrollToOffset(top);
-  }, [virtual, rows, head, height, top]);
+  }, [virtual, rows, loading, head, height, top]);
 
   const reached = useRef<ScrollTarget>(undefined);
   useEffect(() => {
@@ -186,6 +196,7 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     // The row may come with a later page.
     if (index < 0) return;
     reached.current = target;
+    if (target.focus !== 'unless-elsewhere') isRestored.current = true;
     virtual.scrollToIndex(index);
     if (!target.focus) return;
     requestAnimationFrame(() => {
@@ -228,7 +239,11 @@ export function useVirtualGrid<R>({ rows, keyOf, focus, onMove, onOpen, covered 
     activeRow,
     activeIndex,
     move,
-    setActive: focus.setActive,
+    setActive: (key: string) => {
+      // The reader has begun to work with the rows that are there.
+      isRestored.current = true;
+      focus.setActive(key);
+    },
   };
 }
 

@@ -28,20 +28,26 @@ const HOLD = 2_000;
  * Brings the payloads of the first rows into view for a moment when their events arrive, so that the request for them does not
  * wait until the page is drawn. It does nothing for a page that begins with another tab or at an event, and for a history
  * that has events already.
+ * @returns a function that ends it
  */
-export function viewFirstRows({ history, decoder, store }: RunSession, rows: FirstRows): void {
+export function viewFirstRows({ history, decoder, store }: RunSession, rows: FirstRows): () => void {
   const { tab = 'history', ev } = rows.search;
-  if (tab !== 'history' || ev !== undefined || history.getState().history.events.length > 0) return;
+  if (tab !== 'history' || ev !== undefined || history.getState().history.events.length > 0)
+    return () => undefined;
+  let leave: (() => void)[] = [];
+  const end = () => {
+    stop();
+    for (const one of leave) one();
+  };
   const stop = history.subscribe(({ history: known }) => {
     if (known.events.length === 0) return;
     stop();
     const { description } = store.getState();
     const pending = pendingByGroup(known.groups, description ? pendingWork(description) : []);
-    const leave = refsOf(known, rows, pending).map((ref) => decoder.view(ref));
-    setTimeout(() => {
-      for (const one of leave) one();
-    }, HOLD);
+    leave = refsOf(known, rows, pending).map((ref) => decoder.view(ref));
+    setTimeout(end, HOLD);
   });
+  return end;
 }
 
 type PendingByGroup = ReturnType<typeof pendingByGroup>;

@@ -100,7 +100,7 @@ export function followHistory({
 
   function settle(next: FollowState['phase']) {
     if (phase === next && timer === undefined) return;
-    if (next === 'retrying' && phase !== next) interrupted = phase;
+    if (next === 'retrying' && phase !== next) interrupted = phase === 'failed' ? 'loading' : phase;
     phase = next;
     publish();
   }

@@ -4,7 +4,7 @@ import type { ApiClient, RunAddress } from '../api/client.ts';
 export interface HistorySource {
   /**
    * Opens the events after an event, as NDJSON whose lines are the contract's `historyFrame`. The first stream may end with
-   * `limit` after more events than a screen shows.
+   * `limit`.
    * @throws ApiFailure
    */
   readonly open: (after: number, signal: AbortSignal) => Promise<ReadableStream<Uint8Array<ArrayBuffer>>>;
@@ -17,8 +17,8 @@ export interface HistorySource {
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Events of the first stream: more than a screen shows. `public/early.js` sends the same request. */
-const FIRST_EVENTS = 100;
+/** Events of the first stream: in most histories, their rows fill a screen. `public/early.js` sends the same request. */
+const FIRST_EVENTS = 200;
 
 /** The history of a run on the server, followed while the run is open. */
 export const apiHistory = (

@@ -11,6 +11,8 @@ interface Entry {
   closing?: ReturnType<typeof setTimeout>;
   /** Ends the loading that began before a page used the run. */
   endPreload?: (() => void) | undefined;
+  /** Takes the payloads of the first rows out of view. */
+  hideFirst?: () => void;
 }
 
 export type RunSessions = ReturnType<typeof createRunSessions>;
@@ -50,6 +52,7 @@ export function createRunSessions(options: RunSessionOptions) {
       left = true;
       entry.users -= 1;
       if (entry.users > 0) return;
+      entry.hideFirst?.();
       entry.session.stop();
       entry.closing = setTimeout(() => close(key), KEEP);
     };
@@ -68,7 +71,8 @@ export function createRunSessions(options: RunSessionOptions) {
      */
     preload(address: RunAddress, rows: FirstRows | undefined) {
       const entry = entryOf(address);
-      if (rows) viewFirstRows(entry.session, rows);
+      entry.hideFirst?.();
+      if (rows) entry.hideFirst = viewFirstRows(entry.session, rows);
       if (entry.users > 0) return;
       const leave = use(address);
       const timer = setTimeout(leave, KEEP);

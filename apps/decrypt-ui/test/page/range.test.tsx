@@ -1,3 +1,4 @@
+import { decodeRequest } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { setPreferences } from '../../src/state/preferences.ts';
@@ -50,12 +51,40 @@ describe('the visible part of a run', () => {
   });
 });
 
+const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1';
+/** The grid of the long run with all its rows. */
+const loaded = () =>
+  until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
+
+test('a run that is loaded again has the scroll position that it had, unless a link leads to an event', async () => {
+  const app = await renderApp(longRun);
+  (await loaded()).scrollTop = 50_000;
+  await until(() => row('g1790'), 'a later row');
+  /** Opens another run until the page has forgotten this one. */
+  const leave = async () => {
+    app.history.push(order.replace('NS', app.namespace));
+    await until(() => row('g39'), 'the other run');
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10_500);
+    });
+  };
+  await leave();
+  const before = app.asked.length;
+  app.history.push(longRun.replace('NS', app.namespace));
+  const again = await loaded();
+  await until(() => Math.abs(again.scrollTop - 50_000) < 2, 'the same position');
+  const decoded = app.asked.slice(before).filter(({ url }) => url.endsWith('payloads:decode'));
+  expect(decoded.flatMap(({ body }) => decodeRequest.parse(JSON.parse(body)).refs)).not.toContain('5:0');
+  await leave();
+  app.history.push(`${longRun.replace('NS', app.namespace)}?ev=12`);
+  const linked = await loaded();
+  await until(() => row('g12'), 'the event of the link');
+  expect(linked.scrollTop).toBeLessThan(1_000);
+}, 90_000);
+
 test('a run that the reader comes back to has the scroll position and the active row that it had', async () => {
-  const app = await renderApp('/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1');
-  const scroller = await until(
-    () => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'),
-    'the rows',
-  );
+  const app = await renderApp(longRun);
+  const scroller = await loaded();
   scroller.scrollTop = 5_000;
   const active = await until(() => row('g190'), 'a later row');
   active.focus();
@@ -64,10 +93,7 @@ test('a run that the reader comes back to has the scroll position and the active
   app.history.push(order.replace('NS', app.namespace));
   await until(() => row('g39'), 'the other run');
   app.history.back();
-  const again = await until(
-    () => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'),
-    'the run again',
-  );
+  const again = await loaded();
   await until(() => Math.abs(again.scrollTop - scrollTop) < 2, 'the same position');
   press('j');
   await until(() => document.activeElement === row('g191'), 'the row after the active row');

@@ -44,6 +44,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     rows,
     keyOf,
     focus,
+    loading: follow.phase === 'loading' || follow.phase === 'retrying',
     // An open inspector follows the active row.
     onMove: (row) => selectedKey !== undefined && view.selectRow(row),
     onOpen: view.selectRow,
