@@ -1,10 +1,10 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
-import writeFileAtomic from 'write-file-atomic';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput } from '../cli/output.ts';
+import { writePrivateFile } from '../cli/private-file.ts';
 import { reportLines } from '../scan/report-text.ts';
 import { addScanOptions, scan, type ScanOptions } from '../scan/scan-options.ts';
 
@@ -27,7 +27,7 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('scan')
     .description('read the headers of all stored messages: which histories need which key version')
-    .option('--out <file>', 'write the report to a file, as JSON')
+    .option('--out <file>', 'write the report to a file, as JSON, readable for its owner only')
     .addHelpText('after', examples);
   addScanOptions(addKeyOption(addCommonOptions(command))).action(async (options: ScanCommandOptions) => {
     const output = createOutput(deps, options.json === true);
@@ -40,8 +40,7 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
 
 async function writeReport(file: string, report: ScanReport): Promise<void> {
   try {
-    // The codec server refuses a report that other users could change.
-    await writeFileAtomic(file, `${JSON.stringify(report, undefined, 2)}\n`, { mode: 0o644 });
+    await writePrivateFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
   } catch (error) {
     const reason = messageOf(error);
     throw new CliError('configuration', `The report cannot be written: ${reason}`, [], error);

@@ -2,7 +2,7 @@ import { readFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScannedKey } from '@temporal-kms/codec-api';
 import type { KeyDescription } from '@temporal-kms/kms-codec';
-import writeFileAtomic from 'write-file-atomic';
+import { writePrivateFile } from '../cli/private-file.ts';
 import { checkOwnFile } from './own-files.ts';
 
 /** Which version a crypto key's primary version was, at a time. */
@@ -33,7 +33,7 @@ export async function observeKeys(
   for (const { key, primary } of descriptions) {
     all[key] = shorten([...(all[key] ?? []), { time: now.getTime(), primary: primary ?? null }]);
   }
-  await writeFileAtomic(path, JSON.stringify(all), { mode: 0o600 });
+  await writePrivateFile(path, JSON.stringify(all));
   return descriptions.map(({ key, primary, versions }) => ({
     key,
     time: now.toISOString(),

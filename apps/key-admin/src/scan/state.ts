@@ -7,8 +7,8 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
-import writeFileAtomic from 'write-file-atomic';
 import { CliError } from '../cli/cli-error.ts';
+import { writePrivateFile } from '../cli/private-file.ts';
 import type { HistorySummary } from './history-summary.ts';
 import { checkOwnFile } from './own-files.ts';
 
@@ -54,6 +54,8 @@ export class ScanState {
     await checkOwnFile(path);
     const file = await open(path, 'a+', 0o600);
     try {
+      // The file may be older than this rule.
+      await file.chmod(0o600);
       await state.#load(path);
       // A line that was cut off must not be joined with the next.
       await file.appendFile('\n');
@@ -169,7 +171,7 @@ export class ScanState {
       this.#written.clear();
       const lines = [...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary));
       this.#lines = lines.length;
-      await writeFileAtomic(this.#path, lines.join(''), { mode: 0o600 });
+      await writePrivateFile(this.#path, lines.join(''));
     });
   }
 }

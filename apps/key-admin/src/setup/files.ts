@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   codecServerEnvironment,
@@ -7,6 +7,7 @@ import {
   workerEnvironment,
 } from '@temporal-kms/config';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { writePrivateFile } from '../cli/private-file.ts';
 import type { Wish } from './wish.ts';
 
 /** A configuration file of one of our applications. */
@@ -87,5 +88,5 @@ function contentOf(app: string, { variables }: Environment<unknown>, values: Val
 /** Writes a file that only its owner can read, since an API key may be added to it. */
 export async function writeConfigFile({ path, content }: ConfigFile, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(path, content, { mode: 0o600 });
+  await writePrivateFile(path, content);
 }

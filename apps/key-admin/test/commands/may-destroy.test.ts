@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanReport } from '@temporal-kms/codec-api';
 import { Connection } from '@temporalio/client';
@@ -60,7 +60,10 @@ describe('may-destroy', () => {
   it('decides from a report, and refuses a file that is no report', { timeout: 120_000 }, async () => {
     const { folder, scanOptions, run } = await startRotated();
     const file = join(folder, 'report.json');
+    await writeFile(file, '');
+    await chmod(file, 0o644);
     expect((await run(['scan', ...scanOptions, '--out', file], 29)).code).toBe(0);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
     const stated = ['--not-primary-since', new Date().toISOString()];
     const yes = await run(['may-destroy', '1', '--report', file, ...stated], 30);
     expect([yes.code, yes.out.slice(0, 4)]).toEqual([0, 'YES:']);

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { codecServerEnvironment, parseConfig, workerEnvironment } from '@temporal-kms/config';
@@ -313,10 +313,12 @@ describe('temporal-kms setup', () => {
     expect(parseEnv(commented)).toHaveProperty('WORKER_METRICS_PORT');
 
     await writeFile(join(folder, 'worker.env'), 'GCP_PROJECT=mine\n');
+    await chmod(join(folder, 'worker.env'), 0o644);
     const kept = await setup([...options, '--json']);
     expect(kept.json().files.map(({ status }: any) => status)).toEqual(['differs', 'exists']);
     expect(await read('worker.env')).toBe('GCP_PROJECT=mine\n');
     await setup([...options, '--overwrite', '--yes']);
+    expect((await stat(join(folder, 'worker.env'))).mode & 0o777).toBe(0o600);
     expect(await read('worker.env')).toContain('GCP_PROJECT=acme');
   });
 });

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scanReport } from '@temporal-kms/codec-api';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
@@ -190,7 +190,9 @@ describe('scan', () => {
         const again = await scan();
         expect(needs(again.report.namespaces[0]!.keys)).toEqual(needs(second.report.namespaces[0]!.keys));
       }
+      await chmod(journal, 0o644);
       expect(read(await scan())).toEqual([0, 0]);
+      expect((await stat(journal)).mode & 0o777).toBe(0o600);
     },
   );
 

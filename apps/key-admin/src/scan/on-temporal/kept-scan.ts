@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import writeFileAtomic from 'write-file-atomic';
+import { writePrivateFile } from '../../cli/private-file.ts';
 import { quote } from '../../google/gcloud.ts';
 import { checkOwnFile } from '../own-files.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
@@ -57,7 +57,7 @@ export async function readKeptScan(path: string): Promise<KeptScan | undefined> 
 
 /** @throws CliError */
 export async function keepScan(path: string, scan: KeptScan): Promise<void> {
-  await writeFileAtomic(path, JSON.stringify(scan), { mode: 0o600 }).catch(notKept);
+  await writePrivateFile(path, JSON.stringify(scan)).catch(notKept);
 }
 
 export const forgetScan = (path: string): Promise<void> => rm(path, { force: true });
