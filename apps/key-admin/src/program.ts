@@ -42,10 +42,17 @@ export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Co
       'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, find out which key versions are needed, read exported histories',
     )
     .exitOverride()
-    .configureOutput({ writeOut: deps.stdout, writeErr: deps.stderr })
+    .configureOutput({
+      writeOut: (text) => deps.print(linesOf(text)),
+      writeErr: (text) => deps.printError(linesOf(text)),
+      // An argument may contain line breaks, in contrast to help.
+      outputError: (text) => deps.printError(text.trimEnd().split(/\n(?=\(Did you mean )/)),
+    })
     .showHelpAfterError('(add --help for the options and examples)')
     .addHelpText('after', help);
   for (const add of commands) add(program, deps, exit);
   tab(program);
   return program;
 }
+
+const linesOf = (text: string): string[] => text.replace(/\n$/, '').split('\n');

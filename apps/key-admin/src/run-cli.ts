@@ -1,8 +1,9 @@
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { CommanderError } from 'commander';
 import { CliError, exitCodes } from './cli/cli-error.ts';
-import type { CliDeps } from './cli/deps.ts';
-import { typeLines } from './cli/output.ts';
+import type { CliDeps, CliProcess } from './cli/deps.ts';
+import { jsonLines, typeLines } from './cli/output.ts';
+import { depsOf } from './cli/terminal.ts';
 import { createProgram } from './program.ts';
 
 /**
@@ -10,7 +11,8 @@ import { createProgram } from './program.ts';
  * standard error, with what to type.
  * @param args without the names of Node and the script
  */
-export async function runCli(args: readonly string[], deps: CliDeps): Promise<number> {
+export async function runCli(args: readonly string[], process: CliProcess): Promise<number> {
+  const deps = depsOf(process);
   let exit: number = exitCodes.ok;
   const program = createProgram(deps, (name) => {
     exit = exitCodes[name];
@@ -28,14 +30,11 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
   }
 }
 
-function report(error: unknown, json: boolean, { stdout, stderr }: CliDeps): number {
+function report(error: unknown, json: boolean, { print, printError }: CliDeps): number {
   const name = error instanceof CliError ? error.exit : 'internal';
   const message = messageOf(error);
-  const fix = error instanceof CliError ? error.fix : [];
-  if (json) {
-    stdout(`${JSON.stringify({ error: { exit: name, message, fix } }, undefined, 2)}\n`);
-  } else {
-    stderr([`error: ${message}`, ...typeLines(fix), ''].join('\n'));
-  }
+  const { fix, lines } = error instanceof CliError ? error : { fix: [], lines: [message] };
+  if (json) print(jsonLines({ error: { exit: name, message, fix } }));
+  else printError([`error: ${lines[0] ?? ''}`, ...lines.slice(1), ...typeLines(fix)]);
   return exitCodes[name];
 }

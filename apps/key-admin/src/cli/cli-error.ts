@@ -23,12 +23,21 @@ export type ExitName = keyof typeof exitCodes;
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exit: Exclude<ExitName, 'ok'>;
+  /** The lines of the message. */
+  readonly lines: readonly string[];
   /** Commands or settings that help, a line each. */
   readonly fix: readonly string[];
 
-  constructor(exit: Exclude<ExitName, 'ok'>, message: string, fix: readonly string[] = [], cause?: unknown) {
-    super(message, { cause });
+  constructor(
+    exit: Exclude<ExitName, 'ok'>,
+    message: string | readonly string[],
+    fix: readonly string[] = [],
+    cause?: unknown,
+  ) {
+    const lines = [message].flat();
+    super(lines.join('\n'), { cause });
     this.exit = exit;
+    this.lines = lines;
     this.fix = fix;
   }
 }

@@ -2,8 +2,8 @@ import type { Values } from '@temporal-kms/config';
 import type { Command } from 'commander';
 import type { ExitName } from './cli-error.ts';
 
-/** What the command takes from its process, so that tests can replace it. */
-export interface CliDeps {
+/** What the command line takes from its process, so that tests can replace it. */
+export interface CliProcess {
   readonly env: Values;
   readonly now: () => Date;
   readonly stdin: () => AsyncIterable<Uint8Array>;
@@ -11,7 +11,19 @@ export interface CliDeps {
   readonly stderr: (text: string) => void;
   /** Whether a person can answer questions. */
   readonly isTerminal: boolean;
+  /** Whether a terminal shows what is written to standard output. */
+  readonly showsOutput: boolean;
   readonly ask: (question: string) => Promise<string>;
+}
+
+/** What commands take from their process. They print lines; only {@link printer} writes text to a terminal. */
+export interface CliDeps extends Omit<CliProcess, 'stdout' | 'stderr'> {
+  /** Prints lines on standard output. */
+  readonly print: (lines: readonly string[]) => void;
+  /** Prints lines on standard error. */
+  readonly printError: (lines: readonly string[]) => void;
+  /** Writes decrypted content to standard output as it is. If a terminal shows it, what a terminal acts on is escaped. */
+  readonly writeContent: (content: string | Uint8Array) => void;
 }
 
 /** Adds a command to the program. `exit` sets the exit code of a command that ends without an error. */

@@ -54,7 +54,7 @@ export function loadKeyConfig(
     return parseConfig(keyAdminEnvironment, keepsKeys && names ? values : { ...values, ...ofKey });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new CliError('configuration', error.message, [
+    throw new CliError('configuration', error.message.split('\n'), [
       ...(names || key !== undefined ? [] : [`--key ${EXAMPLE_KEY}`]),
       ...error.mistakes.flatMap(({ variable, example }) =>
         example === undefined || example.startsWith('(') ? [] : [`export ${variable}=${example}`],

@@ -1,4 +1,5 @@
 import type { CliDeps } from './deps.ts';
+import { visible } from './terminal.ts';
 
 /** What a command prints: its result on standard output, once, and its progress on standard error. */
 export interface Output {
@@ -10,21 +11,25 @@ export interface Output {
   readonly progress: (text: string) => void;
 }
 
-export function createOutput({ stdout, stderr }: Pick<CliDeps, 'stdout' | 'stderr'>, json: boolean): Output {
+export function createOutput(
+  { print, printError }: Pick<CliDeps, 'print' | 'printError'>,
+  json: boolean,
+): Output {
   return {
-    result: (value, lines) => {
-      const text = json ? JSON.stringify(value, undefined, 2) : lines().join('\n');
-      if (text !== '') stdout(`${text}\n`);
-    },
+    result: (value, lines) => print(json ? jsonLines(value) : lines()),
     line: (text) => {
-      if (!json) stdout(`${text}\n`);
+      if (!json) print([text]);
     },
-    progress: (text) => stderr(`${text}\n`),
+    progress: (text) => printError([text]),
   };
 }
 
+/** Returns JSON as lines. Inside a string, JSON has no line break. */
+export const jsonLines = (value: object): string[] => JSON.stringify(value, undefined, 2).split('\n');
+
 /** Returns rows as lines, each column as wide as its widest cell. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
+export function columns(texts: readonly (readonly string[])[]): string[] {
+  const rows = texts.map((row) => row.map(visible));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);

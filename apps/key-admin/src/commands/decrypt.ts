@@ -82,13 +82,17 @@ async function decrypt(
   const input = parseInput({ name, bytes }, options.format);
   if (options.as === 'raw' && (input.kind !== 'payloads' || input.payloads.length !== 1))
     throw new CliError('usage', `${name} is not one payload, of which --as raw returns the bytes`);
+  if (options.as === 'raw' && options.out === undefined && deps.showsOutput)
+    throw new CliError('usage', '--as raw writes bytes, which a terminal does not show as they are', [
+      'temporal-kms decrypt … --as raw --out FILE',
+    ]);
   const auditFile = options.audit === undefined ? configured : { ...configured, file: options.audit };
   if (options.out !== undefined && auditFile.file && resolve(options.out) === resolve(auditFile.file))
     throw new CliError('usage', '--out and the audit name the same file');
   if (input.kind === 'payloads' && options.workflowId === undefined)
     output.progress('Without --workflow-id, it is not checked to which workflow a message is bound');
   const sink =
-    options.out === undefined ? { write: deps.stdout, end: () => undefined } : createFile(options.out);
+    options.out === undefined ? { write: deps.writeContent, end: () => undefined } : createFile(options.out);
   let isComplete = false;
   const watched = onceStopped(() => sink.end(false));
   try {

@@ -59,7 +59,7 @@ export const addDoctorCommand: AddCommand = (program, deps, exit) => {
     const output = createOutput(deps, options.json === true);
     const checks = await doctor(options, deps, output);
     const failed = checks.filter(({ status }) => status === 'failed').length;
-    output.result({ app: options.app, ok: failed === 0, checks }, () => [summary(checks)]);
+    output.result({ app: options.app, ok: failed === 0, checks }, () => ['', summary(checks)]);
     if (failed > 0) exit('failed');
   });
 };
@@ -85,7 +85,7 @@ function linesOf({ check, status, text, fix, milliseconds }: Finding): string[] 
 
 function summary(checks: readonly Finding[]): string {
   const count = (status: Finding['status']) => checks.filter((one) => one.status === status).length;
-  return `\n${count('ok')} ok, ${count('warning')} with a warning, ${count('failed')} failed, ${count('skipped')} skipped`;
+  return `${count('ok')} ok, ${count('warning')} with a warning, ${count('failed')} failed, ${count('skipped')} skipped`;
 }
 
 /** A token never comes from the command line, which other users of the machine can read. */

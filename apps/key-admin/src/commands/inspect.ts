@@ -7,7 +7,7 @@ import {
   describePayload,
   type KnownNames,
   type PayloadDescription,
-  printable,
+  shortened,
 } from '../inspect/describe-payload.ts';
 import { type InspectedPayload, type InspectedWorkflow, inspectHistory } from '../inspect/inspect-history.ts';
 import { keyText } from '../inspect/summary.ts';
@@ -158,7 +158,7 @@ function workflowLines({
   list,
 }: Listed): string[] {
   return [
-    `${printable(workflowId ?? 'a workflow without an id in the file')}${runId === null ? '' : ` / ${printable(runId)}`}${type === null ? '' : ` (${printable(type)})`}`,
+    `${shortened(workflowId ?? 'a workflow without an id in the file')}${runId === null ? '' : ` / ${shortened(runId)}`}${type === null ? '' : ` (${shortened(type)})`}`,
     `  ${events} events, ${payloads} payloads`,
     ...table(
       ['STATE', 'FORMAT', 'PAYLOADS', 'BYTES', 'EVENTS', 'VERSION', 'KEY'],
@@ -174,7 +174,7 @@ function workflowLines({
     ),
     ...plaintext.map(
       ({ ref, path, encoding, bytes }) =>
-        `  in plaintext: ${ref} ${printable(path)} (${encoding}, ${bytes} bytes)`,
+        `  in plaintext: ${ref} ${shortened(path)} (${encoding}, ${bytes} bytes)`,
     ),
     ...table(
       ['REF', 'STATE', 'LAYERS', 'VERSION', 'NAMESPACE', 'WORKFLOW', 'BYTES', 'PATH'],
@@ -186,7 +186,7 @@ function workflowLines({
         one.namespace === undefined ? '-' : (one.namespace.name ?? one.namespace.tag),
         one.workflow === undefined ? '-' : (one.workflow.id ?? one.workflow.tag),
         String(one.bytes),
-        printable(one.path),
+        shortened(one.path),
       ]),
     ),
   ];

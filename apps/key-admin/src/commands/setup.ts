@@ -125,6 +125,7 @@ async function setup(options: SetupOptions, deps: CliDeps, output: Output): Prom
       await carryOut(steps, writable(files, options), options.out, output);
     }
     output.result(resultOf(wish, steps, files, writable(files, options)), () => [
+      '',
       summary(steps, files, options),
     ]);
   } finally {
@@ -232,7 +233,7 @@ function summary(steps: readonly Step[], files: readonly ConfigFile[], options: 
   const text = done === 0 ? 'Nothing to do: everything exists.' : `${done} steps done.`;
   const more = impossible === 0 ? '' : ` ${impossible} not possible with your rights: see its note.`;
   const [worker] = files;
-  return `\n${text}${more} Next: temporal-kms doctor --app worker --env-file ${worker?.path ?? 'worker.env'}`;
+  return `${text}${more} Next: temporal-kms doctor --app worker --env-file ${worker?.path ?? 'worker.env'}`;
 }
 
 function days(text: string): number {

@@ -74,11 +74,11 @@ export function describePayload(payload: Payload, known: KnownNames): PayloadDes
   const encoding = text(payload, 'encoding');
   const bytes = payload.data?.length ?? 0;
   const marker = text(payload, 'compression/algorithm');
-  const outer = marker === '' ? [] : [`${printable(marker)} (temporal-proxy)`];
+  const outer = marker === '' ? [] : [`${shortened(marker)} (temporal-proxy)`];
   const base = {
-    encoding: printable(encoding),
+    encoding: shortened(encoding),
     bytes,
-    ...(marker !== '' && { compressed: printable(marker) }),
+    ...(marker !== '' && { compressed: shortened(marker) }),
   };
   const exported = unreadableReason(payload);
   if (exported !== undefined) return { ...base, ...unreadable(exported), layers: [] };
@@ -112,7 +112,7 @@ function stateOf(format: 'plain' | 'external', empty: true | undefined): Payload
 
 function keyOf({ key, staticKey }: ReturnType<typeof messageKey>): PayloadDescription['key'] {
   if (key !== undefined) return { name: key };
-  return staticKey === undefined ? undefined : { static: printable(staticKey) };
+  return staticKey === undefined ? undefined : { static: shortened(staticKey) };
 }
 
 function ofHeader(payload: Payload, { keys, namespaces, workflowId }: KnownNames) {
@@ -148,13 +148,10 @@ const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof u
     format: 'plain',
     state: 'unreadable',
     reason,
-    ...(key !== undefined && { key: { name: printable(key), ...(keyVersion && { version: keyVersion }) } }),
+    ...(key !== undefined && { key: { name: shortened(key), ...(keyVersion && { version: keyVersion }) } }),
   }) as const;
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 
-/** What an unknown writer wrote may contain anything: control characters for a terminal, or a whole document. */
-export const printable = (value: string): string => {
-  const visible = value.replaceAll(/[^\x20-\x7e]/g, '?');
-  return visible.length > 200 ? `${visible.slice(0, 200)}…` : visible;
-};
+/** What an unknown writer wrote may be a whole document. */
+export const shortened = (value: string): string => (value.length > 200 ? `${value.slice(0, 200)}…` : value);

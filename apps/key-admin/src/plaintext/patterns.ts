@@ -110,7 +110,7 @@ export function loadPatterns(file: string | undefined): Patterns {
     };
   } catch (error) {
     if (!(error instanceof StrictYamlError)) throw error;
-    throw new CliError('configuration', error.message, [], error);
+    throw new CliError('configuration', error.message.split('\n'), [], error);
   }
 }
 

@@ -11,6 +11,7 @@ import { Command } from 'commander';
 import { CliError, exitCodes } from '../cli/cli-error.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { typeLines } from '../cli/output.ts';
+import { printer } from '../cli/terminal.ts';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
 import { DEFAULT_TASK_QUEUE } from '../scan/on-temporal/contract.ts';
 import { defaultStateFolder, STATE_DEFAULT } from '../scan/state.ts';
@@ -26,6 +27,7 @@ interface Options {
   readonly state?: string | false;
 }
 
+const print = printer((text) => void process.stderr.write(text));
 const command = new Command('scan-worker')
   .version(version)
   .description('Worker of temporal-kms scan --on-temporal. Any number of them share the work of a scan.')
@@ -40,6 +42,7 @@ const command = new Command('scan-worker')
     `folder in which scans keep what they have read of closed runs ${STATE_DEFAULT}`,
   )
   .option('--no-state', 'keep nothing: each scan reads all closed runs')
+  .configureOutput({ outputError: (text) => print([text.trimEnd()]) })
   // Commander itself would exit with 1 after wrong usage.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))
   .parse();
@@ -47,9 +50,9 @@ const command = new Command('scan-worker')
 try {
   await run(command.opts<Options>());
 } catch (error) {
-  const [exit, fix] = error instanceof CliError ? [error.exit, error.fix] : ['internal' as const, []];
-  const message = messageOf(error);
-  process.stderr.write([`error: ${message}`, ...typeLines(fix), ''].join('\n'));
+  const { exit, lines, fix } =
+    error instanceof CliError ? error : { exit: 'internal' as const, lines: [messageOf(error)], fix: [] };
+  print([`error: ${lines[0] ?? ''}`, ...lines.slice(1), ...typeLines(fix)]);
   // Connections and threads of Temporal's SDK would keep the process running.
   process.exit(exitCodes[exit]);
 }
@@ -73,7 +76,7 @@ async function run({ envFile, taskQueue, state }: Options): Promise<void> {
   });
   await requireNamespace(reader, home);
   const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder });
-  process.stderr.write(`Scan worker ${version} polls the task queue ${taskQueue} in the namespace ${home}\n`);
+  print([`Scan worker ${version} polls the task queue ${taskQueue} in the namespace ${home}`]);
   await polling.run();
   await Promise.all([worker.close(), reader.close()]);
 }

@@ -9,7 +9,7 @@ export function temporalConfig(values: Values): TemporalConfig {
   try {
     return loadTemporalConfig(values);
   } catch (error) {
-    throw new CliError('configuration', messageOf(error));
+    throw new CliError('configuration', messageOf(error).split('\n'));
   }
 }
 

@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** What the person at the terminal answers, or what happens until then. Undefined: there is no terminal. */
   readonly answer?: string | (() => Promise<string>);
+  /** Whether a terminal shows standard output. */
+  readonly showsOutput?: boolean;
   /** Called with what the command prints on standard error. */
   readonly onProgress?: (text: string) => void;
 }
@@ -59,7 +61,7 @@ export interface RunOptions {
 /** Runs the command line in this process. */
 export async function temporalKms(
   args: readonly string[],
-  { env = {}, now = () => new Date(), answer, input = '', onProgress }: RunOptions = {},
+  { env = {}, now = () => new Date(), answer, input = '', onProgress, showsOutput = false }: RunOptions = {},
 ): Promise<Ran> {
   const out: Buffer[] = [];
   let err = '';
@@ -75,6 +77,7 @@ export async function temporalKms(
       onProgress?.(text);
     },
     isTerminal: answer !== undefined,
+    showsOutput,
     ask: (question) => {
       err += question;
       return typeof answer === 'function' ? answer() : Promise.resolve(answer ?? '');

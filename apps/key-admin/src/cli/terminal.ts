@@ -1,0 +1,45 @@
+import type { CliDeps, CliProcess } from './deps.ts';
+
+/**
+ * What a terminal acts on, reorders or does not show: control characters, escape sequences, direction marks, line separators,
+ * invisible and unassigned characters, lone surrogates, and every white space but the space.
+ */
+const HIDDEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+const HIDDEN_IN_CONTENT = /(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Returns UTF-16 code units as escapes of JSON: inside a string of a JSON text, they change nothing. */
+const escaped = (text: string): string => {
+  let escapes = '';
+  for (let at = 0; at < text.length; at += 1)
+    escapes += `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+  return escapes;
+};
+
+/** Returns a text as one line in which every character is visible. */
+export const visible = (text: string): string => text.replaceAll(HIDDEN, escaped);
+
+/**
+ * Returns a function that writes lines. Whatever a value in a line contains, it stays in its line, and the terminal shows it
+ * and does nothing else.
+ */
+export const printer =
+  (write: (text: string) => void) =>
+  (lines: readonly string[]): void => {
+    if (lines.length > 0) write(lines.map((line) => `${visible(line)}\n`).join(''));
+  };
+
+/** Returns the process as commands see it: none of them writes to a terminal by itself. */
+export function depsOf({ stdout, stderr, ask, ...process }: CliProcess): CliDeps {
+  return {
+    ...process,
+    ask: (question) => ask(visible(question)),
+    print: printer(stdout),
+    printError: printer(stderr),
+    writeContent: (content) =>
+      stdout(
+        process.showsOutput
+          ? Buffer.from(content).toString().replaceAll(HIDDEN_IN_CONTENT, escaped)
+          : content,
+      ),
+  };
+}
