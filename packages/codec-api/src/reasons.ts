@@ -2,7 +2,7 @@ import { type ReasonCode, reasonCodes } from '@temporal-kms/kms-codec/reason-cod
 import { z } from 'zod/mini';
 
 export { isCryptoKeyName } from '@temporal-kms/kms-codec/crypto-key-name';
-export { reasonClass } from '@temporal-kms/kms-codec/reason-codes';
+export { reasonClass, reasons } from '@temporal-kms/kms-codec/reason-codes';
 export type { ReasonClass, ReasonCode } from '@temporal-kms/kms-codec/reason-codes';
 
 /** Why a payload cannot be read. `external_reference` and `not_encrypted` are warnings about readable payloads. */

@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { type ReasonClass, reasonClass, type ReasonCode } from './reason-codes.ts';
 
-export { reasonClass, reasonClasses, reasonCodes } from './reason-codes.ts';
-export type { ReasonClass, ReasonCode } from './reason-codes.ts';
+export { reasonClass, reasonCodes, reasons } from './reason-codes.ts';
+export type { Reason, ReasonClass, ReasonCode } from './reason-codes.ts';
 
 /** What an error contains in addition to its code. */
 export interface KmsCodecErrorOptions {

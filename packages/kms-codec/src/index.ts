@@ -3,8 +3,8 @@ export type { BranchKeyStore, BranchKeyStoreCode, StoredValue } from './branch-k
 export { KmsCodec } from './codec.ts';
 export type { KeyState } from './keys/key-state.ts';
 export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-options.ts';
-export { KmsCodecError, reasonClass, reasonClasses, reasonCodes } from './errors.ts';
-export type { KmsCodecErrorOptions, ReasonClass, ReasonCode } from './errors.ts';
+export { KmsCodecError, reasonClass, reasonCodes, reasons } from './errors.ts';
+export type { KmsCodecErrorOptions, Reason, ReasonClass, ReasonCode } from './errors.ts';
 export type { Format } from './formats/format.ts';
 export { cryptoKeyId, messageKey } from './formats/message-key.ts';
 export type { MessageKey } from './formats/message-key.ts';

@@ -1,37 +1,7 @@
 /*
- * The reason codes of docs/wire-formats.md, for the library's errors, the history API and the dashboard. This module has no
- * imports, so that the dashboard can bundle it.
+ * The reason codes: the one table from which the errors, the history API, the dashboard, docs/operations.md and the Python
+ * package take them. This module has no imports, so that the dashboard can bundle it.
  */
-
-/** The class of each reason code. */
-export const reasonClasses = {
-  kms_quota: 'retryable',
-  kms_unavailable: 'retryable',
-  checksum_mismatch: 'retryable',
-  data_key_exhausted: 'retryable',
-  key_disabled: 'restorable',
-  key_destroy_scheduled: 'restorable',
-  key_not_found: 'restorable',
-  key_not_allowed: 'restorable',
-  permission_denied: 'restorable',
-  namespace_not_configured: 'restorable',
-  format_not_allowed: 'restorable',
-  namespace_not_permitted: 'restorable',
-  layer_unreadable: 'restorable',
-  key_destroyed: 'permanent',
-  namespace_mismatch: 'permanent',
-  workflow_mismatch: 'permanent',
-  integrity_failed: 'permanent',
-  malformed: 'permanent',
-  unsupported_version: 'permanent',
-  too_large: 'permanent',
-  event_not_found: 'permanent',
-  external_reference: 'information',
-  not_encrypted: 'information',
-} as const;
-
-/** Why a payload cannot be encrypted or decrypted, or why it was not: a closed list. */
-export type ReasonCode = keyof typeof reasonClasses;
 
 /**
  * What resolves a reason: `retryable` is temporary, `restorable` needs an administrator, `permanent` has no remedy, and
@@ -39,12 +9,183 @@ export type ReasonCode = keyof typeof reasonClasses;
  */
 export type ReasonClass = 'retryable' | 'restorable' | 'permanent' | 'information';
 
+/** What a reason code means. `meaning` and `remedy` are sentences, with settings and commands in backticks. */
+export interface Reason {
+  readonly class: ReasonClass;
+  /** In two or three words. */
+  readonly title: string;
+  /** What it takes to change the outcome, in two or three words. */
+  readonly kind: string;
+  readonly meaning: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+const retryable = (title: string, meaning: string, remedy: string): Reason => ({
+  class: 'retryable',
+  title,
+  kind: 'retries automatically',
+  meaning,
+  remedy,
+});
+const restorable = (title: string, kind: string, meaning: string, remedy: string): Reason => ({
+  class: 'restorable',
+  title,
+  kind,
+  meaning,
+  remedy,
+});
+const permanent = (title: string, meaning: string, remedy: string): Reason => ({
+  class: 'permanent',
+  title,
+  kind: 'permanent',
+  meaning,
+  remedy,
+});
+const information = (title: string, meaning: string, remedy: string): Reason => ({
+  class: 'information',
+  title,
+  kind: 'information',
+  meaning,
+  remedy,
+});
+
+/** Every reason code, by class. */
+export const reasons = {
+  kms_quota: retryable('KMS quota', 'The Cloud KMS quota is exceeded.', 'If it continues, raise the quota.'),
+  kms_unavailable: retryable(
+    'KMS unreachable',
+    'Cloud KMS did not answer in time.',
+    'If it continues, check the network to Cloud KMS and the status page of Google Cloud.',
+  ),
+  checksum_mismatch: retryable(
+    'Checksum differs',
+    'The answer of Cloud KMS was damaged in transit.',
+    'If it continues, check the network to Cloud KMS.',
+  ),
+  data_key_exhausted: retryable(
+    'Data key spent',
+    'A payload cannot be encrypted: the key that encrypts has reached its hard limit, and Cloud KMS wraps no new key.',
+    'Restore access to Cloud KMS.',
+  ),
+  key_disabled: restorable(
+    'Key disabled',
+    'restorable',
+    'The key version is disabled.',
+    'Enable it: `gcloud kms keys versions enable`.',
+  ),
+  key_destroy_scheduled: restorable(
+    'Key to be destroyed',
+    'restorable',
+    'The key version is scheduled for destruction.',
+    'Restore it before that date, then enable it: `gcloud kms keys versions restore`.',
+  ),
+  key_not_found: restorable(
+    'Key not found',
+    'needs a setting',
+    'Cloud KMS has no key of this name.',
+    'Check the project, location, key ring and key in the keys file.',
+  ),
+  key_not_allowed: restorable(
+    'Key not allowed',
+    'needs a setting',
+    'The keys file does not list the key for the namespace, so Cloud KMS was not called.',
+    'Add the key under `decrypt`, or under `encrypt` to write, in the keys file.',
+  ),
+  permission_denied: restorable(
+    'No permission',
+    'needs a permission',
+    'The service account of the worker or codec server may not use the key.',
+    'Grant it `roles/cloudkms.cryptoKeyDecrypter` on the key, to write also `roles/cloudkms.cryptoKeyEncrypter`.',
+  ),
+  namespace_not_configured: restorable(
+    'No key configured',
+    'needs a setting',
+    'The keys file has no entry for the namespace, and no `default`.',
+    'Add an entry.',
+  ),
+  namespace_mismatch: restorable(
+    'Other namespace',
+    'needs a setting',
+    'The message was encrypted for another namespace, which the error names if the keys file has a rule for it.',
+    'If this namespace is meant to read it, add the other namespace under `accepts`. Otherwise find out who copied it here.',
+  ),
+  format_not_allowed: restorable(
+    'Format not allowed',
+    'needs a setting',
+    'The keys file does not let the namespace read this format, or plaintext.',
+    'Change `reads` or `plaintext` in the keys file.',
+  ),
+  namespace_not_permitted: restorable(
+    'No permission there',
+    'needs a permission',
+    'The message was encrypted in another namespace, in which the caller has no permission or for which the caller sent no justification.',
+    'Add a policy rule in that namespace, or send a justification.',
+  ),
+  layer_unreadable: restorable(
+    'Still encrypted',
+    'needs a setting',
+    'The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read; the error contains its format, and its key if it has one.',
+    'List that format under `reads` and its key under `decrypt` or `static`. For zstd, run Node 22.15 or later. With more than four layers or an unknown compression, decode the payload with the codec that wrote it.',
+  ),
+  unsupported_version: restorable(
+    'Newer format',
+    'needs an update',
+    'A later version of the library encrypted the message, or `zstd` is to compress on a Node before 22.15.',
+    'Update the reader, or Node.',
+  ),
+  too_large: restorable(
+    'Too large',
+    'needs a setting',
+    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key).',
+    'To read it, raise the limit of the reader. To write it, use an envelope format instead of `direct`, or external storage.',
+  ),
+  key_destroyed: permanent(
+    'Key destroyed',
+    'The key version is destroyed.',
+    'The payload cannot be recovered.',
+  ),
+  workflow_mismatch: permanent(
+    'Other workflow',
+    'The message was encrypted for another workflow (`KMS_BIND_WORKFLOW=true`).',
+    'If it is a Nexus result, switch workflow binding off for its writer. Otherwise find out who copied it here.',
+  ),
+  integrity_failed: permanent(
+    'Integrity failed',
+    'Authentication failed: the message was modified or truncated, or the key is wrong.',
+    'Check the key, and compare the payload with the same payload in a backup or an export.',
+  ),
+  malformed: permanent(
+    'Malformed',
+    'The content does not have the format that its metadata names.',
+    'Compare the payload with the same payload in a backup or an export.',
+  ),
+  event_not_found: permanent(
+    'Event gone',
+    'Temporal no longer has the event: its retention period has passed, or the run was reset.',
+    'Look for an export.',
+  ),
+  external_reference: information(
+    'Stored elsewhere',
+    'The payload is a reference to external storage, where the value was stored after it was encrypted.',
+    'Fetch the object with the storage driver of the application.',
+  ),
+  not_encrypted: information(
+    'Plaintext',
+    'The payload is not encrypted: everyone with access to Temporal can read it.',
+    'Find the client that wrote it without the codec.',
+  ),
+} satisfies Readonly<Record<string, Reason>>;
+
+/** Why a payload cannot be encrypted or decrypted, or why it was not: a closed list. */
+export type ReasonCode = keyof typeof reasons;
+
 /** Every {@link ReasonCode}, retryable codes first. */
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The object has no other keys.
-export const reasonCodes = Object.keys(reasonClasses) as readonly ReasonCode[];
+export const reasonCodes = Object.keys(reasons) as readonly ReasonCode[];
 
 /** Returns the class of a reason code. */
-export const reasonClass = (code: ReasonCode): ReasonClass => reasonClasses[code];
+export const reasonClass = (code: ReasonCode): ReasonClass => reasons[code].class;
 
 /** Whether a text is one of the {@link reasonCodes}. */
-export const isReasonCode = (code: string): boolean => Object.hasOwn(reasonClasses, code);
+export const isReasonCode = (code: string): boolean => Object.hasOwn(reasons, code);

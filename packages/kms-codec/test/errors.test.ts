@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { tableRows } from '@temporal-kms/testing/markdown';
 import { ApplicationFailure } from '@temporalio/common';
-import { expect, it } from 'vitest';
-import { KmsCodecError, reasonClass, reasonCodes } from '../src/index.ts';
+import { describe, expect, it } from 'vitest';
+import { KmsCodecError, reasonClass, reasonCodes, reasons } from '../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 
 it.each(reasonCodes)(
@@ -15,6 +17,34 @@ it.each(reasonCodes)(
     expect(failure).toMatchObject({ message: 'Failed to parse', nonRetryable: permanent });
   },
 );
+
+const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+const classes = Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)]));
+
+describe('the table of reason codes', () => {
+  it('is the table of docs/operations.md', () => {
+    const rows = tableRows(textOf('../../../docs/operations.md'), 'code', 'class', 'meaning');
+    const plain = rows.map((cells) => cells.map((cell) => cell.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1')));
+    const table = Object.entries(reasons).map(([code, reason]) => [
+      code,
+      reason.class,
+      reason.meaning,
+      reason.remedy,
+    ]);
+    expect(plain).toEqual(table);
+  });
+
+  it('has the classes of docs/wire-formats.md', () => {
+    const listed = tableRows(textOf('../../../docs/wire-formats.md'), 'class', 'codes').flatMap(
+      ([group, codes]) => codes!.match(/\w+/g)!.map((code) => [code, group!.match(/\w+/)![0]]),
+    );
+    expect(Object.fromEntries(listed)).toEqual(classes);
+  });
+
+  it('has the classes that Python tests against', () => {
+    expect(JSON.parse(textOf('vectors/files/reason-codes.json'))).toEqual(classes);
+  });
+});
 
 it('gives each caller a separate error object', async () => {
   const { codec, keyService } = codecWith({ a: { encrypt: cryptoKey('a') } });

@@ -1,7 +1,7 @@
 import type { ConfiguredKey, NamespaceKeys, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
 import { formatDay, type TimeFormat } from './format/time.ts';
 import { plural } from './format/number.ts';
-import { reasonTexts } from './reasons.ts';
+import { reasonText } from './reasons.ts';
 import { millisOf } from './values.ts';
 
 export type KeyVersion = ConfiguredKey['versions'][number];
@@ -116,9 +116,9 @@ export function lastHour({ minutes }: Pick<NamespaceKeys, 'minutes'>): Hour {
 /** The state of encryption in the namespace as this process sees it. */
 export function health(keys: NamespaceKeys): StateText {
   const { failure } = keys.inMemory;
-  if (failure !== undefined) return { text: reasonTexts[failure].short, tone: reasonTexts[failure].tone };
+  if (failure !== undefined) return { text: reasonText(failure).title, tone: reasonText(failure).tone };
   const broken = keys.keys.find(({ reason }) => reason !== undefined)?.reason;
-  if (broken !== undefined) return { text: reasonTexts[broken].short, tone: reasonTexts[broken].tone };
+  if (broken !== undefined) return { text: reasonText(broken).title, tone: reasonText(broken).tone };
   const encrypting = keys.keys.find(({ use }) => use === 'encrypt_and_decrypt');
   const primary = encrypting?.versions.find((version) => version.primary);
   if (encrypting && (primary === undefined || unusable(primary) !== undefined))
@@ -153,7 +153,7 @@ export function minuteBars({ minutes }: Pick<NamespaceKeys, 'minutes'>, now: num
     const time = last - (MINUTES - 1 - index) * MINUTE;
     const minute = known.get(time);
     const failed = { failed: 0, pending: 0, 'timed-out': 0, neutral: 0 };
-    for (const [code, count] of reasonsOf(minute?.refused ?? {})) failed[reasonTexts[code].tone] += count;
+    for (const [code, count] of reasonsOf(minute?.refused ?? {})) failed[reasonText(code).tone] += count;
     return { time, done: minute?.done ?? 0, failed, reasons: minute?.refused ?? {} };
   });
 }

@@ -6,7 +6,7 @@ import {
   type ReasonCode,
   reasonClass,
 } from '@temporal-kms/codec-api';
-import { reasonTexts } from './reasons.ts';
+import { reasonText } from './reasons.ts';
 
 /** What decoding a payload has shown beyond its stub. */
 export interface Finding {
@@ -67,7 +67,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
     const key = keyOf(stub, findings);
     const short = shortKey(stub, key);
     if (isUnreadable(reason)) {
-      const { short: text, tone } = reasonTexts[reason];
+      const { title: text, tone } = reasonText(reason);
       const label = words ? `${short} ${badgeWord(reason)}` : short;
       troubles.set(label, {
         label,
@@ -98,7 +98,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
 /** `key_disabled` → `disabled`: after a key version the word `key` is redundant. */
-const badgeWord = (reason: ReasonCode) => reasonTexts[reason].short.replace(/^Key /, '').toLowerCase();
+const badgeWord = (reason: ReasonCode) => reasonText(reason).title.replace(/^Key /, '').toLowerCase();
 
 export interface KeyShare {
   readonly label: string;
@@ -179,7 +179,7 @@ export function keyUsage(
     if (isCipher || isUnreadable(reason)) encrypted += count;
     if (isUnreadable(reason)) {
       unreadable += count;
-      const tone = tones[reasonTexts[reason].tone] ?? 'bad';
+      const tone = tones[reasonText(reason).tone] ?? 'bad';
       bad.set(label, { label, tone, count: (bad.get(label)?.count ?? 0) + count });
     } else if (isCipher) {
       good.set(label, (good.get(label) ?? 0) + count);

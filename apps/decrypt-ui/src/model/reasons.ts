@@ -1,50 +1,60 @@
-import { escapeInvisible, type KeyUse, type ReasonCode } from '@temporal-kms/codec-api';
+import {
+  escapeInvisible,
+  type KeyUse,
+  type ReasonClass,
+  type ReasonCode,
+  reasons,
+} from '@temporal-kms/codec-api';
 
-/** Amber: someone can fix it. Orange: it passes without help. Red: it is permanent. Grey: it is information. */
+/** Amber: an administrator can fix it. Orange: it passes without help. Red: it is permanent. Grey: it is information. */
 type ReasonTone = 'pending' | 'timed-out' | 'failed' | 'neutral';
 export type ReasonIcon = 'lock' | 'open' | 'clock' | 'shield' | 'file' | 'weight' | 'key' | 'elsewhere';
 
-/** How the page shows a reason code. */
-export interface ReasonText {
-  readonly short: string;
+const tones: Readonly<Record<ReasonClass, ReasonTone>> = {
+  retryable: 'timed-out',
+  restorable: 'pending',
+  permanent: 'failed',
+  information: 'neutral',
+};
+
+const icons: Readonly<Record<ReasonCode, ReasonIcon>> = {
+  kms_quota: 'clock',
+  kms_unavailable: 'clock',
+  checksum_mismatch: 'clock',
+  data_key_exhausted: 'key',
+  key_disabled: 'lock',
+  key_destroy_scheduled: 'lock',
+  key_not_found: 'lock',
+  key_not_allowed: 'lock',
+  permission_denied: 'lock',
+  namespace_not_configured: 'lock',
+  namespace_mismatch: 'shield',
+  format_not_allowed: 'lock',
+  namespace_not_permitted: 'shield',
+  layer_unreadable: 'lock',
+  unsupported_version: 'file',
+  too_large: 'weight',
+  key_destroyed: 'lock',
+  workflow_mismatch: 'shield',
+  integrity_failed: 'shield',
+  malformed: 'file',
+  event_not_found: 'file',
+  external_reference: 'elsewhere',
+  not_encrypted: 'open',
+};
+
+/** Returns the title of a reason code, its kind, and how the page shows it. */
+export function reasonText(code: ReasonCode): {
+  readonly title: string;
   readonly tone: ReasonTone;
   readonly icon: ReasonIcon;
-  /** Whether and how this can change, in a word or two. */
   readonly kind: string;
+} {
+  const { title, kind, class: group } = reasons[code];
+  // Plaintext is the only information that an administrator has to act on.
+  const tone = code === 'not_encrypted' ? 'pending' : tones[group];
+  return { title, kind, tone, icon: icons[code] };
 }
-
-const reason = (short: string, tone: ReasonTone, icon: ReasonIcon, kind: string): ReasonText => ({
-  short,
-  tone,
-  icon,
-  kind,
-});
-
-export const reasonTexts: Readonly<Record<ReasonCode, ReasonText>> = {
-  key_disabled: reason('Key disabled', 'pending', 'lock', 'restorable'),
-  key_destroy_scheduled: reason('Key to be destroyed', 'pending', 'lock', 'restorable'),
-  key_destroyed: reason('Key destroyed', 'failed', 'lock', 'permanent'),
-  key_not_found: reason('Key not found', 'pending', 'lock', 'needs a setting'),
-  key_not_allowed: reason('Key not allowed', 'pending', 'lock', 'needs a setting'),
-  permission_denied: reason('No permission', 'pending', 'lock', 'needs a setting'),
-  kms_quota: reason('KMS quota', 'timed-out', 'clock', 'retries automatically'),
-  kms_unavailable: reason('KMS unreachable', 'timed-out', 'clock', 'retries automatically'),
-  checksum_mismatch: reason('Checksum differs', 'timed-out', 'clock', 'retries automatically'),
-  namespace_mismatch: reason('Other namespace', 'failed', 'shield', 'moved or misrouted'),
-  workflow_mismatch: reason('Other workflow', 'failed', 'shield', 'moved or misrouted'),
-  integrity_failed: reason('Integrity failed', 'failed', 'shield', 'permanent'),
-  malformed: reason('Malformed', 'failed', 'file', 'permanent'),
-  unsupported_version: reason('Newer format', 'pending', 'file', 'needs a newer server'),
-  too_large: reason('Too large', 'pending', 'weight', 'needs a setting'),
-  data_key_exhausted: reason('Data key spent', 'pending', 'key', 'worker refused to encrypt'),
-  external_reference: reason('Stored elsewhere', 'neutral', 'elsewhere', 'information'),
-  format_not_allowed: reason('Format not allowed', 'pending', 'lock', 'needs a setting'),
-  namespace_not_configured: reason('No key configured', 'pending', 'lock', 'needs a setting'),
-  namespace_not_permitted: reason('No permission there', 'pending', 'shield', 'needs a permission'),
-  layer_unreadable: reason('Still encrypted', 'pending', 'lock', 'needs a setting'),
-  event_not_found: reason('Event gone', 'failed', 'file', 'permanent'),
-  not_encrypted: reason('Plaintext', 'pending', 'open', 'warning'),
-};
 
 export interface ReasonContext {
   readonly namespace: string;
@@ -63,62 +73,37 @@ function keyTitle(key: KeyUse | undefined): string {
 }
 
 /** Explains a reason code: what happened, why, and what to do. Invisible characters in names are escaped. */
-export const explain = (code: ReasonCode, context: ReasonContext): string =>
-  escapeInvisible(explanation(code, context));
+export function explain(code: ReasonCode, context: ReasonContext): string {
+  const { meaning, remedy: advice } = reasons[code];
+  const [general, toDo] = [meaning, advice].map((text) => text.replaceAll('`', ''));
+  return escapeInvisible(`${specifically(code, context) ?? general} ${toDo}`);
+}
 
-function explanation(code: ReasonCode, context: ReasonContext): string {
+/** The meaning of a code with the names that the context contains. */
+function specifically(code: ReasonCode, context: ReasonContext): string | undefined {
   const key = keyTitle(context.key);
   const { namespace, workflowId } = context;
   switch (code) {
     case 'key_disabled':
-      return `${key} is disabled. Enable it in Cloud KMS to decrypt this payload.`;
+      return `${key} is disabled.`;
     case 'key_destroy_scheduled':
-      return `${key} is scheduled for destruction. Restore it in Cloud KMS before it is destroyed.`;
+      return `${key} is scheduled for destruction.`;
     case 'key_destroyed':
-      return `${key} was destroyed. This payload can never be decrypted again.`;
-    case 'key_not_found':
-      return 'Cloud KMS has no key with this name in this project and location. Check the key’s name.';
+      return `${key} is destroyed.`;
     case 'key_not_allowed':
-      return `The server’s configuration does not allow this key for ${namespace}, so the server did not call Cloud KMS.`;
+      return `The server’s keys file does not list this key for ${namespace}, so the server did not call Cloud KMS.`;
     case 'permission_denied':
-      return `The server’s service account has no permission to decrypt with ${key}. Grant it the role Decrypter.`;
-    case 'kms_quota':
-      return 'The Cloud KMS quota is exceeded. The request is repeated automatically.';
-    case 'kms_unavailable':
-      return 'Cloud KMS does not answer. The request is repeated automatically; cached keys keep working.';
-    case 'checksum_mismatch':
-      return 'The answer of Cloud KMS was damaged in transit. The request is repeated automatically.';
+      return `The server’s service account may not decrypt with ${key}.`;
     case 'namespace_mismatch':
       return `This was encrypted for a namespace that ${namespace} does not accept.`;
     case 'workflow_mismatch':
       return `This was encrypted for another workflow id than ${workflowId}.`;
-    case 'integrity_failed':
-      return 'Authentication failed: the message was modified or truncated, or the key is wrong.';
+    case 'namespace_not_permitted':
+      return `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there.`;
     case 'malformed':
       return `The content does not match its encoding: ${context.encoding || 'none'}.`;
-    case 'unsupported_version':
-      return 'This was encrypted in a newer format than this server supports. Upgrade the server.';
-    case 'too_large':
-      return 'The plaintext is larger than this server’s limit.';
-    case 'data_key_exhausted':
-      return 'The worker did not encrypt this: its key is past a hard limit.';
-    case 'external_reference':
-      return 'The value is stored outside Temporal. This payload is a reference to it.';
-    case 'format_not_allowed':
-      return `This format is not allowed for ${namespace}. The server’s keys file lists the allowed formats.`;
-    case 'namespace_not_configured':
-      return `No key is configured for ${namespace}. Add one to the server’s keys file.`;
-    case 'namespace_not_permitted':
-      return (
-        `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there. ` +
-        'You need the same permission in that namespace, and a justification if it requires one.'
-      );
-    case 'layer_unreadable':
-      return `The plaintext is another encrypted or compressed payload, and ${namespace} does not allow its format.`;
-    case 'event_not_found':
-      return 'The event no longer exists: its retention period has passed, or the run was reset.';
-    case 'not_encrypted':
-      return 'This payload is not encrypted. Everyone with access to Temporal can read it.';
+    default:
+      return undefined;
   }
 }
 

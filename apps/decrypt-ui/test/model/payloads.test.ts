@@ -7,7 +7,7 @@ import { addStub, keyBadges, keyUsage, type StubTally } from '../../src/model/ke
 import { maskWidth } from '../../src/features/payload/mask.tsx';
 import { payloadLabel } from '../../src/model/payload-label.ts';
 import { copyText, payloadValue } from '../../src/model/payload-value.ts';
-import { explain, reasonTexts, remedy } from '../../src/model/reasons.ts';
+import { explain, reasonText, remedy } from '../../src/model/reasons.ts';
 import { FixturePayload, encrypted } from '../fixtures/payloads.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -158,8 +158,8 @@ describe('reason codes', () => {
 
   test('each have a text, a kind and an explanation, and a colour that fits their class', () => {
     for (const code of reasonCode.options) {
-      const { short, kind, tone } = reasonTexts[code];
-      expect(short.length, code).toBeGreaterThan(3);
+      const { title, kind, tone } = reasonText(code);
+      expect(title.length, code).toBeGreaterThan(3);
       expect(kind.length, code).toBeGreaterThan(3);
       expect(explain(code, context).endsWith('.'), code).toBe(true);
       const restorable = reasonClass(code) === 'restorable';

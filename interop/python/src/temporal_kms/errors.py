@@ -16,21 +16,14 @@ RESTORABLE = frozenset(
         "format_not_allowed",
         "namespace_not_permitted",
         "layer_unreadable",
-    }
-)
-"""An administrator can correct the cause; the payload is intact."""
-
-PERMANENT = frozenset(
-    {
-        "key_destroyed",
         "namespace_mismatch",
-        "workflow_mismatch",
-        "integrity_failed",
-        "malformed",
         "unsupported_version",
         "too_large",
     }
 )
+"""An administrator can correct the cause; the payload is intact."""
+
+PERMANENT = frozenset({"key_destroyed", "workflow_mismatch", "integrity_failed", "malformed", "event_not_found"})
 """A retry gives the same answer."""
 
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PayloadCodec } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import type { WorkerOptions } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { KeyRules, type KmsCodec, type KmsCodecOptions, type ReasonCode } from '../../src/index.ts';
 import type { Payload } from '../../src/formats/payload.ts';
@@ -13,6 +14,7 @@ import {
   payments,
   type formerKeys,
   rules,
+  shippingNamespace,
   type Stack,
   startStack,
 } from './support/stack.ts';
@@ -136,8 +138,6 @@ describe('an activity whose input cannot be decrypted', () => {
       because: 'it was cut',
       before: () => (tamper = changed((data) => data.subarray(0, 40))),
     },
-    { code: 'unsupported_version', because: 'its version is unknown', before: () => (tamper = flip(0)) },
-    { code: 'namespace_mismatch', because: 'it names another namespace', before: () => (tamper = flip(14)) },
     {
       code: 'key_destroyed',
       because: 'its key version is destroyed',
@@ -180,6 +180,63 @@ describe('an activity whose input cannot be decrypted', () => {
     expect(await failureOf(handle.result())).toMatchObject({
       cause: { retryState: 'MAXIMUM_ATTEMPTS_REACHED', cause: { type: `KmsCodecError:${code}` } },
     });
+  });
+});
+
+const readsShipping = { decrypt: [cryptoKey(shippingNamespace)] };
+
+/** A later version of the codec: it also reads version 3, here version 2 with another first byte. */
+const later = (codec: KmsCodec): PayloadCodec => ({
+  encode: async (payloads, context) => await codec.encode(payloads, context),
+  decode: async (payloads, context) => {
+    const known = payloads.map((payload) => (payload.data?.[0] === 3 ? flip(0)(payload) : payload));
+    return await codec.decode(known, context);
+  },
+});
+
+describe('an activity that an administrator can unblock', () => {
+  const cases: (Case & { readonly update?: typeof later })[] = [
+    {
+      code: 'unsupported_version',
+      because: 'a later version of the library encrypted its input',
+      before: () => (tamper = flip(0)),
+      update: later,
+    },
+    {
+      code: 'namespace_mismatch',
+      because: 'its worker does not accept the namespace of its input',
+      options: onlyRule({ ...readsShipping, accepts: [] }),
+      before: async () => {
+        const [encrypted] = await stack.codec().encode([json(CARD)], inNamespace(shippingNamespace));
+        tamper = () => encrypted!;
+      },
+    },
+    { code: 'too_large', because: 'its worker has a low limit', options: { maxPayloadBytes: 20 } },
+  ];
+  it.each(cases)('is retried with $code until then, and completes: $because', async (one) => {
+    const queue = randomUUID();
+    const work = async (codec: KmsCodec, options?: Partial<WorkerOptions>) =>
+      await stack.work({ codec, taskQueue: queue, activities: createActivities(), ...options });
+    const misconfigured = await work(stack.codec(one.options));
+    await one.before?.();
+    const handle = await client().workflow.start(workflows.elsewhere, {
+      taskQueue,
+      workflowId: queue,
+      args: [queue, CARD, 1_000],
+    });
+    const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
+    await expect.poll(pending, { timeout: 20_000 }).toMatchObject({
+      attempt: 3,
+      lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
+    });
+    await misconfigured.stop();
+    const codec = stack.codec(onlyRule(readsShipping));
+    const updated = one.update && {
+      plugins: [],
+      dataConverter: { payloadCodecs: [one.update(codec.forNamespace(payments))] },
+    };
+    await work(codec, updated);
+    expect(await handle.result()).toBe(`charged ${CARD}`);
   });
 });
 

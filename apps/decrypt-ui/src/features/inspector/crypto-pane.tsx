@@ -7,7 +7,7 @@ import type { RecordedEvent } from '../../model/history.ts';
 import { isEncrypted, keyBadges, reasonOf } from '../../model/keys.ts';
 import { payloadFormats } from '../../model/payload-formats.ts';
 import { payloadLabel } from '../../model/payload-label.ts';
-import { reasonTexts } from '../../model/reasons.ts';
+import { reasonText } from '../../model/reasons.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { KeyBadges } from '../payload/key-badges.tsx';
 import styles from './panes.module.css';
@@ -75,8 +75,8 @@ function Crypto({ stub }: { stub: PayloadStub }) {
         </Item>
         {reason ? (
           <Item name="state">
-            <span className={styles['reason']} data-outcome={reasonTexts[reason].tone}>
-              {reasonTexts[reason].short}
+            <span className={styles['reason']} data-outcome={reasonText(reason).tone}>
+              {reasonText(reason).title}
             </span>{' '}
             <span className="mono">{reason}</span>
           </Item>

@@ -5,7 +5,7 @@ import { formatCount } from '../../model/format/number.ts';
 import { formatMoment } from '../../model/format/time.ts';
 import { type KeyTone, lastHour, reasonsOf } from '../../model/key-health.ts';
 import { payloadFormats } from '../../model/payload-formats.ts';
-import { reasonTexts } from '../../model/reasons.ts';
+import { reasonText } from '../../model/reasons.ts';
 import { useTimeFormat } from '../../state/preferences.ts';
 import styles from './keys.module.css';
 
@@ -29,7 +29,7 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
       </Stat>
       <Stat
         name="Unreadable, last hour"
-        note={first ? `${formatCount(first[1])} ${reasonTexts[first[0]].short.toLowerCase()}` : 'no failure'}
+        note={first ? `${formatCount(first[1])} ${reasonText(first[0]).title.toLowerCase()}` : 'no failure'}
         tone={failed > 0 ? 'pending' : undefined}
       >
         {formatCount(failed)}
@@ -37,7 +37,7 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
       <Stat
         name="Without Cloud KMS"
         note={<InMemory state={inMemory} />}
-        tone={inMemory.failure && reasonTexts[inMemory.failure].tone}
+        tone={inMemory.failure && reasonText(inMemory.failure).tone}
       >
         {inMemory.autonomySeconds === undefined
           ? 'no limit'
@@ -75,7 +75,7 @@ function percent(part: number, whole: number): string {
 
 function InMemory({ state }: { state: NamespaceKeys['inMemory'] }) {
   const { failure, oldestKeyAgeSeconds, encryptionKeyAgeSeconds } = state;
-  if (failure !== undefined) return `Cloud KMS fails: ${reasonTexts[failure].short.toLowerCase()}`;
+  if (failure !== undefined) return `Cloud KMS fails: ${reasonText(failure).title.toLowerCase()}`;
   if (encryptionKeyAgeSeconds !== undefined)
     return `encrypts with a key ${formatDurationShort(encryptionKeyAgeSeconds * 1000)} old`;
   return oldestKeyAgeSeconds === undefined

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { Button } from '../../components/button.tsx';
 import { formatCount } from '../../model/format/number.ts';
 import { keyPlace } from '../../model/key-health.ts';
-import { explain, reasonTexts } from '../../model/reasons.ts';
+import { explain, reasonText } from '../../model/reasons.ts';
 import { RunAnchor } from '../links/run-link.tsx';
 import { Moment } from '../moment/moment.tsx';
 import { ReasonIcon } from '../payload/reason-icon.tsx';
@@ -106,7 +106,7 @@ function eventOf(ref: string | undefined): { eventId?: number } {
 
 /** A reason code with its colour and icon, and what it means in a tooltip. */
 export function Reason({ code, tip }: { code: ReasonCode; tip: string }) {
-  const { tone, icon } = reasonTexts[code];
+  const { tone, icon } = reasonText(code);
   return (
     <span className={styles['reason']} data-outcome={tone} data-tip={tip}>
       <ReasonIcon name={icon} />

@@ -4,7 +4,7 @@ import { Notice } from '../../components/notice.tsx';
 import { OutcomeGlyph } from '../../components/outcome.tsx';
 import { formatClock } from '../../model/format/time.ts';
 import { keyPlace } from '../../model/key-health.ts';
-import { explain, reasonTexts } from '../../model/reasons.ts';
+import { explain, reasonText } from '../../model/reasons.ts';
 import { useTimeFormat } from '../../state/preferences.ts';
 import { Reason } from './key-failures.tsx';
 import styles from './keys.module.css';
@@ -98,4 +98,4 @@ const stepText = (step: TestedKey['decrypt']) =>
     ? '–'
     : step.reason === undefined
       ? `${Math.round(step.milliseconds)} ms`
-      : reasonTexts[step.reason].short.toLowerCase();
+      : reasonText(step.reason).title.toLowerCase();

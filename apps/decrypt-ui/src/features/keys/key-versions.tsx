@@ -17,7 +17,7 @@ import {
   versionState,
 } from '../../model/key-health.ts';
 import { isUnneeded, type Scanned, type Stored, storedUnder } from '../../model/key-scan.ts';
-import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
+import { explain, reasonText, remedy } from '../../model/reasons.ts';
 import { millisOf } from '../../model/values.ts';
 import { useNow } from '../../state/clock.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../../state/media.ts';
@@ -105,7 +105,7 @@ function KeyRows({ configured, namespace, scanned, most, columns }: KeyRowsProps
         <th scope="rowgroup" colSpan={columns}>
           <KeyHead configured={configured} />
           {reason === undefined ? null : (
-            <Notice severity="warning" icon={<CircleAlert size={14} />} title={reasonTexts[reason].short}>
+            <Notice severity="warning" icon={<CircleAlert size={14} />} title={reasonText(reason).title}>
               {explain(reason, { namespace, workflowId: '', key: { name } })} Only versions that this process
               has used are listed.
             </Notice>

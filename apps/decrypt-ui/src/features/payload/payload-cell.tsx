@@ -1,10 +1,10 @@
-import { escapeInText, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
+import { escapeInText, type PayloadRef, type PayloadStub, type ReasonCode } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { formatBytes } from '../../model/format/number.ts';
 import { jsonInline } from '../../model/json-text.ts';
 import { reasonOf } from '../../model/keys.ts';
 import type { PayloadValue } from '../../model/payload-value.ts';
-import { reasonTexts } from '../../model/reasons.ts';
+import { reasonText } from '../../model/reasons.ts';
 import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
 import { JsonLine } from './code-view.tsx';
 import { Mask } from './mask.tsx';
@@ -43,8 +43,8 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
       if (remark === 'external_reference') return <Unreadable reason={remark} bytes={stub?.bytes} />;
       if (remark !== 'not_encrypted') return <Preview value={view.value} as={as} />;
       return (
-        <span className={styles['warned']} data-tip={reasonTexts[remark].short} data-reason={remark}>
-          <ReasonIcon name={reasonTexts[remark].icon} />
+        <span className={styles['warned']} data-tip={reasonText(remark).title} data-reason={remark}>
+          <ReasonIcon name={reasonText(remark).icon} />
           <Preview value={view.value} as={as} />
         </span>
       );
@@ -59,13 +59,13 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
   }
 }
 
-function Unreadable({ reason, bytes }: { reason: keyof typeof reasonTexts; bytes: number | undefined }) {
-  const { short, tone, icon } = reasonTexts[reason];
+function Unreadable({ reason, bytes }: { reason: ReasonCode; bytes: number | undefined }) {
+  const { title, tone, icon } = reasonText(reason);
   return (
     <span className={styles['reason']} data-outcome={tone} data-reason={reason}>
       <span className={styles['why']}>
         <ReasonIcon name={icon} />
-        <span className="ellipsis">{short}</span>
+        <span className="ellipsis">{title}</span>
       </span>
       {bytes === undefined ? null : <span className={styles['size']}>{formatBytes(bytes)}</span>}
     </span>

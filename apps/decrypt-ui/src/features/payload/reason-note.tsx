@@ -2,7 +2,7 @@ import { type PayloadStub, reasonClass, type ReasonCode } from '@temporal-kms/co
 import { RefreshCw, Terminal } from 'lucide-react';
 import { Button } from '../../components/button.tsx';
 import { CopyButton } from '../../components/copy-button.tsx';
-import { explain, reasonTexts, remedy } from '../../model/reasons.ts';
+import { explain, reasonText, remedy } from '../../model/reasons.ts';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
 import { useRun } from '../../run/run-context.tsx';
 import { ReasonIcon } from './reason-icon.tsx';
@@ -21,7 +21,7 @@ export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
   const findings = useFindings();
   const { address } = useRun();
   const key = findings.get(stub.ref)?.key ?? stub.key;
-  const { short, tone, icon, kind } = reasonTexts[reason];
+  const { title, tone, icon, kind } = reasonText(reason);
   const command = remedy(reason, key);
   const text = explain(reason, {
     ...address,
@@ -36,7 +36,7 @@ export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
       </span>
       <div className={styles['text']}>
         <p>
-          <span className={styles['short']}>{short}</span> <span className={styles['kind']}>{kind}</span>
+          <span className={styles['short']}>{title}</span> <span className={styles['kind']}>{kind}</span>
         </p>
         <p className="t2">{text}</p>
         <p className={styles['code']} data-tip={detail}>

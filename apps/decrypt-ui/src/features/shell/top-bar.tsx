@@ -7,7 +7,7 @@ import { Button } from '../../components/button.tsx';
 import { Menu, MenuAction, MenuChoice, MenuLine } from '../../components/menu.tsx';
 import { zoneCity, zoneLabel } from '../../model/format/time.ts';
 import type { Outcome } from '../../model/outcome.ts';
-import { reasonTexts } from '../../model/reasons.ts';
+import { reasonText } from '../../model/reasons.ts';
 import { tip } from '../../commands/commands.ts';
 import { runCommand } from '../../commands/registry.ts';
 import { setPreferences, usePreferences } from '../../state/preferences.ts';
@@ -174,7 +174,7 @@ function healthState(health: CryptoHealth | undefined, failed: boolean, short: b
         title: `The last call to Cloud KMS succeeded.${note}`,
       };
     case 'failing': {
-      const reason = health.kms.reason ? reasonTexts[health.kms.reason].short : 'The last call failed';
+      const reason = health.kms.reason ? reasonText(health.kms.reason).title : 'The last call failed';
       return { outcome: 'timed-out', text: `${name} failing`, title: `${reason}.${note}` };
     }
     default:

@@ -69,11 +69,11 @@ export async function caller(endpoint: string, operation: 'quote' | 'ship', card
 }
 
 /** Runs one activity on another worker. */
-export async function elsewhere(queue: string, card: string): Promise<string> {
+export async function elsewhere(queue: string, card: string, maximumAttempts = 2): Promise<string> {
   const remote = proxyActivities<Activities>({
     taskQueue: queue,
     startToCloseTimeout: '1 minute',
-    retry: { maximumAttempts: 2, initialInterval: '20 ms' },
+    retry: { maximumAttempts, initialInterval: '20 ms', maximumInterval: '1 s' },
   });
   return await remote.charge(card);
 }
