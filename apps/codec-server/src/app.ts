@@ -5,7 +5,9 @@ import { Hono } from 'hono';
 import type { Logger } from 'pino';
 import type { Access } from './access/access.ts';
 import { HistoryReader } from './history/reader.ts';
+import { taskQueuePollers } from './history/task-queues.ts';
 import type { TextThreads } from './history/text-threads.ts';
+import { forGrant } from './http/authorise.ts';
 import { authorisedRoutes, type Route, routeTable } from './http/define-route.ts';
 import type { Env, HttpMeter } from './http/context.ts';
 import { createResponseHeaders, guard } from './http/guards.ts';
@@ -21,16 +23,18 @@ import { createRateLimits, type Rates } from './http/rate-limits.ts';
 import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
 import type { BranchKeyStoreHealth } from './observability/branch-key-store.ts';
-import { describedKeys } from './observability/namespace-keys.ts';
+import { testKeys } from './observability/key-test.ts';
+import { describedKeys, namespaceKeys } from './observability/namespace-keys.ts';
 import type { KeyUsage } from './observability/key-usage.ts';
 import type { KmsHealth } from './observability/kms-calls.ts';
 import { type ScanReports, scanReports } from './observability/scan-reports.ts';
 import type { Spans } from './observability/spans.ts';
 import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
 import { codecProtocol } from './protocol/codec-protocol.ts';
-import { auditRoutes } from './routes/audit.ts';
+import { auditFileFor, auditRoutes } from './routes/audit.ts';
 import { protocolRoutes, serveProtocol } from './routes/codec-protocol.ts';
 import { historyFileRoutes, takesFileEvents } from './routes/history-files.ts';
+import { grantedServices } from './routes/granted.ts';
 import { historyRoutes } from './routes/history.ts';
 import { keyRoutes } from './routes/keys.ts';
 import type { Dashboard } from './routes/dashboard.ts';
@@ -118,34 +122,49 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const authority = { access, audit: withUsageCounting(deps.audit, keyUse), rates };
   const run = authorisedRoutes(authority, serves);
 
-  const runOptions = {
+  const granted = grantedServices({
     temporal,
     reader: new HistoryReader(temporal, { maxBytes: deps.maxHistoryBytes ?? historyBytes() }),
-    threads: deps.threads,
+    pollers: taskQueuePollers(temporal),
     codec,
+  });
+  const runOptions = {
+    ...granted,
+    threads: deps.threads,
     inspect,
     authority,
     log,
     stopping,
     admitStream: limitStreams(limits),
   };
+  const keysOptions = {
+    rules,
+    described: describedKeys(codec),
+    use: keyUse,
+    keyState: (namespace: string) => codec.keyState(namespace),
+    scans: deps.scans ?? scanReports(undefined),
+  };
+  const { auditFile, auditHead } = deps;
   const api: readonly Route[] = [
-    ...namespaceRoutes({ ...deps, rules }),
+    ...namespaceRoutes({ access, rules, temporal, defaultNamespace: deps.defaultNamespace }),
     ...keyRoutes({
-      rules,
-      described: describedKeys(codec),
-      use: keyUse,
-      keyState: (namespace) => codec.keyState(namespace),
-      scans: deps.scans ?? scanReports(undefined),
-      keyService: codec.keyService,
+      describeKeys: forGrant(['metadata'], (namespace) => () => namespaceKeys(keysOptions, namespace)),
+      testKeys: forGrant(
+        ['decode'],
+        (namespace) => () => testKeys(codec.keyService, rules.resolve(namespace)),
+      ),
       audit: deps.audit,
       rates,
     }),
-    ...workflowRoutes({ access, temporal, inspect }),
+    ...workflowRoutes({ ...granted, access, inspect }),
     ...historyRoutes(runOptions),
     workflowSearchRoute(runOptions),
     ...historyFileRoutes({ ...runOptions, digests: deps.digests }),
-    ...auditRoutes({ authority, auditFile: deps.auditFile, head: deps.auditHead }),
+    ...auditRoutes({
+      authority,
+      auditFile: auditFile === undefined ? undefined : auditFileFor(auditFile, auditHead),
+      head: auditHead,
+    }),
     healthRoute({ temporal, kms, emulator, branchKeyStore: deps.branchKeyStore }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
   ];

@@ -26,7 +26,7 @@ import {
  * results were sent; if not, the caller requests the missing refs again.
  */
 export async function* decodeFrames(
-  codec: HistoryCodec,
+  codec: HistoryCodec<'decode'>,
   log: Logger,
   requests: readonly PayloadRequest[],
   lifetime: StreamLifetime,

@@ -1,4 +1,4 @@
-import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
+import type { KeyUse, Permission, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf, otherNamespace, type Payload, type StoredPayload } from '@temporal-kms/history-payloads';
 import {
   type CallOptions,
@@ -14,16 +14,25 @@ import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
 /** The part of `KmsCodec` that histories need. */
-export interface HistoryCodec extends Pick<KmsCodec, 'decrypt' | 'inspect'> {
+export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
+  KmsCodec,
+  'decrypt' | 'inspect'
+> {
+  /** The permission with which the caller got it: plaintext that a search finds must not leave as decoded payloads. */
+  readonly use?: Use;
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
   /** The Cloud KMS calls that the caller may still cause. Unlimited if absent. */
   readonly allowance?: KmsAllowance;
 }
 
 /** Returns a codec for one request, which charges the Cloud KMS calls that it causes to the caller. */
-export function chargedCodec(codec: HistoryCodec, allowance: KmsAllowance | undefined): HistoryCodec {
+export function chargedCodec<Use extends Permission>(
+  codec: HistoryCodec<Use>,
+  allowance: KmsAllowance | undefined,
+): HistoryCodec<Use> {
   if (allowance === undefined) return codec;
   return {
+    ...(codec.use && { use: codec.use }),
     allowance,
     decrypt: (...args) => chargedTo(allowance, () => codec.decrypt(...args)),
     inspect: (...args) => codec.inspect(...args),

@@ -27,12 +27,14 @@ import {
   decryptEvents,
   type DecryptEventsOptions,
 } from './decrypted-events.ts';
+import type { HistoryCodec } from './decrypt-payload.ts';
 import { ascending, prefetch } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
 import { streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
 export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
+  readonly codec: HistoryCodec<'export'>;
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'readable'>;
   readonly form: ExportForm;

@@ -1,4 +1,4 @@
-import { type DecodeRequest, type FileEventsRequest } from '@temporal-kms/codec-api';
+import { type DecodeRequest, type FileEventsRequest, type Permission } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventPayloads,
@@ -108,8 +108,9 @@ export const inspectExported =
   };
 
 /** Returns a codec that answers with the reason code of an export for a payload that the export could not decrypt. */
-export function codecOfExports(codec: HistoryCodec): HistoryCodec {
+export function codecOfExports<Use extends Permission>(codec: HistoryCodec<Use>): HistoryCodec<Use> {
   return {
+    ...(codec.use && { use: codec.use }),
     ...(codec.allowance && { allowance: codec.allowance }),
     inspect: (...args) => codec.inspect(...args),
     plan: (...args) => codec.plan(...args),

@@ -6,6 +6,7 @@ import {
   type SearchRequest,
 } from '@temporal-kms/codec-api';
 import { type DecryptedPayload, decryptEvents, type DecryptEventsOptions } from './decrypted-events.ts';
+import type { HistoryCodec } from './decrypt-payload.ts';
 import type { TextMatch } from './payload-text.ts';
 import { ascending, descending, type EventPages } from './event-pages.ts';
 import type { HistoryReader } from './reader.ts';
@@ -13,6 +14,7 @@ import { KmsCallBudget, streamEnd } from './stream-limits.ts';
 import type { TextThreads } from './text-threads.ts';
 
 export interface SearchOptions extends DecryptEventsOptions {
+  readonly codec: HistoryCodec<'search'>;
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;

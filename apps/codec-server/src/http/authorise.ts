@@ -36,20 +36,73 @@ function remember(c: Context<Env>, rates: RateLimits, caller: Caller): Caller {
 }
 
 /**
- * Checks a permission before the handler runs. A denial is recorded in the audit.
+ * Proof that the caller of a request has a permission in a namespace. Only `authorise` creates one: the module exports the
+ * type, not the class, and its private fields make every other object a type error.
+ */
+class Grant<P extends Permission, N extends string | undefined = string> {
+  readonly #permission: P;
+  readonly #namespace: N;
+
+  constructor(permission: P, namespace: N) {
+    this.#permission = permission;
+    this.#namespace = namespace;
+  }
+
+  /** Whether a value is a grant at run time too, whatever its type says. */
+  static isGrant(value: object): boolean {
+    return #permission in value;
+  }
+
+  get permission(): P {
+    return this.#permission;
+  }
+
+  /** Undefined: the caller has the permission in some namespace, which permits nothing in any of them. */
+  get namespace(): N {
+    return this.#namespace;
+  }
+}
+export type { Grant };
+
+/** Returns what a grant permits. */
+export type ForGrant<P extends Permission, T> = (grant: Grant<P>) => T;
+
+/**
+ * Returns a function that binds a capability to the namespace of a grant. Handlers get such functions, never what `bind`
+ * closes over.
+ * @returns throws Error for a grant of another permission
+ */
+export function forGrant<const P extends Permission, T>(
+  permissions: readonly P[],
+  bind: (namespace: string) => T,
+): ForGrant<P, T> {
+  return (grant) => {
+    requireGrant(grant, permissions);
+    return bind(grant.namespace);
+  };
+}
+
+/** @throws Error unless `authorise` created the grant, for one of the permissions in a namespace */
+export function requireGrant(grant: Grant<Permission>, permissions: readonly Permission[]): void {
+  if (Grant.isGrant(grant) && permissions.includes(grant.permission) && grant.namespace !== undefined) return;
+  throw new Error(`A grant to ${grant.permission} was used to ${permissions.join(' or ')}`);
+}
+
+/**
+ * Checks a permission. A denial is recorded in the audit.
  * @param caller as `identify` returned it
  * @param about further fields of the audit entry of a denial: the run, the namespace of the request
- * @returns undefined where the caller has the permission; else a promise that rejects with HttpError 403
+ * @returns the grant; or a promise that rejects with HttpError 403
  */
-export function authorise(
+export function authorise<P extends Permission, N extends string | undefined>(
   c: Context<Env>,
   { access, audit }: Authority,
   caller: Caller,
-  permission: Permission,
-  namespace: string | undefined,
+  permission: P,
+  namespace: N,
   about?: Partial<Intent>,
-): Promise<never> | undefined {
-  if (access.allows(caller, permission, namespace)) return undefined;
+): Grant<P, N> | Promise<never> {
+  if (access.allows(caller, permission, namespace)) return new Grant(permission, namespace);
   return deny(c, audit, caller, permission, namespace, about);
 }
 
@@ -80,24 +133,30 @@ const verbs: Readonly<Record<Permission, string>> = {
   audit: 'read the audit',
 };
 
+/** The permissions whose holders get plaintext. */
+export type Decrypting = Extract<Permission, 'decode' | 'search' | 'export'>;
+
 /**
  * Returns the caller's justification for decrypting payloads of a namespace, see `justificationFor`. Call it before
  * anything is decrypted. A missing justification is recorded in the audit.
  *
- * @param what the request, with its run where that is known
+ * @param what further fields of the audit entry of a denial: the run, where that is known
  * @throws HttpError as `justificationFor`
  */
 export async function requireJustification(
   c: Context<Env>,
   { access, audit }: Authority,
-  what: Omit<Intent, 'caller' | 'peer'> & { readonly namespace: string },
+  { permission: operation, namespace }: Grant<Decrypting>,
+  what: Omit<Intent, 'caller' | 'peer' | 'operation' | 'namespace'>,
   given: string | undefined,
 ): Promise<string | undefined> {
   try {
-    return justificationFor(access, what.namespace, given);
+    return justificationFor(access, namespace, given);
   } catch (error) {
-    if (error instanceof HttpError && error.code === 'justification_required')
-      await audit.denied({ ...what, caller: c.get('caller'), peer: clientAddress(c) }, error.code);
+    if (error instanceof HttpError && error.code === 'justification_required') {
+      const intent = { ...what, operation, namespace, caller: c.get('caller'), peer: clientAddress(c) };
+      await audit.denied(intent, error.code);
+    }
     throw error;
   }
 }

@@ -23,8 +23,6 @@ export interface Env {
     /** Headers of every response to this origin. */
     headers: Headers;
     caller: Caller;
-    /** Configured here, and the caller has the route's permission in it. */
-    namespace: string;
     /** The route's pattern for log and metrics, where Hono's own pattern is too general. */
     route?: string;
     /** Trusted proxies that append to `X-Forwarded-For`; absent: none. */

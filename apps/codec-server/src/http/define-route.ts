@@ -4,7 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { tryDecode } from 'hono/utils/url';
 import { z } from 'zod';
 import { HttpError } from '../errors.ts';
-import { authorise, type Authority, identify } from './authorise.ts';
+import { authorise, type Authority, type Grant, identify } from './authorise.ts';
 import { readJsonBody, type Schema, validate } from './bodies.ts';
 import type { Env } from './context.ts';
 
@@ -41,14 +41,27 @@ type PathParameters = Readonly<Record<string, string>>;
 export interface Route extends RouteDescription {
   /** See `RouteDefinition`. */
   readonly namespaceOf?: NamespaceOf;
-  /** Validates the request and runs the handler. The caller is authorised already. */
-  readonly handle: (c: Context<Env>, parameters: PathParameters) => Response | Promise<Response>;
+  /** Validates the request and runs the handler. @param grant for `requires`; undefined where that is no permission */
+  readonly handle: (
+    c: Context<Env>,
+    parameters: PathParameters,
+    grant: AnyGrant | undefined,
+  ) => Response | Promise<Response>;
 }
+
+type AnyGrant = Grant<Permission, string | undefined>;
 
 type NamespaceOf = (c: Context<Env>, inPath: string | undefined) => string;
 
-interface RouteDefinition<Path extends string, Query, Body> extends Omit<RouteDescription, 'query' | 'body'> {
+interface RouteDefinition<
+  Path extends string,
+  Requires extends Requirement,
+  Query,
+  Body,
+  Of extends NamespaceOf,
+> extends Omit<RouteDescription, 'query' | 'body'> {
   readonly path: Path;
+  readonly requires: Requires;
   readonly query?: z.core.$ZodObject & Schema<Query>;
   /** Schema of a JSON body, which is read and parsed before the handler runs. */
   readonly body?: Schema<Body>;
@@ -58,17 +71,29 @@ interface RouteDefinition<Path extends string, Query, Body> extends Omit<RouteDe
    * Returns the request's namespace, where the path alone does not determine it; throws HttpError for a namespace that
    * is not served. Runs once the caller is known. Absent: the path's `{namespace}`.
    */
-  readonly namespaceOf?: NamespaceOf;
+  readonly namespaceOf?: Of;
   /** Checks limits after the caller is authorised and before the body is read. */
   readonly admit?: (c: Context<Env>) => void;
-  readonly handler: (c: Context<Env>, input: RouteInput<Path, Query, Body>) => Response | Promise<Response>;
+  readonly handler: (
+    c: Context<Env>,
+    input: RouteInput<Path, Requires, Query, Body, Of>,
+  ) => Response | Promise<Response>;
 }
 
-interface RouteInput<Path extends string, Query, Body> {
+interface RouteInput<Path extends string, Requires extends Requirement, Query, Body, Of extends NamespaceOf> {
+  /** For the permission that the route requires, in the namespace of the request. */
+  readonly grant: [Requires] extends [Permission] ? Grant<Requires, NamespaceIn<Path, Of>> : undefined;
   readonly parameters: Readonly<Record<ParameterNames<Path>, string>>;
   readonly query: Query;
   readonly body: Body;
 }
+
+/** @param Of never for a route without `namespaceOf` */
+type NamespaceIn<Path extends string, Of> = [Of] extends [never]
+  ? 'namespace' extends ParameterNames<Path>
+    ? string
+    : undefined
+  : string;
 
 type ParameterNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParameterNames<Rest>
@@ -84,31 +109,40 @@ export const parameterSchemas: Readonly<Record<string, Schema<string>>> = {
 /**
  * Declares a route of the server: the router, the authorisation and the OpenAPI document are derived from it.
  *
- * The handler runs for authorised callers, with path parameters, query and body parsed by their schemas.
+ * The handler runs for authorised callers, with the grant, and with path parameters, query and body parsed by their schemas.
  */
-export function defineRoute<const Path extends string, Query = undefined, Body = undefined>(
-  definition: RouteDefinition<Path, Query, Body>,
-): Route {
+export function defineRoute<
+  const Path extends string,
+  const Requires extends Requirement,
+  Query = undefined,
+  Body = undefined,
+  Of extends NamespaceOf = never,
+>(definition: RouteDefinition<Path, Requires, Query, Body, Of>): Route {
   const { query, body, describedBody, admit, handler, ...description } = definition;
   const names = parametersOf(definition.path).filter((name) => name !== 'namespace');
   const schema = z.object(
     Object.fromEntries(names.map((name) => [name, parameterSchemas[name] ?? z.string()])),
   );
-  const run = (c: Context<Env>, given: PathParameters, parsedBody: unknown): Response | Promise<Response> => {
+  const run = (
+    c: Context<Env>,
+    given: PathParameters,
+    grant: AnyGrant | undefined,
+    parsedBody: unknown,
+  ): Response | Promise<Response> => {
     const parameters = names.length === 0 ? given : { ...given, ...validate(schema, given) };
-    const input = { parameters, query: query && validate(query, c.req.query()), body: parsedBody };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path names the parameters, schemas parsed the rest
-    return handler(c, input as RouteInput<Path, Query, Body>);
+    const input = { grant, parameters, query: query && validate(query, c.req.query()), body: parsedBody };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the path names the parameters, the router got the grant for `requires`, schemas parsed the rest
+    return handler(c, input as unknown as RouteInput<Path, Requires, Query, Body, Of>);
   };
   const documented = body ?? describedBody;
   return {
     ...description,
     ...(query && { query }),
     ...(documented && { body: documented }),
-    handle: (c, given) => {
+    handle: (c, given, grant) => {
       admit?.(c);
-      if (body === undefined) return run(c, given, undefined);
-      return readJsonBody(c).then((value) => run(c, given, validate(body, value)));
+      if (body === undefined) return run(c, given, grant, undefined);
+      return readJsonBody(c).then((value) => run(c, given, grant, validate(body, value)));
     },
   };
 }
@@ -127,7 +161,7 @@ export function authorisedRoutes(
   serves: (namespace: string) => boolean,
 ): (c: Context<Env>, route: Route, parameters: PathParameters) => Promise<Response> {
   return async (c, { requires, namespaceOf, handle }, parameters) => {
-    if (requires === 'public') return handle(c, parameters);
+    if (requires === 'public') return handle(c, parameters, undefined);
     // First of all: an unknown caller must not learn which namespaces exist.
     const caller = await identify(c, authority);
     const { namespace: inPath } = parameters;
@@ -135,9 +169,8 @@ export function authorisedRoutes(
     if (namespaceOf === undefined && inPath !== undefined && !serves(inPath)) {
       throw new HttpError(404, 'not_found', 'This server is not configured for that namespace.');
     }
-    if (requires !== 'known') await authorise(c, authority, caller, requires, namespace);
-    if (namespace !== undefined) c.set('namespace', namespace);
-    return handle(c, parameters);
+    if (requires === 'known') return handle(c, parameters, undefined);
+    return handle(c, parameters, await authorise(c, authority, caller, requires, namespace));
   };
 }
 

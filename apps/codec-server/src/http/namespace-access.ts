@@ -1,19 +1,20 @@
 import type { AuditRecord, Intent, Outcome } from '@temporal-kms/audit';
-import type { KeyUse, PayloadRef, Permission, ReasonCode } from '@temporal-kms/codec-api';
+import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf } from '@temporal-kms/history-payloads';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { ClientDisconnected, HttpError } from '../errors.ts';
-import { authorise, type Authority, requireJustification } from './authorise.ts';
+import { authorise, type Authority, type Decrypting, type Grant, requireJustification } from './authorise.ts';
 import { clientAddress, type Env } from './context.ts';
 
 /** Most namespaces, in addition to its own, whose messages one request decrypts: each costs two audit entries. */
 const MAX_OTHER_NAMESPACES = 32;
 
-/** A request that decrypts. The permission and justification for its own namespace have been checked. */
-export interface Reveal extends Omit<Intent, 'caller' | 'peer' | 'requestNamespace' | 'digests'> {
-  readonly operation: Permission;
-  readonly namespace: string;
+/** A request that decrypts. The justification for its own namespace has been checked. */
+export interface Reveal extends Omit<
+  Intent,
+  'caller' | 'peer' | 'operation' | 'namespace' | 'requestNamespace' | 'digests'
+> {
   /** Digests of the ciphertexts, by the namespace that they name. */
   readonly digests?: ReadonlyMap<string, readonly string[]>;
 }
@@ -30,14 +31,22 @@ type Admission = Promise<void> | KmsCodecError | AuditRecord;
 export class NamespaceAccess {
   readonly #c: Context<Env>;
   readonly #authority: Authority;
+  readonly #grant: Grant<Decrypting>;
   readonly #reveal: Reveal;
   readonly #home: AuditRecord;
   readonly #others = new Map<string, Admission>();
   #result: Outcome | undefined;
 
-  private constructor(c: Context<Env>, authority: Authority, reveal: Reveal, home: AuditRecord) {
+  private constructor(
+    c: Context<Env>,
+    authority: Authority,
+    grant: Grant<Decrypting>,
+    reveal: Reveal,
+    home: AuditRecord,
+  ) {
     this.#c = c;
     this.#authority = authority;
+    this.#grant = grant;
     this.#reveal = reveal;
     this.#home = home;
   }
@@ -45,19 +54,21 @@ export class NamespaceAccess {
   /**
    * Writes the audit intents of the request's namespace and of `others`. Call `end` on the result in every case.
    *
+   * @param grant for the request's own namespace
    * @param others namespaces that the request needs
    * @throws HttpError 403 when the caller may not decrypt messages of one of the others, 413 when there are too many, 503 `audit_unavailable`
    */
   static async begin(
     c: Context<Env>,
     authority: Authority,
+    grant: Grant<Decrypting>,
     reveal: Reveal,
     others: ReadonlySet<string> = new Set(),
   ): Promise<NamespaceAccess> {
     if (others.size > MAX_OTHER_NAMESPACES) throw new HttpError(413, 'too_large', TOO_MANY);
-    for (const namespace of others) await permit(c, authority, reveal, namespace);
-    const home = await authority.audit.begin(intentOf(c, reveal));
-    const access = new NamespaceAccess(c, authority, reveal, home);
+    for (const namespace of others) await permit(c, authority, grant, reveal, namespace);
+    const home = await authority.audit.begin(intentOf(c, grant, reveal));
+    const access = new NamespaceAccess(c, authority, grant, reveal, home);
     try {
       for (const namespace of others) access.#others.set(namespace, await access.#record(namespace));
     } catch (error) {
@@ -72,7 +83,7 @@ export class NamespaceAccess {
    * @throws KmsCodecError `namespace_not_permitted`, whose cause is the HttpError
    */
   readonly authorizeNamespace = (namespace: string): void | Promise<void> => {
-    if (namespace === this.#reveal.namespace) return;
+    if (namespace === this.#grant.namespace) return;
     const known = this.#others.get(namespace);
     if (known instanceof KmsCodecError) throw known;
     if (known instanceof Promise) return known;
@@ -138,8 +149,11 @@ export class NamespaceAccess {
   }
 
   async #record(namespace: string): Promise<AuditRecord> {
-    await permit(this.#c, this.#authority, this.#reveal, namespace);
-    const record = await this.#authority.audit.begin(intentOf(this.#c, inOther(this.#reveal, namespace)));
+    const granted = await permit(this.#c, this.#authority, this.#grant, this.#reveal, namespace);
+    const requestNamespace = this.#grant.namespace;
+    const record = await this.#authority.audit.begin(
+      intentOf(this.#c, granted, { ...this.#reveal, requestNamespace }),
+    );
     if (this.#result === undefined) return record;
     await record.end(this.#result);
     throw new ClientDisconnected();
@@ -153,30 +167,42 @@ const TOO_MANY =
 const isRecord = (admission: Admission): admission is AuditRecord =>
   !(admission instanceof Promise || admission instanceof KmsCodecError);
 
-/** @throws HttpError 403 `forbidden` or `justification_required`; both are recorded as `denied` in the other namespace's audit */
+/**
+ * Returns the grant for another namespace.
+ * @throws HttpError 403 `forbidden` or `justification_required`; both are recorded as `denied` in the other namespace's audit
+ */
 async function permit(
   c: Context<Env>,
   authority: Authority,
+  { permission, namespace: requestNamespace }: Grant<Decrypting>,
   reveal: Reveal,
   namespace: string,
-): Promise<void> {
-  const intent = intentOf(c, inOther(reveal, namespace));
-  await authorise(c, authority, intent.caller, reveal.operation, namespace, intent);
-  await requireJustification(c, authority, { ...intent, namespace }, reveal.justification);
+): Promise<Grant<Decrypting>> {
+  const about = aboutOf({ ...reveal, requestNamespace }, namespace);
+  const granted = await authorise(c, authority, c.get('caller'), permission, namespace, about);
+  await requireJustification(c, authority, granted, about, reveal.justification);
+  return granted;
 }
 
-type InOther = Reveal & Pick<Intent, 'requestNamespace'>;
+type About = Omit<Intent, 'caller' | 'peer' | 'operation' | 'namespace'>;
+type InNamespace = Reveal & Pick<Intent, 'requestNamespace'>;
 
-const inOther = (reveal: Reveal, namespace: string): InOther => ({
-  ...reveal,
+function aboutOf({ digests, ...reveal }: InNamespace, namespace: string): About {
+  const own = digests?.get(namespace);
+  return { ...reveal, ...(own && { digests: own }) };
+}
+
+const intentOf = (
+  c: Context<Env>,
+  { permission: operation, namespace }: Grant<Decrypting>,
+  reveal: InNamespace,
+): Intent => ({
+  ...aboutOf(reveal, namespace),
+  operation,
   namespace,
-  requestNamespace: reveal.namespace,
+  caller: c.get('caller'),
+  peer: clientAddress(c),
 });
-
-function intentOf(c: Context<Env>, { digests, ...reveal }: InOther): Intent {
-  const own = digests?.get(reveal.namespace);
-  return { ...reveal, caller: c.get('caller'), peer: clientAddress(c), ...(own && { digests: own }) };
-}
 
 function notPermitted(namespace: string, cause: unknown): KmsCodecError {
   const why =

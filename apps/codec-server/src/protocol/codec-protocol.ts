@@ -3,7 +3,7 @@ import type { Payload } from '@temporal-kms/history-payloads';
 import { utf8Text } from '@temporal-kms/history-payloads/bytes';
 import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
-import { type Authority, requireJustification } from '../http/authorise.ts';
+import { type Authority, forGrant, type Grant, requireJustification } from '../http/authorise.ts';
 import { readBody } from '../http/bodies.ts';
 import { clientAddress, type Env, RequestSignal } from '../http/context.ts';
 import type { Limits } from '../http/limits.ts';
@@ -34,6 +34,15 @@ export interface ProtocolOptions {
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   const { codec, authority, limits, spans } = options;
   const { audit, rates } = authority;
+  const planFor = forGrant(
+    ['decode'],
+    (namespace) => (payloads: Payload[]) => codec.plan(payloads, { namespace }),
+  );
+  const encoderFor = forGrant(
+    ['encode'],
+    (namespace) => (payloads: Payload[], request: RequestSignal) =>
+      codec.encodeWithInfo(payloads, { namespace }, request),
+  );
 
   const read = async (c: Context<Env>, lease: MemoryLease): Promise<Read> => {
     const body = await readBody(c, lease);
@@ -42,11 +51,13 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return { payloads, budget: new AnswerBudget(lease, payloads) };
   };
 
-  const decode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
+  const decode = async (c: Context<Env>, grant: Grant<'decode'>, lease: MemoryLease): Promise<Payload[]> => {
+    const { namespace } = grant;
+    const planOf = planFor(grant);
     const given = headerText(c.req.header('x-reveal-justification'));
-    const justification = await requireJustification(c, authority, { operation: 'decode', namespace }, given);
+    const justification = await requireJustification(c, authority, grant, {}, given);
     const { payloads, budget } = await read(c, lease);
-    const plan = codec.plan(payloads, { namespace });
+    const plan = planOf(payloads);
     const allowance = rates.kms(c.get('caller'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
     let calls = 0;
@@ -59,14 +70,13 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       if (wait > 0) throw rates.kmsExhausted(wait);
     }
     const reveal = {
-      operation: 'decode',
-      namespace,
       ...(justification !== undefined && { justification }),
       ...(options.digests && { digests: digestsOf(options.digests, payloads, plan.payloads, namespace) }),
     } as const;
     const access = await NamespaceAccess.begin(
       c,
       authority,
+      grant,
       reveal,
       otherNamespaces(plan.payloads, namespace),
     );
@@ -81,7 +91,9 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return await withAudit(c, access, payloads, plan.payloads, decrypt);
   };
 
-  const encode = async (c: Context<Env>, namespace: string, lease: MemoryLease): Promise<Payload[]> => {
+  const encode = async (c: Context<Env>, grant: Grant<'encode'>, lease: MemoryLease): Promise<Payload[]> => {
+    const { namespace } = grant;
+    const encoder = encoderFor(grant);
     if (codec.rules.resolve(namespace).encrypt === undefined) {
       throw new HttpError(
         403,
@@ -103,35 +115,41 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const request = new RequestSignal(c, budget);
     const encrypt = async (start: number, end: number): Promise<Payload[]> => {
       const slice = payloads.length === end - start ? payloads : payloads.slice(start, end);
-      const encoded = await chargedTo(allowance, () => codec.encodeWithInfo(slice, { namespace }, request));
+      const encoded = await chargedTo(allowance, () => encoder(slice, request));
       recordDecoded(record, encoded.infos);
       return encoded.payloads;
     };
     return await withAudit(c, record, payloads, [], encrypt);
   };
 
-  const answering = (operation: 'decode' | 'encode') => async (c: Context<Env>, namespace: string) => {
-    const lease = leaseOf(c);
-    const work = (): Promise<Payload[]> => operations[operation](c, namespace, lease);
-    try {
-      const done = spans === undefined ? work() : spans.operation(operation, namespace, work);
-      const answer = buildPayloads(await done);
-      if (c.env?.outgoing === undefined) lease.end();
-      else lease.shrinkTo(answer.length);
-      return reply(c, answer, 'application/json');
-    } catch (error) {
-      lease.end();
-      throw error;
-    }
-  };
-  const operations = { decode, encode };
-  return { encode: answering('encode'), decode: answering('decode') };
+  const answering =
+    <O extends Operation>(
+      operation: O,
+      run: (c: Context<Env>, grant: Grant<O>, lease: MemoryLease) => Promise<Payload[]>,
+    ) =>
+    async (c: Context<Env>, grant: Grant<O>): Promise<Response> => {
+      const lease = leaseOf(c);
+      const work = (): Promise<Payload[]> => run(c, grant, lease);
+      try {
+        const done = spans === undefined ? work() : spans.operation(operation, grant.namespace, work);
+        const answer = buildPayloads(await done);
+        if (c.env?.outgoing === undefined) lease.end();
+        else lease.shrinkTo(answer.length);
+        return reply(c, answer, 'application/json');
+      } catch (error) {
+        lease.end();
+        throw error;
+      }
+    };
+  return { encode: answering('encode', encode), decode: answering('decode', decode) };
 }
 
+type Operation = 'encode' | 'decode';
+
 /** Answers requests of authorised callers in a namespace. */
-export type CodecProtocol = Readonly<
-  Record<'encode' | 'decode', (c: Context<Env>, namespace: string) => Promise<Response>>
->;
+export type CodecProtocol = {
+  readonly [O in Operation]: (c: Context<Env>, grant: Grant<O>) => Promise<Response>;
+};
 
 /** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only when it decrypts. */
 function limitInnerCalls(limit: number): InnerKmsCalls {

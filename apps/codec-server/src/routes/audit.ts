@@ -1,12 +1,19 @@
 import { stat } from 'node:fs/promises';
 import { type ChainHead, cloudLoggingQuery } from '@temporal-kms/audit';
-import { auditPage, auditQuery, auditSearchRequest, auditVerification } from '@temporal-kms/codec-api';
+import {
+  type AuditPage,
+  auditPage,
+  auditQuery,
+  auditSearchRequest,
+  type AuditVerification,
+  auditVerification,
+} from '@temporal-kms/codec-api';
 import type { Context } from 'hono';
 import type { AuditFilter } from '../audit/audit-filter.ts';
 import { chainCheck } from '../audit/check-chain.ts';
-import { readAudit } from '../audit/read-audit.ts';
+import { type AuditQuery, readAudit } from '../audit/read-audit.ts';
 import { HttpError } from '../errors.ts';
-import type { Authority } from '../http/authorise.ts';
+import { type Authority, type ForGrant, forGrant, type Grant } from '../http/authorise.ts';
 import { clientAddress, type Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
@@ -14,9 +21,30 @@ import { replyJson } from '../http/responses.ts';
 export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
   /** Absent: the audit goes to standard output, and the log collector stores it. */
-  readonly auditFile: string | undefined;
+  readonly auditFile: ForGrant<'audit', AuditFile> | undefined;
   /** Returns the last line that this process wrote. */
   readonly head: (() => ChainHead) | undefined;
+}
+
+/** The audit file, for the readers of one namespace. */
+interface AuditFile {
+  exists(): Promise<boolean>;
+  read(query: Omit<AuditQuery, 'namespace'>): Promise<AuditPage>;
+  /** Checks the hash chain of the whole file. Absent: this process does not know the last line. */
+  readonly verify: (() => Promise<AuditVerification>) | undefined;
+}
+
+/** Returns access to the audit file for readers of the audit. @param head as in `AuditRoutesOptions` */
+export function auditFileFor(
+  file: string,
+  head: (() => ChainHead) | undefined,
+): ForGrant<'audit', AuditFile> {
+  const verify = head && chainCheck({ file, head });
+  return forGrant(['audit'], (namespace) => ({
+    exists: () => isFile(file),
+    read: (query) => readAudit(file, { ...query, namespace }),
+    verify,
+  }));
 }
 
 const FILE =
@@ -25,16 +53,14 @@ const FILE =
 
 /** Reading the audit is recorded in the audit. */
 export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions): readonly Route[] {
-  const verify =
-    auditFile === undefined || head === undefined ? undefined : chainCheck({ file: auditFile, head });
-
   /** Calls `read` with the audit's file, between an intent and an outcome. @throws HttpError 501 without a file */
   async function reading<T>(
     c: Context<Env>,
+    grant: Grant<'audit'>,
     workflowId: string | undefined,
-    read: (file: string) => Promise<T>,
+    read: (file: AuditFile) => Promise<T>,
   ): Promise<T> {
-    const namespace = c.get('namespace');
+    const { namespace } = grant;
     const notReadable = (): HttpError =>
       new HttpError(
         501,
@@ -42,7 +68,8 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
         'This server has no audit file that it can read (AUDIT_FILE). Query Cloud Logging instead: ' +
           cloudLoggingQuery(namespace, workflowId),
       );
-    if (auditFile === undefined) throw notReadable();
+    const file = auditFile?.(grant);
+    if (file === undefined) throw notReadable();
     const record = await authority.audit.begin({
       operation: 'audit',
       caller: c.get('caller'),
@@ -52,8 +79,8 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
     });
     try {
       // After the intent is written: that creates the file again where it was rotated away.
-      if (!(await isFile(auditFile))) throw notReadable();
-      const result = await read(auditFile);
+      if (!(await file.exists())) throw notReadable();
+      const result = await read(file);
       await record.end('complete');
       return result;
     } catch (error) {
@@ -64,11 +91,12 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
 
   async function page(
     c: Context<Env>,
+    grant: Grant<'audit'>,
     query: Omit<AuditFilter, 'namespace'> & { after?: string | undefined; limit: number },
   ): Promise<Response> {
     const { after, limit, ...filter } = query;
-    const found = await reading(c, filter.workflowId, (file) =>
-      readAudit(file, { ...filter, namespace: c.get('namespace'), after, limit }),
+    const found = await reading(c, grant, filter.workflowId, (file) =>
+      file.read({ ...filter, after, limit }),
     );
     return replyJson(c, head === undefined ? found : { ...found, head: head() });
   }
@@ -83,7 +111,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       requires: 'audit',
       query: auditQuery,
       response: { description: 'A page', type: 'application/json', schema: auditPage },
-      handler: (c, { query }) => page(c, query),
+      handler: (c, { grant, query }) => page(c, grant, query),
     }),
     defineRoute({
       method: 'post',
@@ -94,7 +122,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       requires: 'audit',
       body: auditSearchRequest,
       response: { description: 'A page', type: 'application/json', schema: auditPage },
-      handler: (c, { body }) => page(c, body),
+      handler: (c, { grant, body }) => page(c, grant, body),
     }),
     defineRoute({
       method: 'get',
@@ -104,10 +132,10 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       description: FILE,
       requires: 'audit',
       response: { description: 'The result', type: 'application/json', schema: auditVerification },
-      handler: async (c) =>
+      handler: async (c, { grant }) =>
         replyJson(
           c,
-          await reading(c, undefined, () => {
+          await reading(c, grant, undefined, ({ verify }) => {
             if (verify === undefined) throw new HttpError(501, 'not_implemented', NO_CHAIN);
             return verify();
           }),

@@ -12,8 +12,8 @@ export function protocolRoutes(
   protocol: CodecProtocol,
   serves: (namespace: string) => boolean,
 ): ProtocolRoutes {
-  const route = (operation: keyof CodecProtocol): Route =>
-    defineRoute({
+  const described = (operation: keyof CodecProtocol) =>
+    ({
       method: 'post',
       path: `/${operation}`,
       operationId: `${operation}Protocol`,
@@ -21,7 +21,6 @@ export function protocolRoutes(
       description:
         'X-Namespace names the namespace of the payloads. The response contains all payloads in their order, or an error ' +
         'as text. https://docs.temporal.io/codec-server',
-      requires: operation,
       headers: {
         'X-Namespace': { required: true, description: "The payloads' namespace" },
         'X-Reveal-Justification': {
@@ -34,10 +33,21 @@ export function protocolRoutes(
       describedBody: responses.Payloads,
       response: { description: 'The payloads', type: 'application/json', schema: responses.Payloads },
       errors: 'text',
-      namespaceOf: (c, inPath) => namespaceOf(c.req.header('x-namespace'), inPath, serves),
-      handler: (c) => protocol[operation](c, c.get('namespace')),
-    });
-  return { encode: route('encode'), decode: route('decode') };
+      namespaceOf: (c: Context<Env>, inPath: string | undefined) =>
+        namespaceOf(c.req.header('x-namespace'), inPath, serves),
+    }) as const;
+  return {
+    encode: defineRoute({
+      ...described('encode'),
+      requires: 'encode',
+      handler: (c, { grant }) => protocol.encode(c, grant),
+    }),
+    decode: defineRoute({
+      ...described('decode'),
+      requires: 'decode',
+      handler: (c, { grant }) => protocol.decode(c, grant),
+    }),
+  };
 }
 
 /**

@@ -22,7 +22,7 @@ import { heldEvents } from '../history/event-pages.ts';
 import { historyEvent } from '../history/event.ts';
 import { codecOfExports, filePayloads, inspectExported, parseFileEvents } from '../history/file-events.ts';
 import { searchFrames } from '../history/search.ts';
-import { requireJustification } from '../http/authorise.ts';
+import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
@@ -72,7 +72,7 @@ function inspectFile(options: HistoryFileOptions): Route {
     requires: 'metadata',
     body: fileEventsRequest,
     response: { description: 'The events', type: 'application/json', schema: fileEvents },
-    handler: async (c, { body }) => {
+    handler: async (c, { grant, body }) => {
       const lease = leaseOf(c);
       try {
         const lifetime = lifetimeOf(c, options, c.req.raw.signal, INSPECT_MS);
@@ -80,7 +80,7 @@ function inspectFile(options: HistoryFileOptions): Route {
         const events: HistoryEvent[] = [];
         for (const event of parseFileEvents(body, lease)) {
           await lifetime.checkpoint();
-          const described = await historyEvent(event, homeOf(c, body), inspectForCaller, lifetime);
+          const described = await historyEvent(event, homeOf(grant, body), inspectForCaller, lifetime);
           // A file contains no event that the server may still replace.
           events.push({ ...described, durable: true });
         }
@@ -106,13 +106,13 @@ function decodeFile(options: HistoryFileOptions): Route {
     body: fileDecodeRequest,
     response: decodeResponse,
     admit: admitDecryption(options),
-    handler: async (c, { body }) => {
+    handler: async (c, { grant, body }) => {
       const { refs } = body;
-      const codec = codecOfExports(codecOf(c, options));
-      const justification = await justify(c, options, 'decode', body);
-      const requests = filePayloads(parseFileEvents(body, leaseOf(c)), refs, homeOf(c, body));
+      const codec = codecOfExports(codecOf(c, options, grant));
+      const justification = await justify(c, options, grant, body);
+      const requests = filePayloads(parseFileEvents(body, leaseOf(c)), refs, homeOf(grant, body));
       const held = requests.flatMap((request) => request.held ?? []);
-      const record = await audit(c, options, 'decode', body, { held, refs, justification });
+      const record = await audit(c, options, grant, body, { held, refs, justification });
       return streamDecoded(c, options, record, (lifetime) =>
         decodeFrames(codec, log, requests, lifetime, record),
       );
@@ -121,7 +121,7 @@ function decodeFile(options: HistoryFileOptions): Route {
 }
 
 function searchFile(options: HistoryFileOptions): Route {
-  const { log, reader, threads } = options;
+  const { log, threads } = options;
   return defineRoute({
     method: 'post',
     path: `${FILES}:search`,
@@ -135,12 +135,13 @@ function searchFile(options: HistoryFileOptions): Route {
     body: fileSearchRequest,
     response: searchResponse,
     admit: admitDecryption(options),
-    handler: async (c, { body }) => {
-      const codec = codecOfExports(codecOf(c, options));
-      const justification = await justify(c, options, 'search', body);
+    handler: async (c, { grant, body }) => {
+      const codec = codecOfExports(codecOf(c, options, grant));
+      const reader = options.reader(grant);
+      const justification = await justify(c, options, grant, body);
       const events = parseFileEvents(body, leaseOf(c));
-      const held = events.flatMap((event) => eventPayloads(event, homeOf(c, body)));
-      const record = await audit(c, options, 'search', body, { held, justification });
+      const held = events.flatMap((event) => eventPayloads(event, homeOf(grant, body)));
+      const record = await audit(c, options, grant, body, { held, justification });
       return streamFound(c, options, record, (lifetime) =>
         searchFrames({
           reader,
@@ -148,7 +149,7 @@ function searchFile(options: HistoryFileOptions): Route {
           threads,
           codec,
           log,
-          run: { workflowId: '', runId: '', ...runOf(c, body) },
+          run: { workflowId: '', runId: '', namespace: grant.namespace, ...runOf(body) },
           record,
           request: { ...body, order: 'newest_first' },
           length: Math.max(...events.map(eventIdOf)),
@@ -159,27 +160,20 @@ function searchFile(options: HistoryFileOptions): Route {
   });
 }
 
-type FileOperation = 'decode' | 'search';
+type FileGrant = Grant<'decode' | 'search'>;
 type FileDecryptRequest = FileEventsRequest & { readonly justification?: string | undefined };
 
 /** What a file claims to belong to. The server cannot verify the workflow. */
-const runOf = (c: Context<Env>, { workflowId }: FileEventsRequest) => ({
-  namespace: c.get('namespace'),
-  ...(workflowId === undefined ? {} : { workflowId }),
-});
+const runOf = ({ workflowId }: FileEventsRequest) => (workflowId === undefined ? {} : { workflowId });
 
 function justify(
   c: Context<Env>,
   { authority }: HistoryFileOptions,
-  operation: FileOperation,
+  grant: FileGrant,
   body: FileDecryptRequest,
 ): Promise<string | undefined> {
-  return requireJustification(
-    c,
-    authority,
-    { operation, ...runOf(c, body), source: 'file' },
-    body.justification,
-  );
+  const about = { ...runOf(body), source: 'file' } as const;
+  return requireJustification(c, authority, grant, about, body.justification);
 }
 
 interface Decryption {
@@ -192,19 +186,17 @@ interface Decryption {
 function audit(
   c: Context<Env>,
   { authority, inspect, digests }: HistoryFileOptions,
-  operation: FileOperation,
+  grant: FileGrant,
   body: FileDecryptRequest,
   { held, ...more }: Decryption,
 ): Promise<NamespaceAccess> {
-  const run = runOf(c, body);
   const computeDigests = (of: Digests) => {
     const payloads = held.map(({ payload }) => payload);
     const infos = held.map(({ payload, context }) => inspect(payload, context));
-    return digestsOf(of, payloads, infos, run.namespace);
+    return digestsOf(of, payloads, infos, grant.namespace);
   };
-  return beginAudit(c, authority, {
-    operation,
-    run,
+  return beginAudit(c, authority, grant, {
+    run: runOf(body),
     source: 'file',
     digests: digests && computeDigests(digests),
     ...more,
@@ -212,5 +204,7 @@ function audit(
 }
 
 /** A file without a workflow id is decrypted in no workflow: a payload that is bound to one is then unreadable. */
-const homeOf = (c: Context<Env>, { workflowId = '' }: FileEventsRequest): PayloadContext =>
-  workflowContext({ namespace: c.get('namespace'), workflowId });
+const homeOf = (
+  { namespace }: Grant<'metadata' | 'decode' | 'search'>,
+  { workflowId = '' }: FileEventsRequest,
+): PayloadContext => workflowContext({ namespace, workflowId });

@@ -11,6 +11,7 @@ import { decodeFrames } from '../history/decode-stream.ts';
 import { type ExportChunk, exportChunks } from '../history/export.ts';
 import { historyFrames } from '../history/history-stream.ts';
 import { locatePayloads } from '../history/locate-payloads.ts';
+import type { Run } from '../history/reader.ts';
 import { searchFrames } from '../history/search.ts';
 import { requireJustification } from '../http/authorise.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -46,7 +47,7 @@ export const historyRoutes = (options: RunRoutesOptions): readonly Route[] => [
 ];
 
 function streamHistory(options: RunRoutesOptions): Route {
-  const { temporal, reader, inspect, authority, log, admitStream } = options;
+  const { inspect, authority, log, admitStream } = options;
   return defineRoute({
     method: 'get',
     path: `${RUN}/history`,
@@ -61,8 +62,9 @@ function streamHistory(options: RunRoutesOptions): Route {
     query: historyQuery,
     response: { description: 'Frames', type: 'application/x-ndjson', schema: historyFrame },
     admit: admitStream,
-    handler: async (c, { parameters: run, query: { after, limit, live } }) => {
-      const length = await historyLength(temporal, run, c.req.raw.signal);
+    handler: async (c, { grant, parameters: run, query: { after, limit, live } }) => {
+      const length = await historyLength(options.temporal(grant), run, c.req.raw.signal);
+      const reader = options.reader(grant);
       if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
       return ndjson(
         c,
@@ -86,7 +88,7 @@ function streamHistory(options: RunRoutesOptions): Route {
 }
 
 function decodePayloads(options: RunRoutesOptions): Route {
-  const { temporal, reader, authority, log } = options;
+  const { authority, log } = options;
   return defineRoute({
     method: 'post',
     path: `${RUN}/payloads:decode`,
@@ -99,17 +101,17 @@ function decodePayloads(options: RunRoutesOptions): Route {
     body: decodeRequest,
     response: decodeResponse,
     admit: admitDecryption(options),
-    handler: async (c, { parameters: run, body: { refs, justification: given } }) => {
-      const codec = codecOf(c, options);
+    handler: async (c, { grant, parameters: run, body: { refs, justification: given } }) => {
+      const codec = codecOf(c, options, grant);
       // Before Temporal is called: a caller who may not see a payload must not learn which payloads exist.
-      const justification = await requireJustification(c, authority, { operation: 'decode', ...run }, given);
+      const justification = await requireJustification(c, authority, grant, idsOf(run), given);
       const requests = await locatePayloads(
-        { temporal, reader, memory: c.get('memory') },
+        { temporal: options.temporal(grant), reader: options.reader(grant), memory: c.get('memory') },
         run,
         refs,
         c.req.raw.signal,
       );
-      const record = await beginAudit(c, authority, { operation: 'decode', run, refs, justification });
+      const record = await beginAudit(c, authority, grant, { run, refs, justification });
       return streamDecoded(c, options, record, (lifetime) =>
         decodeFrames(codec, log, requests, lifetime, record),
       );
@@ -118,7 +120,7 @@ function decodePayloads(options: RunRoutesOptions): Route {
 }
 
 function searchHistory(options: RunRoutesOptions): Route {
-  const { temporal, reader, threads, authority, log } = options;
+  const { threads, authority, log } = options;
   return defineRoute({
     method: 'post',
     path: `${RUN}/history:search`,
@@ -131,19 +133,21 @@ function searchHistory(options: RunRoutesOptions): Route {
     body: searchRequest,
     response: searchResponse,
     admit: admitDecryption(options),
-    handler: async (c, { parameters: run, body: request }) => {
-      const codec = codecOf(c, options);
+    handler: async (c, { grant, parameters: run, body: request }) => {
+      const codec = codecOf(c, options, grant);
+      const reader = options.reader(grant);
       const { after } = request;
       const justification = await requireJustification(
         c,
         authority,
-        { operation: 'search', ...run },
+        grant,
+        idsOf(run),
         request.justification,
       );
-      const length = await historyLength(temporal, run, c.req.raw.signal);
+      const length = await historyLength(options.temporal(grant), run, c.req.raw.signal);
       if (after !== undefined && after > length + 1)
         throw badRequest(`The run has no event ${after}; its last is ${length}.`);
-      const record = await beginAudit(c, authority, { operation: 'search', run, justification });
+      const record = await beginAudit(c, authority, grant, { run, justification });
       return streamFound(c, options, record, (lifetime) =>
         searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime }),
       );
@@ -152,7 +156,7 @@ function searchHistory(options: RunRoutesOptions): Route {
 }
 
 function exportHistory(options: RunRoutesOptions): Route {
-  const { temporal, reader, threads, authority, log } = options;
+  const { threads, authority, log } = options;
   return defineRoute({
     method: 'post',
     path: `${RUN}/history:export`,
@@ -165,18 +169,17 @@ function exportHistory(options: RunRoutesOptions): Route {
     body: exportRequest,
     response: { description: 'The history', type: 'application/json', schema: responses.Export },
     admit: admitDecryption(options),
-    handler: async (c, { parameters: run, body: { form, events, justification: given } }) => {
-      const codec = codecOf(c, options);
+    handler: async (c, { grant, parameters: run, body: { form, events, justification: given } }) => {
+      const codec = codecOf(c, options, grant);
+      const reader = options.reader(grant);
       // An encoded export decrypts nothing, so it needs no justification.
       const justification =
-        form === 'encoded'
-          ? given
-          : await requireJustification(c, authority, { operation: 'export', ...run }, given);
-      const length = await historyLength(temporal, run, c.req.raw.signal);
+        form === 'encoded' ? given : await requireJustification(c, authority, grant, idsOf(run), given);
+      const length = await historyLength(options.temporal(grant), run, c.req.raw.signal);
       if (events !== undefined && (events.last < events.first || events.last > length)) {
         throw badRequest(`The run has no events ${events.first} to ${events.last}; its last is ${length}.`);
       }
-      const record = await beginAudit(c, authority, { operation: 'export', run, justification });
+      const record = await beginAudit(c, authority, grant, { run, justification });
       const headers = {
         'Content-Type': 'application/json',
         'Content-Disposition': `attachment; filename="${exportFileName(run, form)}"`,
@@ -203,6 +206,8 @@ function exportHistory(options: RunRoutesOptions): Route {
     },
   });
 }
+
+const idsOf = ({ workflowId, runId }: Run): Pick<Run, 'workflowId' | 'runId'> => ({ workflowId, runId });
 
 async function* textsOf(chunks: AsyncIterable<ExportChunk>): AsyncGenerator<string, void> {
   for await (const { text } of chunks) yield text;

@@ -3,27 +3,28 @@ import {
   keyTest,
   type KeyTest,
   keyTestRequest,
-  namespaceKeys as namespaceKeysSchema,
+  type NamespaceKeys,
+  namespaceKeys,
 } from '@temporal-kms/codec-api';
-import type { KeyService } from '@temporal-kms/kms-codec';
+import type { ForGrant } from '../http/authorise.ts';
 import { clientAddress } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { RateLimits } from '../http/rate-limits.ts';
 import { replyJson } from '../http/responses.ts';
-import { testKeys } from '../observability/key-test.ts';
+import type { TestedKey } from '../observability/key-test.ts';
 import { chargedTo } from '../observability/kms-calls.ts';
-import { namespaceKeys, type NamespaceKeysOptions } from '../observability/namespace-keys.ts';
 
-export interface KeyRoutesOptions extends NamespaceKeysOptions {
-  readonly keyService: Pick<KeyService, 'wrap' | 'unwrap'>;
+export interface KeyRoutesOptions {
+  readonly describeKeys: ForGrant<'metadata', () => Promise<NamespaceKeys>>;
+  /** Calls Cloud KMS with each key. */
+  readonly testKeys: ForGrant<'decode', () => Promise<TestedKey[]>>;
   /** Without the counting of key usage: a test is no use of a key for a payload. */
   readonly audit: Audit;
   readonly rates: RateLimits;
 }
 
 /** The keys of a namespace, and their test. */
-export function keyRoutes(options: KeyRoutesOptions): readonly Route[] {
-  const { audit, rates, rules, keyService } = options;
+export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOptions): readonly Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -33,8 +34,8 @@ export function keyRoutes(options: KeyRoutesOptions): readonly Route[] {
       description:
         'Looks each key up at most once in 30 seconds. An error of Cloud KMS is a reason code next to the key.',
       requires: 'metadata',
-      response: { description: 'The keys', type: 'application/json', schema: namespaceKeysSchema },
-      handler: async (c) => replyJson(c, await namespaceKeys(options, c.get('namespace'))),
+      response: { description: 'The keys', type: 'application/json', schema: namespaceKeys },
+      handler: async (c, { grant }) => replyJson(c, await describeKeys(grant)()),
     }),
     defineRoute({
       method: 'post',
@@ -55,10 +56,10 @@ export function keyRoutes(options: KeyRoutesOptions): readonly Route[] {
         const wait = rates.kms(caller)?.waitMs() ?? 0;
         if (wait > 0) throw rates.kmsExhausted(wait);
       },
-      handler: async (c) => {
-        const namespace = c.get('namespace');
+      handler: async (c, { grant }) => {
+        const { namespace } = grant;
         const caller = c.get('caller');
-        const rule = rules.resolve(namespace);
+        const test = testKeys(grant);
         const record = await audit.begin({
           operation: 'self_test',
           caller,
@@ -66,7 +67,7 @@ export function keyRoutes(options: KeyRoutesOptions): readonly Route[] {
           namespace,
         });
         try {
-          const keys = await chargedTo(rates.kms(caller), () => testKeys(keyService, rule));
+          const keys = await chargedTo(rates.kms(caller), test);
           for (const { name, version, encrypt, decrypt } of keys) {
             const reason = encrypt?.reason ?? decrypt?.reason;
             const key = { name, ...(version !== undefined && { version }) };

@@ -23,7 +23,7 @@ export interface ProbeOptions {
 }
 
 export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator'> {
-  readonly temporal: TemporalService;
+  readonly temporal: Pick<TemporalService, 'healthy'>;
   /** Absent: the process has no store of branch keys. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
 }
@@ -63,7 +63,7 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
 
 /** Serves the probes at the root and whatever their `Host`: load balancers send an address. */
 export function serveProbes(app: Hono<Env>, probes: readonly Route[]): void {
-  for (const { path, handle } of probes) app.get(path, (c) => handle(c, {}));
+  for (const { path, handle } of probes) app.get(path, (c) => handle(c, {}, undefined));
 }
 
 export const healthRoute = ({ temporal, kms, emulator, branchKeyStore }: HealthRouteOptions): Route =>

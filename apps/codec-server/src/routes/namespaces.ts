@@ -17,7 +17,7 @@ export interface NamespaceRoutesOptions {
   readonly access: Access;
   readonly rules: Pick<KeyRules, 'namespaces' | 'hasDefault'>;
   readonly defaultNamespace: string;
-  readonly temporal: TemporalService;
+  readonly temporal: Pick<TemporalService, 'namespaces'>;
 }
 
 /** Sign-in, the caller, and the namespaces. */

@@ -5,7 +5,6 @@ import {
   decodeFrame,
   type EndReason,
   type PayloadRef,
-  type Permission,
   type SearchFrame,
   searchFrame,
 } from '@temporal-kms/codec-api';
@@ -13,27 +12,24 @@ import type { Context } from 'hono';
 import type { Logger } from 'pino';
 import { ClientDisconnected } from '../errors.ts';
 import { chargedCodec, type HistoryCodec } from '../history/decrypt-payload.ts';
-import type { HistoryReader, Run } from '../history/reader.ts';
+import type { Run } from '../history/reader.ts';
 import { type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import type { TextThreads } from '../history/text-threads.ts';
-import type { Authority } from '../http/authorise.ts';
+import type { Authority, Decrypting, Grant } from '../http/authorise.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
 import type { AdmitStream } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { ndjson } from '../http/responses.ts';
-import type { TemporalService } from '../temporal/service.ts';
 import type { Inspect } from '../history/payload-stub.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
+import type { GrantedServices, GrantedTemporal } from './granted.ts';
 
 /** The path of one run. */
 export const RUN = '/api/namespaces/{namespace}/workflows/{workflowId}/runs/{runId}';
 
 /** What the routes of one run share. */
-export interface RunRoutesOptions {
-  readonly temporal: TemporalService;
-  readonly reader: HistoryReader;
+export interface RunRoutesOptions extends GrantedServices {
   readonly threads: TextThreads;
-  readonly codec: HistoryCodec;
   readonly inspect: Inspect;
   readonly authority: Authority;
   readonly log: Logger;
@@ -47,7 +43,7 @@ export interface RunRoutesOptions {
  * @throws HttpError `not_found`, `temporal_unavailable`
  */
 export async function historyLength(
-  temporal: Pick<TemporalService, 'describe'>,
+  temporal: Pick<GrantedTemporal, 'describe'>,
   { namespace, workflowId, runId }: Run,
   signal: AbortSignal,
 ): Promise<number> {
@@ -69,14 +65,15 @@ export const admitDecryption =
   };
 
 /** Returns the codec for a request; the Cloud KMS requests that it makes count for the caller's rate limit. */
-export const codecOf = (
+export const codecOf = <P extends Decrypting>(
   c: Context<Env>,
   { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
-): HistoryCodec => chargedCodec(codec, rates.kms(c.get('caller')));
+  grant: Grant<P>,
+): HistoryCodec<P> => chargedCodec(codec(grant), rates.kms(c.get('caller')));
 
 interface Reveal {
-  readonly operation: Extract<Permission, 'decode' | 'search' | 'export'>;
-  readonly run: Pick<Run, 'namespace'> & Partial<Run>;
+  /** Of the run. The namespace is the grant's. */
+  readonly run: Partial<Pick<Run, 'workflowId' | 'runId'>>;
   readonly refs?: readonly PayloadRef[];
   /** The caller sent the payloads. */
   readonly source?: 'file';
@@ -93,13 +90,14 @@ interface Reveal {
 export async function beginAudit(
   c: Context<Env>,
   authority: Authority,
-  { operation, run, refs, source, digests, justification }: Reveal,
+  grant: Grant<Decrypting>,
+  { run: { workflowId, runId }, refs, source, digests, justification }: Reveal,
 ): Promise<NamespaceAccess> {
   // A stream that no client reads would neither continue nor end.
   if (isResponseClosed(c)) throw new ClientDisconnected();
-  const record = await NamespaceAccess.begin(c, authority, {
-    operation,
-    ...run,
+  const record = await NamespaceAccess.begin(c, authority, grant, {
+    ...(workflowId === undefined ? {} : { workflowId }),
+    ...(runId === undefined ? {} : { runId }),
     ...(refs === undefined ? {} : { refs }),
     ...(source === undefined ? {} : { source }),
     ...(digests === undefined ? {} : { digests }),

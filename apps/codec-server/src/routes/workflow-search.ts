@@ -11,7 +11,7 @@ import { workflowSummary } from '../history/description.ts';
 import { searchFrames } from '../history/search.ts';
 import { MAX_RUN_EVENTS, MAX_RUN_HITS, type RunPage, searchRunsFrames } from '../history/search-runs.ts';
 import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
-import { requireJustification } from '../http/authorise.ts';
+import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { ndjson } from '../http/responses.ts';
@@ -26,6 +26,7 @@ import {
   type RunRoutesOptions,
   searchOutcome,
 } from './run-stream.ts';
+import type { GrantedTemporal } from './granted.ts';
 import { inspectFor, withQueryErrors } from './workflows.ts';
 import { auditedStream } from '../audit/audited-stream.ts';
 
@@ -50,15 +51,9 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
     body: workflowSearchRequest,
     response: { description: 'Frames', type: 'application/x-ndjson', schema: workflowSearchFrame },
     admit: admitDecryption(options),
-    handler: async (c, { body: request }) => {
-      const namespace = c.get('namespace');
-      const justification = await requireJustification(
-        c,
-        authority,
-        { operation: 'search', namespace },
-        request.justification,
-      );
-      const pages = pagesOf(c, options, request.query);
+    handler: async (c, { grant, body: request }) => {
+      const justification = await requireJustification(c, authority, grant, {}, request.justification);
+      const pages = pagesOf(c, options, grant, request.query);
       const first = await pages(request.after?.split('.')[0] ?? '', c.req.raw.signal);
       return ndjson(c, (disconnected) => {
         const stop = new AbortController();
@@ -71,8 +66,8 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
           maxMs: SEARCH_MS,
           memory: c.get('memory'),
         });
-        const lengths = new RunLengths(options.temporal, namespace, perRun.signal);
-        const search = runSearch(c, options, { request, justification, lengths, lifetime: perRun });
+        const lengths = new RunLengths(options.temporal(grant), grant.namespace, perRun.signal);
+        const search = runSearch(c, options, grant, { request, justification, lengths, lifetime: perRun });
         return searchRunsFrames({
           log,
           lifetime,
@@ -90,10 +85,12 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
 /** Returns a function that reads a page of the runs that match a query. */
 function pagesOf(
   c: Context<Env>,
-  { temporal, inspect, authority }: RunRoutesOptions,
+  { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
+  grant: Grant<'search'>,
   query: string,
 ): (token: string, signal: AbortSignal) => Promise<RunPage> {
-  const namespace = c.get('namespace');
+  const { namespace } = grant;
+  const temporal = temporalFor(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
   return async (token, signal) => {
     const nextPageToken = Buffer.from(token, 'base64url');
@@ -120,12 +117,12 @@ const CONCURRENT_LENGTHS = 8;
 
 /** The number of events of runs. Temporal's visibility store knows it for closed runs only, so the server asks for the others. */
 class RunLengths {
-  readonly #temporal: RunRoutesOptions['temporal'];
+  readonly #temporal: GrantedTemporal;
   readonly #namespace: string;
   readonly #signal: AbortSignal;
   readonly #asked = new Map<string, Promise<number>>();
 
-  constructor(temporal: RunRoutesOptions['temporal'], namespace: string, signal: AbortSignal) {
+  constructor(temporal: GrantedTemporal, namespace: string, signal: AbortSignal) {
     this.#temporal = temporal;
     this.#namespace = namespace;
     this.#signal = signal;
@@ -173,17 +170,19 @@ interface RunSearch {
 }
 
 /**
- * Returns a function that searches a run. Its permission has been checked for the namespace; its audit is that of a search
- * of one run, so that an auditor of a run finds every search of it.
+ * Returns a function that searches a run. Its audit is that of a search of one run, so that an auditor of a run finds every
+ * search of it.
  */
 function runSearch(
   c: Context<Env>,
   options: RunRoutesOptions,
+  grant: Grant<'search'>,
   { request: { text, caseSensitive }, justification, lengths, lifetime }: RunSearch,
 ): (run: WorkflowSummary) => AsyncGenerator<SearchFrame, void> {
-  const { reader, threads, authority, log } = options;
-  const namespace = c.get('namespace');
-  const codec = codecOf(c, options);
+  const { threads, authority, log } = options;
+  const { namespace } = grant;
+  const reader = options.reader(grant);
+  const codec = codecOf(c, options, grant);
   const budget = new KmsCallBudget(codec);
   const request = { text, caseSensitive, order: 'newest_first' as const };
   return async function* search(listed) {
@@ -199,7 +198,7 @@ function runSearch(
       yield { type: 'end', ...end, ...nothingSearched, kmsCalls: budget.used };
       return;
     }
-    const record = await beginAudit(c, authority, { operation: 'search', run, justification });
+    const record = await beginAudit(c, authority, grant, { run, justification });
     const frames = searchFrames({
       reader,
       threads,

@@ -16,25 +16,29 @@ import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
-import { taskQueuePollers, taskQueuesOf } from '../history/task-queues.ts';
+import { taskQueuesOf } from '../history/task-queues.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
-import { hasUnknownStatus, type TemporalService } from '../temporal/service.ts';
+import { hasUnknownStatus } from '../temporal/service.ts';
+import type { GrantedServices } from './granted.ts';
 import { RUN } from './run-stream.ts';
 import type { Inspect } from '../history/payload-stub.ts';
 
-export interface WorkflowRoutesOptions {
+export interface WorkflowRoutesOptions extends Pick<GrantedServices, 'temporal' | 'pollers'> {
   readonly access: Pick<Access, 'allows'>;
-  readonly temporal: TemporalService;
   readonly inspect: Inspect;
 }
 
 const WORKFLOWS = '/api/namespaces/{namespace}/workflows';
 
 /** The list of workflows, their number, the description of one, and the workers that poll its task queues. */
-export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOptions): readonly Route[] {
-  const pollers = taskQueuePollers(temporal);
+export function workflowRoutes({
+  access,
+  temporal,
+  pollers,
+  inspect,
+}: WorkflowRoutesOptions): readonly Route[] {
   return [
     defineRoute({
       method: 'get',
@@ -44,12 +48,12 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
       requires: 'metadata',
       query: workflowListQuery,
       response: { description: 'A page', type: 'application/json', schema: workflowList },
-      handler: async (c, { query }) => {
-        const namespace = c.get('namespace');
+      handler: async (c, { grant, query }) => {
+        const { namespace } = grant;
         const nextPageToken =
           query.pageToken === undefined ? undefined : Buffer.from(query.pageToken, 'base64url');
         const page = await withQueryErrors(() =>
-          temporal.list(
+          temporal(grant).list(
             {
               namespace,
               query: query.query,
@@ -80,10 +84,10 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
       requires: 'metadata',
       query: workflowCountQuery,
       response: { description: 'The counts', type: 'application/json', schema: workflowCount },
-      handler: async (c, { query }) => {
+      handler: async (c, { grant, query }) => {
         const byStatusQuery = `${query.query} GROUP BY ExecutionStatus`.trim();
         const counted = await withQueryErrors(() =>
-          temporal.count({ namespace: c.get('namespace'), query: byStatusQuery }, c.req.raw.signal),
+          temporal(grant).count({ namespace: grant.namespace, query: byStatusQuery }, c.req.raw.signal),
         );
         return replyJson(c, countsOf(counted));
       },
@@ -96,10 +100,10 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
       requires: 'metadata',
       query: workflowDescriptionQuery,
       response: { description: 'The description', type: 'application/json', schema: workflowDescription },
-      handler: async (c, { parameters: { workflowId }, query: { runId = '' } }) => {
-        const namespace = c.get('namespace');
+      handler: async (c, { grant, parameters: { workflowId }, query: { runId = '' } }) => {
+        const { namespace } = grant;
         const execution = { workflowId, runId };
-        const description = await temporal.describe({ namespace, execution }, c.req.raw.signal);
+        const description = await temporal(grant).describe({ namespace, execution }, c.req.raw.signal);
         return replyJson(c, describe(description, namespace, inspectFor(c, access, inspect)));
       },
     }),
@@ -114,12 +118,13 @@ export function workflowRoutes({ access, temporal, inspect }: WorkflowRoutesOpti
         'a task queue when it is asked about it.',
       requires: 'metadata',
       response: { description: 'The task queues', type: 'application/json', schema: runTaskQueues },
-      handler: async (c, { parameters: { workflowId, runId } }) => {
-        const namespace = c.get('namespace');
+      handler: async (c, { grant, parameters: { workflowId, runId } }) => {
+        const { namespace } = grant;
         const { signal } = c.req.raw;
         const execution = { workflowId, runId };
-        const used = taskQueuesOf(await temporal.describe({ namespace, execution }, signal));
-        const described = await Promise.all(used.map((queue) => pollers(namespace, queue, signal)));
+        const used = taskQueuesOf(await temporal(grant).describe({ namespace, execution }, signal));
+        const pollersOf = pollers(grant);
+        const described = await Promise.all(used.map((queue) => pollersOf(queue, signal)));
         const body: RunTaskQueues = { taskQueues: described.filter((queue) => queue !== undefined) };
         return replyJson(c, body);
       },

@@ -9,8 +9,9 @@ import { NamespaceAccess, type Reveal } from '../../src/http/namespace-access.ts
 import { createRateLimits } from '../../src/http/rate-limits.ts';
 import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
+import { grantOf } from '../support/grants.ts';
 
-const reveal: Reveal = { operation: 'decode', namespace: 'home', workflowId: 'w', runId: 'r' };
+const reveal: Reveal = { workflowId: 'w', runId: 'r' };
 
 interface Setting {
   readonly access?: Access;
@@ -34,6 +35,7 @@ async function begun({ access = openAccess, write = async () => undefined, other
     await NamespaceAccess.begin(
       c,
       { access, audit, rates: createRateLimits({}) },
+      await grantOf('decode', 'home'),
       reveal,
       new Set(others),
     ).then(made.resolve, made.reject);

@@ -1,0 +1,75 @@
+import type { Permission } from '@temporal-kms/codec-api';
+import type { HistoryCodec } from '../history/decrypt-payload.ts';
+import type { taskQueuePollers } from '../history/task-queues.ts';
+import type { HistoryReader } from '../history/reader.ts';
+import { type Decrypting, type ForGrant, forGrant, type Grant, requireGrant } from '../http/authorise.ts';
+import type { TemporalService } from '../temporal/service.ts';
+
+/** What the handlers need of Temporal and of the codec. They get it only for a grant, and it works in its namespace only. */
+export interface GrantedServices {
+  readonly temporal: ForGrant<Reading, GrantedTemporal>;
+  readonly reader: ForGrant<Reading, GrantedReader>;
+  readonly pollers: ForGrant<'metadata', Pollers>;
+  readonly codec: <P extends Decrypting>(grant: Grant<P>) => HistoryCodec<P>;
+}
+
+/** Each of these permissions includes reading the metadata of runs. */
+type Reading = Exclude<Permission, 'encode' | 'audit'>;
+export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe'>;
+type GrantedReader = Pick<HistoryReader, 'read'>;
+
+type PollersOf = ReturnType<typeof taskQueuePollers>;
+/** Reports the workers that poll a task queue of the namespace. */
+type Pollers = (queue: Parameters<PollersOf>[1], signal: AbortSignal) => ReturnType<PollersOf>;
+
+interface Services {
+  readonly temporal: GrantedTemporal;
+  readonly pollers: PollersOf;
+  readonly reader: GrantedReader;
+  readonly codec: HistoryCodec;
+}
+
+const reading = ['metadata', 'decode', 'search', 'export'] as const;
+const decrypting = ['decode', 'search', 'export'] as const;
+
+export const grantedServices = ({ temporal, reader, pollers, codec }: Services): GrantedServices => ({
+  temporal: forGrant(reading, (namespace) => ({
+    list: within(namespace, (...args) => temporal.list(...args)),
+    count: within(namespace, (...args) => temporal.count(...args)),
+    describe: within(namespace, (...args) => temporal.describe(...args)),
+  })),
+  reader: forGrant(reading, (namespace) => ({
+    read: within(namespace, (...args) => reader.read(...args)),
+  })),
+  pollers: forGrant(['metadata'], (namespace) => (queue, signal) => pollers(namespace, queue, signal)),
+  codec: (grant) => {
+    requireGrant(grant, decrypting);
+    const { namespace, permission } = grant;
+    return {
+      use: permission,
+      inspect: (...args) => codec.inspect(...args),
+      plan: (...args) => codec.plan(...args),
+      decrypt: async (payload, context, options) => {
+        requireSame(namespace, context?.namespace);
+        return await codec.decrypt(payload, context, options);
+      },
+    };
+  },
+});
+
+/** Returns the function for requests in a namespace; it rejects others. */
+const within =
+  <Request extends { readonly namespace?: string | null }, Rest extends unknown[], T>(
+    namespace: string,
+    call: (request: Request, ...rest: Rest) => Promise<T>,
+  ) =>
+  async (request: Request, ...rest: Rest): Promise<T> => {
+    requireSame(namespace, request.namespace);
+    return await call(request, ...rest);
+  };
+
+/** @throws Error for another namespace than the grant's: a mistake in a handler */
+function requireSame(namespace: string, used: string | null | undefined): void {
+  if (used === namespace) return;
+  throw new Error(`A grant for namespace "${namespace}" was used in namespace "${used}"`);
+}

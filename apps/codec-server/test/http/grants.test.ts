@@ -1,0 +1,227 @@
+import { createAudit } from '@temporal-kms/audit';
+import { Hono } from 'hono';
+import { describe, expect, it } from 'vitest';
+import { decodeFrames } from '../../src/history/decode-stream.ts';
+import { exportChunks, type ExportOptions } from '../../src/history/export.ts';
+import { searchFrames, type SearchOptions } from '../../src/history/search.ts';
+import type { StreamLifetime } from '../../src/history/stream-limits.ts';
+import * as authorisation from '../../src/http/authorise.ts';
+import { authorise, type Authority, forGrant, requireGrant } from '../../src/http/authorise.ts';
+import type { Env } from '../../src/http/context.ts';
+import { defineRoute } from '../../src/http/define-route.ts';
+import { NamespaceAccess } from '../../src/http/namespace-access.ts';
+import { createRateLimits } from '../../src/http/rate-limits.ts';
+import type { CodecProtocol } from '../../src/protocol/codec-protocol.ts';
+import type { AuditRoutesOptions } from '../../src/routes/audit.ts';
+import { type GrantedServices, grantedServices } from '../../src/routes/granted.ts';
+import type { KeyRoutesOptions } from '../../src/routes/keys.ts';
+import { codecOf, type RunRoutesOptions } from '../../src/routes/run-stream.ts';
+import { ana } from '../support/callers.ts';
+import { grantOf } from '../support/grants.ts';
+
+declare const services: GrantedServices;
+declare const options: RunRoutesOptions;
+declare const keys: KeyRoutesOptions;
+declare const audit: AuditRoutesOptions;
+declare const protocol: CodecProtocol;
+declare const authority: Authority;
+declare const lifetime: StreamLifetime;
+declare const searchOptions: Omit<SearchOptions, 'codec'>;
+declare const exportOptions: Omit<ExportOptions, 'codec'>;
+
+const response = { description: '', type: 'application/json' } as const;
+const route = { method: 'get', operationId: '', summary: '', response } as const;
+const path = '/api/namespaces/{namespace}/x';
+
+/** Type tests: `tsc` reports an error that is missing. The function is never called. */
+export const mistakes = () => [
+  defineRoute({
+    ...route,
+    path,
+    requires: 'metadata',
+    handler: async (c, { grant }) => {
+      services.temporal(grant);
+      services.reader(grant);
+      // @ts-expect-error -- reading metadata does not permit decryption
+      services.codec(grant);
+      // @ts-expect-error
+      codecOf(c, options, grant);
+      // @ts-expect-error
+      await NamespaceAccess.begin(c, authority, grant, {});
+      // @ts-expect-error
+      keys.testKeys(grant);
+      // @ts-expect-error
+      audit.auditFile?.(grant);
+      // @ts-expect-error
+      await protocol.decode(c, grant);
+      // @ts-expect-error
+      return await protocol.encode(c, grant);
+    },
+  }),
+  defineRoute({
+    ...route,
+    path,
+    requires: 'search',
+    handler: async (c, { grant }) => {
+      const codec = codecOf(c, options, grant);
+      const record = await NamespaceAccess.begin(c, authority, grant, {});
+      searchFrames({ ...searchOptions, codec });
+      // @ts-expect-error -- a search must not answer with whole payloads
+      decodeFrames(codec, options.log, [], lifetime, record);
+      // @ts-expect-error
+      exportChunks({ ...exportOptions, codec });
+      // @ts-expect-error
+      return await protocol.decode(c, grant);
+    },
+  }),
+  defineRoute({
+    ...route,
+    path: '/api/namespaces',
+    requires: 'decode',
+    handler: async (c, { grant }) => {
+      // @ts-expect-error -- the permission in some namespace is no permission in a particular one
+      services.codec(grant);
+      // @ts-expect-error
+      services.temporal(grant);
+      // @ts-expect-error
+      return await protocol.decode(c, grant);
+    },
+  }),
+  defineRoute({
+    ...route,
+    path,
+    requires: 'known',
+    handler: async (c, { grant, parameters }) => {
+      // @ts-expect-error -- there is no grant
+      services.temporal(grant);
+      // @ts-expect-error -- nor does anything work with the name of a namespace
+      services.reader(parameters.namespace);
+      const caller = c.get('caller');
+      const unawaited = authorise(c, authority, caller, 'decode', parameters.namespace);
+      // @ts-expect-error -- without `await` it may be the promise of a denial
+      services.codec(unawaited);
+      // @ts-expect-error -- no other object is a grant
+      services.codec({ permission: 'decode', namespace: parameters.namespace });
+      return await protocol.decode(c, await unawaited);
+    },
+  }),
+];
+
+const settings = { namespace: 'payments', type: 'workflow', workflowId: 'w' } as const;
+
+const unexpected = (): never => {
+  throw new Error('unexpected');
+};
+
+function servicesOfTest() {
+  const calls: string[] = [];
+  const called = (what: string) => async (): Promise<never> => {
+    calls.push(what);
+    return unexpected();
+  };
+  const granted = grantedServices({
+    temporal: {
+      list: called('list'),
+      count: called('count'),
+      describe: called('describe'),
+    },
+    reader: { read: called('read') },
+    pollers: called('pollers'),
+    codec: { decrypt: called('decrypt'), inspect: unexpected, plan: () => ({ kmsCalls: 0 }) },
+  });
+  return { granted, calls };
+}
+
+const { signal } = new AbortController();
+
+describe('a grant', () => {
+  it('is not given to a caller without the permission in that namespace', async () => {
+    const entries: unknown[] = [];
+    const app = new Hono<Env>();
+    const made: unknown[] = [];
+    app.get('/', async (c) => {
+      const deps = {
+        access: ana([['decode', 'orders']]),
+        audit: createAudit({ write: async (entry) => void entries.push(entry) }),
+        rates: createRateLimits({}),
+      };
+      const caller = { name: 'ana' };
+      made.push(await authorise(c, deps, caller, 'decode', 'orders'));
+      for (const [permission, namespace] of [
+        ['decode', 'payments'],
+        ['export', 'orders'],
+        ['decode', undefined],
+      ] as const) {
+        await expect(authorise(c, deps, caller, permission, namespace)).rejects.toMatchObject({
+          code: 'forbidden',
+        });
+      }
+      return c.text('');
+    });
+    expect((await app.request('/')).status).toBe(200);
+    expect(made).toMatchObject([{ permission: 'decode', namespace: 'orders' }]);
+    expect(entries).toHaveLength(3);
+  });
+
+  it('reads no other namespace', async () => {
+    const { granted, calls } = servicesOfTest();
+    const grant = await grantOf('metadata', 'orders');
+    const { namespace, workflowId } = settings;
+    const temporal = granted.temporal(grant);
+    await expect(temporal.list({ namespace }, signal)).rejects.toThrow(Error);
+    await expect(temporal.count({ namespace }, signal)).rejects.toThrow(Error);
+    await expect(temporal.describe({ namespace, execution: {} }, signal)).rejects.toThrow(Error);
+    await expect(temporal.describe({ execution: {} }, signal)).rejects.toThrow(Error);
+    const run = { namespace, workflowId, runId: 'r' };
+    await expect(granted.reader(grant).read(run, 1, signal)).rejects.toThrow(Error);
+    expect(calls).toEqual([]);
+    await expect(temporal.list({ namespace: 'orders' }, signal)).rejects.toThrow('unexpected');
+    expect(calls).toEqual(['list']);
+  });
+
+  it('decrypts in no other namespace', async () => {
+    const { granted, calls } = servicesOfTest();
+    const codec = granted.codec(await grantOf('export', 'orders'));
+    await expect(codec.decrypt({}, settings)).rejects.toThrow(Error);
+    await expect(codec.decrypt({})).rejects.toThrow(Error);
+    expect(calls).toEqual([]);
+  });
+
+  it.each(['metadata', 'encode', 'audit'] as const)('of %s decrypts nothing', async (permission) => {
+    const { granted } = servicesOfTest();
+    const grant = await grantOf(permission, 'orders');
+    // @ts-expect-error -- it is for another permission
+    expect(() => granted.codec(grant)).toThrow(Error);
+  });
+
+  it.each(['metadata', 'decode', 'search', 'export', 'encode'] as const)(
+    'of %s does not read the audit',
+    async (permission) => {
+      const open = forGrant(['audit'], () => 'the audit');
+      const grant = await grantOf(permission, 'orders');
+      // @ts-expect-error -- it is for another permission
+      expect(() => open(grant)).toThrow(Error);
+      expect(open(await grantOf('audit', 'orders'))).toBe('the audit');
+    },
+  );
+
+  it('in some namespace permits nothing in any', async () => {
+    const { granted } = servicesOfTest();
+    const grant = await grantOf('decode', undefined);
+    // @ts-expect-error -- it names no namespace
+    expect(() => granted.codec(grant)).toThrow(Error);
+    // @ts-expect-error
+    expect(() => granted.temporal(grant)).toThrow(Error);
+  });
+
+  it('cannot be forged', async () => {
+    const grant = await grantOf('decode', 'orders');
+    // @ts-expect-error -- the module exports the type, not the class
+    expect(authorisation.Grant).toBeUndefined();
+    const forged = { permission: 'decode', namespace: 'payments' };
+    // @ts-expect-error -- it lacks the private fields
+    expect(() => requireGrant(forged, ['decode'])).toThrow(Error);
+    expect(() => requireGrant(Object.create(grant, {}), ['decode'])).toThrow(Error);
+    requireGrant(grant, ['decode']);
+  });
+});
