@@ -30,7 +30,7 @@ function failing(kind: ScanError['kind'], failures: number) {
     async *history({ runId }) {
       reads.push(runId);
       if (runId === 'second' && reads.length <= failures + 1) throw new ScanError(kind, 'on demand');
-      yield [input(2)];
+      yield [input(2), { workflowExecutionTerminatedEventAttributes: {} }];
     },
   };
   let from: Checkpoint | undefined;
