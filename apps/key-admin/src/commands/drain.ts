@@ -14,7 +14,7 @@ import {
   versionNumber,
 } from '../destroy/ask.ts';
 import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
-import { type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
+import { isFixed, type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
 
 const examples = `
@@ -92,7 +92,7 @@ async function drain(
   const { scanned, ...before } = await prepare(version, options, deps, output);
   // Before anything is changed, and before a scan.
   if (version !== undefined) requireDrainable(version, before, isWatch);
-  const schedules = options.reencrypt === true ? await reencrypt(before, options, deps, output) : [];
+  const schedules = options.reencrypt === true ? await reencrypt(version, before, options, deps, output) : [];
   const { questionOf, ...basis } = await scanned();
   if (version !== undefined) requireDrainable(version, basis, isWatch);
   const { key, description } = basis;
@@ -114,6 +114,7 @@ function requireDrainable(version: number, { key, description }: Basis, isWatch:
 }
 
 async function reencrypt(
+  version: number | undefined,
   { settings, key, namespaces, description }: Basis,
   options: DrainOptions,
   deps: CliDeps,
@@ -132,7 +133,9 @@ async function reencrypt(
           namespace,
           codec,
           isCurrent: (keyId, keyVersion) =>
-            keyId === undefined ? false : keyId !== id || keyVersion === description.primary,
+            keyId !== undefined &&
+            (keyId !== id ||
+              (version === undefined ? keyVersion === description.primary : keyVersion !== version)),
         });
         done.push(...found.map((one) => ({ namespace, ...one })));
       }
@@ -146,10 +149,13 @@ async function reencrypt(
 function linesOf({ key, versions, schedules }: Drained): string[] {
   return [
     key,
-    ...schedules.map(
-      ({ namespace, scheduleId, outcome }) =>
-        `  schedule ${scheduleId} of ${namespace}: ${outcome === 'done' ? 'encrypted again' : `not encrypted again (${outcome})`}`,
-    ),
+    ...schedules.flatMap(({ namespace, scheduleId, outcome, remaining }) => [
+      `  schedule ${scheduleId} of ${namespace}: ${outcome === 'done' ? 'encrypted again' : `not encrypted again (${outcome})`}`,
+      ...remaining.map(
+        (path) =>
+          `    still needs the version: ${path}${isFixed(path) ? ', which Temporal cannot change: create the schedule anew, and delete this one' : ''}`,
+      ),
+    ]),
     ...(versions.length === 0
       ? ['  has no version but the primary version']
       : versions.flatMap(drainLines).map((line) => `  ${line}`)),

@@ -58,7 +58,8 @@ function removedOn(
 
 const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
   open: 'until these runs have been closed, and their retention has passed',
-  schedules: 'until these schedules have been encrypted again (--reencrypt), changed or deleted',
+  schedules:
+    'until these schedules have been encrypted again (--reencrypt names the fields that it cannot change), changed or deleted',
   archived: 'for as long as the archive is kept',
   exports: 'for as long as the exports are kept',
 };

@@ -1,27 +1,36 @@
 import type { Connection } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import type { Payload } from '@temporal-kms/history-payloads';
+import { findPayloads, type Payload } from '@temporal-kms/history-payloads';
 import { type KmsCodec, KmsCodecError, messageKey } from '@temporal-kms/kms-codec';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { grpcCode, NOT_FOUND } from '../google/errors.ts';
 
 type NewWorkflow = temporal.api.workflow.v1.INewWorkflowExecutionInfo;
+type ScheduleDescription = temporal.api.workflowservice.v1.DescribeScheduleResponse;
 type Fields = Record<string, Payload>;
 
-/** What happened to a schedule with messages that may need an old version. */
+/** What happened to a schedule with messages that may need a version that is to be drained. */
 export interface ReencryptedSchedule {
   readonly scheduleId: string;
-  /** `changed meanwhile`: others changed the schedule at every attempt. Other texts are reason codes. */
-  readonly outcome: 'done' | 'changed meanwhile' | (string & {});
+  /**
+   * `not possible`: only fields need the version that the command does not change. `changed meanwhile`: others changed the schedule at
+   * every attempt. Other texts are reason codes.
+   */
+  readonly outcome: 'done' | 'not possible' | 'changed meanwhile' | (string & {});
+  /** The fields that still need the version, as paths in Temporal's description of the schedule. */
+  readonly remaining: readonly string[];
 }
+
+/** Whether Temporal cannot change a field of `remaining`, such as the memo of the schedule itself. */
+export const isFixed = (path: string): boolean => !path.startsWith('schedule.');
 
 export interface Reencryption {
   readonly connection: Connection;
   readonly namespace: string;
   /** A codec of the namespace. It encrypts under the primary version. */
   readonly codec: KmsCodec;
-  /** Whether a message with this key version stays as it is. Undefined: the message names no version. */
+  /** Whether a message with this key version can stay as it is. Undefined: the message names no version. */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
   /** Time between two looks at a schedule that was updated, in milliseconds. Default 500. */
   readonly pollMs?: number;
@@ -36,18 +45,43 @@ const conflicts: ReadonlySet<number | undefined> = new Set([3, 9, 10]);
 const CALL_MS = 30_000;
 
 /**
- * Encrypts input, memo and metadata of the workflows that schedules start again, under the version that is primary now. It
- * sends the conflict token of the schedule that it has read, so that it does not undo a change that others make meanwhile.
+ * Encrypts input, memo and metadata of the workflows that schedules start again, under the version that is primary now, unless
+ * their messages can stay as they are. It sends the conflict token of the schedule that it has read, so that it does not undo a change that others make meanwhile.
  * Plaintext stays in memory.
  */
 export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
   const done: ReencryptedSchedule[] = [];
   for await (const scheduleId of scheduleIds(request)) {
     const outcome = await reencrypt(request, scheduleId);
-    if (outcome !== undefined) done.push({ scheduleId, outcome });
+    if (outcome === undefined) continue;
+    const remaining = remainingIn(await describe(request, scheduleId), request);
+    done.push({ scheduleId, outcome, remaining });
   }
   return done;
 }
+
+/** @returns undefined if the schedule does not exist */
+async function describe(
+  { connection, namespace }: Reencryption,
+  scheduleId: string,
+): Promise<ScheduleDescription | undefined> {
+  try {
+    return await connection.withDeadline(Date.now() + CALL_MS, () =>
+      connection.workflowService.describeSchedule({ namespace, scheduleId }),
+    );
+  } catch (error) {
+    if (grpcCode(error) === NOT_FOUND) return undefined;
+    throw error;
+  }
+}
+
+/** Returns the paths of the messages that cannot stay as they are, in all fields that a scan counts. */
+const remainingIn = (description: ScheduleDescription | undefined, request: Reencryption): string[] =>
+  description === undefined
+    ? []
+    : findPayloads('temporal.api.workflowservice.v1.DescribeScheduleResponse', description)
+        .filter(({ payload }) => !isCurrent(payload, request))
+        .map(({ path }) => path);
 
 async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGenerator<string, void> {
   let nextPageToken: Uint8Array = new Uint8Array();
@@ -66,12 +100,14 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
   const { connection, namespace } = request;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     try {
-      const { schedule, conflictToken } = await connection.withDeadline(Date.now() + CALL_MS, () =>
-        connection.workflowService.describeSchedule({ namespace, scheduleId }),
-      );
+      const description = await describe(request, scheduleId);
+      if (description === undefined) return undefined;
+      const { schedule, conflictToken } = description;
       const action = schedule?.action?.startWorkflow;
-      if (!schedule || !action || payloadsOf(action).every((payload) => isCurrent(payload, request)))
-        return attempt === 1 ? undefined : 'done';
+      if (!schedule || !action || payloadsOf(action).every((payload) => isCurrent(payload, request))) {
+        if (attempt > 1) return 'done';
+        return remainingIn(description, request).length > 0 ? 'not possible' : undefined;
+      }
       const startWorkflow = await reencryptAction(action, request);
       await connection.withDeadline(Date.now() + CALL_MS, () =>
         connection.workflowService.updateSchedule({
@@ -98,12 +134,9 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
  * the schedule's, after the call has succeeded.
  */
 async function isStored(request: Reencryption, scheduleId: string): Promise<boolean> {
-  const { connection, namespace, pollMs = 500 } = request;
+  const { pollMs = 500 } = request;
   for (let poll = 1; poll <= MAX_POLLS; poll += 1) {
-    const { schedule } = await connection.withDeadline(Date.now() + CALL_MS, () =>
-      connection.workflowService.describeSchedule({ namespace, scheduleId }),
-    );
-    const action = schedule?.action?.startWorkflow;
+    const action = (await describe(request, scheduleId))?.schedule?.action?.startWorkflow;
     if (!action || payloadsOf(action).every((payload) => isCurrent(payload, request))) return true;
     await sleep(pollMs);
   }

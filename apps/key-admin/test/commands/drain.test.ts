@@ -69,8 +69,8 @@ async function deleteRun(workflowId: string): Promise<void> {
 }
 
 /** Creates a schedule whose second argument is in plaintext. */
-const createSchedule = (scheduleId: string, argument: Payload, memo: Payload) =>
-  createScheduleWith(connection, namespace, scheduleId, [argument, plain()], memo);
+const createSchedule = (scheduleId: string, argument: Payload, memo: Payload, ownMemo?: Payload) =>
+  createScheduleWith(connection, namespace, scheduleId, [argument, plain()], memo, ownMemo);
 
 /** Everything of a schedule but what `drain` encrypts again. */
 const rest = ({ action, ...other }: any) =>
@@ -78,6 +78,14 @@ const rest = ({ action, ...other }: any) =>
 
 const describeSchedule = (scheduleId: string) =>
   connection.workflowService.describeSchedule({ namespace, scheduleId });
+
+/** A schedule whose own memo still needs the version. */
+const kept = (scheduleId: string, outcome: string) => ({
+  namespace,
+  scheduleId,
+  outcome,
+  remaining: ['memo.fields.team'],
+});
 
 describe('drain', () => {
   it(
@@ -108,7 +116,7 @@ describe('drain', () => {
 
       const { schedule: old } = await describeSchedule(scheduleId);
       const after = await run(['drain', '1', '--reencrypt'], 1);
-      expect(after.json().schedules).toEqual([{ namespace, scheduleId, outcome: 'done' }]);
+      expect(after.json().schedules).toEqual([{ namespace, scheduleId, outcome: 'done', remaining: [] }]);
       const { schedule } = await describeSchedule(scheduleId);
       const messages = payloadsIn(schedule).filter((payload) => messageKey(payload).format === 'envelope-v2');
       expect(messages.map((payload) => messageKey(payload).keyVersion)).toEqual([2, 2]);
@@ -179,10 +187,50 @@ describe('drain', () => {
     await rotate(cloud);
     const { schedule: before } = await describeSchedule(scheduleId);
     const { code, json } = await run(['drain', '--reencrypt']);
-    expect([code, json().schedules]).toEqual([75, [{ namespace, scheduleId, outcome: 'workflow_mismatch' }]]);
+    expect([code, json().schedules]).toEqual([
+      75,
+      [
+        {
+          namespace,
+          scheduleId,
+          outcome: 'workflow_mismatch',
+          remaining: ['input.payloads[0]', 'memo.fields.note'].map(
+            (path) => `schedule.action.startWorkflow.${path}`,
+          ),
+        },
+      ],
+    ]);
     expect((await describeSchedule(scheduleId)).schedule).toEqual(before);
     await connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
+
+  it(
+    'leaves what needs another version, and names the fields that still need it',
+    { timeout: 120_000 },
+    async () => {
+      const { cloud, encrypt, run } = await startDrainable();
+      const [other, own] = [`other-${randomUUID()}`, `own-${randomUUID()}`];
+      const first = await encrypt(`of-${own}`);
+      await rotate(cloud);
+      const second = await encrypt(`of-${other}`);
+      await createSchedule(other, second, second, second);
+      await createSchedule(own, await encrypt(`of-${own}`), first, first);
+      await rotate(cloud);
+      const { schedule: before } = await describeSchedule(other);
+      const schedules = async (...args: string[]) =>
+        (await run(['drain', ...args, '--reencrypt'])).json().schedules;
+      expect(await schedules('1')).toEqual([kept(own, 'done')]);
+      expect((await describeSchedule(other)).schedule).toEqual(before);
+      const versions = payloadsIn((await describeSchedule(own)).schedule).map(
+        (payload) => messageKey(payload).keyVersion,
+      );
+      expect(versions.filter((version) => version !== undefined)).toEqual([2, 3]);
+      expect(await schedules('1')).toEqual([kept(own, 'not possible')]);
+      expect(await schedules()).toEqual(expect.arrayContaining([kept(own, 'done'), kept(other, 'done')]));
+      for (const scheduleId of [other, own])
+        await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+    },
+  );
 
   it('checks the version and the report before it changes a schedule', { timeout: 120_000 }, async () => {
     const { cloud, encrypt, run } = await startDrainable();

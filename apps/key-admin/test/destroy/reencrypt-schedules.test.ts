@@ -36,12 +36,18 @@ async function reencrypt(drops: number) {
 it('sends an update again that the server has dropped', async () => {
   for (const drops of [0, 1, 4])
     expect(await reencrypt(drops)).toEqual({
-      found: [{ scheduleId: 'nightly', outcome: 'done' }],
+      found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [] }],
       updates: drops + 1,
     });
 });
 
 it('does not report an update as done that the server has always dropped', async () => {
   const { found } = await reencrypt(Infinity);
-  expect(found).toEqual([{ scheduleId: 'nightly', outcome: 'changed meanwhile' }]);
+  expect(found).toEqual([
+    {
+      scheduleId: 'nightly',
+      outcome: 'changed meanwhile',
+      remaining: ['schedule.action.startWorkflow.input.payloads[0]'],
+    },
+  ]);
 });

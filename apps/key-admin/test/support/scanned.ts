@@ -88,8 +88,10 @@ export async function createSchedule(
   scheduleId: string,
   input: readonly Payload[],
   memo?: Payload,
+  ownMemo?: Payload,
 ): Promise<void> {
   await connection.workflowService.createSchedule({
+    ...(ownMemo && { memo: { fields: { team: ownMemo } } }),
     namespace,
     scheduleId,
     requestId: randomUUID(),
