@@ -1,12 +1,11 @@
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
-import { parseKeyName } from '../cli/environment.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput, timestamp, typeLines } from '../cli/output.ts';
 import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/ask.ts';
 import { verdictLines } from '../destroy/verdict-text.ts';
 import { connectGoogle } from '../google/client.ts';
-import { gcloud, ringOptions } from '../google/gcloud.ts';
+import { versionLine } from '../google/gcloud.ts';
 
 const examples = `
 Examples:
@@ -53,15 +52,7 @@ export const addDestroyCommand: AddCommand = (program, deps, exit) => {
         }
       }
       const time = isScheduled ? destroyTime : await destroy(`${key}/cryptoKeyVersions/${version}`);
-      const line = (change: 'restore' | 'enable') =>
-        gcloud(
-          `kms keys versions ${change}`,
-          String(version),
-          `--key=${parseKeyName(key).id}`,
-          ...ringOptions(key),
-        );
-      // Cloud KMS restores a version as disabled.
-      const [restore, enable] = [line('restore'), line('enable')];
+      const [restore, enable] = [versionLine('restore', key, version), versionLine('enable', key, version)];
       output.result({ ...verdict, destroyTime: time?.toISOString() ?? null, restore, enable }, () => [
         `Version ${version} of ${key} is scheduled for destruction${time ? ` on ${timestamp(time)}` : ''}. To restore it until then`,
         ...typeLines([restore, enable]),

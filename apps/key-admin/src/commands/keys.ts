@@ -1,11 +1,11 @@
 import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { AddCommand } from '../cli/deps.ts';
-import { loadKeyConfig, parseKeyName } from '../cli/environment.ts';
+import { loadKeyConfig } from '../cli/environment.ts';
 import { type KeyUse, keyUses, useText } from '../cli/key-uses.ts';
 import { addCommonOptions, addKeyOption, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, duration, timestamp, typeLines } from '../cli/output.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
-import { gcloud, ringOptions } from '../google/gcloud.ts';
+import { versionLine } from '../google/gcloud.ts';
 import { findProblems, type Problem } from '../keys/problems.ts';
 
 const examples = `
@@ -111,7 +111,7 @@ function linesOf(report: KeyReport, now: Date): string[] {
       .filter(({ restoreBy }) => restoreBy !== null)
       .flatMap(({ version }) => [
         `  to restore version ${version}`,
-        ...typeLines([restoreLine(key, version)]),
+        ...typeLines([versionLine('restore', key, version)]),
       ]),
     ...problems.flatMap(({ message, fix }) => [`  PROBLEM: ${message}`, ...typeLines(fix)]),
   ];
@@ -124,6 +124,3 @@ function rotationText({ rotationPeriodSeconds, nextRotation }: KeyReport, now: D
 }
 
 const until = (time: string, now: Date): string => duration(new Date(time).getTime() - now.getTime());
-
-const restoreLine = (key: string, version: number): string =>
-  gcloud('kms keys versions restore', String(version), `--key=${parseKeyName(key).id}`, ...ringOptions(key));

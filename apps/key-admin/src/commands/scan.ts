@@ -5,6 +5,7 @@ import type { AddCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput } from '../cli/output.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
+import { lostLines, lostVersions } from '../scan/lost-versions.ts';
 import { reportLines } from '../scan/report-text.ts';
 import { addScanOptions, scan, type ScanOptions } from '../scan/scan-options.ts';
 
@@ -16,7 +17,8 @@ Examples:
   $ temporal-kms scan --json | jq '.namespaces[].keys[] | {key, version, places}'
 
 Decrypts nothing. Needs to read the namespaces in Temporal (in Temporal Cloud the permission Read) and, for the states of
-key versions, roles/cloudkms.viewer on each key. Exits with 1 if something could not be seen.`;
+key versions, roles/cloudkms.viewer on each key. Exits with 1 if something could not be seen,
+or if histories need a version that is destroyed or whose destruction is scheduled.`;
 
 interface ScanCommandOptions extends ScanOptions {
   readonly out?: string;
@@ -33,8 +35,12 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
     const output = createOutput(deps, options.json === true);
     const report = await scan(options, deps, output);
     if (options.out !== undefined) await writeReport(options.out, report);
-    output.result(report, () => reportLines(report));
-    if (!report.complete) exit('failed');
+    const lost = lostVersions(report);
+    const lines = lost.flatMap(lostLines);
+    // The report as JSON contains the states of versions, and nothing draws attention to them.
+    if (options.json === true) for (const line of lines) output.progress(line);
+    output.result(report, () => [...reportLines(report), ...lines]);
+    if (!report.complete || lost.length > 0) exit('failed');
   });
 };
 

@@ -14,6 +14,15 @@ export function ringOptions(key: string): string[] {
   return [`--keyring=${ring}`, `--location=${location}`, `--project=${project}`];
 }
 
+/** Returns the line that restores a version whose destruction is scheduled, or enables it: Cloud KMS restores it as disabled. */
+export const versionLine = (change: 'restore' | 'enable', key: string, version: number): string =>
+  gcloud(
+    `kms keys versions ${change}`,
+    String(version),
+    `--key=${parseKeyName(key).id}`,
+    ...ringOptions(key),
+  );
+
 /** Returns the line that grants a role on a crypto key. */
 export const grantLine = (key: string, member: string, role: string): string =>
   gcloud(

@@ -34,8 +34,6 @@ export interface ExportVisitor {
   readonly history: (history: ExportedHistory) => void;
   /** Called for a file that is not a history, or is damaged. */
   readonly unreadable: (file: string, reason: string) => void;
-  /** Called after each file. */
-  readonly file: () => void;
 }
 
 /**
@@ -53,7 +51,6 @@ export async function readExports(source: ExportSource, visit: ExportVisitor): P
       if (!(error instanceof HistoryFileError) && !(error instanceof ScanError)) throw error;
       visit.unreadable(file.name, error.message.replace(`${file.name}: `, ''));
     }
-    visit.file();
   }
   if (files === 0) visit.unreadable(source.location, 'It contains no file.');
 }

@@ -100,6 +100,7 @@ async function describeKeys(
   return await withKeyService(emulatorHost, async (service) => {
     const found: KeyDescription[] = [];
     for (const key of new Set([...keyUses(rules).map((use) => use.key), ...further])) {
+      progress(`Reading ${key}`);
       try {
         // oxlint-disable-next-line no-await-in-loop -- Cloud KMS has a small quota for reads.
         found.push(await describeKey(service, key));

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { ScannedNamespace, ScanPlace } from '@temporal-kms/codec-api';
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import { duration } from '../cli/output.ts';
 import { type ExportedHistory, type ExportSource, readExports } from './exports.ts';
 import { Found, toReport } from './found.ts';
 import { CONCURRENCY, MAX_CATCH_UP_MS, MAX_SKEW_MS } from './passes.ts';
@@ -12,6 +13,8 @@ import { type ListedRun, type NamespaceDescription, type ScanSource } from './so
 import type { ScanState } from './state.ts';
 import { milliseconds } from './times.ts';
 
+/** Time between lines of progress, and between writes of what was read, in milliseconds: a kill loses no more. */
+const TICK_MS = 3_000;
 /** Reasons why exports cannot be read that the report distinguishes. */
 const MAX_REASONS = 100;
 export interface NamespaceScan {
@@ -57,6 +60,8 @@ class Scan {
   readonly #notWalked = new Map<string, number>();
   #started: Date;
   #remote: RunsFound | undefined;
+  /** Returns what the scan does now, and how far it has come. Undefined while other processes scan, which show it. */
+  #step: (() => string) | undefined;
 
   constructor(scan: NamespaceScan) {
     this.#scan = scan;
@@ -86,7 +91,26 @@ class Scan {
     };
   }
 
+  /** Scans, and shows every few seconds how far it has come, and writes what it has read. */
   async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
+    const timer = setInterval(() => {
+      if (this.#step !== undefined) this.#scan.progress(this.#step());
+      // What could not be written is read again by the next scan. An error at the end ends the command.
+      void state.flush().catch(() => undefined);
+    }, TICK_MS);
+    try {
+      await this.#scanParts(description, state);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  #begin(step: () => string): void {
+    this.#step = step;
+    this.#scan.progress(step());
+  }
+
+  async #scanParts(description: NamespaceDescription, state: ScanState): Promise<void> {
     const { exports, remoteRuns } = this.#scan;
     const { archive } = description;
     const remote = remoteRuns?.(description);
@@ -128,6 +152,7 @@ class Scan {
     const earlier = await remote.resume();
     if (earlier === undefined) await this.#scanBeforeRuns();
     else this.#restore(earlier);
+    this.#step = undefined;
     this.#remote = await remote.run(earlier ?? this.#beforeRuns());
     this.#found.begin('open');
     this.#found.begin('closed');
@@ -162,6 +187,7 @@ class Scan {
   async #scanSchedules(): Promise<void> {
     const { source, progress } = this.#scan;
     const coverage = this.#found.begin('schedules');
+    this.#begin(() => `schedules: ${coverage.histories}`);
     const unseen: string[] = [];
     // The whole list first: while schedules are described, others may move between its pages.
     for await (const ids of source.schedules()) unseen.push(...ids.filter((id) => !this.#schedules.has(id)));
@@ -173,7 +199,6 @@ class Scan {
       this.#found.count('schedules', { workflowId: id, startTime: created }, summary, true);
       if (keptResult.is === 'in_run') this.#keptResults.set(id, keptResult.run);
       if (keptResult.is === 'hidden') this.#keptResults.set(id, undefined);
-      if (coverage.histories % 1_000 === 0) progress(`schedules: ${coverage.histories}`);
     }
     progress(`schedules: ${coverage.histories}`);
   }
@@ -213,7 +238,7 @@ class Scan {
   }
 
   async #scanRuns(state: ScanState): Promise<void> {
-    const { now, settleMs, sleep, progress } = this.#scan;
+    const { now, settleMs, sleep } = this.#scan;
     this.#found.begin('open');
     this.#found.begin('closed');
     let start = now().getTime();
@@ -221,8 +246,9 @@ class Scan {
     const isSettled = () => now().getTime() >= start + settleMs;
     for (;;) {
       if (!isSettled()) {
-        progress('waiting until new runs appear in the lists');
-        await sleep(start + settleMs - now().getTime());
+        const left = (): number => Math.max(0, start + settleMs - now().getTime());
+        this.#begin(() => `waiting until new runs appear in the lists: ${duration(left())}`);
+        await sleep(left());
       }
       const since = new Date(start - settleMs - MAX_SKEW_MS).toISOString();
       start = now().getTime();
@@ -234,6 +260,8 @@ class Scan {
 
   async #scanList(pages: AsyncIterable<readonly ListedRun[]>, state: ScanState, what: string): Promise<void> {
     const { source, progress } = this.#scan;
+    let done = 0;
+    this.#begin(() => `${what}: ${done}`);
     const reads = Readable.from(this.#unseen(pages)).map(
       async (run: ListedRun) => {
         await countRun(source, run, state, this.#found);
@@ -241,14 +269,7 @@ class Scan {
       },
       { concurrency: CONCURRENCY },
     );
-    let done = 0;
-    for await (const _ of reads) {
-      done += 1;
-      if (done % 1_000 === 0) {
-        progress(`${what}: ${done}`);
-        await state.flush();
-      }
-    }
+    for await (const _ of reads) done += 1;
     progress(`${what}: ${done}`);
   }
 
@@ -264,7 +285,8 @@ class Scan {
 
   async #scanArchive(state: ScanState): Promise<void> {
     const { source } = this.#scan;
-    this.#found.begin('archived');
+    const coverage = this.#found.begin('archived');
+    this.#begin(() => `archived runs: ${coverage.histories}`);
     const seen = new Set<string>();
     for await (const page of source.archivedRuns()) {
       for (const run of page) {
@@ -283,9 +305,10 @@ class Scan {
   }
 
   async #scanExports(): Promise<void> {
-    const { exports, progress } = this.#scan;
+    const { exports } = this.#scan;
     const gaps = new Map<string, ReturnType<Found['addGap']>>();
     const coverage = this.#found.begin('exports');
+    this.#begin(() => `exports: ${coverage.histories}`);
     const count = ({ history, summary }: ExportedHistory) =>
       this.#found.count('exports', history, summary, true);
     for (const source of exports) {
@@ -301,7 +324,6 @@ class Scan {
           const message = `${file}: ${reason}`;
           gaps.set(reason, this.#found.addGap({ kind: 'unreadable', place: 'exports', message, count: 1 }));
         },
-        file: () => progress(`exports: ${coverage.histories}`),
       });
     }
   }

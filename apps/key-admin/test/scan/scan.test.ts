@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scanReport } from '@temporal-kms/codec-api';
@@ -32,7 +34,10 @@ async function exportFile(path: string, namespace: string, workflowIds: readonly
 
 describe('scan', () => {
   it('counts the histories that need each key version, in every place', { timeout: 120_000 }, async () => {
-    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
+    const { namespace, cloud, env, encrypt, start, terminate, scan, state } = await startNamespace(
+      connection,
+      temporal,
+    );
     const [first, direct, envelope] = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
     await start('open-1', first);
     await start('closed-1', first, { memo: { fields: { customer: first } } });
@@ -57,7 +62,7 @@ describe('scan', () => {
     await mkdir(join(exports, '2030', '01'), { recursive: true });
     await exportFile(join(exports, '2030', '01', 'histories.proto'), namespace, ['closed-1', 'closed-2']);
 
-    const { code, report, out } = await scan('--exports', exports);
+    const { code, report, out, err } = await scan('--exports', exports);
     const [found] = report.namespaces;
     expect(needs(found!.keys)).toEqual({
       'workflow-encryption 1': { open: [1, 1], closed: [2, 3], schedules: [1, 2], exports: [2, 3] },
@@ -65,7 +70,13 @@ describe('scan', () => {
       'workflow-encryption -': { closed: [1, 2] },
     });
     const counted = Object.values(found!.looked).map(({ histories }) => histories);
-    expect([code, found!.complete, found!.gaps, counted]).toEqual([0, true, [], [3, 3, 1, 0, 2]]);
+    expect([found!.complete, found!.gaps, counted]).toEqual([true, [], [3, 3, 1, 0, 2]]);
+    // Version 2 is needed, and its destruction is scheduled.
+    expect([code, err]).toEqual([1, expect.stringMatching(/need version 2 [^]* versions restore 2 /)]);
+    await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/2`, 'DESTROYED');
+    const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3'];
+    const lost = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
+    expect([lost.code, lost.out]).toEqual([1, expect.stringMatching(/^LOST: .* version 2 .*destroyed/m)]);
     expect(found!.findings.map(({ kind, places }) => [kind, Object.keys(places)])).toEqual(
       expect.arrayContaining([
         ['plaintext', ['open']],
@@ -195,6 +206,37 @@ describe('scan', () => {
       expect((await stat(journal)).mode & 0o777).toBe(0o600);
     },
   );
+
+  it('keeps within seconds what it has read, so that a kill loses little', { timeout: 120_000 }, async () => {
+    const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(
+      connection,
+      temporal,
+    );
+    const message = await encrypt();
+    for (let n = 0; n < 60; n += 1) {
+      await start(`closed-${n}`, message);
+      await terminate(`closed-${n}`);
+    }
+    const main = join(import.meta.dirname, '../../src/main.ts');
+    const options = ['--namespace', namespace, '--state', state, '--settle', '0', '--rps', '4'];
+    const slow = spawn(process.execPath, ['--disable-sigusr1', '--', main, 'scan', ...options], {
+      env: { ...process.env, ...env, TEMPORAL_ADDRESS: temporal.address },
+    });
+    const ended = once(slow, 'exit');
+    let progress = '';
+    slow.stderr.on('data', (text) => (progress += text));
+    const kept = async (): Promise<number> => {
+      const name = (await readdir(state)).find((one) => one.endsWith('.journal'));
+      return name === undefined ? 0 : (await readFile(join(state, name), 'utf8')).split(' run ').length - 1;
+    };
+    await vi.waitUntil(async () => (await kept()) > 0, { timeout: 60_000, interval: 100 });
+    slow.kill('SIGKILL');
+    const [, signal] = await ended;
+    expect([signal, progress]).toEqual(['SIGKILL', expect.stringMatching(/: schedules: 0\n[^]*: runs: 0\n/)]);
+    const before = await kept();
+    const { closed } = (await scan()).report.namespaces[0]!.looked;
+    expect([closed.histories, closed.read]).toEqual([60, 60 - before]);
+  });
 
   it('finds runs that a reset starts while the scan is in progress', { timeout: 120_000 }, async () => {
     const { namespace, encrypt, start, scan } = await startNamespace(connection, temporal);

@@ -1,0 +1,40 @@
+import type { NeededKey, ScanReport } from '@temporal-kms/codec-api';
+import { cryptoKeyId } from '@temporal-kms/kms-codec';
+import { typeLines } from '../cli/output.ts';
+import { versionLine } from '../google/gcloud.ts';
+
+/** A version that histories need, and that Cloud KMS has destroyed or is going to destroy. */
+export interface LostVersion {
+  readonly key: string;
+  readonly version: number;
+  readonly state: 'DESTROYED' | 'DESTROY_SCHEDULED';
+  /** The namespaces whose histories need it. */
+  readonly namespaces: readonly string[];
+}
+
+/** Returns the versions that histories name and that are destroyed, or whose destruction is scheduled. */
+export function lostVersions({ cryptoKeys, namespaces }: ScanReport): LostVersion[] {
+  return cryptoKeys.flatMap(({ key, versions }) =>
+    versions.flatMap(({ version, state }): LostVersion[] => {
+      if (state !== 'DESTROYED' && state !== 'DESTROY_SCHEDULED') return [];
+      const needing = namespaces.filter(({ keys }) => keys.some((needed) => names(needed, key, version)));
+      return needing.length === 0
+        ? []
+        : [{ key, version, state, namespaces: needing.map(({ namespace }) => namespace) }];
+    }),
+  );
+}
+
+const names = (needed: NeededKey, key: string, version: number): boolean =>
+  needed.version === version && (needed.key === key || needed.keyId === cryptoKeyId(key));
+
+/** Returns the lines about a lost version, with what restores it. */
+export function lostLines({ key, version, state, namespaces }: LostVersion): string[] {
+  const need = `histories of ${namespaces.join(', ')} need version ${version} of ${key}`;
+  return state === 'DESTROYED'
+    ? [`LOST: ${need}, which is destroyed. Nothing can decrypt them.`]
+    : [
+        `WILL BE LOST: ${need}, whose destruction is scheduled. To keep it`,
+        ...typeLines([versionLine('restore', key, version), versionLine('enable', key, version)]),
+      ];
+}
