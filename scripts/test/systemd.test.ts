@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import which from 'which';
 import { projectRoot } from '../src/project.ts';
 
-const units = ['codec-server.service', 'worker.service'];
+const units = ['codec-server.service', 'worker.service', 'temporal-kms-scan.service'];
+const timer = 'temporal-kms-scan.timer';
 const folder = join(projectRoot, 'deploy/systemd');
 const read = (name: string) => readFile(join(folder, name), 'utf8');
 const analyze = which.sync('systemd-analyze', { nothrow: true });
@@ -49,16 +50,28 @@ describe.each(units)('the unit %s', (name) => {
       'ProtectSystem=strict',
       'PrivateTmp=yes',
       'CapabilityBoundingSet=',
-      '[Install]',
+      ...(unit.includes('Type=oneshot') ? [] : ['[Install]']),
     ])
       expect(unit.split('\n')).toContain(setting);
   });
 });
 
-it('runs each unit as a separate user, which docs/deploy.md creates', async () => {
+it('starts the scan by a timer without a mistake', async ({ skip }) => {
+  if (analyze === null) return skip();
+  const service = timer.replace('.timer', '.service');
+  await writeFile(join(copies, timer), await read(timer));
+  await writeFile(join(copies, service), (await read(service)).replace('/usr/bin/node', process.execPath));
+  const { all } = await execa(analyze, ['verify', '--man=no', join(copies, timer)], {
+    all: true,
+    reject: false,
+  });
+  expect(all.split('\n').filter((line) => line.includes('temporal-kms-scan'))).toEqual([]);
+});
+
+it('runs the worker as a separate user, and the scan as the reader of its report', async () => {
   const texts = await Promise.all(units.map(read));
   const users = texts.map((text) => /^User=(.+)$/m.exec(text)?.[1]);
-  expect(new Set(users).size).toBe(units.length);
+  expect(users).toEqual(['temporal-kms', 'temporal-kms-worker', 'temporal-kms']);
   const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
   for (const user of users) expect(docs).toMatch(new RegExp(`^useradd --system ${user}\\b(?!-)`, 'm'));
 });

@@ -6,7 +6,7 @@ import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput } from '../cli/output.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
 import { lostLines, lostVersions } from '../scan/lost-versions.ts';
-import { reportLines } from '../scan/report-text.ts';
+import { gapLines, reportLines } from '../scan/report-text.ts';
 import { addScanOptions, scan, type ScanOptions } from '../scan/scan-options.ts';
 
 const examples = `
@@ -37,8 +37,8 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
     if (options.out !== undefined) await writeReport(options.out, report);
     const lost = lostVersions(report);
     const lines = lost.flatMap(lostLines);
-    // The report as JSON contains the states of versions, and nothing draws attention to them.
-    if (options.json === true) for (const line of lines) output.progress(line);
+    // In a report as JSON, nothing draws attention to this.
+    if (options.json === true) for (const line of [...gapLines(report), ...lines]) output.progress(line);
     output.result(report, () => [...reportLines(report), ...lines]);
     if (!report.complete || lost.length > 0) exit('failed');
   });

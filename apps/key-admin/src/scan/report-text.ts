@@ -1,5 +1,6 @@
 import type {
   NeededKey,
+  ScanGap,
   ScannedByPlace,
   ScannedHistory,
   ScannedNamespace,
@@ -17,14 +18,27 @@ const findingTexts = {
 } as const;
 
 /** Returns the report as lines for people. */
-export function reportLines({ namespaces, complete, started, finished }: ScanReport): string[] {
-  return [
-    ...namespaces.flatMap((namespace) => [...namespaceLines(namespace), '']),
-    complete
-      ? `Complete: everything that the scan was asked to look at has been read (${started} to ${finished ?? '…'}).`
-      : 'NOT COMPLETE: the scan could not see everything. What it did not see may need any key version.',
-  ];
-}
+export const reportLines = (report: ScanReport): string[] => [
+  ...report.namespaces.flatMap((namespace) => [...namespaceLines(namespace), '']),
+  report.complete
+    ? `Complete: everything that the scan was asked to look at has been read (${report.started} to ${report.finished ?? '…'}).`
+    : NOT_COMPLETE,
+];
+
+const NOT_COMPLETE =
+  'NOT COMPLETE: the scan could not see everything. What it did not see may need any key version.';
+
+/** Returns what the scan could not see, without ids of histories. */
+export const gapLines = ({ complete, namespaces }: ScanReport): string[] =>
+  complete
+    ? []
+    : [
+        NOT_COMPLETE,
+        ...namespaces.flatMap(({ namespace, gaps }) => gaps.map((gap) => `  ${namespace}: ${gapText(gap)}`)),
+      ];
+
+const gapText = ({ message, count, place }: ScanGap): string =>
+  `${place === undefined ? '' : `${place}: `}${message}${count === undefined ? '' : ` (${count})`}`;
 
 function namespaceLines({ namespace, looked, keys, findings, gaps }: ScannedNamespace): string[] {
   const places = scanPlaces
@@ -55,9 +69,8 @@ function namespaceLines({ namespace, looked, keys, findings, gaps }: ScannedName
       ...evidenceLines(found, '    '),
     ]),
     ...gaps.map(
-      ({ message, count, place, example }) =>
-        `  NOT SEEN: ${place === undefined ? '' : `${place}: `}${message}${count === undefined ? '' : ` (${count})`}` +
-        (example === undefined ? '' : ` For example ${historyText(example)}.`),
+      (gap) =>
+        `  NOT SEEN: ${gapText(gap)}${gap.example === undefined ? '' : ` For example ${historyText(gap.example)}.`}`,
     ),
   ];
 }
