@@ -13,6 +13,6 @@ describe('reason codes', () => {
 
   it('have the class information only if the payload passes', () => {
     const information = reasonCodes.filter((code) => reasonClass(code) === 'information');
-    expect(information.toSorted()).toEqual(['external_reference', 'not_encrypted']);
+    expect(information.toSorted()).toEqual(['external_reference', 'not_encrypted', 'system_envelope']);
   });
 });

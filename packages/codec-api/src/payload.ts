@@ -104,7 +104,8 @@ export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
  * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as it is stored:
- * `not_encrypted`, or `external_reference`, whose content is in external storage.
+ * `not_encrypted`, `external_reference`, whose content is in external storage, or `system_envelope`, inside which payloads
+ * stay encrypted.
  */
 export const decodeResult = z.discriminatedUnion('ok', [
   z.object({

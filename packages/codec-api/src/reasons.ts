@@ -5,7 +5,10 @@ export { isCryptoKeyName } from '@temporal-kms/kms-codec/crypto-key-name';
 export { reasonClass, reasons } from '@temporal-kms/kms-codec/reason-codes';
 export type { ReasonClass, ReasonCode } from '@temporal-kms/kms-codec/reason-codes';
 
-/** Why a payload cannot be read. `external_reference` and `not_encrypted` are warnings about readable payloads. */
+/**
+ * Why a payload cannot be read. `external_reference`, `system_envelope` and `not_encrypted` are
+ * warnings about readable payloads.
+ */
 export const reasonCode = z.enum(reasonCodes);
 
 /** The number of payloads for each reason; reasons without payloads are absent. */

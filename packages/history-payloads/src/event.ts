@@ -56,9 +56,10 @@ export function storedPayload(
   if (!ATTRIBUTES.test(location.path.slice(0, dot)))
     return { ...location, context: contextOf(event, location.path, home) };
   const path = location.path.slice(dot + 1);
-  const isPlain = isCoreField(path, event) || isSystemEnvelope(location);
-  const encryptable = location.encryptable && !isPlain;
-  return { payload: location.payload, path, encryptable, context: contextOf(event, path, home) };
+  const isEnvelope = isSystemEnvelope(location);
+  const encryptable = location.encryptable && !isCoreField(path, event) && !isEnvelope;
+  const context = contextOf(event, path, home);
+  return { payload: location.payload, path, encryptable, ...(isEnvelope && { isEnvelope }), context };
 }
 
 /**

@@ -9,6 +9,8 @@ export interface PayloadLocation {
   readonly path: string;
   /** Whether SDKs pass the payload to a codec. False in headers: the TypeScript SDK never does. */
   readonly encryptable: boolean;
+  /** Present in an envelope for Temporal's own Nexus endpoint. This walk does not find the payloads inside. */
+  readonly isEnvelope?: true;
 }
 
 /** Called for every payload, in order. What it returns replaces the payload. */

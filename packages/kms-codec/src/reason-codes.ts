@@ -170,6 +170,11 @@ export const reasons = {
     'The payload is a reference to external storage, where the value was stored after it was encrypted.',
     'Fetch the object with the storage driver of the application.',
   ),
+  system_envelope: information(
+    'Packed payloads',
+    'A request to the Nexus endpoint of Temporal itself (`__temporal_system`), into which the SDK has packed payloads. The server shows it as it is stored, and neither decrypts nor searches the payloads inside.',
+    'Read them where they arrive: in the history of the workflow that the request starts or signals.',
+  ),
   not_encrypted: information(
     'Plaintext',
     'The payload is not encrypted: everyone with access to Temporal can read it.',

@@ -73,7 +73,7 @@ export async function decryptPayload(
     const message = 'The payload no longer exists: its retention has passed, or the run has changed it.';
     return { ok: false, reason: 'event_not_found', message };
   }
-  const { payload, encryptable, context } = stored;
+  const { payload, encryptable, isEnvelope, context } = stored;
   if (hasTooManyEntries(payload)) {
     const message = `The payload has more than ${MAX_ENTRIES} metadata entries and was not decrypted.`;
     return { ok: false, reason: 'too_large', message };
@@ -81,7 +81,7 @@ export async function decryptPayload(
   try {
     if (!encryptable && isPlain(codec.inspect(payload, context))) {
       await options.budget.reserve(payload.data?.length ?? 0);
-      return { ok: true, payload };
+      return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
     }
     const decrypted = await codec.decrypt(payload, context, options);
     // The codec reserves memory for plaintext that it decrypts, but not for a payload that it returns as it is.

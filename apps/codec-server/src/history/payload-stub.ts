@@ -29,14 +29,16 @@ export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload:
 /** Returns what the API tells about a payload without decrypting it: ref, path, size, format, key and key version. */
 export function payloadStub(
   ref: PayloadRef,
-  { payload, path, encryptable }: PayloadLocation,
+  { payload, path, encryptable, isEnvelope }: PayloadLocation,
   context: PayloadContext,
   inspect: Inspect,
 ): PayloadStub {
   const info = inspect(payload, context);
   const tooLarge = hasTooManyEntries(payload) ? 'too_large' : undefined;
   // SDKs never encrypt these fields, so plaintext in them is not a problem to report.
-  const reason = tooLarge ?? (info.format === 'plain' && !encryptable ? undefined : info.reason);
+  const isExpected = info.format === 'plain' && !encryptable;
+  const expected = isEnvelope ? 'system_envelope' : undefined;
+  const reason = tooLarge ?? (isExpected ? expected : info.reason);
   return {
     ref,
     path,

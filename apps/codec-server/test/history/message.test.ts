@@ -274,9 +274,9 @@ describe("an envelope of Temporal's own Nexus endpoint", () => {
   const envelope = { metadata: { __temporal_system_payload: Buffer.from('true') }, data: Buffer.from('{}') };
   it.each([
     [
-      'is accepted as plaintext in a Nexus operation',
+      'is reported as an envelope in a Nexus operation',
       { nexusOperationScheduledEventAttributes: { endpoint: '__temporal_system', input: envelope } },
-      undefined,
+      'system_envelope',
     ],
     [
       'is reported as not encrypted anywhere else',

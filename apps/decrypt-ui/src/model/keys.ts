@@ -39,7 +39,7 @@ export const isEncrypted = (stub: PayloadStub) => stub.format !== 'plain' && stu
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>
   findings.get(stub.ref)?.reason ?? stub.reason;
 
-/** True for a reason that prevents decryption. `not_encrypted` and `external_reference` do not. */
+/** Whether a reason prevents decryption; information does not. */
 export function isUnreadable(reason: ReasonCode | undefined): reason is ReasonCode {
   return reason !== undefined && reasonClass(reason) !== 'information';
 }

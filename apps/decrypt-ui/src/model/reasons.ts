@@ -40,6 +40,7 @@ const icons: Readonly<Record<ReasonCode, ReasonIcon>> = {
   malformed: 'file',
   event_not_found: 'file',
   external_reference: 'elsewhere',
+  system_envelope: 'lock',
   not_encrypted: 'open',
 };
 

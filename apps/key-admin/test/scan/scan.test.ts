@@ -281,7 +281,11 @@ describe('scan', () => {
       metadata: { encoding: Buffer.from('json/external-storage-reference') },
       data: Buffer.from('{}'),
     };
-    await start('other-codec', other, { memo: { fields: { big: reference } } });
+    const envelope: Payload = {
+      metadata: { encoding: Buffer.from('binary/protobuf'), __temporal_system_payload: Buffer.from('true') },
+      data: Buffer.from('packed'),
+    };
+    await start('other-codec', other, { memo: { fields: { big: reference, request: envelope } } });
     await start('seen', await encrypt());
     const missing = join(await temporaryFolder(), 'missing');
     const { code, report } = await scan('--exports', missing);
@@ -291,6 +295,7 @@ describe('scan', () => {
       expect.arrayContaining([
         ['inner_layer', 'open', 1],
         ['external_storage', 'open', 1],
+        ['not_walked', 'open', 1],
         ['unreadable', 'exports', undefined],
       ]),
     );

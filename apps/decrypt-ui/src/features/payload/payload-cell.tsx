@@ -2,7 +2,7 @@ import { escapeInText, type PayloadRef, type PayloadStub, type ReasonCode } from
 import { clsx } from 'clsx';
 import { formatBytes } from '../../model/format/number.ts';
 import { jsonInline } from '../../model/json-text.ts';
-import { reasonOf } from '../../model/keys.ts';
+import { isUnreadable, reasonOf } from '../../model/keys.ts';
 import type { PayloadValue } from '../../model/payload-value.ts';
 import { reasonText } from '../../model/reasons.ts';
 import { type PayloadView, useFindings, usePayload } from '../../payloads/payloads-context.tsx';
@@ -41,7 +41,7 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
       const remark = stub && reasonOf(stub, findings);
       // The plaintext is a reference to the value, not the value.
       if (remark === 'external_reference') return <Unreadable reason={remark} bytes={stub?.bytes} />;
-      if (remark !== 'not_encrypted') return <Preview value={view.value} as={as} />;
+      if (remark === undefined || isUnreadable(remark)) return <Preview value={view.value} as={as} />;
       return (
         <span className={styles['warned']} data-tip={reasonText(remark).title} data-reason={remark}>
           <ReasonIcon name={reasonText(remark).icon} />
