@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
+import { JsonScanner } from '@temporal-kms/history-payloads/json-scanner';
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
-import { parse } from 'lossless-json';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
 import type { Credentials } from './access.ts';
@@ -147,7 +147,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
       const { sub, exp, iat } = payload;
       if (typeof sub !== 'string' || sub === '' || exp === undefined || iat === undefined)
         throw invalidToken('it has no subject (sub)');
-      if (!isUnambiguous(token)) throw invalidToken('one of its claims has two values');
+      if (!isUnambiguous(token)) throw invalidToken('it contains a name twice, or nests too deep');
       const wrong = wrongKind(issuer, protectedHeader, payload);
       if (wrong !== undefined) throw invalidToken(wrong);
       // RFC 7519 section 2: seconds may have fractions.
@@ -155,7 +155,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
       return { claims: { ...payload, sub }, expiresAt };
     } catch (error) {
       if (error instanceof KeysUnavailable) throw keysUnavailable(error);
-      if (error instanceof errors.JOSEError) throw invalidToken(describe(error), error);
+      if (error instanceof errors.JOSEError) throw invalidToken(describe(error, issuer, now()), error);
       // What jose and Node throw for a published key that is too short or malformed.
       if (error instanceof TypeError || error instanceof DOMException)
         throw invalidToken(UNUSABLE_KEY, error);
@@ -166,13 +166,13 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
 
 const UNUSABLE_KEY = 'the key that its issuer publishes for it is unusable';
 
-function describe(error: errors.JOSEError): string {
+function describe(error: errors.JOSEError, issuer: Issuer, now: number): string {
   if (error instanceof errors.JWTExpired) {
     return error.claim === 'iat' ? 'it is too old; sign in again' : 'it has expired; sign in again';
   }
   if (error instanceof errors.JWTClaimValidationFailed) {
     if (error.claim === 'aud') return 'it is for another server (aud)';
-    if (error.claim === 'nbf' || error.claim === 'iat') return 'it is not valid yet';
+    if (error.claim === 'nbf' || error.claim === 'iat') return notValidYet(error, issuer, now);
     return `its claim ${error.claim} is missing or wrong`;
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return 'its algorithm is not accepted';
@@ -182,22 +182,46 @@ function describe(error: errors.JOSEError): string {
   return UNREADABLE;
 }
 
+function notValidYet(
+  { claim, payload }: errors.JWTClaimValidationFailed,
+  { clockSkewSeconds }: Issuer,
+  now: number,
+): string {
+  const ahead = Math.ceil(Number(payload[claim]) - now / 1_000);
+  if (!Number.isSafeInteger(ahead) || ahead <= clockSkewSeconds)
+    return `its claim ${claim} is missing or wrong`;
+  return (
+    `it is not valid yet: its claim ${claim} is ${ahead} s ahead of the clock of this server, which tolerates ` +
+    `${clockSkewSeconds} s; compare the clocks of the server and the issuer`
+  );
+}
+
+/** Levels of objects and arrays in a header or in claims. */
+const MAX_DEPTH = 64;
+
 /**
- * Returns whether no name in the header or the claims has two values. Parsers disagree about which of two values counts,
- * so the issuer and this server could read different claims (RFC 7519 section 4).
+ * Returns whether no object in the header or the claims contains a name twice. Parsers disagree about which of two values
+ * counts, so the issuer and this server could read different claims (RFC 7519 section 4).
  */
 function isUnambiguous(token: string): boolean {
-  try {
-    // `parse` throws for a name with two values.
-    for (const part of token.split('.', 2)) {
-      parse(Buffer.from(part, 'base64url').toString());
-    }
-    return true;
-  } catch {
-    // Also for JSON that nests so deep that the parser runs out of stack.
-    return false;
-  }
+  return token.split('.', 2).every((part) => {
+    const text = Buffer.from(part, 'base64url').toString();
+    let names = 0;
+    const isJson = new JsonScanner(text, MAX_DEPTH).scan((place) => {
+      if (place === 'key') names += 1;
+    });
+    // `JSON.parse` keeps one of two values.
+    return isJson && names === countNames(JSON.parse(text));
+  });
 }
+
+const countNames = (value: unknown): number =>
+  typeof value === 'object' && value !== null
+    ? Object.values(value).reduce(
+        (sum: number, item) => sum + countNames(item),
+        Array.isArray(value) ? 0 : Object.keys(value).length,
+      )
+    : 0;
 
 /**
  * The types (`typ`) of an issuer's tokens, by the kind that the policy names. All other types are refused: logout

@@ -66,8 +66,8 @@ const company = issuer.parse({
 const { publicKey, privateKey } = await generateKeyPair('RS256');
 const verify = verifier(company, { find: () => publicKey }, () => NOW * 1_000);
 
-const token = (exp: number): Promise<string> =>
-  new SignJWT({ iss: company.issuer, aud: 'codec', sub: 'ana', iat: NOW - 60, exp })
+const token = (exp: number, claims: object = {}): Promise<string> =>
+  new SignJWT({ iss: company.issuer, aud: 'codec', sub: 'ana', iat: NOW - 60, exp, ...claims })
     .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt' })
     .sign(privateKey);
 
@@ -78,6 +78,13 @@ it.each([
   ['when it is too old, even if its exp is no date', 1e15, NOW * 1_000 + 3_540_000],
 ])('ends a sign-in %s', async (_, exp, expiresAt) => {
   expect((await verify(await token(exp))).expiresAt).toBe(expiresAt);
+});
+
+it.each(['nbf', 'iat'])('names the clock skew of a token that is not valid yet by its %s', async (claim) => {
+  await expect(verify(await token(NOW + 600, { [claim]: NOW + 45 }))).rejects.toMatchObject({
+    status: 401,
+    message: expect.stringMatching(/ 45 s ahead .* tolerates 30 s/),
+  });
 });
 
 const BACKEND = '/projects/1/global/backendServices/2';
