@@ -49,7 +49,12 @@ async function main(): Promise<void> {
 async function runAll(engine: Engine): Promise<void> {
   const [kms = 0, control = 0, codec = 0, health = 0, page = 0] = await freePorts(5);
   const temporal = await startTemporal();
-  const env = { ...key, KMS_EMULATOR_HOST: `127.0.0.1:${kms}`, TEMPORAL_ADDRESS: temporal.address };
+  const env = {
+    ...key,
+    KMS_EMULATOR_HOST: `127.0.0.1:${kms}`,
+    KMS_EMULATOR_IN_PRODUCTION: '1',
+    TEMPORAL_ADDRESS: temporal.address,
+  };
   try {
     const ports = ['--port', String(kms), '--control-port', String(control)];
     const emulator = ['dist/cli.mjs', ...ports, '--key', keyName];

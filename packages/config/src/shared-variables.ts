@@ -55,6 +55,10 @@ export const kmsVariables = {
     about: 'KMS emulator on this machine, for development only',
     example: '127.0.0.1:9061',
   },
+  KMS_EMULATOR_IN_PRODUCTION: {
+    about: '1: allows the emulator where NODE_ENV is production, as in the images; for trials and tests only',
+    example: '1',
+  },
   GOOGLE_APPLICATION_CREDENTIALS: {
     about: "Google's credentials file, where the machine has no default credentials",
     example: '/etc/google/credentials.json',

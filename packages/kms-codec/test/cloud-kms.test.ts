@@ -19,6 +19,21 @@ const calls: KmsCall[] = [];
 let emulator: Emulator;
 let kms: CloudKms;
 const open: CloudKms[] = [];
+it.each(['kms.example.com:443', '10.0.0.1:9061', '0.0.0.0:9061', 'localhost', '[::2]:1'])(
+  'refuses an emulator that is not on loopback: %s',
+  (emulatorHost) => {
+    expect(() => new CloudKms({ emulatorHost })).toThrow(/loopback/);
+  },
+);
+
+it('refuses an emulator in production, unless the environment allows it', async () => {
+  vi.stubEnv('NODE_ENV', 'production');
+  expect(() => new CloudKms({ emulatorHost: '127.0.0.1:1' })).toThrow(/KMS_EMULATOR_IN_PRODUCTION/);
+  vi.stubEnv('KMS_EMULATOR_IN_PRODUCTION', '1');
+  await new CloudKms({ emulatorHost: '127.0.0.1:1' }).close();
+  vi.unstubAllEnvs();
+});
+
 const connect = (emulatorHost: string, attemptTimeoutMs = 1_000) => {
   const one = new CloudKms({
     emulatorHost,

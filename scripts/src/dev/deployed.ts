@@ -68,8 +68,9 @@ async function startArtefacts(folder: string): Promise<Deployment> {
 
 async function startImages(): Promise<Deployment> {
   const engine = createEngine();
+  const variables = { ...process.env, KMS_EMULATOR_IN_PRODUCTION: '1' };
   const env = Object.fromEntries(
-    Object.entries(process.env).flatMap(([name, value]) =>
+    Object.entries(variables).flatMap(([name, value]) =>
       value !== undefined && ofApplications.test(name) ? [[name, value]] : [],
     ),
   );

@@ -27,9 +27,15 @@ export interface FileWish {
   readonly emulatorHost: string | undefined;
 }
 
+const unset = new Set([
+  'KMS_ALLOW_DIAGNOSTICS',
+  'KMS_EMULATOR_HOST',
+  'KMS_EMULATOR_IN_PRODUCTION',
+  'NODE_OPTIONS',
+]);
+
 /** Variables that a configuration must not or should not set. */
-const left = (name: string, example: string): boolean =>
-  example === '(unset)' || ['KMS_ALLOW_DIAGNOSTICS', 'KMS_EMULATOR_HOST', 'NODE_OPTIONS'].includes(name);
+const left = (name: string, example: string): boolean => example === '(unset)' || unset.has(name);
 
 /** Returns the files, and what exists of them. Writes nothing. */
 export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile[]> {

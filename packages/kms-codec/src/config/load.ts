@@ -5,6 +5,7 @@ import { KmsCodec } from '../codec.ts';
 import type { KmsCodecOptions } from '../codec-options.ts';
 import { exposingSettings } from './diagnostics.ts';
 import { CloudKms } from '../keys/cloud-kms.ts';
+import { emulatorProblem } from '../keys/emulator-options.ts';
 import { KeyRules, type NamespaceRule, unsafeSettings } from '../keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
@@ -29,13 +30,7 @@ const variables = z.looseObject({
   GCP_KMS_KEY_RING: z.string().min(1).optional(),
   GCP_KMS_KEY: z.string().min(1).optional(),
   KMS_KEYS_FILE: z.string().min(1).optional(),
-  KMS_EMULATOR_HOST: z
-    .string()
-    .regex(
-      /^(localhost|127(\.\d{1,3}){3}|\[::1\]):\d{1,5}$/,
-      'must be a loopback address with a port, as in 127.0.0.1:9061',
-    )
-    .optional(),
+  KMS_EMULATOR_HOST: z.string().optional(),
   KMS_FORMAT: z.enum(['envelope-v2', 'envelope', 'direct']).optional(),
   KMS_UNSAFE: z.enum(unsafeSettings).optional(),
   KMS_COMPRESSION: z.enum(['none', 'zstd']).optional(),
@@ -68,6 +63,9 @@ export const kmsEnvironment: z.ZodType<KmsSettings> = z
     const rules = KMS_KEYS_FILE === undefined ? guideRules(names, fail) : (file?.rules ?? new KeyRules({}));
     const checked = variables.safeParse(env);
     for (const { path, message } of checked.error?.issues ?? []) fail(placeOf(path), message);
+    const { KMS_EMULATOR_HOST: emulator } = env;
+    const emulated = emulator === undefined ? undefined : emulatorProblem(emulator, env);
+    if (emulated !== undefined) fail(['KMS_EMULATOR_HOST'], emulated);
     for (const { setting, problem } of exposingSettings({ env })) fail([setting], problem);
     const { KMS_EMULATOR_HOST, KMS_FORMAT, KMS_COMPRESSION, KMS_BIND_WORKFLOW, KMS_BRANCH_KEYS } =
       checked.data ?? {};

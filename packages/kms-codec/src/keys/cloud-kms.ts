@@ -56,7 +56,10 @@ export class CloudKms implements KeyService {
   readonly #observer: Observer;
   readonly #protectionLevels = new Map<string, string>();
 
-  /** @throws Error when a setting of the process makes Node or Google's client expose data keys */
+  /**
+   * @throws Error when a setting of the process makes Node or Google's client expose data keys, and for an emulator that is
+   *   not on loopback or is used in production
+   */
   constructor(options: CloudKmsOptions = {}) {
     refuseDiagnostics({ emulatorHost: options.emulatorHost });
     this.#timeout = options.attemptTimeoutMs ?? 3_000;

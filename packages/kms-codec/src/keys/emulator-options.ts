@@ -1,10 +1,31 @@
 import { grpc } from 'google-gax';
 
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d{1,5}$/;
+
+/** Returns why a process must not use an emulator at this address, to follow the name of a setting; undefined if it may. */
+export function emulatorProblem(
+  address: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  if (!LOOPBACK.test(address) || !URL.canParse(`http://${address}`))
+    return 'must be a loopback address with a port, as in 127.0.0.1:9061';
+  if (env['NODE_ENV'] === 'production' && env['KMS_EMULATOR_IN_PRODUCTION'] !== '1') {
+    return (
+      'is refused because NODE_ENV is production and an emulator protects nothing; unset it, or set ' +
+      'KMS_EMULATOR_IN_PRODUCTION=1 to try out a production build'
+    );
+  }
+  return undefined;
+}
+
 /**
  * Returns the options with which Google's clients connect to the KMS emulator.
  * @param address `host:port`
+ * @throws Error for an address that is not on loopback, and in production
  */
 export function emulatorOptions(address: string) {
+  const problem = emulatorProblem(address);
+  if (problem !== undefined) throw new Error(`The address of the KMS emulator ${problem}.`);
   const url = new URL(`http://${address}`);
   return {
     apiEndpoint: url.hostname,

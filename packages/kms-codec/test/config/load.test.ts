@@ -81,7 +81,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1'])(
+  it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1', '127.0.0.999:1'])(
     'reject %s as an emulator, which must be on loopback',
     (KMS_EMULATOR_HOST) => {
       expect(mistakes({ ...guide, KMS_EMULATOR_HOST })).toEqual([
@@ -89,6 +89,16 @@ describe("the guide's variables", () => {
       ]);
     },
   );
+
+  it.each([
+    [undefined, 1],
+    ['true', 1],
+    ['1', 0],
+  ])('refuse an emulator in production with KMS_EMULATOR_IN_PRODUCTION=%s: %i', (allowed, count) => {
+    const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
+    expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
+    expect(mistakes({ ...env, NODE_ENV: 'test' })).toEqual([]);
+  });
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
     'are all named at once by loadKmsCodec, including %s: a wrong value hides no missing variable',
