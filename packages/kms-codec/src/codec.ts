@@ -169,9 +169,10 @@ export class KmsCodec implements PayloadCodec {
     const scope = this.#scopes.resolve(context);
     const waitBudget = this.#decodeBudget(context, options, attempt);
     const call = this.#call(scope, context, options, waitBudget);
-    return await this.#each(payloads, call, (payload) =>
+    const decrypted = this.#each(payloads, call, (payload) =>
       this.#cipher.decrypt(parsePayload(payload, scope), call),
     );
+    return decrypted instanceof Promise ? await decrypted : decrypted;
   }
 
   /**

@@ -7,7 +7,7 @@ import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Encrypted } from './format.ts';
-import { countFields, deserialize, type Payload, withSerialized } from './payload.ts';
+import { countFields, deserialize, readUsual, type Payload, withSerialized } from './payload.ts';
 import type { Call } from './scope.ts';
 
 /**
@@ -95,6 +95,8 @@ const USUAL_FIELDS = 16;
 const ENTRY_BYTES = 256;
 
 function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePromise<Payload> {
+  const usual = readUsual(plaintext);
+  if (usual) return usual;
   const fields = countFields(plaintext);
   if (fields <= USUAL_FIELDS) return deserialize(plaintext);
   return andThen(budget.reserve(fields * ENTRY_BYTES), () => deserialize(plaintext));

@@ -1,0 +1,44 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { deserialize, readUsual, serialize } from '../src/formats/payload.ts';
+
+const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((content) => Buffer.from(content));
+
+it('parses a payload with data and an encoding in one pass', () => {
+  const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.alloc(1_024, 7) };
+  expect(readUsual(serialize(payload))).toEqual(payload);
+});
+
+it('parses in one pass only what protobuf’s reader parses in the same way', () => {
+  const serialized = fc
+    .record({ encoding: bytes(130), data: bytes(300) })
+    .map(({ encoding, data }) => Buffer.from(serialize({ metadata: { encoding }, data })));
+  const change = fc.record({ at: fc.nat(40), to: fc.uint8Array({ maxLength: 6 }), replaced: fc.nat(6) });
+  fc.assert(
+    fc.property(serialized, fc.array(change, { maxLength: 2 }), (message, changes) => {
+      let changed = message;
+      for (const { at, to, replaced } of changes) {
+        changed = Buffer.concat([changed.subarray(0, at), to, changed.subarray(at + replaced)]);
+      }
+      const usual = readUsual(changed);
+      if (usual) expect(usual).toEqual(deserialize(changed));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+it.each([
+  [
+    'two metadata entries',
+    { metadata: { encoding: Buffer.from('a'), messageType: Buffer.from('b') }, data: Buffer.from('x') },
+  ],
+  ['another metadata key', { metadata: { encodinG: Buffer.from('a') }, data: Buffer.from('x') }],
+  ['no data', { metadata: { encoding: Buffer.from('binary/null') } }],
+  ['no metadata', { data: Buffer.from('x') }],
+  [
+    'external payloads',
+    { metadata: { encoding: Buffer.from('a') }, data: Buffer.from('x'), externalPayloads: [{}] },
+  ],
+])('leaves %s to protobuf’s reader', (_, payload) => {
+  expect(readUsual(serialize(payload))).toBeUndefined();
+});
