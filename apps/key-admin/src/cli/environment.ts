@@ -4,11 +4,13 @@ import {
   ConfigError,
   type KeyAdminConfig,
   keyAdminEnvironment,
+  type Mistake,
   parseConfig,
   type Values,
 } from '@temporal-kms/config';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { CliError } from './cli-error.ts';
+import { quote } from './quote.ts';
 
 export interface EnvironmentOptions {
   readonly envFile?: string;
@@ -56,11 +58,18 @@ export function loadKeyConfig(
     if (!(error instanceof ConfigError)) throw error;
     throw new CliError('configuration', error.message.split('\n'), [
       ...(names || key !== undefined ? [] : [`--key ${EXAMPLE_KEY}`]),
-      ...error.mistakes.flatMap(({ variable, example }) =>
-        example === undefined || example.startsWith('(') ? [] : [`export ${variable}=${example}`],
-      ),
+      ...new Set(error.mistakes.flatMap((mistake) => fixOf(mistake, values))),
     ]);
   }
+}
+
+/** Returns what to type about a mistake in the environment. If the variable names a file, the mistake is about the file. */
+export function fixOf({ variable, example }: Mistake, values: Values): string[] {
+  const value = values[variable];
+  if (variable.endsWith('_FILE') && value) return [`ls -l ${quote(value)}`, `$EDITOR ${quote(value)}`];
+  return [
+    example === undefined || example.startsWith('(') ? `unset ${variable}` : `export ${variable}=${example}`,
+  ];
 }
 
 const EXAMPLE_KEY = 'projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY';

@@ -4,6 +4,7 @@ import { CliError } from '../cli/cli-error.ts';
 import { keyUses } from '../cli/key-uses.ts';
 import type { Output } from '../cli/output.ts';
 import { connectGoogle, type GoogleClients } from '../google/client.ts';
+import { quote } from '../cli/quote.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
 import { checkBranchKeyStore } from './branch-key-store.ts';
 import { checkClock, GOOGLE_TIME } from './clock.ts';
@@ -31,6 +32,7 @@ export interface Checks {
 }
 
 const credentials = findings('credentials');
+const permissions = findings('permissions');
 
 /** Yields the finding of each check as it ends. */
 export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> {
@@ -51,7 +53,10 @@ export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> 
     yield* checkKeys(checks, config, google, { app: config.app, email });
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    yield credentials.failed(error.message, ...error.fix);
+    const { failed } = google === undefined ? credentials : permissions;
+    const where =
+      emulatorHost === undefined ? 'curl -I https://cloudkms.googleapis.com/' : 'unset KMS_EMULATOR_HOST';
+    yield failed(error.message, ...error.fix, ...(error.exit === 'unavailable' ? [where] : []));
   } finally {
     await google?.close();
   }
@@ -75,8 +80,12 @@ async function* checkKeys(
     yield* await checkKeyState(service, use, checked.access, now());
   }
   const samples = new Map<string, RoundTrip['sample']>();
-  for (const namespace of namespacesOf(options, config)) {
-    const trip = await roundTrip(config, caller, namespace, access);
+  const own = ownNamespace(checks, config);
+  const namespaces = [
+    ...new Set([...(own === undefined ? [] : [own]), ...(options.namespace ? [] : kms.rules.namespaces)]),
+  ];
+  for (const namespace of namespaces) {
+    const trip = await roundTrip(config, caller, namespace, access, checks.values['KMS_KEYS_FILE']);
     samples.set(namespace, trip.sample);
     yield* trip.found;
   }
@@ -84,14 +93,19 @@ async function* checkKeys(
     name: checks.values['KMS_BRANCH_KEYS'] ?? 'none',
     writes: [...access.values()].some(({ encrypts }) => encrypts),
   });
-  yield* await checkTemporal(config.temporal);
-  yield* await checkServer(checks, config, samples);
+  yield* await checkTemporal(config.temporal, own, namespaces);
+  yield* await checkServer(checks, config, own ?? namespaces[0] ?? config.temporal.namespace, samples);
 }
 
-/** The namespaces for which payloads are encrypted and decrypted. */
-function namespacesOf({ namespace }: CheckOptions, { kms, temporal }: AppConfig): readonly string[] {
-  if (namespace !== undefined) return [namespace];
-  return [...new Set([temporal.namespace, ...kms.rules.namespaces])];
+/**
+ * Returns the namespace that the application needs. The codec server serves those of its requests: with a keys file it needs
+ * none that the options and variables do not name.
+ */
+function ownNamespace({ options, values }: Checks, { app, kms, temporal }: AppConfig): string | undefined {
+  if (options.namespace !== undefined) return options.namespace;
+  const needsNone =
+    app === 'codec-server' && !values['TEMPORAL_NAMESPACE'] && kms.rules.namespaces.length > 0;
+  return needsNone ? undefined : temporal.namespace;
 }
 
 async function roundTrip(
@@ -99,6 +113,7 @@ async function roundTrip(
   caller: Caller,
   namespace: string,
   access: ReadonlyMap<string, KeyAccess>,
+  keysFile = 'keys.yaml',
 ): Promise<RoundTrip> {
   const { failed } = findings('round trip');
   try {
@@ -113,13 +128,24 @@ async function roundTrip(
     return { found };
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
-    return { found: [failed(error.message, `export TEMPORAL_NAMESPACE=${kms.rules.namespaces[0] ?? '…'}`)] };
+    const named = kms.rules.namespaces.join(', ') || 'no namespace';
+    const text = `${error.message}. ${keysFile} names ${named}`;
+    return {
+      found: [
+        failed(
+          text,
+          `$EDITOR ${quote(keysFile)}`,
+          `export TEMPORAL_NAMESPACE=${kms.rules.namespaces[0] ?? '…'}`,
+        ),
+      ],
+    };
   }
 }
 
 async function checkServer(
   { options, token }: Checks,
-  { codecServer, temporal }: AppConfig,
+  { codecServer }: AppConfig,
+  namespace: string,
   samples: ReadonlyMap<string, RoundTrip['sample']>,
 ): Promise<readonly Finding[]> {
   const url = options.codecUrl ?? (codecServer && ownUrl(codecServer));
@@ -129,7 +155,6 @@ async function checkServer(
     ];
   }
   if (!URL.canParse(url)) throw new CliError('usage', `${url} of --codec-url is not a URL`);
-  const namespace = options.namespace ?? temporal.namespace;
   const target: CodecServerTarget = {
     url,
     isNamed: options.codecUrl !== undefined,

@@ -2,19 +2,23 @@ import type { TemporalConfig } from '@temporal-kms/config';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { Connection } from '@temporalio/client';
 import { duration } from '../cli/output.ts';
-import { quote } from '../google/gcloud.ts';
+import { quote } from '../cli/quote.ts';
 import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
 import { type Finding, findings } from './finding.ts';
 
-const { ok, failed } = findings('temporal');
+const { ok, warning, failed, skipped } = findings('temporal');
 
 const UNAUTHENTICATED = 16;
 
-/** Connects to Temporal as the application does, and looks for the namespace. */
-export async function checkTemporal({
-  connectionOptions,
-  namespace,
-}: TemporalConfig): Promise<readonly Finding[]> {
+/**
+ * Connects to Temporal as the application does, and looks for namespaces.
+ * @param own the namespace that the application needs. The keys file may also have rules for namespaces elsewhere
+ */
+export async function checkTemporal(
+  { connectionOptions }: Pick<TemporalConfig, 'connectionOptions'>,
+  own: string | undefined,
+  namespaces: readonly string[],
+): Promise<readonly Finding[]> {
   const address = connectionOptions.address ?? 'localhost:7233';
   const start = performance.now();
   let connection: Connection;
@@ -32,13 +36,21 @@ export async function checkTemporal({
   }
   try {
     const connected = ok(`Temporal answers at ${address}`, performance.now() - start);
-    return [connected, await checkNamespace(connection, address, namespace)];
+    const found = [connected];
+    for (const namespace of namespaces)
+      found.push(await checkNamespace(connection, address, namespace, namespace === own));
+    return found;
   } finally {
     await connection.close();
   }
 }
 
-async function checkNamespace(connection: Connection, address: string, namespace: string): Promise<Finding> {
+async function checkNamespace(
+  connection: Connection,
+  address: string,
+  namespace: string,
+  isOwn: boolean,
+): Promise<Finding> {
   try {
     const { config } = await connection.withDeadline(Date.now() + 10_000, () =>
       connection.workflowService.describeNamespace({ namespace }),
@@ -48,11 +60,15 @@ async function checkNamespace(connection: Connection, address: string, namespace
       `the namespace ${namespace} exists and keeps closed workflows for ${duration(retention * 1000)}`,
     );
   } catch (error) {
-    if (isRefusal(error)) return refused(address, error);
+    if (isRefusal(error))
+      return isOwn
+        ? refused(address, error)
+        : skipped(`these credentials may not look at the namespace ${namespace} of the keys file`);
     if (grpcCode(error) === NOT_FOUND) {
-      return failed(
-        `the namespace ${namespace} does not exist at ${address}`,
-        'export TEMPORAL_NAMESPACE=…',
+      const report = isOwn ? failed : warning;
+      return report(
+        `the namespace ${namespace}${isOwn ? '' : ', for which the keys file has a rule,'} does not exist at ${address}`,
+        ...(isOwn ? ['export TEMPORAL_NAMESPACE=…'] : []),
         `temporal operator namespace create --namespace ${quote(namespace)} --retention 72h --address ${quote(address)}`,
       );
     }

@@ -11,6 +11,7 @@ import {
 } from '@temporal-kms/config';
 import type { KmsSettings } from '@temporal-kms/kms-codec';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { fixOf } from '../cli/environment.ts';
 import { type Finding, findings } from './finding.ts';
 
 export const apps = ['worker', 'codec-server'] as const;
@@ -38,12 +39,8 @@ export function checkVariables(
       return load();
     } catch (error) {
       if (error instanceof ConfigError) {
-        for (const { variable, problem, example } of error.mistakes) {
-          const fix =
-            example === undefined || example.startsWith('(')
-              ? `unset ${variable}`
-              : `export ${variable}=${example}`;
-          mistakes.push(failed(`${variable} ${problem}`, fix));
+        for (const mistake of error.mistakes) {
+          mistakes.push(failed(`${mistake.variable} ${mistake.problem}`, ...fixOf(mistake, values)));
         }
       } else {
         mistakes.push(failed(messageOf(error)));
@@ -64,9 +61,8 @@ export function checkVariables(
 }
 
 function misspelt(app: AppName, values: Values): Finding[] {
-  const names =
-    app === 'worker'
-      ? unknownVariables(workerEnvironment, 'WORKER_', values)
-      : unknownVariables(codecServerEnvironment, 'CODEC_', values);
+  const names = ['KMS_', app === 'worker' ? 'WORKER_' : 'CODEC_'].flatMap((prefix) =>
+    unknownVariables(app === 'worker' ? workerEnvironment : codecServerEnvironment, prefix, values),
+  );
   return names.map((name) => warning(`${name} is set, but ${app} has no such variable`, `unset ${name}`));
 }

@@ -1,7 +1,7 @@
 import type { protos } from '@google-cloud/resource-manager';
 import type { GoogleClients } from './client.ts';
 import { ABORTED, googleError, grpcCode } from './errors.ts';
-import { quote } from './gcloud.ts';
+import { quote } from '../cli/quote.ts';
 
 /** The kinds of Data Access audit logs. Encrypt and Decrypt are data access; Get and List are administrative reads. */
 const logTypes = ['ADMIN_READ', 'DATA_READ', 'DATA_WRITE'] as const;

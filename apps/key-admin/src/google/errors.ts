@@ -57,7 +57,7 @@ export function googleError(error: unknown, purpose: CallPurpose): CliError {
   const exit = statuses[code ?? -1] ?? 'internal';
   return new CliError(
     exit,
-    `Google refused the call: ${text} (gRPC status ${code ?? 'none'})`,
+    `Google ${exit === 'unavailable' ? 'did not answer' : 'refused the call'}: ${text} (gRPC status ${code ?? 'none'})`,
     fixOf(exit, purpose),
     error,
   );

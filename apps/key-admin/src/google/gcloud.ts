@@ -1,8 +1,5 @@
 import { parseKeyName } from '../cli/environment.ts';
-
-/** Returns a word of a command line as a POSIX shell reads it. */
-export const quote = (word: string): string =>
-  /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+import { quote } from '../cli/quote.ts';
 
 /** Returns a `gcloud` command line. @param command the words that need no quotes, as in `kms keys create` */
 export const gcloud = (command: string, ...words: readonly string[]): string =>

@@ -2,7 +2,7 @@ import { loadTemporalConfig, type TemporalConfig, type Values } from '@temporal-
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
-import { quote } from '../google/gcloud.ts';
+import { quote } from '../cli/quote.ts';
 
 /** Returns Temporal's address, credentials and namespace, as the applications read them. @throws CliError */
 export function temporalConfig(values: Values): TemporalConfig {

@@ -95,7 +95,8 @@ describe('temporal-kms doctor --app worker', () => {
 
   it('warns of a variable that is misspelt', async () => {
     const { doctor } = await startWorkable();
-    const { json } = await doctor({ WORKER_HELTH_PORT: '8089' });
+    const { json } = await doctor({ WORKER_HELTH_PORT: '8089', KMS_BIND_WORKFLOWS: 'true' });
+    expect(json().checks.filter(({ status }: Check) => status === 'warning')).toHaveLength(2);
     expect(json().checks).toContainEqual(
       expect.objectContaining({ status: 'warning', text: expect.stringContaining('WORKER_HELTH_PORT') }),
     );
@@ -144,8 +145,7 @@ describe('temporal-kms doctor --app worker', () => {
     const cloud = await startWorkable();
     cloud.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const ran = await cloud.doctor();
-    expect(ran.code).toBe(1);
-    expect(ran.json().checks.at(-1)).toMatchObject({ status: 'failed' });
+    expect(failures(ran)).toMatchObject([{ check: 'permissions', fix: ['unset KMS_EMULATOR_HOST'] }]);
   });
 
   it('warns of an identity that administers its key', async () => {
@@ -186,10 +186,52 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failed).toMatchObject([
       {
         check: 'round trip',
-        text: expect.stringContaining('namespace default'),
-        fix: ['export TEMPORAL_NAMESPACE=payments'],
+        text: expect.stringMatching(/namespace default; .*keys\.yaml names payments$/),
+        fix: [`$EDITOR ${file}`, 'export TEMPORAL_NAMESPACE=payments'],
       },
     ]);
+  });
+
+  it('looks in Temporal for the namespaces that it checks, and warns of those of the keys file', async () => {
+    const { as, grant } = await startCloud();
+    await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
+    const { KMS_EMULATOR_HOST } = as(WORKER);
+    const rule = `{ encrypt: ${KEY} }`;
+    const file = await temporaryFile(
+      'keys.yaml',
+      `namespaces:\n  default: ${rule}\n  paymets: ${rule}\n...\n`,
+    );
+    const env = { KMS_EMULATOR_HOST, KMS_KEYS_FILE: file, TEMPORAL_ADDRESS: temporal.address };
+    const doctor = (...args: string[]) => temporalKms(['doctor', '--json', ...args], { env });
+    const ran = await doctor('--app', 'worker');
+    expect(failures(ran)).toEqual([]);
+    expect(ran.json().checks.filter(({ status }: Check) => status === 'warning')).toMatchObject([
+      { check: 'temporal', text: expect.stringContaining('paymets') },
+    ]);
+    const named = await doctor('--app', 'worker', '--namespace', 'paymets');
+    expect(failures(named)).toMatchObject([{ check: 'temporal', text: expect.stringContaining('paymets') }]);
+  });
+
+  it('needs no namespace for the codec server that the keys file does not name', async () => {
+    const { as, grant } = await startCloud();
+    await grant(WORKER, 'roles/cloudkms.cryptoKeyDecrypter');
+    const { KMS_EMULATOR_HOST } = as(WORKER);
+    const file = await temporaryFile('keys.yaml', `namespaces:\n  payments: { encrypt: ${KEY} }\n...\n`);
+    const env = { KMS_EMULATOR_HOST, KMS_KEYS_FILE: file, TEMPORAL_ADDRESS: temporal.address };
+    const ran = await temporalKms(
+      ['doctor', '--app', 'codec-server', '--json', '--codec-url', 'http://127.0.0.1:1'],
+      { env },
+    );
+    expect(failures(ran).map(({ check }) => check)).toEqual(['codec server']);
+    expect(JSON.stringify(ran.json().checks)).not.toContain('namespace default');
+  });
+
+  it('points to a file that has a mistake', async () => {
+    const file = await temporaryFile('keys.yaml', 'namespaces:\n  payments: { encrpt: x }\n...\n');
+    const env = { KMS_KEYS_FILE: file };
+    const ran = await temporalKms(['doctor', '--app', 'worker', '--json'], { env });
+    expect(failures(ran)).toMatchObject([{ fix: [`ls -l ${file}`, `$EDITOR ${file}`] }]);
+    expect((await temporalKms(['keys', '--json'], { env })).json().error.fix).toContain(`$EDITOR ${file}`);
   });
 
   it('checks the keys of every namespace of a keys file', async () => {

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { CliError } from '../../cli/cli-error.ts';
-import { quote } from '../../google/gcloud.ts';
+import { quote } from '../../cli/quote.ts';
 import { grpcCode, NOT_FOUND } from '../../google/errors.ts';
 import type { BeforeRuns, RemoteRuns, RunsFound } from '../remote-runs.ts';
 import type { ScanSource } from '../source.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writePrivateFile } from '../../cli/private-file.ts';
-import { quote } from '../../google/gcloud.ts';
+import { quote } from '../../cli/quote.ts';
 import { checkOwnFile } from '../own-files.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
 import { notKept } from '../state.ts';
