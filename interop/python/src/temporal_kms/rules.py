@@ -1,5 +1,6 @@
 """The rules of the namespaces: keys, formats and accepted namespaces."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -34,14 +35,15 @@ class NamespaceRule:
 class KeyRules:
     """The rules of all namespaces.
 
-    :raises ValueError: a rule combines formats in an unsafe way without accepting it under ``unsafe``
+    :raises ValueError: a rule combines formats in an unsafe way without accepting it under ``unsafe``, or a key is
+        named by the id and by the number of its project
     """
 
     namespaces: Mapping[str, NamespaceRule] = field(default_factory=dict)
     default: NamespaceRule | None = None
 
     def __post_init__(self) -> None:
-        if mistakes := list(self._mixed_formats()):
+        if mistakes := [*self._double_names(), *self._mixed_formats()]:
             raise ValueError("\n".join(mistakes))
 
     def resolve(self, namespace: str) -> NamespaceRule:
@@ -57,11 +59,26 @@ class KeyRules:
             )
         return rule
 
+    def _places(self) -> dict[str, NamespaceRule]:
+        rules = {f"namespaces.{name}": rule for name, rule in self.namespaces.items()}
+        return rules if self.default is None else {**rules, "default": self.default}
+
+    def _double_names(self) -> Iterator[str]:
+        """Describes each rule that names a key by the number of its project, where a rule names it by the id."""
+        rules = self._places()
+        named = {_without_project(key): key for rule in rules.values() for key in rule.keys if not _NUMBERED.match(key)}
+        for place, rule in rules.items():
+            for key in rule.keys:
+                if _NUMBERED.match(key) and (other := named.get(_without_project(key))):
+                    yield (
+                        f"{place}.{'encrypt' if key == rule.encrypt else 'decrypt'}: names {key} by the number of its "
+                        f"project, and {other} is named by an id: if they are one key, messages under one name cannot "
+                        "be read under the other. Name every project by its id"
+                    )
+
     def _mixed_formats(self) -> Iterator[str]:
         """Describes each rule that reads ``envelope`` or ``proxy`` under a key of a rule that reads ``direct``."""
-        rules = {f"namespaces.{name}": rule for name, rule in self.namespaces.items()}
-        if self.default is not None:
-            rules["default"] = self.default
+        rules = self._places()
         direct = {key for rule in rules.values() if "direct" in rule.reads for key in rule.keys}
         for place, rule in rules.items():
             if DIRECT_WITH_ENVELOPE in rule.unsafe or not rule.reads & {"envelope", "proxy"}:
@@ -73,3 +90,10 @@ class KeyRules:
                     "Use another key, or read one of the two formats, or accept the risk with "
                     f"unsafe: [{DIRECT_WITH_ENVELOPE}]"
                 )
+
+
+_NUMBERED = re.compile(r"projects/[0-9]+/")
+
+
+def _without_project(key: str) -> str:
+    return re.sub("^projects/[^/]+", "", key)

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { messageOf } from '../error-details.ts';
 import {
   encryptedFormats,
-  findUnsafeRules,
+  findRuleMistakes,
   KeyRules,
   type NamespaceRule,
   unsafeSettings,
@@ -102,8 +102,8 @@ function toRules(
   });
   const named = namespaces.map(([one, rule]) => [one, toRule(rule, ['namespaces', one])] as const);
   const other = byDefault && toRule(byDefault, ['default']);
-  for (const { namespace, message } of findUnsafeRules(named, other)) {
-    fail([...(namespace === undefined ? ['default'] : ['namespaces', namespace]), 'reads'], message);
+  for (const { namespace, field, message } of findRuleMistakes(named, other)) {
+    fail([...(namespace === undefined ? ['default'] : ['namespaces', namespace]), field], message);
   }
   return isWrong ? undefined : new KeyRules(Object.fromEntries(named), other);
 }

@@ -63,15 +63,16 @@ export class KeyRules {
 
   /**
    * @param defaultRule for all namespaces that are not named
-   * @throws Error when a rule combines formats in an unsafe way without accepting the risk in `unsafe`
+   * @throws Error when a rule combines formats in an unsafe way without accepting the risk in `unsafe`, or a key is named by
+   *   the id and by the number of its project
    */
   constructor(namespaces: Readonly<Record<string, NamespaceRule>>, defaultRule?: NamespaceRule) {
     this.#rules = new Map(Object.entries(namespaces));
     this.#default = defaultRule;
-    const unsafe = findUnsafeRules(this.#rules, defaultRule).map(
-      ({ namespace, message }) => `  ${namespace ?? 'default'}: reads ${message}`,
+    const mistakes = findRuleMistakes(this.#rules, defaultRule).map(
+      ({ namespace, field, message }) => `  ${namespace ?? 'default'}: ${field} ${message}`,
     );
-    if (unsafe.length > 0) throw new Error(`The key rules are unsafe:\n${unsafe.join('\n')}`);
+    if (mistakes.length > 0) throw new Error(`The key rules are unsafe:\n${mistakes.join('\n')}`);
   }
 
   /** The namespaces that have a rule other than the default. */
@@ -141,25 +142,51 @@ export class KeyRules {
 /** Formats whose data key Cloud KMS wraps without additional authenticated data, as it encrypts a direct message. */
 const withUnboundDataKey: readonly EncryptedFormat[] = ['envelope', 'proxy'];
 
-/** A rule with which messages can be forged by anyone who gets 32 known bytes encrypted as a direct message. */
-export interface UnsafeRule {
+/** What makes a rule unsafe or ambiguous. */
+export interface RuleMistake {
   /** Absent: the default rule. */
   readonly namespace: string | undefined;
+  readonly field: 'encrypt' | 'decrypt' | 'reads';
   readonly message: string;
 }
 
-/**
- * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by any
- * rule, unless the rule accepts the risk.
- */
-export function findUnsafeRules(
+type Rules = readonly (readonly [namespace: string | undefined, rule: NamespaceRule])[];
+
+/** Returns the mistakes that no single field shows. */
+export function findRuleMistakes(
   namespaces: Iterable<readonly [string, NamespaceRule]>,
   defaultRule: NamespaceRule | undefined,
-): readonly UnsafeRule[] {
-  const rules: readonly (readonly [string | undefined, NamespaceRule])[] = [
-    ...namespaces,
-    ...(defaultRule ? [[undefined, defaultRule] as const] : []),
-  ];
+): readonly RuleMistake[] {
+  const rules: Rules = [...namespaces, ...(defaultRule ? [[undefined, defaultRule] as const] : [])];
+  return [...findDoubleNames(rules), ...findMixedFormats(rules)];
+}
+
+const isNumbered = (key: string) => /^projects\/\d+\//.test(key);
+const withoutProject = (key: string) => key.replace(/^projects\/[^/]+/, '');
+
+/**
+ * Returns the rules with a crypto key whose project they name by its number, where a rule names it by its id. Cloud KMS
+ * accepts both. But messages contain a hash of the name, so that each name is another key for caches, scans and headers.
+ */
+function findDoubleNames(rules: Rules): RuleMistake[] {
+  const keys = rules.flatMap(([, rule]) => keysOf(rule));
+  const named = new Map(keys.filter((key) => !isNumbered(key)).map((key) => [withoutProject(key), key]));
+  return rules.flatMap(([namespace, rule]) => {
+    const key = keysOf(rule).find((one) => isNumbered(one) && named.has(withoutProject(one)));
+    if (key === undefined) return [];
+    const message =
+      `names ${key} by the number of its project, and ${named.get(withoutProject(key))} is named by an id: if they are ` +
+      'one key, messages under one name cannot be read under the other. Name every project by its id ' +
+      '(gcloud projects describe NUMBER)';
+    return [{ namespace, field: key === rule.encrypt ? 'encrypt' : 'decrypt', message }];
+  });
+}
+
+/**
+ * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by any rule, unless
+ * the rule accepts the risk: messages can be forged by anyone who gets 32 known bytes encrypted as a direct message.
+ */
+function findMixedFormats(rules: Rules): RuleMistake[] {
   const readingDirect = new Map<string, string | undefined>();
   for (const [namespace, rule] of rules) {
     if (!rule.reads?.includes('direct')) continue;
@@ -176,7 +203,7 @@ export function findUnsafeRules(
       `contains ${format}, but ${other} reads direct under the same key ${key}: a direct message of 32 bytes can be ` +
       'passed off as a data key, and messages forged with it. Use another key, read only one of the two formats, or ' +
       'accept the risk with unsafe: [direct-with-envelope]';
-    return [{ namespace, message }];
+    return [{ namespace, field: 'reads', message }];
   });
 }
 
