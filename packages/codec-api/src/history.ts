@@ -12,7 +12,10 @@ export const historyEvent = z.object({
   eventType: z.int(),
   /** Such as `ActivityTaskScheduled`; `Unknown(61)` for a type that this server does not know. */
   eventName: z.string(),
-  /** The event's attributes message, payloads replaced by placeholders. */
+  /**
+   * The event's attributes message, payloads replaced by placeholders. `{"$omitted": "too_large"}` if it has more values than
+   * the server decodes; then a payload `too_large` in `userMetadata.summary` stands for its payloads.
+   */
   attributes,
   /** `summary` and `details` of the event, as placeholders. */
   userMetadata: z.optional(attributes),

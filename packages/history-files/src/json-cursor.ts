@@ -42,7 +42,7 @@ export class JsonCursor {
       const key = this.value();
       if (!key.startsWith('"')) throw this.#unexpected();
       this.#expect(':');
-      visit(this.#parse(key));
+      visit(key.includes('\\') ? this.#parse(key) : key.slice(1, -1));
     } while (this.take(','));
     this.#expect('}');
   }

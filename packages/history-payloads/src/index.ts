@@ -13,6 +13,7 @@ export {
   enumName,
   findPayloads,
   lookupType,
+  MAX_PATH_KEY,
   type PayloadContext,
   type PayloadLocation,
   searchAttributeValues,

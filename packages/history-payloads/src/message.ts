@@ -1,11 +1,15 @@
 import proto, { type google, type temporal } from '@temporalio/proto';
 import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
+import { JsonScanner } from './json-scanner.ts';
 import { type Payload, payloadToJson } from './payload.ts';
 
 /** A payload and its place in a message. */
 export interface PayloadLocation {
   readonly payload: Payload;
-  /** Path within the message, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`. */
+  /**
+   * Path within the message, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`. The
+   * keys of maps are cut to `MAX_PATH_KEY` characters.
+   */
   readonly path: string;
   /** Whether SDKs pass the payload to a codec. False in headers: the TypeScript SDK never does. */
   readonly encryptable: boolean;
@@ -127,7 +131,13 @@ function writeFields(
   return json;
 }
 
-const mapKey = (key: string): string => (/^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`);
+/** Characters of a map's key in a path. A key may be as long as its event, and tens of thousands of payloads may follow it. */
+export const MAX_PATH_KEY = 128;
+
+function mapKey(key: string): string {
+  if (key.length > MAX_PATH_KEY) return `[${JSON.stringify(`${key.slice(0, MAX_PATH_KEY)}…`)}]`;
+  return /^[A-Za-z_]\w*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+}
 
 function valueWriter(field: Field | MapField): WriteValue {
   field.resolve();
@@ -189,12 +199,16 @@ function attributeValues(
   return Object.fromEntries(fields.map(([name, payload]) => [name, write(payload)]));
 }
 
+/** Bytes and nesting of a search attribute's value. Temporal accepts 2 KB for one, and lists without further levels. */
+const MAX_ATTRIBUTE = 40 * 1024;
+const MAX_ATTRIBUTE_DEPTH = 8;
+
 function plainValue(payload: Payload): unknown {
-  try {
-    return JSON.parse(Buffer.from(payload.data ?? []).toString());
-  } catch {
-    return payloadToJson(payload);
-  }
+  const { length } = payload.data ?? [];
+  const text = length > MAX_ATTRIBUTE ? '' : Buffer.from(payload.data ?? []).toString();
+  // An exception takes longer than reading the text, and an event may have tens of thousands of empty values.
+  const isJson = text !== '' && new JsonScanner(text, MAX_ATTRIBUTE_DEPTH).scan(() => undefined);
+  return isJson ? JSON.parse(text) : payloadToJson(payload);
 }
 
 /** Returns RFC 3339 text in UTC with 0, 3, 6 or 9 decimals, as proto3 JSON requires; empty text outside its range. */

@@ -75,7 +75,7 @@ export async function decryptPayload(
   }
   const { payload, encryptable, isEnvelope, context } = stored;
   if (hasTooManyEntries(payload)) {
-    const message = `The payload has more than ${MAX_ENTRIES} metadata entries and was not decrypted.`;
+    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event too many values; it was not decrypted.`;
     return { ok: false, reason: 'too_large', message };
   }
   try {

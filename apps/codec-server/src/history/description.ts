@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  type PayloadPlaceholder,
   type PayloadStub,
   type WorkflowDescription,
   type WorkflowRelations,
@@ -26,11 +27,24 @@ type Execution = temporal.api.common.v1.IWorkflowExecution;
 
 const TYPE = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 
+/** Awaited between two payloads: a memo may have tens of thousands. */
+type Checkpoint = () => Promise<void>;
+
 /** Returns what a list shows of a workflow run. A description starts with the same summary. */
-export function workflowSummary(info: Info, namespace: string, inspect: Inspect): WorkflowSummary {
+export async function workflowSummary(
+  info: Info,
+  namespace: string,
+  inspect: Inspect,
+  checkpoint: Checkpoint,
+): Promise<WorkflowSummary> {
   const refOf = contentRefs();
   const context = contextOf(info, namespace);
-  const memo = findPayloads('temporal.api.common.v1.Memo', info.memo ?? {});
+  const memo: PayloadStub[] = [];
+  for (const location of findPayloads('temporal.api.common.v1.Memo', info.memo ?? {})) {
+    await checkpoint();
+    const path = `memo.${location.path}`;
+    memo.push(payloadStub(refOf(location), { ...location, path }, context, inspect));
+  }
   return {
     workflowId: info.execution?.workflowId ?? '',
     runId: info.execution?.runId ?? '',
@@ -47,28 +61,33 @@ export function workflowSummary(info: Info, namespace: string, inspect: Inspect)
         }
       : {}),
     searchAttributes: searchAttributeValues(info.searchAttributes),
-    memo: memo.map((location) =>
-      payloadStub(refOf(location), { ...location, path: `memo.${location.path}` }, context, inspect),
-    ),
+    memo,
   };
 }
 
 /** Returns a run's description, with stubs in place of its payloads. */
-export function workflowDescription(
+export async function workflowDescription(
   description: Description,
   namespace: string,
   inspect: Inspect,
-): WorkflowDescription {
-  const refOf = contentRefs();
+  checkpoint: Checkpoint,
+): Promise<WorkflowDescription> {
   const info = description.workflowExecutionInfo ?? {};
   const context = contextOf(info, namespace);
-  const payloads: PayloadStub[] = [];
+  const found: { location: PayloadLocation; hole: PayloadPlaceholder }[] = [];
   const details = writeMessage(TYPE, description, (location) => {
-    const ref = refOf(location);
-    payloads.push(payloadStub(ref, location, context, inspect));
-    return placeholder(ref);
+    const hole = placeholder('');
+    found.push({ location, hole });
+    return hole;
   });
-  const workflow = workflowSummary(info, namespace, inspect);
+  const refOf = contentRefs();
+  const payloads: PayloadStub[] = [];
+  for (const { location, hole } of found) {
+    await checkpoint();
+    hole.$payload = refOf(location);
+    payloads.push(payloadStub(hole.$payload, location, context, inspect));
+  }
+  const workflow = await workflowSummary(info, namespace, inspect, checkpoint);
   return { workflow, relations: workflowRelations(description), details, payloads };
 }
 
@@ -76,9 +95,17 @@ const contextOf = (info: Info, namespace: string): PayloadContext =>
   workflowContext({ namespace, workflowId: info.execution?.workflowId ?? '' });
 
 /** Returns the payloads of a description by ref. */
-export function describedPayloads(description: Description): Map<string, PayloadLocation> {
+export async function describedPayloads(
+  description: Description,
+  checkpoint: Checkpoint,
+): Promise<Map<string, PayloadLocation>> {
   const refOf = contentRefs();
-  return new Map(findPayloads(TYPE, description).map((location) => [refOf(location), location]));
+  const byRef = new Map<string, PayloadLocation>();
+  for (const location of findPayloads(TYPE, description)) {
+    await checkpoint();
+    byRef.set(refOf(location), location);
+  }
+  return byRef;
 }
 
 /**

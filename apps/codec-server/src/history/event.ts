@@ -10,6 +10,7 @@ import {
   timestamp,
   writeMessage,
 } from '@temporal-kms/history-payloads';
+import { isReduced } from './encoded-events.ts';
 import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 import type { StreamLifetime } from './stream-limits.ts';
 
@@ -43,7 +44,7 @@ export async function historyEvent(
     eventTime: timestamp(event.eventTime ?? {}),
     eventType,
     eventName: eventName(eventType),
-    attributes: attributesOf(json),
+    attributes: isReduced(event) ? OMITTED : attributesOf(json),
     ...(isMessage(json['userMetadata']) ? { userMetadata: json['userMetadata'] } : {}),
     ...messageList('links', json),
     ...messageList('eventGroupMarkers', json),
@@ -52,6 +53,9 @@ export async function historyEvent(
     durable: isDurable(event),
   };
 }
+
+/** In place of attributes that contain more values than the server decodes. */
+const OMITTED: Attributes = { $omitted: 'too_large' };
 
 const attributesOf = (json: Attributes): Attributes => {
   const name = Object.keys(json).find((key) => ATTRIBUTES.test(key));

@@ -7,79 +7,111 @@ import {
   unreadableReason,
 } from '@temporal-kms/history-payloads';
 import { HistoryFileError } from '@temporal-kms/history-files';
-import { protoEvent } from '@temporal-kms/history-files/proto';
+import { type Admit, protoEvent } from '@temporal-kms/history-files/proto';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
-import { badRequest } from '../errors.ts';
-import { countJsonValues, type ValueLimit } from '../json/bounded.ts';
+import { badRequest, HttpError } from '../errors.ts';
 import type { MemoryLease } from '../memory.ts';
-import { boundHistory, decodedHistoryBytes } from '../temporal/bounded-responses.ts';
+import { MAX_VALUES } from '../temporal/bounded-responses.ts';
+import { planOf } from '../temporal/decode-plan.ts';
+import { cut, measure } from '../temporal/wire-scan.ts';
 import type { HistoryCodec } from './decrypt-payload.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
-
-/** JSON values in one event. The payloads of a readable form are values, too. */
-const VALUES: ValueLimit = { base: 500_000 };
-/** Nesting of one event. A chain of 20 causes has about 50 levels. */
-const MAX_DEPTH = 200;
-/** Bytes of memory for a value, and for a byte of JSON: its strings, and the bytes of base64. */
-const VALUE_COST = 128;
-const TEXT_COST = 4;
+import { turns } from './stream-limits.ts';
 
 /**
- * Parses events of a history file that a client sent.
+ * Bytes of memory for a value and for a payload, with what a stream derives from it, and for a byte of text: itself, its strings,
+ * and the bytes of base64.
+ */
+const VALUE_COST = 512;
+const PAYLOAD_COST = 1_536;
+const TEXT_COST = 4;
+/** Values for which memory is taken at a time. */
+const VALUES_AT_ONCE = 64;
+
+/**
+ * Parses events of a history file that a client sent. They may have as many values together as a page of a history.
  * @param lease charged for the events before they are allocated
  * @throws HttpError 400 for an event that is not what Temporal writes; 413 or 503 where they need too much memory
  */
-export function parseFileEvents(
+export async function parseFileEvents(
   { encoding, events }: Pick<FileEventsRequest, 'encoding' | 'events'>,
-  lease: Pick<MemoryLease, 'take'>,
-): ProtoEvent[] {
-  const parsed = encoding === 'protobuf' ? parseProtobuf(events, lease) : parseJson(events, encoding, lease);
-  if (parsed.some((event) => eventIdOf(event) < 1)) throw badRequest('An event of the file has no id.');
-  return parsed;
+  lease: Pick<MemoryLease, 'take' | 'end'>,
+): Promise<ProtoEvent[]> {
+  const parsed: ProtoEvent[] = [];
+  const checkpoint = turns();
+  const parse = encoding === 'protobuf' ? protobufParser(lease) : jsonParser(encoding, lease);
+  try {
+    for (const text of events) {
+      await checkpoint();
+      const event = parse(text);
+      if (eventIdOf(event) < 1) throw badRequest('An event of the file has no id.');
+      parsed.push(event);
+    }
+    return parsed;
+  } catch (error) {
+    lease.end();
+    throw error;
+  }
 }
 
-function parseJson(
-  events: readonly string[],
+type Parse = (text: string) => ProtoEvent;
+
+function jsonParser(
   encoding: Exclude<FileEventsRequest['encoding'], 'protobuf'>,
   lease: Pick<MemoryLease, 'take'>,
-): ProtoEvent[] {
-  return events.map((text) => {
-    lease.take(text.length * TEXT_COST + countJsonValues(text, VALUES, MAX_DEPTH) * VALUE_COST);
+): Parse {
+  let values = 0;
+  const admit: Admit = (kind) => {
+    values += 1;
+    if (values > MAX_VALUES) throw tooManyValues();
+    if (kind === 'payload') lease.take(PAYLOAD_COST);
+    else if (values % VALUES_AT_ONCE === 1) lease.take(VALUES_AT_ONCE * VALUE_COST);
+  };
+  return (text) => {
+    lease.take(text.length * TEXT_COST);
     try {
-      return protoEvent(text, encoding);
+      return protoEvent(text, encoding, admit);
     } catch (error) {
       if (error instanceof HistoryFileError) throw badRequest(error.message, error);
       throw error;
     }
-  });
+  };
 }
 
-/** Limits the events like a page of a history that Temporal returned. */
-function parseProtobuf(events: readonly string[], lease: Pick<MemoryLease, 'take'>): ProtoEvent[] {
-  const history = historyOf(events.map((text) => Buffer.from(text, 'base64')));
-  lease.take(history.length + decodedHistoryBytes(history));
-  try {
-    return proto.temporal.api.history.v1.History.decode(boundHistory(history)).events;
-  } catch (error) {
-    throw badRequest('An event of the file is not what Temporal writes.', error);
-  }
+/** Limits the events like those of a page that Temporal returned. */
+function protobufParser(lease: Pick<MemoryLease, 'take'>): Parse {
+  let values = 0;
+  return (text) => {
+    lease.take(text.length);
+    const bytes = Buffer.from(text, 'base64');
+    const measured = measure(bytes, EVENT, 1);
+    values += measured.values;
+    if (measured.isMalformed) throw notAnEvent();
+    if (values > MAX_VALUES) throw tooManyValues();
+    lease.take(measured.bytes);
+    const allowed = { values: MAX_VALUES, bytes: Number.POSITIVE_INFINITY };
+    try {
+      return HistoryEvent.decode(measured.hasSurplus ? cut(bytes, EVENT, allowed, 1) : bytes);
+    } catch (error) {
+      throw notAnEvent(error);
+    }
+  };
 }
 
-/** The tag of a message in field 1, in which a `History` has its events. */
-const EVENTS = 0x0a;
+const { HistoryEvent } = proto.temporal.api.history.v1;
+const EVENT = planOf('temporal.api.history.v1.HistoryEvent');
 
-function historyOf(events: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(events.flatMap((event) => [Buffer.from([EVENTS, ...varint(event.length)]), event]));
-}
+const notAnEvent = (cause?: unknown): HttpError =>
+  badRequest('An event of the file is not what Temporal writes.', cause);
 
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  return [...bytes, rest];
-}
+const tooManyValues = (): HttpError =>
+  new HttpError(
+    413,
+    'too_large',
+    `The events contain more than ${MAX_VALUES} payloads, map entries and other values; send fewer events per request.`,
+  );
 
 /**
  * Finds the payloads that the refs name in the events of a file.

@@ -9,10 +9,12 @@ import {
 } from '@temporal-kms/history-payloads';
 import { badRequest, HttpError } from '../errors.ts';
 import type { MemoryBudget } from '../memory.ts';
+import { responseMemory } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { type EventPage, readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
+import { turns } from './stream-limits.ts';
 
 /** A payload that a caller requests to decode. */
 export interface PayloadRequest {
@@ -47,19 +49,30 @@ export async function locatePayloads(
   signal: AbortSignal,
 ): Promise<PayloadRequest[]> {
   const { namespace, workflowId, runId } = run;
-  const description = await source.temporal.describe({ namespace, execution: { workflowId, runId } }, signal);
-  const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
-  const home = workflowContext(run);
+  const checkpoint = turns();
   const requests: PayloadRequest[] = [];
-  let heldBytes = 0;
-
-  const described = byEvent.has(0) ? describedPayloads(description) : undefined;
-  for (const n of byEvent.get(0) ?? []) {
-    const location = described?.get(`0:${n}`);
-    requests.push(hold(`0:${n}`, location && { ...location, context: home }));
+  const lease = source.memory.lease();
+  let byEvent: Map<number, number[]>;
+  try {
+    const description = await source.temporal.describe(
+      { namespace, execution: { workflowId, runId } },
+      signal,
+      // Only payloads of the description itself need all of it.
+      refs.some((ref) => ref.startsWith('0:')) ? responseMemory(lease) : undefined,
+    );
+    byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
+    const described = byEvent.has(0) ? await describedPayloads(description, checkpoint) : undefined;
+    for (const n of byEvent.get(0) ?? []) {
+      const location = described?.get(`0:${n}`);
+      requests.push(hold(`0:${n}`, location && { ...location, context: workflowContext(run) }));
+    }
+  } finally {
+    lease.end();
   }
   byEvent.delete(0);
 
+  const home = workflowContext(run);
+  let heldBytes = 0;
   const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
   for await (const [eventId, event] of eventsById(source, run, ids, signal)) {
     // Once per event: an event may have thousands of payloads.

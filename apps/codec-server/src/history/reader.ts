@@ -1,9 +1,10 @@
-import { eventIdOf, isDurable, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { eventIdOf, type ProtoEvent } from '@temporal-kms/history-payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
-import { boundHistory, decodedHistoryBytes } from '../temporal/bounded-responses.ts';
+import { MAX_VALUES } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
+import { concatenated, type EncodedEvent, encodedEvents, reduced, valuesOf } from './encoded-events.ts';
 import { MAX_RUNS, type Page, PageCache } from './page-cache.ts';
 
 export interface Run {
@@ -25,9 +26,11 @@ export interface EventRange {
 /** What a page read from Temporal contains; `page` is undefined if no durable event came. */
 interface FetchedPage {
   readonly page: Page | undefined;
+  /** The durable events, and those after them, each as an encoded `History` message. */
   readonly bytes: Uint8Array;
-  readonly events: readonly ProtoEvent[];
-  readonly transient: readonly ProtoEvent[];
+  readonly transient: Uint8Array;
+  /** Bytes of memory that all events take once they are decoded. */
+  readonly decodedBytes: number;
   readonly next: Uint8Array | undefined;
 }
 
@@ -89,13 +92,16 @@ export class HistoryReader {
     signal: AbortSignal,
     budget: PageBudget | undefined,
   ): Promise<EventRange> {
+    let reserved: Promise<void> | undefined;
     for (;;) {
       const page = this.#pages.nearest(key, from);
       const contains = page !== undefined && from <= page.last;
-      const bytes = contains ? this.#pages.bytesOf(page) : undefined;
-      if (page !== undefined && bytes !== undefined) {
-        await budget?.reserve(page.decodedBytes);
-        return { events: eventsFrom(decode(bytes), from), transient: [], complete: page.next === undefined };
+      if (contains && this.#pages.bytesOf(page) !== undefined) {
+        await (reserved ??= reserve(budget, page.decodedBytes));
+        // It may have been evicted while this waited for memory.
+        const bytes = this.#pages.bytesOf(page);
+        if (bytes !== undefined)
+          return { events: eventsFrom(bytes, from), transient: [], complete: page.next === undefined };
       }
       if (page !== undefined && !contains && page.next === undefined) {
         return { events: [], transient: [], complete: true };
@@ -105,10 +111,17 @@ export class HistoryReader {
       const fetched = await this.#fetches.run(`${key}\n${first}`, signal, (shared) =>
         this.#fetch(run, key, page, token, shared),
       );
-      const last = fetched.page?.last ?? 0;
-      // No `await`: the frame of this function would keep the decoded events while they wait for memory.
-      if (fetched.page === undefined || (fetched.page.first <= from && from <= last))
-        return reservedRange(fetched, from, budget);
+      if (fetched.page !== undefined && (from < fetched.page.first || fetched.page.last < from)) continue;
+      if (reserved === undefined) {
+        const waiting = budget?.reserve(fetched.decodedBytes);
+        // A page that waits for memory holds none: it is read again, from the cache or from Temporal.
+        if (waiting !== undefined) {
+          reserved = waiting;
+          await reserved;
+          if (fetched.page !== undefined) continue;
+        }
+      }
+      return rangeOf(fetched, from);
     }
   }
 
@@ -120,46 +133,50 @@ export class HistoryReader {
     token: Uint8Array | undefined,
     signal: AbortSignal,
   ): Promise<FetchedPage> {
-    const response = await this.#request(run, key, token, signal);
-    const all = eventsOf(response);
-    const events = all.filter(isDurable);
-    const transient = all.filter((event) => !isDurable(event));
+    const { events: all, nextPageToken } = await this.#request(run, key, token, signal);
+    const events = all.filter(({ isDurable }) => isDurable);
+    const decodedBytes = memoryOf(all);
+    const transient = concatenated(all.filter(({ isDurable }) => !isDurable));
     // A copy: gRPC returns a view of the whole response, which the token would keep in memory.
-    const next = response.nextPageToken?.length ? new Uint8Array(response.nextPageToken) : undefined;
+    const next = nextPageToken?.length ? new Uint8Array(nextPageToken) : undefined;
     const [head] = events;
     const tail = events.at(-1);
+    const bytes = concatenated(events);
     if (head === undefined || tail === undefined) {
       if (after !== undefined) this.#pages.renew(key, after, next);
-      return { page: undefined, bytes: new Uint8Array(), events, transient, next };
+      return { page: undefined, bytes, transient, decodedBytes, next };
     }
-    const bytes = proto.temporal.api.history.v1.History.encode({ events }).finish();
     const page = {
-      first: eventIdOf(head),
-      last: eventIdOf(tail),
+      first: head.eventId,
+      last: tail.eventId,
       size: bytes.length,
-      decodedBytes: decodedHistoryBytes(bytes),
+      decodedBytes: memoryOf(events),
       token,
       next,
     };
     this.#pages.insert(key, page, bytes);
-    return { page, bytes, events, transient, next };
+    return { page, bytes, transient, decodedBytes, next };
   }
 
   /**
    * Temporal limits a page to 256 batches of events, whatever their size, and then fails to send a page that exceeds its
-   * own limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on.
+   * own limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on, and so is a page with
+   * too many values. Of a single batch with too many, the events with the most values lose their attributes.
    */
   async #request(
     run: Run,
     key: string,
     token: Uint8Array | undefined,
     signal: AbortSignal,
-  ): Promise<HistoryResponse> {
+  ): Promise<{
+    readonly events: readonly EncodedEvent[];
+    readonly nextPageToken: HistoryResponse['nextPageToken'];
+  }> {
     const { namespace, workflowId, runId } = run;
     let batches = this.#batches.get(key) ?? MAX_BATCHES;
     for (;;) {
       try {
-        return await this.#service.history(
+        const response = await this.#service.history(
           {
             namespace,
             execution: { workflowId, runId },
@@ -170,49 +187,35 @@ export class HistoryReader {
           },
           signal,
         );
+        const events = encodedEvents(response);
+        if (batches === 1 || valuesOf(events) <= MAX_VALUES)
+          return { events: reduced(events), nextPageToken: response.nextPageToken };
       } catch (error) {
         if (!(error instanceof HttpError) || error.code !== 'too_large' || batches === 1) throw error;
-        batches /= 4;
-        this.#batches.set(key, batches);
       }
+      batches /= 4;
+      this.#batches.set(key, batches);
     }
   }
 }
 
+const reserve = async (budget: PageBudget | undefined, bytes: number): Promise<void> =>
+  budget?.reserve(bytes);
+
+const memoryOf = (events: readonly EncodedEvent[]): number =>
+  events.reduce((sum, { bytes }) => sum + bytes, 0);
+
 const decode = (bytes: Uint8Array): readonly ProtoEvent[] =>
   proto.temporal.api.history.v1.History.decode(bytes).events;
 
-/** Returns the events once their memory is reserved. While it waits, it holds only their encoded form. */
-function reservedRange(
-  { page, bytes, events, transient, next }: FetchedPage,
-  from: number,
-  budget: PageBudget | undefined,
-): EventRange | Promise<EventRange> {
-  const complete = next === undefined;
-  const wait = page && budget?.reserve(page.decodedBytes);
-  if (wait === undefined) return { events: eventsFrom(events, from), transient, complete };
-  return wait.then(() => ({ events: eventsFrom(decode(bytes), from), transient, complete }));
-}
+const rangeOf = ({ bytes, transient, next }: FetchedPage, from: number): EventRange => ({
+  events: eventsFrom(bytes, from),
+  transient: decode(transient),
+  complete: next === undefined,
+});
 
-const eventsFrom = (events: readonly ProtoEvent[], from: number): readonly ProtoEvent[] =>
-  events.filter((event) => eventIdOf(event) >= from);
-
-/** A server with `frontend.sendRawWorkflowHistory` sends events as the encoded blobs that it stores. */
-function eventsOf(response: HistoryResponse): ProtoEvent[] {
-  const { History } = proto.temporal.api.history.v1;
-  const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
-  const raw = (response.rawHistory ?? []).flatMap((blob): ProtoEvent[] => {
-    if (blob.encodingType !== ENCODING_TYPE_PROTO3) {
-      throw new HttpError(
-        500,
-        'internal',
-        'Temporal sent this history in an encoding other than proto3, which this server cannot read.',
-      );
-    }
-    return History.decode(boundHistory(blob.data ?? new Uint8Array())).events;
-  });
-  return [...(response.history?.events ?? []), ...raw];
-}
+const eventsFrom = (bytes: Uint8Array, from: number): readonly ProtoEvent[] =>
+  decode(bytes).filter((event) => eventIdOf(event) >= from);
 
 interface Flight<T> {
   readonly promise: Promise<T>;

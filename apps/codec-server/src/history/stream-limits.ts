@@ -53,8 +53,18 @@ export interface StreamLifetime {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** How long a stream may work before it yields to the event loop. */
+/** How long a request may work before it yields to the event loop. */
 const TURN_MS = 5;
+
+/** Returns a function to call between two units of work: it yields to the event loop every few milliseconds. */
+export function turns(): () => Promise<void> {
+  let lastTurn = performance.now();
+  return async () => {
+    if (performance.now() - lastTurn < TURN_MS) return;
+    await nextTurn();
+    lastTurn = performance.now();
+  };
+}
 
 /** Node fires timers with a longer delay at once (TIMEOUT_MAX). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -79,17 +89,14 @@ export function streamLifetime({
     if (hasExpired()) return signedInMs <= maxMs ? 'signed_out' : 'limit';
     return stopping.aborted ? 'shutdown' : undefined;
   };
-  let lastTurn = begun;
+  const turn = turns();
   let first: StreamInterruption | undefined;
   return {
     signal,
     memory,
     interruption: () => (first ??= current()),
     checkpoint: async () => {
-      if (performance.now() - lastTurn >= TURN_MS) {
-        await nextTurn();
-        lastTurn = performance.now();
-      }
+      await turn();
       signal.throwIfAborted();
       if (hasExpired()) throw new Error('The time limit of the stream has passed.');
     },

@@ -11,13 +11,6 @@ export interface ValueLimit {
 }
 
 /**
- * Counts the values in untrusted JSON.
- * @throws HttpError 400 for too many levels; 413 for too many values
- */
-export const countJsonValues = (text: string, limit: ValueLimit, maxDepth: number): number =>
-  countValues(text, limit, maxDepth);
-
-/**
  * Parses untrusted JSON. `JSON.parse` needs many times the size of small values in memory (1 GiB for 16 MiB of `{},`), so
  * nesting and values are counted first.
  *
@@ -25,7 +18,7 @@ export const countJsonValues = (text: string, limit: ValueLimit, maxDepth: numbe
  * @throws HttpError 400 for invalid JSON or too many levels; 413 for too many values
  */
 export function parseJson(text: string, limit: ValueLimit, admit?: (values: number) => void): unknown {
-  const values = countValues(text, limit, MAX_DEPTH);
+  const values = countValues(text, limit);
   admit?.(values);
   try {
     return JSON.parse(text);
@@ -34,7 +27,7 @@ export function parseJson(text: string, limit: ValueLimit, admit?: (values: numb
   }
 }
 
-function countValues(text: string, { base, each = 0 }: ValueLimit, maxDepth: number): number {
+function countValues(text: string, { base, each = 0 }: ValueLimit): number {
   let depth = 0;
   let values = 1;
   let maxValues = base;
@@ -54,7 +47,7 @@ function countValues(text: string, { base, each = 0 }: ValueLimit, maxDepth: num
         depth += 1;
         values += 1;
         if (depth === ITEM_DEPTH) maxValues += each;
-        if (depth > maxDepth) throw badRequest(`The body nests deeper than ${maxDepth} levels.`);
+        if (depth > MAX_DEPTH) throw badRequest(`The body nests deeper than ${MAX_DEPTH} levels.`);
         if (values > maxValues) throw tooMany(maxValues);
         break;
       case 0x5d: // ]

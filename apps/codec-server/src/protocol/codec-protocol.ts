@@ -8,11 +8,12 @@ import { readBody } from '../http/bodies.ts';
 import { clientAddress, type Env, RequestSignal } from '../http/context.ts';
 import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
+import { leaseOf } from '../http/request-memory.ts';
 import { reply } from '../http/responses.ts';
 import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
-import { ClientDisconnected, HttpError } from '../errors.ts';
+import { HttpError } from '../errors.ts';
 import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
 
@@ -173,15 +174,6 @@ const tooManyKmsCalls = (): HttpError =>
 interface Read {
   readonly payloads: Payload[];
   readonly budget: AnswerBudget;
-}
-
-/** Returns a memory lease for one request, which ends when its response is closed. */
-export function leaseOf(c: Context<Env>): MemoryLease {
-  const outgoing = c.env?.outgoing;
-  if (outgoing?.destroyed === true) throw new ClientDisconnected();
-  const lease = c.get('memory').lease();
-  outgoing?.once('close', () => lease.end());
-  return lease;
 }
 
 /** Returns the digests of ciphertexts by the namespace that they name, or else the request's. */

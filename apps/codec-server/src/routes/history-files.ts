@@ -26,8 +26,8 @@ import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import type { NamespaceAccess } from '../http/namespace-access.ts';
-import { replyJson } from '../http/responses.ts';
-import { digestsOf, leaseOf } from '../protocol/codec-protocol.ts';
+import { leaseOf, replyJsonWithin } from '../http/request-memory.ts';
+import { digestsOf } from '../protocol/codec-protocol.ts';
 import {
   admitDecryption,
   beginAudit,
@@ -73,21 +73,18 @@ function inspectFile(options: HistoryFileOptions): Route {
     body: fileEventsRequest,
     response: { description: 'The events', type: 'application/json', schema: fileEvents },
     handler: async (c, { grant, body }) => {
-      const lease = leaseOf(c);
-      try {
-        const lifetime = lifetimeOf(c, options, c.req.raw.signal, INSPECT_MS);
-        const inspectForCaller = inspectExported(inspectFor(c, authority.access, inspect));
+      const lifetime = lifetimeOf(c, options, c.req.raw.signal, INSPECT_MS);
+      const inspectForCaller = inspectExported(inspectFor(c, authority.access, inspect));
+      return replyJsonWithin(c, async (lease) => {
         const events: HistoryEvent[] = [];
-        for (const event of parseFileEvents(body, lease)) {
+        for (const event of await parseFileEvents(body, lease)) {
           await lifetime.checkpoint();
           const described = await historyEvent(event, homeOf(grant, body), inspectForCaller, lifetime);
           // A file contains no event that the server may still replace.
           events.push({ ...described, durable: true });
         }
-        return replyJson(c, { events } satisfies FileEvents);
-      } finally {
-        lease.end();
-      }
+        return { events } satisfies FileEvents;
+      });
     },
   });
 }
@@ -110,7 +107,7 @@ function decodeFile(options: HistoryFileOptions): Route {
       const { refs } = body;
       const codec = codecOfExports(codecOf(c, options, grant));
       const justification = await justify(c, options, grant, body);
-      const requests = filePayloads(parseFileEvents(body, leaseOf(c)), refs, homeOf(grant, body));
+      const requests = filePayloads(await parseFileEvents(body, leaseOf(c)), refs, homeOf(grant, body));
       const held = requests.flatMap((request) => request.held ?? []);
       const record = await audit(c, options, grant, body, { held, refs, justification });
       return streamDecoded(c, options, record, (lifetime) =>
@@ -139,7 +136,7 @@ function searchFile(options: HistoryFileOptions): Route {
       const codec = codecOfExports(codecOf(c, options, grant));
       const reader = options.reader(grant);
       const justification = await justify(c, options, grant, body);
-      const events = parseFileEvents(body, leaseOf(c));
+      const events = await parseFileEvents(body, leaseOf(c));
       const held = events.flatMap((event) => eventPayloads(event, homeOf(grant, body)));
       const record = await audit(c, options, grant, body, { held, justification });
       return streamFound(c, options, record, (lifetime) =>

@@ -10,11 +10,19 @@ import { badRequest } from '../errors.ts';
 import { workflowSummary } from '../history/description.ts';
 import { searchFrames } from '../history/search.ts';
 import { MAX_RUN_EVENTS, MAX_RUN_HITS, type RunPage, searchRunsFrames } from '../history/search-runs.ts';
-import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
+import {
+  KmsCallBudget,
+  streamEnd,
+  type StreamLifetime,
+  streamLifetime,
+  turns,
+} from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
+import { leaseOf } from '../http/request-memory.ts';
 import { ndjson } from '../http/responses.ts';
+import { responseMemory } from '../temporal/bounded-responses.ts';
 import { hasUnknownStatus } from '../temporal/service.ts';
 import {
   admitDecryption,
@@ -82,7 +90,7 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
   });
 }
 
-/** Returns a function that reads a page of the runs that match a query. */
+/** Returns a function that reads a page of the runs that match a query. A lease holds the memory of the last page. */
 function pagesOf(
   c: Context<Env>,
   { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
@@ -92,20 +100,29 @@ function pagesOf(
   const { namespace } = grant;
   const temporal = temporalFor(grant);
   const inspectForCaller = inspectFor(c, authority.access, inspect);
+  const lease = leaseOf(c);
+  const memory = responseMemory(lease);
+  const checkpoint = turns();
   return async (token, signal) => {
     const nextPageToken = Buffer.from(token, 'base64url');
     const page = await withQueryErrors(() =>
       temporal.list(
         { namespace, query, pageSize: PAGE_SIZE, ...(token === '' ? {} : { nextPageToken }) },
         signal,
+        memory,
       ),
     ).catch((error: unknown) => {
       if (token === '' || !hasUnknownStatus(error)) throw error;
       throw badRequest('after is invalid; send the value of an earlier search.', error);
     });
     const next = Buffer.from(page.nextPageToken).toString('base64url');
+    const runs: WorkflowSummary[] = [];
+    for (const info of page.executions)
+      runs.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
+    // A request without a port has no end that would release it.
+    if (c.env?.outgoing === undefined) lease.release();
     return {
-      runs: page.executions.map((info) => workflowSummary(info, namespace, inspectForCaller)),
+      runs,
       token,
       next: next === '' ? undefined : next,
     };

@@ -10,16 +10,20 @@ import {
   workflowList,
   workflowListQuery,
   workflowStatus,
+  type WorkflowSummary,
 } from '@temporal-kms/codec-api';
 import type { temporal as api } from '@temporalio/proto';
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
+import { turns } from '../history/stream-limits.ts';
 import { taskQueuesOf } from '../history/task-queues.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
+import { replyJsonWithin } from '../http/request-memory.ts';
 import { replyJson } from '../http/responses.ts';
+import { responseMemory } from '../temporal/bounded-responses.ts';
 import { hasUnknownStatus } from '../temporal/service.ts';
 import type { GrantedServices } from './granted.ts';
 import { RUN } from './run-stream.ts';
@@ -52,28 +56,34 @@ export function workflowRoutes({
         const { namespace } = grant;
         const nextPageToken =
           query.pageToken === undefined ? undefined : Buffer.from(query.pageToken, 'base64url');
-        const page = await withQueryErrors(() =>
-          temporal(grant).list(
-            {
-              namespace,
-              query: query.query,
-              pageSize: query.pageSize,
-              ...(nextPageToken ? { nextPageToken } : {}),
-            },
-            c.req.raw.signal,
-          ),
-        ).catch((error: unknown) => {
-          if (nextPageToken === undefined || !hasUnknownStatus(error)) throw error;
-          throw badRequest('pageToken is invalid; send the nextPageToken of an earlier page.', error);
-        });
         const inspectForCaller = inspectFor(c, access, inspect);
-        const body: WorkflowList = {
-          workflows: page.executions.map((info) => workflowSummary(info, namespace, inspectForCaller)),
-          ...(page.nextPageToken.length > 0
-            ? { nextPageToken: Buffer.from(page.nextPageToken).toString('base64url') }
-            : {}),
-        };
-        return replyJson(c, body);
+        const checkpoint = turns();
+        return replyJsonWithin(c, async (lease): Promise<WorkflowList> => {
+          const page = await withQueryErrors(() =>
+            temporal(grant).list(
+              {
+                namespace,
+                query: query.query,
+                pageSize: query.pageSize,
+                ...(nextPageToken ? { nextPageToken } : {}),
+              },
+              c.req.raw.signal,
+              responseMemory(lease),
+            ),
+          ).catch((error: unknown) => {
+            if (nextPageToken === undefined || !hasUnknownStatus(error)) throw error;
+            throw badRequest('pageToken is invalid; send the nextPageToken of an earlier page.', error);
+          });
+          const workflows: WorkflowSummary[] = [];
+          for (const info of page.executions)
+            workflows.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
+          return {
+            workflows,
+            ...(page.nextPageToken.length > 0
+              ? { nextPageToken: Buffer.from(page.nextPageToken).toString('base64url') }
+              : {}),
+          };
+        });
       },
     }),
     defineRoute({
@@ -103,8 +113,15 @@ export function workflowRoutes({
       handler: async (c, { grant, parameters: { workflowId }, query: { runId = '' } }) => {
         const { namespace } = grant;
         const execution = { workflowId, runId };
-        const description = await temporal(grant).describe({ namespace, execution }, c.req.raw.signal);
-        return replyJson(c, describe(description, namespace, inspectFor(c, access, inspect)));
+        return replyJsonWithin(c, async (lease) => {
+          const memory = responseMemory(lease);
+          const description = await temporal(grant).describe(
+            { namespace, execution },
+            c.req.raw.signal,
+            memory,
+          );
+          return describe(description, namespace, inspectFor(c, access, inspect), turns());
+        });
       },
     }),
     defineRoute({
@@ -122,11 +139,13 @@ export function workflowRoutes({
         const { namespace } = grant;
         const { signal } = c.req.raw;
         const execution = { workflowId, runId };
-        const used = taskQueuesOf(await temporal(grant).describe({ namespace, execution }, signal));
         const pollersOf = pollers(grant);
-        const described = await Promise.all(used.map((queue) => pollersOf(queue, signal)));
-        const body: RunTaskQueues = { taskQueues: described.filter((queue) => queue !== undefined) };
-        return replyJson(c, body);
+        return replyJsonWithin(c, async (lease): Promise<RunTaskQueues> => {
+          const memory = responseMemory(lease);
+          const used = taskQueuesOf(await temporal(grant).describe({ namespace, execution }, signal, memory));
+          const described = await Promise.all(used.map((queue) => pollersOf(queue, signal)));
+          return { taskQueues: described.filter((queue) => queue !== undefined) };
+        });
       },
     }),
   ];

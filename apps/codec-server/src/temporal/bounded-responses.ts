@@ -1,234 +1,130 @@
 import { lookupType } from '@temporal-kms/history-payloads';
-import type { Field, MapField, Type } from 'protobufjs';
-import { MAX_ENTRIES } from '../json/payload.ts';
+import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
+import type { MemoryLease } from '../memory.ts';
+import { planOf } from './decode-plan.ts';
+import { type Allowance, cut, measure, type Measured, wireFields } from './wire-scan.ts';
 
 /**
- * Messages in one of Temporal's responses, including payloads and map entries. Each takes about 200 bytes of memory once
- * decoded, but as few as two on the wire.
+ * Values in one of Temporal's responses, in an event, and in the events of a file: messages, payloads, entries of maps, and
+ * values of lists. Each takes about 200 bytes of memory once decoded, but as few as one on the wire.
  */
-const MAX_MESSAGES = 50_000;
+export const MAX_VALUES = 50_000;
 
-/** Which fields of a message the scan looks into. */
-interface ScanPlan {
-  readonly isPayload: boolean;
-  /** Fields that contain messages, by field number. */
-  readonly fields: ReadonlyMap<number, ScanPlan>;
+/** What the server decodes of a response whose memory it does not reserve: it needs few fields of it. */
+const UNRESERVED: Allowance = { values: 2_000, bytes: 1024 * 1024 };
+
+/** Memory for a decoded response. */
+export interface ResponseMemory {
+  /** Most bytes that may be reserved. */
+  readonly share: number;
+  readonly reserve: (bytes: number) => void;
 }
 
-const PAYLOAD = '.temporal.api.common.v1.Payload';
-const leaf: ScanPlan = { isPayload: false, fields: new Map() };
+/** Returns the memory of a lease for one response at a time. */
+export const responseMemory = (lease: MemoryLease): ResponseMemory => ({
+  share: lease.share,
+  reserve: (bytes) => {
+    lease.release();
+    lease.take(bytes);
+  },
+});
 
+const API = 'temporal.api.workflowservice.v1.';
+const HISTORY_RESPONSE = `${API}GetWorkflowExecutionHistoryResponse`;
 const RESPONSES = [
-  'GetWorkflowExecutionHistoryResponse',
-  'DescribeWorkflowExecutionResponse',
-  'ListWorkflowExecutionsResponse',
+  HISTORY_RESPONSE,
+  `${API}DescribeWorkflowExecutionResponse`,
+  `${API}ListWorkflowExecutionsResponse`,
 ];
+
+interface Encoded {
+  readonly bytes: Uint8Array;
+  readonly typeName: string;
+  readonly decode: (bytes: Uint8Array) => object;
+}
+const encoded = new WeakMap<object, Encoded>();
 
 let isInstalled = false;
 
 /**
- * Limits the memory that decoding one of Temporal's responses takes. Anyone who may start a workflow decides what a history
- * contains, and Temporal's client decodes a response completely before it returns it. This therefore wraps the decoders of
- * the response types, once per process. A payload with too many metadata entries keeps one more than it may have, by which
- * `hasTooManyEntries` recognizes it.
+ * Makes Temporal's client return the responses that contain data of workflows without having decoded them, once per process.
+ * Anyone who may start a workflow decides what they contain, and the client would decode a response completely, whatever
+ * memory that takes. `decodeResponse` decodes it; so does the first access to a field of it.
  */
 export function boundResponses(): void {
   if (isInstalled) return;
   isInstalled = true;
-  for (const name of RESPONSES) {
-    const type = lookupType(`temporal.api.workflowservice.v1.${name}`);
-    const plan = planOf(type);
+  for (const typeName of RESPONSES) {
+    const type = lookupType(typeName);
     const decode = type.setup().decode.bind(type);
-    type.decode = (source, length) =>
-      source instanceof Uint8Array ? decode(bounded(source, plan)) : decode(source, length);
+    type.decode = (source, length) => {
+      if (!(source instanceof Uint8Array)) return decode(source, length);
+      const message = type.create();
+      encoded.set(message, { bytes: source, typeName, decode });
+      for (const { name } of type.fieldsArray) {
+        Object.defineProperty(message, name, {
+          configurable: true,
+          enumerable: true,
+          get: () => {
+            for (const field of type.fieldsArray) Reflect.deleteProperty(message, field.name);
+            Object.assign(message, decode(source));
+            return Reflect.get(message, name);
+          },
+        });
+      }
+      return message;
+    };
   }
-}
-
-const plans = new Map<Type, ScanPlan>();
-
-function planOf(type: Type): ScanPlan {
-  const known = plans.get(type);
-  if (known !== undefined) return known;
-  const fields = new Map<number, ScanPlan>();
-  const plan = { isPayload: type.fullName === PAYLOAD, fields };
-  // Set before the fields are resolved: types are recursive (a Failure contains a Failure).
-  plans.set(type, plan);
-  for (const field of type.fieldsArray) {
-    const below = fieldPlan(field.resolve());
-    if (below !== undefined) fields.set(field.id, below);
-  }
-  return plan;
-}
-
-/** A map entry is encoded as a message whose second field is the value. */
-function fieldPlan(field: Field | MapField): ScanPlan | undefined {
-  const value =
-    field.resolvedType !== null && 'fieldsArray' in field.resolvedType
-      ? planOf(field.resolvedType)
-      : undefined;
-  if (!field.map) return value;
-  return value === undefined ? leaf : { isPayload: false, fields: new Map([[2, value]]) };
-}
-
-/** @throws HttpError `too_large`. Leaves bytes that are not valid protobuf to the decoder. */
-function bounded(bytes: Uint8Array, plan: ScanPlan): Uint8Array {
-  const scan = new Scan(bytes);
-  scan.count(plan, 0, bytes.length);
-  return scan.hasTooMany ? Buffer.concat(scan.cut(plan, 0, bytes.length)) : bytes;
-}
-
-const VARINT = 0;
-const FIXED64 = 1;
-const DELIMITED = 2;
-const FIXED32 = 5;
-
-/** Where a field of a message starts, and where its content is. */
-interface FieldPosition {
-  start: number;
-  number: number;
-  wireType: number;
-  content: number;
-  end: number;
 }
 
 /**
- * Limits an encoded `History` message like a response: returns it without the surplus entries of its payloads.
- * @throws HttpError `too_large` if it contains more messages than a response may
+ * Returns a response of Temporal, decoded once its memory is reserved. Lists and maps beyond `MAX_VALUES`, or beyond what may be
+ * reserved, are cut.
+ * @param memory absent: decodes what fits into `UNRESERVED`
+ * @returns also whether anything was cut
+ * @throws HttpError; what `memory` throws
  */
-export const boundHistory = (encoded: Uint8Array): Uint8Array =>
-  bounded(encoded, planOf(lookupType(HISTORY)));
-const HISTORY = 'temporal.api.history.v1.History';
-
-/** Memory of a decoded message, and of a payload with the objects that a stream derives from it. */
-const MESSAGE_BYTES = 200;
-const PAYLOAD_BYTES = 1_024;
-
-/**
- * Estimates the bytes of memory that an encoded `History` message takes once it is decoded.
- * @throws HttpError `too_large` if it contains more messages than a response may
- */
-export function decodedHistoryBytes(encoded: Uint8Array): number {
-  const scan = new Scan(encoded);
-  scan.count(planOf(lookupType(HISTORY)), 0, encoded.length);
-  return encoded.length + scan.messages * MESSAGE_BYTES + scan.payloads * PAYLOAD_BYTES;
-}
-
-class Scan {
-  readonly #bytes: Uint8Array;
-  messages = 0;
-  payloads = 0;
-  hasTooMany = false;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  count({ isPayload, fields }: ScanPlan, from: number, end: number): void {
-    const position = newPosition();
-    let entries = 0;
-    for (let at = from; at < end && this.#next(position, at, end); at = position.end) {
-      const below = position.wireType === DELIMITED ? fields.get(position.number) : undefined;
-      if (below === undefined) continue;
-      entries += 1;
-      if (isPayload && entries > MAX_ENTRIES) {
-        this.hasTooMany = true;
-        continue;
-      }
-      this.messages += 1;
-      if (below.isPayload) this.payloads += 1;
-      if (this.messages > MAX_MESSAGES) throw tooManyMessages();
-      if (below !== leaf) this.count(below, position.content, position.end);
-    }
-  }
-
-  /** Returns the message, as a list of chunks, without the surplus entries of its payloads. */
-  cut({ isPayload, fields }: ScanPlan, from: number, end: number): Uint8Array[] {
-    const chunks: Uint8Array[] = [];
-    const position = newPosition();
-    let entries = 0;
-    let at = from;
-    for (; at < end && this.#next(position, at, end); at = position.end) {
-      const { start, content, end: until, wireType, number } = position;
-      const below = wireType === DELIMITED ? fields.get(number) : undefined;
-      if (below !== undefined) entries += 1;
-      // Keeps one more than allowed, by which the payload is recognized later.
-      if (isPayload && below !== undefined && entries > MAX_ENTRIES + 1) continue;
-      if (below === undefined || below === leaf) {
-        chunks.push(this.#bytes.subarray(start, until));
-      } else {
-        const inner = Buffer.concat(this.cut(below, content, until));
-        chunks.push(varint(number * 8 + DELIMITED), varint(inner.length), inner);
-      }
-    }
-    if (at < end) chunks.push(this.#bytes.subarray(at, end));
-    return chunks;
-  }
-
-  /** Returns false at the end, and before anything that is not a valid field. */
-  #next(position: FieldPosition, at: number, end: number): boolean {
-    position.start = at;
-    const tag = this.#varint(at, end);
-    if (tag === undefined) return false;
-    position.wireType = tag % 8;
-    position.number = Math.floor(tag / 8);
-    position.content = this.#after;
-    switch (position.wireType) {
-      case VARINT:
-        if (this.#varint(position.content, end) === undefined) return false;
-        position.end = this.#after;
-        break;
-      case FIXED64:
-        position.end = position.content + 8;
-        break;
-      case FIXED32:
-        position.end = position.content + 4;
-        break;
-      case DELIMITED: {
-        const length = this.#varint(position.content, end);
-        if (length === undefined) return false;
-        position.content = this.#after;
-        position.end = position.content + length;
-        break;
-      }
-      default:
-        return false;
-    }
-    return position.end <= end;
-  }
-
-  #after = 0;
-
-  #varint(from: number, end: number): number | undefined {
-    let value = 0;
-    let factor = 1;
-    for (let at = from; at < end && at < from + 10; at += 1) {
-      const byte = this.#bytes[at] ?? 0;
-      value += (byte % 128) * factor;
-      factor *= 128;
-      if (byte < 128) {
-        this.#after = at + 1;
-        return value;
-      }
-    }
-    return undefined;
+export function decodeResponse<T extends object>(
+  response: T,
+  memory?: ResponseMemory,
+): { readonly message: T; readonly isCut: boolean } {
+  const held = encoded.get(response);
+  if (held === undefined) return { message: response, isCut: false };
+  const { bytes, typeName, decode } = held;
+  const plan = planOf(typeName);
+  const allowed = memory === undefined ? UNRESERVED : { values: MAX_VALUES, bytes: memory.share / 2 };
+  const measured = measure(bytes, plan);
+  memory?.reserve(Math.min(measured.bytes, allowed.bytes) + bytes.length);
+  const isCut = exceeds(measured, allowed) || measured.isMalformed;
+  const kept = isCut || measured.hasSurplus ? cut(bytes, plan, allowed) : bytes;
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the decoder of the response's own type
+    return { message: decode(kept) as T, isCut };
+  } catch (error) {
+    throw new HttpError(500, 'internal', "Temporal's response could not be decoded.", { cause: error });
   }
 }
 
-const newPosition = (): FieldPosition => ({ start: 0, number: 0, wireType: 0, content: 0, end: 0 });
+const exceeds = ({ values, bytes }: Measured, allowed: Allowance): boolean =>
+  values > allowed.values || bytes > allowed.bytes;
 
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let left = value;
-  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
-  bytes.push(left);
-  return Uint8Array.from(bytes);
+const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
+
+type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
+
+/** Returns a page of a history with its events in encoded form, in `rawHistory`, whatever form Temporal sent. */
+export function rawHistoryOf(response: HistoryResponse): HistoryResponse {
+  const held = encoded.get(response);
+  if (held === undefined) return response;
+  const { bytes, decode } = held;
+  const id = lookupType(HISTORY_RESPONSE).fields['history']?.id;
+  const blobs: temporal.api.common.v1.IDataBlob[] = [];
+  const others: Uint8Array[] = [];
+  for (const { number, start, content, end } of wireFields(bytes)) {
+    if (number === id) blobs.push({ encodingType: ENCODING_TYPE_PROTO3, data: bytes.subarray(content, end) });
+    else others.push(bytes.subarray(start, end));
+  }
+  const rest: HistoryResponse = decode(Buffer.concat(others));
+  return { ...rest, rawHistory: [...(rest.rawHistory ?? []), ...blobs] };
 }
-
-const tooManyMessages = (): HttpError =>
-  new HttpError(
-    500,
-    'too_large',
-    `Temporal's response contains more than ${MAX_MESSAGES} payloads, map entries and other messages, the limit for one response.`,
-    { loggable: true },
-  );

@@ -11,7 +11,7 @@ import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
 import { OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
-import { boundResponses } from './bounded-responses.ts';
+import { boundResponses, decodeResponse, rawHistoryOf, type ResponseMemory } from './bounded-responses.ts';
 
 /**
  * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot decode a
@@ -23,20 +23,25 @@ export interface TemporalService {
   list(
     request: temporal.api.workflowservice.v1.IListWorkflowExecutionsRequest,
     signal: AbortSignal,
+    memory: ResponseMemory,
   ): Promise<temporal.api.workflowservice.v1.ListWorkflowExecutionsResponse>;
   count(
     request: temporal.api.workflowservice.v1.ICountWorkflowExecutionsRequest,
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.CountWorkflowExecutionsResponse>;
+  /**
+   * Without `memory`, long lists and maps of the description may be cut, for callers that need neither.
+   */
   describe(
     request: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRequest,
     signal: AbortSignal,
+    memory?: ResponseMemory,
   ): Promise<temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse>;
-  /** Waits up to about 20 s for a new event if `waitNewEvent` is set. */
+  /** Waits up to about 20 s for a new event if `waitNewEvent` is set. The events are encoded, in `rawHistory`. */
   history(
     request: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryRequest,
     signal: AbortSignal,
-  ): Promise<temporal.api.workflowservice.v1.GetWorkflowExecutionHistoryResponse>;
+  ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
   /**
    * Describes a task queue with the workers that poll it. Its failure is not logged as an outage of Temporal: an account
    * that may read workflows may lack the permission for it.
@@ -104,12 +109,17 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     }
   };
   return {
-    list: (request, signal) =>
-      listPage(request, (smaller) => call(signal, () => workflowService.listWorkflowExecutions(smaller))),
+    list: (request, signal, memory) =>
+      listPage(request, memory, (smaller) =>
+        call(signal, () => workflowService.listWorkflowExecutions(smaller)),
+      ),
     count: (request, signal) => call(signal, () => workflowService.countWorkflowExecutions(request)),
-    describe: (request, signal) => call(signal, () => workflowService.describeWorkflowExecution(request)),
-    history: (request, signal) =>
-      call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS),
+    describe: async (request, signal, memory) => {
+      const response = await call(signal, () => workflowService.describeWorkflowExecution(request));
+      return decodeResponse(response, memory).message;
+    },
+    history: async (request, signal) =>
+      rawHistoryOf(await call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS)),
     taskQueue: (request, signal) =>
       cancellable(connection, signal, TASK_QUEUE_MS, () => workflowService.describeTaskQueue(request)),
     namespaces: async (signal) => {
@@ -133,11 +143,16 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
 
 type ListRequest = temporal.api.workflowservice.v1.IListWorkflowExecutionsRequest;
 
-/** Asks for a smaller page if the response exceeds the limit on messages: memos may have any size. */
-async function listPage<T>(request: ListRequest, ask: (request: ListRequest) => Promise<T>): Promise<T> {
+/** Asks for a smaller page if the response exceeds the limit on values: memos may have any size. */
+async function listPage<T extends object>(
+  request: ListRequest,
+  memory: ResponseMemory,
+  ask: (request: ListRequest) => Promise<T>,
+): Promise<T> {
   for (let pageSize = request.pageSize ?? 0; ; pageSize = Math.ceil(pageSize / 4)) {
     try {
-      return await ask({ ...request, pageSize });
+      const { message, isCut } = decodeResponse(await ask({ ...request, pageSize }), memory);
+      if (!isCut || pageSize <= 1) return message;
     } catch (error) {
       if (!(error instanceof HttpError) || error.code !== 'too_large' || pageSize <= 1) throw error;
     }

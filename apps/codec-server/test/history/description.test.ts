@@ -7,6 +7,7 @@ import {
   workflowRelations,
   workflowSummary,
 } from '../../src/history/description.ts';
+import { turns } from '../../src/history/stream-limits.ts';
 
 const payload = (text: string): any => ({
   metadata: { encoding: Buffer.from('json/plain') },
@@ -26,56 +27,63 @@ const description = (...pendingActivities: any[]): any => ({
   pendingActivities,
 });
 
-const refsByPath = (described: any): Record<string, string> =>
+const refsByPath = async (described: any): Promise<Record<string, string>> =>
   Object.fromEntries(
-    workflowDescription(described, 'n', inspect).payloads.map(({ path, ref }) => [path, ref]),
+    (await workflowDescription(described, 'n', inspect, turns())).payloads.map(({ path, ref }) => [
+      path,
+      ref,
+    ]),
   );
 
-it('keeps the ref of a payload when an earlier payload disappears', () => {
+it('keeps the ref of a payload when an earlier payload disappears', async () => {
   const before = description(activity('1', 'one'), activity('2', 'two'));
   const after = description(activity('2', 'two'));
-  const ref = refsByPath(before)['pendingActivities[1].heartbeatDetails.payloads[0]']!;
-  expect(refsByPath(after)['pendingActivities[0].heartbeatDetails.payloads[0]']).toBe(ref);
-  expect(Buffer.from(describedPayloads(after).get(ref)!.payload.data!).toString()).toBe('two');
-  const gone = refsByPath(before)['pendingActivities[0].heartbeatDetails.payloads[0]']!;
-  expect(describedPayloads(after).get(gone)).toBeUndefined();
+  const ref = (await refsByPath(before))['pendingActivities[1].heartbeatDetails.payloads[0]']!;
+  expect((await refsByPath(after))['pendingActivities[0].heartbeatDetails.payloads[0]']).toBe(ref);
+  expect(Buffer.from((await describedPayloads(after, turns())).get(ref)!.payload.data!).toString()).toBe(
+    'two',
+  );
+  const gone = (await refsByPath(before))['pendingActivities[0].heartbeatDetails.payloads[0]']!;
+  expect((await describedPayloads(after, turns())).get(gone)).toBeUndefined();
 });
 
-it('gives equal payloads different refs', () => {
-  const refs = Object.values(refsByPath(description(activity('1', 'same', 'same'), activity('2', 'same'))));
+it('gives equal payloads different refs', async () => {
+  const refs = Object.values(
+    await refsByPath(description(activity('1', 'same', 'same'), activity('2', 'same'))),
+  );
   expect(new Set(refs).size).toBe(4);
 });
 
-it('names thousands of equal payloads in linear time', () => {
+it('names thousands of equal payloads in linear time', async () => {
   const described = description(activity('1', ...Array.from({ length: 24_000 }, () => 'same')));
   const begun = performance.now();
-  const refs = Object.values(refsByPath(described));
+  const refs = Object.values(await refsByPath(described));
   expect(performance.now() - begun).toBeLessThan(5_000);
   expect(new Set(refs).size).toBe(24_001);
 });
 
-it('gives the memo in a list the same refs as in the description', () => {
+it('gives the memo in a list the same refs as in the description', async () => {
   const described = description(activity('1', 'one'));
-  const { memo } = workflowSummary(described.workflowExecutionInfo, 'n', inspect);
+  const { memo } = await workflowSummary(described.workflowExecutionInfo, 'n', inspect, turns());
   expect(memo).toEqual([
     expect.objectContaining({
       path: 'memo.fields.note',
-      ref: refsByPath(described)['workflowExecutionInfo.memo.fields.note'],
+      ref: (await refsByPath(described))['workflowExecutionInfo.memo.fields.note'],
     }),
   ]);
 });
 
 const withStatus = (status: number): any => ({ status });
 
-it('reports a status that the API does not know as Unspecified', () => {
-  expect(workflowSummary(withStatus(99), 'n', inspect).status).toBe('Unspecified');
-  expect(workflowSummary(withStatus(7), 'n', inspect).status).toBe('TimedOut');
+it('reports a status that the API does not know as Unspecified', async () => {
+  expect((await workflowSummary(withStatus(99), 'n', inspect, turns())).status).toBe('Unspecified');
+  expect((await workflowSummary(withStatus(7), 'n', inspect, turns())).status).toBe('TimedOut');
 });
 
 const described = (fields: object): any =>
   proto.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse.fromObject(fields);
 
-it('lists the parent, the root, the children, the first run and the run after a reset', () => {
+it('lists the parent, the root, the children, the first run and the run after a reset', async () => {
   const relations = workflowRelations(
     described({
       workflowExecutionInfo: {
@@ -112,7 +120,7 @@ it('lists the parent, the root, the children, the first run and the run after a 
   });
 });
 
-it('lists no relations for a run without any', () => {
+it('lists no relations for a run without any', async () => {
   const unrelated = {
     execution: { workflowId: 'w', runId: 'r' },
     rootExecution: { workflowId: 'w', runId: 'r' },

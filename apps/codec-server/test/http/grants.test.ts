@@ -168,14 +168,15 @@ describe('a grant', () => {
     const grant = await grantOf('metadata', 'orders');
     const { namespace, workflowId } = settings;
     const temporal = granted.temporal(grant);
-    await expect(temporal.list({ namespace }, signal)).rejects.toThrow(Error);
+    const memory = { share: 0, reserve: () => undefined };
+    await expect(temporal.list({ namespace }, signal, memory)).rejects.toThrow(Error);
     await expect(temporal.count({ namespace }, signal)).rejects.toThrow(Error);
     await expect(temporal.describe({ namespace, execution: {} }, signal)).rejects.toThrow(Error);
     await expect(temporal.describe({ execution: {} }, signal)).rejects.toThrow(Error);
     const run = { namespace, workflowId, runId: 'r' };
     await expect(granted.reader(grant).read(run, 1, signal)).rejects.toThrow(Error);
     expect(calls).toEqual([]);
-    await expect(temporal.list({ namespace: 'orders' }, signal)).rejects.toThrow('unexpected');
+    await expect(temporal.list({ namespace: 'orders' }, signal, memory)).rejects.toThrow('unexpected');
     expect(calls).toEqual(['list']);
   });
 

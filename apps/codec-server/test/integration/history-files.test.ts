@@ -95,6 +95,9 @@ const workflowOf = (content: string | Uint8Array, n = 0): FileWorkflow =>
 const post = (app: Stack['app'], path: string, body: unknown): Promise<Response> =>
   get(app, path, { method: 'POST', body: JSON.stringify(body) });
 
+const many = (item: (n: number) => string): string =>
+  Array.from({ length: 60_000 }, (_, n) => item(n)).join(',');
+
 const bodyOf = ({ workflowId, encoding, length, event }: FileWorkflow) => ({
   workflowId,
   encoding,
@@ -350,13 +353,28 @@ const bodyOfSize = (bytes: number) => ({
 
 describe('a request with events of a file', () => {
   const event = '{"eventId":"1","eventType":"EVENT_TYPE_TIMER_FIRED"}';
+  /** Members of an event, each with more values than the server reads. */
+  const dense = [
+    ...['0', 'null', '{}', '""'].map(
+      (item) => `"workflowExecutionStartedEventAttributes":{"input":{"payloads":[${many(() => item)}]}}`,
+    ),
+    `"workflowExecutionStartedEventAttributes":{"memo":{"fields":{${many((n) => `"k${n}":0`)}}}}`,
+    `"workflowExecutionStartedEventAttributes":{"input":[{"metadata":{${many((n) => `"k${n}":""`)}}}]}`,
+    `"upsertWorkflowSearchAttributesEventAttributes":{"searchAttributes":{"indexedFields":{${many((n) => `"k${n}":0`)}}}}`,
+    `"workflowTaskCompletedEventAttributes":{"sdkMetadata":{"coreUsedFlags":[${many(() => '1')}]}}`,
+    `"links":[${many(() => '{}')}]`,
+  ];
   const cases: [string, number, object][] = [
     ['no events', 400, { encoding: 'json', events: [] }],
     ['too many events', 400, { encoding: 'json', events: Array(501).fill(event) }],
     ['an event that is no JSON', 400, { encoding: 'json', events: ['{'] }],
     ['an event of a wrong type', 400, { encoding: 'json', events: ['{"eventTime":5}'] }],
     ['an event that nests deeply', 400, { encoding: 'json', events: ['['.repeat(5_000)] }],
-    ['an event of too many values', 413, { encoding: 'json', events: [`[${'1,'.repeat(600_000)}1]`] }],
+    ...dense.map((content): (typeof cases)[number] => [
+      `an event of too many values: ${content.slice(0, 60)}`,
+      413,
+      { encoding: 'json', events: [`{"eventId":"1",${content}}`] },
+    ]),
     ['bytes that are no event', 400, { encoding: 'protobuf', events: ['////'] }],
     ['an unknown encoding', 400, { encoding: 'yaml', events: [event] }],
     ['an unknown field', 400, { encoding: 'json', events: [event], url: 'https://example.com' }],

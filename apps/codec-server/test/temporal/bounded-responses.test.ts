@@ -1,7 +1,13 @@
 import proto, { type temporal } from '@temporalio/proto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasTooManyEntries } from '../../src/json/payload.ts';
-import { boundHistory, boundResponses, decodedHistoryBytes } from '../../src/temporal/bounded-responses.ts';
+import { MemoryBudget } from '../../src/memory.ts';
+import {
+  boundResponses,
+  decodeResponse,
+  rawHistoryOf,
+  responseMemory,
+} from '../../src/temporal/bounded-responses.ts';
 
 const { GetWorkflowExecutionHistoryResponse: History, DescribeWorkflowExecutionResponse: Description } =
   proto.temporal.api.workflowservice.v1;
@@ -9,98 +15,84 @@ type Payload = temporal.api.common.v1.IPayload;
 
 beforeAll(boundResponses);
 
+const MiB = 2 ** 20;
+/** Encoding accepts numbers for 64-bit integers. */
+const seven: any = 7;
+const memory = (bytes = 256 * MiB) => {
+  const budget = new MemoryBudget(bytes, bytes);
+  return { budget, memory: responseMemory(budget.lease()) };
+};
+
 const payload = (entries: number): Payload => ({
   metadata: Object.fromEntries(Array.from({ length: entries }, (_, n) => [`k${n}`, Buffer.from([n % 256])])),
   data: Buffer.from('data'),
 });
-const history = (payloads: Payload[]): Uint8Array =>
-  History.encode({
-    history: {
-      events: [
-        {
-          workflowExecutionStartedEventAttributes: { input: { payloads } },
-        },
-      ],
+const memo = (fields: number): Uint8Array =>
+  Description.encode({
+    workflowExecutionInfo: {
+      historyLength: seven,
+      memo: { fields: Object.fromEntries(Array.from({ length: fields }, (_, n) => [`f${n}`, {}])) },
     },
-    nextPageToken: Buffer.from('next'),
   }).finish();
-const inputOf = (bytes: Uint8Array): Payload[] =>
-  History.decode(bytes).history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
 
-describe('decoding a response of Temporal', () => {
-  it('keeps one surplus entry of a payload with too many, and all others unchanged', () => {
-    const bytes = history([
-      payload(2),
-      payload(200_000),
-      payload(64),
-      { externalPayloads: Array.from({ length: 500 }, () => ({})) },
-    ]);
-    const [small, large, full, external] = inputOf(bytes);
-    expect(small).toMatchObject(payload(2));
-    expect(Object.keys(large?.metadata ?? {})).toHaveLength(65);
-    expect(large?.data).toEqual(Buffer.from('data'));
-    expect([small, large, full, external].map((one) => hasTooManyEntries(one ?? {}))).toEqual([
-      false,
-      true,
-      false,
-      true,
-    ]);
-    expect(full).toMatchObject(payload(64));
-    expect(History.decode(bytes).nextPageToken).toEqual(Buffer.from('next'));
+describe('a response of Temporal', () => {
+  it('is not decoded before its memory is reserved', () => {
+    const { budget, memory: room } = memory(100 * 1024);
+    expect(() => decodeResponse(Description.decode(memo(1_000)), { ...room, share: 10 * MiB })).toThrow(
+      expect.objectContaining({ code: 'too_large' }),
+    );
+    expect(budget.held).toBe(0);
+    const { budget: larger, memory: enough } = memory();
+    decodeResponse(Description.decode(memo(1_000)), enough);
+    expect(larger.held).toBeGreaterThan(1_000 * 1_024);
   });
 
-  it('limits payloads in maps, failures and memos', () => {
+  it('decodes itself for other users of the client', () => {
+    expect(Number(Description.decode(memo(1)).workflowExecutionInfo?.historyLength)).toBe(7);
+  });
+
+  it('has payloads with one surplus entry where they have too many', () => {
     const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
     const bytes = Description.encode({
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },
       pendingActivities: [{ lastFailure: failure }],
     }).finish();
-    const { workflowExecutionInfo: info, pendingActivities } = Description.decode(bytes);
+    const { message, isCut } = decodeResponse(Description.decode(bytes), memory().memory);
+    const { workflowExecutionInfo: info, pendingActivities } = message;
+    expect(isCut).toBe(false);
     expect(info?.memo?.fields?.['good']).toMatchObject(payload(1));
-    expect(Object.keys(info?.memo?.fields?.['bad']?.metadata ?? {})).toHaveLength(65);
-    expect(
-      Object.keys(pendingActivities?.[0]?.lastFailure?.cause?.encodedAttributes?.metadata ?? {}),
-    ).toHaveLength(65);
+    const bad = info?.memo?.fields?.['bad'];
+    expect([Object.keys(bad?.metadata ?? {}).length, hasTooManyEntries(bad ?? {})]).toEqual([65, true]);
+    const nested = pendingActivities?.[0]?.lastFailure?.cause?.encodedAttributes?.metadata;
+    expect(Object.keys(nested ?? {})).toHaveLength(65);
   });
 
   it.each([
-    ['payloads', () => history(Array.from({ length: 60_000 }, () => ({})))],
-    [
-      'fields of a memo',
-      () =>
-        Description.encode({
-          workflowExecutionInfo: {
-            memo: { fields: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n}`, {}])) },
-          },
-        }).finish(),
-    ],
-  ])('fails with too_large for more than 50,000 %s', (_, make) => {
-    const bytes = make();
-    expect(() => (bytes.length > 200_000 ? Description : History).decode(bytes)).toThrow('50000');
+    ['50,000 values', () => memory().memory, 50_000],
+    ['half of what one request may hold', () => memory(12 * MiB).memory, 10_000],
+    ['2,000 values where its memory is not reserved', () => undefined, 2_000],
+  ])('is cut to %s, and keeps its single values', (_, room, most) => {
+    const { message, isCut } = decodeResponse(Description.decode(memo(60_000)), room());
+    const { historyLength, memo: cut } = message.workflowExecutionInfo!;
+    const fields = Object.keys(cut!.fields!).length;
+    expect([isCut, Number(historyLength), fields <= most, fields > most / 20]).toEqual([true, 7, true, true]);
   });
 
-  it('leaves invalid protobuf to the decoder', () => {
-    expect(() => History.decode(Buffer.from([0x0a, 0xff]))).toThrow(RangeError);
-  });
-});
-
-const encoded = (payloads: Payload[]): Uint8Array =>
-  proto.temporal.api.history.v1.History.encode({
-    events: [{ workflowExecutionStartedEventAttributes: { input: { payloads } } }],
-  }).finish();
-
-describe('a history outside of a response', () => {
-  it('is limited like a response', () => {
-    const { events } = proto.temporal.api.history.v1.History.decode(boundHistory(encoded([payload(1_000)])));
-    const [input] = events[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-    expect(Object.keys(input?.metadata ?? {})).toHaveLength(65);
-    expect(() => boundHistory(encoded(Array.from({ length: 60_000 }, () => ({}))))).toThrow('50000');
+  it('cannot be decoded where it is not valid', () => {
+    expect(() =>
+      decodeResponse(Description.decode(Buffer.from([0x12, 0x02, 0x08, 0x80])), memory().memory),
+    ).not.toThrow();
+    expect(() => Description.decode(Buffer.from([0x0a, 0xff])).workflowExecutionInfo).toThrow(RangeError);
   });
 
-  it('is estimated to take more memory for many small payloads than for a large one', () => {
-    const many = encoded(Array.from({ length: 10_000 }, () => ({})));
-    const large = encoded([{ data: Buffer.alloc(many.length) }]);
-    expect(decodedHistoryBytes(many)).toBeGreaterThan(10_000 * 1_024);
-    expect(decodedHistoryBytes(large)).toBeLessThan(2 * large.length);
+  it('has the events of a history in encoded form', () => {
+    const events = [{ eventId: seven }];
+    const bytes = History.encode({ history: { events }, nextPageToken: Buffer.from('next') }).finish();
+    const { history, rawHistory, nextPageToken } = rawHistoryOf(History.decode(bytes));
+    expect([history, String(nextPageToken)]).toEqual([undefined, 'next']);
+    const [blob] = rawHistory!;
+    expect(Buffer.from(blob!.data!)).toEqual(
+      Buffer.from(proto.temporal.api.history.v1.History.encode({ events }).finish()),
+    );
   });
 });

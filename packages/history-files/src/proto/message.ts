@@ -1,9 +1,18 @@
 import { lookupType } from '@temporal-kms/history-payloads';
 import type { Enum, Field, MapField, Type } from 'protobufjs';
-import { type Payload, payloadFromJson } from './payload.ts';
+import { JsonCursor } from '../json-cursor.ts';
+import { payloadFromText, type ReadPayload, stringOf } from './payload.ts';
 
-type ReadPayload = (value: unknown) => Payload;
-type ReadValue = (value: unknown, readPayload: ReadPayload) => unknown;
+/** Called before a value is allocated; may throw. `payload`: a payload, else another message, an entry or an item. */
+export type Admit = (kind: 'payload' | 'value') => void;
+
+interface Context {
+  readonly cursor: JsonCursor;
+  readonly readPayload: ReadPayload;
+  readonly admit: Admit;
+}
+/** Reads the value at the cursor, and moves over it. */
+type ReadValue = (context: Context) => unknown;
 type FieldReader = readonly [name: string, read: ReadValue];
 
 /**
@@ -11,24 +20,31 @@ type FieldReader = readonly [name: string, read: ReadValue];
  * It also accepts what Temporal's tools write instead: enum values in camel case (`TimerFired`), and a list of payloads
  * without the object around it.
  *
- * It reads by reflection: a list of fields would miss those that a newer version of the protos adds.
+ * It reads by reflection: a list of fields would miss those that a newer version of the protos adds. It builds no values
+ * but those of the message: what a payload contains, or an unknown field, stays text.
  *
- * @throws TypeError for a value that does not match its field
+ * @param text valid JSON
+ * @throws TypeError for a value that does not match its field; what `admit` throws
  */
-export function readMessage(typeName: string, json: unknown, readPayload: ReadPayload): object {
-  return readFields(lookupType(typeName), json, readPayload);
+export function readMessage(typeName: string, text: string, readPayload: ReadPayload, admit: Admit): object {
+  return readFields(lookupType(typeName), { cursor: new JsonCursor(text), readPayload, admit });
 }
 
-function readFields(type: Type, json: unknown, readPayload: ReadPayload): object {
-  if (!isRecord(json)) throw mismatch(type.name);
+function readFields(type: Type, context: Context): object {
+  const { cursor, admit } = context;
+  if (cursor.peek() !== '{') throw mismatch(type.name);
+  admit('value');
   const readers = readersOf(type);
   const message: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(json)) {
+  cursor.object((key) => {
     const reader = readers.get(key);
-    if (reader === undefined || value === null || value === undefined) continue;
+    if (reader === undefined || cursor.peek() === 'n') {
+      cursor.value();
+      return;
+    }
     const [name, read] = reader;
-    message[name] = read(value, readPayload);
-  }
+    message[name] = read(context);
+  });
   return message;
 }
 
@@ -54,58 +70,83 @@ function readersOf(type: Type): ReadonlyMap<string, FieldReader> {
 
 function fieldReader(field: Field | MapField): ReadValue {
   const read = valueReader(field);
-  if (field.map) {
-    return (value, readPayload) => {
-      if (!isRecord(value)) throw mismatch(field.name);
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, read(item, readPayload)]));
-    };
-  }
-  if (!field.repeated) return read;
-  return (value, readPayload) => {
-    if (!Array.isArray(value)) throw mismatch(field.name);
-    return value.map((item: unknown) => read(item, readPayload));
-  };
+  if (field.map) return (context) => readMap(field.name, context, read);
+  return field.repeated ? (context) => readList(field.name, context, read) : read;
+}
+
+function readMap(name: string, context: Context, read: ReadValue): object {
+  const { cursor, admit } = context;
+  if (cursor.peek() !== '{') throw mismatch(name);
+  const entries: [string, unknown][] = [];
+  cursor.object((key) => {
+    admit('value');
+    entries.push([key, read(context)]);
+  });
+  return Object.fromEntries(entries);
+}
+
+function readList(name: string, context: Context, read: ReadValue): unknown[] {
+  const { cursor, admit } = context;
+  if (cursor.peek() !== '[') throw mismatch(name);
+  const items: unknown[] = [];
+  cursor.array(() => {
+    admit('value');
+    items.push(read(context));
+  });
+  return items;
 }
 
 function valueReader(field: Field | MapField): ReadValue {
   field.resolve();
   const resolved = field.resolvedType;
-  if (resolved === null) return scalars.get(field.type) ?? ((value) => Number(value));
-  if ('valuesById' in resolved) return enumReader(resolved);
-  return (
-    messages.get(resolved.fullName) ?? ((value, readPayload) => readFields(resolved, value, readPayload))
-  );
+  if (resolved === null) {
+    const read = scalars.get(field.type) ?? Number;
+    return ({ cursor }) => read(scalarAt(cursor), cursor);
+  }
+  if ('valuesById' in resolved) {
+    const read = enumReader(resolved);
+    return ({ cursor }) => read(scalarAt(cursor));
+  }
+  return messages.get(resolved.fullName) ?? ((context) => readFields(resolved, context));
+}
+
+/** Returns the value of a string, and the text of any other value: a number keeps its digits. */
+function scalarAt(cursor: JsonCursor): string {
+  cursor.peek();
+  const text = cursor.value();
+  return stringOf(text) ?? text;
 }
 
 const INTEGER = /^-?\d{1,20}$/;
 
-const scalars = new Map<string, ReadValue>([
-  ...['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'].map((name): [string, ReadValue] => [
-    name,
-    (value) => {
-      // A number of `lossless-json` returns its digits.
-      const digits = String(value);
-      if (!INTEGER.test(digits)) throw mismatch(name);
-      return digits;
-    },
-  ]),
+const scalars = new Map<string, (value: string, cursor: JsonCursor) => unknown>([
+  ...['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'].map(
+    (name) =>
+      [
+        name,
+        (digits: string) => {
+          if (!INTEGER.test(digits)) throw mismatch(name);
+          return digits;
+        },
+      ] as const,
+  ),
   [
     'string',
-    (value) => {
-      if (typeof value !== 'string') throw mismatch('string');
+    (value, { text, at }) => {
+      if (text.charAt(at - 1) !== '"') throw mismatch('string');
       return value;
     },
   ],
-  ['bool', (value) => value === true || value === 'true'],
-  ['bytes', (value) => Buffer.from(String(value), 'base64')],
+  ['bool', (value) => value === 'true'],
+  ['bytes', (value) => Buffer.from(value, 'base64')],
 ]);
 
 const enumValues = new Map<Enum, ReadonlyMap<string, number>>();
 
-function enumReader(type: Enum): ReadValue {
+function enumReader(type: Enum): (value: string) => number {
   const known = enumValues.get(type) ?? namesOf(type);
   enumValues.set(type, known);
-  return (value) => (typeof value === 'string' ? (known.get(value) ?? 0) : Number(value));
+  return (value) => known.get(value) ?? (INTEGER.test(value) ? Number(value) : 0);
 }
 
 /** Returns the values of an enum by their names: `EVENT_TYPE_TIMER_FIRED` is also `TimerFired`. */
@@ -120,40 +161,61 @@ function namesOf(type: Enum): ReadonlyMap<string, number> {
   return names;
 }
 
+const readPayloadAt: ReadValue = ({ cursor, readPayload, admit }) => {
+  admit('payload');
+  cursor.peek();
+  return readPayload(cursor.value(), () => admit('value'));
+};
+
+/** A search attribute is not encrypted, so that every form writes it as a payload. */
+const readAttribute: ReadValue = (context) => readPayloadAt({ ...context, readPayload: payloadFromText });
+
 const messages = new Map<string, ReadValue>([
-  ['.temporal.api.common.v1.Payload', (value, readPayload) => readPayload(value)],
+  ['.temporal.api.common.v1.Payload', readPayloadAt],
   [
     '.temporal.api.common.v1.Payloads',
-    (value, readPayload) => {
-      const list: unknown = isRecord(value) ? (value['payloads'] ?? []) : value;
-      if (!Array.isArray(list)) throw mismatch('payloads');
-      return { payloads: list.map((item: unknown) => readPayload(item)) };
+    (context) => {
+      const { cursor } = context;
+      let payloads: unknown[] = [];
+      if (cursor.peek() === '[') payloads = readList('payloads', context, readPayloadAt);
+      else
+        cursor.object((key) => {
+          if (key === 'payloads' && cursor.peek() !== 'n')
+            payloads = readList('payloads', context, readPayloadAt);
+          else cursor.value();
+        });
+      return { payloads };
     },
   ],
   [
     '.temporal.api.common.v1.SearchAttributes',
-    // Not encrypted, so that every form writes them as payloads.
-    (value) => {
-      const fields = isRecord(value) ? (value['indexedFields'] ?? value['indexed_fields'] ?? {}) : {};
-      return {
-        indexedFields: Object.fromEntries(
-          Object.entries(isRecord(fields) ? fields : {}).map(([name, item]) => [name, payloadFromJson(item)]),
-        ),
-      };
+    (context) => {
+      const { cursor } = context;
+      let indexedFields = {};
+      cursor.object((key) => {
+        if ((key === 'indexedFields' || key === 'indexed_fields') && cursor.peek() === '{')
+          indexedFields = readMap(key, context, readAttribute);
+        else cursor.value();
+      });
+      return { indexedFields };
     },
   ],
-  ['.google.protobuf.Timestamp', (value) => timestamp(value)],
-  ['.google.protobuf.Duration', (value) => duration(value)],
+  ['.google.protobuf.Timestamp', ({ cursor }) => timestamp(scalarAt(cursor))],
+  ['.google.protobuf.Duration', ({ cursor }) => duration(scalarAt(cursor))],
   [
     '.google.protobuf.FieldMask',
-    (value) => ({ paths: typeof value === 'string' ? value.split(',').filter(Boolean) : [] }),
+    ({ cursor, admit }) => {
+      const paths = scalarAt(cursor).split(',').filter(Boolean);
+      for (const _ of paths) admit('value');
+      return { paths };
+    },
   ],
 ]);
 
 const TIMESTAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/i;
 
-function timestamp(value: unknown): { seconds: string; nanos: number } {
-  const [, whole = '', decimals = '', zone = ''] = TIMESTAMP.exec(String(value)) ?? [];
+function timestamp(value: string): { seconds: string; nanos: number } {
+  const [, whole = '', decimals = '', zone = ''] = TIMESTAMP.exec(value) ?? [];
   const millis = Date.parse(`${whole}${zone}`);
   if (Number.isNaN(millis)) throw mismatch('Timestamp');
   return { seconds: String(millis / 1_000), nanos: Number(decimals.padEnd(9, '0')) };
@@ -161,8 +223,8 @@ function timestamp(value: unknown): { seconds: string; nanos: number } {
 
 const DURATION = /^(-?)(\d+)(?:\.(\d{1,9}))?s$/;
 
-function duration(value: unknown): { seconds: string; nanos: number } {
-  const match = DURATION.exec(String(value));
+function duration(value: string): { seconds: string; nanos: number } {
+  const match = DURATION.exec(value);
   if (match === null) throw mismatch('Duration');
   const [, sign = '', seconds = '', decimals = ''] = match;
   const nanos = Number(decimals.padEnd(9, '0'));
@@ -170,6 +232,3 @@ function duration(value: unknown): { seconds: string; nanos: number } {
 }
 
 const mismatch = (name: string): TypeError => new TypeError(`A value does not match the type of ${name}.`);
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,8 +1,16 @@
 import { UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
 import type { temporal } from '@temporalio/proto';
-import { stringify } from 'lossless-json';
+import { JsonCursor } from '../json-cursor.ts';
 
 export type Payload = temporal.api.common.v1.IPayload;
+
+/** Reads a payload from its JSON text. `admit` is called for each entry of its metadata. */
+export type ReadPayload = (text: string, admit: () => void) => Payload;
+
+const nothing = (): void => undefined;
+
+/** Reads a payload like `payloadFromText`, from a value that was parsed already. */
+export const payloadFromJson = (value: unknown): Payload => payloadFromText(JSON.stringify(value), nothing);
 
 /**
  * Reads a payload as Temporal's tools write it:
@@ -11,92 +19,170 @@ export type Payload = temporal.api.common.v1.IPayload;
  * - `{"metadata": {"encoding": "json/plain"}, "data": {…}}`: the readable form of Temporal's Web UI, with text and values
  * - any other value: the shorthand of Temporal's Go libraries (go.temporal.io/api/common/v1, payload_json.go), in which
  *   `null` is `binary/null`, an object with `_protoMessageType` is `json/protobuf`, and the rest is `json/plain`
+ *
+ * A value stays text: a payload of 2 MB may contain a million values.
  */
-export function payloadFromJson(value: unknown): Payload {
-  if (!isRecord(value) || !isRecord(value['metadata']) || !isPayload(value)) return shorthand(value);
-  const metadata = Object.entries(value['metadata']);
-  const data = value['data'];
-  if (isEncoded(value['metadata']) && (data === undefined || data === null || isBase64(data))) {
+export const payloadFromText: ReadPayload = (text, admit) => {
+  const members = text.startsWith('{') ? membersOf(text, fieldsOfPayload) : undefined;
+  const metadata = members?.get('metadata');
+  if (members === undefined || members.hasOthers || metadata === undefined || !metadata.startsWith('{'))
+    return shorthand(text);
+  const entries = entriesOf(metadata, admit);
+  if (entries === undefined) return shorthand(text);
+  const data = members.get('data') ?? 'null';
+  const external = externalPayloads(members.get('externalPayloads'), admit);
+  if (isEncoded(entries) && (data === 'null' || isBase64(stringOf(data)))) {
     return {
-      metadata: Object.fromEntries(metadata.map(([key, text]) => [key, Buffer.from(String(text), 'base64')])),
-      ...(typeof data === 'string' ? { data: Buffer.from(data, 'base64') } : {}),
-      ...externalPayloads(value['externalPayloads']),
+      metadata: Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64')])),
+      ...(data === 'null' ? {} : { data: Buffer.from(stringOf(data) ?? '', 'base64') }),
+      ...external,
     };
   }
-  if (!metadata.every(([, text]) => typeof text === 'string')) return shorthand(value);
+  const isNull = entries.some(([key, value]) => key === 'encoding' && value === 'binary/null');
   return {
-    metadata: Object.fromEntries(metadata.map(([key, text]) => [key, Buffer.from(String(text))])),
-    ...(value['metadata']['encoding'] === 'binary/null' ? {} : { data: jsonBytes(data ?? null) }),
-    ...externalPayloads(value['externalPayloads']),
+    metadata: Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value)])),
+    ...(isNull ? {} : { data: compact(data) }),
+    ...external,
   };
+};
+
+class Members extends Map<string, string> {
+  /** Whether the object has other members, too. */
+  hasOthers = false;
 }
 
-/** Returns an external payload's size as proto3 JSON writes it, as in the message. */
-function externalPayloads(value: unknown): Pick<Payload, 'externalPayloads'> {
-  if (!Array.isArray(value) || value.length === 0) return {};
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobufjs accepts text for a 64-bit integer
-  const sizes = value.map((one: unknown) => ({
-    sizeBytes: String(isRecord(one) ? one['sizeBytes'] : 0),
-  })) as unknown as NonNullable<Payload['externalPayloads']>;
-  return { externalPayloads: sizes };
+/** Returns the texts of an object's members with the given names. */
+function membersOf(text: string, names: ReadonlySet<string>): Members {
+  const members = new Members();
+  const cursor = new JsonCursor(text);
+  cursor.object((key) => {
+    cursor.peek();
+    const value = cursor.value();
+    if (names.has(key)) members.set(key, value);
+    else members.hasOthers = true;
+  });
+  return members;
 }
 
 const fieldsOfPayload = new Set(['metadata', 'data', 'externalPayloads']);
-const isPayload = (value: Record<string, unknown>): boolean =>
-  Object.keys(value).every((key) => fieldsOfPayload.has(key));
 
-const isBase64 = (text: unknown): boolean =>
-  typeof text === 'string' && text.length % 4 === 0 && /^[A-Za-z0-9+/_-]*={0,2}$/.test(text);
+/** Returns the members of an object of strings; undefined for another object. */
+function entriesOf(text: string, admit: () => void): [string, string][] | undefined {
+  const entries: [string, string][] = [];
+  let areStrings = true;
+  const cursor = new JsonCursor(text);
+  cursor.object((key) => {
+    admit();
+    const value = stringOf(cursor.value());
+    if (value === undefined) areStrings = false;
+    else entries.push([key, value]);
+  });
+  return areStrings ? entries : undefined;
+}
+
+/** Returns the value of a JSON string; undefined for other JSON. */
+export function stringOf(text: string | undefined): string | undefined {
+  const value: unknown = text?.startsWith('"') ? JSON.parse(text) : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Returns an external payload's size as proto3 JSON writes it, as in the message. */
+function externalPayloads(text: string | undefined, admit: () => void): Pick<Payload, 'externalPayloads'> {
+  if (!text?.startsWith('[')) return {};
+  const sizes: { sizeBytes: string }[] = [];
+  const cursor = new JsonCursor(text);
+  cursor.array(() => {
+    admit();
+    cursor.peek();
+    const size = membersOf(cursor.value(), new Set(['sizeBytes'])).get('sizeBytes') ?? '0';
+    sizes.push({ sizeBytes: stringOf(size) ?? size });
+  });
+  if (sizes.length === 0) return {};
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobufjs accepts text for a 64-bit integer
+  return { externalPayloads: sizes as unknown as NonNullable<Payload['externalPayloads']> };
+}
+
+const isBase64 = (text: string | undefined): boolean =>
+  text !== undefined && text.length % 4 === 0 && /^[A-Za-z0-9+/_-]*={0,2}$/.test(text);
 
 /**
  * Whether the metadata's values are base64, and not text. `binary/plain` consists of base64's characters too, but the
  * base64 of an encoding decodes to printable characters.
  */
-function isEncoded(metadata: Record<string, unknown>): boolean {
-  if (!Object.values(metadata).every(isBase64)) return false;
-  const { encoding } = metadata;
-  return typeof encoding !== 'string' || /^[\x20-\x7e]*$/.test(Buffer.from(encoding, 'base64').toString());
+function isEncoded(metadata: readonly (readonly [string, string])[]): boolean {
+  if (!metadata.every(([, value]) => isBase64(value))) return false;
+  const encoding = metadata.findLast(([key]) => key === 'encoding')?.[1];
+  return encoding === undefined || /^[\x20-\x7e]*$/.test(Buffer.from(encoding, 'base64').toString());
 }
 
-function shorthand(value: unknown): Payload {
-  if (value === null || value === undefined) return encoded('binary/null');
-  if (isRecord(value) && typeof value['_protoMessageType'] === 'string') {
-    const { _protoMessageType: messageType, ...message } = value;
-    return {
-      metadata: { encoding: Buffer.from('json/protobuf'), messageType: Buffer.from(messageType) },
-      data: jsonBytes(message),
-    };
-  }
-  return encoded('json/plain', jsonBytes(value));
+const PROTO_TYPE = '_protoMessageType';
+
+function shorthand(text: string): Payload {
+  if (text === 'null') return encoded('binary/null');
+  const type = text.startsWith('{') && text.includes(PROTO_TYPE) ? protoTypeOf(text) : undefined;
+  if (type === undefined) return encoded('json/plain', compact(text));
+  return {
+    metadata: { encoding: Buffer.from('json/protobuf'), messageType: Buffer.from(type.name) },
+    data: compact(type.message),
+  };
 }
+
+/** Returns the type of a message that names it, and the message without it. */
+function protoTypeOf(text: string): { readonly name: string; readonly message: string } | undefined {
+  let name: string | undefined;
+  let message = text;
+  const cursor = new JsonCursor(text);
+  let at = 1;
+  cursor.object((key) => {
+    cursor.peek();
+    const value = stringOf(cursor.value());
+    if (key === PROTO_TYPE && value !== undefined) {
+      name = value;
+      // The comma before the member goes with it, or else the comma after it.
+      const before = text.slice(0, at);
+      const after = text.slice(cursor.at);
+      message = before.endsWith('{') ? before + after.replace(/^\s*,/, '') : before + after;
+    }
+    at = cursor.at;
+  });
+  return name === undefined ? undefined : { name, message };
+}
+
+const fieldsOfReadable = new Set(['$value', '$text', '$bytes', '$unreadable', 'encoding']);
 
 /**
  * Reads a payload of the codec server's readable export, which contains the payload's JSON in its place, or an object
  * with one of the marks `$text`, `$bytes`, `$value` and `$unreadable`. An unreadable payload becomes the payload that a
  * decoded export contains in its place.
  */
-export function payloadFromReadable(value: unknown): Payload {
-  if (!isRecord(value)) return shorthand(value);
-  if ('$value' in value) return encoded('json/plain', jsonBytes(value['$value']));
-  const encoding = typeof value['encoding'] === 'string' ? value['encoding'] : 'binary/plain';
-  if (typeof value['$text'] === 'string') return encoded(encoding, Buffer.from(value['$text']));
-  if (typeof value['$bytes'] === 'string') return encoded(encoding, Buffer.from(value['$bytes'], 'base64'));
-  if (isRecord(value['$unreadable'])) return unreadable(value['$unreadable']);
-  return encoded('json/plain', jsonBytes(value));
-}
+export const payloadFromReadable: ReadPayload = (text) => {
+  if (!text.startsWith('{')) return shorthand(text);
+  const members = membersOf(text, fieldsOfReadable);
+  const value = members.get('$value');
+  if (value !== undefined) return encoded('json/plain', compact(value));
+  const encoding = stringOf(members.get('encoding')) ?? 'binary/plain';
+  const plain = stringOf(members.get('$text'));
+  if (plain !== undefined) return encoded(encoding, Buffer.from(plain));
+  const bytes = stringOf(members.get('$bytes'));
+  if (bytes !== undefined) return encoded(encoding, Buffer.from(bytes, 'base64'));
+  const mark = members.get('$unreadable');
+  return mark?.startsWith('{') ? unreadable(mark) : encoded('json/plain', compact(text));
+};
 
-function unreadable({ reason, ref, key, namespace }: Record<string, unknown>): Payload {
-  const { name, version } = isRecord(key) ? key : {};
+function unreadable(text: string): Payload {
+  const mark = membersOf(text, new Set(['reason', 'ref', 'key', 'namespace']));
+  const keyText = mark.get('key');
+  const key = keyText?.startsWith('{') ? membersOf(keyText, new Set(['name', 'version'])) : undefined;
   const metadata = Object.entries({
-    encoding: UNREADABLE_ENCODING,
-    reason,
-    ref,
-    key: name,
-    'key-version': version,
-    namespace,
-  })
-    .filter(([, text]) => text !== undefined)
-    .map(([field, text]) => [field, Buffer.from(String(text))] as const);
+    encoding: JSON.stringify(UNREADABLE_ENCODING),
+    reason: mark.get('reason'),
+    ref: mark.get('ref'),
+    key: key?.get('name'),
+    'key-version': key?.get('version'),
+    namespace: mark.get('namespace'),
+  }).flatMap(([field, value]) =>
+    value === undefined ? [] : [[field, Buffer.from(stringOf(value) ?? value)] as const],
+  );
   return { metadata: Object.fromEntries(metadata) };
 }
 
@@ -105,7 +191,25 @@ const encoded = (encoding: string, data?: Uint8Array): Payload => ({
   ...(data === undefined ? {} : { data }),
 });
 
-const jsonBytes = (value: unknown): Uint8Array => Buffer.from(stringify(value) ?? 'null');
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Returns the bytes of JSON without white space around its values. */
+function compact(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  let length = 0;
+  let isString = false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (!isString && (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09)) continue;
+    bytes[length] = byte;
+    length += 1;
+    if (byte === QUOTE) isString = !isString;
+    else if (byte === BACKSLASH && isString) {
+      at += 1;
+      bytes[length] = bytes[at] ?? 0;
+      length += 1;
+    }
+  }
+  return bytes.subarray(0, length);
+}

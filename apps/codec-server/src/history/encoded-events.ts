@@ -1,0 +1,133 @@
+import { lookupType, type Payload, type ProtoEvent } from '@temporal-kms/history-payloads';
+import proto, { type temporal } from '@temporalio/proto';
+import { HttpError } from '../errors.ts';
+import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
+import { MAX_VALUES } from '../temporal/bounded-responses.ts';
+import { planOf } from '../temporal/decode-plan.ts';
+import { cut, lengthDelimited, measure, varintAt, wireFields } from '../temporal/wire-scan.ts';
+
+/* Events as Temporal stores them. Whoever runs a worker decides what they contain, so they are measured before they are decoded. */
+
+const { History, HistoryEvent } = proto.temporal.api.history.v1;
+const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
+const TYPE = 'temporal.api.history.v1.HistoryEvent';
+
+/** An event of an encoded `History` message. */
+export interface EncodedEvent {
+  readonly eventId: number;
+  /** See `isDurable`. */
+  readonly isDurable: boolean;
+  /** The event as a field of a `History` message. */
+  readonly encoded: Uint8Array;
+  /** See `MAX_VALUES`. */
+  readonly values: number;
+  /** An upper bound of the memory that the decoded event and its JSON take. */
+  readonly bytes: number;
+}
+
+type HistoryResponse = Pick<
+  temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse,
+  'history' | 'rawHistory'
+>;
+
+/** Returns the events of a page. An event with more than `MAX_VALUES` values is without its attributes: see `isReduced`. */
+export function encodedEvents({ history, rawHistory }: HistoryResponse): EncodedEvent[] {
+  const blobs = (rawHistory ?? []).map(({ encodingType, data }) => {
+    if (encodingType === ENCODING_TYPE_PROTO3) return data ?? new Uint8Array();
+    throw new HttpError(
+      500,
+      'internal',
+      'Temporal sent this history in an encoding other than proto3, which this server cannot read.',
+    );
+  });
+  const decoded = history?.events?.length ? [History.encode(history).finish()] : [];
+  return [...decoded, ...blobs].flatMap((blob) => eventsIn(blob));
+}
+
+/** Returns the events of an encoded `History` message. */
+export function eventsIn(bytes: Uint8Array): EncodedEvent[] {
+  const events: EncodedEvent[] = [];
+  for (const { number, content, end } of wireFields(bytes))
+    if (number === EVENTS) events.push(eventOf(bytes.subarray(content, end)));
+  return events;
+}
+
+/** Returns the events without the attributes of those with the most values, so that the rest fits into `MAX_VALUES`. */
+export function reduced(events: readonly EncodedEvent[]): EncodedEvent[] {
+  let left = valuesOf(events);
+  const omitted = new Set<EncodedEvent>();
+  for (const event of events.toSorted((a, b) => b.values - a.values)) {
+    if (left <= MAX_VALUES) break;
+    left -= event.values;
+    omitted.add(event);
+  }
+  return events.map((event) => (omitted.has(event) ? withoutAttributes(event) : event));
+}
+
+export const valuesOf = (events: readonly EncodedEvent[]): number =>
+  events.reduce((sum, { values }) => sum + values, 0);
+
+/** Returns the encoded `History` message of the events. */
+export const concatenated = (events: readonly EncodedEvent[]): Buffer =>
+  Buffer.concat(events.map((event) => event.encoded));
+
+/**
+ * Whether the server has left out the event's attributes. In their place it puts a summary with more entries than a payload
+ * may have. So the event has a payload, which every route reports as `too_large`.
+ */
+export const isReduced = (event: ProtoEvent): boolean =>
+  hasTooManyEntries(event.userMetadata?.summary ?? {}) &&
+  !Object.keys(event).some((name) => name.endsWith('EventAttributes'));
+
+const omission: Payload = {
+  externalPayloads: Array.from({ length: MAX_ENTRIES + 1 }, () =>
+    proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.create(),
+  ),
+};
+
+const { fields } = lookupType(TYPE);
+const idOf = (name: string): number => fields[name]?.id ?? 0;
+const EVENTS = lookupType('temporal.api.history.v1.History').fields['events']?.id ?? 0;
+const [EVENT_ID, TASK_ID] = [idOf('eventId'), idOf('taskId')];
+/** What is left of an event without its attributes. All of them have a fixed size. */
+const kept = new Set(
+  ['eventId', 'eventTime', 'eventType', 'version', 'taskId', 'workerMayIgnore'].map((name) => idOf(name)),
+);
+
+function eventOf(bytes: Uint8Array): EncodedEvent {
+  const measured = measure(bytes, planOf(TYPE), 1);
+  const { values } = measured;
+  const event = { ...idsOf(bytes), values, bytes: measured.bytes + bytes.length };
+  if (measured.isMalformed || values > MAX_VALUES)
+    return withoutAttributes({ ...event, encoded: asField(bytes) });
+  const whole = measured.hasSurplus
+    ? cut(bytes, planOf(TYPE), { values: MAX_VALUES, bytes: Number.POSITIVE_INFINITY }, 1)
+    : bytes;
+  return { ...event, encoded: asField(whole) };
+}
+
+function idsOf(bytes: Uint8Array): Pick<EncodedEvent, 'eventId' | 'isDurable'> {
+  let eventId = 0;
+  let isDurable = false;
+  for (const { number, content } of wireFields(bytes)) {
+    if (number === EVENT_ID) eventId = varintAt(bytes, content);
+    else if (number === TASK_ID) isDurable = varintAt(bytes, content) !== 0;
+  }
+  return { eventId, isDurable };
+}
+
+function withoutAttributes({ eventId, isDurable, encoded }: EncodedEvent): EncodedEvent {
+  const [field] = wireFields(encoded);
+  const bytes = encoded.subarray(field?.content, field?.end);
+  const parts: Uint8Array[] = [];
+  for (const { number, start, end } of wireFields(bytes))
+    if (kept.has(number)) parts.push(bytes.subarray(start, end));
+  const small = Buffer.concat([
+    ...parts,
+    HistoryEvent.encode({ userMetadata: { summary: omission } }).finish(),
+  ]);
+  const { values, bytes: memory } = measure(small, planOf(TYPE), 1);
+  return { eventId, isDurable, encoded: asField(small), values, bytes: memory + small.length };
+}
+
+const asField = (event: Uint8Array): Uint8Array => lengthDelimited(EVENTS, event);

@@ -1,0 +1,39 @@
+import type { Context } from 'hono';
+import { ClientDisconnected } from '../errors.ts';
+import type { MemoryLease } from '../memory.ts';
+import type { Env } from './context.ts';
+import { reply } from './responses.ts';
+
+/** Returns a lease for what a request holds until its response closes. A request without a port must end it. */
+export function leaseOf(c: Context<Env>): MemoryLease {
+  const outgoing = c.env?.outgoing;
+  if (outgoing?.destroyed === true) throw new ClientDisconnected();
+  const lease = c.get('memory').lease();
+  outgoing?.once('close', () => lease.end());
+  return lease;
+}
+
+/** Memory for a character of a JSON response: the text, and its bytes until the connection has taken them. */
+const RESPONSE_COST = 2;
+
+/**
+ * Responds with the JSON of what `work` returns. The lease holds what the work takes and then the response, until the connection
+ * has taken it.
+ */
+export async function replyJsonWithin(
+  c: Context<Env>,
+  work: (lease: MemoryLease) => Promise<unknown>,
+): Promise<Response> {
+  const lease = leaseOf(c);
+  try {
+    const text = JSON.stringify(await work(lease));
+    const bytes = text.length * RESPONSE_COST;
+    lease.take(bytes);
+    if (c.env?.outgoing === undefined) lease.end();
+    else lease.shrinkTo(bytes);
+    return reply(c, text, 'application/json');
+  } catch (error) {
+    lease.end();
+    throw error;
+  }
+}

@@ -1,0 +1,265 @@
+import { MAX_PATH_KEY } from '@temporal-kms/history-payloads';
+import { MAX_ENTRIES } from '../json/payload.ts';
+import {
+  DELIMITED,
+  END_GROUP,
+  type FieldPlan,
+  FIXED32,
+  FIXED64,
+  type MessagePlan,
+  START_GROUP,
+  VARINT,
+} from './decode-plan.ts';
+
+/** Nesting of messages, and of groups in one of them. protobufjs fails beyond 100 levels. */
+const MAX_DEPTH = 90;
+const MAX_GROUPS = 8;
+
+const MAX_TAG = 2 ** 32 - 1;
+
+/** Bytes of memory for a byte of text: decoded, and written twice. It has two bytes per character next to other text. */
+const TEXT_COST = 2;
+const WRITTEN_COST = 4;
+/** Bytes of memory for a byte of JSON that is parsed: `{}` is an object. */
+const PARSED_COST = 32;
+
+/** What decoding a message would take. */
+export interface Measured {
+  /** Messages, payloads, entries of maps, and values of lists. */
+  readonly values: number;
+  /** An upper bound of the memory for the message and for its JSON, in bytes. */
+  readonly bytes: number;
+  /** Whether a payload has more entries than `MAX_ENTRIES`. */
+  readonly hasSurplus: boolean;
+  /** Whether the decoder would fail. */
+  readonly isMalformed: boolean;
+}
+
+export interface Allowance {
+  readonly values: number;
+  readonly bytes: number;
+}
+
+/** Measures an encoded message in one pass over its fields. */
+export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measured {
+  const scan = new Scan(bytes);
+  scan.measure(plan, 0, bytes.length, depth, 0);
+  return scan;
+}
+
+/**
+ * Returns the message without the surplus entries of its payloads, without what the decoder ignores or fails at, and without the
+ * values of lists and maps beyond the allowance.
+ */
+export function cut(bytes: Uint8Array, plan: MessagePlan, allowed: Allowance, depth = 0): Uint8Array {
+  const scan = new Scan(bytes);
+  return Buffer.concat(scan.cut(plan, 0, bytes.length, depth, allowed));
+}
+
+/** Where a field of a message starts, and where its content is. */
+export interface WireField {
+  readonly number: number;
+  readonly wireType: number;
+  readonly start: number;
+  readonly content: number;
+  readonly end: number;
+}
+
+/** Yields the fields of a message, up to the first that is not valid. */
+export function* wireFields(bytes: Uint8Array): Generator<WireField, void> {
+  const scan = new Scan(bytes);
+  const position = newPosition();
+  for (let at = 0; at < bytes.length && scan.next(position, at, bytes.length); at = position.end)
+    yield position;
+}
+
+/** Returns the number of a varint, exact up to 2^53. */
+export const varintAt = (bytes: Uint8Array, at: number): number =>
+  new Scan(bytes).varint(at, bytes.length) ?? 0;
+
+class Scan implements Measured {
+  readonly #bytes: Uint8Array;
+  values = 0;
+  bytes = 0;
+  hasSurplus = false;
+  isMalformed = false;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** @param path characters of the paths of payloads in the message */
+  measure(plan: MessagePlan, from: number, end: number, depth: number, path: number): void {
+    if (depth > MAX_DEPTH) {
+      this.isMalformed = true;
+      return;
+    }
+    this.bytes += plan.bytes + (plan.isPayload ? path * 2 : 0);
+    const position = newPosition();
+    let entries = 0;
+    let at = from;
+    for (; at < end && this.next(position, at, end); at = position.end) {
+      const { content, end: until } = position;
+      const field = plan.fields.get(position.number);
+      if (field === undefined) continue;
+      if (plan.isPayload && field.isListed) {
+        entries += 1;
+        if (entries > MAX_ENTRIES) {
+          this.hasSurplus = true;
+          continue;
+        }
+      }
+      if (!this.#count(field, position) || field.below === undefined) continue;
+      const key = field.isEntry ? Math.min(until - content, MAX_PATH_KEY) : 0;
+      this.measure(field.below, content, until, field.isEntry ? depth : depth + 1, path + field.path + key);
+    }
+    if (at < end) this.isMalformed = true;
+  }
+
+  /** Counts a field without the fields of its message. Returns false if the decoder ignores it for its wire type. */
+  #count(field: FieldPlan, { wireType, content, end }: WireField): boolean {
+    if (field.packed > 0 && wireType === DELIMITED) {
+      const values = Math.ceil((end - content) / field.packed);
+      this.values += values;
+      this.bytes += values * field.bytes;
+      return true;
+    }
+    if (wireType !== field.wireType) return false;
+    if (field.isListed || field.below !== undefined) this.values += 1;
+    this.bytes += field.bytes;
+    if (wireType === DELIMITED && field.below === undefined)
+      this.bytes += this.#textBytes(field, content, end);
+    return true;
+  }
+
+  #textBytes({ content }: FieldPlan, from: number, end: number): number {
+    const length = end - from;
+    if (content === 'kept') return length;
+    if (content === 'parsed') return length * PARSED_COST;
+    let written = length;
+    for (let at = from; at < end; at += 1) {
+      const byte = this.#bytes[at] ?? 0;
+      if (byte < 0x20) written += 5;
+      else if (byte === 0x22 || byte === 0x5c) written += 1;
+    }
+    return length * TEXT_COST + written * WRITTEN_COST;
+  }
+
+  /** Returns the message as a list of chunks. */
+  cut(plan: MessagePlan, from: number, end: number, depth: number, allowed: Allowance): Uint8Array[] {
+    if (depth > MAX_DEPTH) return [];
+    this.bytes += plan.bytes;
+    const chunks: Uint8Array[] = [];
+    const position = newPosition();
+    let entries = 0;
+    for (let at = from; at < end && this.next(position, at, end); at = position.end) {
+      const { number, start, content, end: until } = position;
+      const field = plan.fields.get(number);
+      if (field === undefined) continue;
+      if (plan.isPayload && field.isListed) {
+        entries += 1;
+        // Keeps one more than allowed, by which the payload is recognized later.
+        if (entries > MAX_ENTRIES + 1) continue;
+      }
+      const before = { values: this.values, bytes: this.bytes };
+      const isValid = this.#count(field, position);
+      const isBeyond = this.values > allowed.values || this.bytes > allowed.bytes;
+      if (!isValid || (isBeyond && field.isListed)) {
+        Object.assign(this, before);
+      } else if (field.below === undefined) {
+        chunks.push(this.#bytes.subarray(start, until));
+      } else {
+        const below = field.isEntry ? depth : depth + 1;
+        const inner = Buffer.concat(this.cut(field.below, content, until, below, allowed));
+        chunks.push(lengthDelimited(number, inner));
+      }
+    }
+    return chunks;
+  }
+
+  /** Returns false at the end, and before anything that is not a valid field. */
+  next(position: Position, at: number, end: number): boolean {
+    position.start = at;
+    const tag = this.varint(at, end);
+    // The decoder would take a larger tag for another field.
+    if (tag === undefined || tag > MAX_TAG) return false;
+    position.wireType = tag % 8;
+    position.number = Math.floor(tag / 8);
+    position.content = this.#after;
+    const after = position.number === 0 ? undefined : this.#skip(position, end, 0);
+    if (after === undefined) return false;
+    position.end = after;
+    return after <= end;
+  }
+
+  /** Returns where the value ends whose content the position has. */
+  #skip(position: Position, end: number, groups: number): number | undefined {
+    switch (position.wireType) {
+      case VARINT:
+        return this.varint(position.content, end) === undefined ? undefined : this.#after;
+      case FIXED64:
+        return position.content + 8;
+      case FIXED32:
+        return position.content + 4;
+      case DELIMITED: {
+        const length = this.varint(position.content, end);
+        if (length === undefined) return undefined;
+        position.content = this.#after;
+        return position.content + length;
+      }
+      case START_GROUP:
+        return groups < MAX_GROUPS ? this.#skipGroup(position, end, groups + 1) : undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #skipGroup({ number, content }: WireField, end: number, groups: number): number | undefined {
+    const inner = newPosition();
+    for (let at = content; at < end;) {
+      const tag = this.varint(at, end);
+      if (tag === undefined || tag > MAX_TAG || tag < 8) return undefined;
+      inner.wireType = tag % 8;
+      inner.number = Math.floor(tag / 8);
+      inner.content = this.#after;
+      if (inner.wireType === END_GROUP) return inner.number === number ? inner.content : undefined;
+      const after = this.#skip(inner, end, groups);
+      if (after === undefined) return undefined;
+      at = after;
+    }
+    return undefined;
+  }
+
+  #after = 0;
+
+  varint(from: number, end: number): number | undefined {
+    let value = 0;
+    let factor = 1;
+    for (let at = from; at < end && at < from + 10; at += 1) {
+      const byte = this.#bytes[at] ?? 0;
+      value += (byte % 128) * factor;
+      factor *= 128;
+      if (byte < 128) {
+        this.#after = at + 1;
+        return value;
+      }
+    }
+    return undefined;
+  }
+}
+
+type Position = { -readonly [Key in keyof WireField]: WireField[Key] };
+
+const newPosition = (): Position => ({ start: 0, number: 0, wireType: 0, content: 0, end: 0 });
+
+/** Returns a field that contains a message. */
+export const lengthDelimited = (number: number, message: Uint8Array): Buffer =>
+  Buffer.concat([varint(number * 8 + DELIMITED), varint(message.length), message]);
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
+  bytes.push(left);
+  return Uint8Array.from(bytes);
+}

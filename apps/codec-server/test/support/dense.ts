@@ -1,0 +1,91 @@
+import { lookupType } from '@temporal-kms/history-payloads';
+import type { Field, MapField, Type } from 'protobufjs';
+import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
+
+/*
+ * The densest legal content of every field of a message, and of every message in it, derived from the descriptors: as many values
+ * as fit into the bytes, or text that JSON enlarges the most. So fields are covered that a newer version of the protos adds.
+ */
+
+/** What is dense in a field. */
+type Density = 'messages' | 'entries' | 'packed' | 'texts' | 'text' | 'bytes';
+
+export interface DenseField {
+  /** The field's name with those around it, such as `workflowTaskCompletedEventAttributes.sdkMetadata.coreUsedFlags`. */
+  readonly path: string;
+  readonly density: Density;
+  /** The type of the field's values. */
+  readonly type: string;
+  /** Returns the encoded root message with about `size` bytes in the field. */
+  readonly bytes: (size: number) => Uint8Array;
+}
+
+interface Place {
+  readonly type: Type;
+  readonly path: string;
+  readonly wrap: (content: Uint8Array) => Uint8Array;
+}
+
+/** Returns the fields of a message type that can be dense, each type at its shortest path from the root. */
+export function denseFields(typeName: string): DenseField[] {
+  const found: DenseField[] = [];
+  const seen = new Set<string>();
+  const places: Place[] = [{ type: lookupType(typeName), path: '', wrap: (content) => content }];
+  for (const { type, path, wrap } of places) {
+    for (const field of type.fieldsArray) {
+      const at = path === '' ? field.name : `${path}.${field.name}`;
+      const dense = densest(field.resolve());
+      if (dense !== undefined) found.push({ path: at, ...dense, bytes: (size) => wrap(dense.content(size)) });
+      const below = field.resolvedType;
+      if (below === null || !('fieldsArray' in below)) continue;
+      // Search attributes are parsed, other payloads are not.
+      const key = type.name === 'SearchAttributes' ? `${below.fullName} parsed` : below.fullName;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      places.push({
+        type: below,
+        path: at,
+        wrap: (content) => {
+          const value = field.map ? lengthDelimited(2, content) : content;
+          return wrap(lengthDelimited(field.id, value));
+        },
+      });
+    }
+  }
+  return found;
+}
+
+type Dense = Pick<DenseField, 'density' | 'type'> & { readonly content: (size: number) => Uint8Array };
+
+function densest(field: Field | MapField): Dense | undefined {
+  const { id, type, resolvedType } = field;
+  const isMessage = resolvedType !== null && 'fieldsArray' in resolvedType;
+  if (field.map) return { density: 'entries', type, content: (size) => entries(id, size, isMessage) };
+  if (type === 'string' || type === 'bytes') {
+    // A control character has six characters in JSON.
+    const filled = (size: number) => lengthDelimited(id, Buffer.alloc(size, 1));
+    if (!field.repeated) return { density: type === 'string' ? 'text' : 'bytes', type, content: filled };
+    return { density: 'texts', type, content: (size) => repeated(lengthDelimited(id, nothing), size) };
+  }
+  if (!field.repeated) return undefined;
+  if (isMessage)
+    return { density: 'messages', type, content: (size) => repeated(lengthDelimited(id, nothing), size) };
+  return { density: 'packed', type, content: (size) => lengthDelimited(id, Buffer.alloc(size, 1)) };
+}
+
+const nothing = Buffer.alloc(0);
+
+const repeated = (item: Buffer, size: number): Buffer =>
+  Buffer.concat(Array.from({ length: Math.ceil(size / item.length) }, () => item));
+
+function entries(id: number, size: number, isMessage: boolean): Buffer {
+  const parts: Buffer[] = [];
+  let length = 0;
+  for (let n = 0; length < size; n += 1) {
+    const key = lengthDelimited(1, Buffer.from(n.toString(36)));
+    const entry = lengthDelimited(id, isMessage ? Buffer.concat([key, lengthDelimited(2, nothing)]) : key);
+    parts.push(entry);
+    length += entry.length;
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,66 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { lookupType, writeMessage } from '@temporal-kms/history-payloads';
+import { describe, expect, it } from 'vitest';
+import { placeholder } from '../../src/history/payload-stub.ts';
+import { MAX_VALUES } from '../../src/temporal/bounded-responses.ts';
+import { planOf } from '../../src/temporal/decode-plan.ts';
+import { cut, measure } from '../../src/temporal/wire-scan.ts';
+import { denseFields } from '../support/dense.ts';
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+const MiB = 2 ** 20;
+
+/** Returns the bytes that are allocated for what `make` returns. */
+function allocated(make: () => unknown): number {
+  collect();
+  const before = process.memoryUsage();
+  const kept = make();
+  collect();
+  const after = process.memoryUsage();
+  expect(kept).toBeDefined();
+  return after.heapUsed - before.heapUsed + (after.external - before.external);
+}
+
+const SIZE = 64 * 1024;
+/** What the test itself allocates meanwhile. */
+const NOISE = 256 * 1024;
+
+describe.each([
+  'temporal.api.history.v1.HistoryEvent',
+  'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse',
+  'temporal.api.workflowservice.v1.ListWorkflowExecutionsResponse',
+])('%s', (name) => {
+  const type = lookupType(name).setup();
+  const plan = planOf(name);
+  const fields = denseFields(name);
+
+  it(
+    'is charged for at least the memory that each field takes, decoded and as JSON',
+    { timeout: 120_000 },
+    () => {
+      expect(fields.length).toBeGreaterThan(30);
+      const tooCheap = fields.flatMap(({ path, density, bytes }) => {
+        const encoded = bytes(SIZE);
+        const charged = measure(encoded, plan).bytes + encoded.length;
+        const taken = allocated(() => {
+          const message = type.decode(cut(encoded, plan, { values: MAX_VALUES, bytes: 64 * MiB }));
+          const json = writeMessage(name, message, () => placeholder('1:1'));
+          return { message, json, text: JSON.stringify(json) };
+        });
+        return charged + NOISE < taken ? [`${path} (${density}): ${charged} of ${taken} bytes`] : [];
+      });
+      expect(tooCheap).toEqual([]);
+    },
+  );
+
+  it('is cut to the values that a response may have, whatever field has more', { timeout: 120_000 }, () => {
+    const lists = fields.filter(({ density }) => density !== 'text' && density !== 'bytes');
+    for (const { path, bytes } of lists) {
+      const kept = cut(bytes(MAX_VALUES * 4), plan, { values: MAX_VALUES, bytes: 64 * MiB });
+      const { values, bytes: memory } = measure(kept, plan);
+      expect([values <= MAX_VALUES, memory < 80 * MiB], path).toEqual([true, true]);
+    }
+  });
+});
