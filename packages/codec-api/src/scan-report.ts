@@ -141,6 +141,8 @@ export type ScanCoverage = z.infer<typeof scanCoverage>;
 /** The part of a report about one namespace, which is complete in itself. */
 export const scannedNamespace = z.object({
   namespace: z.string(),
+  /** Temporal's id of the namespace: one that is deleted and created anew under the same name has another id. */
+  id: z.optional(z.string()),
   started: timestamp,
   /** Absent: the scan ended early. */
   finished: z.optional(timestamp),
@@ -201,8 +203,18 @@ export const scannedKey = z.object({
 });
 export type ScannedKey = z.infer<typeof scannedKey>;
 
+/** A Temporal server, to recognize it again: a server at another address or with another cluster id is another server. */
+export const scannedServer = z.object({
+  address: z.string(),
+  /** Absent: Temporal does not return it for these credentials. */
+  clusterId: z.optional(z.string()),
+});
+export type ScannedServer = z.infer<typeof scannedServer>;
+
 export const scanReport = z.object({
   version: z.literal(SCAN_REPORT_VERSION),
+  /** The Temporal server that was scanned. Absent in reports of earlier programs, from which no version may be destroyed. */
+  server: z.optional(scannedServer),
   started: timestamp,
   /** Absent: the scan ended early. */
   finished: z.optional(timestamp),

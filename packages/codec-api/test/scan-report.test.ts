@@ -7,6 +7,7 @@ const run = { workflowId: 'order-1', runId: 'r1', startTime: '2030-01-01T00:00:0
 
 const report: ScanReport = {
   version: 1,
+  server: { address: 'temporal.example.com:7233', clusterId: '62b006e6-ef65-4463-9fec-ab9763bdbbe2' },
   started: '2030-01-31T12:00:00Z',
   finished: '2030-01-31T12:05:00Z',
   complete: true,
@@ -21,6 +22,7 @@ const report: ScanReport = {
   namespaces: [
     {
       namespace: 'payments',
+      id: '01a227c1-9526-7818-bd1e-55b9b55a82ce',
       started: '2030-01-31T12:00:00Z',
       finished: '2030-01-31T12:05:00Z',
       complete: true,

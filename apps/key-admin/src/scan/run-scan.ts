@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ScanReport } from '@temporal-kms/codec-api';
+import { SCAN_REPORT_VERSION, type ScannedServer, type ScanReport } from '@temporal-kms/codec-api';
 import { type KeyDescription, KmsCodecError, type KeyRules, type KmsSettings } from '@temporal-kms/kms-codec';
 import { CliError } from '../cli/cli-error.ts';
 import { keyUses } from '../cli/key-uses.ts';
@@ -18,6 +18,8 @@ export interface ScanRequest {
   readonly settings: KmsSettings;
   /** Crypto keys whose versions the report contains in addition to those of the configuration. */
   readonly keys: readonly string[];
+  /** The Temporal server that has the namespaces. */
+  readonly server: ScannedServer;
   readonly namespaces: readonly string[];
   readonly sourceOf: (namespace: string) => ScanSource;
   readonly exportsOf: (namespace: string) => readonly ExportSource[];
@@ -38,7 +40,7 @@ export interface ScanRequest {
 /** Scans namespaces one after another. @throws CliError if the state cannot be written */
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
   const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
-  const { remoteRuns } = request;
+  const { remoteRuns, server } = request;
   // The time of an observation of the primary version decides whether a version may be destroyed.
   await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
@@ -82,7 +84,11 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
     );
   }
   return {
-    version: 1,
+    version: SCAN_REPORT_VERSION,
+    server: {
+      address: server.address,
+      ...(server.clusterId === undefined ? {} : { clusterId: server.clusterId }),
+    },
     // A scan on Temporal may continue what an earlier process has started.
     started: scanned.reduce((first, one) => (one.started < first ? one.started : first), started),
     finished: now().toISOString(),

@@ -85,7 +85,9 @@ class Scan {
       started: this.#started.toISOString(),
       finished: now().toISOString(),
       complete,
-      ...(description === undefined ? {} : { retentionSeconds: description.retentionSeconds }),
+      ...(description === undefined
+        ? {}
+        : { id: description.id, retentionSeconds: description.retentionSeconds }),
       ...report,
       exports: exports.map(({ location }) => location),
     };

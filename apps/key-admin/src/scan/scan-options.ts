@@ -1,5 +1,5 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
-import type { KmsSettings } from '@temporal-kms/kms-codec';
+import type { KeyRules } from '@temporal-kms/kms-codec';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
@@ -7,6 +7,7 @@ import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
 import { collect, type CommonOptions, seconds } from '../cli/options.ts';
 import type { Output } from '../cli/output.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
+import { describeServer, type TemporalServer } from '../temporal/server.ts';
 import { type ExportSource, exportSource } from './exports.ts';
 import { runScan } from './run-scan.ts';
 import { DEFAULT_TASK_QUEUE } from './on-temporal/contract.ts';
@@ -30,7 +31,7 @@ export const addScanOptions = (command: Command): Command =>
   command
     .option(
       '--namespace <name>',
-      'namespace to scan; may be repeated (default: those of the configuration)',
+      'namespace to scan; may be repeated (default: those of the configuration; with a key for every namespace, all of the server)',
       collect,
     )
     .option(
@@ -47,27 +48,38 @@ export const addScanOptions = (command: Command): Command =>
     .option('--on-temporal', 'scan runs by workflows in TEMPORAL_NAMESPACE, which scan workers execute')
     .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE);
 
-/** Scans what the options name. @throws CliError */
+/**
+ * Scans what the options name.
+ * @param further namespaces to scan in addition, if the options name none
+ * @throws CliError
+ */
 export async function scan(
   options: ScanOptions,
   deps: CliDeps,
   { progress }: Pick<Output, 'progress'>,
+  further: readonly string[] = [],
 ): Promise<ScanReport> {
   const { kms: settings } = loadKeyConfig(deps.env, { ...options, keepsKeys: true });
   const values = withEnvFile(deps.env, options.envFile);
   const config = temporalConfig(values);
-  const namespaces = namespacesToScan(options.namespace, settings, config.namespace);
-  const exportsOf = exportsByNamespace(options.exports ?? [], namespaces);
   const stateFolder = options.state ?? defaultStateFolder(values);
   const { rps, taskQueue } = options;
   const settleMs = options.settle * 1000;
-  return await withTemporal(config, (connection) =>
-    runScan({
+  return await withTemporal(config, async (connection, address) => {
+    const server = await describeServer(connection, address, []);
+    const namespaces = options.namespace ?? [
+      ...namespacesToScan(settings.rules, server, config.namespace),
+      ...further,
+    ];
+    if (!server.isListed && settings.rules.hasDefault && options.namespace === undefined)
+      progress(`Temporal at ${address} does not list its namespaces: scanning ${namespaces.join(', ')}`);
+    return await runScan({
       settings,
       keys: options.key === undefined ? [] : [options.key],
-      namespaces,
+      server,
+      namespaces: [...new Set(namespaces)],
       sourceOf: (namespace) => temporalSource(connection, namespace, perSecond(rps)),
-      exportsOf,
+      exportsOf: exportsByNamespace(options.exports ?? [], namespaces),
       stateFolder,
       settleMs,
       ...(options.onTemporal === true && {
@@ -76,18 +88,22 @@ export async function scan(
       }),
       now: deps.now,
       progress,
-    }),
-  );
+    });
+  });
 }
 
-/** Returns the namespaces that the options or the configuration name. Where it names none, Temporal's default namespace. */
+/**
+ * Returns the namespaces that the configuration names. If it has a key for every namespace, also all that the server lists or,
+ * if the server does not list them, the application's namespace.
+ */
 export function namespacesToScan(
-  wanted: readonly string[] | undefined,
-  { rules }: KmsSettings,
+  { namespaces, hasDefault }: Pick<KeyRules, 'namespaces' | 'hasDefault'>,
+  server: Pick<TemporalServer, 'isListed' | 'namespaces'>,
   own: string,
 ): readonly string[] {
-  if (wanted !== undefined) return [...new Set(wanted)];
-  return rules.namespaces.length > 0 ? rules.namespaces : [own];
+  if (!hasDefault) return namespaces.length > 0 ? namespaces : [own];
+  const others = server.isListed ? server.namespaces.map(({ name }) => name) : [own];
+  return [...new Set([...namespaces, ...others])];
 }
 
 function exportsByNamespace(

@@ -13,10 +13,13 @@ export function temporalConfig(values: Values): TemporalConfig {
   }
 }
 
-/** Calls `use` with a connection to Temporal, and closes it. @throws CliError if Temporal does not answer */
+/**
+ * Calls `use` with a connection to Temporal and its address, and closes the connection.
+ * @throws CliError if Temporal does not answer
+ */
 export async function withTemporal<T>(
   { connectionOptions }: TemporalConfig,
-  use: (connection: Connection) => Promise<T>,
+  use: (connection: Connection, address: string) => Promise<T>,
 ): Promise<T> {
   const address = connectionOptions.address ?? 'localhost:7233';
   let connection: Connection;
@@ -32,7 +35,7 @@ export async function withTemporal<T>(
     );
   }
   try {
-    return await use(connection);
+    return await use(connection, address);
   } finally {
     await connection.close();
   }

@@ -1,0 +1,79 @@
+import type { ScannedServer } from '@temporal-kms/codec-api';
+import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import type { Connection } from '@temporalio/client';
+import { CliError } from '../cli/cli-error.ts';
+import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
+
+// https://grpc.io/docs/guides/status-codes/
+const UNIMPLEMENTED = 12;
+const UNAUTHENTICATED = 16;
+const CALL_MS = 60_000;
+const PAGE_SIZE = 200;
+
+/** A Temporal server, as it describes itself to the caller. */
+export interface TemporalServer extends ScannedServer {
+  /** Whether the server lists its namespaces for these credentials. Temporal Cloud does not for API keys of a namespace. */
+  readonly isListed: boolean;
+  /** All its namespaces or, if it does not list them, those that were asked for and exist. */
+  readonly namespaces: readonly { readonly name: string; readonly id: string }[];
+}
+
+/**
+ * Asks a Temporal server for its cluster id and its namespaces with their ids.
+ * @param address with which `connection` was made
+ * @param names namespaces to ask for if the server does not list its namespaces
+ * @throws CliError if the server does not answer, or does not accept the credentials
+ */
+export async function describeServer(
+  connection: Connection,
+  address: string,
+  names: Iterable<string>,
+): Promise<TemporalServer> {
+  const { workflowService } = connection;
+  /** Returns undefined for what the server does not offer or permit, or does not have. */
+  const permitted = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await connection.withDeadline(Date.now() + CALL_MS, make);
+    } catch (error) {
+      const code = grpcCode(error);
+      if (code === PERMISSION_DENIED || code === UNIMPLEMENTED || code === NOT_FOUND) return undefined;
+      throw new CliError(
+        code === UNAUTHENTICATED ? 'notPermitted' : 'unavailable',
+        `Temporal at ${address} does not describe its namespaces: ${messageOf(error)}`,
+        ['temporal-kms doctor --app worker'],
+        error,
+      );
+    }
+  };
+  const list = async () => {
+    const found: TemporalServer['namespaces'][number][] = [];
+    let nextPageToken: Uint8Array = new Uint8Array();
+    do {
+      const token = nextPageToken;
+      const page = await permitted(() =>
+        workflowService.listNamespaces({ pageSize: PAGE_SIZE, nextPageToken: token }),
+      );
+      if (page === undefined) return undefined;
+      for (const { namespaceInfo } of page.namespaces)
+        found.push({ name: namespaceInfo?.name ?? '', id: namespaceInfo?.id ?? '' });
+      nextPageToken = page.nextPageToken;
+    } while (nextPageToken.length > 0);
+    return found;
+  };
+  const describeEach = async () => {
+    const found: TemporalServer['namespaces'][number][] = [];
+    for (const name of new Set(names)) {
+      const described = await permitted(() => workflowService.describeNamespace({ namespace: name }));
+      if (described !== undefined) found.push({ name, id: described.namespaceInfo?.id ?? '' });
+    }
+    return found;
+  };
+  const cluster = await permitted(() => workflowService.getClusterInfo({}));
+  const listed = await list();
+  return {
+    address,
+    ...(cluster?.clusterId ? { clusterId: cluster.clusterId } : {}),
+    isListed: listed !== undefined,
+    namespaces: listed ?? (await describeEach()),
+  };
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import { describeServer } from '../../src/temporal/server.ts';
+
+const refuse = (code: number) => async () => {
+  throw Object.assign(new Error('refused'), { code });
+};
+const PERMISSION_DENIED = 7;
+const UNIMPLEMENTED = 12;
+const [UNAVAILABLE, UNAUTHENTICATED] = [14, 16];
+
+const info = (name: string) => ({ namespaceInfo: { name, id: `id-of-${name}` } });
+
+/** Describes a server whose namespaces are on pages of one. */
+async function describeWith(over: object, ...names: string[]) {
+  const all = ['payments', 'orders', 'temporal-system'];
+  const workflowService = {
+    getClusterInfo: async () => ({ clusterId: 'cluster' }),
+    listNamespaces: async ({ nextPageToken }: any) => {
+      const at = nextPageToken[0] ?? 0;
+      return {
+        namespaces: [info(all[at]!)],
+        nextPageToken: at + 1 < all.length ? Uint8Array.of(at + 1) : new Uint8Array(),
+      };
+    },
+    describeNamespace: async ({ namespace }: any) =>
+      all.includes(namespace) ? info(namespace) : await refuse(5)(),
+    ...over,
+  };
+  const connection: any = { withDeadline: (_: number, call: () => unknown) => call(), workflowService };
+  return await describeServer(connection, 'temporal:7233', names);
+}
+
+const namesOf = ({ namespaces }: Awaited<ReturnType<typeof describeServer>>) =>
+  namespaces.map(({ name }) => name);
+
+/** The second page is refused. */
+const listNamespaces = async ({ nextPageToken }: any) =>
+  nextPageToken.length > 0
+    ? await refuse(PERMISSION_DENIED)()
+    : { namespaces: [{ namespaceInfo: { name: 'payments', id: 'a' } }], nextPageToken: Uint8Array.of(1) };
+
+describe('a Temporal server', () => {
+  it('describes all its namespaces, of every page, whatever the caller asks for', async () => {
+    const server = await describeWith({}, 'gone');
+    expect(server).toMatchObject({ address: 'temporal:7233', clusterId: 'cluster', isListed: true });
+    expect(namesOf(server)).toEqual(['payments', 'orders', 'temporal-system']);
+  });
+
+  it.each([PERMISSION_DENIED, UNIMPLEMENTED])(
+    'that refuses the list with status %i describes the namespaces that the caller asks for and that exist',
+    async (code) => {
+      const server = await describeWith({ listNamespaces: refuse(code) }, 'orders', 'orders', 'gone');
+      expect([server.isListed, namesOf(server)]).toEqual([false, ['orders']]);
+    },
+  );
+
+  it('that refuses the second page has no list', async () => {
+    expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
+  });
+
+  it('may refuse its cluster id', async () => {
+    const server = await describeWith({ getClusterInfo: refuse(PERMISSION_DENIED) });
+    expect(server).not.toHaveProperty('clusterId');
+  });
+
+  it.each([
+    [UNAVAILABLE, 'unavailable'],
+    [UNAUTHENTICATED, 'notPermitted'],
+  ])('that answers with status %i is an error, not a server without namespaces', async (code, exit) => {
+    for (const method of ['getClusterInfo', 'listNamespaces', 'describeNamespace'])
+      await expect(
+        describeWith({ listNamespaces: refuse(PERMISSION_DENIED), [method]: refuse(code) }, 'orders'),
+      ).rejects.toMatchObject({ exit });
+  });
+});
