@@ -91,7 +91,9 @@ describe.each(projects(process.env))('in $name', ({ project, location, waitSecon
       { env: variables },
     );
     expect([setup.code, setup.err]).toEqual([0, expect.stringContaining('Creating: key')]);
-    expect(parseEnv(await readFile(join(folder, 'worker.env'), 'utf8'))).toMatchObject({ GCP_KMS_KEY: key });
+    expect(parseEnv(await readFile(join(folder, 'worker.env'), 'utf8'))).toMatchObject({
+      KMS_KEYS_FILE: join(folder, 'keys.yaml'),
+    });
 
     const envFile = ['--env-file', join(folder, 'worker.env')];
     const doctor = await temporalKms(['doctor', '--app', 'worker', ...envFile, '--json'], { env: variables });

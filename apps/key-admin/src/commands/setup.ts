@@ -34,7 +34,7 @@ interface SetupOptions extends CommonOptions {
   readonly keyStates: boolean;
   readonly encode?: true;
   readonly auditLogs: boolean;
-  readonly namespace?: string;
+  readonly namespace?: readonly string[];
   readonly temporalAddress?: string;
   readonly webUi?: readonly string[];
   readonly out: string;
@@ -78,7 +78,8 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     .option('--no-audit-logs', 'leave the Data Access audit logs of Cloud KMS as they are')
     .option(
       '--namespace <name>',
-      'Temporal namespace of the files (default: TEMPORAL_NAMESPACE, else default)',
+      'Temporal namespace with the key; may be repeated, and the first is that of the application (default: TEMPORAL_NAMESPACE, else default)',
+      collect,
     )
     .option(
       '--temporal-address <host:port>',
@@ -109,7 +110,7 @@ async function setup(options: SetupOptions, deps: CliDeps, output: Output): Prom
     const steps = await plan(google, wish, deps.now());
     const files = await planFiles(wish, {
       folder: options.out,
-      namespace: options.namespace ?? values['TEMPORAL_NAMESPACE'] ?? 'default',
+      namespaces: namespacesOf(options.namespace, values['TEMPORAL_NAMESPACE']),
       temporalAddress: options.temporalAddress ?? values['TEMPORAL_ADDRESS'] ?? 'localhost:7233',
       origins: options.webUi ?? [],
       emulatorHost: kms.emulatorHost,
@@ -131,6 +132,14 @@ async function setup(options: SetupOptions, deps: CliDeps, output: Output): Prom
   } finally {
     await google.close();
   }
+}
+
+function namespacesOf(
+  wanted: readonly string[] | undefined,
+  own: string | undefined,
+): readonly [string, ...string[]] {
+  const [first = own || 'default', ...others] = new Set(wanted);
+  return [first, ...others];
 }
 
 /** @throws CliError without a project */
@@ -193,7 +202,7 @@ async function carryOut(
   }
   for (const file of files) {
     progress(`Writing ${file.path}`);
-    // oxlint-disable-next-line no-await-in-loop -- there are two
+    // oxlint-disable-next-line no-await-in-loop -- there are three
     await writeConfigFile(file, folder);
   }
 }
@@ -232,7 +241,7 @@ function summary(steps: readonly Step[], files: readonly ConfigFile[], options: 
   const impossible = steps.filter(({ status }) => status === 'not possible').length;
   const text = done === 0 ? 'Nothing to do: everything exists.' : `${done} steps done.`;
   const more = impossible === 0 ? '' : ` ${impossible} not possible with your rights: see its note.`;
-  const [worker] = files;
+  const worker = files.find(({ path }) => path.endsWith('worker.env'));
   return `${text}${more} Next: temporal-kms doctor --app worker --env-file ${worker?.path ?? 'worker.env'}`;
 }
 

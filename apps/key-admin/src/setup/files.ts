@@ -1,5 +1,5 @@
 import { mkdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   codecServerEnvironment,
   type Environment,
@@ -8,7 +8,7 @@ import {
 } from '@temporal-kms/config';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
 import { writePrivateFile } from '../cli/private-file.ts';
-import type { Wish } from './wish.ts';
+import { keyName, type Wish } from './wish.ts';
 
 /** A configuration file of one of our applications. */
 export interface ConfigFile {
@@ -20,7 +20,8 @@ export interface ConfigFile {
 
 export interface FileWish {
   readonly folder: string;
-  readonly namespace: string;
+  /** The namespaces for which the programs use the key. The first is the application's. */
+  readonly namespaces: readonly [string, ...string[]];
   readonly temporalAddress: string;
   /** Origins of Temporal's Web UI and dashboards. */
   readonly origins: readonly string[];
@@ -28,6 +29,7 @@ export interface FileWish {
 }
 
 const unset = new Set([
+  'KMS_UNSAFE',
   'KMS_ALLOW_DIAGNOSTICS',
   'KMS_EMULATOR_HOST',
   'KMS_EMULATOR_IN_PRODUCTION',
@@ -35,22 +37,23 @@ const unset = new Set([
 ]);
 
 /** Variables that a configuration must not or should not set. */
-const left = (name: string, example: string): boolean => example === '(unset)' || unset.has(name);
+const left = (name: string, example: string): boolean =>
+  example === '(unset)' || unset.has(name) || name.startsWith('GCP_');
 
 /** Returns the files, and what exists of them. Writes nothing. */
 export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile[]> {
-  const { namespace, temporalAddress, origins, emulatorHost } = files;
+  const { namespaces, temporalAddress, origins, emulatorHost } = files;
+  const [namespace] = namespaces;
+  const keysFile = resolve(files.folder, 'keys.yaml');
   const shared = {
-    GCP_PROJECT: wish.project,
-    GCP_KMS_LOCATION: wish.location,
-    GCP_KMS_KEY_RING: wish.ring,
-    GCP_KMS_KEY: wish.id,
+    KMS_KEYS_FILE: keysFile,
     TEMPORAL_ADDRESS: temporalAddress,
     TEMPORAL_NAMESPACE: namespace,
     KMS_EMULATOR_HOST: emulatorHost,
   };
   const codecServer = { ...shared, CODEC_CORS_ORIGINS: origins.length > 0 ? origins.join(',') : undefined };
   return [
+    await planned(join(files.folder, 'keys.yaml'), keysFileOf(keyName(wish), namespaces)),
     await planned(join(files.folder, 'worker.env'), contentOf('worker', workerEnvironment, shared)),
     await planned(
       join(files.folder, 'codec-server.env'),
@@ -58,6 +61,16 @@ export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile
     ),
   ];
 }
+
+/** Returns a keys file that names the namespaces: with a `default`, a program could use the key in any namespace. */
+const keysFileOf = (key: string, namespaces: readonly string[]): string =>
+  [
+    '# The keys of each namespace, written by temporal-kms setup. A namespace that is not listed is refused.',
+    'namespaces:',
+    ...namespaces.flatMap((namespace) => [`  '${namespace.replaceAll("'", "''")}':`, `    encrypt: ${key}`]),
+    '...',
+    '',
+  ].join('\n');
 
 async function planned(path: string, content: string): Promise<ConfigFile> {
   try {

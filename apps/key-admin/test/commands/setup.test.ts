@@ -79,7 +79,7 @@ describe('temporal-kms setup', () => {
     emulator.calls.reset();
     const { code, out, json } = await setup([...programs, '--json']);
     expect([code, json().steps.every(({ status }: any) => status === 'exists')]).toEqual([0, true]);
-    expect(json().files.map(({ status }: any) => status)).toEqual(['exists', 'exists']);
+    expect(json().files.map(({ status }: any) => status)).toEqual(['exists', 'exists', 'exists']);
     expect(out).not.toContain('"done"');
     for (const method of ['CreateKeyRing', 'CreateCryptoKey', 'UpdateCryptoKey', 'SetIamPolicy']) {
       expect(emulator.calls.count(method), method).toBe(0);
@@ -138,7 +138,7 @@ describe('temporal-kms setup', () => {
     expect(code).toBe(64);
     expect(out).toMatch(/^to do +key ring temporal-keys in us-east1$/m);
     expect(out).toMatch(/^ +gcloud kms keyrings create/m);
-    expect(err).toContain('Carry out 9 steps? [y/N]');
+    expect(err).toContain('Carry out 10 steps? [y/N]');
     expect(emulator.calls.count('CreateKeyRing')).toBe(0);
     const confirmed = await setup(programs, { answer: 'y' });
     expect([confirmed.code, emulator.calls.count('CreateKeyRing')]).toEqual([0, 1]);
@@ -288,6 +288,8 @@ describe('temporal-kms setup', () => {
     const options = [
       '--namespace',
       'payments',
+      '--namespace',
+      'orders',
       '--temporal-address',
       'temporal:7233',
       '--web-ui',
@@ -297,14 +299,15 @@ describe('temporal-kms setup', () => {
     const read = async (name: string) => readFile(join(folder, name), 'utf8');
     const worker = parseEnv(await read('worker.env'));
     expect(worker).toMatchObject({
-      GCP_PROJECT: 'acme',
-      GCP_KMS_LOCATION: 'us-east1',
-      GCP_KMS_KEY_RING: 'temporal-keys',
-      GCP_KMS_KEY: 'workflow-encryption',
+      KMS_KEYS_FILE: join(folder, 'keys.yaml'),
       TEMPORAL_ADDRESS: 'temporal:7233',
       TEMPORAL_NAMESPACE: 'payments',
     });
-    expect(parseConfig(workerEnvironment, worker).kms.rules.resolve('payments').encrypt).toBe(KEY);
+    expect(worker).not.toHaveProperty('GCP_KMS_KEY');
+    // The key serves the namespaces that are named, and no other.
+    const { rules } = parseConfig(workerEnvironment, worker).kms;
+    expect([rules.namespaces, rules.hasDefault]).toEqual([['payments', 'orders'], false]);
+    for (const namespace of rules.namespaces) expect(rules.resolve(namespace).encrypt).toBe(KEY);
     const codecServer = parseConfig(codecServerEnvironment, parseEnv(await read('codec-server.env')));
     expect(codecServer.corsOrigins).toEqual(['https://ui.example.com']);
     expect((await stat(join(folder, 'worker.env'))).mode & 0o777).toBe(0o600);
@@ -315,10 +318,10 @@ describe('temporal-kms setup', () => {
     await writeFile(join(folder, 'worker.env'), 'GCP_PROJECT=mine\n');
     await chmod(join(folder, 'worker.env'), 0o644);
     const kept = await setup([...options, '--json']);
-    expect(kept.json().files.map(({ status }: any) => status)).toEqual(['differs', 'exists']);
+    expect(kept.json().files.map(({ status }: any) => status)).toEqual(['exists', 'differs', 'exists']);
     expect(await read('worker.env')).toBe('GCP_PROJECT=mine\n');
     await setup([...options, '--overwrite', '--yes']);
     expect((await stat(join(folder, 'worker.env'))).mode & 0o777).toBe(0o600);
-    expect(await read('worker.env')).toContain('GCP_PROJECT=acme');
+    expect(await read('worker.env')).toContain('KMS_KEYS_FILE=');
   });
 });
