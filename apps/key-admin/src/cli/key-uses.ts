@@ -25,6 +25,10 @@ export function keyUses(rules: KeyRules): KeyUse[] {
   return [...uses].map(([key, use]) => ({ key, ...use }));
 }
 
+/** Whether a configuration uses a key for namespaces that it does not name. */
+export const servesOthers = (rules: KeyRules, key: string): boolean =>
+  keyUses(rules).some((use) => use.key === key && [...use.encryptsFor, ...use.decryptsFor].includes(OTHERS));
+
 /** Returns for which namespaces a key is used, in words. */
 export function useText({ encryptsFor, decryptsFor }: KeyUse): string {
   return [

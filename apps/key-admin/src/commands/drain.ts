@@ -15,7 +15,9 @@ import {
 } from '../destroy/ask.ts';
 import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
 import { isFixed, type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
+import { namespacesToScan } from '../scan/scan-options.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';
+import { describeServer } from '../temporal/server.ts';
 
 const examples = `
 Examples:
@@ -58,7 +60,7 @@ export const addDrainCommand: AddCommand = (program, deps, exit) => {
       if (options.watch === true && options.report !== undefined)
         throw new CliError('usage', '--watch scans again, so it cannot use --report');
       let drained = await drain(version, options, deps, output);
-      const isFree = (): boolean => drained.versions.every(({ mayDestroy }) => mayDestroy);
+      const isFree = (): boolean => drained.versions.every((one) => one.isFree);
       while (options.watch === true && !isFree()) {
         for (const line of linesOf(drained)) output.progress(line);
         await sleep(options.every * 1000);
@@ -93,7 +95,8 @@ async function drain(
   // Before anything is changed, and before a scan.
   if (version !== undefined) requireDrainable(version, before, isWatch);
   const schedules = options.reencrypt === true ? await reencrypt(version, before, options, deps, output) : [];
-  const { questionOf, ...basis } = await scanned();
+  const { ask } = await scanned();
+  const { questionOf, ...basis } = await ask();
   if (version !== undefined) requireDrainable(version, basis, isWatch);
   const { key, description } = basis;
   const versions = description.versions
@@ -115,7 +118,7 @@ function requireDrainable(version: number, { key, description }: Basis, isWatch:
 
 async function reencrypt(
   version: number | undefined,
-  { settings, key, namespaces, description }: Basis,
+  { settings, key, namespaces: named, description }: Basis,
   options: DrainOptions,
   deps: CliDeps,
   { progress }: Output,
@@ -124,7 +127,11 @@ async function reencrypt(
   const codec = createKmsCodec(settings);
   const id = cryptoKeyId(key);
   try {
-    return await withTemporal(config, async (connection) => {
+    return await withTemporal(config, async (connection, address) => {
+      const namespaces =
+        options.namespace === undefined
+          ? namespacesToScan(settings.rules, await describeServer(connection, address, []), config.namespace)
+          : named;
       const done: (ReencryptedSchedule & { readonly namespace: string })[] = [];
       for (const namespace of namespaces) {
         progress(`${namespace}: encrypting schedules again`);

@@ -30,14 +30,14 @@ export const addMayDestroyCommand: AddCommand = (program, deps, exit) => {
   addDestroyOptions(addKeyOption(addCommonOptions(command))).action(
     async (version: number, options: MayDestroyOptions) => {
       const output = createOutput(deps, options.json === true);
-      const { settings, verdict, report } = await mayDestroy(version, options, deps, output);
+      const { settings, verdict, reports } = await mayDestroy(version, options, deps, output);
       const { signKey } = options;
       if (signKey === undefined) {
         output.result(verdict, () => verdictLines(verdict));
       } else {
         const google = await connectGoogle(settings.emulatorHost, output);
         try {
-          const evidence = { ...verdict, time: deps.now().toISOString(), report };
+          const evidence = { ...verdict, time: deps.now().toISOString(), reports };
           const jws = await signReport(google, signKey, evidence);
           output.result({ ...verdict, jws }, () => [...verdictLines(verdict), '', jws]);
         } finally {

@@ -1,30 +1,40 @@
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
-import { scanReport, type ScanReport } from '@temporal-kms/codec-api';
+import type { ScanReport } from '@temporal-kms/codec-api';
+import type { Values } from '@temporal-kms/config';
 import type { KeyDescription, KmsSettings } from '@temporal-kms/kms-codec';
-import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
 import { InvalidArgumentError, type Command } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
 import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
-import { keyUses } from '../cli/key-uses.ts';
+import { keyUses, servesOthers } from '../cli/key-uses.ts';
+import { collect } from '../cli/options.ts';
 import type { Output } from '../cli/output.ts';
 import { GOOGLE_TIME, requireClock } from '../doctor/clock.ts';
-import { addScanOptions, namespacesToScan, scan, type ScanOptions } from '../scan/scan-options.ts';
+import { addScanOptions, scan, type ScanOptions } from '../scan/scan-options.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
-import { temporalConfig } from '../temporal/connect.ts';
-import { type DestroyQuestion, judge, judgeWithoutScan, type Verdict } from './verdict.ts';
+import { temporalConfig, withTemporal } from '../temporal/connect.ts';
+import { describeServer, type TemporalServer } from '../temporal/server.ts';
+import type { DestroyQuestion } from './question.ts';
+import { readReport } from './read-report.ts';
+import { isTime, readStatement, type Statement } from './statement.ts';
+import { judge, judgeWithoutScan, type Verdict } from './verdict.ts';
 
 /** The options of the commands that decide whether a version may be destroyed. */
 export interface DestroyOptions extends ScanOptions {
-  readonly report?: string;
+  readonly report?: readonly string[];
+  readonly statement?: string;
   readonly maxAge: number;
   readonly notPrimarySince?: Date;
 }
 
 export const addDestroyOptions = (command: Command): Command =>
   addScanOptions(command)
-    .option('--report <file>', 'decide from a report of `scan` (default: scan now)')
-    .option('--max-age <hours>', 'the oldest report that counts', hours, 24)
+    .option(
+      '--report <file>',
+      'decide from a report of `scan` (default: scan now); may be repeated, for several Temporal servers',
+      collect,
+    )
+    .option('--statement <file>', 'what a person states about data that no scan sees')
+    .option('--max-age <hours>', 'the oldest report and statement that count', hours, 24)
     .option(
       '--not-primary-since <time>',
       'when the version stopped being primary, from the audit log: 2030-01-31T12:00:00Z',
@@ -35,34 +45,39 @@ export const addDestroyOptions = (command: Command): Command =>
 export interface Basis {
   readonly settings: KmsSettings;
   readonly key: string;
-  /** The namespaces that must be scanned. */
+  /** The namespaces that must be scanned, wherever they are. */
   readonly namespaces: readonly string[];
   readonly description: KeyDescription;
 }
 
-/** A scan, and the questions that it answers. */
-interface Scanned extends Basis {
-  readonly report: ScanReport;
+/** Scans, and the questions that they answer by what Cloud KMS and Temporal answer now. */
+interface Asked extends Basis {
   readonly questionOf: (version: number) => DestroyQuestion;
+}
+
+interface Scanned {
+  readonly reports: readonly ScanReport[];
+  /** Asks Cloud KMS for the key, and each Temporal server for its namespaces. @throws CliError */
+  readonly ask: () => Promise<Asked>;
 }
 
 /** A basis, and what is left to do: everything that can be checked without a scan has been checked. */
 interface Prepared extends Basis {
-  /** Scans, or takes the report that the options name, and describes the key again. @throws CliError */
+  /** Scans, or takes the reports that the options name. @throws CliError */
   readonly scanned: () => Promise<Scanned>;
 }
 
 /** The question, and its answer. */
 interface Answer extends Basis {
   /** Null: no scan was necessary. */
-  readonly report: ScanReport | null;
+  readonly reports: readonly ScanReport[] | null;
   readonly verdict: Verdict;
-  /** Describes the key again and decides again, for example after a person has taken time to confirm. @throws CliError */
+  /** Asks and decides again, for example after a person has taken time to confirm. @throws CliError */
   readonly decideAgain: () => Promise<Verdict>;
 }
 
 /**
- * Decides whether a version may be destroyed, from a report or a new scan. It does not scan if the result could not change the
+ * Decides whether a version may be destroyed, from reports or a new scan. It does not scan if the result could not change the
  * answer.
  * @throws CliError
  */
@@ -75,21 +90,17 @@ export async function mayDestroy(
   const { scanned, ...before } = await prepare(version, options, deps, output);
   const known = options.report === undefined ? judgeWithoutScan({ ...before, version }) : undefined;
   if (known !== undefined)
-    return { ...before, report: null, verdict: known, decideAgain: () => Promise.resolve(known) };
-  const { questionOf, ...basis } = await scanned();
-  const { settings, key } = basis;
-  return {
-    ...basis,
-    verdict: judge(questionOf(version)),
-    decideAgain: async () => {
-      const description = await withKeyService(settings.emulatorHost, (service) => describeKey(service, key));
-      return judge({ ...questionOf(version), description });
-    },
+    return { ...before, reports: null, verdict: known, decideAgain: () => Promise.resolve(known) };
+  const { reports, ask } = await scanned();
+  const decide = async () => {
+    const { questionOf, ...basis } = await ask();
+    return { ...basis, verdict: judge(questionOf(version)) };
   };
+  return { ...(await decide()), reports, decideAgain: async () => (await decide()).verdict };
 }
 
 /**
- * Checks everything that does not need a scan, which may take hours: the configuration, the key, the report and the clock.
+ * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files and the clock.
  * @param wanted a version that must exist
  * @throws CliError
  */
@@ -103,7 +114,8 @@ export async function prepare(
   const { settings, key } = before;
   if (wanted !== undefined && !before.description.versions.some(({ version }) => version === wanted))
     throw new CliError('notFound', `${key} has no version ${wanted}`, [`temporal-kms keys --key ${key}`]);
-  const given = options.report === undefined ? undefined : readReport(options.report);
+  const given = options.report?.map(readReport);
+  const statement = options.statement === undefined ? undefined : readStatement(options.statement);
   // With a clock that is behind, an old report would look new; one that is ahead would end the waiting time early.
   const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
   await requireClock(google, deps.now, output.progress);
@@ -111,27 +123,59 @@ export async function prepare(
   return {
     ...before,
     scanned: async () => {
-      const report = given ?? (await scan(options, deps, output));
-      // After the scan, so that a version that became primary meanwhile is one.
-      const basis = await readBasis(options, deps);
-      const { namespaces, description } = basis;
-      return {
-        ...basis,
-        report,
-        questionOf: (version) => ({
-          key,
-          version,
-          description,
-          report,
-          namespaces,
-          hasOtherNamespaces: settings.rules.hasDefault,
-          ...(notPrimarySince === undefined ? {} : { notPrimarySince }),
-          maxAgeMs: maxAge * 3_600_000,
-          now: deps.now(),
-        }),
+      const stated = statement?.clusters.filter(({ environment }) => environment === undefined) ?? [];
+      const further = stated.flatMap(({ namespaces = [] }) => namespaces);
+      const reports = given ?? [await scan(options, deps, output, further)];
+      const ask = async (): Promise<Asked> => {
+        const names = [...before.namespaces, ...reports.flatMap((one) => one.namespaces.map(nameOf))];
+        const servers = await askServers(statement, names, withEnvFile(deps.env, options.envFile));
+        // After the scan, so that a version that became primary meanwhile is one.
+        const basis = await readBasis(options, deps);
+        return {
+          ...basis,
+          questionOf: (version) => ({
+            ...basis,
+            version,
+            reports,
+            servers,
+            statement,
+            hasOtherNamespaces: servesOthers(basis.settings.rules, key),
+            ...(notPrimarySince === undefined ? {} : { notPrimarySince }),
+            maxAgeMs: maxAge * 3_600_000,
+            now: deps.now(),
+          }),
+        };
       };
+      return { reports, ask };
     },
   };
+}
+
+const nameOf = ({ namespace }: ScanReport['namespaces'][number]): string => namespace;
+
+/**
+ * Asks the Temporal server of the application, in any case, and each for which the statement names a file with its variables.
+ * @throws CliError if one of them does not answer
+ */
+async function askServers(
+  statement: Statement | undefined,
+  names: readonly string[],
+  own: Values,
+): Promise<TemporalServer[]> {
+  const clusters = statement?.clusters ?? [];
+  const files = clusters.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
+  // Another server gets only the variables of its file: no credentials of this one.
+  const environments = [own, ...[...new Set(files)].map((file) => withEnvFile({}, file))];
+  const all = [...names, ...clusters.flatMap(({ namespaces = [] }) => namespaces)];
+  const servers: TemporalServer[] = [];
+  for (const values of environments)
+    servers.push(
+      // oxlint-disable-next-line no-await-in-loop -- There are few.
+      await withTemporal(temporalConfig(values), (connection, address) =>
+        describeServer(connection, address, all),
+      ),
+    );
+  return servers;
 }
 
 /** Reads the configuration, and describes its key. @throws CliError */
@@ -140,14 +184,11 @@ export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise
   const key = keyOf(settings, options.key);
   const description = await withKeyService(settings.emulatorHost, (service) => describeKey(service, key));
   checkName(key, description.name);
-  const own = temporalConfig(withEnvFile(deps.env, options.envFile)).namespace;
   return {
     settings,
     key,
     // Also namespaces without the key: they may accept messages of others.
-    namespaces: [
-      ...new Set([...settings.rules.namespaces, ...namespacesToScan(options.namespace, settings, own)]),
-    ],
+    namespaces: [...new Set([...settings.rules.namespaces, ...(options.namespace ?? [])])],
     description,
   };
 }
@@ -183,29 +224,6 @@ function checkName(key: string, known = key): void {
     throw new CliError('configuration', `Cloud KMS names the key ${key} differently`, [`--key ${known}`]);
 }
 
-/** Bytes of the largest report that is read. */
-const MAX_REPORT_BYTES = 64 * 1024 * 1024;
-
-function readReport(file: string): ScanReport {
-  let content: unknown;
-  try {
-    content = JSON.parse(readRegularFile(file, MAX_REPORT_BYTES).toString('utf8'));
-  } catch (error) {
-    const fix = [`temporal-kms scan --out ${file}`];
-    if (codeOf(error) === 'ENOENT')
-      throw new CliError('notFound', `The report ${file} does not exist`, fix, error);
-    // Node's messages about JSON quote the text.
-    const reason =
-      error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
-    throw new CliError('data', `The report ${file} cannot be read: ${reason}`, fix, error);
-  }
-  const report = scanReport.safeParse(content);
-  if (report.success) return report.data;
-  throw new CliError('data', `${file} is not a report of this version of scan`, [
-    `temporal-kms scan --out ${file}`,
-  ]);
-}
-
 /** Parses the number of a key version. */
 export function versionNumber(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
@@ -218,8 +236,6 @@ function hours(text: string): number {
 }
 
 function time(text: string): Date {
-  const parsed = new Date(text);
-  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/.test(text) && !Number.isNaN(parsed.getTime()))
-    return parsed;
+  if (isTime(text)) return new Date(text);
   throw new InvalidArgumentError('It must be a time in UTC, for example 2030-01-31T12:00:00Z.');
 }

@@ -1,9 +1,12 @@
 import { type ScannedHistories, type ScanPlace, scanPlaces, STOPS_WITHIN_MS } from '@temporal-kms/codec-api';
 import { evidenceLines } from '../scan/report-text.ts';
-import { type DestroyQuestion, judge, type Verdict } from './verdict.ts';
+import type { DestroyQuestion } from './question.ts';
+import { judge, type Verdict } from './verdict.ts';
 
 /** What a version waits for in a place of a namespace. */
 interface Waiting {
+  /** Address of the Temporal server. */
+  readonly server: string;
   readonly namespace: string;
   readonly place: ScanPlace;
   readonly histories: ScannedHistories;
@@ -14,7 +17,8 @@ interface Waiting {
 /** When a version becomes free. */
 export interface DrainedVersion {
   readonly version: number;
-  readonly mayDestroy: boolean;
+  /** Whether nothing needs the version that a scan sees. `may-destroy` also requires a statement about the rest. */
+  readonly isFree: boolean;
   /** When nothing will need the version any longer. Null: it depends on open runs, schedules or archives. */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];
@@ -23,14 +27,19 @@ export interface DrainedVersion {
 
 /** Returns when a version becomes free, as far as a scan shows it. */
 export function drainOf(question: DestroyQuestion): DrainedVersion {
-  const { version, report, now } = question;
-  const { mayDestroy, reasons, evidence, notPrimarySince } = judge(question);
-  const waitsFor = evidence.flatMap(({ namespace, places }) =>
+  const { version, reports, now } = question;
+  const { evidence, notPrimarySince, ...verdict } = judge(question);
+  const reasons = verdict.reasons.filter(({ code }) => code !== 'not_stated');
+  const waitsFor = evidence.flatMap(({ server, namespace, places }) =>
     scanPlaces.flatMap((place): Waiting[] => {
       const histories = places[place];
       if (histories === undefined) return [];
-      const { retentionSeconds } = report.namespaces.find((one) => one.namespace === namespace) ?? {};
-      return [{ namespace, place, histories, until: removedOn(place, histories, retentionSeconds) }];
+      const { retentionSeconds } =
+        reports
+          .filter((report) => report.server?.address === server)
+          .flatMap(({ namespaces }) => namespaces)
+          .find((one) => one.namespace === namespace) ?? {};
+      return [{ server, namespace, place, histories, until: removedOn(place, histories, retentionSeconds) }];
     }),
   );
   const times = waitsFor.map(({ until }) => until);
@@ -43,7 +52,8 @@ export function drainOf(question: DestroyQuestion): DrainedVersion {
     ...(notPrimarySince === null ? [] : [Date.parse(notPrimarySince) + STOPS_WITHIN_MS]),
     ...times.map((time) => Date.parse(time ?? '')),
   );
-  return { version, mayDestroy, freeOn: isKnown ? new Date(last).toISOString() : null, waitsFor, reasons };
+  const isFree = reasons.length === 0;
+  return { version, isFree, freeOn: isKnown ? new Date(last).toISOString() : null, waitsFor, reasons };
 }
 
 /** Temporal removes a closed run when the retention of its namespace has passed. */
@@ -65,8 +75,8 @@ const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
 };
 
 /** Returns the lines about a version. */
-export function drainLines({ version, mayDestroy, freeOn, waitsFor, reasons }: DrainedVersion): string[] {
-  if (mayDestroy) return [`version ${version}: free. Type: temporal-kms destroy ${version}`];
+export function drainLines({ version, isFree, freeOn, waitsFor, reasons }: DrainedVersion): string[] {
+  if (isFree) return [`version ${version}: free. Type: temporal-kms destroy ${version}`];
   return [
     `version ${version}: ${freeOn === null ? 'the date on which it becomes free is not known' : `free on ${freeOn}, unless something else happens`}`,
     ...waitsFor.flatMap(({ namespace, place, histories, until }) => [

@@ -141,7 +141,7 @@ describe('drain', () => {
 
       await deleteRun(workflowId);
       const free = await run(['drain'], 30);
-      expect([free.code, free.json().versions[0].mayDestroy]).toEqual([0, true]);
+      expect([free.code, free.json().versions[0].isFree]).toEqual([0, true]);
       await cloud.owner.destroyCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
     },
   );
@@ -176,7 +176,7 @@ describe('drain', () => {
       })();
       const { code, json } = await watch;
       await events;
-      expect([code, json().versions]).toMatchObject([0, [{ version: 1, mayDestroy: true, waitsFor: [] }]]);
+      expect([code, json().versions]).toMatchObject([0, [{ version: 1, isFree: true, waitsFor: [] }]]);
     },
   );
 

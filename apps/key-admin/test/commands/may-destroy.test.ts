@@ -2,9 +2,11 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanReport } from '@temporal-kms/codec-api';
 import { Connection } from '@temporalio/client';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { startTemporal, type TemporalServer as Started } from '@temporal-kms/scripts/temporal';
 import { compactVerify, importSPKI } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describeServer, type TemporalServer } from '../../src/temporal/server.ts';
 import {
   type Cloud,
   KEY,
@@ -15,33 +17,54 @@ import {
   temporaryFolder,
   variables,
 } from '../support/cli.ts';
+import { statementOf } from '../support/question.ts';
+import { plain, startRun } from '../support/scanned.ts';
+import { statementFile } from '../support/statement.ts';
 
-let temporal: TemporalServer;
+let temporal: Started;
+let connection: Connection;
+let server: TemporalServer;
 beforeAll(async () => {
-  temporal = await startTemporal();
-  const connection = await Connection.connect({ address: temporal.address });
-  await connection.workflowService.listWorkflowExecutions({ namespace: 'default' });
-  await connection.close();
+  temporal = await startTemporal({ namespaces: ['orders'] });
+  connection = await Connection.connect({ address: temporal.address });
+  for (const namespace of ['default', 'orders'])
+    await connection.workflowService.listWorkflowExecutions({ namespace });
+  server = await describeServer(connection, temporal.address, []);
 }, 60_000);
-afterAll(() => temporal.close());
+afterAll(async () => {
+  await connection.close();
+  await temporal.close();
+});
 
 const HOUR = 3_600_000;
 const later = (hours: number) => () => new Date(Date.now() + hours * HOUR);
 
-/** A key with two versions, of which the second is primary, and a report of a scan long after that. */
-async function startRotated() {
+/**
+ * A key with two versions, of which the second is primary, and a function that runs a command hours later, with a statement.
+ * @param before happens before the rotation
+ */
+async function startRotated(
+  before: (env: Record<string, string>) => Promise<unknown> = async () => undefined,
+) {
   const cloud = await startCloud();
+  await before({ ...variables, KMS_EMULATOR_HOST: cloud.emulator.address });
   await rotate(cloud);
   const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address, TEMPORAL_ADDRESS: temporal.address };
   const folder = await temporaryFolder();
   const scanOptions = ['--state', join(folder, 'state'), '--settle', '0'];
-  const run = (args: readonly string[], hours: number, answer?: string) =>
-    temporalKms(args, { env, now: later(hours), ...(answer === undefined ? {} : { answer }) });
+  const run = async (args: readonly string[], hours: number, answer?: string) => {
+    const now = later(hours);
+    const statement = statementOf(KEY, now().toISOString(), [server]);
+    const stated = args[0] === 'scan' ? [] : ['--statement', await statementFile(statement)];
+    return await temporalKms([...args, ...stated], { env, now, ...(answer === undefined ? {} : { answer }) });
+  };
   return { cloud, env, folder, scanOptions, run };
 }
 
 const stateOf = async ({ owner }: Cloud, version: number) =>
   (await owner.getCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/${version}` }))[0].state;
+
+const missing = (name: string) => ['not_seen', expect.stringContaining(`the namespace ${name} of`)];
 
 describe('may-destroy', () => {
   it('says no after the first scan, and yes after a scan a day later', { timeout: 120_000 }, async () => {
@@ -54,7 +77,44 @@ describe('may-destroy', () => {
     const second = await run(['may-destroy', '1', ...scanOptions, '--json'], 29);
     expect([second.code, second.json().mayDestroy]).toEqual([0, true]);
     const text = await run(['may-destroy', '1', ...scanOptions], 29);
-    expect(text.out).toMatch(/^YES: version 1[\s\S]*No scan sees:[\s\S]*backups/);
+    expect(text.out).toMatch(/^YES: version 1[^]*saw everything in default, orders[^]*stated by Ada/);
+  });
+
+  it('says no while another namespace of the server needs the version', { timeout: 120_000 }, async () => {
+    const workflowId = 'order-1';
+    const namespace = 'orders';
+    const { cloud, env, scanOptions, run } = await startRotated(async (keys) => {
+      const codec = loadKmsCodec({ namespace, env: keys });
+      const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId });
+      await codec.close();
+      await startRun(connection, namespace, workflowId, message!);
+    });
+    await run(['scan', ...scanOptions], 0);
+    const reasons = async (command: string, ...args: string[]) => {
+      const ran = await run([command, '1', ...scanOptions, '--json', ...args], 29);
+      return [ran.code, ...ran.json().reasons.map(({ code, message }: any) => [code, message])];
+    };
+    const needed = ['needed', expect.stringMatching(/namespace orders .*1 open/)];
+    expect(await reasons('may-destroy')).toEqual([1, needed]);
+    expect(await reasons('destroy', '--yes')).toEqual([1, needed]);
+    // A scan of some namespaces is not enough.
+    const few = await reasons('may-destroy', '--namespace', 'default');
+    expect(few).toEqual([1, missing('orders'), missing('temporal-system')]);
+    // Without a statement, the answer contains the lines to fill in.
+    const unstated = await temporalKms(['may-destroy', '1', ...scanOptions], { env, now: later(29) });
+    expect([unstated.code, unstated.out]).toEqual([1, expect.stringContaining(`id: '${server.clusterId}'`)]);
+    expect(await stateOf(cloud, 1)).toBe('ENABLED');
+
+    await connection.workflowService.deleteWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId },
+    });
+    await vi.waitUntil(
+      async () =>
+        (await connection.workflowService.listWorkflowExecutions({ namespace })).executions.length === 0,
+      { timeout: 30_000 },
+    );
+    expect(await reasons('may-destroy')).toEqual([0]);
   });
 
   it('decides from a report, and refuses a file that is no report', { timeout: 120_000 }, async () => {
@@ -97,7 +157,7 @@ describe('may-destroy', () => {
       const { payload, protectedHeader } = await compactVerify(json().jws, await importSPKI(pem!, alg));
       const signed = JSON.parse(Buffer.from(payload).toString());
       expect([code, protectedHeader.kid, signed.mayDestroy]).toEqual([1, signKey, false]);
-      expect(signed.report.namespaces[0].namespace).toBe('default');
+      expect([signed.reports[0].namespaces[0].namespace, signed.statement.name]).toEqual(['default', 'Ada']);
       const [header, , signature] = json().jws.split('.');
       const changed = Buffer.from(JSON.stringify({ ...signed, mayDestroy: true })).toString('base64url');
       await expect(

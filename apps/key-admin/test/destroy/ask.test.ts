@@ -1,10 +1,13 @@
 import { chmod, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanCoverage, ScanReport } from '@temporal-kms/codec-api';
-import { describe, expect, it } from 'vitest';
+import { startTemporal, type TemporalServer as Started } from '@temporal-kms/scripts/temporal';
+import { Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBasis } from '../../src/destroy/ask.ts';
 import { observeKeys } from '../../src/scan/observed-keys.ts';
 import { ScanState } from '../../src/scan/state.ts';
+import { describeServer, type TemporalServer } from '../../src/temporal/server.ts';
 import {
   type Cloud,
   KEY,
@@ -16,6 +19,23 @@ import {
   temporaryFolder,
   variables,
 } from '../support/cli.ts';
+import { statementOf } from '../support/question.ts';
+import { seconds } from '../support/scanned.ts';
+import { statementFile } from '../support/statement.ts';
+
+let temporal: Started;
+let connection: Connection;
+let server: TemporalServer;
+const everywhere = () => server.namespaces.map(({ name }) => name);
+beforeAll(async () => {
+  temporal = await startTemporal({ namespaces: ['payments', 'orders'] });
+  connection = await Connection.connect({ address: temporal.address });
+  server = await describeServer(connection, temporal.address, []);
+}, 60_000);
+afterAll(async () => {
+  await connection.close();
+  await temporal.close();
+});
 
 const HOUR = 3_600_000;
 const OTHER = `${RING}/cryptoKeys/orders`;
@@ -28,12 +48,14 @@ function reportOf(...namespaces: string[]): ScanReport {
   const time = new Date().toISOString();
   return {
     version: 1,
+    server: { address: server.address, clusterId: server.clusterId! },
     started: time,
     finished: time,
     complete: true,
     cryptoKeys: [],
     namespaces: namespaces.map((namespace) => ({
       namespace,
+      id: server.namespaces.find(({ name }) => name === namespace)?.id ?? '',
       started: time,
       finished: time,
       complete: true,
@@ -51,6 +73,19 @@ async function writeReport(report: ScanReport): Promise<string> {
   await writeFile(path, JSON.stringify(report), { mode: 0o600 });
   return path;
 }
+
+/** Options that state what no scan sees, and when version 1 stopped being primary. */
+const stating = async (
+  key = KEY,
+  namespaces?: readonly string[],
+  servers: readonly TemporalServer[] = [server],
+): Promise<string[]> => {
+  const { clusters, ...rest } = statementOf(key, now().toISOString(), servers);
+  const all = clusters.map((one) =>
+    namespaces === undefined ? one : { ...one, namespaces: [...namespaces] },
+  );
+  return [...stated, '--statement', await statementFile({ ...rest, clusters: all })];
+};
 
 /** The answers are of a time at which no program encrypts under version 1 any longer. */
 const stated = ['--not-primary-since', new Date(Date.now() + HOUR).toISOString()];
@@ -82,11 +117,16 @@ const keysFile = () =>
 describe('--key', () => {
   it('leaves the namespaces and the keys of the keys file as they are', { timeout: 60_000 }, async () => {
     const cloud = await startRotated();
-    const env = { KMS_KEYS_FILE: await keysFile(), KMS_EMULATOR_HOST: cloud.emulator.address };
+    const env = {
+      KMS_KEYS_FILE: await keysFile(),
+      KMS_EMULATOR_HOST: cloud.emulator.address,
+      TEMPORAL_ADDRESS: temporal.address,
+    };
+    const statement = await stating(OTHER, ['payments', 'orders']);
     const ask = async (...namespaces: string[]) => {
       const report = await writeReport(atNow(reportOf(...namespaces)));
       return await temporalKms(
-        ['may-destroy', '1', '--key', OTHER, '--report', report, ...stated, '--json'],
+        ['may-destroy', '1', '--key', OTHER, '--report', report, ...statement, '--json'],
         {
           env,
           now,
@@ -96,7 +136,12 @@ describe('--key', () => {
     const one = await ask('default');
     expect([one.code, one.json().reasons.map(({ message }: any) => message)]).toEqual([
       1,
-      ['the namespace payments was not scanned', 'the namespace orders was not scanned'],
+      [
+        ...['payments', 'orders'].map((name) => `the namespace ${name} was not scanned`),
+        ...['payments', 'orders'].map(
+          (name) => `the namespace ${name} of ${temporal.address} was not scanned`,
+        ),
+      ],
     ]);
     expect((await ask('payments', 'orders')).code).toBe(0);
 
@@ -109,11 +154,11 @@ describe('--key', () => {
 
   it('names the crypto key where the environment names none', { timeout: 60_000 }, async () => {
     const cloud = await startRotated();
-    const report = await writeReport(atNow(reportOf('default')));
-    const { code } = await temporalKms(['may-destroy', '1', '--key', OTHER, '--report', report, ...stated], {
-      env: { KMS_EMULATOR_HOST: cloud.emulator.address },
-      now,
-    });
+    const report = await writeReport(atNow(reportOf(...everywhere())));
+    const { code } = await temporalKms(
+      ['may-destroy', '1', '--key', OTHER, '--report', report, ...(await stating(OTHER))],
+      { env: { KMS_EMULATOR_HOST: cloud.emulator.address, TEMPORAL_ADDRESS: temporal.address }, now },
+    );
     expect(code).toBe(0);
   });
 });
@@ -132,10 +177,11 @@ it('refuses the name of a key that differs from the one in headers', { timeout: 
 
 it('refuses a report that others can write, or that is too large', { timeout: 60_000 }, async () => {
   const cloud = await startRotated();
-  const report = await writeReport(atNow(reportOf('default')));
+  const report = await writeReport(atNow(reportOf(...everywhere())));
+  const statement = await stating();
   const ask = async () =>
-    await temporalKms(['may-destroy', '1', '--report', report, ...stated], {
-      env: { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address },
+    await temporalKms(['may-destroy', '1', '--report', report, ...statement], {
+      env: { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address, TEMPORAL_ADDRESS: temporal.address },
       now,
     });
   expect((await ask()).code).toBe(0);
@@ -162,26 +208,110 @@ it('refuses a state folder or a state file that others can write', async () => {
   await expect(ScanState.open(join(folder, 'other'))).rejects.toThrow('chmod go-w');
 });
 
+const destroy = async (cloud: Cloud, answer: () => Promise<string>, options?: readonly string[]) => {
+  const report = await writeReport(atNow(reportOf(...everywhere())));
+  const { code, json } = await temporalKms(
+    ['destroy', '1', '--report', report, ...(options ?? (await stating())), '--json'],
+    {
+      env: { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address, TEMPORAL_ADDRESS: temporal.address },
+      now,
+      answer,
+    },
+  );
+  const [{ state }] = await cloud.owner.getCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
+  const { mayDestroy, destroyTime, reasons } = json();
+  return { code, mayDestroy, destroyTime, state, codes: reasons.map((one: any) => one.code) };
+};
+const refused = (...codes: string[]) => ({
+  code: 1,
+  mayDestroy: false,
+  destroyTime: null,
+  state: 'ENABLED',
+  codes,
+});
+const yes = async () => '1';
+
 describe('destroy', () => {
   it(
     'changes nothing if the version became primary while the person was asked',
     { timeout: 60_000 },
     async () => {
       const cloud = await startRotated();
-      const report = await writeReport(atNow(reportOf('default')));
       const answer = async () => {
         await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '1' });
         return '1';
       };
-      const { code, json } = await temporalKms(['destroy', '1', '--report', report, ...stated, '--json'], {
-        env: { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address },
-        now,
-        answer,
-      });
-      expect([code, json().mayDestroy, json().destroyTime]).toEqual([1, false, null]);
-      expect(json().reasons.map((one: any) => one.code)).toEqual(['primary']);
-      const [{ state }] = await cloud.owner.getCryptoKeyVersion({ name: `${KEY}/cryptoKeyVersions/1` });
-      expect(state).toBe('ENABLED');
+      expect(await destroy(cloud, answer)).toEqual(refused('primary'));
+    },
+  );
+
+  it(
+    'changes nothing if a namespace appeared, or was created anew, while the person was asked',
+    { timeout: 60_000 },
+    async () => {
+      const cloud = await startRotated();
+      const { workflowService, operatorService } = connection;
+      const register = () =>
+        workflowService.registerNamespace({
+          namespace: 'created-meanwhile',
+          workflowExecutionRetentionPeriod: seconds(86_400),
+        });
+      const appears = async () => {
+        await register();
+        return '1';
+      };
+      expect(await destroy(cloud, appears)).toEqual(refused('not_seen'));
+      server = await describeServer(connection, temporal.address, []);
+      const isAnew = async () => {
+        await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
+        await register();
+        return '1';
+      };
+      expect(await destroy(cloud, isAnew)).toEqual(refused('other_server'));
+      await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
+      server = await describeServer(connection, temporal.address, []);
+    },
+  );
+
+  it(
+    'needs a report and an answer of each Temporal server that the statement names',
+    { timeout: 90_000 },
+    async () => {
+      const cloud = await startRotated();
+      const second = await startTemporal();
+      try {
+        const other = await Connection.connect({ address: second.address });
+        const described = await describeServer(other, second.address, []);
+        await other.close();
+        const environment = await temporaryFile('other.env', `TEMPORAL_ADDRESS=${second.address}\n`);
+        const { clusters, ...rest } = statementOf(KEY, now().toISOString(), [server, described]);
+        const [own, its] = clusters;
+        const options = async (...named: typeof clusters) => [
+          ...stated,
+          '--statement',
+          await statementFile({ ...rest, clusters: named }),
+        ];
+        // Servers of one machine may have one cluster id, so their addresses and namespaces distinguish them.
+        expect(await destroy(cloud, yes, await options(own!, its!))).toMatchObject({ mayDestroy: false });
+        const unscanned = await destroy(cloud, yes, await options(own!, { ...its!, environment }));
+        expect([unscanned.state, new Set(unscanned.codes)]).toEqual(['ENABLED', new Set(['not_seen'])]);
+        const onlyOther = await destroy(cloud, yes, await options({ ...its!, environment }));
+        expect([onlyOther.state, new Set(onlyOther.codes)]).toEqual([
+          'ENABLED',
+          new Set(['not_seen', 'not_stated']),
+        ]);
+
+        const first = server;
+        server = described;
+        const report = await writeReport(atNow(reportOf(...everywhere())));
+        const ofOther = await destroy(cloud, yes, [...(await stating(KEY, undefined, [first]))]);
+        expect([ofOther.state, ofOther.codes]).toEqual(['ENABLED', expect.arrayContaining(['other_server'])]);
+        server = first;
+        const both = [...(await options(own!, { ...its!, environment })), '--report', report];
+        expect(await destroy(cloud, yes, both)).toMatchObject({ code: 0, state: 'DESTROY_SCHEDULED' });
+      } finally {
+        await second.close();
+      }
     },
   );
 });

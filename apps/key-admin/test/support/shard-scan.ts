@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import type { Random } from '@temporal-kms/testing/random';
 import { Found } from '../../src/scan/found.ts';
@@ -12,7 +11,8 @@ import type { RemoteRuns } from '../../src/scan/remote-runs.ts';
 import { ScanError } from '../../src/scan/source.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { KEY } from './messages.ts';
-import { Crash, LAG, type World, type WorldSource } from './world.ts';
+import { type Clock, Crash, LAG, type WorldSource } from './namespace-model.ts';
+import type { World } from './world.ts';
 
 /** Attempts of an activity. */
 const MAX_ATTEMPTS = 3;
@@ -36,9 +36,9 @@ class Continued extends Error {
  * Scans runs as the workflow and its activities do, without Temporal. Activities take turns at random, some are cut off and
  * continue from their checkpoint, and the workflow continues as new at random moments.
  */
-export function scanInShards(world: World, source: WorldSource, folder: string): RemoteRuns {
+export function scanInShards(world: World, source: WorldSource, clock: Clock, file: string): RemoteRuns {
   const { random } = world;
-  const now = () => Math.ceil(world.now);
+  const now = () => Math.ceil(clock.now);
   const rps = 1 + random.below(4);
   const inTurn = takeTurns(random, rps);
 
@@ -49,7 +49,7 @@ export function scanInShards(world: World, source: WorldSource, folder: string):
         source,
         range,
         keyIds: [cryptoKeyId(KEY)],
-        state: await ScanState.open(join(folder, 'journal')),
+        state: await ScanState.open(file),
         from,
         isLastAttempt: attempt === MAX_ATTEMPTS,
         checkpoint: (checkpoint) => {

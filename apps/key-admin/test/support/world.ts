@@ -1,71 +1,83 @@
-import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { Random } from '@temporal-kms/testing/random';
-import { type ListedRun, type RangeSource, ScanError, type ScanSource } from '../../src/scan/source.ts';
-import { KEY, type Message, payloadOf } from './messages.ts';
+import type { Statement } from '../../src/destroy/statement.ts';
+import type { TemporalServer } from '../../src/temporal/server.ts';
+import { KeyModel } from './key-model.ts';
+import { KEY } from './messages.ts';
+import { type Clock, NamespaceModel, sourceOf, type WorldSource } from './namespace-model.ts';
+import { statementOf } from './question.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
+const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
-const RETENTION = DAY;
-/** How long a run takes to appear in the lists, at most. */
-export const LAG = 30_000;
+/** How far a clock may be from Google's. Two clocks then differ by at most 5 minutes. */
+const MAX_CLOCK_ERROR = 150_000;
 
-interface Run {
-  readonly id: string;
-  readonly number: number;
-  readonly start: number;
-  readonly visibleFrom: number;
-  messages: Message[];
-  /** Heartbeat details of a pending activity. The server copies them into an event when the activity times out. */
-  pending: Message[];
-  close?: number;
-  /** When the server last copied its messages into another run. */
-  copied: number;
-  /** When a person deletes it. */
-  deleteAt: number;
-  deleted: boolean;
+/** A Temporal server with its clock. */
+interface Cluster {
+  readonly address: string;
+  readonly clusterId?: string;
+  readonly isListed: boolean;
+  readonly clock: Clock;
+  namespaces: NamespaceModel[];
+  /** Names of namespaces that were there at first. If the server does not list its namespaces, they are never deleted. */
+  readonly first: readonly string[];
 }
 
-interface Process {
-  version: number;
-  /** When it took its branch key. */
-  since: number;
-}
+const isKept = ({ isListed, first }: Cluster, name: string): boolean => !isListed && first.includes(name);
 
-export class Crash extends Error {}
-
-export interface WorldSource extends ScanSource, RangeSource {
-  /** From now on, lists are short. */
-  readonly lookAtNewRuns: () => void;
-}
+/** Namespaces that appear and disappear. */
+const NAMES = ['payments', 'orders', 'billing', 'reports'];
 
 /**
- * Temporal, Cloud KMS and the programs that use them, in memory: a model of the rules that decide which message needs which
- * version, which shares no code with the scan. Time passes only in `pass`.
+ * Temporal's servers, Cloud KMS and the programs that use them, in memory: what exists, and which key version it needs. It knows
+ * nothing of scans and verdicts. Time passes only in `pass`.
  */
 export class World {
   now = Date.UTC(2030, 0, 1);
   readonly random: Random;
-  readonly versions: { version: number; created: number }[] = [{ version: 1, created: this.now - DAY }];
-  /** Which version was made primary when, the latest last. */
-  readonly primaries = [{ version: 1, time: this.now - DAY }];
-  readonly processes: Process[] = [];
-  readonly runs: Run[] = [];
-  readonly schedules = new Map<string, { messages: Message[]; created: number }>();
-  /** Whether programs also write messages whose header names no version. */
-  readonly writesUnnamed: boolean;
-  /** Whether Cloud KMS answers no program that asks for a new key. */
-  readonly hasOutage: boolean;
+  readonly key: KeyModel;
+  readonly clusters: readonly Cluster[];
+  /** The namespaces for which the configuration of this application has the key. Undefined: every namespace. */
+  readonly named: readonly string[] | undefined;
+  /** A namespace for which only another configuration has the key. */
+  readonly #other: string | undefined;
   /** How many things happen per hour. */
   pace: number;
+  #ids = 0;
 
   constructor(random: Random) {
     this.random = random;
-    this.writesUnnamed = random.oneIn(5);
-    this.hasOutage = random.oneIn(2);
     this.pace = random.pick([0.2, 1, 4]);
-    for (let n = random.below(3); n >= 0; n -= 1) this.processes.push({ version: 1, since: this.now });
-    for (let n = random.below(6); n > 0; n -= 1) this.#act();
+    this.named = random.oneIn(2) ? undefined : NAMES.slice(0, 1 + random.below(2));
+    this.#other = this.named !== undefined && random.oneIn(3) ? 'billing' : undefined;
+    this.key = new KeyModel(random, this);
+    // Servers that were restored from one backup have one id, and so have their namespaces.
+    const isCopy = random.oneIn(2);
+    const withoutId = random.oneIn(5);
+    this.clusters = Array.from({ length: random.oneIn(3) ? 2 : 1 }, (_, n) => ({
+      address: `server-${n}:7233`,
+      ...(withoutId ? {} : { clusterId: isCopy ? 'cluster' : `cluster-${n}` }),
+      isListed: !random.oneIn(4),
+      clock: this.newClock(),
+      namespaces: [],
+      first: NAMES.slice(0, 1 + random.below(3)),
+    }));
+    for (const cluster of this.clusters)
+      cluster.namespaces = cluster.first.map((name) =>
+        this.#newNamespace(cluster, name, isCopy ? `id-of-${name}` : undefined),
+      );
+    for (let n = random.below(8); n > 0; n -= 1) this.#act();
+  }
+
+  /** Returns a clock that is wrong by a constant time. */
+  newClock(): Clock {
+    const error = (2 * this.random.next() - 1) * MAX_CLOCK_ERROR;
+    const time = () => this.now + error;
+    return {
+      get now() {
+        return time();
+      },
+      pass: (milliseconds) => this.pass(milliseconds),
+    };
   }
 
   /** Lets time pass, and things happen meanwhile. */
@@ -78,276 +90,100 @@ export class World {
       this.#act();
     }
     this.now = end;
-    this.#expire();
+    for (const namespace of this.#all()) namespace.expire();
   }
 
-  get primary(): number {
-    return this.primaries.at(-1)!.version;
-  }
-
-  rotate(): void {
-    const version = this.versions.length + 1;
-    this.versions.push({ version, created: this.now });
-    // A version may be made primary long after it was created.
-    if (!this.random.oneIn(4)) this.primaries.push({ version, time: this.now });
-  }
-
-  promoteLatest(): void {
-    const version = this.versions.length;
-    if (this.primary !== version) this.primaries.push({ version, time: this.now });
-  }
-
-  /** Whether anything that exists needs the version. */
+  /** Whether anything that exists needs the version: then destroying it loses data. */
   needs(version: number): boolean {
-    const isNeeded = (messages: readonly Message[]) => messages.some((one) => one.version === version);
-    return (
-      this.#existing().some(({ messages, pending }) => isNeeded(messages) || isNeeded(pending)) ||
-      [...this.schedules.values()].some(({ messages }) => isNeeded(messages))
-    );
+    return this.#all().some((namespace) => namespace.needs(version));
   }
 
-  get description(): KeyDescription {
+  /** Returns a server as it describes itself now to a caller who asks for these namespaces. */
+  describe({ address, clusterId, isListed, namespaces }: Cluster, names: readonly string[]): TemporalServer {
     return {
-      key: KEY,
-      protectionLevel: 'SOFTWARE',
-      primary: this.primary,
-      rotationPeriodSeconds: undefined,
-      nextRotation: undefined,
-      versions: this.versions.map(({ version, created }) => ({
-        version,
-        state: 'ENABLED',
-        created: new Date(created),
-        destroyTime: undefined,
-      })),
+      address,
+      ...(clusterId === undefined ? {} : { clusterId }),
+      isListed,
+      namespaces: namespaces
+        .filter(({ name }) => isListed || names.includes(name))
+        .map(({ name, id }) => ({ name, id })),
     };
   }
 
-  #existing(): Run[] {
-    return this.runs.filter(({ deleted }) => !deleted);
-  }
-
-  /** Encrypts as a random program does: with its branch key, which it keeps for up to a day if Cloud KMS does not answer. */
-  #encrypt(): Message {
-    const process = this.random.pick(this.processes);
-    const age = this.now - process.since;
-    const isRefreshed = age > DAY || (age > HOUR && !this.hasOutage && !this.random.oneIn(3));
-    if (isRefreshed) {
-      // A new primary version may take hours to reach every server of Cloud KMS.
-      const delay = this.random.next() * 3 * HOUR;
-      const known =
-        this.primaries.filter(({ time }) => time <= this.now - delay).at(-1) ?? this.primaries[0]!;
-      Object.assign(process, { version: known.version, since: this.now });
-    }
-    return { version: process.version, named: !(this.writesUnnamed && this.random.oneIn(3)) };
-  }
-
-  #start(messages: Message[]): Run {
-    const run: Run = {
-      id: `run-${this.runs.length}`,
-      number: this.runs.length,
-      start: this.now,
-      visibleFrom: this.now + this.random.next() * LAG,
-      messages,
-      pending: [],
-      copied: 0,
-      deleteAt: Infinity,
-      deleted: false,
+  /** What an honest person states now. */
+  statement(): Statement {
+    const { clusters, ...rest } = statementOf(
+      KEY,
+      new Date(this.newClock().now).toISOString(),
+      this.clusters,
+    );
+    return {
+      ...rest,
+      clusters: clusters.map((stated, n) => {
+        const { isListed, namespaces } = this.clusters[n]!;
+        const served = namespaces.map(({ name }) => name).filter((name) => this.#serves(name));
+        const isNamed =
+          served.length > 0 && (!isListed || (this.named !== undefined && !this.random.oneIn(3)));
+        return isNamed ? { ...stated, namespaces: served } : stated;
+      }),
     };
-    this.runs.push(run);
-    return run;
   }
 
-  /** The server copies messages of one run into another. */
-  #copy(run: Run): void {
-    run.copied = this.now;
-    const some = run.messages.filter(() => this.random.oneIn(2));
-    this.#start(some.length > 0 ? some : run.messages.slice(0, 1));
+  /** Returns a namespace as a scan reads it. Before each answer, time passes; `fail` may throw. */
+  source(cluster: Cluster, name: string, stepMs: number, fail: () => void): WorldSource {
+    const find = () => cluster.namespaces.find((one) => one.name === name);
+    return sourceOf(find, cluster.clock, this.random, stepMs, fail);
+  }
+
+  #all(): NamespaceModel[] {
+    return this.clusters.flatMap(({ namespaces }) => namespaces);
+  }
+
+  #serves(name: string): boolean {
+    return this.named === undefined || this.named.includes(name) || name === this.#other;
+  }
+
+  #newNamespace({ clock }: Cluster, name: string, id?: string): NamespaceModel {
+    this.#ids += 1;
+    const key = this.#serves(name) ? this.key : undefined;
+    return new NamespaceModel(name, id ?? `id-${this.#ids}`, this.random, clock, key);
   }
 
   #act(): void {
-    const existing = this.#existing();
-    const open = existing.filter(({ close }) => close === undefined);
-    const any = existing.length > 0 ? this.random.pick(existing) : undefined;
-    const one = open.length > 0 ? this.random.pick(open) : undefined;
-    switch (this.random.below(14)) {
-      case 0:
-      case 1:
-        this.#start([this.#encrypt()]);
-        break;
-      case 2:
-        one?.messages.push(this.#encrypt());
-        break;
-      case 3:
-        one?.pending.push(this.#encrypt());
-        break;
-      case 4:
-        if (one === undefined) break;
-        // The activity times out, or completes.
-        if (this.random.oneIn(2)) one.messages.push(...one.pending);
-        one.pending = [];
-        break;
-      case 5:
-      case 6:
-      case 7:
-        if (one === undefined) break;
-        Object.assign(one, { close: this.now, pending: [] });
-        // Cron and retries.
-        if (this.random.oneIn(3)) this.#copy(one);
-        break;
-      case 8:
-        if (any === undefined || this.random.oneIn(2)) break;
-        this.#copy(any);
-        // A person resets a run and deletes it later, but not within minutes.
-        if (this.random.oneIn(2)) any.deleteAt = this.now + HOUR * (1 + this.random.next());
-        break;
-      case 9:
-        if (any !== undefined && this.now - any.copied > HOUR) any.deleted = true;
-        break;
-      case 10:
-        this.schedules.set(`schedule-${this.random.below(3)}`, {
-          messages: [this.#encrypt()],
-          created: this.now,
-        });
-        break;
-      case 11:
-        this.schedules.delete(`schedule-${this.random.below(3)}`);
-        break;
-      case 12:
-        for (const { messages } of this.schedules.values())
-          if (this.random.oneIn(2)) this.#start([...messages]);
-        break;
-      case 13:
-        if (this.random.oneIn(6)) this.rotate();
-        else if (this.random.oneIn(3)) this.promoteLatest();
-        break;
-    }
-    this.#expire();
-  }
-
-  #expire(): void {
-    for (const run of this.runs) {
-      if ((run.close ?? Infinity) + RETENTION <= this.now || run.deleteAt <= this.now) run.deleted = true;
+    const { random, key } = this;
+    const all = this.#all();
+    if (random.oneIn(14)) {
+      if (random.oneIn(6)) key.rotate();
+      else if (random.oneIn(3)) key.promoteLatest();
+    } else if (random.oneIn(15)) {
+      this.changeNamespaces();
+    } else if (all.length > 0) {
+      random.pick(all).act();
     }
   }
 
-  /**
-   * Returns the namespace as a scan reads it. Before each answer, time passes; `fail` may throw.
-   * @param stepMs the longest time before an answer; the lists of new runs are short, so they take seconds
-   */
-  source(stepMs: number, fail: () => void): WorldSource {
-    let isNewRuns = false;
-    const answer = (): void => {
-      this.pass(this.random.next() * (isNewRuns ? 2_000 : stepMs));
-      fail();
-    };
-    const { schedules } = this;
-    const now = () => this.now;
-    const existing = () => this.#existing();
-    const find = ({ runId }: ListedRun): Run | undefined => this.#existing().find(({ id }) => id === runId);
-    const matching = (query: string): Run[] => {
-      const bound = (operator: string) => new RegExp(`StartTime ${operator} "(.+?)"`).exec(query)?.[1];
-      const [since, until] = [bound('>='), bound('<')];
-      return existing()
-        .filter(
-          ({ start, visibleFrom }) =>
-            visibleFrom <= now() && start >= timeOf(since, 0) && start < timeOf(until, Infinity),
-        )
-        .toSorted((a, b) => (isBefore(a, b) ? -1 : 1));
-    };
-    const tokens: Run[] = [];
-    const page = (query: string, last: Run | undefined): Run[] => {
-      answer();
-      return matching(query)
-        .filter((run) => last === undefined || isBefore(last, run))
-        .slice(0, 3);
-    };
-    return {
-      lookAtNewRuns: () => {
-        isNewRuns = true;
-      },
-      describe: async () => ({ id: 'namespace', retentionSeconds: RETENTION / 1000, archive: 'none' }),
-      async *runs(query) {
-        isNewRuns = query !== '';
-        for (let last: Run | undefined; ;) {
-          const found = page(query, last);
-          last = found.at(-1) && { ...found.at(-1)! };
-          yield found.map(listed);
-          if (found.length < 3) return;
-        }
-      },
-      async countRuns(query) {
-        answer();
-        return matching(query).length;
-      },
-      async runPage(query, token) {
-        const found = page(query, token.length === 0 ? undefined : tokens[token[0]! * 256 + token[1]!]);
-        const runs = found.map(listed);
-        if (found.length < 3) return { runs, nextPageToken: new Uint8Array() };
-        tokens.push({ ...found.at(-1)! });
-        return { runs, nextPageToken: Uint8Array.of((tokens.length - 1) >> 8, (tokens.length - 1) & 255) };
-      },
-      async *archivedRuns() {
-        yield [];
-      },
-      async describeRun(run) {
-        answer();
-        const found = find(run);
-        return (
-          found && { pendingActivities: [{ heartbeatDetails: { payloads: found.pending.map(payloadOf) } }] }
-        );
-      },
-      async *history(run) {
-        answer();
-        const found = find(run);
-        if (found === undefined) return;
-        yield [
-          { workflowExecutionStartedEventAttributes: { input: { payloads: found.messages.map(payloadOf) } } },
-          ...(found.close === undefined ? [] : [{ workflowExecutionCompletedEventAttributes: {} }]),
-        ];
-      },
-      async *schedules() {
-        answer();
-        yield [...schedules.keys()];
-      },
-      async describeSchedule(id) {
-        answer();
-        const found = schedules.get(id);
-        return (
-          found && {
-            schedule: { action: { startWorkflow: { input: { payloads: found.messages.map(payloadOf) } } } },
-          }
-        );
-      },
-      notWalked: async () => [],
-    };
+  /** A namespace appears, disappears, or is created anew under its name, empty or with the histories of another namespace. */
+  changeNamespaces(): void {
+    const { random } = this;
+    const cluster = random.pick(this.clusters);
+    const name = random.pick(NAMES);
+    const old = cluster.namespaces.find((one) => one.name === name);
+    const isMoved = random.oneIn(2);
+    const origin = isMoved && this.#all().length > 0 ? random.pick(this.#all()) : undefined;
+    if (old !== undefined && !isKept(cluster, name) && random.oneIn(3)) {
+      cluster.namespaces = cluster.namespaces.filter((one) => one !== old);
+      return;
+    }
+    // What moves into a namespace that no list and no configuration names is beyond what a person can have stated before.
+    const isVisible =
+      this.#serves(name) && (cluster.isListed ? this.named?.includes(name) !== false : isKept(cluster, name));
+    const anew = this.#newNamespace(cluster, name);
+    if (origin !== undefined && isVisible) {
+      anew.copyFrom(origin);
+      if (!random.oneIn(3))
+        for (const one of this.clusters)
+          one.namespaces = one.namespaces.filter((each) => each !== origin || isKept(one, each.name));
+    }
+    cluster.namespaces = [...cluster.namespaces.filter((one) => one !== old), anew];
   }
-}
-
-const timeOf = (text: string | undefined, otherwise: number): number =>
-  text === undefined ? otherwise : Date.parse(text);
-
-const listed = ({ id, start, close }: Run): ListedRun => ({
-  workflowId: id,
-  runId: id,
-  isOpen: close === undefined,
-  startTime: start,
-  closeTime: close,
-});
-
-/** Open runs come first, then the latest. A run that closes moves towards the end. */
-function isBefore(a: Run, b: Run): boolean {
-  if ((a.close === undefined) !== (b.close === undefined)) return a.close === undefined;
-  return a.start === b.start ? a.number > b.number : a.start > b.start;
-}
-
-/** Throws at a random call, or refuses an answer, or does neither. */
-export function trouble(random: Random): () => void {
-  const kind = random.below(4);
-  let calls = random.below(30);
-  return () => {
-    calls -= 1;
-    if (calls !== 0) return;
-    if (kind === 0) throw new Crash();
-    if (kind === 1) throw new ScanError('unavailable', 'on demand');
-  };
 }

@@ -1,0 +1,119 @@
+import { sawEverything, type ScannedNamespace, type ScanReport } from '@temporal-kms/codec-api';
+import type { TemporalServer } from '../temporal/server.ts';
+import type { Statement } from './statement.ts';
+import type { DestroyQuestion, Reason } from './question.ts';
+
+type Server = Pick<TemporalServer, 'address' | 'clusterId'>;
+
+const isSame = (a: Server, b: Server): boolean => a.address === b.address && a.clusterId === b.clusterId;
+
+/** Returns what the statement contains about a server. */
+export const statedCluster = (
+  server: Server,
+  statement: Statement | undefined,
+): Statement['clusters'][number] | undefined =>
+  statement?.clusters.find(({ address, id }) => isSame(server, { address, clusterId: id }));
+
+/** Returns a server in words. */
+export const serverText = ({ address, clusterId }: Server): string =>
+  `${address}${clusterId === undefined ? '' : ` (cluster ${clusterId})`}`;
+
+/**
+ * Returns what the scans did not see, by what the servers answer now. A scan counts only for the server and the namespaces that
+ * it read: not for another server at another time, and not for a namespace that was created since, even under the same name.
+ */
+export function coverageReasons(question: DestroyQuestion): Reason[] {
+  const { reports, servers, namespaces, statement } = question;
+  const scanned = reports.flatMap((report) => report.namespaces);
+  const names = new Set(scanned.map(({ namespace }) => namespace));
+  return [
+    ...(scanned.length === 0
+      ? [{ code: 'not_seen' as const, message: 'the report contains no namespace' }]
+      : []),
+    ...reports.flatMap((report) => identityReasons(report, servers)),
+    ...namespaces
+      .filter((name) => !names.has(name))
+      .map((name) => ({ code: 'not_seen' as const, message: `the namespace ${name} was not scanned` })),
+    ...servers.flatMap((server) => namespaceReasons(server, question)),
+    ...(statement?.clusters ?? [])
+      .map(({ address, id }) => ({ address, ...(id === undefined ? {} : { clusterId: id }) }))
+      .filter((stated) => !servers.some((server) => isSame(server, stated)))
+      .map((stated) => ({
+        code: 'not_seen' as const,
+        message: `the Temporal server ${serverText(stated)}, which the statement names, is none of those that answered: ${servers.map(serverText).join(', ')}. Check its address and id, and name its variables under environment`,
+      })),
+    ...scanned
+      .filter((one) => !sawEverything(one))
+      .map((one) => ({ code: 'not_seen' as const, message: gapText(one) })),
+  ];
+}
+
+const other = (message: string): Reason => ({ code: 'other_server', message });
+
+/** Whether the report is about a server that answers now, and about the namespaces that it has now. */
+function identityReasons({ server, namespaces }: ScanReport, servers: readonly TemporalServer[]): Reason[] {
+  if (server === undefined)
+    return [other('the report does not contain which Temporal server was scanned: scan again')];
+  const now = servers.find((one) => isSame(one, server));
+  if (now === undefined)
+    return [
+      other(
+        `the report is about the Temporal server ${serverText(server)}, and those that answer now are ${servers.map(serverText).join(', ')}`,
+      ),
+    ];
+  return namespaces.flatMap(({ namespace, id }) => {
+    const known = now.namespaces.find(({ name }) => name === namespace);
+    if (known !== undefined && known.id !== '' && known.id === id) return [];
+    return [
+      other(
+        `the namespace ${namespace} of ${server.address} is not the one that was scanned: ${known === undefined ? 'it no longer exists' : 'it was created anew'}. Scan again`,
+      ),
+    ];
+  });
+}
+
+/** Which namespaces of a server were not scanned. */
+function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Reason[] {
+  const { reports, namespaces, hasOtherNamespaces, statement } = question;
+  const stated = statedCluster(server, statement)?.namespaces;
+  const scanned = new Set(
+    reports
+      .filter((report) => report.server !== undefined && isSame(report.server, server))
+      .flatMap((report) => report.namespaces.map(({ namespace }) => namespace)),
+  );
+  const missing = (code: Reason['code'], names: readonly string[], why: string): Reason[] =>
+    names
+      .filter((name) => !scanned.has(name))
+      .map((name) => ({ code, message: `the namespace ${name} of ${server.address} was not scanned${why}` }));
+  if (!server.isListed && stated === undefined)
+    return [
+      {
+        code: 'not_stated',
+        message: `Temporal at ${server.address} does not list its namespaces for these credentials: grant them to read the whole server (the role reader of the system, with Temporal's default authorizer), or name under namespaces in the statement all that the key serves`,
+      },
+    ];
+  const listed = server.isListed ? server.namespaces.map(({ name }) => name) : [];
+  if (hasOtherNamespaces)
+    return missing(
+      'not_seen',
+      [...new Set([...listed, ...(stated ?? [])])],
+      ', and the configuration uses the key for every namespace',
+    );
+  const named = listed.filter((name) => namespaces.includes(name));
+  return [
+    ...missing('not_seen', [...new Set([...named, ...(stated ?? [])])], ''),
+    ...(stated !== undefined
+      ? []
+      : missing(
+          'not_stated',
+          listed.filter((name) => !namespaces.includes(name)),
+          ': scan it too, or name under namespaces in the statement all that the key serves',
+        )),
+  ];
+}
+
+function gapText({ namespace, gaps }: ScannedNamespace): string {
+  const [gap] = gaps;
+  const more = gaps.length > 1 ? ` And ${gaps.length - 1} more.` : '';
+  return `the scan of the namespace ${namespace} did not see everything: ${gap?.message ?? 'it ended early.'}${more}`;
+}

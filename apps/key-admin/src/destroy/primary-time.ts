@@ -1,0 +1,68 @@
+import type { ScannedKey } from '@temporal-kms/codec-api';
+import type { KeyDescription } from '@temporal-kms/kms-codec';
+import type { DestroyQuestion } from './question.ts';
+
+/** When a version stopped being primary: milliseconds since 1970, or why that is not known. */
+export type StoppedAt = { readonly since: number } | { readonly unknown: string };
+
+/** Returns when the version stopped being primary: as a person states it, or else as scans observed it. */
+export function stoppedAt(question: DestroyQuestion): StoppedAt {
+  const { version, notPrimarySince } = question;
+  const since = notPrimarySince?.getTime() ?? observedTime(question);
+  if (since === undefined || Number.isNaN(since))
+    return {
+      unknown: `it is not known when version ${version} stopped being primary: no scan with this state folder has observed it before`,
+    };
+  const unknown = contradictionOf(question, since);
+  return unknown === undefined ? { since } : { unknown };
+}
+
+/** What the scans observed of the crypto key: each with its own state folder. */
+const observations = ({ key, reports }: DestroyQuestion): ScannedKey[] =>
+  reports.flatMap(({ cryptoKeys }) => cryptoKeys.filter((one) => one.key === key));
+
+const ofVersion = ({ versions }: ScannedKey, version: number): Partial<ScannedKey['versions'][number]> =>
+  versions.find((one) => one.version === version) ?? {};
+
+function observedTime(question: DestroyQuestion): number | undefined {
+  const times = observations(question).flatMap((observed) => {
+    const { notPrimarySince } = ofVersion(observed, question.version);
+    return notPrimarySince === undefined ? [] : [Date.parse(notPrimarySince)];
+  });
+  return times.length === 0 ? undefined : Math.max(...times);
+}
+
+/** Returns why the version cannot have stopped being primary at a time. */
+function contradictionOf(question: DestroyQuestion, since: number): string | undefined {
+  const { version, description, notPrimarySince } = question;
+  const source = notPrimarySince === undefined ? 'the report' : '--not-primary-since';
+  for (const observed of observations(question)) {
+    const { lastPrimary } = ofVersion(observed, version);
+    const primaryAt = observed.primary === version ? observed.time : lastPrimary;
+    if (primaryAt !== undefined && !(Date.parse(primaryAt) <= since))
+      return `a scan found version ${version} to be primary at ${primaryAt}, after the time of ${source}`;
+  }
+  const created = description.versions.find((one) => one.version === version)?.created;
+  if (created !== undefined && created.getTime() > since)
+    return `version ${version} was created at ${created.toISOString()}, after the time of ${source}`;
+  const isStated = notPrimarySince !== undefined;
+  if (!description.versions.some((one) => one.version > version && canBePrimary(one, since, isStated)))
+    return `at the time of ${source}, no later version could be primary: state when a later version was made primary, from the audit log`;
+  return undefined;
+}
+
+/** States of versions that have never been enabled. Only an enabled version can be made primary. */
+const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT', 'IMPORT_FAILED'];
+
+/**
+ * Whether a version can have been primary at a time. For a time that a person states, a version that is destroyed counts only
+ * if Cloud KMS shows that it was destroyed later.
+ */
+function canBePrimary(
+  { state, created, destroyTime }: KeyDescription['versions'][number],
+  time: number,
+  isStated: boolean,
+): boolean {
+  if (created === undefined || !(created.getTime() <= time) || neverEnabled.includes(state)) return false;
+  return !isStated || state !== 'DESTROYED' || (destroyTime !== undefined && destroyTime.getTime() > time);
+}

@@ -1,0 +1,49 @@
+import { STOPS_WITHIN_MS } from '@temporal-kms/codec-api';
+import { serverText, statedCluster } from './coverage.ts';
+import type { StoppedAt } from './primary-time.ts';
+import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
+
+/**
+ * Returns why the statement is missing, does not count, or contradicts the scans. Like a scan, a statement is about what exists
+ * when it is made, so it counts from the time at which no program can encrypt under the version any longer.
+ */
+export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
+  const { statement, key, servers, reports, now, maxAgeMs } = question;
+  if (statement === undefined)
+    return [
+      {
+        code: 'not_stated',
+        message: 'no statement (--statement) is given about what no scan sees',
+      },
+    ];
+  const messages: string[] = [];
+  const age = now.getTime() - Date.parse(statement.time);
+  if (!(age <= maxAgeMs && age >= -MAX_SKEW_MS))
+    messages.push(`the statement is of ${statement.time}, which is too long ago or in the future`);
+  if ('since' in stopped && !(Date.parse(statement.time) >= stopped.since + STOPS_WITHIN_MS))
+    messages.push(
+      `the statement is of ${statement.time}, and programs may have encrypted under the version until ${new Date(stopped.since + STOPS_WITHIN_MS).toISOString()}`,
+    );
+  if (statement.key !== key) messages.push(`the statement is about ${statement.key}`);
+  for (const server of servers) {
+    if (statedCluster(server, statement) === undefined)
+      messages.push(`the statement does not name the Temporal server ${serverText(server)}`);
+  }
+  const scanned = reports.flatMap(({ namespaces }) => namespaces);
+  const archived = scanned.find(({ looked }) => looked.archived.status !== 'none');
+  if (statement.archives === 'none' && archived !== undefined)
+    messages.push(
+      `there is no archive by the statement, and the namespace ${archived.namespace} has an archive`,
+    );
+  if (statement.archives === 'scanned' && archived === undefined)
+    messages.push('archives were scanned by the statement, and the report contains none');
+  const exports = new Set(scanned.flatMap((namespace) => namespace.exports));
+  if (statement.exports === 'none') {
+    if (exports.size > 0)
+      messages.push(`there are no exports by the statement, and ${[...exports].join(', ')} was scanned`);
+  } else {
+    for (const location of statement.exports)
+      if (!exports.has(location)) messages.push(`the exports ${location} of the statement were not scanned`);
+  }
+  return messages.map((message) => ({ code: 'not_stated', message }));
+}

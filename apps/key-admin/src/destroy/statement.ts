@@ -1,0 +1,109 @@
+import { hasVisibleText } from '@temporal-kms/codec-api';
+import { readStrictYaml, StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
+import { z } from 'zod';
+import { CliError } from '../cli/cli-error.ts';
+import { timestamp } from '../cli/output.ts';
+import { gcloud } from '../google/gcloud.ts';
+import type { TemporalServer } from '../temporal/server.ts';
+
+/*
+ * What an operator states about data that no scan sees. Without a statement, the answer of may-destroy is no. docs/cli.md
+ * describes the fields.
+ */
+
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/;
+
+/** Returns whether a text is a time in UTC such as `2030-01-31T12:00:00Z`. */
+export const isTime = (text: string): boolean => TIME.test(text) && !Number.isNaN(Date.parse(text));
+
+const text = z.string().min(1, 'must not be empty');
+
+/** A field that has one value only, so that a person writes it on purpose. */
+const only = <const T extends string>(value: T) => z.literal(value, { error: `must be ${value}` });
+
+const cluster = z.strictObject({
+  address: text,
+  id: text.optional(),
+  /** Every namespace of the server that the key serves. Absent: all namespaces. */
+  namespaces: z.array(text).min(1, 'must not be empty').optional(),
+  /** File with the TEMPORAL_* variables of the server. Absent: those of the command. */
+  environment: text.optional(),
+});
+
+const statement = z.strictObject({
+  name: z.string().max(200).refine(hasVisibleText, 'must name the person who states this'),
+  time: z.string().refine(isTime, 'must be a time in UTC, for example 2030-01-31T12:00:00Z'),
+  key: text,
+  clusters: z
+    .array(cluster)
+    .min(1, 'must name a Temporal server')
+    .refine(
+      (clusters) => new Set(clusters.map(({ address, id }) => `${address} ${id}`)).size === clusters.length,
+      'names a Temporal server twice',
+    ),
+  archives: z.enum(['none', 'scanned'], { error: 'must be none or scanned' }),
+  exports: z.union([z.literal('none'), z.array(text).min(1)], {
+    error: 'must be none or a list of the locations that were scanned',
+  }),
+  otherUses: only('none'),
+  copies: only('accepted'),
+  primaryAgain: only('never'),
+});
+export type Statement = z.infer<typeof statement>;
+
+/** Reads the file of `--statement`. @throws CliError that lists every mistake */
+export function readStatement(file: string): Statement {
+  try {
+    return readStrictYaml(file).check(statement);
+  } catch (error) {
+    if (!(error instanceof StrictYamlError)) throw error;
+    throw new CliError('data', error.message, [], error);
+  }
+}
+
+export interface TemplateFields {
+  readonly key: string;
+  readonly servers: readonly TemporalServer[];
+  /** The namespaces for which the configuration uses the key. Empty: every namespace. */
+  readonly namespaces: readonly string[];
+  readonly now: Date;
+}
+
+/** Returns the lines of a statement that a person fills in. Unchanged, it is refused. */
+export function statementTemplate({ key, servers, namespaces, now }: TemplateFields): string[] {
+  return [
+    '# What no scan sees. Fill in the empty fields, write it to a file, and repeat the command with --statement FILE.',
+    "name: '' # who states this",
+    `time: ${quoted(timestamp(now))}`,
+    `key: ${quoted(key)}`,
+    'clusters: # every Temporal server that has or had messages under the key; for another server than that of the',
+    '  # command, add environment: FILE with its TEMPORAL_* variables',
+    ...servers.flatMap(({ address, clusterId, isListed, namespaces: known }) => [
+      `  - address: ${quoted(address)}`,
+      ...(clusterId === undefined ? [] : [`    id: ${quoted(clusterId)}`]),
+      ...(isListed && namespaces.length === 0
+        ? []
+        : [
+            `    namespaces: [${known
+              .filter(({ name }) => isListed && namespaces.includes(name))
+              .map(({ name }) => quoted(name))
+              .join(', ')}] # every namespace of this server that the key serves`,
+          ]),
+    ]),
+    "archives: '' # none, or scanned: Temporal's archives, those that are disabled too",
+    "exports: '' # none, or a list of the locations that --exports named: Workflow History Export and other files",
+    "otherUses: '' # none: no other configuration, program or data uses the key, and no message is inside another message",
+    "copies: '' # accepted: backups and copies under the version become unreadable",
+    "primaryAgain: '' # never: since then, the version was not made primary again. See",
+    `  # ${auditLogLine(key)}`,
+    '...',
+  ];
+}
+
+const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
+
+/** Returns the line that lists when which version was made primary. */
+function auditLogLine(key: string): string {
+  const filter = `protoPayload.methodName="UpdateCryptoKeyPrimaryVersion" AND protoPayload.resourceName="${key}"`;
+  return gcloud('logging read', filter, `--project=${key.split('/')[1] ?? ''}`, '--freshness=400d');
+}

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import type { DestroyQuestion } from '../../src/destroy/question.ts';
+import type { TemporalServer } from '../../src/temporal/server.ts';
+import { at, codes, KEY, namespace, report, SERVER, statementOf } from '../support/question.ts';
+
+const named = (name: string) => namespace({ namespace: name, id: `id-of-${name}` });
+const withNamespaces = (...names: string[]): TemporalServer => ({
+  ...SERVER,
+  namespaces: names.map((name) => ({ name, id: `id-of-${name}` })),
+});
+const unlisted = (server: TemporalServer): TemporalServer => ({ ...server, isListed: false });
+const [cluster] = statementOf(KEY, at(1)).clusters;
+const stated = (...namespaces: string[]) => ({
+  statement: { ...statementOf(KEY, at(1)), clusters: [{ ...cluster!, namespaces }] },
+});
+const all = { hasOtherNamespaces: true, namespaces: [] };
+
+const { clusterId: _id, ...withoutId } = SERVER;
+
+describe('a report of another server', () => {
+  it.each<[string, Partial<DestroyQuestion>]>([
+    ['has another cluster id', { servers: [{ ...SERVER, clusterId: 'other' }] }],
+    [
+      'has another address, for example of a copy of the server',
+      { servers: [{ ...SERVER, address: 'other:7233' }] },
+    ],
+    ['does not show its cluster id any more', { servers: [withoutId] }],
+    ['is not in the report', { reports: [report([namespace()], { server: undefined })] }],
+    [
+      'has a namespace of the same name with another id',
+      { servers: [{ ...SERVER, namespaces: [{ name: 'payments', id: 'new' }] }] },
+    ],
+    ['no longer has the namespace', { servers: [{ ...SERVER, namespaces: [] }] }],
+    [
+      'shows no id of the namespace',
+      { servers: [{ ...SERVER, namespaces: [{ name: 'payments', id: '' }] }] },
+    ],
+    ['has a namespace whose id is not in the report', { reports: [report([namespace({ id: undefined })])] }],
+    [
+      'shows no id of the namespace, neither in the report',
+      {
+        servers: [{ ...SERVER, namespaces: [{ name: 'payments', id: '' }] }],
+        reports: [report([namespace({ id: '' })])],
+      },
+    ],
+  ])('leads to no if the server %s', (_, over) => {
+    expect(codes(over)).toContain('other_server');
+  });
+
+  it('counts for none of the servers that answer', () => {
+    const other = report([namespace()], { server: { address: SERVER.address, clusterId: 'other' } });
+    expect(codes({ reports: [other] })).toContain('other_server');
+    expect(codes({ reports: [report([namespace()]), other] })).toContain('other_server');
+  });
+});
+
+describe('a key that serves every namespace', () => {
+  it('needs a scan of each namespace that the server has now', () => {
+    const servers = [withNamespaces('payments', 'orders')];
+    expect(codes({ ...all, servers })).toEqual(['not_seen']);
+    expect(codes({ ...all, servers, namespaces: ['payments'] })).toEqual(['not_seen']);
+    expect(codes({ ...all, servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
+    // Several reports of one server add up.
+    expect(
+      codes({ ...all, servers, reports: [report([named('payments')]), report([named('orders')])] }),
+    ).toEqual([]);
+  });
+
+  it('is not narrowed by the statement', () => {
+    expect(codes({ ...all, servers: [withNamespaces('payments', 'orders')], ...stated('payments') })).toEqual(
+      ['not_seen'],
+    );
+  });
+
+  it('needs the namespaces in the statement if the server does not list them', () => {
+    const servers = [unlisted(withNamespaces('payments'))];
+    expect(codes({ ...all, servers })).toEqual(['not_stated']);
+    expect(codes({ ...all, servers, ...stated('payments') })).toEqual([]);
+    expect(codes({ ...all, servers, ...stated('payments', 'orders') })).toEqual(['not_seen']);
+  });
+});
+
+describe('a key that serves namespaces of a keys file', () => {
+  const servers = [withNamespaces('payments', 'orders')];
+
+  it('needs the statement that it serves no other namespace, or a scan of those', () => {
+    expect(codes({ servers })).toEqual(['not_stated']);
+    expect(codes({ servers, ...stated('payments') })).toEqual([]);
+    expect(codes({ servers, ...stated('payments', 'orders') })).toEqual(['not_seen']);
+    expect(codes({ servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
+  });
+
+  it('needs the scan of a namespace of the file that the statement leaves out', () => {
+    expect(codes({ servers, namespaces: ['payments', 'orders'], ...stated('payments') })).toContain(
+      'not_seen',
+    );
+  });
+
+  it('needs a scan of each namespace of the file, also if no server has it', () => {
+    expect(codes({ namespaces: ['payments', 'gone'] })).toEqual(['not_seen']);
+  });
+
+  it('needs the namespaces in the statement if the server does not list them', () => {
+    expect(codes({ servers: [unlisted(SERVER)] })).toEqual(['not_stated']);
+    expect(codes({ servers: [unlisted(SERVER)], ...stated('payments') })).toEqual([]);
+  });
+});
+
+const second: TemporalServer = {
+  ...SERVER,
+  address: 'b:7233',
+  clusterId: 'b',
+  namespaces: [{ name: 'payments', id: 'b' }],
+};
+const ofSecond = (over = {}) =>
+  report([namespace({ id: 'b' })], { server: { address: 'b:7233', clusterId: 'b' }, ...over });
+const withSecond = (over: object) => [report([namespace()]), ofSecond(over)];
+
+describe('several servers', () => {
+  const statement = statementOf(KEY, at(1), [SERVER, second]);
+  const servers = [SERVER, second];
+
+  it('need a report each', () => {
+    const one = report([namespace()]);
+    expect(codes({ servers, statement, reports: [one] })).toEqual(['not_seen']);
+    expect(codes({ servers, statement, reports: [ofSecond()] })).toEqual(['not_seen']);
+    expect(codes({ servers, statement, reports: [one, ofSecond()] })).toEqual([]);
+  });
+
+  it('must all answer, and must all be in the statement', () => {
+    const reports = [report([namespace()]), ofSecond()];
+    expect(codes({ servers: [SERVER], statement, reports: [reports[0]!] })).toEqual(['not_seen']);
+    expect(codes({ servers, statement: statementOf(KEY, at(1)), reports })).toEqual(['not_stated']);
+  });
+
+  it('each need a scan that is complete, new enough, and after the version stopped', () => {
+    const reports = withSecond;
+    expect(
+      codes({
+        servers,
+        statement,
+        reports: reports({ namespaces: [namespace({ id: 'b', complete: false })] }),
+      }),
+    ).toEqual(['not_seen']);
+    expect(codes({ servers, statement, reports: reports({ started: at(30) }) })).toEqual(['report_too_old']);
+    expect(codes({ servers, statement, reports: reports({ started: at(90) }) })).toContain(
+      'may_still_encrypt',
+    );
+  });
+
+  it('that observed the version to be primary at different times count with the last', () => {
+    const [observed] = report([]).cryptoKeys;
+    const versions = (over: object) =>
+      observed!.versions.map((one) => (one.version === 1 ? { ...one, ...over } : one));
+    const reports = (over: object) =>
+      withSecond({ cryptoKeys: [{ ...observed!, versions: versions(over) }] });
+    expect(codes({ servers, statement, reports: reports({ notPrimarySince: at(60) }) })).toEqual([]);
+    expect(codes({ servers, statement, reports: reports({ notPrimarySince: at(20) }) })).toContain(
+      'may_still_encrypt',
+    );
+    expect(
+      codes({ servers, statement, reports: reports({ notPrimarySince: undefined, lastPrimary: at(20) }) }),
+    ).toEqual(['may_still_encrypt']);
+  });
+});
