@@ -72,7 +72,7 @@ describe('may-destroy', () => {
     const first = await run(['may-destroy', '1', ...scanOptions, '--json'], 0);
     expect([first.code, first.json().reasons.map(({ code }: any) => code)]).toEqual([
       1,
-      ['may_still_encrypt'],
+      ['may_still_encrypt', 'not_stated'],
     ]);
     const second = await run(['may-destroy', '1', ...scanOptions, '--json'], 29);
     expect([second.code, second.json().mayDestroy]).toEqual([0, true]);
