@@ -37,7 +37,7 @@ export const HOUR = 3_600_000;
 export const now = Date.UTC(2030, 0, 31);
 export const at = (hoursAgo: number): string => new Date(now - hoursAgo * HOUR).toISOString();
 export const read: ScanCoverage = { status: 'complete', histories: 5, read: 5, payloads: 5 };
-export const none: ScanCoverage = { status: 'none', histories: 0, read: 0, payloads: 0 };
+const none: ScanCoverage = { status: 'none', histories: 0, read: 0, payloads: 0 };
 
 export const namespace = (over: Partial<ScannedNamespace> = {}): ScannedNamespace => ({
   namespace: 'payments',
