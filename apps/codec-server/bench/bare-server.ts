@@ -8,7 +8,7 @@ import { createApp } from '../src/app.ts';
 import { startTextThreads } from '../src/history/text-threads.ts';
 import { countBuffersAsHeap } from '../src/memory.ts';
 import { createKeyUsage } from '../src/observability/key-usage.ts';
-import { watchKms } from '../src/observability/kms-calls.ts';
+import { watchKms } from '../src/observability/kms-health.ts';
 import { listen } from '../src/server/listen.ts';
 import { createTemporalService } from '../src/temporal/service.ts';
 

@@ -8,10 +8,26 @@ import { timestamp } from './workflow.ts';
  */
 export const cryptoHealth = z.object({
   kms: z.object({
-    status: z.enum(['ok', 'failing', 'unknown']),
-    /** The reason code of the last call, while calls fail. */
+    /**
+     * `failing`: Cloud KMS does not answer, or no key version could be used of late. `degraded`: some could not be used.
+     * `unknown`: the process has called Cloud KMS for no payload yet.
+     */
+    status: z.enum(['ok', 'degraded', 'failing', 'unknown']),
+    /** The reason code of the last call that failed, while calls fail. */
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
+    /** Keys and versions whose last call was refused, within the last hour. Absent: none. */
+    refused: z.optional(
+      z.array(
+        z.object({
+          operation: z.enum(['encrypt', 'decrypt']),
+          key: z.string(),
+          version: z.optional(z.number()),
+          reason: reasonCode,
+          since: timestamp,
+        }),
+      ),
+    ),
     /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`), which Google does not protect. */
     emulator: z.boolean(),
   }),

@@ -6,6 +6,8 @@ export interface KmsCall {
   readonly operation: 'wrap' | 'unwrap' | 'describe';
   /** Crypto key resource name. */
   readonly key: string;
+  /** The key version that the message names. Absent where it names none, and for calls under the primary version. */
+  readonly keyVersion?: number;
   readonly milliseconds: number;
   /** Requests sent to Cloud KMS: more than one if the first response may have been damaged in transit. */
   readonly requests: number;

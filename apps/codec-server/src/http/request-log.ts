@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler, Next } from 'hono';
+import { KmsCodecError, type ReasonCode } from '@temporal-kms/kms-codec';
 import { MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
@@ -7,7 +8,7 @@ import type { RequestSpan, Spans } from '../observability/spans.ts';
 import { inTraceOf, parseTraceparent } from '../observability/trace-context.ts';
 import type { Env, HttpMeter } from './context.ts';
 
-/** Most lines per minute for one method, route, status and code; and how many of these combinations are distinguished. */
+/** Most lines per minute for one method, route, status, code and reason code; and how many of these combinations are distinguished. */
 const MAX_LINES = 10;
 const MAX_KINDS = 64;
 
@@ -19,6 +20,8 @@ interface Answered {
   /** Absent where the line counts several requests. */
   readonly ms?: number | undefined;
   readonly code?: string;
+  /** Why a payload could not be encoded or decoded. */
+  readonly reasonCode?: ReasonCode;
   readonly reason?: string;
   /** How many further requests were like this one. */
   readonly count?: number;
@@ -45,8 +48,8 @@ export function requestLog(
   });
   stopping.addEventListener('abort', () => rejected.flush(), { once: true });
   const passes = (answered: Answered): boolean => {
-    const { method, route, status, code } = answered;
-    const kind = `${method} ${route} ${status} ${code}`;
+    const { method, route, status, code, reasonCode = '' } = answered;
+    const kind = `${method} ${route} ${status} ${code} ${reasonCode}`;
     if (rejected.has(kind) || rejected.hasRoom) return rejected.pass(kind, answered, MAX_LINES);
     return rejected.pass(`${status}`, { method: 'other', route: 'other', status }, 0);
   };
@@ -90,9 +93,14 @@ const withSpan = (meter: HttpMeter | undefined, span: RequestSpan): HttpMeter =>
 });
 
 /** For the operator, since clients hide it: the CLI prints only `context deadline exceeded`. */
-function errorFields(error: Error | undefined): { code?: string; reason?: string } {
+function errorFields(error: Error | undefined): Pick<Answered, 'code' | 'reasonCode' | 'reason'> {
   if (!(error instanceof HttpError)) return {};
-  return { code: error.code, ...(error.loggable && { reason: error.message }) };
+  const { code, cause, loggable, message } = error;
+  return {
+    code,
+    ...(cause instanceof KmsCodecError && { reasonCode: cause.code }),
+    ...(loggable && { reason: message }),
+  };
 }
 
 /**

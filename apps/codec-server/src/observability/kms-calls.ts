@@ -1,8 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CryptoHealth } from '@temporal-kms/codec-api';
-import { combineObservers, type Observer, type ReasonCode } from '@temporal-kms/kms-codec';
-import { outageObserver, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
-import type { Logger } from 'pino';
+import type { Observer } from '@temporal-kms/kms-codec';
 
 /** Cloud KMS calls in flight for one namespace: one caller's request must not use up its quota. */
 export const CALLS_IN_FLIGHT = 16;
@@ -74,62 +71,3 @@ export function chargedTo<T>(allowance: KmsAllowance | undefined, work: () => T)
 export const kmsCharges: Pick<Required<Observer>, 'kmsCall'> = {
   kmsCall: ({ requests }) => current.getStore()?.made(requests),
 };
-
-/** What Cloud KMS last answered, known without a call. */
-export interface KmsHealth {
-  readonly observer: Observer;
-  last(): Pick<CryptoHealth['kms'], 'status' | 'reason' | 'lastOk'>;
-}
-
-/** Cloud KMS did not serve the call. Every other code is an answer about one key or one payload. */
-const outages: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  'kms_unavailable',
-  'kms_quota',
-  'permission_denied',
-  'checksum_mismatch',
-]);
-
-export interface KmsHealthOptions {
-  readonly now?: () => Date;
-  /** Absent: outages are not logged. */
-  readonly log?: Logger;
-}
-
-/** Returns an observer of the codec that keeps the last result of its Cloud KMS calls and logs outages. */
-export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {}): KmsHealth {
-  let lastOk: Date | undefined;
-  let reason: ReasonCode | undefined;
-  const observer: Observer = {
-    kmsCall: ({ operation, code }) => {
-      // A service account that may not describe keys may still decrypt with them.
-      if (operation === 'describe') return;
-      reason = code !== undefined && outages.has(code) ? code : undefined;
-      if (reason === undefined) lastOk = now();
-    },
-  };
-  return {
-    observer: log === undefined ? observer : combineObservers(observer, outagesOnly(log)),
-    last: () => ({
-      ...statusOf(lastOk, reason),
-      ...(lastOk === undefined ? {} : { lastOk: lastOk.toISOString() }),
-    }),
-  };
-}
-
-/** Logs outages of Cloud KMS and of the store. Callers could cause the other events, and have a line for each request. */
-function outagesOnly(log: Logger): Observer {
-  const all = outageObserver(writeToLog(log));
-  return {
-    kmsCall: (call) => all.kmsCall?.(call),
-    branchKeyStoreFailed: (event) => all.branchKeyStoreFailed?.(event),
-    branchKeyStoreRecovered: (event) => all.branchKeyStoreRecovered?.(event),
-  };
-}
-
-function statusOf(
-  lastOk: Date | undefined,
-  reason: ReasonCode | undefined,
-): Pick<CryptoHealth['kms'], 'status' | 'reason'> {
-  if (reason !== undefined) return { status: 'failing', reason };
-  return { status: lastOk === undefined ? 'unknown' : 'ok' };
-}

@@ -8,7 +8,7 @@ import { defineRoute, type Route } from '../http/define-route.ts';
 import { checkHost, createResponseHeaders, type ResponseHeaders } from '../http/guards.ts';
 import { errorResponse, reply, replyJson } from '../http/responses.ts';
 import type { BranchKeyStoreHealth } from '../observability/branch-key-store.ts';
-import type { KmsHealth } from '../observability/kms-calls.ts';
+import type { KmsHealth, KmsState } from '../observability/kms-health.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { version } from '../version.ts';
 import { responses } from './openapi.ts';
@@ -50,16 +50,29 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
     });
   return [
     probe('healthz', 'Liveness probe', responses.Probe, (c) => replyJson(c, { status: 'ok' })),
-    // An outage of Temporal or Cloud KMS does not make a replica unready: requests that need neither still work.
+    // Neither an outage nor a key that Cloud KMS refuses makes a replica unready: other requests still work.
     probe('readyz', 'Readiness probe: 503 while the process shuts down', responses.Probe, (c) => {
       const status = stopping.aborted ? 'stopping' : 'ready';
-      return replyJson(c, { status, kms: { ...kms.last(), emulator } }, stopping.aborted ? 503 : 200);
+      return replyJson(
+        c,
+        { status, kms: { ...withoutNames(kms.last()), emulator } },
+        stopping.aborted ? 503 : 200,
+      );
     }),
     probe('version', 'Returns the version of the server', responses.Version, (c) =>
       replyJson(c, { version }),
     ),
   ];
 };
+
+/** The probes need no sign-in: a key is its id, without the project. */
+const withoutNames = ({ refused, ...kms }: KmsState): KmsState =>
+  refused === undefined
+    ? kms
+    : {
+        ...kms,
+        refused: refused.map((one) => ({ ...one, key: one.key.slice(one.key.lastIndexOf('/') + 1) })),
+      };
 
 /** Serves the probes at the root and whatever their `Host`: load balancers send an address. */
 export function serveProbes(app: Hono<Env>, probes: readonly Route[]): void {
@@ -75,7 +88,7 @@ export const healthRoute = ({ temporal, kms, emulator, branchKeyStore }: HealthR
     requires: 'metadata',
     response: {
       description:
-        "Cloud KMS's last response, that of the store of branch keys, and whether Temporal responds",
+        'What Cloud KMS answered to real calls of late, that of the store of branch keys, and whether Temporal responds',
       type: 'application/json',
       schema: cryptoHealth,
     },

@@ -195,6 +195,7 @@ export class CloudKms implements KeyService {
       this.#observer.kmsCall?.({
         operation,
         key,
+        ...(keyVersion !== undefined && { keyVersion }),
         milliseconds: performance.now() - start,
         requests,
         ...(error && { code: error.code, message: error.message }),

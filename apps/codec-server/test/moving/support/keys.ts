@@ -6,7 +6,8 @@ import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { codeBlocks } from '@temporal-kms/testing/markdown';
 import type { Closers } from '@temporal-kms/testing/stack';
 import { createKeyUsage } from '../../../src/observability/key-usage.ts';
-import { kmsCharges, watchKms } from '../../../src/observability/kms-calls.ts';
+import { kmsCharges } from '../../../src/observability/kms-calls.ts';
+import { watchKms } from '../../../src/observability/kms-health.ts';
 import type { TemporalService } from '../../../src/temporal/service.ts';
 import { appWith } from '../../support/stack.ts';
 

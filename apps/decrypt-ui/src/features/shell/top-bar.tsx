@@ -149,6 +149,10 @@ interface HealthState {
   readonly title: string;
 }
 
+/** The key's id, and the version where only that is refused. */
+const keyText = ({ key, version }: NonNullable<CryptoHealth['kms']['refused']>[number]): string =>
+  escapeInvisible(key.slice(key.lastIndexOf('/') + 1)) + (version === undefined ? '' : ` version ${version}`);
+
 /** @param short leaves out that Cloud KMS is an emulator, which the tooltip contains */
 function healthState(health: CryptoHealth | undefined, failed: boolean, short: boolean): HealthState {
   if (failed) {
@@ -171,11 +175,14 @@ function healthState(health: CryptoHealth | undefined, failed: boolean, short: b
       return {
         outcome: 'ok',
         text: `${name} healthy`,
-        title: `The last call to Cloud KMS succeeded.${note}`,
+        title: `Cloud KMS accepts the server's calls.${note}`,
       };
+    case 'degraded':
     case 'failing': {
       const reason = health.kms.reason ? reasonText(health.kms.reason).title : 'The last call failed';
-      return { outcome: 'timed-out', text: `${name} failing`, title: `${reason}.${note}` };
+      const keys = (health.kms.refused ?? []).map(keyText).join(', ');
+      const text = `${name} ${health.kms.status}`;
+      return { outcome: 'timed-out', text, title: `${reason}${keys === '' ? '' : `: ${keys}`}.${note}` };
     }
     default:
       return { outcome: 'neutral', text: name, title: `The server has not called Cloud KMS yet.${note}` };

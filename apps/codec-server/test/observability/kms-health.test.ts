@@ -1,0 +1,153 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { buildPayloads } from '../../src/json/payload-json.ts';
+import { watchKms } from '../../src/observability/kms-health.ts';
+import { emptyTemporal } from '../access/support/server.ts';
+import { appWith, HOST, keptLog, keys, type Kms, plain, startKms } from '../support/stack.ts';
+
+describe('watchKms', () => {
+  it('logs that one key is rejected although calls under another key succeed', () => {
+    const { log, lines } = keptLog();
+    const { observer } = watchKms({ log });
+    const call = { operation: 'unwrap', milliseconds: 1, requests: 1 } as const;
+    for (let n = 0; n < 3; n += 1) {
+      observer.kmsCall?.({ ...call, key: 'a', code: 'permission_denied', message: 'may not' });
+      observer.kmsCall?.({ ...call, key: 'b' });
+    }
+    observer.kmsCall?.({ ...call, key: 'a' });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { msg: 'Cloud KMS rejects calls', level: 40, key: 'a', code: 'permission_denied', reason: 'may not' },
+      { msg: 'Cloud KMS accepts calls again', key: 'a', failures: 3 },
+    ]);
+  });
+
+  it('logs no event that a caller can cause without limit', () => {
+    const { log, lines } = keptLog();
+    const { observer } = watchKms({ log });
+    observer.refused?.({ namespace: 'payments', code: 'integrity_failed' });
+    observer.failureReplaced?.({ namespace: 'payments', code: 'too_large' });
+    expect(lines).toEqual([]);
+  });
+});
+
+describe('what Cloud KMS answers about keys', () => {
+  const version = (key: string): string => `${key}/cryptoKeyVersions/1`;
+  let kms: Kms;
+  const bodies: Record<string, string> = {};
+  beforeAll(async () => {
+    kms = await startKms();
+    for (const namespace of Object.keys(keys)) {
+      const context = { type: 'activity', namespace } as const;
+      bodies[namespace] = String(buildPayloads(await kms.codec.encode([plain('secret')], context)));
+    }
+  });
+  afterEach(async () => {
+    kms.emulator.clearFaults();
+    for (const key of Object.values(keys)) await kms.emulator.setVersionState(version(key), 'ENABLED');
+  });
+  afterAll(() => kms.close());
+
+  /** Another process, which has no keys in memory. */
+  function server() {
+    const other = kms.another();
+    const { log, lines } = keptLog();
+    const app = appWith(
+      { codec: other.codec, watch: other.watch, use: other.use },
+      { log, temporal: emptyTemporal },
+    );
+    const post = (path: string, namespace: string, body: string) =>
+      app.request(path, {
+        method: 'POST',
+        headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': namespace },
+        body,
+      });
+    const decode = async (namespace: string): Promise<number> =>
+      (await post('/decode', namespace, bodies[namespace] ?? '')).status;
+    const get = async (path: string) => {
+      const response = await app.request(path, { headers: { host: HOST } });
+      const body: any = await response.json();
+      return [response.status, body.kms];
+    };
+    return {
+      decode,
+      test: () => post('/api/namespaces/payments/keys:test', 'payments', '{}'),
+      ready: () => get('/readyz'),
+      health: () => get('/api/health'),
+      lines,
+      [Symbol.asyncDispose]: other[Symbol.asyncDispose],
+    };
+  }
+
+  it('makes a replica that cannot decrypt report it, without making it unready', async () => {
+    await using replica = server();
+    await kms.emulator.setVersionState(version(keys.payments), 'DISABLED');
+    expect(await replica.decode('payments')).toBe(400);
+    const refused = { operation: 'decrypt', version: 1, reason: 'key_disabled', since: expect.any(String) };
+    const state = { status: 'failing', reason: 'key_disabled', emulator: true };
+    expect(await replica.health()).toEqual([
+      200,
+      { ...state, refused: [{ ...refused, key: keys.payments }] },
+    ]);
+    expect(await replica.ready()).toEqual([200, { ...state, refused: [{ ...refused, key: 'payments' }] }]);
+  });
+
+  it('is degraded while another key works, and ends when the key can be used again', async () => {
+    await using replica = server();
+    await kms.emulator.setVersionState(version(keys.payments), 'DISABLED');
+    expect([await replica.decode('payments'), await replica.decode('orders')]).toEqual([400, 200]);
+    expect(await replica.ready()).toMatchObject([200, { status: 'degraded', reason: 'key_disabled' }]);
+    await kms.emulator.setVersionState(version(keys.payments), 'ENABLED');
+    // The codec asks again after a while.
+    await vi.waitFor(async () => expect(await replica.decode('payments')).toBe(200), 20_000);
+    expect(await replica.ready()).toEqual([
+      200,
+      { status: 'ok', lastOk: expect.any(String), emulator: true },
+    ]);
+  });
+
+  it('counts a permission that is missing for the key, and the test of keys', async () => {
+    await using replica = server();
+    kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
+    expect((await replica.test()).status).toBe(200);
+    const refused = { operation: 'decrypt', key: keys.payments, reason: 'permission_denied' };
+    expect(await replica.health()).toMatchObject([200, { status: 'failing', refused: [refused] }]);
+    kms.emulator.clearFaults();
+    expect((await replica.test()).status).toBe(200);
+    expect(await replica.health()).toMatchObject([200, { status: 'ok' }]);
+  });
+
+  it('appears in the request log as a reason code', async () => {
+    await using replica = server();
+    await kms.emulator.setVersionState(version(keys.orders), 'DISABLED');
+    await replica.decode('orders');
+    expect(replica.lines.map((line) => JSON.parse(line))).toMatchObject([
+      { route: '/decode', status: 400, code: 'bad_request', reasonCode: 'key_disabled' },
+    ]);
+  });
+
+  it('is forgotten an hour after the last call, and bounded against forged versions', () => {
+    let time = 1e12;
+    const { observer, last } = watchKms({ now: () => new Date(time) });
+    const call = {
+      operation: 'unwrap',
+      key: 'a',
+      milliseconds: 1,
+      requests: 1,
+      code: 'key_disabled',
+    } as const;
+    for (let keyVersion = 1; keyVersion <= 2_000; keyVersion += 1)
+      observer.kmsCall?.({ ...call, keyVersion });
+    expect(last().refused).toHaveLength(256);
+    time += 61 * 60_000;
+    observer.kmsCall?.({ ...call, keyVersion: 1 });
+    expect(last().refused).toHaveLength(1);
+  });
+
+  it('proves nothing about a key where a message was rejected or a key described', () => {
+    const { observer, last } = watchKms();
+    const call = { key: 'a', keyVersion: 1, milliseconds: 1, requests: 1 } as const;
+    observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'key_disabled' });
+    observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'integrity_failed' });
+    observer.kmsCall?.({ ...call, operation: 'describe' });
+    expect(last()).toMatchObject({ status: 'failing', reason: 'key_disabled' });
+  });
+});
