@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { openAccess } from '../../src/access/access.ts';
 import { HttpError } from '../../src/errors.ts';
+import type { AppDeps } from '../../src/app.ts';
+import { posted, waitingCodec } from '../support/served.ts';
+import { keys, noAccess } from '../support/stack.ts';
 import { eventually, NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
 // Temporal's own command line, as it comes, against this server.
@@ -130,4 +133,77 @@ test('sends what --codec-auth and --codec-header say, and fails where one is mis
   await expect(result('--codec-auth', 'Bearer of-ana')).rejects.toThrow();
   expect(given.map(([authorization]) => authorization)).toContain(undefined);
   await strict.close(1_000);
+});
+
+describe('a refusal', () => {
+  let workflowId: string;
+  beforeAll(async () => {
+    ({ workflowId } = await stack.start('everywhere', [SECRET]));
+  });
+
+  /** Asks a codec server with these dependencies, and resolves to what the CLI prints when it fails. */
+  async function failureOf(
+    deps: Partial<AppDeps>,
+    args: string[],
+    before: (url: string) => Promise<unknown> = () => Promise.resolve(),
+  ): Promise<string> {
+    const refusing = await listen({
+      host: '127.0.0.1',
+      port: 0,
+      app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`], ...deps }),
+    });
+    const url = `http://127.0.0.1:${refusing.port}`;
+    const endpoint = ['--codec-endpoint', url];
+    try {
+      await before(url);
+      return await temporal([...args, '--workflow-id', workflowId], false, endpoint);
+    } catch (error) {
+      if (error instanceof Error && 'stderr' in error) return String(error.stderr);
+      throw error;
+    } finally {
+      await refusing.close(0);
+    }
+  }
+
+  const query = (deps: Partial<AppDeps>, before?: (url: string) => Promise<unknown>) =>
+    failureOf(deps, ['workflow', 'query', '--name', 'look', '--command-timeout', '20s'], before);
+
+  test.each<[text: string, deps: () => Partial<AppDeps>]>([
+    ['Unauthorized: Sign in', () => ({ access: noAccess })],
+    [
+      'Forbidden: You may not decode',
+      () => ({ access: { ...openAccess, allows: (_, permission) => permission !== 'decode' } }),
+    ],
+    ['X-Reveal-Justification', () => ({ access: { ...openAccess, reveal: () => 'on-demand' } })],
+    ['Request Entity Too Large: The body', () => ({ limits: { maxBody: 10 } })],
+    [
+      'Gateway Timeout: The request took',
+      () => ({ codec: waitingCodec(stack.kms).codec, limits: { requestMs: 300 } }),
+    ],
+  ])('reaches a person who queries: %s', async (text, deps) => {
+    expect(await query(deps())).toContain(text);
+  });
+
+  test('of a caller at a limit reaches a person who queries', async () => {
+    const shown = await query({ rates: { refused: 1 } }, (url) => fetch(`${url}/decode`, posted('{')));
+    expect(shown).toContain('Too Many Requests: This server refused');
+  });
+
+  test('for Cloud KMS and for a key reaches a person who queries', async () => {
+    await using other = stack.kms.another({}, 100);
+    const { codec } = other;
+    stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    expect(await query({ codec })).toContain('Service Unavailable: kms_unavailable');
+    stack.kms.emulator.clearFaults();
+    const version = `${keys.payments}/cryptoKeyVersions/1`;
+    await stack.kms.emulator.setVersionState(version, 'DISABLED');
+    await eventually(async () => expect(await query({ codec })).toContain('Bad Request: key_disabled'));
+    await stack.kms.emulator.setVersionState(version, 'ENABLED');
+  });
+
+  test('is hidden by a command that retries it', async () => {
+    const shown = await failureOf({ access: noAccess }, ['workflow', 'show', '--command-timeout', '4s']);
+    expect(shown).toContain('context deadline exceeded');
+    expect(shown).not.toContain('Sign in');
+  });
 });
