@@ -146,7 +146,7 @@ describe('the Helm chart', () => {
 
   it('writes numbers and booleans as the programs read them', async ({ skip }) => {
     if (helm === undefined) return skip();
-    const env = { CODEC_MAX_INFLIGHT_BYTES: 268_435_456, AUDIT_FSYNC: true, CODEC_RATE_REQUESTS: 0.5 };
+    const env = { CODEC_MAX_INFLIGHT_BYTES: 268_435_456, AUDIT_FSYNC: true, CODEC_REQUEST_SECONDS: 0.5 };
     const resources = await render({
       codecServer: { policy, env },
       worker: { shutdownGraceSeconds: 1_000_000 },
@@ -154,7 +154,7 @@ describe('the Helm chart', () => {
     expect(variables(resources, 'codec-server')).toMatchObject({
       CODEC_MAX_INFLIGHT_BYTES: '268435456',
       AUDIT_FSYNC: 'true',
-      CODEC_RATE_REQUESTS: '0.5',
+      CODEC_REQUEST_SECONDS: '0.5',
     });
     expect(variables(resources, 'worker')).toMatchObject({ WORKER_SHUTDOWN_GRACE_SECONDS: '1000000' });
   });

@@ -5,8 +5,9 @@ import { parseArgs } from 'node:util';
 import { decodeResult, historyFrame } from '@temporal-kms/codec-api';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { execa } from 'execa';
 import { benchCodec, buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
+import { cliShow, expectDecoded } from './support/cli.ts';
+import { differTooMuch, MOST_RATIO } from './support/rounds.ts';
 import { range } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { type LongHistory, makeHistory } from './support/long-history.ts';
@@ -27,11 +28,13 @@ if (values.help) {
   console.log(
     'node bench/history.bench.ts [--events 10000] [--rounds 3] [--no-browser] [--small]\n' +
       "Measures how long a large encrypted history takes in the history API, in Temporal's CLI and in its Web UI.\n" +
+      'Fails if a round takes more than three times as long as the fastest.\n' +
       '--small runs the codec server with the heap settings for a memory limit of 256 MiB.',
   );
   process.exit(0);
 }
 
+const failures: string[] = [];
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
 const emulator = await startEmulator({ keys: [KEY] });
 const [uiPort = 0, codecPort = 0] = await freePorts(2);
@@ -66,11 +69,11 @@ try {
     'first history rows': () => firstRows(run),
     'all payloads decoded (history and payloads:decode)': () => decodeAll(run),
     'exported, decoded': () => exportDecoded(run),
-    "Temporal's CLI, workflow show decoded by this server": () => cliShow(run, codecEndpoint),
+    "Temporal's CLI, workflow show decoded by this server": () => cliShow(temporal, run, codecEndpoint),
     ...(rival &&
       rivalRun && {
         "Temporal's CLI, workflow show decoded by the Go SDK's codec server": () =>
-          cliShow(rivalRun, rival.url),
+          cliShow(temporal, rivalRun, rival.url),
       }),
   };
   const times = new Map<string, number[]>(Object.keys(scenarios).map((name) => [name, []]));
@@ -82,7 +85,10 @@ try {
     }
   }
   console.log('| scenario | seconds, min / median / max |\n|---|---|');
-  for (const [name, measured] of times) console.log(`| ${name} | ${range(measured, 2)} |`);
+  for (const [name, measured] of times) {
+    console.log(`| ${name} | ${range(measured, 2)} |`);
+    if (differTooMuch(measured)) failures.push(name);
+  }
   if (!values['no-browser'] && temporal.uiUrl !== undefined) {
     const download = await webUiDownload(temporal.uiUrl, run);
     console.log(`| Temporal's Web UI, download decoded | ${download.toFixed(2)} |`);
@@ -99,6 +105,9 @@ try {
   await emulator.close();
   await rm(directory, { recursive: true });
 }
+for (const failure of failures)
+  console.error(`${failure}: a round took more than ${MOST_RATIO} times as long as the fastest`);
+process.exitCode = failures.length > 0 ? 1 : 0;
 
 function seconds(since: number): number {
   return (performance.now() - since) / 1_000;
@@ -147,22 +156,4 @@ async function decodeAll(run: LongHistory): Promise<void> {
 async function exportDecoded(run: LongHistory): Promise<void> {
   const text = await (await request(run, '/history:export', { form: 'decoded' })).text();
   expectDecoded(text, run);
-}
-
-async function cliShow(run: LongHistory, endpoint: string): Promise<void> {
-  const runFlags = ['--workflow-id', run.workflowId, '--run-id', run.runId, '--namespace', NAMESPACE];
-  const serverFlags = ['--address', temporal.address, '--codec-endpoint', endpoint];
-  const isolation = ['--disable-config-file', '--disable-config-env'];
-  const { stdout } = await execa(
-    temporal.cliPath,
-    ['workflow', 'show', '--output', 'json', ...runFlags, ...serverFlags, ...isolation],
-    { maxBuffer: 2 ** 30, env: { TEMPORAL_VERSION_CHECK_DISABLED: '1' } },
-  );
-  expectDecoded(stdout, run);
-}
-
-/** Fails unless every payload was decrypted: leaving payloads encrypted would be fast. */
-function expectDecoded(text: string, run: LongHistory): void {
-  const plain = text.split(Buffer.from('json/plain').toString('base64')).length - 1;
-  if (plain !== run.payloads) throw new Error(`Only ${plain} of ${run.payloads} payloads were decrypted.`);
 }

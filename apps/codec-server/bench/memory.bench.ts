@@ -38,7 +38,6 @@ const server = await startBundle(
   {
     KMS_EMULATOR_HOST: emulator.address,
     AUDIT_FILE: join(directory, 'audit.jsonl'),
-    CODEC_RATE_REQUESTS: 'off',
   },
   { nodeOptions: SMALL_HEAP },
 );

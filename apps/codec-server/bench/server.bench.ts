@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 import { median, range } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { startIssuer } from '@temporal-kms/testing/issuer';
 import { type Measured, pinToLoadCore } from './support/measured.ts';
+import { signedIn } from './support/signed-in.ts';
 import { buildRival } from './support/rival.ts';
 import { load, requireWrk } from './support/wrk.ts';
 
@@ -64,25 +64,8 @@ await requireWrk();
 pinToLoadCore();
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
 const emulator = await startEmulator({ keys: [KEY] });
-const policyFile = join(directory, 'policy.yaml');
-const audience = 'https://codec.example.com';
-const issuer = await startIssuer(audience);
-const token = await issuer.token({ sub: 'bench', groups: ['bench'], email: 'bench@example.com' });
-// JSON is YAML except for the last line.
-await writeFile(
-  policyFile,
-  `${JSON.stringify({
-    issuers: { bench: { type: 'oidc', issuer: issuer.issuer, audience, tokens: 'access' } },
-    rules: [
-      {
-        issuer: 'bench',
-        match: { groups: ['bench'] },
-        namespaces: [NAMESPACE],
-        permissions: ['metadata', 'decode', 'encode', 'export'],
-      },
-    ],
-  })}\n...\n`,
-);
+const people = await signedIn(directory);
+const authorization = await people.authorization('bench');
 const rival = await buildRival(directory);
 const collector = await startSink();
 const contenders: Contender[] = [];
@@ -101,16 +84,13 @@ try {
       directory,
       {
         ...kms,
-        AUTH: 'policy',
-        // A single caller sends all requests. The limit is high enough to never reject them, but they are counted.
-        CODEC_RATE_REQUESTS: '999999999999',
-        POLICY_FILE: policyFile,
+        ...people.env,
         CODEC_METRICS_PORT: String((await freePorts(1))[0]),
         ...sink,
       },
       { piped: sink['AUDIT_FILE'] === undefined },
     );
-  const headers = { ...namespace, Authorization: `Bearer ${token}` };
+  const headers = { ...namespace, Authorization: authorization };
   const bundle = await buildBundle(directory);
   contenders.push(
     {
@@ -161,7 +141,7 @@ try {
   }
 } finally {
   await Promise.all(contenders.map(({ server }) => server.stop()));
-  issuer.close();
+  people.close();
   collector.close();
   await emulator.close();
   await rm(directory, { recursive: true });

@@ -19,14 +19,15 @@ import {
   limitStreams,
   shuttingDown,
 } from './http/limits.ts';
-import { createRateLimits, type Rates } from './http/rate-limits.ts';
+import { type Account, createRateLimits, type Rates } from './http/rate-limits.ts';
+import { FairTurns } from './http/turns.ts';
 import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
 import type { BranchKeyStoreHealth } from './observability/branch-key-store.ts';
 import { testKeys } from './observability/key-test.ts';
 import { describedKeys, namespaceKeys } from './observability/namespace-keys.ts';
 import type { KeyUsage } from './observability/key-usage.ts';
-import type { KmsHealth } from './observability/kms-calls.ts';
+import type { KmsHealth } from './observability/kms-health.ts';
 import { type ScanReports, scanReports } from './observability/scan-reports.ts';
 import type { Spans } from './observability/spans.ts';
 import { historyBytes, inflightBytes, MemoryBudget } from './memory.ts';
@@ -118,7 +119,10 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const inspect: Inspect = (payload, context) => codec.inspect(payload, context);
   const apiPath = `${pathPrefix}/api`;
   const isApi = (path: string): boolean => path === apiPath || path.startsWith(`${apiPath}/`);
-  const rates = createRateLimits(deps.rates ?? {}, (limit) => deps.meter?.rateLimited(limit));
+  const rates = createRateLimits(deps.rates ?? {}, {
+    ...limits,
+    limited: (limit) => deps.meter?.rateLimited(limit),
+  });
   const authority = { access, audit: withUsageCounting(deps.audit, keyUse), rates };
   const run = authorisedRoutes(authority, serves);
 
@@ -169,7 +173,14 @@ export function createApp(deps: AppDeps): Hono<Env> {
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
   ];
   const protocol = protocolRoutes(
-    codecProtocol({ codec, authority, digests: deps.digests, limits, spans: deps.spans }),
+    codecProtocol({
+      codec,
+      authority,
+      digests: deps.digests,
+      limits,
+      spans: deps.spans,
+      turns: new FairTurns(),
+    }),
     serves,
   );
   const probes = probeRoutes({ kms, emulator, headers, stopping });
@@ -191,7 +202,14 @@ export function createApp(deps: AppDeps): Hono<Env> {
     if (preflight !== undefined) return Promise.resolve(preflight);
     if (stopping.aborted) throw shuttingDown();
     cutIfStalled(c);
-    return inTime(next);
+    return inTime(async () => {
+      try {
+        await next();
+      } finally {
+        const account: Account | undefined = c.get('account');
+        if (account !== undefined) rates.leave(account);
+      }
+    });
   });
   app.all(`${apiPath}/*`, routeTable(api, pathPrefix, run));
   const others = serveProtocol(protocol, { pathPrefix, namespacePaths: deps.namespacePaths ?? false }, run);

@@ -46,12 +46,10 @@ export interface CodecServerConfig {
   };
   /** Per minute; undefined: no limit. */
   readonly rates: {
-    /** Requests of one caller. */
-    readonly requests: number | undefined;
     /** Cloud KMS requests that one caller causes. */
     readonly kmsRequests: number | undefined;
-    /** Rejected requests of one address without a valid token. */
-    readonly unauthenticated: number | undefined;
+    /** Refused requests of one caller, and of one address without a valid token. */
+    readonly refused: number | undefined;
   };
   /** Bytes of memory that requests in flight share; absent: derived from the memory limit. */
   readonly maxInflightBytes?: number;
@@ -121,9 +119,8 @@ const settings = z
     CODEC_MAX_REQUESTS: count.optional(),
     CODEC_MAX_STREAMS: count.optional(),
     CODEC_REQUEST_SECONDS: seconds.refine((value) => value > 0, 'must be above 0').optional(),
-    CODEC_RATE_REQUESTS: countOrOff,
     CODEC_RATE_KMS_REQUESTS: countOrOff,
-    CODEC_RATE_UNAUTHENTICATED: countOrOff,
+    CODEC_RATE_REFUSED: countOrOff,
     ...tracingFields,
     LOG_LEVEL: logLevel,
   })
@@ -176,9 +173,8 @@ const settings = z
       ...(values.CODEC_REQUEST_SECONDS !== undefined && { requestMs: values.CODEC_REQUEST_SECONDS * 1000 }),
     },
     rates: {
-      requests: values.CODEC_RATE_REQUESTS,
       kmsRequests: values.CODEC_RATE_KMS_REQUESTS,
-      unauthenticated: values.CODEC_RATE_UNAUTHENTICATED,
+      refused: values.CODEC_RATE_REFUSED,
     },
     ...(values.CODEC_MAX_INFLIGHT_BYTES !== undefined && {
       maxInflightBytes: values.CODEC_MAX_INFLIGHT_BYTES,
@@ -266,18 +262,14 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     CODEC_MAX_REQUESTS: { about: 'Most requests in flight (default 256)', example: '64' },
     CODEC_MAX_STREAMS: { about: 'Most open streams of the history API (default 256)', example: '64' },
     CODEC_REQUEST_SECONDS: { about: 'Seconds for one request, streams excluded (default 30)', example: '10' },
-    CODEC_RATE_REQUESTS: {
-      about: 'Requests per minute of one caller; off: no limit',
-      example: '60000',
-      default: '12000',
-    },
     CODEC_RATE_KMS_REQUESTS: {
       about: 'Cloud KMS requests per minute that one caller may cause; off: no limit',
       example: 'off',
       default: '6000',
     },
-    CODEC_RATE_UNAUTHENTICATED: {
-      about: 'Rejected requests per minute of one address without a valid token; off: no limit',
+    CODEC_RATE_REFUSED: {
+      about:
+        'Refused requests (4xx) per minute of one caller, and of one address without a valid token; off: no limit',
       example: '60',
       default: '600',
     },

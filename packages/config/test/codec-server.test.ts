@@ -19,18 +19,14 @@ test('has a safe default for everything but the key', () => {
 
 describe('rates', () => {
   test('are limited unless an operator switches them off', () => {
-    expect(parse({}).rates).toEqual({ requests: 12_000, kmsRequests: 6_000, unauthenticated: 600 });
-    const off = {
-      CODEC_RATE_REQUESTS: 'off',
-      CODEC_RATE_KMS_REQUESTS: 'off',
-      CODEC_RATE_UNAUTHENTICATED: '1',
-    };
-    expect(parse(off).rates).toEqual({ requests: undefined, kmsRequests: undefined, unauthenticated: 1 });
+    expect(parse({}).rates).toEqual({ kmsRequests: 6_000, refused: 600 });
+    const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_REFUSED: '1' };
+    expect(parse(off).rates).toEqual({ kmsRequests: undefined, refused: 1 });
   });
 
   test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('refuses %s', (value) => {
-    expect(mistakes({ CODEC_RATE_REQUESTS: value })).toEqual([
-      ['CODEC_RATE_REQUESTS', expect.stringContaining('or off')],
+    expect(mistakes({ CODEC_RATE_REFUSED: value })).toEqual([
+      ['CODEC_RATE_REFUSED', expect.stringContaining('or off')],
     ]);
   });
 });

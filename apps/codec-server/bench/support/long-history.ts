@@ -10,17 +10,18 @@ export interface LongHistory {
 }
 
 const SIGNAL_CONCURRENCY = 64;
-const PAYLOAD_BYTES = 1_024;
 
 /**
  * Starts a run whose history has `events` events: its start, a workflow task that no worker polls, and signals. Each event
- * but the task has a payload of 1 KiB, encrypted by the codec.
+ * but the task has a payload, encrypted by the codec.
+ * @param bytes of each payload
  */
 export async function makeHistory(
   address: string,
   codec: PayloadCodec,
   workflowId: string,
   events: number,
+  bytes = 1_024,
 ): Promise<LongHistory> {
   const connection = await Connection.connect({ address });
   const dataConverter = { payloadCodecs: [codec] };
@@ -28,13 +29,13 @@ export async function makeHistory(
   const handle = await client.workflow.start('long', {
     taskQueue: 'no-worker',
     workflowId,
-    args: [value()],
+    args: [value(bytes)],
   });
   let left = events - 2;
   const signal = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      await handle.signal('more', value());
+      await handle.signal('more', value(bytes));
     }
   };
   await Promise.all(Array.from({ length: SIGNAL_CONCURRENCY }, signal));
@@ -45,8 +46,8 @@ export async function makeHistory(
   return { workflowId: handle.workflowId, runId, payloads: events - 1 };
 }
 
-/** With JSON's quotation marks, 1 KiB. */
-const value = (): string =>
-  randomBytes(PAYLOAD_BYTES)
+/** With JSON's quotation marks, as many bytes. */
+const value = (bytes: number): string =>
+  randomBytes(bytes)
     .toString('base64')
-    .slice(0, PAYLOAD_BYTES - 2);
+    .slice(0, bytes - 2);

@@ -5,14 +5,21 @@ import type { LongHistory } from './long-history.ts';
 
 const DOWNLOAD_MS = 300_000;
 
-/** Returns the seconds that the "Decoded" download of Temporal's Web UI takes, from the click to the file. */
-export async function webUiDownload(uiUrl: string, { workflowId, runId }: LongHistory): Promise<number> {
+/**
+ * Returns the seconds that the "Decoded" download of Temporal's Web UI takes, from the click to the file.
+ * @param headers sent with every request: the Web UI passes a token over HTTPS only
+ */
+export async function webUiDownload(
+  uiUrl: string,
+  { workflowId, runId }: LongHistory,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const browser = await chromium.launch({
     executablePath: await findChromium(),
     args: [...chromiumArguments],
   });
   try {
-    const page = await browser.newPage();
+    const page = await browser.newPage({ extraHTTPHeaders: headers });
     await page.goto(`${uiUrl}/namespaces/${NAMESPACE}/workflows/${workflowId}/${runId}/history`);
     await page
       .getByRole('button', { name: /download/i })

@@ -17,7 +17,7 @@ export interface Authority {
 /**
  * Returns the caller. Requests without a valid token appear in the request log only: otherwise any client could fill
  * the audit.
- * @throws HttpError 401, or 429 for a caller above the rate limit; synchronously, or through the promise
+ * @throws HttpError 401, or 429 for a caller with too many refused requests; synchronously, or through the promise
  */
 export function identify(
   c: Context<Env>,
@@ -31,7 +31,7 @@ export function identify(
 
 function remember(c: Context<Env>, rates: RateLimits, caller: Caller): Caller {
   c.set('caller', caller);
-  rates.request(caller);
+  c.set('account', rates.admit(caller));
   return caller;
 }
 

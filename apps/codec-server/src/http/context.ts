@@ -7,7 +7,7 @@ import type { Caller } from '../access/access.ts';
 import { ClientDisconnected } from '../errors.ts';
 import type { MemoryBudget } from '../memory.ts';
 import type { Headers } from './guards.ts';
-import type { RateLimit } from './rate-limits.ts';
+import type { Account, RateLimit } from './rate-limits.ts';
 
 /** What the guards and the router store for the handlers. */
 export interface Env {
@@ -23,6 +23,8 @@ export interface Env {
     /** Headers of every response to this origin. */
     headers: Headers;
     caller: Caller;
+    /** What the caller uses and may still use. */
+    account: Account;
     /** The route's pattern for log and metrics, where Hono's own pattern is too general. */
     route?: string;
     /** Trusted proxies that append to `X-Forwarded-For`; absent: none. */

@@ -1,92 +1,177 @@
 import { hash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Context } from 'hono';
 import { TokenBucket } from 'limiter';
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
-import { HttpError } from '../errors.ts';
+import { ClientDisconnected, HttpError } from '../errors.ts';
 import { KmsAllowance, type KmsBucket } from '../observability/kms-calls.ts';
-import { clientAddress, type Env } from './context.ts';
+import { clientAddress, type Env, isResponseClosed } from './context.ts';
+import { defaultLimits, type Limits } from './limits.ts';
+import type { TurnTaker } from './turns.ts';
 
 /** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */
 export interface Rates {
-  /** Requests of one caller. */
-  readonly requests?: number | undefined;
   /** Cloud KMS requests that one caller causes. */
   readonly kmsRequests?: number | undefined;
-  /** Rejected requests of one address without a valid token. */
-  readonly unauthenticated?: number | undefined;
+  /** Refused requests (4xx) of one caller, and of one address without a valid token. */
+  readonly refused?: number | undefined;
 }
 
-/** The limit that a caller exceeded, for the metrics. */
-export type RateLimit = keyof Rates | 'keyTests';
+/** The limit that a caller or an address exceeded, for the metrics. */
+export type RateLimit = keyof Rates | 'unauthenticated' | 'inFlight' | 'keyTests';
 
 /** Tests of keys per minute and caller: each calls Cloud KMS twice for each key. */
 const KEY_TESTS = 6;
 
-export interface RateLimits {
-  /** Counts a request of an authenticated caller. @throws HttpError 429 `rate_limited` */
-  request(caller: Caller): void;
-  /** Counts a test of keys. @throws HttpError 429 `rate_limited` */
-  keyTest(caller: Caller): void;
-  /** Counts a rejected request without a valid token. @returns HttpError 429 `rate_limited` to answer instead */
-  unauthenticated(c: Context<Env>): HttpError | undefined;
-  /** Returns the caller's allowance of Cloud KMS requests; undefined: no limit. */
-  kms(caller: Caller): KmsAllowance | undefined;
-  /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for `waitMs`. */
-  kmsExhausted(waitMs: number): HttpError;
+/** What one caller uses now, and may still use. All tokens of a subject share it. */
+export interface Account extends TurnTaker {
+  readonly kms: Bucket | undefined;
+  readonly refused: Bucket | undefined;
+  readonly keyTests: Bucket;
+  inFlight: number;
+  /** Requests that wait until Cloud KMS requests are allowed again. */
+  delayed: number;
 }
 
-/** @param limited called for each 429 */
-export function createRateLimits(
-  rates: Rates,
-  limited: (limit: RateLimit) => void = () => undefined,
-): RateLimits {
-  const requests = bucketsOf(rates.requests);
-  const kms = bucketsOf(rates.kmsRequests);
-  const unauthenticated = bucketsOf(rates.unauthenticated);
-  const keyTests = bucketsOf(KEY_TESTS);
+export interface RateLimits {
+  /**
+   * Counts a request of an authenticated caller as in flight, until `leave`. Returns the caller's account.
+   * @throws HttpError 429 `rate_limited` for a caller with too many refused requests, or too many requests in flight
+   */
+  admit(caller: Caller): Account;
+  leave(account: Account): void;
+  /** Counts a refused request. Returns the error to answer: the given one, or 429 `rate_limited` without a valid token. */
+  refused(c: Context<Env>, error: HttpError): HttpError;
+  /** Counts a test of keys. @throws HttpError 429 `rate_limited` */
+  keyTest(account: Account): void;
+  /** Returns the caller's allowance of Cloud KMS requests; undefined: no limit. */
+  kms(account: Account): KmsAllowance | undefined;
+  /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for `waitMs`. */
+  kmsExhausted(waitMs: number): HttpError;
+  /**
+   * Takes Cloud KMS requests. Where they are used up, waits for them up to half of the time for a request: Temporal's CLI
+   * waits for an answer without a limit, but retries a refused request for 10 s at most and then fails.
+   * @param bytes of memory that the request holds meanwhile
+   * @throws HttpError 429 `rate_limited`; ClientDisconnected
+   */
+  takeKms(c: Context<Env>, allowance: KmsAllowance, requests: number, bytes: number): Promise<void>;
+}
+
+export interface RateLimitOptions extends Partial<Pick<Limits, 'maxRequests' | 'requestMs'>> {
+  /** Called for each 429. */
+  readonly limited?: (limit: RateLimit) => void;
+}
+
+/** The share of all requests in flight that one caller may have. The rest is for others. */
+const CALLER_SHARE = 0.75;
+
+/** Requests of one caller that wait at the same time, and the memory that each may hold. */
+const MAX_DELAYED = 32;
+const DELAYED_BYTES = 256 * 1024;
+
+export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): RateLimits {
+  const { limited, maxRequests = defaultLimits.maxRequests, requestMs = defaultLimits.requestMs } = options;
+  const accounts = new LRUCache<string, Account>({
+    max: MAX_BUCKETS,
+    memoMethod: () => ({
+      kms: bucketOf(rates.kmsRequests),
+      refused: bucketOf(rates.refused),
+      keyTests: new Bucket(KEY_TESTS),
+      inFlight: 0,
+      delayed: 0,
+      turnsEnd: 0,
+    }),
+  });
+  const addresses = new LRUCache<string, { readonly refused: Bucket | undefined }>({
+    max: MAX_BUCKETS,
+    memoMethod: () => ({ refused: bucketOf(rates.refused) }),
+  });
+  const mostInFlight = Math.ceil(maxRequests * CALLER_SHARE);
   const tooMany = (limit: RateLimit, what: string, waitMs: number): HttpError => {
-    limited(limit);
+    limited?.(limit);
     const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
-    return new HttpError(429, 'rate_limited', `${what}; try again in ${seconds} s.`, {
+    return new HttpError(429, 'rate_limited', `${what} Try again in ${seconds} s.`, {
       retryAfter: seconds,
       loggable: true,
     });
   };
+  const refusedLimit = `${rates.refused} per minute, CODEC_RATE_REFUSED`;
+  const kmsExhausted = (waitMs: number): HttpError =>
+    tooMany(
+      'kmsRequests',
+      `You caused more Cloud KMS requests than a caller may (${rates.kmsRequests} per minute, ` +
+        "CODEC_RATE_KMS_REQUESTS). Ask this server's operator to raise the limit if you need more.",
+      waitMs,
+    );
   return {
-    request: (caller) => {
-      const wait = requests?.memo(identityOf(caller)).take(1) ?? 0;
-      if (wait > 0) throw tooMany('requests', "You exceeded this server's rate limit for requests", wait);
+    admit: (caller) => {
+      const account = accounts.memo(identityOf(caller));
+      const wait = account.refused?.waitMs() ?? 0;
+      if (wait > 0) {
+        throw tooMany(
+          'refused',
+          `This server refused too many of your requests (${refusedLimit}). Its earlier answers name the reasons.`,
+          wait,
+        );
+      }
+      if (account.inFlight >= mostInFlight) {
+        throw tooMany(
+          'inFlight',
+          `You have ${mostInFlight} requests in flight, the most for one caller: three quarters of ` +
+            'CODEC_MAX_REQUESTS. Send fewer at once.',
+          0,
+        );
+      }
+      account.inFlight += 1;
+      return account;
     },
-    keyTest: (caller) => {
-      const wait = keyTests.memo(identityOf(caller)).take(1);
-      if (wait > 0) throw tooMany('keyTests', `You may test keys ${KEY_TESTS} times per minute`, wait);
+    leave: (account) => void (account.inFlight -= 1),
+    refused: (c, error) => {
+      const account = c.get('account');
+      if (c.get('caller') !== undefined) {
+        account?.refused?.take(1);
+        return error;
+      }
+      const wait = addresses.memo(networkOf(clientAddress(c))).refused?.take(1) ?? 0;
+      if (wait === 0) return error;
+      return tooMany(
+        'unauthenticated',
+        `Your address sent too many requests without a valid token (${refusedLimit}). Send a valid token.`,
+        wait,
+      );
     },
-    unauthenticated: (c) => {
-      const wait = unauthenticated?.memo(networkOf(clientAddress(c))).take(1) ?? 0;
-      if (wait === 0) return undefined;
-      return tooMany('unauthenticated', 'Your address sent too many requests without a valid token', wait);
+    keyTest: (account) => {
+      const wait = account.keyTests.take(1);
+      if (wait > 0) throw tooMany('keyTests', `You may test keys ${KEY_TESTS} times per minute.`, wait);
     },
-    kms: (caller) => kms && new KmsAllowance(kms.memo(identityOf(caller))),
-    kmsExhausted: (waitMs) =>
-      tooMany('kmsRequests', "You exceeded this server's rate limit for Cloud KMS requests", waitMs),
+    kms: ({ kms }) => kms && new KmsAllowance(kms),
+    kmsExhausted,
+    takeKms: async (c, allowance, requests, bytes) => {
+      const account = c.get('account');
+      const until = performance.now() + requestMs / 2;
+      for (;;) {
+        const wait = allowance.take(requests);
+        if (wait === 0) return;
+        const left = until - performance.now();
+        if (wait > left || bytes > DELAYED_BYTES || account.delayed >= MAX_DELAYED) throw kmsExhausted(wait);
+        account.delayed += 1;
+        await delay(wait);
+        account.delayed -= 1;
+        if (isResponseClosed(c)) throw new ClientDisconnected();
+      }
+    },
   };
 }
 
 const MINUTE_MS = 60_000;
 
-/** Most callers or addresses that are tracked; the least recently used is evicted first. */
+/** Most callers, and most addresses, that are tracked; the least recently used is evicted first. */
 const MAX_BUCKETS = 10_000;
 
-type Buckets = LRUCache<string, Bucket>;
-
-function bucketsOf(perMinute: number): Buckets;
-function bucketsOf(perMinute: number | undefined): Buckets | undefined;
-function bucketsOf(perMinute: number | undefined): Buckets | undefined {
-  if (perMinute === undefined) return undefined;
-  return new LRUCache<string, Bucket>({ max: MAX_BUCKETS, memoMethod: () => new Bucket(perMinute) });
-}
+const bucketOf = (perMinute: number | undefined): Bucket | undefined =>
+  perMinute === undefined ? undefined : new Bucket(perMinute);
 
 /** A token bucket that starts full, on a monotonic clock. */
 class Bucket implements KmsBucket {

@@ -1,4 +1,5 @@
 import { escapeInText } from '@temporal-kms/codec-api';
+import { KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
@@ -139,8 +140,8 @@ export interface ErrorResponseOptions {
   readonly log: Logger;
   /** Whether a path belongs to the history API, whose errors are JSON. Other errors are text: the CLI prints the body. */
   readonly isApi: (path: string) => boolean;
-  /** Absent: rejected requests without a valid token are not limited. */
-  readonly rates?: Pick<RateLimits, 'unauthenticated'>;
+  /** Absent: refused requests are not limited. */
+  readonly rates?: Pick<RateLimits, 'refused'>;
 }
 
 /** Returns Hono's error handler: a response with the error's status, code and message, and CORS headers. */
@@ -149,7 +150,7 @@ export const errorResponse =
   (error: Error, c: Context<Env>): Response => {
     c.set('headers', headers.of(c.req.header('origin')));
     const thrown = error instanceof HttpError ? error : unexpected(error, log);
-    const answered = isUnauthenticated(c, thrown) ? (rates?.unauthenticated(c) ?? thrown) : thrown;
+    const answered = isRefusal(thrown) ? (rates?.refused(c, thrown) ?? thrown) : thrown;
     c.error = answered;
     const extra: Record<string, string> = {};
     if (answered.retryAfter !== undefined) extra['Retry-After'] = String(answered.retryAfter);
@@ -162,9 +163,9 @@ export const errorResponse =
     return reply(c, `${message}\n`, 'text/plain; charset=utf-8', answered.status, extra);
   };
 
-/** Whether the request was rejected before its caller was known: it counts for its address. */
-const isUnauthenticated = (c: Context<Env>, { status }: HttpError): boolean =>
-  status < 500 && c.get('caller') === undefined;
+/** Payloads that cannot be decrypted do not count: an honest reader of a history may have one in each event. */
+const isRefusal = ({ status, cause }: HttpError): boolean =>
+  status < 500 && status !== 429 && !(cause instanceof KmsCodecError);
 
 function unexpected(error: Error, log: Logger): HttpError {
   // The stack names files and functions. The message is not logged: it may quote the data that was read.

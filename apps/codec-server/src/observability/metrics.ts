@@ -21,9 +21,10 @@ interface AnsweredRequest {
 
 /** By their names in `RateLimit`, the values of the label `limit`. */
 const limitLabels = {
-  requests: 'requests',
   kmsRequests: 'kms_requests',
+  refused: 'refused',
   unauthenticated: 'unauthenticated',
+  inFlight: 'in_flight',
   keyTests: 'key_tests',
 } as const;
 

@@ -10,6 +10,7 @@ import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { leaseOf } from '../http/request-memory.ts';
 import { reply } from '../http/responses.ts';
+import type { FairTurns } from '../http/turns.ts';
 import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
@@ -20,6 +21,7 @@ import { recordDecoded, withAudit } from './audited-slices.ts';
 export interface ProtocolOptions {
   readonly codec: Pick<KmsCodec, 'encodeWithInfo' | 'plan' | 'rules'>;
   readonly limits: Pick<Limits, 'maxPayloads'>;
+  readonly turns: FairTurns;
   readonly authority: Authority;
   /** Absent: the audit has no digests. */
   readonly digests?: Digests | undefined;
@@ -33,7 +35,7 @@ export interface ProtocolOptions {
  * text, because the CLI prints the body.
  */
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
-  const { codec, authority, limits, spans } = options;
+  const { codec, authority, limits, spans, turns } = options;
   const { audit, rates } = authority;
   const planFor = forGrant(
     ['decode'],
@@ -46,10 +48,21 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   );
 
   const read = async (c: Context<Env>, lease: MemoryLease): Promise<Read> => {
+    const account = c.get('account');
+    const turn = turns.take(account, REQUEST_WORK);
+    if (turn) await turn;
     const body = await readBody(c, lease);
+    if (body.length > SMALL_WORK) await turns.take(account, body.length);
     const payloads = parsePayloads(body, limits.maxPayloads, lease);
+    turns.charge(account, payloads.length * PAYLOAD_WORK);
     lease.release(body.length);
     return { payloads, budget: new AnswerBudget(lease, payloads) };
+  };
+
+  /** Returns a promise where these payloads are so much work that they need another turn. */
+  const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
+    const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
+    return work > SMALL_WORK ? turns.take(c.get('account'), work) : undefined;
   };
 
   const decode = async (c: Context<Env>, grant: Grant<'decode'>, lease: MemoryLease): Promise<Payload[]> => {
@@ -59,7 +72,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const justification = await requireJustification(c, authority, grant, {}, given);
     const { payloads, budget } = await read(c, lease);
     const plan = planOf(payloads);
-    const allowance = rates.kms(c.get('caller'));
+    const allowance = rates.kms(c.get('account'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
     let calls = 0;
     // Most requests are a single payload under a cached data key: it is not counted.
@@ -67,8 +80,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       calls = plan.kmsCalls;
       // A single payload is decrypted whatever it needs, since no smaller request is possible.
       if (payloads.length > 1 && calls > MAX_KMS_CALLS) throw tooManyKmsCalls();
-      const wait = allowance === undefined || calls === 0 ? 0 : allowance.take(calls);
-      if (wait > 0) throw rates.kmsExhausted(wait);
+      if (allowance !== undefined && calls > 0) await rates.takeKms(c, allowance, calls, lease.held);
     }
     const reveal = {
       ...(justification !== undefined && { justification }),
@@ -85,6 +97,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const innerKmsCalls = limitInnerCalls(payloads.length > 1 ? MAX_KMS_CALLS - calls : Infinity);
     const request = new RequestSignal(c, budget, { authorizeNamespace, onInnerLayer, innerKmsCalls });
     const decrypt = async (start: number, end: number): Promise<Payload[]> => {
+      const turn = turnOf(c, payloads.length === end - start ? payloads : payloads.slice(start, end));
+      if (turn) await turn;
       const decrypted = await chargedTo(allowance, () => plan.decrypt(request, start, end));
       recordDecoded(access, plan.payloads, start, end);
       return decrypted;
@@ -103,7 +117,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       );
     }
     const caller = c.get('caller');
-    const allowance = rates.kms(caller);
+    const allowance = rates.kms(c.get('account'));
     const wait = allowance?.waitMs() ?? 0;
     if (wait > 0) throw rates.kmsExhausted(wait);
     const { payloads, budget } = await read(c, lease);
@@ -116,6 +130,8 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const request = new RequestSignal(c, budget);
     const encrypt = async (start: number, end: number): Promise<Payload[]> => {
       const slice = payloads.length === end - start ? payloads : payloads.slice(start, end);
+      const turn = turnOf(c, slice);
+      if (turn) await turn;
       const encoded = await chargedTo(allowance, () => encoder(slice, request));
       recordDecoded(record, encoded.infos);
       return encoded.payloads;
@@ -132,8 +148,12 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       const lease = leaseOf(c);
       const work = (): Promise<Payload[]> => run(c, grant, lease);
       try {
-        const done = spans === undefined ? work() : spans.operation(operation, grant.namespace, work);
-        const answer = buildPayloads(await done);
+        const payloads = await (spans === undefined
+          ? work()
+          : spans.operation(operation, grant.namespace, work));
+        const turn = turnOf(c, payloads);
+        if (turn) await turn;
+        const answer = buildPayloads(payloads);
         if (c.env?.outgoing === undefined) lease.end();
         else lease.shrinkTo(answer.length);
         return reply(c, answer, 'application/json');
@@ -146,6 +166,11 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
 }
 
 type Operation = 'encode' | 'decode';
+
+/** Work for `FairTurns`: of a small request, of each payload in addition to its bytes, and that which needs no turn. */
+const REQUEST_WORK = 16 * 1024;
+const PAYLOAD_WORK = 4 * 1024;
+const SMALL_WORK = 64 * 1024;
 
 /** Answers requests of authorised callers in a namespace. */
 export type CodecProtocol = {

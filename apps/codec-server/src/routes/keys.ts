@@ -51,9 +51,9 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       body: keyTestRequest,
       response: { description: 'The result for each key', type: 'application/json', schema: keyTest },
       admit: (c) => {
-        const caller = c.get('caller');
-        rates.keyTest(caller);
-        const wait = rates.kms(caller)?.waitMs() ?? 0;
+        const account = c.get('account');
+        rates.keyTest(account);
+        const wait = rates.kms(account)?.waitMs() ?? 0;
         if (wait > 0) throw rates.kmsExhausted(wait);
       },
       handler: async (c, { grant }) => {
@@ -67,7 +67,7 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
           namespace,
         });
         try {
-          const keys = await chargedTo(rates.kms(caller), test);
+          const keys = await chargedTo(rates.kms(c.get('account')), test);
           for (const { name, version, encrypt, decrypt } of keys) {
             const reason = encrypt?.reason ?? decrypt?.reason;
             const key = { name, ...(version !== undefined && { version }) };

@@ -59,7 +59,7 @@ export async function historyLength(
 export const admitDecryption =
   ({ authority: { rates }, admitStream }: Pick<RunRoutesOptions, 'authority' | 'admitStream'>) =>
   (c: Context<Env>): void => {
-    const wait = rates.kms(c.get('caller'))?.waitMs() ?? 0;
+    const wait = rates.kms(c.get('account'))?.waitMs() ?? 0;
     if (wait > 0) throw rates.kmsExhausted(wait);
     admitStream(c);
   };
@@ -69,7 +69,7 @@ export const codecOf = <P extends Decrypting>(
   c: Context<Env>,
   { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
   grant: Grant<P>,
-): HistoryCodec<P> => chargedCodec(codec(grant), rates.kms(c.get('caller')));
+): HistoryCodec<P> => chargedCodec(codec(grant), rates.kms(c.get('account')));
 
 interface Reveal {
   /** Of the run. The namespace is the grant's. */

@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { countDenials, createAudit } from '@temporal-kms/audit';
+import { Context } from 'hono';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { policyAccess } from '../../src/access/policy-access.ts';
 import { parsePolicy } from '../../src/access/policy.ts';
 import { issuerKeyring } from '../../src/access/issuer-keys.ts';
 import type { AppDeps } from '../../src/app.ts';
+import type { Env } from '../../src/http/context.ts';
+import { createRateLimits } from '../../src/http/rate-limits.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { type Issuers, issuersOf } from '../access/support/issuers.ts';
 import { ask, type Asked, emptyTemporal } from '../access/support/server.ts';
-import { serveApp } from '../support/served.ts';
+import { serveApp, waitingCodec } from '../support/served.ts';
 import { keptLog, keys, type Kms, type Payload, plain, startKms, text } from '../support/stack.ts';
 
 // Attacks by callers that send too many requests: in loops of bounded count, over real connections, with real tokens.
@@ -25,7 +28,11 @@ rules:
   - issuer: company
     match: { sub: reader }
     namespaces: [payments]
-    permissions: [metadata, decode, encode]
+    permissions: [metadata, decode]
+  - issuer: company
+    match: { sub: auditor }
+    namespaces: [payments]
+    permissions: [decode]
 ...
 `);
 const message = plain('canary-9b41d2');
@@ -124,15 +131,17 @@ describe('a caller without rights', () => {
   });
 });
 
-describe('a caller who sends more requests than their rate', () => {
+const garbage = { body: '{' } as const;
+
+describe('a caller whose requests are refused', () => {
   it('gets 429 with Retry-After before body and audit, and is served again later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    const { send, audited, port } = await server({ rates: { requests: 20 } });
+    const { send, audited, port } = await server({ rates: { refused: 20 } });
     const token = await tokenOf('reader');
-    expect(await statuses(20, () => send(token))).toEqual({ 200: 20 });
+    expect(await statuses(20, () => send(token, garbage))).toEqual({ 400: 20 });
     audited.length = 0;
     const refused = await send(token, { body: 'x'.repeat(1_000_000) });
-    expect(refused).toMatchObject({ status: 429, body: expect.stringMatching(/try again in 3 s\.\n$/) });
+    expect(refused).toMatchObject({ status: 429, body: expect.stringContaining('CODEC_RATE_REFUSED') });
     const response = await fetch(`http://127.0.0.1:${port}/api/me`, {
       headers: { authorization: `Bearer ${token}` },
     });
@@ -144,17 +153,21 @@ describe('a caller who sends more requests than their rate', () => {
     expect((await send(token)).status).toBe(200);
   });
 
-  it('does not affect another caller', async () => {
-    const { send } = await server({ rates: { requests: 5 } });
-    const [eager, other] = [await tokenOf('reader'), await tokenOf('nobody')];
-    expect(await statuses(20, () => send(eager))).toEqual({ 200: 5, 429: 15 });
-    expect((await send(other)).status).toBe(403);
+  it.each([
+    ['forbidden', 403, { path: '/encode' }],
+    ['a path without a route', 404, { path: '/api/nowhere' }],
+    ['a namespace that is not configured', 400, { headers: [['X-Namespace', 'other']] as const }],
+  ])('counts %s, and does not affect another caller', async (_, status, asked) => {
+    const { send } = await server({ rates: { refused: 5 } });
+    const eager = await tokenOf('reader');
+    expect(await statuses(20, () => send(eager, asked))).toEqual({ [status]: 5, 429: 15 });
+    expect((await send(await tokenOf('auditor'))).status).toBe(200);
   });
 
   it('cannot raise the limit with new tokens, the case of a header or X-Forwarded-For', async () => {
-    const { send, port } = await server({ rates: { requests: 5 } });
+    const { send, port } = await server({ rates: { refused: 5 } });
     const spent = await tokenOf('reader');
-    await statuses(5, () => send(spent));
+    await statuses(5, () => send(spent, garbage));
     for (let n = 0; n < 10; n += 1) {
       const token = await tokenOf('reader', { jti: `${n}`, email: `${n}@example.com` });
       const forwarded = [['X-Forwarded-For', `10.0.0.${n}`]] as const;
@@ -164,16 +177,43 @@ describe('a caller who sends more requests than their rate', () => {
     }
   });
 
-  it('is one anonymous caller where there is no sign-in', async () => {
-    const { port } = await serveApp(kms, { rates: { requests: 3 } });
-    const answers = await Promise.all(Array.from({ length: 6 }, () => ask(port, { path: '/api/me' })));
-    expect(answers.filter(({ status }) => status === 429)).toHaveLength(3);
+  it('still reads a history in which payloads cannot be decrypted', async () => {
+    const { send } = await server({ rates: { refused: 1, kmsRequests: undefined } });
+    const token = await tokenOf('reader');
+    const damaged = JSON.parse(body);
+    damaged.payloads[0].data = `${damaged.payloads[0].data.slice(0, -8)}AAAAAAA=`;
+    expect(await statuses(5, () => send(token, { body: JSON.stringify(damaged) }))).toEqual({ 400: 5 });
+    expect((await send(token)).status).toBe(200);
+  });
+});
+
+describe('a caller with many requests', () => {
+  it('is answered as often as it asks for payloads under keys in memory', async () => {
+    const { send } = await server({ rates: { kmsRequests: 1, refused: 1 } });
+    const token = await tokenOf('reader');
+    await send(token);
+    expect(await statuses(60, () => send(token))).toEqual({ 200: 60 });
+  });
+
+  it('has three quarters of the requests in flight at most, and another caller has room', async () => {
+    const { codec, given, go } = waitingCodec(kms);
+    const { send } = await server({ codec, limits: { maxRequests: 4 } });
+    const [eager, other] = [await tokenOf('reader'), await tokenOf('auditor')];
+    const held = [1, 2, 3].map(() => send(eager));
+    await vi.waitFor(() => expect(given()).toBe(3), 5_000);
+    const refused = await send(eager);
+    expect(refused).toMatchObject({ status: 429, body: expect.stringContaining('CODEC_MAX_REQUESTS') });
+    const theirs = send(other);
+    await vi.waitFor(() => expect(given()).toBe(4), 5_000);
+    go();
+    expect((await Promise.all([...held, theirs])).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    expect((await send(eager)).status).toBe(200);
   });
 });
 
 describe('a caller without a valid token', () => {
   it('gets 429 after too many rejected requests of the address; valid tokens are still accepted', async () => {
-    const { send, logged } = await server({ rates: { unauthenticated: 10 } });
+    const { send, logged } = await server({ rates: { refused: 10 } });
     let n = 0;
     const forged = () =>
       send(`${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.${(n += 1)}`, {
@@ -187,7 +227,7 @@ describe('a caller without a valid token', () => {
   });
 
   it('is distinguished by address behind trusted proxies, and an IPv6 network counts once', async () => {
-    const { send } = await server({ rates: { unauthenticated: 2 }, proxies: 1 });
+    const { send } = await server({ rates: { refused: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });
     expect(await statuses(4, () => from('203.0.113.9'))).toEqual({ 401: 2, 429: 2 });
@@ -220,9 +260,12 @@ describe('a caller without a valid token', () => {
   });
 });
 
+/** Shorter than a request waits for a limit that allows the next Cloud KMS request in 3 s. */
+const impatient = { requestMs: 5_000 } as const;
+
 describe('Cloud KMS requests', () => {
   it('are charged as they are made: invalid payloads cost two each, and 429 comes before the next', async () => {
-    const { send } = await server({ rates: { kmsRequests: 20 } });
+    const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
     kms.emulator.calls.reset();
     const seen = await statuses(40, () => send(token, { body: bodyOf([guide()]) }));
@@ -234,7 +277,7 @@ describe('Cloud KMS requests', () => {
   });
 
   it('of one request are charged before its work starts', async () => {
-    const { send } = await server({ rates: { kmsRequests: 20 } });
+    const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
     kms.emulator.calls.reset();
     const many = bodyOf(Array.from({ length: 15 }, guide));
@@ -244,21 +287,38 @@ describe('Cloud KMS requests', () => {
   });
 
   it('of one caller do not use up those of another', async () => {
-    const { send } = await server({ rates: { kmsRequests: 4 } });
+    const { send } = await server({ rates: { kmsRequests: 4 }, limits: impatient });
     const eager = await tokenOf('reader');
     await statuses(10, () => send(eager, { body: bodyOf([guide()]) }));
     expect((await send(eager, { body: bodyOf([guide()]) })).status).toBe(429);
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
+
+  it('are waited for before a request is refused, in bounded number and memory', async () => {
+    const rates = createRateLimits({ kmsRequests: 6_000 });
+    const c = new Context<Env>(new Request('http://localhost'));
+    c.set('account', rates.admit({ name: 'reader' }));
+    const allowance = rates.kms(c.get('account'));
+    if (allowance === undefined) throw new RangeError('There is no limit.');
+    expect(allowance.take(6_000)).toBe(0);
+    const limited = { status: 429, code: 'rate_limited' };
+    await expect(rates.takeKms(c, allowance, 1, 300_000)).rejects.toMatchObject(limited);
+    await expect(rates.takeKms(c, allowance, 3_000, 0)).rejects.toMatchObject(limited);
+    const waiting = await Promise.allSettled(
+      Array.from({ length: 40 }, () => rates.takeKms(c, allowance, 1, 2_000)),
+    );
+    expect(waiting.filter(({ status }) => status === 'fulfilled')).toHaveLength(32);
+    await rates.takeKms(c, allowance, 1, 2_000);
+  });
 });
 
 it('counts limited requests in the metrics, without a label of the caller', async () => {
   const meter = createMetrics();
-  const { send } = await server({ rates: { requests: 1, unauthenticated: 1 }, meter });
+  const { send } = await server({ rates: { refused: 1 }, meter });
   const token = await tokenOf('reader');
-  await statuses(3, () => send(token));
+  await statuses(3, () => send(token, garbage));
   await statuses(3, () => send(undefined));
   const metrics = await meter.text();
-  expect(metrics).toContain('codec_rate_limited_total{limit="requests"} 2');
+  expect(metrics).toContain('codec_rate_limited_total{limit="refused"} 2');
   expect(metrics).toContain('codec_rate_limited_total{limit="unauthenticated"} 2');
 });

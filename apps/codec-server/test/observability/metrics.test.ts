@@ -156,7 +156,7 @@ it('has each counter of a configured namespace from the start, with the value 0'
   expect(await samples('codec_kms_calls_total')).toContainEqual(started);
   const store = { operation: 'load', code: 'unavailable', value: 0 };
   expect(await samples('codec_branch_key_store_failures_total')).toContainEqual(store);
-  expect(await samples('codec_rate_limited_total')).toContainEqual({ limit: 'requests', value: 0 });
+  expect(await samples('codec_rate_limited_total')).toContainEqual({ limit: 'refused', value: 0 });
   expect(await samples('codec_requests_denied_total')).toEqual([
     { status: '401', value: 0 },
     { status: '403', value: 0 },

@@ -45,7 +45,7 @@ export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
     case 404:
       return [failed(`this is not the codec endpoint: ${said}`, 'export CODEC_PATH_PREFIX=…')];
     case 429:
-      return [warning(`the codec server limits this caller: ${said}`, 'export CODEC_RATE_REQUESTS=…')];
+      return [warning(`the codec server limits this caller: ${said}`)];
     case 503:
       return [failed(`Cloud KMS is unavailable to the codec server: ${said}`)];
     default:
