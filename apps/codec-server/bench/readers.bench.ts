@@ -145,9 +145,9 @@ async function inTurn(times: number, read: () => Promise<number>): Promise<numbe
 function watchOther(body: string, authorization: string): { stop(): Promise<number[]> } {
   const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE, authorization };
   const waits: number[] = [];
-  let isStopped = false;
+  const stopped = new AbortController();
   const watch = async (): Promise<void> => {
-    while (!isStopped) {
+    while (!stopped.signal.aborted) {
       const start = performance.now();
       const response = await fetch(`${server.url}/decode`, { method: 'POST', headers, body });
       const text = await response.text();
@@ -160,7 +160,7 @@ function watchOther(body: string, authorization: string): { stop(): Promise<numb
   watching.catch(() => undefined);
   return {
     stop: async () => {
-      isStopped = true;
+      stopped.abort();
       await watching;
       return waits.toSorted((a, b) => a - b);
     },

@@ -4,6 +4,8 @@ import { watchKms } from '../../src/observability/kms-health.ts';
 import { emptyTemporal } from '../access/support/server.ts';
 import { appWith, HOST, keptLog, keys, type Kms, plain, startKms } from '../support/stack.ts';
 
+const version = (key: string): string => `${key}/cryptoKeyVersions/1`;
+
 describe('watchKms', () => {
   it('logs that one key is rejected although calls under another key succeed', () => {
     const { log, lines } = keptLog();
@@ -30,7 +32,6 @@ describe('watchKms', () => {
 });
 
 describe('what Cloud KMS answers about keys', () => {
-  const version = (key: string): string => `${key}/cryptoKeyVersions/1`;
   let kms: Kms;
   const bodies: Record<string, string> = {};
   beforeAll(async () => {
@@ -126,7 +127,7 @@ describe('what Cloud KMS answers about keys', () => {
 
   it('is forgotten an hour after the last call, and bounded against forged versions', () => {
     let time = 1e12;
-    const { observer, last } = watchKms({ now: () => new Date(time) });
+    const health = watchKms({ now: () => new Date(time) });
     const call = {
       operation: 'unwrap',
       key: 'a',
@@ -135,19 +136,19 @@ describe('what Cloud KMS answers about keys', () => {
       code: 'key_disabled',
     } as const;
     for (let keyVersion = 1; keyVersion <= 2_000; keyVersion += 1)
-      observer.kmsCall?.({ ...call, keyVersion });
-    expect(last().refused).toHaveLength(256);
+      health.observer.kmsCall?.({ ...call, keyVersion });
+    expect(health.last().refused).toHaveLength(256);
     time += 61 * 60_000;
-    observer.kmsCall?.({ ...call, keyVersion: 1 });
-    expect(last().refused).toHaveLength(1);
+    health.observer.kmsCall?.({ ...call, keyVersion: 1 });
+    expect(health.last().refused).toHaveLength(1);
   });
 
   it('proves nothing about a key where a message was rejected or a key described', () => {
-    const { observer, last } = watchKms();
+    const health = watchKms();
     const call = { key: 'a', keyVersion: 1, milliseconds: 1, requests: 1 } as const;
-    observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'key_disabled' });
-    observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'integrity_failed' });
-    observer.kmsCall?.({ ...call, operation: 'describe' });
-    expect(last()).toMatchObject({ status: 'failing', reason: 'key_disabled' });
+    health.observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'key_disabled' });
+    health.observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'integrity_failed' });
+    health.observer.kmsCall?.({ ...call, operation: 'describe' });
+    expect(health.last()).toMatchObject({ status: 'failing', reason: 'key_disabled' });
   });
 });
