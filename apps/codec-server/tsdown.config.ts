@@ -1,8 +1,9 @@
+import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
 import { defineConfig } from 'tsdown';
 
-/** Files that run alone, `node main.mjs`, in an image that holds nothing else; each is whole by itself. */
-const alone = (entry: string, clean: boolean) => ({
-  entry: [entry],
+/** Files that run in an image that holds nothing else; each is whole by itself. */
+const alone = (entry: Record<string, string>, clean: boolean) => ({
+  entry,
   clean,
   platform: 'node' as const,
   target: 'node24',
@@ -15,4 +16,11 @@ const alone = (entry: string, clean: boolean) => ({
   deps: { alwaysBundle: [/.*/], onlyBundle: false as const },
 });
 
-export default defineConfig([alone('src/main.ts', true), alone('src/history/text-worker.ts', false)]);
+// `main.mjs` checks Node's version and loads the server, `app.mjs`.
+export default defineConfig([
+  {
+    ...alone({ app: 'src/main.ts' }, true),
+    hooks: { 'build:done': ({ options }) => writeNodeEntry(options.outDir, 'main', 'app.mjs') },
+  },
+  alone({ 'text-worker': 'src/history/text-worker.ts' }, false),
+]);

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { copyPackages } from '@temporal-kms/scripts/copy-packages';
+import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { build, defineConfig } from 'tsdown';
 
@@ -14,13 +15,18 @@ const node = {
   shims: true,
 } as const;
 
-// One file that runs alone: `node main.mjs`. The folder `scan-worker` next to it is for workers of `scan --on-temporal` only.
+// Two files that run alone, `node main.mjs`: it checks Node's version and loads `app.mjs`. The folder `scan-worker` next to it is for workers of `scan --on-temporal` only.
 export default defineConfig({
   ...node,
-  entry: ['src/main.ts'],
+  entry: { app: 'src/main.ts' },
   outputOptions: { codeSplitting: false },
   deps: { alwaysBundle: [/.*/], onlyBundle: false },
-  hooks: { 'build:done': ({ options }) => buildScanWorker(join(options.outDir, 'scan-worker')) },
+  hooks: {
+    'build:done': async ({ options }) => {
+      await writeNodeEntry(options.outDir, 'main', 'app.mjs');
+      await buildScanWorker(join(options.outDir, 'scan-worker'));
+    },
+  },
 });
 
 /** Temporal's packages stay files in the folder's node_modules: they load a native library and each other by name. */
@@ -29,7 +35,7 @@ async function buildScanWorker(outDir: string): Promise<void> {
     ...node,
     config: false,
     cwd: import.meta.dirname,
-    entry: { main: 'src/scan-worker/main.ts' },
+    entry: { app: 'src/scan-worker/main.ts' },
     outDir,
     deps: {
       neverBundle: [/^@temporalio\/(?!plugin|envconfig)/],
@@ -40,5 +46,6 @@ async function buildScanWorker(outDir: string): Promise<void> {
   const workflowsPath = join(import.meta.dirname, 'src', 'scan', 'on-temporal', 'workflow.ts');
   const { code } = await bundleWorkflowCode({ workflowsPath });
   await writeFile(join(outDir, 'workflow-bundle.js'), code);
+  await writeNodeEntry(outDir, 'main', 'app.mjs');
   await copyPackages(import.meta.dirname, outDir);
 }

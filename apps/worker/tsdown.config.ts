@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { copyPackages } from '@temporal-kms/scripts/copy-packages';
+import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
 import { defineConfig } from 'tsdown';
 
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
@@ -12,8 +13,9 @@ const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/km
 // which they depend.
 export default defineConfig({
   entry: {
-    main: 'src/main.ts',
-    start: 'src/start.ts',
+    // An entry that checks Node's version loads each of them.
+    app: 'src/main.ts',
+    starter: 'src/start.ts',
     // The plugin loads this file from its own folder.
     'failure-converter': failureConverterPath,
   },
@@ -35,6 +37,8 @@ export default defineConfig({
         failureConverterPath,
       });
       await writeFile(join(options.outDir, 'workflow-bundle.js'), code);
+      await writeNodeEntry(options.outDir, 'main', 'app.mjs');
+      await writeNodeEntry(options.outDir, 'start', 'starter.mjs');
       await copyPackages(import.meta.dirname, options.outDir);
     },
   },

@@ -15,13 +15,27 @@ const entry = {
 /** ES modules without a CommonJS build, which Jest and Node before 20.19 cannot `require`: they go into the files. */
 const bundled = ['p-retry', 'is-network-error'];
 
+/** The oldest Node that runs the package, as in `engines`. */
+const NODE = '20.3';
+
+/**
+ * The first line of each entry: an older Node would fail later, with an error that names neither version. Not in the failure
+ * converter, which also runs in the sandbox of workflows, without `process`.
+ */
+const versionCheck = `if (process.versions.node.localeCompare('${NODE}', undefined, { numeric: true }) < 0)
+  throw new Error('@temporal-kms/kms-codec needs Node ${NODE} or later. This is Node ' + process.versions.node + '.');`;
+
 // The code exists once, as CommonJS, because Temporal loads the failure converter with `require`. The ES modules
 // re-export it: an application that uses both module systems gets one copy of each class and each cache.
 export default defineConfig({
   entry,
   format: 'cjs',
   platform: 'node',
-  target: 'node20.3',
+  target: `node${NODE}`,
+  outputOptions: {
+    banner: ({ isEntry, fileName }) =>
+      isEntry && fileName.endsWith('.cjs') && fileName !== 'failure-converter.cjs' ? versionCheck : '',
+  },
   dts: true,
   deps: { alwaysBundle: bundled, onlyBundle: false },
   hooks: {

@@ -13,10 +13,16 @@ import { startTemporal } from '../src/temporal.ts';
 
 /** What each application's build must leave in its folder. */
 const artefacts = [
-  { app: 'codec-server', files: ['main.mjs', 'text-worker.mjs'] },
+  { app: 'codec-server', files: ['main.mjs', 'app.mjs', 'text-worker.mjs'] },
   { app: 'decrypt-ui', files: ['index.html'] },
-  { app: 'key-admin', files: ['main.mjs', 'scan-worker/main.mjs', 'scan-worker/workflow-bundle.js'] },
-  { app: 'worker', files: ['main.mjs', 'failure-converter.mjs', 'workflow-bundle.js'] },
+  {
+    app: 'key-admin',
+    files: ['main.mjs', 'app.mjs', 'scan-worker/main.mjs', 'scan-worker/workflow-bundle.js'],
+  },
+  {
+    app: 'worker',
+    files: ['main.mjs', 'app.mjs', 'start.mjs', 'failure-converter.mjs', 'workflow-bundle.js'],
+  },
 ];
 const aboutPackages = ['sbom.cdx.json', 'THIRD-PARTY-NOTICES.txt'];
 

@@ -20,14 +20,15 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));
   const built = join(folder, 'dist');
   await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', built], { cwd: root });
-  [cli, worker] = [join(folder, 'temporal-kms.mjs'), join(folder, 'worker')];
+  [cli, worker] = [join(folder, 'main.mjs'), join(folder, 'worker')];
   await copyFile(join(built, 'main.mjs'), cli);
+  await copyFile(join(built, 'app.mjs'), join(folder, 'app.mjs'));
   await cp(join(built, 'scan-worker'), worker, { recursive: true, verbatimSymlinks: true });
   await rm(built, { recursive: true });
 }, 180_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it('builds one file that runs without node_modules', { timeout: 60_000 }, async () => {
+it('builds two files that run without node_modules', { timeout: 60_000 }, async () => {
   const { as, grant } = await startCloud();
   await grant(VIEWER, 'roles/cloudkms.viewer');
   const { code, stdout, stderr } = await runNode(cli, {

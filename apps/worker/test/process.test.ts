@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -195,6 +195,21 @@ describe('the worker as a process', () => {
     for (const name of ['WORKER_HEALTH_PORT', 'GCP_PROJECT', 'GCP_KMS_KEY_RING', 'GCP_KMS_KEY']) {
       expect(app.output()).toContain(name);
     }
+  });
+
+  it('names a namespace that the keys file lacks and exits with 78', async () => {
+    const file = join(dir, 'keys.yaml');
+    const key = 'projects/acme/locations/global/keyRings/ring/cryptoKeys/key';
+    await writeFile(file, `namespaces:\n  payments: { encrypt: ${key} }\n...\n`);
+    const keys = { KMS_KEYS_FILE: file, KMS_EMULATOR_HOST: emulator.address };
+    const app = startApp({ ...keys, TEMPORAL_ADDRESS: services.address, TEMPORAL_NAMESPACE: 'payment' });
+    apps.push(app);
+    expect(await app.ended).toBe(78);
+    const lines = app
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"reason"'));
+    expect(lines).toEqual([expect.stringContaining('namespace payment;')]);
   });
 
   it('prints its variables for --help and exits with 64 for an unknown argument', async () => {

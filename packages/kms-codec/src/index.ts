@@ -3,6 +3,7 @@ export type { BranchKeyStore, BranchKeyStoreCode, StoredValue } from './branch-k
 export { KmsCodec } from './codec.ts';
 export type { KeyState } from './keys/key-state.ts';
 export type { CodecContext, KmsCodecOptions, WritableFormat } from './codec-options.ts';
+export { KmsConfigurationError } from './configuration-error.ts';
 export { KmsCodecError, reasonClass, reasonCodes, reasons } from './errors.ts';
 export type { KmsCodecErrorOptions, Reason, ReasonClass, ReasonCode } from './errors.ts';
 export type { Format } from './formats/format.ts';

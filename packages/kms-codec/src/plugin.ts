@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { DataConverter, PayloadCodec } from '@temporalio/common';
 import { ActivityAttempts } from './attempts/activity-attempts.ts';
 import { KmsCodec } from './codec.ts';
+import { KmsConfigurationError } from './configuration-error.ts';
 import { DecodeOnlyCodec } from './decode-only-codec.ts';
 import { FAILURE_MARK } from './failure-converter.ts';
 import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
@@ -66,7 +67,7 @@ export class KmsCodecPlugin {
     return this.#extend(options, inNamespaceOf(options));
   }
 
-  /** @throws Error if `workflowBundle` contains no failure converter, so that Temporal would store failures in plaintext */
+  /** @throws KmsConfigurationError if `workflowBundle` contains no failure converter, so that Temporal would store failures in plaintext */
   configureWorker<T extends WorkerConvertingOptions>(options: T): T {
     this.#requireFailureConverter(options);
     const inNamespace = inNamespaceOf(options);
@@ -115,7 +116,7 @@ export class KmsCodecPlugin {
     const code =
       'code' in workflowBundle ? workflowBundle.code : readFileSync(workflowBundle.codePath, 'utf8');
     if (code.includes(FAILURE_MARK)) return;
-    throw new Error(
+    throw new KmsConfigurationError(
       'The workflow bundle contains no failure converter, so Temporal would store the messages of failures in plaintext. ' +
         "Build the bundle with bundleWorkflowCode({ …, failureConverterPath }), the path of '@temporal-kms/kms-codec/failure-converter'.",
     );
@@ -160,7 +161,7 @@ const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
 /**
  * In the repository this module is TypeScript, in the published package JavaScript: the failure converter next to it
  * has the same extension.
- * @throws Error where no such file exists, because a bundler moved this module into another file
+ * @throws KmsConfigurationError where no such file exists, because a bundler moved this module into another file
  */
 function defaultFailureConverterPath(): string {
   // esbuild leaves no `url` in a CommonJS file that it makes of ES modules.
@@ -169,7 +170,7 @@ function defaultFailureConverterPath(): string {
     const path = fileURLToPath(new URL(`./failure-converter${url.slice(url.lastIndexOf('.'))}`, url));
     if (existsSync(path)) return path;
   }
-  throw new Error(
+  throw new KmsConfigurationError(
     'KmsCodecPlugin cannot find its failure converter, because the application is bundled into one file. Copy ' +
       "require.resolve('@temporal-kms/kms-codec/failure-converter') to a file next to the bundle, and pass its " +
       'absolute path: new KmsCodecPlugin(codec, { failureConverterPath })',

@@ -1,6 +1,8 @@
 import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
 import type { SafeLogEntry } from './logging/entry.ts';
 import { type ErrorFields, errorFields } from './logging/error-fields.ts';
+import { knownError } from './logging/known-errors.ts';
+import { printable } from './logging/printable.ts';
 import { traceFields } from './logging/trace-context.ts';
 import { safeLoggerMark } from './logging/unsafe-logger.ts';
 
@@ -66,18 +68,9 @@ const ofSdk: Attributes = {
 };
 
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
-const MAX_TEXT = 256;
+/** @internal The message of an entry with which a process ends whose configuration is wrong. */
+export const MISCONFIGURED = 'Wrong configuration; the process ends';
 const WITHHELD = 'Message withheld: it may hold plaintext';
-/** Unprintable, unassigned and invisible characters, direction marks and line separators. */
-const invisible = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
-
-/** Returns a text of limited length in which all characters are visible. */
-const printable = (text: string): string =>
-  (text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text).replaceAll(
-    invisible,
-    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
-
 /**
  * Returns a logger for Temporal's `Runtime.install` that writes no payload content: only the level, the SDK's constant
  * message, ids, types and error codes. It drops messages and stacks of errors, `details`, headers, memos and all other
@@ -188,14 +181,20 @@ export function safeRuntimeOptions(
   };
 }
 
+const EX_CONFIG = 78;
+
 /**
- * Logs the type of uncaught errors and unhandled rejections, and ends the process with status 1. Node would print their
- * messages, causes and stacks.
+ * Logs uncaught errors and unhandled rejections, and ends the process. Node would print their messages, causes and stacks. The
+ * entry contains the type of an error, and its message only if that cannot contain plaintext: of a `KmsCodecError`, of a
+ * `KmsConfigurationError`, and of a failed connection to Temporal. The status is 78 if only another configuration of the process
+ * helps, else 1.
  */
 export function catchFatalErrors(logger: Logger): void {
   const end = (error: unknown) => {
-    logger.error('Uncaught error; the process ends', { sdkComponent: 'worker', error });
-    process.exit(1);
+    const isConfiguration = knownError(error)?.isConfiguration === true;
+    const message = isConfiguration ? MISCONFIGURED : 'Uncaught error; the process ends';
+    logger.error(message, { sdkComponent: 'worker', error });
+    process.exit(isConfiguration ? EX_CONFIG : 1);
   };
   process.on('uncaughtException', end);
   process.on('unhandledRejection', end);

@@ -8,6 +8,7 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { historyBytes } from '@temporal-kms/testing/history';
+import { runNode } from '@temporal-kms/testing/process';
 import { Client, Connection } from '@temporalio/client';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -149,6 +150,24 @@ describe('the README', () => {
       }
     },
     60_000,
+  );
+
+  it.each([
+    ['a variable is missing', { GCP_KMS_KEY: '' }, 78, /GCP_KMS_KEY/],
+    ['the keys file is unreadable', { GCP_KMS_KEY: '', KMS_KEYS_FILE: '/nonexistent.yaml' }, 78, /ENOENT/],
+    ['no server listens at TEMPORAL_ADDRESS', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, 1, /TEMPORAL_ADDRESS/],
+    ['TEMPORAL_ADDRESS is no address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
+  ])(
+    'has a worker.ts that ends with one line about the mistake if %s',
+    async (_what, extra, code, reason) => {
+      const set = Object.entries(environment(extra)).filter(([, value]) => value !== '');
+      const env = { PATH: process.env['PATH'], ...Object.fromEntries(set) };
+      const ended = await runNode('worker.ts', { cwd: project(), env });
+      expect(ended.code).toBe(code);
+      const lines = ended.stderr.trim().split('\n');
+      expect(lines).toHaveLength(1);
+      expect(JSON.parse(lines[0]!)).toMatchObject({ level: 'ERROR', reason: expect.stringMatching(reason) });
+    },
   );
 
   it('has a log for traces that runs unchanged', async () => {

@@ -75,8 +75,8 @@ const post = (url: string, body: string) =>
     body,
   });
 
-test('is two files, the server and the thread that works on large payloads', async () => {
-  expect((await readdir(directory)).toSorted()).toEqual(['main.mjs', 'text-worker.mjs']);
+test('is three files: the check of Node’s version, the server, and the thread that works on large payloads', async () => {
+  expect((await readdir(directory)).toSorted()).toEqual(['app.mjs', 'main.mjs', 'text-worker.mjs']);
 });
 
 test('encodes, decodes and lists by itself, and says on start and in /readyz that keys come from an emulator', async () => {

@@ -1,5 +1,6 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { isMainThread } from 'node:worker_threads';
+import { KmsConfigurationError } from '../configuration-error.ts';
 
 /** A setting of the process that makes Node or Google's client print or export data keys, tokens or plaintext. */
 export interface ExposingSetting {
@@ -97,13 +98,13 @@ const nameOf = (option: string): string => option.split('=', 1)[0] ?? option;
 
 /**
  * Refuses to run in a process that would expose data keys, and prevents SIGUSR1 from opening the inspector later.
- * @throws Error that lists every such setting, why it is refused and what to do
+ * @throws KmsConfigurationError that lists every such setting, why it is refused and what to do
  */
 export function refuseDiagnostics(options: DiagnosticsOptions = {}): void {
   const found = exposingSettings(options);
   if (found.length > 0) {
     const lines = found.map(({ setting, problem }) => `  ${setting} ${problem}`);
-    throw new Error(`Data keys would be exposed:\n${lines.join('\n')}`);
+    throw new KmsConfigurationError(`Data keys would be exposed:\n${lines.join('\n')}`);
   }
   guardInspectorSignal();
 }

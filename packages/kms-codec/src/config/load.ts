@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseBranchKeys } from '../branch-keys/setting.ts';
 import type { BranchKeyStore } from '../branch-keys/store.ts';
 import { KmsCodec } from '../codec.ts';
+import { KmsConfigurationError } from '../configuration-error.ts';
 import type { KmsCodecOptions } from '../codec-options.ts';
 import { exposingSettings } from './diagnostics.ts';
 import { CloudKms } from '../keys/cloud-kms.ts';
@@ -135,7 +136,7 @@ export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {
 
 /**
  * Creates the codec that the environment describes, as the guide's `load_kms_codec` does.
- * @throws Error that lists every variable that is missing or wrong
+ * @throws KmsConfigurationError that lists every variable that is missing or wrong
  */
 export function loadKmsCodec(
   options: KmsCodecExtras & { readonly env?: Record<string, string | undefined> } = {},
@@ -144,7 +145,7 @@ export function loadKmsCodec(
   const settings = kmsEnvironment.safeParse(env);
   if (!settings.success) {
     const mistakes = settings.error.issues.map(({ path, message }) => `  ${path.join('.')} ${message}`);
-    throw new Error(`The KMS codec's environment is wrong:\n${mistakes.join('\n')}`);
+    throw new KmsConfigurationError(`The KMS codec's environment is wrong:\n${mistakes.join('\n')}`);
   }
   const namespace = extras.namespace ?? env['TEMPORAL_NAMESPACE'];
   return createKmsCodec(settings.data, { ...extras, ...(namespace !== undefined && { namespace }) });

@@ -1,8 +1,10 @@
 import { types } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
 import { isReasonCode } from '../reason-codes.ts';
+import { knownError } from './known-errors.ts';
+import { printable } from './printable.ts';
 
-/** What a log may contain of an error: identifiers from source code, never text that is created at run time. */
+/** What a log may contain of an error: identifiers from source code, and messages that cannot contain plaintext. */
 export interface ErrorFields {
   /** The class of an error, such as `ApplicationFailure`, or the type of another value, such as `string`. */
   readonly error: string;
@@ -10,17 +12,21 @@ export interface ErrorFields {
   readonly errorType?: string;
   /** A `KmsCodecError`'s reason code, a system error's or Node's code, or a gRPC status. */
   readonly errorCode?: string | number;
-  /** The same fields of its causes, outermost first; the errors of an `AggregateError` follow. */
+  /** What failed, why, and what to do, of an error whose text cannot come from a payload, such as a `KmsCodecError`. */
+  readonly reason?: string;
+  /** Name, type and code of its causes, outermost first; the errors of an `AggregateError` follow. */
   readonly causes?: readonly string[];
 }
 
 const MAX_CAUSES = 8;
+/** The message about a configuration lists every mistake. */
+const MAX_REASON = 2_000;
 /** No spaces and no quotes: a sentence in a name or type may be payload content. */
 const identifier = /^[\w$.:@/-]{1,100}$/;
 const systemCode = /^E[A-Z][A-Z0-9_]{1,60}$/;
 const MAX_GRPC_STATUS = 16;
 
-/** Returns name, type, code and causes of anything that was thrown. Never throws. */
+/** Returns name, type, code, causes and, where it is safe, the reason of anything that was thrown. Never throws. */
 export function errorFields(error: unknown): ErrorFields {
   if (!isError(error)) return { error: typeof error };
   const causes: string[] = [];
@@ -38,7 +44,25 @@ export function errorFields(error: unknown): ErrorFields {
     causes.push([name, errorType, errorCode].filter((part) => part !== undefined).join(' '));
     waiting.push(...causesOf(cause));
   }
-  return { ...ownFields(error), ...(causes.length > 0 && { causes }) };
+  const reason = reasonOf(error);
+  return {
+    ...ownFields(error),
+    ...(reason !== undefined && { reason }),
+    ...(causes.length > 0 && { causes }),
+  };
+}
+
+/** A message with several lines becomes one line. */
+function reasonOf(error: object): string | undefined {
+  try {
+    const reason = knownError(error)?.reason;
+    if (reason === undefined) return undefined;
+    const [first = '', ...mistakes] = reason.split(/\s*\n\s*/);
+    return printable([first, mistakes.join('; ')].join(' ').trim(), MAX_REASON);
+  } catch {
+    // A getter threw.
+    return undefined;
+  }
 }
 
 function ownFields(error: object): ErrorFields {

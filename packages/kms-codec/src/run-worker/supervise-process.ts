@@ -1,3 +1,4 @@
+import { messageOf } from '../error-details.ts';
 import type { ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
@@ -7,7 +8,8 @@ import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } 
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
 import { settlesWithin } from './waits.ts';
 import { type WorkerCodec, WorkerKeys } from './worker-keys.ts';
-import { writeLine } from '../worker-logging.ts';
+import { WorkerMisconfigured } from './worker-misconfigured.ts';
+import { MISCONFIGURED, writeLine } from '../worker-logging.ts';
 
 /** The exit codes of a process that `runWorker` ends. */
 export const workerExitCodes = {
@@ -17,6 +19,8 @@ export const workerExitCodes = {
   abandoned: 1,
   /** A worker failed and did not settle: another process must replace this one. `EX_SOFTWARE` of sysexits.h. */
   notSettled: 70,
+  /** The configuration is wrong, and another process with the same configuration would fail too. `EX_CONFIG`. */
+  misconfigured: 78,
 } as const;
 
 /** Options of `runWorker`. */
@@ -82,6 +86,7 @@ export const supervisorTimes: SupervisorTimes = {
   settleMs: 10_000,
   firstDelayMs: 1_000,
   maxDelayMs: 30_000,
+  namespaceMs: 60_000,
   probe: probeTimes,
 };
 
@@ -142,6 +147,12 @@ class WorkerProcess<C extends WorkerConnection> implements RunningWorker {
     try {
       return (await this.#supervisor.run()) ? workerExitCodes.stopped : workerExitCodes.abandoned;
     } catch (error) {
+      if (error instanceof WorkerMisconfigured) {
+        const fields = errorFields(error.cause);
+        const reason = messageOf(error.cause);
+        this.#write({ level: 'ERROR', message: MISCONFIGURED, fields: { reason, ...fields } });
+        return workerExitCodes.misconfigured;
+      }
       const cause = error instanceof WorkerNotSettled ? (error.cause ?? error) : error;
       this.#write({
         level: 'ERROR',

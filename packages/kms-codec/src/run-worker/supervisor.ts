@@ -1,12 +1,14 @@
 import { messageOf } from '../error-details.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
+import { isFailureOfTemporal, isMissingNamespace, knownError } from '../logging/known-errors.ts';
 import { OutageLog } from '../logging/outage-log.ts';
 import { PollProbe, type ProbeTimes } from './poll-probe.ts';
 import { watchFailure } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
 import { Backoff, pause, settlesWithin, untilAborted } from './waits.ts';
 import type { WorkerKeys } from './worker-keys.ts';
+import { WorkerMisconfigured } from './worker-misconfigured.ts';
 
 /** What a supervised worker is doing. */
 export type WorkerPhase =
@@ -31,6 +33,8 @@ export interface SupervisorTimes {
   /** The first and the longest delay between two workers. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
+  /** How long a namespace may be missing on Temporal's server before the first worker: it may be created at this moment. */
+  readonly namespaceMs: number;
   readonly probe: ProbeTimes;
 }
 
@@ -64,7 +68,10 @@ export class Supervisor<C extends WorkerConnection> {
   readonly #options: SupervisorOptions<C>;
   readonly #backoff: Backoff;
   readonly #temporal: OutageLog;
+  readonly #started = performance.now();
   #hasRun = false;
+  /** Why the last worker could not be created. The log has one line for attempts that fail for the same reason. */
+  #startFailure: string | undefined;
 
   constructor(options: SupervisorOptions<C>) {
     this.#options = options;
@@ -77,6 +84,7 @@ export class Supervisor<C extends WorkerConnection> {
    * Runs until the signal is aborted.
    * @returns whether every running activity completed in time
    * @throws WorkerNotSettled when the process must end
+   * @throws WorkerMisconfigured when only another configuration helps
    */
   async run(): Promise<boolean> {
     const { keys, signal, times } = this.#options;
@@ -108,9 +116,10 @@ export class Supervisor<C extends WorkerConnection> {
         this.#temporal.up();
         return connected.value;
       } catch (error) {
+        if (knownError(error)?.isConfiguration === true) throw new WorkerMisconfigured(error);
         const fields = errorFields(error);
         this.#trouble('waiting_for_temporal', fields.error);
-        this.#temporal.down({ ...fields, reason: messageOf(error) });
+        this.#temporal.down({ reason: messageOf(error), ...fields });
         await this.#wait(COLD_DELAY_MS);
       }
     }
@@ -125,12 +134,16 @@ export class Supervisor<C extends WorkerConnection> {
       if (!created) return 'drained';
       worker = created.value;
     } catch (error) {
+      if (this.#isFinal(error)) throw new WorkerMisconfigured(error);
       // The worker has handled no task yet, so the message contains no payload.
-      const fields = { ...errorFields(error), reason: messageOf(error) };
+      const fields = { reason: messageOf(error), ...errorFields(error) };
       this.#trouble('restarting', fields.error);
-      write({ level: 'ERROR', message: 'The worker could not start', fields });
+      if (this.#startFailure !== fields.reason)
+        write({ level: 'ERROR', message: 'The worker could not start', fields });
+      this.#startFailure = fields.reason;
       return 'failed';
     }
+    this.#startFailure = undefined;
     const { shutdownForceTimeMs, shutdownGraceTimeMs } = worker.options;
     keys.drainSeconds = (shutdownForceTimeMs ?? shutdownGraceTimeMs) / 1_000;
     const probe = new PollProbe(connection, worker, this.#temporal, times.probe);
@@ -165,6 +178,16 @@ export class Supervisor<C extends WorkerConnection> {
       this.probe = undefined;
       this.worker = undefined;
     }
+  }
+
+  /**
+   * Whether a worker that could not be created never can be. Without an earlier worker, only the connection to Temporal may
+   * work later: a mistake in the options of the worker, or in its workflow code, stays.
+   */
+  #isFinal(error: unknown): boolean {
+    if (this.#hasRun) return false;
+    if (isMissingNamespace(error)) return performance.now() - this.#started > this.#options.times.namespaceMs;
+    return knownError(error)?.isConfiguration ?? !isFailureOfTemporal(error);
   }
 
   /**

@@ -1,7 +1,9 @@
 import { KmsCodecError, reasonClass, type ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import type { WriteLog } from '../logging/entry.ts';
+import { knownError } from '../logging/known-errors.ts';
 import { Backoff, pause, untilAborted } from './waits.ts';
+import { WorkerMisconfigured } from './worker-misconfigured.ts';
 
 /** What `runWorker` uses of a `KmsCodec`. */
 export interface WorkerCodec {
@@ -70,7 +72,11 @@ export class WorkerKeys {
     return this.autonomySeconds > this.#reserve;
   }
 
-  /** Waits until a worker may start to poll. @returns false when the signal was aborted */
+  /**
+   * Waits until a worker may start to poll.
+   * @returns false when the signal was aborted
+   * @throws WorkerMisconfigured when no key is configured for the namespace
+   */
   async wait(signal: AbortSignal, onWait: (reason: string) => void): Promise<boolean> {
     const backoff = new Backoff(500);
     const started = performance.now();
@@ -97,6 +103,7 @@ export class WorkerKeys {
     try {
       await untilAborted(this.#codec.warm(this.#namespace), signal);
     } catch (error) {
+      if (knownError(error)?.isConfiguration === true) throw new WorkerMisconfigured(error);
       return failureOf(error);
     }
     const seconds = this.autonomySeconds;

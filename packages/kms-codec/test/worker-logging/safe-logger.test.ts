@@ -1,5 +1,6 @@
 import { ApplicationFailure, type Logger } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
+import { KmsConfigurationError } from '../../src/configuration-error.ts';
 import { KmsCodecError } from '../../src/errors.ts';
 import {
   createSafeLogger,
@@ -25,6 +26,13 @@ const hostile = () =>
       },
     },
   );
+
+/** An error of Temporal's native client. */
+const transportError = (message: string) =>
+  Object.assign(new Error(message), {
+    name: 'TransportError',
+    [Symbol.for('__temporal_isTransportError')]: true,
+  });
 
 const fullDisk = () => {
   throw new Error('disk full');
@@ -145,10 +153,11 @@ describe('createSafeLogger', () => {
 
 describe('the fields of an error', () => {
   it('are its name, type and code', () => {
-    expect(errorFields(new KmsCodecError('key_disabled', 'canary'))).toEqual({
+    expect(errorFields(new KmsCodecError('key_disabled', 'the key is disabled'))).toEqual({
       error: 'ApplicationFailure',
       errorType: 'KmsCodecError:key_disabled',
       errorCode: 'key_disabled',
+      reason: 'the key is disabled',
     });
     expect(errorFields(Object.assign(new Error('canary'), { code: 'ECONNREFUSED' }))).toEqual({
       error: 'Error',
@@ -169,6 +178,40 @@ describe('the fields of an error', () => {
       expect(errorFields(failure)).toEqual({ error: 'ApplicationFailure' });
     },
   );
+
+  it('contain the message of a wrong configuration as one line', () => {
+    const error = new KmsConfigurationError(
+      'The environment is wrong:\n  GCP_KMS_KEY is missing\n  X\u202e is',
+    );
+    expect(errorFields(error)).toEqual({
+      error: 'KmsConfigurationError',
+      reason: 'The environment is wrong: GCP_KMS_KEY is missing; X\\u{202e} is',
+    });
+  });
+
+  it.each([
+    ['ApplicationFailure', ApplicationFailure.create({ message: 'canary', type: 'KmsCodecError:malformed' })],
+    ['Error', Object.assign(new Error('canary'), { name: 'KmsConfigurationError' })],
+    ['TransportError', transportError('canary')],
+    ['TypeError', new TypeError('fn client_new.args[1].targetUrl: canary 4111')],
+  ])('omit the message of an %s that only resembles one of them', (_class, error) => {
+    expect(JSON.stringify(errorFields(error))).not.toContain('canary');
+  });
+
+  it('state why the connection to Temporal failed, without the text of the native client', () => {
+    const texts = [
+      'tonic::transport::Error(Transport, ConnectError(ConnectError("tcp connect error", Os { kind: ConnectionRefused })))',
+      'Namespace nope was not found or otherwise could not be described: Status { code: NotFound, message: "canary" }',
+      'tonic::transport::Error(Transport, PrivateKeyParseError)',
+    ];
+    const reasons = texts.map((text) => errorFields(transportError(text)).reason);
+    expect(reasons).toEqual([
+      expect.stringContaining('TEMPORAL_ADDRESS'),
+      expect.stringMatching(/^Temporal has no namespace nope: /),
+      expect.stringContaining('TEMPORAL_TLS_CLIENT_'),
+    ]);
+    expect(reasons.join('')).not.toContain('canary');
+  });
 
   it('omit what a thrown record states about itself, and error types that Temporal does not define', () => {
     const record = { name: 'canary', type: 'canary', code: 'ECANARY' };

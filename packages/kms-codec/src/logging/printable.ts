@@ -1,0 +1,10 @@
+const MAX_TEXT = 256;
+/** Unprintable, unassigned and invisible characters, direction marks and line separators. */
+const invisible = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Returns a text of limited length in which all characters are visible. */
+export const printable = (text: string, limit = MAX_TEXT): string =>
+  (text.length > limit ? `${text.slice(0, limit)}…` : text).replaceAll(
+    invisible,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );

@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import packageJson from '../package.json' with { type: 'json' };
+
+/** The oldest Node that runs the built programs. `engines` of the repository requires the same. */
+const NEEDED = 24;
+
+/**
+ * Returns a module that ends with status 78 (EX_CONFIG) on a Node that is too old, and else loads a program. It contains only
+ * syntax that every Node with ES modules reads: an older Node would reject the program itself with a SyntaxError.
+ * @param program the file of the program, in the same folder
+ * @param needed the oldest major version of Node; a parameter for tests
+ */
+export const nodeEntry = (
+  program: string,
+  needed: number = NEEDED,
+): string => `#!/usr/bin/env -S node --disable-sigusr1 --
+var found = process.versions.node;
+if (parseInt(found, 10) < ${needed}) {
+  console.error(
+    'temporal-kms ${packageJson.version} needs Node ${needed} or later. This is Node ' + found + ', ' + process.execPath +
+      '. Install Node ${needed}, or start the program with it.'
+  );
+  process.exit(78);
+}
+import('./${program}');
+`;
+
+/** Writes the entry `NAME.mjs` of a program into the folder in which it was built. */
+export const writeNodeEntry = (folder: string, name: string, program: string): Promise<void> =>
+  writeFile(join(folder, `${name}.mjs`), nodeEntry(program), { mode: 0o755 });
