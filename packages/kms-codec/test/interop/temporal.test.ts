@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KmsCodecPlugin } from '../../src/index.ts';
 import { historyBytes } from '@temporal-kms/testing/history';
+import { formatOf } from '../../src/formats/formats.ts';
+import { installRuntime } from '../run-worker/support/worker.ts';
+import { valueOf } from '../support/codec.ts';
 import { encryptedPayloadsIn } from '../temporal/support/history.ts';
 import { type Lines, startModule } from './support/python.ts';
 import { type Setting, startSetting } from './support/setting.ts';
@@ -37,10 +42,13 @@ async function startWorker(): Promise<Lines> {
   const { python, emulator, keysFile } = setting;
   const keys = ['--emulator', emulator.address, '--keys-file', keysFile];
   const temporal = ['--temporal', server.address, '--namespace', namespace, '--task-queue', taskQueue];
-  const worker = startModule(python, ['temporal_kms_peers.worker', ...keys, ...temporal]);
+  const args = ['temporal_kms_peers.worker', ...keys, ...temporal, '--log', logFile()];
+  const worker = startModule(python, args);
   expect(await worker.read()).toBe('ready');
   return worker;
 }
+
+const logFile = () => `${setting.keysFile}.log`;
 
 const start = (card: string) =>
   client.workflow.start('order', { taskQueue, workflowId: randomUUID(), args: [card] });
@@ -67,4 +75,85 @@ it('decodes the message and details of a Python failure, and Temporal stores nei
     },
   });
   expect(historyBytes(await handle.fetchHistory()).includes('card refused')).toBe(false);
+});
+
+it('writes no plaintext into the log of the Python SDK, which names the failed activity', async () => {
+  const handle = await start('card refused');
+  await handle.signal('add', 'card 4222');
+  await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+  const text = await readFile(logFile(), 'utf8');
+  expect(text).not.toMatch(/card refused|card 4|No money/);
+  const entries = text
+    .trim()
+    .split('\n')
+    .map((line): unknown => JSON.parse(line));
+  expect(entries).toContainEqual(
+    expect.objectContaining({
+      severity: 'WARNING',
+      message: 'Completing activity as failed',
+      workflowId: handle.workflowId,
+      activityType: 'charge',
+      error: 'ApplicationError',
+      errorType: 'Refused',
+    }),
+  );
+});
+
+describe('a header that a Python workflow sends', () => {
+  /** Runs a Python workflow that starts an activity on a queue, and returns the activity's result and its stored header. */
+  async function relay(activity: string, queue: string) {
+    const args: [string, string] = [activity, queue];
+    const handle = await client.workflow.start('relay', { taskQueue, workflowId: randomUUID(), args });
+    const result: unknown = await handle.result();
+    const { events } = await handle.fetchHistory();
+    const scheduled = events?.find(({ activityTaskScheduledEventAttributes: found }) => found);
+    return {
+      result,
+      handle,
+      header: scheduled?.activityTaskScheduledEventAttributes?.header?.fields?.['tenant'],
+    };
+  }
+
+  it('is ciphertext in Temporal, plaintext in Python, and decodes in TypeScript', async () => {
+    const { result, header, handle } = await relay('tenant', taskQueue);
+    expect(result).toBe('tenant 4111');
+    expect(historyBytes(await handle.fetchHistory()).includes('tenant 4111')).toBe(false);
+    const codec = setting.codec();
+    const context = { type: 'workflow', namespace, workflowId: handle.workflowId } as const;
+    const [decoded] = await codec.decode([header!], context);
+    expect(valueOf(decoded)).toBe('tenant 4111');
+  });
+
+  it('reaches a TypeScript activity as ciphertext, and the activity completes', async () => {
+    installRuntime();
+    const connection = await NativeConnection.connect({ address: server.address });
+    const codec = setting.codec({ KMS_BIND_WORKFLOW: 'true' });
+    const received: unknown[] = [];
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue: 'typescript-activities',
+      activities: { greet: () => Promise.resolve('from TypeScript') },
+      plugins: [new KmsCodecPlugin(codec)],
+      interceptors: {
+        activity: [
+          () => ({
+            inbound: {
+              execute: (input, next) => {
+                received.push(formatOf(input.headers['tenant']!).name);
+                return next(input);
+              },
+            },
+          }),
+        ],
+      },
+    });
+    try {
+      const { result } = await worker.runUntil(relay('greet', 'typescript-activities'));
+      expect(result).toBe('from TypeScript');
+      expect(received).toEqual(['envelope-v2']);
+    } finally {
+      await connection.close();
+    }
+  });
 });

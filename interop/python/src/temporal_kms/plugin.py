@@ -1,0 +1,85 @@
+"""Adds the codec to Temporal's clients, workers and replayers."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from temporalio.client import ClientConfig, WorkflowHistory
+from temporalio.client import Plugin as ClientPlugin
+from temporalio.common import HeaderCodecBehavior
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+)
+from temporalio.service import ConnectConfig, ServiceClient
+from temporalio.worker import Plugin as WorkerPlugin
+from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult
+
+from .codec import KmsCodec
+from .safe_logging import warn_of_unsafe_logging
+
+
+class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
+    """Encrypts payloads, failures and headers: ``Client.connect(…, plugins=[KmsCodecPlugin(codec)])``.
+
+    A worker gets the plugins of its client. Warns once if the worker's log may contain plaintext.
+
+    :param codec: a ``KmsCodec``
+    :param encode_headers: False leaves headers in plaintext, for clients whose workflows or activities also run in a worker
+        of another SDK with interceptors that read headers: Temporal's TypeScript SDK does not decode them
+    """
+
+    def __init__(self, codec: KmsCodec, *, encode_headers: bool = True) -> None:
+        self._codec = codec
+        self._headers = HeaderCodecBehavior.CODEC if encode_headers else HeaderCodecBehavior.NO_CODEC
+
+    def name(self) -> str:
+        """Returns the plugin's name."""
+        return "temporal-kms.KmsCodecPlugin"
+
+    def configure_client(self, config: ClientConfig) -> ClientConfig:
+        """Sets the codec, the failure converter and the encoding of headers."""
+        config["data_converter"] = self._extend(config["data_converter"])
+        config["header_codec_behavior"] = self._headers
+        return config
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """Returns the options unchanged: a worker uses the converter of its client."""
+        return config
+
+    def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
+        """Sets the same as for a client."""
+        config["data_converter"] = self._extend(config.get("data_converter") or DataConverter.default)
+        config["header_codec_behavior"] = self._headers
+        return config
+
+    async def connect_service_client(
+        self, config: ConnectConfig, next: Callable[[ConnectConfig], Awaitable[ServiceClient]]
+    ) -> ServiceClient:
+        """Connects."""
+        return await next(config)
+
+    async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
+        """Runs the worker."""
+        warn_of_unsafe_logging()
+        await next(worker)
+
+    def run_replayer(
+        self,
+        replayer: Replayer,
+        histories: AsyncIterator[WorkflowHistory],
+        next: Callable[
+            [Replayer, AsyncIterator[WorkflowHistory]],
+            AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]],
+        ],
+    ) -> AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]]:
+        """Replays."""
+        return next(replayer, histories)
+
+    def _extend(self, converter: DataConverter) -> DataConverter:
+        """An own failure converter stays, and must encode the common attributes."""
+        failures = converter.failure_converter_class
+        if failures is DefaultFailureConverter:
+            failures = DefaultFailureConverterWithEncodedAttributes
+        return dataclasses.replace(converter, payload_codec=self._codec, failure_converter_class=failures)
