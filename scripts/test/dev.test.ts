@@ -101,7 +101,7 @@ describe('pnpm dev', () => {
       dev.signal(signal);
       expect(await dev.exited).toBe(0);
       await expectStopped(env);
-      expect(dev.tail()).toContain('"msg":"Worker stopped"');
+      expect(dev.tail()).toContain('"message":"Worker stopped"');
       expect(dev.tail()).not.toContain('ended unexpectedly');
     },
     180_000,

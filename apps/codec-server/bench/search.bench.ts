@@ -176,9 +176,9 @@ async function probe(
 async function warnings(): Promise<string> {
   const log = await readFile(server.output, 'utf8');
   const counts = new Map<string, number>();
-  for (const [, level, msg] of log.matchAll(/"level":(?:"?)(\w+).*"msg":"([^"]*)"/g)) {
-    if (level === 'info' || level === '30') continue;
-    counts.set(`${level} ${msg}`, (counts.get(`${level} ${msg}`) ?? 0) + 1);
+  for (const [, severity, message] of log.matchAll(/"severity":"(\w+)".*"message":"([^"]*)"/g)) {
+    if (severity === 'INFO') continue;
+    counts.set(`${severity} ${message}`, (counts.get(`${severity} ${message}`) ?? 0) + 1);
   }
   return JSON.stringify(Object.fromEntries(counts));
 }

@@ -57,7 +57,7 @@ beforeAll(async () => {
       keepOut(chunk);
       if (line !== undefined) return;
       out += chunk.toString();
-      line = /^.*"msg":"listening".*\n/m.exec(out)?.[0];
+      line = /^.*"message":"listening".*\n/m.exec(out)?.[0];
       if (line !== undefined) resolve();
     });
   });

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import type { WorkerConfig } from '@temporal-kms/config';
 import {
   createSafeLogger,
+  pinoFormat,
   safeRuntimeOptions,
   withTraceContext,
   type WriteLog,
@@ -14,7 +15,7 @@ import { pino, type DestinationStream, type Logger as Log } from 'pino';
 const standardOutput = () => pino.destination({ dest: 1, sync: true });
 
 export const createLog = (level: string, destination?: DestinationStream): Log =>
-  pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? standardOutput());
+  pino({ ...pinoFormat, level }, destination ?? standardOutput());
 
 /** Returns a function that writes the entries of the library's logs through `log`. */
 export const writeTo = (log: Log): WriteLog => withTraceContext(writeToLog(log));

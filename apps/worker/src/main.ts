@@ -18,6 +18,7 @@ import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { loadCode, type WorkerCode } from './code.ts';
+import { logConsole } from './console.ts';
 import { createHealthApp } from './health.ts';
 import { createLog, installRuntime, writeTo } from './log.ts';
 import { version } from './version.ts';
@@ -33,6 +34,7 @@ const config = loadConfigOrExit(workerEnvironment);
 const { taskQueue, health, metrics, logLevel, kms, shutdownGraceSeconds } = config;
 const log = createLog(logLevel);
 const write = writeTo(log);
+logConsole(write);
 const { connectionOptions, namespace } = await orExit(() => loadTemporalConfig());
 log.info({ version, config: printableConfig(workerEnvironment) }, 'Worker starting');
 if (kms.keysFileDigest !== undefined) {

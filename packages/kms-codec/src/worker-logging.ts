@@ -1,12 +1,12 @@
 import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
-import type { SafeLogEntry } from './logging/entry.ts';
+import { type SafeLogEntry, writeLine } from './logging/entry.ts';
 import { type ErrorFields, errorFields } from './logging/error-fields.ts';
 import { knownError } from './logging/known-errors.ts';
 import { printable } from './logging/printable.ts';
 import { traceFields } from './logging/trace-context.ts';
 import { safeLoggerMark } from './logging/unsafe-logger.ts';
 
-export { writeToLog } from './logging/entry.ts';
+export { pinoFormat, writeLine, writeToLog } from './logging/entry.ts';
 export type { LogMethods, WriteLog } from './logging/entry.ts';
 export { MinuteAggregator } from './logging/minute-aggregator.ts';
 export type { MinuteAggregatorOptions, SuppressedEvents } from './logging/minute-aggregator.ts';
@@ -150,11 +150,6 @@ function fieldsOf(
 
 const shown = (value: unknown): unknown =>
   typeof value === 'string' ? printable(value) : typeof value === 'bigint' ? String(value) : value;
-
-/** @internal Writes an entry to standard error, as a line of JSON. */
-export function writeLine({ level, message, fields }: SafeLogEntry): void {
-  process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
-}
 
 /** The part of Temporal's `RuntimeOptions` that concerns logs. */
 export interface SafeRuntimeOptions {

@@ -1,30 +1,16 @@
 import type { Writable } from 'node:stream';
 import { escapeInvisible } from '@temporal-kms/codec-api';
+import { pinoFormat } from '@temporal-kms/kms-codec/worker-logging';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { traceFields } from './trace-context.ts';
 
-/** Cloud Logging's severity for each level: https://docs.cloud.google.com/logging/docs/structured-logging */
-const severities: Readonly<Record<string, string>> = {
-  trace: 'DEBUG',
-  debug: 'DEBUG',
-  info: 'INFO',
-  warn: 'WARNING',
-  error: 'ERROR',
-  fatal: 'CRITICAL',
-};
-
 /**
- * Returns a logger that writes lines of JSON with pino's `level`, Cloud Logging's `severity` and the ids of the trace. It escapes invisible
+ * Returns a logger that writes lines of JSON in the shape of `pinoFormat`, with the ids of the trace. It escapes invisible
  * characters, so that no text in a line can pass for another text.
  */
 export const createLog = (level: string, output: DestinationStream): Logger =>
   pino(
-    {
-      level,
-      base: null,
-      mixin: traceFields,
-      formatters: { level: (label, number) => ({ severity: severities[label], level: number }) },
-    },
+    { ...pinoFormat, level, mixin: traceFields },
     { write: (line) => output.write(`${escapeInvisible(line.trimEnd())}\n`) },
   );
 
@@ -34,6 +20,13 @@ export interface StandardOutput {
   /** For the log, which never blocks the server: while no reader takes the output, lines are counted and dropped. */
   readonly log: { write(line: string): void };
 }
+
+const droppedLines = (dropped: number) => ({
+  time: new Date().toISOString(),
+  severity: 'WARNING',
+  message: 'log lines dropped',
+  dropped,
+});
 
 /** Most bytes of log that wait for a reader. */
 const MAX_WAITING = 2 ** 20;
@@ -72,7 +65,7 @@ export function standardOutput(stream: Writable = process.stdout): StandardOutpu
         }
         if (lines === '') setImmediate(flush);
         if (dropped > 0) {
-          lines += `${JSON.stringify({ level: 40, time: Date.now(), dropped, msg: 'log lines dropped' })}\n`;
+          lines += `${JSON.stringify(droppedLines(dropped))}\n`;
           dropped = 0;
         }
         lines += line;

@@ -28,7 +28,7 @@ it('warns of namespaces that the policy names and the server has no keys for', (
   };
   const rule = { encrypt: keys.payments };
   expect(warned({ payments: rule })).toMatchObject([
-    { namespaces: ['order', 'paymnets'], msg: expect.stringContaining('no keys') },
+    { namespaces: ['order', 'paymnets'], message: expect.stringContaining('no keys') },
   ]);
   // A former name: callers with the permission there may decode its messages.
   expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);

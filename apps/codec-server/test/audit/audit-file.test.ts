@@ -204,7 +204,7 @@ describe('an audit file that changes between two writes', () => {
     await expect(audit.begin(intent)).rejects.toMatchObject({ status: 503, code: 'audit_unavailable' });
     await mkdir(directory, { mode: 0o700 });
     await audit.begin(intent);
-    expect(lines.map((one) => JSON.parse(one).msg)).toEqual([
+    expect(lines.map((one) => JSON.parse(one).message)).toEqual([
       'audit cannot be written',
       'audit is written again',
     ]);
@@ -348,7 +348,7 @@ describe('an audit file on a full disk', () => {
     await expect(audit.denied(intent, 'forbidden')).rejects.toMatchObject({ code: 'audit_unavailable' });
     expect(failures).toBe(4);
     expect(lines.map((one) => JSON.parse(one))).toEqual([
-      expect.objectContaining({ level: 50, reason: 'ENOSPC', msg: 'audit cannot be written' }),
+      expect.objectContaining({ severity: 'ERROR', reason: 'ENOSPC', message: 'audit cannot be written' }),
     ]);
   });
 });

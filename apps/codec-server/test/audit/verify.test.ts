@@ -141,7 +141,7 @@ describe('verifyAudit', () => {
 });
 
 it('verifies standard output with other lines between, process after process', async () => {
-  let out = '{"level":30,"msg":"listening"}\n';
+  let out = '{"severity":"INFO","message":"listening"}\n';
   for (const instance of [newInstance(), newInstance()]) {
     const { append } = await chainedOutput(async (text) => void (out += text), {
       instance,
@@ -149,7 +149,7 @@ it('verifies standard output with other lines between, process after process', a
     });
     for (let n = 0; n < 5; n += 1) {
       await append([closedLine(instance)]);
-      out += '{"level":30,"msg":"request"}\n';
+      out += '{"severity":"INFO","message":"request"}\n';
     }
   }
   const file = changed(Buffer.from(out));

@@ -210,7 +210,7 @@ describe('the request log', () => {
     await app.request('/decode', { method: 'POST', headers: fine, body: empty });
     await app.request('/decode', { method: 'POST', headers: fine, body: '' });
     await app.request('/api/namespaces/payments/workflows', { headers: fine });
-    const answered = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request');
+    const answered = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'request');
     expect(answered.map(({ level, status }) => [log.levels.labels[level], status])).toEqual([
       ['debug', 200],
       ['info', 400],

@@ -7,5 +7,5 @@ it('escapes invisible characters in a line without changing its JSON value', () 
   createLog('info', { write: (line) => void lines.push(line) }).info({ name }, `message ${name}`);
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(/^[\u0020-\u007e]+\n$/);
-  expect(JSON.parse(lines[0]!)).toMatchObject({ name, msg: `message ${name}` });
+  expect(JSON.parse(lines[0]!)).toMatchObject({ name, message: `message ${name}` });
 });

@@ -40,7 +40,7 @@ describe('while no reader takes the output', () => {
         return stream.writableLength;
       })
       .toBe(0);
-    to.log.write('{"msg":"next"}\n');
+    to.log.write('{"message":"next"}\n');
     await expect
       .poll(() => {
         drain();
@@ -48,7 +48,7 @@ describe('while no reader takes the output', () => {
       })
       .toMatch(/\n\{"msg":"next"\}\n$/);
     const [report = ''] = taken.at(-1)!.split('\n');
-    expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, msg: 'log lines dropped' });
+    expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, message: 'log lines dropped' });
   });
 
   it('resolves required writes with their callback', async () => {

@@ -30,7 +30,7 @@ describe('the log of the codec server', () => {
       app.request('/nowhere', { headers: { host: HOST, ...headers } });
     await Promise.all([ask({ traceparent }), ask({})]);
     expect(lines.filter(({ trace_id }) => trace_id !== undefined)).toMatchObject([
-      { msg: 'request', status: 404, ...ids },
+      { message: 'request', status: 404, ...ids },
     ]);
     expect(lines).toHaveLength(2);
   });

@@ -59,7 +59,7 @@ export async function startServer(
   const { child, output, exited } = spawnServer(env, args);
   let code: number | null | undefined;
   void exited.then((value) => (code = value));
-  const listening = /^.*"msg":"listening".*$/m;
+  const listening = /^.*"message":"listening".*$/m;
   while (!listening.test(output.out)) {
     if (code !== undefined) throw new Error(`The server exited with ${code}: ${output.err}${output.out}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

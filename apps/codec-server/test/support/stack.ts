@@ -10,6 +10,7 @@ import {
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import type { temporal } from '@temporalio/proto';
 import { type Logger, pino } from 'pino';
+import { createLog } from '../../src/observability/log.ts';
 import { type AppDeps, createApp } from '../../src/app.ts';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
@@ -117,15 +118,12 @@ const searchedLog = pino({ level: 'trace', base: null }, { write: keepForSearch 
 export function keptLog(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   return {
-    log: pino(
-      { base: null },
-      {
-        write: (line: string) => {
-          lines.push(line);
-          keepForSearch(line);
-        },
+    log: createLog('info', {
+      write: (line: string) => {
+        lines.push(line);
+        keepForSearch(line);
       },
-    ),
+    }),
     lines,
   };
 }

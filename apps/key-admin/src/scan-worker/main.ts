@@ -4,6 +4,7 @@ import {
   catchFatalErrors,
   createSafeLogger,
   safeRuntimeOptions,
+  writeLine,
 } from '@temporal-kms/kms-codec/worker-logging';
 import { Connection } from '@temporalio/client';
 import { NativeConnection, Runtime } from '@temporalio/worker';
@@ -76,7 +77,8 @@ async function run({ envFile, taskQueue, state }: Options): Promise<void> {
   });
   await requireNamespace(reader, home);
   const polling = await createScanWorker({ worker, reader, home, taskQueue, stateFolder });
-  print([`Scan worker ${version} polls the task queue ${taskQueue} in the namespace ${home}`]);
+  const fields = { version, taskQueue, namespace: home };
+  writeLine({ level: 'INFO', message: 'The scan worker polls the task queue', fields });
   await polling.run();
   await Promise.all([worker.close(), reader.close()]);
 }

@@ -22,7 +22,7 @@ async function startServer(env: Record<string, string>): Promise<string> {
   const server: NodeProcess = startNode(main, { nodeOptions: ['--disable-sigusr1'], env });
   afterwards(() => server.kill());
   for (;;) {
-    const line = /^.*"msg":"listening".*$/m.exec(server.stdout())?.[0];
+    const line = /^.*"message":"listening".*$/m.exec(server.stdout())?.[0];
     if (line !== undefined) return JSON.parse(line).url;
     if (!server.isRunning()) throw new Error(`The server ended: ${server.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

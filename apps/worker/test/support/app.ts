@@ -29,7 +29,7 @@ const readiness = z.object({
     failure: z.string().optional(),
   }),
 });
-const logLine = z.object({ msg: z.string(), port: z.number().optional() });
+const logLine = z.object({ message: z.string(), port: z.number().optional() });
 
 type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
@@ -49,14 +49,14 @@ export function startApp(env: Record<string, string>, file = 'src/main.ts'): App
       .filter((line) => line.startsWith('{') && line.endsWith('}'))
       .map((line) => logLine.parse(JSON.parse(line)));
   const readyz = async (): Promise<Readiness | undefined> => {
-    const port = entries().find(({ msg }) => msg === 'Health endpoints listening')?.port;
+    const port = entries().find(({ message }) => message === 'Health endpoints listening')?.port;
     if (port === undefined) return undefined;
     const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
     return response && { http: response.status, ...readiness.parse(await response.json()) };
   };
   return {
     ...running,
-    messages: () => entries().map(({ msg }) => msg),
+    messages: () => entries().map(({ message }) => message),
     readyz,
     untilReady: (timeout = 60_000) =>
       vi.waitFor(

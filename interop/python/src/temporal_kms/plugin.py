@@ -26,8 +26,8 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
     A worker gets the plugins of its client. Warns once if the worker's log may contain plaintext.
 
     :param codec: a ``KmsCodec``
-    :param encode_headers: False leaves headers in plaintext, for clients whose workflows or activities also run in a worker
-        of another SDK with interceptors that read headers: Temporal's TypeScript SDK does not decode them
+    :param encode_headers: False leaves headers in plaintext, for clients whose workflows or activities also run in a
+        worker of another SDK with interceptors that read headers: Temporal's TypeScript SDK does not decode them
     """
 
     def __init__(self, codec: KmsCodec, *, encode_headers: bool = True) -> None:

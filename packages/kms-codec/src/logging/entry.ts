@@ -18,11 +18,45 @@ export type LogMethods = Readonly<
 
 const methods = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
+/** Cloud Logging's severity for each level of pino and of Temporal's SDK. */
+const severities: Readonly<Record<string, string>> = {
+  trace: 'DEBUG',
+  debug: 'DEBUG',
+  info: 'INFO',
+  warn: 'WARNING',
+  error: 'ERROR',
+  fatal: 'CRITICAL',
+};
+
+/**
+ * Options of pino with which its lines have the shape of all logs of this project, the fields of Cloud Logging's `LogEntry`:
+ * `time`, `severity` and `message`, and then the entry's fields.
+ * @see https://docs.cloud.google.com/logging/docs/structured-logging
+ * @example
+ * ```ts
+ * const logger = createSafeLogger({ write: writeToLog(pino(pinoFormat)) });
+ * ```
+ */
+export const pinoFormat = {
+  base: null,
+  messageKey: 'message',
+  timestamp: (): string => `,"time":"${new Date().toISOString()}"`,
+  formatters: {
+    level: (label: string): { severity: string | undefined } => ({ severity: severities[label] }),
+  },
+} as const;
+
+/** Writes an entry to standard error, as a line of JSON in the shape of {@link pinoFormat}. */
+export function writeLine({ level, message, fields }: SafeLogEntry): void {
+  const entry = { time: new Date().toISOString(), severity: severities[methods[level]], message, ...fields };
+  process.stderr.write(`${JSON.stringify(entry)}\n`);
+}
+
 /**
  * Returns a function that writes entries through another log, such as pino.
  * @example
  * ```ts
- * const logger = createSafeLogger({ write: writeToLog(pino()) });
+ * const logger = createSafeLogger({ write: writeToLog(pino(pinoFormat)) });
  * ```
  */
 export const writeToLog =

@@ -1,7 +1,7 @@
 import { messageOf } from '../error-details.ts';
 import type { ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
-import type { WriteLog } from '../logging/entry.ts';
+import { type WriteLog, writeLine } from '../logging/entry.ts';
 import { waitForPollsAtShutdown } from '../sdk-internals.ts';
 import { probeTimes } from './poll-probe.ts';
 import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';
@@ -9,7 +9,7 @@ import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
 import { settlesWithin } from './waits.ts';
 import { type WorkerCodec, WorkerKeys } from './worker-keys.ts';
 import { WorkerMisconfigured } from './worker-misconfigured.ts';
-import { MISCONFIGURED, writeLine } from '../worker-logging.ts';
+import { MISCONFIGURED } from '../worker-logging.ts';
 
 /** The exit codes of a process that `runWorker` ends. */
 export const workerExitCodes = {

@@ -99,21 +99,21 @@ it('writes no plaintext into the log of the Python SDK, which names the failed a
   );
 });
 
-describe('a header that a Python workflow sends', () => {
-  /** Runs a Python workflow that starts an activity on a queue, and returns the activity's result and its stored header. */
-  async function relay(activity: string, queue: string) {
-    const args: [string, string] = [activity, queue];
-    const handle = await client.workflow.start('relay', { taskQueue, workflowId: randomUUID(), args });
-    const result: unknown = await handle.result();
-    const { events } = await handle.fetchHistory();
-    const scheduled = events?.find(({ activityTaskScheduledEventAttributes: found }) => found);
-    return {
-      result,
-      handle,
-      header: scheduled?.activityTaskScheduledEventAttributes?.header?.fields?.['tenant'],
-    };
-  }
+/** Runs a Python workflow that starts an activity on a queue, and returns the activity's result and its stored header. */
+async function relay(activity: string, queue: string) {
+  const args: [string, string] = [activity, queue];
+  const handle = await client.workflow.start('relay', { taskQueue, workflowId: randomUUID(), args });
+  const result: unknown = await handle.result();
+  const { events } = await handle.fetchHistory();
+  const scheduled = events?.find(({ activityTaskScheduledEventAttributes: found }) => found);
+  return {
+    result,
+    handle,
+    header: scheduled?.activityTaskScheduledEventAttributes?.header?.fields?.['tenant'],
+  };
+}
 
+describe('a header that a Python workflow sends', () => {
   it('is ciphertext in Temporal, plaintext in Python, and decodes in TypeScript', async () => {
     const { result, header, handle } = await relay('tenant', taskQueue);
     expect(result).toBe('tenant 4111');

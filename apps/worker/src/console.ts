@@ -1,0 +1,71 @@
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
+import type { WriteLog } from '@temporal-kms/kms-codec/worker-logging';
+
+type Level = Parameters<WriteLog>[0]['level'];
+
+/** The methods of `console` that print, by the level of their entries. */
+const levels = {
+  debug: 'DEBUG',
+  trace: 'DEBUG',
+  log: 'INFO',
+  info: 'INFO',
+  dir: 'INFO',
+  dirxml: 'INFO',
+  table: 'INFO',
+  group: 'INFO',
+  groupCollapsed: 'INFO',
+  count: 'INFO',
+  timeLog: 'INFO',
+  timeEnd: 'INFO',
+  warn: 'WARN',
+  countReset: 'WARN',
+  error: 'ERROR',
+  assert: 'ERROR',
+} as const satisfies Partial<Record<keyof Console, Level>>;
+
+/** Methods that print nothing, and on which the text of the others depends. */
+const silent = ['groupEnd', 'time'] as const satisfies readonly (keyof Console)[];
+
+/** With this text the SDK prints an error of workflow code, which may contain plaintext. */
+const ofSdk = /An Unhandled Promise rejection could not be associated to a Workflow Run/;
+
+/**
+ * Makes what code prints an entry of the log: calls of `console` in this thread with the level of the method, and writes to the
+ * standard streams, also by workflow code, whose threads pass their output to the streams of this thread.
+ * @param write must not write to `process.stdout` or `process.stderr`
+ */
+export function logConsole(write: WriteLog): void {
+  const log = (level: Level, text: string): void => {
+    const [known] = ofSdk.exec(text) ?? [];
+    const message = known ?? text.replace(/\n$/, '');
+    if (message !== '') write({ level, message, fields: { sdkComponent: 'console' } });
+  };
+  let printed = '';
+  const sink = new Writable({
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => {
+      printed += String(chunk);
+      done();
+    },
+  });
+  const formatting = new Console({ stdout: sink, stderr: sink, colorMode: false });
+  for (const [method, level] of Object.entries(levels)) {
+    const format: unknown = Reflect.get(formatting, method);
+    if (typeof format !== 'function') continue;
+    Reflect.set(console, method, (...values: unknown[]) => {
+      printed = '';
+      Reflect.apply(format, formatting, values);
+      log(level, printed);
+    });
+  }
+  for (const method of silent) Reflect.set(console, method, formatting[method].bind(formatting));
+  for (const [stream, level] of [[process.stdout, 'INFO'] as const, [process.stderr, 'ERROR'] as const]) {
+    Reflect.set(stream, 'write', (chunk: string | Uint8Array, ...more: unknown[]) => {
+      log(level, typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString());
+      const done = more.find((one) => typeof one === 'function');
+      if (done) process.nextTick(done);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,6 @@
+/** A workflow that prints. */
+export function chatty(): Promise<void> {
+  console.log('from the workflow\nsecond line');
+  console.error('loudly');
+  return Promise.resolve();
+}
