@@ -3,6 +3,7 @@ import {
   answerOptions,
   codecServerEnvironment,
   isLoopback,
+  listUnknown,
   loadConfigOrExit,
   printableConfig,
   unknownVariables,
@@ -162,9 +163,12 @@ async function start(): Promise<void> {
   if (keysFileDigest !== undefined) {
     log.info({ file: process.env['KMS_KEYS_FILE'], sha256: keysFileDigest }, 'keys file in use');
   }
-  const unknown = unknownVariables(codecServerEnvironment, 'CODEC_');
+  const unknown = unknownVariables(codecServerEnvironment);
   if (unknown.length > 0) {
-    log.warn({ variables: unknown }, 'unknown environment variables; check their names against --help');
+    log.warn(
+      { variables: listUnknown(unknown) },
+      'unknown environment variables; check their names against --help',
+    );
   }
   if (!isLoopback(config.host) && config.allowedHosts === undefined) {
     log.warn('CODEC_ALLOWED_HOSTS is not set: only requests to a loopback name are accepted');

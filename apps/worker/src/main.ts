@@ -3,7 +3,9 @@ import {
   answerOptions,
   loadConfigOrExit,
   loadTemporalConfig,
+  listUnknown,
   printableConfig,
+  unknownVariables,
   workerEnvironment,
 } from '@temporal-kms/config';
 import {
@@ -37,6 +39,13 @@ const write = writeTo(log);
 logConsole(write);
 const { connectionOptions, namespace } = await orExit(() => loadTemporalConfig());
 log.info({ version, config: printableConfig(workerEnvironment) }, 'Worker starting');
+const unknown = unknownVariables(workerEnvironment);
+if (unknown.length > 0) {
+  log.warn(
+    { variables: listUnknown(unknown) },
+    'Unknown environment variables; check their names against --help',
+  );
+}
 if (kms.keysFileDigest !== undefined) {
   log.info({ file: process.env['KMS_KEYS_FILE'], sha256: kms.keysFileDigest }, 'keys file in force');
 }

@@ -201,6 +201,7 @@ const settings = z
 
 /** The environment of the codec server. */
 export const codecServerEnvironment: Environment<CodecServerConfig> = {
+  prefixes: ['CODEC_'],
   variables: {
     CODEC_HOST: { about: 'Address to listen on', example: '127.0.0.1', default: '127.0.0.1' },
     CODEC_PORT: { about: 'Port to listen on', example: '8088', default: '8088' },

@@ -15,6 +15,8 @@ export interface Variable {
 export interface Environment<Config> {
   /** In the order in which they are described and printed. */
   readonly variables: Readonly<Record<string, Variable>>;
+  /** Of names that no other program sets. */
+  readonly prefixes: readonly string[];
   /** Parses the set variables with their defaults; the `path[0]` of an issue is the variable's name. */
   readonly schema: z.ZodType<Config>;
 }
@@ -40,20 +42,6 @@ export function printableConfig(environment: Environment<unknown>, values: Value
     if (value !== undefined) shown[name] = variable.secret ? '[redacted]' : value;
   }
   return shown;
-}
-
-/**
- * Returns set variables with the app's prefix that the app does not have: probably misspelt.
- * @param prefix of names that no other program sets
- */
-export function unknownVariables(
-  environment: Environment<unknown>,
-  prefix: string,
-  values: Values = process.env,
-): string[] {
-  return Object.keys(values)
-    .filter((name) => name.startsWith(prefix) && values[name] && !(name in environment.variables))
-    .toSorted();
 }
 
 /** Returns the description of the app's variables for `--help`. */

@@ -1,6 +1,6 @@
 export { codecServerEnvironment } from './codec-server.ts';
 export type { CodecServerConfig } from './codec-server.ts';
-export { describeEnvironment, printableConfig, unknownVariables } from './environment.ts';
+export { describeEnvironment, printableConfig } from './environment.ts';
 export type { Environment, Values, Variable } from './environment.ts';
 export { isLoopback } from './fields.ts';
 export { keyAdminEnvironment } from './key-admin.ts';
@@ -9,5 +9,6 @@ export { answerOptions, ConfigError, loadConfigOrExit, parseConfig } from './loa
 export type { Mistake } from './load.ts';
 export { loadTemporalConfig } from './temporal.ts';
 export type { TemporalConfig } from './temporal.ts';
+export { listUnknown, unknownVariables } from './unknown-variables.ts';
 export { workerEnvironment } from './worker.ts';
 export type { WorkerConfig } from './worker.ts';

@@ -37,6 +37,7 @@ const audit = z
  * where it audits decryptions.
  */
 export const keyAdminEnvironment: Environment<KeyAdminConfig> = {
+  prefixes: [],
   variables: { ...kmsVariables, ...auditVariables },
   schema: z.intersection(
     audit,

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import type { z } from 'zod';
 import { describeEnvironment, type Environment, type Values, withDefaults } from './environment.ts';
+import { unknownVariables } from './unknown-variables.ts';
 
 /** Exit codes of sysexits.h, which a supervisor can tell from a crash. */
 const EX_USAGE = 64;
@@ -32,7 +33,7 @@ export function parseConfig<Config>(environment: Environment<Config>, values: Va
   const set = withDefaults(environment, values);
   const result = environment.schema.safeParse(set);
   if (result.success) return deepFreeze(result.data);
-  const { mistakes, text } = explain(result.error.issues, environment, set);
+  const { mistakes, text } = explain(result.error.issues, environment, set, values);
   throw new ConfigError(mistakes, text);
 }
 
@@ -88,13 +89,19 @@ export function answerOptions({ about, version, environment, commands }: Program
 type Issue = z.core.$ZodIssue;
 
 /** Returns each issue in terms of its variable, and all of them as one text. */
-function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values) {
+function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values, values: Values) {
   const mistakes = issues.map((issue) => toMistake(issue, environment, set));
   const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;
   const lines = mistakes.map(({ variable, problem, example }) => {
     return `  ${variable} ${problem}${example === undefined ? '' : `\n      for example ${variable}=${example}`}`;
   });
-  return { mistakes, text: [`${count} in the environment:`, ...lines].join('\n') };
+  const missing = new Set(mistakes.map(({ variable }) => variable).filter((name) => !set[name]));
+  const misspelt = unknownVariables(environment, values)
+    .filter(({ similar }) => similar !== undefined && missing.has(similar))
+    .map(
+      ({ name, similar }) => `  ${name} is set, but no variable has this name: ${similar} was probably meant`,
+    );
+  return { mistakes, text: [`${count} in the environment:`, ...lines, ...misspelt].join('\n') };
 }
 
 function toMistake(issue: Issue, environment: Environment<unknown>, set: Values): Mistake {
@@ -103,7 +110,7 @@ function toMistake(issue: Issue, environment: Environment<unknown>, set: Values)
   const value = set[variable];
   const where = inside.length > 0 ? `at ${inside.join('.')}: ` : '';
   const problem =
-    value === undefined ? missing(issue) : `${shown(value, known?.secret)}: ${where}${issue.message}`;
+    value === undefined ? missingProblem(issue) : `${shown(value, known?.secret)}: ${where}${issue.message}`;
   return { variable, problem, ...(known && { example: known.example }) };
 }
 
@@ -113,7 +120,7 @@ function segment(key: PropertyKey): string {
 }
 
 /** Replaces zod's message for absent values, which names types. */
-function missing(issue: Issue): string {
+function missingProblem(issue: Issue): string {
   return issue.code === 'custom' ? issue.message : 'is missing';
 }
 

@@ -50,6 +50,7 @@ const settings = z
 
 /** The environment of the worker app. */
 export const workerEnvironment: Environment<WorkerConfig> = {
+  prefixes: ['WORKER_'],
   variables: {
     ...temporalVariables,
     TEMPORAL_TASK_QUEUE: { about: 'Task queue to poll', example: 'payments', default: 'kms-sample' },

@@ -7,6 +7,7 @@ import {
   parseConfig,
   printableConfig,
   workerEnvironment,
+  listUnknown,
   unknownVariables,
 } from '../src/index.ts';
 import { kms, mistakesOf } from './environments.ts';
@@ -60,12 +61,44 @@ test('prints what is in force, never a secret nor a variable that is not ours', 
   expect(JSON.stringify(printed)).not.toContain('canary');
 });
 
-test('names variables that begin like its own and are none', () => {
-  const values = { CODEC_PROT: '1', CODEC_PORT: '1', CODEC_CORS_ORIGIN: 'x', CODEC_HOSTS: '', OTHER: 'x' };
-  expect(unknownVariables(codecServerEnvironment, 'CODEC_', values)).toEqual([
-    'CODEC_CORS_ORIGIN',
-    'CODEC_PROT',
+test('names variables that are not its own but have its prefix or almost one of its names', () => {
+  const wrong = {
+    CODEC_PROT: '1',
+    CODEC_CORS_ORIGIN: 'x',
+    CODEC_SOMETHING: 'x',
+    GCP_KMS_KEYRING: 'canary',
+    GCP_KMS_PROJECT: 'x',
+    KMS_ENDPOINT: 'x',
+    TEMPORAL_ADRESS: 'x',
+    POLICY_FILES: 'x',
+    log_level: 'x',
+  };
+  const ofOthers = {
+    CODEC_PORT: '1',
+    CODEC_HOSTS: '',
+    OTHER: 'x',
+    TEMPORAL_TLS_CLIENT_CERT_DATA: 'x',
+    TEMPORAL_UI_PORT: '8233',
+    WORKER_CODE: 'x',
+    GCP_REGION: 'x',
+    HOSTNAME: 'x',
+  };
+  const unknown = unknownVariables(codecServerEnvironment, { ...wrong, ...ofOthers });
+  expect(listUnknown(unknown)).toBe(
+    'CODEC_CORS_ORIGIN (CODEC_CORS_ORIGINS?), CODEC_PROT (CODEC_PORT?), CODEC_SOMETHING, ' +
+      'GCP_KMS_KEYRING (GCP_KMS_KEY_RING?), GCP_KMS_PROJECT, KMS_ENDPOINT, log_level (LOG_LEVEL?), POLICY_FILES (POLICY_FILE?), ' +
+      'TEMPORAL_ADRESS (TEMPORAL_ADDRESS?)',
+  );
+  expect(unknownVariables(workerEnvironment, { WORKER_CODES: 'x', CODEC_PROT: 'x', ...kms })).toEqual([
+    { name: 'WORKER_CODES', similar: 'WORKER_CODE' },
   ]);
+});
+
+test('names the misspelt variable next to the one that is missing, and not its value', () => {
+  const values = { GCP_PROJECT: 'p', GCP_KMS_KEYRING: 'canary', GCP_KMS_KEY: 'k' };
+  const load = () => parseConfig(workerEnvironment, values);
+  expect(load).toThrow(/GCP_KMS_KEYRING is set, but .* GCP_KMS_KEY_RING was probably meant/);
+  expect(load).not.toThrow(/canary/);
 });
 
 test.each([

@@ -61,8 +61,11 @@ export function checkVariables(
 }
 
 function misspelt(app: AppName, values: Values): Finding[] {
-  const names = ['KMS_', app === 'worker' ? 'WORKER_' : 'CODEC_'].flatMap((prefix) =>
-    unknownVariables(app === 'worker' ? workerEnvironment : codecServerEnvironment, prefix, values),
+  const environment = app === 'worker' ? workerEnvironment : codecServerEnvironment;
+  return unknownVariables(environment, values).map(({ name, similar }) =>
+    warning(
+      `${name} is set, but ${app} has no such variable${similar === undefined ? '' : `; ${similar} is similar`}`,
+      `unset ${name}`,
+    ),
   );
-  return names.map((name) => warning(`${name} is set, but ${app} has no such variable`, `unset ${name}`));
 }
