@@ -127,12 +127,7 @@ describe('the Helm chart', () => {
   it('sets variables that the applications read, and passes the policy on unchanged', async ({ skip }) => {
     if (helm === undefined) return skip();
     const resources = await render(everything);
-    const files = [
-      'apps/codec-server/README.md',
-      'apps/worker/README.md',
-      'docs/gcp-kms.md',
-      'deploy/docker/Caddyfile',
-    ];
+    const files = ['docs/configuration.md', 'deploy/docker/Caddyfile'];
     const texts = await Promise.all(files.map((file) => readFile(join(projectRoot, file), 'utf8')));
     for (const app of apps) {
       const { env } = named(resources, 'Deployment', app).spec.template.spec.containers[0];
