@@ -138,21 +138,17 @@ export async function install(
   }
 }
 
-/** Returns the errors that TypeScript finds in a folder and in the types that it uses, except in Temporal's types. */
+/**
+ * Returns the errors that TypeScript finds in a folder with the settings of `tsc --init`, as the README calls it, and in the
+ * types that it uses, except in Temporal's types.
+ */
 export async function typeErrors(folder: string): Promise<string[]> {
-  const compilerOptions = {
-    target: 'es2024',
-    module: 'nodenext',
-    strict: true,
-    noEmit: true,
-    allowImportingTsExtensions: true,
-    types: ['node'],
-  };
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));
+  await node(folder, [tsc, '--init', '--types', 'node', '--rewriteRelativeImportExtensions']);
   const options = { cwd: folder, env: environment(), timeout: 60_000 };
   try {
-    await execFileAsync(process.execPath, [tsc, '-p', '.'], options);
+    const args = [tsc, '-p', '.', '--noEmit', '--skipLibCheck', 'false'];
+    await execFileAsync(process.execPath, args, options);
     return [];
   } catch (error) {
     if (!(error instanceof Error) || !('stdout' in error)) throw error;
