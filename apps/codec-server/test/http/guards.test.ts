@@ -211,10 +211,10 @@ describe('the request log', () => {
     await app.request('/decode', { method: 'POST', headers: fine, body: '' });
     await app.request('/api/namespaces/payments/workflows', { headers: fine });
     const answered = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'request');
-    expect(answered.map(({ level, status }) => [log.levels.labels[level], status])).toEqual([
-      ['debug', 200],
-      ['info', 400],
-      ['warn', 500],
+    expect(answered.map(({ severity, status }) => [severity, status])).toEqual([
+      ['DEBUG', 200],
+      ['INFO', 400],
+      ['WARNING', 500],
     ]);
   });
 

@@ -46,7 +46,7 @@ describe('while no reader takes the output', () => {
         drain();
         return taken.at(-1);
       })
-      .toMatch(/\n\{"msg":"next"\}\n$/);
+      .toMatch(/\n\{"message":"next"\}\n$/);
     const [report = ''] = taken.at(-1)!.split('\n');
     expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, message: 'log lines dropped' });
   });
