@@ -166,7 +166,10 @@ describe('the README', () => {
       expect(ended.code).toBe(code);
       const lines = ended.stderr.trim().split('\n');
       expect(lines).toHaveLength(1);
-      expect(JSON.parse(lines[0]!)).toMatchObject({ level: 'ERROR', reason: expect.stringMatching(reason) });
+      expect(JSON.parse(lines[0]!)).toMatchObject({
+        severity: 'ERROR',
+        reason: expect.stringMatching(reason),
+      });
     },
   );
 

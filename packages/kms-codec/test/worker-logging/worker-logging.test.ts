@@ -129,7 +129,7 @@ describe('a worker with the plugin and a logger', () => {
   it('logs which activity failed, its workflow and the error types', () => {
     expect(entriesOf('Activity failed')).toContainEqual(
       expect.objectContaining({
-        level: 'WARN',
+        severity: 'WARNING',
         sdkComponent: 'worker',
         namespace: 'default',
         taskQueue: 'logged-by-safe',
@@ -163,7 +163,7 @@ describe('a worker with the plugin and a logger', () => {
     ],
     ['External sink function threw an error', { ifaceName: 'ledger', fnName: 'note', error: 'Error' }],
     ['Nexus handler invocation failed', { service: 'vault', operation: 'open', error: 'OperationError' }],
-    ['Failing workflow task', { sdkComponent: 'core', runId: expect.any(String), level: 'WARN' }],
+    ['Failing workflow task', { sdkComponent: 'core', runId: expect.any(String), severity: 'WARNING' }],
     ['Uncaught error; the process ends', { error: 'Error' }],
   ])('logs "%s" with ids and types', (message, fields) => {
     expect(entriesOf(message)).toContainEqual(expect.objectContaining(fields));
@@ -174,13 +174,13 @@ describe('a worker with the plugin and a logger', () => {
     expect(withheld).toContainEqual(
       expect.objectContaining({
         sdkComponent: 'activity',
-        level: 'WARN',
+        severity: 'WARNING',
         activityType: 'chat',
         error: 'Error',
       }),
     );
     expect(withheld).toContainEqual(
-      expect.objectContaining({ sdkComponent: 'workflow', level: 'ERROR', workflowType: 'talkative' }),
+      expect.objectContaining({ sdkComponent: 'workflow', severity: 'ERROR', workflowType: 'talkative' }),
     );
   });
 
