@@ -6,6 +6,7 @@ import { Client } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type App, startApp } from './support/app.ts';
+import { chatty } from './support/chatty.ts';
 import { kmsVariables, startTemporalAndKms } from './support/stack.ts';
 
 const entry = z.object({ time: z.iso.datetime(), severity: z.string(), message: z.string() });
@@ -88,7 +89,7 @@ describe('what code prints in the worker', () => {
       app = startApp(env);
       await app.untilReady();
       const client = new Client({ connection: services.connection });
-      const handle = await client.workflow.start('chatty', { taskQueue: 'chatty', workflowId: 'chatty' });
+      const handle = await client.workflow.start(chatty, { taskQueue: 'chatty', workflowId: 'chatty' });
       await expect.poll(async () => (await handle.describe()).status.name).toBe('COMPLETED');
       await expect.poll(() => app?.stdout()).toContain('loudly');
       expect(entriesOf(app.stdout())).toEqual(

@@ -52,9 +52,9 @@ function similarVariable(environment: Environment<unknown>, name: string): strin
 /** Returns the Levenshtein distance of two names: how many characters to insert, remove or replace. */
 function differencesOf(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [line, character] of [...one].entries()) {
+  for (const [line, character] of one.split('').entries()) {
     const next = [line + 1];
-    for (const [column, wanted] of [...other].entries()) {
+    for (const [column, wanted] of other.split('').entries()) {
       const replaced = (row[column] ?? 0) + (character === wanted ? 0 : 1);
       next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
     }
