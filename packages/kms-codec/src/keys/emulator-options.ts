@@ -1,3 +1,4 @@
+import { KmsConfigurationError } from '../configuration-error.ts';
 import { grpc } from 'google-gax';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d{1,5}$/;
@@ -21,11 +22,11 @@ export function emulatorProblem(
 /**
  * Returns the options with which Google's clients connect to the KMS emulator.
  * @param address `host:port`
- * @throws Error for an address that is not on loopback, and in production
+ * @throws KmsConfigurationError for an address that is not on loopback, and in production
  */
 export function emulatorOptions(address: string) {
   const problem = emulatorProblem(address);
-  if (problem !== undefined) throw new Error(`The address of the KMS emulator ${problem}.`);
+  if (problem !== undefined) throw new KmsConfigurationError(`The address of the KMS emulator ${problem}.`);
   const url = new URL(`http://${address}`);
   return {
     apiEndpoint: url.hostname,

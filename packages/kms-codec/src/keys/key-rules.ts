@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { KmsConfigurationError } from '../configuration-error.ts';
 import { KmsCodecError } from '../errors.ts';
 
 /** The formats of encrypted payloads. */
@@ -72,7 +73,8 @@ export class KeyRules {
     const mistakes = findRuleMistakes(this.#rules, defaultRule).map(
       ({ namespace, field, message }) => `  ${namespace ?? 'default'}: ${field} ${message}`,
     );
-    if (mistakes.length > 0) throw new Error(`The key rules are unsafe:\n${mistakes.join('\n')}`);
+    if (mistakes.length > 0)
+      throw new KmsConfigurationError(`The key rules are unsafe:\n${mistakes.join('\n')}`);
   }
 
   /** The namespaces that have a rule other than the default. */
