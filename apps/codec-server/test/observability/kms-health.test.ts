@@ -17,8 +17,14 @@ describe('watchKms', () => {
     }
     observer.kmsCall?.({ ...call, key: 'a' });
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-      { msg: 'Cloud KMS rejects calls', level: 40, key: 'a', code: 'permission_denied', reason: 'may not' },
-      { msg: 'Cloud KMS accepts calls again', key: 'a', failures: 3 },
+      {
+        message: 'Cloud KMS rejects calls',
+        severity: 'WARNING',
+        key: 'a',
+        code: 'permission_denied',
+        reason: 'may not',
+      },
+      { message: 'Cloud KMS accepts calls again', key: 'a', failures: 3 },
     ]);
   });
 
