@@ -37,7 +37,7 @@ export default defineConfig({
       isEntry && fileName.endsWith('.cjs') && fileName !== 'failure-converter.cjs' ? versionCheck : '',
   },
   dts: true,
-  deps: { alwaysBundle: bundled, onlyBundle: false },
+  deps: { alwaysBundle: [...bundled, /^@temporal-kms\/node-utils/], onlyBundle: false },
   hooks: {
     'build:done': async ({ options: { outDir } }) => {
       for (const name of Object.keys(entry)) {

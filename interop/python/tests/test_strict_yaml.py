@@ -45,6 +45,11 @@ def test_refuses_files_that_are_not_regular_shared_or_too_large(tmp_path: Path) 
         (tmp_path / "shared").chmod(mode)
         with pytest.raises(ValueError, match="chmod go-w"):
             read_regular_file(tmp_path / "shared", 100)
+    if os.geteuid() == 0:
+        (tmp_path / "shared").chmod(0o600)
+        os.chown(tmp_path / "shared", 65534, 65534)
+        with pytest.raises(ValueError, match="belongs to the user 65534"):
+            read_regular_file(tmp_path / "shared", 100)
     (tmp_path / "large").write_bytes(bytes(101))
     with pytest.raises(ValueError, match="more than 100 bytes"):
         read_regular_file(tmp_path / "large", 100)

@@ -3,12 +3,13 @@ import { type FileHandle, lstat, open, statfs } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { othersMayWrite } from '@temporal-kms/node-utils/trusted-files';
 import type { LogMethods } from '@temporal-kms/kms-codec/worker-logging';
 import { chain, type ChainHead, NOTHING } from './chain.ts';
 import { type FileLock, lockFile } from './file-lock.ts';
 import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
-import { openTrusted, othersMayWrite, readEnd } from './trusted-file.ts';
+import { openToAppend, readEnd } from './file-end.ts';
 
 /** After so long without a write, the file is checked before the next write too. */
 const UNSEEN_MS = 1_000;
@@ -30,7 +31,7 @@ export interface AuditFileOptions {
 export interface AuditFile {
   /**
    * Chains lines and appends them in one write. Resolves when the file that the path names has them.
-   * @throws UntrustedPathError, or Node's error, with its `code`
+   * @throws UntrustedFileError, or Node's error, with its `code`
    */
   readonly append: AppendLines;
   /** Returns the last line that was written. */
@@ -56,7 +57,7 @@ interface Open {
 
 /**
  * Opens a file for appending and writes this process's first line. Two processes cannot write to one file.
- * @throws UntrustedPathError, Error when another process writes to it, or Node's error, with its `code`
+ * @throws UntrustedFileError, Error when another process writes to it, or Node's error, with its `code`
  */
 export async function openAuditFile(path: string, options: AuditFileOptions): Promise<AuditFile> {
   const file = new ChainedFile(path, options);
@@ -175,7 +176,7 @@ class ChainedFile implements AuditFile {
 
   async #begin(): Promise<Open> {
     const { instance, fsync, digestKey } = this.#options;
-    const { handle, info } = await openTrusted(this.#path);
+    const { handle, info } = await openToAppend(this.#path);
     try {
       await this.#takeLock();
       // Another process may have written until it released the lock.

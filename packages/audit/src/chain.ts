@@ -1,5 +1,5 @@
 import { createHmac, hash, randomBytes } from 'node:crypto';
-import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
+import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 
 /** The last line of a chain: its sequence number and the SHA-256 of its bytes, line feed included, in hexadecimal. */
 export interface ChainHead {
@@ -101,7 +101,7 @@ const MAX_FILE_BYTES = 4_096;
 
 /** Reads the key for digests. @throws Error when the file cannot be read, holds no key, or others can write it */
 export function readDigestKey(file: string): Digests {
-  const text = readRegularFile(file, MAX_FILE_BYTES).toString('utf8').trim();
+  const text = readTrustedFile(file, MAX_FILE_BYTES).toString('utf8').trim();
   if (!KEY.test(text)) {
     throw new Error(
       `${file} holds no key for digests: it must be 64 or more hexadecimal digits (openssl rand -hex 32).`,

@@ -3,7 +3,8 @@ import { lstat, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
-import { checkOwner, UntrustedPathError } from './trusted-file.ts';
+import { UntrustedFileError } from '@temporal-kms/node-utils/trusted-files';
+import { checkLock } from './file-end.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
@@ -24,7 +25,7 @@ const lockPathOf = (path: string): string => join(dirname(path), `.${basename(pa
  * Locks a file for this process by an empty file next to it, on which SQLite holds a lock of the kernel (fcntl(2); on
  * Windows LockFileEx). Only a user who may write the lock's file can take the lock, and the kernel releases it with the
  * process, however that ends. ADR 19 has the reasons.
- * @throws Error when another process has locked the file; UntrustedPathError when other users could take the lock; Node's
+ * @throws Error when another process has locked the file; UntrustedFileError when other users could take the lock; Node's
  *   error, with its `code`
  */
 export async function lockFile(path: string): Promise<FileLock> {
@@ -72,9 +73,9 @@ async function createIfMissing(lockPath: string): Promise<void> {
 
 function checkLockFile(lockPath: string, info: Stats): void {
   if (!info.isFile() || info.size > 0) {
-    throw new UntrustedPathError(`${lockPath} is not an empty regular file; remove it.`);
+    throw new UntrustedFileError(`${lockPath} is not an empty regular file; remove it.`);
   }
-  checkOwner(lockPath, info);
+  checkLock(lockPath, info);
 }
 
 /** Takes SQLite's exclusive lock, and writes nothing: without the pragma, SQLite would create a journal. */

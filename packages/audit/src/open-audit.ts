@@ -49,7 +49,7 @@ const LOG_HEAD_MS = 10 * 60_000;
 
 /**
  * Opens the audit in a file or on standard output and writes its first line.
- * @throws UntrustedPathError, Error or Node's error when the file cannot be written or the key cannot be read
+ * @throws UntrustedFileError, Error or Node's error when the file cannot be written or the key cannot be read
  */
 export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
   const { file, output, fsync, digestKeyFile, log, failed, unavailable, producer } = options;

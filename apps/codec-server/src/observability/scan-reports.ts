@@ -7,7 +7,7 @@ import {
   scanReport,
   type ScanReport,
 } from '@temporal-kms/codec-api';
-import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
+import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { z } from 'zod';
 
 /** Bytes of the largest report that is read. Parsing it blocks other requests for about 0.1 s, once after each scan. */
@@ -55,7 +55,7 @@ export function scanReports(
 
   function parse(path: string): Read {
     try {
-      return parseReport(readRegularFile(path, maxBytes).toString('utf8'));
+      return parseReport(readTrustedFile(path, maxBytes).toString('utf8'));
     } catch (error) {
       const reason = messageOf(error);
       return { message: reason.startsWith(path) ? reason.replace(path, NAME) : `${NAME} cannot be read` };

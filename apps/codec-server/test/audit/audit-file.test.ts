@@ -247,40 +247,41 @@ describe('an audit file that changes between two writes', () => {
   });
 });
 
-const refused = async (why: RegExp): Promise<void> => expect(auditFileAt(path)).rejects.toThrow(why);
+const refused = async (): Promise<void> =>
+  expect(auditFileAt(path)).rejects.toMatchObject({ code: 'untrusted' });
 
 describe('openAuditFile', () => {
   it('rejects a symbolic link, wherever it leads', async () => {
     await writeFile(join(directory, 'real'), '', { mode: 0o600 });
     await symlink(join(directory, 'real'), path);
-    await refused(/is a symbolic link/);
+    await refused();
     await rm(path);
     await symlink(join(directory, 'nowhere'), path);
-    await refused(/is a symbolic link/);
+    await refused();
   });
 
   it.each([0o620, 0o602, 0o666, 0o664])('rejects a file with mode %o', async (mode) => {
     await writeFile(path, '');
     await chmod(path, mode);
-    await refused(/can be written by its group or by others.*chmod go-w/);
+    await refused();
   });
 
   it('rejects a file with a second hard link', async () => {
     await writeFile(path, '', { mode: 0o600 });
     await link(path, `${path}.other`);
-    await refused(/hard links/);
+    await refused();
   });
 
   it('rejects a FIFO or a device without waiting for its reader', async () => {
     execFileSync('mkfifo', [path]);
-    await refused(/is not a regular file/);
+    await refused();
     path = '/dev/full';
-    await refused(/is not a regular file/);
+    await refused();
   });
 
   it.each([0o770, 0o707, 0o777])('rejects a file in a folder with mode %o', async (mode) => {
     await chmod(directory, mode);
-    await refused(/can write in the folder/);
+    await refused();
     await chmod(directory, mode | 0o1000);
     await (await auditFileAt(path)).close();
   });
@@ -289,7 +290,7 @@ describe('openAuditFile', () => {
     await chmod(directory, 0o777);
     path = join(directory, 'below', 'audit.jsonl');
     await mkdir(join(directory, 'below'), { mode: 0o700 });
-    await refused(/Others can write in the folder/);
+    await refused();
   });
 
   it.runIf(process.geteuid?.() === 0)(
@@ -297,10 +298,10 @@ describe('openAuditFile', () => {
     async () => {
       await writeFile(path, '', { mode: 0o600 });
       execFileSync('chown', ['12345', path]);
-      await refused(/belongs to the user 12345/);
+      await refused();
       await rm(path);
       execFileSync('chown', ['12345', directory]);
-      await refused(/The folder .* belongs to the user 12345/);
+      await refused();
     },
   );
 });

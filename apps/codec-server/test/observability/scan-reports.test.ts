@@ -146,7 +146,7 @@ describe('the report of a scan', () => {
     };
     expect(await messageOf(join(directory, 'missing.json'))).toMatch(/does not exist or is not readable$/);
     expect(await messageOf(path, 100)).toMatch(/\(SCAN_REPORT_FILE\) has more than 100 bytes$/);
-    expect(await messageOf(directory)).toMatch(/is not a regular file$/);
+    expect(await messageOf(directory)).toContain('is not a regular file');
     await chmod(path, 0o666);
     expect(await messageOf(path)).toMatch(/can be written by its group or by others: run chmod go-w$/);
     await chmod(path, 0o644);

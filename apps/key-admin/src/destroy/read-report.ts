@@ -1,6 +1,6 @@
 import { scanReport, type ScanReport } from '@temporal-kms/codec-api';
 import { codeOf } from '@temporal-kms/kms-codec/error-details';
-import { readRegularFile } from '@temporal-kms/kms-codec/strict-yaml';
+import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 
 /** Bytes of the largest report that is read. */
@@ -10,7 +10,7 @@ const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 export function readReport(file: string): ScanReport {
   let content: unknown;
   try {
-    content = JSON.parse(readRegularFile(file, MAX_REPORT_BYTES).toString('utf8'));
+    content = JSON.parse(readTrustedFile(file, MAX_REPORT_BYTES).toString('utf8'));
   } catch (error) {
     const fix = [`temporal-kms scan --out ${file}`];
     if (codeOf(error) === 'ENOENT')

@@ -1,9 +1,8 @@
-import { readFile, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ScannedKey } from '@temporal-kms/codec-api';
 import type { KeyDescription } from '@temporal-kms/kms-codec';
 import { writePrivateFile } from '../cli/private-file.ts';
-import { checkOwnFile } from './own-files.ts';
+import { createStateFolder, readState } from './state.ts';
 
 /** Which version a crypto key's primary version was, at a time. */
 interface Observation {
@@ -26,10 +25,9 @@ export async function observeKeys(
   descriptions: readonly KeyDescription[],
   now: Date,
 ): Promise<ScannedKey[]> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await checkOwnFile(dirname(path));
-  await checkOwnFile(path);
-  const all = await load(path);
+  await createStateFolder(dirname(path));
+  const content = await readState(path);
+  const all = isObservations(content) ? content : {};
   for (const { key, primary } of descriptions) {
     all[key] = shorten([...(all[key] ?? []), { time: now.getTime(), primary: primary ?? null }]);
   }
@@ -70,15 +68,6 @@ const shorten = (observations: readonly Observation[]): Observation[] =>
   );
 
 /** A file that does not exist or is damaged has no observations: then a version must be observed anew. */
-async function load(path: string): Promise<Observations> {
-  try {
-    const content: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return isObservations(content) ? content : {};
-  } catch {
-    return {};
-  }
-}
-
 const isObservations = (content: unknown): content is Observations =>
   typeof content === 'object' &&
   content !== null &&

@@ -1,16 +1,16 @@
 import type { Values } from '@temporal-kms/config';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, appendFile, constants, mkdir, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, appendFile, type FileHandle, mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
+import { checkTrustedFolder, openTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
 import type { HistorySummary } from './history-summary.ts';
-import { checkOwnFile } from './own-files.ts';
 
 /** Lines that are written together. */
 const MAX_BUFFERED = 500;
@@ -51,23 +51,31 @@ export class ScanState {
   static async open(path: string, now: () => Date = () => new Date()): Promise<ScanState> {
     const state = new ScanState(path, now);
     await createStateFolder(dirname(path));
-    await checkOwnFile(path);
-    const file = await open(path, 'a+', 0o600);
-    try {
-      // The file may be older than this rule.
-      await file.chmod(0o600);
-      await state.#load(path);
-      // A line that was cut off must not be joined with the next.
-      await file.appendFile('\n');
-    } finally {
-      await file.close();
-    }
+    // A line that was cut off must not be joined with the next.
+    await state.#load('\n');
     return state;
   }
 
-  async #load(path: string): Promise<void> {
+  /** Reads the file, and appends a text. */
+  async #load(text = ''): Promise<void> {
+    const { handle } = await openTrustedFile(
+      this.#path,
+      constants.O_RDWR | constants.O_APPEND | constants.O_CREAT,
+    );
+    try {
+      // The file may be older than this rule.
+      await handle.chmod(0o600);
+      await this.#read(handle);
+      await handle.appendFile(text);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #read(file: FileHandle): Promise<void> {
     const traits = new Map<string, string>();
-    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+    const input = file.createReadStream({ start: 0, autoClose: false });
+    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
       const content = contentOf(line);
       if (content === undefined) continue;
       this.#lines += 1;
@@ -166,7 +174,7 @@ export class ScanState {
     if (this.#lines < 2 * (this.#summaries.size + this.#written.size)) return;
     await this.#write(async () => {
       // Other processes may have written to the file.
-      await this.#load(this.#path);
+      await this.#load();
       remove();
       this.#written.clear();
       const lines = [...this.#summaries].flatMap(([runId, summary]) => this.#linesOf(runId, summary));
@@ -181,8 +189,26 @@ const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 /** Creates the folder in which scans keep what they have read. @throws Error if this process cannot write it, or others can */
 export async function createStateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await checkOwnFile(folder);
+  await checkTrustedFolder(folder);
   await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+}
+
+/**
+ * Returns the JSON of a file in the state folder. Undefined: the file does not exist, or is damaged.
+ * @throws Error if others can write the file
+ */
+export async function readState(path: string): Promise<unknown> {
+  try {
+    const { handle } = await openTrustedFile(path, constants.O_RDONLY);
+    try {
+      return JSON.parse(await handle.readFile('utf8'));
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** What the help states about {@link defaultStateFolder}. */

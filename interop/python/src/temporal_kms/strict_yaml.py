@@ -37,7 +37,7 @@ class StrictYamlError(ValueError):
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
     """Reads a regular file, twice, because the clock of mtime is too coarse to detect every write.
 
-    :raises ValueError: the file is not regular, others can write it, it is too large, or it changed while it was read
+    :raises ValueError: the file is not regular, others own or can write it, it is too large, or it changed meanwhile
     :raises OSError: the file cannot be read
     """
     # With O_NONBLOCK, opening a FIFO does not wait for its writer.
@@ -46,6 +46,8 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
             raise ValueError(f"{path} is not a regular file")
+        if before.st_uid not in (0, os.geteuid()):
+            raise ValueError(f"{path} belongs to the user {before.st_uid}: give it to root or to this user")
         if before.st_mode & 0o022:
             raise ValueError(f"{path} can be written by its group or by others: run chmod go-w")
         if before.st_size > max_bytes:

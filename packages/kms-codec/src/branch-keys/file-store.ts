@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  checkTrustedFolder,
+  openTrustedFile,
+  UntrustedFileError,
+} from '@temporal-kms/node-utils/trusted-files';
 import { codeOf } from '../error-details.ts';
 import {
   ABSENT,
@@ -11,10 +16,6 @@ import {
   MAX_VALUE_BYTES,
   type StoredValue,
 } from './store.ts';
-
-/** With O_NONBLOCK, opening a FIFO does not wait for its writer. Windows lacks both flags; they count as 0 there. */
-const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const GROUP_OR_OTHERS_WRITE = 0o022;
 
 /** How many generations of a value stay, so that a process that was stopped meanwhile sees newer ones than its own. */
 const KEPT = 4;
@@ -132,9 +133,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
       await mkdir(this.#directory, { mode: 0o700 }).catch((error: unknown) => {
         if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'EROFS') throw error;
       });
-      const info = await lstat(this.#directory);
-      checkOwner(this.#directory, info);
-      if (!info.isDirectory()) throw untrusted(this.#directory, 'is not a directory, or is a symbolic link');
+      await checkTrustedFolder(this.#directory);
       return await operation();
     } catch (error) {
       throw storeError(this.#directory, error);
@@ -142,44 +141,28 @@ export class FileBranchKeyStore implements BranchKeyStore {
   }
 }
 
-/** Reads a file that only this user and root can write, up to one byte more than a value may have. */
+/** Reads a file up to one byte more than a value may have. */
 async function readTrusted(path: string): Promise<Uint8Array> {
-  const file = await open(path, READ);
+  const { handle } = await openTrustedFile(path, constants.O_RDONLY);
   try {
-    const info = await file.stat();
-    if (!info.isFile()) throw untrusted(path, 'is not a regular file');
-    checkOwner(path, info);
     const bytes = new Uint8Array(MAX_VALUE_BYTES + 1);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, 0);
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
     return bytes.subarray(0, bytesRead);
   } finally {
-    await file.close();
+    await handle.close();
   }
 }
-
-function checkOwner(path: string, { mode, uid }: Stats): void {
-  const own = process.geteuid?.();
-  if (own === undefined) return;
-  if (uid !== own && uid !== 0) {
-    throw untrusted(path, `belongs to the user ${uid}, and this process runs as ${own}`);
-  }
-  if ((mode & GROUP_OR_OTHERS_WRITE) !== 0) {
-    throw untrusted(path, 'can be written by its group or by others: run chmod go-w');
-  }
-}
-
-const untrusted = (path: string, problem: string) =>
-  new BranchKeyStoreError('untrusted', `${path} ${problem}`);
 
 const codes: Readonly<Record<string, BranchKeyStoreCode>> = {
   EACCES: 'not_permitted',
   EPERM: 'not_permitted',
   EROFS: 'not_permitted',
-  ELOOP: 'untrusted',
 };
 
 function storeError(directory: string, error: unknown): BranchKeyStoreError {
   if (error instanceof BranchKeyStoreError) return error;
+  if (error instanceof UntrustedFileError)
+    return new BranchKeyStoreError('untrusted', error.message, { cause: error });
   const code = codeOf(error) ?? 'unknown';
   return new BranchKeyStoreError(
     codes[code] ?? 'unavailable',

@@ -1,5 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
+import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { z } from 'zod';
 import { messageOf } from '../error-details.ts';
 import {
@@ -9,7 +10,7 @@ import {
   type NamespaceRule,
   unsafeSettings,
 } from '../keys/key-rules.ts';
-import { readRegularFile, readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
+import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
 /*
  * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is this schema for other
@@ -119,7 +120,7 @@ const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
  * @throws Error that describes the mistake without the content of the file
  */
 function readStaticKey(path: string): KeyObject {
-  const bytes = readRegularFile(path, MAX_STATIC_KEY_BYTES);
+  const bytes = readTrustedFile(path, MAX_STATIC_KEY_BYTES);
   const key = decodeStaticKey(bytes);
   try {
     if (key) return createSecretKey(key);

@@ -1,10 +1,9 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writePrivateFile } from '../../cli/private-file.ts';
 import { quote } from '../../cli/quote.ts';
-import { checkOwnFile } from '../own-files.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
-import { notKept } from '../state.ts';
+import { createStateFolder, notKept, readState } from '../state.ts';
 
 /** With what a scan was started. */
 interface ScanSettings {
@@ -46,13 +45,12 @@ const hasSameKeys = ({ keyIds: a }: ScanSettings, { keyIds: b }: ScanSettings): 
 
 /** Returns the scan that a file keeps. Undefined: none, or the file is damaged. @throws CliError if others can write the file */
 export async function readKeptScan(path: string): Promise<KeptScan | undefined> {
-  await checkFile(path).catch(notKept);
-  try {
-    const kept: unknown = JSON.parse(await readFile(path, 'utf8'));
-    return isKeptScan(kept) ? kept : undefined;
-  } catch {
-    return undefined;
-  }
+  const read = async (): Promise<unknown> => {
+    await createStateFolder(dirname(path));
+    return await readState(path);
+  };
+  const kept = await read().catch(notKept);
+  return isKeptScan(kept) ? kept : undefined;
 }
 
 /** @throws CliError */
@@ -61,12 +59,6 @@ export async function keepScan(path: string, scan: KeptScan): Promise<void> {
 }
 
 export const forgetScan = (path: string): Promise<void> => rm(path, { force: true });
-
-async function checkFile(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await checkOwnFile(dirname(path));
-  await checkOwnFile(path);
-}
 
 const isKeptScan = (kept: unknown): kept is KeptScan =>
   typeof kept === 'object' &&

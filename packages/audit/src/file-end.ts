@@ -1,0 +1,93 @@
+import { constants, type Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import {
+  checkTrusted,
+  type OpenedFile,
+  openTrustedFile,
+  UntrustedFileError,
+} from '@temporal-kms/node-utils/trusted-files';
+import { type ChainHead, hashOf, linkOf } from './chain.ts';
+import type { Torn } from './lines.ts';
+
+/** O_APPEND finds the end and writes in one step. O_RDWR, because the chain continues from the last line. */
+const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
+
+/**
+ * Opens a file for appending that only this process's user and root can write, replace or redirect. Creates a file that
+ * does not exist with mode 0600.
+ * @throws UntrustedFileError when another user could change the file; Node's error, with its `code`
+ */
+export async function openToAppend(path: string): Promise<OpenedFile> {
+  const opened = await openTrustedFile(path, FLAGS);
+  try {
+    checkNames(path, opened.info);
+    return opened;
+  } catch (error) {
+    await opened.handle.close();
+    throw error;
+  }
+}
+
+/** @throws UntrustedFileError when other users could write a file, or reach it by another name */
+export function checkLock(path: string, info: Stats): void {
+  checkNames(path, info);
+  checkTrusted(path, info);
+}
+
+/** A second name would survive a rotation. */
+function checkNames(path: string, { nlink }: Stats): void {
+  if (nlink > 1)
+    throw new UntrustedFileError(`${path} has other names (hard links): remove them, or name another file`);
+}
+
+/** Bytes at a file's end in which the last line of the chain is searched; a line has at most a quarter of them. */
+const WINDOW = 1024 * 1024;
+
+const LINE_FEED = 0x0a;
+
+/** The end of an audit file. */
+export interface FileEnd {
+  /** The last line of the chain; absent if there is none near the end. */
+  readonly head: ChainHead | undefined;
+  /** What follows that line. */
+  readonly torn: Torn | undefined;
+  /** Whether the last line lacks its line feed. */
+  readonly isOpen: boolean;
+}
+
+/**
+ * Finds the last line of the chain in a file, and what a crash or a full disk left after it. A last line that lacks only
+ * its line feed is complete.
+ * @throws Node's error when the file cannot be read
+ */
+export async function readEnd(handle: FileHandle, size: number): Promise<FileEnd> {
+  const window = Buffer.alloc(Math.min(size, WINDOW));
+  const from = size - window.length;
+  await readFully(handle, window, from);
+  const isOpen = window.length > 0 && window.at(-1) !== LINE_FEED;
+  const text = isOpen ? Buffer.concat([window, Buffer.of(LINE_FEED)]) : window;
+  for (let end = text.length - 1; end >= 0;) {
+    const begin = text.lastIndexOf(LINE_FEED, end - 1) + 1;
+    // The first line in the window may have begun before it.
+    if (begin === 0 && from > 0) break;
+    const link = linkOf(text.subarray(begin, end));
+    if (link !== undefined) {
+      const rest = text.subarray(end + 1);
+      return {
+        head: { seq: link.seq, hash: hashOf(text.subarray(begin, end + 1)) },
+        torn: rest.length === 0 ? undefined : { bytes: rest.length, sha256: hashOf(rest) },
+        isOpen,
+      };
+    }
+    end = begin - 1;
+  }
+  return { head: undefined, torn: undefined, isOpen };
+}
+
+async function readFully(handle: FileHandle, into: Buffer, from: number): Promise<void> {
+  for (let at = 0; at < into.length;) {
+    const { bytesRead } = await handle.read(into, at, into.length - at, from + at);
+    if (bytesRead === 0) throw new Error('the audit file became shorter while it was read');
+    at += bytesRead;
+  }
+}
