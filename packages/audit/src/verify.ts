@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type ChainHead, formatHead, hashOf, type Link, linkOf, NOTHING } from './chain.ts';
 import { type Mark, parseMark } from './lines.ts';
@@ -131,6 +132,8 @@ interface VerifyFileOptions {
 }
 
 const MAX_PROBLEMS = 100;
+/** Lines of one file that may record a lost line. A process writes one when its file was replaced. */
+const MAX_LOST = 10_000;
 const LINE_FEED = 0x0a;
 /** The server writes no longer line. */
 const MAX_LINE = 1024 * 1024;
@@ -167,7 +170,7 @@ class FileCheck {
   #instance: string | undefined;
   #isClosed = false;
   /** Lines without a link after the last line of the chain. */
-  #torn: { readonly line: number; bytes: Buffer[]; size: number } | undefined;
+  #torn: { readonly line: number; readonly hash: Hash; size: number; isTooLong: boolean } | undefined;
   readonly #lost: { line: number; head: ChainHead }[] = [];
   readonly #found = new Set<string>();
   readonly #problems: Problem[] = [];
@@ -196,8 +199,10 @@ class FileCheck {
     this.bytes += text.length;
   }
 
+  /** @param text a part of a line that is not complete yet */
   tooLong(text: Buffer): void {
     this.#unlinked(text);
+    if (this.#torn !== undefined) this.#torn.isTooLong = true;
     this.bytes += text.length;
   }
 
@@ -262,12 +267,16 @@ class FileCheck {
   }
 
   #checkMark({ at, torn, lost }: Extract<Mark, { event: 'opened' }>): void {
-    if (lost !== undefined) this.#lost.push({ line: this.#lines, head: lost });
+    if (lost !== undefined) {
+      if (this.#lost.length < MAX_LOST) this.#lost.push({ line: this.#lines, head: lost });
+      else this.#problem(`records a lost line, which more than ${MAX_LOST} lines before it do`);
+    }
     if (this.#options.mixed) return;
     this.#checkPosition(at ?? this.bytes);
     const left = this.#torn;
     if (torn === undefined) this.#noTorn();
-    else if (left === undefined || hashOf(Buffer.concat(left.bytes)) !== torn.sha256) {
+    // No interrupted write leaves more, whatever the line records.
+    else if (left === undefined || left.size > 2 * MAX_LINE || left.hash.digest('hex') !== torn.sha256) {
       this.#problem('what a crash or a full disk left before this line was changed');
     }
   }
@@ -284,18 +293,22 @@ class FileCheck {
 
   #unlinked(text: Buffer): void {
     if (this.#options.mixed) return;
-    this.#torn ??= { line: this.#lines, bytes: [], size: 0 };
+    this.#torn ??= { line: this.#lines, hash: createHash('sha256'), size: 0, isTooLong: false };
     this.#torn.size += text.length;
-    // No interrupted write leaves more, whatever the next line records.
-    if (this.#torn.size <= 2 * MAX_LINE) this.#torn.bytes.push(Buffer.from(text));
+    this.#torn.hash.update(text);
   }
 
   /** Reports lines without a link, which belong to the audit only if the next line records them. */
   #noTorn(): void {
     if (this.#torn === undefined) return;
-    const { line } = this.#torn;
+    const { line, isTooLong } = this.#torn;
     this.#torn = undefined;
-    this.#problem('has no link: it was inserted, damaged, or written by a version without the chain', line);
+    this.#problem(
+      isTooLong
+        ? `is longer than ${MAX_LINE} bytes, and no process writes such a line: it was inserted or damaged`
+        : 'has no link: it was inserted, damaged, or written by a version without the chain',
+      line,
+    );
   }
 
   #problem(problem: string, line = this.#lines): void {
