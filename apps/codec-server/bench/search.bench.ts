@@ -1,9 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ReasonCounts, searchFrame } from '@temporal-kms/codec-api';
 import { NAMESPACE } from './support/bundle.ts';
 import { type LargeRun, makeLargeRuns } from './support/large-history.ts';
+import {
+  measureProbes,
+  otherCaller,
+  protocolHeaders as headers,
+  repeat,
+  rowsOf,
+  TABLE_HEAD,
+} from './support/probes.ts';
 import { startStack } from './support/stack.ts';
 
 /*
@@ -30,39 +37,20 @@ if (values.help) {
   process.exit(0);
 }
 
-const EVERY_MS = 50;
 const seconds = Number(values.seconds);
 const searches = Number(values.searches);
 const exports = Number(values.exports);
 const stack = await startStack(values.bundle);
 const { temporal, server, codec } = stack;
-const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE };
 try {
   const runs = await makeLargeRuns(temporal.address, codec, searches + exports, Number(values.payloads));
-  const [encrypted] = await codec.encode([{ metadata: {}, data: Buffer.alloc(1_024, 'x') }], {
-    namespace: NAMESPACE,
-  });
-  if (encrypted === undefined) throw new Error('The codec returned no payload.');
-  const small = JSON.stringify({
-    payloads: [
-      {
-        metadata: { encoding: Buffer.from(encrypted.metadata?.['encoding'] ?? []).toString('base64') },
-        data: Buffer.from(encrypted.data ?? []).toString('base64'),
-      },
-    ],
-  });
-  const probes = {
-    '/healthz': () => fetch(`${server.url}/healthz`),
-    '/decode, 1 × 1 KiB': () => fetch(`${server.url}/decode`, { method: 'POST', headers, body: small }),
-  };
+  const probes = await otherCaller(server.url, codec);
 
   // Warm-up: the server learns how large the pages of each run may be.
   for (const run of runs) await (await get(run)).body?.pipeTo(new WritableStream());
 
-  console.log(
-    '| load | request | responses | failed | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|---|---|',
-  );
-  await measure('none', probes, 5);
+  console.log(TABLE_HEAD);
+  console.log(rowsOf('none', await measureProbes(probes, 5)));
   const load = new AbortController();
   const done = { searches: 0, exports: 0, bytes: 0, payloads: 0, failed: 0 };
   const unreadable: ReasonCounts = {};
@@ -73,7 +61,8 @@ try {
     ...runs.slice(0, searches).map((run) => repeat(load.signal, () => search(run), failed)),
     ...runs.slice(searches).map((run) => repeat(load.signal, () => exportRun(run), failed)),
   ];
-  await measure(`${searches} searches, ${exports} exports`, probes, seconds);
+  const results = await measureProbes(probes, seconds);
+  console.log(rowsOf(`${searches} searches, ${exports} exports`, results));
   load.abort();
   await Promise.all(clients);
   const { now, peak } = await server.memory();
@@ -122,55 +111,6 @@ try {
   }
 } finally {
   await stack.close();
-}
-
-async function repeat(signal: AbortSignal, action: () => Promise<void>, failed: () => void): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await action();
-    } catch {
-      if (!signal.aborted) failed();
-    }
-  }
-}
-
-async function measure(
-  load: string,
-  probes: Readonly<Record<string, () => Promise<Response>>>,
-  forSeconds: number,
-): Promise<void> {
-  const sent = new Map(Object.keys(probes).map((name) => [name, { ms: [] as number[], failed: 0 }]));
-  const waiting: Promise<void>[] = [];
-  const end = performance.now() + forSeconds * 1_000;
-  for (let next = performance.now(); next < end; next += EVERY_MS) {
-    await sleep(Math.max(0, next - performance.now()));
-    for (const [name, send] of Object.entries(probes)) {
-      const results = sent.get(name);
-      if (results !== undefined) waiting.push(probe(send, results));
-    }
-  }
-  await Promise.all(waiting);
-  for (const [name, { ms, failed }] of sent) {
-    const sorted = ms.toSorted((a, b) => a - b);
-    const at = (share: number): string =>
-      (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN).toFixed(1);
-    console.log(`| ${load} | ${name} | ${ms.length} | ${failed} | ${at(0.5)} | ${at(0.99)} | ${at(1)} |`);
-  }
-}
-
-async function probe(
-  send: () => Promise<Response>,
-  results: { readonly ms: number[]; failed: number },
-): Promise<void> {
-  const start = performance.now();
-  try {
-    const response = await send();
-    await response.arrayBuffer();
-    if (response.status !== 200) results.failed += 1;
-  } catch {
-    results.failed += 1;
-  }
-  results.ms.push(performance.now() - start);
 }
 
 async function warnings(): Promise<string> {

@@ -82,6 +82,13 @@ export interface Digests {
   /** Identifies the key and reveals nothing about it. */
   readonly keyId: string;
   of(ciphertext: Uint8Array): string;
+  /** Begins the digest of a ciphertext that is added in pieces. */
+  begin(): Digest;
+}
+
+interface Digest {
+  add(piece: Uint8Array): void;
+  end(): string;
 }
 
 /** Bytes of the truncated HMAC-SHA-256 (RFC 2104 section 5): enough against collisions that are made on purpose. */
@@ -89,9 +96,19 @@ const DIGEST_BYTES = 16;
 
 /** Returns digests that are the first 16 bytes of a payload's HMAC-SHA-256, in base64url without padding. */
 export function digestsWith(key: Uint8Array): Digests {
-  const of = (ciphertext: Uint8Array): string =>
-    createHmac('sha256', key).update(ciphertext).digest().subarray(0, DIGEST_BYTES).toString('base64url');
-  return { keyId: of(new Uint8Array()).slice(0, 11), of };
+  const begin = (): Digest => {
+    const hmac = createHmac('sha256', key);
+    return {
+      add: (piece) => void hmac.update(piece),
+      end: () => hmac.digest().subarray(0, DIGEST_BYTES).toString('base64url'),
+    };
+  };
+  const of = (ciphertext: Uint8Array): string => {
+    const digest = begin();
+    digest.add(ciphertext);
+    return digest.end();
+  };
+  return { keyId: of(new Uint8Array()).slice(0, 11), of, begin };
 }
 
 /** At least 32 bytes in hexadecimal. */

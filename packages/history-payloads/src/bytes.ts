@@ -16,6 +16,13 @@ export function* base64Pieces(data: Uint8Array): Generator<string, void> {
     yield bytes.toString('base64', from, from + PIECE_BYTES);
 }
 
+/** Yields UTF-8 bytes as text, in pieces. */
+export function* utf8Pieces(bytes: Uint8Array): Generator<string, void> {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  for (let from = 0; from < bytes.length; from += PIECE_BYTES)
+    yield decoder.decode(bytes.subarray(from, from + PIECE_BYTES), { stream: true });
+}
+
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Returns the text of UTF-8 bytes, or undefined if the bytes are not UTF-8. */

@@ -9,12 +9,12 @@ export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
 
 /** Returns a codec that encrypts what a benchmark measures, as a worker of the namespace does. */
-export const benchCodec = (emulatorHost: string): KmsCodec =>
+export const benchCodec = (emulatorHost: string, compression?: 'zstd'): KmsCodec =>
   createKmsCodec({
     rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
     emulatorHost,
     format: undefined,
-    compression: undefined,
+    compression,
     bindWorkflow: false,
   });
 

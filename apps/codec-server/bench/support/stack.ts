@@ -8,8 +8,9 @@ import { benchCodec, buildBundle, KEY, NAMESPACE, startBundle } from './bundle.t
 /**
  * Starts Temporal, the KMS emulator and the codec server from its bundle, and a codec whose payloads the server reads.
  * @param bundle the main module of a bundle that was built before; absent: builds one
+ * @param compression of the codec
  */
-export async function startStack(bundle?: string) {
+export async function startStack(bundle?: string, compression?: 'zstd') {
   const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
   const emulator = await startEmulator({ keys: [KEY] });
   const temporal = await startTemporal({ namespaces: [NAMESPACE] });
@@ -23,7 +24,7 @@ export async function startStack(bundle?: string) {
     },
     { anyCore: true },
   );
-  const codec = benchCodec(emulator.address);
+  const codec = benchCodec(emulator.address, compression);
   return {
     temporal,
     server,

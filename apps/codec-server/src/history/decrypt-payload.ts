@@ -11,6 +11,7 @@ import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
+import { ownTurn, SLICE_BYTES } from '../slices.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
 /** The part of `KmsCodec` that histories need. */
@@ -79,6 +80,7 @@ export async function decryptPayload(
     return { ok: false, reason: 'too_large', message };
   }
   try {
+    if ((payload.data?.length ?? 0) > SLICE_BYTES) await ownTurn();
     if (!encryptable && isPlain(codec.inspect(payload, context))) {
       await options.budget.reserve(payload.data?.length ?? 0);
       return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };

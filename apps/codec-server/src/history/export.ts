@@ -13,6 +13,7 @@ import {
   exportEnd,
   exportStart,
   type JsonText,
+  type Payload,
   payloadToJson,
   unreadablePayload,
   unreadableValue,
@@ -123,13 +124,14 @@ async function* exportedEvents(
 
 /** Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that. */
 const encodedPayload: WritePayload = (payload, ref) =>
-  JSON.stringify(
-    hasTooManyEntries(payload) ? unreadablePayload(ref, { reason: 'too_large' }) : payloadToJson(payload),
-  );
+  hasTooManyEntries(payload)
+    ? JSON.stringify(unreadablePayload(ref, { reason: 'too_large' }))
+    : payloadJson(payload);
 
-const decodedPayload = ({ ref, result }: DecryptedPayload): JsonText => {
-  if (!result.ok) return JSON.stringify(unreadablePayload(ref, result));
-  const { payload } = result;
+const decodedPayload = ({ ref, result }: DecryptedPayload): JsonText =>
+  result.ok ? payloadJson(result.payload) : JSON.stringify(unreadablePayload(ref, result));
+
+const payloadJson = (payload: Payload): JsonText => {
   if (!hasLargeData(payload)) return JSON.stringify(payloadToJson(payload));
   const { metadata, externalPayloads } = payloadToJson({ ...payload, data: null });
   return jsonWithData({ metadata, data: '', externalPayloads }, payload.data);

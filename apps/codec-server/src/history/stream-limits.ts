@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EndReason } from '@temporal-kms/codec-api';
 import type { StoredPayload } from '@temporal-kms/history-payloads';
 import {
@@ -12,6 +11,7 @@ import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
 import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
+import { ownTurn } from '../slices.ts';
 
 /* What limits one stream: time, memory, and the calls of Cloud KMS that it may cause. */
 
@@ -61,7 +61,7 @@ export function turns(): () => Promise<void> {
   let lastTurn = performance.now();
   return async () => {
     if (performance.now() - lastTurn < TURN_MS) return;
-    await nextTurn();
+    await ownTurn();
     lastTurn = performance.now();
   };
 }

@@ -3,7 +3,8 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/kms-codec';
-import type { Payload } from '@temporal-kms/history-payloads';
+import type { JsonText, Payload } from '@temporal-kms/history-payloads';
+import { utf8Pieces } from '@temporal-kms/history-payloads/bytes';
 import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/history-payloads/readable';
 import workerpool from 'workerpool';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
@@ -39,7 +40,7 @@ export interface TextThreads {
     signal: AbortSignal,
   ): Promise<readonly TextMatch[] | undefined> | readonly TextMatch[];
   /** Returns a decrypted payload as JSON text for people; undefined also for bytes that are not text. @throws like `find` */
-  readable(payload: Payload, signal: AbortSignal): Promise<string | undefined> | string | undefined;
+  readable(payload: Payload, signal: AbortSignal): Promise<JsonText | undefined> | string | undefined;
   /** Terminates the threads. */
   close(): Promise<void>;
 }
@@ -115,10 +116,9 @@ export function startTextThreads({
     },
     readable: (payload, signal) => {
       const body = bodyOf(payload);
+      if (body.data.length <= SMALL_BYTES) return readableUnlessBytes(body);
       // A copy, since the export contains the bytes themselves if they are not text or the thread fails.
-      return body.data.length <= SMALL_BYTES
-        ? readableUnlessBytes(body)
-        : run('readable', [], copyOf(body), signal);
+      return run<Uint8Array>('readable', [], copyOf(body), signal).then((text) => text && utf8Pieces(text));
     },
     close: async () => {
       await pool.terminate(true);
@@ -132,7 +132,7 @@ const workerFile = (): string =>
     new URL(import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.mjs', import.meta.url),
   );
 
-const copyOf = ({ data, encoding }: PayloadBody): PayloadBody => ({ data: Uint8Array.from(data), encoding });
+const copyOf = ({ data, encoding }: PayloadBody): PayloadBody => ({ data: new Uint8Array(data), encoding });
 
 /** Whether the bytes have a separate buffer, unlike views of Node's pool or of a history page. */
 const hasOwnBuffer = ({ buffer, length }: Uint8Array): boolean =>

@@ -9,7 +9,13 @@ import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
 workerpool.worker({
   find: (query: TextQuery, body: PayloadBody): TextMatch[] => process(body, textFinder(query)),
-  readable: (body: PayloadBody): string | undefined => process(body, readableUnlessBytes),
+  readable: (body: PayloadBody) => {
+    const text = process(body, readableUnlessBytes);
+    if (text === undefined) return undefined;
+    // As bytes, which move to the main thread without a copy.
+    const bytes = new TextEncoder().encode(text);
+    return new workerpool.Transfer(bytes, [bytes.buffer]);
+  },
 });
 
 /** Overwrites the bytes, which were transferred or copied to this thread, as soon as they have been processed. */

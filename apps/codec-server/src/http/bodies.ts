@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { parseJson } from '../json/bounded.ts';
 import type { MemoryLease } from '../memory.ts';
+import { ownTurn, SLICE_BYTES } from '../slices.ts';
 import type { Env } from './context.ts';
 
 /** Time for a body: this many milliseconds, plus the time that its bytes take at the slowest accepted rate. */
@@ -130,6 +131,7 @@ export async function readJsonBody(c: Context<Env>): Promise<unknown> {
   try {
     const body = await readBody(c, lease);
     lease.take(body.length * JSON_COST);
+    if (body.length > SLICE_BYTES) await ownTurn();
     return parseJson(body.toString(), { base: MAX_VALUES });
   } finally {
     lease.release();

@@ -4,20 +4,19 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
-import { jsonLine } from '../json/bytes.ts';
+import { type BodyInPieces, jsonLine } from '../json/bytes.ts';
+import { SLICE_BYTES, Slices } from '../slices.ts';
 import type { Env } from './context.ts';
 import type { Headers, ResponseHeaders } from './guards.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { acceptsGzip, gzipParts } from './stream-compression.ts';
 
-/** Bodies of at least this many bytes, or characters, are written in chunks of CHUNK. */
-const LARGE = 1024 * 1024;
-
 /**
- * Bytes or characters per write. Node reports a write as done only when the socket has taken all of it: with one write
- * of many MiB, `cutStalledReaders` could not tell a slow reader from a stalled one.
+ * Bodies of at least this many bytes, or characters, are written in slices. Node reports a write as done only when the
+ * socket has taken all of it: with one write of many MiB, `cutStalledReaders` could not tell a slow reader from a stalled
+ * one.
  */
-const CHUNK = 256 * 1024;
+const LARGE = 1024 * 1024;
 
 /**
  * Responds with a plain object of headers, which node-server writes as it is: Hono's `c.body()` and `c.header()` would
@@ -25,22 +24,34 @@ const CHUNK = 256 * 1024;
  */
 export function reply(
   c: Context<Env>,
-  body: string | Uint8Array<ArrayBuffer>,
+  body: string | Uint8Array<ArrayBuffer> | BodyInPieces,
   type: string,
   status: ContentfulStatusCode = 200,
   extra?: Headers,
 ): Response {
   const headers = { ...c.get('headers'), 'Content-Type': type, ...extra };
-  if (body.length < LARGE) return new Response(body, { status, headers });
+  if (body.length < LARGE) return new Response(isInPieces(body) ? body.concat() : body, { status, headers });
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  return new Response(ReadableStream.from(chunksOf(bytes)), {
+  return new Response(ReadableStream.from(inTurns(isInPieces(bytes) ? bytes.pieces() : piecesOf(bytes))), {
     status,
     headers: { ...headers, 'Content-Length': String(bytes.length) },
   });
 }
 
-function* chunksOf(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>, void> {
-  for (let at = 0; at < bytes.length; at += CHUNK) yield bytes.subarray(at, at + CHUNK);
+const isInPieces = (body: string | Uint8Array | BodyInPieces): body is BodyInPieces =>
+  typeof body === 'object' && 'pieces' in body;
+
+function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) yield bytes.subarray(at, at + SLICE_BYTES);
+}
+
+/** A socket whose client reads fast takes each piece at once, so that all would be made and written in one turn. */
+async function* inTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+  const slices = new Slices();
+  for (const piece of pieces) {
+    await slices.next(piece.length);
+    yield piece;
+  }
 }
 
 export const replyJson = (
@@ -79,14 +90,16 @@ export function textStream(
   const iterator = texts(AbortSignal.any([cancelled.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
   const compressor = gzip ? gzipParts() : undefined;
-  // Encoded chunk by chunk when the socket asks for it: one line may have many MiB.
+  // Encoded slice by slice when the socket asks for it: one line may have many MiB.
   let rest = '';
+  const slices = new Slices();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
         if (rest === '') rest = (await iterator.next()).value ?? '';
         if (rest !== '') {
-          const end = chunkEnd(rest);
+          const end = sliceEnd(rest);
+          await slices.next(end);
           const part = encoder.encode(rest.slice(0, end));
           rest = rest.slice(end);
           controller.enqueue(compressor === undefined ? part : await compressor.push(part));
@@ -112,10 +125,11 @@ export function textStream(
   return new Response(body, init);
 }
 
-/** Keeps the two halves of a surrogate pair in one chunk. */
-function chunkEnd(text: string): number {
-  const code = text.charCodeAt(CHUNK - 1);
-  return code >= 0xd800 && code <= 0xdbff ? CHUNK - 1 : CHUNK;
+/** Keeps the two halves of a surrogate pair in one slice. */
+function sliceEnd(text: string): number {
+  if (text.length <= SLICE_BYTES) return text.length;
+  const code = text.charCodeAt(SLICE_BYTES - 1);
+  return code >= 0xd800 && code <= 0xdbff ? SLICE_BYTES - 1 : SLICE_BYTES;
 }
 
 /** Streams one JSON value per line. `compress`: as in `textStream`. */

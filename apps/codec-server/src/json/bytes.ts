@@ -1,5 +1,6 @@
 import type { Payload } from '@temporal-kms/history-payloads';
 import { base64Pieces, bufferOf, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
+import { SLICE_BYTES, type Steps } from '../slices.ts';
 
 /**
  * Characters that are converted at a time. Node converts between bytes and base64 through strings. Short strings stay in
@@ -10,19 +11,39 @@ const PIECE = 32 * 1024;
 /**
  * Decodes standard or URL-safe base64, with or without padding. Node skips invalid characters and then returns fewer bytes
  * than the length implies, so comparing the lengths detects them.
+ * @param later receives the steps that fill the returned buffer, if the text is large; they return whether it is base64
  * @returns undefined when the bytes from `start` to `end` are not base64
  */
-export function decodeBase64(text: Buffer, start = 0, end = text.length): Buffer | undefined {
+export function decodeBase64(
+  text: Buffer,
+  start = 0,
+  end = text.length,
+  later?: Steps<boolean>[],
+): Buffer | undefined {
   let last = end;
   while (last > start && text[last - 1] === 0x3d && end - last < 2) last -= 1;
   if ((last - start) % 4 === 1) return undefined;
   const bytes = Buffer.allocUnsafe(Math.floor(((last - start) * 3) / 4));
-  let written = 0;
-  for (let at = start; at < last; at += PIECE) {
-    written += bytes.write(text.toString('latin1', at, Math.min(at + PIECE, end)), written, 'base64');
+  if (later !== undefined && end - start > SLICE_BYTES) {
+    later.push(decodeInSteps(text, start, end, bytes));
+    return bytes;
   }
+  let written = 0;
+  for (let at = start; at < last; at += PIECE) written += decodePiece(text, at, end, bytes, written);
   return written === bytes.length ? bytes : undefined;
 }
+
+function* decodeInSteps(text: Buffer, start: number, end: number, bytes: Buffer): Steps<boolean> {
+  let written = 0;
+  for (let at = start; at < end; at += PIECE) {
+    written += decodePiece(text, at, end, bytes, written);
+    yield PIECE;
+  }
+  return written === bytes.length;
+}
+
+const decodePiece = (text: Buffer, at: number, end: number, bytes: Buffer, written: number): number =>
+  bytes.write(text.toString('latin1', at, Math.min(at + PIECE, end)), written, 'base64');
 
 /** Returns the number of characters that `writeBase64` writes. */
 export const base64Length = (bytes: Uint8Array): number => 4 * Math.ceil(bytes.length / 3);
@@ -37,6 +58,13 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
     into.write(source.toString('base64', at, at + (PIECE / 4) * 3), offset + (at / 3) * 4, 'latin1');
   }
   return base64Length(bytes);
+}
+
+/** A body of a known length, which is made in pieces while it is sent, or as a whole. */
+export interface BodyInPieces {
+  readonly length: number;
+  pieces(): Iterable<Uint8Array>;
+  concat(): Uint8Array<ArrayBuffer>;
 }
 
 const deferred = new WeakMap<object, Uint8Array>();

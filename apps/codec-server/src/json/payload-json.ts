@@ -1,7 +1,9 @@
 import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
-import { encodeBase64 } from '@temporal-kms/history-payloads/bytes';
+import { encodeBase64, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
 import proto, { type temporal } from '@temporalio/proto';
-import { base64Length, decodeBase64, writeBase64 } from './bytes.ts';
+import { atOnce, SLICE_BYTES, type Steps } from '../slices.ts';
+import { type CutJson, cutLongStrings } from './cut-strings.ts';
+import { base64Length, type BodyInPieces, decodeBase64, writeBase64 } from './bytes.ts';
 import type { MemoryLease } from '../memory.ts';
 import { parseJson, type ValueLimit } from './bounded.ts';
 import { ENTRY_COST, keyTooLong, MAX_ENTRIES, MAX_KEY, tooManyEntries, tooManyPayloads } from './payload.ts';
@@ -19,16 +21,64 @@ type ExternalPayload = temporal.api.common.v1.Payload.IExternalPayloadDetails;
  * @throws HttpError 400 with the place of a mistake; 413 for too many payloads, or too many entries in a payload; what the
  *   lease throws
  */
-export function parsePayloads(body: Buffer, maxPayloads: number, lease: Lease = unlimited): Payload[] {
+export function* parseInSteps(body: Buffer, maxPayloads: number, lease: Lease): Steps<Payload[]> {
   lease.take(Math.ceil(body.length * BYTES_COST));
-  const scanned = scanPayloads(body, maxPayloads, (bytes) => lease.take(bytes));
+  const scanned = yield* scanPayloads(body, maxPayloads, (bytes) => lease.take(bytes));
   if (scanned !== undefined) return scanned;
   const extra = body.length * TEXT_COST;
   lease.take(extra);
-  const payloads = parseAnyPayloads(utf8.decode(body), maxPayloads, (bytes) => lease.take(bytes));
+  yield body.length;
+  const cut = cutLongStrings(body);
+  const json = parseAny(cut.text, maxPayloads, (bytes) => lease.take(bytes));
+  const strings = new Base64Strings(body, cut);
+  const payloads: Payload[] = [];
+  for (const [index, payload] of json.entries()) {
+    const parsed = payloadFromJson(payload, `payloads[${index}]`, strings.decode);
+    payloads.push(parsed);
+    yield* strings.decodeLarge(`payloads[${index}]`);
+    yield parsed.data?.length ?? 0;
+  }
   lease.release(extra);
   return payloads;
 }
+
+/** Decodes the base64 of a body from which long strings were cut. */
+class Base64Strings {
+  readonly #body: Buffer;
+  readonly #cut: CutJson;
+  #later: Steps<boolean>[] = [];
+
+  constructor(body: Buffer, cut: CutJson) {
+    this.#body = body;
+    this.#cut = cut;
+  }
+
+  readonly decode: DecodeText = (text) => {
+    const found = this.#cut.find(text);
+    if (found === undefined) return decodeText(text);
+    const { start, end, rest } = found;
+    if (!PADDING.test(rest)) return decodeText(`${this.#body.toString('latin1', start, end)}${rest}`);
+    return decodeBase64(this.#body, start, end, this.#later);
+  };
+
+  /** Fills the buffers of large strings that `decode` has returned. @throws HttpError 400 */
+  *decodeLarge(at: string): Steps<void> {
+    const decodings = this.#later;
+    this.#later = [];
+    for (const decoding of decodings) if (!(yield* decoding)) throw notBase64(at);
+  }
+}
+
+/** An escape in base64 is usually in its padding, which base64 may lack. */
+const PADDING = /^={0,2}$/;
+
+type DecodeText = (text: string) => Buffer | undefined;
+
+const decodeText: DecodeText = (text) => decodeBase64(Buffer.from(text));
+
+/** Parses a body in one turn. */
+export const parsePayloads = (body: Buffer, maxPayloads: number, lease: Lease = unlimited): Payload[] =>
+  atOnce(parseInSteps(body, maxPayloads, lease));
 
 type Lease = Pick<MemoryLease, 'take' | 'release'>;
 const unlimited: Lease = { take: () => undefined, release: () => undefined };
@@ -40,24 +90,27 @@ const TEXT_COST = 4;
 /** JSON values in a body, for each payload in it. Clients write about ten. */
 const VALUES: ValueLimit = { base: 256, each: 4 * MAX_ENTRIES };
 
-const utf8 = new TextDecoder();
-
 /** Parses a body with `JSON.parse`, for bodies that the scanner does not read, and reports mistakes. */
-export function parseAnyPayloads(
-  text: string,
-  maxPayloads: number,
-  take: (bytes: number) => void = () => undefined,
-): Payload[] {
+export const parseAnyPayloads = (text: string, maxPayloads: number): Payload[] =>
+  parseAny(text, maxPayloads, () => undefined).map((payload, index) =>
+    payloadFromJson(payload, `payloads[${index}]`, decodeText),
+  );
+
+function parseAny(text: string, maxPayloads: number, take: (bytes: number) => void): unknown[] {
   const body = parseJson(text, VALUES, (values) => take(values * ENTRY_COST));
   if (!isRecord(body)) throw notProtocol('the body must be an object with a list "payloads"');
   const payloads = body['payloads'] ?? [];
   if (!Array.isArray(payloads)) throw notProtocol('"payloads" must be a list');
   if (payloads.length > maxPayloads) throw tooManyPayloads(maxPayloads);
-  return payloads.map((payload, index) => payloadFromJson(payload, `payloads[${index}]`));
+  return payloads;
 }
 
-/** Builds the response of `/encode` and `/decode`. It must not have other fields, which Go's clients reject. */
-export function buildPayloads(payloads: readonly Payload[]): Buffer<ArrayBuffer> {
+/** Returns the body that `writePayloads` writes as a whole. */
+export const buildPayloads = (payloads: readonly Payload[]): Buffer<ArrayBuffer> =>
+  writePayloads(payloads).concat();
+
+/** Writes the response of `/encode` and `/decode`. It must not have other fields, which Go's clients reject. */
+export function writePayloads(payloads: readonly Payload[]): JsonBytes {
   const body = new JsonBytes();
   body.text('{"payloads":[');
   for (const [n, payload] of payloads.entries()) {
@@ -65,10 +118,11 @@ export function buildPayloads(payloads: readonly Payload[]): Buffer<ArrayBuffer>
     buildPayload(payload, body);
   }
   body.text(']}');
-  return body.concat();
+  body.end();
+  return body;
 }
 
-function payloadFromJson(json: unknown, at: string): Payload {
+function payloadFromJson(json: unknown, at: string, decode: DecodeText): Payload {
   if (!isRecord(json)) throw notProtocol(`${at} must be an object`);
   const payload: Payload = {};
   const metadata = json['metadata'];
@@ -78,11 +132,11 @@ function payloadFromJson(json: unknown, at: string): Payload {
     if (entries.length > MAX_ENTRIES) throw tooManyEntries(`${at}.metadata`);
     if (entries.some(([key]) => key.length > MAX_KEY)) throw keyTooLong(`${at}.metadata`);
     payload.metadata = Object.fromEntries(
-      entries.map(([key, value]) => [key, bytesOf(value, `${at}.metadata`)]),
+      entries.map(([key, value]) => [key, bytesOf(value, `${at}.metadata`, decode)]),
     );
   }
   const data = json['data'];
-  if (data !== undefined && data !== null) payload.data = bytesOf(data, `${at}.data`);
+  if (data !== undefined && data !== null) payload.data = bytesOf(data, `${at}.data`, decode);
   const external = json['externalPayloads'] ?? json['external_payloads'];
   if (external !== undefined && external !== null) payload.externalPayloads = sizes(external, at);
   return payload;
@@ -123,41 +177,75 @@ const nothing = new Uint8Array();
 /** Up to this size in bytes, base64 is appended to the text around it. Most metadata is that small. */
 const SHORT = 64;
 
-/** Collects text and base64, and writes them into a single buffer of their size. */
-class JsonBytes {
+/** Characters of text in one part, except for a single longer text. */
+const TEXT_PART = 16 * 1024;
+
+/** Collects text, and bytes that it writes as base64 into a single buffer or into pieces. */
+class JsonBytes implements BodyInPieces {
   readonly #parts: (string | Uint8Array)[] = [];
   #text = '';
   #length = 0;
 
+  /** Known after `end`. */
+  get length(): number {
+    return this.#length;
+  }
+
   text(text: string): void {
     this.#text += text;
+    if (this.#text.length > TEXT_PART) this.end();
   }
 
   base64(bytes: Uint8Array): void {
     if (bytes.length <= SHORT) {
       this.#text += encodeBase64(bytes);
     } else {
-      this.#endText();
+      this.end();
       this.#length += base64Length(bytes);
       this.#parts.push(bytes);
     }
   }
 
   concat(): Buffer<ArrayBuffer> {
-    this.#endText();
-    const body = Buffer.allocUnsafe(this.#length);
-    let at = 0;
-    for (const part of this.#parts) {
-      at += typeof part === 'string' ? body.write(part, at) : writeBase64(part, body, at);
-    }
-    return body;
+    return joined(this.#parts, this.#length);
   }
 
-  #endText(): void {
+  *pieces(): Generator<Buffer<ArrayBuffer>, void> {
+    let parts: (string | Uint8Array)[] = [];
+    let length = 0;
+    for (const part of this.#parts) {
+      for (let from = 0; from < part.length; from += PIECE_BYTES) {
+        // Text is at most about as long as a piece: only names of metadata are not base64.
+        const next = typeof part === 'string' ? part : part.subarray(from, from + PIECE_BYTES);
+        const added = writtenLength(next);
+        if (length > 0 && length + added > SLICE_BYTES) {
+          yield joined(parts, length);
+          [parts, length] = [[], 0];
+        }
+        parts.push(next);
+        length += added;
+        if (typeof part === 'string') break;
+      }
+    }
+    yield joined(parts, length);
+  }
+
+  end(): void {
     this.#length += Buffer.byteLength(this.#text);
     this.#parts.push(this.#text);
     this.#text = '';
   }
+}
+
+const writtenLength = (part: string | Uint8Array): number =>
+  typeof part === 'string' ? Buffer.byteLength(part) : base64Length(part);
+
+function joined(parts: readonly (string | Uint8Array)[], length: number): Buffer<ArrayBuffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const part of parts)
+    at += typeof part === 'string' ? bytes.write(part, at) : writeBase64(part, bytes, at);
+  return bytes;
 }
 
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -178,12 +266,14 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
   });
 }
 
-function bytesOf(value: unknown, at: string): Uint8Array {
+function bytesOf(value: unknown, at: string, decode: DecodeText): Uint8Array {
   if (typeof value !== 'string') throw notProtocol(`${at} must be base64 text`);
-  const bytes = decodeBase64(Buffer.from(value));
-  if (bytes === undefined) throw notProtocol(`${at} is not base64`);
+  const bytes = decode(value);
+  if (bytes === undefined) throw notBase64(at);
   return bytes;
 }
+
+const notBase64 = (at: string): HttpError => notProtocol(`${at} is not base64`);
 
 const notProtocol = (what: string): HttpError => badRequest(`Not Temporal's codec protocol: ${what}.`);
 

@@ -7,6 +7,7 @@ import {
   tooManyEntries,
   tooManyPayloads,
 } from './payload.ts';
+import type { Steps } from '../slices.ts';
 import { decodeBase64 } from './bytes.ts';
 
 /**
@@ -16,11 +17,11 @@ import { decodeBase64 } from './bytes.ts';
  * @returns undefined for any other body, valid or invalid, which `parseJson` then parses
  * @throws HttpError 413 for too many payloads, or too many entries in a payload
  */
-export function scanPayloads(
+export function* scanPayloads(
   body: Buffer,
   maxPayloads: number,
   take: (bytes: number) => void = () => undefined,
-): Payload[] | undefined {
+): Steps<Payload[] | undefined> {
   const scanner = new Scanner(body);
   if (!scanner.take('{') || !scanner.take('"payloads"') || !scanner.take(':') || !scanner.take('['))
     return undefined;
@@ -31,6 +32,8 @@ export function scanPayloads(
     const payload = scanPayload(scanner, payloads.length, take);
     if (payload === undefined) return undefined;
     payloads.push(payload);
+    for (const decoding of scanner.large.splice(0)) if (!(yield* decoding)) return undefined;
+    yield scanner.scanned();
   } while (scanner.take(','));
   return scanner.take(']') && scanner.take('}') && scanner.isAtEnd() ? payloads : undefined;
 }
@@ -80,9 +83,19 @@ const KEY = /^[A-Za-z][\w./-]*$/;
 class Scanner {
   readonly #body: Buffer;
   #at = 0;
+  #before = 0;
+  /** Decoding of large base64, whose buffers are returned before they are filled. */
+  readonly large: Steps<boolean>[] = [];
 
   constructor(body: Buffer) {
     this.#body = body;
+  }
+
+  /** Returns how many bytes were scanned since the last call. */
+  scanned(): number {
+    const bytes = this.#at - this.#before;
+    this.#before = this.#at;
+    return bytes;
   }
 
   /** Skips white space, and the token if it is next. */
@@ -114,7 +127,7 @@ class Scanner {
 
   base64(): Buffer | undefined {
     const start = this.#string();
-    return start === undefined ? undefined : decodeBase64(this.#body, start, this.#at - 1);
+    return start === undefined ? undefined : decodeBase64(this.#body, start, this.#at - 1, this.large);
   }
 
   /**

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AuditRecord } from '@temporal-kms/audit';
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
 import { keyOf, type Payload } from '@temporal-kms/history-payloads';
@@ -6,6 +5,7 @@ import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
+import { ownTurn, SLICE_BYTES } from '../slices.ts';
 
 const RETRY_SECONDS = 5;
 
@@ -98,7 +98,6 @@ function notPermitted({ message, cause }: KmsCodecError): HttpError {
 }
 
 const SLICE_PAYLOADS = 500;
-const SLICE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Processes payloads in slices. Between slices other requests get their turn, and a request whose client has disconnected
@@ -107,8 +106,9 @@ const SLICE_BYTES = 4 * 1024 * 1024;
  * @throws ClientDisconnected, and what `process` throws
  */
 function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
-  // Most requests are one slice, which costs no copy.
-  return endOfSlice(payloads, 0) === payloads.length
+  const first = sliceFrom(payloads, 0);
+  // Most requests are one small slice, which costs no copy and no turn.
+  return first.end === payloads.length && first.bytes <= SLICE_BYTES
     ? processIfConnected(c, 0, payloads.length, process)
     : sliceAfterSlice(c, payloads, process);
 }
@@ -122,21 +122,26 @@ function processIfConnected(c: Asked, start: number, end: number, process: Proce
 
 async function sliceAfterSlice(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
   const results: Payload[] = [];
-  for (let start = 0; ;) {
-    const end = endOfSlice(payloads, start);
+  for (let start = 0; start < payloads.length;) {
+    const { end } = sliceFrom(payloads, start);
+    await ownTurn();
     for (const result of await processIfConnected(c, start, end, process)) results.push(result);
     start = end;
-    if (start === payloads.length) return results;
-    await nextTurn();
   }
+  return results;
 }
 
-function endOfSlice(payloads: readonly Payload[], start: number): number {
+function sliceFrom(
+  payloads: readonly Payload[],
+  start: number,
+): { readonly end: number; readonly bytes: number } {
   let bytes = 0;
   let end = start;
-  while (end < payloads.length && end - start < SLICE_PAYLOADS && (end === start || bytes < SLICE_BYTES)) {
-    bytes += payloads[end]?.data?.length ?? 0;
+  while (end < payloads.length && end - start < SLICE_PAYLOADS) {
+    const size = payloads[end]?.data?.length ?? 0;
+    if (end > start && bytes + size > SLICE_BYTES) break;
+    bytes += size;
     end += 1;
   }
-  return end;
+  return { end, bytes };
 }

@@ -15,7 +15,8 @@ import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
 import { HttpError } from '../errors.ts';
-import { buildPayloads, parsePayloads } from '../json/payload-json.ts';
+import { parseInSteps, writePayloads } from '../json/payload-json.ts';
+import { inTurns, SLICE_BYTES, type Steps } from '../slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
 
 export interface ProtocolOptions {
@@ -53,7 +54,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     if (turn) await turn;
     const body = await readBody(c, lease);
     if (body.length > SMALL_WORK) await turns.take(account, body.length);
-    const payloads = parsePayloads(body, limits.maxPayloads, lease);
+    const payloads = await inTurns(parseInSteps(body, limits.maxPayloads, lease));
     turns.charge(account, payloads.length * PAYLOAD_WORK);
     lease.release(body.length);
     return { payloads, budget: new AnswerBudget(lease, payloads) };
@@ -84,7 +85,9 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     }
     const reveal = {
       ...(justification !== undefined && { justification }),
-      ...(options.digests && { digests: digestsOf(options.digests, payloads, plan.payloads, namespace) }),
+      ...(options.digests && {
+        digests: await inTurns(digestsOf(options.digests, payloads, plan.payloads, namespace)),
+      }),
     } as const;
     const access = await NamespaceAccess.begin(
       c,
@@ -153,7 +156,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
           : spans.operation(operation, grant.namespace, work));
         const turn = turnOf(c, payloads);
         if (turn) await turn;
-        const answer = buildPayloads(payloads);
+        const answer = writePayloads(payloads);
         if (c.env?.outgoing === undefined) lease.end();
         else lease.shrinkTo(answer.length);
         return reply(c, answer, 'application/json');
@@ -202,23 +205,32 @@ interface Read {
 }
 
 /** Returns the digests of ciphertexts by the namespace that they name, or else the request's. */
-export function digestsOf(
+export function* digestsOf(
   digests: Digests,
   payloads: readonly Payload[],
   infos: readonly { readonly format: PayloadInfo['format']; readonly namespace?: string | undefined }[],
   namespace: string,
-): ReadonlyMap<string, readonly string[]> {
+): Steps<ReadonlyMap<string, readonly string[]>> {
   const byNamespace = new Map<string, string[]>();
   for (const [n, { data }] of payloads.entries()) {
     const info = infos[n];
     if (!data || info === undefined || info.format === 'plain') continue;
     const named = info.namespace ?? namespace;
+    const digest = digests.begin();
+    for (let at = 0; at < data.length; at += SLICE_BYTES) {
+      const slice = data.subarray(at, at + SLICE_BYTES);
+      digest.add(slice);
+      yield slice.length + DIGEST_COST;
+    }
     const known = byNamespace.get(named);
-    if (known === undefined) byNamespace.set(named, [digests.of(data)]);
-    else known.push(digests.of(data));
+    if (known === undefined) byNamespace.set(named, [digest.end()]);
+    else known.push(digest.end());
   }
   return byNamespace;
 }
+
+/** A digest takes as long as so many bytes more than it has. */
+const DIGEST_COST = 4 * 1024;
 
 function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): ReadonlySet<string> {
   const others = new Set<string>();

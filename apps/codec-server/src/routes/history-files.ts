@@ -39,6 +39,7 @@ import {
   streamDecoded,
   streamFound,
 } from './run-stream.ts';
+import { inTurns } from '../slices.ts';
 import { inspectFor } from './workflows.ts';
 
 const FILES = '/api/namespaces/{namespace}/history-files';
@@ -180,7 +181,7 @@ interface Decryption {
 }
 
 /** Begins the audit of a decryption of payloads in a file. */
-function audit(
+async function audit(
   c: Context<Env>,
   { authority, inspect, digests }: HistoryFileOptions,
   grant: FileGrant,
@@ -195,7 +196,7 @@ function audit(
   return beginAudit(c, authority, grant, {
     run: runOf(body),
     source: 'file',
-    digests: digests && computeDigests(digests),
+    digests: digests && (await inTurns(computeDigests(digests))),
     ...more,
   });
 }

@@ -181,3 +181,28 @@ it('ends an export with an error if the history lacks events', async () => {
   );
   expect(chunks.at(-1)).toMatchObject({ end: 'error', text: expect.stringContaining('$truncated') });
 });
+
+it('an export that the shutdown interrupts within a payload of 12 MB completes it, and says so in its last line', async () => {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const lifetime = streamLifetime({ disconnected: never, stopping: signal, maxMs: 60_000, memory });
+  const input = { payloads: [{ data: Buffer.alloc(12_000_000) }] };
+  const event = (eventId: number): any => ({
+    eventId,
+    eventType: 26,
+    workflowExecutionSignaledEventAttributes: { input },
+  });
+  const two = { read: async () => ({ events: [event(1), event(2)], transient: [], complete: true }) };
+  const options = { reader: two, threads, codec: kms.codec, log, run, record, length: 2, lifetime };
+  let text = '';
+  let end: string | undefined;
+  for await (const chunk of exportChunks({ ...options, form: 'encoded' })) {
+    text += chunk.text;
+    end = chunk.end;
+    if (text.length > 1_000_000) stopping.abort();
+  }
+  expect(end).toBe('shutdown');
+  expect(text.length).toBeGreaterThan(16_000_000);
+  expect(text.length).toBeLessThan(17_000_000);
+  expect(text.endsWith('\n{"$truncated":{"reason":"shutdown","after":1}}\n')).toBe(true);
+});

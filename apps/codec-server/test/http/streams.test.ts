@@ -197,6 +197,20 @@ describe('one large response', () => {
   });
 });
 
+const largeEvent = (eventId: number) => ({
+  eventId,
+  eventType: 26,
+  taskId: 1,
+  workflowExecutionSignaledEventAttributes: { input: { payloads: [{ data: Buffer.alloc(12_000_000) }] } },
+});
+
+const twoEvents = async (): Promise<any> => ({ workflowExecutionInfo: { historyLength: 2 } });
+const largeHistory = async (): Promise<any> => ({
+  history: { events: [largeEvent(1), largeEvent(2)] },
+  rawHistory: [],
+  nextPageToken: Buffer.alloc(0),
+});
+
 const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
@@ -274,6 +288,24 @@ describe("the history API's streams", () => {
       .poll(() => written.at(-1), { timeout: 5_000 })
       .toMatchObject({ outcome: { result: 'cut_off' } });
     socket.destroy();
+  });
+
+  it('are reset if the server shuts down within a payload of 12 MB that the client reads too slowly', async () => {
+    const stopping = new AbortController();
+    const temporal = { ...noTemporal, describe: twoEvents, history: largeHistory };
+    const { url } = await serveApp(kms, { temporal, stopping: stopping.signal });
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ form: 'encoded' });
+    const response = await fetch(`${url}${RUN}/history:export`, { method: 'POST', headers, body });
+    const reader = response.body!.getReader();
+    await reader.read();
+    stopping.abort();
+    // The time for the last line, and a margin.
+    await sleep(4_000);
+    const rest = async (): Promise<void> => {
+      while (!(await reader.read()).done);
+    };
+    await expect(rest()).rejects.toThrow('terminated');
   });
 
   it("are cut after the caller's token expired, wherever their data is", async () => {

@@ -1,8 +1,11 @@
 import { payloadToJson } from '@temporal-kms/history-payloads';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildPayloads, parseAnyPayloads } from '../../src/json/payload-json.ts';
-import { scanPayloads } from '../../src/json/payload-scanner.ts';
+import { buildPayloads, parseAnyPayloads, parsePayloads } from '../../src/json/payload-json.ts';
+import { scanPayloads as scanInSteps } from '../../src/json/payload-scanner.ts';
+import { atOnce } from '../../src/slices.ts';
+
+const scanPayloads = (body: Buffer, max: number) => atOnce(scanInSteps(body, max));
 
 /** What `JSON.parse` makes of a body; undefined where it is refused. */
 function parsed(body: Buffer): unknown {
@@ -127,5 +130,53 @@ test('buildPayloads writes what JSON.stringify returns for the same payloads', (
         );
       },
     ),
+  );
+});
+
+/** Long strings, which are cut out of a body, with escapes and mistakes in them. */
+const long = fc
+  .tuple(
+    fc.integer({ min: 1_000, max: 1_100 }),
+    fc.array(
+      fc.tuple(
+        fc.nat(),
+        fc.constantFrom('\\u003d', '=', '\\/', '\\"', '\\\\', '\\', '"', '"x":', ' ', 'é', '_'),
+      ),
+      { maxLength: 2 },
+    ),
+    fc.constantFrom('', '=', '\\u003d\\u003d'),
+  )
+  .map(
+    ([length, edits, end]) =>
+      edits.reduce(
+        (text, [at, put]) => {
+          const place = at % (text.length + 1);
+          return text.slice(0, place) + put + text.slice(place);
+        },
+        Buffer.alloc(length, 'payload').toString('base64').replace(/=+$/, ''),
+      ) + end,
+  );
+const longBody = fc
+  .array(fc.tuple(long, long, fc.constantFrom('"data"', '"unknown"', '"metadata":{"key"')), { maxLength: 3 })
+  .map((payloads) =>
+    payloads.map(
+      ([text, other, name]) =>
+        `{"unknown":"${other}",${name} : "${text}"${name.includes('{') ? '}' : ''},"data":"${other}"}`,
+    ),
+  )
+  .map((payloads) => `{"payloads":[${payloads.join()}]}`);
+
+test('a body is parsed as JSON.parse parses it, although its long strings are cut out', () => {
+  fc.assert(
+    fc.property(longBody, (text) => {
+      const expected = parsed(Buffer.from(text));
+      let payloads: unknown;
+      try {
+        payloads = parsePayloads(Buffer.from(text), 1_000_000);
+      } catch {
+        payloads = undefined;
+      }
+      expect(payloads).toEqual(expected);
+    }),
   );
 });

@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import type { PlaintextBudget } from '../call-options.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
@@ -84,23 +85,40 @@ const maxContent = ({ contentSize, inBlocks }: ZstdFrame, limit: number): number
 /** The size of the chunks in which Node decompresses, in bytes. */
 const NODE_CHUNK = 16 * 1024;
 
-function inflate(bytes: Uint8Array, frame: ZstdFrame, limit: number): Uint8Array {
+/** Larger content is decompressed in libuv's threads: 12 MB would block the event loop for 10 ms. */
+const MAX_SYNC_BYTES = 256 * 1024;
+
+function inflate(bytes: Uint8Array, frame: ZstdFrame, limit: number): MaybePromise<Uint8Array> {
   requireZstd('layer_unreadable');
   const { contentSize, inBlocks } = frame;
-  try {
-    const content = zlib.zstdDecompressSync(bytes, {
-      maxOutputLength: Math.max(maxContent(frame, limit), 1),
-      // One chunk: otherwise Node concatenates chunks, which takes twice the memory and fragments it.
-      ...(contentSize !== undefined && contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
-    });
+  const most = maxContent(frame, limit);
+  const options = {
+    maxOutputLength: Math.max(most, 1),
+    // One chunk: otherwise Node concatenates chunks, which takes twice the memory and fragments it.
+    ...(contentSize !== undefined && contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
+  };
+  const checked = (content: Uint8Array): Uint8Array => {
     if (contentSize === undefined || content.length === contentSize) return content;
-  } catch (error) {
-    // All other errors of zlib mean that the frame is malformed.
+    throw notAsDeclared();
+  };
+  const failed = (error: unknown): never => {
     const isFull = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
     if (isFull && contentSize === undefined && inBlocks > limit) throw tooLarge(limit);
+    // All other errors of zlib mean that the frame is malformed.
+    throw notAsDeclared();
+  };
+  if (most > MAX_SYNC_BYTES)
+    return promisify(zlib.zstdDecompress)(bytes, options).catch(failed).then(checked);
+  let content: Uint8Array;
+  try {
+    content = zlib.zstdDecompressSync(bytes, options);
+  } catch (error) {
+    return failed(error);
   }
-  throw malformed('does not have the content that it declares');
+  return checked(content);
 }
+
+const notAsDeclared = () => malformed('does not have the content that it declares');
 
 const tooLarge = (limit: number) =>
   new KmsCodecError('too_large', `The payload has more than ${limit} bytes after decompression`);

@@ -1,0 +1,74 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { protocolHeaders, repeat } from './probes.ts';
+
+/** A POST whose response readers read again and again. */
+export interface Load {
+  readonly url: string;
+  readonly body: string;
+}
+
+export interface Read {
+  readonly responses: number;
+  readonly bytes: number;
+  readonly failed: readonly string[];
+}
+
+/**
+ * Starts readers in a thread, so that what they read does not delay the requests that this thread measures.
+ * @returns ends them, and returns what they have read
+ */
+export function startReaders(load: Load, readers: number): () => Promise<Read> {
+  const thread = new Worker(new URL(import.meta.url), { workerData: { load, readers } });
+  return async () => {
+    const done = once(thread, 'message');
+    thread.postMessage('end', []);
+    const [read] = await done;
+    await thread.terminate();
+    return read;
+  };
+}
+
+function readWhole({ url, body }: Load, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: 'POST', headers: protocolHeaders, signal }, (response) => {
+      let bytes = 0;
+      let end = '';
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        end = `${end}${chunk.toString('latin1', Math.max(0, chunk.length - 300))}`.slice(-300);
+      });
+      response.on('end', () => {
+        const isWhole =
+          response.statusCode === 200 && !end.includes('$truncated') && !/"reason":"(?!complete)/.test(end);
+        if (isWhole) resolve(bytes);
+        else reject(new Error(`${response.statusCode} ${end}`));
+      });
+      response.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+if (!isMainThread) {
+  const { load, readers }: { load: Load; readers: number } = workerData;
+  const ended = new AbortController();
+  const failed: string[] = [];
+  let [responses, bytes] = [0, 0];
+  parentPort?.once('message', () => {
+    ended.abort();
+    parentPort?.postMessage({ responses, bytes, failed } satisfies Read, []);
+  });
+  const readAgain = async (): Promise<void> => {
+    const read = await readWhole(load, ended.signal);
+    bytes += read;
+    responses += 1;
+  };
+  await Promise.all(
+    Array.from({ length: readers }, () =>
+      repeat(ended.signal, readAgain, (error) => failed.push(String(error))),
+    ),
+  );
+}

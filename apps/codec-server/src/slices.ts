@@ -1,0 +1,66 @@
+/**
+ * Bytes of a payload that one turn of the event loop processes. Each step on so many bytes (cipher, digest, base64, UTF-8,
+ * a write to a socket) takes less than a millisecond.
+ */
+export const SLICE_BYTES = 256 * 1024;
+
+const waiting: (() => void)[] = [];
+
+/**
+ * Resolves in a later turn of the event loop. A turn resolves one call only, in the order of the calls: otherwise the
+ * slices of all requests with large payloads would share a turn, and small requests would wait for all of them.
+ */
+export function ownTurn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (waiting.push(resolve) === 1) setImmediate(endTurn);
+  return promise;
+}
+
+function endTurn(): void {
+  waiting.shift()?.();
+  if (waiting.length > 0) setImmediate(endTurn);
+}
+
+/** Divides the work of one request among turns of the event loop, each with at most `SLICE_BYTES`. */
+export class Slices {
+  #left = SLICE_BYTES;
+
+  /** Call it before each step. Returns a promise when the step needs another turn. */
+  next(bytes: number): Promise<void> | undefined {
+    this.#left -= bytes;
+    if (this.#left >= 0) return undefined;
+    this.#left = SLICE_BYTES - bytes;
+    return ownTurn();
+  }
+}
+
+/** Work in steps. Yields the bytes that each step has processed. */
+export type Steps<T> = Generator<number, T, void>;
+
+/** Runs the steps in as many turns of the event loop as their bytes need; at once if they are few. */
+export function inTurns<T>(steps: Steps<T>): T | Promise<T> {
+  const slices = new Slices();
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    const turn = slices.next(value);
+    if (turn !== undefined) return continued(steps, slices, turn);
+  }
+}
+
+async function continued<T>(steps: Steps<T>, slices: Slices, first: Promise<void>): Promise<T> {
+  await first;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    await slices.next(value);
+  }
+}
+
+/** Runs the steps in one turn. */
+export function atOnce<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}

@@ -1,0 +1,141 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createCipheriv } from 'node:crypto';
+import { request } from 'node:http';
+import { digestsWith } from '@temporal-kms/audit';
+import { Hono } from 'hono';
+import { describe, expect, it, vi } from 'vitest';
+import type { Env } from '../src/http/context.ts';
+import { ndjson, reply } from '../src/http/responses.ts';
+import { withDeferredData } from '../src/json/bytes.ts';
+import { buildPayloads, parseInSteps, parsePayloads, writePayloads } from '../src/json/payload-json.ts';
+import { digestsOf } from '../src/protocol/codec-protocol.ts';
+import { inTurns, ownTurn, SLICE_BYTES, Slices, type Steps } from '../src/slices.ts';
+import { served } from './support/served.ts';
+import { plain } from './support/stack.ts';
+
+const MiB = 2 ** 20;
+/** Bytes that base64 does not repeat, so that a piece in the wrong place is noticed. */
+const data = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16)).update(Buffer.alloc(12 * MiB));
+const lease = { take: () => undefined, release: () => undefined };
+
+function* oneStep(bytes: number): Steps<string> {
+  yield bytes;
+  return 'done';
+}
+
+/** Counts the turns of the event loop that the work takes. */
+async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: number; readonly result: T }> {
+  let turns = 0;
+  const ended = new AbortController();
+  const done = Promise.resolve(work).finally(() => ended.abort());
+  while (!ended.signal.aborted) {
+    await nextTurn();
+    turns += 1;
+  }
+  return { turns, result: await done };
+}
+
+describe('turns of the event loop', () => {
+  it('are given to one caller each, in the order of the calls', async () => {
+    const order: string[] = [];
+    const caller = async (name: string): Promise<void> => {
+      for (let n = 0; n < 3; n += 1) {
+        await ownTurn();
+        order.push(name);
+      }
+    };
+    const others = async (): Promise<void> => {
+      for (let n = 0; n < 3; n += 1) {
+        await nextTurn();
+        order.push('.');
+      }
+    };
+    await Promise.all([caller('a'), caller('b'), caller('c'), others()]);
+    expect(order.join('').replaceAll('.', '')).toBe('abcabcabc');
+    // Each turn between two calls of `nextTurn` belongs to one caller.
+    expect(order.join('')).toMatch(/^\.?[abc]\.[abc]\.[abc]\.?[abc]/);
+  });
+
+  it('end after a slice, and small work takes no further turn', async () => {
+    const slices = new Slices();
+    expect(slices.next(SLICE_BYTES)).toBeUndefined();
+    expect(slices.next(1)).toBeInstanceOf(Promise);
+    expect(slices.next(SLICE_BYTES - 1)).toBeUndefined();
+    expect(slices.next(1)).toBeInstanceOf(Promise);
+    expect(inTurns(oneStep(SLICE_BYTES))).toBe('done');
+    expect(inTurns(oneStep(SLICE_BYTES + 1))).toBeInstanceOf(Promise);
+  });
+});
+
+describe('a payload of 12 MiB', () => {
+  const slices = (12 * MiB) / SLICE_BYTES;
+
+  it.each([
+    ['as clients send it', (body: string) => body],
+    ['with an unknown field', (body: string) => body.replace('{"metadata"', '{"more":1,"metadata"')],
+    ['with escaped padding', (body: string) => body.replace(/"\}\]\}$/, String.raw`\u003d\u003d"}]}`)],
+  ])('is parsed in slices: %s', async (_, change) => {
+    const payload = { ...plain(1), data: data.subarray(0, -2) };
+    const whole = change(String(buildPayloads([payload])).replace(/=+"\}\]\}$/, '"}]}'));
+    const { turns, result } = await turnsOf(inTurns(parseInSteps(Buffer.from(whole), 1, lease)));
+    expect(turns).toBeGreaterThan(slices);
+    expect(Buffer.compare(result[0]!.data!, payload.data)).toBe(0);
+    expect(Buffer.compare(parsePayloads(Buffer.from(whole), 1)[0]!.data!, payload.data)).toBe(0);
+  });
+
+  it('is refused if its base64 has a mistake in a late slice', async () => {
+    const body = String(buildPayloads([{ ...plain(1), data }])).replace(/.{9}"\}\]\}$/, '*aaaaaaaa"}]}');
+    await expect(inTurns(parseInSteps(Buffer.from(body), 1, lease))).rejects.toMatchObject({
+      status: 400,
+      code: 'bad_request',
+    });
+  });
+
+  it('is digested in slices', async () => {
+    const digests = digestsWith(Buffer.alloc(32, 1));
+    const infos = [{ format: 'envelope-v2' as const }];
+    const { turns, result } = await turnsOf(inTurns(digestsOf(digests, [{ data }], infos, 'payments')));
+    expect(turns).toBeGreaterThanOrEqual(slices);
+    expect(result.get('payments')).toEqual([digests.of(data)]);
+  });
+
+  it('is written in pieces of at most a slice, which together are the body', () => {
+    const payloads = [plain('small'), { ...plain(1), data }, plain('last')];
+    const body = writePayloads(payloads);
+    const pieces = [...body.pieces()];
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThanOrEqual(SLICE_BYTES);
+    expect(Buffer.concat(pieces).equals(buildPayloads(payloads))).toBe(true);
+    expect(body.length).toBe(buildPayloads(payloads).length);
+  });
+
+  it.each([
+    ['in one response', (c: any) => reply(c, writePayloads([{ ...plain(1), data }]), 'application/json')],
+    [
+      'in one line of a stream',
+      (c: any) =>
+        ndjson(c, async function* line() {
+          yield withDeferredData({ payload: { data: '' } }, data);
+        }),
+    ],
+  ])('is sent in a turn for each slice, also to a client that reads fast, %s', async (_, answer) => {
+    const app = new Hono<Env>();
+    app.get('/', (c) => {
+      c.set('headers', {});
+      return answer(c);
+    });
+    const { url } = await served(() => app);
+    const immediate = vi.spyOn(globalThis, 'setImmediate');
+    const bytes = await new Promise<number>((resolve, reject) => {
+      request(url, (response) => {
+        let read = 0;
+        response.on('data', (chunk: Buffer) => (read += chunk.length));
+        response.on('end', () => resolve(read));
+      })
+        .on('error', reject)
+        .end();
+    });
+    expect(bytes).toBeGreaterThan(16 * MiB);
+    expect(immediate.mock.calls.length).toBeGreaterThanOrEqual(slices);
+    immediate.mockRestore();
+  });
+});
