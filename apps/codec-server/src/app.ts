@@ -40,7 +40,7 @@ import { historyRoutes } from './routes/history.ts';
 import { keyRoutes } from './routes/keys.ts';
 import type { Dashboard } from './routes/dashboard.ts';
 import { healthRoute, probeRoutes, serveProbes } from './routes/monitoring.ts';
-import { namespaceRoutes } from './routes/namespaces.ts';
+import { namespaceRoutes, readableKeys } from './routes/namespaces.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
@@ -148,9 +148,10 @@ export function createApp(deps: AppDeps): Hono<Env> {
     keyState: (namespace: string) => codec.keyState(namespace),
     scans: deps.scans ?? scanReports(undefined),
   };
+  const namespaces = { access, rules, temporal, defaultNamespace: deps.defaultNamespace };
   const { auditFile, auditHead } = deps;
   const api: readonly Route[] = [
-    ...namespaceRoutes({ access, rules, temporal, defaultNamespace: deps.defaultNamespace }),
+    ...namespaceRoutes(namespaces),
     ...keyRoutes({
       describeKeys: forGrant(['metadata'], (namespace) => () => namespaceKeys(keysOptions, namespace)),
       testKeys: forGrant(
@@ -169,7 +170,13 @@ export function createApp(deps: AppDeps): Hono<Env> {
       auditFile: auditFile === undefined ? undefined : auditFileFor(auditFile, auditHead),
       head: auditHead,
     }),
-    healthRoute({ temporal, kms, emulator, branchKeyStore: deps.branchKeyStore }),
+    healthRoute({
+      temporal,
+      kms,
+      emulator,
+      branchKeyStore: deps.branchKeyStore,
+      readableKeys: (c) => readableKeys(namespaces, c),
+    }),
     openApiRoute(pathPrefix, () => [...api, ...Object.values(protocol), ...probes]),
   ];
   const protocol = protocolRoutes(

@@ -4,7 +4,7 @@ import { outageObserver, writeToLog } from '@temporal-kms/kms-codec/worker-loggi
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 
-export type KmsState = Omit<CryptoHealth['kms'], 'emulator'>;
+type KmsState = Omit<CryptoHealth['kms'], 'emulator'>;
 type Refused = NonNullable<KmsState['refused']>[number];
 
 /** What Cloud KMS answered to real calls of late, known without a call. */
@@ -30,13 +30,11 @@ const ofVersion: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'key_destroyed',
 ]);
 
-/** The last answer about a key version, or about a key. `reason` is absent where the call succeeded. */
-interface Outcome extends Omit<Refused, 'reason'> {
-  readonly reason?: ReasonCode;
-}
+/** A key version, or a key, as one operation uses it. */
+type Used = Omit<Refused, 'since' | 'reason'>;
 
-/** A message names its key version, so a forged message must not make the server remember more of them. */
-const MAX_OUTCOMES = 256;
+/** Most answers of each kind. A message names its key version, so forged messages must not make the server remember more. */
+const MAX_ANSWERS = 256;
 
 /** After a key version was restored, perhaps no caller reads what was encrypted under it. */
 const REMEMBERED_MS = 60 * 60_000;
@@ -54,19 +52,24 @@ export interface KmsHealthOptions {
 export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {}): KmsHealth {
   let lastOk: Date | undefined;
   let outage: ReasonCode | undefined;
-  const outcomes = new LRUCache<string, Outcome>({
-    max: MAX_OUTCOMES,
+  const answers = {
+    max: MAX_ANSWERS,
     ttl: REMEMBERED_MS,
     ttlResolution: 0,
     perf: { now: () => now().getTime() },
-  });
-  const idOf = ({ operation, key, version }: Omit<Outcome, 'since'>): string =>
-    `${operation} ${key} ${version ?? ''}`;
-  const remember = (outcome: Omit<Outcome, 'since'>): void => {
-    const id = idOf(outcome);
-    const before = outcomes.get(id);
-    const since = before?.reason === outcome.reason ? before?.since : undefined;
-    outcomes.set(id, { ...outcome, since: since ?? now().toISOString() });
+  };
+  /** The last answers, by key version or key. Separate: forged versions must not displace those that work. */
+  const refusals = new LRUCache<string, Refused>(answers);
+  const successes = new LRUCache<string, Used>(answers);
+  const idOf = ({ operation, key, version }: Used): string => `${operation} ${key} ${version ?? ''}`;
+  const refuse = (used: Used, reason: ReasonCode): void => {
+    const id = idOf(used);
+    const before = refusals.get(id);
+    const since = before?.reason === reason ? before.since : now().toISOString();
+    refusals.set(id, { ...used, reason, since });
+    for (const [known, { operation, key }] of successes)
+      if (known === id || (used.version === undefined && operation === used.operation && key === used.key))
+        successes.delete(known);
   };
 
   const observer: Observer = {
@@ -79,25 +82,26 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
       if (code === undefined || code === 'integrity_failed') {
         lastOk = now();
         // Cloud KMS checks the permission before the bytes, so it rejects bytes only for those who may decrypt.
-        const ofWhole = outcomes.get(idOf({ operation, key }));
-        if (ofWhole?.reason !== undefined && (code === undefined || ofKey.has(ofWhole.reason)))
-          outcomes.delete(idOf({ operation, key }));
-        if (code === undefined) remember({ operation, key, ...version });
+        const ofWhole = refusals.get(idOf({ operation, key }));
+        if (ofWhole !== undefined && (code === undefined || ofKey.has(ofWhole.reason)))
+          refusals.delete(idOf({ operation, key }));
+        if (code !== undefined) return;
+        const used = { operation, key, ...version };
+        refusals.delete(idOf(used));
+        successes.set(idOf(used), used);
       } else if (ofVersion.has(code)) {
-        remember({ operation, key, ...version, reason: code });
+        refuse({ operation, key, ...version }, code);
       } else if (ofKey.has(code)) {
         // A server that only shows payloads needs no permission to encrypt.
-        if (operation === 'decrypt' || code !== 'permission_denied')
-          remember({ operation, key, reason: code });
+        if (operation === 'decrypt' || code !== 'permission_denied') refuse({ operation, key }, code);
       }
     },
   };
   return {
     observer: log === undefined ? observer : combineObservers(observer, outagesOnly(log)),
     last: () => {
-      const all = [...outcomes.values()];
-      const refused = all.filter((one): one is Refused => one.reason !== undefined);
-      const works = all.some(({ operation, reason }) => operation === 'decrypt' && reason === undefined);
+      const refused = [...refusals.values()];
+      const works = [...successes.values()].some(({ operation }) => operation === 'decrypt');
       const decrypts = refused.some(({ operation }) => operation === 'decrypt');
       const ok = lastOk === undefined ? {} : { lastOk: lastOk.toISOString() };
       const list = refused.length === 0 ? {} : { refused };

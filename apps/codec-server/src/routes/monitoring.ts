@@ -8,7 +8,7 @@ import { defineRoute, type Route } from '../http/define-route.ts';
 import { checkHost, createResponseHeaders, type ResponseHeaders } from '../http/guards.ts';
 import { errorResponse, reply, replyJson } from '../http/responses.ts';
 import type { BranchKeyStoreHealth } from '../observability/branch-key-store.ts';
-import type { KmsHealth, KmsState } from '../observability/kms-health.ts';
+import type { KmsHealth } from '../observability/kms-health.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { version } from '../version.ts';
 import { responses } from './openapi.ts';
@@ -26,6 +26,8 @@ export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator
   readonly temporal: Pick<TemporalService, 'healthy'>;
   /** Absent: the process has no store of branch keys. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
+  /** Returns the keys of the namespaces that the caller may read. */
+  readonly readableKeys: (c: Context<Env>) => Promise<ReadonlySet<string>>;
 }
 
 /** The probes and the version. They contain nothing to protect. */
@@ -50,12 +52,13 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
     });
   return [
     probe('healthz', 'Liveness probe', responses.Probe, (c) => replyJson(c, { status: 'ok' })),
+    // Without the refused keys: it needs no sign-in, and keys are often named after their namespace.
     // Neither an outage nor a key that Cloud KMS refuses makes a replica unready: other requests still work.
     probe('readyz', 'Readiness probe: 503 while the process shuts down', responses.Probe, (c) => {
       const status = stopping.aborted ? 'stopping' : 'ready';
       return replyJson(
         c,
-        { status, kms: { ...withoutNames(kms.last()), emulator } },
+        { status, kms: { ...kms.last(), refused: undefined, emulator } },
         stopping.aborted ? 503 : 200,
       );
     }),
@@ -65,21 +68,18 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
   ];
 };
 
-/** The probes need no sign-in: a key is its id, without the project. */
-const withoutNames = ({ refused, ...kms }: KmsState): KmsState =>
-  refused === undefined
-    ? kms
-    : {
-        ...kms,
-        refused: refused.map((one) => ({ ...one, key: one.key.slice(one.key.lastIndexOf('/') + 1) })),
-      };
-
 /** Serves the probes at the root and whatever their `Host`: load balancers send an address. */
 export function serveProbes(app: Hono<Env>, probes: readonly Route[]): void {
   for (const { path, handle } of probes) app.get(path, (c) => handle(c, {}, undefined));
 }
 
-export const healthRoute = ({ temporal, kms, emulator, branchKeyStore }: HealthRouteOptions): Route =>
+export const healthRoute = ({
+  temporal,
+  kms,
+  emulator,
+  branchKeyStore,
+  readableKeys,
+}: HealthRouteOptions): Route =>
   defineRoute({
     method: 'get',
     path: '/api/health',
@@ -94,8 +94,11 @@ export const healthRoute = ({ temporal, kms, emulator, branchKeyStore }: HealthR
     },
     handler: async (c) => {
       const healthy = await temporal.healthy(c.req.raw.signal);
+      const state = kms.last();
+      const readable = state.refused && (await readableKeys(c));
+      const refused = state.refused?.filter(({ key }) => readable?.has(key));
       const health: CryptoHealth = {
-        kms: { ...kms.last(), emulator },
+        kms: { ...state, refused: refused?.length ? refused : undefined, emulator },
         temporal: { status: healthy ? 'ok' : 'unavailable' },
         ...(branchKeyStore && { branchKeyStore: branchKeyStore.last() }),
       };

@@ -8,7 +8,9 @@ import {
   signIn,
 } from '@temporal-kms/codec-api';
 import type { KeyRules } from '@temporal-kms/kms-codec';
+import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
+import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJson } from '../http/responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
@@ -75,8 +77,7 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route
       requires: 'metadata',
       response: { description: 'The namespaces', type: 'application/json', schema: namespaceList },
       handler: async (c) => {
-        const names = await servedNamespaces(options, c.req.raw.signal);
-        const allowed = names.filter((name) => access.allows(c.get('caller'), 'metadata', name));
+        const allowed = await readableNamespaces(options, c);
         const body: NamespaceList = {
           namespaces: allowed.map((name) => ({ name })),
           default: allowed.includes(defaultNamespace) ? defaultNamespace : (allowed[0] ?? ''),
@@ -87,12 +88,32 @@ export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route
   ];
 }
 
+type Served = Omit<NamespaceRoutesOptions, 'access'>;
+
+/** Returns the names of the served namespaces that the caller may read, sorted. */
+async function readableNamespaces(
+  { access, ...served }: NamespaceRoutesOptions,
+  c: Context<Env>,
+): Promise<string[]> {
+  const names = await servedNamespaces(served, c.req.raw.signal);
+  return names.filter((name) => access.allows(c.get('caller'), 'metadata', name));
+}
+
+/** Returns the keys of the namespaces that the caller may read. */
+export async function readableKeys(
+  options: NamespaceRoutesOptions & { readonly rules: Pick<KeyRules, 'resolve'> },
+  c: Context<Env>,
+): Promise<ReadonlySet<string>> {
+  const names = await readableNamespaces(options, c);
+  return new Set(names.flatMap((name) => options.rules.resolve(name).keys));
+}
+
 /** Temporal's own namespace. It contains no workflows of users. */
 const SYSTEM_NAMESPACE = 'temporal-system';
 
 /** Returns the names of the namespaces that this server has keys for, sorted. */
 async function servedNamespaces(
-  { rules, defaultNamespace, temporal }: NamespaceRoutesOptions,
+  { rules, defaultNamespace, temporal }: Served,
   signal: AbortSignal,
 ): Promise<string[]> {
   // A default key serves namespaces that the keys file does not name: Temporal lists them, where it permits that.

@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Access, openAccess } from '../../src/access/access.ts';
+import type { AppDeps } from '../../src/app.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { watchKms } from '../../src/observability/kms-health.ts';
 import { emptyTemporal } from '../access/support/server.ts';
@@ -54,12 +56,12 @@ describe('what Cloud KMS answers about keys', () => {
   afterAll(() => kms.close());
 
   /** Another process, which has no keys in memory. */
-  function server() {
+  function server(deps: Partial<AppDeps> = {}) {
     const other = kms.another();
     const { log, lines } = keptLog();
     const app = appWith(
       { codec: other.codec, watch: other.watch, use: other.use },
-      { log, temporal: emptyTemporal },
+      { log, temporal: emptyTemporal, ...deps },
     );
     const post = (path: string, namespace: string, body: string) =>
       app.request(path, {
@@ -94,7 +96,25 @@ describe('what Cloud KMS answers about keys', () => {
       200,
       { ...state, refused: [{ ...refused, key: keys.payments }] },
     ]);
-    expect(await replica.ready()).toEqual([200, { ...state, refused: [{ ...refused, key: 'payments' }] }]);
+    expect(await replica.ready()).toEqual([200, state]);
+  });
+
+  it('names refused keys only to callers who may read a namespace of the key', async () => {
+    const readable = new Set(['payments', 'orders']);
+    const allows: Access['allows'] = (_, permission, namespace) =>
+      permission !== 'metadata' || namespace === undefined || readable.has(namespace);
+    await using replica = server({ access: { ...openAccess, allows } });
+    for (const key of Object.values(keys)) await kms.emulator.setVersionState(version(key), 'DISABLED');
+    for (const namespace of readable) expect(await replica.decode(namespace)).toBe(400);
+    const named = async () => (await replica.health())[1].refused?.map(({ key }: { key: string }) => key);
+    expect(await named()).toEqual([keys.orders, keys.payments]);
+    readable.delete('payments');
+    expect(await named()).toEqual([keys.orders]);
+    readable.delete('orders');
+    expect(await replica.health()).toEqual([
+      200,
+      { status: 'failing', reason: 'key_disabled', emulator: true },
+    ]);
   });
 
   it('is degraded while another key works, and ends when the key can be used again', async () => {
@@ -147,6 +167,28 @@ describe('what Cloud KMS answers about keys', () => {
     time += 61 * 60_000;
     health.observer.kmsCall?.({ ...call, keyVersion: 1 });
     expect(health.last().refused).toHaveLength(1);
+  });
+
+  it('is failing as soon as the whole key is refused of which a version worked', () => {
+    const health = watchKms();
+    const call = { operation: 'unwrap', milliseconds: 1, requests: 1 } as const;
+    health.observer.kmsCall?.({ ...call, key: 'a', keyVersion: 1 });
+    health.observer.kmsCall?.({ ...call, key: 'a', keyVersion: 2, code: 'permission_denied' });
+    expect(health.last().status).toBe('failing');
+    health.observer.kmsCall?.({ ...call, key: 'a2', keyVersion: 1 });
+    health.observer.kmsCall?.({ ...call, key: 'a', keyVersion: 2, code: 'permission_denied' });
+    expect(health.last().status).toBe('degraded');
+  });
+
+  it('remembers that a key works, however many forged versions are refused', () => {
+    const health = watchKms();
+    const call = { operation: 'unwrap', key: 'a', milliseconds: 1, requests: 1 } as const;
+    health.observer.kmsCall?.({ ...call, keyVersion: 1 });
+    for (let keyVersion = 2; keyVersion <= 2_000; keyVersion += 1)
+      health.observer.kmsCall?.({ ...call, keyVersion, code: 'key_disabled' });
+    expect(health.last().status).toBe('degraded');
+    health.observer.kmsCall?.({ ...call, keyVersion: 1, code: 'key_disabled' });
+    expect(health.last().status).toBe('failing');
   });
 
   it('proves nothing about a key where a message was rejected or a key described', () => {
