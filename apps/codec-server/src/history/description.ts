@@ -18,6 +18,7 @@ import {
   workflowContext,
   writeMessage,
 } from '@temporal-kms/history-payloads';
+import { bufferOf } from '@temporal-kms/history-payloads/bytes';
 import proto, { type temporal } from '@temporalio/proto';
 import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 
@@ -114,6 +115,8 @@ export async function describedPayloads(
  */
 export const DESCRIBED_REFS = 2 ** 48 + 2 ** 16;
 
+const nothing = new Uint8Array();
+
 /**
  * Returns a function that names a description's payloads by a hash of their stored bytes. Their order is not stable: when
  * a pending activity closes, later payloads move up, and a ref must never name another payload. Equal payloads get
@@ -125,9 +128,9 @@ function contentRefs(): (location: PayloadLocation) => string {
   const used = new Set<number>();
   return ({ payload }) => {
     const hash = createHash('sha256')
-      .update(payload.metadata?.['encoding'] ?? '')
+      .update(bufferOf(payload.metadata?.['encoding'] ?? nothing))
       .update('\0')
-      .update(payload.data ?? '');
+      .update(bufferOf(payload.data ?? nothing));
     const first = hash.digest().readUIntBE(0, 6);
     let n = nextByHash.get(first) ?? first;
     while (used.has(n)) n += 1;

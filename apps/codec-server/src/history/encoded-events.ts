@@ -2,15 +2,17 @@ import { lookupType, type Payload, type ProtoEvent } from '@temporal-kms/history
 import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
-import { MAX_VALUES } from '../temporal/bounded-responses.ts';
 import { planOf } from '../temporal/decode-plan.ts';
-import { cut, lengthDelimited, measure, varintAt, wireFields } from '../temporal/wire-scan.ts';
+import { cut, lengthDelimited, MAX_VALUES, measure, varintAt, wireFields } from '../temporal/wire-scan.ts';
 
 /* Events as Temporal stores them. Whoever runs a worker decides what they contain, so they are measured before they are decoded. */
 
 const { History, HistoryEvent } = proto.temporal.api.history.v1;
 const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
 const TYPE = 'temporal.api.history.v1.HistoryEvent';
+
+/** Bytes of an event's text in JSON: three times what Temporal accepts. Only text of control characters has more. */
+const MAX_TEXT = 12 * 1024 * 1024;
 
 /** An event of an encoded `History` message. */
 export interface EncodedEvent {
@@ -30,7 +32,7 @@ type HistoryResponse = Pick<
   'history' | 'rawHistory'
 >;
 
-/** Returns the events of a page. An event with more than `MAX_VALUES` values is without its attributes: see `isReduced`. */
+/** Returns the events of a page. An event with more than `MAX_VALUES` values, or `MAX_TEXT`, is without its attributes: see `isReduced`. */
 export function encodedEvents({ history, rawHistory }: HistoryResponse): EncodedEvent[] {
   const blobs = (rawHistory ?? []).map(({ encodingType, data }) => {
     if (encodingType === ENCODING_TYPE_PROTO3) return data ?? new Uint8Array();
@@ -98,7 +100,7 @@ function eventOf(bytes: Uint8Array): EncodedEvent {
   const measured = measure(bytes, planOf(TYPE), 1);
   const { values } = measured;
   const event = { ...idsOf(bytes), values, bytes: measured.bytes + bytes.length };
-  if (measured.isMalformed || values > MAX_VALUES)
+  if (measured.isMalformed || values > MAX_VALUES || measured.text > MAX_TEXT)
     return withoutAttributes({ ...event, encoded: asField(bytes) });
   const whole = measured.hasSurplus
     ? cut(bytes, planOf(TYPE), { values: MAX_VALUES, bytes: Number.POSITIVE_INFINITY }, 1)

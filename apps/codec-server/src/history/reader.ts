@@ -2,7 +2,7 @@ import { eventIdOf, type ProtoEvent } from '@temporal-kms/history-payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';
-import { MAX_VALUES } from '../temporal/bounded-responses.ts';
+import { MAX_VALUES } from '../temporal/wire-scan.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { concatenated, type EncodedEvent, encodedEvents, reduced, valuesOf } from './encoded-events.ts';
 import { MAX_RUNS, type Page, PageCache } from './page-cache.ts';

@@ -3,13 +3,7 @@ import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
 import type { MemoryLease } from '../memory.ts';
 import { planOf } from './decode-plan.ts';
-import { type Allowance, cut, measure, type Measured, wireFields } from './wire-scan.ts';
-
-/**
- * Values in one of Temporal's responses, in an event, and in the events of a file: messages, payloads, entries of maps, and
- * values of lists. Each takes about 200 bytes of memory once decoded, but as few as one on the wire.
- */
-export const MAX_VALUES = 50_000;
+import { type Allowance, cut, MAX_VALUES, measure, type Measured, wireFields } from './wire-scan.ts';
 
 /** What the server decodes of a response whose memory it does not reserve: it needs few fields of it. */
 const UNRESERVED: Allowance = { values: 2_000, bytes: 1024 * 1024 };
@@ -79,28 +73,36 @@ export function boundResponses(): void {
 }
 
 /**
- * Returns a response of Temporal, decoded once its memory is reserved. Lists and maps beyond `MAX_VALUES`, or beyond what may be
- * reserved, are cut.
+ * Returns a response of Temporal, decoded once its memory is reserved. Lists, maps and texts beyond `MAX_VALUES`, or beyond half of
+ * what may be reserved, are cut.
  * @param memory absent: decodes what fits into `UNRESERVED`
- * @returns also whether anything was cut
  * @throws HttpError; what `memory` throws
  */
-export function decodeResponse<T extends object>(
+export const decodeResponse = <T extends object>(response: T, memory?: ResponseMemory): T =>
+  decoded(response, memory, true) ?? response;
+
+/** Like `decodeResponse`, but returns undefined, and decodes nothing, where it would cut the response. */
+export const decodeWhole = <T extends object>(response: T, memory: ResponseMemory): T | undefined =>
+  decoded(response, memory, false);
+
+function decoded<T extends object>(
   response: T,
-  memory?: ResponseMemory,
-): { readonly message: T; readonly isCut: boolean } {
+  memory: ResponseMemory | undefined,
+  mayCut: boolean,
+): T | undefined {
   const held = encoded.get(response);
-  if (held === undefined) return { message: response, isCut: false };
+  if (held === undefined) return response;
   const { bytes, typeName, decode } = held;
   const plan = planOf(typeName);
   const allowed = memory === undefined ? UNRESERVED : { values: MAX_VALUES, bytes: memory.share / 2 };
   const measured = measure(bytes, plan);
-  memory?.reserve(Math.min(measured.bytes, allowed.bytes) + bytes.length);
   const isCut = exceeds(measured, allowed) || measured.isMalformed;
+  if (isCut && !mayCut) return undefined;
+  memory?.reserve(Math.min(measured.bytes, allowed.bytes) + bytes.length);
   const kept = isCut || measured.hasSurplus ? cut(bytes, plan, allowed) : bytes;
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the decoder of the response's own type
-    return { message: decode(kept) as T, isCut };
+    return decode(kept) as T;
   } catch (error) {
     throw new HttpError(500, 'internal', "Temporal's response could not be decoded.", { cause: error });
   }

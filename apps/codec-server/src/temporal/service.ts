@@ -11,7 +11,13 @@ import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
 import { OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
-import { boundResponses, decodeResponse, rawHistoryOf, type ResponseMemory } from './bounded-responses.ts';
+import {
+  boundResponses,
+  decodeResponse,
+  decodeWhole,
+  rawHistoryOf,
+  type ResponseMemory,
+} from './bounded-responses.ts';
 
 /**
  * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot decode a
@@ -116,7 +122,7 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
     count: (request, signal) => call(signal, () => workflowService.countWorkflowExecutions(request)),
     describe: async (request, signal, memory) => {
       const response = await call(signal, () => workflowService.describeWorkflowExecution(request));
-      return decodeResponse(response, memory).message;
+      return decodeResponse(response, memory);
     },
     history: async (request, signal) =>
       rawHistoryOf(await call(signal, () => workflowService.getWorkflowExecutionHistory(request), POLL_MS)),
@@ -151,8 +157,9 @@ async function listPage<T extends object>(
 ): Promise<T> {
   for (let pageSize = request.pageSize ?? 0; ; pageSize = Math.ceil(pageSize / 4)) {
     try {
-      const { message, isCut } = decodeResponse(await ask({ ...request, pageSize }), memory);
-      if (!isCut || pageSize <= 1) return message;
+      const response = await ask({ ...request, pageSize });
+      const page = pageSize > 1 ? decodeWhole(response, memory) : decodeResponse(response, memory);
+      if (page !== undefined) return page;
     } catch (error) {
       if (!(error instanceof HttpError) || error.code !== 'too_large' || pageSize <= 1) throw error;
     }

@@ -11,10 +11,17 @@ import {
   VARINT,
 } from './decode-plan.ts';
 
+/**
+ * Values in one of Temporal's responses, in an event, and in the events of a file: messages, payloads, entries of maps, and
+ * values of lists. Each takes about 200 bytes of memory once decoded, but as few as one on the wire.
+ */
+export const MAX_VALUES = 50_000;
+
 /** Nesting of messages, and of groups in one of them. protobufjs fails beyond 100 levels. */
 const MAX_DEPTH = 90;
 const MAX_GROUPS = 8;
 
+const NEWLINE = 0x0a;
 const MAX_TAG = 2 ** 32 - 1;
 
 /** Bytes of memory for a byte of text: decoded, and written twice. It has two bytes per character next to other text. */
@@ -29,6 +36,8 @@ export interface Measured {
   readonly values: number;
   /** An upper bound of the memory for the message and for its JSON, in bytes. */
   readonly bytes: number;
+  /** Bytes of text in JSON, where a control character has six. Without the data of payloads. */
+  readonly text: number;
   /** Whether a payload has more entries than `MAX_ENTRIES`. */
   readonly hasSurplus: boolean;
   /** Whether the decoder would fail. */
@@ -40,7 +49,7 @@ export interface Allowance {
   readonly bytes: number;
 }
 
-/** Measures an encoded message in one pass over its fields. */
+/** Measures an encoded message in one pass over its fields, up to more than `MAX_VALUES` values. */
 export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measured {
   const scan = new Scan(bytes);
   scan.measure(plan, 0, bytes.length, depth, 0);
@@ -49,7 +58,7 @@ export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measur
 
 /**
  * Returns the message without the surplus entries of its payloads, without what the decoder ignores or fails at, and without the
- * values of lists and maps beyond the allowance.
+ * texts and the values of lists and maps beyond the allowance.
  */
 export function cut(bytes: Uint8Array, plan: MessagePlan, allowed: Allowance, depth = 0): Uint8Array {
   const scan = new Scan(bytes);
@@ -81,6 +90,7 @@ class Scan implements Measured {
   readonly #bytes: Uint8Array;
   values = 0;
   bytes = 0;
+  text = 0;
   hasSurplus = false;
   isMalformed = false;
 
@@ -99,6 +109,7 @@ class Scan implements Measured {
     let entries = 0;
     let at = from;
     for (; at < end && this.next(position, at, end); at = position.end) {
+      if (this.values > MAX_VALUES) return;
       const { content, end: until } = position;
       const field = plan.fields.get(position.number);
       if (field === undefined) continue;
@@ -139,9 +150,10 @@ class Scan implements Measured {
     let written = length;
     for (let at = from; at < end; at += 1) {
       const byte = this.#bytes[at] ?? 0;
-      if (byte < 0x20) written += 5;
+      if (byte < 0x20) written += byte === NEWLINE ? 1 : 5;
       else if (byte === 0x22 || byte === 0x5c) written += 1;
     }
+    this.text += written;
     return length * TEXT_COST + written * WRITTEN_COST;
   }
 
@@ -161,11 +173,13 @@ class Scan implements Measured {
         // Keeps one more than allowed, by which the payload is recognized later.
         if (entries > MAX_ENTRIES + 1) continue;
       }
-      const before = { values: this.values, bytes: this.bytes };
+      const { values, bytes } = this;
       const isValid = this.#count(field, position);
       const isBeyond = this.values > allowed.values || this.bytes > allowed.bytes;
-      if (!isValid || (isBeyond && field.isListed)) {
-        Object.assign(this, before);
+      const isOptional = field.isListed || (field.below === undefined && field.wireType === DELIMITED);
+      if (!isValid || (isBeyond && isOptional)) {
+        this.values = values;
+        this.bytes = bytes;
       } else if (field.below === undefined) {
         chunks.push(this.#bytes.subarray(start, until));
       } else {

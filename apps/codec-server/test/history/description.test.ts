@@ -47,6 +47,19 @@ it('keeps the ref of a payload when an earlier payload disappears', async () => 
   expect((await describedPayloads(after, turns())).get(gone)).toBeUndefined();
 });
 
+it('names an empty payload, as it is decoded', async () => {
+  const Description = proto.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse;
+  const memo = { fields: { empty: {}, entry: { metadata: { encoding: Buffer.alloc(0) } } } };
+  const bytes = Description.encode({ workflowExecutionInfo: { memo } }).finish();
+  const { payloads } = await workflowDescription(
+    Description.decode(bytes),
+    'n',
+    () => ({ format: 'plain', encoding: '', bytes: 0 }),
+    turns(),
+  );
+  expect(payloads).toHaveLength(2);
+});
+
 it('gives equal payloads different refs', async () => {
   const refs = Object.values(
     await refsByPath(description(activity('1', 'same', 'same'), activity('2', 'same'))),

@@ -55,6 +55,10 @@ describe('an encoded event', () => {
     ['payloads', bytesOf(started(1, 60_000))],
     ['flags of one byte each', bytesOf(flags)],
     ['links', bytesOf(started(1, 1, { links: Array.from({ length: 60_000 }, () => ({})) }))],
+    [
+      'text of control characters',
+      bytesOf({ ...started(1, 1), principal: { name: '\u0001'.repeat(3_000_000) } }),
+    ],
     ['an unfinished group', withBytes(0x9b, 0x3f)],
     ['a group that ends another', withBytes(0x9b, 0x3f, 0xa4, 0x3f)],
     ['groups in groups', withBytes(...groups(0x0b), ...groups(0x0c))],
@@ -81,6 +85,11 @@ describe('an encoded event', () => {
     const attributes = lengthDelimited(field, lengthDelimited(1, failure));
     const [event] = decoded(eventsIn(lengthDelimited(1, Buffer.concat([Buffer.from([8, 1]), attributes]))));
     expect(isReduced(event!)).toBe(expected);
+  });
+
+  it('keeps attributes with as much text as Temporal accepts', () => {
+    const [event] = decoded(encoded({ ...started(1, 1), principal: { name: 'a\n'.repeat(1_900_000) } }));
+    expect(isReduced(event!)).toBe(false);
   });
 
   it('keeps attributes with groups, and with fields of another wire type, which the decoder ignores', () => {

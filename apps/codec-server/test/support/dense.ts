@@ -89,3 +89,34 @@ function entries(id: number, size: number, isMessage: boolean): Buffer {
   }
   return Buffer.concat(parts);
 }
+
+/** Returns an event in JSON with about `size` bytes in the field: the field itself if it is a list or a map, or text. */
+export function denseJson({ path, density, type }: DenseField, size: number): string {
+  const item = density === 'messages' && type !== 'Payload' ? '{}' : '0';
+  const many = (one: (n: number) => string, length: number): string =>
+    Array.from({ length: Math.floor(size / length) }, (_, n) => one(n)).join(',');
+  const content = {
+    messages: () => `[${many(() => item, item.length + 1)}]`,
+    entries: () => `{${many((n) => `"${n.toString(36)}":0`, 8)}}`,
+    packed: () => `[${many(() => '1', 2)}]`,
+    texts: () => `[${many(() => '""', 3)}]`,
+    text: () => `"${'\\u0001'.repeat(size / 6)}"`,
+    bytes: () => `"${'A'.repeat(size)}"`,
+  }[density]();
+  const [last = '', ...around] = path.split('.').toReversed();
+  return `{"eventId":"1",${around.reduce((inner, name) => `"${name}":{${inner}}`, `"${last}":${content}`)}}`;
+}
+
+/** Returns bodies of JSON of about `size` bytes that take the most memory to parse. */
+export function denseBodies(size: number): string[] {
+  const many = (one: (n: number) => string, length: number): string =>
+    Array.from({ length: Math.floor(size / length) }, (_, n) => one(n)).join(',');
+  return [
+    `{"events":[${many(() => '{}', 3)}]}`,
+    `{"events":[${many(() => '""', 3)}]}`,
+    `{"refs":[${many(() => '"1:0"', 6)}]}`,
+    `{${many((n) => `"k${n.toString(36)}":0`, 9)}}`,
+    `{"text":"${'\\u0001'.repeat(size / 6)}"}`,
+    '['.repeat(size),
+  ];
+}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How the memory of a process is limited. */
-type LimitKind = 'memory cgroup' | 'heap limit';
+type LimitKind = 'memory cgroup' | 'heap limit' | 'no limit';
 
 /** Starts processes with a memory limit. */
 export interface MemoryLimit {
@@ -24,6 +24,14 @@ export interface MemoryLimit {
 export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
   return (await cgroupAsRoot(mebibytes)) ?? systemdScope(mebibytes) ?? heapLimit(mebibytes);
 }
+
+/** No limit: the process sees the memory of the machine. */
+export const unlimited: MemoryLimit = {
+  kind: 'no limit',
+  mebibytes: Number.POSITIVE_INFINITY,
+  spawnNode: (args, options) => spawn(process.execPath, args, options),
+  remove: async () => undefined,
+};
 
 /** Returns the folder for child cgroups, and the names of the files that set their limits. */
 function hierarchies(): { parent: string; files: readonly string[] }[] {

@@ -5,6 +5,7 @@ import { MemoryBudget } from '../../src/memory.ts';
 import {
   boundResponses,
   decodeResponse,
+  decodeWhole,
   rawHistoryOf,
   responseMemory,
 } from '../../src/temporal/bounded-responses.ts';
@@ -57,9 +58,8 @@ describe('a response of Temporal', () => {
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },
       pendingActivities: [{ lastFailure: failure }],
     }).finish();
-    const { message, isCut } = decodeResponse(Description.decode(bytes), memory().memory);
-    const { workflowExecutionInfo: info, pendingActivities } = message;
-    expect(isCut).toBe(false);
+    const whole = decodeWhole(Description.decode(bytes), memory().memory);
+    const { workflowExecutionInfo: info, pendingActivities } = whole!;
     expect(info?.memo?.fields?.['good']).toMatchObject(payload(1));
     const bad = info?.memo?.fields?.['bad'];
     expect([Object.keys(bad?.metadata ?? {}).length, hasTooManyEntries(bad ?? {})]).toEqual([65, true]);
@@ -72,10 +72,11 @@ describe('a response of Temporal', () => {
     ['half of what one request may hold', () => memory(12 * MiB).memory, 10_000],
     ['2,000 values where its memory is not reserved', () => undefined, 2_000],
   ])('is cut to %s, and keeps its single values', (_, room, most) => {
-    const { message, isCut } = decodeResponse(Description.decode(memo(60_000)), room());
-    const { historyLength, memo: cut } = message.workflowExecutionInfo!;
+    const { workflowExecutionInfo: info } = decodeResponse(Description.decode(memo(60_000)), room());
+    const { historyLength, memo: cut } = info!;
     const fields = Object.keys(cut!.fields!).length;
-    expect([isCut, Number(historyLength), fields <= most, fields > most / 20]).toEqual([true, 7, true, true]);
+    expect([Number(historyLength), fields <= most, fields > most / 20]).toEqual([7, true, true]);
+    expect(decodeWhole(Description.decode(memo(60_000)), memory().memory)).toBeUndefined();
   });
 
   it('cannot be decoded where it is not valid', () => {

@@ -3,9 +3,8 @@ import { runInNewContext } from 'node:vm';
 import { lookupType, writeMessage } from '@temporal-kms/history-payloads';
 import { describe, expect, it } from 'vitest';
 import { placeholder } from '../../src/history/payload-stub.ts';
-import { MAX_VALUES } from '../../src/temporal/bounded-responses.ts';
 import { planOf } from '../../src/temporal/decode-plan.ts';
-import { cut, measure } from '../../src/temporal/wire-scan.ts';
+import { cut, MAX_VALUES, measure } from '../../src/temporal/wire-scan.ts';
 import { denseFields } from '../support/dense.ts';
 
 setFlagsFromString('--expose-gc');

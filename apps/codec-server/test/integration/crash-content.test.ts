@@ -1,0 +1,221 @@
+import { rm } from 'node:fs/promises';
+import proto from '@temporalio/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
+import { denseBodies, type DenseField, denseFields, denseJson } from '../support/dense.ts';
+import {
+  buildServer,
+  type LimitedServer,
+  type Outcome,
+  outcomeOf,
+  post,
+  startLimited,
+  whileProbing,
+} from '../support/limited-server.ts';
+import { limitMemory, type MemoryLimit, unlimited } from '../support/memory-limit.ts';
+import { type PlantedTemporal, startPlantedTemporal } from '../support/planted-temporal.ts';
+import { routes } from '../support/routes.ts';
+import { startKms, type Kms } from '../support/stack.ts';
+import { NAMESPACE } from '../support/temporal.ts';
+
+/*
+ * The bundled server with the densest legal content in every field that it reads: events, descriptions, lists and bodies. By
+ * default each class of fields is covered, with SLOW=1 every field.
+ */
+
+/** What Temporal accepts in one message. */
+const SIZE = 3_700_000;
+/** The largest body of a request with events of a file, less its JSON. */
+const FILE_SIZE = 7_500_000;
+
+const EVENT = 'temporal.api.history.v1.HistoryEvent';
+const DESCRIPTION = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
+const LIST = 'temporal.api.workflowservice.v1.ListWorkflowExecutionsResponse';
+const RUN_ID = '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
+
+/** Returns every field, or the first of each class. */
+function sample(fields: readonly DenseField[]): DenseField[] {
+  if (process.env['SLOW'] === '1') return [...fields];
+  return [
+    ...new Map(fields.toReversed().map((field) => [`${field.density} ${classOf(field)}`, field])).values(),
+  ];
+}
+
+/** Payloads are described, numbers of 64 bits become text. */
+const classOf = ({ density, type }: DenseField): string =>
+  density === 'entries' || density === 'messages'
+    ? String(/\bPayload$/.test(type))
+    : /64/.test(type)
+      ? '64'
+      : '';
+
+let directory: string;
+let temporal: PlantedTemporal;
+let kms: Kms;
+const table: string[] = [];
+beforeAll(async () => {
+  [directory, temporal, kms] = await Promise.all([buildServer(), startPlantedTemporal(), startKms()]);
+});
+afterAll(async () => {
+  process.stdout.write(
+    `crash suite: readers at once, statuses, peak resident memory, longest /healthz\n${table.join('\n')}\n`,
+  );
+  await Promise.all([temporal.close(), kms.close(), rm(directory, { recursive: true })]);
+});
+
+const API = `/api/namespaces/${NAMESPACE}`;
+const runPath = (workflowId: string): string => `${API}/workflows/${workflowId}/runs/${RUN_ID}`;
+
+type Reader = readonly [route: string, read: (url: string) => Promise<Outcome>];
+const getting = (route: string, path: string): Reader => [route, (url) => outcomeOf(fetch(url + path))];
+const posting = (route: string, path: string, body: object | string): Reader => [
+  route,
+  (url) => post(url + path, typeof body === 'string' ? body : JSON.stringify(body)),
+];
+
+const ofHistory = (id: string): Reader[] => [
+  getting('history', `${runPath(id)}/history`),
+  posting('payloads:decode', `${runPath(id)}/payloads:decode`, { refs: ['1:0'] }),
+  posting('history:search', `${runPath(id)}/history:search`, { text: 'zzz' }),
+  ...['encoded', 'decoded', 'readable'].map((form) =>
+    posting(`history:export ${form}`, `${runPath(id)}/history:export`, { form }),
+  ),
+];
+const ofDescription = (id: string): Reader[] => [
+  getting('workflow', `${API}/workflows/${id}`),
+  getting('task-queues', `${runPath(id)}/task-queues`),
+  posting('payloads:decode 0:1', `${runPath(id)}/payloads:decode`, { refs: ['0:1'] }),
+];
+const ofList: Reader[] = [
+  getting('workflows', `${API}/workflows`),
+  posting('workflows:search', `${API}/workflows:search`, { text: 'zzz' }),
+];
+
+const { HistoryEvent, History } = proto.temporal.api.history.v1;
+/** Encoding accepts numbers for 64-bit integers. */
+const head: any = { eventId: 1, taskId: 1, eventType: 1 };
+const info: any = {
+  workflowExecutionInfo: { historyLength: 1, execution: { workflowId: 'w', runId: RUN_ID } },
+};
+const { DescribeWorkflowExecutionResponse: Description } = proto.temporal.api.workflowservice.v1;
+const description = Description.encode(info).finish();
+const history = (event: Uint8Array): Uint8Array =>
+  lengthDelimited(1, lengthDelimited(1, Buffer.concat([HistoryEvent.encode(head).finish(), event])));
+const empty = lengthDelimited(1, History.encode({ events: [head] }).finish());
+
+interface Attack {
+  readonly name: string;
+  /** Makes Temporal return the content. */
+  readonly plant: () => void;
+  readonly readers: readonly Reader[];
+}
+
+const attacks: Attack[] = [
+  ...sample(denseFields(EVENT)).map(({ path, density, bytes }, n) => ({
+    name: `event ${path} (${density})`,
+    // Each content has its own run: the server caches histories.
+    plant: () => temporal.runs.set(`event-${n}`, { description, history: history(bytes(SIZE)) }),
+    // Several readers at once: each decodes the event.
+    readers: [...ofHistory(`event-${n}`), ...ofHistory(`event-${n}`)],
+  })),
+  ...sample(denseFields(DESCRIPTION)).map(({ path, density, bytes }) => ({
+    name: `description ${path} (${density})`,
+    plant: () =>
+      temporal.runs.set('description', {
+        description: Buffer.concat([description, bytes(SIZE)]),
+        history: empty,
+      }),
+    readers: [...ofDescription('description'), getting('history', `${runPath('description')}/history`)],
+  })),
+  // Temporal itself limits the number of runs in a list.
+  ...sample(denseFields(LIST).filter(({ path }) => path !== 'executions')).map(
+    ({ path, density, bytes }) => ({
+      name: `list ${path} (${density})`,
+      plant: () => {
+        temporal.list = bytes(SIZE);
+      },
+      readers: ofList,
+    }),
+  ),
+  ...sample(denseFields(EVENT)).map((field) => ({
+    name: `file ${field.path} (${field.density})`,
+    plant: () => undefined,
+    readers: [
+      ...(['json', 'readable', 'protobuf'] as const).map((encoding) => {
+        const event =
+          encoding === 'protobuf'
+            ? Buffer.concat([HistoryEvent.encode(head).finish(), field.bytes(FILE_SIZE / 2)]).toString(
+                'base64',
+              )
+            : denseJson(field, FILE_SIZE / 8);
+        return posting(`history-files:inspect ${encoding}`, `${API}/history-files:inspect`, {
+          encoding,
+          events: [event],
+        });
+      }),
+      posting('history-files:decode', `${API}/history-files:decode`, {
+        encoding: 'json',
+        events: [denseJson(field, FILE_SIZE / 8)],
+        refs: ['1:0'],
+      }),
+      posting('history-files:search', `${API}/history-files:search`, {
+        encoding: 'readable',
+        events: [denseJson(field, FILE_SIZE / 8)],
+        text: 'zzz',
+      }),
+    ],
+  })),
+  ...routes
+    .filter(([method]) => method === 'POST')
+    .map(([, , path]) => ({
+      name: `bodies of ${path.split('/').at(-1)}`,
+      plant: () => undefined,
+      readers: denseBodies(path.includes('history-files') ? FILE_SIZE : 250_000).map((body) =>
+        posting(path, path, body),
+      ),
+    })),
+];
+
+const small = { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=8' };
+const limits: [name: string, mebibytes: number, env: Record<string, string>][] = [
+  ['512 MiB', 512, {}],
+  ['256 MiB', 256, small],
+  ['no limit', Number.POSITIVE_INFINITY, {}],
+];
+describe.each(limits)('a server with %s', (name, mebibytes, env) => {
+  let limit: MemoryLimit;
+  let server: LimitedServer;
+  beforeAll(async () => {
+    limit = mebibytes === Number.POSITIVE_INFINITY ? unlimited : await limitMemory(mebibytes);
+    server = await startLimited(directory, limit, kms.emulator.address, temporal.address, env);
+  });
+  afterAll(async () => {
+    await server.stop();
+    await limit.remove();
+  });
+
+  it.each(attacks)('survives $name', { timeout: 120_000 }, async ({ name: attack, plant, readers }) => {
+    plant();
+    await server.resetPeak();
+    const statuses = new Set<string>();
+    const slowest = await whileProbing(server, async () => {
+      const sent = readers.map(async ([route, read]) => {
+        const { status, text } = await read(server.url);
+        const [, code = ''] = /"code":"(\w+)"/.exec(text) ?? [];
+        statuses.add(`${route} ${status} ${code}`.trim());
+        // On a busy machine a request may take longer than it may.
+        expect([200, 400, 413, 503, 504], `${route}: ${text}`).toContain(status);
+        // No event, description or list makes a run unreadable.
+        if (status >= 400 && status < 500)
+          expect(route, text).toMatch(/history-files|payloads:decode|^.api|code$/);
+      });
+      await Promise.all(sent);
+    });
+    expect(server.isAlive(), server.why()).toBe(true);
+    await expect.poll(() => server.metric('codec_memory_in_use_bytes'), { timeout: 15_000 }).toBe(0);
+    const peak = await server.peak();
+    table.push(
+      `| ${name} | ${attack} | ${[...statuses].toSorted().join(', ')} | ${peak.toFixed(0)} MiB | ${slowest.toFixed(0)} ms |`,
+    );
+  });
+});

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { createServer, type ServerHttp2Stream } from 'node:http2';
+import proto from '@temporalio/proto';
+
+/* A Temporal that answers with prepared responses, over gRPC: no real server can be made to store some of them. */
+
+const { workflowservice } = proto.temporal.api;
+const none = Buffer.alloc(0);
+
+/** Encoded responses, by the workflow id of the request. */
+interface Planted {
+  readonly history: Uint8Array;
+  readonly description: Uint8Array;
+}
+
+export interface PlantedTemporal {
+  readonly address: string;
+  readonly runs: Map<string, Planted>;
+  /** Encoded response to the next lists. */
+  list: Uint8Array;
+  close(): Promise<void>;
+}
+
+export async function startPlantedTemporal(): Promise<PlantedTemporal> {
+  const runs = new Map<string, Planted>();
+  const answer = (method: string, request: Buffer): Uint8Array => {
+    switch (method) {
+      case 'GetWorkflowExecutionHistory':
+        return (
+          runs.get(runOf(workflowservice.v1.GetWorkflowExecutionHistoryRequest.decode(request)))?.history ??
+          none
+        );
+      case 'DescribeWorkflowExecution':
+        return (
+          runs.get(runOf(workflowservice.v1.DescribeWorkflowExecutionRequest.decode(request)))?.description ??
+          none
+        );
+      case 'ListWorkflowExecutions':
+        return temporal.list;
+      default:
+        return none;
+    }
+  };
+  const server = createServer();
+  const respond = async (stream: ServerHttp2Stream, path: string): Promise<void> => {
+    const message = answer(path.split('/').at(-1) ?? '', (await bytesOf(stream)).subarray(5));
+    if (stream.destroyed) return;
+    const head = Buffer.alloc(5);
+    head.writeUInt32BE(message.length, 1);
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.concat([head, message]));
+  };
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => stream.destroy());
+    respond(stream, headers[':path'] ?? '').catch(() => stream.destroy());
+  });
+  const sessions = new Set<{ destroy(): void }>();
+  server.on('session', (session) => sessions.add(session));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('The server has no port.');
+  const temporal: PlantedTemporal = {
+    address: `127.0.0.1:${bound.port}`,
+    runs,
+    list: none,
+    close: async () => {
+      for (const session of sessions) session.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return temporal;
+}
+
+const runOf = ({
+  execution,
+}: {
+  readonly execution?: { readonly workflowId?: string | null } | null;
+}): string => execution?.workflowId ?? '';
+
+async function bytesOf(stream: ServerHttp2Stream): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
