@@ -180,10 +180,15 @@ export class World {
     const anew = this.#newNamespace(cluster, name);
     if (origin !== undefined && isVisible) {
       anew.copyFrom(origin);
+      // It may stay, end, or be created anew, empty.
+      const isAnew = random.oneIn(2);
       if (!random.oneIn(3))
         for (const one of this.clusters)
-          one.namespaces = one.namespaces.filter((each) => each !== origin || isKept(one, each.name));
+          one.namespaces = one.namespaces.flatMap((each) => {
+            if (each !== origin) return [each];
+            return isAnew || isKept(one, each.name) ? [this.#newNamespace(one, each.name)] : [];
+          });
     }
-    cluster.namespaces = [...cluster.namespaces.filter((one) => one !== old), anew];
+    cluster.namespaces = [...cluster.namespaces.filter((one) => one.name !== name), anew];
   }
 }
