@@ -115,13 +115,15 @@ function hold(ref: PayloadRef, stored: StoredPayload | undefined): PayloadReques
 }
 
 /** Copies the bytes: those of a read payload are views that keep its whole page in memory. */
-function copyOf(payload: Payload): Payload {
+function copyOf({ data, externalPayloads, ...payload }: Payload): Payload {
   const metadata = Object.entries(payload.metadata ?? {}).map(
     ([key, value]) => [key, Buffer.from(value)] as const,
   );
   return {
     metadata: Object.fromEntries(metadata),
-    ...(payload.data ? { data: Buffer.from(payload.data) } : {}),
+    ...(data ? { data: Buffer.from(data) } : {}),
+    // `hasTooManyEntries` counts them.
+    ...(externalPayloads?.length ? { externalPayloads } : {}),
   };
 }
 

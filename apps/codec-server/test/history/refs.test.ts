@@ -73,6 +73,28 @@ it('walks an event with 45,000 payloads once for 200 refs', async () => {
   expect(performance.now() - begun).toBeLessThan(5_000);
 });
 
+it.each([
+  [
+    'an event with more values than the server decodes',
+    { coreUsedFlags: Array.from({ length: 60_000 }, () => 1) },
+    {},
+  ],
+  ['more than 64 external payloads', {}, { externalPayloads: Array.from({ length: 65 }, () => ({})) }],
+])('answers too_large for a payload of %s', async (_, sdkMetadata, summary) => {
+  const event = {
+    eventId: 1,
+    eventType: 7,
+    taskId: 1,
+    userMetadata: { summary },
+    workflowTaskCompletedEventAttributes: { sdkMetadata },
+  };
+  const page: any = { history: { events: [event] }, rawHistory: [], nextPageToken: new Uint8Array() };
+  const app = appWith(kms, { temporal: { ...spy, history: async () => page } });
+  const init = { method: 'POST', headers, body: JSON.stringify({ refs: ['1:0'] }) };
+  const response = await app.request(`${RUN}/payloads:decode`, init);
+  expect(await response.text()).toContain('"reason":"too_large"');
+});
+
 describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['9223372036854775807:0']])(
   'the ref %s, which only a longer run could have,',
   (ref) => {
