@@ -320,3 +320,9 @@ def test_reads_the_guides_formats_with_the_guides_variables(change: dict[str, st
 def test_refuses_a_wrong_environment(change: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_kms_codec({**GUIDE, **change})
+
+
+@pytest.mark.parametrize("unset", [{}, {"GCP_PROJECT": "", "GCP_KMS_KEY_RING": "", "GCP_KMS_KEY": ""}])
+def test_names_every_variable_that_is_missing(unset: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="GCP_PROJECT and GCP_KMS_KEY_RING and GCP_KMS_KEY"):
+        load_kms_codec(unset)

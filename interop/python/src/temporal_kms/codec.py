@@ -172,8 +172,7 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
 
     Call it in the event loop that will use the codec, because the connection to Cloud KMS belongs to that loop.
 
-    :raises KeyError: a variable is missing
-    :raises ValueError: a variable or the keys file is wrong, or the emulator is not on loopback
+    :raises ValueError: variables are missing or wrong, the keys file is wrong, or the emulator is not on loopback
     """
     emulator, namespace = env.get("KMS_EMULATOR_HOST"), env.get("TEMPORAL_NAMESPACE")
     if "KMS_KEYS_FILE" in env and "GCP_KMS_KEY" in env:
@@ -183,6 +182,9 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
     if "KMS_KEYS_FILE" in env:
         rules = read_keys_file(Path(env["KMS_KEYS_FILE"]))
     else:
+        needed = ("GCP_PROJECT", "GCP_KMS_KEY_RING", "GCP_KMS_KEY")
+        if missing := [name for name in needed if not env.get(name)]:
+            raise ValueError(f"{' and '.join(missing)} must be set, or KMS_KEYS_FILE instead of all GCP_* variables")
         path = CRYPTO_KEY_PATH.format(
             env["GCP_PROJECT"], env.get("GCP_KMS_LOCATION", "global"), env["GCP_KMS_KEY_RING"], env["GCP_KMS_KEY"]
         )
