@@ -179,7 +179,7 @@ async function start(): Promise<void> {
     );
   }
   if (emulator) {
-    log.warn('KMS_EMULATOR_HOST is set: keys come from an emulator, and Google does not protect them');
+    log.warn('KMS_EMULATOR_HOST is set: keys come from the emulator, which protects nothing');
   }
   log.info(
     {

@@ -47,7 +47,7 @@ if (unknown.length > 0) {
   );
 }
 if (kms.keysFileDigest !== undefined) {
-  log.info({ file: process.env['KMS_KEYS_FILE'], sha256: kms.keysFileDigest }, 'keys file in force');
+  log.info({ file: process.env['KMS_KEYS_FILE'], sha256: kms.keysFileDigest }, 'keys file in use');
 }
 const kmsEmulator = kms.emulatorHost !== undefined;
 if (kmsEmulator) {
