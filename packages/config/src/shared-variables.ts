@@ -13,6 +13,10 @@ export const temporalVariables = {
     about: "Certificates (PEM) of a private authority for the server's certificate",
     example: '/etc/temporal/ca.pem',
   },
+  TEMPORAL_TLS_SERVER_NAME: {
+    about: "Name in the server's certificate, if it is not that of the address",
+    example: 'temporal.example.com',
+  },
   TEMPORAL_TLS_CLIENT_CERT_PATH: {
     about: 'Client certificate (PEM), where the server requires one',
     example: '/etc/temporal/client.pem',
