@@ -22,9 +22,9 @@ const distroless = [
 ];
 
 /**
- * Makes images from Debian packages, and from Caddy built with Go, under the names that the Dockerfile has in its FROM lines. They contain what the
- * Dockerfile uses of the images with these names, so they check the Dockerfile where no registry of images can be reached,
- * not the images of these names.
+ * Makes images from Debian packages, and from Caddy built with Go, under the names and tags that the Dockerfile has in its
+ * FROM lines. They contain what the Dockerfile uses of the images with these names, so they check the Dockerfile where no
+ * registry of images can be reached, not the images of these names.
  */
 export async function makeBases(engine: Engine): Promise<void> {
   const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');

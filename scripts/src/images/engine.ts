@@ -1,8 +1,9 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { type Child, startChild } from '../child.ts';
 import { devDir, projectRoot } from '../project.ts';
+import { withoutDigests } from './base-images.ts';
 
 /** Images, layers and what they are made of. */
 export const imagesDir = join(devDir, 'images');
@@ -125,7 +126,10 @@ export function createEngine(): Engine {
         each,
       ]);
       const options = ['--layers', '--isolation', 'chroot', '--pull=never', '--format', 'docker', ...mounts];
-      const file = ['-f', 'deploy/docker/Dockerfile', '--target', target, '-t', imageOf(target)];
+      const text = await readFile(join(projectRoot, 'deploy/docker/Dockerfile'), 'utf8');
+      const dockerfile = join(imagesDir, 'Dockerfile');
+      await writeFile(dockerfile, withoutDigests(text));
+      const file = ['-f', dockerfile, '--target', target, '-t', imageOf(target)];
       await buildah('bud', ...options, ...file, '.');
     },
     size: async (target) =>
