@@ -27,14 +27,15 @@ export const SMALL_HEAP = ['--max-old-space-size=96', '--max-semi-space-size=8']
 const root = join(import.meta.dirname, '..', '..');
 
 /**
- * Builds the bundle as it is deployed, and returns the path of its main module.
+ * Builds the bundle as it is deployed, in a folder with the name of its main module, and returns the path of `main.mjs`.
  * @param entry another main module to build with the same configuration
  */
 export async function buildBundle(directory: string, entry = 'src/main.ts'): Promise<string> {
   const [main, ...threads] = configs;
-  for (const config of [{ ...main, entry }, ...threads])
-    await build({ ...config, config: false, cwd: root, outDir: directory, clean: false, logLevel: 'silent' });
-  return join(directory, `${basename(entry, '.ts')}.mjs`);
+  const outDir = join(directory, basename(entry, '.ts'));
+  for (const config of [{ ...main, entry: { app: entry } }, ...threads])
+    await build({ ...config, config: false, cwd: root, outDir, clean: false, logLevel: 'silent' });
+  return join(outDir, 'main.mjs');
 }
 
 export interface BundleOptions {
