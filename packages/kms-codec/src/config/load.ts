@@ -120,6 +120,22 @@ function fileRules(path: string, env: Names, fail: Fail) {
   return readKeysFile(path, (place, message) => fail(['KMS_KEYS_FILE', ...place], message));
 }
 
+/** Variables of the library that {@link kmsEnvironment} hands on to other modules. */
+const readElsewhere = ['KMS_ALLOW_DIAGNOSTICS', 'KMS_EMULATOR_IN_PRODUCTION'];
+
+/** A misspelt optional variable, such as KMS_BIND_WORKFLOWS, would have no effect without a word. */
+function warnOfUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
+  const known = new Set([...Object.keys(variables.shape), ...readElsewhere]);
+  const unknown = Object.keys(env).filter(
+    (name) => /^(GCP_)?KMS_/.test(name) && env[name] && !known.has(name),
+  );
+  if (unknown.length === 0) return;
+  process.emitWarning(
+    `Unknown variables, which have no effect: ${unknown.toSorted().join(', ')}. Check their spelling.`,
+    { code: 'TEMPORAL_KMS_UNKNOWN_VARIABLE' },
+  );
+}
+
 /** Options in addition to the environment. */
 export type KmsCodecExtras = Pick<
   KmsCodecOptions,
@@ -135,7 +151,8 @@ export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {
 }
 
 /**
- * Creates the codec that the environment describes, as the guide's `load_kms_codec` does.
+ * Creates the codec that the environment describes, as the guide's `load_kms_codec` does. Emits the process warning
+ * `TEMPORAL_KMS_UNKNOWN_VARIABLE` if variables with the prefixes `KMS_` and `GCP_KMS_` are set that it does not have.
  * @throws KmsConfigurationError that lists every variable that is missing or wrong
  */
 export function loadKmsCodec(
@@ -147,6 +164,7 @@ export function loadKmsCodec(
     const mistakes = settings.error.issues.map(({ path, message }) => `  ${path.join('.')} ${message}`);
     throw new KmsConfigurationError(`The KMS codec's environment is wrong:\n${mistakes.join('\n')}`);
   }
+  warnOfUnknownVariables(env);
   const namespace = extras.namespace ?? env['TEMPORAL_NAMESPACE'];
   return createKmsCodec(settings.data, { ...extras, ...(namespace !== undefined && { namespace }) });
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +107,16 @@ describe("the guide's variables", () => {
       expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(variable);
     },
   );
+});
+
+it('warns of variables that the library does not have, by name and without values', async () => {
+  const warned = once(process, 'warning');
+  const env = { ...guide, KMS_BIND_WORKFLOWS: 'true', GCP_KMS_KEYRING: 'secret', KMS_EMPTY: '', KMSX: '1' };
+  await loadKmsCodec({ env: { ...env, KMS_EMULATOR_HOST: '127.0.0.1:9' } }).close();
+  const [warning] = await warned;
+  expect(warning).toMatchObject({ code: 'TEMPORAL_KMS_UNKNOWN_VARIABLE' });
+  expect(warning.message).toContain(': GCP_KMS_KEYRING, KMS_BIND_WORKFLOWS. ');
+  expect(warning.message).not.toMatch(/secret|KMS_EMPTY|KMSX/);
 });
 
 describe('KMS_BRANCH_KEYS', () => {
