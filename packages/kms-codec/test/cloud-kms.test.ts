@@ -252,6 +252,7 @@ it('describes the versions of a key, their states and the primary version', asyn
         version: 1,
         state: 'ENABLED',
         created: expect.any(Date),
+        generated: expect.any(Date),
         algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION',
         protectionLevel: 'SOFTWARE',
       },

@@ -139,7 +139,7 @@ export async function prepare(
             reports,
             servers,
             statement,
-            hasOtherNamespaces: servesOthers(basis.settings.rules, key),
+            hasOtherNamespaces: servesOthers(basis.settings.rules, basis.key),
             ...(notPrimarySince === undefined ? {} : { notPrimarySince }),
             maxAgeMs: maxAge * 3_600_000,
             now: deps.now(),

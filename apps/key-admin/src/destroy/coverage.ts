@@ -42,6 +42,12 @@ export function coverageReasons(question: DestroyQuestion): Reason[] {
         code: 'not_seen' as const,
         message: `the Temporal server ${serverText(stated)}, which the statement names, is none of those that answered: ${servers.map(serverText).join(', ')}. Check its address and id, and name its variables under environment`,
       })),
+    ...reports
+      .filter(({ complete, finished }) => !complete || finished === undefined)
+      .map(({ started }) => ({
+        code: 'not_seen' as const,
+        message: `the scan of ${started} was not complete`,
+      })),
     ...scanned
       .filter((one) => !sawEverything(one))
       .map((one) => ({ code: 'not_seen' as const, message: gapText(one) })),
@@ -92,21 +98,22 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
         message: `Temporal at ${server.address} does not list its namespaces for these credentials: grant them to read the whole server (the role reader of the system, with Temporal's default authorizer), or name under namespaces in the statement all that the key serves`,
       },
     ];
-  const listed = server.isListed ? server.namespaces.map(({ name }) => name) : [];
+  // A server that does not list its namespaces may still show those that the configuration names.
+  const known = server.namespaces.map(({ name }) => name);
   if (hasOtherNamespaces)
     return missing(
       'not_seen',
-      [...new Set([...listed, ...(stated ?? [])])],
+      [...new Set([...known, ...(stated ?? [])])],
       ', and the configuration uses the key for every namespace',
     );
-  const named = listed.filter((name) => namespaces.includes(name));
+  const named = known.filter((name) => namespaces.includes(name));
   return [
     ...missing('not_seen', [...new Set([...named, ...(stated ?? [])])], ''),
     ...(stated !== undefined
       ? []
       : missing(
           'not_stated',
-          listed.filter((name) => !namespaces.includes(name)),
+          known.filter((name) => !namespaces.includes(name)),
           ': scan it too, or name under namespaces in the statement all that the key serves',
         )),
   ];

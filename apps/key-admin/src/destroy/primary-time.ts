@@ -34,7 +34,7 @@ function observedTime(question: DestroyQuestion): number | undefined {
 
 /** Returns why the version cannot have stopped being primary at a time. */
 function contradictionOf(question: DestroyQuestion, since: number): string | undefined {
-  const { version, description, notPrimarySince } = question;
+  const { version, description, notPrimarySince, now } = question;
   const source = notPrimarySince === undefined ? 'the report' : '--not-primary-since';
   for (const observed of observations(question)) {
     const { lastPrimary } = ofVersion(observed, version);
@@ -46,6 +46,13 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
   if (created !== undefined && created.getTime() > since)
     return `version ${version} was created at ${created.toISOString()}, after the time of ${source}`;
   const isStated = notPrimarySince !== undefined;
+  // Then versions were made primary in another order than that of their numbers, and this one may have been among them.
+  const isEarlier = ({ primary = 0 }: { readonly primary?: number | undefined }) => primary < version;
+  const earlier = [...observations(question), { time: now.toISOString(), primary: description.primary }].find(
+    (observed) => isEarlier(observed) && !(Date.parse(observed.time) <= since),
+  );
+  if (!isStated && earlier !== undefined)
+    return `at ${earlier.time}, ${earlier.primary === undefined ? 'no version' : `version ${earlier.primary}`} was primary, so version ${version} may have been primary after the time of the report: state when it stopped being primary with --not-primary-since, from the audit log`;
   if (!description.versions.some((one) => one.version > version && canBePrimary(one, since, isStated)))
     return `at the time of ${source}, no later version could be primary: state when a later version was made primary, from the audit log`;
   return undefined;
@@ -59,10 +66,11 @@ const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT
  * if Cloud KMS shows that it was destroyed later.
  */
 function canBePrimary(
-  { state, created, destroyTime }: KeyDescription['versions'][number],
+  { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],
   time: number,
   isStated: boolean,
 ): boolean {
-  if (created === undefined || !(created.getTime() <= time) || neverEnabled.includes(state)) return false;
+  if (created === undefined || generated === undefined || neverEnabled.includes(state)) return false;
+  if (!(Math.max(created.getTime(), generated.getTime()) <= time)) return false;
   return !isStated || state !== 'DESTROYED' || (destroyTime !== undefined && destroyTime.getTime() > time);
 }

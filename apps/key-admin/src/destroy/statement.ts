@@ -13,8 +13,11 @@ import type { TemporalServer } from '../temporal/server.ts';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/;
 
-/** Returns whether a text is a time in UTC such as `2030-01-31T12:00:00Z`. */
-export const isTime = (text: string): boolean => TIME.test(text) && !Number.isNaN(Date.parse(text));
+/** Returns whether a text is a time in UTC such as `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2 March. */
+export function isTime(text: string): boolean {
+  const time = new Date(text);
+  return TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 16));
+}
 
 const text = z.string().min(1, 'must not be empty');
 
@@ -42,7 +45,7 @@ const statement = z.strictObject({
       'names a Temporal server twice',
     ),
   archives: z.enum(['none', 'scanned'], { error: 'must be none or scanned' }),
-  exports: z.union([z.literal('none'), z.array(text).min(1)], {
+  exports: z.union([z.literal('none'), z.array(text).min(1, 'must not be empty')], {
     error: 'must be none or a list of the locations that were scanned',
   }),
   otherUses: only('none'),

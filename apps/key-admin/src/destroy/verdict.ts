@@ -22,6 +22,8 @@ interface Evidence {
   readonly version?: number;
   /** The id in the headers, if it is of no known crypto key: it may be another name of this one. */
   readonly unknownKeyId?: string;
+  /** The name in the messages or the configuration, if it is not that of the question. */
+  readonly otherName?: string;
   readonly places: ScannedByPlace;
 }
 
@@ -163,45 +165,56 @@ function evidenceIn(
       namespace,
       places: needed.places,
       ...(needed.version === undefined ? {} : { version: needed.version }),
-      ...(needed.keyId !== undefined && isUnknown(needed, question) ? { unknownKeyId: needed.keyId } : {}),
+      ...nameIn(needed, question),
     }));
 }
 
-/** Whether the id of a crypto key is of none that the configuration has, so that it may be another name of one of them. */
-const isUnknown = ({ keyId, key: name }: NeededKey, { key, reports }: DestroyQuestion): boolean =>
-  keyId !== undefined &&
-  name === undefined &&
-  ![key, ...reports.flatMap(({ cryptoKeys }) => cryptoKeys.map((one) => one.key))].some(
-    (known) => cryptoKeyId(known) === keyId,
-  );
+/** Returns the name of the crypto key that messages need. Undefined: they do not show it. */
+function nameOf({ keyId, key: name }: NeededKey, { key, reports }: DestroyQuestion): string | undefined {
+  if (keyId === undefined) return name;
+  const known = [key, name, ...reports.flatMap(({ cryptoKeys }) => cryptoKeys.map((one) => one.key))];
+  return known.find((one) => one !== undefined && cryptoKeyId(one) === keyId);
+}
+
+/** Returns what shows that messages may need the crypto key under another name. */
+function nameIn(needed: NeededKey, question: DestroyQuestion): Pick<Evidence, 'unknownKeyId' | 'otherName'> {
+  const name = nameOf(needed, question);
+  if (name === undefined) return needed.keyId === undefined ? {} : { unknownKeyId: needed.keyId };
+  return name === question.key ? {} : { otherName: name };
+}
+
+/** Whether a resource name is that of the crypto key, or is if its project's number is that of the key's project. */
+const mayBe = (name: string, key: string): boolean =>
+  name === key || (/^projects\/\d+\//.test(name) && withoutProject(name) === withoutProject(key));
+
+const withoutProject = (name: string): string => name.split('/').slice(2).join('/');
 
 function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
   const { key, version, description } = question;
   if (needed.staticKey !== undefined) return false;
-  const isKey =
-    needed.keyId === undefined
-      ? needed.key === undefined || needed.key === key
-      : needed.keyId === cryptoKeyId(key) || isUnknown(needed, question);
-  if (!isKey) return false;
+  const name = nameOf(needed, question);
+  if (name !== undefined && !mayBe(name, key)) return false;
   if (needed.version !== undefined) return needed.version === version;
   // A message cannot need a version that was created after it was written.
   const created = description.versions.find((one) => one.version === version)?.created;
   return created === undefined || isWrittenAfter(needed.places, created.getTime() - MAX_SKEW_MS);
 }
 
-/** Whether a history can have been written after a time: it is not closed, or it was closed after it. */
-const isWrittenAfter = (places: ScannedByPlace, time: number): boolean =>
-  Object.values(places).some(
-    ({ newest }) => newest?.closeTime === undefined || !(Date.parse(newest.closeTime) < time),
-  );
+/** Whether a history can have been written after a time: unless each was closed before it. */
+const isWrittenAfter = (places: ScannedByPlace, time: number): boolean => {
+  const all = Object.values(places);
+  return all.length === 0 || !all.every(({ newest }) => Date.parse(newest?.closeTime ?? '') < time);
+};
 
-function evidenceText({ server, namespace, version, unknownKeyId, places }: Evidence): string {
+function evidenceText({ server, namespace, version, unknownKeyId, otherName, places }: Evidence): string {
   const counts = Object.entries(places).map(([place, { histories }]) => `${histories} ${place}`);
   const what =
     unknownKeyId !== undefined
       ? `may need it (the key id ${unknownKeyId} in their messages is of no crypto key of the configuration)`
-      : version === undefined
-        ? 'may need it (their messages name no version)'
-        : 'need it';
+      : otherName !== undefined
+        ? `may need it (they name ${otherName}, which is the same crypto key if the number is that of its project)`
+        : version === undefined
+          ? 'may need it (their messages name no version)'
+          : 'need it';
   return `histories of the namespace ${namespace} of ${server} ${what}: ${counts.join(', ')}`;
 }

@@ -1,3 +1,4 @@
+import type { ScannedNamespace } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import type { DestroyQuestion } from '../../src/destroy/question.ts';
 import type { TemporalServer } from '../../src/temporal/server.ts';
@@ -119,6 +120,20 @@ const withSecond = (over: object) => [report([namespace()]), ofSecond(over)];
 describe('several servers', () => {
   const statement = statementOf(KEY, at(1), [SERVER, second]);
   const servers = [SERVER, second];
+
+  it.each([true, false])(
+    'need a scan of each namespace of the configuration that a server without a list has (all: %s)',
+    (hasOtherNamespaces) => {
+      const orders = { name: 'orders', id: 'id-of-orders' };
+      const hidden = { ...unlisted(second), namespaces: [...second.namespaces, orders] };
+      const [own, its] = statement.clusters;
+      const clusters = [own!, { ...its!, namespaces: ['orders'] }];
+      const over = { hasOtherNamespaces, servers: [SERVER, hidden], statement: { ...statement, clusters } };
+      const of = (...namespaces: ScannedNamespace[]) => [report([namespace()]), ofSecond({ namespaces })];
+      expect(codes({ ...over, reports: of(named('orders')) })).toEqual(['not_seen']);
+      expect(codes({ ...over, reports: of(named('orders'), namespace({ id: 'b' })) })).toEqual([]);
+    },
+  );
 
   it('need a report each', () => {
     const one = report([namespace()]);

@@ -17,10 +17,16 @@ import {
 } from '../support/question.ts';
 
 const OTHER = `${KEY}-other`;
+/** The crypto key, if this is the number of its project. */
+const NUMBERED = KEY.replace('acme', '123456789012');
 
 const cryptoKeys = (primary: number) => [{ key: KEY, time: at(2), primary, versions: [] }];
 
-const withKey = (key: Omit<NeededKey, 'formats' | 'places'>, closedHoursAgo?: number) => {
+const withKey = (
+  key: Omit<NeededKey, 'formats' | 'places'>,
+  closedHoursAgo?: number,
+  further: readonly string[] = [],
+) => {
   const newest = {
     workflowId: 'w',
     ...(closedHoursAgo === undefined ? {} : { closeTime: at(closedHoursAgo) }),
@@ -28,7 +34,15 @@ const withKey = (key: Omit<NeededKey, 'formats' | 'places'>, closedHoursAgo?: nu
   const places = {
     [closedHoursAgo === undefined ? 'open' : 'closed']: { histories: 1, payloads: 1, newest },
   };
-  return { reports: [report([namespace({ keys: [{ ...key, formats: {}, places }] })])] };
+  const { cryptoKeys } = report([]);
+  const others = further.map((name) => ({ key: name, time: at(2), versions: [] }));
+  return {
+    reports: [
+      report([namespace({ keys: [{ ...key, formats: {}, places }] })], {
+        cryptoKeys: [...cryptoKeys, ...others],
+      }),
+    ],
+  };
 };
 const withGap = (gap: ScanGap) => ({ reports: [report([namespace({ gaps: [gap] })])] });
 
@@ -58,8 +72,43 @@ describe('a version', () => {
       withKey({ keyId: cryptoKeyId(`${KEY}-under-another-name`), version: 1 }),
       'needed',
     ],
+    [
+      'may be needed by a message that names a project by its number',
+      withKey({ key: NUMBERED }, 10),
+      'needed',
+    ],
+    [
+      'may be needed by a message whose key id is of a configured name with the number of a project',
+      withKey({ keyId: cryptoKeyId(NUMBERED), key: NUMBERED, version: 1 }),
+      'needed',
+    ],
+    [
+      'may be needed by a message whose key id is of a name in the report with the number of a project',
+      withKey({ keyId: cryptoKeyId(NUMBERED), version: 1 }, 10, [NUMBERED]),
+      'needed',
+    ],
+    [
+      'is needed by its key id under a name that does not fit',
+      withKey({ keyId: cryptoKeyId(KEY), key: OTHER, version: 1 }),
+      'needed',
+    ],
+    [
+      'is needed in an unknown place',
+      { reports: [report([namespace({ keys: [{ key: KEY, formats: {}, places: {} }] })])] },
+      'needed',
+    ],
     ['has a gap', withGap({ kind: 'external_storage', place: 'closed', message: 'x' }), 'not_seen'],
     ['has a scan that ended early', { reports: [report([namespace({ complete: false })])] }, 'not_seen'],
+    [
+      'has a report that is not complete',
+      { reports: [report([namespace()], { complete: false })] },
+      'not_seen',
+    ],
+    [
+      'has a report without an end',
+      { reports: [report([namespace()], { finished: undefined })] },
+      'not_seen',
+    ],
     ['has a report that is too old', { maxAgeMs: HOUR }, 'report_too_old'],
     ['has a report from the future', { now: new Date(now - 10 * HOUR) }, 'report_too_old'],
     ['was never observed', { reports: [report([namespace()], { cryptoKeys: [] })] }, 'may_still_encrypt'],
@@ -85,6 +134,12 @@ describe('a version', () => {
       withKey({ keyId: cryptoKeyId(`${KEY}-under-another-name`), version: 2 }),
     ],
     ['another crypto key without a version', withKey({ key: OTHER })],
+    ['a crypto key of that name in another project', withKey({ key: KEY.replace('acme', 'umbrella') })],
+    ['another crypto key of a project with a number', withKey({ key: `${NUMBERED}-other` })],
+    [
+      'the same version of another crypto key in the report',
+      withKey({ keyId: cryptoKeyId(OTHER), version: 1 }, 10, [OTHER]),
+    ],
     ['a static key', withKey({ staticKey: 'sample' })],
     ['a message that is older than the version', withKey({ key: KEY }, 3_000)],
   ])('may be destroyed if histories need %s', (_, over) => {
@@ -120,6 +175,10 @@ describe('a version', () => {
     ['had been destroyed', [version(1, 2_000), destroyed(version(2, 300), 200), version(3, 101)]],
     ['was never enabled', [version(1, 2_000), version(2, 300, 'GENERATION_FAILED'), version(3, 101)]],
     ['still waits for its key material', [version(1, 2_000), version(2, 300, 'PENDING_IMPORT')]],
+    [
+      'was imported later',
+      [version(1, 2_000), { ...version(2, 300), generated: new Date(now - 150 * HOUR) }],
+    ],
     ['is older than the version', [version(0, 3_000), version(1, 2_000), version(2, 101)]],
   ])('counts as stopped from no time at which the only other version %s', (_, versions) => {
     const description = { ...question().description, versions, primary: versions.at(-1)!.version };
@@ -136,6 +195,26 @@ describe('a version', () => {
   it('counts as stopped from a time at which a later version existed that is destroyed now', () => {
     const versions = [version(1, 2_000), destroyed(version(2, 300), 150), version(3, 101)];
     expect(codes({ description: { ...question().description, versions }, ...stated(200) })).toEqual([]);
+  });
+
+  it.each([
+    ['the version itself', 2],
+    ['an earlier version', 1],
+    ['no version', undefined],
+  ])('counts as stopped from no time after which %s was primary, unless a person states it', (_, primary) => {
+    const [observed] = report([]).cryptoKeys;
+    const versions = [{ version: 2, state: 'ENABLED', created: at(101), notPrimarySince: at(99) }];
+    const first = report([namespace()], { cryptoKeys: [{ ...observed!, time: at(99), versions }] });
+    const { primary: _primary, ...rest } = { ...observed!, time: at(60), versions: [] };
+    const later = { ...rest, ...(primary === undefined ? {} : { primary }) };
+    // Another state folder, which knows nothing of the first scan.
+    const second = report([namespace()], { cryptoKeys: [later] });
+    expect(codes({ version: 2, reports: [first] })).toEqual([]);
+    expect(codes({ version: 2, reports: [first, second] })).toEqual(['may_still_encrypt']);
+    if (primary === 2) return;
+    expect(codes({ version: 2, reports: [first, second], ...stated(99) })).toEqual([]);
+    const now = { description: { ...question().description, primary } };
+    expect(codes({ version: 2, reports: [first], ...now })).toEqual(['may_still_encrypt']);
   });
 
   it('may be destroyed from the moment at which the last program has stopped, and not a moment earlier', () => {

@@ -131,6 +131,7 @@ export class CloudKms implements KeyService {
           version: versionNumber(version.name ?? ''),
           state: String(version.state),
           created: date(version.createTime),
+          generated: date(version.importTime ?? version.generateTime),
           destroyTime: date(version.destroyTime),
           algorithm: version.algorithm?.toString(),
           protectionLevel: version.protectionLevel?.toString(),

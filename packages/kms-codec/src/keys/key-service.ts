@@ -48,6 +48,8 @@ export interface KeyDescription {
     readonly version: number;
     readonly state: KeyVersionState;
     readonly created: Date | undefined;
+    /** When its key material was generated or, in the end, imported. Before, no program could encrypt under the version. */
+    readonly generated?: Date | undefined;
     readonly destroyTime: Date | undefined;
     /** Name of Cloud KMS's CryptoKeyVersionAlgorithm. */
     readonly algorithm?: string | undefined;
