@@ -87,10 +87,13 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
       .filter((report) => report.server !== undefined && isSame(report.server, server))
       .flatMap((report) => report.namespaces.map(({ namespace }) => namespace)),
   );
-  const missing = (code: Reason['code'], names: readonly string[], why: string): Reason[] =>
-    names
+  const missing = (names: readonly string[], why: string): Reason[] =>
+    [...new Set(names)]
       .filter((name) => !scanned.has(name))
-      .map((name) => ({ code, message: `the namespace ${name} of ${server.address} was not scanned${why}` }));
+      .map((name) => ({
+        code: 'not_seen',
+        message: `the namespace ${name} of ${server.address} was not scanned${why}`,
+      }));
   if (!server.isListed && stated === undefined)
     return [
       {
@@ -101,23 +104,29 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
   // A server that does not list its namespaces may still show those that the configuration names.
   const known = server.namespaces.map(({ name }) => name);
   if (hasOtherNamespaces)
-    return missing(
-      'not_seen',
-      [...new Set([...known, ...(stated ?? [])])],
-      ', and the configuration uses the key for every namespace',
-    );
+    return missing([...known, ...(stated ?? [])], ', and the configuration uses the key for every namespace');
   const named = known.filter((name) => namespaces.includes(name));
+  const further = known.filter((name) => !namespaces.includes(name) && !scanned.has(name));
   return [
-    ...missing('not_seen', [...new Set([...named, ...(stated ?? [])])], ''),
-    ...(stated !== undefined
+    ...missing([...named, ...(stated ?? [])], ''),
+    ...(stated !== undefined || further.length === 0
       ? []
-      : missing(
-          'not_stated',
-          known.filter((name) => !namespaces.includes(name)),
-          ': scan it too, or name under namespaces in the statement all that the key serves',
-        )),
+      : [
+          {
+            code: 'not_stated' as const,
+            message: `namespaces of ${server.address} that the configuration does not name were not scanned: ${someOf(further)}. Scan them too, or name under namespaces in the statement all that the key serves`,
+          },
+        ]),
   ];
 }
+
+/** A server may have thousands of namespaces. */
+const MAX_NAMES = 10;
+
+const someOf = (names: readonly string[]): string =>
+  names.length <= MAX_NAMES
+    ? names.join(', ')
+    : `${names.slice(0, MAX_NAMES).join(', ')} and ${names.length - MAX_NAMES} more`;
 
 function gapText({ namespace, gaps }: ScannedNamespace): string {
   const [gap] = gaps;

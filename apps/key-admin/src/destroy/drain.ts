@@ -76,7 +76,7 @@ const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
 
 /** Returns the lines about a version. */
 export function drainLines({ version, isFree, freeOn, waitsFor, reasons }: DrainedVersion): string[] {
-  if (isFree) return [`version ${version}: free. Type: temporal-kms destroy ${version}`];
+  if (isFree) return [`version ${version}: free. Type: temporal-kms may-destroy ${version}`];
   return [
     `version ${version}: ${freeOn === null ? 'the date on which it becomes free is not known' : `free on ${freeOn}, unless something else happens`}`,
     ...waitsFor.flatMap(({ namespace, place, histories, until }) => [

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { hasVisibleText } from '@temporal-kms/codec-api';
 import { readStrictYaml, StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import { z } from 'zod';
@@ -56,11 +57,12 @@ export type Statement = z.infer<typeof statement>;
 
 /** Reads the file of `--statement`. @throws CliError that lists every mistake */
 export function readStatement(file: string): Statement {
+  if (!existsSync(file)) throw new CliError('notFound', `The statement ${file} does not exist`);
   try {
     return readStrictYaml(file).check(statement);
   } catch (error) {
     if (!(error instanceof StrictYamlError)) throw error;
-    throw new CliError('data', error.message, [], error);
+    throw new CliError('data', error.message.split('\n'), [], error);
   }
 }
 

@@ -93,8 +93,8 @@ export async function scan(
 }
 
 /**
- * Returns the namespaces that the configuration names. If it has a key for every namespace, also all that the server lists or,
- * if the server does not list them, the application's namespace.
+ * Returns the namespaces that the configuration names. If it has a key for every namespace, also those that the server lists and,
+ * if it does not list them all, the application's namespace.
  */
 export function namespacesToScan(
   { namespaces, hasDefault }: Pick<KeyRules, 'namespaces' | 'hasDefault'>,
@@ -102,8 +102,8 @@ export function namespacesToScan(
   own: string,
 ): readonly string[] {
   if (!hasDefault) return namespaces.length > 0 ? namespaces : [own];
-  const others = server.isListed ? server.namespaces.map(({ name }) => name) : [own];
-  return [...new Set([...namespaces, ...others])];
+  const others = server.namespaces.map(({ name }) => name);
+  return [...new Set([...namespaces, ...others, ...(server.isListed ? [] : [own])])];
 }
 
 function exportsByNamespace(

@@ -9,12 +9,14 @@ const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 const CALL_MS = 60_000;
 const PAGE_SIZE = 200;
+/** Every server has it. A list without it contains what a proxy lets this caller see. */
+const SYSTEM = 'temporal-system';
 
 /** A Temporal server, as it describes itself to the caller. */
 export interface TemporalServer extends ScannedServer {
-  /** Whether the server lists its namespaces for these credentials. Temporal Cloud does not for API keys of a namespace. */
+  /** Whether the server lists all its namespaces for these credentials. Temporal Cloud does not for API keys of a namespace. */
   readonly isListed: boolean;
-  /** All its namespaces or, if it does not list them, those that were asked for and exist. */
+  /** All its namespaces or, if it does not list them all, those that it lists, or that were asked for and exist. */
   readonly namespaces: readonly { readonly name: string; readonly id: string }[];
 }
 
@@ -60,9 +62,10 @@ export async function describeServer(
     } while (nextPageToken.length > 0);
     return found;
   };
-  const describeEach = async () => {
-    const found: TemporalServer['namespaces'][number][] = [];
+  const describeEach = async (found: TemporalServer['namespaces'][number][]) => {
+    const known = new Set(found.map(({ name }) => name));
     for (const name of new Set(names)) {
+      if (known.has(name)) continue;
       const described = await permitted(() => workflowService.describeNamespace({ namespace: name }));
       if (described !== undefined) found.push({ name, id: described.namespaceInfo?.id ?? '' });
     }
@@ -70,10 +73,11 @@ export async function describeServer(
   };
   const cluster = await permitted(() => workflowService.getClusterInfo({}));
   const listed = await list();
+  const isListed = listed?.some(({ name }) => name === SYSTEM) === true;
   return {
     address,
     ...(cluster?.clusterId ? { clusterId: cluster.clusterId } : {}),
-    isListed: listed !== undefined,
-    namespaces: listed ?? (await describeEach()),
+    isListed,
+    namespaces: isListed ? listed : await describeEach(listed ?? []),
   };
 }

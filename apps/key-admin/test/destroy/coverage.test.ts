@@ -1,4 +1,3 @@
-import type { ScannedNamespace } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import type { DestroyQuestion } from '../../src/destroy/question.ts';
 import type { TemporalServer } from '../../src/temporal/server.ts';
@@ -86,6 +85,8 @@ describe('a key that serves namespaces of a keys file', () => {
 
   it('needs the statement that it serves no other namespace, or a scan of those', () => {
     expect(codes({ servers })).toEqual(['not_stated']);
+    const many = withNamespaces('payments', ...Array.from({ length: 500 }, (_, n) => `n-${n}`));
+    expect(codes({ servers: [many] })).toEqual(['not_stated']);
     expect(codes({ servers, ...stated('payments') })).toEqual([]);
     expect(codes({ servers, ...stated('payments', 'orders') })).toEqual(['not_seen']);
     expect(codes({ servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
@@ -129,9 +130,12 @@ describe('several servers', () => {
       const [own, its] = statement.clusters;
       const clusters = [own!, { ...its!, namespaces: ['orders'] }];
       const over = { hasOtherNamespaces, servers: [SERVER, hidden], statement: { ...statement, clusters } };
-      const of = (...namespaces: ScannedNamespace[]) => [report([namespace()]), ofSecond({ namespaces })];
-      expect(codes({ ...over, reports: of(named('orders')) })).toEqual(['not_seen']);
-      expect(codes({ ...over, reports: of(named('orders'), namespace({ id: 'b' })) })).toEqual([]);
+      expect(codes({ ...over, reports: withSecond({ namespaces: [named('orders')] }) })).toEqual([
+        'not_seen',
+      ]);
+      expect(
+        codes({ ...over, reports: withSecond({ namespaces: [named('orders'), namespace({ id: 'b' })] }) }),
+      ).toEqual([]);
     },
   );
 

@@ -56,6 +56,10 @@ describe('the file of a statement', () => {
     expect(() => readStatement(path)).toThrow(expect.objectContaining({ exit: 'data' }));
   });
 
+  it('must exist', () => {
+    expect(() => readStatement('no-statement.yaml')).toThrow(expect.objectContaining({ exit: 'notFound' }));
+  });
+
   it('is refused as long as the template is not filled in', async () => {
     const lines = statementTemplate({
       key: KEY,
@@ -72,7 +76,10 @@ describe('the file of a statement', () => {
       }
       return undefined;
     })();
-    expect(String(refused)).toMatch(/name.*archives.*exports.*otherUses.*copies.*primaryAgain/s);
+    // A line each: the terminal shows a line break inside a line as its escape.
+    const fields = ['name', 'archives', 'exports', 'otherUses', 'copies', 'primaryAgain'];
+    const mistakes = fields.map((field) => expect.stringMatching(`^  line [0-9]+: ${field} must `));
+    expect(refused).toMatchObject({ lines: [expect.any(String), ...mistakes] });
     const answers = {
       name: 'Ada',
       archives: 'none',

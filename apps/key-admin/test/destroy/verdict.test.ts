@@ -34,12 +34,12 @@ const withKey = (
   const places = {
     [closedHoursAgo === undefined ? 'open' : 'closed']: { histories: 1, payloads: 1, newest },
   };
-  const { cryptoKeys } = report([]);
+  const known = report([]).cryptoKeys;
   const others = further.map((name) => ({ key: name, time: at(2), versions: [] }));
   return {
     reports: [
       report([namespace({ keys: [{ ...key, formats: {}, places }] })], {
-        cryptoKeys: [...cryptoKeys, ...others],
+        cryptoKeys: [...known, ...others],
       }),
     ],
   };
@@ -213,8 +213,8 @@ describe('a version', () => {
     expect(codes({ version: 2, reports: [first, second] })).toEqual(['may_still_encrypt']);
     if (primary === 2) return;
     expect(codes({ version: 2, reports: [first, second], ...stated(99) })).toEqual([]);
-    const now = { description: { ...question().description, primary } };
-    expect(codes({ version: 2, reports: [first], ...now })).toEqual(['may_still_encrypt']);
+    const rolledBack = { description: { ...question().description, primary } };
+    expect(codes({ version: 2, reports: [first], ...rolledBack })).toEqual(['may_still_encrypt']);
   });
 
   it('may be destroyed from the moment at which the last program has stopped, and not a moment earlier', () => {

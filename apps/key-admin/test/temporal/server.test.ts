@@ -33,6 +33,10 @@ async function describeWith(over: object, ...names: string[]) {
 const namesOf = ({ namespaces }: Awaited<ReturnType<typeof describeServer>>) =>
   namespaces.map(({ name }) => name);
 
+const listOnly =
+  (...names: string[]) =>
+  async () => ({ namespaces: names.map(info), nextPageToken: new Uint8Array() });
+
 /** The second page is refused. */
 const listNamespaces = async ({ nextPageToken }: any) =>
   nextPageToken.length > 0
@@ -56,6 +60,15 @@ describe('a Temporal server', () => {
 
   it('that refuses the second page has no list', async () => {
     expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
+  });
+
+  it('that lists only some namespaces, for example behind a proxy, has no list, and shows those too', async () => {
+    const server = await describeWith({ listNamespaces: listOnly('orders') }, 'payments', 'orders');
+    expect([server.isListed, namesOf(server)]).toEqual([false, ['orders', 'payments']]);
+    expect(await describeWith({ listNamespaces: listOnly() })).toMatchObject({
+      isListed: false,
+      namespaces: [],
+    });
   });
 
   it('may refuse its cluster id', async () => {
