@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import which from 'which';
 import { makeBases } from './images/bases.ts';
-import { createEngine, type Engine, imagesDir } from './images/engine.ts';
+import { createEngine, type Engine, heapWithin256, imagesDir } from './images/engine.ts';
 import { freePorts } from './ports.ts';
 import { projectRoot } from './project.ts';
 import { startTemporal } from './temporal.ts';
@@ -62,7 +62,7 @@ async function runAll(engine: Engine): Promise<void> {
     await engine.start('codec-server', {
       name: 'tk-codec-server',
       memory: '256m',
-      env: { ...env, CODEC_PORT: String(codec), CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}` },
+      env: { ...env, ...heapWithin256, CODEC_PORT: String(codec), CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}` },
     });
     await engine.start('worker', {
       name: 'tk-worker',

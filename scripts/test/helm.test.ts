@@ -1,80 +1,25 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { execa } from 'execa';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
-import { findGo } from '../src/go.ts';
-import { pipInstall } from '../src/pip.ts';
-import { devDir, projectRoot } from '../src/project.ts';
-
-const chart = join(projectRoot, 'deploy/helm/temporal-kms');
-const schemas = join(devDir, 'kubernetes-validate-1.37.0');
-/** The oldest version that Chart.yaml allows, and the newest of which there are schemas. */
-const versions = ['1.29.0', '1.37.0'];
-const apps = ['codec-server', 'worker', 'dashboard'];
-const policy = 'issuers: {}\n\nrules: []\n...\n';
-
-const everything = {
-  env: { TEMPORAL_ADDRESS: 'temporal:7233' },
-  envFrom: [{ secretRef: { name: 'temporal-api-key' } }],
-  keys: 'namespaces: {}\n...\n',
-  image: { digests: { worker: `sha256:${'0'.repeat(64)}` }, pullSecrets: [{ name: 'registry' }] },
-  codecServer: {
-    policy,
-    corsOrigins: ['https://temporal.example.com'],
-    tracesEndpoint: 'http://collector.observability:4318',
-    serviceAccount: {
-      annotations: { 'iam.gke.io/gcp-service-account': 'codec@acme.iam.gserviceaccount.com' },
-    },
-    autoscaling: { enabled: true },
-    nodeSelector: { pool: 'codec' },
-    tolerations: [{ operator: 'Exists' }],
-  },
-  worker: { autoscaling: { enabled: true } },
-  dashboard: { autoscaling: { enabled: true }, connectSources: ['https://login.example.com'] },
-  ingress: { enabled: true, className: 'nginx', host: 'codec.example.com', tlsSecret: 'codec-tls' },
-  networkPolicy: { clients: [{ namespaceSelector: {} }], egress: [{ ports: [{ port: 3128 }] }] },
-  serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
-};
-
-let helm: string | undefined;
-beforeAll(async () => {
-  const go = await findGo('the Helm chart is not tested');
-  helm = await go?.install('helm.sh/helm/v3/cmd/helm@v3.22.0', 'helm-3.22.0');
-  if (helm === undefined || existsSync(schemas)) return;
-  await pipInstall(join(projectRoot, 'scripts/kubernetes-validate.txt'), schemas);
-}, 900_000);
-
-const run = (command: readonly string[], values: object) =>
-  execa(helm ?? '', [...command, chart, '--kube-version', versions[0] ?? '', '--values', '-'], {
-    input: JSON.stringify(values),
-    reject: false,
-  });
-
-async function render(values: object): Promise<any[]> {
-  const { stdout, stderr, exitCode } = await run(['template', 'tk', '--namespace', 'codec'], values);
-  expect([exitCode, stderr]).toEqual([0, '']);
-  return parseAllDocuments(stdout)
-    .map((document) => document.toJSON())
-    .filter((resource) => resource !== null);
-}
-
-const named = (resources: any[], kind: string, name: string) =>
-  resources.find((resource) => resource.kind === kind && resource.metadata.name === `tk-${name}`);
-
-/** The variables of an application's container. */
-const variables = (resources: any[], app: string): Record<string, string> =>
-  Object.fromEntries(
-    named(resources, 'Deployment', app).spec.template.spec.containers[0].env.map(
-      ({ name, value }: { name: string; value: string }) => [name, value],
-    ),
-  );
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { projectRoot } from '../src/project.ts';
+import {
+  apps,
+  everything,
+  isMissing,
+  named,
+  policy,
+  render,
+  run,
+  schemas,
+  variables,
+  versions,
+} from './helm-chart.ts';
 
 describe('the Helm chart', () => {
   it('passes helm lint', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const { stdout, exitCode } = await run(['lint', '--strict'], everything);
     expect([exitCode, stdout]).toEqual([0, expect.stringContaining('0 chart(s) failed')]);
   });
@@ -82,7 +27,7 @@ describe('the Helm chart', () => {
   it.for(versions)(
     'renders resources that Kubernetes %s accepts, without unknown fields',
     async (version, { skip }) => {
-      if (helm === undefined) return skip();
+      if (isMissing()) return skip();
       const folder = join(schemas, 'kubernetes_validate/kubernetes-json-schema', `v${version}-local-strict`);
       const ajv = new Ajv2020({ strict: false, validateFormats: false });
       // The name by which the schemas of resources refer to it.
@@ -90,8 +35,8 @@ describe('the Helm chart', () => {
       ajv.addSchema({ ...definitions, $id: '/api/_definitions.json' });
       const resources = await render(everything);
       const kinds = new Set(resources.map(({ kind }) => kind));
-      expect(kinds.size).toBe(9);
-      for (const resource of resources.filter(({ kind }) => kind !== 'ServiceMonitor')) {
+      expect(kinds.size).toBe(11);
+      for (const resource of resources.filter(({ apiVersion }) => !apiVersion.startsWith('monitoring.'))) {
         const api = resource.apiVersion.replace('.k8s.io', '').replace('/', '-');
         const file = join(folder, `${resource.kind.toLowerCase()}-${api}.json`);
         const { $id: _, ...schema } = JSON.parse(await readFile(file, 'utf8'));
@@ -102,7 +47,7 @@ describe('the Helm chart', () => {
   );
 
   it('starts each application without privileges, and with no token of Kubernetes', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const resources = await render(everything);
     for (const app of apps) {
       const { spec } = named(resources, 'Deployment', app).spec.template;
@@ -125,7 +70,7 @@ describe('the Helm chart', () => {
   });
 
   it('sets variables that the applications read, and passes the policy on unchanged', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const resources = await render(everything);
     const files = ['docs/configuration.md', 'deploy/docker/Caddyfile'];
     const texts = await Promise.all(files.map((file) => readFile(join(projectRoot, file), 'utf8')));
@@ -140,11 +85,11 @@ describe('the Helm chart', () => {
   });
 
   it('writes numbers and booleans as the programs read them', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const env = { CODEC_MAX_INFLIGHT_BYTES: 268_435_456, AUDIT_FSYNC: true, CODEC_REQUEST_SECONDS: 0.5 };
     const resources = await render({
       codecServer: { policy, env },
-      worker: { shutdownGraceSeconds: 1_000_000 },
+      worker: { shutdownGraceSeconds: 1_000_000, terminationGracePeriodSeconds: 1_000_016 },
     });
     expect(variables(resources, 'codec-server')).toMatchObject({
       CODEC_MAX_INFLIGHT_BYTES: '268435456',
@@ -155,7 +100,7 @@ describe('the Helm chart', () => {
   });
 
   it('prefers env of an application to env of all, and that to what the chart sets', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const resources = await render({
       env: { AUTH: 'none', KMS_KEYS_FILE: '/keys.yaml', LOG_LEVEL: 'debug', TEMPORAL_TLS: true },
       keys: everything.keys,
@@ -174,7 +119,7 @@ describe('the Helm chart', () => {
   });
 
   it('runs an image with your own workflows', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const image = 'europe-docker.pkg.dev/acme/payments-worker:1.4.0';
     const resources = await render({ ...everything, worker: { ...everything.worker, image } });
     const imageOf = (app: string) =>
@@ -187,7 +132,7 @@ describe('the Helm chart', () => {
   it.for([{ env: collector }, { worker: { env: collector } }])(
     'gives a worker that sends metrics to a collector no port for them: %j',
     async (values, { skip }) => {
-      if (helm === undefined) return skip();
+      if (isMissing()) return skip();
       const scraped = { codecServer: { policy }, serviceMonitor: { enabled: true } };
       const usual = await render(scraped);
       expect(variables(usual, 'worker')).toHaveProperty('WORKER_METRICS_PORT', '9465');
@@ -203,7 +148,7 @@ describe('the Helm chart', () => {
   );
 
   it('admits the listed clients and the dashboard to the codec server', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const clients = [
       { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } },
     ];
@@ -220,7 +165,7 @@ describe('the Helm chart', () => {
   });
 
   it('lets the codec server serve the dashboard, in place of a Deployment for it', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const resources = await render({
       ...everything,
       codecServer: { ...everything.codecServer, dashboard: true },
@@ -248,7 +193,7 @@ describe('the Helm chart', () => {
   });
 
   it('renders the example of docs/deploy.md', async ({ skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
     const [, example = ''] = /```yaml title="values.yaml"\n(.*?)```/s.exec(docs) ?? [];
     const values = parse(example);
@@ -263,9 +208,9 @@ describe('the Helm chart', () => {
   });
 
   it.for(apps)('contains nothing of %s when it is switched off', async (app, { skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const key = app === 'codec-server' ? 'codecServer' : app;
-    const values = { ...everything, [key]: { enabled: false } };
+    const values = { ...everything, [key]: { enabled: false }, scan: {} };
     const resources = await render(values);
     expect(resources.filter(({ metadata }) => metadata.name === `tk-${app}`)).toEqual([]);
     const ingress = JSON.stringify(named(resources, 'Ingress', 'ingress').spec);
@@ -282,7 +227,7 @@ describe('the Helm chart', () => {
     ],
   ];
   it.for(refused)('refuses %s', async ([, values, message], { skip }) => {
-    if (helm === undefined) return skip();
+    if (isMissing()) return skip();
     const { exitCode, stderr } = await run(['template', 'tk'], values);
     expect(exitCode).not.toBe(0);
     expect(stderr).toMatch(message);

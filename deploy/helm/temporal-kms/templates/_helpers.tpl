@@ -2,7 +2,7 @@
 {{- define "temporal-kms.apps" -}}
 {{- $apps := dict -}}
 {{- if .Values.codecServer.enabled -}}
-{{- $_ := set $apps "codec-server" (dict "values" .Values.codecServer "port" 8088 "metrics" 9464 "live" "/healthz" "ready" "/readyz") -}}
+{{- $_ := set $apps "codec-server" (dict "values" .Values.codecServer "port" 8088 "metrics" 9464 "live" "/healthz" "ready" "/readyz" "drainSeconds" 15) -}}
 {{- end -}}
 {{- if .Values.worker.enabled -}}
 {{- $_ := set $apps "worker" (dict "values" .Values.worker "port" 8089 "live" "/healthz" "ready" "/readyz") -}}
@@ -65,12 +65,13 @@ labels:
 {{- with $root.Values.dashboard.connectSources -}}{{- $_ := set $env "CODEC_DASHBOARD_CONNECT_SOURCES" (join "," .) -}}{{- end -}}
 {{- with $root.Values.dashboard.frameSources -}}{{- $_ := set $env "CODEC_DASHBOARD_FRAME_SOURCES" (join "," .) -}}{{- end -}}
 {{- end -}}
+{{- if $root.Values.scan.enabled -}}{{- $_ := set $env "SCAN_REPORT_FILE" "/var/lib/temporal-kms/scan/report.json" -}}{{- end -}}
 {{- with $root.Values.codecServer.corsOrigins -}}{{- $_ := set $env "CODEC_CORS_ORIGINS" (join "," .) -}}{{- end -}}
 {{- with $root.Values.codecServer.tracesEndpoint -}}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}
 {{- else if eq .name "worker" -}}
 {{- $env = merge (dict "WORKER_HEALTH_HOST" "0.0.0.0" "WORKER_HEALTH_PORT" "8089" "TEMPORAL_TASK_QUEUE" $root.Values.worker.taskQueue "WORKER_SHUTDOWN_GRACE_SECONDS" $root.Values.worker.shutdownGraceSeconds) $env -}}
 {{- if .app.metrics -}}{{- $env = merge (dict "WORKER_METRICS_HOST" "0.0.0.0" "WORKER_METRICS_PORT" "9465") $env -}}{{- end -}}
-{{- else -}}
+{{- else if eq .name "dashboard" -}}
 {{- $values := $root.Values.dashboard -}}
 {{- $env = dict "CODEC_UPSTREAM" (printf "%s-codec-server:8088" $root.Release.Name) "CODEC_URL" $values.codecUrl "TEMPORAL_UI_URL" $values.temporalUiUrl "CONNECT_SOURCES" (join " " $values.connectSources) "FRAME_SOURCES" (join " " $values.frameSources) -}}
 {{- end -}}
@@ -78,5 +79,84 @@ labels:
 {{- range $variables := list (ternary dict $root.Values.env (eq .name "dashboard")) .app.values.env -}}
 {{- range $key, $value := $variables -}}{{- $_ := set $env $key $value -}}{{- end -}}
 {{- end -}}
+{{- if and $env.KMS_KEYS_FILE $env.GCP_KMS_KEY -}}
+{{- fail (printf "%s has both a keys file (keys, KMS_KEYS_FILE) and GCP_KMS_KEY, of which programs accept only one: empty one of them" .name) -}}
+{{- end -}}
+{{- $limit := dig "limits" "memory" "" (.app.values.resources | default dict) -}}
+{{- if and (eq .name "codec-server") $limit -}}
+{{- $bytes := include "temporal-kms.bytes" $limit | float64 -}}
+{{- if lt $bytes 268435456.0 -}}
+{{- fail (printf "codecServer.resources.limits.memory is %v: the codec server needs at least 256Mi, and should have 512Mi" $limit) -}}
+{{- else if lt $bytes 536870912.0 -}}
+{{- /* docs/operations.md (Memory). Of an option that is repeated, V8 takes the last. */ -}}
+{{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=96 --max-semi-space-size=8 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
+{{- end -}}
+{{- end -}}
 {{- toJson $env -}}
+{{- end -}}
+
+{{/* The bytes of a quantity of memory such as 512Mi. */}}
+{{- define "temporal-kms.bytes" -}}
+{{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $quantity := ternary (toString .) (toJson .) (kindIs "string" .) -}}
+{{- mulf (regexFind "^[0-9.]+" $quantity | float64) (get $units (regexFind "[a-zA-Z]*$" $quantity) | float64) -}}
+{{- end -}}
+
+{{/* env and envFrom of a program's container. */}}
+{{- define "temporal-kms.variables" -}}
+env:
+  {{- range $key, $value := include "temporal-kms.env" . | fromJson }}
+  - { name: {{ $key }}, value: {{ ternary $value (toJson $value) (kindIs "string" $value) | quote }} }
+  {{- end }}
+{{- with concat (ternary (list) .root.Values.envFrom (eq .name "dashboard")) .app.values.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* What every pod has in common. The argument is an application, as for temporal-kms.metadata. */}}
+{{- define "temporal-kms.pod" -}}
+serviceAccountName: {{ .root.Release.Name }}-{{ .name }}
+# Workload Identity works without this token.
+automountServiceAccountToken: false
+# Variables for a Service called codec would have the names of the codec server's settings.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  # The programs can read Secrets with mode 0400. Files in volumes keep their modes from one mount to the next.
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: { type: RuntimeDefault }
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .app.values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .app.values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "temporal-kms.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end -}}
+
+{{- define "temporal-kms.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "temporal-kms.metadata" . | nindent 2 }}
+  {{- with .app.values.serviceAccount.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: false
 {{- end -}}

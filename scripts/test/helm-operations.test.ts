@@ -1,0 +1,230 @@
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { projectRoot } from '../src/project.ts';
+import { apps, chart, everything, isMissing, named, policy, render, run, variables } from './helm-chart.ts';
+
+const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
+const podOf = (resources: any[], app: string) => named(resources, 'Deployment', app).spec.template.spec;
+const scanPod = (resources: any[]) => named(resources, 'CronJob', 'scan').spec.jobTemplate.spec.template.spec;
+
+it('lets servers accept connections until clients know that the pod ends', async ({ skip }) => {
+  if (isMissing()) return skip();
+  const resources = await render({
+    codecServer: { policy, terminationGracePeriodSeconds: 25, preStopSleepSeconds: 10 },
+  });
+  const sleepOf = (app: string) => podOf(resources, app).containers[0].lifecycle?.preStop.sleep.seconds;
+  expect(apps.map(sleepOf)).toEqual([10, undefined, 5]);
+  expect(podOf(resources, 'codec-server').terminationGracePeriodSeconds).toBe(25);
+  const without = await render({ codecServer: { policy, preStopSleepSeconds: 0 } });
+  expect(podOf(without, 'codec-server').containers[0]).not.toHaveProperty('lifecycle');
+});
+
+it('mounts further volumes', async ({ skip }) => {
+  if (isMissing()) return skip();
+  const resources = await render(everything);
+  for (const [pod, volume] of [
+    [podOf(resources, 'codec-server'), 'temporal-tls'],
+    [podOf(resources, 'worker'), 'cache'],
+    [scanPod(resources), 'temporal-tls'],
+  ]) {
+    expect(pod.volumes.map(({ name }: any) => name)).toEqual(expect.arrayContaining(['files', volume]));
+    expect(pod.containers[0].volumeMounts.map(({ name }: any) => name)).toEqual(
+      pod.volumes.map(({ name }: any) => name),
+    );
+  }
+});
+
+it('mounts files in a form that the programs trust', async ({ skip }) => {
+  if (isMissing()) return skip();
+  const resources = await render(everything);
+  for (const pod of [...apps.slice(0, 2).map((app) => podOf(resources, app)), scanPod(resources)]) {
+    // With another policy, each mount of a volume would let the group write the report and the state of scans.
+    expect(pod.securityContext).toMatchObject({ fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' });
+    const mounts = pod.containers[0].volumeMounts;
+    for (const { name, configMap, secret } of pod.volumes) {
+      if (configMap === undefined && secret === undefined) continue;
+      expect(mounts.find((mount: any) => mount.name === name).readOnly).toBe(true);
+      const mode = (configMap ?? secret).defaultMode ?? 0o644;
+      // As kubelet writes it: with fsGroup, the group may read.
+      const file = await volumeFile('policy.yaml', mode | 0o440);
+      const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', reading, file], {
+        cwd: projectRoot,
+      });
+      expect(stdout).toBe('content');
+    }
+  }
+});
+
+const reading = `
+  import { readTrustedFile } from './packages/node-utils/src/trusted-files.ts';
+  process.stdout.write(readTrustedFile(process.argv[1], 100));`;
+
+/** Writes a file as kubelet's AtomicWriter does, and returns its path. */
+async function volumeFile(name: string, mode: number): Promise<string> {
+  const volume = await mkdtemp(join(tmpdir(), 'temporal-kms-volume-'));
+  onTestFinished(() => rm(volume, { recursive: true }));
+  await mkdir(join(volume, '..2026'), { mode: 0o755 });
+  await writeFile(join(volume, '..2026', name), 'content');
+  await chmod(join(volume, '..2026', name), mode);
+  await symlink('..2026', join(volume, '..data'));
+  await symlink(`..data/${name}`, join(volume, name));
+  return join(volume, name);
+}
+
+it('scans with the image key-admin, and lets the codec server read the report', async ({ skip }) => {
+  if (isMissing()) return skip();
+  const resources = await render(everything);
+  const { spec } = named(resources, 'CronJob', 'scan');
+  expect(spec).toMatchObject({ concurrencyPolicy: 'Forbid', jobTemplate: { spec: { backoffLimit: 0 } } });
+  const pod = scanPod(resources);
+  const [container] = pod.containers;
+  expect(container.image).toMatch(/\/key-admin:/);
+  expect(pod).toMatchObject({
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    serviceAccountName: 'tk-scan',
+  });
+  expect(container.securityContext).toEqual(podOf(resources, 'worker').containers[0].securityContext);
+  const unit = await read('deploy/systemd/temporal-kms-scan.service');
+  expect(unit).toContain(`main.mjs ${container.args.slice(0, -2).join(' ')}\n`);
+  expect(container.args.slice(-2)).toEqual(['--rps', '20']);
+
+  const server = podOf(resources, 'codec-server');
+  expect(pod.securityContext).toEqual(server.securityContext);
+  expect(variables(resources, 'codec-server').SCAN_REPORT_FILE).toBe(
+    container.args[container.args.indexOf('--out') + 1],
+  );
+  const claimed = { name: 'scan', persistentVolumeClaim: { claimName: 'scan' } };
+  for (const { volumes } of [pod, server]) expect(volumes).toContainEqual(claimed);
+  const mount = { name: 'scan', mountPath: '/var/lib/temporal-kms' };
+  expect(container.volumeMounts).toContainEqual(mount);
+  expect(server.containers[0].volumeMounts).toContainEqual({ ...mount, readOnly: true });
+
+  const { ingress, egress } = named(resources, 'NetworkPolicy', 'scan').spec;
+  expect(ingress ?? []).toEqual([]);
+  expect(egress).toEqual(named(resources, 'NetworkPolicy', 'worker').spec.egress);
+  const without = await render({ codecServer: { policy } });
+  expect(without.filter(({ metadata }) => metadata.name === 'tk-scan')).toEqual([]);
+  expect(variables(without, 'codec-server')).not.toHaveProperty('SCAN_REPORT_FILE');
+});
+
+it('keeps the report of a scan out of the log, and passes on arguments and the exit status', async ({
+  skip,
+}) => {
+  if (isMissing()) return skip();
+  const { command, args } = scanPod(await render(everything)).containers[0];
+  const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-scan-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const program = join(folder, 'main.mjs');
+  await writeFile(
+    program,
+    'process.stdout.write("id"); console.log("id"); console.error(process.argv.slice(2).join(" ")); process.exitCode = 1;',
+  );
+  const started = [...command.slice(1, -1), program, ...args];
+  expect(command.at(-1)).toBe('/app/main.mjs');
+  const { stdout, stderr, exitCode } = await execa(process.execPath, started, { reject: false });
+  expect([stdout, stderr, exitCode]).toEqual(['', args.join(' '), 1]);
+});
+
+it('contains the alerts of deploy/monitoring, without a change', async ({ skip }) => {
+  const alerts = await read('deploy/monitoring/alerts.yaml');
+  expect(await readFile(join(chart, 'alerts.yaml'), 'utf8')).toBe(alerts);
+  if (isMissing()) return skip();
+  const rule = named(await render(everything), 'PrometheusRule', 'alerts');
+  expect(rule.metadata.labels.release).toBe('prometheus');
+  expect(rule.spec).toEqual(parse(alerts));
+});
+
+async function spread(values: object, app: string): Promise<any> {
+  return podOf(await render({ codecServer: { policy }, ...values }), app).topologySpreadConstraints;
+}
+
+it('spreads pods over zones and nodes where it can, or as the values say', async ({ skip }) => {
+  if (isMissing()) return skip();
+  const labelSelector = {
+    matchLabels: { 'app.kubernetes.io/name': 'worker', 'app.kubernetes.io/instance': 'tk' },
+  };
+  const soft = { maxSkew: 1, whenUnsatisfiable: 'ScheduleAnyway', labelSelector };
+  expect(await spread({}, 'worker')).toEqual([
+    { ...soft, topologyKey: 'topology.kubernetes.io/zone' },
+    { ...soft, topologyKey: 'kubernetes.io/hostname' },
+  ]);
+  const hard = { maxSkew: 2, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule' };
+  const own = { ...hard, labelSelector: { matchLabels: { tier: 'kms' } } };
+  const given = { topologySpreadConstraints: [hard, own] };
+  expect(await spread(given, 'worker')).toEqual([{ ...hard, labelSelector }, own]);
+  expect(await spread({ topologySpreadConstraints: [] }, 'codec-server')).toBeUndefined();
+});
+
+const heap = '--max-old-space-size=96 --max-semi-space-size=8';
+it.for([
+  ['256Mi', {}, heap],
+  ['0.25Gi', { NODE_OPTIONS: '--dns-result-order=ipv4first' }, `${heap} --dns-result-order=ipv4first`],
+  [268_435_456, {}, heap],
+  ['400M', {}, heap],
+  ['512Mi', {}, undefined],
+  ['1G', { NODE_OPTIONS: '--max-old-space-size=384' }, '--max-old-space-size=384'],
+] as const)(
+  'gives a codec server within %s the heap options of the docs',
+  async ([memory, env, options], { skip }) => {
+    const page = await read('docs/operations.md');
+    expect(page).toContain(`NODE_OPTIONS="${heap}"`);
+    if (isMissing()) return skip();
+    const resources = await render({ codecServer: { policy, env, resources: { limits: { memory } } } });
+    expect(variables(resources, 'codec-server').NODE_OPTIONS).toBe(options);
+  },
+);
+
+const key = { GCP_KMS_KEY: 'payloads' };
+const { keys } = everything;
+const refused: readonly (readonly [what: string, values: object, message: RegExp])[] = [
+  ['a keys file and a key', { keys, env: key }, /GCP_KMS_KEY/],
+  ['a keys file and a key of one application', { keys, worker: { env: key } }, /GCP_KMS_KEY/],
+  [
+    'a keys file and a key of the scan',
+    { keys, scan: { enabled: true, claim: 'scan', env: key } },
+    /GCP_KMS_KEY/,
+  ],
+  ['a keys file in a variable and a key', { env: { ...key, KMS_KEYS_FILE: '/keys.yaml' } }, /GCP_KMS_KEY/],
+  [
+    'a codec server within 255 MiB',
+    { codecServer: { policy, resources: { limits: { memory: '255Mi' } } } },
+    /256Mi/,
+  ],
+  [
+    'memory in another unit',
+    { codecServer: { policy, resources: { limits: { memory: '256MB' } } } },
+    /memory/,
+  ],
+  [
+    'a worker that is killed',
+    { worker: { shutdownGraceSeconds: 15 } },
+    /terminationGracePeriodSeconds of worker/,
+  ],
+  [
+    'a worker that is killed, by its variable',
+    { worker: { env: { WORKER_SHUTDOWN_GRACE_SECONDS: '15' } } },
+    /terminationGracePeriodSeconds of worker/,
+  ],
+  [
+    'a codec server that is killed',
+    { codecServer: { policy, preStopSleepSeconds: 6 } },
+    /terminationGracePeriodSeconds of codec-server/,
+  ],
+  ['a scan without a volume', { scan: { enabled: true } }, /scan\.claim/],
+  [
+    'a scan without a codec server',
+    { codecServer: { enabled: false }, scan: { enabled: true, claim: 'scan' } },
+    /codecServer\.enabled/,
+  ],
+];
+it.for(refused)('refuses %s', async ([, values, message], { skip }) => {
+  if (isMissing()) return skip();
+  const { exitCode, stderr } = await run(['template', 'tk'], { codecServer: { policy }, ...values });
+  expect(exitCode).not.toBe(0);
+  expect(stderr).toMatch(message);
+});
