@@ -1,6 +1,9 @@
 import { totalmem } from 'node:os';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { ClientDisconnected, HttpError } from './errors.ts';
+import { MemoryPool } from './memory-pool.ts';
+
+const MiB = 1024 * 1024;
 
 const RETRY_SECONDS = 1;
 
@@ -21,6 +24,10 @@ interface Waiting {
 export class MemoryBudget {
   readonly bytes: number;
   readonly share: number;
+  /** Copies of stored payloads that wait for the memory of their plaintext. */
+  readonly copies: MemoryPool;
+  /** Compressors of streams, which may last an hour. */
+  readonly compressors: MemoryPool;
   #held = 0;
   #lent = 0;
   #pages = 0;
@@ -33,10 +40,17 @@ export class MemoryBudget {
   constructor(bytes: number, share = shareOf(bytes)) {
     this.bytes = bytes;
     this.share = share;
+    this.copies = new MemoryPool(Math.max(bytes / 8, 8 * MiB));
+    this.compressors = new MemoryPool(bytes / 8);
   }
 
   get held(): number {
     return this.#held;
+  }
+
+  /** All that requests hold, with the pools. */
+  get inUse(): number {
+    return this.#held + this.copies.held + this.compressors.held;
   }
 
   /** Number of waits since the start. */
@@ -247,8 +261,6 @@ export class MemoryLease {
     this.release(this.held - bytes);
   }
 }
-
-const MiB = 1024 * 1024;
 
 const shareOf = (bytes: number): number => Math.max(bytes / 2, Math.min((bytes * 3) / 4, 96 * MiB));
 

@@ -32,29 +32,34 @@ export async function* decodeFrames(
   lifetime: StreamLifetime,
   { authorizeNamespace, onInnerLayer }: Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'>,
 ): AsyncGenerator<DecodeFrame, void> {
-  const budget = new KmsCallBudget(codec);
-  const accepted = requests.slice(0, budget.take(requests.map(({ held }) => [held])));
-  const { innerKmsCalls } = budget;
-  let sent = 0;
-  for await (const result of decodeResults(codec, log, accepted, lifetime, {
-    authorizeNamespace,
-    onInnerLayer,
-    innerKmsCalls,
-  })) {
-    sent += 1;
-    yield result;
+  try {
+    const budget = new KmsCallBudget(codec);
+    const accepted = requests.slice(0, budget.take(requests.map(({ held }) => [held])));
+    for (const { release } of requests.slice(accepted.length)) release?.();
+    const { innerKmsCalls } = budget;
+    let sent = 0;
+    for await (const result of decodeResults(codec, log, accepted, lifetime, {
+      authorizeNamespace,
+      onInnerLayer,
+      innerKmsCalls,
+    })) {
+      sent += 1;
+      yield result;
+    }
+    if (sent === requests.length) {
+      yield { type: 'end', reason: 'complete' };
+      return;
+    }
+    const reason = lifetime.interruption() ?? (sent + budget.skipped === accepted.length ? 'limit' : 'error');
+    if (reason === 'disconnected') return;
+    const message =
+      reason === 'error'
+        ? { message: 'A page of the history could not be read again; repeat the request.' }
+        : {};
+    yield { type: 'end', reason, ...message };
+  } finally {
+    for (const { release } of requests) release?.();
   }
-  if (sent === requests.length) {
-    yield { type: 'end', reason: 'complete' };
-    return;
-  }
-  const reason = lifetime.interruption() ?? (sent + budget.skipped === accepted.length ? 'limit' : 'error');
-  if (reason === 'disconnected') return;
-  const message =
-    reason === 'error'
-      ? { message: 'A page of the history could not be read again; repeat the request.' }
-      : {};
-  yield { type: 'end', reason, ...message };
 }
 
 interface ReadyResult {
@@ -75,17 +80,19 @@ async function* decodeResults(
 ): AsyncGenerator<DecodeResult, void> {
   const leases = new Set<MemoryLease>();
   const results = inCompletionOrder(requests, {
-    start: async ({ ref, load }): Promise<ReadyResult | 'skipped' | undefined> => {
+    start: async (request): Promise<ReadyResult | 'skipped' | undefined> => {
       // Decrypts nothing for a caller who has disconnected or whose token has expired.
       if (interruption() !== undefined) return undefined;
       const lease = memory.lease();
       leases.add(lease);
       try {
-        const stored = await load(signal);
+        const stored = await request.load(signal);
         const options = { ...access, signal, budget: new LeasedPlaintext(lease, signal) };
         const decrypted = await unlessAborted(decryptPayload(codec, log, stored, options), signal);
         if (interruption() !== undefined) return undefined;
-        const result = decrypted.ok ? decodeResult(ref, decrypted) : { ref, ...decrypted };
+        const result = decrypted.ok
+          ? decodeResult(request.ref, decrypted)
+          : { ref: request.ref, ...decrypted };
         return { result, lease };
       } catch (error) {
         lease.end();
@@ -93,6 +100,9 @@ async function* decodeResults(
         if (!signal.aborted)
           log.warn({ error: nameOf(error) }, 'decode stream ended early: a page could not be read again');
         return undefined;
+      } finally {
+        // The lease now has what the result still holds of it.
+        request.release?.();
       }
     },
     weigh: ({ bytes }) => IN_FLIGHT_OVERHEAD_BYTES + bytes,

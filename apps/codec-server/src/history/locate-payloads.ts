@@ -9,12 +9,16 @@ import {
 } from '@temporal-kms/history-payloads';
 import { badRequest, HttpError } from '../errors.ts';
 import type { MemoryBudget } from '../memory.ts';
+import type { MemoryPool, Release } from '../memory-pool.ts';
+import type { temporal } from '@temporalio/proto';
 import { responseMemory } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { type EventPage, readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
-import { turns } from './stream-limits.ts';
+import { IN_FLIGHT_OVERHEAD_BYTES, turns } from './stream-limits.ts';
+
+type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 
 /** A payload that a caller requests to decode. */
 export interface PayloadRequest {
@@ -24,7 +28,9 @@ export interface PayloadRequest {
   /** The payload, if the request holds it in memory. */
   readonly held?: StoredPayload | undefined;
   /** Returns the payload, or reads it again. Undefined if the history no longer has it. */
-  readonly load: (signal: AbortSignal) => Promise<StoredPayload | undefined>;
+  load(signal: AbortSignal): Promise<StoredPayload | undefined>;
+  /** Frees the copy that is held or was loaded. Absent: it is no copy. */
+  readonly release?: () => void;
 }
 
 export interface PayloadSource {
@@ -34,12 +40,12 @@ export interface PayloadSource {
   readonly memory: MemoryBudget;
 }
 
-/** Bytes of stored payloads that one request holds until they are decrypted. It reads further payloads a second time. */
+/** Bytes of copies that one request holds until they are decrypted. It reads further payloads a second time. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /**
  * Finds the payloads that the refs name. Sends Temporal only event numbers that the run has; nothing else of a ref leaves
- * the server.
+ * the server. Call `release` of each request.
  * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that the run does not have
  */
 export async function locatePayloads(
@@ -47,46 +53,153 @@ export async function locatePayloads(
   run: Run,
   refs: DecodeRequest['refs'],
   signal: AbortSignal,
-): Promise<PayloadRequest[]> {
-  const { namespace, workflowId, runId } = run;
-  const checkpoint = turns();
-  const requests: PayloadRequest[] = [];
-  const lease = source.memory.lease();
-  let byEvent: Map<number, number[]>;
+): Promise<LocatedPayload[]> {
+  const requests = new LocatedPayloads(source.memory.copies);
   try {
-    const description = await source.temporal.describe(
-      { namespace, execution: { workflowId, runId } },
-      signal,
-      // Only payloads of the description itself need all of it.
-      refs.some((ref) => ref.startsWith('0:')) ? responseMemory(lease) : undefined,
-    );
-    byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
-    const described = byEvent.has(0) ? await describedPayloads(description, checkpoint) : undefined;
-    for (const n of byEvent.get(0) ?? []) {
-      const location = described?.get(`0:${n}`);
-      requests.push(hold(`0:${n}`, location && { ...location, context: workflowContext(run) }));
+    const byEvent = await locateDescribed(source, run, refs, requests, signal);
+    const home = workflowContext(run);
+    const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
+    for await (const [eventId, event] of eventsById(source, run, ids, signal)) {
+      // Once per event: an event may have thousands of payloads.
+      const payloads = event === undefined ? [] : eventPayloads(event, home);
+      for (const n of byEvent.get(eventId) ?? []) {
+        const stored = event === undefined ? undefined : payloadAt(payloads, eventId, n);
+        requests.add(`${eventId}:${n}`, stored, (later) => readAgain(source, run, eventId, n, later));
+      }
     }
+    return requests.all;
+  } catch (error) {
+    for (const { release } of requests.all) release();
+    throw error;
+  }
+}
+
+/** Locates the payloads of the run's description. @returns the numbers of the other refs, by event */
+async function locateDescribed(
+  source: PayloadSource,
+  run: Run,
+  refs: DecodeRequest['refs'],
+  requests: LocatedPayloads,
+  signal: AbortSignal,
+): Promise<Map<number, number[]>> {
+  // One at a time: the description may be much larger than a payload.
+  let reading: Promise<unknown> = Promise.resolve();
+  const again = (ref: PayloadRef, later: AbortSignal): Promise<StoredPayload | undefined> => {
+    const next = reading.then(() =>
+      withDescription(source, run, true, later, async (description) =>
+        copyOf((await describedBy(description, run)).get(ref)),
+      ),
+    );
+    reading = next.catch(() => undefined);
+    return next;
+  };
+  // Only payloads of the description itself need all of it.
+  const needsAll = refs.some((ref) => ref.startsWith('0:'));
+  return await withDescription(source, run, needsAll, signal, async (description) => {
+    const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
+    const described = needsAll ? await describedBy(description, run) : undefined;
+    for (const n of byEvent.get(0) ?? []) {
+      const ref = `0:${n}`;
+      requests.add(ref, described?.get(ref), (later) => again(ref, later));
+    }
+    byEvent.delete(0);
+    return byEvent;
+  });
+}
+
+async function withDescription<T>(
+  { temporal, memory }: PayloadSource,
+  { namespace, workflowId, runId }: Run,
+  needsAll: boolean,
+  signal: AbortSignal,
+  use: (description: Description) => Promise<T>,
+): Promise<T> {
+  const lease = memory.lease();
+  try {
+    const request = { namespace, execution: { workflowId, runId } };
+    return await use(await temporal.describe(request, signal, needsAll ? responseMemory(lease) : undefined));
   } finally {
     lease.end();
   }
-  byEvent.delete(0);
+}
 
-  const home = workflowContext(run);
-  let heldBytes = 0;
-  const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
-  for await (const [eventId, event] of eventsById(source, run, ids, signal)) {
-    // Once per event: an event may have thousands of payloads.
-    const payloads = event === undefined ? [] : eventPayloads(event, home);
-    for (const n of byEvent.get(eventId) ?? []) {
-      const ref = `${eventId}:${n}`;
-      const stored = event === undefined ? undefined : payloadAt(payloads, eventId, n);
-      const bytes = sizeOf(stored);
-      heldBytes += bytes;
-      if (event === undefined || heldBytes <= MAX_HELD_BYTES) requests.push(hold(ref, stored));
-      else requests.push({ ref, bytes, load: (later) => readAgain(source, run, eventId, n, later) });
-    }
+async function describedBy(description: Description, run: Run): Promise<Map<string, StoredPayload>> {
+  const context = workflowContext(run);
+  const described = await describedPayloads(description, turns());
+  return new Map([...described].map(([ref, location]) => [ref, { ...location, context }]));
+}
+
+/** Copies payloads from pages that are then released, as long as there is memory for copies. */
+class LocatedPayloads {
+  readonly all: LocatedPayload[] = [];
+  readonly #copies: MemoryPool;
+  #held = 0;
+  #mayHold = true;
+
+  constructor(copies: MemoryPool) {
+    this.#copies = copies;
   }
-  return requests;
+
+  /** @param read called once there is memory for the copy that it returns */
+  add(ref: PayloadRef, stored: StoredPayload | undefined, read: PayloadRequest['load']): void {
+    const bytes = stored?.payload.data?.length ?? 0;
+    if (stored === undefined) {
+      this.all.push(new LocatedPayload(ref, bytes, async () => undefined));
+      return;
+    }
+    const cost = copyCost(stored.payload);
+    const free = this.#mayHold && this.#held + cost <= MAX_HELD_BYTES ? this.#copies.take(cost) : undefined;
+    // Streams decrypt in this order: no copy may be held behind a payload that waits for memory for a copy.
+    this.#mayHold = free !== undefined;
+    this.#held += cost;
+    const load: ReadAgain = async (signal, keep) => {
+      // Before the page is read: nothing that others wait for is held during this wait.
+      keep(await this.#copies.wait(cost, signal));
+      return read(signal);
+    };
+    this.all.push(new LocatedPayload(ref, bytes, load, free && { stored: copyOf(stored), free }));
+  }
+}
+
+/** @param keep called with what frees the copy, before it is made */
+type ReadAgain = (
+  signal: AbortSignal,
+  keep: (release: Release) => void,
+) => Promise<StoredPayload | undefined>;
+
+class LocatedPayload implements PayloadRequest {
+  readonly ref: PayloadRef;
+  readonly bytes: number;
+  readonly #read: ReadAgain;
+  #held: StoredPayload | undefined;
+  #free: Release | undefined;
+
+  constructor(
+    ref: PayloadRef,
+    bytes: number,
+    read: ReadAgain,
+    copy?: { readonly stored: StoredPayload | undefined; readonly free: Release },
+  ) {
+    this.ref = ref;
+    this.bytes = bytes;
+    this.#read = read;
+    this.#held = copy?.stored;
+    this.#free = copy?.free;
+  }
+
+  get held(): StoredPayload | undefined {
+    return this.#held;
+  }
+
+  async load(signal: AbortSignal): Promise<StoredPayload | undefined> {
+    return this.#held ?? (await this.#read(signal, (free) => (this.#free = free)));
+  }
+
+  readonly release = (): void => {
+    this.#held = undefined;
+    this.#free?.();
+    this.#free = undefined;
+  };
 }
 
 function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number, number[]> {
@@ -107,23 +220,33 @@ function payloadAt(payloads: readonly StoredPayload[], eventId: number, n: numbe
   throw badRequest(`Event ${eventId} has ${payloads.length} payloads and none with the ref ${eventId}:${n}.`);
 }
 
-const sizeOf = (stored: StoredPayload | undefined): number => stored?.payload.data?.length ?? 0;
+/** Memory that a copied entry of the metadata takes in addition to its name and value. */
+const ENTRY_COST = 256;
 
-function hold(ref: PayloadRef, stored: StoredPayload | undefined): PayloadRequest {
-  const held = stored && { ...stored, payload: copyOf(stored.payload) };
-  return { ref, bytes: sizeOf(stored), held, load: async () => held };
-}
+const copyCost = ({ data, metadata }: Payload): number =>
+  Object.entries(metadata ?? {}).reduce(
+    (sum, [key, value]) => sum + ENTRY_COST + key.length + value.length,
+    IN_FLIGHT_OVERHEAD_BYTES + (data?.length ?? 0),
+  );
 
 /** Copies the bytes: those of a read payload are views that keep its whole page in memory. */
-function copyOf({ data, externalPayloads, ...payload }: Payload): Payload {
+function copyOf(stored: StoredPayload): StoredPayload;
+function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined;
+function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
+  if (stored === undefined) return undefined;
+  const { data, externalPayloads, ...payload } = stored.payload;
   const metadata = Object.entries(payload.metadata ?? {}).map(
     ([key, value]) => [key, Buffer.from(value)] as const,
   );
   return {
-    metadata: Object.fromEntries(metadata),
-    ...(data ? { data: Buffer.from(data) } : {}),
-    // `hasTooManyEntries` counts them.
-    ...(externalPayloads?.length ? { externalPayloads } : {}),
+    ...stored,
+    payload: {
+      ...payload,
+      metadata: Object.fromEntries(metadata),
+      ...(data ? { data: Buffer.from(data) } : {}),
+      // `hasTooManyEntries` counts them.
+      ...(externalPayloads?.length ? { externalPayloads } : {}),
+    },
   };
 }
 
@@ -138,8 +261,7 @@ async function readAgain(
   try {
     const [event] = events;
     if (event === undefined || eventIdOf(event) !== eventId) return undefined;
-    const stored = payloadAt(eventPayloads(event, workflowContext(run)), eventId, n);
-    return { ...stored, payload: copyOf(stored.payload) };
+    return copyOf(payloadAt(eventPayloads(event, workflowContext(run)), eventId, n));
   } finally {
     release();
   }

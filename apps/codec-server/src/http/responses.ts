@@ -9,7 +9,7 @@ import { SLICE_BYTES, Slices } from '../slices.ts';
 import type { Env } from './context.ts';
 import type { Headers, ResponseHeaders } from './guards.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { acceptsGzip, gzipParts } from './stream-compression.ts';
+import { gzipParts } from './stream-compression.ts';
 
 /**
  * Bodies of at least this many bytes, or characters, are written in slices. Node reports a write as done only when the
@@ -75,21 +75,21 @@ export function textStream(
   texts: (disconnected: AbortSignal) => AsyncIterator<string>,
   compress = false,
 ): Response {
-  const gzip = compress && acceptsGzip(c);
+  // Hono runs the GET handler for HEAD and does not read the body.
+  const isHead = c.req.method === 'HEAD';
+  const compressor = compress && !isHead ? gzipParts(c) : undefined;
   const init = {
     headers: {
       ...c.get('headers'),
       ...headers,
       ...(compress && { Vary: 'Origin, Accept-Encoding' }),
-      ...(gzip && { 'Content-Encoding': 'gzip' }),
+      ...(compressor && { 'Content-Encoding': 'gzip' }),
     },
   };
-  // Hono runs the GET handler for HEAD and does not read the body.
-  if (c.req.method === 'HEAD') return new Response(null, init);
+  if (isHead) return new Response(null, init);
   const cancelled = new AbortController();
   const iterator = texts(AbortSignal.any([cancelled.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
-  const compressor = gzip ? gzipParts() : undefined;
   // Encoded slice by slice when the socket asks for it: one line may have many MiB.
   let rest = '';
   const slices = new Slices();

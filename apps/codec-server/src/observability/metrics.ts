@@ -57,7 +57,7 @@ const MAX_SERIES = 50_000;
 
 const DENIED: readonly number[] = [401, 403];
 
-export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'held' | 'waits' | 'refusals'>;
+export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'inUse' | 'waits' | 'refusals'>;
 
 /**
  * Returns the server's metrics. Their names and labels are listed in docs/operations.md.
@@ -154,7 +154,7 @@ function memoryMetrics(meter: Meter, memory: MemoryUse): void {
     .createObservableGauge('codec_memory_in_use_bytes', {
       description: 'Estimated memory that requests in flight hold',
     })
-    .addCallback((result) => result.observe(memory.held));
+    .addCallback((result) => result.observe(memory.inUse));
   meter
     .createObservableCounter('codec_memory_waits', { description: 'Streams that waited for memory' })
     .addCallback((result) => result.observe(memory.waits));

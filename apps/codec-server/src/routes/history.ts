@@ -111,7 +111,13 @@ function decodePayloads(options: RunRoutesOptions): Route {
         refs,
         c.req.raw.signal,
       );
-      const record = await beginAudit(c, authority, grant, { run, refs, justification });
+      const release = (): void => requests.forEach((request) => request.release());
+      // Also if the response never begins.
+      c.env?.outgoing?.once('close', release);
+      const record = await beginAudit(c, authority, grant, { run, refs, justification }).catch((error) => {
+        release();
+        throw error;
+      });
       return streamDecoded(c, options, record, (lifetime) =>
         decodeFrames(codec, log, requests, lifetime, record),
       );

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
 import { type StreamLifetime, streamLifetime } from '../../src/history/stream-limits.ts';
+import { workflowDescription } from '../../src/history/description.ts';
 import { decryptEvents } from '../../src/history/decrypted-events.ts';
 import { locatePayloads, type PayloadRequest } from '../../src/history/locate-payloads.ts';
 import { MemoryBudget } from '../../src/memory.ts';
@@ -102,6 +103,116 @@ describe('a stream that decrypts', () => {
     expect(await waiting).toEqual([]);
     holder.end();
     expect(memory.held).toBe(6 * MiB);
+  });
+});
+
+describe('streams of payloads that they have located', () => {
+  const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
+  /** Encrypted bytes, in MiB. One payload exceeds the memory for copies. */
+  const SIZES = [0.001, 1.5, 3, 9, 0.001, 1.5, 0, 3];
+  const refs = SIZES.map((_, n) => `${n + 1}:0`);
+  let service: TemporalService;
+  beforeAll(async () => {
+    const home = { type: 'workflow', ...run } as const;
+    const plain = SIZES.map((size) => ({ metadata: {}, data: Buffer.alloc(size * MiB, 65) }));
+    const payloads = await kms.codec.encode(plain, home);
+    const events = payloads.map((payload, n) => ({
+      eventId: n + 1,
+      eventType: 1,
+      taskId: 1,
+      workflowExecutionStartedEventAttributes: { input: { payloads: [payload] } },
+    }));
+    const response: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
+    const memo = { fields: { a: payloads[1], b: payloads[2] } };
+    const description: any = { workflowExecutionInfo: { historyLength: SIZES.length, memo } };
+    service = { ...noTemporal, describe: async () => description, history: async () => response };
+  });
+
+  const locate = (memory: MemoryBudget, wanted = refs, signal = never): Promise<Required<PayloadRequest>[]> =>
+    locatePayloads(
+      { temporal: service, reader: new HistoryReader(service, { maxBytes: 64 * MiB }), memory },
+      run,
+      wanted,
+      signal,
+    );
+  const decoded = (memory: MemoryBudget, requests: PayloadRequest[], gone: AbortSignal = never) =>
+    decodeFrames(
+      kms.codec,
+      log,
+      requests,
+      streamLifetime({ disconnected: gone, stopping: never, maxMs: 60_000, memory }),
+      anyNamespace,
+    );
+
+  it('copy them within the memory for copies, and complete', async () => {
+    const memory = new MemoryBudget(160 * MiB);
+    let most = 0;
+    const streams = Array.from({ length: 12 }, async (_, n) => {
+      // In every order: each payload is the first of some stream.
+      const wanted = [...refs.slice(n % SIZES.length), ...refs.slice(0, n % SIZES.length)];
+      const codes: string[] = [];
+      for await (const frame of decoded(memory, await locate(memory, wanted))) {
+        most = Math.max(most, memory.copies.held);
+        codes.push(...reasons([frame]));
+      }
+      return codes;
+    });
+    for (const codes of await Promise.all(streams))
+      expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
+    // 160 MiB / 8, apart from one payload that has the pool to itself.
+    expect(most).toBeLessThanOrEqual(20 * MiB);
+    expect(memory.inUse).toBe(0);
+  }, 60_000);
+
+  it('hold no copy behind a payload of which they hold none', async () => {
+    const memory = new MemoryBudget(64 * MiB, 60 * MiB);
+    const requests = await locate(memory);
+    // The fourth does not fit, the fifth would.
+    expect(requests.map(({ held }) => held !== undefined)).toEqual(SIZES.map((_, n) => n < 3));
+    for (const { release } of requests) release();
+    expect(memory.inUse).toBe(0);
+  });
+
+  it('read a payload of the description again when there is memory', async () => {
+    const memory = new MemoryBudget(160 * MiB);
+    const { payloads } = await workflowDescription(
+      await service.describe({}, never),
+      'payments',
+      kms.codec.inspect.bind(kms.codec),
+      async () => undefined,
+    );
+    const all = memory.copies.take(memory.copies.bytes)!;
+    const requests = await locate(
+      memory,
+      payloads.map(({ ref }) => ref),
+    );
+    expect(requests.map(({ held }) => held)).toEqual([undefined, undefined]);
+    const frames = collect(decoded(memory, requests));
+    all();
+    expect(reasons(await frames)).toEqual(['ok', 'ok', 'complete']);
+    expect(memory.inUse).toBe(0);
+  });
+
+  it('free their copies when the client disconnects, whether they are held or awaited', async () => {
+    const memory = new MemoryBudget(160 * MiB);
+    const gone = new AbortController();
+    const located = await Promise.all(Array.from({ length: 8 }, () => locate(memory)));
+    const held = memory.copies.held;
+    expect(held).toBeGreaterThan(4 * MiB);
+    memory.lease().take(memory.share);
+    memory.lease().take(memory.common);
+    const streams = located.map((requests) => collect(decoded(memory, requests, gone.signal)));
+    await expect.poll(() => memory.waits).toBeGreaterThan(0);
+    expect(memory.copies.held).toBeGreaterThanOrEqual(held);
+    gone.abort();
+    expect(await Promise.all(streams)).toEqual(streams.map(() => []));
+    expect(memory.copies.held).toBe(0);
+  });
+
+  it('free their copies when locating fails', async () => {
+    const memory = new MemoryBudget(160 * MiB);
+    await expect(locate(memory, ['1:0', '2:0', '3:7'])).rejects.toMatchObject({ code: 'bad_request' });
+    expect(memory.inUse).toBe(0);
   });
 });
 

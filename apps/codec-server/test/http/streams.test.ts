@@ -8,6 +8,8 @@ import { openAccess } from '../../src/access/access.ts';
 import type { Env } from '../../src/http/context.ts';
 import { cutStalledReaders, defaultLimits, limitStreams } from '../../src/http/limits.ts';
 import { ndjson, reply } from '../../src/http/responses.ts';
+import { MemoryBudget } from '../../src/memory.ts';
+import { memory } from '../support/memory.ts';
 import { serveApp, served } from '../support/served.ts';
 import { type Kms, noAccess, noTemporal, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
@@ -76,6 +78,7 @@ describe('streams', () => {
     const app = new Hono<Env>();
     app.get('/', (c) => {
       c.set('headers', { Vary: 'Origin' });
+      c.set('memory', memory);
       return ndjson(c, lines, { compress: true });
     });
     const { url } = await served(() => app);
@@ -89,6 +92,38 @@ describe('streams', () => {
     proceed();
     expect((await reader.read()).value).toBe('{"line":"second"}\n');
     expect(await reader.read()).toMatchObject({ done: true });
+    await expect.poll(() => memory.inUse).toBe(0);
+  });
+
+  it('are sent as they are while other streams hold the memory of compressors', async () => {
+    // Memory for one compressor.
+    const little = new MemoryBudget(2 ** 20);
+    const app = new Hono<Env>();
+    app.get('/', (c) => {
+      c.set('headers', {});
+      c.set('memory', little);
+      return ndjson(
+        c,
+        async function* lines() {
+          yield { line: 'first' };
+          await sleep(60_000, undefined, { signal: c.req.raw.signal });
+        },
+        { compress: true },
+      );
+    });
+    const { url } = await served(() => app);
+    const encodingOf = async (signal?: AbortSignal): Promise<string | null> =>
+      (await fetch(url, { headers: { 'accept-encoding': 'gzip' }, signal: signal ?? null })).headers.get(
+        'content-encoding',
+      );
+    const gone = new AbortController();
+    expect(await encodingOf(gone.signal)).toBe('gzip');
+    expect(await encodingOf(gone.signal)).toBeNull();
+    gone.abort();
+    await expect.poll(() => little.inUse).toBe(0);
+    const end = new AbortController();
+    expect(await encodingOf(end.signal)).toBe('gzip');
+    end.abort();
   });
 
   it('are not compressed for other clients, or where they may contain plaintext', async () => {

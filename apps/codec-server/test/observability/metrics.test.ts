@@ -11,7 +11,7 @@ import { scanReports } from '../../src/observability/scan-reports.ts';
 import { version } from '../../src/version.ts';
 import { appWith, HOST, keptLog, keys, type Kms, startKms } from '../support/stack.ts';
 
-const memory = { bytes: 64, held: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
+const memory = { bytes: 64, inUse: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
 
 const SECRET = 'canary-3e77a0';
 let kms: Kms;

@@ -1,0 +1,48 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { MemoryPool } from '../src/memory-pool.ts';
+
+const never = new AbortController().signal;
+
+describe('a memory pool', () => {
+  it('grants in the order of the requests, and nothing past one that waits', async () => {
+    const pool = new MemoryPool(100);
+    const release = pool.take(80)!;
+    const granted: string[] = [];
+    const large = pool.wait(50, never).then((free) => (granted.push('large'), free));
+    const small = pool.wait(10, never).then((free) => (granted.push('small'), free));
+    expect(pool.take(10)).toBeUndefined();
+    await turn();
+    expect(granted).toEqual([]);
+    release();
+    release();
+    expect(pool.held).toBe(60);
+    for (const free of await Promise.all([large, small])) free();
+    expect(granted).toEqual(['large', 'small']);
+    expect(pool.held).toBe(0);
+  });
+
+  it('grants more than it has to one request at a time', async () => {
+    const pool = new MemoryPool(100);
+    const release = pool.take(500)!;
+    expect(pool.take(1)).toBeUndefined();
+    const next = pool.wait(500, never);
+    expect(pool.held).toBe(500);
+    release();
+    (await next)();
+    expect(pool.held).toBe(0);
+  });
+
+  it('lets those behind a request continue that stops waiting', async () => {
+    const pool = new MemoryPool(100);
+    pool.take(50);
+    const gone = new AbortController();
+    const large = pool.wait(80, gone.signal);
+    const small = pool.wait(10, never);
+    gone.abort(new RangeError('gone'));
+    await expect(large).rejects.toThrow(RangeError);
+    await small;
+    await expect(pool.wait(1, gone.signal)).rejects.toThrow(RangeError);
+    expect(pool.held).toBe(60);
+  });
+});
