@@ -106,6 +106,15 @@ describe('a stream that decrypts', () => {
   });
 });
 
+const decoded = (memory: MemoryBudget, requests: PayloadRequest[], gone: AbortSignal = never) =>
+  decodeFrames(
+    kms.codec,
+    log,
+    requests,
+    streamLifetime({ disconnected: gone, stopping: never, maxMs: 60_000, memory }),
+    anyNamespace,
+  );
+
 describe('streams of payloads that they have located', () => {
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   /** Encrypted bytes, in MiB. One payload exceeds the memory for copies. */
@@ -135,15 +144,6 @@ describe('streams of payloads that they have located', () => {
       wanted,
       signal,
     );
-  const decoded = (memory: MemoryBudget, requests: PayloadRequest[], gone: AbortSignal = never) =>
-    decodeFrames(
-      kms.codec,
-      log,
-      requests,
-      streamLifetime({ disconnected: gone, stopping: never, maxMs: 60_000, memory }),
-      anyNamespace,
-    );
-
   it('copy them within the memory for copies, and complete', async () => {
     const memory = new MemoryBudget(160 * MiB);
     let most = 0;
