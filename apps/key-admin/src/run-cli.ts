@@ -7,8 +7,8 @@ import { depsOf } from './cli/terminal.ts';
 import { createProgram } from './program.ts';
 
 /**
- * Runs the command line and returns its exit code. Errors are printed: with `--json` as an object on standard output, else on
- * standard error, with what to type.
+ * Runs the command line and returns its exit code. Prints errors on standard error, with what to type, and with `--json` also
+ * as an object on standard output, which jobs discard to keep ids out of their log.
  * @param args without the names of Node and the script
  */
 export async function runCli(args: readonly string[], process: CliProcess): Promise<number> {
@@ -25,7 +25,9 @@ export async function runCli(args: readonly string[], process: CliProcess): Prom
     if (!(error instanceof CommanderError)) return report(error, json, deps);
     if (error.exitCode === 0) return exitCodes.ok;
     // The parser has printed it on standard error.
-    if (json) return report(new CliError('usage', error.message.replace(/^error: /, '')), json, deps);
+    const { message } = error;
+    if (json)
+      deps.print(jsonLines({ error: { exit: 'usage', message: message.replace(/^error: /, ''), fix: [] } }));
     return exitCodes.usage;
   }
 }
@@ -35,6 +37,6 @@ function report(error: unknown, json: boolean, { print, printError }: CliDeps): 
   const message = messageOf(error);
   const { fix, lines } = error instanceof CliError ? error : { fix: [], lines: [message] };
   if (json) print(jsonLines({ error: { exit: name, message, fix } }));
-  else printError([`error: ${lines[0] ?? ''}`, ...lines.slice(1), ...typeLines(fix)]);
+  printError([`error: ${lines[0] ?? ''}`, ...lines.slice(1), ...typeLines(fix)]);
   return exitCodes[name];
 }

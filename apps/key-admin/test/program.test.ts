@@ -59,7 +59,8 @@ describe('temporal-kms', () => {
   });
 
   it('prints a wrong use as JSON too with --json', async () => {
-    const { code, json } = await temporalKms(['scan', '--rps', 'fast', '--json']);
+    const { code, err, json } = await temporalKms(['scan', '--rps', 'fast', '--json']);
+    expect(err).toContain("argument 'fast'");
     expect([code, json().error]).toEqual([
       64,
       { exit: 'usage', message: expect.stringMatching(/^option '--rps <calls>' argument 'fast'/), fix: [] },

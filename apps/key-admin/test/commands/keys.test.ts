@@ -167,12 +167,12 @@ describe('temporal-kms keys', () => {
     );
   });
 
-  it('exits with 66 if the key does not exist, and prints the error as JSON with --json', async () => {
+  it('exits with 66 if the key does not exist, and prints the error as text, and with --json also as JSON', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer', RING);
     const missing = `${RING}/cryptoKeys/missing`;
-    const { code, json } = await temporalKms(['keys', '--key', missing, '--json'], { env: as(VIEWER) });
-    expect(code).toBe(66);
+    const { code, err, json } = await temporalKms(['keys', '--key', missing, '--json'], { env: as(VIEWER) });
+    expect([code, err]).toEqual([66, expect.stringContaining(`\nerror: Cloud KMS has no key ${missing}`)]);
     expect(json()).toMatchObject({
       error: { exit: 'notFound', fix: ['temporal-kms setup --dry-run --project acme'] },
     });
