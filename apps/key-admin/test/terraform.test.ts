@@ -177,8 +177,8 @@ describe('the Terraform module', () => {
         `serviceAccount:acme-prod.svc.id.goog[codec/tk-${app}]`,
       ]),
     );
-    const helpers = await readFile(join(deploy, 'helm/temporal-kms/templates/deployment.yaml'), 'utf8');
-    expect(helpers).toContain('serviceAccountName: {{ $root.Release.Name }}-{{ $name }}');
+    const helpers = await readFile(join(deploy, 'helm/temporal-kms/templates/_helpers.tpl'), 'utf8');
+    expect(helpers).toContain('serviceAccountName: {{ .root.Release.Name }}-{{ .name }}');
   });
 
   it('restricts Cloud KMS to a perimeter only on request, and first without an effect', async ({ skip }) => {
