@@ -72,7 +72,9 @@ it('builds a folder with a scan worker that runs outside the repository', { time
     namespaces: expect.arrayContaining([
       expect.objectContaining({
         namespace: 'default',
-        looked: expect.objectContaining({ open: { status: 'complete', histories: 0 } }),
+        looked: expect.objectContaining({
+          open: expect.objectContaining({ status: 'complete', histories: 0 }),
+        }),
       }),
     ]),
   });
