@@ -19,7 +19,7 @@ import { basename, dirname, isAbsolute, join, parse, resolve, sep } from 'node:p
  * - The same holds for its folder.
  * - Each folder above belongs to the process's user or to root, and others cannot write it. Its group may, as in Ubuntu's
  *   /var/log: a member who replaces a folder becomes the owner of the new one, which is refused.
- * - In a folder with the sticky bit, and on a file system that is mounted read-only, nobody replaces what belongs to another
+ * - In a folder with the sticky bit, and on a file system that is mounted read-only, no user replaces what belongs to another
  *   user. kubelet creates the volume of a ConfigMap with mode 0777, and the container gets it read-only.
  * - The file is not a symbolic link, except for the links of a Kubernetes volume (`NAME` → `..data/NAME`, `..data` →
  *   `..TIMESTAMP`). Links to folders are followed; they belong to the process's user or to root.
@@ -186,7 +186,7 @@ function checkAbove(path: string, info: Stats): void {
     refuse(path, 'is a folder in which others can write', 'run chmod o-w, or name another folder');
 }
 
-/** Whether no user replaces what belongs to another user in a folder, whoever may write there. */
+/** Whether users cannot replace each other's files in a folder, even if all may write there. */
 const isKept = (path: string, { mode }: Stats): boolean => (mode & STICKY) !== 0 || isReadOnly(path);
 
 /** @throws UntrustedFileError when other users could write a file */

@@ -5,7 +5,7 @@ import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
 import { planOf } from '../temporal/decode-plan.ts';
 import { cut, lengthDelimited, MAX_VALUES, measure, varintAt, wireFields } from '../temporal/wire-scan.ts';
 
-/* Events as Temporal stores them. Whoever runs a worker decides what they contain, so they are measured before they are decoded. */
+/* Events as Temporal stores them. The worker decides what they contain, so they are measured before they are decoded. */
 
 const { History, HistoryEvent } = proto.temporal.api.history.v1;
 const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
