@@ -10,10 +10,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import which from 'which';
 import { makeBases } from './images/bases.ts';
-import { createEngine, type Engine, heapWithin256, imagesDir } from './images/engine.ts';
+import { createEngine, type Engine, imagesDir } from './images/engine.ts';
 import { freePorts } from './ports.ts';
 import { projectRoot } from './project.ts';
 import { startTemporal } from './temporal.ts';
+import { WITHIN_256_MIB } from './small-memory.ts';
 
 const tools = ['buildah', 'podman', 'runc', 'debootstrap', 'dpkg-deb', 'apt-get', 'npm'];
 const targets = ['codec-server', 'worker', 'dashboard', 'key-admin', 'kms-emulator'];
@@ -62,7 +63,7 @@ async function runAll(engine: Engine): Promise<void> {
     await engine.start('codec-server', {
       name: 'tk-codec-server',
       memory: '256m',
-      env: { ...env, ...heapWithin256, CODEC_PORT: String(codec), CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}` },
+      env: { ...env, ...WITHIN_256_MIB, CODEC_PORT: String(codec), CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}` },
     });
     await engine.start('worker', {
       name: 'tk-worker',

@@ -5,6 +5,7 @@ import { execa } from 'execa';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { projectRoot } from '../src/project.ts';
+import { WITHIN_256_MIB } from '../src/small-memory.ts';
 import { apps, chart, everything, isMissing, named, policy, render, run, variables } from './helm-chart.ts';
 
 const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
@@ -158,7 +159,7 @@ it('spreads pods over zones and nodes where it can, or as the values say', async
   expect(await spread({ topologySpreadConstraints: [] }, 'codec-server')).toBeUndefined();
 });
 
-const heap = '--max-old-space-size=96 --max-semi-space-size=8';
+const heap = WITHIN_256_MIB.NODE_OPTIONS;
 it.for([
   ['256Mi', {}, heap],
   ['0.25Gi', { NODE_OPTIONS: '--dns-result-order=ipv4first' }, `${heap} --dns-result-order=ipv4first`],
@@ -167,13 +168,23 @@ it.for([
   ['512Mi', {}, undefined],
   ['1G', { NODE_OPTIONS: '--max-old-space-size=384' }, '--max-old-space-size=384'],
 ] as const)(
-  'gives a codec server within %s the heap options of the docs',
+  'gives a codec server within %s the memory settings of the docs',
   async ([memory, env, options], { skip }) => {
-    const page = await read('docs/operations.md');
-    expect(page).toContain(`NODE_OPTIONS="${heap}"`);
+    const [operations, deploy, compose] = await Promise.all(
+      ['docs/operations.md', 'docs/deploy.md', 'compose.yaml'].map(read),
+    );
+    for (const [name, value] of Object.entries(WITHIN_256_MIB)) {
+      for (const page of [operations, deploy]) expect(page).toContain(`${name}="${value}"`);
+      expect(parse(compose!, { merge: true }).services['codec-server'].environment).toHaveProperty(
+        name,
+        value,
+      );
+    }
     if (isMissing()) return skip();
     const resources = await render({ codecServer: { policy, env, resources: { limits: { memory } } } });
-    expect(variables(resources, 'codec-server').NODE_OPTIONS).toBe(options);
+    const { NODE_OPTIONS, MALLOC_ARENA_MAX } = variables(resources, 'codec-server');
+    expect(NODE_OPTIONS).toBe(options);
+    expect(MALLOC_ARENA_MAX).toBe(options?.startsWith(heap) ? '1' : undefined);
   },
 );
 

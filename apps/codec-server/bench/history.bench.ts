@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decodeResult, historyFrame } from '@temporal-kms/codec-api';
 import { startEmulator } from '@temporal-kms/kms-emulator';
+import { WITHIN_256_MIB } from '@temporal-kms/scripts/small-memory';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { benchCodec, buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
+import { benchCodec, buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 import { cliShow, expectDecoded } from './support/cli.ts';
 import { differTooMuch, MOST_RATIO } from './support/rounds.ts';
 import { range } from '@temporal-kms/scripts/figures';
@@ -44,13 +45,14 @@ const server = await startBundle(
   await buildBundle(directory),
   directory,
   {
+    ...(values.small ? WITHIN_256_MIB : {}),
     KMS_EMULATOR_HOST: emulator.address,
     TEMPORAL_ADDRESS: temporal.address,
     AUDIT_FILE: join(directory, 'audit.jsonl'),
     CODEC_PORT: String(codecPort),
     CODEC_CORS_ORIGINS: temporal.uiUrl ?? '',
   },
-  { port: codecPort, nodeOptions: values.small ? SMALL_HEAP : [] },
+  { port: codecPort },
 );
 const codec = benchCodec(emulator.address);
 // The CLI decodes one payload per request, so its time depends on the codec server that answers.

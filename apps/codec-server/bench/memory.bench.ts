@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmulator } from '@temporal-kms/kms-emulator';
-import { buildBundle, KEY, NAMESPACE, SMALL_HEAP, startBundle } from './support/bundle.ts';
+import { WITHIN_256_MIB } from '@temporal-kms/scripts/small-memory';
+import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 
 /*
  * Checks that the server stays within a memory limit: starts it with heap settings for that limit, and compares the highest
@@ -32,15 +33,11 @@ const PAYLOADS_PER_REQUEST = 100;
 const limit = Number(values.limit);
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
 const emulator = await startEmulator({ keys: [KEY] });
-const server = await startBundle(
-  await buildBundle(directory),
-  directory,
-  {
-    KMS_EMULATOR_HOST: emulator.address,
-    AUDIT_FILE: join(directory, 'audit.jsonl'),
-  },
-  { nodeOptions: SMALL_HEAP },
-);
+const server = await startBundle(await buildBundle(directory), directory, {
+  ...WITHIN_256_MIB,
+  KMS_EMULATOR_HOST: emulator.address,
+  AUDIT_FILE: join(directory, 'audit.jsonl'),
+});
 try {
   const plain = JSON.stringify({
     payloads: Array.from({ length: PAYLOADS_PER_REQUEST }, () => ({

@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { findCaddy } from '../caddy.ts';
 import { type Child, startChild } from '../child.ts';
-import { createEngine, heapWithin256, type Mount, NONROOT } from '../images/engine.ts';
+import { createEngine, type Mount, NONROOT } from '../images/engine.ts';
 import { projectRoot } from '../project.ts';
 import { emulatorArguments, isRemote, required, requiredPort, runsFrom } from './environment.ts';
 import { waitUntilReady } from './ready.ts';
+import { WITHIN_256_MIB } from '../small-memory.ts';
 
 /** What DEV_FROM selects. */
 interface Deployment {
@@ -100,7 +101,7 @@ async function startImages(): Promise<Deployment> {
     codecServer: await run('codec-server', '256m', {
       env: {
         ...env,
-        ...heapWithin256,
+        ...WITHIN_256_MIB,
         ...(policy && { POLICY_FILE: '/etc/temporal-kms/policy.yaml' }),
         ...(audit && { AUDIT_FILE: '/var/log/audit.jsonl' }),
       },

@@ -23,9 +23,6 @@ const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 /** The user that programs in images run as: `nonroot` of distroless. */
 export const NONROOT = 65_532;
 
-/** What the codec server needs within 256 MiB: docs/operations.md (Memory). */
-export const heapWithin256 = { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=8' };
-
 /** A file or folder of this machine in a container. */
 export interface Mount {
   readonly from: string;

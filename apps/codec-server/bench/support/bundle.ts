@@ -18,12 +18,6 @@ export const benchCodec = (emulatorHost: string, compression?: 'zstd'): KmsCodec
     bindWorkflow: false,
   });
 
-/**
- * Heap settings for a server with a memory limit of 256 MiB (docs/operations.md). V8 derives the size of the young space
- * from the machine's memory, and marks continuously while the free part of the old space is smaller than the young space.
- */
-export const SMALL_HEAP = ['--max-old-space-size=96', '--max-semi-space-size=8'] as const;
-
 const root = join(import.meta.dirname, '..', '..');
 
 /**
@@ -41,7 +35,6 @@ export async function buildBundle(directory: string, entry = 'src/main.ts'): Pro
 export interface BundleOptions {
   /** Default: a free port. */
   readonly port?: number;
-  readonly nodeOptions?: readonly string[];
   readonly piped?: boolean;
   readonly anyCore?: boolean;
 }
@@ -55,7 +48,7 @@ export async function startBundle(
 ): Promise<Measured> {
   const [free = 0] = await freePorts(1);
   const port = options.port ?? free;
-  return startMeasured([process.execPath, ...(options.nodeOptions ?? []), bundle], {
+  return startMeasured([process.execPath, bundle], {
     cwd: directory,
     env: {
       GCP_PROJECT: 'bench',

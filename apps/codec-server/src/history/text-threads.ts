@@ -23,6 +23,9 @@ const MiB = 1024 * 1024;
 /** In MiB. The text of a payload takes at most twice its bytes, and the number of matches is bounded. */
 const HEAP_MIB = Math.min(128, getHeapStatistics().heap_size_limit / MiB / 2);
 
+/** Idle threads keep it. What they process is large, and thus outside the young generation. */
+const YOUNG_MIB = 8;
+
 /**
  * Processes the text of decrypted payloads. Large payloads are processed in worker threads, so that no payload blocks the
  * event loop. Each method returns undefined if a payload exceeds a thread's time or memory limit.
@@ -69,7 +72,11 @@ export function startTextThreads({
     workerType: 'thread',
     maxWorkers: threads ?? Math.min(4, Math.max(1, availableParallelism() - 1)),
     workerTerminateTimeout: TERMINATE_MS,
-    workerThreadOpts: { env: {}, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: heapMiB } },
+    workerThreadOpts: {
+      env: {},
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: heapMiB, maxYoungGenerationSizeMb: YOUNG_MIB },
+    },
   });
 
   /** Each stream submits one payload at a time, which bounds the queue by the number of streams. */

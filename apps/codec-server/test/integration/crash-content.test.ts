@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { WITHIN_256_MIB } from '@temporal-kms/scripts/small-memory';
 import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
@@ -176,10 +177,9 @@ const attacks: Attack[] = [
     })),
 ];
 
-const small = { NODE_OPTIONS: '--max-old-space-size=96 --max-semi-space-size=8' };
 const limits: [name: string, mebibytes: number, env: Record<string, string>][] = [
   ['512 MiB', 512, {}],
-  ['256 MiB', 256, small],
+  ['256 MiB', 256, WITHIN_256_MIB],
   ['no limit', Number.POSITIVE_INFINITY, {}],
 ];
 describe.each(limits)('a server with %s', (name, mebibytes, env) => {

@@ -22,7 +22,7 @@ export function useWriteAheadLog(dbFile: string): void {
 
 /** Reads every cell of every table. In the file, SQLite splits long values over distant pages. */
 export function databaseCells(dbFile: string): Buffer {
-  const database = new DatabaseSync(dbFile, { readOnly: true });
+  const database = new DatabaseSync(dbFile, { readOnly: true, timeout: 10_000 });
   try {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
     const cells = tables.flatMap(({ name }) => {

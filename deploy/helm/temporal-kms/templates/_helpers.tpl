@@ -89,7 +89,8 @@ labels:
 {{- fail (printf "codecServer.resources.limits.memory is %v: the codec server needs at least 256Mi, and should have 512Mi" $limit) -}}
 {{- else if lt $bytes 536870912.0 -}}
 {{- /* docs/operations.md (Memory). Of an option that is repeated, V8 takes the last. */ -}}
-{{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=96 --max-semi-space-size=8 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
+{{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=96 --max-semi-space-size=4 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
+{{- $env = merge $env (dict "MALLOC_ARENA_MAX" "1") -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $env -}}
