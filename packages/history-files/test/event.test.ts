@@ -102,6 +102,24 @@ describe('a payload', () => {
     ]);
   });
 
+  it.each([16_380, 16_384, 16_388, 40_000])(
+    'reads %d characters of data as base64, or else as text',
+    (length) => {
+      const metadata = { encoding: base64('binary/x') };
+      const data = 'abcd'.repeat(length / 4);
+      const dataOf = (text: string) => inputOf([{ metadata, data: text }])[0]?.data;
+      for (const text of [data, `-_+/${data}`, `${data.slice(2)}==`, `${data.slice(1)}=`])
+        expect(dataOf(text)).toBe(Buffer.from(text, 'base64').toString());
+      for (const at of [0, 8_000, length - 1]) {
+        for (const wrong of ['=', ' ', '\u00e9', '"']) {
+          const text = `${data.slice(0, at)}${wrong}${data.slice(at + 1)}`;
+          if (text.endsWith('=')) continue;
+          expect(dataOf(text)).toBe(JSON.stringify(text));
+        }
+      }
+    },
+  );
+
   it('may have the names of a payload in its value', () => {
     const value = { metadata: { encoding: 7 }, data: 'x', more: true };
     expect(inputOf([value])).toEqual([{ encoding: 'json/plain', data: JSON.stringify(value) }]);

@@ -125,6 +125,10 @@ export class JsonScanner {
   #stringEnd(start: number): number {
     this.#escaped = false;
     for (let at = start; at < this.#text.length; at += 1) {
+      if (at === start + LONG) {
+        const end = this.#plainEnd(start);
+        if (end !== undefined) return end;
+      }
       const code = this.#text.charCodeAt(at);
       if (code === QUOTE) return at;
       if (code < SPACE) return INVALID;
@@ -141,6 +145,20 @@ export class JsonScanner {
       }
     }
     return INVALID;
+  }
+
+  /** Like `#stringEnd`, but V8 checks the characters, several times as fast. @returns undefined if the string has escapes */
+  #plainEnd(start: number): number | undefined {
+    const end = this.#text.indexOf('"', start);
+    if (end < 0) return INVALID;
+    const string = this.#text.slice(start - 1, end + 1);
+    if (string.includes('\\')) return undefined;
+    try {
+      JSON.parse(string);
+      return end;
+    } catch {
+      return INVALID;
+    }
   }
 
   #numberEnd(start: number): number {
@@ -182,6 +200,9 @@ export function unescaped(text: string, start: number, end: number): string {
   const value: unknown = JSON.parse(text.slice(start - 1, end + 1));
   return String(value);
 }
+
+/** Characters of a long string, such as the base64 of a payload. */
+const LONG = 4_096;
 
 const INVALID = -1;
 const AT_END = -2;

@@ -52,6 +52,14 @@ describe('JsonScanner', () => {
       }),
       { numRuns: 20_000 },
     );
+    // Long strings have a faster path.
+    fc.assert(
+      fc.property(fc.constantFrom(4_095, 4_096, 4_097, 9_000), near, (length, text) => {
+        for (const long of [`"${'a'.repeat(length)}${text}"`, `["${'a'.repeat(length)}",${text}`])
+          expect(isJson(long)).toBe(parses(long));
+      }),
+      { numRuns: 2_000 },
+    );
     const mutated = fc.tuple(fc.json(), fc.nat(), fc.constantFrom(...charactersOf('[]{},:"\\0-.eu ')));
     fc.assert(
       fc.property(mutated, ([text, where, character]) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { protocolHeaders, repeat } from './probes.ts';
 
@@ -30,7 +31,8 @@ export function startReaders(load: Load, readers: number): () => Promise<Read> {
   };
 }
 
-function readWhole({ url, body }: Load, signal: AbortSignal): Promise<number> {
+/** Returns the bytes of the response, or undefined where the server is busy and names a time to try again. */
+function readWhole({ url, body }: Load, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers: protocolHeaders, signal }, (response) => {
       let bytes = 0;
@@ -43,6 +45,7 @@ function readWhole({ url, body }: Load, signal: AbortSignal): Promise<number> {
         const isWhole =
           response.statusCode === 200 && !end.includes('$truncated') && !/"reason":"(?!complete)/.test(end);
         if (isWhole) resolve(bytes);
+        else if (response.statusCode === 503 && response.headers['retry-after']) resolve(undefined);
         else reject(new Error(`${response.statusCode} ${end}`));
       });
       response.on('error', reject);
@@ -63,6 +66,7 @@ if (!isMainThread) {
   });
   const readAgain = async (): Promise<void> => {
     const read = await readWhole(load, ended.signal);
+    if (read === undefined) return sleep(1_000, undefined, { signal: ended.signal });
     bytes += read;
     responses += 1;
   };
