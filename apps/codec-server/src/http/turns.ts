@@ -10,6 +10,9 @@ const LOOP_WORK = 1.5 * 1024 * 1024;
 /** A small request takes some iterations of the loop: in between, it waits for the audit. */
 const COURTESY_MS = 10;
 
+/** How long a caller counts as active after its last turn. */
+const ACTIVE_MS = 10_000;
+
 interface Waiting {
   readonly taker: TurnTaker;
   readonly start: number;
@@ -28,7 +31,8 @@ interface Turn {
  * Shares the event loop between callers (start-time fair queueing). Work starts at once while little was started in this
  * iteration of the loop. Other work waits for one of the next iterations, in which the caller that used least goes first:
  * a caller who sends a request now and then waits for the work in progress, not for all that another caller has sent.
- * Work that fills an iteration also waits up to 10 ms for another caller's request that has just begun.
+ * Work that fills an iteration also waits up to 10 ms for another caller's request that has just begun. A caller waits for
+ * nothing while no other is active: requests that wait hold their bodies, which costs a fifth of the throughput.
  */
 export class FairTurns {
   #started = 0;
@@ -53,7 +57,10 @@ export class FairTurns {
       this.#scheduled = true;
       setImmediate(this.#next);
     }
-    if (this.#waiting.length === 0 && this.#fits(work) && !this.#isRude(taker, work)) {
+    if (
+      this.#waiting.length === 0 &&
+      (this.#isAlone(taker) || (this.#fits(work) && !this.#isRude(taker, work)))
+    ) {
       this.#start(taker, work);
       return undefined;
     }
@@ -77,8 +84,17 @@ export class FairTurns {
   /** Whether the work would fill an iteration just after another caller's turn. */
   #isRude(taker: TurnTaker, work: number): boolean {
     if (work <= LOOP_WORK) return false;
+    return this.#wasOther(taker, COURTESY_MS);
+  }
+
+  #isAlone(taker: TurnTaker): boolean {
+    return !this.#wasOther(taker, ACTIVE_MS);
+  }
+
+  /** Whether another caller had a turn in the last milliseconds. */
+  #wasOther(taker: TurnTaker, ms: number): boolean {
     const other = this.#last?.taker === taker ? this.#lastOfOther : this.#last;
-    return other !== undefined && performance.now() < other.at + COURTESY_MS;
+    return other !== undefined && performance.now() < other.at + ms;
   }
 
   #isHeld(waiting: Waiting): boolean {

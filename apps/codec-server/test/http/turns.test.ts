@@ -7,6 +7,13 @@ afterEach(() => vi.useRealTimers());
 const MiB = 1024 * 1024;
 const taker = () => ({ turnsEnd: 0 });
 
+/** Turns that two callers share. */
+function shared(): FairTurns {
+  const turns = new FairTurns();
+  for (const caller of [taker(), taker()]) turns.take(caller, 0);
+  return turns;
+}
+
 /** Takes turns, and returns the names of those that were given, in their order. */
 function order(turns: FairTurns) {
   const given: string[] = [];
@@ -19,13 +26,13 @@ function order(turns: FairTurns) {
 }
 
 it('lets little work start at once', () => {
-  const turns = new FairTurns();
+  const turns = shared();
   const one = taker();
   for (let n = 0; n < 64; n += 1) expect(turns.take(one, 16 * 1024)).toBeUndefined();
 });
 
 it('gives the next turn to the caller that used least', async () => {
-  const turns = new FairTurns();
+  const turns = shared();
   const { given, take } = order(turns);
   const [eager, other] = [taker(), taker()];
   for (let n = 0; n < 20; n += 1) take('eager', eager, MiB);
@@ -39,7 +46,7 @@ it('gives the next turn to the caller that used least', async () => {
 
 it('gives callers equal shares of work, not of turns', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
-  const turns = new FairTurns();
+  const turns = shared();
   const { given, take } = order(turns);
   const [large, small] = [taker(), taker()];
   for (let n = 0; n < 4; n += 1) take('large', large, 4 * MiB);
@@ -54,7 +61,7 @@ it('gives callers equal shares of work, not of turns', async () => {
 });
 
 it('lets a request that has just begun end before work that fills the loop', async () => {
-  const turns = new FairTurns();
+  const turns = shared();
   const { given, take } = order(turns);
   const [large, small] = [taker(), taker()];
   for (let n = 0; n < 3; n += 1) take('large', large, 10 * MiB);
@@ -62,14 +69,14 @@ it('lets a request that has just begun end before work that fills the loop', asy
     take('small', small, 16 * 1024);
     await nextTurn();
   }
-  expect(given.slice(1, 4)).toEqual(['small', 'small', 'small']);
+  expect(given.slice(0, 3)).toEqual(['small', 'small', 'small']);
   while (turns.waiting > 0) await nextTurn();
   await nextTurn();
   expect(given).toHaveLength(6);
 });
 
 it('gives a turn to work of any size', async () => {
-  const turns = new FairTurns();
+  const turns = shared();
   const { given, take } = order(turns);
   const one = taker();
   for (let n = 0; n < 3; n += 1) take('large', one, 100 * MiB);
@@ -79,7 +86,7 @@ it('gives a turn to work of any size', async () => {
 });
 
 it('holds nothing against a caller for what it used while no other waited', async () => {
-  const turns = new FairTurns();
+  const turns = shared();
   const [long, late] = [taker(), taker()];
   for (let n = 0; n < 50; n += 1) {
     void turns.take(long, MiB);
@@ -93,4 +100,18 @@ it('holds nothing against a caller for what it used while no other waited', asyn
   }
   while (turns.waiting > 0) await nextTurn();
   expect(given.slice(0, 8).filter((name) => name === 'long').length).toBeGreaterThanOrEqual(3);
+});
+
+it('lets a caller wait for nothing while no other is active', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  const turns = shared();
+  const one = taker();
+  expect(turns.take(one, 10 * MiB)).toBeInstanceOf(Promise);
+  while (turns.waiting > 0) {
+    await nextTurn();
+    vi.advanceTimersByTime(20);
+  }
+  vi.advanceTimersByTime(10_000);
+  for (let n = 0; n < 64; n += 1) expect(turns.take(one, 10 * MiB)).toBeUndefined();
+  expect(turns.take(taker(), MiB)).toBeInstanceOf(Promise);
 });
