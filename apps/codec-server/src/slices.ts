@@ -4,6 +4,12 @@
  */
 export const SLICE_BYTES = 256 * 1024;
 
+/**
+ * Bytes of a request that is processed without slices, about 2 ms from its body to its response. With slices, the buffers of
+ * all requests in flight live longer, which costs a third of the throughput.
+ */
+export const WHOLE_BYTES = 640 * 1024;
+
 const waiting: (() => void)[] = [];
 
 /**

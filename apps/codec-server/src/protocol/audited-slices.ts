@@ -5,7 +5,7 @@ import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
-import { ownTurn, SLICE_BYTES } from '../slices.ts';
+import { ownTurn, SLICE_BYTES, WHOLE_BYTES } from '../slices.ts';
 
 const RETRY_SECONDS = 5;
 
@@ -106,9 +106,9 @@ const SLICE_PAYLOADS = 500;
  * @throws ClientDisconnected, and what `process` throws
  */
 function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
-  const first = sliceFrom(payloads, 0);
-  // Most requests are one small slice, which costs no copy and no turn.
-  return first.end === payloads.length && first.bytes <= SLICE_BYTES
+  // Most requests are small, and need no copy and no turn.
+  const bytes = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
+  return payloads.length <= SLICE_PAYLOADS && bytes <= WHOLE_BYTES
     ? processIfConnected(c, 0, payloads.length, process)
     : sliceAfterSlice(c, payloads, process);
 }
@@ -123,7 +123,7 @@ function processIfConnected(c: Asked, start: number, end: number, process: Proce
 async function sliceAfterSlice(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
   const results: Payload[] = [];
   for (let start = 0; start < payloads.length;) {
-    const { end } = sliceFrom(payloads, start);
+    const end = endOfSlice(payloads, start);
     await ownTurn();
     for (const result of await processIfConnected(c, start, end, process)) results.push(result);
     start = end;
@@ -131,10 +131,7 @@ async function sliceAfterSlice(c: Asked, payloads: readonly Payload[], process: 
   return results;
 }
 
-function sliceFrom(
-  payloads: readonly Payload[],
-  start: number,
-): { readonly end: number; readonly bytes: number } {
+function endOfSlice(payloads: readonly Payload[], start: number): number {
   let bytes = 0;
   let end = start;
   while (end < payloads.length && end - start < SLICE_PAYLOADS) {
@@ -143,5 +140,5 @@ function sliceFrom(
     bytes += size;
     end += 1;
   }
-  return { end, bytes };
+  return end;
 }

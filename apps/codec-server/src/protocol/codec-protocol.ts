@@ -16,7 +16,7 @@ import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
 import { HttpError } from '../errors.ts';
 import { parseInSteps, writePayloads } from '../json/payload-json.ts';
-import { atOnce, inTurns, SLICE_BYTES, type Steps } from '../slices.ts';
+import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
 
 export interface ProtocolOptions {
@@ -55,7 +55,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const body = await readBody(c, lease);
     if (body.length > SMALL_WORK) await turns.take(account, body.length);
     const parsing = parseInSteps(body, limits.maxPayloads, lease);
-    const payloads = body.length > ONE_TURN ? await inTurns(parsing) : atOnce(parsing);
+    const payloads = body.length > WHOLE_BYTES ? await inTurns(parsing) : atOnce(parsing);
     turns.charge(account, payloads.length * PAYLOAD_WORK);
     lease.release(body.length);
     return { payloads, budget: new AnswerBudget(lease, payloads) };
@@ -64,7 +64,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   /** Returns a promise where these payloads are so much work that they need another turn. */
   const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
     const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
-    return work > ONE_TURN ? turns.take(c.get('account'), work) : undefined;
+    return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;
   };
 
   const decode = async (c: Context<Env>, grant: Grant<'decode'>, lease: MemoryLease): Promise<Payload[]> => {
@@ -175,11 +175,6 @@ type Operation = 'encode' | 'decode';
 const REQUEST_WORK = 16 * 1024;
 const PAYLOAD_WORK = 4 * 1024;
 const SMALL_WORK = 64 * 1024;
-/**
- * Payloads of up to so many bytes are parsed, processed and answered in one turn, about 2 ms. In more turns, the buffers of
- * all requests in flight live longer, which costs a third of the throughput.
- */
-const ONE_TURN = 640 * 1024;
 
 /** Answers requests of authorised callers in a namespace. */
 export type CodecProtocol = {
