@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import os
+import time
 from collections import Counter
 from collections.abc import Coroutine
 from pathlib import Path
@@ -17,7 +18,7 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file, zstd
 from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
-from temporal_kms.header import Header, parse_message
+from temporal_kms.header import Header, branch_key_aad, parse_message
 from temporal_kms.unwrapped_key import UnwrappedKey
 
 T = TypeVar("T")
@@ -225,13 +226,24 @@ def test_draws_another_salt_for_each_process_and_branch_key() -> None:
     run(work())
 
 
-def test_derives_a_data_key_with_hkdf() -> None:
+def test_derives_a_data_key_and_its_commitment_with_hkdf() -> None:
     secret, salt, info = bytes(range(32)), bytes(range(16)), b"info"
     prk = hmac.digest(salt, secret, "sha256")
-    expected = AESGCM(hmac.digest(prk, info + b"\x01", "sha256"))
+    key = hmac.digest(prk, info + b"\x01", "sha256")
     nonce = bytes(12)
     derived = UnwrappedKey(secret).derive(salt, info)
-    assert derived.encrypt(nonce, b"x", None) == expected.encrypt(nonce, b"x", None)
+    assert derived.cipher.encrypt(nonce, b"x", None) == AESGCM(key).encrypt(nonce, b"x", None)
+    assert derived.commitment == hmac.digest(prk, key + info + b"\x02", "sha256")[:16]
+
+
+def test_wraps_the_date_with_a_branch_key() -> None:
+    kms = FakeKms()
+    before = time.time_ns() // 1_000_000
+    (encrypted,) = run(codec_for(kms).encode([plain()]))
+    wrapped = parse_message(encrypted.data).header.wrapped_key
+    plaintext = run(kms.unwrap(KEY, wrapped, branch_key_aad("pay")))
+    assert (len(plaintext), plaintext[0]) == (39, 1)
+    assert before <= int.from_bytes(plaintext[1:7], "big") <= time.time_ns() // 1_000_000
 
 
 def test_keeps_a_limited_number_of_derived_data_keys() -> None:
@@ -257,7 +269,7 @@ def test_repeats_retryable_failures_within_the_wait_budget() -> None:
 
 def test_parses_the_header_that_it_wrote() -> None:
     for tag in (None, os.urandom(16)):
-        header = Header(True, os.urandom(8), 7, os.urandom(16), tag, os.urandom(16), os.urandom(113))
+        header = Header(True, os.urandom(8), 7, os.urandom(16), tag, os.urandom(16), os.urandom(16), os.urandom(120))
         message = parse_message(bytes(header) + bytes(28))
         assert (message.header, message.aad, message.ciphertext) == (header, bytes(header), bytes(28))
 

@@ -7,7 +7,7 @@ import pytest
 
 from temporal_kms import KmsCodecError
 from temporal_kms.aead import decrypt, encrypt
-from temporal_kms.unwrapped_key import UnwrappedKey
+from temporal_kms.unwrapped_key import import_data_key
 
 PATH = Path(__file__).parents[3] / "packages/kms-codec/test/vectors/files/wycheproof-aes-gcm.json"
 FIELDS = ("key", "iv", "aad", "msg", "ct", "tag")
@@ -20,7 +20,7 @@ AES_256 = [(result, case) for result, case in VECTORS if len(case["key"]) == 32]
 
 @pytest.mark.parametrize(("result", "case"), [entry for entry in AES_256 if len(entry[1]["iv"]) == 12])
 def test_agrees_with_wycheproof(result: str, case: dict[str, bytes]) -> None:
-    key, data = UnwrappedKey(case["key"]).data_key, case["iv"] + case["ct"] + case["tag"]
+    key, data = import_data_key(case["key"]).data_key, case["iv"] + case["ct"] + case["tag"]
     if result == "valid":
         assert decrypt(key, data, case["aad"]) == case["msg"]
         assert decrypt(key, encrypt(key, case["msg"], case["aad"]), case["aad"]) == case["msg"]
@@ -35,7 +35,7 @@ def test_refuses_nonces_of_another_size() -> None:
     assert len(others) > 30
     for case in others:
         with pytest.raises(KmsCodecError):
-            decrypt(UnwrappedKey(case["key"]).data_key, case["iv"] + case["ct"] + case["tag"], case["aad"])
+            decrypt(import_data_key(case["key"]).data_key, case["iv"] + case["ct"] + case["tag"], case["aad"])
 
 
 def test_refuses_data_keys_of_another_size() -> None:
@@ -43,5 +43,5 @@ def test_refuses_data_keys_of_another_size() -> None:
     assert {len(key) for key in others} == {16, 24}
     for key in others:
         with pytest.raises(KmsCodecError) as raised:
-            UnwrappedKey(key)
+            import_data_key(key)
         assert raised.value.code == "malformed"

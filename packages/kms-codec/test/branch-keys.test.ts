@@ -46,31 +46,36 @@ async function encryptApart(count: number, keyService: FakeKeyService): Promise<
 }
 
 describe('deriveDataKey', () => {
-  // https://www.rfc-editor.org/rfc/rfc5869#appendix-A, whose outputs are longer than a data key.
+  // https://www.rfc-editor.org/rfc/rfc5869#appendix-A, whose outputs have 42 bytes.
   it.each([
     {
       key: '0b'.repeat(22),
       salt: '000102030405060708090a0b0c',
       info: 'f0f1f2f3f4f5f6f7f8f9',
-      derived: '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf',
+      derived: '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865',
     },
     {
       key: '0b'.repeat(22),
       salt: '',
       info: '',
-      derived: '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d',
+      derived: '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8',
     },
-  ])(
-    'returns the first 32 bytes of the vectors of RFC 5869 (salt "$salt")',
-    ({ key, salt, info, derived }) => {
-      const branchKey = createSecretKey(Buffer.from(key, 'hex'));
-      const dataKey = deriveDataKey(branchKey, Buffer.from(salt, 'hex'), Buffer.from(info, 'hex'));
-      expect(hex(dataKey.export())).toBe(derived);
-    },
-  );
+  ])('returns key and commitment as in the vectors of RFC 5869 (salt "$salt")', (vector) => {
+    const branchKey = createSecretKey(Buffer.from(vector.key, 'hex'));
+    const { salt, info } = vector;
+    const derived = deriveDataKey(branchKey, Buffer.from(salt, 'hex'), Buffer.from(info, 'hex'));
+    expect([derived.key.symmetricKeySize, derived.commitment.length]).toEqual([32, 16]);
+    expect(hex(Buffer.concat([derived.key.export(), derived.commitment])).slice(0, 84)).toBe(vector.derived);
+  });
 });
 
 const dataKeyOf = (key: KeyObject, of: Derivation) => withDataKey(key, of, (dataKey) => dataKey);
+
+/** Returns the derivation of a message that is committed to the data key. */
+const committed = (key: KeyObject, salt: Uint8Array, info: Uint8Array) =>
+  derivation(salt, deriveDataKey(key, salt, info).commitment, info);
+
+const isNotUsed = () => expect.unreachable('A key was used before the commitment was compared');
 
 describe('withDataKey', () => {
   const branchKey = createSecretKey(Buffer.alloc(32, 1));
@@ -82,16 +87,36 @@ describe('withDataKey', () => {
     for (const salt of [...salts, ...salts]) {
       for (const key of [branchKey, other]) {
         for (const each of [info, Buffer.from('other')]) {
-          const derived = dataKeyOf(key, derivation(salt, each));
-          expect(derived.equals(deriveDataKey(key, salt, each))).toBe(true);
+          const used = dataKeyOf(key, committed(key, salt, each));
+          expect(used.equals(deriveDataKey(key, salt, each).key)).toBe(true);
         }
       }
     }
   });
 
+  it('refuses a message that is committed to another data key, also after a message under that salt', () => {
+    const fresh = createSecretKey(Buffer.alloc(32, 5));
+    const salt = generateSalt();
+    const genuine = committed(fresh, salt, info);
+    const others = [
+      committed(branchKey, salt, info).commitment,
+      ...Array.from({ length: 16 }, (_, at) =>
+        genuine.commitment.map((byte, n) => (n === at ? ~byte : byte)),
+      ),
+    ];
+    for (let round = 0; round < 2; round += 1) {
+      for (const other of others) {
+        expect(() => withDataKey(fresh, derivation(salt, other, info), isNotUsed)).toThrow(
+          expect.objectContaining({ code: 'integrity_failed' }),
+        );
+      }
+      expect(dataKeyOf(fresh, genuine)).toBe(dataKeyOf(fresh, genuine));
+    }
+  });
+
   it('keeps the keys that were used last, and a limited number of them', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 3));
-    const derivations = Array.from({ length: 65 }, () => derivation(generateSalt(), info));
+    const derivations = Array.from({ length: 65 }, () => committed(fresh, generateSalt(), info));
     const keys = derivations.slice(0, 64).map((each) => dataKeyOf(fresh, each));
     expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
     // The 65th displaces the second, because the first was used again.
@@ -102,9 +127,9 @@ describe('withDataKey', () => {
 
   it('keeps no key that decrypts nothing, such as one for the salt of a forged message', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 4));
-    const genuine = derivation(generateSalt(), info);
+    const genuine = committed(fresh, generateSalt(), info);
     const genuineKey = dataKeyOf(fresh, genuine);
-    const forged = Array.from({ length: 200 }, () => derivation(generateSalt(), info));
+    const forged = Array.from({ length: 200 }, () => committed(fresh, generateSalt(), info));
     const forgedKeys: KeyObject[] = [];
     const fail = (key: KeyObject) => {
       forgedKeys.push(key);
@@ -212,7 +237,7 @@ it('wraps a branch key with AAD that names its purpose and the namespace', async
   const { wrappedKey: ciphertext, namespaceTag } = headerOf(message!);
   const key = cryptoKey('pay');
   const aad = (purpose: string) => Buffer.concat([Buffer.from(`temporal-kms/v2/${purpose}\0`), namespaceTag]);
-  expect(await keyService.unwrap({ key, ciphertext, aad: aad('branch-key') })).toHaveLength(32);
+  expect(await keyService.unwrap({ key, ciphertext, aad: aad('branch-key') })).toHaveLength(39);
   for (const purpose of ['dek', 'data-key', 'namespace']) {
     await expect(keyService.unwrap({ key, ciphertext, aad: aad(purpose) })).rejects.toMatchObject({
       code: 'integrity_failed',

@@ -11,7 +11,8 @@ const header = (over: Partial<Header> = {}): Header => ({
   namespaceTag: fill(16, 2),
   workflowTag: undefined,
   salt: fill(16, 5),
-  wrappedKey: fill(113, 3),
+  commitment: fill(16, 6),
+  wrappedKey: fill(120, 3),
   ...over,
 });
 
@@ -19,7 +20,7 @@ describe('the header of envelope-kms-v2', () => {
   it('has its fields at the offsets of the specification', () => {
     const bytes = buildHeader(header({ compressed: true, workflowTag: fill(16, 4) }));
     expect(Buffer.from(bytes).toString('hex')).toBe(
-      `0203${'01'.repeat(8)}00000007${'02'.repeat(16)}${'04'.repeat(16)}${'05'.repeat(16)}0071${'03'.repeat(113)}`,
+      `0203${'01'.repeat(8)}00000007${'02'.repeat(16)}${'04'.repeat(16)}${'05'.repeat(16)}${'06'.repeat(16)}0078${'03'.repeat(120)}`,
     );
   });
 
@@ -62,18 +63,18 @@ describe('the header of envelope-kms-v2', () => {
 
   it.each([0, 1025, 65_535])('is rejected if it declares a wrapped branch key of %i bytes', (n) => {
     const bytes = Buffer.from(buildHeader(header()));
-    bytes.writeUInt16BE(n, 46);
+    bytes.writeUInt16BE(n, 62);
     expect(() => parseHeader(Buffer.concat([bytes, Buffer.alloc(66_000)]))).toThrow(
       expect.objectContaining({ code: 'malformed' }),
     );
   });
 
-  it('leaves room for a 100-byte summary in the 400 bytes that Temporal allows, with the workflow tag and n = 141', () => {
+  it('leaves room for a 100-byte summary in the 400 bytes that Temporal allows, with the workflow tag and n = 125', () => {
     const summary = {
       metadata: { encoding: Buffer.from('json/plain') },
       data: Buffer.from(`"${'s'.repeat(100)}"`),
     };
-    const start = buildHeader(header({ workflowTag: fill(16, 4), wrappedKey: fill(141, 3) }));
+    const start = buildHeader(header({ workflowTag: fill(16, 4), wrappedKey: fill(125, 3) }));
     const data = Buffer.alloc(start.length + NONCE_BYTES + serialize(summary).length + GCM_TAG_BYTES);
     expect(serialize({ metadata: { encoding: Buffer.from('binary/envelope-kms-v2') }, data })).toHaveLength(
       400,

@@ -11,7 +11,8 @@ const header = {
   namespaceTag: namespaceTag('payments'),
   workflowTag: undefined,
   salt: fill(16, 5),
-  wrappedKey: fill(113, 3),
+  commitment: fill(16, 6),
+  wrappedKey: fill(120, 3),
 };
 
 describe('messageHeader', () => {

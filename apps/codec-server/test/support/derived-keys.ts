@@ -6,6 +6,7 @@ const VERSION = 2;
 const NAMESPACE_TAG = 14;
 const WORKFLOW_TAG = 30;
 const SALT_BYTES = 16;
+const COMMITMENT_BYTES = 16;
 
 /** Returns the `envelope-v2` messages in JSON with payloads. */
 export const messagesIn = (json: string): Buffer[] =>
@@ -35,7 +36,7 @@ export function derivedKeys(
 
 /** Whether a data key decrypts a message. */
 export function decrypts(dataKey: Uint8Array, message: Uint8Array): boolean {
-  const lengthAt = saltAt(message) + SALT_BYTES;
+  const lengthAt = saltAt(message) + SALT_BYTES + COMMITMENT_BYTES;
   const nonceAt = lengthAt + 2 + Buffer.from(message).readUInt16BE(lengthAt);
   const nonce = message.subarray(nonceAt, nonceAt + 12);
   const decipher = createDecipheriv('aes-256-gcm', dataKey, nonce, { authTagLength: 16 });

@@ -55,6 +55,8 @@ export interface Kms {
 }
 
 const KEY_BYTES = 32;
+/** Before a branch key, Cloud KMS wraps its version and its date. */
+const BRANCH_KEY_AT = 7;
 
 /** Starts Cloud KMS and a codec that uses it, by default for the namespaces `payments` and `orders`. */
 export async function startKms(
@@ -66,9 +68,10 @@ export async function startKms(
     keys: Object.values(keys),
     plaintext: (bytes) => {
       // The direct format also wraps payloads.
-      if (bytes.length !== KEY_BYTES) return;
-      keyBytes.push(bytes);
-      keepKey(bytes);
+      if (bytes.length !== KEY_BYTES && bytes.length !== BRANCH_KEY_AT + KEY_BYTES) return;
+      const key = bytes.subarray(-KEY_BYTES);
+      keyBytes.push(key);
+      keepKey(key);
     },
   });
   const another: Kms['another'] = (limits, waitMs = 2_000) => {

@@ -64,8 +64,8 @@ export async function checkRoundTrip(
   }
 }
 
-/** 32 bytes of plaintext have about this length as a ciphertext of Cloud KMS. */
-const CIPHERTEXT_BYTES = 113;
+/** A branch key and its date have about this length as a ciphertext of Cloud KMS. */
+const CIPHERTEXT_BYTES = 120;
 
 /**
  * Asks Cloud KMS to decrypt something that it has not encrypted, for an identity that may not encrypt. The answer that this

@@ -24,11 +24,15 @@ def decrypt(key: AESGCM, data: bytes, aad: bytes | None = None) -> bytes:
     try:
         return key.decrypt(data[:NONCE], data[NONCE:], aad)
     except InvalidTag:
-        # One answer for every modification, and no cause, because Temporal would store the cause in its history.
-        raise KmsCodecError(
-            "integrity_failed",
-            "Authentication failed: the message was modified or truncated, or the key is wrong",
-        ) from None
+        # No cause, because Temporal would store it in its history.
+        raise authentication_failed() from None
+
+
+def authentication_failed() -> KmsCodecError:
+    """Returns the one error for every modification."""
+    return KmsCodecError(
+        "integrity_failed", "Authentication failed: the message was modified or truncated, or the key is wrong"
+    )
 
 
 def check_length(data: bytes) -> None:

@@ -137,10 +137,11 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
                 namespace_tag=namespace_tag(scope.namespace),
                 workflow_tag=None if bound_to is None else workflow_tag(scope.namespace, bound_to),
                 salt=key.salt,
+                commitment=key.derived.commitment,
                 wrapped_key=key.branch.wrapped.ciphertext,
             )
         )
-        data = header + encrypt(key.cipher, plaintext if frame is None else frame, header)
+        data = header + encrypt(key.derived.cipher, plaintext if frame is None else frame, header)
         message = Payload(metadata={"encoding": ENVELOPE_V2}, data=data)
         # A reader counts metadata and header too: never write what could not be read.
         _check_size(message)

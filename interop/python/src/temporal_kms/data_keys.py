@@ -2,17 +2,16 @@
 
 import asyncio
 import os
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .decryption_keys import HARD_AGE, RETRY_AFTER, Clock, DecryptionKeys
 from .errors import KmsCodecError
 from .header import SALT, branch_key_aad, data_key_info
 from .kms import KeyService, Wrapped
 from .single_flight import SingleFlight, retry_within
-from .unwrapped_key import KEY, UnwrappedKey
+from .unwrapped_key import DerivedKey, UnwrappedKey, import_branch_key, new_branch_key
 
 SOFT_AGE = 3600.0
 """Age of a branch key at which it is replaced, in seconds."""
@@ -36,7 +35,7 @@ class EncryptionKey:
 
     branch: BranchKey
     salt: bytes
-    cipher: AESGCM
+    derived: DerivedKey
     messages: int = 0
     bytes: int = 0
 
@@ -129,9 +128,9 @@ class EncryptionKeys:
             slot.refresh = None
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
-        plaintext, aad = os.urandom(KEY), branch_key_aad(slot.namespace)
+        plaintext, aad = new_branch_key(time.time_ns() // 1_000_000), branch_key_aad(slot.namespace)
         wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
-        branch = BranchKey(UnwrappedKey(plaintext), wrapped, self._clock())
+        branch = BranchKey(import_branch_key(plaintext), wrapped, self._clock())
         slot.current = EncryptionKey.derive(branch, slot.namespace)
         slot.next_try, slot.retire_at = 0.0, float("inf")
         self._decryption_keys.add((slot.crypto_key, aad, wrapped.ciphertext), branch.secret, wrapped.key_version)

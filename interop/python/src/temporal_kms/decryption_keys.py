@@ -10,7 +10,7 @@ from typing import TypeVar
 from .errors import KmsCodecError
 from .kms import KeyService
 from .single_flight import SingleFlight, retry_within
-from .unwrapped_key import UnwrappedKey
+from .unwrapped_key import UnwrappedKey, import_branch_key, import_data_key
 
 REVALIDATE = 300.0
 """Seconds for which an answer of Cloud KMS about a key version counts."""
@@ -166,9 +166,9 @@ class DecryptionKeys:
         crypto_key, aad, wrapped = wanted
         started = self._clock()
         try:
-            key = UnwrappedKey(
-                await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
-            )
+            plaintext = await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
+            # Only branch keys have additional authenticated data.
+            key = import_branch_key(plaintext) if aad else import_data_key(plaintext)
         except KmsCodecError as error:
             if not error.retryable:
                 self._refusals[wanted] = (error, self._clock() + REFUSAL_TTL)

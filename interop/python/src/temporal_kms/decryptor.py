@@ -114,8 +114,10 @@ class PayloadDecryptor:
             raise _key_not_listed(scope)
         wanted = (crypto_key, branch_key_aad(namespace), header.wrapped_key)
         branch = await self._keys.get(wanted, scope.budget, header.key_version)
-        data_key = branch.derive(header.salt, data_key_info(namespace))
-        plaintext = _decrypt(data_key, message.ciphertext, scope, message.aad)
+        scope.plaintext.take(len(message.ciphertext) - NONCE - TAG)
+        derived = branch.derive(header.salt, data_key_info(namespace))
+        derived.check(header.commitment)
+        plaintext = decrypt(derived.cipher, message.ciphertext, message.aad)
         if header.compressed:
             plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
             scope.plaintext.take(len(plaintext))
@@ -164,10 +166,10 @@ class PayloadDecryptor:
         return _inner(_decrypt(key.data_key, payload.data, scope))
 
 
-def _decrypt(key: AESGCM, data: bytes, scope: Scope, aad: bytes | None = None) -> bytes:
+def _decrypt(key: AESGCM, data: bytes, scope: Scope) -> bytes:
     check_length(data)
     scope.plaintext.take(len(data) - NONCE - TAG)
-    return decrypt(key, data, aad)
+    return decrypt(key, data)
 
 
 def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:

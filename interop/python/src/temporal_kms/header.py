@@ -11,6 +11,7 @@ WORKFLOW_TAG = 0b01
 COMPRESSED = 0b10
 MAX_WRAPPED_KEY = 1024
 SALT = 16
+COMMITMENT = 16
 NONCE = 12
 TAG = 16
 
@@ -59,6 +60,7 @@ class Header:
     namespace_tag: bytes
     workflow_tag: bytes | None
     salt: bytes
+    commitment: bytes
     wrapped_key: bytes
 
     def __bytes__(self) -> bytes:
@@ -76,6 +78,7 @@ class Header:
                 self.namespace_tag,
                 self.workflow_tag or b"",
                 self.salt,
+                self.commitment,
                 len(self.wrapped_key).to_bytes(2, "big"),
                 self.wrapped_key,
             ]
@@ -108,14 +111,15 @@ def parse_message(data: bytes) -> Message:
     reader = _Reader(data, at=2)
     key, number, namespace = reader.take(8), int.from_bytes(reader.take(4), "big"), reader.take(16)
     workflow = reader.take(16) if flags & WORKFLOW_TAG else None
-    salt = reader.take(SALT)
+    salt, commitment = reader.take(SALT), reader.take(COMMITMENT)
     length = int.from_bytes(reader.take(2), "big")
     if not 1 <= length <= MAX_WRAPPED_KEY:
         raise KmsCodecError(
             "malformed",
             f"The header declares a wrapped branch key of {length} bytes; 1 to {MAX_WRAPPED_KEY} are possible",
         )
-    header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, salt, reader.take(length))
+    wrapped = reader.take(length)
+    header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, salt, commitment, wrapped)
     if number == 0:
         raise KmsCodecError("malformed", "The header contains the key version 0; versions start at 1")
     ciphertext = data[reader.at :]

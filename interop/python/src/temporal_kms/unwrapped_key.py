@@ -1,22 +1,88 @@
 """Keys that Cloud KMS has unwrapped: data keys, and branch keys from which data keys are derived."""
 
+import os
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import cached_property
+from hmac import compare_digest
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from .aead import authentication_failed
 from .errors import KmsCodecError
+from .header import COMMITMENT
 
 KEY = 32
 """Bytes of a branch key and of a data key."""
 MAX_DERIVED = 64
 """Maximum number of derived data keys in memory, for each branch key."""
+_BRANCH_KEY_VERSION = b"\x01"
+_DATE = 6
+
+
+@dataclass(frozen=True)
+class DerivedKey:
+    cipher: AESGCM
+    commitment: bytes
+    """Commits a message to the key: AES-GCM alone lets one ciphertext decrypt under two keys."""
+
+    def check(self, commitment: bytes) -> None:
+        """:raises KmsCodecError: ``integrity_failed`` if the message is committed to another data key"""
+        if not compare_digest(self.commitment, commitment):
+            raise authentication_failed()
 
 
 class UnwrappedKey:
-    """A data key, or a branch key with the data keys that were derived from it last, which leave memory with it.
+    """A data key, or a branch key with the data keys that were derived from it last, which leave memory with it."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._derived: OrderedDict[tuple[bytes, bytes], DerivedKey] = OrderedDict()
+
+    @cached_property
+    def data_key(self) -> AESGCM:
+        """The key itself, in formats whose data keys are not derived."""
+        return AESGCM(self._secret)
+
+    def derive(self, salt: bytes, info: bytes) -> DerivedKey:
+        """Returns the data key of this branch key that the salt selects."""
+        known = self._derived.get((salt, info))
+        if known is None:
+            hkdf = HKDF(algorithm=SHA256(), length=KEY + COMMITMENT, salt=salt, info=info)
+            derived = hkdf.derive(self._secret)
+            known = self._derived[(salt, info)] = DerivedKey(AESGCM(derived[:KEY]), derived[KEY:])
+        self._derived.move_to_end((salt, info))
+        if len(self._derived) > MAX_DERIVED:
+            self._derived.popitem(last=False)
+        return known
+
+
+def new_branch_key(created: int) -> bytes:
+    """Returns what Cloud KMS wraps for a new branch key: a version, the date and 32 random bytes.
+
+    :param created: milliseconds since 1970, which Cloud KMS thereby authenticates
+    """
+    return _BRANCH_KEY_VERSION + created.to_bytes(_DATE, "big") + os.urandom(KEY)
+
+
+def import_branch_key(plaintext: bytes) -> UnwrappedKey:
+    """Returns the branch key in what Cloud KMS has unwrapped.
+
+    :raises KmsCodecError: ``malformed`` for another length or another first byte
+    """
+    if len(plaintext) != 1 + _DATE + KEY or plaintext[:1] != _BRANCH_KEY_VERSION:
+        raise KmsCodecError(
+            "malformed",
+            f"The unwrapped branch key has {len(plaintext)} bytes; it must have {1 + _DATE + KEY}, "
+            f"of which the first is {_BRANCH_KEY_VERSION[0]}",
+        )
+    return UnwrappedKey(plaintext[1 + _DATE :])
+
+
+def import_data_key(plaintext: bytes) -> UnwrappedKey:
+    """Returns the data key that Cloud KMS has unwrapped.
 
     Refuses bytes that contain ``encoding``: Cloud KMS unwraps a direct message under the same crypto key, and the
     author of that message knows the bytes. Every payload of Temporal's converters contains the word; 32 random bytes
@@ -24,27 +90,8 @@ class UnwrappedKey:
 
     :raises KmsCodecError: ``malformed`` if these are not 32 bytes, or are the payload of a direct message
     """
-
-    def __init__(self, plaintext: bytes) -> None:
-        if len(plaintext) != KEY:
-            raise KmsCodecError("malformed", f"The unwrapped key has {len(plaintext)} bytes; it must have {KEY}")
-        if b"encoding" in plaintext:
-            raise KmsCodecError("malformed", "The key is the payload of a direct message, so its author knows it")
-        self._secret = plaintext
-        self._derived: OrderedDict[tuple[bytes, bytes], AESGCM] = OrderedDict()
-
-    @cached_property
-    def data_key(self) -> AESGCM:
-        """The key itself, in formats whose data keys are not derived."""
-        return AESGCM(self._secret)
-
-    def derive(self, salt: bytes, info: bytes) -> AESGCM:
-        """Returns the data key of this branch key that the salt selects."""
-        known = self._derived.get((salt, info))
-        if known is None:
-            hkdf = HKDF(algorithm=SHA256(), length=KEY, salt=salt, info=info)
-            known = self._derived[(salt, info)] = AESGCM(hkdf.derive(self._secret))
-        self._derived.move_to_end((salt, info))
-        if len(self._derived) > MAX_DERIVED:
-            self._derived.popitem(last=False)
-        return known
+    if len(plaintext) != KEY:
+        raise KmsCodecError("malformed", f"The unwrapped key has {len(plaintext)} bytes; it must have {KEY}")
+    if b"encoding" in plaintext:
+        raise KmsCodecError("malformed", "The key is the payload of a direct message, so its author knows it")
+    return UnwrappedKey(plaintext)

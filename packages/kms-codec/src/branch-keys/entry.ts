@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { BranchKeyStoreError, MAX_VALUE_BYTES } from './store.ts';
+import { PROOF_BYTES } from '../crypto/key-version-proof.ts';
+import { MAX_CREATED } from '../crypto/wrapped-branch-key.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../formats/envelope-v2-header.ts';
 
 /*
  * The value that a store has for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is
- * believed before Cloud KMS has unwrapped its keys and their dates have been verified.
+ * believed before Cloud KMS has unwrapped its keys, and their dates and key versions have been verified.
  */
 
 /** A wrapped branch key in a store. */
@@ -12,9 +14,9 @@ export interface StoredBranchKey {
   /** Ciphertext of the branch key, from Cloud KMS. */
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;
-  /** When the branch key was created, in milliseconds since 1970. */
+  /** When the branch key was created, in milliseconds since 1970: the date that Cloud KMS has wrapped with it. */
   readonly created: number;
-  /** Authenticates the other fields, see `crypto/branch-key-date.ts`. */
+  /** Authenticates the key version, see `crypto/key-version-proof.ts`. */
   readonly proof: Uint8Array;
 }
 
@@ -25,9 +27,6 @@ export interface BranchKeyEntry {
 }
 
 const VERSION = 1;
-const PROOF_BYTES = 32;
-/** The largest time that a JavaScript date has. */
-const MAX_TIME = 8_640_000_000_000_000;
 
 const base64 = (min: number, max: number) =>
   z
@@ -39,7 +38,7 @@ const base64 = (min: number, max: number) =>
 const storedKey = z.strictObject({
   wrapped: base64(1, MAX_WRAPPED_KEY_BYTES),
   keyVersion: z.int().min(1).max(0xffff_ffff),
-  created: z.int().min(0).max(MAX_TIME),
+  created: z.int().min(0).max(MAX_CREATED),
   proof: base64(PROOF_BYTES, PROOF_BYTES),
 });
 

@@ -80,10 +80,13 @@ export function decrypt(key: KeyObject, aad: Uint8Array | undefined, message: Ci
     decipher.final();
     return plaintext;
   } catch {
-    // A second message, such as OpenSSL's, would tell an attacker which of the causes it was.
-    throw new KmsCodecError(
-      'integrity_failed',
-      'Authentication failed: the message was modified or truncated, or the key is wrong',
-    );
+    throw authenticationFailed();
   }
 }
+
+/** Returns the one error for every cause: a second message, such as OpenSSL's, would show an attacker which cause it was. */
+export const authenticationFailed = (): KmsCodecError =>
+  new KmsCodecError(
+    'integrity_failed',
+    'Authentication failed: the message was modified or truncated, or the key is wrong',
+  );

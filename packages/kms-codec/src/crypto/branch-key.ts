@@ -1,8 +1,10 @@
-import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { authenticationFailed } from './aead.ts';
 import { DATA_KEY_BYTES } from './data-key.ts';
 import { fillRandom } from './random.ts';
 
 export const SALT_BYTES = 16;
+export const COMMITMENT_BYTES = 16;
 
 /** Returns a new random salt, which selects one of the data keys of a branch key. */
 export function generateSalt(): Uint8Array {
@@ -11,11 +13,19 @@ export function generateSalt(): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-/** Returns the data key of a branch key that a salt selects: HKDF-SHA-256 (RFC 5869). */
-export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): KeyObject {
-  const bytes = new Uint8Array(hkdfSync('sha256', branchKey, salt, info, DATA_KEY_BYTES));
+/** A data key, and the bytes that commit a message to it: AES-GCM alone lets one ciphertext decrypt under two keys. */
+export interface DerivedKey {
+  readonly key: KeyObject;
+  readonly commitment: Uint8Array;
+}
+
+/** Returns the data key of a branch key that a salt selects, and its commitment: HKDF-SHA-256 (RFC 5869). */
+export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): DerivedKey {
+  const length = DATA_KEY_BYTES + COMMITMENT_BYTES;
+  const bytes = new Uint8Array(hkdfSync('sha256', branchKey, salt, info, length));
   try {
-    return createSecretKey(bytes);
+    const key = createSecretKey(bytes.subarray(0, DATA_KEY_BYTES));
+    return { key, commitment: bytes.slice(DATA_KEY_BYTES) };
   } finally {
     bytes.fill(0);
   }
@@ -23,15 +33,17 @@ export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint
 
 /** How the data key of a message is derived from its branch key. */
 export interface Derivation {
-  /** Identifies the data key among those of its branch key. Distinct for each pair of salt and info. */
+  /** Identifies the data key among those of its branch key. Distinct for each salt, info and commitment. */
   readonly id: string;
   readonly salt: Uint8Array;
   readonly info: Uint8Array;
+  /** The commitment that the message contains. */
+  readonly commitment: Uint8Array;
 }
 
-/** Returns a derivation with its id. All salts have the same length, so no two pairs share an id. */
-export function derivation(salt: Uint8Array, info: Uint8Array): Derivation {
-  return { id: Buffer.concat([salt, info]).toString('latin1'), salt, info };
+/** Returns a derivation with its id. Salts and commitments have fixed lengths, so no two derivations share an id. */
+export function derivation(salt: Uint8Array, commitment: Uint8Array, info: Uint8Array): Derivation {
+  return { id: Buffer.concat([salt, commitment, info]).toString('latin1'), salt, commitment, info };
 }
 
 /** Limit on the derived keys of one branch key in memory. To derive a key again costs about as much as to decrypt 1 KiB. */
@@ -43,21 +55,25 @@ const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 /**
  * Calls `use` with a data key of a branch key, from memory if it was used recently. Keeps the data key unless `use` throws: an
  * attacker can write any salt into a header, and the key that it selects decrypts nothing.
+ * @throws KmsCodecError `integrity_failed` when the message is committed to another data key
  */
-export function withDataKey<T>(
-  branchKey: KeyObject,
-  { id, salt, info }: Derivation,
-  use: (key: KeyObject) => T,
-): T {
+export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (key: KeyObject) => T): T {
+  const { id } = derived;
   const keys = derivedKeys.get(branchKey);
   const known = keys?.get(id);
   if (known && keys?.size === 1) return use(known);
-  const key = known ?? deriveDataKey(branchKey, salt, info);
+  const key = known ?? deriveCommitted(branchKey, derived);
   const result = use(key);
   if (keys) keepDataKey(keys, id, key);
   // A Map, because most branch keys have one salt, and an LRUCache allocates memory for its maximum.
   else derivedKeys.set(branchKey, new Map([[id, key]]));
   return result;
+}
+
+function deriveCommitted(branchKey: KeyObject, { salt, info, commitment }: Derivation): KeyObject {
+  const derived = deriveDataKey(branchKey, salt, info);
+  if (!timingSafeEqual(derived.commitment, commitment)) throw authenticationFailed();
+  return derived.key;
 }
 
 function keepDataKey(keys: Map<string, KeyObject>, id: string, key: KeyObject): void {

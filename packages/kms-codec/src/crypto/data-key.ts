@@ -4,7 +4,7 @@ import { fillRandom } from './random.ts';
 
 export const DATA_KEY_BYTES = 32;
 
-/** Returns the bytes of a new branch key or data key. The caller wipes the bytes once Cloud KMS has wrapped them. */
+/** Returns the bytes of a new key. The caller wipes the bytes once Cloud KMS has wrapped them. */
 export function generateKey(): Uint8Array {
   const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   fillRandom(words);
@@ -15,7 +15,7 @@ export function generateKey(): Uint8Array {
 const ENCODING = Buffer.from('encoding');
 
 /**
- * Returns an unwrapped branch key or data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
+ * Returns an unwrapped data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
  * @throws KmsCodecError `malformed` when the key does not have 32 bytes, or when it is the payload of a direct message:
  *   Cloud KMS decrypts such a message under the same crypto key, and its author knows the bytes
  */

@@ -1,12 +1,12 @@
-import { SALT_BYTES } from '../crypto/branch-key.ts';
+import { COMMITMENT_BYTES, SALT_BYTES } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 
 /**
  * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the
  * message's additional authenticated data.
  *
- *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | salt 16 | n 2 |
- *   wrapped branch key n
+ *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | salt 16 |
+ *   commitment 16 | n 2 | wrapped branch key n
  */
 export interface Header {
   readonly compressed: boolean;
@@ -17,7 +17,9 @@ export interface Header {
   readonly workflowTag: Uint8Array | undefined;
   /** Selects one of the data keys that are derived from the branch key. */
   readonly salt: Uint8Array;
-  /** Cloud KMS ciphertext of the 32-byte branch key. */
+  /** Commits the message to that data key. */
+  readonly commitment: Uint8Array;
+  /** Cloud KMS ciphertext of the branch key and its date. */
   readonly wrappedKey: Uint8Array;
 }
 
@@ -27,16 +29,16 @@ const COMPRESSED = 0b10;
 
 export const KEY_ID_BYTES = 8;
 export const TAG_BYTES = 16;
-/** Cloud KMS wraps 32 bytes into about 113. Cached failures keep the wrapped key, so all formats have this limit. */
+/** Cloud KMS wraps 39 bytes into about 120. Cached failures keep the wrapped key, so all formats have this limit. */
 export const MAX_WRAPPED_KEY_BYTES = 1024;
 const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
 
-/** Returns the index of the length of the wrapped key, after the workflow tag, if any, and the salt. */
+/** Returns the index of the length of the wrapped key, after the workflow tag, if any, the salt and the commitment. */
 const lengthAt = (hasWorkflowTag: boolean): number =>
-  FIXED_BYTES + (hasWorkflowTag ? TAG_BYTES : 0) + SALT_BYTES;
+  FIXED_BYTES + (hasWorkflowTag ? TAG_BYTES : 0) + SALT_BYTES + COMMITMENT_BYTES;
 
 export function buildHeader(header: Header): Uint8Array {
-  const { keyId, keyVersion, namespaceTag, workflowTag, salt, wrappedKey } = header;
+  const { keyId, keyVersion, namespaceTag, workflowTag, salt, commitment, wrappedKey } = header;
   if (wrappedKey.length < 1 || wrappedKey.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError(
       'too_large',
@@ -52,7 +54,8 @@ export function buildHeader(header: Header): Uint8Array {
   bytes.set(namespaceTag, 2 + KEY_ID_BYTES + 4);
   if (workflowTag) bytes.set(workflowTag, FIXED_BYTES);
   const at = lengthAt(workflowTag !== undefined);
-  bytes.set(salt, at - SALT_BYTES);
+  bytes.set(salt, at - COMMITMENT_BYTES - SALT_BYTES);
+  bytes.set(commitment, at - COMMITMENT_BYTES);
   view.setUint16(at, wrappedKey.length);
   bytes.set(wrappedKey, at + 2);
   return bytes;
@@ -103,7 +106,8 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
       keyVersion,
       namespaceTag: data.subarray(namespaceAt, namespaceAt + TAG_BYTES),
       workflowTag: tagged ? data.subarray(FIXED_BYTES, FIXED_BYTES + TAG_BYTES) : undefined,
-      salt: data.subarray(at - SALT_BYTES, at),
+      salt: data.subarray(at - COMMITMENT_BYTES - SALT_BYTES, at - COMMITMENT_BYTES),
+      commitment: data.subarray(at - COMMITMENT_BYTES, at),
       wrappedKey: data.subarray(at + 2, length),
     },
   };

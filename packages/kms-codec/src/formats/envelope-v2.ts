@@ -122,6 +122,7 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
     aad: branchKeyAad(namespace),
     wrapped: new Uint8Array(header.wrappedKey),
     keyVersion,
+    isBranchKey: true,
   });
   const message = {
     key: cryptoKey,
@@ -132,7 +133,11 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
     header: Buffer.from(data.subarray(0, length)),
     isCompressed: header.compressed,
     branchKey,
-    derivation: derivation(new Uint8Array(header.salt), dataKeyInfo(namespace)),
+    derivation: derivation(
+      new Uint8Array(header.salt),
+      new Uint8Array(header.commitment),
+      dataKeyInfo(namespace),
+    ),
   };
   if (salt !== undefined) keep(scope, salt, message);
   return message;
@@ -202,6 +207,7 @@ function prefixOf(key: EncryptionKey, isCompressed: boolean, workflowId: string 
     namespaceTag: namespaceTag(namespace),
     workflowTag: workflowId === undefined ? undefined : workflowTag(namespace, workflowId),
     salt: key.salt,
+    commitment: key.commitment,
     wrappedKey: wrapped,
   });
   const bound = workflowId === undefined ? {} : boundToWorkflow;

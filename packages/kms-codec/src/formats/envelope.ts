@@ -38,7 +38,9 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
     const candidates = candidateKeys(payload, scope);
     return {
       key: candidates.length === 1 ? candidates[0] : undefined,
-      wrappedKeys: candidates.map((cryptoKey) => wrappedKey({ cryptoKey, aad: noBytes, wrapped })),
+      wrappedKeys: candidates.map((cryptoKey) =>
+        wrappedKey({ cryptoKey, aad: noBytes, wrapped, isBranchKey: false }),
+      ),
     };
   },
 

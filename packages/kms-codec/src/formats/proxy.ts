@@ -38,7 +38,12 @@ export const proxy: WireFormat<ProxyMessage> = {
     const cryptoKey = listedKey(payload, scope);
     if (cryptoKey === undefined) return notListed;
     checkFormat('proxy', scope);
-    const dataKey = wrappedKey({ cryptoKey, aad: noBytes, wrapped: wrappedIn(payload) });
+    const dataKey = wrappedKey({
+      cryptoKey,
+      aad: noBytes,
+      wrapped: wrappedIn(payload),
+      isBranchKey: false,
+    });
     return { key: cryptoKey, wrappedKeys: [dataKey], dataKey };
   },
 

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { importKey } from '../crypto/data-key.ts';
+import { importBranchKey } from '../crypto/wrapped-branch-key.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import { KeyVersionAccess } from './key-version-access.ts';
@@ -160,14 +161,14 @@ export class DecryptionKeys {
    * @throws KmsCodecError why Cloud KMS does not unwrap it
    */
   async confirm(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
-    const { id, cryptoKey, aad, wrapped, keyVersion } = wanted;
+    const { id, cryptoKey, aad, wrapped, keyVersion, isBranchKey } = wanted;
     return await this.#flights.join(id, cryptoKey, waitBudget, async (signal) => {
       const started = this.#now();
       try {
         const bytes = await this.#semaphore.run(namespace, signal, () =>
           this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
-        const key = importKey(bytes);
+        const key = isBranchKey ? importBranchKey(bytes) : importKey(bytes);
         const access = this.#accessOf(wanted, started);
         access.confirm(started);
         this.#refused.accept(wanted);

@@ -1,8 +1,9 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { BranchKeyStoreError } from '../branch-keys/store.ts';
-import { generateKey } from '../crypto/data-key.ts';
+import { generateKey, importKey } from '../crypto/data-key.ts';
 import { sameBytes } from '../crypto/tags.ts';
+import { generateBranchKey, importBranchKey } from '../crypto/wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
@@ -84,25 +85,21 @@ export class EncryptionKeys {
    * @throws KmsCodecError why Cloud KMS wraps none; `data_key_exhausted` when an outage outlasts the hard limits
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
-    const slot = this.#slot(scope);
+    const tried = new Set<KeyObject>();
     for (;;) {
+      const slot = this.#slot(scope);
       const ready = this.take(scope, bytes);
       if (ready) return ready;
-      const { hasHadKey, failure } = slot;
+      const { hasHadKey, failure, current } = slot;
       if (failure) throw failure;
+      // A key that another attempt has given before: further attempts would repeat it.
+      if (current && tried.has(current.key)) throw exhausted(scope);
+      if (current) tried.add(current.key);
       try {
         await this.#obtain(slot, waitBudget, true);
       } catch (cause) {
         if (!(hasHadKey && cause instanceof KmsCodecError && cause.retryable)) throw cause;
-        const key = scope.cryptoKey;
-        throw new KmsCodecError(
-          'data_key_exhausted',
-          'The key that encrypts has reached a hard limit and Cloud KMS wraps no new key; encryption resumes when it does',
-          {
-            key,
-            cause,
-          },
-        );
+        throw exhausted(scope, cause);
       }
     }
   }
@@ -236,20 +233,23 @@ export class EncryptionKeys {
     slot.sharing = keys.sharing;
     slot.next = keys.next;
     if (keys.next) this.#decryption.add(scope.namespace, asWrappedKey(scope, keys.next), keys.next.key);
-    if (slot.current && sameBytes(slot.current.wrapped, keys.current.wrapped)) slot.refreshed();
+    if (usable && sameBytes(usable.wrapped, keys.current.wrapped)) slot.refreshed();
     else this.#adopt(slot, keys.current);
     if (keys.sharing === 'unshared') slot.delayRefresh(SHARE_AGAIN_MS);
   }
 
-  async #wrap({ namespace, cryptoKey, aad }: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
-    const plaintext = generateKey();
+  async #wrap(scope: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
+    const { namespace, cryptoKey, aad } = scope;
+    const created = Math.trunc(this.#now());
+    const isBranchKey = hasBranchKeys(scope);
+    const plaintext = isBranchKey ? generateBranchKey(created) : generateKey();
     try {
       const { ciphertext, keyVersion } = await this.#semaphore.run(namespace, signal, () =>
         this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
       );
-      const key = createSecretKey(plaintext);
+      const key = isBranchKey ? importBranchKey(plaintext) : importKey(plaintext);
       this.#created.add(key);
-      return { key, wrapped: ciphertext, keyVersion, created: this.#now() };
+      return { key, wrapped: ciphertext, keyVersion, created };
     } finally {
       plaintext.fill(0);
     }
@@ -273,3 +273,10 @@ export class EncryptionKeys {
     });
   }
 }
+
+const exhausted = ({ cryptoKey }: DataKeyScope, cause?: KmsCodecError): KmsCodecError =>
+  new KmsCodecError(
+    'data_key_exhausted',
+    'The key that encrypts has reached a hard limit and Cloud KMS wraps no new key; encryption resumes when it does',
+    { key: cryptoKey, cause },
+  );

@@ -19,7 +19,7 @@ export interface ScopeKey {
   readonly key: KeyObject;
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;
-  /** When Cloud KMS wrapped it, in milliseconds. Its age counts from then on, in every process that uses it. */
+  /** When it was created, in milliseconds. Its age counts from then on, in every process that uses it. */
   readonly created: number;
 }
 
@@ -28,8 +28,9 @@ export interface EncryptionKey {
   readonly scope: DataKeyScope;
   /** The key from which it is derived, or which it is. */
   readonly source: ScopeKey;
-  /** Empty if the data key is not derived. */
+  /** Empty if the data key is not derived, as is `commitment`. */
   readonly salt: Uint8Array;
+  readonly commitment: Uint8Array;
   readonly key: KeyObject;
   messages: number;
   bytes: number;
@@ -40,20 +41,23 @@ export const hasBranchKeys = ({ info }: DataKeyScope): boolean => info.length > 
 
 /** Returns a key of a scope as the cache for decryption names it. */
 export const asWrappedKey = (
-  { cryptoKey, aad }: DataKeyScope,
+  scope: DataKeyScope,
   { wrapped, keyVersion }: Pick<ScopeKey, 'wrapped' | 'keyVersion'>,
-): WrappedKey => wrappedKey({ cryptoKey, aad, wrapped, keyVersion });
+): WrappedKey => {
+  const { cryptoKey, aad } = scope;
+  return wrappedKey({ cryptoKey, aad, wrapped, keyVersion, isBranchKey: hasBranchKeys(scope) });
+};
 
 /** Whether a data key may encrypt one more message. Its first message may be larger than the limit. */
 export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, maxBytes: number): boolean =>
   key.messages === 0 || (key.messages < maxMessages && key.bytes + bytes <= maxBytes);
 
-const noSalt = new Uint8Array();
+const notDerived = { salt: new Uint8Array(), commitment: new Uint8Array() };
 
 /** Returns a data key that has encrypted nothing: of a branch key the one with a new salt, else the scope key itself. */
 export function newDataKey(scope: DataKeyScope, source: ScopeKey): EncryptionKey {
   const unused = { scope, source, messages: 0, bytes: 0 };
-  if (!hasBranchKeys(scope)) return { ...unused, salt: noSalt, key: source.key };
+  if (!hasBranchKeys(scope)) return { ...unused, ...notDerived, key: source.key };
   const salt = generateSalt();
-  return { ...unused, salt, key: deriveDataKey(source.key, salt, scope.info) };
+  return { ...unused, salt, ...deriveDataKey(source.key, salt, scope.info) };
 }

@@ -7,8 +7,9 @@ import {
 } from '../branch-keys/entry.ts';
 import type { GuardedStore, StoreCall } from '../branch-keys/guarded-store.ts';
 import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from '../branch-keys/store.ts';
-import { isBranchKeyDate, proveBranchKeyDate } from '../crypto/branch-key-date.ts';
+import { isKeyVersionProof, proveKeyVersion } from '../crypto/key-version-proof.ts';
 import { sameBytes } from '../crypto/tags.ts';
+import { createdOf } from '../crypto/wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
@@ -65,7 +66,7 @@ interface Found {
 
 /**
  * Branch keys that processes share through a store. A process uses a key from the store only after Cloud KMS has unwrapped it
- * for this crypto key and namespace, the proof of its date has been verified, and its age is below the soft age.
+ * for this crypto key and namespace, its date is the one that Cloud KMS has unwrapped, and its age is below the soft age.
  *
  * A process writes only what it has read since, so of several that write at once one wins, and the others use its key.
  */
@@ -251,8 +252,11 @@ export class SharedBranchKeys {
             cause,
           });
     }
-    if (!isBranchKeyDate(key, { namespace, created, keyVersion }, proof)) {
-      throw new BranchKeyStoreError('unverified', 'The date of a stored branch key is not authentic');
+    if (createdOf(key) !== created || !isKeyVersionProof(key, namespace, keyVersion, proof)) {
+      throw new BranchKeyStoreError(
+        'unverified',
+        'The date or the key version of a stored branch key is not authentic',
+      );
     }
     return { key, wrapped, keyVersion, created };
   }
@@ -307,7 +311,7 @@ function entryOf(
     wrapped,
     keyVersion,
     created,
-    proof: proveBranchKeyDate(key, { namespace, created, keyVersion }),
+    proof: proveKeyVersion(key, namespace, keyVersion),
   });
   return { current: stored(current), next: next && stored(next) };
 }

@@ -6,6 +6,8 @@ export interface WrappedKey {
   readonly aad: Uint8Array;
   readonly wrapped: Uint8Array;
   readonly keyVersion?: number | undefined;
+  /** Whether data keys are derived from it; else it is a data key. Only branch keys have an AAD. */
+  readonly isBranchKey: boolean;
 }
 
 // Latin-1 has one character per byte. A hash would take ten times as long as the lookup.

@@ -1,9 +1,20 @@
 /* What an attacker can do who may write a store, and may not use the crypto key. */
+import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type BranchKeyEntry, parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
+import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { branchKeyId } from '../../src/branch-keys/store.ts';
+import { proveKeyVersion } from '../../src/crypto/key-version-proof.ts';
+import { branchKeyAad, dataKeyInfo } from '../../src/crypto/tags.ts';
+import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
+import { EncryptionKeys } from '../../src/keys/encryption-keys.ts';
+import { KeyedSemaphore } from '../../src/keys/keyed-semaphore.ts';
+import { resolveLimits } from '../../src/keys/limits.ts';
+import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
+import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
-import { branchOf, context, type Fleet, fleetOf, hour, minute } from '../support/fleet.ts';
+import { FakeKeyService } from '../support/fake-key-service.ts';
+import { branchOf, context, type Fleet, fleetOf, hour, MemoryStore, minute } from '../support/fleet.ts';
 
 const payId = branchKeyId(cryptoKey('pay'), 'pay');
 const billId = branchKeyId(cryptoKey('pay'), 'bill');
@@ -36,7 +47,7 @@ describe('a process does not encrypt with a stored key', () => {
       ({ current }) => ({ current: { ...current, created: current.created + 1 } }),
     ],
     ['whose key version was changed', ({ current }) => ({ current: { ...current, keyVersion: 2 } })],
-    ['whose proof was changed', ({ current }) => ({ current: { ...current, proof: new Uint8Array(32) } })],
+    ['whose proof was changed', ({ current }) => ({ current: { ...current, proof: new Uint8Array(16) } })],
     [
       'whose ciphertext was changed',
       ({ current }) => ({
@@ -45,7 +56,7 @@ describe('a process does not encrypt with a stored key', () => {
     ],
     [
       'whose ciphertext is garbage',
-      ({ current }) => ({ current: { ...current, wrapped: new Uint8Array(113) } }),
+      ({ current }) => ({ current: { ...current, wrapped: new Uint8Array(120) } }),
     ],
   ])('%s', async (_, change) => {
     const { fleet, entry } = await fleetWithEntry();
@@ -83,6 +94,83 @@ describe('a process does not encrypt with a stored key', () => {
     fleet.clock.time -= 6 * minute;
     await expectNotAdopted(fleet, entry);
   });
+});
+
+/** A person who could use the crypto key and no longer can, and has kept the bytes of a branch key. */
+async function leakedKey(fleet: Fleet, { current }: BranchKeyEntry): Promise<KeyObject> {
+  const request = { key: cryptoKey('pay'), ciphertext: current.wrapped, aad: branchKeyAad('pay') };
+  return createSecretKey((await fleet.keyService.unwrap(request)).subarray(-32));
+}
+
+describe('a holder of a branch key who writes the store', () => {
+  it.each([1.1, 3, 4, 16, 25])('cannot make it younger, %d h after its creation', async (hours) => {
+    for (const place of ['current', 'next'] as const) {
+      const { fleet, entry } = await fleetWithEntry();
+      const key = await leakedKey(fleet, entry);
+      fleet.clock.time += hours * hour;
+      const created = fleet.clock.time - 15 * minute;
+      const { wrapped, keyVersion } = entry.current;
+      const redated = { wrapped, keyVersion, created, proof: proveKeyVersion(key, 'pay', keyVersion) };
+      put(fleet, place === 'current' ? { current: redated } : { current: entry.current, next: redated });
+      const load = fleet.store.load.bind(fleet.store);
+      fleet.store.load = async (id) => {
+        if (fleet.store.loads === 100) throw new Error('The store is asked again and again');
+        return await load(id);
+      };
+      await expectNotAdopted(fleet, entry);
+      // The process that has created the key changes to another key too.
+      await fleet.pass(minute);
+      for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(hex(wrapped));
+      expect(fleet.store.loads).toBeLessThan(20);
+    }
+  });
+
+  it('cannot give it another date in the past, which would make it the key that encrypts now', async () => {
+    const { fleet, entry } = await fleetWithEntry();
+    await fleet.pass(0.76 * hour);
+    const { current, next } = entryOf(fleet);
+    const key = await leakedKey(fleet, { current: next! });
+    const redated = { ...next!, created: next!.created - 20 * minute, proof: proveKeyVersion(key, 'pay', 1) };
+    put(fleet, { current, next: redated });
+    const [message] = await fleet.start().encode([json('x')], context);
+    expect(branchOf(message!)).toBe(hex(entry.current.wrapped));
+  });
+});
+
+const now = () => 1_790_000_000_000;
+
+it('encode fails, and does not ask the store again and again, if it gives only a key past its hard age', async () => {
+  const limits = resolveLimits();
+  const keyService = new FakeKeyService();
+  const semaphore = new KeyedSemaphore(limits.callsInFlight);
+  const decryption = new DecryptionKeys(keyService, semaphore, limits, {}, now);
+  const wrapped = new Uint8Array(120);
+  const current = {
+    key: createSecretKey(randomBytes(32)),
+    wrapped,
+    keyVersion: 1,
+    created: now() - 25 * hour,
+  };
+  let syncs = 0;
+  class OldKeys extends SharedBranchKeys {
+    override async sync(): Promise<SharedKeys> {
+      syncs += 1;
+      if (syncs === 100) throw new Error('The store is asked again and again');
+      return { current, next: undefined, sharing: 'shared' };
+    }
+  }
+  const shared = new OldKeys(new GuardedStore(new MemoryStore(), {}, now), decryption, limits, {}, now);
+  const keys = new EncryptionKeys(keyService, semaphore, decryption, limits, {}, now, shared);
+  const scope = {
+    id: 'pay',
+    namespace: 'pay',
+    cryptoKey: cryptoKey('pay'),
+    aad: branchKeyAad('pay'),
+    info: dataKeyInfo('pay'),
+  };
+  const waiting = keys.takeOrWait(scope, 1, new WaitBudget(2_000));
+  await expect(waiting).rejects.toMatchObject({ code: 'data_key_exhausted' });
+  expect(syncs).toBeLessThanOrEqual(3);
 });
 
 it('a process accepts a key of a process whose clock is four minutes ahead', async () => {

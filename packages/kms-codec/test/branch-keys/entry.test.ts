@@ -4,10 +4,10 @@ import { branchKeyId } from '../../src/branch-keys/store.ts';
 import { cryptoKey } from '../support/codec.ts';
 
 const stored = (fill: number) => ({
-  wrapped: new Uint8Array(113).fill(fill),
+  wrapped: new Uint8Array(120).fill(fill),
   keyVersion: fill,
   created: 1_790_000_000_000 + fill,
-  proof: new Uint8Array(32).fill(fill),
+  proof: new Uint8Array(16).fill(fill),
 });
 const entry: BranchKeyEntry = { current: stored(1), next: stored(2) };
 const json = () => JSON.parse(new TextDecoder().decode(serializeEntry(entry)));
@@ -47,7 +47,18 @@ describe('an entry of a store', () => {
     ],
     ['a wrapped key in hex', (value) => ({ ...value, current: { ...value.current, wrapped: 'a-_' } })],
     ['a short proof', (value) => ({ ...value, current: { ...value.current, proof: 'AAAA' } })],
+    [
+      'a long proof',
+      (value) => ({
+        ...value,
+        current: { ...value.current, proof: Buffer.alloc(17).toString('base64') },
+      }),
+    ],
     ['key version 0', (value) => ({ ...value, current: { ...value.current, keyVersion: 0 } })],
+    [
+      'a date that does not fit into 6 bytes',
+      (value) => ({ ...value, current: { ...value.current, created: 2 ** 48 } }),
+    ],
     ['a date before 1970', (value) => ({ ...value, current: { ...value.current, created: -1 } })],
     ['a date with a fraction', (value) => ({ ...value, current: { ...value.current, created: 1.5 } })],
     ['a date that is no number', (value) => ({ ...value, current: { ...value.current, created: '1' } })],

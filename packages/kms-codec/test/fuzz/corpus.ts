@@ -112,7 +112,7 @@ export function buildCorpus(): Corpus {
     const secret = branchKey(name);
     const tag = namespaceTag(namespace);
     kms.set(name, unwraps(SHARED, branchKeyAad(tag), secret));
-    const header = headerV2({ cryptoKey: SHARED, namespace, wrapped: secret.wrapped, ...more });
+    const header = headerV2({ cryptoKey: SHARED, namespace, branch: secret, ...more });
     const boxKey = derived(secret, tag, more.salt);
     return storedV2(Buffer.concat([header, box(boxKey, header, plaintext, label)]));
   };

@@ -10,10 +10,10 @@ const replaced = (data: Buffer, at: number, length: number, by: Uint8Array) =>
   Buffer.concat([data.subarray(0, at), by, data.subarray(at + length)]);
 
 /**
- * The offsets of the fields of a v2 header: version, flags, key id, key version, namespace tag, then workflow tag, salt, n and
- * wrapped key, or the same without the workflow tag, and of the nonce and the ciphertext.
+ * The offsets of the fields of a v2 header: version, flags, key id, key version, namespace tag, then workflow tag, salt, commitment,
+ * n and wrapped key, or the same without the workflow tag, and of the nonce and the ciphertext.
  */
-const boundaries = [0, 1, 2, 10, 14, 30, 46, 48, 62, 64, 161, 173, 177, 189];
+const boundaries = [0, 1, 2, 10, 14, 30, 46, 62, 64, 78, 80, 184, 196, 200, 212];
 
 const changes: readonly Change[] = [
   function flipBits(data, _, random) {

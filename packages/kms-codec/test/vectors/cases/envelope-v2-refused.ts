@@ -3,6 +3,8 @@ import {
   box,
   branchKey,
   branchKeyAad,
+  branchKeyPlaintext,
+  commitmentTo,
   derived,
   headerV2,
   key,
@@ -18,7 +20,17 @@ const OTHER = 'shipping';
 const inWorkflow = (workflowId: string) => ({ namespace: NAMESPACE, workflowId });
 const cut = (bytes: number) => (data: Buffer) => data.subarray(0, bytes);
 /** The offsets of the fields in a header without a workflow tag. */
-const at = { flags: 1, keyId: 2, keyVersion: 10, namespaceTag: 14, salt: 30, n: 46, wrapped: 48 } as const;
+const at = {
+  flags: 1,
+  keyId: 2,
+  keyVersion: 10,
+  namespaceTag: 14,
+  salt: 30,
+  commitment: 46,
+  n: 62,
+  wrapped: 64,
+  nonce: 184,
+} as const;
 
 const length = [
   ...[
@@ -27,10 +39,11 @@ const length = [
     { bytes: 2, what: 'only version and flags' },
     { bytes: at.namespaceTag + 8, what: 'half a namespace tag' },
     { bytes: at.salt + 8, what: 'half a salt' },
+    { bytes: at.commitment + 8, what: 'half a commitment' },
     { bytes: at.n + 1, what: 'half of n' },
-    { bytes: at.wrapped + 112, what: 'a wrapped branch key without its last byte' },
-    { bytes: at.wrapped + 113, what: 'only a header' },
-    { bytes: at.wrapped + 113 + 27, what: 'a nonce and 15 bytes, one byte less than a tag' },
+    { bytes: at.nonce - 1, what: 'a wrapped branch key without its last byte' },
+    { bytes: at.nonce, what: 'only a header' },
+    { bytes: at.nonce + 27, what: 'a nonce and 15 bytes, one byte less than a tag' },
   ].map(({ bytes, what }) =>
     caseV2({
       name: `refuses ${what} (${bytes} bytes)`,
@@ -57,7 +70,7 @@ const length = [
   }),
   caseV2({
     name: 'refuses a wrapped branch key of 1,025 bytes',
-    why: 'n is 1 to 1,024. Cloud KMS never makes a longer ciphertext of 32 bytes.',
+    why: 'n is 1 to 1,024. Cloud KMS never makes a longer ciphertext of 39 bytes.',
     branchKey: branchKey('too long', 1025),
     code: 'malformed',
     asked: [],
@@ -121,7 +134,7 @@ const bound = [
     name: 'reports a truncated message rather than another namespace',
     why: 'The reader checks the whole length first.',
     header: { namespace: OTHER },
-    tamper: cut(at.wrapped + 113 + 20),
+    tamper: cut(at.nonce + 20),
     code: 'malformed',
     asked: [],
   }),
@@ -203,7 +216,7 @@ const allowed = [
   }),
 ];
 
-const foreignHeader = headerV2({ cryptoKey: KEY, namespace: OTHER, wrapped: branchKey(OTHER).wrapped });
+const foreignHeader = headerV2({ cryptoKey: KEY, namespace: OTHER, branch: branchKey(OTHER) });
 const unwrapped = [
   caseV2({
     name: 'refuses a message of another namespace whose namespace tag was replaced',
@@ -239,27 +252,20 @@ const unwrapped = [
     kms: [unwraps(KEY, Buffer.alloc(0), branchKey(NAMESPACE))],
     code: 'integrity_failed',
   }),
-  caseV2({
-    name: 'refuses a branch key that contains the word encoding',
-    why: 'As with data keys, the author of a payload may know it.',
-    kms: [
-      unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), {
-        ...branchKey(NAMESPACE),
-        plaintext: Buffer.from(`1234567encoding${'x'.repeat(17)}`),
-      }),
-    ],
-    code: 'malformed',
-  }),
-  ...[16, 31, 33].map((bytes) =>
+  ...[
+    { what: '16 bytes of key', plaintext: branchKeyPlaintext(fixed('odd', 16)) },
+    { what: '31 bytes of key', plaintext: branchKeyPlaintext(fixed('odd', 31)) },
+    { what: '33 bytes of key', plaintext: branchKeyPlaintext(fixed('odd', 33)) },
+    { what: 'no bytes', plaintext: Buffer.alloc(0) },
+    { what: '39 bytes whose first is 0', plaintext: branchKeyPlaintext(fixed('odd', 32), 0) },
+    { what: '39 bytes whose first is 2', plaintext: branchKeyPlaintext(fixed('odd', 32), 2) },
+    { what: '32 bytes without a date', plaintext: fixed('undated', 32) },
+    { what: '32 bytes whose first is 1', plaintext: Buffer.concat([Buffer.of(1), fixed('undated', 31)]) },
+  ].map(({ what, plaintext }) =>
     caseV2({
-      name: `refuses a branch key of ${bytes} bytes`,
-      why: 'Cloud KMS unwraps any bytes that were wrapped. A branch key has 32 bytes.',
-      kms: [
-        unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), {
-          ...branchKey(NAMESPACE),
-          plaintext: fixed('odd', bytes),
-        }),
-      ],
+      name: `refuses a branch key of ${what}`,
+      why: 'Cloud KMS unwraps any bytes that were wrapped. A branch key is 01, a date of 6 bytes and a key of 32 bytes.',
+      kms: [unwraps(KEY, branchKeyAad(namespaceTag(NAMESPACE)), { ...branchKey(NAMESPACE), plaintext })],
       code: 'malformed',
     }),
   ),
@@ -270,7 +276,7 @@ const underived = [
   caseV2({
     name: 'refuses a message under the branch key itself',
     why: 'A branch key encrypts nothing.',
-    dataKey: branchKey(NAMESPACE).plaintext,
+    dataKey: branchKey(NAMESPACE).plaintext.subarray(7),
     code: 'integrity_failed',
   }),
   caseV2({
@@ -288,7 +294,7 @@ const underived = [
   caseV2({
     name: 'refuses a message whose salt was replaced by another salt of the same branch key',
     why: 'Both salts are genuine, but the header is authenticated.',
-    tamper: (data) => Buffer.concat([data.subarray(0, at.salt), otherSalt, data.subarray(at.n)]),
+    tamper: (data) => Buffer.concat([data.subarray(0, at.salt), otherSalt, data.subarray(at.commitment)]),
     code: 'integrity_failed',
   }),
   caseV2({
@@ -301,6 +307,46 @@ const underived = [
   }),
 ];
 
+const committed = [
+  caseV2({
+    name: 'refuses a message that is committed to the data key of another branch key',
+    why: 'It authenticates under this data key. AES-GCM alone lets one ciphertext authenticate under two keys.',
+    header: { commitment: commitmentTo(branchKey('another'), namespaceTag(NAMESPACE)) },
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a message that is committed to the data key of another salt',
+    why: 'Each salt has its commitment.',
+    header: { commitment: commitmentTo(branchKey(NAMESPACE), namespaceTag(NAMESPACE), otherSalt) },
+    code: 'integrity_failed',
+  }),
+  caseV2({
+    name: 'refuses a message that is committed to the data key of another namespace',
+    why: 'The namespace tag is part of the info of the derivation.',
+    header: { commitment: commitmentTo(branchKey(NAMESPACE), namespaceTag(OTHER)) },
+    code: 'integrity_failed',
+  }),
+  ...[0, 15].map((byte) =>
+    caseV2({
+      name: `refuses a message whose commitment differs in byte ${byte}`,
+      why: 'The reader compares all 16 bytes.',
+      header: {
+        commitment: changed(commitmentTo(branchKey(NAMESPACE), namespaceTag(NAMESPACE)), byte),
+        workflowId: 'order-1',
+      },
+      context: inWorkflow('order-1'),
+      code: 'integrity_failed',
+    }),
+  ),
+  caseV2({
+    name: 'refuses a message without a commitment',
+    why: 'The layout of earlier commits: the reader finds its n inside the wrapped branch key.',
+    tamper: (data) => Buffer.concat([data.subarray(0, at.commitment), data.subarray(at.n)]),
+    code: 'malformed',
+    asked: [],
+  }),
+];
+
 const authenticated = [
   ...[
     {
@@ -310,9 +356,9 @@ const authenticated = [
     },
     { what: 'a modified key version', byte: at.keyVersion + 3, flip: 0x02 },
     { what: 'a modified salt', byte: at.salt },
-    { what: 'a salt whose last byte was modified', byte: at.n - 1 },
-    { what: 'a modified nonce', byte: at.wrapped + 113 },
-    { what: 'a modified ciphertext', byte: at.wrapped + 113 + 12 },
+    { what: 'a salt whose last byte was modified', byte: at.commitment - 1 },
+    { what: 'a modified nonce', byte: at.nonce },
+    { what: 'a modified ciphertext', byte: at.nonce + 12 },
   ].map(({ what, byte, flip }) =>
     caseV2({
       name: `refuses ${what}`,
@@ -345,7 +391,7 @@ const authenticated = [
     header: { workflowId: 'order-1' },
     tamper: (data, headerLength) => {
       const branch = branchKey(NAMESPACE);
-      const unbound = headerV2({ cryptoKey: KEY, namespace: NAMESPACE, wrapped: branch.wrapped });
+      const unbound = headerV2({ cryptoKey: KEY, namespace: NAMESPACE, branch });
       return Buffer.concat([
         data.subarray(0, headerLength),
         box(derived(branch, namespaceTag(NAMESPACE)), unbound, serialized(secret), 'spliced'),
@@ -373,5 +419,14 @@ const authenticated = [
 
 export const envelopeV2Refused: VectorFile = {
   about: 'binary/envelope-kms-v2: messages that the reader refuses, in the order of its checks.',
-  vectors: [...length, ...version, ...bound, ...allowed, ...unwrapped, ...underived, ...authenticated],
+  vectors: [
+    ...length,
+    ...version,
+    ...bound,
+    ...allowed,
+    ...unwrapped,
+    ...underived,
+    ...committed,
+    ...authenticated,
+  ],
 };

@@ -1,5 +1,5 @@
-import { fixed, json, payload, serialized, withExternal } from '../make/bytes.ts';
-import { branchKey, key } from '../make/message.ts';
+import { fixed, json, payload, serialized, utf8, withExternal } from '../make/bytes.ts';
+import { branchKey, branchKeyPlaintext, key } from '../make/message.ts';
 import { caseV2, KEY, NAMESPACE, secret } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
 import { frame, raw } from '../make/zstd.ts';
@@ -70,6 +70,24 @@ const plain = [
     why: 'n has two bytes, big-endian (0x0400).',
     branchKey: branchKey('long', 1024),
   }),
+  ...[0, 2 ** 48 - 1].map((created) =>
+    caseV2({
+      name: `decrypts a message whose branch key has the date ${created}`,
+      why: 'A reader of messages does not use the date, which is any 6 bytes.',
+      branchKey: {
+        ...branchKey('dated'),
+        plaintext: branchKeyPlaintext(branchKey('dated').plaintext.subarray(7), 1, created),
+      },
+    }),
+  ),
+  caseV2({
+    name: 'decrypts a message whose branch key contains the word encoding',
+    why: 'Unlike the data keys of binary/envelope-kms, a branch key cannot be the payload of a direct message.',
+    branchKey: {
+      ...branchKey('word'),
+      plaintext: branchKeyPlaintext(utf8(`1234567encoding${'x'.repeat(17)}`)),
+    },
+  }),
   caseV2({
     name: 'hashes the UTF-8 form of names for tags',
     why: 'Workflow ids may contain any character. A hash of UTF-16 or latin1 would give other tags.',
@@ -89,7 +107,7 @@ const salts = [
   }),
   caseV2({
     name: 'decrypts a message bound to its workflow under another salt of the same branch key',
-    why: 'The salt follows the workflow tag.',
+    why: 'The salt and the commitment follow the workflow tag.',
     header: { salt: another, workflowId: 'order-1' },
     context: inWorkflow('order-1'),
   }),

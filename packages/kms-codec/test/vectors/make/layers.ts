@@ -40,7 +40,7 @@ export function inLayer(
       const { namespace = NAMESPACE, cryptoKey = KEY } = header;
       const branch = branchKey(`layer ${label}`);
       const tag = namespaceTag(namespace);
-      const head = headerV2({ ...header, cryptoKey, namespace, wrapped: branch.wrapped });
+      const head = headerV2({ ...header, cryptoKey, namespace, branch });
       const boxed = box(derived(branch, tag, header.salt), head, plaintext, label);
       const answer = unwraps(cryptoKey, branchKeyAad(tag), branch);
       return { payload: storedV2(Buffer.concat([head, boxed])), kms: [...inner.kms, answer] };

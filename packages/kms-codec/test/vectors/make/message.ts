@@ -29,22 +29,40 @@ export const dataKey = (label: string, wrappedBytes = 113): TestKey => ({
   wrapped: fixed(`wrapped ${label}`, wrappedBytes),
 });
 
-export const branchKey = (label: string, wrappedBytes = 113): TestKey => ({
-  plaintext: fixed(`branch key ${label}`, 32),
+/** What Cloud KMS wraps for a branch key: a version, the date in milliseconds since 1970, and the key. */
+export function branchKeyPlaintext(secret: Uint8Array, version = 1, created = 1_790_000_000_000): Buffer {
+  const head = Buffer.alloc(7);
+  head.writeUInt8(version);
+  head.writeUIntBE(created, 1, 6);
+  return Buffer.concat([head, secret]);
+}
+
+export const branchKey = (label: string, wrappedBytes = 120): TestKey => ({
+  plaintext: branchKeyPlaintext(fixed(`branch key ${label}`, 32)),
   wrapped: fixed(`wrapped branch key ${label}`, wrappedBytes),
 });
 
 /** The salt of a message that names no other. */
 const SALT = fixed('salt', 16);
 
-const hmac = (secret: Uint8Array, bytes: Uint8Array): Buffer =>
-  createHmac('sha256', secret).update(bytes).digest();
+const hmac = (secret: Uint8Array, ...bytes: readonly Uint8Array[]): Buffer =>
+  createHmac('sha256', secret).update(Buffer.concat(bytes)).digest();
 
-/** Derives a data key: HKDF-SHA-256, whose output of 32 bytes is one block of the expansion. */
-export function derived(branch: TestKey, tag: Uint8Array, salt: Uint8Array = SALT): Buffer {
+/** Derives a data key and its commitment: HKDF-SHA-256, whose output of 48 bytes is two blocks of the expansion. */
+function expanded({ plaintext }: TestKey, tag: Uint8Array, salt: Uint8Array = SALT) {
   const info = Buffer.concat([utf8('temporal-kms/v2/data-key\0'), tag]);
-  return hmac(hmac(salt, branch.plaintext), Buffer.concat([info, Buffer.of(1)]));
+  const prk = hmac(salt, plaintext.subarray(7));
+  const first = hmac(prk, info, Buffer.of(1));
+  return { dataKey: first, commitment: hmac(prk, first, info, Buffer.of(2)).subarray(0, 16) };
 }
+
+/** Derives a data key. */
+export const derived = (branch: TestKey, tag: Uint8Array, salt?: Uint8Array): Buffer =>
+  expanded(branch, tag, salt).dataKey;
+
+/** Derives the commitment to a data key. */
+export const commitmentTo = (branch: TestKey, tag: Uint8Array, salt?: Uint8Array): Buffer =>
+  expanded(branch, tag, salt).commitment;
 
 export const unwraps = (
   cryptoKey: string,
@@ -76,27 +94,32 @@ export interface HeaderV2 {
   readonly workflowId?: string;
   /** Default: {@link SALT}. */
   readonly salt?: Uint8Array;
-  readonly wrapped: Uint8Array;
-  /** Default: the length of `wrapped`. */
+  readonly branch: TestKey;
+  /** Default: that to the data key of branch key, namespace and salt. */
+  readonly commitment?: Uint8Array;
+  /** Default: the length of the wrapped branch key. */
   readonly n?: number;
 }
 
 export function headerV2(header: HeaderV2): Buffer {
+  const { branch, salt = SALT } = header;
+  const tag = namespaceTag(header.namespace);
   const bound = header.workflowId !== undefined;
   const flags = header.flags ?? (bound ? 1 : 0) | (header.compressed ? 2 : 0);
   const version = Buffer.alloc(4);
   version.writeUInt32BE(header.keyVersion ?? 1);
   const n = Buffer.alloc(2);
-  n.writeUInt16BE(header.n ?? header.wrapped.length);
+  n.writeUInt16BE(header.n ?? branch.wrapped.length);
   return Buffer.concat([
     Buffer.of(header.version ?? 2, flags),
     keyId(header.cryptoKey),
     version,
-    namespaceTag(header.namespace),
+    tag,
     bound ? workflowTag(header.namespace, header.workflowId ?? '') : Buffer.alloc(0),
-    header.salt ?? SALT,
+    salt,
+    header.commitment ?? commitmentTo(branch, tag, salt),
     n,
-    header.wrapped,
+    branch.wrapped,
   ]);
 }
 

@@ -47,7 +47,7 @@ export function caseV2(given: CaseV2): Vector {
   const inner = given.inner ?? secret;
   const namespace = given.header?.namespace ?? NAMESPACE;
   const cryptoKey = given.header?.cryptoKey ?? KEY;
-  const header = headerV2({ cryptoKey, namespace, wrapped: branch.wrapped, ...given.header });
+  const header = headerV2({ cryptoKey, namespace, branch, ...given.header });
   const tag = namespaceTag(namespace);
   const dataKey = given.dataKey ?? derived(branch, tag, given.header?.salt);
   const encrypted = box(dataKey, header, given.plaintext ?? serialized(inner), given.name);

@@ -1,0 +1,26 @@
+import { hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { namespaceTag } from './tags.ts';
+
+const LABEL = Buffer.from('temporal-kms/v2/key-version\0');
+const noSalt = new Uint8Array();
+export const PROOF_BYTES = 16;
+
+/**
+ * Returns the proof that a stored branch key is wrapped under a key version: HKDF-SHA-256 of the branch key, for the
+ * namespace and the version. Cloud KMS does not authenticate the version, because it chooses the version when it wraps. Only
+ * a process that knows the branch key can compute the proof.
+ */
+export function proveKeyVersion(branchKey: KeyObject, namespace: string, keyVersion: number): Uint8Array {
+  const version = Buffer.alloc(4);
+  version.writeUInt32BE(keyVersion);
+  const info = Buffer.concat([LABEL, namespaceTag(namespace), version]);
+  return new Uint8Array(hkdfSync('sha256', branchKey, noSalt, info, PROOF_BYTES));
+}
+
+/** @param proof `PROOF_BYTES` bytes */
+export const isKeyVersionProof = (
+  branchKey: KeyObject,
+  namespace: string,
+  keyVersion: number,
+  proof: Uint8Array,
+): boolean => timingSafeEqual(proveKeyVersion(branchKey, namespace, keyVersion), proof);

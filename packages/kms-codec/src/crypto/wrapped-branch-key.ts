@@ -1,0 +1,56 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
+import { KmsCodecError } from '../errors.ts';
+import { DATA_KEY_BYTES, generateKey } from './data-key.ts';
+
+/*
+ * What Cloud KMS wraps for `envelope-v2`: `01 ‖ created (6 bytes, ms since 1970) ‖ branch key (32 bytes)`. So Cloud KMS
+ * authenticates the date, which a holder of the branch key could otherwise choose. Its length distinguishes it from the
+ * data keys of other formats.
+ */
+
+const VERSION = 0x01;
+const DATE_BYTES = 6;
+const KEY_AT = 1 + DATE_BYTES;
+const PLAINTEXT_BYTES = KEY_AT + DATA_KEY_BYTES;
+/** The latest date that fits: the year 10889. */
+export const MAX_CREATED = 2 ** (8 * DATE_BYTES) - 1;
+
+/**
+ * Returns the plaintext of a new branch key. The caller wipes it once Cloud KMS has wrapped it.
+ * @param created whole milliseconds since 1970
+ */
+export function generateBranchKey(created: number): Uint8Array {
+  const plaintext = Buffer.alloc(PLAINTEXT_BYTES);
+  plaintext[0] = VERSION;
+  plaintext.writeUIntBE(created, 1, DATE_BYTES);
+  const key = generateKey();
+  plaintext.set(key, KEY_AT);
+  key.fill(0);
+  return plaintext;
+}
+
+const dates = new WeakMap<KeyObject, number>();
+
+/** Returns when a branch key was created, in milliseconds since 1970. Undefined for any other key. */
+export const createdOf = (branchKey: KeyObject): number | undefined => dates.get(branchKey);
+
+/**
+ * Returns an unwrapped branch key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
+ * @throws KmsCodecError `malformed` when the plaintext has another length or another first byte
+ */
+export function importBranchKey(plaintext: Uint8Array): KeyObject {
+  const bytes = Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.length);
+  try {
+    if (bytes.length !== PLAINTEXT_BYTES || bytes[0] !== VERSION) {
+      throw new KmsCodecError(
+        'malformed',
+        `The unwrapped branch key must have ${PLAINTEXT_BYTES} bytes, of which the first is ${VERSION}; it has ${bytes.length} bytes`,
+      );
+    }
+    const key = createSecretKey(bytes.subarray(KEY_AT));
+    dates.set(key, bytes.readUIntBE(1, DATE_BYTES));
+    return key;
+  } finally {
+    bytes.fill(0);
+  }
+}
