@@ -22,7 +22,11 @@ def written(folder: Path, text: str, files: dict[str, str] | None = None) -> Pat
 
 def described(rules: KeyRules) -> dict[str, Any]:
     namespaces = {name: _rule(rule) for name, rule in rules.namespaces.items()}
-    return {"namespaces": namespaces, **({"default": _rule(rules.default)} if rules.default else {})}
+    return {
+        "namespaces": namespaces,
+        **({"default": _rule(rules.default)} if rules.default else {}),
+        **({"deny": list(rules.deny)} if rules.deny else {}),
+    }
 
 
 def _rule(rule: NamespaceRule) -> dict[str, Any]:
@@ -33,6 +37,7 @@ def _rule(rule: NamespaceRule) -> dict[str, Any]:
         "reads": sorted(rule.reads),
         "plaintext": rule.plaintext,
         "static": {name: key.hex() for name, key in rule.static.items()},
+        **({"workflowTag": rule.workflow_tag} if rule.workflow_tag else {}),
     }
 
 

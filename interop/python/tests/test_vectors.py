@@ -62,6 +62,7 @@ def rule(entry: dict[str, Any]) -> NamespaceRule:
         plaintext=entry.get("plaintext", "report"),
         unsafe=frozenset(entry.get("unsafe", [])),
         static={key_id: bytes.fromhex(key) for key_id, key in entry.get("static", {}).items()},
+        workflow_tag=entry.get("workflowTag"),
     )
 
 
@@ -72,7 +73,8 @@ def codec_for(vector: dict[str, Any], kms: VectorKms) -> KmsCodec:
     if "maxDecompressedBytes" in settings:
         options["max_decompressed"] = settings["maxDecompressedBytes"]
     named = {name: rule(entry) for name, entry in keys.get("namespaces", {}).items()}
-    codec = KmsCodec(KeyRules(named, None if default is None else rule(default)), kms, **options)
+    rules = KeyRules(named, None if default is None else rule(default), tuple(keys.get("deny", [])))
+    codec = KmsCodec(rules, kms, **options)
     context = vector.get("context")
     if context is None:
         return codec

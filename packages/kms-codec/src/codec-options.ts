@@ -23,7 +23,8 @@ export interface KmsCodecOptions {
   readonly keyService: KeyService;
   /**
    * The namespace of calls without a context. If it is set, its messages are also read in the contexts of other
-   * namespaces. Default: calls without a context use `default`, and only a context's namespace counts otherwise.
+   * namespaces, and messages of another namespace are read only if the rules name that namespace or accept it, whatever a
+   * context contains. Default: calls without a context use `default`, and only a context's namespace counts otherwise.
    */
   readonly namespace?: string | undefined;
   /** Default `envelope-v2`. */

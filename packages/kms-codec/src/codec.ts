@@ -77,6 +77,7 @@ export class KmsCodec implements PayloadCodec {
         resolveLimits(options.limits),
         this.#observer,
         options.now ?? Date.now,
+        (wrapped) => options.rules.denies(wrapped),
         options.branchKeyStore,
       );
     this.#keys = keys;
@@ -166,7 +167,7 @@ export class KmsCodec implements PayloadCodec {
     // Also for no payloads, so that the context is known when the same activity's next payloads are decoded.
     const attempt = this.attempts?.of(context);
     if (payloads.length === 0) return payloads;
-    const scope = this.#scopes.resolve(context);
+    const scope = this.#scopes.toDecrypt(context);
     const waitBudget = this.#decodeBudget(context, options, attempt);
     const call = this.#call(scope, context, options, waitBudget);
     const decrypted = this.#each(payloads, call, (payload) =>
@@ -184,7 +185,7 @@ export class KmsCodec implements PayloadCodec {
     checkPayloads(payloads);
     let scope: Scope;
     try {
-      scope = this.#scopes.resolve(context);
+      scope = this.#scopes.toDecrypt(context);
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
       const parsed = payloads.map((payload) => unparsedPayload(payload, error));
@@ -205,10 +206,10 @@ export class KmsCodec implements PayloadCodec {
    */
   async decrypt(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<DecryptedPayload> {
     checkPayload(payload);
-    const scope = this.#scopes.resolve(context);
+    const scope = this.#scopes.toDecrypt(context);
     const parsed = parsePayload(payload, scope);
     const info = infoOf(parsed);
-    if (info.format !== 'plain' && info.reason === 'key_not_allowed')
+    if (parsed.error === undefined && info.format !== 'plain' && info.reason === 'key_not_allowed')
       throw keyNotListed(scope.rule.namespace);
     checkReadable(parsed);
     const call: Call = { ...this.#call(scope, context, options), onUnreadableLayer: 'refuse' };
@@ -222,7 +223,7 @@ export class KmsCodec implements PayloadCodec {
     try {
       checkPayload(payload);
       isPayload = true;
-      return infoOf(parsePayload(payload, this.#scopes.resolve(context)));
+      return infoOf(parsePayload(payload, this.#scopes.toDecrypt(context)));
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
       return infoOf(unparsedPayload(isPayload ? payload : {}, error));
@@ -235,7 +236,7 @@ export class KmsCodec implements PayloadCodec {
    */
   async warm(namespace?: string): Promise<void> {
     const context = namespace === undefined ? undefined : { namespace };
-    const scope = this.#scopes.resolve(context);
+    const scope = this.#scopes.toEncrypt(context);
     if (!scope.dataKeyScope) return;
     await this.#keys.encryption.warm(scope.dataKeyScope, this.#call(scope, context).waitBudget);
   }
@@ -249,7 +250,9 @@ export class KmsCodec implements PayloadCodec {
    * if (failure !== undefined) log.warn(`Cloud KMS: ${failure}; keys last for ${autonomySeconds} s`);
    */
   keyState(namespace?: string): KeyState {
-    const { dataKeyScope, rule } = this.#scopes.resolve(namespace === undefined ? undefined : { namespace });
+    const { dataKeyScope, rule } = this.#scopes.toEncrypt(
+      namespace === undefined ? undefined : { namespace },
+    );
     return keyStateOf(this.#keys, rule, dataKeyScope);
   }
 
@@ -339,8 +342,9 @@ export class KmsCodec implements PayloadCodec {
     of: (encrypted: Encrypted, payload: Payload) => R,
   ): MaybePromise<R[]> {
     if (payloads.length === 0) return [];
-    const call = this.#call(this.#scopes.resolve(context), context, options);
-    const workflowId = this.#options.bindWorkflow ? context?.workflowId : undefined;
+    const call = this.#call(this.#scopes.toEncrypt(context), context, options);
+    const isBound = this.#options.bindWorkflow || call.scope.rule.workflowTag === 'require';
+    const workflowId = isBound ? context?.workflowId : undefined;
     return this.#each(payloads, call, (payload) => {
       const encrypted = this.#cipher.encrypt(payload, call, workflowId);
       return encrypted instanceof Promise

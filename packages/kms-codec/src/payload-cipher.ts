@@ -2,11 +2,11 @@ import type { KmsCodecOptions } from './codec-options.ts';
 import { KmsCodecError } from './errors.ts';
 import { noEncryptionKey } from './formats/aead-message.ts';
 import { withExactSizes } from './formats/check-payload.ts';
-import type { Encrypted, WritableWireFormat } from './formats/format.ts';
+import { checkWritten, type Encrypted, type WritableWireFormat } from './formats/format.ts';
 import { type ParsedPayload, writableFormats } from './formats/formats.ts';
 import { decryptStored } from './formats/layers.ts';
 import type { Payload } from './formats/payload.ts';
-import { external } from './formats/plain.ts';
+import { external, passReference } from './formats/plain.ts';
 import type { Call } from './formats/scope.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
@@ -29,16 +29,18 @@ export class PayloadCipher {
   }
 
   /**
-   * Encrypts a payload. Returns a reference to external storage unchanged.
+   * Encrypts a payload. Returns a reference to external storage unchanged, unless the rule refuses plaintext.
    * @param workflowId to which the message is bound, if it is
    */
   encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
     const encoding = payload.metadata?.['encoding'];
     if (encoding?.length && external.claims(encoding, payload)) {
-      return { payload, message: external.parse(payload, call.scope, false) };
+      const message = external.parse(payload, call.scope, false);
+      return { payload: passReference(payload, call.scope), message };
     }
     const { namespace, encrypt: cryptoKey } = call.scope.rule;
     if (cryptoKey === undefined) throw noEncryptionKey(namespace);
+    checkWritten(this.format.name, workflowId, call.scope);
     const bytes = payload.data?.length ?? 0;
     this.#checkSize(bytes);
     const exact = withExactSizes(payload);

@@ -89,8 +89,8 @@ export const reasons = {
   key_not_allowed: restorable(
     'Key not allowed',
     'needs a setting',
-    'The keys file does not list the key for the namespace, so Cloud KMS was not called.',
-    'Add the key under `decrypt`, or under `encrypt` to write, in the keys file.',
+    'The keys file does not list the key for the namespace, or denies the wrapped key of the message, so Cloud KMS was not called.',
+    'Add the key under `decrypt`, or under `encrypt` to write, in the keys file. If the error names the deny-list, an attacker may have written the message.',
   ),
   permission_denied: restorable(
     'No permission',
@@ -113,8 +113,8 @@ export const reasons = {
   format_not_allowed: restorable(
     'Format not allowed',
     'needs a setting',
-    'The keys file does not let the namespace read this format, or plaintext.',
-    'Change `reads` or `plaintext` in the keys file.',
+    'The keys file does not let the namespace read this format, plaintext, a reference to external storage, or a message without a workflow tag.',
+    'Change `reads`, `plaintext` or `workflowTag` in the keys file.',
   ),
   namespace_not_permitted: restorable(
     'No permission there',
@@ -137,7 +137,7 @@ export const reasons = {
   too_large: restorable(
     'Too large',
     'needs a setting',
-    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key).',
+    'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key; 65 KiB encrypted).',
     'To read it, raise the limit of the reader. To write it, use an envelope format instead of `direct`, or external storage.',
   ),
   key_destroyed: permanent(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildHeader } from '../src/formats/envelope-v2-header.ts';
 import { namespaceTag, workflowTag } from '../src/crypto/tags.ts';
 import { headerTags, messageHeader } from '../src/index.ts';
+import { wrappedKeyHash } from '../src/keys/wrapped-key.ts';
 
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value);
 const header = {
@@ -23,6 +24,7 @@ describe('messageHeader', () => {
       keyId: '01'.repeat(8),
       keyVersion: 7,
       namespaceTag: headerTags.namespace('payments'),
+      wrappedKeyHash: wrappedKeyHash(header.wrappedKey),
       bytes: bytes.length,
     });
   });

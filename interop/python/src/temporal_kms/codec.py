@@ -21,7 +21,7 @@ from .aead import encrypt
 from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
 from .data_keys import EncryptionKeys
 from .decryption_keys import Clock, DecryptionKeys
-from .decryptor import PayloadDecryptor, Scope
+from .decryptor import PayloadDecryptor, Scope, pass_through
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
 from .header import Header, key_id, namespace_tag, workflow_tag
@@ -38,7 +38,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
     Use one codec per process and event loop. It raises only :class:`KmsCodecError`.
 
-    :param namespace: the namespace of a call without a context; its messages are also read in other contexts
+    :param namespace: the namespace of a call without a context; its messages are also read in other contexts, and those
+        of another namespace only if the rules name or accept that namespace
     :param compression: compress with zstd from 1 KiB on, if the result is smaller
     :param bind_workflow: bind messages to their workflow too; do not use it where Nexus results are read
     :param inner_codecs: other codecs decode after this codec: ``decode`` passes an inner payload that this codec does
@@ -84,14 +85,20 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         bound._context = context
         return bound
 
+    def for_namespace(self, namespace: str) -> "KmsCodec":
+        """Returns this codec, with the same keys and caches, configured with another namespace."""
+        configured = copy.copy(self)
+        configured._namespace = namespace
+        return configured
+
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Returns the payloads encrypted. External-storage references pass through.
+        """Returns the payloads encrypted. External-storage references pass through, unless the rule refuses plaintext.
 
         :raises KmsCodecError: no key is configured, Cloud KMS refuses, or a payload is too large
         """
         if not payloads:
             return []
-        scope = self._scope()
+        scope = self._scope(decoding=False)
         return [await self._encrypt(payload, scope) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -101,7 +108,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         """
         if not payloads:
             return []
-        scope = self._scope()
+        scope = self._scope(decoding=True)
         return list(await asyncio.gather(*[self._decrypt(payload, scope) for payload in payloads]))
 
     async def _decrypt(self, payload: Payload, scope: Scope) -> Payload:
@@ -116,19 +123,26 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
     async def _encrypt(self, payload: Payload, scope: Scope) -> Payload:
         if format_of(payload) == "external":
-            return payload
+            return pass_through(payload, scope)
         crypto_key = scope.rule.encrypt
         if crypto_key is None:
             raise KmsCodecError(
                 "key_not_allowed",
                 f'The rule of the namespace {scope.namespace} has no crypto key that encrypts; add "encrypt" to it',
             )
+        is_required = scope.rule.workflow_tag is not None
+        bound_to = scope.workflow_id if self._bind_workflow or is_required else None
+        if is_required and not bound_to:
+            raise KmsCodecError(
+                "format_not_allowed",
+                f"The namespace {scope.namespace} requires a workflow tag in each message, but no workflow id is known "
+                'here; remove "workflowTag" from its rule if the program must write such messages',
+            )
         _check_size(payload)
         scope.plaintext.take(len(payload.data))
         plaintext = payload.SerializeToString()
         frame = zstd.compress(plaintext) if self._compression else None
         key = await self._encryption_keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
-        bound_to = scope.workflow_id if self._bind_workflow else None
         header = bytes(
             Header(
                 compressed=frame is not None,
@@ -147,16 +161,25 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         _check_size(message)
         return message
 
-    def _scope(self) -> Scope:
-        context, workflow_id, namespace = self._context, None, self._namespace or "default"
+    def _scope(self, *, decoding: bool) -> Scope:
+        """Returns the place of a call.
+
+        A context alone does not make the codec read another namespace: if the codec has a namespace, and the rules do
+        not name that of the context, only the codec's own rule counts.
+        """
+        context, workflow_id, own = self._context, None, self._namespace
+        namespace = own or "default"
         if isinstance(context, (WorkflowSerializationContext, ActivitySerializationContext)):
             namespace, workflow_id = context.namespace, context.workflow_id
         budget = self._budgets[0 if isinstance(context, ActivitySerializationContext) else 1]
         rule = self._rules.resolve(namespace)
         accepted = self._accepted(namespace, rule)
-        if self._namespace is not None and self._namespace != namespace:
-            accepted += self._accepted(self._namespace, self._rules.resolve(self._namespace))
-        return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call))
+        if own is not None and own != namespace:
+            own_rule = self._rules.resolve(own)
+            if decoding and namespace not in self._rules.namespaces:
+                rule, accepted = own_rule, ()
+            accepted += self._accepted(own, own_rule)
+        return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call), self._rules.denies)
 
     def _accepted(self, namespace: str, rule: NamespaceRule) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Returns each namespace whose messages are read here, with the keys that may have encrypted them.

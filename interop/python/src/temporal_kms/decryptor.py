@@ -1,6 +1,7 @@
 """Decrypts a payload of any format, if the rule of its namespace reads that format."""
 
 import base64
+import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -37,6 +38,9 @@ T = TypeVar("T")
 log = logging.getLogger("temporal_kms")
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+MAX_DIRECT = 65_536 + 1_024
+"""Limit on a direct ciphertext: the largest plaintext, and 1 KiB for what Cloud KMS adds, which is not documented."""
+
 _KEY_UNUSABLE = frozenset(
     {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
 )
@@ -54,6 +58,8 @@ class Scope:
     budget: float
     """Seconds to wait for Cloud KMS."""
     plaintext: CallBudget
+    denies: Callable[[bytes], bool]
+    """Whether the rules deny a wrapped key."""
 
 
 class PayloadDecryptor:
@@ -91,7 +97,7 @@ class PayloadDecryptor:
                 _check_reads(kind, scope)
                 return _inner(_decrypt(AESGCM(key), payload.data, scope))
             case "external":
-                return payload
+                return pass_through(payload, scope)
             case _:
                 hides_nothing = is_empty(payload) or is_failure_placeholder(payload)
                 return payload if hides_nothing else pass_through(payload, scope)
@@ -106,12 +112,19 @@ class PayloadDecryptor:
                 f"The message was encrypted in a namespace that {scope.namespace} does not accept",
             )
         namespace, listed = found
+        if header.workflow_tag is None and scope.rule.workflow_tag:
+            raise KmsCodecError(
+                "format_not_allowed",
+                f"The message has no workflow tag, and the rule of the namespace {scope.namespace} requires one; let "
+                'its writer bind messages to their workflow, or remove "workflowTag" from the rule',
+            )
         known = None if scope.workflow_id is None else workflow_tag(namespace, scope.workflow_id)
         if None not in (known, header.workflow_tag) and known != header.workflow_tag:
             raise KmsCodecError("workflow_mismatch", "The message was encrypted for another workflow id")
         crypto_key = next((key for key in listed if key_id(key) == header.key_id), None)
         if crypto_key is None:
             raise _key_not_listed(scope)
+        _check_not_denied(header.wrapped_key, scope)
         wanted = (crypto_key, branch_key_aad(namespace), header.wrapped_key)
         branch = await self._keys.get(wanted, scope.budget, header.key_version)
         scope.plaintext.take(len(message.ciphertext) - NONCE - TAG)
@@ -130,6 +143,7 @@ class PayloadDecryptor:
         if len(wrapped) > MAX_WRAPPED_KEY:
             raise KmsCodecError("malformed", f"encrypted-dek is longer than {MAX_WRAPPED_KEY} bytes")
         check_length(payload.data)
+        _check_not_denied(wrapped, scope)
 
         async def attempt(crypto_key: str) -> AESGCM:
             return (await self._keys.get((crypto_key, b"", wrapped), scope.budget)).data_key
@@ -141,6 +155,12 @@ class PayloadDecryptor:
     async def _direct(self, payload: Payload, scope: Scope) -> Payload:
         if not payload.data:
             raise KmsCodecError("malformed", "The message has no ciphertext")
+        if len(payload.data) > MAX_DIRECT:
+            raise KmsCodecError(
+                "too_large",
+                f"The message has a ciphertext of {len(payload.data)} bytes; Cloud KMS encrypts at most 65536 bytes, "
+                f"so that a ciphertext has at most {MAX_DIRECT}. Cloud KMS was not called",
+            )
         scope.plaintext.take(len(payload.data))
 
         async def attempt(crypto_key: str) -> Payload:
@@ -161,6 +181,7 @@ class PayloadDecryptor:
         wrapped = base64.b64decode(encoded)
         if len(wrapped) > MAX_WRAPPED_KEY:
             raise KmsCodecError("malformed", f"encryption-dek is longer than {MAX_WRAPPED_KEY} bytes")
+        _check_not_denied(wrapped, scope)
         check_length(payload.data)
         key = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
         return _inner(_decrypt(key.data_key, payload.data, scope))
@@ -180,6 +201,16 @@ def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
     if named in scope.rule.keys:
         return (named,)
     raise _key_not_listed(scope)
+
+
+def _check_not_denied(wrapped: bytes, scope: Scope) -> None:
+    if scope.denies(wrapped):
+        raise KmsCodecError(
+            "key_not_allowed",
+            "The deny-list of the keys file contains the message's wrapped key, "
+            f"{hashlib.sha256(wrapped).hexdigest()}: an attacker who knows the key can forge messages. "
+            "Cloud KMS was not called",
+        )
 
 
 def _key_not_listed(scope: Scope) -> KmsCodecError:
@@ -235,9 +266,10 @@ def pass_through(payload: Payload, scope: Scope) -> Payload:
     :raises KmsCodecError: ``format_not_allowed`` if the rule refuses what this codec did not encrypt
     """
     if scope.rule.plaintext == "refuse":
+        what = "a reference to external storage, which is not authenticated and counts as plaintext"
         raise KmsCodecError(
             "format_not_allowed",
-            "The payload is not encrypted by this codec, "
+            f"The payload is {what if format_of(payload) == 'external' else 'not encrypted by this codec'}, "
             f"and the rule of the namespace {scope.namespace} refuses plaintext",
         )
     if scope.rule.plaintext == "report" and format_of(payload) == "plain":

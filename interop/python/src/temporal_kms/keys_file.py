@@ -37,7 +37,8 @@ def read_keys_file(path: Path) -> KeyRules:
         name: _rule(entry, f"namespaces.{name}", path.parent) for name, entry in file.get("namespaces", {}).items()
     }
     default = file.get("default")
-    return KeyRules(named, None if default is None else _rule(default, "default", path.parent))
+    rule = None if default is None else _rule(default, "default", path.parent)
+    return KeyRules(named, rule, tuple(dict.fromkeys(file.get("deny", []))))
 
 
 def is_crypto_key(name: str) -> bool:
@@ -63,6 +64,7 @@ def _rule(entry: dict[str, Any], place: str, folder: Path) -> NamespaceRule:
             for key_id, key in entry.get("static", {}).items()
         },
         unsafe=frozenset(entry.get("unsafe", [])),
+        workflow_tag=entry.get("workflowTag"),
     )
 
 

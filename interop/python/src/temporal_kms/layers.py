@@ -21,7 +21,7 @@ async def decrypt_layers(
     """
     payload = stored
     if is_compressed(stored):
-        if format_of(stored) == "plain":
+        if format_of(stored) in ("plain", "external"):
             pass_through(stored, scope)
         if is_decompressible(stored):
             payload = _decompressed(stored, scope, max_decompressed)

@@ -39,8 +39,9 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return "temporal-kms.KmsCodecPlugin"
 
     def configure_client(self, config: ClientConfig) -> ClientConfig:
-        """Sets the codec, the failure converter and the encoding of headers."""
-        config["data_converter"] = self._extend(config["data_converter"])
+        """Sets the codec for the namespace of the client, the failure converter and the encoding of headers."""
+        codec = self._codec.for_namespace(config["namespace"])
+        config["data_converter"] = self._extend(config["data_converter"], codec)
         config["header_codec_behavior"] = self._headers
         return config
 
@@ -49,8 +50,8 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return config
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
-        """Sets the same as for a client."""
-        config["data_converter"] = self._extend(config.get("data_converter") or DataConverter.default)
+        """Sets the same as for a client. A replayer does not name the real namespace, so that of the codec counts."""
+        config["data_converter"] = self._extend(config.get("data_converter") or DataConverter.default, self._codec)
         config["header_codec_behavior"] = self._headers
         return config
 
@@ -77,9 +78,9 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         """Replays."""
         return next(replayer, histories)
 
-    def _extend(self, converter: DataConverter) -> DataConverter:
+    def _extend(self, converter: DataConverter, codec: KmsCodec) -> DataConverter:
         """An own failure converter stays, and must encode the common attributes."""
         failures = converter.failure_converter_class
         if failures is DefaultFailureConverter:
             failures = DefaultFailureConverterWithEncodedAttributes
-        return dataclasses.replace(converter, payload_codec=self._codec, failure_converter_class=failures)
+        return dataclasses.replace(converter, payload_codec=codec, failure_converter_class=failures)

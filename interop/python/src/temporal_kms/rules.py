@@ -1,10 +1,12 @@
 """The rules of the namespaces: keys, formats and accepted namespaces."""
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from .errors import KmsCodecError
+from .header import key_id
 
 DIRECT_WITH_ENVELOPE = "direct-with-envelope"
 """A risk that a rule can accept by name: messages can be forged if direct and envelope share a key."""
@@ -24,6 +26,8 @@ class NamespaceRule:
     """Keys of 32 bytes by key id."""
     unsafe: frozenset[str] = frozenset()
     """Risks that are accepted by name."""
+    workflow_tag: str | None = None
+    """``require``: only messages with a workflow tag are read and written."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -35,16 +39,29 @@ class NamespaceRule:
 class KeyRules:
     """The rules of all namespaces.
 
-    :raises ValueError: a rule combines formats in an unsafe way without accepting it under ``unsafe``, or a key is
-        named by the id and by the number of its project
+    :param deny: SHA-256 of wrapped keys that no namespace uses, in lowercase hexadecimal digits
+    :raises ValueError: a rule combines formats in an unsafe way without accepting it under ``unsafe``, two keys have
+        the same id or one key has two names, or a format without workflow tags is read where tags are required
     """
 
     namespaces: Mapping[str, NamespaceRule] = field(default_factory=dict)
     default: NamespaceRule | None = None
+    deny: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if mistakes := [*self._double_names(), *self._mixed_formats()]:
+        malformed = (f"deny: {one} is not a SHA-256 in lowercase hex" for one in self.deny if not _HASH.fullmatch(one))
+        if mistakes := [
+            *malformed,
+            *self._double_names(),
+            *self._colliding_ids(),
+            *self._mixed_formats(),
+            *self._untagged_formats(),
+        ]:
             raise ValueError("\n".join(mistakes))
+
+    def denies(self, wrapped: bytes) -> bool:
+        """Returns whether a wrapped key must not be used, because an attacker may know it."""
+        return bool(self.deny) and hashlib.sha256(wrapped).hexdigest() in self.deny
 
     def resolve(self, namespace: str) -> NamespaceRule:
         """Returns the rule of a namespace.
@@ -76,6 +93,32 @@ class KeyRules:
                         "be read under the other. Name every project by its id"
                     )
 
+    def _colliding_ids(self) -> Iterator[str]:
+        """Describes each rule with a key whose id in headers is that of another key."""
+        rules = self._places()
+        first: dict[bytes, str] = {}
+        for rule in rules.values():
+            for key in rule.keys:
+                first.setdefault(key_id(key), key)
+        for place, rule in rules.items():
+            for key in rule.keys:
+                if (other := first[key_id(key)]) != key:
+                    yield (
+                        f"{place}.{'encrypt' if key == rule.encrypt else 'decrypt'}: names {key}, whose id in "
+                        f"messages, {key_id(key).hex()}, is also the id of {other}: readers could not tell which of "
+                        "the two keys a message needs. Use a key with another name"
+                    )
+
+    def _untagged_formats(self) -> Iterator[str]:
+        """Describes each rule that requires workflow tags and reads a format that has none."""
+        for place, rule in self._places().items():
+            if rule.workflow_tag and (formats := sorted(rule.reads - {"envelope-v2"})):
+                yield (
+                    f"{place}.reads: contains {formats[0]}, whose messages have no workflow tag, and workflowTag: "
+                    "require refuses messages without one. Read only envelope-v2, or remove workflowTag until no "
+                    "history needs the older format"
+                )
+
     def _mixed_formats(self) -> Iterator[str]:
         """Describes each rule that reads ``envelope`` or ``proxy`` under a key of a rule that reads ``direct``."""
         rules = self._places()
@@ -92,6 +135,7 @@ class KeyRules:
                 )
 
 
+_HASH = re.compile("[0-9a-f]{64}")
 _NUMBERED = re.compile(r"projects/[0-9]+/")
 
 

@@ -41,7 +41,8 @@ export interface BranchKeyStore {
  * - `untrusted`: other users could change it
  * - `malformed`: the stored value has no valid form
  * - `unsupported_version`: a later version of this library wrote the stored value
- * - `unverified`: the stored key is not a branch key of this crypto key and namespace, or its date or key version is not authentic
+ * - `unverified`: the stored key is not a branch key of this crypto key and namespace, or its date or key version is not
+ *   authentic, or the keys file denies it
  */
 export type BranchKeyStoreCode =
   | 'unavailable'

@@ -10,6 +10,7 @@ import {
   type NamespaceRule,
   unsafeSettings,
 } from '../keys/key-rules.ts';
+import { WRAPPED_KEY_HASH } from '../keys/wrapped-key.ts';
 import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
 /*
@@ -38,11 +39,16 @@ const namespaceRule = z.strictObject({
   plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
   static: z.record(name, z.strictObject({ file: z.string().min(1) })).optional(),
   unsafe: z.array(z.enum(unsafeSettings)).optional(),
+  workflowTag: z.enum(['require']).optional(),
 });
+
+/** The SHA-256 of a wrapped key, as `temporal-kms inspect` prints it. */
+const keyHash = z.string().regex(WRAPPED_KEY_HASH, 'must be a SHA-256 in 64 lowercase hexadecimal digits');
 
 const keysFile = z.strictObject({
   namespaces: z.record(name, namespaceRule).optional(),
   default: namespaceRule.omit({ accepts: true }).optional(),
+  deny: z.array(keyHash).optional(),
 });
 
 /** Returns the content of `keys-file.schema.json`. */
@@ -64,8 +70,7 @@ export interface KeysFile {
 export function readKeysFile(path: string, report: Report): KeysFile | undefined {
   try {
     const file = readStrictYaml(path);
-    const { namespaces = {}, default: byDefault } = file.check(keysFile);
-    const rules = toRules(dirname(path), Object.entries(namespaces), byDefault, report);
+    const rules = toRules(dirname(path), file.check(keysFile), report);
     return rules && { rules, digest: file.digest };
   } catch (error) {
     if (!(error instanceof StrictYamlError)) throw error;
@@ -78,10 +83,10 @@ export function readKeysFile(path: string, report: Report): KeysFile | undefined
 
 function toRules(
   folder: string,
-  namespaces: readonly (readonly [string, FileRule])[],
-  byDefault: FileRule | undefined,
+  { namespaces: byName = {}, default: byDefault, deny }: z.infer<typeof keysFile>,
   report: Report,
 ): KeyRules | undefined {
+  const namespaces = Object.entries(byName);
   let isWrong = false;
   const fail: Report = (place, message) => {
     isWrong = true;
@@ -106,7 +111,7 @@ function toRules(
   for (const { namespace, field, message } of findRuleMistakes(named, other)) {
     fail([...(namespace === undefined ? ['default'] : ['namespaces', namespace]), field], message);
   }
-  return isWrong ? undefined : new KeyRules(Object.fromEntries(named), other);
+  return isWrong ? undefined : new KeyRules(Object.fromEntries(named), other, deny);
 }
 
 const MAX_STATIC_KEY_BYTES = 1_024;

@@ -11,6 +11,12 @@ import { deserialize, notAPayload, type Payload, serialize } from './payload.ts'
 
 const ENCODING = Buffer.from('binary/gcp-kms');
 
+/**
+ * Limit on a ciphertext: the largest plaintext, and 1 KiB for what Cloud KMS adds. It adds about 80 bytes today, but does not
+ * document that.
+ */
+const MAX_CIPHERTEXT_BYTES = 65_536 + 1_024;
+
 interface DirectMessage extends ParsedMessage {
   readonly candidates: readonly string[];
   readonly ciphertext: Uint8Array;
@@ -21,10 +27,11 @@ export const direct: WritableWireFormat<DirectMessage> = {
 
   claims: (encoding) => isEncoding(encoding, ENCODING),
 
-  parse(payload, scope) {
+  parse(payload, scope, isCompressed) {
     checkFormat('direct', scope);
     const ciphertext = payload.data;
     if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
+    if (!isCompressed && ciphertext.length > MAX_CIPHERTEXT_BYTES) throw tooLarge(ciphertext.length);
     const candidates = candidateKeys(payload, scope);
     return {
       key: candidates.length === 1 ? candidates[0] : undefined,
@@ -55,6 +62,13 @@ export const direct: WritableWireFormat<DirectMessage> = {
     }
   },
 };
+
+const tooLarge = (bytes: number) =>
+  new KmsCodecError(
+    'too_large',
+    `The message has a ciphertext of ${bytes} bytes; Cloud KMS encrypts at most 65536 bytes, so that a ciphertext has at most ` +
+      `${MAX_CIPHERTEXT_BYTES}. Cloud KMS was not called`,
+  );
 
 /** Field 2, `data`, empty. */
 const EMPTY_DATA = Buffer.of(0x12, 0);

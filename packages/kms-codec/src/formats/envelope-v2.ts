@@ -10,6 +10,7 @@ import { decryptWithWrappedKey, encryptWithDataKey } from './aead-message.ts';
 import { buildHeader, type Header, parseHeader, saltStart } from './envelope-v2-header.ts';
 import {
   checkFormat,
+  checkNotDenied,
   type Encrypted,
   type EncryptOptions,
   isEncoding,
@@ -149,22 +150,36 @@ const startsWith = (data: Uint8Array, start: Buffer) =>
 /** Returns the namespace and the crypto key that a header names. */
 function checkHeader(
   header: Header,
-  { accepted, rule, otherNamespaces, workflowId }: Scope,
+  scope: Scope,
 ): { readonly namespace: string; readonly cryptoKey: string } {
+  const { accepted, rule, otherNamespaces } = scope;
   const origin = accepted.find(({ tag }) => sameBytes(tag, header.namespaceTag));
   if (!origin) {
     const other = otherNamespaces().find((name) => sameBytes(namespaceTag(name), header.namespaceTag));
-    throw new KmsCodecError('namespace_mismatch', notAccepted(rule.namespace, other));
+    const isOwn = sameBytes(namespaceTag(rule.namespace), header.namespaceTag);
+    const message = isOwn ? notConfigured(rule.namespace) : notAccepted(rule.namespace, other);
+    throw new KmsCodecError('namespace_mismatch', message);
   }
   const { namespace, keys } = origin;
-  if (header.workflowTag && workflowId !== undefined) {
-    if (!sameBytes(header.workflowTag, workflowTag(namespace, workflowId))) {
-      throw new KmsCodecError('workflow_mismatch', 'The message was encrypted for another workflow id');
-    }
-  }
+  checkWorkflow(header, namespace, scope);
   const cryptoKey = keys.find((key) => sameBytes(keyId(key), header.keyId));
   if (cryptoKey === undefined) throw keyNotListed(rule.namespace, header.keyVersion);
+  checkNotDenied(header.wrappedKey, scope, header.keyVersion);
   return { namespace, cryptoKey };
+}
+
+/** @throws KmsCodecError `format_not_allowed` when the rule requires a workflow tag and there is none, `workflow_mismatch` */
+function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: Scope): void {
+  if (header.workflowTag === undefined) {
+    if (rule.workflowTag === undefined) return;
+    throw new KmsCodecError(
+      'format_not_allowed',
+      `The message has no workflow tag, and the rule of the namespace ${rule.namespace} requires one; let its writer bind ` +
+        'messages to their workflow, or remove "workflowTag" from the rule',
+    );
+  }
+  if (workflowId === undefined || sameBytes(header.workflowTag, workflowTag(namespace, workflowId))) return;
+  throw new KmsCodecError('workflow_mismatch', 'The message was encrypted for another workflow id');
 }
 
 /** @param other the namespace of the message, if the rules name it: the message contains only a hash */
@@ -173,6 +188,11 @@ function notAccepted(namespace: string, other: string | undefined): string {
   const remedy = `If ${namespace} may read it, add ${other ?? 'that namespace'} to accepts in the rule of ${namespace}`;
   return `The message was encrypted in ${from} which ${namespace} does not accept. ${remedy}`;
 }
+
+/** A context alone does not make a codec read another namespace, see `Scopes.toDecrypt`. */
+const notConfigured = (namespace: string): string =>
+  `The message was encrypted in the namespace ${namespace}, and this codec is configured with another namespace. If it may ` +
+  `read ${namespace}, add a rule for ${namespace} to the keys file`;
 
 function encryptMessage(
   key: EncryptionKey,

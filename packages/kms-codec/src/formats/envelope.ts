@@ -5,6 +5,7 @@ import { decryptMessage, encryptWithDataKey } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
+  checkNotDenied,
   isEncoding,
   keyNotListed,
   metadataText,
@@ -36,6 +37,7 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
     const wrapped = wrappedIn(payload);
     if (!isCompressed) checkLength(payload.data ?? noBytes);
     const candidates = candidateKeys(payload, scope);
+    checkNotDenied(wrapped, scope);
     return {
       key: candidates.length === 1 ? candidates[0] : undefined,
       wrappedKeys: candidates.map((cryptoKey) =>

@@ -1,6 +1,6 @@
 import { isCryptoKeyName } from '../crypto-key-name.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import type { WrappedKey } from '../keys/wrapped-key.ts';
+import { type WrappedKey, wrappedKeyHash } from '../keys/wrapped-key.ts';
 import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { EncryptedFormat } from '../keys/key-rules.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
@@ -108,13 +108,18 @@ export function checkFormat(format: EncryptedFormat, { rule }: Scope): void {
 
 /**
  * Returns a payload that this codec did not encrypt, unchanged.
+ * @param what the payload is, for the error
  * @throws KmsCodecError `format_not_allowed` when the namespace's rule refuses such payloads
  */
-export function passThrough(payload: Payload, { rule }: Scope): Payload {
+export function passThrough(
+  payload: Payload,
+  { rule }: Scope,
+  what = 'is not encrypted by this codec',
+): Payload {
   if (rule.plaintext !== 'refuse') return payload;
   throw new KmsCodecError(
     'format_not_allowed',
-    `The payload is not encrypted by this codec, and the rule of the namespace ${rule.namespace} refuses plaintext`,
+    `The payload ${what}, and the rule of the namespace ${rule.namespace} refuses plaintext`,
   );
 }
 
@@ -124,5 +129,30 @@ export function keyNotListed(namespace: string, keyVersion?: number): KmsCodecEr
     'key_not_allowed',
     `The message names a crypto key that the rule of the namespace ${namespace} does not list; Cloud KMS was not called`,
     { keyVersion },
+  );
+}
+
+/** @throws KmsCodecError `key_not_allowed` when the keys file denies the message's wrapped key */
+export function checkNotDenied(wrapped: Uint8Array, { denies }: Scope, keyVersion?: number): void {
+  if (!denies(wrapped)) return;
+  throw new KmsCodecError(
+    'key_not_allowed',
+    `The deny-list of the keys file contains the message's wrapped key, ${wrappedKeyHash(wrapped)}: an attacker who ` +
+      'knows the key can forge messages. Cloud KMS was not called',
+    { keyVersion },
+  );
+}
+
+/**
+ * Checks that a reader under the same rule accepts a message with regard to its workflow tag.
+ * @throws KmsCodecError `format_not_allowed` when the rule requires a tag, and the message would have none
+ */
+export function checkWritten(format: Format, workflowId: string | undefined, { rule }: Scope): void {
+  if (rule.workflowTag === undefined || (format === 'envelope-v2' && workflowId)) return;
+  const why = format === 'envelope-v2' ? 'no workflow id is known here' : `the format ${format} has no tag`;
+  throw new KmsCodecError(
+    'format_not_allowed',
+    `The namespace ${rule.namespace} requires a workflow tag in each message, but ${why}; remove "workflowTag" from its ` +
+      'rule if the program must write such messages',
   );
 }

@@ -29,7 +29,7 @@ export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<P
   const { payload, format } = parsed;
   if (!isCompressed(payload)) return decryptLayers(parsed, call);
   // A rule that refuses plaintext refuses it before decompression.
-  if (format.name === 'plain') passThrough(payload, call.scope);
+  if (format.name === 'plain' || format.name === 'external') passThrough(payload, call.scope);
   // A payload with an unknown marker is another codec's and stays as it is.
   if (!isDecompressible(payload)) return decryptLayers(parsed, call);
   return andThen(decompressMarked(payload, call), (decompressed) => {

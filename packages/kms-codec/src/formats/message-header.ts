@@ -1,4 +1,5 @@
 import { namespaceTag, workflowTag } from '../crypto/tags.ts';
+import { wrappedKeyHash } from '../keys/wrapped-key.ts';
 import { parseHeader } from './envelope-v2-header.ts';
 
 /** What the header of an `envelope-v2` message contains: claims until the message has been decrypted. */
@@ -12,6 +13,8 @@ export interface MessageHeader {
   readonly namespaceTag: string;
   /** Identifies the workflow: 32 hexadecimal digits. Absent: the message is not bound to a workflow. */
   readonly workflowTag?: string;
+  /** SHA-256 of the wrapped branch key, in 64 hexadecimal digits: the keys file denies the key by it. */
+  readonly wrappedKeyHash: string;
   /** Bytes of the header. Nonce, ciphertext and authentication tag follow it. */
   readonly bytes: number;
 }
@@ -37,6 +40,7 @@ export function messageHeader(data: Uint8Array): MessageHeader {
     keyVersion: header.keyVersion,
     namespaceTag: hex(header.namespaceTag),
     ...(header.workflowTag && { workflowTag: hex(header.workflowTag) }),
+    wrappedKeyHash: wrappedKeyHash(header.wrappedKey),
     bytes: length,
   };
 }

@@ -1,6 +1,7 @@
 import { isEncoding, metadataText, type ParsedMessage, passThrough, type WireFormat } from './format.ts';
 import { isFailurePlaceholder } from './failure-placeholder.ts';
 import { isEmpty, type Payload } from './payload.ts';
+import type { Scope } from './scope.ts';
 
 /* Payloads that are not encrypted by this codec. */
 
@@ -8,21 +9,32 @@ const EXTERNAL_REFERENCE = Buffer.from('json/external-storage-reference');
 const PROTOBUF_JSON = Buffer.from('json/protobuf');
 const REFERENCE_TYPE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
-const reference: ParsedMessage = { reason: 'external_reference', passes: true };
+/** @throws KmsCodecError `format_not_allowed` when the namespace's rule refuses plaintext */
+export const passReference = (payload: Payload, scope: Scope): Payload =>
+  passThrough(
+    payload,
+    scope,
+    'is a reference to external storage, which is not authenticated and counts as plaintext',
+  );
 
-/** A reference to external storage: it passes in both directions. The object that it names was encrypted before. */
+const reference: ParsedMessage = { reason: 'external_reference', passes: true };
+const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
+
+/**
+ * A reference to external storage. It is not authenticated: an attacker who writes to Temporal chooses the object. So it counts as
+ * plaintext, and passes in both directions unless the rule refuses plaintext.
+ */
 export const external: WireFormat = {
   name: 'external',
   claims: (encoding, payload) =>
     isEncoding(encoding, EXTERNAL_REFERENCE) ||
     (isEncoding(encoding, PROTOBUF_JSON) && metadataText(payload, 'messageType') === REFERENCE_TYPE),
-  parse: () => reference,
-  decrypt: (_, payload) => payload,
+  parse: (_, { rule }) => (rule.plaintext === 'refuse' ? refused : reference),
+  decrypt: (_, payload, { scope }) => passReference(payload, scope),
 };
 
 const expected: ParsedMessage = { passes: true };
 const notEncrypted: ParsedMessage = { reason: 'not_encrypted', passes: true };
-const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
 
 /** Payloads that hide nothing, which the codec neither reports nor refuses. */
 const hidesNothing = (payload: Payload): boolean => isEmpty(payload) || isFailurePlaceholder(payload);

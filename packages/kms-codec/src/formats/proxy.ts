@@ -5,6 +5,7 @@ import { decryptWithWrappedKey } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
+  checkNotDenied,
   isEncoding,
   metadataText,
   type ParsedMessage,
@@ -38,12 +39,9 @@ export const proxy: WireFormat<ProxyMessage> = {
     const cryptoKey = listedKey(payload, scope);
     if (cryptoKey === undefined) return notListed;
     checkFormat('proxy', scope);
-    const dataKey = wrappedKey({
-      cryptoKey,
-      aad: noBytes,
-      wrapped: wrappedIn(payload),
-      isBranchKey: false,
-    });
+    const wrapped = wrappedIn(payload);
+    checkNotDenied(wrapped, scope);
+    const dataKey = wrappedKey({ cryptoKey, aad: noBytes, wrapped, isBranchKey: false });
     return { key: cryptoKey, wrappedKeys: [dataKey], dataKey };
   },
 

@@ -11,6 +11,8 @@ import { checkContext } from './check-payload.ts';
 /** The namespace and workflow of payloads, and what the keys file allows there. */
 export interface Scope {
   readonly rule: ResolvedRule;
+  /** Whether the configuration denies a wrapped key. */
+  readonly denies: (wrapped: Uint8Array) => boolean;
   readonly accepted: readonly AcceptedNamespace[];
   /** Returns the namespaces that have a rule, to name the namespace of a message that is not accepted. */
   readonly otherNamespaces: () => readonly string[];
@@ -49,6 +51,7 @@ export class Scopes {
   readonly #dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined;
   // Bounded, since a namespace may come from a request.
   readonly #namespaces = new LRUCache<string, NamespaceScope>({ max: 1_024 });
+  readonly #readable = new LRUCache<string, NamespaceScope>({ max: 1_024 });
 
   /** @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data keys */
   constructor(
@@ -59,19 +62,39 @@ export class Scopes {
     this.#dataKeyScope = dataKeyScope;
   }
 
-  /** @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context */
-  resolve(context: CodecContext | undefined): Scope {
+  /**
+   * Returns the scope in which payloads are encrypted.
+   * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
+   */
+  toEncrypt(context: CodecContext | undefined): Scope {
+    const { namespace, workflowId } = this.#place(context);
+    return { ...this.#named(namespace), workflowId };
+  }
+
+  /**
+   * Returns the scope in which payloads are decrypted. A context alone does not make a codec read another namespace: if the
+   * codec has a namespace, and the rules do not name that of the context, only the codec's own rule counts.
+   * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
+   */
+  toDecrypt(context: CodecContext | undefined): Scope {
+    const { namespace, workflowId } = this.#place(context);
+    const { rules, namespace: own } = this.#options;
+    if (own === undefined || own === namespace || rules.isNamed(namespace)) {
+      return { ...this.#named(namespace), workflowId };
+    }
+    return { ...this.#readAs(own, namespace), workflowId };
+  }
+
+  #place(context: CodecContext | undefined) {
     checkContext(context);
     const { ignoreContext, namespace: own } = this.#options;
     const known = ignoreContext ? undefined : context;
-    const namespace = known?.namespace ?? own ?? 'default';
-    return {
-      ...(this.#namespaces.get(namespace) ?? this.#resolveNamespace(namespace)),
-      workflowId: known?.workflowId,
-    };
+    return { namespace: known?.namespace ?? own ?? 'default', workflowId: known?.workflowId };
   }
 
-  #resolveNamespace(namespace: string): NamespaceScope {
+  #named(namespace: string): NamespaceScope {
+    const known = this.#namespaces.get(namespace);
+    if (known) return known;
     const { rules, namespace: own } = this.#options;
     const rule = rules.resolve(namespace);
     const accepted = [...acceptedNamespaces(rules, rule)];
@@ -79,10 +102,27 @@ export class Scopes {
       accepted.push(...acceptedNamespaces(rules, rules.resolve(own)));
     }
     const { encrypt } = rule;
-    const dataKeyScope = encrypt === undefined ? undefined : this.#dataKeyScope(namespace, encrypt);
-    const scope = { rule, accepted, otherNamespaces: () => rules.namespaces, dataKeyScope };
+    const scope = {
+      rule,
+      denies: (wrapped: Uint8Array) => rules.denies(wrapped),
+      accepted,
+      otherNamespaces: () => rules.namespaces,
+      dataKeyScope: encrypt === undefined ? undefined : this.#dataKeyScope(namespace, encrypt),
+    };
     this.#namespaces.set(namespace, scope);
     return scope;
+  }
+
+  /** Returns the scope of the codec's own namespace, for a call in another namespace. */
+  #readAs(own: string, namespace: string): NamespaceScope {
+    this.#options.rules.resolve(namespace);
+    const known = this.#readable.get(namespace);
+    if (known) return known;
+    const scope = this.#named(own);
+    // The caller's rights and the reports are about the namespace of the call.
+    const readable = { ...scope, rule: { ...scope.rule, namespace } };
+    this.#readable.set(namespace, readable);
+    return readable;
   }
 }
 

@@ -24,12 +24,16 @@ export class DataKeys {
   readonly #shared: SharedBranchKeys | undefined;
   readonly #reader: BranchKeyReader | undefined;
 
-  /** @param store absent: this process shares its branch keys with no other */
+  /**
+   * @param denies whether the configuration denies a wrapped key
+   * @param store absent: this process shares its branch keys with no other
+   */
   constructor(
     keyService: KeyService,
     limits: DataKeyLimits,
     observer: Observer,
     now: () => number,
+    denies: (wrapped: Uint8Array) => boolean,
     store?: BranchKeyStore,
   ) {
     const semaphore = new KeyedSemaphore(limits.callsInFlight);
@@ -39,7 +43,7 @@ export class DataKeys {
     this.direct = new DirectCalls(watched, semaphore, observer);
     this.decryption = new DecryptionKeys(watched, semaphore, limits, observer, elapsed);
     const guarded = store && new GuardedStore(store, observer, now);
-    const shared = guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now);
+    const shared = guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now, denies);
     this.#shared = shared;
     this.#reader = shared && new BranchKeyReader(shared, limits.maxEncryptionKeys, now);
     this.encryption = new EncryptionKeys(

@@ -1,7 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { KmsConfigurationError } from '../configuration-error.ts';
+import { keyId } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
+import { WRAPPED_KEY_HASH, wrappedKeyHash } from './wrapped-key.ts';
 
 /** The formats of encrypted payloads. */
 export type EncryptedFormat = 'envelope-v2' | 'envelope' | 'direct' | 'proxy' | 'static';
@@ -36,6 +38,8 @@ export interface NamespaceRule {
   readonly plaintext?: PlaintextRule | undefined;
   /** Keys of the format `static`, by key id. */
   readonly static?: ReadonlyMap<string, KeyObject> | undefined;
+  /** `require`: only messages with a workflow tag are read and written. Default: also others. */
+  readonly workflowTag?: 'require' | undefined;
   /**
    * Accepted risks. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key under which `direct` is also
    * read, so that messages can be forged (docs/security-model.md).
@@ -53,28 +57,37 @@ export interface ResolvedRule {
   readonly reads: ReadonlySet<EncryptedFormat>;
   readonly plaintext: PlaintextRule;
   readonly static: ReadonlyMap<string, KeyObject>;
+  readonly workflowTag: 'require' | undefined;
 }
 
 /** The crypto keys of each namespace: an allow-list. Cloud KMS is never called with a key that is not listed. */
 export class KeyRules {
   readonly #rules: ReadonlyMap<string, NamespaceRule>;
   readonly #default: NamespaceRule | undefined;
+  readonly #deny: ReadonlySet<string>;
   // Bounded, since namespaces also come from requests.
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
   /**
    * @param defaultRule for all namespaces that are not named
-   * @throws Error when a rule combines formats in an unsafe way without accepting the risk in `unsafe`, or a key is named by
-   *   the id and by the number of its project
+   * @param deny hashes of wrapped keys that no namespace uses, see {@link KeyRules.denies}
+   * @throws KmsConfigurationError when the rules are unsafe or ambiguous
    */
-  constructor(namespaces: Readonly<Record<string, NamespaceRule>>, defaultRule?: NamespaceRule) {
+  constructor(
+    namespaces: Readonly<Record<string, NamespaceRule>>,
+    defaultRule?: NamespaceRule,
+    deny: Iterable<string> = [],
+  ) {
     this.#rules = new Map(Object.entries(namespaces));
     this.#default = defaultRule;
+    this.#deny = new Set(deny);
     const mistakes = findRuleMistakes(this.#rules, defaultRule).map(
       ({ namespace, field, message }) => `  ${namespace ?? 'default'}: ${field} ${message}`,
     );
+    for (const hash of this.#deny)
+      if (!WRAPPED_KEY_HASH.test(hash)) mistakes.push(`  deny: ${hash} is not a SHA-256 in lowercase hex`);
     if (mistakes.length > 0)
-      throw new KmsConfigurationError(`The key rules are unsafe:\n${mistakes.join('\n')}`);
+      throw new KmsConfigurationError(`The key rules are wrong:\n${mistakes.join('\n')}`);
   }
 
   /** The namespaces that have a rule other than the default. */
@@ -88,6 +101,16 @@ export class KeyRules {
     return [
       ...new Set(rules.flatMap(({ encrypt, decrypt = [] }) => [...(encrypt ? [encrypt] : []), ...decrypt])),
     ];
+  }
+
+  /** The hashes of {@link denies}. */
+  get deny(): readonly string[] {
+    return [...this.#deny];
+  }
+
+  /** Whether a wrapped branch key or data key must not be used, because an attacker may know it. */
+  denies(wrapped: Uint8Array): boolean {
+    return this.#deny.size > 0 && this.#deny.has(wrappedKeyHash(wrapped));
   }
 
   get hasDefault(): boolean {
@@ -135,6 +158,7 @@ export class KeyRules {
       reads: new Set(rule.reads ?? ['envelope-v2']),
       plaintext: rule.plaintext ?? 'report',
       static: rule.static ?? new Map(),
+      workflowTag: rule.workflowTag,
     };
     this.#resolved.set(namespace, resolved);
     return resolved;
@@ -154,13 +178,23 @@ export interface RuleMistake {
 
 type Rules = readonly (readonly [namespace: string | undefined, rule: NamespaceRule])[];
 
-/** Returns the mistakes that no single field shows. */
+/**
+ * Returns the mistakes that no single field shows: two names or the same id for two keys, `direct` together with `envelope`,
+ * and formats without a workflow tag where `workflowTag` requires one.
+ * @param idOf returns the id of a crypto key in headers; only tests pass another, because real ids do not collide by chance
+ */
 export function findRuleMistakes(
   namespaces: Iterable<readonly [string, NamespaceRule]>,
   defaultRule: NamespaceRule | undefined,
+  idOf: (cryptoKey: string) => Uint8Array = keyId,
 ): readonly RuleMistake[] {
   const rules: Rules = [...namespaces, ...(defaultRule ? [[undefined, defaultRule] as const] : [])];
-  return [...findDoubleNames(rules), ...findMixedFormats(rules)];
+  return [
+    ...findDoubleNames(rules),
+    ...findCollidingIds(rules, idOf),
+    ...findMixedFormats(rules),
+    ...findUntaggedFormats(rules),
+  ];
 }
 
 const isNumbered = (key: string) => /^projects\/\d+\//.test(key);
@@ -181,6 +215,37 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
       'one key, messages under one name cannot be read under the other. Name every project by its id ' +
       '(gcloud projects describe NUMBER)';
     return [{ namespace, field: key === rule.encrypt ? 'encrypt' : 'decrypt', message }];
+  });
+}
+
+/**
+ * Returns the rules with a crypto key whose id in headers is that of another key: a reader would call Cloud KMS with the key
+ * that is listed first, and a scan would report a key that the message does not need.
+ */
+function findCollidingIds(rules: Rules, idOf: (cryptoKey: string) => Uint8Array): RuleMistake[] {
+  const first = new Map<string, string>();
+  const idText = (key: string) => Buffer.from(idOf(key)).toString('hex');
+  for (const key of rules.flatMap(([, rule]) => keysOf(rule)))
+    if (!first.has(idText(key))) first.set(idText(key), key);
+  return rules.flatMap(([namespace, rule]) => {
+    const key = keysOf(rule).find((one) => first.get(idText(one)) !== one);
+    if (key === undefined) return [];
+    const message =
+      `names ${key}, whose id in messages, ${idText(key)}, is also the id of ${first.get(idText(key))}: readers could not ` +
+      'tell which of the two keys a message needs. Use a key with another name';
+    return [{ namespace, field: key === rule.encrypt ? 'encrypt' : 'decrypt', message }];
+  });
+}
+
+/** Returns the rules that require workflow tags and read a format that has none. */
+function findUntaggedFormats(rules: Rules): RuleMistake[] {
+  return rules.flatMap(([namespace, { workflowTag, reads = [] }]) => {
+    const format = reads.find((candidate) => candidate !== 'envelope-v2');
+    if (workflowTag === undefined || format === undefined) return [];
+    const message =
+      `contains ${format}, whose messages have no workflow tag, and workflowTag: require refuses messages without one. ` +
+      'Read only envelope-v2, or remove workflowTag until no history needs the older format';
+    return [{ namespace, field: 'reads', message }];
   });
 }
 

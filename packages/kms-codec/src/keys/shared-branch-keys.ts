@@ -66,7 +66,8 @@ interface Found {
 
 /**
  * Branch keys that processes share through a store. A process uses a key from the store only after Cloud KMS has unwrapped it
- * for this crypto key and namespace, its date is the one that Cloud KMS has unwrapped, and its age is below the soft age.
+ * for this crypto key and namespace, its date is the one that Cloud KMS has unwrapped, its age is below the soft age, and the
+ * keys file does not deny it.
  *
  * A process writes only what it has read since, so of several that write at once one wins, and the others use its key.
  */
@@ -76,6 +77,7 @@ export class SharedBranchKeys {
   readonly #limits: DataKeyLimits;
   readonly #observer: Observer;
   readonly #now: () => number;
+  readonly #denies: (wrapped: Uint8Array) => boolean;
   /** The scopes whose entries were reported as unusable. */
   readonly #reported: LRUCache<string, true>;
 
@@ -85,12 +87,14 @@ export class SharedBranchKeys {
     limits: DataKeyLimits,
     observer: Observer,
     now: () => number,
+    denies: (wrapped: Uint8Array) => boolean,
   ) {
     this.#store = store;
     this.#decryption = decryption;
     this.#limits = limits;
     this.#observer = observer;
     this.#now = now;
+    this.#denies = denies;
     this.#reported = new LRUCache({ max: limits.maxEncryptionKeys });
   }
 
@@ -232,6 +236,12 @@ export class SharedBranchKeys {
     waitBudget: WaitBudget,
   ): Promise<ScopeKey | undefined> {
     const { namespace } = scope;
+    if (this.#denies(wrapped)) {
+      throw new BranchKeyStoreError(
+        'unverified',
+        'The deny-list of the keys file contains a stored branch key',
+      );
+    }
     if (created > this.#now() + CLOCK_SKEW_MS) {
       throw new BranchKeyStoreError('unverified', 'The date of a stored branch key is in the future');
     }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** A wrapped branch key or data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
 export interface WrappedKey {
   /** Identifies the wrapped key in the caches. Distinct for each triple of crypto key, AAD and wrapped bytes. */
@@ -19,3 +21,10 @@ export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
   const { cryptoKey, aad, wrapped } = key;
   return { ...key, id: `${cryptoKey.length}.${aad.length}.${cryptoKey}${latin1(aad)}${latin1(wrapped)}` };
 }
+
+/** The form of a {@link wrappedKeyHash}. */
+export const WRAPPED_KEY_HASH = /^[0-9a-f]{64}$/;
+
+/** Returns the SHA-256 of a wrapped key in hexadecimal digits, by which the keys file denies it. */
+export const wrappedKeyHash = (wrapped: Uint8Array): string =>
+  createHash('sha256').update(wrapped).digest('hex');

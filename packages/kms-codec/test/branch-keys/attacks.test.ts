@@ -159,7 +159,14 @@ it('encode fails, and does not ask the store again and again, if it gives only a
       return { current, next: undefined, sharing: 'shared' };
     }
   }
-  const shared = new OldKeys(new GuardedStore(new MemoryStore(), {}, now), decryption, limits, {}, now);
+  const shared = new OldKeys(
+    new GuardedStore(new MemoryStore(), {}, now),
+    decryption,
+    limits,
+    {},
+    now,
+    () => false,
+  );
   const keys = new EncryptionKeys(keyService, semaphore, decryption, limits, {}, now, shared);
   const scope = {
     id: 'pay',

@@ -17,6 +17,8 @@ function anyRule(random: Random): VectorRule {
     ...(random.oneIn(4) ? {} : { encrypt: random.pick(keys) }),
     decrypt: some(keys, random),
     ...(reads.length > 0 && { reads }),
+    ...(reads.every((format) => format === 'envelope-v2') &&
+      random.oneIn(4) && { workflowTag: 'require' as const }),
     plaintext: random.pick(['pass', 'report', 'refuse'] as const),
     unsafe: ['direct-with-envelope'],
     ...(random.oneIn(2) && { static: rules.lenient.static ?? {} }),

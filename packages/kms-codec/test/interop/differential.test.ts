@@ -8,6 +8,7 @@ import { buildCorpus } from '../fuzz/corpus.ts';
 import { Random } from '@temporal-kms/testing/random';
 import { nextMessage } from '../fuzz/run.ts';
 import { anyScope, changedText } from '../fuzz/scopes.ts';
+import { wrappedKeyHash } from '../../src/keys/wrapped-key.ts';
 import { described, keysFileVectors, readKeysFileText } from '../support/keys-file.ts';
 import { fromPayload, outcomeOf } from '../support/vectors.ts';
 import type { Vector } from '../vectors/make/vector.ts';
@@ -50,6 +51,17 @@ async function line(file: WriteStream, value: object): Promise<void> {
   if (!file.write(`${JSON.stringify(value)}\n`)) await once(file, 'drain');
 }
 
+/** Denies one of the wrapped keys, or none. */
+function withDenied<T extends Pick<Vector, 'keys'>>(
+  scope: T,
+  kms: readonly Vector['kms'][number][],
+  random: Random,
+): T {
+  if (!random.oneIn(4)) return scope;
+  const wrapped = Buffer.from(random.pick(kms).ciphertext, 'hex');
+  return { ...scope, keys: { ...scope.keys, deny: [wrappedKeyHash(wrapped)] } };
+}
+
 describe(`with the seed ${seed}, Python`, () => {
   it(
     'gives the same result as TypeScript for every mutated message and every keys file',
@@ -64,7 +76,7 @@ describe(`with the seed ${seed}, Python`, () => {
           name: String(n),
           why: 'mutated',
           format: 'plain',
-          ...anyScope(random),
+          ...withDenied(anyScope(random), corpus.kms, random),
           kms: corpus.kms.slice(),
           stored: fromPayload(given.stored),
           expect: { code: 'malformed' },

@@ -11,6 +11,7 @@ const rule = z.strictObject({
   reads: z.array(z.string()),
   plaintext: z.string(),
   static: z.record(z.string(), z.string()),
+  workflowTag: z.literal('require').optional(),
 });
 const vectorFile = z.strictObject({
   about: z.string(),
@@ -19,7 +20,13 @@ const vectorFile = z.strictObject({
       name: z.string(),
       text: z.string(),
       files: z.record(z.string(), z.string()).optional(),
-      rules: z.strictObject({ namespaces: z.record(z.string(), rule), default: rule.optional() }).optional(),
+      rules: z
+        .strictObject({
+          namespaces: z.record(z.string(), rule),
+          default: rule.optional(),
+          deny: z.array(z.string()).optional(),
+        })
+        .optional(),
       refused: z.string().optional(),
     }),
   ),
@@ -47,7 +54,15 @@ export function readKeysFileText(
 
 export function described(rules: KeyRules) {
   const one = (namespace: string) => {
-    const { encrypt, keys, accepts, reads, plaintext, static: keysById } = rules.resolve(namespace);
+    const {
+      encrypt,
+      keys,
+      accepts,
+      reads,
+      plaintext,
+      static: keysById,
+      workflowTag,
+    } = rules.resolve(namespace);
     const hex = [...keysById].map(([id, key]) => [id, key.export().toString('hex')] as const);
     return {
       ...(encrypt !== undefined && { encrypt }),
@@ -56,10 +71,12 @@ export function described(rules: KeyRules) {
       reads: [...reads].toSorted(),
       plaintext,
       static: Object.fromEntries(hex),
+      ...(workflowTag && { workflowTag }),
     };
   };
   return {
     namespaces: Object.fromEntries(rules.namespaces.map((name) => [name, one(name)])),
     ...(rules.hasDefault && { default: one('a namespace that no vector names') }),
+    ...(rules.deny.length > 0 && { deny: rules.deny }),
   };
 }

@@ -68,6 +68,7 @@ function codecFor(vector: Vector): { readonly codec: KmsCodec; readonly keyServi
   const rules = new KeyRules(
     Object.fromEntries(Object.entries(namespaces).map(([name, rule]) => [name, toRule(rule)])),
     byDefault && toRule(byDefault),
+    vector.keys.deny,
   );
   const keyService = new VectorKeyService(vector.kms);
   const waitMs = { activity: 20, other: 20 };

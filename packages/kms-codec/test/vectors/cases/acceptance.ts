@@ -1,6 +1,7 @@
 import type { ReasonCode } from '../../../src/errors.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
 import { asVector, json, payload } from '../make/bytes.ts';
+import { marked } from '../make/layers.ts';
 import { KEY, NAMESPACE } from '../make/v2.ts';
 import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';
 
@@ -27,10 +28,14 @@ function passes(
   };
 }
 
-const reference = payload(
-  { encoding: 'json/protobuf', messageType: 'temporal.api.sdk.v1.ExternalStorageReference' },
-  '{"driverName":"gcs"}',
-);
+const references = {
+  'json/protobuf': payload(
+    { encoding: 'json/protobuf', messageType: 'temporal.api.sdk.v1.ExternalStorageReference' },
+    '{"driverName":"gcs"}',
+  ),
+  // Go’s first releases wrote this encoding.
+  'json/external-storage-reference': payload({ encoding: 'json/external-storage-reference' }, '{}'),
+};
 
 export const acceptance: VectorFile = {
   about: 'Payloads in none of the formats: they pass unless the rule of the namespace refuses them.',
@@ -101,20 +106,26 @@ export const acceptance: VectorFile = {
         code: 'format_not_allowed',
       },
     ),
-    passes(
-      'passes a reference to external storage',
-      'The codec decrypts its content after the SDK has fetched it. The reference contains no secret.',
-      reference,
-      {
-        format: 'external',
-      },
-    ),
-    passes(
-      'passes a reference to external storage with the older encoding',
-      'Go’s first releases wrote this encoding.',
-      payload({ encoding: 'json/external-storage-reference' }, '{}'),
-      { format: 'external' },
-    ),
+    ...Object.entries(references).flatMap(([encoding, reference]) => [
+      passes(
+        `passes a reference to external storage (${encoding})`,
+        'The codec decrypts its content after the SDK has fetched it.',
+        reference,
+        { format: 'external', rule: { encrypt: KEY } },
+      ),
+      passes(
+        `refuses a reference to external storage if plaintext is refused (${encoding})`,
+        'A reference is not authenticated: an attacker who can write to the store chooses the object.',
+        reference,
+        { format: 'external', code: 'format_not_allowed' },
+      ),
+      passes(
+        `refuses a compressed reference to external storage if plaintext is refused (${encoding})`,
+        'It is refused before it is decompressed.',
+        marked(reference, 'zstd', Buffer.from('no frame')),
+        { format: 'external', code: 'format_not_allowed' },
+      ),
+    ]),
     passes(
       'refuses another protobuf message if plaintext is refused',
       'json/protobuf alone does not make a reference.',

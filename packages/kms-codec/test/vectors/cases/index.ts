@@ -9,6 +9,7 @@ import { envelope } from './envelope.ts';
 import { kmsAnswers } from './kms-answers.ts';
 import { layers } from './layers.ts';
 import { marker } from './marker.ts';
+import { rules } from './rules.ts';
 
 /** The vector files of generate.ts, by name. */
 export const generated: Readonly<Record<string, VectorFile>> = {
@@ -23,4 +24,5 @@ export const generated: Readonly<Record<string, VectorFile>> = {
   'kms-answers.json': kmsAnswers,
   'layers.json': layers,
   'compression-marker.json': marker,
+  'rules.json': rules,
 };

@@ -22,6 +22,7 @@ const rule = z.strictObject({
   plaintext: z.enum(['pass', 'report', 'refuse']).optional(),
   unsafe: z.array(z.enum(unsafeSettings)).optional(),
   static: z.record(z.string(), bytes).optional(),
+  workflowTag: z.enum(['require']).optional(),
 });
 
 /** The answer of Cloud KMS to one Decrypt. It answers INVALID_ARGUMENT to any other. */
@@ -40,7 +41,11 @@ const vector = z.strictObject({
   why: z.string().min(1),
   /** The format by the payload's metadata, whether or not it decrypts. */
   format: z.enum([...encryptedFormats, 'external', 'plain']),
-  keys: z.strictObject({ namespaces: z.record(z.string(), rule).optional(), default: rule.optional() }),
+  keys: z.strictObject({
+    namespaces: z.record(z.string(), rule).optional(),
+    default: rule.optional(),
+    deny: z.array(bytes).optional(),
+  }),
   codec: z
     .strictObject({ namespace: z.string().optional(), maxDecompressedBytes: z.number().optional() })
     .optional(),

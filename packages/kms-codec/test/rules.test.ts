@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { findRuleMistakes, type NamespaceRule } from '../src/keys/key-rules.ts';
+import { wrappedKeyHash } from '../src/keys/wrapped-key.ts';
+import { type ConvertingOptions, KeyRules, KmsCodecPlugin } from '../src/index.ts';
+import type { Payload } from '../src/formats/payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+import { branchOf } from './support/fleet.ts';
+
+/* The vectors in rules.json test what a reader refuses; these tests, how it is reported, and what a writer refuses. */
+
+const shared: NamespaceRule = { encrypt: cryptoKey('shared') };
+const pay = inNamespace('pay');
+const ship = inNamespace('ship');
+
+const sameId = () => new Uint8Array(8);
+
+describe('crypto keys with one id', () => {
+  const a = { encrypt: cryptoKey('a') };
+  const b = { decrypt: [cryptoKey('b')] };
+
+  it.each<[string, Record<string, NamespaceRule>, NamespaceRule | undefined, object]>([
+    ['a rule', { pay: { ...a, ...b } }, undefined, { namespace: 'pay', field: 'decrypt' }],
+    ['two namespaces', { pay: a, ship: b }, undefined, { namespace: 'ship', field: 'decrypt' }],
+    ['a namespace and the default', { pay: b }, a, { namespace: undefined, field: 'encrypt' }],
+  ])('are refused in %s', (_, namespaces, byDefault, mistake) => {
+    expect(findRuleMistakes(Object.entries(namespaces), byDefault, sameId)).toMatchObject([mistake]);
+    expect(findRuleMistakes(Object.entries(namespaces), byDefault)).toEqual([]);
+  });
+
+  it('are accepted if they are one key', () => {
+    expect(findRuleMistakes(Object.entries({ pay: a, ship: a }), a, sameId)).toEqual([]);
+  });
+});
+
+describe('a codec that is configured with one namespace', () => {
+  const keyService = new FakeKeyService();
+  const byContext = codecWith({}, { keyService, default: shared }).codec;
+  const encrypted = async (context: typeof pay) => await byContext.encode([json('secret')], context);
+
+  it('decrypts no message of another because a context names it, by whichever method', async () => {
+    const messages = await encrypted(ship);
+    expect(valueOf((await byContext.decode(messages, ship))[0])).toBe('secret');
+    const { codec } = codecWith({}, { keyService, default: shared });
+    const configured = codec.forNamespace('pay');
+    const refused = { code: 'namespace_mismatch' };
+    await expect(configured.decode(messages, ship)).rejects.toMatchObject(refused);
+    await expect(configured.decrypt(messages[0]!, ship)).rejects.toMatchObject(refused);
+    await expect(configured.plan(messages, ship).decrypt()).rejects.toMatchObject(refused);
+    expect(configured.inspect(messages[0]!, ship).reason).toBe('namespace_mismatch');
+  });
+
+  it('decrypts none as the codec of a client or worker either', async () => {
+    const messages = await encrypted(ship);
+    const plugin = new KmsCodecPlugin(byContext);
+    const options: ConvertingOptions = { namespace: 'pay' };
+    const inShip = { ...ship, workflowId: 'order-1' };
+    for (const { dataConverter } of [plugin.configureClient(options), plugin.configureWorker(options)]) {
+      const [codec] = dataConverter?.payloadCodecs ?? [];
+      await expect(codec!.decode(messages, inShip)).rejects.toMatchObject({ code: 'namespace_mismatch' });
+      await expect(codec!.decode(await encrypted(pay), inShip)).resolves.toHaveLength(1);
+    }
+  });
+
+  it('asks whether the caller may read its namespace in the context of another', async () => {
+    const configured = byContext.forNamespace('pay');
+    const asked: string[] = [];
+    const authorizeNamespace = (namespace: string) => void asked.push(namespace);
+    await configured.decode(await encrypted(pay), ship, { authorizeNamespace });
+    expect(asked).toEqual(['pay']);
+  });
+
+  it('encrypts for the namespace of the context', async () => {
+    const messages = await byContext.forNamespace('pay').encode([json('x')], ship);
+    expect(byContext.inspect(messages[0]!, ship).namespace).toBe('ship');
+  });
+});
+
+describe('a namespace that requires workflow tags', () => {
+  const rules = { pay: { ...shared, workflowTag: 'require' } } as const;
+  const order = inNamespace('pay', 'order-1');
+
+  it('binds what it encrypts to the workflow, without a further setting', async () => {
+    const { codec } = codecWith(rules);
+    const messages = await codec.encode([json('x')], order);
+    expect(codec.inspect(messages[0]!, order).boundToWorkflow).toBe(true);
+    await expect(codec.decode(messages, inNamespace('pay', 'order-2'))).rejects.toMatchObject({
+      code: 'workflow_mismatch',
+    });
+  });
+
+  it('encrypts nothing that it would not read: without a workflow, or in a format without tags', async () => {
+    const keyService = new FakeKeyService();
+    const { codec } = codecWith(rules, { keyService });
+    const refused = { code: 'format_not_allowed' };
+    await expect(codec.encode([json('x')], pay)).rejects.toMatchObject(refused);
+    for (const format of ['envelope', 'direct'] as const) {
+      const older = codecWith(rules, { keyService, format }).codec;
+      await expect(older.encode([json('x')], order)).rejects.toMatchObject(refused);
+    }
+    expect(keyService.wraps).toBe(0);
+  });
+
+  it('cannot read a format without tags', () => {
+    expect(() => new KeyRules({ pay: { ...rules.pay, reads: ['envelope-v2', 'proxy'] } })).toThrow(
+      /workflow tag/,
+    );
+  });
+});
+
+describe('a message under a denied key', () => {
+  it.each(['envelope-v2', 'envelope'] as const)(
+    'is reported before a call, in the format %s',
+    async (format) => {
+      const keyService = new FakeKeyService();
+      const rule = { ...shared, reads: ['envelope-v2', format] } as const;
+      const [message] = await codecWith({ pay: rule }, { keyService, format }).codec.encode([json('x')], pay);
+      const wrapped =
+        format === 'envelope' ? message!.metadata!['encrypted-dek']! : Buffer.from(branchOf(message!), 'hex');
+      const deny = [wrappedKeyHash(wrapped)];
+      const { codec } = codecWith({}, { keyService, rules: new KeyRules({ pay: rule }, undefined, deny) });
+      const plan = codec.plan([message!], pay);
+      expect([plan.payloads[0]?.reason, plan.kmsCalls]).toEqual(['key_not_allowed', 0]);
+      const refused = expect.objectContaining({
+        code: 'key_not_allowed',
+        message: expect.stringContaining(deny[0]!),
+      });
+      await expect(codec.decode([message!], pay)).rejects.toThrow(refused);
+      await expect(codec.decrypt(message!, pay)).rejects.toThrow(refused);
+      expect(keyService.unwraps).toBe(0);
+    },
+  );
+
+  it('is a mistake in the rules if the hash is not in lowercase hex', () => {
+    expect(() => new KeyRules({ pay: shared }, undefined, ['AB'.repeat(32)])).toThrow(/deny/);
+  });
+});
+
+describe('a reference to external storage where plaintext is refused', () => {
+  const reference: Payload = {
+    metadata: { encoding: Buffer.from('json/external-storage-reference') },
+    data: Buffer.from('{}'),
+  };
+
+  it('is neither encoded nor decoded, and reported as plaintext is', async () => {
+    const { codec } = codecWith({ pay: { ...shared, plaintext: 'refuse' } });
+    const refused = { code: 'format_not_allowed' };
+    await expect(codec.encode([reference], pay)).rejects.toMatchObject(refused);
+    await expect(codec.decode([reference], pay)).rejects.toMatchObject(refused);
+    expect(codec.inspect(reference, pay)).toMatchObject({ format: 'external', reason: 'format_not_allowed' });
+  });
+});
