@@ -118,6 +118,7 @@ function describedLines(payload: PayloadDescription): string[] {
       [...layers, isMessage ? 'not visible without the key' : ''].filter(Boolean).join(' > ') || 'none',
     ],
     isMessage || key ? ['crypto key', keyWithVersion(key)] : undefined,
+    payload.wrappedKeyHash === undefined ? undefined : ['branch key', payload.wrappedKeyHash],
     isMessage ? ['namespace', boundText(namespace, namespace?.name, 'namespace')] : undefined,
     isMessage ? ['workflow', boundText(workflow, workflow?.id, 'workflow')] : undefined,
     ['compressed', payload.compressed ?? (isMessage && format !== 'envelope-v2' ? 'not visible' : 'no')],
@@ -154,6 +155,7 @@ function workflowLines({
   events,
   payloads,
   summary,
+  branchKeys,
   plaintext,
   list,
 }: Listed): string[] {
@@ -167,9 +169,17 @@ function workflowLines({
         row.format,
         String(row.payloads),
         String(row.bytes),
-        row.firstEvent === row.lastEvent ? `${row.firstEvent}` : `${row.firstEvent} to ${row.lastEvent}`,
+        eventRange(row.firstEvent, row.lastEvent),
         row.key?.version === undefined ? '-' : String(row.key.version),
         row.key === undefined && row.state !== 'encrypted' ? '-' : keyText(row.key),
+      ]),
+    ),
+    ...table(
+      ['BRANCH KEY (SHA-256, WRAPPED)', 'PAYLOADS', 'EVENTS'],
+      branchKeys.map(({ wrappedKeyHash, payloads: count, firstEvent, lastEvent }) => [
+        wrappedKeyHash,
+        String(count),
+        eventRange(firstEvent, lastEvent),
       ]),
     ),
     ...plaintext.map(
@@ -191,6 +201,9 @@ function workflowLines({
     ),
   ];
 }
+
+const eventRange = (first: number, last: number): string =>
+  first === last ? `${first}` : `${first} to ${last}`;
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] =>
   rows.length === 0 ? [] : columns([head, ...rows]).map((line) => `  ${line}`);

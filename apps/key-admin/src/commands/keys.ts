@@ -39,9 +39,11 @@ export const addKeysCommand: AddCommand = (program, deps, exit) => {
       }
       return found;
     });
-    output.result({ keys }, () =>
-      keys.flatMap((key, index) => [...(index > 0 ? [''] : []), ...linesOf(key, now)]),
-    );
+    const { deny } = kms.rules;
+    output.result({ keys, deny }, () => [
+      ...keys.flatMap((key, index) => [...(index > 0 ? [''] : []), ...linesOf(key, now)]),
+      ...deny.flatMap((hash, index) => [...(index > 0 ? [] : ['', 'denied branch keys']), `  ${hash}`]),
+    ]);
     if (keys.some(({ problems }) => problems.length > 0)) exit('failed');
   });
 };

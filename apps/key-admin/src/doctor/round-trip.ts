@@ -28,10 +28,12 @@ export async function checkRoundTrip(
       kmsCall: ({ operation, milliseconds }) => calls.push(`${operation} ${Math.round(milliseconds)} ms`),
     },
   });
+  // A namespace may require that messages are bound to a workflow.
+  const context = { namespace, workflowId: 'temporal-kms doctor' };
   const plaintext = `temporal-kms doctor ${randomUUID()}`;
   const start = performance.now();
   try {
-    const [encrypted] = await codec.encode([defaultPayloadConverter.toPayload(plaintext)]);
+    const [encrypted] = await codec.encode([defaultPayloadConverter.toPayload(plaintext)], context);
     // Another codec decrypts, because the first has the branch key in its memory.
     const reader = createKmsCodec(withoutStore, {
       namespace,
@@ -40,7 +42,7 @@ export async function checkRoundTrip(
       },
     });
     try {
-      const [decrypted] = await reader.decode(encrypted === undefined ? [] : [encrypted]);
+      const [decrypted] = await reader.decode(encrypted === undefined ? [] : [encrypted], context);
       const isSame =
         decrypted !== undefined && defaultPayloadConverter.fromPayload<string>(decrypted) === plaintext;
       if (!isSame || encrypted === undefined)

@@ -46,6 +46,8 @@ export interface PayloadDescription {
     /** Id of a static key in a keys file. */
     readonly static?: string;
   };
+  /** In `envelope-v2`: SHA-256 of the wrapped branch key, by which `deny` in the keys file names it. */
+  readonly wrappedKeyHash?: string;
   /** Absent: bound to no namespace. */
   readonly namespace?: { readonly tag: string; readonly name?: string };
   /** Absent: bound to no workflow. */
@@ -130,6 +132,7 @@ function ofHeader(payload: Payload, { keys, namespaces, workflowId }: KnownNames
       layers: ['envelope-v2', ...(header.compressed ? ['zstd'] : [])],
       ...(header.compressed && { compressed: 'zstd' }),
       key: { ...(name !== undefined && { name }), id: header.keyId, version: header.keyVersion },
+      wrappedKeyHash: header.wrappedKeyHash,
       namespace: { tag: header.namespaceTag, ...(namespace !== undefined && { name: namespace }) },
       ...(header.workflowTag !== undefined && {
         workflow: { tag: header.workflowTag, ...(isOurs && { id: workflowId }) },

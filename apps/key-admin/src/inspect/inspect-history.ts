@@ -8,6 +8,7 @@ import {
 } from '@temporal-kms/history-payloads';
 import { CliError } from '../cli/cli-error.ts';
 import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
+import { BranchKeys, type BranchKeyRow } from './branch-keys.ts';
 import { Summary, type SummaryRow } from './summary.ts';
 
 export interface InspectedPayload extends PayloadDescription {
@@ -25,6 +26,8 @@ export interface InspectedWorkflow {
   readonly events: number;
   readonly payloads: number;
   readonly summary: readonly SummaryRow[];
+  /** The branch keys of its `envelope-v2` messages, by their first event. */
+  readonly branchKeys: readonly BranchKeyRow[];
   /** Payloads in plaintext in places where SDKs encrypt. */
   readonly plaintext: readonly Pick<InspectedPayload, 'ref' | 'path' | 'encoding' | 'bytes'>[];
 }
@@ -45,6 +48,7 @@ export function* inspectHistory(
 ): Generator<InspectedWorkflow, void> {
   for (const workflow of workflows) {
     const summary = new Summary();
+    const branchKeys = new BranchKeys();
     const plaintext: InspectedPayload[] = [];
     let payloads = 0;
     for (const { eventId, found } of workflowPayloads(name, workflow)) {
@@ -53,6 +57,7 @@ export function* inspectHistory(
         const described = describePayload(payload, { ...known, workflowId });
         const inspected = { ref: `${eventId}:${n}`, path, encryptable, ...described };
         summary.add(eventId, described);
+        branchKeys.add(eventId, described);
         payloads += 1;
         if (described.state === 'plaintext' && encryptable && plaintext.length < MAX_PLAINTEXT)
           plaintext.push(inspected);
@@ -66,6 +71,7 @@ export function* inspectHistory(
       events: workflow.length,
       payloads,
       summary: summary.rows(),
+      branchKeys: branchKeys.rows(),
       plaintext: plaintext.map(({ ref, path, encoding, bytes }) => ({ ref, path, encoding, bytes })),
     };
   }

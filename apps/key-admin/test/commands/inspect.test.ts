@@ -2,7 +2,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/history-payloads';
 import { MAX_FILE_BYTES } from '@temporal-kms/history-files';
-import { cryptoKeyId, headerTags } from '@temporal-kms/kms-codec';
+import { cryptoKeyId, headerTags, messageHeader } from '@temporal-kms/kms-codec';
 import { startGcs } from '@temporal-kms/scripts/gcs';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import type { Payload } from '@temporalio/common';
@@ -98,6 +98,10 @@ describe('temporal-kms inspect with a history', () => {
           { state: 'encrypted', format: 'envelope-v2', key: { name: KEY, id, version: 2 }, payloads: 1 },
           { state: 'plaintext', format: 'plain', payloads: 1 },
         ],
+        branchKeys: [
+          { wrappedKeyHash: expect.stringMatching(/^[0-9a-f]{64}$/), payloads: 2, firstEvent: 1 },
+          { payloads: 1 },
+        ],
         plaintext: [{ path: 'input.payloads[0]', encoding: 'json/plain', bytes: 6 }],
       });
       const [first, , third] = workflows[0].list;
@@ -119,6 +123,7 @@ describe('temporal-kms inspect with a history', () => {
     });
     expect(code).toBe(0);
     expect(out).toMatch(/^ {2}encrypted +envelope-v2 +2 +\d+ +1 +1 +key id [0-9a-f]{16}$/m);
+    expect(out).toMatch(/^ {2}[0-9a-f]{64} +2 +1$/m);
     expect(out).toMatch(/^ {2}in plaintext: \d+:0 input\.payloads\[0\] \(json\/plain, 6 bytes\)$/m);
     const { out: payload } = await temporalKms(['inspect'], {
       input: JSON.stringify(payloadToJson(await firstPayload(run))),
@@ -183,6 +188,7 @@ describe('temporal-kms inspect with a payload', () => {
             layers: ['envelope-v2'],
             key: { name: KEY, id: cryptoKeyId(KEY), version: 1 },
             namespace: { tag: headerTags.namespace(NAMESPACE), name: NAMESPACE },
+            wrappedKeyHash: messageHeader(payload.data!).wrappedKeyHash,
             workflow: { tag: headerTags.workflow(NAMESPACE, run.workflowId), id: run.workflowId },
             bytes: payload.data!.length,
             headerBytes: expect.any(Number),

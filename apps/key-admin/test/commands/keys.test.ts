@@ -126,12 +126,13 @@ describe('temporal-kms keys', () => {
     expect(json().keys[0]).toMatchObject({ primary: null, problems: [{ code: 'no_primary' }] });
   });
 
-  it('shows every key of a keys file with the namespaces that use it', async () => {
+  it('shows every key of a keys file with the namespaces that use it, and the branch keys that it denies', async () => {
+    const denied = 'ab'.repeat(32);
     const { as, grant } = await startCloud({ keys: [KEY, `${RING}/cryptoKeys/old`] });
     await grant(VIEWER, 'roles/cloudkms.viewer', RING);
     const file = await temporaryFile(
       'keys.yaml',
-      `namespaces:\n  payments:\n    encrypt: ${KEY}\n    decrypt: [${RING}/cryptoKeys/old]\ndefault:\n  encrypt: ${KEY}\n...\n`,
+      `namespaces:\n  payments:\n    encrypt: ${KEY}\n    decrypt: [${RING}/cryptoKeys/old]\ndefault:\n  encrypt: ${KEY}\ndeny: [${denied}]\n...\n`,
     );
     const { KMS_EMULATOR_HOST } = as(VIEWER);
     const { code, out, json } = await temporalKms(['keys', '--json'], {
@@ -142,6 +143,7 @@ describe('temporal-kms keys', () => {
       [KEY, { encryptsFor: ['payments', '*'], decryptsFor: [] }],
       [`${RING}/cryptoKeys/old`, { encryptsFor: [], decryptsFor: ['payments'] }],
     ]);
+    expect(json().deny).toEqual([denied]);
   });
 
   it('reads the variables from --env-file, and those of the process first', async () => {

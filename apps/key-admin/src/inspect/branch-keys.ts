@@ -1,0 +1,32 @@
+import type { PayloadDescription } from './describe-payload.ts';
+
+/** The messages of a history under one branch key. */
+export interface BranchKeyRow {
+  /** SHA-256 of the wrapped branch key, by which `deny` in the keys file names it. */
+  readonly wrappedKeyHash: string;
+  readonly payloads: number;
+  readonly firstEvent: number;
+  readonly lastEvent: number;
+}
+
+/** Counts the messages of a history for each branch key. */
+export class BranchKeys {
+  readonly #rows = new Map<string, BranchKeyRow>();
+
+  /** @param eventId not below that of the payload before */
+  add(eventId: number, { wrappedKeyHash }: PayloadDescription): void {
+    if (wrappedKeyHash === undefined) return;
+    const { payloads = 0, firstEvent = eventId } = this.#rows.get(wrappedKeyHash) ?? {};
+    this.#rows.set(wrappedKeyHash, {
+      wrappedKeyHash,
+      payloads: payloads + 1,
+      firstEvent,
+      lastEvent: eventId,
+    });
+  }
+
+  /** Returns the rows by their first event. */
+  rows(): readonly BranchKeyRow[] {
+    return [...this.#rows.values()];
+  }
+}
