@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from './child.ts';
+import { requireDataVersion } from './dev/data-version.ts';
 import {
   dataDir,
   devEnvironment,
@@ -55,6 +56,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   if (!lock)
     throw new Error(`Another \`pnpm dev\` uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
   try {
+    // A remote Temporal has the payloads.
+    if (!remote) await requireDataVersion(data);
     if (!remote) await findTemporalCli({ onProgress: console.log });
     if (signIn) await writeSamplePolicy(policyFile(env), ports.signIn.port);
     return await runTurbo(devEnvironment(env, ports), { remote, signIn, from });

@@ -1,11 +1,12 @@
 import { execa } from 'execa';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startChild, type Child } from '../src/child.ts';
+import { requireDataVersion } from '../src/dev/data-version.ts';
 import { devEnvironment, devPorts } from '../src/dev/environment.ts';
 import { ownPorts } from '../src/dev/start.ts';
 import { isPortTaken } from '../src/ports.ts';
@@ -93,6 +94,22 @@ describe('pnpm dev', () => {
     });
   });
 
+  it.each([
+    ['without a version', undefined],
+    ['of another version', '1\n'],
+  ])('does not start with data %s, and leaves it as it is', async (_, version) => {
+    const env = await setting();
+    const folder = env['DEV_DATA_DIR']!;
+    await writeFile(join(folder, 'temporal.db'), 'payloads');
+    if (version !== undefined) await writeFile(join(folder, 'data-version'), version);
+    const before = await readdir(folder);
+    const { exitCode, stdout, stderr } = await runDev(env);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toContain(`rm -r '${folder}'`);
+    expect(await readdir(folder)).toEqual(before);
+    expect(await readFile(join(folder, 'temporal.db'), 'utf8')).toBe('payloads');
+  });
+
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     'stops everything gracefully and exits with 0 after %s',
     async (signal) => {
@@ -117,6 +134,13 @@ describe('pnpm dev', () => {
     await npx.exited;
     await expectStopped(env);
   }, 180_000);
+});
+
+it('recognizes the data of a folder that it has marked', async () => {
+  const { DEV_DATA_DIR: folder = '' } = await setting();
+  await requireDataVersion(folder);
+  await writeFile(join(folder, 'temporal.db'), 'payloads');
+  await expect(requireDataVersion(folder)).resolves.toBeUndefined();
 });
 
 const script = join(import.meta.dirname, '..', 'src', 'dev.ts');

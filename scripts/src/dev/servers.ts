@@ -8,6 +8,7 @@ import { startChild } from '../child.ts';
 import { isPortTaken } from '../ports.ts';
 import { projectRoot } from '../project.ts';
 import { startTemporal } from '../temporal.ts';
+import { DATABASE } from './data-version.ts';
 import { emulatorArguments, required, requiredPort } from './environment.ts';
 import { ON_DEMAND_NAMESPACE } from './sign-in.ts';
 
@@ -24,7 +25,7 @@ async function startTemporalServer(): Promise<Server> {
   const server = await startTemporal({
     port: requiredPort('DEV_TEMPORAL_PORT'),
     uiPort: requiredPort('DEV_TEMPORAL_UI_PORT'),
-    dbFile: join(required('DEV_DATA_DIR'), 'temporal.db'),
+    dbFile: join(required('DEV_DATA_DIR'), DATABASE),
     namespaces: process.env['DEV_AUTH'] === '1' ? [ON_DEMAND_NAMESPACE] : [],
     codecEndpoint: `http://127.0.0.1:${requiredPort('DEV_CODEC_PORT')}`,
   });
