@@ -72,9 +72,10 @@ const { ActivityHeartbeat, activity_task: tasks } = proto.coresdk;
 const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
 
 /**
- * Reports the activity tasks that a worker receives, before the SDK decodes their payloads (`Worker.pollLoop$`). The codec
- * cannot learn the time limits of a task otherwise: the SDK passes only ids, and calls interceptors after it has decoded the
- * input. It also has no way to send a heartbeat before that, except the one of Core (`NativeWorker`).
+ * Reports the shutdown of a worker, and the activity tasks that it receives, before the SDK decodes their payloads
+ * (`Worker.pollLoop$`). The codec cannot learn the time limits of a task otherwise: the SDK passes only ids, and calls
+ * interceptors after it has decoded the input. It also has no way to send a heartbeat before that, except the one of Core
+ * (`NativeWorker`).
  */
 export function watchActivityTasks(worker: object, attempts: ActivityAttempts): void {
   const nativeWorker = read(worker, 'nativeWorker');
@@ -87,6 +88,11 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
       // Core no longer knows the attempt, and reports that as a cancellation.
     }
   };
+  const forceMs = read(read(worker, 'options'), 'shutdownForceTimeMs');
+  replaceMethod(worker, 'shutdown', (shutdown) => () => {
+    shutdown();
+    if (typeof forceMs === 'number') attempts.shutDown(forceMs);
+  });
   attempts.isComplete = replaceMethod(worker, 'pollLoop$', (pollLoop) => (poll: unknown) => {
     if (typeof poll !== 'function') return pollLoop(poll);
     return pollLoop(async () => {

@@ -11,6 +11,9 @@ export type CancelReason = 'gone' | 'worker-shutdown' | 'other';
 /** Attempts that have started and whose input was not decoded yet. There are as many as the worker has slots. */
 const MAX_STARTED = 10_000;
 
+/** Waits end this much before the worker abandons its activities, at most, so that their failures reach Temporal. */
+const SHUTDOWN_MARGIN_MS = 1_000;
+
 /**
  * The attempts of activities that a worker has started and whose input it decodes. Temporal's SDK passes the same context to
  * the codec when an activity's result is decoded in a workflow task. Only a context whose ids are those of a task that has
@@ -23,14 +26,17 @@ export class ActivityAttempts {
   readonly #claimed = new WeakMap<CodecContext, ActivityAttempt>();
   /** By task token. */
   readonly #waiting = new Map<string, ActivityAttempt>();
+  /** The worker abandons its activities in a moment. */
+  #isAbandoning = false;
 
   /** Records that an activity task has arrived. */
   start(taskToken: string, ids: ActivityIds, options: Omit<AttemptOptions, 'onWait'>): void {
     const attempt = new ActivityAttempt({
       ...options,
       onWait: (isWaiting) => {
-        if (isWaiting) this.#waiting.set(taskToken, attempt);
-        else this.#waiting.delete(taskToken);
+        if (!isWaiting) this.#waiting.delete(taskToken);
+        else if (this.#isAbandoning) attempt.end();
+        else this.#waiting.set(taskToken, attempt);
       },
     });
     this.#started.set(idOf(ids), attempt);
@@ -38,11 +44,25 @@ export class ActivityAttempts {
 
   /**
    * Records that Core has cancelled an attempt. The wait of an attempt that is gone ends. At a shutdown, another attempt soon
-   * follows; the last attempt has none, so it waits on. An activity whose cancellation was requested handles it itself.
+   * follows; the last attempt has none, so it waits on, see `shutDown`. An activity whose cancellation was requested handles it
+   * itself.
    */
   cancel(taskToken: string, reason: CancelReason): void {
     const attempt = this.#waiting.get(taskToken);
     if (reason === 'gone' || (reason === 'worker-shutdown' && attempt?.isLast === false)) attempt?.end();
+  }
+
+  /**
+   * Records that the worker has begun to shut down. Waits end before it abandons its activities: a last attempt would be lost,
+   * and the workflow would learn that only from a timeout.
+   * @param forceMs milliseconds from now until then
+   */
+  shutDown(forceMs: number): void {
+    const abandon = (): void => {
+      this.#isAbandoning = true;
+      for (const attempt of this.#waiting.values()) attempt.end();
+    };
+    setTimeout(abandon, forceMs - Math.min(SHUTDOWN_MARGIN_MS, forceMs / 2)).unref();
   }
 
   /** Returns the attempt whose payloads are decoded in this context. */

@@ -92,6 +92,22 @@ describe('the input of an activity whose key is not unwrapped', () => {
   });
 
   it.each([
+    ['waits for longer', 0],
+    ['begins to wait in the last second', 19_500],
+  ])('ends in the last attempt before a worker that shuts down abandons it: it %s', async (_, startsAtMs) => {
+    const { attempts, codec, payload } = await worker();
+    vi.useFakeTimers();
+    attempts.shutDown(20_000);
+    await vi.advanceTimersByTimeAsync(startsAtMs);
+    const unlimited = { heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
+    attempts.start('token', ids, { limitMs: 10 * minute, ...unlimited });
+    const failed = vi.fn<(error: unknown) => void>();
+    codec.decode([payload], newContext()).catch(failed);
+    await vi.advanceTimersByTimeAsync(19_900 - startsAtMs);
+    expect(failed).toHaveBeenCalledWith(expect.objectContaining({ code: 'kms_unavailable' }));
+  });
+
+  it.each([
     ['its time limit', { limitMs: 500 }],
     ['its heartbeat timeout', { limitMs: minute, heartbeatTimeoutMs: 500 }],
   ])('is refused if the process was stalled beyond %s, although Cloud KMS has answered', async (_, terms) => {

@@ -172,3 +172,26 @@ describe("an activity's result, decoded in a workflow task", () => {
     expect(completed).toHaveLength(1);
   }, 60_000);
 });
+
+describe('the last attempt of an activity that waits for Cloud KMS', () => {
+  it('fails with the cause before its worker abandons it at the end of a shutdown', async () => {
+    const queue = randomUUID();
+    const codec = otherCodec();
+    await codec.warm(payments);
+    loseKms({ kind: 'hang' });
+    const ran: string[] = [];
+    const note = async () => void ran.push('ran');
+    const shutdownForceTime = 4_000;
+    const worker = await stack.work({ codec, taskQueue: queue, activities: { note }, shutdownForceTime });
+    const handle = await start(queue, 'abandoned', cases['only-attempt']);
+    await expect.poll(async () => await pendingAttempt(handle), { timeout: 10_000 }).toBe(1);
+    // The worker has received the task, and not only Temporal has sent it.
+    await expect.poll(() => codec.callsWaiting, { timeout: 10_000 }).toBe(1);
+    await worker.stop();
+    stack.kms.clearFaults();
+    expect((await failureOf(handle.result())).cause?.cause).toMatchObject({
+      type: 'KmsCodecError:kms_unavailable',
+    });
+    expect(ran).toEqual([]);
+  }, 60_000);
+});
