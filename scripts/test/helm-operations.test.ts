@@ -188,6 +188,20 @@ it.for([
   },
 );
 
+it('limits the young generation of a worker as the docs recommend, unless its own options say otherwise', async ({
+  skip,
+}) => {
+  const [, option] =
+    /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/operations.md')) ?? [];
+  expect(option).toBeDefined();
+  if (isMissing()) return skip();
+  const optionsOf = async (worker: object) =>
+    variables(await render({ codecServer: { policy }, worker }), 'worker')['NODE_OPTIONS'];
+  expect(await optionsOf({})).toBe(option);
+  const own = '--max-semi-space-size=64';
+  expect(await optionsOf({ env: { NODE_OPTIONS: own } })).toBe(`${option} ${own}`);
+});
+
 const key = { GCP_KMS_KEY: 'payloads' };
 const { keys } = everything;
 const refused: readonly (readonly [what: string, values: object, message: RegExp])[] = [

@@ -93,6 +93,10 @@ labels:
 {{- $env = merge $env (dict "MALLOC_ARENA_MAX" "1") -}}
 {{- end -}}
 {{- end -}}
+{{- if eq .name "worker" -}}
+{{- /* docs/operations.md (Memory of a worker). */ -}}
+{{- $_ := set $env "NODE_OPTIONS" (printf "--max-semi-space-size=16 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
+{{- end -}}
 {{- toJson $env -}}
 {{- end -}}
 
