@@ -1,9 +1,8 @@
-import { KeyManagementServiceClient, type protos } from '@google-cloud/kms';
 import CRC32C from 'crc-32/crc32c.js';
 import { refuseDiagnostics } from '../config/diagnostics.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { KmsCall, Observer } from '../observer.ts';
-import { emulatorOptions } from './emulator-options.ts';
+import { GoogleClient, type KmsClient } from './google-client.ts';
 import type {
   KeyDescription,
   KeyService,
@@ -12,7 +11,7 @@ import type {
   Wrapped,
   WrapRequest,
 } from './key-service.ts';
-import { isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-errors.ts';
+import { isDeadlineExceeded, isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-errors.ts';
 import { WaitTimer } from './wait-timer.ts';
 
 export interface CloudKmsOptions {
@@ -26,32 +25,21 @@ export interface CloudKmsOptions {
 /** Returns the options of one request to Cloud KMS, and counts the request. */
 type CallOptionsOf = () => { readonly timeout: number; readonly retry: null };
 
-type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
-
 const KIB = 1024;
 const SOFTWARE_LIMIT = 64 * KIB;
 /** Plaintext and additional authenticated data together, for keys in an HSM. */
 const HSM_LIMIT = 8 * KIB;
 
-/**
- * How long missing credentials are cached. Creating Google's client costs about 12 ms of CPU, and each waiting call retries
- * several times per second.
- */
-const MISSING_MS = 1_000;
-
 /** How often a call is repeated because this process was stalled, before its failure is reported. */
 const MAX_REPEATS = 3;
 
 /**
- * Cloud KMS through Google's client, which no other file imports. Each method makes one attempt, and a second one where
- * Google's data integrity guide asks for it or where this process was stalled during the first. Callers retry.
+ * Cloud KMS through Google's client. Each method makes one attempt, and a second one where Google's data integrity guide asks for
+ * it or where this process was stalled during the first. Callers retry.
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
-  readonly #clientOptions: ClientOptions;
-  #client: KeyManagementServiceClient | undefined;
-  /** On the clock of `performance.now()`: credentials are not looked up again before this time. */
-  #missingUntil = 0;
+  readonly #google: GoogleClient;
   readonly #timeout: number;
   readonly #observer: Observer;
   readonly #protectionLevels = new Map<string, string>();
@@ -64,7 +52,7 @@ export class CloudKms implements KeyService {
     refuseDiagnostics({ emulatorHost: options.emulatorHost });
     this.#timeout = options.attemptTimeoutMs ?? 3_000;
     this.#observer = options.observer ?? {};
-    this.#clientOptions = options.emulatorHost ? emulatorOptions(options.emulatorHost) : {};
+    this.#google = new GoogleClient(options.emulatorHost, this.#timeout);
   }
 
   async wrap({ key, plaintext, aad }: WrapRequest): Promise<Wrapped> {
@@ -90,7 +78,7 @@ export class CloudKms implements KeyService {
   }
 
   async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
-    const attempt = async (client: KeyManagementServiceClient, callOptions: CallOptionsOf) => {
+    const attempt = async (client: KmsClient, callOptions: CallOptionsOf) => {
       const [response] = await client.decrypt(
         { name: key, ciphertext, ciphertextCrc32c: crc(ciphertext), ...aadFields(aad) },
         callOptions(),
@@ -140,15 +128,8 @@ export class CloudKms implements KeyService {
     });
   }
 
-  async close(): Promise<void> {
-    const client = this.#client;
-    try {
-      await client?.initialize();
-    } catch {
-      // Without credentials the client has opened no connection.
-      return;
-    }
-    await client?.close();
+  close(): Promise<void> {
+    return this.#google.close();
   }
 
   // gax must not retry: when its retries are exhausted it reports DEADLINE_EXCEEDED and hides the cause.
@@ -156,35 +137,11 @@ export class CloudKms implements KeyService {
     return { timeout: this.#timeout, retry: null };
   }
 
-  /**
-   * Returns Google's client with its credentials. Its methods would also look up the credentials, but they do not handle a
-   * failure, which ends the process, and they cache it, so that later credentials would never be used.
-   * @throws KmsCodecError `kms_unavailable` while there are no credentials
-   */
-  async #started(key: string): Promise<KeyManagementServiceClient> {
-    if (performance.now() < this.#missingUntil) throw credentialsMissing(key);
-    const client = (this.#client ??= new KeyManagementServiceClient(this.#clientOptions));
-    const timer = new WaitTimer();
-    try {
-      await client.initialize();
-      return client;
-    } catch {
-      if (this.#client === client) {
-        this.#client = undefined;
-        const wasStalled = timer.stalledMs > timer.waitedMs;
-        if (!wasStalled) this.#missingUntil = performance.now() + MISSING_MS;
-      }
-      throw credentialsMissing(key);
-    } finally {
-      timer.stop();
-    }
-  }
-
   async #call<T>(
     operation: KmsCall['operation'],
     key: string,
     keyVersion: number | undefined,
-    run: (client: KeyManagementServiceClient, callOptions: CallOptionsOf) => Promise<T>,
+    run: (client: KmsClient, callOptions: CallOptionsOf) => Promise<T>,
   ): Promise<T> {
     const start = performance.now();
     let requests = 0;
@@ -204,7 +161,7 @@ export class CloudKms implements KeyService {
     for (let repeats = 0; ; repeats += 1) {
       const timer = new WaitTimer();
       try {
-        const result = await run(await this.#started(key), callOptions);
+        const result = await run(await this.#google.ready(key), callOptions);
         report();
         return result;
       } catch (error) {
@@ -215,6 +172,7 @@ export class CloudKms implements KeyService {
         // Cloud KMS is not to blame for a deadline that passed while this process could not read the response.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (mapped.code === 'kms_unavailable' && wasStalled && repeats < MAX_REPEATS) continue;
+        if (isDeadlineExceeded(error)) this.#google.replace();
         report(mapped);
         throw mapped;
       } finally {
@@ -230,7 +188,7 @@ export class CloudKms implements KeyService {
     callOptions: CallOptionsOf,
   ): Promise<KeyVersionState | undefined> {
     try {
-      const client = await this.#started(key);
+      const client = await this.#google.ready(key);
       if (keyVersion === undefined) {
         const [cryptoKey] = await client.getCryptoKey({ name: key }, callOptions());
         return cryptoKey.primary?.state?.toString();
@@ -259,7 +217,7 @@ export class CloudKms implements KeyService {
     const known = this.#protectionLevels.get(key);
     if (known) return known;
     try {
-      const client = await this.#started(key);
+      const client = await this.#google.ready(key);
       const [cryptoKey] = await client.getCryptoKey({ name: key }, this.#callOptions());
       const level = String(cryptoKey.versionTemplate?.protectionLevel);
       this.#protectionLevels.set(key, level);
@@ -277,15 +235,6 @@ const crc = (bytes: Uint8Array) => ({ value: checksum(bytes) });
 const aadFields = (aad: Uint8Array) =>
   aad.length === 0 ? {} : { additionalAuthenticatedData: aad, additionalAuthenticatedDataCrc32c: crc(aad) };
 
-/** The message of Google's client is left out, because it may name files and addresses. */
-const credentialsMissing = (key: string) =>
-  new KmsCodecError(
-    'kms_unavailable',
-    "Google's credentials are not available: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
-      'that can be read',
-    { key },
-  );
-
 const checksumMismatch = (key: string) =>
   new KmsCodecError('checksum_mismatch', `A response of Cloud KMS for ${key} was damaged in transit`, {
     key,
@@ -298,5 +247,10 @@ function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {
 
 const versionNumber = (name: string): number => Number(name.slice(name.lastIndexOf('/') + 1));
 
-const date = (time: protos.google.protobuf.ITimestamp | null | undefined): Date | undefined =>
+interface Timestamp {
+  readonly seconds?: unknown;
+  readonly nanos?: number | null;
+}
+
+const date = (time: Timestamp | null | undefined): Date | undefined =>
   time ? new Date(Number(time.seconds) * 1000 + (time.nanos ?? 0) / 1e6) : undefined;

@@ -25,6 +25,7 @@ export const isServiceError = (error: unknown): error is ServiceError =>
 
 // https://grpc.io/docs/guides/status-codes/
 const INVALID_ARGUMENT = 3;
+const DEADLINE_EXCEEDED = 4;
 const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
 const RESOURCE_EXHAUSTED = 8;
@@ -45,6 +46,9 @@ class KmsStatus extends Error {
 
 export const isInvalidArgument = (error: unknown): boolean =>
   isServiceError(error) && error.code === INVALID_ARGUMENT;
+
+export const isDeadlineExceeded = (error: unknown): boolean =>
+  isServiceError(error) && error.code === DEADLINE_EXCEEDED;
 
 export const isFailedPrecondition = (error: unknown): boolean =>
   isServiceError(error) && error.code === FAILED_PRECONDITION;

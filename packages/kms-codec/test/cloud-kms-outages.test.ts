@@ -1,0 +1,164 @@
+import dns from 'node:dns';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { CloudKms } from '../src/index.ts';
+import { cryptoKey } from './support/codec.ts';
+
+/* Outages in which no server answers, with Google's client, real connections and the clock of a test. */
+
+const key = cryptoKey('k');
+/** After an outage, in ms: what Cloud KMS answers at once, and what it answers on another connection only. */
+const SOON_MS = 5_000;
+const LATER_MS = 20_000;
+const STEP_MS = 500;
+/** The real time of a step, for sockets and threads, in ms: during an outage, and when an answer is expected. */
+const REAL_MS = 4;
+const REAL_ANSWER_MS = 60;
+const realSetTimeout = setTimeout;
+let emulator: Emulator;
+
+beforeAll(async () => {
+  emulator = await startEmulator({ keys: [key] });
+  // Google's client is loaded before the clock of a test starts.
+  const kms = new CloudKms({ emulatorHost: emulator.address });
+  await kms.describe(key);
+  await kms.close();
+});
+afterAll(() => emulator.close());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+/** A network between the client and the emulator. */
+async function newNetwork() {
+  const sockets = new Set<Socket>();
+  let isSilent = false;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    // Whoever connected in silence never gets an answer, also after it.
+    if (isSilent) return;
+    const behind = connect(Number(emulator.address.split(':')[1]), '127.0.0.1');
+    sockets.add(behind);
+    behind.on('error', () => undefined);
+    socket.pipe(behind).pipe(socket);
+  });
+  const listen = async (port: number) => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server listens on a port.
+    return (server.address() as AddressInfo).port;
+  };
+  const close = async () => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  const port = await listen(0);
+  onTestFinished(close);
+  return {
+    port,
+    /** Refuses connections, and resets those that are open. */
+    refuse: close,
+    accept: () => listen(port),
+    /** Accepts connections and passes nothing on, also on those that are open: they never work again. */
+    silence: () => {
+      isSilent = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    speak: () => void (isSilent = false),
+  };
+}
+
+/** A process that calls Cloud KMS in turn, on a clock that the test advances. */
+function newCaller(address: string) {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+  });
+  const kms = new CloudKms({ emulatorHost: address });
+  onTestFinished(async () => {
+    vi.useRealTimers();
+    await kms.close();
+  });
+  let answered = false;
+  let isCalling = false;
+  const call = () => {
+    if (isCalling) return;
+    isCalling = true;
+    void kms
+      .wrap({ key, plaintext: new Uint8Array(32), aad: new Uint8Array() })
+      .then(
+        () => (answered = true),
+        () => undefined,
+      )
+      .finally(() => (isCalling = false));
+  };
+  const step = async (realMs: number) => {
+    call();
+    await vi.advanceTimersByTimeAsync(STEP_MS);
+    await new Promise((resolve) => realSetTimeout(resolve, realMs));
+  };
+  return {
+    /** Calls for so long, in ms. @returns whether a call that began later was answered */
+    async callFor(milliseconds: number): Promise<boolean> {
+      answered = false;
+      for (let at = 0; at < milliseconds; at += STEP_MS) await step(REAL_MS);
+      return answered;
+    },
+    /** Calls until an answer. @returns milliseconds, or Infinity after two minutes */
+    async untilAnswered(): Promise<number> {
+      answered = false;
+      for (let at = STEP_MS; at <= 120_000; at += STEP_MS) {
+        await step(REAL_ANSWER_MS);
+        if (answered) return at;
+      }
+      return Number.POSITIVE_INFINITY;
+    },
+  };
+}
+
+describe('Cloud KMS answers again soon after an outage', () => {
+  it.each([20_000, 90_000])('in which connections were refused for %i ms', async (outageMs) => {
+    const network = await newNetwork();
+    const caller = newCaller(`127.0.0.1:${network.port}`);
+    expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+    await network.refuse();
+    expect(await caller.callFor(outageMs)).toBe(false);
+    await network.accept();
+    expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+  });
+
+  it('in which no connection was possible since the start of the process', async () => {
+    const network = await newNetwork();
+    await network.refuse();
+    const caller = newCaller(`127.0.0.1:${network.port}`);
+    expect(await caller.callFor(60_000)).toBe(false);
+    await network.accept();
+    expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+  });
+
+  it.each(['before', 'during'])(
+    'in which nothing arrived on connections that were opened %s it',
+    async (when) => {
+      const network = await newNetwork();
+      const caller = newCaller(`127.0.0.1:${network.port}`);
+      if (when === 'before') expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+      network.silence();
+      expect(await caller.callFor(60_000)).toBe(false);
+      network.speak();
+      expect(await caller.untilAnswered()).toBeLessThanOrEqual(LATER_MS);
+    },
+  );
+
+  it('in which the name of Cloud KMS could not be resolved', async () => {
+    const network = await newNetwork();
+    const lookup = vi.spyOn(dns.promises, 'lookup').mockRejectedValue(new Error('EAI_AGAIN'));
+    const caller = newCaller(`localhost:${network.port}`);
+    expect(await caller.callFor(60_000)).toBe(false);
+    lookup.mockRestore();
+    expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
+  });
+});
