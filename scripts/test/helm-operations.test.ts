@@ -188,6 +188,9 @@ it.for([
   },
 );
 
+const optionsOf = async (worker: object) =>
+  variables(await render({ codecServer: { policy }, worker }), 'worker')['NODE_OPTIONS'];
+
 it('limits the young generation of a worker as the docs recommend, unless its own options say otherwise', async ({
   skip,
 }) => {
@@ -195,8 +198,6 @@ it('limits the young generation of a worker as the docs recommend, unless its ow
     /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/operations.md')) ?? [];
   expect(option).toBeDefined();
   if (isMissing()) return skip();
-  const optionsOf = async (worker: object) =>
-    variables(await render({ codecServer: { policy }, worker }), 'worker')['NODE_OPTIONS'];
   expect(await optionsOf({})).toBe(option);
   const own = '--max-semi-space-size=64';
   expect(await optionsOf({ env: { NODE_OPTIONS: own } })).toBe(`${option} ${own}`);
