@@ -86,8 +86,8 @@ def decode(
         raise Refused("namespace_mismatch")
     if (
         flags & 1
-        and workflow_id is not None
-        and header[30:46] != workflow_tag(namespace, workflow_id)
+        and workflow_id
+        and header[30:46] not in workflow_tags(namespace, workflow_id)
     ):
         raise Refused("workflow_mismatch")
     crypto_key = next(
@@ -122,11 +122,12 @@ def sha256(label: bytes, *names: str) -> bytes:
     ).digest()
 
 
-def workflow_tag(namespace: str, workflow_id: str) -> bytes:
-    canonical = re.sub(
-        r"-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z", "", workflow_id
-    )
-    return sha256(b"temporal-kms/v2/workflow", namespace, canonical)[:16]
+def workflow_tags(namespace: str, workflow_id: str) -> list[bytes]:
+    """Returns the tags of the workflow id, and of the id without the time that Temporal appends for a schedule."""
+    time = r"-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
+    run = re.fullmatch(f"(?s)(.+){time}", workflow_id)
+    ids = [workflow_id, *([run[1]] if run else [])]
+    return [sha256(b"temporal-kms/v2/workflow", namespace, name)[:16] for name in ids]
 
 
 def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
@@ -164,48 +165,58 @@ def decompress(frame: bytes) -> bytes:
     return content
 
 
-def parse(serialized: bytes) -> Payload:
+def parse(plaintext: bytes) -> Payload:
     """Parses ``temporal.api.common.v1.Payload``: metadata (a map) is field 1, data 2, external payloads 3."""
     payload = Payload({}, b"", [])
-    for number, value in fields(serialized):
-        if number == 1 and isinstance(value, bytes):
-            entry = dict(fields(value))
-            payload.metadata[bytes(entry.get(1, b"")).decode()] = bytes(
-                entry.get(2, b"")
-            )  # type: ignore[arg-type]
-        elif number == 2 and isinstance(value, bytes):
+    for tag, value in fields(plaintext, {0x0A, 0x12, 0x1A}, once={0x12}):
+        if tag == 0x0A:
+            entry = dict(fields(value, {0x0A, 0x12}, once={0x0A, 0x12}))
+            try:
+                name = entry.get(0x0A, b"").decode()
+            except UnicodeDecodeError:
+                raise Refused("malformed") from None
+            if name in payload.metadata:
+                raise Refused("malformed")
+            payload.metadata[name] = entry.get(0x12, b"")
+        elif tag == 0x12:
             payload = payload._replace(data=value)
-        elif number == 3 and isinstance(value, bytes):
-            payload.external_sizes.append(int(dict(fields(value)).get(1, 0)))
         else:
-            raise Refused("malformed")
+            size = dict(fields(value, {0x08}, once={0x08})).get(0x08, 0)
+            payload.external_sizes.append(size - 2**64 if size >= 2**63 else size)
     return payload
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(message: bytes, allowed: set[int], once: set[int]) -> Iterator[tuple[int, Any]]:
+    """Returns the fields by their tags, of which each is one byte."""
     at = 0
+    seen: set[int] = set()
 
     def varint() -> int:
         nonlocal at
         value, shift = 0, 0
         while True:
-            if at >= len(message) or shift > 63:
+            if at >= len(message):
                 raise Refused("malformed")
             byte = message[at]
             value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
+            if value >= 2**64 or byte == 0 and shift > 7:
+                raise Refused("malformed")
             if byte < 128:
                 return value
 
     while at < len(message):
-        number, wire_type = divmod(varint(), 8)
-        value = varint()
-        if wire_type == 0:
-            yield number, value
-        elif wire_type == 2 and at + value <= len(message):
-            at += value
-            yield number, message[at - value : at]
-        else:
+        tag, at = message[at], at + 1
+        if tag not in allowed or tag in seen & once:
             raise Refused("malformed")
+        seen.add(tag)
+        value = varint()
+        if tag & 7 == 0:
+            yield tag, value
+            continue
+        at += value
+        if at > len(message):
+            raise Refused("malformed")
+        yield tag, message[at - value : at]
 
 
 def main(path: Path) -> None:

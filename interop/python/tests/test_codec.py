@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
-from temporalio.converter import DataConverter, WorkflowSerializationContext
+from temporalio.converter import ActivitySerializationContext, DataConverter, WorkflowSerializationContext
 
 from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file, zstd
 from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
@@ -103,11 +103,32 @@ def test_binds_a_message_to_its_namespace() -> None:
 
 
 def test_binds_a_message_to_its_workflow_on_request() -> None:
+    kms, run_1, run_2 = FakeKms(), "nightly-2026-11-24T02:00:00Z", "nightly-2026-11-25T02:00:00Z"
+    for written_in in ("nightly", run_1):
+        encrypted = run(codec_for(kms, workflow_id=written_in, bind_workflow=True).encode([plain()]))
+        run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(encrypted)))
+        # Temporal hands the result of a run to the next run.
+        for read_in in ("nightly", run_1, run_2, "", None):
+            assert run(codec_for(kms, workflow_id=read_in).decode(encrypted))
+
+
+def test_binds_a_message_of_an_activity_to_the_run_of_a_schedule() -> None:
+    def in_activity(workflow_id: str) -> KmsCodec:
+        codec = KmsCodec(RULES, kms, other_budget=0.0, bind_workflow=True)
+        return codec.with_context(
+            ActivitySerializationContext("pay", "1", "charge", "orders", workflow_id, "order", is_local=False)
+        )
+
     kms = FakeKms()
-    encrypted = run(codec_for(kms, workflow_id="nightly-2026-11-24T02:00:00Z", bind_workflow=True).encode([plain()]))
-    run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(encrypted)))
-    assert run(codec_for(kms, workflow_id="nightly").decode(encrypted))
-    assert run(codec_for(kms).decode(encrypted))
+    encrypted = run(in_activity("nightly-2026-11-24T02:00:00Z").encode([plain()]))
+    assert run(in_activity("nightly-2026-11-24T02:00:00Z").decode(encrypted))
+    for other in ("nightly-2026-11-25T02:00:00Z", "nightly"):
+        run(fails("workflow_mismatch", in_activity(other).decode(encrypted)))
+
+
+def test_binds_a_message_to_no_workflow_if_the_id_is_empty() -> None:
+    (encrypted,) = run(codec_for(FakeKms(), workflow_id="", bind_workflow=True).encode([plain()]))
+    assert parse_message(encrypted.data).header.workflow_tag is None
 
 
 def test_compresses_if_the_result_is_smaller() -> None:

@@ -4,6 +4,7 @@ import type { ActivityAttempts } from './attempts/activity-attempts.ts';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
+import { boundWorkflowId } from './crypto/tags.ts';
 import { KmsCodecError } from './errors.ts';
 import { checkPayload, checkPayloads } from './formats/check-payload.ts';
 import { type Encrypted, keyNotListed } from './formats/format.ts';
@@ -344,7 +345,7 @@ export class KmsCodec implements PayloadCodec {
     if (payloads.length === 0) return [];
     const call = this.#call(this.#scopes.toEncrypt(context), context, options);
     const isBound = this.#options.bindWorkflow || call.scope.rule.workflowTag === 'require';
-    const workflowId = isBound ? context?.workflowId : undefined;
+    const workflowId = isBound ? boundWorkflowId(context) : undefined;
     return this.#each(payloads, call, (payload) => {
       const encrypted = this.#cipher.encrypt(payload, call, workflowId);
       return encrypted instanceof Promise

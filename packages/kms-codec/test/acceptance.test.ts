@@ -85,6 +85,8 @@ describe('a message moved to another namespace', () => {
   });
 });
 
+const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay', workflowId }) as const;
+
 describe('a message moved to another workflow', () => {
   const bound = { bindWorkflow: true };
 
@@ -116,12 +118,34 @@ describe('a message moved to another workflow', () => {
     ).toBe('secret');
   });
 
-  it('is decrypted in a scheduled run, whose id is the configured id and the scheduled time', async () => {
+  it('is decrypted in each run of the schedule for which it was encrypted, whose id is the configured id and a time', async () => {
     const keyService = new FakeKeyService();
-    const message = await encryptIn('pay', keyService, bound, 'nightly');
-    const { codec } = codecWith(rules, { keyService });
-    const run = inNamespace('pay', 'nightly-2026-11-24T02:00:00Z');
-    expect(valueOf((await codec.decode([message], run))[0])).toBe('secret');
+    const action = await encryptIn('pay', keyService, bound, 'nightly');
+    const { codec } = codecWith(rules, { keyService, ...bound });
+    // Temporal hands the result of a run to the next run.
+    const result = await encryptIn('pay', keyService, bound, 'nightly-2026-11-24T02:00:00Z');
+    for (const message of [action, result]) {
+      const next = inNamespace('pay', 'nightly-2026-11-25T02:00:00Z');
+      expect(valueOf((await codec.decode([message], next))[0])).toBe('secret');
+    }
+  });
+
+  it('is rejected in another run of the schedule if it was encrypted for an activity', async () => {
+    const { codec } = codecWith(rules, bound);
+    const run = inActivity('nightly-2026-11-24T02:00:00Z');
+    const [message] = await codec.encode([json('secret')], run);
+    expect(valueOf((await codec.decode([message!], run))[0])).toBe('secret');
+    for (const other of ['nightly-2026-11-25T02:00:00Z', 'nightly']) {
+      await expect(codec.decode([message!], inActivity(other))).rejects.toMatchObject({
+        code: 'workflow_mismatch',
+      });
+    }
+  });
+
+  it('is bound to no workflow if the workflow id is empty', async () => {
+    const { codec } = codecWith(rules, bound);
+    const [message] = await codec.encode([json('secret')], inNamespace('pay', ''));
+    expect(codec.inspect(message!, inNamespace('pay'))).not.toHaveProperty('boundToWorkflow');
   });
 
   it('is decrypted without a workflow tag', async () => {
@@ -240,10 +264,12 @@ describe('a payload that always passes unchanged', () => {
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
   });
 
-  it('is an empty payload, decoded', async () => {
+  it('is an empty payload, decoded; encode encrypts it', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
     expect((await codec.decode([empty, {}], inNamespace('pay')))[0]).toBe(empty);
+    const [encrypted] = await codec.encode([empty], inNamespace('pay'));
+    expect(codec.inspect(encrypted!, inNamespace('pay')).format).toBe('envelope-v2');
   });
 
   it('returns an empty array for an empty array', async () => {

@@ -31,6 +31,7 @@ const payloads: Record<string, unknown> = {
   'an array as metadata': { metadata: [bytes] },
   'text in the metadata': { metadata: { encoding: 'json/plain' } },
   'a number in the metadata': { metadata: { encoding: text, size: 7 } },
+  'half of a surrogate pair in the metadata': { metadata: { encoding: text, '\ud83d': bytes }, data: bytes },
   'null in the metadata': { metadata: { encoding: text, more: null } },
   'an array in the metadata': { metadata: { encoding: [106] } },
   'text as data': { metadata: { encoding: text }, data: 'AQID' },

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
-import { expect, it } from 'vitest';
-import { deserialize, readUsual, serialize } from '../src/formats/payload.ts';
+import { describe, expect, it } from 'vitest';
+import { deserialize, readUsual } from '../src/formats/payload-reader.ts';
+import { type Payload, serialize } from '../src/formats/payload.ts';
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((content) => Buffer.from(content));
 
@@ -9,7 +10,7 @@ it('parses a payload with data and an encoding in one pass', () => {
   expect(readUsual(serialize(payload))).toEqual(payload);
 });
 
-it('parses in one pass only what protobuf’s reader parses in the same way', () => {
+it('parses in one pass only what the strict reader parses in the same way', () => {
   const serialized = fc
     .record({ encoding: bytes(130), data: bytes(300) })
     .map(({ encoding, data }) => Buffer.from(serialize({ metadata: { encoding }, data })));
@@ -39,6 +40,30 @@ it.each([
     'external payloads',
     { metadata: { encoding: Buffer.from('a') }, data: Buffer.from('x'), externalPayloads: [{}] },
   ],
-])('leaves %s to protobuf’s reader', (_, payload) => {
+])('leaves %s to the strict reader', (_, payload) => {
   expect(readUsual(serialize(payload))).toBeUndefined();
+});
+
+describe('the strict reader', () => {
+  const name = fc.string({ unit: 'binary', maxLength: 140 });
+  const payload = fc.record({
+    metadata: fc.dictionary(name, bytes(140), { maxKeys: 20 }),
+    data: bytes(300),
+    sizes: fc.array(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), { maxLength: 3 }),
+  });
+
+  it('reads every payload that protobuf’s writer serializes', () => {
+    fc.assert(
+      fc.property(payload, ({ sizes, ...fields }) => {
+        const externalPayloads = sizes.map((size) => ({
+          sizeBytes: { low: Number(BigInt.asIntN(32, size)), high: Number(size >> 32n), unsigned: false },
+        })) as NonNullable<Payload['externalPayloads']>;
+        const written = serialize({ ...fields, externalPayloads });
+        const read = deserialize(written);
+        expect(serialize(read)).toEqual(written);
+        expect(Object.entries(read.metadata ?? {})).toEqual(Object.entries(fields.metadata));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
 });

@@ -4,10 +4,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { CallBudget } from '../src/call-options.ts';
 import { KmsCodecError, type WritableFormat } from '../src/index.ts';
 import { compress, decompressSizedZstd } from '../src/compression/zstd.ts';
-import { canonicalWorkflowId, workflowTag } from '../src/crypto/tags.ts';
+import { boundWorkflowId, isOfWorkflow, workflowTag } from '../src/crypto/tags.ts';
 import { wrappedKey } from '../src/keys/wrapped-key.ts';
 import { buildHeader, type Header, parseHeader } from '../src/formats/envelope-v2-header.ts';
-import { deserialize, type Payload, serialize } from '../src/formats/payload.ts';
+import { type Payload, serialize } from '../src/formats/payload.ts';
+import { deserialize } from '../src/formats/payload-reader.ts';
 import { parseZstdFrame } from '../src/compression/zstd.ts';
 import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';
 import { fromPayload } from './support/vectors.ts';
@@ -174,16 +175,42 @@ describe('a zstd frame', () => {
   });
 });
 
+const writes = (type: 'workflow' | 'activity', workflowId: string) =>
+  workflowTag('pay', boundWorkflowId({ type, workflowId })!);
+
 describe('a workflow tag', () => {
   const id = fc.string({ unit: 'binary', maxLength: 30 });
   const due = fc
     .date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
     .map((date) => `-${date.toISOString().slice(0, 19)}Z`);
 
-  it('is the same for a schedule and each of its runs', () => {
+  it('of a schedule’s action is accepted in each of its runs', () => {
     fc.assert(
       fc.property(id, due, (scheduled, suffix) => {
-        expect(canonicalWorkflowId(scheduled + suffix)).toBe(scheduled);
+        fc.pre(scheduled !== '');
+        expect(isOfWorkflow(writes('workflow', scheduled), 'pay', scheduled + suffix)).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('that a writer computes is accepted in the same workflow', () => {
+    fc.assert(
+      fc.property(id, fc.option(due), fc.constantFrom('workflow', 'activity'), (start, suffix, type) => {
+        const workflowId = start + (suffix ?? '');
+        fc.pre(workflowId !== '');
+        expect(isOfWorkflow(writes(type, workflowId), 'pay', workflowId)).toBe(true);
+      }),
+      { numRuns },
+    );
+  });
+
+  it('of an activity is accepted in one run of a schedule only', () => {
+    fc.assert(
+      fc.property(id, due, due, (scheduled, one, other) => {
+        fc.pre(one !== other);
+        const tag = writes('activity', scheduled + one);
+        expect(isOfWorkflow(tag, 'pay', scheduled + other)).toBe(false);
       }),
       { numRuns },
     );
@@ -192,7 +219,7 @@ describe('a workflow tag', () => {
   it('differs between workflows and between namespaces', () => {
     fc.assert(
       fc.property(id, id, (one, other) => {
-        fc.pre(canonicalWorkflowId(one) !== canonicalWorkflowId(other));
+        fc.pre(one !== other);
         expect(workflowTag('pay', one)).not.toEqual(workflowTag('pay', other));
         expect(workflowTag('pay', one)).not.toEqual(workflowTag('ship', one));
       }),

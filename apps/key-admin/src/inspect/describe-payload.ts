@@ -125,7 +125,8 @@ function ofHeader(payload: Payload, { keys, namespaces, workflowId }: KnownNames
     const isOurs =
       namespace !== undefined &&
       workflowId !== undefined &&
-      headerTags.workflow(namespace, workflowId) === header.workflowTag;
+      header.workflowTag !== undefined &&
+      headerTags.workflows(namespace, workflowId).includes(header.workflowTag);
     return {
       state: 'encrypted',
       formatVersion: 2,

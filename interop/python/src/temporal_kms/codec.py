@@ -24,7 +24,7 @@ from .decryption_keys import Clock, DecryptionKeys
 from .decryptor import PayloadDecryptor, Scope, pass_through
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
-from .header import Header, key_id, namespace_tag, workflow_tag
+from .header import Header, key_id, namespace_tag, scheduled_workflow_id, workflow_tag
 from .keys_file import is_crypto_key, read_keys_file
 from .kms import CloudKms, KeyService
 from .layers import decrypt_layers
@@ -131,7 +131,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
                 f'The rule of the namespace {scope.namespace} has no crypto key that encrypts; add "encrypt" to it',
             )
         is_required = scope.rule.workflow_tag is not None
-        bound_to = scope.workflow_id if self._bind_workflow or is_required else None
+        bound_to = self._bound_workflow_id() if self._bind_workflow or is_required else None
         if is_required and not bound_to:
             raise KmsCodecError(
                 "format_not_allowed",
@@ -180,6 +180,19 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
                 rule, accepted = own_rule, ()
             accepted += self._accepted(own, own_rule)
         return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call), self._rules.denies)
+
+    def _bound_workflow_id(self) -> str | None:
+        """Returns the workflow id to which a message is bound, or None where no workflow is known.
+
+        In a workflow's context it is that of the schedule, because Temporal hands the result and the failure of a run to
+        the next run of the schedule. An activity's payloads stay in its run.
+        """
+        context = self._context
+        if isinstance(context, ActivitySerializationContext):
+            return context.workflow_id or None
+        if isinstance(context, WorkflowSerializationContext) and context.workflow_id:
+            return scheduled_workflow_id(context.workflow_id)
+        return None
 
     def _accepted(self, namespace: str, rule: NamespaceRule) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Returns each namespace whose messages are read here, with the keys that may have encrypted them.

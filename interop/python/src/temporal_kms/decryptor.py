@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 
 from . import zstd
@@ -27,9 +26,10 @@ from .header import (
     key_id,
     namespace_tag,
     parse_message,
-    workflow_tag,
+    workflow_tags,
 )
 from .kms import KeyService
+from .payload_reader import not_a_payload, parse_payload
 from .rules import NamespaceRule
 from .single_flight import retry_within
 from .unwrapped_key import KEY
@@ -95,7 +95,7 @@ class PayloadDecryptor:
                 if key is None:
                     return pass_through(payload, scope)
                 _check_reads(kind, scope)
-                return _inner(_decrypt(AESGCM(key), payload.data, scope))
+                return parse_payload(_decrypt(AESGCM(key), payload.data, scope))
             case "external":
                 return pass_through(payload, scope)
             case _:
@@ -118,8 +118,8 @@ class PayloadDecryptor:
                 f"The message has no workflow tag, and the rule of the namespace {scope.namespace} requires one; let "
                 'its writer bind messages to their workflow, or remove "workflowTag" from the rule',
             )
-        known = None if scope.workflow_id is None else workflow_tag(namespace, scope.workflow_id)
-        if None not in (known, header.workflow_tag) and known != header.workflow_tag:
+        known = workflow_tags(namespace, scope.workflow_id) if scope.workflow_id else None
+        if header.workflow_tag and known and header.workflow_tag not in known:
             raise KmsCodecError("workflow_mismatch", "The message was encrypted for another workflow id")
         crypto_key = next((key for key in listed if key_id(key) == header.key_id), None)
         if crypto_key is None:
@@ -134,7 +134,7 @@ class PayloadDecryptor:
         if header.compressed:
             plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
             scope.plaintext.take(len(plaintext))
-        return _inner(plaintext)
+        return parse_payload(plaintext)
 
     async def _envelope(self, payload: Payload, scope: Scope) -> Payload:
         wrapped = payload.metadata.get("encrypted-dek", b"")
@@ -150,7 +150,7 @@ class PayloadDecryptor:
 
         # Only the correct crypto key unwraps the data key. If the message does not decrypt under it, it is damaged.
         key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
-        return _inner(_decrypt(key, payload.data, scope))
+        return parse_payload(_decrypt(key, payload.data, scope))
 
     async def _direct(self, payload: Payload, scope: Scope) -> Payload:
         if not payload.data:
@@ -161,17 +161,18 @@ class PayloadDecryptor:
                 f"The message has a ciphertext of {len(payload.data)} bytes; Cloud KMS encrypts at most 65536 bytes, "
                 f"so that a ciphertext has at most {MAX_DIRECT}. Cloud KMS was not called",
             )
+        candidates = _candidates(payload, scope)
         scope.plaintext.take(len(payload.data))
 
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
-            inner = _inner(plaintext)
+            inner = parse_payload(_without_prefix(plaintext))
             # The format binds nothing: this may be the wrapped data key of an envelope, which a caller wants to read.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
-                raise _not_a_payload()
+                raise not_a_payload()
             return inner
 
-        return await _first_success(_candidates(payload, scope), attempt, scope)
+        return await _first_success(candidates, attempt, scope)
 
     async def _proxy(self, payload: Payload, crypto_key: str, scope: Scope) -> Payload:
         encoded = payload.metadata["encryption-dek"]
@@ -184,13 +185,18 @@ class PayloadDecryptor:
         _check_not_denied(wrapped, scope)
         check_length(payload.data)
         key = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
-        return _inner(_decrypt(key.data_key, payload.data, scope))
+        return parse_payload(_decrypt(key.data_key, payload.data, scope))
 
 
 def _decrypt(key: AESGCM, data: bytes, scope: Scope) -> bytes:
     check_length(data)
     scope.plaintext.take(len(data) - NONCE - TAG)
     return decrypt(key, data)
+
+
+def _without_prefix(plaintext: bytes) -> bytes:
+    """Removes the empty ``data`` that a writer puts in front of 32 bytes, which could serve as a data key."""
+    return plaintext[2:] if len(plaintext) == KEY + 2 and plaintext[:2] == b"\x12\x00" else plaintext
 
 
 def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
@@ -275,14 +281,3 @@ def pass_through(payload: Payload, scope: Scope) -> Payload:
     if scope.rule.plaintext == "report" and format_of(payload) == "plain":
         log.warning("Read a plaintext payload in the namespace %s", scope.namespace)
     return payload
-
-
-def _inner(plaintext: bytes) -> Payload:
-    try:
-        return Payload.FromString(plaintext)
-    except DecodeError:
-        raise _not_a_payload() from None
-
-
-def _not_a_payload() -> KmsCodecError:
-    return KmsCodecError("malformed", "The message was decrypted, but its content is not a Temporal payload")

@@ -15,7 +15,7 @@ COMMITMENT = 16
 NONCE = 12
 TAG = 16
 
-_SCHEDULED_RUN = re.compile(r"-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
+_SCHEDULED_RUN = re.compile(r"(.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.DOTALL)
 
 
 def key_id(crypto_key: str) -> bytes:
@@ -30,16 +30,19 @@ def namespace_tag(namespace: str) -> bytes:
 
 def workflow_tag(namespace: str, workflow_id: str) -> bytes:
     """Returns the 16 bytes that bind a message to its workflow."""
-    bound = "\0".join(["temporal-kms/v2/workflow", namespace, canonical_workflow_id(workflow_id)])
+    bound = "\0".join(["temporal-kms/v2/workflow", namespace, workflow_id])
     return hashlib.sha256(bound.encode()).digest()[:16]
 
 
-def canonical_workflow_id(workflow_id: str) -> str:
-    """Returns the id without the time that Temporal appends for a scheduled run.
+def workflow_tags(namespace: str, workflow_id: str) -> tuple[bytes, bytes]:
+    """Returns the tags of the messages that are read in a workflow: of its id, and of the id that its schedule names."""
+    return workflow_tag(namespace, workflow_id), workflow_tag(namespace, scheduled_workflow_id(workflow_id))
 
-    The input of a scheduled run was encrypted under the id without the time.
-    """
-    return _SCHEDULED_RUN.sub("", workflow_id)
+
+def scheduled_workflow_id(workflow_id: str) -> str:
+    """Returns the workflow id that a schedule names, from the id of one of its runs. Returns any other id unchanged."""
+    run = _SCHEDULED_RUN.fullmatch(workflow_id)
+    return run[1] if run else workflow_id
 
 
 def branch_key_aad(namespace: str) -> bytes:

@@ -40,7 +40,7 @@ def decompress_any(frame: bytes, limit: int) -> bytes:
     try:
         # zstandard's one-shot function does not verify a declared size of 0. A reader that requests one byte more
         # reaches the end of the frame, where zstd compares sizes and checksum.
-        content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame)).read(most + 1)
+        content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame)).read(most + 1)
     except zstandard.ZstdError:
         raise _malformed("is damaged") from None
     if size is None and len(content) > limit:

@@ -23,16 +23,38 @@ export const namespaceTag = remember((namespace: string) =>
 
 const workflowTags = remember((joined: string) => sha256(TAG_BYTES, 'temporal-kms/v2/workflow', joined));
 
-/** Returns the tag of a workflow, whose id is normalized first, see {@link canonicalWorkflowId}. */
+/** Returns the tag of a workflow id, as it is: see {@link boundWorkflowId} for writers, {@link isOfWorkflow} for readers. */
 export const workflowTag = (namespace: string, workflowId: string): Uint8Array =>
-  workflowTags(`${namespace}\0${canonicalWorkflowId(workflowId)}`);
+  workflowTags(`${namespace}\0${workflowId}`);
+
+const SCHEDULED_TIME = /^-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const SCHEDULED_TIME_LENGTH = '-YYYY-MM-DDTHH:MM:SSZ'.length;
+
+/** Returns the workflow id that a schedule names, from the id of one of its runs. Returns any other id unchanged. */
+export function scheduledWorkflowId(workflowId: string): string {
+  const end = workflowId.length - SCHEDULED_TIME_LENGTH;
+  return end > 0 && SCHEDULED_TIME.test(workflowId.slice(end)) ? workflowId.slice(0, end) : workflowId;
+}
+
+interface WorkflowContext {
+  readonly type?: 'workflow' | 'activity';
+  readonly workflowId?: string | undefined;
+}
 
 /**
- * Returns a workflow id without the time that ends the id of a scheduled run. The schedule's input was encoded under the id
- * without it.
+ * Returns the workflow id to which a writer binds a message. In a workflow's context it is that of the schedule, because
+ * Temporal hands the result and the failure of a run to the next run of the schedule. An activity's payloads stay in its run.
+ * @returns undefined where no workflow is known; Temporal has none with an empty id
  */
-export const canonicalWorkflowId = (workflowId: string): string =>
-  workflowId.replace(/-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, '');
+export function boundWorkflowId(context: WorkflowContext | undefined): string | undefined {
+  if (!context?.workflowId) return undefined;
+  return context.type === 'activity' ? context.workflowId : scheduledWorkflowId(context.workflowId);
+}
+
+/** Whether a message with this tag is read in a workflow: the tag is that of its id, or of the id that its schedule names. */
+export const isOfWorkflow = (tag: Uint8Array, namespace: string, workflowId: string): boolean =>
+  sameBytes(tag, workflowTag(namespace, workflowId)) ||
+  sameBytes(tag, workflowTag(namespace, scheduledWorkflowId(workflowId)));
 
 const labelled = (label: string) =>
   remember(

@@ -7,7 +7,8 @@ import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Encrypted } from './format.ts';
-import { countFields, deserialize, readUsual, type Payload, withSerialized } from './payload.ts';
+import { type Payload, withSerialized } from './payload.ts';
+import { countFields, deserialize, readUsual } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
 /**

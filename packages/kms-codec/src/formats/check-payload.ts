@@ -21,6 +21,7 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
   if (isAbsent(metadata)) return;
   if (!isRecord(metadata)) throw illTyped('A payload’s metadata must be an object', metadata);
   for (const key in metadata) {
+    if (!key.isWellFormed()) throw notUnicode();
     if (!isBytes(metadata[key])) {
       throw illTyped('Each value in a payload’s metadata must be a Uint8Array', metadata[key]);
     }
@@ -84,6 +85,13 @@ export function checkContext(context: unknown): void {
       throw illTyped(`The context’s ${field} must be text`, value);
   }
 }
+
+// protobuf's writer would write bytes that are not UTF-8, which no reader accepts.
+const notUnicode = () =>
+  new KmsCodecError(
+    'malformed',
+    'A name in a payload’s metadata contains half of a surrogate pair, so it is not Unicode text',
+  );
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 

@@ -2,7 +2,8 @@ import { DATA_KEY_BYTES } from '../crypto/data-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import { candidateKeys, firstThatDecrypts } from './envelope.ts';
 import { checkFormat, isEncoding, type ParsedMessage, type WritableWireFormat } from './format.ts';
-import { deserialize, notAPayload, type Payload, serialize } from './payload.ts';
+import { type Payload, serialize } from './payload.ts';
+import { deserialize, notAPayload } from './payload-reader.ts';
 
 /*
  * `binary/gcp-kms`: the guide's direct encryption. One Cloud KMS call per payload, no additional authenticated data.
@@ -72,10 +73,12 @@ const tooLarge = (bytes: number) =>
 
 /** Field 2, `data`, empty. */
 const EMPTY_DATA = Buffer.of(0x12, 0);
+/** The length of a plaintext of 32 bytes after `withoutDataKeyLength`. */
+const LONGER_BYTES = DATA_KEY_BYTES + EMPTY_DATA.length;
 
 /**
  * Returns the plaintext in a length other than that of a data key, or its ciphertext could be passed off as a wrapped data
- * key of the format `envelope`. An empty `data` in front does not change the payload: in proto3 the last value counts.
+ * key of the format `envelope`. `toPayload` removes the empty `data` in front.
  */
 function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   if (serialized.length !== DATA_KEY_BYTES) return serialized;
@@ -85,7 +88,9 @@ function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
 }
 
 function toPayload(plaintext: Uint8Array): Payload {
-  const payload = deserialize(plaintext);
+  const isLonger =
+    plaintext.length === LONGER_BYTES && EMPTY_DATA.equals(plaintext.subarray(0, EMPTY_DATA.length));
+  const payload = deserialize(isLonger ? plaintext.subarray(EMPTY_DATA.length) : plaintext);
   if (!looksLikeDataKey(payload, plaintext)) return payload;
   plaintext.fill(0);
   throw notAPayload();

@@ -1,6 +1,14 @@
 import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
 import { derivation, type Derivation } from '../crypto/branch-key.ts';
-import { branchKeyAad, dataKeyInfo, keyId, namespaceTag, sameBytes, workflowTag } from '../crypto/tags.ts';
+import {
+  branchKeyAad,
+  dataKeyInfo,
+  isOfWorkflow,
+  keyId,
+  namespaceTag,
+  sameBytes,
+  workflowTag,
+} from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
@@ -178,7 +186,7 @@ function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: 
         'messages to their workflow, or remove "workflowTag" from the rule',
     );
   }
-  if (workflowId === undefined || sameBytes(header.workflowTag, workflowTag(namespace, workflowId))) return;
+  if (!workflowId || isOfWorkflow(header.workflowTag, namespace, workflowId)) return;
   throw new KmsCodecError('workflow_mismatch', 'The message was encrypted for another workflow id');
 }
 

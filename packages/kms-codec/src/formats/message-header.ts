@@ -1,4 +1,4 @@
-import { namespaceTag, workflowTag } from '../crypto/tags.ts';
+import { namespaceTag, scheduledWorkflowId, workflowTag } from '../crypto/tags.ts';
 import { wrappedKeyHash } from '../keys/wrapped-key.ts';
 import { parseHeader } from './envelope-v2-header.ts';
 
@@ -45,10 +45,16 @@ export function messageHeader(data: Uint8Array): MessageHeader {
   };
 }
 
-/** Returns the tags by which a header names a namespace and a workflow, in hexadecimal digits. */
+/**
+ * Returns the tags by which a header names a namespace and a workflow, in hexadecimal digits. `workflow` returns the tag of a
+ * workflow id as it is, `workflows` the tags of all messages that are read in a workflow: in the run of a schedule also that of
+ * the id that the schedule names.
+ */
 export const headerTags = {
   namespace: (namespace: string): string => hex(namespaceTag(namespace)),
   workflow: (namespace: string, workflowId: string): string => hex(workflowTag(namespace, workflowId)),
+  workflows: (namespace: string, workflowId: string): readonly string[] =>
+    [workflowId, scheduledWorkflowId(workflowId)].map((id) => headerTags.workflow(namespace, id)),
 } as const;
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -76,5 +76,9 @@ function wrappedIn(payload: Payload): Uint8Array {
   if (encoded === '' || !BASE64.test(encoded)) {
     throw new KmsCodecError('malformed', 'encryption-dek is not base64');
   }
-  return Buffer.from(encoded, 'base64');
+  const wrapped = Buffer.from(encoded, 'base64');
+  if (wrapped.length > MAX_WRAPPED_KEY_BYTES) {
+    throw new KmsCodecError('malformed', `encryption-dek is longer than ${MAX_WRAPPED_KEY_BYTES} bytes`);
+  }
+  return wrapped;
 }

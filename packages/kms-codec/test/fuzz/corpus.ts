@@ -29,7 +29,7 @@ export const WORKFLOW = 'order-1';
 const SHARED = key('shared');
 const ownKey = (namespace: string) => key(namespace);
 export const attackerKey = key('attacker');
-const STATIC_ID = { [READER]: 'id-payments', [OTHER]: 'id-shipping' } as const;
+export const STATIC_ID = { [READER]: 'id-payments', [OTHER]: 'id-shipping' } as const;
 type Namespace = typeof READER | typeof OTHER;
 
 const lenient: VectorRule = {

@@ -5,6 +5,15 @@ import type { Random } from '@temporal-kms/testing/random';
 
 type Scope = Pick<Vector, 'keys' | 'codec' | 'context'>;
 
+/** Those of the messages, an empty one, and those of the runs of a schedule. */
+const workflowIds = [
+  WORKFLOW,
+  WORKFLOW,
+  'order-2',
+  '',
+  `${WORKFLOW}-2026-11-24T02:00:00Z`,
+  '-2026-11-24T02:00:00Z',
+];
 const namespaces = [READER, 'shipping', 'archive'] as const;
 const formats = rules.lenient.reads ?? [];
 const keys = [key('shared'), key('payments'), key('payments-2025'), key('shipping'), attackerKey];
@@ -44,7 +53,7 @@ export function anyScope(random: Random): Scope {
     ...(!random.oneIn(6) && {
       context: {
         namespace: random.pick(namespaces),
-        ...(random.oneIn(2) && { workflowId: random.pick([WORKFLOW, 'order-2']) }),
+        ...(random.oneIn(2) && { workflowId: random.pick(workflowIds) }),
       },
     }),
   };

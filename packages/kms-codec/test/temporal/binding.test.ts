@@ -142,7 +142,7 @@ describe.each([
     await encrypted(id('child'));
   });
 
-  it('decodes a scheduled run, whose id differs from the id for which its input was encrypted', async () => {
+  it('decodes runs of a schedule: the input for the id that it names, and the result of the run before', async () => {
     const schedule = await client().schedule.create({
       scheduleId: id('nightly'),
       spec: {},
@@ -156,10 +156,20 @@ describe.each([
       },
     });
     await schedule.trigger();
-    const started = async () => (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
+    const started = async () =>
+      (await schedule.describe()).info.recentActions.at(-1)?.action.workflow.workflowId;
     await expect.poll(started, { timeout: 10_000 }).toMatch(/-order-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     const run = (await started())!;
     expect(await client().workflow.getHandle(run).result()).toBe(orderResult);
+    // The next run gets the result of this run. Its id differs from the next second on.
+    await expect.poll(() => new Date().toISOString() > run.slice(-20), { timeout: 5_000 }).toBe(true);
+    await schedule.trigger();
+    await expect.poll(started, { timeout: 10_000 }).not.toBe(run);
+    expect(
+      await client()
+        .workflow.getHandle((await started())!)
+        .result(),
+    ).toBe(orderResult);
     const { action, memo } = await schedule.describe();
     expect(action.args).toEqual([CARD]);
     expect(memo).toEqual({ note: `a schedule's memo of ${CARD}` });

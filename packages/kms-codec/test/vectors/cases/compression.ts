@@ -186,6 +186,18 @@ const traps = [
     'malformed',
   ),
   compressed(
+    'reports a dictionary rather than a declared size of 1 GiB',
+    'The reader checks the descriptor before the size.',
+    whole({ declared: GiB, descriptor: 0x01, dictionaryId: Buffer.of(7) }),
+    'malformed',
+  ),
+  compressed(
+    'reports a declared size of 1 GiB rather than a byte after the frame',
+    'The reader checks the size before the blocks and what follows them.',
+    Buffer.concat([whole({ declared: GiB }), Buffer.of(0)]),
+    'too_large',
+  ),
+  compressed(
     'refuses the dictionary id 0',
     'A frame with this field needs a dictionary.',
     whole({ descriptor: 0x01, dictionaryId: Buffer.of(0) }),

@@ -1,8 +1,11 @@
-import { changed, fixed, payload, serialized } from '../make/bytes.ts';
+import { changed, fixed, json, payload, serialized } from '../make/bytes.ts';
 import { key } from '../make/message.ts';
 import { caseDirect, directAnswer, payloadOf32, withData, withMetadata } from '../make/older.ts';
 import { KEY } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
+
+/** A serialization of 32 bytes without data. */
+const withoutData = serialized(payload({ encoding: 'x'.repeat(18) }, '')).subarray(0, 32);
 
 export const direct: VectorFile = {
   about:
@@ -16,6 +19,25 @@ export const direct: VectorFile = {
       name: 'decrypts a direct message that names no key',
       why: 'The guide’s reader ignores kms-key. For a message without it, the reader tries the listed keys.',
       stored: withMetadata({ 'kms-key': undefined }),
+    }),
+    caseDirect({
+      name: 'takes an empty kms-key for none',
+      why: 'It names no key, so the reader tries the listed keys.',
+      stored: withMetadata({ 'kms-key': '' }),
+    }),
+    caseDirect({
+      name: 'reports a message without ciphertext rather than a key that is not listed',
+      why: 'The reader checks the data first.',
+      stored: (message) =>
+        withMetadata({ 'kms-key': key('attacker') })({ ...message, data: Buffer.alloc(0) }),
+      expect: 'malformed',
+    }),
+    caseDirect({
+      name: 'reports a format that is not read rather than a message without ciphertext',
+      why: 'The rule of the namespace comes first.',
+      rule: { reads: ['envelope-v2'] },
+      stored: withData(() => Buffer.alloc(0)),
+      expect: 'format_not_allowed',
     }),
     caseDirect({
       name: 'calls Cloud KMS only with the named key if several keys are listed',
@@ -64,9 +86,36 @@ export const direct: VectorFile = {
     }),
     caseDirect({
       name: 'decrypts a payload of 32 bytes after an empty data field',
-      why: 'Writers never encrypt 32 bytes, because these could serve as a data key. In proto3 the last value of a field counts.',
+      why: 'Writers never encrypt 32 bytes, because these could serve as a data key. The reader removes 12 00 from the front of 34 bytes.',
       kms: [directAnswer(KEY, Buffer.concat([Buffer.of(0x12, 0), serialized(payloadOf32)]))],
       inner: payloadOf32,
+    }),
+    caseDirect({
+      name: 'decrypts 34 bytes whose first field is their only data field',
+      why: 'An empty data field is the same as none, so the payload does not change without it.',
+      kms: [directAnswer(KEY, Buffer.concat([Buffer.of(0x12, 0), withoutData]))],
+      inner: payload({ encoding: 'x'.repeat(18) }, ''),
+    }),
+    caseDirect({
+      name: 'refuses two empty data fields in front of 32 bytes',
+      why: 'The reader removes one of them, from 34 bytes only.',
+      kms: [directAnswer(KEY, Buffer.concat([Buffer.of(0x12, 0, 0x12, 0), serialized(payloadOf32)]))],
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseDirect({
+      name: 'refuses an empty data field in front of another payload',
+      why: 'Only 32 bytes need it. Elsewhere, a second data field is refused.',
+      kms: [directAnswer(KEY, Buffer.concat([Buffer.of(0x12, 0), serialized(json('a longer one'))]))],
+      expect: 'malformed',
+      asked: [KEY],
+    }),
+    caseDirect({
+      name: 'refuses an unknown field',
+      why: 'The profile of the plaintext is that of all formats.',
+      kms: [directAnswer(KEY, Buffer.concat([serialized(json(1)), Buffer.of(0x78, 0x01)]))],
+      expect: 'malformed',
+      asked: [KEY],
     }),
     caseDirect({
       name: 'refuses 32 bytes that contain the word encoding, but no such metadata',

@@ -69,6 +69,14 @@ export const proxy: VectorFile = {
       stored: withMetadata({ 'encryption-dek': '' }),
       expect: 'malformed',
     }),
+    ...[1_025, 1_026].map((bytes) =>
+      caseProxy({
+        name: `refuses a wrapped data key of ${bytes} bytes`,
+        why: 'The limit is 1,024 bytes. In base64, it has as many characters as 1,025 and 1,026 bytes.',
+        stored: withMetadata({ 'encryption-dek': fixed('long', bytes).toString('base64') }),
+        expect: 'malformed',
+      }),
+    ),
     caseProxy({
       name: 'refuses a data key that Cloud KMS does not unwrap',
       why: 'It is not the data key that was wrapped.',

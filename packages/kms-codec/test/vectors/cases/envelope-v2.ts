@@ -1,11 +1,12 @@
 import { fixed, json, payload, serialized, utf8, withExternal } from '../make/bytes.ts';
 import { branchKey, branchKeyPlaintext, key } from '../make/message.ts';
-import { caseV2, KEY, NAMESPACE, secret } from '../make/v2.ts';
-import type { VectorFile } from '../make/vector.ts';
+import { caseV2, KEY, NAMESPACE } from '../make/v2.ts';
+import type { Vector, VectorFile } from '../make/vector.ts';
 import { frame, raw } from '../make/zstd.ts';
 
 const inWorkflow = (workflowId: string) => ({ namespace: NAMESPACE, workflowId });
-const due = 'nightly-2026-11-24T02:00:00Z';
+const time = '-2026-11-24T02:00:00Z';
+const due = `nightly${time}`;
 
 const plain = [
   caseV2({
@@ -40,11 +41,12 @@ const plain = [
     why: 'The reader reads only encoding. It neither trusts nor rejects other entries, which a tool may add.',
     metadata: { 'kms-key': key('attacker') },
   }),
-  caseV2({
-    name: 'ignores a newer field of the inner payload',
-    why: 'Protobuf readers skip unknown fields (here field 15, varint 1, after the known fields).',
-    plaintext: Buffer.concat([serialized(secret), Buffer.of(0x78, 0x01)]),
-  }),
+  withExternalOutside(
+    caseV2({
+      name: 'ignores external payloads of the stored payload',
+      why: 'Nothing authenticates them. Those of the original payload are in the message.',
+    }),
+  ),
   caseV2({
     name: 'does not use the key version to decrypt',
     why: 'Cloud KMS finds the version in its ciphertext. The version in the header is for people and inventories.',
@@ -154,21 +156,33 @@ const workflow = [
   }),
   caseV2({
     name: 'decrypts in a scheduled run a message for the workflow id that the schedule names',
-    why: 'Temporal appends -YYYY-MM-DDTHH:MM:SSZ to the id of a scheduled run. The reader removes it before it hashes.',
+    why: 'Temporal appends -YYYY-MM-DDTHH:MM:SSZ to the id of a scheduled run, after the schedule’s creator has encrypted.',
     header: { workflowId: 'nightly' },
     context: inWorkflow(due),
   }),
   caseV2({
-    name: 'decrypts a message of a scheduled run for the workflow id that the schedule names',
-    why: 'The writer also removes the suffix, so both ids give the same tag.',
-    header: { workflowId: 'nightly' },
-    context: inWorkflow('nightly'),
+    name: 'decrypts in a scheduled run a message for the id of that run',
+    why: 'Writers bind the payloads of activities to the run.',
+    header: { workflowId: due },
+    context: inWorkflow(due),
   }),
   caseV2({
-    name: 'removes one suffix, not two',
-    why: 'A workflow with the id of a scheduled run may get a second suffix. Its canonical id keeps the first.',
+    name: 'decrypts in a scheduled run a message for an id that ends with another time',
+    why: 'A schedule may name the id of a scheduled run. The reader removes one suffix, not two.',
     header: { workflowId: due },
     context: inWorkflow(`${due}-2026-11-25T02:00:00Z`),
+  }),
+  caseV2({
+    name: 'keeps an id that consists of a time only',
+    why: 'An id without it would be empty, which is no workflow id.',
+    header: { workflowId: time },
+    context: inWorkflow(time),
+  }),
+  caseV2({
+    name: 'takes an empty workflow id for none',
+    why: 'Temporal has no such workflow. In protobuf, an id that is not known is empty.',
+    header: { workflowId: 'order-1' },
+    context: inWorkflow(''),
   }),
   caseV2({
     name: 'keeps a time that is not at the end',
@@ -240,6 +254,10 @@ const namespaces = [
     keys: { default: { encrypt: KEY } },
   }),
 ];
+
+function withExternalOutside(vector: Vector): Vector {
+  return { ...vector, stored: { ...vector.stored, externalPayloads: [{ sizeBytes: '70000' }] } };
+}
 
 export const envelopeV2: VectorFile = {
   about: 'binary/envelope-kms-v2: messages that the reader decrypts.',

@@ -46,6 +46,45 @@ export const envelope: VectorFile = {
       expect: 'key_not_allowed',
     }),
     caseEnvelope({
+      name: 'takes an empty kms-key for none',
+      why: 'It names no key, so the reader tries the listed keys.',
+      rule: { encrypt: key('payments-2027'), decrypt: [KEY] },
+      stored: withMetadata({ 'kms-key': '' }),
+      asked: [key('payments-2027'), KEY],
+    }),
+    caseEnvelope({
+      name: 'refuses a kms-key that is not UTF-8',
+      why: 'It is not empty, and equals no listed key.',
+      stored: withMetadata({ 'kms-key': Buffer.of(0xff) }),
+      expect: 'key_not_allowed',
+    }),
+    caseEnvelope({
+      name: 'reports a missing data key rather than a key that is not listed',
+      why: 'The reader checks encrypted-dek first.',
+      stored: withMetadata({ 'encrypted-dek': undefined, 'kms-key': key('attacker') }),
+      expect: 'malformed',
+    }),
+    caseEnvelope({
+      name: 'reports a truncated message rather than a key that is not listed',
+      why: 'The reader checks the length of the data before kms-key.',
+      stored: (message) =>
+        withMetadata({ 'kms-key': key('attacker') })({ ...message, data: Buffer.alloc(27) }),
+      expect: 'malformed',
+    }),
+    caseEnvelope({
+      name: 'refuses a wrapped data key of 1,025 bytes',
+      why: 'The limit is 1,024 bytes.',
+      stored: withMetadata({ 'encrypted-dek': fixed('long', 1_025) }),
+      expect: 'malformed',
+    }),
+    caseEnvelope({
+      name: 'reports a format that is not read rather than a missing data key',
+      why: 'The rule of the namespace comes first.',
+      rule: { reads: ['envelope-v2'] },
+      stored: withMetadata({ 'encrypted-dek': undefined }),
+      expect: 'format_not_allowed',
+    }),
+    caseEnvelope({
       name: 'refuses a named key version',
       why: 'kms-key is the name of a crypto key; Decrypt takes no version.',
       stored: withMetadata({ 'kms-key': `${KEY}/cryptoKeyVersions/1` }),

@@ -9,6 +9,7 @@ import { envelope } from './envelope.ts';
 import { kmsAnswers } from './kms-answers.ts';
 import { layers } from './layers.ts';
 import { marker } from './marker.ts';
+import { profile } from './profile.ts';
 import { rules } from './rules.ts';
 
 /** The vector files of generate.ts, by name. */
@@ -25,4 +26,5 @@ export const generated: Readonly<Record<string, VectorFile>> = {
   'layers.json': layers,
   'compression-marker.json': marker,
   'rules.json': rules,
+  'payload-profile.json': profile,
 };

@@ -9,9 +9,8 @@ export const key = (name: string): string =>
 export const namespaceTag = (namespace: string): Buffer =>
   sha256(utf8(`temporal-kms/v2/namespace\0${namespace}`)).subarray(0, 16);
 
-/** @param canonical the workflow id without a scheduled run's suffix */
-const workflowTag = (namespace: string, canonical: string): Buffer =>
-  sha256(utf8(`temporal-kms/v2/workflow\0${namespace}\0${canonical}`)).subarray(0, 16);
+const workflowTag = (namespace: string, workflowId: string): Buffer =>
+  sha256(utf8(`temporal-kms/v2/workflow\0${namespace}\0${workflowId}`)).subarray(0, 16);
 
 const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0, 8);
 
@@ -90,8 +89,9 @@ export interface HeaderV2 {
   readonly cryptoKey: string;
   readonly keyVersion?: number;
   readonly namespace: string;
-  /** The canonical workflow id. */
   readonly workflowId?: string;
+  /** The namespace in the workflow tag. Default: `namespace`. */
+  readonly workflowNamespace?: string;
   /** Default: {@link SALT}. */
   readonly salt?: Uint8Array;
   readonly branch: TestKey;
@@ -115,7 +115,9 @@ export function headerV2(header: HeaderV2): Buffer {
     keyId(header.cryptoKey),
     version,
     tag,
-    bound ? workflowTag(header.namespace, header.workflowId ?? '') : Buffer.alloc(0),
+    bound
+      ? workflowTag(header.workflowNamespace ?? header.namespace, header.workflowId ?? '')
+      : Buffer.alloc(0),
     salt,
     header.commitment ?? commitmentTo(branch, tag, salt),
     n,

@@ -10,7 +10,7 @@ const bytes = z.string().regex(/^([0-9a-f]{2})*$/, 'must be bytes in hex');
 export const payload = z.strictObject({
   metadata: z.record(z.string(), bytes),
   data: bytes,
-  externalPayloads: z.array(z.strictObject({ sizeBytes: z.string().regex(/^\d+$/) })).optional(),
+  externalPayloads: z.array(z.strictObject({ sizeBytes: z.string().regex(/^-?\d+$/) })).optional(),
 });
 
 /** An entry of the keys file, with static keys in hex instead of file names. */

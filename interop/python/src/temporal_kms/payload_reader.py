@@ -1,0 +1,108 @@
+"""Reads the plaintext of a message: the serialization of a payload, in the strict profile of docs/wire-formats.md.
+
+Parsers of protobuf disagree about unknown and repeated fields, long varints and invalid UTF-8, so that one message
+could mean different things to two readers.
+"""
+
+from temporalio.api.common.v1 import Payload
+
+from .errors import KmsCodecError
+
+METADATA, DATA, EXTERNAL_PAYLOADS = 0x0A, 0x12, 0x1A
+ENTRY_KEY, ENTRY_VALUE = 0x0A, 0x12
+SIZE_BYTES = 0x08
+"""Field numbers and wire types, as their only byte."""
+
+MAX_VARINT = 10
+
+
+def parse_payload(plaintext: bytes) -> Payload:
+    """Returns the payload.
+
+    :raises KmsCodecError: ``malformed`` if the bytes are not in the profile
+    """
+    _check(plaintext)
+    return Payload.FromString(plaintext)
+
+
+def not_a_payload() -> KmsCodecError:
+    return KmsCodecError(
+        "malformed",
+        "The message was decrypted, but its content is not a Temporal payload as writers serialize it",
+    )
+
+
+def _check(plaintext: bytes) -> None:
+    at, end = 0, len(plaintext)
+    keys: set[bytes] = set()
+    has_data = False
+    while at < end:
+        tag = plaintext[at]
+        at, stop = _content(plaintext, at + 1, end)
+        if tag == METADATA:
+            key = _entry_key(plaintext, at, stop)
+            if key in keys:
+                raise not_a_payload()
+            keys.add(key)
+        elif tag == DATA and not has_data:
+            has_data = True
+        elif tag == EXTERNAL_PAYLOADS:
+            _check_external(plaintext, at, stop)
+        else:
+            raise not_a_payload()
+        at = stop
+
+
+def _entry_key(plaintext: bytes, at: int, end: int) -> bytes:
+    """Returns the key of a metadata entry. A missing key or value is empty: some serializers omit it."""
+    key: bytes | None = None
+    has_value = False
+    while at < end:
+        tag = plaintext[at]
+        at, stop = _content(plaintext, at + 1, end)
+        if tag == ENTRY_KEY and key is None:
+            key = plaintext[at:stop]
+            _check_utf8(key)
+        elif tag == ENTRY_VALUE and not has_value:
+            has_value = True
+        else:
+            raise not_a_payload()
+        at = stop
+    return key or b""
+
+
+def _check_utf8(text: bytes) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        # No cause, because it contains the bytes.
+        raise not_a_payload() from None
+
+
+def _check_external(plaintext: bytes, at: int, end: int) -> None:
+    if at < end and (plaintext[at] != SIZE_BYTES or _varint(plaintext, at + 1, end)[1] != end):
+        raise not_a_payload()
+
+
+def _content(plaintext: bytes, at: int, end: int) -> tuple[int, int]:
+    """Returns where the content starts and ends whose length is at this position."""
+    if at < end and plaintext[at] < 0x80:
+        length, start = plaintext[at], at + 1
+    else:
+        length, start = _varint(plaintext, at, end)
+    if length > end - start:
+        raise not_a_payload()
+    return start, start + length
+
+
+def _varint(plaintext: bytes, at: int, end: int) -> tuple[int, int]:
+    """Returns a varint of at most 64 bits in its shortest form, and the position after it."""
+    value = 0
+    for count in range(min(MAX_VARINT, end - at)):
+        byte = plaintext[at + count]
+        value |= (byte & 0x7F) << (7 * count)
+        if byte < 0x80:
+            if (byte == 0 and count > 0) or value >= 2**64:
+                break
+            return value, at + count + 1
+    raise not_a_payload()

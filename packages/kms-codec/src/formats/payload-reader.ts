@@ -1,0 +1,174 @@
+import { isUtf8 } from 'node:buffer';
+import proto from '@temporalio/proto';
+import { KmsCodecError } from '../errors.ts';
+import type { Payload } from './payload.ts';
+
+/*
+ * Reads the plaintext of a message: the serialization of a Payload, in the strict profile of protobuf that
+ * docs/wire-formats.md specifies. Parsers of protobuf disagree about unknown and repeated fields, long varints and invalid
+ * UTF-8, so that one message could mean different things to two readers.
+ */
+
+const { ExternalPayloadDetails } = proto.temporal.api.common.v1.Payload;
+type ExternalPayloads = NonNullable<Payload['externalPayloads']>;
+
+/** Field numbers and wire types, as their only byte. */
+const METADATA = 0x0a;
+const DATA = 0x12;
+const EXTERNAL_PAYLOADS = 0x1a;
+const ENTRY_KEY = 0x0a;
+const ENTRY_VALUE = 0x12;
+const SIZE_BYTES = 0x08;
+
+const noBytes = new Uint8Array();
+
+/** Where the functions below read. */
+let position = 0;
+
+/**
+ * Parses a serialized payload, whose fields become views into `bytes`.
+ * @throws KmsCodecError `malformed` when the bytes are not in the profile
+ */
+export function deserialize(bytes: Uint8Array): Payload {
+  const metadata = new Map<string, Uint8Array>();
+  const externalPayloads: ExternalPayloads = [];
+  let data: Uint8Array | undefined;
+  position = 0;
+  while (position < bytes.length) {
+    const tag = bytes[position];
+    position += 1;
+    const end = readEnd(bytes, bytes.length);
+    if (tag === METADATA) {
+      readEntry(bytes, end, metadata);
+    } else if (tag === DATA && data === undefined) {
+      data = bytes.subarray(position, end);
+      position = end;
+    } else if (tag === EXTERNAL_PAYLOADS) {
+      externalPayloads.push(readExternalPayload(bytes, end));
+    } else {
+      throw notAPayload();
+    }
+  }
+  // `fromEntries` gives the key `__proto__` no meaning.
+  const payload = { metadata: Object.fromEntries(metadata), data: data ?? noBytes };
+  return externalPayloads.length > 0 ? { ...payload, externalPayloads } : payload;
+}
+
+/** Reads a metadata entry. A missing key or value is empty: some serializers omit it. */
+function readEntry(bytes: Uint8Array, entryEnd: number, metadata: Map<string, Uint8Array>): void {
+  let key: string | undefined;
+  let value: Uint8Array | undefined;
+  while (position < entryEnd) {
+    const tag = bytes[position];
+    position += 1;
+    const end = readEnd(bytes, entryEnd);
+    const content = bytes.subarray(position, end);
+    position = end;
+    if (tag === ENTRY_KEY && key === undefined && isUtf8(content)) key = textOf(content);
+    else if (tag === ENTRY_VALUE && value === undefined) value = content;
+    else throw notAPayload();
+  }
+  key ??= '';
+  if (metadata.has(key)) throw notAPayload();
+  metadata.set(key, value ?? noBytes);
+}
+
+function readExternalPayload(bytes: Uint8Array, end: number): ExternalPayloads[number] {
+  const content = bytes.subarray(position, end);
+  if (position < end) {
+    const tag = bytes[position];
+    position += 1;
+    if (tag !== SIZE_BYTES || Number.isNaN(readVarint(bytes)) || position !== end) throw notAPayload();
+  }
+  // protobuf's reader returns an int64 as a Long.
+  return ExternalPayloadDetails.decode(content);
+}
+
+const textOf = ({ buffer, byteOffset, length }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, length).toString();
+
+/** Reads a length, and returns where the content ends, which begins at `position`. */
+function readEnd(bytes: Uint8Array, limit: number): number {
+  const end = readVarint(bytes) + position;
+  if (end <= limit) return end;
+  throw notAPayload();
+}
+
+const MAX_VARINT_BYTES = 10;
+
+/**
+ * Reads a varint of at most 64 bits. Above 2^53 it is not exact, which no length can be.
+ * @returns NaN for a varint that is truncated, too long, or not in its shortest form
+ */
+function readVarint(bytes: Uint8Array): number {
+  let value = 0;
+  let factor = 1;
+  for (let count = 1; count <= MAX_VARINT_BYTES; count += 1) {
+    const byte = bytes[position];
+    if (byte === undefined) return Number.NaN;
+    position += 1;
+    value += (byte % 128) * factor;
+    if (byte < 128) {
+      const isShortest = byte !== 0 || count === 1;
+      return isShortest && (count < MAX_VARINT_BYTES || byte === 1) ? value : Number.NaN;
+    }
+    factor *= 128;
+  }
+  return Number.NaN;
+}
+
+const ENCODING_KEY = Buffer.from('encoding');
+
+/**
+ * Parses what most payloads are, faster than `deserialize`: the encoding as the only metadata, then the data. The fields
+ * become views into `bytes`. Returns undefined for everything else, valid or not.
+ */
+export function readUsual(bytes: Uint8Array): Payload | undefined {
+  // metadata { 1: "encoding", 2: value }
+  const entry = bytes[1] ?? 0;
+  const value = entry - ENCODING_KEY.length - 4;
+  if (
+    bytes[0] !== METADATA ||
+    value < 0 ||
+    entry > 0x7f ||
+    bytes[2] !== ENTRY_KEY ||
+    bytes[3] !== ENCODING_KEY.length
+  ) {
+    return undefined;
+  }
+  const valueAt = 6 + ENCODING_KEY.length;
+  if (bytes[valueAt - 2] !== ENTRY_VALUE || bytes[valueAt - 1] !== value) return undefined;
+  for (let at = 0; at < ENCODING_KEY.length; at += 1)
+    if (bytes[4 + at] !== ENCODING_KEY[at]) return undefined;
+  const dataAt = valueAt + value;
+  if (bytes[dataAt] !== DATA) return undefined;
+  position = dataAt + 1;
+  const length = readVarint(bytes);
+  if (position + length !== bytes.length) return undefined;
+  return {
+    metadata: { encoding: bytes.subarray(valueAt, dataAt) },
+    data: bytes.subarray(position),
+  };
+}
+
+/**
+ * Counts the fields of a serialized payload without allocating memory for them; fields inside of fields do not count.
+ * @throws KmsCodecError `malformed` when a field or a length is wrong
+ */
+export function countFields(bytes: Uint8Array): number {
+  let fields = 0;
+  position = 0;
+  for (; position < bytes.length; fields += 1) {
+    const tag = bytes[position];
+    if (tag !== METADATA && tag !== DATA && tag !== EXTERNAL_PAYLOADS) throw notAPayload();
+    position += 1;
+    position = readEnd(bytes, bytes.length);
+  }
+  return fields;
+}
+
+export const notAPayload = (): KmsCodecError =>
+  new KmsCodecError(
+    'malformed',
+    'The message was decrypted, but its content is not a Temporal payload as writers serialize it',
+  );
