@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { deserialize } from '../src/formats/payload.ts';
+import { deserialize } from '../src/formats/payload-reader.ts';
 import { KmsCodec, KeyRules } from '../src/index.ts';
 import { TableKms } from './fuzz/corpus.ts';
 import {
