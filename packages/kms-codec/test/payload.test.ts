@@ -1,8 +1,10 @@
+import proto from '@temporalio/proto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deserialize, readUsual } from '../src/formats/payload-reader.ts';
-import { type Payload, serialize } from '../src/formats/payload.ts';
+import { serialize } from '../src/formats/payload.ts';
 
+const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((content) => Buffer.from(content));
 
 it('parses a payload with data and an encoding in one pass', () => {
@@ -55,9 +57,9 @@ describe('the strict reader', () => {
   it('reads every payload that protobuf’s writer serializes', () => {
     fc.assert(
       fc.property(payload, ({ sizes, ...fields }) => {
-        const externalPayloads = sizes.map((size) => ({
-          sizeBytes: { low: Number(BigInt.asIntN(32, size)), high: Number(size >> 32n), unsigned: false },
-        })) as NonNullable<Payload['externalPayloads']>;
+        const { externalPayloads } = PayloadMessage.fromObject({
+          externalPayloads: sizes.map((size) => ({ sizeBytes: String(size) })),
+        });
         const written = serialize({ ...fields, externalPayloads });
         const read = deserialize(written);
         expect(serialize(read)).toEqual(written);
