@@ -186,7 +186,9 @@ def parse(plaintext: bytes) -> Payload:
     return payload
 
 
-def fields(message: bytes, allowed: set[int], once: set[int]) -> Iterator[tuple[int, Any]]:
+def fields(
+    message: bytes, allowed: set[int], once: set[int]
+) -> Iterator[tuple[int, Any]]:
     """Returns the fields by their tags, of which each is one byte."""
     at = 0
     seen: set[int] = set()

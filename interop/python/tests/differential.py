@@ -1,8 +1,8 @@
 """Compares this implementation with the expectations in a file, and prints the differences.
 
 ``python tests/differential.py FILE``. The first line contains the answers of Cloud KMS, which all messages share. Each
-further line is a vector with further answers, or ``{"keys_file": TEXT, "rules": RULES}``, in which the rules of a refused
-file are null.
+further line is a vector with further answers, or ``{"keys_file": TEXT, "rules": RULES}``, in which the rules of a
+refused file are null.
 """
 
 import asyncio

@@ -184,8 +184,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
     def _bound_workflow_id(self) -> str | None:
         """Returns the workflow id to which a message is bound, or None where no workflow is known.
 
-        In a workflow's context it is that of the schedule, because Temporal hands the result and the failure of a run to
-        the next run of the schedule. An activity's payloads stay in its run.
+        In a workflow's context it is that of the schedule, because Temporal hands the result and the failure of a run
+        to the next run of the schedule. An activity's payloads stay in its run.
         """
         context = self._context
         if isinstance(context, ActivitySerializationContext):

@@ -35,7 +35,7 @@ def workflow_tag(namespace: str, workflow_id: str) -> bytes:
 
 
 def workflow_tags(namespace: str, workflow_id: str) -> tuple[bytes, bytes]:
-    """Returns the tags of the messages that are read in a workflow: of its id, and of the id that its schedule names."""
+    """Returns the tags of the messages that are read in a workflow: of its id, and of its schedule's id."""
     return workflow_tag(namespace, workflow_id), workflow_tag(namespace, scheduled_workflow_id(workflow_id))
 
 
