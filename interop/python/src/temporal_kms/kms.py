@@ -1,14 +1,20 @@
 """The calls to Cloud KMS that this package makes, and their implementation with Google's client."""
 
+import asyncio
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import google.auth
 import google_crc32c
 import grpc
 import grpc.aio
 from google.api_core.exceptions import GoogleAPICallError
+from google.auth.transport.requests import Request
 from google.cloud import kms_v1
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcAsyncIOTransport
+from google.oauth2 import service_account
 
 from .errors import KmsCodecError
 
@@ -61,11 +67,27 @@ def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None
             return KmsCodecError("kms_unavailable", f"Cloud KMS didn't answer for {key} ({status})")
 
 
+# The longest delay between two attempts to connect, and the time limit of one attempt. gRPC's defaults are two minutes
+# and 20 s: an outage would last longer for this process than for Cloud KMS.
+_CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000), ("grpc.min_reconnect_backoff_ms", 3_000))
+
+# OAuth's error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that refuse an identity. "invalid_request" does not.
+_TOKEN_REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
+
+
 class CloudKms:
     """Google's asynchronous client; one attempt a call, since who waits knows for how long."""
 
-    def __init__(self, client: kms_v1.KeyManagementServiceAsyncClient, *, attempt_timeout: float = 3.0) -> None:
+    def __init__(
+        self, client: kms_v1.KeyManagementServiceAsyncClient, *, credentials: Any = None, attempt_timeout: float = 3.0
+    ) -> None:
+        """Creates a service from a client of Google.
+
+        :param credentials: those of the client. Without them, a refused access token looks like an outage.
+        """
         self._client = client
+        # A service account with a key file signs its tokens itself.
+        self._credentials = None if isinstance(credentials, service_account.Credentials) else credentials
         self._timeout = attempt_timeout
 
     @classmethod
@@ -75,10 +97,12 @@ class CloudKms:
         :param emulator: ``host:port`` on loopback
         """
         if emulator is None:
-            return cls(kms_v1.KeyManagementServiceAsyncClient())
+            credentials, _ = google.auth.default(scopes=KeyManagementServiceGrpcAsyncIOTransport.AUTH_SCOPES)
+            client = kms_v1.KeyManagementServiceAsyncClient(credentials=credentials, transport=_transport)
+            return cls(client, credentials=credentials)
         if emulator.rsplit(":", 1)[0] not in ("localhost", "127.0.0.1", "[::1]"):
             raise ValueError(f"The KMS emulator {emulator} is not on loopback: use an address such as 127.0.0.1:9061")
-        channel = grpc.aio.insecure_channel(emulator)
+        channel = grpc.aio.insecure_channel(emulator, options=_CHANNEL_OPTIONS)
         transport = KeyManagementServiceGrpcAsyncIOTransport(channel=channel)
         return cls(kms_v1.KeyManagementServiceAsyncClient(transport=transport))
 
@@ -86,6 +110,7 @@ class CloudKms:
         await self._client.transport.close()  # type: ignore[no-untyped-call]
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        await self._get_token(key)
         request = kms_v1.EncryptRequest(
             name=key, plaintext=plaintext, plaintext_crc32c=_crc(plaintext), **_aad_fields(aad)
         )
@@ -105,6 +130,7 @@ class CloudKms:
         return Wrapped(response.ciphertext, int(response.name.removeprefix(prefix)))
 
     async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
+        await self._get_token(key)
         try:
             return await self._decrypt(key, ciphertext, aad)
         except (GoogleAPICallError, grpc.RpcError) as error:
@@ -115,6 +141,16 @@ class CloudKms:
             return await self._decrypt(key, ciphertext, aad)
         except (GoogleAPICallError, grpc.RpcError) as error:
             raise await self._refusal(error, key, key_version, unwrapping=True) from None
+
+    async def _get_token(self, key: str) -> None:
+        """Gets an access token for the next call, whose own error would not report that Google refused it."""
+        if self._credentials is None or self._credentials.valid:
+            return
+        request = _TokenRequest()
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._credentials.refresh, request), self._timeout)
+        except Exception:
+            raise request.failure(key) from None
 
     async def _decrypt(self, key: str, ciphertext: bytes, aad: bytes) -> bytes:
         request = kms_v1.DecryptRequest(
@@ -141,6 +177,48 @@ class CloudKms:
             return str(found.state.name)
         except (GoogleAPICallError, grpc.RpcError):
             return None
+
+
+class _TokenRequest:
+    """A request of google-auth that remembers the last response: its exceptions do not always contain the status."""
+
+    def __init__(self) -> None:
+        self._request = Request()
+        self._response: Any = None
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self._response = None
+        self._response = self._request(*args, **options)
+        return self._response
+
+    def failure(self, key: str) -> KmsCodecError:
+        if self._response is not None and _refuses_token(self._response.status, self._response.data):
+            return KmsCodecError("permission_denied", f"Google refuses this identity an access token for {key}")
+        return KmsCodecError("kms_unavailable", f"Google issued no access token for {key}")
+
+
+def _refuses_token(status: int, body: bytes) -> bool:
+    """Whether a token endpoint, the metadata server or the IAM Credentials API refused this identity."""
+    if status in (401, 403):
+        return True
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return False
+    error = content.get("error") if isinstance(content, dict) else None
+    if status == 400:
+        return isinstance(error, str) and error in _TOKEN_REFUSALS
+    # Of the IAM Credentials API. The metadata server also answers 404 while it starts.
+    return status == 404 and isinstance(error, dict) and error.get("status") == "NOT_FOUND"
+
+
+def _transport(**options: Any) -> KeyManagementServiceGrpcAsyncIOTransport:
+    return KeyManagementServiceGrpcAsyncIOTransport(channel=_channel, **options)
+
+
+def _channel(host: str, *, options: Sequence[tuple[str, Any]] = (), **others: Any) -> grpc.aio.Channel:
+    every = [*options, *_CHANNEL_OPTIONS]
+    return KeyManagementServiceGrpcAsyncIOTransport.create_channel(host, options=every, **others)
 
 
 def _status(error: Exception) -> str:

@@ -1,0 +1,113 @@
+"""Google's client and google-auth, with a local token endpoint and IAM Credentials API."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from temporal_kms import CloudKms, KmsCodecError
+
+KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/k"
+TOKEN = (200, {"access_token": "canary", "token_type": "Bearer", "expires_in": 3600})
+
+
+class Endpoint:
+    """Answers by the last part of the path."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {}
+        answers = self.answers
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", "0")))
+                status, body = answers[self.path.replace(":", "/").rsplit("/", 1)[-1]]
+                content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """Workload Identity Federation with a service account that it impersonates."""
+    endpoint = Endpoint()
+    threading.Thread(target=endpoint.server.serve_forever, daemon=True).start()
+    subject, file = tmp_path / "subject", tmp_path / "federation.json"
+    subject.write_text("canary")
+    account = "projects/-/serviceAccounts/worker@p.iam.gserviceaccount.com"
+    credentials = {
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": f"{endpoint.origin}/v1/token",
+        "credential_source": {"file": str(subject)},
+        "service_account_impersonation_url": f"{endpoint.origin}/v1/{account}:generateAccessToken",
+    }
+    file.write_text(json.dumps(credentials))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    # Without it, google-auth already gets a token to find the project when it reads the file.
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    yield endpoint
+    endpoint.server.shutdown()
+    endpoint.server.server_close()
+
+
+def failure() -> KmsCodecError:
+    async def wrap() -> None:
+        service = CloudKms.connect()
+        try:
+            await service.wrap(KEY, bytes(32), b"")
+        finally:
+            await service.close()
+
+    with pytest.raises(KmsCodecError) as caught:
+        asyncio.run(wrap())
+    assert "canary" not in str(caught.value)
+    return caught.value
+
+
+def error(status: int, reason: str) -> tuple[int, Any]:
+    return status, {"error": {"code": status, "status": reason, "message": "canary"}}
+
+
+@pytest.mark.parametrize(
+    ("token", "account", "code"),
+    [
+        ((400, {"error": "invalid_grant", "error_description": "canary"}), None, "permission_denied"),
+        ((400, {"error": "invalid_target"}), None, "permission_denied"),
+        ((401, {"error": "invalid_client"}), None, "permission_denied"),
+        ((403, "Forbidden"), None, "permission_denied"),
+        (TOKEN, error(403, "PERMISSION_DENIED"), "permission_denied"),
+        (TOKEN, error(404, "NOT_FOUND"), "permission_denied"),
+        ((400, {"error": "invalid_request"}), None, "kms_unavailable"),
+        ((400, "invalid_grant"), None, "kms_unavailable"),
+        ((404, "Not Found"), None, "kms_unavailable"),
+        (TOKEN, error(503, "UNAVAILABLE"), "kms_unavailable"),
+    ],
+)
+def test_a_refused_token_is_permission_denied_and_no_outage(
+    endpoint: Endpoint, token: tuple[int, Any], account: tuple[int, Any] | None, code: str
+) -> None:
+    endpoint.answers["token"] = token
+    if account is not None:
+        endpoint.answers["generateAccessToken"] = account
+    assert failure().code == code
+
+
+def test_a_token_endpoint_that_does_not_listen_is_an_outage(endpoint: Endpoint) -> None:
+    endpoint.server.server_close()
+    assert failure().code == "kms_unavailable"
