@@ -4,17 +4,19 @@ import { startEmulator } from '@temporal-kms/kms-emulator';
 import { median } from '@temporal-kms/scripts/figures';
 import { CloudKms, KeyRules, KmsCodec } from '../src/index.ts';
 import { bareDecrypt, bareEncrypt, SampleCodec } from '@temporal-kms/testing/rivals';
+import { benchCold } from './cold.ts';
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '25' },
     milliseconds: { type: 'string', default: '60' },
+    cold: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
   console.log(
-    'node bench/codec.bench.ts [--rounds 25] [--milliseconds 60]\nPayloads per second, ours and the rivals, interleaved. Each ratio is the median of the ratios of the rounds.',
+    'node bench/codec.bench.ts [--rounds 25] [--milliseconds 60 | --cold]\nPayloads per second, ours and the rivals, interleaved. Each ratio is the median of the ratios of the rounds.\nWith --cold: microseconds per call between other work, as in a worker.',
   );
   process.exit(0);
 }
@@ -39,6 +41,13 @@ const webKey = await webcrypto.subtle.importKey('raw', raw, 'AES-GCM', false, ['
 const sample = new SampleCodec(webKey);
 const bareKey = createSecretKey(raw);
 const aad = randomBytes(160);
+
+if (values.cold) {
+  await benchCold(codec, bareKey, randomBytes(1024), rounds);
+  await codec.close();
+  await emulator.close();
+  process.exit();
+}
 
 /** Runs for the given time and returns payloads per second. */
 async function rate(payloadsPerCall: number, call: () => unknown): Promise<number> {
