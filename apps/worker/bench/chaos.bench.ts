@@ -33,7 +33,7 @@ progress. Prints what was promised and what was seen. Exits with 1 if a promise 
   join     processes start while Cloud KMS answers errors; queries and updates
   limit    25 h without Cloud KMS, on clocks that are moved
   kill     kill -9 of a worker of each role, of Cloud KMS and of Temporal
-  revoke   rotation; the primary version disabled and enabled; the role removed and granted
+  revoke   rotation; the primary version disabled and enabled, the role removed and granted, each twice
   store    the store of branch keys gone, read-only, slow, corrupted, rolled back
   freeze   Temporal frozen (SIGSTOP)
   memory   heap and RSS of the workers over many workflows
@@ -42,7 +42,7 @@ progress. Prints what was promised and what was seen. Exits with 1 if a promise 
   --in-flight 220    workflows in progress
   --seconds 60       length of a phase
   --lifetime 30      seconds after which the keys that encrypt are replaced; in production, an hour
-  --store file       how the processes share branch keys: ${storeKinds.join(', ')}. The scenario store has file and gs by default
+  --store file       how the processes share branch keys: ${storeKinds.join(', ')}. By default, the scenario store has file and gs, and revoke all
   --workflows 20000  workflows of the scenario memory`;
 
 const { values } = parseArgs({

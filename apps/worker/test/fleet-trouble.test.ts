@@ -14,7 +14,7 @@ describe('a fleet', () => {
 
   it(
     'follows a rotation, and stops polling while its key is disabled or its role is removed',
-    () => expectKept(revoke),
+    () => expectKept(revoke, { store: 'file' }),
     400_000,
   );
 

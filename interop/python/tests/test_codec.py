@@ -15,7 +15,7 @@ from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import ActivitySerializationContext, DataConverter, WorkflowSerializationContext
 
-from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, load_kms_codec, read_keys_file, zstd
+from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, Wrapped, load_kms_codec, read_keys_file, zstd
 from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
 from temporal_kms.header import Header, branch_key_aad, parse_message
@@ -198,7 +198,11 @@ def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
         kms, clock = FakeKms(), Clock()
         codec = codec_for(kms, clock=clock)
         await codec.encode([plain()])
-        kms.failing = "permission_denied"
+
+        async def refuse(key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+            raise KmsCodecError("permission_denied", "The test refuses to wrap")
+
+        kms.wrap = refuse  # type: ignore[method-assign]
         clock.now += REFRESH_AT * SOFT_AGE
         await codec.encode([plain()])
         await asyncio.sleep(0.01)

@@ -1,6 +1,7 @@
 """The cache of data keys through outages and refusals, on a clock that the tests set."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -11,6 +12,7 @@ from test_codec import Clock, codec_for, fails, plain
 
 from temporal_kms import KmsCodec, KmsCodecError, Wrapped
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
+from temporal_kms.header import parse_message
 
 HOUR = 3600.0
 
@@ -119,13 +121,15 @@ class VersionedKms(FakeKms):
     def __init__(self) -> None:
         super().__init__()
         self.version = 1
+        self.named: int | None = None
+        """The version that the author of a message names, if that is another."""
         self.disabled: set[int] = set()
         self._versions: dict[bytes, int] = {}
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
         wrapped = await super().wrap(key, plaintext, aad)
         self._versions[wrapped.ciphertext] = self.version
-        return Wrapped(wrapped.ciphertext, self.version)
+        return Wrapped(wrapped.ciphertext, self.named or self.version)
 
     async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
         if self._versions[ciphertext] in self.disabled:
@@ -153,6 +157,122 @@ def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disab
             await reader.decode(other)
             await asyncio.sleep(0.001)
         await fails("key_disabled", reader.decode([message]))
+
+    run(work())
+
+
+def test_a_message_under_another_version_than_its_author_names_does_not_remove_the_keys_of_that_version() -> None:
+    async def work() -> None:
+        kms, clock = VersionedKms(), Clock()
+        kms.named = 2
+        lie = await codec_for(kms, clock=clock).encode([plain()])
+        kms.version = 2
+        other = await codec_for(kms, clock=clock).encode([plain()])
+        process = codec_for(kms, clock=clock)
+        own = await process.encode([plain()])
+        for message in (other, lie):
+            await process.decode(message)
+        kms.disabled.add(1)
+        clock.now += 0.81 * REVALIDATE
+        await process.decode(lie)
+        await asyncio.sleep(0.01)
+        calls = (kms.wraps, kms.unwraps)
+        await process.decode(own + other)
+        await process.encode([plain()])
+        assert (kms.wraps, kms.unwraps) == calls
+        await fails("key_disabled", process.decode(lie))
+        kms.disabled.add(2)
+        clock.now += 0.81 * REVALIDATE
+        await process.decode(other)
+        await asyncio.sleep(0.01)
+        await fails("key_disabled", process.decode(own))
+
+    run(work())
+
+
+def test_a_process_that_only_encrypts_confirms_its_key_every_five_minutes_and_stops_when_it_is_refused() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        for _ in range(40):
+            await codec.encode([plain()])
+            clock.now += 60
+            await asyncio.sleep(0.001)
+        assert kms.wraps == 1
+        assert 40 / 5 - 1 <= kms.unwraps <= 40 / 2.5
+        kms.failing = "key_disabled"
+        clock.now += REVALIDATE
+        await fails("key_disabled", codec.encode([plain()]))
+        kms.failing = None
+        assert await codec.encode([plain()])
+
+    run(work())
+
+
+class EncrypterKms(FakeKms):
+    """Cloud KMS for an identity that may encrypt and not decrypt."""
+
+    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
+        self.unwraps += 1
+        raise KmsCodecError("permission_denied", "EncrypterKms unwraps nothing")
+
+
+def test_an_identity_that_may_only_encrypt_keeps_its_branch_key_and_confirms_it_by_wrapping() -> None:
+    async def work() -> None:
+        kms, clock, keys = EncrypterKms(), Clock(), set()
+        codec = codec_for(kms, clock=clock)
+        for _ in range(40):
+            (message,) = await codec.encode([plain()])
+            keys.add(parse_message(message.data).header.wrapped_key)
+            clock.now += 60
+            await asyncio.sleep(0.001)
+        assert len(keys) == 1
+        assert 40 / 5 <= kms.wraps <= 40 / 2.5
+        assert kms.unwraps <= 1
+        kms.failing = "kms_unavailable"
+        clock.now += HOUR
+        assert await codec.encode([plain()])
+        kms.failing = "permission_denied"
+        clock.now += HOUR
+        await fails("permission_denied", codec.encode([plain()]))
+
+    run(work())
+
+
+def test_an_encode_after_a_pause_waits_a_second_for_cloud_kms_and_once_in_an_outage() -> None:
+    async def work() -> None:
+        kms, clock = HangingKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        await codec.encode([plain()])
+        kms.hangs = True
+        clock.now += 2 * HOUR
+        started = time.monotonic()
+        for _ in range(100):
+            await codec.encode([plain()])
+        assert time.monotonic() - started < 20
+
+    run(work())
+
+
+class HangingKms(FakeKms):
+    hangs = False
+
+    async def _answer(self) -> None:
+        if self.hangs:
+            await asyncio.sleep(1000)
+        await super()._answer()
+
+
+def test_a_process_that_idles_refreshes_its_branch_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("temporal_kms.maintenance.EVERY", 0.01)
+
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        await codec.encode([plain()])
+        clock.now += 0.8 * HOUR
+        await asyncio.sleep(0.2)
+        assert kms.wraps == 2
 
     run(work())
 

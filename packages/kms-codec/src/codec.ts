@@ -21,6 +21,7 @@ import { checkReadable } from './formats/layers.ts';
 import type { Payload } from './formats/payload.ts';
 import { external } from './formats/plain.ts';
 import { type Call, type Scope, Scopes } from './formats/scope.ts';
+import { clocksOf, systemClocks } from './keys/clock.ts';
 import { DataKeys } from './keys/data-keys.ts';
 import type { KeyRules } from './keys/key-rules.ts';
 import type { KeyService } from './keys/key-service.ts';
@@ -77,7 +78,7 @@ export class KmsCodec implements PayloadCodec {
         this.keyService,
         resolveLimits(options.limits),
         this.#observer,
-        options.now ?? Date.now,
+        options.now ? clocksOf(options.now) : systemClocks,
         (wrapped) => options.rules.denies(wrapped),
         options.branchKeyStore,
       );

@@ -133,11 +133,12 @@ describe('one answer of Cloud KMS', () => {
     clock.time += 4.1 * minute;
     await read(codec, messages[0]!);
     await settle();
-    expect(keyService.unwraps).toBe(6);
+    // A second key has confirmed the refusal.
+    expect(keyService.unwraps).toBe(7);
     keyService.failing = undefined;
     clock.time += 6_000;
     await readAll();
-    expect(keyService.unwraps).toBe(6 + 5);
+    expect(keyService.unwraps).toBe(7 + 5);
   });
 
   it('does not keep a data key for longer than the hard age unless Cloud KMS unwraps it itself', async () => {
@@ -400,6 +401,132 @@ class HeldKeyService extends FakeKeyService {
     return await answer;
   }
 }
+
+describe('a process that only encrypts', () => {
+  it('asks Cloud KMS about its key every 5 min, and stops within them when it is refused', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    for (let n = 0; n < 40; n += 1) {
+      await codec.encode([json(n)], context);
+      clock.time += minute;
+      await settle();
+    }
+    expect(keyService.wraps).toBe(1);
+    expect(keyService.unwraps).toBeGreaterThanOrEqual(40 / 5 - 1);
+    expect(keyService.unwraps).toBeLessThanOrEqual(40 / 2.5);
+    keyService.failing = 'key_disabled';
+    clock.time += 5 * minute;
+    await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('makes no call while it does not encrypt', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    await codec.encode([json('x')], context);
+    for (let n = 0; n < 40; n += 1) {
+      clock.time += minute;
+      codec.maintain();
+      await settle();
+    }
+    expect([keyService.wraps, keyService.unwraps]).toEqual([1, 0]);
+  });
+
+  it('continues through an outage after a pause, and waits for it once', async () => {
+    const { codec, clock, keyService } = codecWith(rule, { waitMs: { activity: 5_000, other: 5_000 } });
+    await codec.encode([json('x')], context);
+    keyService.latencyMs = 60_000;
+    clock.time += 2 * hour;
+    await codec.encode([json('y')], context);
+    const { answered } = keyService;
+    const started = performance.now();
+    for (let n = 0; n < 1_000; n += 1) await codec.encode([json(n)], context);
+    // A thousand waits would take 1,000 s.
+    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(keyService.answered).toBe(answered);
+  });
+});
+
+/** Cloud KMS for an identity that may wrap and not unwrap. */
+function encrypter() {
+  const keyService = new FakeKeyService();
+  keyService.unwrap = ({ key }) => {
+    keyService.unwraps += 1;
+    return Promise.reject(new KmsCodecError('permission_denied', 'denied on demand', { key }));
+  };
+  return codecWith(rule, { keyService });
+}
+
+describe('an identity that may only encrypt', () => {
+  it('encrypts under one branch key for 45 min, and wraps a key every 5 min to confirm it', async () => {
+    const { codec, clock, keyService } = encrypter();
+    const keys = new Set<string>();
+    for (let n = 0; n < 40; n += 1) {
+      const [message] = await codec.encode([json(n)], context);
+      keys.add(Buffer.from(message!.data!).subarray(60, 100).toString('hex'));
+      clock.time += minute;
+      codec.maintain();
+      await settle();
+    }
+    expect(keys.size).toBe(1);
+    expect(keyService.wraps).toBeGreaterThanOrEqual(40 / 5);
+    expect(keyService.wraps).toBeLessThanOrEqual(40 / 2.5);
+    expect(keyService.unwraps).toBeLessThanOrEqual(40 / 2.5);
+    expect(codec.keyState('pay')).toMatchObject({ failure: undefined });
+    expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
+  });
+
+  it('stops within 5 min when it may not encrypt any more', async () => {
+    const { codec, clock, keyService } = encrypter();
+    for (let n = 0; n < 10; n += 1) {
+      await codec.encode([json(n)], context);
+      clock.time += minute;
+      await settle();
+    }
+    keyService.failing = 'permission_denied';
+    clock.time += 5 * minute;
+    await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'permission_denied' });
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'permission_denied' });
+  });
+
+  it('continues through an outage', async () => {
+    const { codec, clock, keyService } = encrypter();
+    for (let n = 0; n < 10; n += 1) {
+      await codec.encode([json(n)], context);
+      clock.time += minute;
+      await settle();
+    }
+    keyService.failing = 'kms_unavailable';
+    keyService.unwrap = () => Promise.reject(new KmsCodecError('kms_unavailable', 'failed on demand'));
+    for (let n = 0; n < 20; n += 1) {
+      clock.time += hour;
+      await expect(codec.encode([json(n)], context)).resolves.toHaveLength(1);
+    }
+  });
+});
+
+it('a process that loses only the permission to decrypt is not ready until it gets it back', async () => {
+  const { codec, clock, keyService } = codecWith(rule);
+  const own = await codec.encode([json('x')], context);
+  clock.time += 4.1 * minute;
+  await read(codec, own);
+  await settle();
+  const unwrap = keyService.unwrap.bind(keyService);
+  keyService.unwrap = (request) =>
+    Promise.reject(new KmsCodecError('permission_denied', 'denied on demand', { key: request.key }));
+  clock.time += 4.1 * minute;
+  await read(codec, own);
+  for (let n = 0; n < 90; n += 1) {
+    await settle();
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'permission_denied' });
+    clock.time += minute;
+    codec.maintain();
+    await codec.encode([json(n)], context);
+  }
+  await settle();
+  keyService.unwrap = unwrap;
+  clock.time += 10_000;
+  codec.maintain();
+  await vi.waitFor(() => expect(codec.keyState('pay')).toMatchObject({ failure: undefined }));
+  expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
+});
 
 describe('an answer that takes longer than a second', () => {
   it('is no outage if Cloud KMS has answered a later call under the key version', async () => {

@@ -11,7 +11,7 @@ export interface ScenarioOptions {
   readonly seconds: number;
   /** Milliseconds after which the keys that encrypt are replaced. */
   readonly keyLifetimeMs: number;
-  /** How the processes share their branch keys. Default: in a directory; the scenario `store` uses all kinds. */
+  /** How the processes share their branch keys. Default: in a directory; the scenarios `revoke` and `store` use all kinds. */
   readonly store?: StoreKind | undefined;
   /** The share of its throughput that a fleet keeps in an outage of Cloud KMS. */
   readonly keptThroughput: number;

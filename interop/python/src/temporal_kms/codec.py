@@ -3,7 +3,6 @@
 import asyncio
 import copy
 import os
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from temporalio.converter import (
 from . import zstd
 from .aead import encrypt
 from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
+from .clock import Clock, elapsed_clock
 from .data_keys import EncryptionKeys
-from .decryption_keys import Clock, DecryptionKeys
+from .decryption_keys import DecryptionKeys
 from .decryptor import PayloadDecryptor, Scope, pass_through
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
@@ -28,6 +28,7 @@ from .header import Header, key_id, namespace_tag, scheduled_workflow_id, workfl
 from .keys_file import is_crypto_key, read_keys_file
 from .kms import CloudKms, KeyService
 from .layers import decrypt_layers
+from .maintenance import Maintenance
 from .rules import DIRECT_WITH_ENVELOPE, KeyRules, NamespaceRule
 
 MAX_PAYLOAD = 64 * 2**20
@@ -63,7 +64,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         max_call: int = DEFAULT_CALL_LIMIT,
         activity_budget: float = 60.0,
         other_budget: float = 5.0,
-        clock: Clock = time.monotonic,
+        clock: Clock | None = None,
     ) -> None:
         self._rules = rules
         self._service = service
@@ -74,9 +75,11 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         self._max_decompressed = max_decompressed
         self._max_call = max_call
         self._budgets = (activity_budget, other_budget)
+        clock = clock or elapsed_clock()
         decryption_keys = DecryptionKeys(service, clock)
         self._decryptor = PayloadDecryptor(service, decryption_keys, max_decompressed)
         self._encryption_keys = EncryptionKeys(service, decryption_keys, clock)
+        self._maintenance = Maintenance(decryption_keys.maintain, self._encryption_keys.maintain)
         self._context: SerializationContext | None = None
 
     def with_context(self, context: SerializationContext) -> "KmsCodec":
@@ -99,6 +102,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         if not payloads:
             return []
         scope = self._scope(decoding=False)
+        self._maintenance.start()
         return [await self._encrypt(payload, scope) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
@@ -109,6 +113,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         if not payloads:
             return []
         scope = self._scope(decoding=True)
+        self._maintenance.start()
         return list(await asyncio.gather(*[self._decrypt(payload, scope) for payload in payloads]))
 
     async def _decrypt(self, payload: Payload, scope: Scope) -> Payload:

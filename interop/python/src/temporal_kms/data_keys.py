@@ -6,11 +6,12 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from .decryption_keys import HARD_AGE, RETRY_AFTER, Clock, DecryptionKeys
+from .clock import Clock
+from .decryption_keys import FAILURE_COUNTS, HARD_AGE, RETRY_AFTER, REVALIDATE, DecryptionKeys, WrappedKey
 from .errors import KmsCodecError
 from .header import SALT, branch_key_aad, data_key_info
 from .kms import KeyService, Wrapped
-from .single_flight import SingleFlight, retry_within
+from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import DerivedKey, UnwrappedKey, import_branch_key, new_branch_key
 
 SOFT_AGE = 3600.0
@@ -18,7 +19,10 @@ SOFT_AGE = 3600.0
 MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75
-GRACE_AFTER_REFUSAL = 300.0
+WRAP_AGAIN_AT = 0.65
+"""The part of ``REVALIDATE`` after which an identity that may only encrypt wraps a key again."""
+UNREADABLE = "permission_denied"
+"""The refusal to unwrap with which an identity may still encrypt."""
 ENCRYPTION_MAX = 1024
 
 
@@ -57,14 +61,32 @@ class _Slot:
     current: EncryptionKey | None = None
     next_try: float = 0.0
     retire_at: float = float("inf")
+    wrapped: float = 0.0
+    """When the last call began in which Cloud KMS wrapped a key under the key version of the current one."""
+    failing_until: float = 0.0
+    """Cloud KMS counts as unavailable until then."""
     refresh: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    @property
+    def aad(self) -> bytes:
+        return branch_key_aad(self.namespace)
+
+    def wanted(self, branch: BranchKey) -> WrappedKey:
+        """Returns the branch key as the cache for decryption names it."""
+        return (self.crypto_key, self.aad, branch.wrapped.ciphertext)
+
+    def renew(self, wrapped: float) -> None:
+        """Records that Cloud KMS has wrapped a key, in a call that began at ``wrapped``."""
+        self.wrapped, self.next_try, self.retire_at, self.failing_until = wrapped, 0.0, float("inf"), 0.0
 
 
 class EncryptionKeys:
     """The keys that encrypt: a branch key for each crypto key and namespace, refreshed in the background.
 
-    An outage of Cloud KMS extends the use of a branch key up to its hard age; a refusal retires it. The messages and
-    bytes of a data key are limited; the next data key of the same branch key takes only a new salt.
+    A branch key encrypts only while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use it,
+    and up to its soft age. Beyond either, a caller waits for Cloud KMS, and continues only if that does not answer: up
+    to the hard age. A refusal retires the branch key. The messages and bytes of a data key are limited; the next data
+    key of the same branch key takes only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
@@ -82,16 +104,12 @@ class EncryptionKeys:
         slot = self._slot(crypto_key, namespace)
         had_one = slot.current is not None
         while True:
-            if slot.current is not None:
-                branch = slot.current.branch
-                if self._clock() - branch.born >= REFRESH_AT * SOFT_AGE:
-                    self._refresh(slot)
-                if not self._is_expired(slot, branch):
-                    if not slot.current.has_room(size):
-                        slot.current = EncryptionKey.derive(branch, namespace)
-                    slot.current.messages += 1
-                    slot.current.bytes += size
-                    return slot.current
+            self._refresh_if_due(slot)
+            key = self._ready(slot, size)
+            if key is not None:
+                return key
+            if await self._answered(slot):
+                continue
             try:
                 await self._flights.join((crypto_key, namespace), lambda: self._wrap(slot, budget))
             except KmsCodecError as error:
@@ -101,6 +119,11 @@ class EncryptionKeys:
                     ) from error
                 raise
 
+    def maintain(self) -> None:
+        """Starts the refreshes that are due, so that a process that does not encrypt notices a refusal too."""
+        for slot in list(self._slots.values()):
+            self._refresh_if_due(slot)
+
     def _slot(self, crypto_key: str, namespace: str) -> _Slot:
         slot = self._slots.setdefault((crypto_key, namespace), _Slot(crypto_key, namespace))
         self._slots.move_to_end((crypto_key, namespace))
@@ -108,13 +131,71 @@ class EncryptionKeys:
             self._slots.popitem(last=False)
         return slot
 
+    def _ready(self, slot: _Slot, size: int) -> EncryptionKey | None:
+        """Returns a data key for one more message, unless Cloud KMS must answer before."""
+        if slot.current is None or self._is_expired(slot, slot.current.branch):
+            return None
+        branch = slot.current.branch
+        refusal = self._refusal(slot)
+        # Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
+        is_readable = refusal is None and self._decryption_keys.may_use(slot.wanted(branch))
+        if self._must_ask(slot) or not (
+            is_readable or refusal == UNREADABLE or self._clock() < self._grace_until(slot)
+        ):
+            return None
+        if not slot.current.has_room(size):
+            slot.current = EncryptionKey.derive(branch, slot.namespace)
+        slot.current.messages += 1
+        slot.current.bytes += size
+        return slot.current
+
+    def _refusal(self, slot: _Slot) -> str | None:
+        return None if slot.current is None else self._decryption_keys.refusal(slot.wanted(slot.current.branch))
+
+    def _grace_until(self, slot: _Slot) -> float:
+        return 0.0 if slot.current is None else self._decryption_keys.grace_until(slot.wanted(slot.current.branch))
+
     def _is_expired(self, slot: _Slot, branch: BranchKey) -> bool:
         now = self._clock()
         return now >= slot.retire_at or now - branch.born >= HARD_AGE
 
-    def _refresh(self, slot: _Slot) -> None:
-        if slot.refresh is None and self._clock() >= slot.next_try:
+    def _must_ask(self, slot: _Slot) -> bool:
+        """Whether Cloud KMS must wrap a key before the current one encrypts: it answers, as far as is known."""
+        now = self._clock()
+        if slot.current is None or now < slot.failing_until:
+            return False
+        if now - slot.current.branch.born >= SOFT_AGE:
+            return True
+        is_confirmed = now < max(slot.wrapped + REVALIDATE, self._grace_until(slot))
+        return not is_confirmed and self._refusal(slot) == UNREADABLE
+
+    def _refresh_if_due(self, slot: _Slot) -> None:
+        if slot.current is None or slot.refresh is not None:
+            return
+        now, refusal = self._clock(), self._refusal(slot)
+        must_ask = self._must_ask(slot)
+        is_refused = refusal is not None and (refusal != UNREADABLE or now - slot.wrapped >= WRAP_AGAIN_AT * REVALIDATE)
+        is_old = now - slot.current.branch.born >= REFRESH_AT * SOFT_AGE
+        if must_ask or ((is_old or is_refused) and now >= slot.next_try):
             slot.refresh = asyncio.ensure_future(self._try_refresh(slot))
+
+    async def _answered(self, slot: _Slot) -> bool:
+        """Waits until Cloud KMS has answered or failed, for a second at most: then it counts as unavailable.
+
+        Returns False if the current key waits for no answer.
+        """
+        if slot.current is None or self._is_expired(slot, slot.current.branch):
+            return False
+        wanted = slot.wanted(slot.current.branch)
+        refresh = slot.refresh if self._must_ask(slot) else None
+        calls = {call for call in (refresh, self._decryption_keys.attempt(wanted)) if call is not None}
+        if not calls:
+            return False
+        pending = await wait_for_answers(calls)
+        if refresh in pending:
+            slot.failing_until = self._clock() + FAILURE_COUNTS
+        self._decryption_keys.note_silence(wanted)
+        return True
 
     async def _try_refresh(self, slot: _Slot) -> None:
         try:
@@ -122,15 +203,30 @@ class EncryptionKeys:
         except KmsCodecError as error:
             now = self._clock()
             slot.next_try = now + RETRY_AFTER
-            if not error.retryable and slot.current is not None and slot.retire_at == float("inf"):
-                slot.retire_at = max(slot.current.branch.born + SOFT_AGE, now + GRACE_AFTER_REFUSAL)
+            if error.retryable:
+                slot.failing_until = now + FAILURE_COUNTS
+            elif slot.current is not None:
+                is_unreadable = self._refusal(slot) == UNREADABLE
+                limit = self._grace_until(slot) if is_unreadable else slot.current.branch.born + SOFT_AGE
+                slot.retire_at = min(slot.retire_at, max(limit, now))
         finally:
             slot.refresh = None
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
-        plaintext, aad = new_branch_key(time.time_ns() // 1_000_000), branch_key_aad(slot.namespace)
-        wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
-        branch = BranchKey(import_branch_key(plaintext), wrapped, self._clock())
+        # Before the call: this process may be suspended before it reads the answer.
+        plaintext, started = new_branch_key(time.time_ns() // 1_000_000), self._clock()
+        wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, slot.aad))
+        branch = BranchKey(import_branch_key(plaintext), wrapped, started)
+        if slot.current is not None and slot.current.branch.wrapped.key_version == wrapped.key_version:
+            refusal = self._refusal(slot)
+            is_old = started - slot.current.branch.born >= REFRESH_AT * SOFT_AGE
+            if refusal == UNREADABLE and not is_old:
+                # This identity may encrypt, and not decrypt: the current key stays in use.
+                slot.renew(started)
+                return
+            if refusal not in (None, UNREADABLE):
+                # Cloud KMS has refused the version for which it has wrapped a key: it must unwrap the key, too.
+                await self._decryption_keys.get(slot.wanted(branch), budget, wrapped.key_version)
         slot.current = EncryptionKey.derive(branch, slot.namespace)
-        slot.next_try, slot.retire_at = 0.0, float("inf")
-        self._decryption_keys.add((slot.crypto_key, aad, wrapped.ciphertext), branch.secret, wrapped.key_version)
+        slot.renew(started)
+        self._decryption_keys.add(slot.wanted(branch), branch.secret, wrapped.key_version, started)

@@ -3,13 +3,13 @@
 import asyncio
 import random
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from .clock import Clock
 from .errors import KmsCodecError
 from .kms import KeyService
-from .single_flight import SingleFlight, retry_within
+from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import UnwrappedKey, import_branch_key, import_data_key
 
 REVALIDATE = 300.0
@@ -21,11 +21,7 @@ REFUSAL_TTL = 5.0
 RETRY_AFTER = 10.0
 FAILURE_COUNTS = 60.0
 """Seconds for which Cloud KMS counts as unavailable after a failed attempt."""
-SLOW = 1.0
-"""Seconds without an answer after which Cloud KMS counts as unavailable."""
-
 V = TypeVar("V")
-Clock = Callable[[], float]
 
 WrappedKey = tuple[str, bytes, bytes]
 """Crypto key, additional authenticated data, wrapped bytes."""
@@ -55,15 +51,26 @@ class _CachedKey:
     access: _KeyVersionAccess
     key_version: int | None
     confirmed: float
+    used: float
     is_own: bool = False
+
+
+@dataclass(frozen=True)
+class _RefusedKey:
+    """A key of this process that Cloud KMS has refused to unwrap."""
+
+    code: str
+    key_version: int | None
+    grace_until: float
+    """Until then the last answer of Cloud KMS that was no refusal counts."""
 
 
 class DecryptionKeys:
     """The cache of unwrapped keys that decrypt, and of refusals. It evicts the least recently used entry first.
 
     A key is used while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use its key
-    version. The cache asks again in the background before that. A refusal removes the keys of the version; while
-    Cloud KMS does not answer, they stay usable for ``HARD_AGE`` seconds after its last answer.
+    version. The cache asks again in the background before that. A refusal of two keys of the version, or of its only
+    key, removes them; while Cloud KMS does not answer, they stay usable for ``HARD_AGE`` seconds after its last answer.
     """
 
     def __init__(self, service: KeyService, clock: Clock) -> None:
@@ -72,6 +79,7 @@ class DecryptionKeys:
         self._keys: OrderedDict[WrappedKey, _CachedKey] = OrderedDict()
         self._own: OrderedDict[WrappedKey, _CachedKey] = OrderedDict()
         self._accesses: dict[tuple[object, ...], _KeyVersionAccess] = {}
+        self._refused: OrderedDict[WrappedKey, _RefusedKey] = OrderedDict()
         self._refusals: OrderedDict[WrappedKey, tuple[KmsCodecError, float]] = OrderedDict()
         self._flights: SingleFlight[UnwrappedKey] = SingleFlight()
 
@@ -85,10 +93,8 @@ class DecryptionKeys:
             if self._is_usable(wanted, cached):
                 return cached.key
             if cached.access.attempt is not None:
-                await asyncio.wait({cached.access.attempt}, timeout=SLOW)
-                # Without an answer by now, Cloud KMS counts as unavailable. The answer counts whenever it arrives.
-                if cached.access.attempt is not None:
-                    cached.access.failing_until = self._clock() + FAILURE_COUNTS
+                await wait_for_answers({cached.access.attempt})
+                self._note_silence(cached.access)
                 if self._is_usable(wanted, cached):
                     return cached.key
         refusal = self._refusals.get(wanted)
@@ -96,12 +102,52 @@ class DecryptionKeys:
             raise KmsCodecError(refusal[0].code, refusal[0].message)
         return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
 
-    def add(self, wanted: WrappedKey, key: UnwrappedKey, key_version: int) -> None:
-        """Adds a key of this process, so that it reads its own messages without a call."""
-        now = self._clock()
-        access = self._access(wanted, key_version, now)
-        self._own[wanted] = _CachedKey(key, access, key_version, now, is_own=True)
+    def add(self, wanted: WrappedKey, key: UnwrappedKey, key_version: int, wrapped: float) -> None:
+        """Adds a key of this process, so that it reads its own messages without a call.
+
+        :param wrapped: when the call began in which Cloud KMS wrapped it
+        """
+        access = self._access(wanted, key_version, wrapped)
+        self._own[wanted] = _CachedKey(key, access, key_version, wrapped, self._clock(), is_own=True)
         _limit(self._own, OWN_MAX)
+
+    def may_use(self, own: WrappedKey) -> bool:
+        """Whether this process may encrypt with its own key now. Starts to ask Cloud KMS again when that is due."""
+        cached = self._own.get(own)
+        return cached is not None and self._is_usable(own, cached)
+
+    def refusal(self, own: WrappedKey) -> str | None:
+        """Returns why Cloud KMS has refused to unwrap a key with which this process encrypts, until it unwraps it."""
+        refused = self._refused.get(own)
+        return None if refused is None else refused.code
+
+    def grace_until(self, own: WrappedKey) -> float:
+        """Until when this process may still encrypt with a refused key, to complete what is in progress."""
+        refused = self._refused.get(own)
+        return 0.0 if refused is None else refused.grace_until
+
+    def attempt(self, own: WrappedKey) -> "asyncio.Task[None] | None":
+        """Returns the call in flight that decides whether this process may use its own key."""
+        cached = self._own.get(own)
+        return None if cached is None else cached.access.attempt
+
+    def note_silence(self, own: WrappedKey) -> None:
+        """Notes that a caller has waited in vain for that call."""
+        cached = self._own.get(own)
+        if cached is not None:
+            self._note_silence(cached.access)
+
+    def maintain(self) -> None:
+        """Asks Cloud KMS again about the keys that were used since its last answer, when that is due."""
+        for keys in (self._own, self._keys):
+            for wanted, cached in list(keys.items()):
+                if cached.used > cached.access.confirmed:
+                    self._is_usable(wanted, cached, is_used=False)
+
+    def _note_silence(self, access: _KeyVersionAccess) -> None:
+        # Cloud KMS counts as unavailable. The answer counts whenever it arrives.
+        if access.attempt is not None:
+            access.failing_until = self._clock() + FAILURE_COUNTS
 
     def _find(self, wanted: WrappedKey, key_version: int | None) -> _CachedKey | None:
         """Returns the key from the cache.
@@ -117,9 +163,11 @@ class DecryptionKeys:
             cached.access = self._access(wanted, None, cached.confirmed)
         return cached
 
-    def _is_usable(self, wanted: WrappedKey, cached: _CachedKey) -> bool:
+    def _is_usable(self, wanted: WrappedKey, cached: _CachedKey, *, is_used: bool = True) -> bool:
         """Whether the key may be used now. Starts to ask Cloud KMS again when that is due."""
         now, access = self._clock(), cached.access
+        if is_used:
+            cached.used = now
         if now < access.revalidate_at and now < cached.confirmed + HARD_AGE / 2:
             return not access.is_refused
         last = cached.confirmed if cached.is_own else min(access.confirmed, cached.confirmed)
@@ -132,28 +180,59 @@ class DecryptionKeys:
         return now < access.confirmed + REVALIDATE or now < access.failing_until
 
     async def _revalidate(self, wanted: WrappedKey, cached: _CachedKey) -> None:
-        crypto_key, aad, wrapped = wanted
         access, started = cached.access, self._clock()
         try:
-            await self._service.unwrap(crypto_key, wrapped, aad, cached.key_version)
-            cached.confirmed = started
-            access.confirm(started)
-        except KmsCodecError as error:
+            error = await self._ask(wanted, cached)
+            if error is None:
+                return
             if error.retryable:
                 failed = self._clock()
-                access.failing_until = failed + FAILURE_COUNTS
-                access.next_try = failed + 2 * RETRY_AFTER * random.random()
+                if started > access.confirmed:
+                    access.failing_until = failed + FAILURE_COUNTS
+                    access.next_try = failed + 2 * RETRY_AFTER * random.random()
+                return
+            # Its message names the version, and every identity that may encrypt can name a wrong one.
+            other = self._another(wanted, access)
+            second = error if other is None else await self._ask(*other)
+            if second is not None and not second.retryable:
+                self._refuse(access, error.code)
             else:
-                self._refuse(access)
+                self._remove(wanted, error.code)
         finally:
             access.attempt = None
 
-    def _refuse(self, access: _KeyVersionAccess) -> None:
+    async def _ask(self, wanted: WrappedKey, cached: _CachedKey) -> KmsCodecError | None:
+        crypto_key, aad, wrapped = wanted
+        started = self._clock()
+        try:
+            await self._service.unwrap(crypto_key, wrapped, aad, cached.key_version)
+        except KmsCodecError as error:
+            return error
+        cached.confirmed = started
+        cached.access.confirm(max(started, cached.access.confirmed))
+        return None
+
+    def _another(self, probe: WrappedKey, access: _KeyVersionAccess) -> tuple[WrappedKey, _CachedKey] | None:
+        """Returns another key under the version: of this process if possible, since its version is certain."""
+        for keys in (self._own, self._keys):
+            others = [(one, cached) for one, cached in keys.items() if cached.access is access and one != probe]
+            if others:
+                return random.choice(others)
+        return None
+
+    def _refuse(self, access: _KeyVersionAccess, code: str) -> None:
         access.is_refused = True
         for keys in (self._keys, self._own):
             for wanted in [wanted for wanted, cached in keys.items() if cached.access is access]:
-                del keys[wanted]
+                self._remove(wanted, code)
         self._accesses = {name: one for name, one in self._accesses.items() if one is not access}
+
+    def _remove(self, wanted: WrappedKey, code: str) -> None:
+        self._keys.pop(wanted, None)
+        own = self._own.pop(wanted, None)
+        if own is not None:
+            self._refused[wanted] = _RefusedKey(code, own.key_version, own.access.confirmed + REVALIDATE)
+            _limit(self._refused, OWN_MAX)
 
     def _access(self, wanted: WrappedKey, key_version: int | None, confirmed: float) -> _KeyVersionAccess:
         name = wanted if key_version is None else (wanted[0], key_version)
@@ -174,9 +253,15 @@ class DecryptionKeys:
                 self._refusals[wanted] = (error, self._clock() + REFUSAL_TTL)
                 _limit(self._refusals, DECRYPTION_MAX)
             raise
+        refused = self._refused.pop(wanted, None)
+        if refused is not None:
+            key_version = refused.key_version  # A message can name another version for a key of this process.
         access = self._access(wanted, key_version, started)
         access.confirm(max(started, access.confirmed))
-        self._keys[wanted] = _CachedKey(key, access, key_version, started)
+        if refused is not None:
+            self._own[wanted] = _CachedKey(key, access, key_version, started, started, is_own=True)
+            return key
+        self._keys[wanted] = _CachedKey(key, access, key_version, started, started)
         self._keys.move_to_end(wanted)
         _limit(self._keys, DECRYPTION_MAX)
         if len(self._accesses) > DECRYPTION_MAX:

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import google.auth
 import google_crc32c
@@ -16,7 +16,15 @@ from google.cloud import kms_v1
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcAsyncIOTransport
 from google.oauth2 import service_account
 
+from .clock import running_time
 from .errors import KmsCodecError
+
+MAX_REPEATS = 3
+"""How often a call is repeated because this process was stopped meanwhile, before its failure is reported."""
+STALL = 1.0
+"""Seconds by which a failure exceeds its time limit if this process was stopped."""
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,9 @@ class CloudKms:
             name=key, plaintext=plaintext, plaintext_crc32c=_crc(plaintext), **_aad_fields(aad)
         )
         try:
-            response = await self._client.encrypt(request, retry=None, timeout=self._timeout)
+            response = await self._repeat_after_stall(
+                lambda: self._client.encrypt(request, retry=None, timeout=self._timeout)
+            )
         except (GoogleAPICallError, grpc.RpcError) as error:
             raise await self._refusal(error, key, None, unwrapping=False) from None
         prefix = f"{key}/cryptoKeyVersions/"
@@ -156,10 +166,23 @@ class CloudKms:
         request = kms_v1.DecryptRequest(
             name=key, ciphertext=ciphertext, ciphertext_crc32c=_crc(ciphertext), **_aad_fields(aad)
         )
-        response = await self._client.decrypt(request, retry=None, timeout=self._timeout)
+        response = await self._repeat_after_stall(
+            lambda: self._client.decrypt(request, retry=None, timeout=self._timeout)
+        )
         if response.plaintext_crc32c != _crc(response.plaintext):
             raise _damaged(key)
         return response.plaintext
+
+    async def _repeat_after_stall(self, call: Callable[[], Awaitable[R]]) -> R:
+        """Makes a call again if it fails because this process or its machine was stopped: that is no outage."""
+        for _ in range(MAX_REPEATS):
+            started = running_time()
+            try:
+                return await call()
+            except (GoogleAPICallError, grpc.RpcError):
+                if running_time() - started < self._timeout + STALL:
+                    raise
+        return await call()
 
     async def _refusal(self, error: Exception, key: str, version: int | None, *, unwrapping: bool) -> KmsCodecError:
         status = _status(error)

@@ -9,6 +9,23 @@ from .errors import KmsCodecError
 
 T = TypeVar("T")
 
+SLOW = 1.0
+"""Seconds without an answer after which Cloud KMS counts as unavailable."""
+_TICKS = 10
+
+
+async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Task[None]]":
+    """Waits for calls, for ``SLOW`` seconds in which this process runs, and returns those that have not ended.
+
+    A tick counts once, however long this process was stopped during it.
+    """
+    pending = calls
+    for _ in range(_TICKS):
+        _, pending = await asyncio.wait(calls, timeout=SLOW / _TICKS)
+        if not pending:
+            break
+    return pending
+
 
 async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
     """Repeats an attempt, with growing pauses, while its error is retryable and ``budget`` seconds have not passed."""

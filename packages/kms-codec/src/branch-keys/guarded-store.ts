@@ -1,4 +1,6 @@
+import { withResolvers } from '../maybe-promise.ts';
 import type { Observer } from '../observer.ts';
+import { WaitTimer } from '../keys/wait-timer.ts';
 import { type BranchKeyStore, BranchKeyStoreError, type StoredValue } from './store.ts';
 
 type Operation = 'load' | 'replace';
@@ -16,8 +18,8 @@ interface Outage {
 export interface StoreCall {
   /** A payload waits for the answer: the call fails at once during an outage. Background calls try the store again. */
   readonly isUrgent?: boolean;
-  /** Limit on the wait, in ms. */
-  readonly timeoutMs?: number;
+  /** The time that calls with the same object may take together. Stalls of this process do not count. */
+  readonly time?: { leftMs: number };
 }
 
 /**
@@ -61,7 +63,7 @@ export class GuardedStore {
     }
     let answer: T;
     try {
-      answer = await this.#limited(run(), call.timeoutMs ?? ANSWER_MS);
+      answer = await this.#limited(run, call.time ?? { leftMs: ANSWER_MS });
     } catch (error) {
       const failure = error instanceof BranchKeyStoreError ? error : unexpected(error);
       this.#failed(operation, failure);
@@ -77,23 +79,29 @@ export class GuardedStore {
     this.#outages.set(operation, { retryAt });
   }
 
-  async #limited<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  async #limited<T>(run: () => Promise<T>, time: { leftMs: number }): Promise<T> {
     let isLate = false;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        isLate = true;
-        this.#hanging += 1;
-        reject(
-          new BranchKeyStoreError('unavailable', `The store did not answer within ${timeoutMs / 1000} s`),
-        );
-      }, timeoutMs);
+    const { promise: late, reject } = withResolvers<never>();
+    const limitMs = Math.max(1, time.leftMs);
+    const timer = new WaitTimer(limitMs, () => {
+      isLate = true;
+      this.#hanging += 1;
+      reject(
+        new BranchKeyStoreError(
+          'unavailable',
+          `The store did not answer within ${(limitMs / 1000).toFixed(1)} s`,
+        ),
+      );
     });
-    const ended = answer.finally(() => {
-      clearTimeout(timer);
+    const ended = run().finally(() => {
+      timer.stop();
       if (isLate) this.#hanging -= 1;
     });
-    return await Promise.race([ended, late]);
+    try {
+      return await Promise.race([ended, late]);
+    } finally {
+      time.leftMs -= timer.waitedMs;
+    }
   }
 }
 

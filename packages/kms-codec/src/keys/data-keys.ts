@@ -2,6 +2,7 @@ import { GuardedStore } from '../branch-keys/guarded-store.ts';
 import type { BranchKeyStore } from '../branch-keys/store.ts';
 import type { Observer } from '../observer.ts';
 import { BranchKeyReader } from './branch-key-reader.ts';
+import { type Clocks, elapsedClock } from './clock.ts';
 import { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionKeys } from './encryption-keys.ts';
 import type { KeyService } from './key-service.ts';
@@ -32,18 +33,19 @@ export class DataKeys {
     keyService: KeyService,
     limits: DataKeyLimits,
     observer: Observer,
-    now: () => number,
+    clocks: Clocks,
     denies: (wrapped: Uint8Array) => boolean,
     store?: BranchKeyStore,
   ) {
     const semaphore = new KeyedSemaphore(limits.callsInFlight);
-    const elapsed = withoutStepsBack(now);
-    const watched = new WatchedKeyService(keyService, elapsed);
+    const now = elapsedClock(clocks);
+    const watched = new WatchedKeyService(keyService, now);
     this.keyService = watched;
     this.direct = new DirectCalls(watched, semaphore, observer);
-    this.decryption = new DecryptionKeys(watched, semaphore, limits, observer, elapsed);
+    this.decryption = new DecryptionKeys(watched, semaphore, limits, observer, now);
     const guarded = store && new GuardedStore(store, observer, now);
-    const shared = guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now, denies);
+    const shared =
+      guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now, clocks.wall, denies);
     this.#shared = shared;
     this.#reader = shared && new BranchKeyReader(shared, limits.maxEncryptionKeys, now);
     this.encryption = new EncryptionKeys(
@@ -52,8 +54,8 @@ export class DataKeys {
       this.decryption,
       limits,
       observer,
-      // Processes that share branch keys compare their dates, for which each needs the time of day.
-      shared ? now : elapsed,
+      now,
+      clocks.wall,
       shared,
     );
   }
@@ -76,22 +78,6 @@ export class DataKeys {
     this.encryption.clear();
     await this.#shared?.close();
   }
-}
-
-/**
- * Returns a clock that continues from its last reading when the given clock is set back: otherwise keys would be used for longer.
- * The monotonic clock is no alternative, because it stops while the machine is suspended. `maintain` reads the clock every
- * 15 s, so the result is slow by at most 15 s for each step back.
- */
-function withoutStepsBack(now: () => number): () => number {
-  let last = now();
-  let lost = 0;
-  return () => {
-    const time = now();
-    lost += Math.max(0, last - time);
-    last = time;
-    return time + lost;
-  };
 }
 
 const noAad = new Uint8Array();

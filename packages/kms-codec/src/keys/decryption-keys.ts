@@ -4,7 +4,7 @@ import { importKey } from '../crypto/data-key.ts';
 import { importBranchKey } from '../crypto/wrapped-branch-key.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
-import { KeyVersionAccess } from './key-version-access.ts';
+import { KeyVersionAccess, type Probe } from './key-version-access.ts';
 import type { KeyService } from './key-service.ts';
 import type { KeyedSemaphore } from './keyed-semaphore.ts';
 import type { DataKeyLimits } from './limits.ts';
@@ -62,8 +62,8 @@ export class DecryptionKeys {
   readonly #own: LRUCache<string, CachedKey>;
   /** The key that was found last, as long as a cache holds it: most consecutive messages have the same wrapped key. */
   #last: CachedKey | undefined;
-  /** Keys of this process that Cloud KMS has refused, until it unwraps a key of their version. */
-  readonly #refused: RefusedKeys;
+  /** Keys of this process that Cloud KMS has refused, each until Cloud KMS unwraps it. */
+  readonly refused: RefusedKeys;
   readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
   readonly #flights: SingleFlight<KeyObject>;
@@ -86,7 +86,7 @@ export class DecryptionKeys {
     };
     this.#keys = new LRUCache({ max: limits.maxDecryptionKeys, dispose });
     this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys, dispose });
-    this.#refused = new RefusedKeys(
+    this.refused = new RefusedKeys(
       OWN_PER_SCOPE * limits.maxEncryptionKeys,
       (namespace, refused, waitBudget) => this.confirm(namespace, refused, waitBudget),
       now,
@@ -123,12 +123,16 @@ export class DecryptionKeys {
     return cached !== undefined && isUsable(this.#usability(cached, this.#now()));
   }
 
-  /**
-   * Why Cloud KMS has refused to unwrap a key with which this process encrypts: no process can read what it writes. Undefined
-   * if it has not, or unwraps the key again.
-   */
-  refusal(own: WrappedKey): ReasonCode | undefined {
-    return this.#refused.codeOf(own);
+  /** Whether this process may encrypt with its own key now. Revalidates it in the background when that is due. */
+  mayUse({ id }: WrappedKey): boolean {
+    const cached = this.#own.get(id);
+    return cached !== undefined && this.#use(cached) !== undefined;
+  }
+
+  /** Waits until it is known whether Cloud KMS still unwraps an own key. @returns undefined if Cloud KMS is not asked now */
+  revalidated({ id }: WrappedKey, waitBudget: WaitBudget): Promise<void> | undefined {
+    const access = this.#own.peek(id)?.access;
+    return access?.isAsking ? access.revalidated(waitBudget) : undefined;
   }
 
   /** Whether a failure is cached, so that Cloud KMS is not called. */
@@ -169,15 +173,19 @@ export class DecryptionKeys {
           this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
         const key = isBranchKey ? importBranchKey(bytes) : importKey(bytes);
-        const access = this.#accessOf(wanted, started);
+        // A message can name another version for a key of this process.
+        const own = this.#own.peek(id) ?? this.refused.find(wanted);
+        const of = own ?? { namespace, wrappedKey: wanted };
+        const access = this.#accessOf(of.wrappedKey, started);
         access.confirm(started);
-        this.#refused.accept(wanted);
-        this.#keys.set(id, {
-          namespace,
-          wrappedKey: wanted,
+        this.refused.accept(of.wrappedKey);
+        const { namespace: ns, wrappedKey } = of;
+        this.#set({
+          namespace: ns,
+          wrappedKey,
           key,
           access,
-          isOwn: false,
+          isOwn: own !== undefined,
           confirmed: started,
           used: started,
         });
@@ -189,12 +197,16 @@ export class DecryptionKeys {
     });
   }
 
-  /** Adds a key with which this process encrypts, so that it decrypts its own messages without a call to Cloud KMS. */
-  add(namespace: string, own: WrappedKey, key: KeyObject): void {
-    const now = this.#now();
-    const access = this.#accessOf(own, now);
-    const cached = { namespace, wrappedKey: own, key, access, isOwn: true, confirmed: now, used: now };
-    this.#own.set(own.id, cached);
+  /**
+   * Adds a key with which this process encrypts, so that it decrypts its own messages without a call to Cloud KMS.
+   * @param wrappedAt when the call began in which Cloud KMS wrapped it, if this process made it
+   */
+  add(namespace: string, own: WrappedKey, key: KeyObject, wrappedAt: number): void {
+    if (this.#own.has(own.id)) return;
+    const known = this.#keys.peek(own.id);
+    const confirmed = known?.confirmed ?? wrappedAt;
+    const access = this.#accessOf(own, confirmed);
+    this.#set({ namespace, wrappedKey: own, key, access, isOwn: true, confirmed, used: this.#now() });
   }
 
   /** Returns what is known about the keys of a namespace, without a call. */
@@ -226,7 +238,7 @@ export class DecryptionKeys {
   maintain(): void {
     const now = this.#now();
     this.#failures.purgeStale();
-    this.#refused.askAgain();
+    this.refused.askAgain();
     const accesses = new Set<KeyVersionAccess>();
     for (const cached of this.#all()) {
       if (now >= this.#usableUntil(cached)) this.#remove(cached);
@@ -242,20 +254,33 @@ export class DecryptionKeys {
   clear(): void {
     this.#keys.clear();
     this.#own.clear();
-    this.#refused.clear();
+    this.refused.clear();
     this.#accesses.clear();
     this.#failures.clear();
   }
 
   /** Notes that Cloud KMS has refused the version of a key, and removes the key. */
-  #refuse({ namespace, wrappedKey: refused, isOwn }: CachedKey, code: ReasonCode): void {
+  #refuse({ namespace, wrappedKey: refused, isOwn, access }: CachedKey, code: ReasonCode): void {
     this.#keys.delete(refused.id);
     this.#own.delete(refused.id);
-    if (isOwn) this.#refused.add(namespace, refused, code);
+    const graceUntil = access.confirmed + this.#limits.revalidateMs;
+    if (isOwn) this.refused.add(namespace, refused, code, graceUntil);
   }
 
   #all(): CachedKey[] {
-    return [...this.#keys.values(), ...this.#own.values()];
+    return [...this.#own.values(), ...this.#keys.values()];
+  }
+
+  #set(cached: CachedKey): void {
+    const { id } = cached.wrappedKey;
+    (cached.isOwn ? this.#keys : this.#own).delete(id);
+    (cached.isOwn ? this.#own : this.#keys).set(id, cached);
+  }
+
+  /** Returns a key under the version, other than the probe: of this process if there is one, else any. */
+  #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
+    const others = this.#all().filter((cached) => cached.access === access && cached !== probe);
+    return others[0]?.isOwn ? others[0] : others[Math.floor(Math.random() * others.length)];
   }
 
   /**
@@ -320,12 +345,17 @@ export class DecryptionKeys {
         { cryptoKey, keyVersion, confirmed },
         {
           keyService: this.#keyService,
+          unwrapped: () => this.refused.readable.add(cryptoKey),
           observer: this.#observer,
           now: this.#now,
           revalidateMs: this.#limits.revalidateMs,
-          refused: (refused, code) => {
-            this.#accesses.delete(name);
-            for (const cached of this.#all()) if (cached.access === refused) this.#refuse(cached, code);
+          another: (of, probe) => this.#another(of, probe),
+          refused: (refused, code, only) => {
+            if (only === undefined) this.#accesses.delete(name);
+            for (const cached of this.#all()) {
+              if (cached.access === refused && (only === undefined || cached === only))
+                this.#refuse(cached, code);
+            }
           },
         },
       );

@@ -42,6 +42,8 @@ export class EncryptionKeys {
   readonly #limits: DataKeyLimits;
   readonly #observer: Observer;
   readonly #now: () => number;
+  /** The time of day, in ms: the date of a branch key, which processes compare. */
+  readonly #wall: () => number;
   readonly #slots: LRUCache<string, EncryptionSlot>;
   readonly #flights: SingleFlight<void>;
   readonly #shared: SharedBranchKeys | undefined;
@@ -56,6 +58,7 @@ export class EncryptionKeys {
     limits: DataKeyLimits,
     observer: Observer,
     now: () => number,
+    wall: () => number,
     shared?: SharedBranchKeys,
   ) {
     this.#keyService = keyService;
@@ -64,6 +67,7 @@ export class EncryptionKeys {
     this.#limits = limits;
     this.#observer = observer;
     this.#now = now;
+    this.#wall = wall;
     this.#slots = new LRUCache({ max: limits.maxEncryptionKeys });
     this.#flights = new SingleFlight(observer);
     this.#shared = shared;
@@ -71,7 +75,7 @@ export class EncryptionKeys {
 
   /**
    * Returns the current data key and counts one message of `bytes` for it. Starts a refresh when one is due.
-   * @returns undefined when there is no data key, or when it is past a hard limit
+   * @returns undefined when there is no data key, when it is past a hard limit, or when Cloud KMS must answer before
    */
   take(scope: DataKeyScope, bytes: number): EncryptionKey | undefined {
     const slot = this.#slot(scope);
@@ -81,7 +85,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns the current data key, or waits until Cloud KMS has wrapped the next.
+   * Returns the current data key, or waits: for a second at most where Cloud KMS must answer before it encrypts, else until
+   * Cloud KMS has wrapped the next.
    * @throws KmsCodecError why Cloud KMS wraps none; `data_key_exhausted` when an outage outlasts the hard limits
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
@@ -90,8 +95,15 @@ export class EncryptionKeys {
       const slot = this.#slot(scope);
       const ready = this.take(scope, bytes);
       if (ready) return ready;
-      const { hasHadKey, failure, current } = slot;
+      const { hasHadKey, failure, current, wrappedKey } = slot;
       if (failure) throw failure;
+      if (!waitBudget.isFinished) {
+        const refreshed = slot.refreshAnswered(waitBudget);
+        const revalidated = wrappedKey && this.#decryption.revalidated(wrappedKey, waitBudget);
+        await refreshed;
+        await revalidated;
+        if (refreshed || revalidated) continue;
+      }
       // A key that another attempt has given before: further attempts would repeat it.
       if (current && tried.has(current.key)) throw exhausted(scope);
       if (current) tried.add(current.key);
@@ -142,7 +154,7 @@ export class EncryptionKeys {
         limits: this.#limits,
         now: this.#now,
         isShared: this.#sharing(scope) !== undefined,
-        refusal: (key) => this.#decryption.refusal(key),
+        decryption: this.#decryption,
       });
       this.#slots.set(scope.id, slot);
     }
@@ -173,9 +185,7 @@ export class EncryptionKeys {
         const { namespace, cryptoKey } = slot.scope;
         this.#observer.dataKeyRefreshFailed?.({ namespace, key: cryptoKey, code: error.code });
       })
-      .finally(() => {
-        slot.isRefreshing = false;
-      });
+      .finally(() => slot.refreshEnded());
   }
 
   /**
@@ -202,14 +212,45 @@ export class EncryptionKeys {
     await this.#flights.join(scope.id, scope.cryptoKey, waitBudget, async (signal) => {
       try {
         const shared = this.#sharing(scope);
-        const create = () => this.#wrap(scope, signal);
-        if (shared) await this.#share(slot, shared, { create, waitBudget, isUrgent });
+        const create = () => this.#create(slot, signal);
+        if (slot.confirmedByWrap) await this.#confirmByWrap(slot, slot.confirmedByWrap, signal);
+        else if (shared) await this.#share(slot, shared, { create, waitBudget, isUrgent });
         else this.#adopt(slot, await create());
       } catch (error) {
         if (error instanceof KmsCodecError) slot.failed(error);
         throw error;
       }
     });
+  }
+
+  /** Encrypts with the current key again if Cloud KMS still wraps keys under its version, else with the new key. */
+  async #confirmByWrap(slot: EncryptionSlot, current: ScopeKey, signal: AbortSignal): Promise<void> {
+    const created = await this.#wrap(slot.scope, signal);
+    if (created.keyVersion === current.keyVersion) slot.wrapped(created.born);
+    else this.#adopt(slot, created);
+  }
+
+  /**
+   * Returns a new scope key.
+   * @throws KmsCodecError also when no process could read what it encrypts, because Cloud KMS does not unwrap the current key,
+   *   which has the same version
+   */
+  async #create(slot: EncryptionSlot, signal: AbortSignal): Promise<ScopeKey> {
+    const created = await this.#wrap(slot.scope, signal);
+    const { refusal, current } = slot;
+    // Without the permission to unwrap, this process may still encrypt.
+    if (refusal === undefined || slot.isUnreadable) return created;
+    if (created.keyVersion !== current?.keyVersion) return created;
+    const { cryptoKey: key } = slot.scope;
+    const { keyVersion } = created;
+    throw new KmsCodecError(
+      refusal,
+      `Cloud KMS wraps keys under version ${keyVersion} of ${key}, and does not unwrap them`,
+      {
+        key,
+        keyVersion,
+      },
+    );
   }
 
   async #share(
@@ -232,7 +273,7 @@ export class EncryptionKeys {
     }
     slot.sharing = keys.sharing;
     slot.next = keys.next;
-    if (keys.next) this.#decryption.add(scope.namespace, asWrappedKey(scope, keys.next), keys.next.key);
+    if (keys.next) this.#addOwn(scope, keys.next);
     if (usable && sameBytes(usable.wrapped, keys.current.wrapped)) slot.refreshed();
     else this.#adopt(slot, keys.current);
     if (keys.sharing === 'unshared') slot.delayRefresh(SHARE_AGAIN_MS);
@@ -240,7 +281,8 @@ export class EncryptionKeys {
 
   async #wrap(scope: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
     const { namespace, cryptoKey, aad } = scope;
-    const created = Math.trunc(this.#now());
+    // Before the call: this process may be suspended before it reads the answer.
+    const [created, born] = [Math.trunc(this.#wall()), this.#now()];
     const isBranchKey = hasBranchKeys(scope);
     const plaintext = isBranchKey ? generateBranchKey(created) : generateKey();
     try {
@@ -249,10 +291,14 @@ export class EncryptionKeys {
       );
       const key = isBranchKey ? importBranchKey(plaintext) : importKey(plaintext);
       this.#created.add(key);
-      return { key, wrapped: ciphertext, keyVersion, created };
+      return { key, wrapped: ciphertext, keyVersion, created, born };
     } finally {
       plaintext.fill(0);
     }
+  }
+
+  #addOwn(scope: DataKeyScope, own: ScopeKey): void {
+    this.#decryption.add(scope.namespace, asWrappedKey(scope, own), own.key, own.born);
   }
 
   /**
@@ -260,10 +306,16 @@ export class EncryptionKeys {
    * data keys, but never a data key, whose messages each process counts alone.
    */
   #adopt(slot: EncryptionSlot, next: ScopeKey): void {
-    const { namespace, cryptoKey } = slot.scope;
+    const { scope, refusal, current, wrappedKey } = slot;
+    const { namespace, cryptoKey } = scope;
+    const isCreated = this.#created.has(next.key);
     const reason = slot.adopt(next);
-    this.#decryption.add(namespace, asWrappedKey(slot.scope, next), next.key);
-    const origin = this.#created.has(next.key) ? 'created' : 'store';
+    if (wrappedKey) this.#decryption.refused.delete(wrappedKey);
+    // What Cloud KMS refuses to unwrap is the version.
+    if (isCreated && refusal !== undefined && current?.keyVersion === next.keyVersion)
+      this.#decryption.refused.add(namespace, asWrappedKey(scope, next), refusal);
+    else this.#addOwn(scope, next);
+    const origin = isCreated ? 'created' : 'store';
     this.#observer.dataKeyRotated?.({
       namespace,
       key: cryptoKey,

@@ -1,5 +1,8 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import { withResolvers } from '../maybe-promise.ts';
+import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 import type { WrappedKey } from './wrapped-key.ts';
+import type { DecryptionKeys } from './decryption-keys.ts';
 import type { DataKeyLimits } from './limits.ts';
 import {
   asWrappedKey,
@@ -11,7 +14,9 @@ import {
   type ScopeKey,
 } from './scope-key.ts';
 import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
-
+import type { WaitBudget } from './wait-budget.ts';
+import { WaitTimer } from './wait-timer.ts';
+/** Why a scope key replaced the previous one. */
 /** Why a scope key replaced the previous one. */
 export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
 
@@ -31,18 +36,26 @@ const REFRESH_SPREAD = 0.05;
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
 const FAILURE_TTL_MS = 5_000;
-const GRACE_AFTER_REJECTION_MS = 300_000;
+/** How long an encode waits for Cloud KMS where it must not use the current key before, in ms. */
+const SLOW_MS = 1_000;
+/** The part of `revalidateMs` after which an identity that may only encrypt wraps a key again. */
+const WRAP_AGAIN_AT = 0.65;
 
 interface SlotOptions {
   readonly limits: DataKeyLimits;
   readonly now: () => number;
   /** Whether processes share the scope's branch keys. */
   readonly isShared: boolean;
-  /** Returns why Cloud KMS refuses to unwrap a key, if it does. */
-  readonly refusal: (key: WrappedKey) => ReasonCode | undefined;
+  /** Where this process decrypts. */
+  readonly decryption: Pick<DecryptionKeys, 'mayUse' | 'refused'>;
 }
 
-/** The keys that encrypt in one scope: the current data key, its limits, and when to replace it. Makes no call. */
+/**
+ * The keys that encrypt in one scope: the current data key, its limits, and when to replace it. Makes no call.
+ *
+ * A key encrypts only while Cloud KMS lets this process use it: it has confirmed that within `revalidateMs`, and its age is
+ * below the soft age. Beyond either, an encode waits for Cloud KMS, and continues only if that does not answer.
+ */
 export class EncryptionSlot {
   readonly scope: DataKeyScope;
   /** The part of a soft limit at which a refresh starts: random, so that a fleet does not call Cloud KMS at once. */
@@ -54,9 +67,9 @@ export class EncryptionSlot {
   readonly #limits: DataKeyLimits;
   readonly #now: () => number;
   readonly #isShared: boolean;
-  readonly #refusalOf: SlotOptions['refusal'];
+  readonly #decryption: SlotOptions['decryption'];
   /** The current scope key, as the cache for decryption names it. */
-  #wrapped: WrappedKey | undefined;
+  #wrappedKey: WrappedKey | undefined;
   #current: EncryptionKey | undefined;
   #isExhausted = false;
   /** After a failed refresh: no further refresh before this time. */
@@ -64,15 +77,21 @@ export class EncryptionSlot {
   #refreshFailure: ReasonCode | undefined;
   /** When the current scope key expires because Cloud KMS rejected its refresh. An outage does not set it. */
   #retireAt = Number.POSITIVE_INFINITY;
+  /** When the last call began in which Cloud KMS wrapped a key under the key version of the current scope key. */
+  #wrapped = 0;
+  /** Cloud KMS counts as unavailable until then. */
+  #unansweredUntil = 0;
+  /** The encodes that wait for the refresh. */
+  readonly #waiting = new Set<() => void>();
   /** The last error that is not retryable, cached for seconds. */
   #failure: { readonly error: KmsCodecError; readonly until: number } | undefined;
 
-  constructor(scope: DataKeyScope, { limits, now, isShared, refusal }: SlotOptions) {
+  constructor(scope: DataKeyScope, { limits, now, isShared, decryption }: SlotOptions) {
     this.scope = scope;
     this.#limits = limits;
     this.#now = now;
     this.#isShared = isShared;
-    this.#refusalOf = refusal;
+    this.#decryption = decryption;
     this.refreshShare = REFRESH_AT - (isShared ? SHARED_REFRESH_SPREAD : REFRESH_SPREAD) * Math.random();
   }
 
@@ -81,9 +100,28 @@ export class EncryptionSlot {
     return this.#current?.source;
   }
 
+  /** The current scope key, as the cache for decryption names it. */
+  get wrappedKey(): WrappedKey | undefined {
+    return this.#wrappedKey;
+  }
+
   /** The scope key that encrypts, unless it is past its age or Cloud KMS refuses to unwrap it. */
   get usable(): ScopeKey | undefined {
-    return this.#isPastAge(this.#now()) || this.#refusal !== undefined ? undefined : this.current;
+    return this.#isPastAge(this.#now()) || this.refusal !== undefined ? undefined : this.current;
+  }
+
+  /** Why Cloud KMS refuses to unwrap the scope key that encrypts, if it does. */
+  get refusal(): ReasonCode | undefined {
+    return this.#wrappedKey && this.#decryption.refused.codeOf(this.#wrappedKey);
+  }
+
+  /**
+   * The current key, if only an answer to a wrap can confirm that it may encrypt, since this identity may not unwrap, and
+   * no other key is due.
+   */
+  get confirmedByWrap(): ScopeKey | undefined {
+    const isDue = this.#current && this.#usedShare(this.#current, this.#now()) >= this.refreshShare;
+    return this.isUnreadable && !isDue ? this.current : undefined;
   }
 
   /** Whether there was a scope key. Without a data key, it has then reached a hard limit. */
@@ -94,11 +132,11 @@ export class EncryptionSlot {
   /**
    * Counts one message of `bytes` for the data key and returns it.
    * @param now the time, which the caller has read for the message
-   * @returns undefined past a hard limit
+   * @returns undefined past a hard limit, and where Cloud KMS must answer before
    */
   take(bytes: number, now: number): EncryptionKey | undefined {
     const current = this.#current;
-    if (!current || this.#isPastAge(now)) return undefined;
+    if (!current || this.#isPastAge(now) || !this.#mayEncrypt(now)) return undefined;
     const key = this.#withRoom(current, bytes);
     if (!key) return undefined;
     key.messages += 1;
@@ -108,15 +146,47 @@ export class EncryptionSlot {
 
   /** Returns what to do in the background: let the next key encrypt, or obtain another. */
   due(now: number): 'activate' | 'obtain' | undefined {
-    if (!this.#current || this.isRefreshing || now < this.#nextRefresh) return undefined;
+    if (!this.#current || this.isRefreshing) return undefined;
+    const mustAsk = this.#mustAsk(now);
+    if (now < this.#nextRefresh && !mustAsk) return undefined;
     const { softAgeMs } = this.#limits;
-    const { next } = this;
-    if (next && now < next.created + softAgeMs)
-      return isActive(next, softAgeMs, now) ? 'activate' : undefined;
+    const { next, refusal } = this;
+    if (next && refusal === undefined && now < next.born + softAgeMs) {
+      if (isActive(next, softAgeMs, now)) return 'activate';
+      if (!mustAsk) return undefined;
+    }
     const isOld = this.#usedShare(this.#current, now) >= this.refreshShare;
+    const isRefused = this.isUnreadable
+      ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
+      : refusal !== undefined;
     // If Cloud KMS accepts a refused key again, the refresh that failed meanwhile is repeated, too.
-    const isDue = isOld || this.#refusal !== undefined || this.#refreshFailure !== undefined;
+    const isDue = mustAsk || isOld || isRefused || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
+  }
+
+  /**
+   * Waits until the refresh has an answer of Cloud KMS or has failed, for a second at most: then Cloud KMS counts as
+   * unavailable.
+   * @returns undefined if the current key does not wait for a refresh
+   */
+  refreshAnswered(waitBudget: WaitBudget): Promise<void> | undefined {
+    const now = this.#now();
+    if (!this.isRefreshing || !this.#mustAsk(now) || this.#isPastAge(now)) return undefined;
+    const { promise, resolve } = withResolvers<void>();
+    this.#waiting.add(resolve);
+    const timer = new WaitTimer(Math.min(SLOW_MS, waitBudget.budgetMs), () => this.#unanswered());
+    const leave = waitBudget.wait(resolve);
+    return promise.finally(() => {
+      timer.stop();
+      leave();
+      this.#waiting.delete(resolve);
+    });
+  }
+
+  /** Records that the refresh in the background has ended. */
+  refreshEnded(): void {
+    this.isRefreshing = false;
+    this.#wake();
   }
 
   /** The cached error of the last call, if Cloud KMS rejected it. */
@@ -126,14 +196,13 @@ export class EncryptionSlot {
 
   get state(): EncryptionState {
     if (!this.#current) return { remainingMs: 0, failure: this.#failure?.error.code };
-    const { created } = this.#current.source;
+    const { born } = this.#current.source;
     const now = this.#now();
-    const refusal = this.#refusal;
-    const until = Math.min(this.#retireAt, created + this.#limits.hardAgeMs);
+    const refusal = this.#mayOnlyEncrypt ? undefined : this.refusal;
+    const until = Math.min(this.#retireAt, born + this.#limits.hardAgeMs);
     return {
       remainingMs: refusal === undefined ? Math.max(0, until - now) : 0,
-      // The clock of the process that created a shared branch key may be ahead.
-      ageMs: Math.max(0, now - created),
+      ageMs: now - born,
       failure: refusal ?? this.#refreshFailure,
     };
   }
@@ -142,7 +211,7 @@ export class EncryptionSlot {
   removeExpired(): void {
     if (!this.#current || !this.#isPastAge(this.#now())) return;
     this.#current = undefined;
-    this.#wrapped = undefined;
+    this.#wrappedKey = undefined;
     this.#isExhausted = true;
   }
 
@@ -150,10 +219,16 @@ export class EncryptionSlot {
   adopt(next: ScopeKey): RotationReason {
     const reason = this.#current ? this.#reasonToReplace(this.#current) : 'first';
     this.#current = newDataKey(this.scope, next);
-    this.#wrapped = asWrappedKey(this.scope, next);
+    this.#wrappedKey = asWrappedKey(this.scope, next);
     this.#isExhausted = false;
-    this.refreshed();
+    this.wrapped(next.born);
     return reason;
+  }
+
+  /** Records that Cloud KMS has wrapped a key under the key version in use, in a call that began at `started`. */
+  wrapped(started: number): void {
+    this.#wrapped = started;
+    this.refreshed();
   }
 
   /** Records that Cloud KMS has let this process use the crypto key. */
@@ -162,6 +237,7 @@ export class EncryptionSlot {
     this.#refreshFailure = undefined;
     this.#failure = undefined;
     this.#retireAt = Number.POSITIVE_INFINITY;
+    this.#unansweredUntil = 0;
   }
 
   /** Starts no refresh for a time. */
@@ -169,33 +245,72 @@ export class EncryptionSlot {
     this.#nextRefresh = this.#now() + milliseconds;
   }
 
-  /** Caches the error if Cloud KMS rejected the call. */
+  /** Records the failure of a call: caches it if Cloud KMS rejected the call. */
   failed(error: KmsCodecError): void {
-    if (!error.retryable) this.#failure = { error, until: this.#now() + FAILURE_TTL_MS };
+    if (error.retryable) return this.#unanswered();
+    this.#failure = { error, until: this.#now() + FAILURE_TTL_MS };
+    this.#wake();
   }
 
   /** Records why a refresh failed. If Cloud KMS rejected it, the current scope key is retired. */
   refreshFailed(error: KmsCodecError): void {
     this.#refreshFailure = error.code;
-    if (error.retryable || !this.#current || this.#retireAt !== Number.POSITIVE_INFINITY) return;
-    const softLimit = this.#current.source.created + this.#limits.softAgeMs;
-    this.#retireAt = Math.max(softLimit, this.#now() + GRACE_AFTER_REJECTION_MS);
+    if (error.retryable) this.#unanswered();
+    if (error.retryable || !this.#current) return;
+    const softLimit = this.#current.source.born + this.#limits.softAgeMs;
+    const limit = Math.max(this.isUnreadable ? this.#graceUntil : softLimit, this.#now());
+    this.#retireAt = Math.min(this.#retireAt, limit);
   }
 
-  get #refusal(): ReasonCode | undefined {
-    return this.#wrapped && this.#refusalOf(this.#wrapped);
+  get #mayOnlyEncrypt(): boolean {
+    return this.#wrappedKey !== undefined && this.#decryption.refused.isOfEncrypter(this.#wrappedKey);
+  }
+
+  get #graceUntil(): number {
+    return this.#wrappedKey === undefined ? 0 : this.#decryption.refused.graceUntil(this.#wrappedKey);
+  }
+
+  /** Whether this identity may not unwrap. It may still encrypt. */
+  get isUnreadable(): boolean {
+    return this.refusal === 'permission_denied';
+  }
+
+  /** Whether Cloud KMS lets this process encrypt with the current key, as far as is known. */
+  #mayEncrypt(now: number): boolean {
+    if (this.#wrappedKey === undefined) return false;
+    const { refusal } = this;
+    // Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
+    const isReadable = refusal === undefined && this.#decryption.mayUse(this.#wrappedKey);
+    return (isReadable || this.isUnreadable || now < this.#graceUntil) && !this.#mustAsk(now);
+  }
+
+  /** Whether Cloud KMS must wrap a key before the current one encrypts, because it answers, as far as is known. */
+  #mustAsk(now: number): boolean {
+    if (!this.#current || now < this.#unansweredUntil) return false;
+    if (now >= this.#current.source.born + this.#limits.softAgeMs) return true;
+    const isConfirmed = now < Math.max(this.#wrapped + this.#limits.revalidateMs, this.#graceUntil);
+    return !isConfirmed && this.isUnreadable;
+  }
+
+  #unanswered(): void {
+    this.#unansweredUntil = this.#now() + FAILURE_COUNTS_MS;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
   }
 
   /** Returns the used share of the soft limit that is closest; 1 means that it is reached. */
   #usedShare(key: EncryptionKey, now: number): number {
-    const age = (now - key.source.created) / this.#limits.softAgeMs;
+    const age = (now - key.source.born) / this.#limits.softAgeMs;
     if (hasBranchKeys(this.scope)) return age;
     return Math.max(age, key.messages / this.#limits.softMessages, key.bytes / this.#limits.softBytes);
   }
 
   #isPastAge(now: number): boolean {
     if (!this.#current) return false;
-    return now >= this.#retireAt || now - this.#current.source.created >= this.#limits.hardAgeMs;
+    return now >= this.#retireAt || now - this.#current.source.born >= this.#limits.hardAgeMs;
   }
 
   /** Returns a data key of the current scope key that may encrypt one more message, if there is one. */

@@ -7,7 +7,7 @@ import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from './wait-timer.ts';
 
 /** A wrapped key that Cloud KMS unwraps again, to find out whether it still does. */
-interface Probe {
+export interface Probe {
   readonly namespace: string;
   readonly wrappedKey: WrappedKey;
   confirmed: number;
@@ -19,8 +19,12 @@ interface KeyVersionAccessOptions {
   readonly now: () => number;
   /** Milliseconds for which an answer of Cloud KMS counts. */
   readonly revalidateMs: number;
-  /** Called when Cloud KMS refuses the key version. */
-  readonly refused: (access: KeyVersionAccess, code: ReasonCode) => void;
+  /** Called when Cloud KMS has unwrapped a key. */
+  readonly unwrapped: () => void;
+  /** Returns another key under the version, if one is in memory: of this process if possible, whose version is certain. */
+  readonly another: (access: KeyVersionAccess, probe: Probe) => Probe | undefined;
+  /** Called when Cloud KMS refuses the key version, or only the probe. */
+  readonly refused: (access: KeyVersionAccess, code: ReasonCode, only?: Probe) => void;
 }
 
 /** The part of `revalidateMs` after which a key version is revalidated: random, so that a fleet does not ask at once. */
@@ -107,7 +111,12 @@ export class KeyVersionAccess {
       end();
     });
     this.#attempt = promise;
-    void this.#unwrap(probe, started).finally(end);
+    void this.#ask(probe, started).finally(end);
+  }
+
+  /** Whether a call is in flight for which a caller can wait. */
+  get isAsking(): boolean {
+    return this.#attempt !== undefined;
   }
 
   /** Waits for the attempt in flight, if there is one, for a second at most. */
@@ -127,27 +136,51 @@ export class KeyVersionAccess {
     this.#nextAttempt = now + 2 * RETRY_MS * Math.random();
   }
 
-  async #unwrap(probe: Probe, started: number): Promise<void> {
-    const { keyService, observer, refused } = this.#options;
-    const { namespace, wrappedKey } = probe;
-    const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = wrappedKey;
+  /**
+   * Asks with the probe. Its message names the version, and every identity that may encrypt can name a wrong one. So a second
+   * key confirms a refusal before all keys of the version are removed. If Cloud KMS doesn't answer for the second, only the
+   * probe is removed, and the next use of another key asks again: until then this is neither a refusal nor an outage.
+   */
+  async #ask(probe: Probe, started: number): Promise<void> {
+    const { another, refused, now } = this.#options;
+    const error = await this.#unwrap(probe, started);
+    if (error === undefined) return this.#report(probe, 'confirmed');
+    if (!isRefusal(error)) {
+      this.#failed(started);
+      return this.#report(probe, 'unavailable', error);
+    }
+    const second = another(this, probe);
+    const secondError = second === undefined ? error : await this.#unwrap(second, now());
+    if (secondError === undefined || !isRefusal(secondError)) return refused(this, error.code, probe);
+    this.#isRefused = true;
+    refused(this, error.code);
+    this.#report(probe, 'refused', error);
+  }
+
+  /** @returns the error of the call; undefined if Cloud KMS has unwrapped the key */
+  async #unwrap(probe: Probe, started: number): Promise<unknown> {
+    const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = probe.wrappedKey;
     try {
       // Not counted by the limit on calls in flight: waiting there would look like an outage.
-      const bytes = await keyService.unwrap({ key, aad, ciphertext, keyVersion });
+      const bytes = await this.#options.keyService.unwrap({ key, aad, ciphertext, keyVersion });
       bytes.fill(0);
+      this.#options.unwrapped();
       probe.confirmed = started;
       this.confirm(started);
-      observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'confirmed' });
+      return undefined;
     } catch (error) {
-      const code = error instanceof KmsCodecError ? error.code : undefined;
-      if (error instanceof KmsCodecError && !error.retryable) {
-        this.#isRefused = true;
-        refused(this, error.code);
-        observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'refused', code });
-        return;
-      }
-      this.#failed(started);
-      observer.keyRevalidated?.({ namespace, key, keyVersion, outcome: 'unavailable', code });
+      return error;
     }
   }
+
+  #report({ namespace, wrappedKey }: Probe, outcome: Outcome, error?: unknown): void {
+    const { cryptoKey: key, keyVersion } = wrappedKey;
+    const code = error instanceof KmsCodecError ? error.code : undefined;
+    this.#options.observer.keyRevalidated?.({ namespace, key, keyVersion, outcome, code });
+  }
 }
+
+type Outcome = 'confirmed' | 'refused' | 'unavailable';
+
+const isRefusal = (error: unknown): error is KmsCodecError =>
+  error instanceof KmsCodecError && !error.retryable;

@@ -8,6 +8,8 @@ interface RefusedKey {
   readonly namespace: string;
   readonly wrappedKey: WrappedKey;
   code: ReasonCode;
+  /** Until then the last answer of Cloud KMS that was no refusal counts: what is in progress may be completed. */
+  readonly graceUntil: number;
   /** Cloud KMS is not asked before this time. */
   nextAttempt: number;
   isAsking: boolean;
@@ -15,17 +17,21 @@ interface RefusedKey {
 
 /** How often Cloud KMS is asked whether it unwraps a refused key of this process again. */
 const ASK_AGAIN_MS = 10_000;
+/** How often if the identity may only encrypt. */
+const ASK_ENCRYPTER_MS = 240_000;
 /** How long such an attempt retries. No caller waits for it. */
 const ASK_BUDGET_MS = 10_000;
 
 /** Asks Cloud KMS to unwrap a key. @throws KmsCodecError why it does not */
 type Unwrap = (namespace: string, wrappedKey: WrappedKey, waitBudget: WaitBudget) => Promise<unknown>;
 
-/** The keys of this process that Cloud KMS has refused, until it unwraps a key of their version. */
+/** The keys of this process that Cloud KMS has refused, each until Cloud KMS unwraps it. */
 export class RefusedKeys {
   readonly #keys: LRUCache<string, RefusedKey>;
   readonly #unwrap: Unwrap;
   readonly #now: () => number;
+  /** The crypto keys with which Cloud KMS has unwrapped a key for this process. */
+  readonly readable = new Set<string>();
 
   constructor(max: number, unwrap: Unwrap, now: () => number) {
     this.#keys = new LRUCache({ max });
@@ -33,20 +39,39 @@ export class RefusedKeys {
     this.#now = now;
   }
 
+  /** Why Cloud KMS does not unwrap the key; undefined if it has not refused it. */
   codeOf({ id }: WrappedKey): ReasonCode | undefined {
     return this.#keys.peek(id)?.code;
   }
 
-  add(namespace: string, wrappedKey: WrappedKey, code: ReasonCode): void {
-    const nextAttempt = this.#now() + ASK_AGAIN_MS;
-    this.#keys.set(wrappedKey.id, { namespace, wrappedKey, code, nextAttempt, isAsking: false });
+  /** Whether this identity has no permission to unwrap, and never had it while this process ran: it may only encrypt. */
+  isOfEncrypter(own: WrappedKey): boolean {
+    return this.codeOf(own) === 'permission_denied' && !this.readable.has(own.cryptoKey);
   }
 
-  /** Notes that Cloud KMS has unwrapped a key: it does so for all keys of the same version. */
-  accept({ cryptoKey, keyVersion }: WrappedKey): void {
-    for (const [id, { wrappedKey: refused }] of this.#keys.entries()) {
-      if (refused.cryptoKey === cryptoKey && refused.keyVersion === keyVersion) this.#keys.delete(id);
-    }
+  /** Until when this process may still encrypt with a refused key. */
+  graceUntil({ id }: WrappedKey): number {
+    return this.#keys.peek(id)?.graceUntil ?? 0;
+  }
+
+  find({ id }: WrappedKey): Pick<RefusedKey, 'namespace' | 'wrappedKey'> | undefined {
+    return this.#keys.peek(id);
+  }
+
+  add(namespace: string, wrappedKey: WrappedKey, code: ReasonCode, graceUntil = 0): void {
+    const nextAttempt = this.#now() + ASK_AGAIN_MS;
+    this.#keys.set(wrappedKey.id, { namespace, wrappedKey, code, graceUntil, nextAttempt, isAsking: false });
+  }
+
+  /** Notes that Cloud KMS has unwrapped a key. */
+  accept({ cryptoKey, id }: WrappedKey): void {
+    this.readable.add(cryptoKey);
+    this.#keys.delete(id);
+  }
+
+  /** Forgets a key that does not encrypt any more. */
+  delete({ id }: WrappedKey): void {
+    this.#keys.delete(id);
   }
 
   /** Asks whether Cloud KMS unwraps refused keys again. A process that has stopped to work needs no key otherwise. */
@@ -65,10 +90,11 @@ export class RefusedKeys {
       await this.#unwrap(refused.namespace, refused.wrappedKey, new WaitBudget(ASK_BUDGET_MS));
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
-      refused.code = error.code;
+      if (!error.retryable) refused.code = error.code;
     } finally {
       refused.isAsking = false;
-      refused.nextAttempt = this.#now() + ASK_AGAIN_MS;
+      refused.nextAttempt =
+        this.#now() + (this.isOfEncrypter(refused.wrappedKey) ? ASK_ENCRYPTER_MS : ASK_AGAIN_MS);
     }
   }
 }

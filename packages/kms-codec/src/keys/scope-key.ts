@@ -19,8 +19,10 @@ export interface ScopeKey {
   readonly key: KeyObject;
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;
-  /** When it was created, in milliseconds. Its age counts from then on, in every process that uses it. */
+  /** When it was created, in milliseconds since 1970. */
   readonly created: number;
+  /** The same on the clock of ages of this process, see {@link elapsedClock}. */
+  readonly born: number;
 }
 
 /** A data key that encrypts, and how much it has encrypted. */

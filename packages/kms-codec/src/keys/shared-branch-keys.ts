@@ -47,13 +47,15 @@ export const REFRESH_AT = 0.75;
 const LEAD = 0.2;
 /** How far in the future a key's creation may be: the clocks of two machines differ. */
 const CLOCK_SKEW_MS = 300_000;
-/** Limit on all waits for the store, and for unwrapping its keys, in ms, while a payload waits. */
+/** Limit on all waits for the store in ms, and on those for unwrapping its keys, while a payload waits. */
 const URGENT_MS = 2_000;
 const MAX_TRIES = 4;
+/** The branch keys that a scope has while one of them encrypts: the last, the current and the next. */
+const SEEN_PER_SCOPE = 3;
 
 /** Whether a next key replaces the current key. */
-export const isActive = ({ created }: ScopeKey, softAgeMs: number, now: number): boolean =>
-  now >= created + LEAD * softAgeMs;
+export const isActive = ({ born }: ScopeKey, softAgeMs: number, now: number): boolean =>
+  now >= born + LEAD * softAgeMs;
 
 /** What a process finds in the store. */
 interface Found {
@@ -78,6 +80,12 @@ export class SharedBranchKeys {
   readonly #observer: Observer;
   readonly #now: () => number;
   readonly #denies: (wrapped: Uint8Array) => boolean;
+  readonly #wall: () => number;
+  /**
+   * When the branch keys that this process has seen were created, on its clock of ages. The time of day may be set back later,
+   * and the key, which looks younger then, may still be in the store.
+   */
+  readonly #born: LRUCache<string, number>;
   /** The scopes whose entries were reported as unusable. */
   readonly #reported: LRUCache<string, true>;
 
@@ -87,6 +95,7 @@ export class SharedBranchKeys {
     limits: DataKeyLimits,
     observer: Observer,
     now: () => number,
+    wall: () => number,
     denies: (wrapped: Uint8Array) => boolean,
   ) {
     this.#store = store;
@@ -95,6 +104,8 @@ export class SharedBranchKeys {
     this.#observer = observer;
     this.#now = now;
     this.#denies = denies;
+    this.#wall = wall;
+    this.#born = new LRUCache({ max: SEEN_PER_SCOPE * limits.maxEncryptionKeys });
     this.#reported = new LRUCache({ max: limits.maxEncryptionKeys });
   }
 
@@ -111,7 +122,11 @@ export class SharedBranchKeys {
     options: SyncOptions,
   ): Promise<SharedKeys> {
     let created: ScopeKey | undefined;
-    const create = async () => (created ??= await options.create());
+    const create = async () => {
+      created ??= await options.create();
+      this.#born.set(asWrappedKey(scope, created).id, created.born);
+      return created;
+    };
     const usable = own && this.#isYoung(own.current) ? own : undefined;
     try {
       const synced = await this.#trySync(scope, usable, { ...options, create });
@@ -133,7 +148,7 @@ export class SharedBranchKeys {
     const stored = await this.#store.load(branchKeyId(scope.cryptoKey, scope.namespace));
     const { current, next } = await this.#find(scope, stored, undefined, waitBudget);
     const newest = next ?? current;
-    return newest === undefined ? 0 : newest.created + REFRESH_AT * this.#limits.softAgeMs;
+    return newest === undefined ? 0 : newest.born + REFRESH_AT * this.#limits.softAgeMs;
   }
 
   /** Closes the store. */
@@ -148,9 +163,10 @@ export class SharedBranchKeys {
     { create, waitBudget, refreshShare, isUrgent }: SyncOptions,
   ): Promise<SharedKeys | undefined> {
     const id = branchKeyId(scope.cryptoKey, scope.namespace);
-    const call = isUrgent ? urgentCall() : () => ({});
+    // One time limit for all calls for which a payload waits. Calls to Cloud KMS do not count.
+    const call: StoreCall = isUrgent ? { isUrgent, time: { leftMs: URGENT_MS } } : {};
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-      const stored = await this.#store.load(id, call());
+      const stored = await this.#store.load(id, call);
       const found = own
         ? await this.#find(scope, stored, own.current, waitBudget)
         : await this.#findSoon(scope, stored);
@@ -165,7 +181,7 @@ export class SharedBranchKeys {
           ? { current: await create(), next: undefined }
           : { current, next: isDue ? await create() : undefined };
       const value = serializeEntry(entryOf(scope, keys));
-      if (await this.#store.replace(id, value, stored?.generation ?? ABSENT, call())) {
+      if (await this.#store.replace(id, value, stored?.generation ?? ABSENT, call)) {
         this.#recovered(scope);
         return { ...keys, sharing: 'shared' };
       }
@@ -242,11 +258,12 @@ export class SharedBranchKeys {
         'The deny-list of the keys file contains a stored branch key',
       );
     }
-    if (created > this.#now() + CLOCK_SKEW_MS) {
+    if (created > this.#wall() + CLOCK_SKEW_MS) {
       throw new BranchKeyStoreError('unverified', 'The date of a stored branch key is in the future');
     }
-    if (!this.#isYoung({ created })) return undefined;
     const dataKey = asWrappedKey(scope, { wrapped, keyVersion });
+    const born = this.#bornOf(dataKey.id, created);
+    if (!this.#isYoung({ born })) return undefined;
     let key;
     try {
       key =
@@ -268,14 +285,21 @@ export class SharedBranchKeys {
         'The date or the key version of a stored branch key is not authentic',
       );
     }
-    return { key, wrapped, keyVersion, created };
+    this.#born.set(dataKey.id, born);
+    return { key, wrapped, keyVersion, created, born };
   }
 
-  #age({ created }: Pick<ScopeKey, 'created'>): number {
-    return (this.#now() - created) / this.#limits.softAgeMs;
+  /** The clock of the process that created the key may be ahead. */
+  #bornOf(id: string, created: number): number {
+    const byDate = this.#now() - Math.max(0, this.#wall() - created);
+    return Math.min(this.#born.get(id) ?? byDate, byDate);
   }
 
-  #isYoung(key: Pick<ScopeKey, 'created'>): boolean {
+  #age({ born }: Pick<ScopeKey, 'born'>): number {
+    return (this.#now() - born) / this.#limits.softAgeMs;
+  }
+
+  #isYoung(key: Pick<ScopeKey, 'born'>): boolean {
     return this.#age(key) < 1;
   }
 
@@ -289,12 +313,6 @@ export class SharedBranchKeys {
     if (!this.#reported.delete(id)) return;
     this.#observer.branchKeyStoreRecovered?.({ operation: 'adopt', namespace, key: cryptoKey });
   }
-}
-
-/** Returns the options of store calls that share one time limit. */
-function urgentCall(): () => StoreCall {
-  const start = performance.now();
-  return () => ({ isUrgent: true, timeoutMs: Math.max(1, URGENT_MS - (performance.now() - start)) });
 }
 
 /**

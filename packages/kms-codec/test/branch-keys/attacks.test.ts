@@ -150,6 +150,7 @@ it('encode fails, and does not ask the store again and again, if it gives only a
     wrapped,
     keyVersion: 1,
     created: now() - 25 * hour,
+    born: now() - 25 * hour,
   };
   let syncs = 0;
   class OldKeys extends SharedBranchKeys {
@@ -159,15 +160,9 @@ it('encode fails, and does not ask the store again and again, if it gives only a
       return { current, next: undefined, sharing: 'shared' };
     }
   }
-  const shared = new OldKeys(
-    new GuardedStore(new MemoryStore(), {}, now),
-    decryption,
-    limits,
-    {},
-    now,
-    () => false,
-  );
-  const keys = new EncryptionKeys(keyService, semaphore, decryption, limits, {}, now, shared);
+  const store = new GuardedStore(new MemoryStore(), {}, now);
+  const shared = new OldKeys(store, decryption, limits, {}, now, now, () => false);
+  const keys = new EncryptionKeys(keyService, semaphore, decryption, limits, {}, now, now, shared);
   const scope = {
     id: 'pay',
     namespace: 'pay',

@@ -32,11 +32,13 @@ interface Size {
   readonly isShared: boolean;
   /** Seconds for which the clock moves at once. */
   readonly stepS?: number;
+  /** How many messages of others a process reads at once. */
+  readonly reads?: number;
 }
 
 /** Lets processes encrypt, and read each other's messages, and counts calls and wrapped keys. */
 async function run(size: Size): Promise<Run> {
-  const { processes, hours, isShared, stepS = 1 } = size;
+  const { processes, hours, isShared, stepS = 1, reads = READS } = size;
   const names = Array.from({ length: size.namespaces }, (_, n) => `namespace-${n}`);
   const rules = new KeyRules(Object.fromEntries(names.map((name) => [name, { encrypt: cryptoKey(name) }])));
   const keyService = new FakeKeyService();
@@ -60,8 +62,8 @@ async function run(size: Size): Promise<Run> {
       );
       for (const message of written) messages.set(branchOf(message), message);
       for (const [n, codec] of codecs.entries()) {
-        const first = n + 1 + (second / WRITE_S) * READS;
-        const others = Array.from({ length: READS }, (_, m) => written[(first + m) % processes]!);
+        const first = n + 1 + (second / WRITE_S) * reads;
+        const others = Array.from({ length: reads }, (_, m) => written[(first + m) % processes]!);
         await codec.decode(others, context);
       }
     }
@@ -121,3 +123,17 @@ describe('a fleet without a store', () => {
     expect(await callsOfReader(apart)).toBe(apart.keys);
   }, 120_000);
 });
+
+it('a process that only encrypts confirms its key, which costs at most a call every 2.5 min in a day', async () => {
+  const [processes, hours] = [4, 24];
+  const { wraps, unwraps } = await run({
+    processes,
+    namespaces: 1,
+    hours,
+    isShared: false,
+    stepS: 15,
+    reads: 0,
+  });
+  expect(wraps).toBeLessThanOrEqual((processes * hours * hour) / (42 * minute) + processes);
+  expect(unwraps).toBeLessThanOrEqual((processes * hours * 60) / 2.5);
+}, 120_000);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { GuardedStore } from '../../src/branch-keys/guarded-store.ts';
 import { ABSENT, type BranchKeyStore, BranchKeyStoreError } from '../../src/branch-keys/store.ts';
@@ -78,7 +79,7 @@ describe('an outage of a store', () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     state.load = promise;
-    await expect(guard.load('id', { timeoutMs: 10 })).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(guard.load('id', { time: { leftMs: 10 } })).rejects.toMatchObject({ code: 'unavailable' });
     clock.time += 60_000;
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable' });
     expect(calls).toHaveLength(1);
@@ -89,6 +90,15 @@ describe('an outage of a store', () => {
     clock.time += 60_000;
     expect(await guard.load('id')).toBeDefined();
     expect(events).toEqual(['load unavailable', 'load works']);
+  });
+
+  it('is not a stall of this process', async () => {
+    const { guard, state, events } = guarded();
+    state.load = readFile(import.meta.filename);
+    const answer = guard.load('id', { time: { leftMs: 500 } });
+    for (const end = performance.now() + 900; performance.now() < end;);
+    expect(await answer).toBeDefined();
+    expect(events).toEqual([]);
   });
 
   it('is also what an error of another type is', async () => {

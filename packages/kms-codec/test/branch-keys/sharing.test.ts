@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { parseEntry } from '../../src/branch-keys/entry.ts';
 import { BranchKeyStoreError } from '../../src/branch-keys/store.ts';
@@ -200,6 +201,22 @@ describe('a store that fails', () => {
     expect(fleet.store.loads).toBe(1);
   });
 
+  it('by answering late is not what a slow wrap by Cloud KMS looks like: processes that start agree on one key', async () => {
+    const fleet = fleetOf(3, { waitMs: { activity: 10_000, other: 10_000 } });
+    const wrap = fleet.keyService.wrap.bind(fleet.keyService);
+    fleet.keyService.wrap = async (request) => {
+      await sleep(2_500);
+      return await wrap(request);
+    };
+    const replace = fleet.store.replace.bind(fleet.store);
+    fleet.store.replace = async (...call) => {
+      await sleep(100);
+      return await replace(...call);
+    };
+    expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
+    expect(fleet.events).toEqual([]);
+  });
+
   it('is used again when it works, and the fleet agrees on one key', async () => {
     const fleet = fleetOf(20);
     fleet.store.loading = gone;
@@ -244,6 +261,17 @@ describe('a store that fails', () => {
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
     await fleet.pass(0.25 * hour);
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(1);
+  });
+});
+
+describe('a clock that is set back', () => {
+  it.each([30 * minute, 6 * hour])('by %i ms makes no process use a branch key for longer', async (back) => {
+    const fleet = fleetOf(2);
+    const first = branchOf((await fleet.encrypt())[0]!);
+    await fleet.pass(0.7 * hour);
+    fleet.clock.time -= back;
+    await fleet.pass(0.4 * hour);
+    for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(first);
   });
 });
 

@@ -8,7 +8,7 @@ import type { FleetWorker } from '../fleet-worker.ts';
 import type { Load } from '../load.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { NAMESPACE, type Readiness } from '../settings.ts';
-import { openStore } from '../stores.ts';
+import { openStore, type StoreKind, storeKinds } from '../stores.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
@@ -17,9 +17,18 @@ const SLACK_SECONDS = 10;
 /** A worker tries to replace a key that Cloud KMS rejects about every 10 s, and then connects and creates its worker. */
 const READY_SECONDS = 30;
 
-/** Rotation; the primary version is disabled and enabled; the role is removed and granted. All while workflows run. */
+/**
+ * Rotation; the primary version is disabled and enabled; the role is removed and granted; each twice. All while workflows run,
+ * with each kind of store.
+ */
 export async function revoke(checks: Checks, options: ScenarioOptions): Promise<void> {
-  const { processes, inFlight, seconds, keyLifetimeMs, store: kind } = options;
+  const kinds = options.store === undefined ? storeKinds : [options.store];
+  for (const kind of kinds) await revokeWith(kind, checks, options);
+}
+
+async function revokeWith(kind: StoreKind, checks: Checks, options: ScenarioOptions): Promise<void> {
+  const { processes, inFlight, seconds, keyLifetimeMs } = options;
+  checks.progress(`store: ${kind}`);
   const services = await startServices({ identities: { [IDENTITY]: 0 } });
   const { closers, emulator } = services;
   const administrator = connectTo(emulator.port);
@@ -67,7 +76,9 @@ export async function revoke(checks: Checks, options: ScenarioOptions): Promise<
         end: () => emulator.setPolicy(KEY, [ROLE]),
       },
     ];
-    for (const { name, code, begin, end } of cases) {
+    // A second refusal of the same key must be noticed, too.
+    const twice = cases.flatMap((one) => [one, { ...one, name: `${one.name} again` }]);
+    for (const { name, code, begin, end } of twice) {
       checks.progress(name);
       await begin();
       const stopped = await Promise.all(

@@ -1,0 +1,159 @@
+"""How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to it and its clocks.
+
+Prints a table with ``pytest -s tests/test_pauses.py``. ``SEED=n`` repeats a run, ``RUNS=n`` makes more runs of a row.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from fake_kms import FakeKms
+from temporalio.api.common.v1 import Payload
+from test_codec import codec_for, plain
+
+from temporal_kms import KmsCodec, KmsCodecError
+from temporal_kms.clock import elapsed_clock
+
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**31))
+RUNS = int(os.environ.get("RUNS") or 10)
+STEP, MINUTE, HOUR = 15.0, 60.0, 3600.0
+LIMIT = 5 * MINUTE + 1
+"""The 5 min of the security model, and the second for which a caller waits."""
+
+
+class Process:
+    """A process that writes, and reads a message of another process, every 15 s of simulated time."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        random.seed(seed)
+        self.kms = FakeKms()
+        self.time = 0.0
+        """Seconds since its start, whatever its clocks show."""
+        self.wall = 1_790_000_000.0
+        self.running = 1000.0
+        self.codec: KmsCodec = codec_for(self.kms, clock=elapsed_clock(lambda: self.wall, lambda: self.running))
+        self.foreign: list[Payload] = []
+        self.last = {"encode": 0.0, "decode": 0.0}
+        self.refused_at = float("inf")
+
+    async def start(self) -> None:
+        self.foreign = await codec_for(self.kms).encode([plain()])
+
+    async def work(self, seconds: float) -> None:
+        for _ in range(int(seconds / STEP)):
+            await self._note("encode", self.codec.encode([plain()]))
+            await self._note("decode", self.codec.decode(self.foreign))
+            await self._pass(STEP)
+
+    async def idle(self, seconds: float) -> None:
+        for _ in range(int(seconds / STEP / 4)):
+            self.codec._encryption_keys.maintain()
+            await self._pass(4 * STEP)
+
+    def refuse(self) -> None:
+        self.kms.failing = self.random.choice(["permission_denied", "key_disabled"])
+        self.refused_at = self.time
+
+    def stop(self, seconds: float) -> None:
+        self.running += seconds
+        self.suspend(seconds)
+
+    def suspend(self, seconds: float) -> None:
+        self.wall += seconds
+        self.time += seconds
+
+    async def _pass(self, seconds: float) -> None:
+        self.stop(seconds)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _note(self, name: str, attempt: Awaitable[object]) -> None:
+        try:
+            await attempt
+        except KmsCodecError:
+            return
+        self.last[name] = self.time
+
+
+async def _set_back(one: Process, seconds: float) -> None:
+    one.wall -= seconds
+
+
+async def _set_forward_and_back(one: Process, seconds: float) -> None:
+    one.wall += seconds
+    await one.work(MINUTE)
+    one.wall -= seconds
+
+
+async def _suspend_and_set_back(one: Process, seconds: float) -> None:
+    one.suspend(seconds)
+    await one.work(MINUTE)
+    one.wall -= seconds
+
+
+async def _stop(one: Process, seconds: float) -> None:
+    one.stop(seconds)
+
+
+async def _suspend(one: Process, seconds: float) -> None:
+    one.suspend(seconds)
+
+
+async def _outage(one: Process, seconds: float) -> None:
+    one.kms.failing = "kms_unavailable"
+    await one.work(min(seconds, 3 * HOUR))
+    one.refuse()
+
+
+async def _nothing(one: Process, seconds: float) -> None:
+    pass
+
+
+PAUSES: dict[str, Callable[[Process, float], Awaitable[None]]] = {
+    "none": _nothing,
+    "process stopped (SIGSTOP)": _stop,
+    "machine suspended": _suspend,
+    "no payloads": Process.idle,
+    "clock set back": _set_back,
+    "clock set forward, and back a minute later": _set_forward_and_back,
+    "machine suspended, clock set back after a minute": _suspend_and_set_back,
+    "Cloud KMS unavailable": _outage,
+}
+
+
+@pytest.fixture(scope="module")
+def worst() -> Iterator[dict[str, dict[str, float]]]:
+    table: dict[str, dict[str, float]] = {}
+    yield table
+    print(f"\nSEED={SEED} RUNS={RUNS}\n| what happens | last message written | last message read |\n|---|---|---|")
+    for name, most in table.items():
+        print(f"| {name} | {most['encode']:.0f} s | {most['decode']:.0f} s |")
+
+
+async def _run(seed: int, pause: Callable[[Process, float], Awaitable[None]]) -> Process:
+    one = Process(seed)
+    await one.start()
+    await one.work(one.random.random() * 100 * MINUTE)
+    seconds = MINUTE + one.random.random() ** 2 * 23 * HOUR
+    one.refuse()
+    if one.random.random() < 0.5:
+        await one.work(one.random.random() * 2 * MINUTE)
+    await pause(one, seconds)
+    await one.work(20 * MINUTE)
+    return one
+
+
+@pytest.mark.parametrize("name", PAUSES)
+def test_no_key_is_used_for_more_than_five_minutes_after_its_refusal(
+    name: str, worst: dict[str, dict[str, float]]
+) -> None:
+    most = {"encode": 0.0, "decode": 0.0}
+    for seed in range(SEED, SEED + RUNS):
+        one = asyncio.run(_run(seed, PAUSES[name]))
+        for kind, at in one.last.items():
+            most[kind] = max(most[kind], at - one.refused_at)
+            assert at - one.refused_at <= LIMIT, f"{kind}, SEED={seed} RUNS=1"
+    worst[name] = most

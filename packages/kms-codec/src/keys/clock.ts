@@ -1,0 +1,33 @@
+/** The clocks of a machine, in milliseconds. */
+export interface Clocks {
+  /** Since 1970. It can be set forward and back. */
+  readonly wall: () => number;
+  /** Since any time. It is never set, and may stand still while the machine is suspended. */
+  readonly running: () => number;
+}
+
+export const systemClocks: Clocks = { wall: () => Date.now(), running: () => performance.now() };
+
+/** The clocks that a test sets: its one clock is the time of day. */
+export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
+
+/** A wall clock that is behind by no more than this, in ms, counts as unchanged: the two clocks are not read at once. */
+const TOLERANCE_MS = 100;
+
+/**
+ * Returns a clock for ages: by whichever clock more time has passed since its last reading. So it counts the time for which
+ * the machine was suspended, and continues when the time of day is set back: otherwise keys would be used for longer. It cannot
+ * see a suspension during which the time of day was set back by as much. `maintain` reads it every 15 s. It starts with the
+ * time of day.
+ */
+export function elapsedClock({ wall, running }: Clocks): () => number {
+  let offset = wall() - running();
+  let elapsedOffset = offset;
+  return () => {
+    const time = running();
+    const moved = wall() - time - offset;
+    if (moved > 0) elapsedOffset += moved;
+    if (moved > 0 || moved < -TOLERANCE_MS) offset += moved;
+    return time + elapsedOffset;
+  };
+}

@@ -1,0 +1,56 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { elapsedClock } from '../src/keys/clock.ts';
+
+/** Clocks that a test moves: the time of day in whole milliseconds, as `Date.now` returns it. */
+function clocks() {
+  const at = { wall: 1_790_000_000_000, running: 5_000 };
+  const elapsed = elapsedClock({ wall: () => Math.floor(at.wall), running: () => at.running });
+  const start = elapsed();
+  return {
+    passed: () => elapsed() - start,
+    move: (wall: number, running: number) => {
+      at.wall += wall;
+      at.running += running;
+    },
+  };
+}
+
+it('counts the time for which the machine was suspended, also when its clock is set back later', () => {
+  const { passed, move } = clocks();
+  move(3_600_000, 0);
+  expect(passed()).toBeCloseTo(3_600_000, -1);
+  move(-7_200_000, 0);
+  move(60_000, 60_000);
+  expect(passed()).toBeCloseTo(3_660_000, -1);
+});
+
+it('is neither fast nor slow because the clocks are read one after the other, in whole milliseconds', () => {
+  const { passed, move } = clocks();
+  for (let n = 0; n < 100_000; n += 1) {
+    move(0.25, 0.25);
+    passed();
+  }
+  expect(passed()).toBeGreaterThanOrEqual(25_000 - 1);
+  expect(passed()).toBeLessThanOrEqual(25_000 + 2);
+});
+
+it('never goes back, and is never behind either clock, however the time of day is set', () => {
+  const step = fc.record({ ms: fc.nat(10_000_000), set: fc.integer({ min: -10_000_000, max: 10_000_000 }) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 50 }), (steps) => {
+      const { passed, move } = clocks();
+      let real = 0;
+      let before = 0;
+      for (const { ms, set } of steps) {
+        move(set, 0);
+        move(ms, ms);
+        real += ms;
+        const now = passed();
+        expect(now).toBeGreaterThanOrEqual(before);
+        expect(now).toBeGreaterThanOrEqual(real - 1);
+        before = now;
+      }
+    }),
+  );
+});

@@ -1,0 +1,174 @@
+import { randomInt } from 'node:crypto';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Payload } from '../src/formats/payload.ts';
+import { KeyRules, KmsCodec } from '../src/index.ts';
+import { DataKeys } from '../src/keys/data-keys.ts';
+import { resolveLimits } from '../src/keys/limits.ts';
+import { json } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+import { context, hour, MemoryStore, minute, rules } from './support/fleet.ts';
+import { Machine, randomOf } from './support/machine.ts';
+
+/*
+ * How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process and its clocks.
+ * Prints a table. SEED=n repeats a run, RUNS=n makes more runs of each row.
+ */
+
+const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 31));
+const RUNS = Number(process.env['RUNS'] ?? 3);
+const STEP = 15_000;
+/** The 5 min of the security model, and the second for which a caller waits. */
+const LIMIT = 5 * minute + 1_000;
+
+/** A process that writes, and reads a message of another process, every 15 s. */
+class Process {
+  readonly machine = new Machine();
+  readonly keyService = new FakeKeyService();
+  readonly random: () => number;
+  /** When the last message was written and read. */
+  readonly last = { encode: 0, decode: 0 };
+  refusedAt = Number.POSITIVE_INFINITY;
+  readonly #keys: DataKeys;
+  readonly #codec: KmsCodec;
+  #foreign: Payload[] = [];
+
+  constructor(seed: number, store?: MemoryStore) {
+    this.random = randomOf(seed);
+    vi.spyOn(Math, 'random').mockImplementation(this.random);
+    const options = { rules: new KeyRules(rules), keyService: this.keyService };
+    this.#keys = new DataKeys(this.keyService, resolveLimits(), {}, this.machine.clocks, () => false, store);
+    this.#codec = new KmsCodec(options, this.#keys);
+  }
+
+  async start(): Promise<void> {
+    const other = new DataKeys(this.keyService, resolveLimits(), {}, this.machine.clocks, () => false);
+    const codec = new KmsCodec({ rules: new KeyRules(rules), keyService: this.keyService }, other);
+    this.#foreign = await codec.encode([json('x')], context);
+  }
+
+  /** Lets the process work. @param timers whether its timers fire */
+  async work(ms: number, timers = true): Promise<void> {
+    for (let passed = 0; passed < ms; passed += STEP) {
+      if (timers) this.#keys.maintain();
+      const attempts = [
+        this.#note('encode', this.#codec.encode([json('y')], context)),
+        this.#note('decode', this.#codec.decode(this.#foreign, context)),
+      ];
+      await vi.advanceTimersByTimeAsync(STEP);
+      await Promise.all(attempts);
+    }
+  }
+
+  /** Lets the timers fire, without any payload. */
+  async idle(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 4 * STEP) {
+      this.#keys.maintain();
+      await vi.advanceTimersByTimeAsync(4 * STEP);
+    }
+  }
+
+  refuse(at = this.machine.time): void {
+    this.keyService.failing = this.random() < 0.5 ? 'permission_denied' : 'key_disabled';
+    this.refusedAt = at;
+  }
+
+  async #note(name: 'encode' | 'decode', attempt: Promise<unknown>): Promise<void> {
+    await attempt.then(
+      () => (this.last[name] = this.machine.time),
+      () => undefined,
+    );
+  }
+}
+
+/** What happens to a process, with the length of its pause. */
+type Pause = (one: Process, ms: number) => void | Promise<void>;
+
+const pauses: Readonly<Record<string, Pause>> = {
+  none: () => undefined,
+  'process stopped (SIGSTOP)': ({ machine }, ms) => machine.stop(ms),
+  'machine suspended': ({ machine }, ms) => machine.suspend(ms),
+  'no payloads': (one, ms) => one.idle(ms),
+  'no timers': (one, ms) => one.work(Math.min(ms, 3 * hour), false),
+  'clock set back': ({ machine }, ms) => machine.setClock(-ms),
+  'clock set forward, and back a minute later': async (one, ms) => {
+    one.machine.setClock(ms);
+    await one.work(minute);
+    one.machine.setClock(-ms);
+  },
+  'machine suspended, clock set back after a minute': async (one, ms) => {
+    one.machine.suspend(ms);
+    await one.work(minute);
+    one.machine.setClock(-ms);
+  },
+  'Cloud KMS unavailable': async (one, ms) => {
+    one.refusedAt = Number.POSITIVE_INFINITY;
+    one.keyService.failing = 'kms_unavailable';
+    await one.work(Math.min(ms, hour));
+    one.refuse();
+  },
+};
+
+const worst = new Map<string, { encode: number; decode: number }>();
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_790_000_000_000 });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+const seconds = (ms: number) => `${Math.round(ms / 1_000)} s`;
+
+afterAll(() => {
+  const lines = [...worst].map(
+    ([name, { encode, decode }]) => `| ${name} | ${seconds(encode)} | ${seconds(decode)} |`,
+  );
+  process.stdout.write(
+    [
+      '',
+      `SEED=${SEED} RUNS=${RUNS}`,
+      '| what happens | last message written | last message read |',
+      '|---|---|---|',
+      ...lines,
+      '',
+    ].join('\n'),
+  );
+});
+
+/** Lets a process run into a refusal and a pause. */
+async function run(seed: number, pause: Pause, store?: MemoryStore): Promise<Process> {
+  const one = new Process(seed, store);
+  await one.start();
+  await one.work(one.random() * 100 * minute);
+  const ms = minute + one.random() ** 2 * 23 * hour;
+  // The refusal begins before the pause, or when the process cannot see it.
+  if (one.random() < 0.5) {
+    one.refuse();
+    await one.work(one.random() * 2 * minute);
+  } else one.refuse(one.machine.time);
+  await pause(one, ms);
+  await one.work(20 * minute);
+  return one;
+}
+
+describe.each([
+  ['without a store', () => undefined],
+  ['with a store', () => new MemoryStore()],
+])('after Cloud KMS has begun to refuse, a process %s uses no key for more than 5 min', (name, open) => {
+  it.each(Object.entries(pauses))(
+    'what happens: %s',
+    async (title, pause) => {
+      const most = { encode: 0, decode: 0 };
+      for (let n = 0; n < RUNS; n += 1) {
+        const { last, refusedAt } = await run(SEED + n, pause, open());
+        for (const kind of ['encode', 'decode'] as const) {
+          const since = last[kind] - refusedAt;
+          most[kind] = Math.max(most[kind], since);
+          expect(since, `${kind}, SEED=${SEED + n} RUNS=1`).toBeLessThanOrEqual(LIMIT);
+        }
+      }
+      worst.set(`${title}, ${name}`, most);
+    },
+    120_000,
+  );
+});

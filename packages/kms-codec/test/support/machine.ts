@@ -1,0 +1,44 @@
+import type { Clocks } from '../../src/keys/clock.ts';
+
+/** The clocks of a machine that runs on vitest's fake timers, and what happens to them. */
+export class Machine {
+  #pausedMs = 0;
+  #wallMs = 0;
+  #runningMs = 0;
+  readonly clocks: Clocks = {
+    wall: () => Date.now() + this.#wallMs,
+    running: () => performance.now() + this.#runningMs,
+  };
+
+  /** Milliseconds since its start, whatever its clocks show. */
+  get time(): number {
+    return performance.now() + this.#pausedMs;
+  }
+
+  /** Stops the process, as SIGSTOP does. */
+  stop(ms: number): void {
+    this.#runningMs += ms;
+    this.suspend(ms);
+  }
+
+  /** Suspends the machine. */
+  suspend(ms: number): void {
+    this.#wallMs += ms;
+    this.#pausedMs += ms;
+  }
+
+  setClock(ms: number): void {
+    this.#wallMs += ms;
+  }
+}
+
+/** Returns a generator of random numbers like `Math.random`, which repeats its numbers for the same seed (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
