@@ -15,10 +15,10 @@ const keyId = createHash('sha256').update(KEY).digest().subarray(0, 8);
 export function payloadOf({ version, named }: Message): Payload {
   const encoding = Buffer.from(named ? 'binary/envelope-kms-v2' : 'binary/envelope-kms');
   if (!named) return { metadata: { encoding, 'encrypted-dek': Buffer.of(1) }, data: Buffer.alloc(32) };
-  const header = Buffer.alloc(49);
+  const header = Buffer.alloc(65);
   header[0] = 2;
   header.set(keyId, 2);
   header.writeUInt32BE(version, 10);
-  header.writeUInt16BE(1, 46);
+  header.writeUInt16BE(1, 62);
   return { metadata: { encoding }, data: Buffer.concat([header, Buffer.alloc(28)]) };
 }
