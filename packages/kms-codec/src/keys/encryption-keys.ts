@@ -26,6 +26,8 @@ import { WaitBudget } from './wait-budget.ts';
 const SHARE_AGAIN_MS = 30_000;
 /** How long a refresh in the background retries. No caller waits for it. */
 const REFRESH_BUDGET_MS = 60_000;
+/** How often an encode waits for the answers about its key, before it asks for another key itself. */
+const MAX_WAITS = 10;
 
 /**
  * The data keys that encrypt, one for each scope. After the first, encryption does not wait for Cloud KMS: a new scope key
@@ -91,13 +93,13 @@ export class EncryptionKeys {
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
     const tried = new Set<KeyObject>();
-    for (;;) {
+    for (let waits = 0; ; waits += 1) {
       const slot = this.#slot(scope);
       const ready = this.take(scope, bytes);
       if (ready) return ready;
       const { hasHadKey, failure, current, wrappedKey } = slot;
       if (failure) throw failure;
-      if (!waitBudget.isFinished) {
+      if (!waitBudget.isFinished && waits < MAX_WAITS) {
         const refreshed = slot.refreshAnswered(waitBudget);
         const revalidated = wrappedKey && this.#decryption.revalidated(wrappedKey, waitBudget);
         await refreshed;
@@ -282,7 +284,7 @@ export class EncryptionKeys {
   async #wrap(scope: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
     const { namespace, cryptoKey, aad } = scope;
     // Before the call: this process may be suspended before it reads the answer.
-    const [created, born] = [Math.trunc(this.#wall()), this.#now()];
+    const [created, born] = [Math.max(0, Math.trunc(this.#wall())), this.#now()];
     const isBranchKey = hasBranchKeys(scope);
     const plaintext = isBranchKey ? generateBranchKey(created) : generateKey();
     try {
