@@ -18,13 +18,20 @@ const waiting: (() => void)[] = [];
  */
 export function ownTurn(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  if (waiting.push(resolve) === 1) setImmediate(endTurn);
+  if (waiting.push(resolve) === 1) afterTurns(TURNS_BETWEEN);
   return promise;
+}
+
+/** A small request takes some turns, and should not wait for a slice in each of them. */
+const TURNS_BETWEEN = 3;
+
+function afterTurns(turns: number): void {
+  setImmediate(turns > 1 ? () => afterTurns(turns - 1) : endTurn);
 }
 
 function endTurn(): void {
   waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(endTurn);
+  if (waiting.length > 0) afterTurns(TURNS_BETWEEN);
 }
 
 /** Divides the work of one request among turns of the event loop, each with at most `SLICE_BYTES`. */

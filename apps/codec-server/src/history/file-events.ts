@@ -7,7 +7,7 @@ import {
   unreadableReason,
 } from '@temporal-kms/history-payloads';
 import { HistoryFileError } from '@temporal-kms/history-files';
-import { type Admit, protoEvent } from '@temporal-kms/history-files/proto';
+import { type Admit, protoEventInSteps } from '@temporal-kms/history-files/proto';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { badRequest, HttpError } from '../errors.ts';
@@ -17,6 +17,7 @@ import { cut, MAX_VALUES, measure } from '../temporal/wire-scan.ts';
 import type { HistoryCodec } from './decrypt-payload.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
+import { inTurns, ownTurn, SLICE_BYTES, type Steps } from '../slices.ts';
 import { turns } from './stream-limits.ts';
 
 /**
@@ -43,8 +44,8 @@ export async function parseFileEvents(
   const parse = encoding === 'protobuf' ? protobufParser(lease) : jsonParser(encoding, lease);
   try {
     for (const text of events) {
-      await checkpoint();
-      const event = parse(text);
+      await (text.length > SLICE_BYTES ? ownTurn() : checkpoint());
+      const event = await inTurns(parse(text));
       if (eventIdOf(event) < 1) throw badRequest('An event of the file has no id.');
       parsed.push(event);
     }
@@ -55,7 +56,7 @@ export async function parseFileEvents(
   }
 }
 
-type Parse = (text: string) => ProtoEvent;
+type Parse = (text: string) => Steps<ProtoEvent>;
 
 function jsonParser(
   encoding: Exclude<FileEventsRequest['encoding'], 'protobuf'>,
@@ -68,10 +69,10 @@ function jsonParser(
     if (kind === 'payload') lease.take(PAYLOAD_COST);
     else if (values % VALUES_AT_ONCE === 1) lease.take(VALUES_AT_ONCE * VALUE_COST);
   };
-  return (text) => {
+  return function* (text) {
     lease.take(text.length * TEXT_COST);
     try {
-      return protoEvent(text, encoding, admit);
+      return yield* protoEventInSteps(text, encoding, admit);
     } catch (error) {
       if (error instanceof HistoryFileError) throw badRequest(error.message, error);
       throw error;
@@ -82,7 +83,7 @@ function jsonParser(
 /** Limits the events like those of a page that Temporal returned. */
 function protobufParser(lease: Pick<MemoryLease, 'take'>): Parse {
   let values = 0;
-  return (text) => {
+  return function* (text) {
     lease.take(text.length);
     const bytes = Buffer.from(text, 'base64');
     const measured = measure(bytes, EVENT, 1);

@@ -83,8 +83,8 @@ function entriesOf(text: string, admit: () => void): [string, string][] | undefi
 
 /** Returns the value of a JSON string; undefined for other JSON. */
 export function stringOf(text: string | undefined): string | undefined {
-  const value: unknown = text?.startsWith('"') ? JSON.parse(text) : undefined;
-  return typeof value === 'string' ? value : undefined;
+  if (!text?.startsWith('"')) return undefined;
+  return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1);
 }
 
 /** Returns an external payload's size as proto3 JSON writes it, as in the message. */
