@@ -91,6 +91,7 @@ function protobufParser(lease: Pick<MemoryLease, 'take'>): Parse {
     if (measured.isMalformed) throw notAnEvent();
     if (values > MAX_VALUES) throw tooManyValues();
     lease.take(measured.bytes);
+    yield text.length;
     const allowed = { values: MAX_VALUES, bytes: Number.POSITIVE_INFINITY };
     try {
       return HistoryEvent.decode(measured.hasSurplus ? cut(bytes, EVENT, allowed, 1) : bytes);

@@ -10,7 +10,7 @@ const taker = () => ({ turnsEnd: 0 });
 /** Turns that two callers share. */
 function shared(): FairTurns {
   const turns = new FairTurns();
-  for (const caller of [taker(), taker()]) turns.take(caller, 0);
+  for (const caller of [taker(), taker()]) void turns.take(caller, 0);
   return turns;
 }
 
