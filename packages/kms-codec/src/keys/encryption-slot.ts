@@ -16,7 +16,7 @@ import {
 import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from './wait-timer.ts';
-/** Why a scope key replaced the previous one. */
+
 /** Why a scope key replaced the previous one. */
 export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
 
