@@ -39,7 +39,7 @@ async function newNetwork() {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
-    // Whoever connected in silence never gets an answer, also after it.
+    // A connection that was opened during the silence never gets an answer, also after it.
     if (isSilent) return;
     const behind = connect(Number(emulator.address.split(':')[1]), '127.0.0.1');
     sockets.add(behind);

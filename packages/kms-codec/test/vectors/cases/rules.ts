@@ -178,7 +178,7 @@ const configured: Vector[] = [
   }),
   caseV2({
     name: 'decrypts a message of the namespace of the context if the codec’s namespace accepts it',
-    why: 'accepts names a namespace as well.',
+    why: 'accepts names a namespace too.',
     header: { namespace: other },
     keys: { namespaces: { [NAMESPACE]: { ...shared, accepts: [other] } }, default: shared },
     codec: { namespace: NAMESPACE },
