@@ -1,5 +1,6 @@
 import proto from '@temporalio/proto';
 import type { ActivityAttempts, CancelReason } from './attempts/activity-attempts.ts';
+import { propertyOf } from './error-details.ts';
 import type { SupervisedWorker } from './run-worker/temporal-types.ts';
 import { settlesWithin } from './run-worker/waits.ts';
 
@@ -30,7 +31,7 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
   let cause: unknown;
   let isStuck = false;
   replaceMethod(Reflect.get(worker, 'logger'), 'error', (log) => (message: unknown, fields: unknown) => {
-    if (message === 'Worker failed') cause = read(fields, 'error');
+    if (message === 'Worker failed') cause = propertyOf(fields, 'error');
     return log(message, fields);
   });
   replaceMethod(Reflect.get(worker, 'nativeWorker'), 'finalizeShutdown', (finalize) => async () => {
@@ -46,8 +47,10 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
       return isStuck;
     },
     endThreads: async () => {
-      const clients = read(Reflect.get(worker, 'workflowCreator'), 'workerThreadClients');
-      const threads = Array.isArray(clients) ? clients.map((client) => read(client, 'workerThread')) : [];
+      const clients = propertyOf(Reflect.get(worker, 'workflowCreator'), 'workerThreadClients');
+      const threads = Array.isArray(clients)
+        ? clients.map((client) => propertyOf(client, 'workerThread'))
+        : [];
       await Promise.all(threads.map((thread) => callMethod(thread, 'terminate')));
     },
   };
@@ -63,7 +66,10 @@ export function waitForPollsAtShutdown(): void {
 
 /** Returns the payload codecs of a worker. */
 export function codecsOf(worker: object): readonly unknown[] {
-  const codecs = read(read(Reflect.get(worker, 'options'), 'loadedDataConverter'), 'payloadCodecs');
+  const codecs = propertyOf(
+    propertyOf(Reflect.get(worker, 'options'), 'loadedDataConverter'),
+    'payloadCodecs',
+  );
   return Array.isArray(codecs) ? codecs : [];
 }
 
@@ -78,8 +84,8 @@ const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
  * (`NativeWorker`).
  */
 export function watchActivityTasks(worker: object, attempts: ActivityAttempts): void {
-  const nativeWorker = read(worker, 'nativeWorker');
-  const record = read(nativeWorker, 'recordActivityHeartbeat');
+  const nativeWorker = propertyOf(worker, 'nativeWorker');
+  const record = propertyOf(nativeWorker, 'recordActivityHeartbeat');
   if (typeof record !== 'function') return;
   const heartbeat = (bytes: Buffer): void => {
     try {
@@ -88,7 +94,7 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
       // Core no longer knows the attempt, and reports that as a cancellation.
     }
   };
-  const forceMs = read(read(worker, 'options'), 'shutdownForceTimeMs');
+  const forceMs = propertyOf(propertyOf(worker, 'options'), 'shutdownForceTimeMs');
   replaceMethod(worker, 'shutdown', (shutdown) => () => {
     shutdown();
     if (typeof forceMs === 'number') attempts.shutDown(forceMs);
@@ -97,7 +103,7 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
     if (typeof poll !== 'function') return pollLoop(poll);
     return pollLoop(async () => {
       const polled: unknown = await poll();
-      const [task, token] = [read(polled, 'task'), read(polled, 'base64TaskToken')];
+      const [task, token] = [propertyOf(polled, 'task'), propertyOf(polled, 'base64TaskToken')];
       if (typeof token === 'string' && isActivityTask(task)) report(task, token, attempts, heartbeat);
       return polled;
     });
@@ -106,7 +112,7 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
 
 /** Nexus tasks, which come from the same method, have other variants. */
 const isActivityTask = (task: unknown): task is ActivityTask =>
-  ['start', 'cancel'].includes(String(read(task, 'variant')));
+  ['start', 'cancel'].includes(String(propertyOf(task, 'variant')));
 
 function report(
   { start, cancel, taskToken }: ActivityTask,
@@ -164,7 +170,7 @@ type Method = (...parameters: unknown[]) => unknown;
 
 /** @returns whether there is such a method */
 function replaceMethod(object: unknown, name: string, make: (original: Method) => Method): boolean {
-  const method = read(object, name);
+  const method = propertyOf(object, name);
   if (typeof method !== 'function' || typeof object !== 'object' || object === null) return false;
   return Reflect.set(
     object,
@@ -174,9 +180,6 @@ function replaceMethod(object: unknown, name: string, make: (original: Method) =
 }
 
 function callMethod(object: unknown, name: string): unknown {
-  const method = read(object, name);
+  const method = propertyOf(object, name);
   return typeof method === 'function' ? Reflect.apply(method, object, []) : undefined;
 }
-
-const read = (object: unknown, name: string): unknown =>
-  typeof object === 'object' && object !== null ? Reflect.get(object, name) : undefined;

@@ -1,7 +1,6 @@
 """Decrypts a payload of any format, if the rule of its namespace reads that format."""
 
 import base64
-import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable
@@ -30,7 +29,7 @@ from .header import (
 )
 from .kms import KeyService
 from .payload_reader import not_a_payload, parse_payload
-from .rules import NamespaceRule
+from .rules import NamespaceRule, wrapped_key_hash
 from .single_flight import retry_within
 from .unwrapped_key import KEY
 
@@ -214,7 +213,7 @@ def _check_not_denied(wrapped: bytes, scope: Scope) -> None:
         raise KmsCodecError(
             "key_not_allowed",
             "The deny-list of the keys file contains the message's wrapped key, "
-            f"{hashlib.sha256(wrapped).hexdigest()}: an attacker who knows the key can forge messages. "
+            f"{wrapped_key_hash(wrapped)}: an attacker who knows the key can forge messages. "
             "Cloud KMS was not called",
         )
 

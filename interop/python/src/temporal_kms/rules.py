@@ -12,6 +12,11 @@ DIRECT_WITH_ENVELOPE = "direct-with-envelope"
 """A risk that a rule can accept by name: messages can be forged if direct and envelope share a key."""
 
 
+def wrapped_key_hash(wrapped: bytes) -> str:
+    """Returns the SHA-256 of a wrapped key in hexadecimal digits, by which the keys file denies it."""
+    return hashlib.sha256(wrapped).hexdigest()
+
+
 @dataclass(frozen=True)
 class NamespaceRule:
     encrypt: str | None = None
@@ -61,7 +66,7 @@ class KeyRules:
 
     def denies(self, wrapped: bytes) -> bool:
         """Returns whether a wrapped key must not be used, because an attacker may know it."""
-        return bool(self.deny) and hashlib.sha256(wrapped).hexdigest() in self.deny
+        return bool(self.deny) and wrapped_key_hash(wrapped) in self.deny
 
     def resolve(self, namespace: str) -> NamespaceRule:
         """Returns the rule of a namespace.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import type { z } from 'zod';
-import { messageOf } from '../error-details.ts';
+import { messageOf, propertyOf } from '../error-details.ts';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*
@@ -104,7 +104,5 @@ function explained(issue: z.core.$ZodIssue, found: unknown): string {
 }
 
 function valueAt(value: unknown, path: YamlPath): unknown {
-  return path.reduce<unknown>((inside, part) => {
-    return typeof inside === 'object' && inside !== null ? Reflect.get(inside, part) : undefined;
-  }, value);
+  return path.reduce<unknown>((inside, part) => propertyOf(inside, part), value);
 }

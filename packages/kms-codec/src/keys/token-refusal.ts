@@ -1,3 +1,5 @@
+import { propertyOf } from '../error-details.ts';
+
 /** OAuth's error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that refuse an identity. `invalid_request` does not. */
 const REFUSALS: ReadonlySet<unknown> = new Set([
   'access_denied',
@@ -13,9 +15,9 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
  * @param error what google-auth-library throws
  */
 export function isTokenRefusal(error: unknown): boolean {
-  const response = read(error, 'response');
-  const refusal = read(read(response, 'data'), 'error');
-  switch (read(response, 'status')) {
+  const response = propertyOf(error, 'response');
+  const refusal = propertyOf(propertyOf(response, 'data'), 'error');
+  switch (propertyOf(response, 'status')) {
     case 400:
       return REFUSALS.has(refusal);
     case 401:
@@ -23,11 +25,8 @@ export function isTokenRefusal(error: unknown): boolean {
       return true;
     case 404:
       // Of the IAM Credentials API. The metadata server also answers 404 while it starts.
-      return read(refusal, 'status') === 'NOT_FOUND';
+      return propertyOf(refusal, 'status') === 'NOT_FOUND';
     default:
       return false;
   }
 }
-
-const read = (value: unknown, name: string): unknown =>
-  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
