@@ -1,20 +1,169 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { KmsCodecError } from '../src/errors.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { WatchedKeyService } from '../src/keys/watched-key-service.ts';
-import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
+import { codecWith, cryptoKey, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
+import { context, hour, minute } from './support/fleet.ts';
+import { read, readerOf, rule, settle } from './support/reader.ts';
 
-const MINUTE = 60_000;
-const pay = inNamespace('pay');
+describe('keyState', () => {
+  it('counts down while Cloud KMS does not answer, and names the reason', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    expect(codec.keyState('pay')).toEqual({
+      autonomySeconds: 0,
+      failure: undefined,
+      encryptionKeyAgeSeconds: undefined,
+      oldestKeyAgeSeconds: undefined,
+    });
+    const own = await codec.encode([json('x')], context);
+    expect(codec.keyState('pay')).toEqual({
+      autonomySeconds: 24 * 3_600,
+      failure: undefined,
+      encryptionKeyAgeSeconds: 0,
+      oldestKeyAgeSeconds: 0,
+    });
+    keyService.failing = 'kms_unavailable';
+    clock.time += hour;
+    await codec.encode([json('y')], context);
+    await read(codec, own);
+    await settle();
+    expect(codec.keyState('pay')).toEqual({
+      autonomySeconds: 23 * 3_600,
+      failure: 'kms_unavailable',
+      encryptionKeyAgeSeconds: 3_600,
+      oldestKeyAgeSeconds: 3_600,
+    });
+    keyService.failing = undefined;
+    clock.time += minute;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+  });
+
+  it('counts the data keys of other processes that are in use', async () => {
+    const { codec, clock, message, keyService } = await readerOf();
+    keyService.failing = 'kms_unavailable';
+    clock.time += 2 * hour;
+    await read(codec, message);
+    expect(codec.keyState('pay').failure).toBe('kms_unavailable');
+    keyService.failing = undefined;
+    await codec.encode([json('own')], context);
+    expect(codec.keyState('pay').autonomySeconds).toBe(22 * 3_600);
+    expect(codec.keyState('pay')).toMatchObject({
+      encryptionKeyAgeSeconds: 0,
+      oldestKeyAgeSeconds: 2 * 3_600,
+    });
+    // Unused for an hour: it does not count any more.
+    clock.time += 1.1 * hour;
+    expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);
+  });
+
+  it('is 0 with the reason while Cloud KMS refuses the key that encrypts, until it accepts the key again', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    const own = await codec.encode([json('x')], context);
+    keyService.failing = 'key_disabled';
+    clock.time += 4.1 * minute;
+    await read(codec, own);
+    await settle();
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'key_disabled' });
+    clock.time += minute / 2;
+    codec.maintain();
+    await settle();
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'key_disabled' });
+
+    // Nothing decodes meanwhile: a worker that cannot read has stopped to poll.
+    keyService.failing = undefined;
+    clock.time += minute / 2;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
+    expect(await read(codec, own)).toBe('x');
+  });
+
+  it('has no reason any more if Cloud KMS accepts the key again before the failed refresh is repeated', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    const own = await codec.encode([json('x')], context);
+    keyService.failing = 'key_disabled';
+    clock.time += 4.1 * minute;
+    await read(codec, own);
+    await settle();
+    clock.time += 5_000;
+    codec.maintain();
+    await settle();
+    expect(codec.keyState('pay').failure).toBe('key_disabled');
+    keyService.failing = undefined;
+    // Cloud KMS is asked every 10 s after its refusal, and for another key 10 s after that failed.
+    clock.time += 6_000;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0));
+    clock.time += 6_000;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+  });
+
+  it('recovers with a key under another version if the version in use stays disabled', async () => {
+    const keyService = new RotatedKeyService();
+    const { codec, clock } = codecWith(rule, { keyService });
+    const own = await codec.encode([json('x')], context);
+    keyService.disabled = 1;
+    keyService.version = 2;
+    clock.time += 4.1 * minute;
+    await read(codec, own);
+    await settle();
+    clock.time += minute / 2;
+    codec.maintain();
+    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    const [message] = await codec.encode([json('y')], context);
+    expect(codec.inspect(message!, context)).toMatchObject({ keyVersion: 2 });
+    await expect(codec.decode(own, context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+});
+
+/** Cloud KMS that refuses one version of a key. */
+class RotatedKeyService extends FakeKeyService {
+  disabled = 0;
+
+  override async unwrap(request: Parameters<FakeKeyService['unwrap']>[0]): Promise<Uint8Array> {
+    if (request.keyVersion === this.disabled) {
+      throw new KmsCodecError('key_disabled', 'refused on demand', { key: request.key });
+    }
+    return await super.unwrap(request);
+  }
+}
+
+it('a process that loses only the permission to decrypt is not ready until it gets it back', async () => {
+  const { codec, clock, keyService } = codecWith(rule);
+  const own = await codec.encode([json('x')], context);
+  clock.time += 4.1 * minute;
+  await read(codec, own);
+  await settle();
+  const unwrap = keyService.unwrap.bind(keyService);
+  keyService.unwrap = (request) =>
+    Promise.reject(new KmsCodecError('permission_denied', 'denied on demand', { key: request.key }));
+  clock.time += 4.1 * minute;
+  await read(codec, own);
+  for (let n = 0; n < 90; n += 1) {
+    await settle();
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'permission_denied' });
+    clock.time += minute;
+    codec.maintain();
+    await codec.encode([json(n)], context);
+  }
+  await settle();
+  keyService.unwrap = unwrap;
+  clock.time += 10_000;
+  codec.maintain();
+  await vi.waitFor(() => expect(codec.keyState('pay')).toMatchObject({ failure: undefined }));
+  expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
+});
 
 /** Returns a codec that has no key in memory, and messages under branch keys that it has not unwrapped. */
-async function readerOf(count: number) {
+async function readerWithoutKeys(count: number) {
   const keyService = new FakeKeyService();
   const messages: Payload[] = [];
   for (let n = 0; n < count; n += 1) {
     const writer = codecWith({ pay: { encrypt: cryptoKey('pay') } }, { keyService }).codec;
-    messages.push(...(await writer.encode([json(n)], pay)));
+    messages.push(...(await writer.encode([json(n)], context)));
   }
   const rules = { pay: { decrypt: [cryptoKey('pay')] }, shop: { decrypt: [cryptoKey('shop')] } };
   return { ...codecWith(rules, { keyService }), messages };
@@ -22,34 +171,34 @@ async function readerOf(count: number) {
 
 describe('the failure of keyState', () => {
   it('is that of calls for keys that are not in memory, until Cloud KMS answers', async () => {
-    const { codec, keyService, messages } = await readerOf(2);
+    const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_quota';
-    await expect(codec.decode([first!], pay)).rejects.toMatchObject({ code: 'kms_quota' });
+    await expect(codec.decode([first!], context)).rejects.toMatchObject({ code: 'kms_quota' });
     expect(codec.keyState('pay').failure).toBe('kms_quota');
     expect(codec.keyState('shop').failure).toBeUndefined();
     keyService.failing = undefined;
-    expect(valueOf((await codec.decode([second!], pay))[0])).toBe(1);
+    expect(valueOf((await codec.decode([second!], context))[0])).toBe(1);
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
   it('ends a minute after the last call, because nothing is known without calls', async () => {
-    const { codec, clock, keyService, messages } = await readerOf(1);
+    const { codec, clock, keyService, messages } = await readerWithoutKeys(1);
     keyService.failing = 'kms_unavailable';
-    await expect(codec.decode(messages, pay)).rejects.toMatchObject({ code: 'kms_unavailable' });
-    clock.time += MINUTE - 1;
+    await expect(codec.decode(messages, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
+    clock.time += minute - 1;
     expect(codec.keyState('pay').failure).toBe('kms_unavailable');
     clock.time += 1;
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
   it('is not the refusal of a single message: Cloud KMS has answered', async () => {
-    const { codec, keyService, messages } = await readerOf(2);
+    const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_unavailable';
-    await expect(codec.decode([first!], pay)).rejects.toMatchObject({ code: 'kms_unavailable' });
+    await expect(codec.decode([first!], context)).rejects.toMatchObject({ code: 'kms_unavailable' });
     keyService.failing = 'key_destroyed';
-    await expect(codec.decode([second!], pay)).rejects.toMatchObject({ code: 'key_destroyed' });
+    await expect(codec.decode([second!], context)).rejects.toMatchObject({ code: 'key_destroyed' });
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
@@ -67,7 +216,7 @@ describe('the failure of keyState', () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';
-    await expect(codec.encode([json('x')], pay)).rejects.toMatchObject({ code: 'kms_unavailable' });
+    await expect(codec.encode([json('x')], context)).rejects.toMatchObject({ code: 'kms_unavailable' });
     expect(codec.keyState('pay').failure).toBe('kms_unavailable');
   });
 });

@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest';
+import { KmsCodecError } from '../src/index.ts';
+import { codecWith, json } from './support/codec.ts';
+import { FakeKeyService } from './support/fake-key-service.ts';
+import { context, hour, minute } from './support/fleet.ts';
+import { rule, settle } from './support/reader.ts';
+
+describe('a process that only encrypts', () => {
+  it('asks Cloud KMS about its key every 5 min, and stops within them when it is refused', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    for (let n = 0; n < 40; n += 1) {
+      await codec.encode([json(n)], context);
+      clock.time += minute;
+      await settle();
+    }
+    expect(keyService.wraps).toBe(1);
+    expect(keyService.unwraps).toBeGreaterThanOrEqual(40 / 5 - 1);
+    expect(keyService.unwraps).toBeLessThanOrEqual(40 / 2.5);
+    keyService.failing = 'key_disabled';
+    clock.time += 5 * minute;
+    await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('makes no call while it does not encrypt', async () => {
+    const { codec, clock, keyService } = codecWith(rule);
+    await codec.encode([json('x')], context);
+    for (let n = 0; n < 40; n += 1) {
+      clock.time += minute;
+      codec.maintain();
+      await settle();
+    }
+    expect([keyService.wraps, keyService.unwraps]).toEqual([1, 0]);
+  });
+
+  it('continues through an outage after a pause, and waits for it once', async () => {
+    const { codec, clock, keyService } = codecWith(rule, { waitMs: { activity: 5_000, other: 5_000 } });
+    await codec.encode([json('x')], context);
+    keyService.latencyMs = 60_000;
+    clock.time += 2 * hour;
+    await codec.encode([json('y')], context);
+    const { answered } = keyService;
+    const started = performance.now();
+    for (let n = 0; n < 1_000; n += 1) await codec.encode([json(n)], context);
+    // A thousand waits would take 1,000 s.
+    expect(performance.now() - started).toBeLessThan(20_000);
+    expect(keyService.answered).toBe(answered);
+  });
+});
+
+/** Cloud KMS for an identity that may wrap and not unwrap. */
+function encrypter() {
+  const keyService = new FakeKeyService();
+  keyService.unwrap = ({ key }) => {
+    keyService.unwraps += 1;
+    return Promise.reject(new KmsCodecError('permission_denied', 'denied on demand', { key }));
+  };
+  return codecWith(rule, { keyService });
+}
+
+describe('an identity that may only encrypt', () => {
+  it('encrypts under one branch key for 45 min, and wraps a key every 5 min to confirm it', async () => {
+    const { codec, clock, keyService } = encrypter();
+    const keys = new Set<string>();
+    for (let n = 0; n < 40; n += 1) {
+      const [message] = await codec.encode([json(n)], context);
+      keys.add(Buffer.from(message!.data!).subarray(60, 100).toString('hex'));
+      clock.time += minute;
+      codec.maintain();
+      await settle();
+    }
+    expect(keys.size).toBe(1);
+    expect(keyService.wraps).toBeGreaterThanOrEqual(40 / 5);
+    expect(keyService.wraps).toBeLessThanOrEqual(40 / 2.5);
+    expect(keyService.unwraps).toBeLessThanOrEqual(40 / 2.5);
+    expect(codec.keyState('pay')).toMatchObject({ failure: undefined });
+    expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
+  });
+
+  it('stops within 5 min when it may not encrypt any more', async () => {
+    const { codec, clock, keyService } = encrypter();
+    for (let n = 0; n < 10; n += 1) {
+      await codec.encode([json(n)], context);
+      clock.time += minute;
+      await settle();
+    }
+    keyService.failing = 'permission_denied';
+    clock.time += 5 * minute;
+    await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'permission_denied' });
+    expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'permission_denied' });
+  });
+
+  it('continues through an outage', async () => {
+    const { codec, clock, keyService } = encrypter();
+    for (let n = 0; n < 10; n += 1) {
+      await codec.encode([json(n)], context);
+      clock.time += minute;
+      await settle();
+    }
+    keyService.failing = 'kms_unavailable';
+    keyService.unwrap = () => Promise.reject(new KmsCodecError('kms_unavailable', 'failed on demand'));
+    for (let n = 0; n < 20; n += 1) {
+      clock.time += hour;
+      await expect(codec.encode([json(n)], context)).resolves.toHaveLength(1);
+    }
+  });
+});
