@@ -6,7 +6,7 @@ import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
 import { boundWorkflowId } from './crypto/tags.ts';
 import { KmsCodecError } from './errors.ts';
-import { checkPayload, checkPayloads } from './formats/check-payload.ts';
+import { checkPayload, checkPayloads, isUsualObject } from './formats/check-payload.ts';
 import { type Encrypted, keyNotListed } from './formats/format.ts';
 import {
   type DecryptedPayload,
@@ -123,8 +123,18 @@ export class KmsCodec implements PayloadCodec {
   async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     checkPayloads(payloads);
     if (payloads.length === 0) return payloads;
+    const known = options === undefined ? this.#encryptKnown(payloads, context) : undefined;
+    if (known) return [known];
     if (areOfFailure(payloads)) return await this.#encodeFailure(payloads, context, options);
     return await this.#encryptAll(payloads, context, options, ({ payload }) => payload);
+  }
+
+  /** Encrypts the only payload of a call, if `PayloadCipher.encryptKnown` can. */
+  #encryptKnown(payloads: readonly Payload[], context: CodecContext | undefined): Payload | undefined {
+    const [payload] = payloads;
+    if (payloads.length !== 1 || !payload || this.#options.bindWorkflow) return undefined;
+    const scope = this.#scopes.last('encrypt', context);
+    return scope && this.#cipher.encryptKnown(payload, scope, this.#keys, this.#maxCall);
   }
 
   async #encodeFailure(
@@ -165,9 +175,11 @@ export class KmsCodec implements PayloadCodec {
    * @throws KmsCodecError for the first payload that cannot be decrypted
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
-    checkPayloads(payloads);
     // Also for no payloads, so that the context is known when the same activity's next payloads are decoded.
     const attempt = this.attempts?.of(context);
+    const known = options === undefined ? this.#decryptKnown(payloads, context) : undefined;
+    if (known) return [known];
+    checkPayloads(payloads);
     if (payloads.length === 0) return payloads;
     const scope = this.#scopes.toDecrypt(context);
     const waitBudget = this.#decodeBudget(context, options, attempt);
@@ -176,6 +188,13 @@ export class KmsCodec implements PayloadCodec {
       this.#cipher.decrypt(parsePayload(payload, scope), call),
     );
     return decrypted instanceof Promise ? await decrypted : decrypted;
+  }
+
+  /** Decrypts the only payload of a call, if `PayloadCipher.decryptKnown` can. */
+  #decryptKnown(payloads: readonly Payload[], context: CodecContext | undefined): Payload | undefined {
+    if (!Array.isArray(payloads) || payloads.length !== 1 || !isUsualObject(payloads[0])) return undefined;
+    const scope = this.#scopes.last('decrypt', context);
+    return scope && this.#cipher.decryptKnown(payloads[0], scope, this.#keys, this.#maxCall);
   }
 
   /**

@@ -14,6 +14,11 @@ export function mapInOrder<T, R>(
   items: readonly T[],
   map: (item: T, index: number) => MaybePromise<R>,
 ): MaybePromise<R[]> {
+  const [only] = items;
+  if (items.length === 1 && only !== undefined) {
+    const result = map(only, 0);
+    return result instanceof Promise ? result.then((settled) => [settled]) : [result];
+  }
   const results: MaybePromise<R>[] = [];
   let isPending = false;
   try {

@@ -1,13 +1,15 @@
 import type { KmsCodecOptions } from './codec-options.ts';
 import { KmsCodecError } from './errors.ts';
-import { noEncryptionKey } from './formats/aead-message.ts';
+import { noEncryptionKey, tryDecrypt } from './formats/aead-message.ts';
 import { withExactSizes } from './formats/check-payload.ts';
+import { encryptPlain, knownMessage } from './formats/envelope-v2.ts';
 import { checkWritten, type Encrypted, type WritableWireFormat } from './formats/format.ts';
 import { type ParsedPayload, writableFormats } from './formats/formats.ts';
-import { decryptStored } from './formats/layers.ts';
-import type { Payload } from './formats/payload.ts';
+import { decryptStored, isContent } from './formats/layers.ts';
+import { type Payload, withUsual } from './formats/payload.ts';
 import { external, passReference } from './formats/plain.ts';
-import type { Call } from './formats/scope.ts';
+import type { Call, NamespaceScope } from './formats/scope.ts';
+import type { DataKeys } from './keys/data-keys.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import type { Observer } from './observer.ts';
 
@@ -55,6 +57,32 @@ export class PayloadCipher {
     return encrypted.then((one) => this.#checkEncrypted(one, bytes, call));
   }
 
+  /**
+   * Encrypts a payload that has only an encoding and little data, if there is a data key. Like `decryptKnown`, a shortcut for
+   * most of a worker's payloads: between a worker's other work, neither code nor data is in the processor's caches.
+   * @param maxBytes limit on the call's payloads
+   * @returns undefined for all other payloads and for those that `encrypt` refuses
+   */
+  encryptKnown(
+    payload: Payload,
+    { rule, dataKeyScope }: NamespaceScope,
+    { encryption }: DataKeys,
+    maxBytes: number,
+  ): Payload | undefined {
+    const bytes = payload.data?.length ?? 0;
+    const isUsual = this.format.name === 'envelope-v2' && this.#compression === undefined;
+    const encoding = payload.metadata?.['encoding'];
+    if (!isUsual || !dataKeyScope || rule.workflowTag || !encoding || external.claims(encoding, payload))
+      return undefined;
+    const encrypted = withUsual(payload, (piece) => {
+      const key = encryption.take(dataKeyScope, bytes);
+      return key && encryptPlain(key, piece);
+    });
+    if (!encrypted || (encrypted.data?.length ?? 0) > Math.min(this.#maxPayload, maxBytes)) return undefined;
+    this.#observer.encrypted?.({ namespace: rule.namespace, format: 'envelope-v2', bytes });
+    return encrypted;
+  }
+
   /** Decrypts a payload with all its layers. Returns the same object when the payload passes unchanged. */
   decrypt(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
     const bytes = parsed.payload.data?.length ?? 0;
@@ -68,6 +96,28 @@ export class PayloadCipher {
     } else if (decrypted !== parsed.payload || parsed.format.name === 'plain') {
       this.#reportDecrypted(parsed, bytes, call);
     }
+    return decrypted;
+  }
+
+  /**
+   * Decrypts a payload whose header the scope has accepted before, whose key is cached, and whose content has no further layer.
+   * @param maxBytes limit on the call's plaintext
+   * @returns undefined for all other payloads and for those that `decrypt` refuses
+   */
+  decryptKnown(
+    { metadata, data }: Payload,
+    scope: NamespaceScope,
+    { decryption }: DataKeys,
+    maxBytes: number,
+  ): Payload | undefined {
+    if (!(data instanceof Uint8Array) || data.length > Math.min(this.#maxPayload, maxBytes)) return undefined;
+    const message = knownMessage(metadata, data, scope);
+    const key = message && !message.isCompressed && decryption.confirmed(message.branchKey);
+    const decrypted = key && tryDecrypt(key, data, message);
+    if (!decrypted || !isContent(decrypted)) return undefined;
+    const { namespace } = scope.rule;
+    this.#observer.dataKeyLookup?.({ namespace, outcome: 'hit' });
+    this.#observer.decrypted?.({ namespace, format: 'envelope-v2', bytes: data.length });
     return decrypted;
   }
 

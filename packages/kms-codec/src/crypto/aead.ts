@@ -6,31 +6,8 @@ const CIPHER = 'aes-256-gcm';
 export { NONCE_BYTES };
 export const GCM_TAG_BYTES = 16;
 /** Bytes that encryption adds to a plaintext. */
-const OVERHEAD_BYTES = NONCE_BYTES + GCM_TAG_BYTES;
+export const OVERHEAD_BYTES = NONCE_BYTES + GCM_TAG_BYTES;
 const options = { authTagLength: GCM_TAG_BYTES };
-
-/** The parts of `nonce ‖ ciphertext ‖ tag`, as views. */
-export interface Ciphertext {
-  readonly nonce: Uint8Array;
-  readonly ciphertext: Uint8Array;
-  readonly tag: Uint8Array;
-}
-
-/**
- * Splits a message into nonce, ciphertext and tag, as views into `data`.
- * @param start index of the nonce's first byte
- * @throws KmsCodecError `malformed` when the message is too short for a nonce and a tag
- */
-export function parseCiphertext(data: Uint8Array, start = 0): Ciphertext {
-  checkLength(data, start);
-  const tagAt = data.length - GCM_TAG_BYTES;
-  const ciphertextAt = start + NONCE_BYTES;
-  return {
-    nonce: view(data, start, NONCE_BYTES),
-    ciphertext: view(data, ciphertextAt, tagAt - ciphertextAt),
-    tag: view(data, tagAt, GCM_TAG_BYTES),
-  };
-}
 
 /** Like `subarray`, which takes longer on a Buffer, because it returns a Buffer. */
 const view = ({ buffer, byteOffset }: Uint8Array, start: number, length: number): Uint8Array =>
@@ -67,16 +44,26 @@ export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly 
 }
 
 /**
- * Decrypts with AES-256-GCM and returns the plaintext.
+ * Decrypts `nonce ‖ ciphertext ‖ tag` with AES-256-GCM and returns the plaintext.
  * @param aad additional authenticated data, if the format has any
- * @throws KmsCodecError `integrity_failed`, with the same message whether key, header, ciphertext or tag was wrong
+ * @param start index of the nonce's first byte in `data`
+ * @throws KmsCodecError `malformed` when the data is too short for a nonce and a tag; `integrity_failed`, with the same
+ *   message whether key, header, ciphertext or tag was wrong
  */
-export function decrypt(key: KeyObject, aad: Uint8Array | undefined, message: Ciphertext): Uint8Array {
+export function decrypt(
+  key: KeyObject,
+  aad: Uint8Array | undefined,
+  data: Uint8Array,
+  start = 0,
+): Uint8Array {
+  checkLength(data, start);
+  const ciphertextAt = start + NONCE_BYTES;
+  const tagAt = data.length - GCM_TAG_BYTES;
   try {
-    const decipher = createDecipheriv(CIPHER, key, message.nonce, options);
+    const decipher = createDecipheriv(CIPHER, key, view(data, start, NONCE_BYTES), options);
     if (aad) decipher.setAAD(aad);
-    decipher.setAuthTag(message.tag);
-    const plaintext = decipher.update(message.ciphertext);
+    decipher.setAuthTag(view(data, tagAt, GCM_TAG_BYTES));
+    const plaintext = decipher.update(view(data, ciphertextAt, tagAt - ciphertextAt));
     decipher.final();
     return plaintext;
   } catch {

@@ -52,6 +52,10 @@ const MAX_DERIVED_KEYS = 64;
 /** Derived keys have no other owner than their branch key, so they leave memory when the branch key is evicted. */
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
+/** Returns a data key of a branch key, if it is in memory. It does not count as used. */
+export const knownDataKey = (branchKey: KeyObject, { id }: Derivation): KeyObject | undefined =>
+  derivedKeys.get(branchKey)?.get(id);
+
 /**
  * Calls `use` with a data key of a branch key, from memory if it was used recently. Keeps the data key unless `use` throws: an
  * attacker can write any salt into a header, and the key that it selects decrypts nothing.

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { decompressSizedZstd } from '../compression/zstd.ts';
-import { type Ciphertext, decrypt } from '../crypto/aead.ts';
-import { type Derivation, withDataKey } from '../crypto/branch-key.ts';
+import { decrypt, OVERHEAD_BYTES } from '../crypto/aead.ts';
+import { type Derivation, knownDataKey, withDataKey } from '../crypto/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
@@ -37,15 +37,18 @@ export const noEncryptionKey = (namespace: string): KmsCodecError =>
     `The rule of the namespace ${namespace} has no crypto key that encrypts; add "encrypt" to it`,
   );
 
-/** A message that is ready to be decrypted. */
-export interface EncryptedMessage {
-  readonly parts: Ciphertext;
-  /** Additional authenticated data, if the format has any. */
+/** How the data of a message is encrypted. */
+export interface Encryption {
+  /** Additional authenticated data, if the format has any. It precedes the nonce in the message. */
   readonly aad?: Uint8Array;
   readonly isCompressed?: boolean;
   /** How the data key is derived from the wrapped key. Absent: the wrapped key is the data key. */
   readonly derivation?: Derivation;
 }
+
+/** AES-256-GCM under the wrapped key itself: formats without a header. */
+export const noHeader: Encryption = {};
+const noBytes = new Uint8Array();
 
 /**
  * Decrypts a message with a wrapped key: at once when the key is cached, else after Cloud KMS has unwrapped it. The rule
@@ -53,41 +56,79 @@ export interface EncryptedMessage {
  */
 export function decryptWithWrappedKey(
   wrappedKey: WrappedKey,
-  message: EncryptedMessage,
+  payload: Payload,
+  encryption: Encryption,
   call: Call,
 ): MaybePromise<Payload> {
   const { namespace } = call.scope.rule;
   const { decryption } = call.keys;
   // Always before a derived key: with an evicted branch key, no message may be decrypted.
   const key = decryption.cached(namespace, wrappedKey);
-  if (key) return decryptMessage(key, message, call);
+  if (key) return decryptMessage(key, payload, encryption, call);
   return decryption.unwrap(namespace, wrappedKey, call.waitBudget).then((unwrapped) => {
     // Not before: anyone can write a message that names the namespace.
     call.keys.willRead(call.scope.dataKeyScope);
-    return decryptMessage(unwrapped, message, call);
+    return decryptMessage(unwrapped, payload, encryption, call);
   });
 }
 
 /**
  * Decrypts a message and parses the payload in it. The call's budget is asked before anything is allocated.
- * @param key the data key, or the branch key from which the message's `derivation` derives it
+ * @param key the data key, or the branch key from which the `derivation` derives it
  * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`
  */
-export function decryptMessage(key: KeyObject, message: EncryptedMessage, call: Call): MaybePromise<Payload> {
-  const reserved = call.budget.reserve(message.parts.ciphertext.length);
+export function decryptMessage(
+  key: KeyObject,
+  { data }: Payload,
+  encryption: Encryption,
+  call: Call,
+): MaybePromise<Payload> {
+  const bytes = data ?? noBytes;
+  const reserved = call.budget.reserve(plaintextBytes(bytes, encryption));
   return reserved instanceof Promise
-    ? reserved.then(() => decryptReserved(key, message, call))
-    : decryptReserved(key, message, call);
+    ? reserved.then(() => decryptReserved(key, bytes, encryption, call))
+    : decryptReserved(key, bytes, encryption, call);
 }
 
-function decryptReserved(key: KeyObject, message: EncryptedMessage, call: Call): MaybePromise<Payload> {
-  const { aad, parts, derivation } = message;
+const plaintextBytes = ({ length }: Uint8Array, { aad }: Encryption): number =>
+  Math.max(0, length - OVERHEAD_BYTES - (aad?.length ?? 0));
+
+function decryptReserved(
+  key: KeyObject,
+  data: Uint8Array,
+  encryption: Encryption,
+  call: Call,
+): MaybePromise<Payload> {
+  const { aad, derivation } = encryption;
   const plaintext = derivation
-    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, parts))
-    : decrypt(key, aad, parts);
-  if (!message.isCompressed) return parsePlaintext(plaintext, call);
+    ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, data, aad?.length))
+    : decrypt(key, aad, data, aad?.length);
+  if (!encryption.isCompressed) return parsePlaintext(plaintext, call);
   const decompressed = decompressSizedZstd(plaintext, call.maxDecompressedBytes, call.budget);
-  return andThen(decompressed, (bytes) => parsePlaintext(bytes, call));
+  return andThen(decompressed, (content) => parsePlaintext(content, call));
+}
+
+/**
+ * Decrypts a message that is not compressed, at once and without a budget.
+ * @param key the branch key
+ * @returns undefined if that is not possible
+ */
+export function tryDecrypt(
+  key: KeyObject,
+  data: Uint8Array,
+  { aad, derivation }: Required<Encryption>,
+): Payload | undefined {
+  const dataKey = knownDataKey(key, derivation);
+  if (!dataKey) return undefined;
+  try {
+    const plaintext = decrypt(dataKey, aad, data, aad.length);
+    const usual = readUsual(plaintext);
+    if (usual) return usual;
+    return countFields(plaintext) <= USUAL_FIELDS ? deserialize(plaintext) : undefined;
+  } catch (error) {
+    if (error instanceof KmsCodecError) return undefined;
+    throw error;
+  }
 }
 
 /** A payload has about three fields; up to this number the budget is not asked. */

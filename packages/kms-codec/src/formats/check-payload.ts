@@ -1,5 +1,8 @@
 import type { Payload } from '@temporalio/common';
+import proto from '@temporalio/proto';
 import { KmsCodecError } from '../errors.ts';
+
+const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
 /*
  * JavaScript callers may pass values of any type, and protobuf's writer accepts them: it reads text as base64, and an
@@ -17,14 +20,15 @@ export function checkPayloads(payloads: unknown): asserts payloads is readonly P
 export function checkPayload(payload: unknown): asserts payload is Payload {
   if (!isRecord(payload)) throw illTyped('A payload must be an object', payload);
   const { metadata, data } = payload;
-  if (!isAbsent(data) && !isBytes(data)) throw illTyped('A payload’s data must be a Uint8Array', data);
+  if (!isUsualBytes(data) && !isAbsent(data) && !isBytes(data))
+    throw illTyped('A payload’s data must be a Uint8Array', data);
   if (isAbsent(metadata)) return;
   if (!isRecord(metadata)) throw illTyped('A payload’s metadata must be an object', metadata);
   for (const key in metadata) {
     if (!key.isWellFormed()) throw notUnicode();
-    if (!isBytes(metadata[key])) {
-      throw illTyped('Each value in a payload’s metadata must be a Uint8Array', metadata[key]);
-    }
+    const value = metadata[key];
+    if (!isUsualBytes(value) && !isBytes(value))
+      throw illTyped('Each value in a payload’s metadata must be a Uint8Array', value);
   }
 }
 
@@ -79,11 +83,15 @@ function toInt64(value: unknown): Int64 {
 export function checkContext(context: unknown): void {
   if (isAbsent(context)) return;
   if (!isRecord(context)) throw illTyped('The context must be an object', context);
-  for (const field of ['namespace', 'workflowId', 'activityId'] as const) {
-    const value = context[field];
+  const { namespace, workflowId, activityId } = context;
+  const isValid =
+    (namespace === undefined || typeof namespace === 'string') &&
+    (workflowId === undefined || typeof workflowId === 'string') &&
+    (activityId === undefined || typeof activityId === 'string');
+  if (isValid) return;
+  for (const [field, value] of Object.entries({ namespace, workflowId, activityId }))
     if (value !== undefined && typeof value !== 'string')
       throw illTyped(`The context’s ${field} must be text`, value);
-  }
 }
 
 // protobuf's writer would write bytes that are not UTF-8, which no reader accepts.
@@ -97,13 +105,21 @@ const isAbsent = (value: unknown): value is null | undefined => value === null |
 
 /** A plain object: not an array, a Map, a Promise or an ArrayBuffer, whose properties would seem to be empty. */
 const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' &&
-  value !== null &&
-  (isObjectLiteral(value) || taggedName(value) === '[object Object]');
+  isUsualObject(value) ||
+  (typeof value === 'object' && value !== null && taggedName(value) === '[object Object]');
 
-/** Whether an object was made by a literal: a cheap check that most payloads pass. */
-const isObjectLiteral = (value: object): boolean =>
-  Object.getPrototypeOf(value) === Object.prototype && !(Symbol.toStringTag in value);
+/** Whether an object was made by a literal or by protobuf's reader: a cheap check that most payloads pass. */
+export function isUsualObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (
+    (prototype === Object.prototype || prototype === PayloadMessage.prototype) &&
+    !(Symbol.toStringTag in value)
+  );
+}
+
+/** A cheap check that most bytes pass. Transferred memory is empty. */
+const isUsualBytes = (value: unknown): boolean => value instanceof Uint8Array && value.byteLength > 0;
 
 const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);

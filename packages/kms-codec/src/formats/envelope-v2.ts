@@ -1,4 +1,4 @@
-import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
+import { checkLength, encrypt } from '../crypto/aead.ts';
 import { derivation, type Derivation } from '../crypto/branch-key.ts';
 import {
   branchKeyAad,
@@ -12,9 +12,10 @@ import {
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
-import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import { andThen } from '../maybe-promise.ts';
 import { compress } from '../compression/zstd.ts';
-import { decryptWithWrappedKey, encryptWithDataKey } from './aead-message.ts';
+import { decryptWithWrappedKey, encryptWithDataKey, type Encryption } from './aead-message.ts';
+import { isUsualObject } from './check-payload.ts';
 import { buildHeader, type Header, parseHeader, saltStart } from './envelope-v2-header.ts';
 import {
   checkFormat,
@@ -36,9 +37,9 @@ import type { Call, Scope } from './scope.ts';
 
 const ENCODING = Buffer.from('binary/envelope-kms-v2');
 
-interface EnvelopeV2Message extends ParsedMessage {
-  /** The header's bytes: the message's additional authenticated data. */
-  readonly header: Buffer;
+export interface EnvelopeV2Message extends ParsedMessage, Encryption {
+  /** The header's bytes. */
+  readonly aad: Buffer;
   readonly isCompressed: boolean;
   /** The namespace that the message names, one of those that the scope accepts. */
   readonly namespace: string;
@@ -56,17 +57,18 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
   claims: (encoding) => isEncoding(encoding, ENCODING),
 
   parse(payload, scope, isCompressed) {
+    if (!isCompressed) return parseMessage(payload.data ?? new Uint8Array(), scope);
     checkFormat('envelope-v2', scope);
-    return isCompressed ? unparsed : parseMessage(payload.data ?? new Uint8Array(), scope);
+    return unparsed;
   },
 
   decrypt(message, payload, call) {
     const { options } = call;
     if (options.authorizeNamespace === undefined || message.namespace === call.scope.rule.namespace) {
-      return decryptMessage(message, payload, call);
+      return decryptWithWrappedKey(message.branchKey, payload, message, call);
     }
     return andThen(options.authorizeNamespace(message.namespace), () =>
-      decryptMessage(message, payload, call),
+      decryptWithWrappedKey(message.branchKey, payload, message, call),
     );
   },
 
@@ -82,44 +84,19 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
     encryptWithDataKey(payload, call, (key, pieces) => encryptMessage(key, pieces, call, options)),
 };
 
-function decryptMessage(message: EnvelopeV2Message, payload: Payload, call: Call): MaybePromise<Payload> {
-  const { header, isCompressed, branchKey } = message;
-  const parts = parseCiphertext(payload.data ?? new Uint8Array(), header.length);
-  return decryptWithWrappedKey(
-    branchKey,
-    { parts, aad: header, isCompressed, derivation: message.derivation },
-    call,
-  );
-}
-
 const boundToWorkflow = { boundToWorkflow: true } as const;
 
 /** Writers of which a scope keeps a message. A fleet has one or two for each process, and rarely more than this at a time. */
 const MAX_KEPT = 64;
 
 /**
- * Parsed messages of each scope, without those that are bound to a workflow, by `saltStart`: all messages that one process
- * encrypts under one data key have the same header.
+ * Parses and checks a message in the order that docs/wire-formats.md gives. A scope keeps parsed messages, without those that
+ * are bound to a workflow: all messages that one process encrypts under one data key have the same header.
  */
-const keptMessages = new WeakMap<Scope['accepted'], Map<number, EnvelopeV2Message>>();
-
-function keep(scope: Scope, salt: number, message: EnvelopeV2Message): void {
-  const kept = keptMessages.get(scope.accepted) ?? new Map<number, EnvelopeV2Message>();
-  keptMessages.set(scope.accepted, kept);
-  kept.set(salt, message);
-  // A Map is in the order of insertion.
-  const [oldest] = kept.keys();
-  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
-}
-
-/** Parses and checks a message in the order that docs/wire-formats.md gives. */
 function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
-  const salt = saltStart(data);
-  const kept = salt === undefined ? undefined : keptMessages.get(scope.accepted)?.get(salt);
-  if (kept && startsWith(data, kept.header)) {
-    checkLength(data, kept.header.length);
-    return kept;
-  }
+  const kept = keptMessage(data, scope);
+  if (kept) return kept;
+  checkFormat('envelope-v2', scope);
   const { header, length } = parseHeader(data);
   // A truncated message is `malformed`, whatever its header contains.
   checkLength(data, length);
@@ -139,7 +116,7 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
     namespace,
     ...(header.workflowTag ? boundToWorkflow : {}),
     wrappedKeys: [branchKey],
-    header: Buffer.from(data.subarray(0, length)),
+    aad: Buffer.from(data.subarray(0, length)),
     isCompressed: header.compressed,
     branchKey,
     derivation: derivation(
@@ -148,12 +125,48 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
       dataKeyInfo(namespace),
     ),
   };
+  const salt = saltStart(data);
   if (salt !== undefined) keep(scope, salt, message);
   return message;
 }
 
-const startsWith = (data: Uint8Array, start: Buffer) =>
-  data.length >= start.length && start.compare(data, 0, start.length) === 0;
+/**
+ * Returns a parsed message with the same header, if the scope keeps one. It was accepted in the scope.
+ * @throws KmsCodecError `malformed` when the message is truncated
+ */
+function keptMessage(data: Uint8Array, { kept }: Pick<Scope, 'kept'>): EnvelopeV2Message | undefined {
+  const salt = saltStart(data);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Only `keep` adds messages.
+  const message = (salt === undefined ? undefined : kept.get(salt)) as EnvelopeV2Message | undefined;
+  if (message === undefined) return undefined;
+  const { aad } = message;
+  if (data.length < aad.length || aad.compare(data, 0, aad.length) !== 0) return undefined;
+  checkLength(data, aad.length);
+  return message;
+}
+
+/**
+ * Returns what `parse` would return for a payload with the metadata that writers give it, if the scope keeps a message with
+ * the same header.
+ */
+export function knownMessage(
+  metadata: unknown,
+  data: Uint8Array,
+  scope: Pick<Scope, 'kept'>,
+): EnvelopeV2Message | undefined {
+  if (!isUsualObject(metadata)) return undefined;
+  for (const name in metadata) if (name !== 'encoding') return undefined;
+  const { encoding } = metadata;
+  const isOurs = encoding instanceof Uint8Array && isEncoding(encoding, ENCODING);
+  return isOurs ? keptMessage(data, scope) : undefined;
+}
+
+function keep({ kept }: Scope, salt: number, message: EnvelopeV2Message): void {
+  kept.set(salt, message);
+  // A Map is in the order of insertion.
+  const [oldest] = kept.keys();
+  if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
+}
 
 /** Returns the namespace and the crypto key that a header names. */
 function checkHeader(
@@ -213,6 +226,12 @@ function encryptMessage(
   const data = encrypt(key.key, header, frame ? [frame] : pieces);
   return { payload: { metadata: { encoding: ENCODING }, data }, message };
 }
+
+/** Encrypts a serialized payload that is neither compressed nor bound to a workflow. */
+export const encryptPlain = (key: EncryptionKey, piece: Uint8Array): Payload => ({
+  metadata: { encoding: ENCODING },
+  data: encrypt(key.key, prefixOf(key, false, undefined).header, [piece]),
+});
 
 /** What all messages have in common that are neither compressed nor bound to a workflow. */
 interface Prefix {

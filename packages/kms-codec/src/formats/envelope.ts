@@ -1,7 +1,7 @@
-import { checkLength, encrypt, parseCiphertext } from '../crypto/aead.ts';
+import { checkLength, encrypt } from '../crypto/aead.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
-import { decryptMessage, encryptWithDataKey } from './aead-message.ts';
+import { decryptMessage, encryptWithDataKey, noHeader } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
@@ -56,7 +56,7 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
         decryption.cached(namespace, wrapped) ?? decryption.unwrap(namespace, wrapped, call.waitBudget),
     );
     // No other key is tried if this fails: only the right key unwraps the data key, so the message was modified.
-    return await decryptMessage(key, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
+    return await decryptMessage(key, payload, noHeader, call);
   },
 
   dataKeyScope: (namespace, cryptoKey) => ({

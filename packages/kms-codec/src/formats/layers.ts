@@ -40,40 +40,42 @@ export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<P
 }
 
 function decryptLayers(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
-  const decrypted = decryptLayer(parsed, call);
+  if (parsed.error) throw parsed.error;
+  const decrypted = parsed.format.decrypt(parsed.message, parsed.payload, call);
   if (decrypted === parsed.payload) return decrypted;
   return decrypted instanceof Promise
     ? decrypted.then((payload) => decryptContent(payload, 1, call))
     : decryptContent(decrypted, 1, call);
 }
 
-function decryptLayer({ payload, format, message, error }: ParsedPayload, call: Call): MaybePromise<Payload> {
-  if (error) throw error;
-  return format.decrypt(message, payload, call);
+/** Whether a decrypted payload has no layer that this codec would decrypt, decompress or refuse. */
+export function isContent(payload: Payload): boolean {
+  if (isCompressed(payload)) return false;
+  // As in most payloads: not one of `binary/…`.
+  if (payload.metadata?.['encoding']?.[0] !== 0x62) return true;
+  const { name } = formatOf(payload);
+  return name === 'external' || (name === 'plain' && !isEncrypted(payload));
 }
 
 /** @param layers that were decrypted before */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
+  if (isContent(payload)) return payload;
   if (isCompressed(payload)) {
     if (!isDecompressible(payload)) return unreadable(payload, call, unknownCompression);
     return andThen(decompressMarked(payload, call), (content) => decryptContent(content, layers, call));
   }
-  if (startsOtherThanBinary(payload)) return payload;
   const format = formatOf(payload);
   const { name } = format;
-  if (name === 'external') return payload;
-  if (name === 'plain') {
-    return isEncrypted(payload)
-      ? unreadable(payload, call, () => notReadHere({ payload, format }, call))
-      : payload;
-  }
+  if (name === 'plain' || name === 'external')
+    return unreadable(payload, call, () => notReadHere({ payload, format }, call));
   const parsed = parsePayload(payload, call.scope, format);
   if (!call.scope.rule.reads.has(name) || parsed.message.passes) {
     return unreadable(payload, call, () => notReadHere(parsed, call));
   }
   if (layers === MAX_LAYERS) throw tooManyLayers();
   reserveKmsCalls(parsed, call);
-  return andThen(decryptLayer(parsed, call), (content) => {
+  if (parsed.error) throw parsed.error;
+  return andThen(format.decrypt(parsed.message, payload, call), (content) => {
     call.options.onInnerLayer?.(infoOf(parsed));
     return decryptContent(content, layers + 1, call);
   });
@@ -100,9 +102,6 @@ export function checkReadable({ payload, format }: ParsedPayload): void {
     'The payload is encrypted, but it names no key; decode it with the codec that wrote it',
   );
 }
-
-/** Whether an encoding does not start with `b`, as all `binary/…` do: a cheap check that most payloads end with. */
-const startsOtherThanBinary = ({ metadata }: Payload): boolean => metadata?.['encoding']?.[0] !== 0x62;
 
 const isEncrypted = ({ metadata }: Payload): boolean => {
   const encoding = metadata?.['encoding'];

@@ -1,5 +1,6 @@
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import { isUsualObject } from './check-payload.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 export type { Payload };
@@ -22,6 +23,66 @@ let writer = newWriter();
  * time to encode 16 KiB.
  */
 export function withSerialized<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) => T): T {
+  const written = writeUsual(payload);
+  return written === undefined ? withWritten(payload, use) : useAndWipe(written, (piece) => use([piece]));
+}
+
+/** Serializes a payload for `use` as `withSerialized` does, if it has one metadata entry, the encoding, and little data. */
+export function withUsual<T>(payload: Payload, use: (piece: Uint8Array) => T): T | undefined {
+  const written = writeUsual(payload);
+  return written && useAndWipe(written, use);
+}
+
+function useAndWipe<T>(bytes: Uint8Array, use: (bytes: Uint8Array) => T): T {
+  try {
+    return use(bytes);
+  } finally {
+    bytes.fill(0);
+  }
+}
+
+/** Field 1 of a payload, and fields 1 and 2 of its entries. */
+const METADATA_TAG = 0x0a;
+const ENTRY_KEY_TAG = 0x0a;
+const ENTRY_VALUE_TAG = 0x12;
+const ENCODING_KEY = Buffer.from('encoding');
+/** Bytes of an entry besides its value. */
+const ENTRY_OVERHEAD = ENCODING_KEY.length + 4;
+/** The longest varint of one byte. */
+const MAX_ONE_BYTE = 0x7f;
+/** Bytes of tags and lengths: those of the entry, and those of data below 2 MiB. */
+const usual = new Uint8Array(2 + MAX_ONE_BYTE + 4 + SEPARATE_DATA_BYTES);
+
+/**
+ * Serializes what most payloads are, as protobuf's writer does but in a third of the time: the encoding as the only
+ * metadata, then the data. Returns a view of `usual`, or undefined for all other payloads.
+ */
+function writeUsual({ metadata, data, externalPayloads }: Payload): Uint8Array | undefined {
+  if (!data?.length || data.length >= SEPARATE_DATA_BYTES || externalPayloads?.length) return undefined;
+  if (!isUsualObject(metadata)) return undefined;
+  for (const name in metadata) if (name !== 'encoding') return undefined;
+  const { encoding } = metadata;
+  if (!(encoding instanceof Uint8Array) || encoding.length > MAX_ONE_BYTE - ENTRY_OVERHEAD) return undefined;
+  usual[0] = METADATA_TAG;
+  usual[1] = ENTRY_OVERHEAD + encoding.length;
+  usual[2] = ENTRY_KEY_TAG;
+  usual[3] = ENCODING_KEY.length;
+  usual.set(ENCODING_KEY, 4);
+  let at = 4 + ENCODING_KEY.length;
+  usual[at++] = ENTRY_VALUE_TAG;
+  usual[at++] = encoding.length;
+  usual.set(encoding, at);
+  at += encoding.length;
+  usual[at++] = DATA_TAG;
+  let { length } = data;
+  for (; length > MAX_ONE_BYTE; length >>>= 7) usual[at++] = (length & MAX_ONE_BYTE) | 0x80;
+  usual[at++] = length;
+  usual.set(data, at);
+  return new Uint8Array(usual.buffer, 0, at + data.length);
+}
+
+/** Serializes with protobuf's writer. */
+function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) => T): T {
   let isReusable = false;
   try {
     const { data } = payload;

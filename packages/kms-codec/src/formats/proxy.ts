@@ -1,7 +1,6 @@
-import { parseCiphertext } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
-import { decryptWithWrappedKey } from './aead-message.ts';
+import { decryptWithWrappedKey, noHeader } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
@@ -47,7 +46,7 @@ export const proxy: WireFormat<ProxyMessage> = {
 
   decrypt({ dataKey }, payload, call) {
     if (dataKey === undefined) return passThrough(payload, call.scope);
-    return decryptWithWrappedKey(dataKey, { parts: parseCiphertext(payload.data ?? noBytes) }, call);
+    return decryptWithWrappedKey(dataKey, payload, noHeader, call);
   },
 };
 

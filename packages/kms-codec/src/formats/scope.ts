@@ -7,6 +7,7 @@ import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
 import type { WaitBudget } from '../keys/wait-budget.ts';
 import { checkContext } from './check-payload.ts';
+import type { ParsedMessage } from './format.ts';
 
 /** The namespace and workflow of payloads, and what the keys file allows there. */
 export interface Scope {
@@ -18,6 +19,8 @@ export interface Scope {
   readonly otherNamespaces: () => readonly string[];
   /** Absent where nothing is encrypted, or nothing with a data key. */
   readonly dataKeyScope: DataKeyScope | undefined;
+  /** Messages of `envelope-v2` that were parsed, without their data, by the start of their salt. */
+  readonly kept: Map<number, ParsedMessage>;
   /** The context's workflow id, which must match a message's workflow tag when both are present. */
   readonly workflowId: string | undefined;
 }
@@ -43,7 +46,14 @@ export interface Call {
   readonly options: CallOptions;
 }
 
-type NamespaceScope = Omit<Scope, 'workflowId'>;
+/** A scope without its workflow. */
+export type NamespaceScope = Omit<Scope, 'workflowId'>;
+
+/** A scope, and the namespace of the calls that have it. */
+interface LastScope {
+  readonly namespace: string;
+  readonly scope: NamespaceScope;
+}
 
 /** Resolves the scopes of a codec's calls, and keeps those of its namespaces. */
 export class Scopes {
@@ -52,6 +62,12 @@ export class Scopes {
   // Bounded, since a namespace may come from a request.
   readonly #namespaces = new LRUCache<string, NamespaceScope>({ max: 1_024 });
   readonly #readable = new LRUCache<string, NamespaceScope>({ max: 1_024 });
+
+  /** The scopes of the last encode and the last decode: consecutive calls are mostly in one namespace. */
+  readonly #last: { encrypt: LastScope | undefined; decrypt: LastScope | undefined } = {
+    encrypt: undefined,
+    decrypt: undefined,
+  };
 
   /** @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data keys */
   constructor(
@@ -67,8 +83,7 @@ export class Scopes {
    * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
    */
   toEncrypt(context: CodecContext | undefined): Scope {
-    const { namespace, workflowId } = this.#place(context);
-    return { ...this.#named(namespace), workflowId };
+    return this.#resolve('encrypt', context);
   }
 
   /**
@@ -77,19 +92,35 @@ export class Scopes {
    * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
    */
   toDecrypt(context: CodecContext | undefined): Scope {
-    const { namespace, workflowId } = this.#place(context);
-    const { rules, namespace: own } = this.#options;
-    if (own === undefined || own === namespace || rules.isNamed(namespace)) {
-      return { ...this.#named(namespace), workflowId };
-    }
-    return { ...this.#readAs(own, namespace), workflowId };
+    return this.#resolve('decrypt', context);
   }
 
-  #place(context: CodecContext | undefined) {
+  /**
+   * Returns the scope of the last call of this kind, without its workflow, if this call is in the same namespace.
+   * @throws KmsCodecError `malformed` when the context is not a context
+   */
+  last(kind: 'encrypt' | 'decrypt', context: CodecContext | undefined): NamespaceScope | undefined {
+    const namespace = this.#namespaceOf(context);
+    const last = this.#last[kind];
+    return last?.namespace === namespace ? last.scope : undefined;
+  }
+
+  #resolve(kind: 'encrypt' | 'decrypt', context: CodecContext | undefined): Scope {
+    const known = this.last(kind, context);
+    const workflowId = this.#options.ignoreContext ? undefined : context?.workflowId;
+    if (known) return inWorkflow(known, workflowId);
+    const namespace = this.#namespaceOf(context);
+    const { rules, namespace: own } = this.#options;
+    const isNamed = kind === 'encrypt' || own === undefined || own === namespace || rules.isNamed(namespace);
+    const scope = isNamed ? this.#named(namespace) : this.#readAs(own, namespace);
+    this.#last[kind] = { namespace, scope };
+    return inWorkflow(scope, workflowId);
+  }
+
+  #namespaceOf(context: CodecContext | undefined): string {
     checkContext(context);
     const { ignoreContext, namespace: own } = this.#options;
-    const known = ignoreContext ? undefined : context;
-    return { namespace: known?.namespace ?? own ?? 'default', workflowId: known?.workflowId };
+    return (ignoreContext ? undefined : context?.namespace) ?? own ?? 'default';
   }
 
   #named(namespace: string): NamespaceScope {
@@ -108,6 +139,7 @@ export class Scopes {
       accepted,
       otherNamespaces: () => rules.namespaces,
       dataKeyScope: encrypt === undefined ? undefined : this.#dataKeyScope(namespace, encrypt),
+      kept: new Map<number, ParsedMessage>(),
     };
     this.#namespaces.set(namespace, scope);
     return scope;
@@ -125,6 +157,11 @@ export class Scopes {
     return readable;
   }
 }
+
+const inWorkflow = (
+  { rule, denies, accepted, otherNamespaces, dataKeyScope, kept }: NamespaceScope,
+  workflowId: string | undefined,
+): Scope => ({ rule, denies, accepted, otherNamespaces, dataKeyScope, kept, workflowId });
 
 /**
  * Returns a rule's namespace and those in its `accepts`, such as a former name, a Nexus caller or a parent's namespace.

@@ -1,6 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { parseCiphertext } from '../crypto/aead.ts';
-import { decryptMessage } from './aead-message.ts';
+import { decryptMessage, noHeader } from './aead-message.ts';
 import {
   checkFormat,
   isEncoding,
@@ -41,6 +40,6 @@ export const staticFormat: WireFormat<StaticMessage> = {
 
   decrypt({ staticKey }, payload, call) {
     if (!staticKey) return passThrough(payload, call.scope);
-    return decryptMessage(staticKey, { parts: parseCiphertext(payload.data ?? new Uint8Array()) }, call);
+    return decryptMessage(staticKey, payload, noHeader, call);
   },
 };

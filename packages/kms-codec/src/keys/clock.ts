@@ -15,6 +15,12 @@ export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 
 const TOLERANCE_MS = 100;
 
 /**
+ * For so long after both clocks were read, in ms of the wall clock, it alone is read: in a worker, a clock whose code is not in
+ * the processor's caches takes two microseconds. A wall clock that is set back during a pause is noticed this much later.
+ */
+const WALL_ONLY_MS = 250;
+
+/**
  * Returns a clock for ages: by whichever clock more time has passed since its last reading. So it counts the time for which
  * the machine was suspended, and continues when the time of day is set back: otherwise keys would be used for longer. It cannot
  * see a suspension during which the time of day was set back by as much. `maintain` reads it every 15 s. It starts with the
@@ -23,11 +29,19 @@ const TOLERANCE_MS = 100;
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();
   let elapsedOffset = offset;
+  // The last reading of both clocks, and the wall clock's last.
+  let [elapsed, bothRead, lastWall] = [0, Number.NEGATIVE_INFINITY, 0];
   return () => {
+    const wallTime = wall();
+    const isForward = wallTime >= lastWall;
+    lastWall = wallTime;
+    if (isForward && wallTime < bothRead + WALL_ONLY_MS) return elapsed + wallTime - bothRead;
     const time = running();
-    const moved = wall() - time - offset;
+    const moved = wallTime - time - offset;
     if (moved > 0) elapsedOffset += moved;
     if (moved > 0 || moved < -TOLERANCE_MS) offset += moved;
-    return time + elapsedOffset;
+    bothRead = wallTime;
+    elapsed = time + elapsedOffset;
+    return elapsed;
   };
 }

@@ -62,6 +62,8 @@ export class DecryptionKeys {
   readonly #own: LRUCache<string, CachedKey>;
   /** The key that was found last, as long as a cache holds it: most consecutive messages have the same wrapped key. */
   #last: CachedKey | undefined;
+  /** The same for the keys that encrypt. */
+  #lastOwn: CachedKey | undefined;
   /** Keys of this process that Cloud KMS has refused, each until Cloud KMS unwraps it. */
   readonly refused: RefusedKeys;
   readonly #accesses = new Map<string, KeyVersionAccess>();
@@ -83,6 +85,7 @@ export class DecryptionKeys {
     this.#flights = new SingleFlight(observer);
     const dispose = (removed: CachedKey) => {
       if (this.#last === removed) this.#last = undefined;
+      if (this.#lastOwn === removed) this.#lastOwn = undefined;
     };
     this.#keys = new LRUCache({ max: limits.maxDecryptionKeys, dispose });
     this.#own = new LRUCache({ max: OWN_PER_SCOPE * limits.maxEncryptionKeys, dispose });
@@ -117,6 +120,15 @@ export class DecryptionKeys {
     return undefined;
   }
 
+  /** Returns the key if it is cached and Cloud KMS need not be asked. The caller reports the hit. */
+  confirmed(wanted: WrappedKey): KeyObject | undefined {
+    const cached = this.#find(wanted);
+    const now = this.#now();
+    if (!cached || this.#isDue(cached, now)) return undefined;
+    cached.used = now;
+    return cached.key;
+  }
+
   /** Whether the key can be used now, without an answer of Cloud KMS. If it needs one, Cloud KMS may refuse. */
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peek(id) ?? this.#own.peek(id);
@@ -124,9 +136,10 @@ export class DecryptionKeys {
   }
 
   /** Whether this process may encrypt with its own key now. Revalidates it in the background when that is due. */
-  mayUse({ id }: WrappedKey): boolean {
-    const cached = this.#own.get(id);
-    return cached !== undefined && this.#use(cached) !== undefined;
+  mayUse({ id }: WrappedKey, now: number): boolean {
+    const cached = this.#lastOwn?.wrappedKey.id === id ? this.#lastOwn : this.#own.get(id);
+    this.#lastOwn = cached;
+    return cached !== undefined && this.#use(cached, now) !== undefined;
   }
 
   /** Waits until it is known whether Cloud KMS still unwraps an own key. @returns undefined if Cloud KMS is not asked now */
@@ -304,8 +317,7 @@ export class DecryptionKeys {
   }
 
   /** Returns undefined when the key must not be used before Cloud KMS has answered. */
-  #use(cached: CachedKey): 'hit' | 'stale' | undefined {
-    const now = this.#now();
+  #use(cached: CachedKey, now = this.#now()): 'hit' | 'stale' | undefined {
     cached.used = now;
     if (!this.#isDue(cached, now)) return 'hit';
     const usability = this.#usability(cached, now);

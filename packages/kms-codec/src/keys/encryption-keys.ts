@@ -47,6 +47,8 @@ export class EncryptionKeys {
   /** The time of day, in ms: the date of a branch key, which processes compare. */
   readonly #wall: () => number;
   readonly #slots: LRUCache<string, EncryptionSlot>;
+  /** The slot that was used last, which is the last that the cache evicts: most consecutive messages are in one scope. */
+  #last: EncryptionSlot | undefined;
   readonly #flights: SingleFlight<void>;
   readonly #shared: SharedBranchKeys | undefined;
   /** The keys that this process created. Others come from the store. */
@@ -147,9 +149,11 @@ export class EncryptionKeys {
 
   clear(): void {
     this.#slots.clear();
+    this.#last = undefined;
   }
 
   #slot(scope: DataKeyScope): EncryptionSlot {
+    if (this.#last?.scope === scope) return this.#last;
     let slot = this.#slots.get(scope.id);
     if (!slot) {
       slot = new EncryptionSlot(scope, {
@@ -160,6 +164,7 @@ export class EncryptionKeys {
       });
       this.#slots.set(scope.id, slot);
     }
+    this.#last = slot;
     return slot;
   }
 

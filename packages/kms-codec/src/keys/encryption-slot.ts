@@ -280,7 +280,7 @@ export class EncryptionSlot {
     if (this.#wrappedKey === undefined) return false;
     const { refusal } = this;
     // Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
-    const isReadable = refusal === undefined && this.#decryption.mayUse(this.#wrappedKey);
+    const isReadable = refusal === undefined && this.#decryption.mayUse(this.#wrappedKey, now);
     return (isReadable || this.isUnreadable || now < this.#graceUntil) && !this.#mustAsk(now);
   }
 

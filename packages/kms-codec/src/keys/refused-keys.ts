@@ -41,7 +41,7 @@ export class RefusedKeys {
 
   /** Why Cloud KMS does not unwrap the key; undefined if it has not refused it. */
   codeOf({ id }: WrappedKey): ReasonCode | undefined {
-    return this.#keys.peek(id)?.code;
+    return this.#keys.size === 0 ? undefined : this.#keys.peek(id)?.code;
   }
 
   /** Whether this identity has no permission to unwrap, and never had it while this process ran: it may only encrypt. */

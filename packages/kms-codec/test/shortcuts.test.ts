@@ -1,0 +1,126 @@
+import proto from '@temporalio/proto';
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type KmsCodec, KmsCodecError } from '../src/index.ts';
+import { type Payload, withSerialized } from '../src/formats/payload.ts';
+import { codecWith, cryptoKey, json } from './support/codec.ts';
+
+/* A call with options takes no shortcut. */
+
+const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
+const rule = { encrypt: cryptoKey('k') };
+const { codec, keyService } = codecWith({}, { default: rule });
+const orders = { namespace: 'orders', workflowId: 'order-1' } as const;
+
+/** Payloads with one metadata entry or a few, some of them around the sizes at which a varint grows. */
+const payload: fc.Arbitrary<Payload> = fc
+  .record({
+    encoding: fc.oneof(
+      fc.constantFrom(
+        'json/plain',
+        'binary/plain',
+        'binary/null',
+        'binary/encrypted',
+        'binary/envelope-kms-v2',
+      ),
+      fc.string({ maxLength: 140 }),
+    ),
+    more: fc.dictionary(fc.constantFrom('messageType', 'compression/algorithm', '__proto__'), fc.string(), {
+      maxKeys: 1,
+    }),
+    length: fc.oneof(fc.nat(300), fc.constantFrom(127, 128, 16_383, 16_384, 32_767, 32_768)),
+  })
+  .map(({ encoding, more, length }) => ({
+    metadata: Object.fromEntries(
+      Object.entries({ ...more, encoding }).map(([name, text]) => [name, Buffer.from(text)]),
+    ),
+    data: Buffer.alloc(length, 7),
+  }));
+
+async function outcome(call: Promise<Payload[]>) {
+  try {
+    const [result] = await call;
+    return result && { metadata: { ...result.metadata }, data: Buffer.from(result.data ?? []) };
+  } catch (error) {
+    if (error instanceof KmsCodecError) return error.code;
+    throw error;
+  }
+}
+
+const decoded = async (reader: KmsCodec, one: Payload) => ({
+  shortcut: await outcome(reader.decode([one], orders)),
+  complete: await outcome(reader.decode([one], orders, {})),
+});
+
+it('serializes payloads as protobuf’s writer does', () => {
+  fc.assert(
+    fc.property(payload, (one) => {
+      const pieces = withSerialized(one, (written) => Buffer.concat(written));
+      expect(pieces).toEqual(Buffer.from(PayloadMessage.encode(one).finish()));
+    }),
+  );
+});
+
+it('encodes payloads that are decoded in the same way with and without shortcuts', async () => {
+  await fc.assert(
+    fc.asyncProperty(payload, async (one) => {
+      const [written] = await codec.encode([one], orders);
+      const [complete] = await codec.encode([one], orders, {});
+      expect(written && complete).toBeDefined();
+      const results = await Promise.all([written, complete].map((each) => decoded(codec, each ?? {})));
+      const [first] = results;
+      for (const { shortcut, complete: other } of results) {
+        expect(shortcut).toEqual(first?.shortcut);
+        expect(other).toEqual(first?.shortcut);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+it('decodes or refuses a changed message in the same way with and without shortcuts', async () => {
+  const [message = {}] = await codec.encode([json('"a plaintext"')], orders);
+  const data = Buffer.from(message.data ?? []);
+  const change = fc.record({ at: fc.nat(data.length), to: fc.uint8Array({ maxLength: 3 }), cut: fc.nat(3) });
+  const metadata = fc.constantFrom<Payload['metadata']>(
+    message.metadata,
+    { ...message.metadata, more: Buffer.from('x') },
+    { ...message.metadata, 'compression/algorithm': Buffer.from('zstd') },
+    { encoding: Buffer.from('json/plain') },
+    {},
+  );
+  await fc.assert(
+    fc.asyncProperty(metadata, fc.option(change), async (entries, changed) => {
+      // The scope keeps the header of this message.
+      await codec.decode([message], orders);
+      const bytes = changed
+        ? Buffer.concat([data.subarray(0, changed.at), changed.to, data.subarray(changed.at + changed.cut)])
+        : data;
+      const { shortcut, complete } = await decoded(codec, { metadata: entries ?? {}, data: bytes });
+      expect(shortcut).toEqual(complete);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+it.each([
+  ['an array of numbers as encoding', { encoding: [...Buffer.from('binary/envelope-kms-v2')] }],
+  ['a Map as metadata', Object.assign(new Map(), { encoding: Buffer.from('binary/envelope-kms-v2') })],
+])('refuses %s although the scope keeps the header', async (_, metadata) => {
+  const [message = {}] = await codec.encode([json('"x"')], orders);
+  await codec.decode([message], orders);
+  const altered: any = { metadata, data: message.data };
+  await expect(codec.decode([altered], orders)).rejects.toMatchObject({ code: 'malformed' });
+});
+
+it('applies the size limits', async () => {
+  const data = Buffer.alloc(2_000);
+  const large = { metadata: { encoding: Buffer.from('json/plain') }, data };
+  const [message = {}] = await codec.encode([large], orders);
+  for (const limit of [{ maxPayloadBytes: 1_000 }, { maxCallBytes: 1_000 }]) {
+    const { codec: limited } = codecWith({}, { ...limit, keyService, default: rule });
+    await limited.decode(await limited.encode([json('"small"')], orders), orders);
+    await expect(limited.encode([large], orders)).rejects.toMatchObject({ code: 'too_large' });
+    await expect(limited.decode([message], orders)).rejects.toMatchObject({ code: 'too_large' });
+  }
+});
