@@ -286,7 +286,7 @@ describe("Google's credentials that cannot be read", () => {
     'cause kms_unavailable, do not end the process and leave nothing to close if they %s',
     async (_, content) => {
       if (content !== undefined) await writeFile(file, content);
-      const alone = new CloudKms({ attemptTimeoutMs: 50 });
+      const alone = new CloudKms({ attemptTimeoutMs: 5_000 });
       const asked = alone.describe(key).catch((error: unknown) => error);
       await expect(alone.close()).resolves.toBeUndefined();
       expect(await asked).toMatchObject(refusal);
@@ -302,7 +302,7 @@ describe("Google's credentials that cannot be read", () => {
     });
     const account = { type: 'service_account', client_email: worker, private_key: privateKey };
     vi.useFakeTimers({ toFake: ['performance'] });
-    const alone = new CloudKms({ attemptTimeoutMs: 50 });
+    const alone = new CloudKms({ attemptTimeoutMs: 5_000 });
     await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject(refusal);
     await writeFile(file, JSON.stringify(account));
     await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject(refusal);
