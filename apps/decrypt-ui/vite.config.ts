@@ -71,7 +71,7 @@ interface Modules {
 }
 
 /** The application, and the pages that it loads when they are needed. */
-const entries = ['main', 'features/workflow-list/workflow-list-page', 'features/run/run-page'];
+const entries = ['main', 'runs/list/workflow-list-page', 'runs/page/run-page'];
 /** Vite's helper loads the files of a dynamic import. */
 const isLibrary = /\/node_modules\/|vite\/preload-helper/;
 

@@ -27,12 +27,12 @@ export default defineConfig({
         },
         test: {
           name: 'page',
-          include: ['test/page/**/*.test.tsx'],
+          include: ['test/**/*.test.tsx'],
           testTimeout: 60_000,
           // Two cores may run four suites at once. `pnpm test` lists what passes only at the second attempt.
           retry: 1,
-          globalSetup: ['test/page/setup-server.ts'],
-          setupFiles: ['test/page/setup-page.ts'],
+          globalSetup: ['test/support/setup-server.ts'],
+          setupFiles: ['test/support/setup-page.ts'],
           browser: {
             enabled: true,
             headless: true,

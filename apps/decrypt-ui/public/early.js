@@ -1,6 +1,6 @@
 // Runs before the first paint, while the browser loads the application. It imports nothing, so that it runs as early as possible.
 
-// Sets the theme, so that the page does not flash. src/state/preferences.ts writes the value.
+// Sets the theme, so that the page does not flash. src/ui/preferences/preferences.ts writes the value.
 (() => {
   let theme = 'system';
   try {
@@ -12,8 +12,9 @@
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
 })();
 
-// Loads the scripts of the page at this address, and sends the first requests of the application. src/api/early.ts hands out the
-// responses. Where the codec server requires a sign-in, the application sends the requests itself, with its token.
+// Loads the scripts of the page at this address, and sends the first requests of the application.
+// src/session/server/early-fetch.ts hands out the responses. Where the codec server requires a sign-in, the application sends the
+// requests itself, with its token.
 (() => {
   const { dataset, src } = document.currentScript;
   const base = new URL('.', src).pathname;

@@ -1,19 +1,20 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { createApiClient } from './api/client.ts';
-import { earlyFetch } from './api/early.ts';
-import { ApiFailure } from './api/failure.ts';
-import { createQueryClient, refreshAccess } from './api/queries.ts';
-import { App } from './app.tsx';
 import { basePath } from './base-path.ts';
-import { loadConfig, type RuntimeConfig } from './config.ts';
-import { errorOf } from './errors.ts';
-import { SignInWindow, StartFailure } from './features/session/start-pages.tsx';
-import { createPlaintextCache } from './payloads/plaintext-cache.ts';
-import { preloadPage } from './router.tsx';
-import { startSession } from './session/start.ts';
-import { type RelayedReturn, relayReturn, type SignInReturn, takeReturn } from './session/windows.ts';
-import { applyPreferences } from './state/preferences.ts';
+import { createPlaintextCache } from './payloads/reveal/plaintext-cache.ts';
+import { refreshAccess, requestSignIn } from './session/api.ts';
+import { loadConfig, type RuntimeConfig } from './session/config.ts';
+import { SignInWindow, StartFailure } from './session/pages/start-pages.tsx';
+import { createApiClient } from './session/server/client.ts';
+import { earlyFetch } from './session/server/early-fetch.ts';
+import { ApiFailure } from './session/server/failure.ts';
+import { createQueryClient } from './session/server/query-client.ts';
+import { startSession } from './session/sign-in/start-session.ts';
+import { type RelayedReturn, relayReturn, type SignInReturn, takeReturn } from './session/sign-in/windows.ts';
+import { App } from './shell/app.tsx';
+import { preloadPage } from './shell/router.tsx';
+import { errorOf } from './ui/errors.ts';
+import { applyPreferences } from './ui/preferences/preferences.ts';
 
 // First of all, so that the address contains no code when anything else runs.
 const returned = takeReturn();
@@ -36,7 +37,7 @@ async function start(answer?: SignInReturn): Promise<void> {
     const plaintext = createPlaintextCache();
     const queries = createQueryClient();
     const session = await startSession({
-      signIn: await createApiClient({ apiUrl, fetch: earlyFetch }).signIn(),
+      signIn: await requestSignIn(createApiClient({ apiUrl, fetch: earlyFetch })),
       fetch: earlyFetch,
       apiUrl,
       returned: answer,
@@ -48,7 +49,7 @@ async function start(answer?: SignInReturn): Promise<void> {
     const api = createApiClient({ apiUrl, fetch, onRefused, ...(renewed && { renewed }) });
     root.render(
       <StrictMode>
-        <App services={{ api, config, plaintext, queries, session }} />
+        <App services={{ api, config, queries, session }} plaintext={plaintext} />
       </StrictMode>,
     );
   } catch (error) {

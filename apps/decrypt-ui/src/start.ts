@@ -5,8 +5,8 @@
  */
 import '@fontsource-variable/inter/index.css';
 import '@fontsource-variable/jetbrains-mono/index.css';
-import './styles/tokens.css';
-import './styles/base.css';
+import './ui/styles/tokens.css';
+import './ui/styles/base.css';
 // oxlint-disable-next-line import/no-unassigned-import -- loads the chunk of all libraries, see `pageChunks`
 import 'react-dom/client';
 

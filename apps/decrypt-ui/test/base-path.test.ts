@@ -7,8 +7,8 @@ import { isPageAddress } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { loadConfig } from '../src/config.ts';
-import { createAppRouter } from '../src/router.tsx';
+import { loadConfig } from '../src/session/config.ts';
+import { createAppRouter } from '../src/shell/router.tsx';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
 import { type Provider, serveSite, type Site, startProvider } from './support/site.ts';
 

@@ -1,6 +1,6 @@
 import { type DecodeResult, type PayloadRef, type PayloadStub, reasonClass } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
-import { type Finding, type Findings, isEncrypted } from '../model/keys.ts';
+import { type Finding, type Findings, isEncrypted } from './payload-keys.ts';
 
 /**
  * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers payloads

@@ -1,8 +1,8 @@
 import { type DecodeResult, MAX_REFS, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
-import { ApiFailure, isAbort, isFinal } from '../api/failure.ts';
+import { ApiFailure, isAbort, isFinal } from '../session/server/failure.ts';
 import { createDecoderStore, isRetryable, type PayloadState } from './decoder-store.ts';
-import { payloadKey, type PlaintextCache } from './plaintext-cache.ts';
-import type { PayloadAccess } from './reveals.ts';
+import { payloadKey, type PlaintextCache } from './reveal/plaintext-cache.ts';
+import type { PayloadAccess } from './reveal/reveals.ts';
 
 /** Decides which payloads are open. */
 export interface DecoderAccess {

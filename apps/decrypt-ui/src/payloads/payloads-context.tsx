@@ -10,24 +10,27 @@ import {
   useRef,
 } from 'react';
 import { useStore } from 'zustand';
-import { type Findings, isUnreadable, reasonOf } from '../model/keys.ts';
-import type { PayloadValue } from '../model/payload-value.ts';
 import type { Decoder } from './decoder.ts';
-import { interpret, valueOf, valuesStore } from './payload-values.ts';
-import { accessTo, type PayloadPlace } from './reveals.ts';
-import { useRevealed } from './reveals-context.tsx';
+import { type Findings, isUnreadable, reasonOf } from './payload-keys.ts';
+import { useRevealed } from './reveal/reveals-context.tsx';
+import { accessTo, type PayloadPlace } from './reveal/reveals.ts';
+import { interpret, valueOf, valuesStore } from './value/interpret.ts';
+import type { PayloadValue } from './value/payload-value.ts';
 
 /** The payloads of a run. */
 export interface Payloads {
   readonly decoder: Decoder;
   readonly place: (ref: PayloadRef) => PayloadPlace;
+  /** The payloads of the event that contains a payload; empty if no event of the loaded history does. */
+  readonly ofEvent: (ref: PayloadRef) => readonly PayloadRef[];
 }
 
 const Context = createContext<Payloads | undefined>(undefined);
 
 /** Provides the payloads of a run. */
-export function PayloadsProvider({ decoder, place, children }: Payloads & { children: ReactNode }) {
-  return <Context value={useMemo(() => ({ decoder, place }), [decoder, place])}>{children}</Context>;
+export function PayloadsProvider({ decoder, place, ofEvent, children }: Payloads & { children: ReactNode }) {
+  const payloads = useMemo(() => ({ decoder, place, ofEvent }), [decoder, place, ofEvent]);
+  return <Context value={payloads}>{children}</Context>;
 }
 
 export function usePayloads(): Payloads {

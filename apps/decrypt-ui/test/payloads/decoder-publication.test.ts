@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createDecoder } from '../../src/payloads/decoder.ts';
 import type { PayloadState } from '../../src/payloads/decoder-store.ts';
-import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
-import type { PayloadAccess } from '../../src/payloads/reveals.ts';
+import { createDecoder } from '../../src/payloads/decoder.ts';
+import { createPlaintextCache } from '../../src/payloads/reveal/plaintext-cache.ts';
+import type { PayloadAccess } from '../../src/payloads/reveal/reveals.ts';
 import { encrypted } from '../fixtures/payloads.ts';
 
 beforeEach(() => {

@@ -1,9 +1,9 @@
 import type { DecodeResult } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ApiFailure } from '../../src/api/failure.ts';
 import { createDecoder, type DecoderAccess } from '../../src/payloads/decoder.ts';
-import { createPlaintextCache } from '../../src/payloads/plaintext-cache.ts';
-import type { PayloadAccess } from '../../src/payloads/reveals.ts';
+import { createPlaintextCache } from '../../src/payloads/reveal/plaintext-cache.ts';
+import type { PayloadAccess } from '../../src/payloads/reveal/reveals.ts';
+import { ApiFailure } from '../../src/session/server/failure.ts';
 import { encrypted } from '../fixtures/payloads.ts';
 
 beforeEach(() => {

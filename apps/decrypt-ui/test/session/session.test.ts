@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createSession } from '../../src/session/session.ts';
-import { fakeProvider, fakeWindows } from './fakes.ts';
+import { createSession } from '../../src/session/sign-in/session.ts';
+import { fakeProvider, fakeWindows } from '../support/sign-in.ts';
 
 const MINUTE = 60_000;
 

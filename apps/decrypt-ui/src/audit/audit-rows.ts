@@ -1,0 +1,173 @@
+import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/codec-api';
+import { millisOf } from '../payloads/value/proto-json.ts';
+import type { Outcome } from '../runs/outcome.ts';
+import { formatCount, plural } from '../ui/format/number.ts';
+
+/** An operation: the lines of the audit with the same id, as far as they are loaded. */
+export interface AuditRow {
+  readonly id: string;
+  /** When the last of the loaded lines was written, in milliseconds since 1970. */
+  readonly time: number;
+  /** The line with the most facts about who did what: the intent, if it is loaded. */
+  readonly entry: AuditEntry;
+  readonly outcome: AuditEntry['outcome'];
+  /** The newest first. */
+  readonly lines: readonly AuditEntry[];
+}
+
+/** The operations of lines, in the order of the lines. */
+export function auditRows(lines: readonly AuditEntry[]): AuditRow[] {
+  return [...Map.groupBy(lines, ({ id }) => id)].map(([id, own]): AuditRow => {
+    const entry = own.find(({ event }) => event === 'intent' || event === 'denied') ?? own[0];
+    if (!entry) throw new Error('A group has a line.');
+    const { outcome } = own.find((line) => line.outcome) ?? {};
+    return { id, time: millisOf(own[0]?.time) ?? 0, entry, outcome, lines: own };
+  });
+}
+
+export const operationTexts: Readonly<Record<AuditOperation, string>> = {
+  metadata: 'List',
+  decode: 'Decrypt',
+  encode: 'Encrypt',
+  search: 'Search',
+  export: 'Export',
+  audit: 'Read audit',
+  self_test: 'Test keys',
+};
+
+export const resultTexts: Readonly<Record<AuditResult | 'denied', string>> = {
+  complete: 'Complete',
+  failed: 'Failed',
+  cut_off: 'Cut off',
+  signed_out: 'Sign-in expired',
+  limit: 'Limit reached',
+  shutdown: 'Server stopped',
+  denied: 'Denied',
+};
+
+const resultOutcomes: Readonly<Record<AuditResult, Outcome>> = {
+  complete: 'ok',
+  failed: 'failed',
+  cut_off: 'canceled',
+  signed_out: 'timed-out',
+  limit: 'timed-out',
+  shutdown: 'canceled',
+};
+
+export interface ResultText {
+  readonly outcome: Outcome;
+  readonly text: string;
+  /** What the short text leaves out. */
+  readonly detail: string;
+}
+
+/** How an operation ended, in words. */
+export function resultOf({ entry, outcome }: AuditRow): ResultText {
+  if (entry.event === 'denied') {
+    const why =
+      entry.denied === 'justification_required'
+        ? 'The request had no justification.'
+        : 'The policy does not allow it.';
+    const more = entry.count === undefined ? '' : ` ${plural(entry.count, 'further denial')} like it.`;
+    const text = entry.count === undefined ? 'Denied' : `Denied ×${formatCount(entry.count)}`;
+    return { outcome: 'pending', text, detail: `${why}${more}` };
+  }
+  if (!outcome) {
+    return {
+      outcome: 'neutral',
+      text: 'No outcome',
+      detail:
+        'No outcome is loaded: the operation is in progress, the server was killed, or the filter leaves the outcome out.',
+    };
+  }
+  const unreadable = unreadableOf(outcome);
+  return {
+    outcome: resultOutcomes[outcome.result],
+    text: resultTexts[outcome.result],
+    detail: [
+      plural(outcome.payloads, 'payload'),
+      ...(unreadable > 0 ? [`${formatCount(unreadable)} could not be read`] : []),
+    ].join(', '),
+  };
+}
+
+/** How many payloads of an operation could not be decrypted or encrypted. */
+const unreadableOf = (outcome: NonNullable<AuditRow['outcome']>): number =>
+  Object.values(outcome.refused).reduce((sum: number, count) => sum + (count ?? 0), 0);
+
+/**
+ * The run of an entry, if the page can lead to it: it is in the namespace of the request, and the server has verified it.
+ * With one payload or one event, also the event.
+ */
+export function runOf({
+  namespace,
+  requestNamespace,
+  workflowId,
+  runId,
+  refs,
+  source,
+}: AuditEntry): { namespace: string; workflowId: string; runId?: string; eventId?: number } | undefined {
+  const own = requestNamespace ?? namespace;
+  if (own === undefined || workflowId === undefined || source === 'file') return undefined;
+  const [event, ...others] = new Set(refs?.map((ref) => Number(ref.split(':')[0])));
+  const single = event !== undefined && event > 0 && others.length === 0;
+  return { namespace: own, workflowId, ...(runId && { runId }), ...(single && { eventId: event }) };
+}
+
+const columns = [
+  'time',
+  'id',
+  'event',
+  'operation',
+  'name',
+  'issuer',
+  'subject',
+  'from',
+  'namespace',
+  'requestNamespace',
+  'workflowId',
+  'runId',
+  'source',
+  'refs',
+  'justification',
+  'denied',
+  'count',
+  'since',
+  'result',
+  'payloads',
+  'keys',
+  'refused',
+  'digests',
+  'part',
+  'chainInstance',
+  'chainSeq',
+  'chainPrev',
+] as const;
+
+/** Lines of the audit as cells, the first with the names of the columns. A list is one cell with spaces between. */
+export function auditCells(lines: readonly AuditEntry[]): (string | number)[][] {
+  const cells = lines.map((line) => {
+    const { who, outcome, chain } = line;
+    const values: Readonly<Partial<Record<(typeof columns)[number], string | number | undefined>>> = {
+      ...line,
+      ...who,
+      refs: line.refs?.join(' '),
+      digests: line.digests?.join(' '),
+      result: outcome?.result,
+      payloads: outcome?.payloads,
+      keys: outcome?.keys
+        .map(({ name, version, payloads }) => `${name}/${version ?? '?'}=${payloads}`)
+        .join(' '),
+      refused:
+        outcome &&
+        Object.entries(outcome.refused)
+          .map(([code, count]) => `${code}=${count}`)
+          .join(' '),
+      chainInstance: chain?.instance,
+      chainSeq: chain?.seq,
+      chainPrev: chain?.prev,
+    };
+    return columns.map((column) => values[column] ?? '');
+  });
+  return [[...columns], ...cells];
+}

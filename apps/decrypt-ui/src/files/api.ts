@@ -1,0 +1,36 @@
+import {
+  type DecodeResult,
+  type FileDecodeRequest,
+  type FileEventsRequest,
+  type FileSearchRequest,
+  type SearchFrame,
+  searchFrame,
+} from '@temporal-kms/codec-api';
+import { decodeResults } from '../payloads/api.ts';
+import { namespacePath } from '../session/server/addresses.ts';
+import type { ApiClient } from '../session/server/client.ts';
+
+const filesPath = (namespace: string) => `${namespacePath(namespace)}/history-files`;
+
+export type FilesApi = ReturnType<typeof createFilesApi>;
+
+export const createFilesApi = (api: ApiClient) => ({
+  /** Describes events of a history file as lines of JSON, which the worker of the run validates. */
+  inspectFile: async (namespace: string, body: FileEventsRequest, signal: AbortSignal): Promise<string> => {
+    const response = await api.request(`${filesPath(namespace)}:inspect`, signal, body);
+    return await response.text();
+  },
+  /** Decrypts payloads of a history file. */
+  decodeFile: (
+    namespace: string,
+    body: FileDecodeRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<DecodeResult> => decodeResults(api, `${filesPath(namespace)}:decode`, body, signal),
+  /** Searches in the decrypted payloads of events of a history file. */
+  searchFile: (
+    namespace: string,
+    body: FileSearchRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<SearchFrame> => api.stream(searchFrame, `${filesPath(namespace)}:search`, body, signal),
+  ...(api.renewed && { renewed: api.renewed }),
+});

@@ -1,0 +1,101 @@
+import type {
+  HistoryEvent,
+  PayloadStub,
+  WorkflowDescription,
+  WorkflowRelations,
+} from '@temporal-kms/codec-api';
+import { at, isRecord, textAt } from '../payloads/value/proto-json.ts';
+import { closedAs } from '../runs/events/run-ends.ts';
+
+export interface FileHistory {
+  readonly first: HistoryEvent;
+  readonly last: HistoryEvent;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly events: number;
+  /** Size of the events in the file. */
+  readonly bytes: number;
+}
+
+/** Fields of the first event that a description contains too. */
+const configFields = ['workflowExecutionTimeout', 'workflowRunTimeout', 'workflowTaskTimeout'] as const;
+const infoFields = [
+  'firstExecutionRunId',
+  'cronSchedule',
+  'identity',
+  'attempt',
+  'retryPolicy',
+  'priority',
+] as const;
+
+/** Returns what the server would describe of a run, as far as its first and its last event contain it. */
+export function describeFile({
+  first,
+  last,
+  workflowId,
+  runId,
+  events,
+  bytes,
+}: FileHistory): WorkflowDescription {
+  const { attributes, payloads } = first;
+  const status = closedAs(last.eventName) ?? 'Running';
+  const parent = executionAt(attributes, 'parentWorkflowExecution');
+  const memo = payloads.filter(({ path }) => path.startsWith('memo.'));
+  return {
+    workflow: {
+      workflowId,
+      runId,
+      type: textAt(attributes, 'workflowType', 'name') ?? '',
+      taskQueue: textAt(attributes, 'taskQueue', 'name') ?? '',
+      status,
+      startTime: first.eventTime,
+      ...(status === 'Running' ? {} : { closeTime: last.eventTime }),
+      historyLength: events,
+      historySizeBytes: bytes,
+      ...(parent && { parent }),
+      searchAttributes: recordAt(attributes, 'searchAttributes', 'indexedFields'),
+      memo,
+    },
+    relations: relationsOf(attributes, runId),
+    details: {
+      workflowExecutionInfo: fieldsOf(attributes, infoFields),
+      executionConfig: fieldsOf(attributes, configFields),
+    },
+    payloads: memo,
+  };
+}
+
+function relationsOf(attributes: unknown, runId: string): WorkflowRelations {
+  const parent = executionAt(attributes, 'parentWorkflowExecution');
+  const root = executionAt(attributes, 'rootWorkflowExecution');
+  const firstRunId = textAt(attributes, 'firstExecutionRunId');
+  return {
+    ...(parent && { parent }),
+    ...(root && root.runId !== runId && { root }),
+    ...(firstRunId === undefined ? {} : { firstRunId }),
+    children: [],
+    resetPoints: [],
+  };
+}
+
+function executionAt(attributes: unknown, name: string): { workflowId: string; runId: string } | undefined {
+  const workflowId = textAt(attributes, name, 'workflowId');
+  return workflowId === undefined
+    ? undefined
+    : { workflowId, runId: textAt(attributes, name, 'runId') ?? '' };
+}
+
+function recordAt(value: unknown, ...path: string[]): Record<string, unknown> {
+  const found = at(value, ...path);
+  return isRecord(found) ? found : {};
+}
+
+const fieldsOf = (attributes: Record<string, unknown>, names: readonly string[]): Record<string, unknown> =>
+  Object.fromEntries(
+    names.flatMap((name) => (name in attributes ? [[name, attributes[name]] as const] : [])),
+  );
+
+/** The events of the refs. */
+export const eventIdsOf = (refs: readonly PayloadStub['ref'][]): number[] => [
+  ...new Set(refs.map((ref) => Number(ref.split(':')[0]))),
+];

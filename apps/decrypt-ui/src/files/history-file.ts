@@ -1,0 +1,178 @@
+import { type FileEventsRequest, MAX_FILE_EVENTS } from '@temporal-kms/codec-api';
+import {
+  type FileWorkflow,
+  HistoryFileError,
+  type HistoryFileProblem,
+  MAX_FILE_BYTES,
+  readHistoryFile,
+  tooLarge,
+} from '@temporal-kms/history-files';
+import type { IndexPort } from '../runs/indexer/history-protocol.ts';
+import { messageOf } from '../ui/errors.ts';
+
+/*
+ * A history file is read in a worker, which keeps its text. The page asks for the events of a request: a file may have
+ * 256 MiB, and the page neither parses them nor holds them.
+ */
+
+/** What a choice between the workflows of a file shows. */
+export interface FileRun extends Pick<
+  FileWorkflow,
+  'encoding' | 'workflowId' | 'runId' | 'type' | 'startedAt' | 'length'
+> {
+  /** Its events, in bytes of the file's text. */
+  readonly bytes: number;
+}
+
+export interface OpenedFile {
+  readonly name: string;
+  readonly size: number;
+  readonly runs: readonly FileRun[];
+  /** Events of a run from `from` on: as many as fit into one request. */
+  readonly slice: (run: number, from: number) => Promise<FileSlice>;
+  /** Single events of a run. */
+  readonly pick: (run: number, eventIds: readonly number[]) => Promise<FileEvents>;
+  /** Frees the memory of the file. */
+  readonly close: () => void;
+}
+
+/** Events as the server takes them. */
+type FileEvents = Pick<FileEventsRequest, 'encoding' | 'events'>;
+
+interface FileSlice extends FileEvents {
+  /** The event after the last; undefined at the end of the history. */
+  readonly next: number | undefined;
+}
+
+type Call =
+  | { readonly call: 'open'; readonly file: Blob }
+  | { readonly call: 'slice'; readonly run: number; readonly from: number }
+  | { readonly call: 'pick'; readonly run: number; readonly eventIds: readonly number[] };
+
+export type FileRequest = Call & { readonly id: number };
+export type FileReply =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly problem: HistoryFileProblem | 'unexpected'; readonly message: string };
+
+/** The worker's end of the channel, and the page's. */
+export type FilePort<Received> = Pick<
+  IndexPort<Received>,
+  'addEventListener' | 'postMessage' | 'start' | 'close'
+>;
+
+/** Bytes of the events in one request, about: the server describes them in some milliseconds. */
+const SLICE_BYTES = 512 * 1024;
+
+/** Reads the file that arrives through a channel, and answers for its events. It runs in a worker. */
+export function serveHistoryFile(port: FilePort<FileRequest>): void {
+  let workflows: readonly FileWorkflow[] = [];
+
+  function workflowAt(run: number): FileWorkflow {
+    const workflow = workflows[run];
+    if (workflow === undefined) throw new RangeError(`The file has no run ${run}.`);
+    return workflow;
+  }
+
+  async function open(file: Blob): Promise<readonly FileRun[]> {
+    if (file.size > MAX_FILE_BYTES) throw tooLarge(file.size);
+    ({ workflows } = readHistoryFile(new Uint8Array(await file.arrayBuffer())));
+    return workflows.map(({ event, ...run }) => {
+      let bytes = 0;
+      for (let eventId = 1; eventId <= run.length; eventId += 1) bytes += event(eventId).length;
+      return { ...run, bytes };
+    });
+  }
+
+  function slice(run: number, from: number): FileSlice {
+    const { encoding, length, event } = workflowAt(run);
+    const events: string[] = [];
+    let bytes = 0;
+    let next = from;
+    for (; next <= length && bytes < SLICE_BYTES && events.length < MAX_FILE_EVENTS; next += 1) {
+      const text = event(next);
+      // A large event gets a request of its own, unless it is the first.
+      if (events.length > 0 && bytes + text.length > SLICE_BYTES) break;
+      bytes += text.length;
+      events.push(text);
+    }
+    return { encoding, events, next: next > length ? undefined : next };
+  }
+
+  function pick(run: number, eventIds: readonly number[]): FileEvents {
+    const { encoding, event } = workflowAt(run);
+    return { encoding, events: eventIds.map((eventId) => event(eventId)) };
+  }
+
+  function answer(request: Call): unknown {
+    if (request.call === 'open') return open(request.file);
+    return request.call === 'slice' ? slice(request.run, request.from) : pick(request.run, request.eventIds);
+  }
+
+  const reply = (message: FileReply) => port.postMessage(message, []);
+  port.addEventListener('message', ({ data: { id, ...request } }) => {
+    Promise.resolve()
+      .then(() => answer(request))
+      .then(
+        (result) => reply({ id, result }),
+        (error: unknown) =>
+          reply({
+            id,
+            problem: error instanceof HistoryFileError ? error.code : 'unexpected',
+            message: messageOf(error),
+          }),
+      );
+  });
+  port.start();
+}
+
+/**
+ * Opens a history file.
+ *
+ * @param openPort opens a channel to a worker that runs `serveHistoryFile`, for this file alone; the worker reports a
+ *   failure, for example that it has no memory left
+ * @throws HistoryFileError for a file that cannot be read
+ */
+export async function openHistoryFile(
+  file: File,
+  openPort: (onFailure: (error: Error) => void) => FilePort<FileReply>,
+): Promise<OpenedFile> {
+  const port = openPort(({ message }) => {
+    for (const [id, answer] of waiting) answer({ id, problem: 'unexpected', message });
+  });
+  const waiting = new Map<number, (reply: FileReply) => void>();
+  let ids = 0;
+  port.addEventListener('message', ({ data }) => {
+    waiting.get(data.id)?.(data);
+    waiting.delete(data.id);
+  });
+  port.start();
+
+  async function ask<T>(call: Call): Promise<T> {
+    ids += 1;
+    const id = ids;
+    const reply = await new Promise<FileReply>((resolve) => {
+      waiting.set(id, resolve);
+      port.postMessage({ ...call, id }, []);
+    });
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `serveHistoryFile` answers each call with its type
+    if ('result' in reply) return reply.result as T;
+    throw reply.problem === 'unexpected'
+      ? new Error(reply.message)
+      : new HistoryFileError(reply.problem, reply.message);
+  }
+
+  try {
+    const runs = await ask<readonly FileRun[]>({ call: 'open', file });
+    return {
+      name: file.name,
+      size: file.size,
+      runs,
+      slice: (run, from) => ask<FileSlice>({ call: 'slice', run, from }),
+      pick: (run, eventIds) => ask<FileEvents>({ call: 'pick', run, eventIds }),
+      close: () => port.close(),
+    };
+  } catch (error) {
+    port.close();
+    throw error;
+  }
+}

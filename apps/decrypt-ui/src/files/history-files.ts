@@ -1,0 +1,95 @@
+import { createStore } from 'zustand/vanilla';
+import type { RunSession } from '../runs/run/run-session.ts';
+import { errorOf } from '../ui/errors.ts';
+import type { FilePort, FileReply, OpenedFile } from './history-file.ts';
+
+export interface HistoryFilesState {
+  readonly status: 'none' | 'opening' | 'open' | 'failed';
+  /** The name of the file that is open, or that could not be opened. */
+  readonly name: string;
+  readonly file?: OpenedFile | undefined;
+  /** Why the file cannot be opened. */
+  readonly failure?: Error | undefined;
+  /** The run of the file that is shown; undefined until the reader chooses one of several. */
+  readonly run?: number | undefined;
+}
+
+export interface HistoryFilesOptions {
+  readonly openPort: (onFailure: (error: Error) => void) => FilePort<FileReply>;
+}
+
+export type HistoryFiles = ReturnType<typeof createHistoryFiles>;
+
+const none: HistoryFilesState = { status: 'none', name: '' };
+
+/** The history file that is open in the page. Its content stays in memory: a reload of the page closes it. */
+export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
+  const store = createStore<HistoryFilesState>()(() => none);
+  const sessions = new Map<string, RunSession>();
+  let current = 0;
+
+  /** Closes the file that is open, and makes the file that is being opened close itself. */
+  function replace(state: HistoryFilesState): number {
+    for (const session of sessions.values()) session.close();
+    sessions.clear();
+    store.getState().file?.close();
+    store.setState(state, true);
+    current += 1;
+    return current;
+  }
+
+  return {
+    store,
+    /** Opens a file in place of the one that is open. */
+    async open(chosen: File): Promise<void> {
+      const { name } = chosen;
+      const id = replace({ status: 'opening', name });
+      try {
+        // Loaded when it is needed, so that pages start without it.
+        const { openHistoryFile } = await import('./history-file.ts');
+        const file = await openHistoryFile(chosen, openPort);
+        if (id !== current) file.close();
+        else
+          store.setState({ status: 'open', name, file, run: file.runs.length === 1 ? 0 : undefined }, true);
+      } catch (error) {
+        if (id !== current) return;
+        store.setState({ status: 'failed', name, failure: errorOf(error) }, true);
+      }
+    },
+    /** Shows a run of the file; undefined: the choice between its runs. */
+    choose: (run: number | undefined) => store.setState({ run }),
+    close: () => void replace(none),
+    /**
+     * The session of a run in the file, in a namespace.
+     *
+     * @param make called once with a number that differs for each file that was opened
+     */
+    session(namespace: string, run: number, make: (fileId: number) => RunSession): RunSession {
+      const key = JSON.stringify([namespace, run]);
+      const session = sessions.get(key) ?? make(current);
+      sessions.set(key, session);
+      return session;
+    },
+  };
+}
+
+/** Opens a channel to a worker that ends when the channel is closed. */
+export function openFilePort(onFailure: (error: Error) => void): FilePort<FileReply> {
+  // In one expression: the bundler then recognizes a worker, and not a file to copy.
+  const worker = new Worker(new URL('./history-file-worker.ts', import.meta.url), {
+    type: 'module',
+    name: 'history-file',
+  });
+  worker.addEventListener('error', () => onFailure(new Error('The browser could not read the file.')));
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage(undefined, [port2]);
+  return {
+    postMessage: (message, transfer) => port1.postMessage(message, transfer),
+    addEventListener: (type, listener) => port1.addEventListener(type, listener),
+    start: () => port1.start(),
+    close: () => {
+      port1.close();
+      worker.terminate();
+    },
+  };
+}

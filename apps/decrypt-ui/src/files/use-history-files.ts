@@ -1,0 +1,12 @@
+import { type Services, useServices } from '../session/services.tsx';
+import { createHistoryFiles, type HistoryFiles, openFilePort } from './history-files.ts';
+
+const known = new WeakMap<Services, HistoryFiles>();
+
+/** Returns the history file that is open in the page. It is created when it is needed, so that pages start without it. */
+export function useHistoryFiles(): HistoryFiles {
+  const services = useServices();
+  const files = known.get(services) ?? createHistoryFiles({ openPort: openFilePort });
+  known.set(services, files);
+  return files;
+}

@@ -1,0 +1,16 @@
+import { queryOptions } from '@tanstack/react-query';
+import { keyTest, namespaceKeys } from '@temporal-kms/codec-api';
+import { namespacePath } from '../session/server/addresses.ts';
+import type { ApiClient } from '../session/server/client.ts';
+
+/** The keys of a namespace. The server asks Cloud KMS about each key every 30 s at most. */
+export const keysQuery = (api: ApiClient, namespace: string) =>
+  queryOptions({
+    queryKey: ['keys', namespace],
+    queryFn: ({ signal }) => api.get(namespaceKeys, `${namespacePath(namespace)}/keys`, signal),
+    refetchInterval: 15_000,
+  });
+
+/** Tests the keys of a namespace in Cloud KMS. The audit records it. */
+export const testKeys = (api: ApiClient, namespace: string, signal: AbortSignal) =>
+  api.post(keyTest, `${namespacePath(namespace)}/keys:test`, {}, signal);

@@ -1,0 +1,116 @@
+import { escapeInvisible, type NamespaceKeys, type ReasonCode } from '@temporal-kms/codec-api';
+import { useState } from 'react';
+import { ReasonIcon } from '../payloads/reason-icon.tsx';
+import { explain, reasonText } from '../payloads/reasons.ts';
+import { RunAnchor } from '../runs/run-link.tsx';
+import { Button } from '../ui/controls/button.tsx';
+import { formatCount } from '../ui/format/number.ts';
+import { Moment } from '../ui/text/moment.tsx';
+import { keyPlace } from './key-health.ts';
+import styles from './keys.module.css';
+
+/** Failures that are shown before the reader asks for all. */
+const MOST = 8;
+
+/** The latest payloads that could not be decrypted or encrypted, each with a link to its event. */
+export function KeyFailures({ keys }: { keys: NamespaceKeys }) {
+  const { failures, namespace } = keys;
+  const [all, setAll] = useState(false);
+  const shown = all ? failures : failures.slice(0, MOST);
+  return (
+    <section className={styles['section']} aria-labelledby="failures-title">
+      <header className={styles['sectionHead']}>
+        <h2 id="failures-title">Recent failures</h2>
+        <span className="small t3">
+          {failures.length === 0 ? 'none' : formatCount(failures.length)} since this process started
+        </span>
+      </header>
+      {failures.length === 0 ? (
+        <p className={styles['none']}>No payload has failed in this process.</p>
+      ) : (
+        <div className={styles['scroll']} role="group" aria-labelledby="failures-title" tabIndex={0}>
+          <table className={styles['table']} aria-labelledby="failures-title">
+            <thead>
+              <tr>
+                <th scope="col">Time</th>
+                <th scope="col">Reason</th>
+                <th scope="col">Key</th>
+                <th scope="col" className={styles['rest']}>
+                  Payload
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((failure, index) => (
+                <FailureRow
+                  key={`${failures.length - index} ${failure.time}`}
+                  failure={failure}
+                  namespace={namespace}
+                />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {shown.length < failures.length ? (
+        <p className={styles['more']}>
+          <Button size="small" onClick={() => setAll(true)}>
+            Show all {formatCount(failures.length)}
+          </Button>
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+interface FailureRowProps {
+  readonly failure: NamespaceKeys['failures'][number];
+  readonly namespace: string;
+}
+
+function FailureRow({ failure, namespace }: FailureRowProps) {
+  const { time, reason, key, workflowId, runId, ref } = failure;
+  return (
+    <tr>
+      <td>
+        <Moment at={Date.parse(time)} />
+      </td>
+      <td>
+        <Reason code={reason} tip={explain(reason, { namespace, workflowId: workflowId ?? '', key })} />
+      </td>
+      <td data-tip={key?.name === undefined ? undefined : escapeInvisible(key.name)}>
+        {key?.name === undefined ? <span className="t3">–</span> : escapeInvisible(keyPlace(key.name).short)}{' '}
+        {key?.version === undefined ? null : <span className="tag">v{key.version}</span>}
+      </td>
+      <td>
+        {workflowId === undefined ? (
+          <span className="t3">sent by the caller, without a run</span>
+        ) : (
+          <>
+            <RunAnchor run={{ namespace, workflowId, ...(runId && { runId }), ...eventOf(ref) }}>
+              <span className="mono">{escapeInvisible(workflowId)}</span>
+            </RunAnchor>{' '}
+            {eventOf(ref).eventId === undefined ? null : <span className="t3">#{eventOf(ref).eventId}</span>}
+          </>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** The event of a payload ref. Event 0 is the description of the run. */
+function eventOf(ref: string | undefined): { eventId?: number } {
+  const id = Number(ref?.split(':')[0] ?? 0);
+  return id > 0 ? { eventId: id } : {};
+}
+
+/** A reason code with its colour and icon, and what it means in a tooltip. */
+export function Reason({ code, tip }: { code: ReasonCode; tip: string }) {
+  const { tone, icon } = reasonText(code);
+  return (
+    <span className={styles['reason']} data-outcome={tone} data-tip={tip}>
+      <ReasonIcon name={icon} />
+      {code}
+    </span>
+  );
+}

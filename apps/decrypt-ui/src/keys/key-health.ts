@@ -1,0 +1,159 @@
+import type { ConfiguredKey, NamespaceKeys, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
+import { reasonText } from '../payloads/reasons.ts';
+import { millisOf } from '../payloads/value/proto-json.ts';
+import { plural } from '../ui/format/number.ts';
+import { formatDay, type TimeFormat } from '../ui/format/time.ts';
+
+export type KeyVersion = ConfiguredKey['versions'][number];
+
+/** Amber: someone can fix it. Orange: it passes without help. Red: it is permanent. */
+export type KeyTone = 'ok' | 'pending' | 'timed-out' | 'failed' | 'neutral';
+
+/** A state in a word or two, and how serious it is. */
+export interface StateText {
+  readonly text: string;
+  readonly tone: KeyTone;
+}
+
+/** The state of a key version in words. States that are newer than this page are shown as Cloud KMS names them. */
+export function versionState({ state, destroyTime }: KeyVersion, format: TimeFormat): StateText {
+  const destroyed = millisOf(destroyTime);
+  switch (state) {
+    case undefined:
+      return { text: 'Not known', tone: 'neutral' };
+    case 'ENABLED':
+      return { text: 'Enabled', tone: 'ok' };
+    case 'DISABLED':
+      return { text: 'Disabled', tone: 'pending' };
+    case 'DESTROY_SCHEDULED':
+      return {
+        text: destroyed === undefined ? 'To be destroyed' : `Destroys ${formatDay(destroyed, format)}`,
+        tone: 'pending',
+      };
+    case 'DESTROYED':
+      return { text: 'Destroyed', tone: 'failed' };
+    default: {
+      const text = state.toLowerCase().replaceAll('_', ' ');
+      const tone = state.endsWith('_FAILED') ? 'failed' : 'pending';
+      return { text: text.charAt(0).toUpperCase() + text.slice(1), tone };
+    }
+  }
+}
+
+/** Why no caller can decrypt under a version at the moment; undefined if callers can, or if its state is not known. */
+export function unusable({ state }: KeyVersion): ReasonCode | undefined {
+  switch (state) {
+    case 'DISABLED':
+      return 'key_disabled';
+    case 'DESTROY_SCHEDULED':
+      return 'key_destroy_scheduled';
+    case 'DESTROYED':
+      return 'key_destroyed';
+    default:
+      return undefined;
+  }
+}
+
+/** What happens next to a version that is not simply enabled; empty if nothing does. `restoreBy` is a formatted time. */
+export function attention(version: KeyVersion, restoreBy: string | undefined): string {
+  const reason = unusable(version);
+  if (reason === 'key_destroyed') return 'payloads under it are lost for good';
+  if (version.primary && reason !== undefined)
+    return 'workers cannot encrypt until a version is primary that is enabled';
+  if (reason === 'key_disabled') return 'enable it to decrypt';
+  if (reason === 'key_destroy_scheduled')
+    return restoreBy === undefined ? 'restore it to decrypt' : `restore before ${restoreBy}`;
+  return '';
+}
+
+/** `projects/p/locations/l/keyRings/r/cryptoKeys/k` → the name `k`, and `l/r` as its place. */
+export function keyPlace(name: string): { readonly short: string; readonly place: string } {
+  const match = /^projects\/[^/]+\/locations\/([^/]+)\/keyRings\/([^/]+)\/cryptoKeys\/([^/]+)$/.exec(name);
+  return match ? { short: match[3] ?? name, place: `${match[1]}/${match[2]}` } : { short: name, place: '' };
+}
+
+/** Versions that are shown before the reader asks for more: those that need attention or were used, and the newest. */
+export function mainVersions(versions: readonly KeyVersion[], most: number): KeyVersion[] {
+  if (versions.length <= most) return [...versions];
+  const wanted = versions.filter(
+    (version) =>
+      version.primary ||
+      version.seen.payloads > 0 ||
+      (unusable(version) ?? 'key_destroyed') !== 'key_destroyed',
+  );
+  const newest = versions
+    .filter((version) => !wanted.includes(version))
+    .slice(0, Math.max(most - wanted.length, 0));
+  return versions.filter((version) => wanted.includes(version) || newest.includes(version));
+}
+
+const sum = (counts: ReasonCounts): number =>
+  Object.values(counts).reduce((total: number, count) => total + (count ?? 0), 0);
+
+/** The reasons that keep payloads unreadable, with their counts, the most frequent first. */
+export const reasonsOf = (counts: ReasonCounts): [ReasonCode, number][] =>
+  Object.entries(counts)
+    .filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined && entry[1] > 0)
+    .toSorted((a, b) => b[1] - a[1]);
+
+/** What a process did in the last hour. */
+export interface Hour {
+  readonly done: number;
+  readonly failed: number;
+  readonly reasons: ReasonCounts;
+}
+
+export function lastHour({ minutes }: Pick<NamespaceKeys, 'minutes'>): Hour {
+  const reasons: ReasonCounts = {};
+  let done = 0;
+  for (const minute of minutes) {
+    done += minute.done;
+    for (const [code, count] of reasonsOf(minute.refused)) reasons[code] = (reasons[code] ?? 0) + count;
+  }
+  return { done, failed: sum(reasons), reasons };
+}
+
+/** The state of encryption in the namespace as this process sees it. */
+export function health(keys: NamespaceKeys): StateText {
+  const { failure } = keys.inMemory;
+  if (failure !== undefined) return { text: reasonText(failure).title, tone: reasonText(failure).tone };
+  const broken = keys.keys.find(({ reason }) => reason !== undefined)?.reason;
+  if (broken !== undefined) return { text: reasonText(broken).title, tone: reasonText(broken).tone };
+  const encrypting = keys.keys.find(({ use }) => use === 'encrypt_and_decrypt');
+  const primary = encrypting?.versions.find((version) => version.primary);
+  if (encrypting && (primary === undefined || unusable(primary) !== undefined))
+    return { text: 'No primary version is enabled', tone: 'failed' };
+  const { done, failed } = lastHour(keys);
+  if (failed > 0)
+    return { text: `${plural(failed, 'payload')} unreadable in the last hour`, tone: 'pending' };
+  return done > 0
+    ? { text: 'Decrypting normally', tone: 'ok' }
+    : { text: 'No payloads in the last hour', tone: 'neutral' };
+}
+
+/** How a reason counts in the chart: someone can fix it, it passes, it is permanent, or it is information. */
+export const chartTones = ['failed', 'pending', 'timed-out', 'neutral'] as const;
+
+export interface MinuteBar {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly done: number;
+  readonly failed: Readonly<Record<(typeof chartTones)[number], number>>;
+  readonly reasons: ReasonCounts;
+}
+
+const MINUTE = 60_000;
+const MINUTES = 60;
+
+/** The last 60 minutes, the oldest first, those included in which nothing happened. */
+export function minuteBars({ minutes }: Pick<NamespaceKeys, 'minutes'>, now: number): MinuteBar[] {
+  const known = new Map(minutes.map((minute) => [millisOf(minute.time), minute]));
+  const last = now - (now % MINUTE);
+  return Array.from({ length: MINUTES }, (_, index): MinuteBar => {
+    const time = last - (MINUTES - 1 - index) * MINUTE;
+    const minute = known.get(time);
+    const failed = { failed: 0, pending: 0, 'timed-out': 0, neutral: 0 };
+    for (const [code, count] of reasonsOf(minute?.refused ?? {})) failed[reasonText(code).tone] += count;
+    return { time, done: minute?.done ?? 0, failed, reasons: minute?.refused ?? {} };
+  });
+}

@@ -1,0 +1,46 @@
+import { decodeFrame, type DecodeRequest, type DecodeResult, type PayloadRef } from '@temporal-kms/codec-api';
+import { type RunAddress, runPath } from '../session/server/addresses.ts';
+import type { ApiClient } from '../session/server/client.ts';
+
+export type PayloadsApi = ReturnType<typeof createPayloadsApi>;
+
+export const createPayloadsApi = (api: ApiClient) => ({
+  /**
+   * Decrypts payloads of a run.
+   *
+   * @param justification for the audit; where the namespace reveals on demand, the server requires it
+   */
+  decode: (
+    run: RunAddress,
+    refs: readonly PayloadRef[],
+    signal: AbortSignal,
+    justification?: string,
+  ): AsyncGenerator<DecodeResult> => {
+    const body = { refs: [...refs], ...(justification !== undefined && { justification }) };
+    return decodeResults(api, `${runPath(run)}/payloads:decode`, body, signal);
+  },
+});
+
+/**
+ * Yields the results without the closing frame. If the token expires, it requests the remaining payloads again with the next
+ * token; for every other reason, the decoder requests again what has no result.
+ */
+export async function* decodeResults(
+  api: ApiClient,
+  path: string,
+  body: DecodeRequest,
+  signal: AbortSignal,
+): AsyncGenerator<DecodeResult> {
+  const left = new Set(body.refs);
+  const opened = performance.now();
+  for await (const frame of api.stream(decodeFrame, path, body, signal)) {
+    if ('ok' in frame) {
+      left.delete(frame.ref);
+      yield frame;
+    } else if (frame.reason === 'signed_out' && api.renewed && left.size > 0) {
+      await api.renewed(opened, signal);
+      yield* decodeResults(api, path, { ...body, refs: [...left] }, signal);
+      return;
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import { escapeInText } from '@temporal-kms/codec-api';
+import { isLosslessNumber } from 'lossless-json';
+import { hexLine } from '../value/hex.ts';
+import { parseJson, type PayloadValue } from '../value/payload-value.ts';
+import { isRecord } from '../value/proto-json.ts';
+import { stringifyJson } from '../value/stringify-json.ts';
+
+/** What is compared: a decoded payload, or lines. */
+export type Compared = PayloadValue | readonly string[];
+
+/** What a worker needs of it: the text of JSON without the parsed value, whose copy would make the page wait. */
+export type Comparable =
+  | Exclude<PayloadValue, { kind: 'json' }>
+  | { readonly kind: 'json'; readonly text: string }
+  | readonly string[];
+
+export const comparableOf = (compared: Compared): Comparable =>
+  'kind' in compared && compared.kind === 'json' ? { kind: 'json', text: compared.text } : compared;
+
+/** The lines of what is compared. They can be a hundred thousand, so call it in a worker. */
+export function linesOf(comparable: Comparable): readonly string[] {
+  if (!('kind' in comparable)) return comparable;
+  return comparableLines(
+    comparable.kind === 'json' ? { ...comparable, value: parseJson(comparable.text) } : comparable,
+  );
+}
+
+/**
+ * The lines of a decoded payload for a comparison. The members of JSON objects are in alphabetical order, so that their order
+ * in the payload makes no difference, and numbers keep every digit.
+ */
+export function comparableLines(value: PayloadValue): string[] {
+  switch (value.kind) {
+    case 'json':
+      return writeJson(value.value, { name: '', end: '', depth: 0 }, []).map(escapeInText);
+    case 'text':
+      return escapeInText(value.text).split('\n');
+    case 'bytes':
+      return Array.from({ length: Math.ceil(value.bytes.length / 16) }, (_, index) => {
+        const { hex, ascii } = hexLine(value.bytes, index);
+        return `${hex.padEnd(48)}  ${ascii}`;
+      });
+    default:
+      return [];
+  }
+}
+
+/** Values that are nested deeper are on one line, in their own order. This bounds the recursion. */
+const MAX_DEPTH = 200;
+/** Values that are nested deeper are indented no further: their indentation could be many times longer than they are. */
+const MAX_INDENT = 20;
+
+interface Place {
+  /** `"id": ` */
+  readonly name: string;
+  /** A comma, except after the last value. */
+  readonly end: string;
+  readonly depth: number;
+}
+
+function writeJson(value: unknown, { name, end, depth }: Place, lines: string[]): string[] {
+  const indent = '  '.repeat(Math.min(depth, MAX_INDENT));
+  const isArray = Array.isArray(value);
+  const names = isRecord(value) && !isLosslessNumber(value) ? Object.keys(value).toSorted() : [];
+  const members: readonly (readonly [name: string, value: unknown])[] = isArray
+    ? value.map((item) => ['', item])
+    : names.map((each) => [`${JSON.stringify(each)}: `, isRecord(value) ? value[each] : undefined]);
+  if (members.length === 0 || depth > MAX_DEPTH) {
+    lines.push(`${indent}${name}${stringifyJson(value)}${end}`);
+    return lines;
+  }
+  lines.push(`${indent}${name}${isArray ? '[' : '{'}`);
+  for (const [index, [each, member]] of members.entries())
+    writeJson(member, { name: each, end: index < members.length - 1 ? ',' : '', depth: depth + 1 }, lines);
+  lines.push(`${indent}${isArray ? ']' : '}'}${end}`);
+  return lines;
+}

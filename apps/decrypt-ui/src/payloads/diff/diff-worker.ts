@@ -1,0 +1,19 @@
+import { type Comparable, linesOf } from './comparable.ts';
+import { type LineDiff, lineDiff } from './line-diff.ts';
+
+/** What is compared. The page ends the worker after its answer, and with it this copy of the plaintext. */
+export interface DiffRequest {
+  readonly left: Comparable;
+  readonly right: Comparable;
+}
+
+/** The lines of both, and how they differ. */
+export interface Diff extends LineDiff {
+  readonly left: readonly string[];
+  readonly right: readonly string[];
+}
+
+addEventListener('message', ({ data }: MessageEvent<DiffRequest>) => {
+  const [left, right] = [linesOf(data.left), linesOf(data.right)];
+  postMessage({ left, right, ...lineDiff(left, right) } satisfies Diff);
+});

@@ -1,0 +1,84 @@
+import { clsx } from 'clsx';
+import { ChevronRight } from 'lucide-react';
+import { useMemo, useState } from 'react';
+import { CopyButton } from '../../ui/controls/copy-button.tsx';
+import { plural } from '../../ui/format/number.ts';
+import { CodeView } from '../code-view.tsx';
+import styles from './stack-trace-view.module.css';
+import { isFrame, type StackLine, stackLines, stackRows } from './stack-trace.ts';
+
+interface StackTraceProps {
+  readonly text: string;
+  /** Returns the text to copy, or undefined if it is hidden by now. */
+  readonly read: () => string | undefined;
+  readonly decrypted: boolean;
+  readonly initiallyOpen: boolean;
+}
+
+/** A stack trace with the frames of the application. Those of libraries are folded. */
+export function StackTrace({ text, read, decrypted, initiallyOpen }: StackTraceProps) {
+  const [open, setOpen] = useState(initiallyOpen);
+  const [libraries, setLibraries] = useState<ReadonlySet<number>>(new Set());
+  const lines = useMemo(() => stackLines(text), [text]);
+  const rows = useMemo(() => stackRows(lines, libraries), [lines, libraries]);
+  const frames = lines.filter(isFrame).length;
+
+  const toggle = (from: number) =>
+    setLibraries(
+      libraries.has(from)
+        ? new Set([...libraries].filter((other) => other !== from))
+        : new Set([...libraries, from]),
+    );
+
+  return (
+    <div className={styles['stack']}>
+      <div className={styles['stackHead']}>
+        <button
+          type="button"
+          className={styles['disclosure']}
+          aria-expanded={open}
+          onClick={() => setOpen(!open)}
+        >
+          <ChevronRight size={12} aria-hidden="true" />
+          Stack trace <span className="t3">{plural(frames || lines.length, frames ? 'frame' : 'line')}</span>
+        </button>
+        {open ? <CopyButton what="stack trace" text={read} /> : null}
+      </div>
+      {open ? (
+        <CodeView
+          count={rows.length}
+          label="Stack trace"
+          decrypted={decrypted}
+          wrap
+          renderLine={(index) => {
+            const row = rows[index];
+            if (row?.kind !== 'libraries') return row ? <TraceLine line={row.line} /> : null;
+            return (
+              <button
+                type="button"
+                className={styles['libraries']}
+                aria-expanded={libraries.has(row.from)}
+                onClick={() => toggle(row.from)}
+              >
+                <ChevronRight size={10} aria-hidden="true" />
+                {plural(row.count, 'frame')} of libraries
+              </button>
+            );
+          }}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+function TraceLine({ line }: { line: StackLine }) {
+  if (!isFrame(line)) return <div className={styles['text']}>{line.text}</div>;
+  const { call, place, code, own } = line;
+  return (
+    <div className={clsx(styles['frame'], !own && styles['foreign'])} data-own={own}>
+      <span className={styles['call']}>{call || '(anonymous)'}</span>{' '}
+      <span className={styles['place']}>{place}</span>
+      {code === undefined ? null : <div className={styles['code']}>{code}</div>}
+    </div>
+  );
+}

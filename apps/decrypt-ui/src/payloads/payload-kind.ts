@@ -1,0 +1,14 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { formatBytes } from '../ui/format/number.ts';
+import type { PayloadView } from './payloads-context.tsx';
+import { encodingOf } from './value/payload-value.ts';
+
+/** `json, 362 B`: the encoding of the plaintext once it is known, and the stored size. */
+export function kindOf(view: PayloadView, stub: PayloadStub): string {
+  const size = formatBytes(stub.bytes);
+  if (view.status !== 'readable') return size;
+  const encoding = encodingOf(view.payload);
+  const short = encoding === 'json/plain' ? 'json' : encoding === 'binary/plain' ? 'bytes' : encoding;
+  const type = view.value.kind === 'json' || view.value.kind === 'bytes' ? view.value.messageType : undefined;
+  return [type ?? short, size].filter(Boolean).join(', ');
+}

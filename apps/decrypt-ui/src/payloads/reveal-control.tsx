@@ -1,0 +1,53 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { Eye } from 'lucide-react';
+import { Button } from '../ui/controls/button.tsx';
+import { useOpenUntil, usePayloads, useSomeLocked } from './payloads-context.tsx';
+import { Countdown } from './reveal/countdown.tsx';
+import { eventsChoice, widerChoices } from './reveal/reveal-choices.ts';
+import { askToReveal } from './reveal/reveal-request.ts';
+import styles from './reveal/reveal.module.css';
+import { useReveals } from './reveal/reveals-context.tsx';
+
+interface RevealControlProps {
+  readonly refs: readonly PayloadRef[];
+  /** What the page calls these payloads: `Input`. */
+  readonly title: string;
+}
+
+/** For payloads under one title: a button while one of them is locked, the time that is left while they are open for a time. */
+export function RevealControl({ refs, title }: RevealControlProps) {
+  const locked = useSomeLocked(refs);
+  const until = useOpenUntil(refs);
+  const reveal = useReveal(refs, title);
+  if (locked) {
+    return (
+      <Button look="crypto" size="small" className={styles['reveal']} onClick={reveal}>
+        <Eye size={12} />
+        Reveal<span className="sr-only"> {title}</span>
+      </Button>
+    );
+  }
+  return until === undefined ? null : <Countdown until={until} />;
+}
+
+/** Returns a function that reveals the payloads, or more of their event or run. */
+function useReveal(refs: readonly PayloadRef[], title: string) {
+  const reveals = useReveals();
+  const { place, ofEvent } = usePayloads();
+  return () => {
+    const [first] = refs;
+    if (first === undefined) return;
+    const { run } = place(first);
+    const event = Number(first.split(':', 1)[0]);
+    const all = ofEvent(first);
+    const whole = all.length > refs.length ? [eventsChoice(run, [event, event], all)] : [];
+    const name = all.length > 0 ? `${title} of event ${event}` : title;
+    askToReveal(reveals, {
+      choices: [
+        { target: { kind: 'payloads', run, refs }, text: title, name },
+        ...whole,
+        ...widerChoices(run),
+      ],
+    });
+  };
+}

@@ -1,0 +1,18 @@
+import { useNow } from '../../ui/use-now.ts';
+import styles from './reveal.module.css';
+
+/** `4:32`: minutes and seconds. */
+function clockText(millis: number): string {
+  const seconds = Math.max(Math.ceil(millis / 1000), 0);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+}
+
+/** The time until payloads are hidden again. Screen readers read it on request only, because it changes every second. */
+export function Countdown({ until }: { until: number }) {
+  const left = until - useNow(true);
+  return (
+    <span className={styles['countdown']} role="timer" aria-label={`Hidden in ${clockText(left)}`}>
+      {clockText(left)}
+    </span>
+  );
+}

@@ -1,0 +1,165 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { Eye, Lock, LockOpen } from 'lucide-react';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { useMe } from '../../session/me.tsx';
+import type { RunAddress } from '../../session/server/addresses.ts';
+import { tip } from '../../ui/commands/commands.ts';
+import { useCommands } from '../../ui/commands/registry.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import { announce } from '../../ui/live-region.tsx';
+import { Countdown } from './countdown.tsx';
+import { runScope } from './plaintext-cache.ts';
+import { useCanReveal, useRunAccess, widerChoices } from './reveal-choices.ts';
+import { askToReveal, keepFocus } from './reveal-request.ts';
+import styles from './reveal.module.css';
+import { useRevealed, useReveals } from './reveals-context.tsx';
+import { type Grant, needsJustification, type RevealTarget } from './reveals.ts';
+
+/**
+ * The line above a run whose payloads the page does not simply show: why they are hidden and what reveals them, or what is
+ * revealed and for how long. It also gives the commands of reveals their actions.
+ */
+export function RevealBar({ run }: { run: RunAddress }) {
+  const reveals = useReveals();
+  const { can } = useMe();
+  const { namespace } = run;
+  const grants = useRevealed((state) => state.grants);
+  const onDemand = useRevealed((state) => needsJustification(state, namespace));
+  const status = useRunAccess(run);
+  const canReveal = useCanReveal(run);
+  const own = grants.filter(({ target }) => concerns(target, run));
+  const isOpen = status === 'open' || own.length > 0;
+  useAnnouncements(own, status !== 'refused' && isOpen);
+
+  const lock = () => {
+    keepFocus();
+    reveals.lock(namespace);
+  };
+  const reveal = () => {
+    const [whole, all] = widerChoices(run);
+    askToReveal(reveals, { choices: onDemand ? [whole, all] : [all] });
+  };
+  useCommands({
+    'reveal.run': canReveal ? reveal : undefined,
+    'payloads.lock': isOpen ? lock : undefined,
+  });
+
+  // Another page explains that the person may see nothing here.
+  if (!can(namespace, 'metadata')) return null;
+  if (status === 'refused') {
+    return (
+      <Line icon={<Lock size={14} />} title="You can see metadata, not payloads.">
+        Ask the operator of the codec server for the permission <code>decode</code> in{' '}
+        {escapeInvisible(namespace)}.
+      </Line>
+    );
+  }
+  if (!onDemand && status === 'open' && own.length === 0) return null;
+  return (
+    <Controls own={own} onDemand={onDemand} locked={status === 'locked'} onReveal={reveal} onLock={lock} />
+  );
+}
+
+const concerns = (target: RevealTarget, run: RunAddress) =>
+  'namespace' in target ? target.namespace === run.namespace : runScope(target.run) === runScope(run);
+
+interface ControlsProps {
+  /** The reveals in the run. */
+  readonly own: readonly Grant[];
+  readonly onDemand: boolean;
+  /** The run as a whole is locked. */
+  readonly locked: boolean;
+  readonly onReveal: () => void;
+  readonly onLock: () => void;
+}
+
+function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
+  if (own.length === 0) {
+    const action = (
+      <Button look="crypto" className={styles['action']} {...tip('reveal.run')} onClick={onReveal}>
+        <Eye size={14} />
+        {onDemand ? 'Reveal…' : 'Show payloads'}
+      </Button>
+    );
+    return onDemand ? (
+      <Line icon={<Lock size={14} />} title="Payloads are shown with a justification only." action={action}>
+        The audit records it, with the payloads that you open.
+      </Line>
+    ) : (
+      <Line icon={<Lock size={14} />} title="You have locked the payloads." action={action}>
+        The page holds no plaintext.
+      </Line>
+    );
+  }
+  const until = Math.max(...own.map((grant) => grant.until));
+  return (
+    <Line
+      open
+      icon={<LockOpen size={14} />}
+      title={`Revealed: ${namesOf(own)}`}
+      action={
+        <>
+          {Number.isFinite(until) ? <Countdown until={until} /> : null}
+          {onDemand || locked ? (
+            <Button look="ghost" className={styles['action']} {...tip('reveal.run')} onClick={onReveal}>
+              <Eye size={14} />
+              {onDemand ? 'Reveal more…' : 'Show payloads'}
+            </Button>
+          ) : null}
+          <Button className={styles['action']} {...tip('payloads.lock')} onClick={onLock}>
+            <Lock size={14} />
+            Lock
+          </Button>
+        </>
+      }
+    />
+  );
+}
+
+/** The names of the last two reveals, and how many there are besides. */
+function namesOf(grants: readonly Grant[]): string {
+  const names = [...new Set(grants.map(({ name }) => name))].toReversed();
+  const more = names.length - 2;
+  return `${names.slice(0, 2).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+interface LineProps {
+  readonly icon: ReactNode;
+  readonly title: string;
+  readonly open?: boolean;
+  readonly action?: ReactNode;
+  readonly children?: ReactNode;
+}
+
+function Line({ icon, title, open = false, action, children }: LineProps) {
+  return (
+    <section className={styles['line']} aria-label="Access to payloads" data-open={open ? '' : undefined}>
+      <span className={styles['icon']} aria-hidden="true">
+        {icon}
+      </span>
+      <p className={styles['text']}>
+        <span className="strong">{title}</span> <span className="t2">{children}</span>
+      </p>
+      {action === undefined ? null : <span className={styles['actions']}>{action}</span>}
+    </section>
+  );
+}
+
+/** Milliseconds before the end at which screen readers are warned. */
+const WARNING = 60_000;
+
+/** Tells screen readers that payloads are hidden again, and a minute before that. */
+function useAnnouncements(grants: readonly Grant[], isOpen: boolean) {
+  const was = useRef(isOpen);
+  useEffect(() => {
+    if (was.current && !isOpen) announce('Payloads are hidden.');
+    was.current = isOpen;
+  }, [isOpen]);
+  const until = Math.max(...grants.map((grant) => grant.until));
+  useEffect(() => {
+    const left = until - Date.now() - WARNING;
+    if (!Number.isFinite(left) || left <= 0) return undefined;
+    const timer = setTimeout(() => announce('Payloads are hidden in one minute.'), left);
+    return () => clearTimeout(timer);
+  }, [until]);
+}

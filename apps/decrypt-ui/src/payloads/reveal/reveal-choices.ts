@@ -1,0 +1,61 @@
+import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
+import type { RunAddress } from '../../session/server/addresses.ts';
+import type { RevealChoice } from './reveal-request.ts';
+import { useRevealed, useReveals } from './reveals-context.tsx';
+import { accessTo, type Grant, needsJustification, type RevealsState } from './reveals.ts';
+
+/** The choices that every reveal in a run offers. */
+export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
+  const namespace = escapeInvisible(run.namespace);
+  return [
+    { target: { kind: 'run', run }, text: 'This run', name: 'this run' },
+    {
+      target: { kind: 'namespace', namespace: run.namespace },
+      text: `All runs of ${namespace}`,
+      name: `all runs of ${namespace}`,
+    },
+  ];
+}
+
+/** The choice of the payloads of some events, from the first event to the last. */
+export function eventsChoice(
+  run: RunAddress,
+  [first, last]: readonly [number, number],
+  refs: readonly PayloadRef[],
+): RevealChoice {
+  const name = first === last ? `event ${first}` : `events ${first}–${last}`;
+  return {
+    target: { kind: 'payloads', run, refs },
+    text: name.charAt(0).toUpperCase() + name.slice(1),
+    name,
+  };
+}
+
+/** No history contains this payload, so only a reveal of the whole run covers it. */
+const NO_PAYLOAD = '0:0';
+
+/** Returns whether the page may show the whole run. */
+export const useRunAccess = (run: RunAddress) =>
+  useRevealed((state) => accessTo(state, { run, ref: NO_PAYLOAD }).status);
+
+/** The reveal under which the page may show the whole run, if there is one. */
+export const useRunGrant = (run: RunAddress): Grant | undefined =>
+  useRevealed((state) => runGrant(state, run));
+
+/** Returns a function that reads it for an action that has taken time: the reveal may have ended. */
+export function useReadRunGrant(run: RunAddress): () => Grant | undefined {
+  const { store } = useReveals();
+  return () => runGrant(store.getState(), run);
+}
+
+function runGrant(state: RevealsState, run: RunAddress): Grant | undefined {
+  const access = accessTo(state, { run, ref: NO_PAYLOAD });
+  return access.status === 'open' ? access.grant : undefined;
+}
+
+/** Returns whether the person can reveal payloads of the run: it is locked, or a reveal of it ends at some time. */
+export function useCanReveal(run: RunAddress): boolean {
+  const onDemand = useRevealed((state) => needsJustification(state, run.namespace));
+  const status = useRunAccess(run);
+  return status === 'locked' || (onDemand && status === 'open');
+}

@@ -1,0 +1,74 @@
+import { useStore } from 'zustand';
+import { createStore } from 'zustand/vanilla';
+import { announce } from '../../ui/live-region.tsx';
+import { namespaceOf, needsJustification, type Reveals, type RevealTarget } from './reveals.ts';
+
+/** How much is revealed. */
+export interface RevealChoice {
+  readonly target: RevealTarget;
+  /** The text of the choice: `Input`, `Event 5`. */
+  readonly text: string;
+  /** For the line above the page: `Input of event 5`. */
+  readonly name: string;
+}
+
+/** What a person is asked before a reveal. */
+export interface Asked {
+  /** The first is chosen at first. All are in one namespace. */
+  readonly choices: readonly [RevealChoice, ...RevealChoice[]];
+  /** What a search decrypts: `the payloads of this run`. */
+  readonly what?: string;
+  /** Called when the person has revealed one of them. */
+  readonly onRevealed?: () => void;
+}
+
+interface Dialog {
+  readonly asked: Asked | undefined;
+  /** The part of the page from which the person came. */
+  readonly from: HTMLElement | null;
+}
+
+/** The page has one dialog. */
+const store = createStore<Dialog>()(() => ({ asked: undefined, from: null }));
+
+export const useAsked = (): Asked | undefined => useStore(store, ({ asked }) => asked);
+
+export function closeDialog(): void {
+  const { from } = store.getState();
+  store.setState({ asked: undefined, from: null });
+  keepFocus(from);
+}
+
+/** Reveals the first choice, or asks for a justification where it is needed. */
+export function askToReveal(reveals: Reveals, asked: Asked): void {
+  const [{ target, name }] = asked.choices;
+  if (isJustified(reveals, target)) {
+    store.setState({ asked, from: partWithFocus() });
+    return;
+  }
+  keepFocus();
+  reveals.reveal({ target, name });
+  announce(`Revealed: ${name}`);
+  asked.onRevealed?.();
+}
+
+const partWithFocus = () =>
+  document.activeElement?.closest<HTMLElement>('[data-inspector], main') ?? document.getElementById('main');
+
+/**
+ * Moves the focus to a part of the page if the button that has it is removed, so that the keyboard continues there. Call it
+ * before the removal.
+ */
+export function keepFocus(part = partWithFocus()): void {
+  setTimeout(() => {
+    if (document.activeElement === document.body) part?.focus();
+  });
+}
+
+/** Whether a target contains a payload that needs a justification. */
+function isJustified({ store: { getState } }: Reveals, target: RevealTarget): boolean {
+  const state = getState();
+  if (needsJustification(state, namespaceOf(target))) return true;
+  // In a namespace that reveals automatically and is not locked, only payloads of other namespaces are locked.
+  return target.kind === 'payloads' && !state.locked.has(namespaceOf(target));
+}

@@ -1,0 +1,87 @@
+import { escapeInText } from '@temporal-kms/codec-api';
+import { isLosslessNumber } from 'lossless-json';
+import { isRecord } from './proto-json.ts';
+
+export interface Token {
+  readonly kind: 'key' | 'punctuation' | 'value';
+  readonly text: string;
+}
+export type Line = readonly Token[];
+
+export const key = (text: string): Token => ({ kind: 'key', text });
+export const punctuation = (text: string): Token => ({ kind: 'punctuation', text });
+const value = (text: string): Token => ({ kind: 'value', text });
+
+/** Below this depth a value takes one line, and below twice this depth an ellipsis. This bounds the recursion. */
+export const MAX_DEPTH = 60;
+
+/**
+ * JSON on one line, truncated to `limit` characters. Member names have no quotes where JavaScript allows that. Numbers keep
+ * every digit that was sent, and invisible characters in strings are escaped.
+ */
+export function jsonInline(input: unknown, limit: number): Token[] {
+  const tokens: Token[] = [];
+  let used = 0;
+  for (const token of inline(input, limit)) {
+    if (used + token.text.length > limit) {
+      tokens.push({ kind: token.kind, text: `${token.text.slice(0, Math.max(limit - used, 0))}…` });
+      return tokens;
+    }
+    tokens.push(token);
+    used += token.text.length;
+  }
+  return tokens;
+}
+
+/** The tokens of JSON on one line. Strings may be cut after `limit` characters. */
+export function* inline(input: unknown, limit: number, depth = 0): Generator<Token> {
+  if (!hasMembers(input)) {
+    yield value(scalar(input, limit));
+    return;
+  }
+  const [opening, closing] = Array.isArray(input) ? ['[', ']'] : ['{ ', ' }'];
+  if (membersIn(input) === 0) {
+    yield punctuation(`${opening}${closing}`.replaceAll(' ', ''));
+    return;
+  }
+  if (depth > MAX_DEPTH * 2) {
+    yield punctuation('…');
+    return;
+  }
+  yield punctuation(opening);
+  let first = true;
+  // The caller takes the first tokens only, so a long array costs no more than a short one.
+  for (const name of Array.isArray(input) ? input.keys() : Object.keys(input)) {
+    if (!first) yield punctuation(', ');
+    first = false;
+    if (typeof name === 'string') {
+      yield key(memberName(name));
+      yield punctuation(': ');
+    }
+    yield* inline(Reflect.get(input, name), limit, depth + 1);
+  }
+  yield punctuation(closing);
+}
+
+export type Members = readonly unknown[] | Readonly<Record<string, unknown>>;
+
+/** True for an object or array. */
+export const hasMembers = (input: unknown): input is Members =>
+  Array.isArray(input) || (isRecord(input) && !isLosslessNumber(input));
+
+export const membersIn = (input: Members): number =>
+  Array.isArray(input) ? input.length : Object.keys(input).length;
+
+/** The name of a member, without quotes where JavaScript allows that. */
+export const memberName = (name: string) =>
+  /^[A-Za-z_$][\w$]*$/.test(name) ? name : escapeInText(JSON.stringify(name));
+
+function scalar(input: unknown, limit: number): string {
+  if (isLosslessNumber(input)) return input.value;
+  // Escapes only the part of a long string that can be shown.
+  if (typeof input === 'string')
+    return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));
+  // Numbers that JSON does not have: NaN, infinity, and a zero with a sign.
+  if (typeof input === 'number') return Object.is(input, -0) ? '-0' : String(input);
+  return JSON.stringify(input) ?? 'null';
+}

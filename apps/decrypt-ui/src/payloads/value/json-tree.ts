@@ -1,0 +1,182 @@
+import { formatCount, plural } from '../../ui/format/number.ts';
+import {
+  hasMembers,
+  inline,
+  jsonInline,
+  key,
+  type Line,
+  MAX_DEPTH,
+  memberName,
+  type Members,
+  membersIn,
+  punctuation,
+  type Token,
+} from './json-text.ts';
+
+/**
+ * A line of laid-out JSON. `open` and `close` are the lines around the members of an object or array; `folded` stands for
+ * all of them. `rowTokens` makes its text.
+ */
+export interface JsonRow {
+  readonly kind: 'flat' | 'open' | 'folded' | 'close';
+  readonly depth: number;
+  /** The name of the member. */
+  readonly name?: string | undefined;
+  /** A `Range` has no line that closes it. */
+  readonly value: unknown;
+  /** A comma follows. */
+  readonly comma: boolean;
+}
+
+/** Members of a long object or array that fold together, so that the layout does not grow with all of its members. */
+class Range {
+  readonly owner: Members;
+  readonly from: number;
+  readonly to: number;
+  /** The name of the first member, and that of the last. */
+  readonly ends: readonly [string, string];
+
+  constructor(owner: Members, names: readonly string[] | undefined, from: number, to: number) {
+    this.owner = owner;
+    this.from = from;
+    this.to = to;
+    this.ends = names
+      ? [memberName(names[from] ?? ''), memberName(names[to - 1] ?? '')]
+      : [formatCount(from), formatCount(to - 1)];
+  }
+}
+
+/** Members of a range. */
+export const RANGE = 1000;
+
+/** The ranges of each long object or array, which stay the same, so that `JsonFolds` can contain them. */
+const ranges = new WeakMap<Members, readonly Range[]>();
+
+function rangesOf(value: Members, names: readonly string[] | undefined, count: number): readonly Range[] {
+  const known = ranges.get(value);
+  if (known) return known;
+  const made = Array.from(
+    { length: Math.ceil(count / RANGE) },
+    (_, index) => new Range(value, names, index * RANGE, Math.min((index + 1) * RANGE, count)),
+  );
+  ranges.set(value, made);
+  return made;
+}
+
+/** Which objects, arrays and ranges are open. */
+export interface JsonFolds {
+  /** What the reader has chosen for single objects, arrays and ranges: true is open. */
+  readonly chosen: ReadonlyMap<unknown, boolean>;
+  /** Others are open while the layout has fewer lines than this. */
+  readonly lines: number;
+}
+
+/** Lines after which a long value is folded until the reader opens it. */
+export const SHORT = 2000;
+/** The lines that "Unfold all" opens at most: a longer layout would make the page wait. */
+export const LONG = 20_000;
+
+/** The characters of a text that a line shows: the browser lays out a longer line as a whole, which takes long. */
+const LONG_LINE = 10_000;
+
+/** Characters of a line that contains a whole object or array. */
+const WIDTH = 46;
+/** Characters that a folded object or array shows of its members. */
+const FOLDED = 60;
+
+export const unfolded: JsonFolds = { chosen: new Map(), lines: SHORT };
+
+/**
+ * Lays out JSON as a tree of lines. Objects and arrays that fit into 46 characters take one line, and those with more than 1,000
+ * members consist of ranges. It makes no text, so that a value of 2 MiB is laid out in some milliseconds.
+ */
+export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded): JsonRow[] {
+  const rows: JsonRow[] = [];
+  const isOpen = (value: unknown) => chosen.get(value) ?? rows.length < lines;
+  function visit(value: unknown, depth: number, name: string | undefined, comma: boolean) {
+    // Most lines of a long value are numbers and texts, so they take the shortest way.
+    if (!hasMembers(value)) {
+      rows.push({ kind: 'flat', depth, name, value, comma });
+      return;
+    }
+    // The outermost object always takes one line per member, so that a payload reads like a form.
+    const names = Array.isArray(value) ? undefined : Object.keys(value);
+    const count = names ? names.length : membersIn(value);
+    const isLong = count > RANGE;
+    const flat = count === 0 || depth >= MAX_DEPTH || (depth > 0 && !isLong && fits(value, depth, name));
+    const open = !flat && isOpen(value);
+    rows.push({ kind: flat ? 'flat' : open ? 'open' : 'folded', depth, name, value, comma });
+    if (!open) return;
+    if (isLong) visitRanges(value, names, count, depth + 1);
+    else visitMembers(value, names, 0, count, depth + 1);
+    rows.push({ kind: 'close', depth, value, comma });
+  }
+  function visitRanges(value: Members, names: readonly string[] | undefined, count: number, depth: number) {
+    for (const range of rangesOf(value, names, count)) {
+      const open = isOpen(range);
+      rows.push({ kind: open ? 'open' : 'folded', depth, value: range, comma: false });
+      if (open) visitMembers(value, names, range.from, range.to, depth + 1);
+    }
+  }
+  function visitMembers(
+    value: Members,
+    names: readonly string[] | undefined,
+    from: number,
+    to: number,
+    depth: number,
+  ) {
+    const last = (names ? names.length : membersIn(value)) - 1;
+    for (let index = from; index < to; index += 1) {
+      const name = names?.[index];
+      const member: unknown = Reflect.get(value, name ?? index);
+      visit(member, depth, name === undefined ? undefined : memberName(name), index < last);
+    }
+  }
+  visit(root, 0, undefined, false);
+  return rows;
+}
+
+function fits(value: unknown, depth: number, name = ''): boolean {
+  let room = WIDTH - 2 * depth - name.length;
+  for (const { text } of inline(value, room)) {
+    room -= text.length;
+    if (room < 0) return false;
+  }
+  return true;
+}
+
+/** The text of a line, with its indentation. */
+export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
+  const [opening, closing] = Array.isArray(value) ? ['[', ']'] : ['{', '}'];
+  const tokens: Token[] = depth > 0 ? [punctuation('  '.repeat(depth))] : [];
+  if (value instanceof Range) return [...tokens, punctuation(value.ends.join(' … '))];
+  if (name !== undefined) tokens.push(key(name), punctuation(': '));
+  if (kind === 'open') tokens.push(punctuation(opening));
+  else if (kind === 'close') tokens.push(punctuation(closing));
+  else tokens.push(...jsonInline(value, kind === 'folded' ? FOLDED : LONG_LINE));
+  // Copy and Save have the whole text.
+  if (typeof value === 'string' && value.length > LONG_LINE)
+    tokens.push(punctuation(` ${plural(value.length - LONG_LINE, 'more character')}`));
+  if (comma && kind !== 'open') tokens.push(punctuation(','));
+  return tokens;
+}
+
+/** The number of members of a folded line. */
+export const memberCount = ({ value }: JsonRow): number =>
+  value instanceof Range ? value.to - value.from : hasMembers(value) ? membersIn(value) : 0;
+
+/**
+ * The position of the next line before (`step` -1) or after (1) a position, without the lines that only close an object or
+ * array. Returns the position itself if there is none.
+ */
+export function nextRow(rows: readonly JsonRow[], from: number, step: 1 | -1): number {
+  let next = from + step;
+  while (rows[next]?.kind === 'close') next += step;
+  return rows[next] ? next : from;
+}
+
+/** The position of the line that contains a line: its parent in the tree. */
+export const parentRow = (rows: readonly JsonRow[], index: number): number =>
+  rows.findLastIndex(
+    (row, position) => position < index && row.kind === 'open' && row.depth < (rows[index]?.depth ?? 0),
+  );

@@ -1,0 +1,139 @@
+import { useEffect, useMemo, useRef, useState } from 'react';
+import { Segmented } from '../../ui/controls/segmented.tsx';
+import { formatBytes } from '../../ui/format/number.ts';
+import { CodeView } from '../code-view.tsx';
+import { hexLine } from '../value/hex.ts';
+import { type Media, mediaOf } from '../value/media-type.ts';
+import type { PayloadValue } from '../value/payload-value.ts';
+import { protobufValue } from '../value/protobuf-value.ts';
+import styles from './bytes-view.module.css';
+import { JsonView, type JsonViewProps } from './json-view.tsx';
+
+type Bytes = Extract<PayloadValue, { kind: 'bytes' }>;
+type Form = 'fields' | 'picture' | 'bytes';
+
+const texts: Readonly<Record<Form, string>> = { fields: 'Fields', picture: 'Picture', bytes: 'Bytes' };
+
+interface BytesViewProps extends Omit<JsonViewProps, 'value'> {
+  readonly value: Bytes;
+}
+
+/** A binary payload: the fields of a protobuf message, a picture when the reader asks for it, or its bytes. */
+export function BytesView({ value, folds, ...rest }: BytesViewProps) {
+  const { bytes, protobuf, messageType } = value;
+  const fields = useMemo(() => (protobuf ? protobufValue(bytes) : undefined), [bytes, protobuf]);
+  const media = useMemo(() => mediaOf(bytes), [bytes]);
+  const forms: readonly Form[] = [
+    ...(fields ? (['fields'] as const) : []),
+    'bytes',
+    ...(media?.kind === 'picture' ? (['picture'] as const) : []),
+  ];
+  // A picture is drawn only when the reader asks for it.
+  const [chosen, setChosen] = useState<Form>();
+  const form = chosen && forms.includes(chosen) ? chosen : (forms[0] ?? 'bytes');
+  return (
+    <>
+      {forms.length > 1 ? (
+        <Segmented
+          label="Form of the payload"
+          className={styles['forms']}
+          value={form}
+          options={forms.map((each) => ({ value: each, text: texts[each] }))}
+          onChange={setChosen}
+        />
+      ) : null}
+      {form === 'fields' ? (
+        <JsonView value={fields} folds={folds} {...rest} />
+      ) : form === 'picture' && media ? (
+        <Picture bytes={bytes} media={media} label={rest.label} />
+      ) : (
+        <Hex bytes={bytes} {...rest} />
+      )}
+      <p className={styles['note']}>{noteOf(form, bytes, media, messageType)}</p>
+    </>
+  );
+}
+
+function noteOf(form: Form, bytes: Uint8Array, media: Media | undefined, type: string | undefined): string {
+  const size = formatBytes(bytes.length);
+  if (form === 'fields')
+    return `Fields by number. Their names are in the descriptor of ${type ?? 'the message'}, which the page does not have.`;
+  if (form === 'picture') return `${media?.name ?? 'Picture'}, ${size}, drawn from the decrypted bytes.`;
+  const shown = MAX_HEX_LINES * 16;
+  const part = bytes.length > shown ? `the first ${formatBytes(shown)} of ${size}` : size;
+  return media?.kind === 'document' ? `${media.name}, ${part}. Save it to read it.` : `Bytes: ${part}.`;
+}
+
+/** More lines do not help to recognise a file, and they cost memory. */
+const MAX_HEX_LINES = 4096;
+
+function Hex({ bytes, ...rest }: Omit<JsonViewProps, 'value'> & { bytes: Uint8Array }) {
+  return (
+    <CodeView
+      count={Math.min(Math.ceil(bytes.length / 16), MAX_HEX_LINES)}
+      {...rest}
+      renderLine={(index) => {
+        const { offset, hex, ascii } = hexLine(bytes, index);
+        return (
+          <>
+            <span className="t3">{offset}</span>
+            {`  ${hex.padEnd(48)}  `}
+            <span className="t2">{ascii}</span>
+          </>
+        );
+      }}
+    />
+  );
+}
+
+/** Larger pictures take too much memory once they are decompressed, in pixels. */
+const MAX_PIXELS = 40_000_000;
+
+/**
+ * A picture on a canvas. It gets no URL: the browser decodes the bytes in memory, so the content security policy needs no
+ * `blob:`, and the pixels are gone with the element.
+ */
+function Picture({ bytes, media, label }: { bytes: Uint8Array<ArrayBuffer>; media: Media; label: string }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    let left = false;
+    void draw(bytes, media.type, () => (left ? null : canvas.current)).then(
+      (found) => left || setProblem(found),
+    );
+    return () => {
+      left = true;
+    };
+  }, [bytes, media]);
+  return (
+    <div className={styles['picture']}>
+      {problem === undefined ? (
+        <canvas ref={canvas} role="img" aria-label={`${label}, ${media.name} picture`} />
+      ) : (
+        <p role="alert">{problem}</p>
+      )}
+    </div>
+  );
+}
+
+/** Draws a picture; returns why that is not possible. */
+async function draw(
+  bytes: Uint8Array<ArrayBuffer>,
+  type: string,
+  target: () => HTMLCanvasElement | null,
+): Promise<string | undefined> {
+  try {
+    const bitmap = await createImageBitmap(new Blob([bytes], { type }));
+    const canvas = target();
+    if (canvas && bitmap.width * bitmap.height <= MAX_PIXELS) {
+      canvas.width = bitmap.width;
+      canvas.height = bitmap.height;
+      canvas.getContext('bitmaprenderer')?.transferFromImageBitmap(bitmap);
+    }
+    const large = bitmap.width * bitmap.height > MAX_PIXELS;
+    bitmap.close();
+    return large ? 'The picture is too large to be drawn. Save it to look at it.' : undefined;
+  } catch {
+    return 'The browser cannot draw this picture: it is damaged, or of a kind that the browser does not know. Save it to look at it.';
+  }
+}

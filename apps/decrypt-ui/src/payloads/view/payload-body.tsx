@@ -1,0 +1,48 @@
+import { lazy, Suspense, useMemo } from 'react';
+import { usePreferences } from '../../ui/preferences/preferences.ts';
+import { CodeView } from '../code-view.tsx';
+import type { PayloadValue } from '../value/payload-value.ts';
+import { textLines } from '../value/text-lines.ts';
+import { JsonView, type JsonViewProps } from './json-view.tsx';
+import styles from './payload-block.module.css';
+
+// Few payloads are binary.
+const BytesView = lazy(async () => ({ default: (await import('./bytes-view.tsx')).BytesView }));
+
+interface PayloadBodyProps extends Omit<JsonViewProps, 'value'> {
+  readonly value: PayloadValue;
+}
+
+/** A decoded payload in full, by the kind of its encoding. */
+export function PayloadBody({ value, folds, ...rest }: PayloadBodyProps) {
+  switch (value.kind) {
+    case 'empty':
+      return <p className="t3">The payload is empty (binary/null).</p>;
+    case 'json':
+      return <JsonView value={value.value} folds={folds} {...rest} />;
+    case 'text':
+      return <TextBody text={value.text} note={value.note} {...rest} />;
+    default:
+      return (
+        <Suspense>
+          <BytesView value={value} folds={folds} {...rest} />
+        </Suspense>
+      );
+  }
+}
+
+interface TextBodyProps extends Omit<PayloadBodyProps, 'value' | 'folds'> {
+  readonly text: string;
+  readonly note: string | undefined;
+}
+
+function TextBody({ text, note, ...rest }: TextBodyProps) {
+  const lines = useMemo(() => textLines(text), [text]);
+  const { wrap } = usePreferences();
+  return (
+    <>
+      <CodeView count={lines.length} wrap={wrap} renderLine={(index) => lines[index]} {...rest} />
+      {note ? <p className={styles['note']}>Shown as text: {note}.</p> : null}
+    </>
+  );
+}

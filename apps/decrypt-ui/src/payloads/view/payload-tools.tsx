@@ -1,0 +1,80 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { Download, Ellipsis, GitCompareArrows, Maximize2 } from 'lucide-react';
+import { Button } from '../../ui/controls/button.tsx';
+import { CopyButton } from '../../ui/controls/copy-button.tsx';
+import { announce } from '../../ui/live-region.tsx';
+import { Menu, MenuAction, MenuLine, MenuToggle } from '../../ui/overlays/menu.tsx';
+import { setPreferences, usePreferences } from '../../ui/preferences/preferences.ts';
+import { usePayloads, useReadPayload } from '../payloads-context.tsx';
+import { valueOf } from '../value/interpret.ts';
+import { copyText, payloadValue } from '../value/payload-value.ts';
+
+export type PayloadDialogName = 'large' | 'compare';
+
+interface PayloadToolsProps {
+  readonly stub: PayloadStub;
+  readonly title: string;
+  readonly onOpen: (dialog: PayloadDialogName) => void;
+  /** The tools of the large view. */
+  readonly large?: boolean;
+}
+
+/** What the reader can do with a decoded payload. Each action reads it again: it may be hidden by now. */
+export function PayloadTools({ stub, title, onOpen, large = false }: PayloadToolsProps) {
+  const { place } = usePayloads();
+  const { wrap } = usePreferences();
+  const read = useReadPayload();
+  const name = title.toLowerCase();
+
+  async function save() {
+    // The module may take a moment, so it is loaded before the payload is read.
+    const module = await import('./save-payload.ts').catch(() => undefined);
+    if (!module) {
+      announce(`${title} could not be saved. Reload the page and try again`);
+      return;
+    }
+    const payload = read(stub.ref);
+    if (!payload) return;
+    module.savePayload(
+      [place(stub.ref).run.workflowId, `event-${stub.ref.split(':', 1)[0] ?? ''}`, name],
+      payload,
+    );
+    announce(`Saved ${name}`);
+  }
+
+  return (
+    <>
+      <CopyButton
+        what={name}
+        text={() => {
+          const payload = read(stub.ref);
+          return payload && copyText(valueOf(payload) ?? payloadValue(payload));
+        }}
+      />
+      {large ? null : (
+        <Button
+          look="ghost"
+          size="small"
+          icon
+          aria-label={`Enlarge ${name}`}
+          data-tip="Enlarge"
+          onClick={() => onOpen('large')}
+        >
+          <Maximize2 size={14} />
+        </Button>
+      )}
+      <Menu label={`More about ${name}`} icon size="small" align="end" trigger={<Ellipsis size={14} />}>
+        <MenuAction icon={<Download size={14} />} onClick={() => void save()}>
+          Save as a file
+        </MenuAction>
+        <MenuAction icon={<GitCompareArrows size={14} />} onClick={() => onOpen('compare')}>
+          Compare with another payload
+        </MenuAction>
+        <MenuLine />
+        <MenuToggle checked={wrap} onChange={(next) => setPreferences({ wrap: next })}>
+          Wrap long lines
+        </MenuToggle>
+      </Menu>
+    </>
+  );
+}

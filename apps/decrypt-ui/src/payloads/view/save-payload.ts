@@ -1,0 +1,21 @@
+import type { JsonPayload } from '@temporal-kms/codec-api';
+import { saveFile } from '../../ui/save-file.ts';
+import { mediaOf } from '../value/media-type.ts';
+import { bytesOf, type PayloadValue, payloadValue } from '../value/payload-value.ts';
+
+/**
+ * Saves the bytes of a payload as they were before encryption. The extension follows from the contents. The type is that of
+ * unknown bytes, so that no browser opens the file instead of saving it.
+ *
+ * @param parts join the name of the file: `['order-1', 'event-5', 'input']` → `order-1.event-5.input.json`
+ */
+export function savePayload(parts: readonly string[], payload: JsonPayload): void {
+  const bytes = bytesOf(payload);
+  saveFile([...parts, extensionOf(payloadValue(payload))], bytes, 'application/octet-stream');
+}
+
+function extensionOf(value: PayloadValue): string {
+  if (value.kind === 'json') return 'json';
+  if (value.kind !== 'bytes') return 'txt';
+  return mediaOf(value.bytes)?.extension ?? (value.protobuf ? 'pb' : 'bin');
+}

@@ -1,0 +1,59 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { millisOf } from '../../payloads/value/proto-json.ts';
+import { formatDurationShort } from '../../ui/format/duration.ts';
+import { plural } from '../../ui/format/number.ts';
+import { formatMoment } from '../../ui/format/time.ts';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { OutcomeChip } from '../../ui/text/outcome.tsx';
+import { outcomeOf, outcomeText } from '../outcome.ts';
+import { RunAnchor } from '../run-link.tsx';
+import type { RunScope } from '../run/run-context.tsx';
+import styles from './compare-page.module.css';
+
+interface ComparedHeadsProps {
+  readonly left: RunScope;
+  readonly right: RunScope;
+}
+
+/** What the two runs are, next to each other. */
+export function ComparedHeads({ left, right }: ComparedHeadsProps) {
+  return (
+    <header className={styles['head']}>
+      <h1 className={styles['title']}>Compare runs</h1>
+      <div className={styles['heads']}>
+        <Head scope={left} name="First run" />
+        <Head scope={right} name="Second run" />
+      </div>
+    </header>
+  );
+}
+
+function Head({ scope, name }: { scope: RunScope; name: string }) {
+  const format = useTimeFormat();
+  const { address, description } = scope.run;
+  const { workflow } = description;
+  const outcome = outcomeOf(workflow.status);
+  const started = millisOf(workflow.startTime);
+  const closed = millisOf(workflow.closeTime);
+  const facts = [
+    workflow.type,
+    started === undefined ? undefined : formatMoment(started, format),
+    started === undefined || closed === undefined ? undefined : formatDurationShort(closed - started),
+    plural(workflow.historyLength, 'event'),
+  ];
+  return (
+    <section aria-label={name} className={styles['run']}>
+      <RunAnchor run={address} className={styles['id']}>
+        {escapeInvisible(address.workflowId)}
+      </RunAnchor>
+      <span className="mono t3">{address.runId.slice(0, 8)}</span>
+      <OutcomeChip outcome={outcome}>{outcomeText[outcome]}</OutcomeChip>
+      <span className={styles['facts']}>
+        {facts
+          .filter(Boolean)
+          .map((fact) => escapeInvisible(fact ?? ''))
+          .join(', ')}
+      </span>
+    </section>
+  );
+}

@@ -1,0 +1,46 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { useEffect } from 'react';
+import { KeyBadges } from '../../payloads/key-badges.tsx';
+import { Mask } from '../../payloads/mask.tsx';
+import { keyBadges } from '../../payloads/payload-keys.ts';
+import { kindOf } from '../../payloads/payload-kind.ts';
+import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { ReasonNote } from '../../payloads/reason-note.tsx';
+import { RevealControl } from '../../payloads/reveal-control.tsx';
+import type { PayloadValue } from '../../payloads/value/payload-value.ts';
+import styles from './compare-dialog.module.css';
+
+interface ComparedPayloadProps {
+  readonly stub: PayloadStub;
+  readonly title: string;
+  /** Called with the value of the payload; undefined while the payload is not decrypted. */
+  readonly onValue: (value: PayloadValue | undefined) => void;
+}
+
+/** Key, size and state of a payload, and its value for the comparison while it is open. */
+export function ComparedPayload({ stub, title, onValue }: ComparedPayloadProps) {
+  const view = usePayload(stub.ref, stub);
+  const findings = useFindings();
+  const value = view.status === 'readable' ? view.value : undefined;
+  useEffect(() => {
+    if (!value) return undefined;
+    onValue(value);
+    return () => onValue(undefined);
+  }, [value, onValue]);
+  return (
+    <>
+      <div className={styles['facts']}>
+        <KeyBadges badges={keyBadges([stub], findings)} />
+        <span className="t3">{kindOf(view, stub)}</span>
+        {view.status === 'locked' || view.status === 'refused' || view.status === 'waiting' ? (
+          <Mask bytes={stub.bytes} state={view.status} />
+        ) : null}
+        <RevealControl refs={[stub.ref]} title={title} />
+      </div>
+      {view.status === 'unreadable' ? (
+        <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
+      ) : null}
+      {view.status === 'failed' ? <p role="alert">Not decoded: {view.message}</p> : null}
+    </>
+  );
+}

@@ -1,0 +1,97 @@
+import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
+import { payloadTitle } from '../../payloads/value/payload-label.ts';
+import { categoryText, groupName } from '../events/describe-group.ts';
+import { eventOfPayload, type Group, type History } from '../events/history.ts';
+
+/** What a payload is about, so that the same place can be found in another event or run. */
+export interface PayloadPosition {
+  readonly ref: PayloadRef;
+  /** The group's category and name: `activity ValidateOrder`. */
+  readonly subject: string;
+  /** How many groups with the same subject are before it. */
+  readonly ordinal: number;
+  /** The position of the group. */
+  readonly at: number;
+  /** The type of its event, and its path in the attributes. */
+  readonly place: string;
+}
+
+/** A payload that the reader can compare. */
+export interface PayloadChoice {
+  readonly ref: PayloadRef;
+  readonly stub: PayloadStub;
+  /** `Input of event 5, Activity ValidateOrder`. */
+  readonly text: string;
+  /** `event`: of the same event group; `place`: at the same place in another group. */
+  readonly likeness: 'event' | 'place' | 'other';
+}
+
+/** Groups before and after the payload whose payloads are offered: a choice among more helps no reader. */
+const REACH = 300;
+
+/** The position of a payload outside of events: one of the run's description. */
+const nowhere: Omit<PayloadPosition, 'ref'> = { subject: '', ordinal: 0, at: 0, place: '' };
+
+/** Category and name of a group: groups with the same subject do the same. */
+export const subjectOf = (group: Group): string => `${group.category} ${groupName(group).text}`;
+
+const placeOf = (eventName: string, stub: PayloadStub) => `${eventName} ${stub.path}`;
+
+/** Finds the position of a payload of an event; undefined if the history does not contain it. */
+export function positionOf(history: History, ref: PayloadRef): PayloadPosition | undefined {
+  const event = eventOfPayload(history, ref);
+  const at = event ? (history.owners[event.eventId - 1] ?? -1) : -1;
+  const group = history.groups[at];
+  const stub = event?.payloads.find((own) => own.ref === ref);
+  if (!event || !group || !stub) return undefined;
+  const subject = subjectOf(group);
+  const ordinal = history.groups
+    .slice(Math.max(at - REACH, 0), at)
+    .filter((other) => subjectOf(other) === subject);
+  return { ref, subject, ordinal: ordinal.length, at, place: placeOf(event.eventName, stub) };
+}
+
+/**
+ * The payloads of a history that can be compared with a payload, the likeliest first.
+ *
+ * @param isSameRun whether the history contains the payload
+ */
+export function payloadChoices(
+  history: History,
+  position: PayloadPosition | undefined,
+  isSameRun: boolean,
+): PayloadChoice[] {
+  const { at, subject, place, ordinal } = position ?? nowhere;
+  let seen = 0;
+  const ranked = history.groups.slice(Math.max(at - REACH, 0), at + REACH).flatMap((group) => {
+    const own = subjectOf(group);
+    const isCounterpart = own === subject && seen === ordinal;
+    if (own === subject) seen += 1;
+    // The result of a run belongs to its input, although it is in another group.
+    const isEnd = group.category === 'workflow' && subject.startsWith('workflow ');
+    return group.events.flatMap((event) =>
+      event.payloads
+        .filter(({ ref }) => !isSameRun || ref !== position?.ref)
+        .map((stub) => {
+          const isSamePlace = own === subject && placeOf(event.eventName, stub) === place;
+          const isSameGroup = isSameRun && (isCounterpart || isEnd) && !stub.path.startsWith('userMetadata');
+          const choice: PayloadChoice = {
+            ref: stub.ref,
+            stub,
+            text: `${payloadTitle(stub, event.payloads)} of event ${event.eventId}, ${categoryText[group.category]} ${groupName(group).text}`,
+            likeness: isSameGroup ? 'event' : isSamePlace ? 'place' : 'other',
+          };
+          const isResult = /^(result|outcome)\b/.test(stub.path);
+          const rank = [
+            isSamePlace && isCounterpart,
+            isSameGroup && isResult,
+            isSameGroup,
+            isSamePlace,
+            true,
+          ];
+          return { choice, rank: rank.indexOf(true) };
+        }),
+    );
+  });
+  return ranked.toSorted((a, b) => a.rank - b.rank).map(({ choice }) => choice);
+}

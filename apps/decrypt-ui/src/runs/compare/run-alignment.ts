@@ -1,0 +1,71 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import type { DiffPart } from '../../payloads/diff/line-diff.ts';
+import { payloadTitle } from '../../payloads/value/payload-label.ts';
+import type { Group, History } from '../events/history.ts';
+import { isEnd } from '../events/run-ends.ts';
+import { subjectOf } from './payload-choices.ts';
+
+/** Steps of a run that are compared at most: a page with more is no help, and naming them takes time. */
+export const MAX_STEPS = 4000;
+
+/** The event groups of a run that two runs can have in common: all except workflow tasks, which depend on timing. */
+export const stepsOf = ({ groups }: History): readonly Group[] =>
+  groups.filter(({ category }) => category !== 'task').slice(0, MAX_STEPS);
+
+/** What each step does. Steps of two runs with the same subject are aligned in their order, and so are the ends of the runs. */
+export const subjectsOf = (steps: readonly Group[]): string[] =>
+  steps.map((step) => (isEnd(step) ? 'end' : subjectOf(step)));
+
+/** A step of both runs, or of one of them. */
+export interface AlignedStep {
+  readonly left?: Group;
+  readonly right?: Group;
+}
+
+/** Puts the steps of two runs side by side, given the comparison of their subjects. */
+export function alignedSteps(
+  parts: readonly DiffPart[],
+  left: readonly Group[],
+  right: readonly Group[],
+): AlignedStep[] {
+  const rows: AlignedStep[] = [];
+  let [l, r] = [0, 0];
+  for (const part of parts) {
+    const own = left.slice(l, l + part.left);
+    const other = right.slice(r, r + part.right);
+    if (part.kind === 'same')
+      rows.push(...own.flatMap((step, index) => (other[index] ? { left: step, right: other[index] } : [])));
+    else rows.push(...own.map((step) => ({ left: step })), ...other.map((step) => ({ right: step })));
+    l += part.left;
+    r += part.right;
+  }
+  return rows;
+}
+
+/** The payloads at one place of a step in the two runs. */
+export interface PayloadPair {
+  /** The type of the event and the path in its attributes. */
+  readonly place: string;
+  /** `Input`. */
+  readonly title: string;
+  readonly left?: PayloadStub;
+  readonly right?: PayloadStub;
+}
+
+/** The payloads of a step, by their places. */
+export function payloadPairs({ left, right }: AlignedStep): PayloadPair[] {
+  const pairs = new Map<string, PayloadPair>();
+  for (const [side, step] of [
+    ['left', left],
+    ['right', right],
+  ] as const) {
+    for (const event of step?.events ?? []) {
+      for (const stub of event.payloads) {
+        const place = `${event.eventName} ${stub.path}`;
+        const known = pairs.get(place) ?? { place, title: payloadTitle(stub, event.payloads) };
+        pairs.set(place, { ...known, [side]: stub });
+      }
+    }
+  }
+  return [...pairs.values()];
+}

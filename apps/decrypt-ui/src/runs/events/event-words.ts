@@ -1,0 +1,39 @@
+import type { HistoryEvent } from '@temporal-kms/codec-api';
+import { textAt } from '../../payloads/value/proto-json.ts';
+import { eventTitle, groupName } from './describe-group.ts';
+import { categoryOf } from './grouping.ts';
+
+/** The text of a group in which names are searched, in addition to the text of each of its events. */
+export function groupWords(head: HistoryEvent, category: string): string {
+  const name = groupName({ category: categoryOf(head), events: [head] }).text;
+  return `${category}\n${name}`.toLowerCase();
+}
+
+/**
+ * The text of an event in which names are searched: names, ids, types and workers. It contains no payload, so nothing has
+ * to be decrypted.
+ */
+export function eventWords(event: HistoryEvent): string {
+  const { attributes } = event;
+  return [
+    `#${event.eventId}`,
+    event.eventName,
+    eventTitle(event),
+    textAt(attributes, 'activityId'),
+    textAt(attributes, 'timerId'),
+    textAt(attributes, 'workflowType', 'name'),
+    textAt(attributes, 'workflowId'),
+    textAt(attributes, 'workflowExecution', 'workflowId'),
+    textAt(attributes, 'signalName'),
+    textAt(attributes, 'markerName'),
+    textAt(attributes, 'service'),
+    textAt(attributes, 'operation'),
+    textAt(attributes, 'acceptedRequest', 'input', 'name'),
+    textAt(attributes, 'rejectedRequest', 'input', 'name'),
+    textAt(attributes, 'taskQueue', 'name'),
+    textAt(attributes, 'identity'),
+  ]
+    .filter((part) => part !== undefined)
+    .join('\n')
+    .toLowerCase();
+}

@@ -1,0 +1,208 @@
+import type { HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
+import { addStub, type StubTally } from '../../payloads/payload-keys.ts';
+import { millisOf, numberAt, textAt } from '../../payloads/value/proto-json.ts';
+import type { Outcome } from '../outcome.ts';
+import { categoryText } from './describe-group.ts';
+import { type Category, eventKind } from './event-kinds.ts';
+import { eventWords, groupWords } from './event-words.ts';
+import { categoryOf, isStart, isUpdateDecision, outcomeOfEvent, updateId } from './grouping.ts';
+
+/** An event as the page keeps it: what every row needs, and the rest as JSON, which is parsed when it is shown. */
+export interface EventDelta {
+  readonly eventId: number;
+  readonly at: number;
+  readonly eventType: number;
+  readonly eventName: string;
+  readonly durable: boolean;
+  /** The other members of the event, as JSON. */
+  readonly detail: string;
+}
+
+/** A group that is new or has changed. */
+export interface GroupDelta {
+  /** The event id of the head. */
+  readonly id: number;
+  readonly category: Category;
+  /** In the order of their ids. The first is the head. */
+  readonly eventIds: readonly number[];
+  readonly outcome?: Outcome | undefined;
+  readonly open: boolean;
+  /** The number of the latest attempt that an event records; 1 without a retry. */
+  readonly attempt: number;
+  /** When the work began to run, in milliseconds. */
+  readonly startedAt?: number | undefined;
+  readonly activityId?: string | undefined;
+}
+
+/** What a frame adds to a history. */
+export interface HistoryDelta {
+  /** Events after this one are dropped before the new events are added: they were provisional. */
+  readonly keep: number;
+  readonly events: readonly EventDelta[];
+  readonly groups: readonly GroupDelta[];
+  readonly lastDurable: number;
+  /** The counts of all payloads so far. */
+  readonly tallies: readonly StubTally[];
+}
+
+/** A frame does not follow the last event. The caller must open the stream again after the last durable event. */
+export class HistoryGap extends Error {
+  override readonly name = 'HistoryGap';
+}
+
+interface IndexedEvent {
+  readonly eventId: number;
+  readonly group: IndexedGroup;
+  readonly outcome: Outcome | undefined;
+  /** The attempt that the event records. */
+  readonly attempt: number | undefined;
+  readonly startedAt: number | undefined;
+  readonly words: string;
+  /** The stubs of a provisional event, whose counts may have to be taken back. */
+  readonly provisional: readonly PayloadStub[];
+}
+
+interface IndexedGroup {
+  readonly id: number;
+  readonly category: Category;
+  readonly opens: boolean;
+  readonly activityId: string | undefined;
+  readonly words: string;
+  readonly events: IndexedEvent[];
+}
+
+/**
+ * Groups the events of a history frame by frame, and describes each change. Events after the last durable one are
+ * provisional: a transient or speculative workflow task event may be replaced by another event, or by none. The next frame
+ * with events therefore drops them, and the last event under an id wins.
+ *
+ * It runs in a worker, next to the parser, so that a long history does not block the page.
+ */
+export function createHistoryIndexer() {
+  const events: IndexedEvent[] = [];
+  /** Update id → event id of its admission. */
+  const admissions = new Map<string, number>();
+  const tallies = new Map<string, StubTally>();
+  let lastDurable = 0;
+
+  function truncate(changed: Set<IndexedGroup>) {
+    while (events.length > lastDurable) {
+      const event = events.pop();
+      if (!event) return;
+      event.group.events.pop();
+      for (const stub of event.provisional) addStub(tallies, stub, -1);
+      if (event.group.events.length > 0) changed.add(event.group);
+      else changed.delete(event.group);
+    }
+  }
+
+  function add(event: HistoryEvent, changed: Set<IndexedGroup>) {
+    const head = headOf(event);
+    const group = head ?? newGroup(event);
+    const started = isStart(event);
+    const indexed: IndexedEvent = {
+      eventId: event.eventId,
+      group,
+      outcome: outcomeOfEvent(event),
+      attempt: event.eventName === 'ActivityTaskStarted' ? numberAt(event.attributes, 'attempt') : undefined,
+      startedAt: started ? timeOf(event) : undefined,
+      words: eventWords(event),
+      provisional: event.durable ? [] : event.payloads,
+    };
+    group.events.push(indexed);
+    events.push(indexed);
+    changed.add(group);
+    for (const stub of event.payloads) addStub(tallies, stub, 1);
+    if (event.durable) lastDurable = event.eventId;
+    if (event.eventName === 'WorkflowExecutionUpdateAdmitted') {
+      const id = updateId(event);
+      if (id !== undefined) admissions.set(id, event.eventId);
+    }
+  }
+
+  function headOf(event: HistoryEvent): IndexedGroup | undefined {
+    let id: number | undefined;
+    if (isUpdateDecision(event)) {
+      const update = updateId(event);
+      id = update === undefined ? undefined : admissions.get(update);
+    } else {
+      const { joins } = eventKind(event);
+      id = joins === undefined ? undefined : numberAt(event.attributes, joins);
+    }
+    return id === undefined ? undefined : events[id - 1]?.group;
+  }
+
+  return {
+    /**
+     * Adds the events of a frame. Undefined if the history has all of them already.
+     * @throws HistoryGap when an event before the frame's first new event is missing; the index is then unchanged
+     */
+    append(frame: readonly HistoryEvent[]): HistoryDelta | undefined {
+      const keep = lastDurable;
+      const fresh = frame.filter((event) => event.eventId > keep);
+      if (fresh.length === 0) return undefined;
+      for (const [index, { eventId }] of fresh.entries()) {
+        if (eventId !== keep + index + 1) {
+          throw new HistoryGap(`Event ${eventId} came after event ${keep + index}.`);
+        }
+      }
+      const changed = new Set<IndexedGroup>();
+      truncate(changed);
+      for (const event of fresh) add(event, changed);
+      return {
+        keep,
+        events: fresh.map(eventDelta),
+        groups: [...changed].map(groupDelta).toSorted((a, b) => a.id - b.id),
+        lastDurable,
+        tallies: [...tallies.values()],
+      };
+    },
+    /** The ids of the events from `from` on whose names contain all words, ascending. */
+    find(words: readonly string[], from = 1): number[] {
+      const found: number[] = [];
+      for (let index = from - 1; index < events.length; index += 1) {
+        const event = events[index];
+        if (event && words.every((word) => event.words.includes(word) || event.group.words.includes(word))) {
+          found.push(event.eventId);
+        }
+      }
+      return found;
+    },
+    get length() {
+      return events.length;
+    },
+  };
+}
+
+const timeOf = (event: HistoryEvent) => millisOf(event.eventTime) ?? 0;
+
+function newGroup(head: HistoryEvent): IndexedGroup {
+  const category = categoryOf(head);
+  return {
+    id: head.eventId,
+    category,
+    opens: eventKind(head).opens ?? false,
+    activityId: category === 'activity' ? textAt(head.attributes, 'activityId') : undefined,
+    words: groupWords(head, categoryText[category]),
+    events: [],
+  };
+}
+
+function groupDelta({ id, category, opens, activityId, events }: IndexedGroup): GroupDelta {
+  const outcome = events.findLast((event) => event.outcome !== undefined)?.outcome;
+  return {
+    id,
+    category,
+    eventIds: events.map((event) => event.eventId),
+    outcome,
+    open: opens && outcome === undefined,
+    attempt: events.find((event) => event.attempt !== undefined)?.attempt ?? 1,
+    startedAt: events.find((event) => event.startedAt !== undefined)?.startedAt,
+    activityId,
+  };
+}
+
+function eventDelta(event: HistoryEvent): EventDelta {
+  const { eventId, eventType, eventName, durable, ...detail } = event;
+  return { eventId, eventType, eventName, durable, at: timeOf(event), detail: JSON.stringify(detail) };
+}

@@ -1,0 +1,92 @@
+import { clsx } from 'clsx';
+import { ChevronRight } from 'lucide-react';
+import { KeyBadges } from '../../payloads/key-badges.tsx';
+import { Mask } from '../../payloads/mask.tsx';
+import { PayloadCell } from '../../payloads/payload-cell.tsx';
+import { keyBadges } from '../../payloads/payload-keys.ts';
+import { useFindings } from '../../payloads/payloads-context.tsx';
+import { groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
+import type { Group, RecordedEvent } from '../events/history.ts';
+import { isEnd, resultName } from '../events/run-ends.ts';
+import { SummaryCell } from '../history/summary-cell.tsx';
+import { useRun } from '../run/run-context.tsx';
+import styles from './run-values.module.css';
+
+/** A common size of an input. */
+const INPUT_BYTES = 400;
+
+/** The first event of the run and the group of the event that closed it, as far as they are loaded. */
+export function useEnds(): { first: RecordedEvent | undefined; last: Group | undefined } {
+  const { follow } = useRun();
+  const { events, groups } = follow.history;
+  const first = events[0]?.eventName === 'WorkflowExecutionStarted' ? events[0] : undefined;
+  return { first, last: groups.findLast(isEnd) };
+}
+
+/** A value that the header shows on one line. A failure is a result. */
+export type RunValue = 'input' | 'result';
+
+interface RunValuesProps {
+  readonly expanded: boolean;
+  readonly onToggle: (clicked: RunValue) => void;
+}
+
+/** The input and the result of a run on one line; a click shows them in full below. */
+export function RunValues({ expanded, onToggle }: RunValuesProps) {
+  const { stub, open } = useRun();
+  const findings = useFindings();
+  const { first, last } = useEnds();
+  const input = first && inputRef(first);
+  const inputStub = input ? stub(input) : undefined;
+  const end = last?.events[0];
+  const result = end && resultRef(end);
+  const resultStub = result ? stub(result) : undefined;
+  const button = (value: RunValue) => ({
+    'aria-expanded': expanded,
+    onClick: () => onToggle(value),
+    className: styles['value'],
+  });
+  return (
+    <div className={styles['values']}>
+      {first ? (
+        <button type="button" {...button('input')}>
+          <Twisty expanded={expanded} />
+          <span className={styles['name']}>input</span>
+          {input ? <PayloadCell payload={input} stub={inputStub} /> : <span className="t3">empty</span>}
+          {inputStub ? <KeyBadges badges={keyBadges([inputStub], findings)} /> : null}
+        </button>
+      ) : (
+        // Takes the place of the input until the first event has been loaded.
+        <span className={styles['waiting']}>
+          <span className={styles['name']}>input</span>
+          <Mask bytes={INPUT_BYTES} />
+        </span>
+      )}
+      {end && last ? (
+        <button type="button" {...button('result')}>
+          <Twisty expanded={expanded} />
+          <span className={styles['name']}>{resultName(end)}</span>
+          {result ? (
+            <PayloadCell payload={result} stub={resultStub} />
+          ) : (
+            <SummaryCell summary={groupSummary(last)} />
+          )}
+          {resultStub ? <KeyBadges badges={keyBadges([resultStub], findings)} /> : null}
+        </button>
+      ) : (
+        <span className={styles['waiting']}>
+          <span className={styles['name']}>result</span>
+          {open ? 'still running' : '–'}
+        </span>
+      )}
+    </div>
+  );
+}
+
+const Twisty = ({ expanded }: { expanded: boolean }) => (
+  <ChevronRight
+    size={12}
+    aria-hidden="true"
+    className={clsx(styles['twisty'], expanded && styles['expanded'])}
+  />
+);

@@ -1,0 +1,133 @@
+import { ArrowDown, ArrowUp, X } from 'lucide-react';
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useEffect, useRef } from 'react';
+import { tip } from '../../ui/commands/commands.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import { MatchCase, SearchField } from '../../ui/controls/search-field.tsx';
+import { useFind, useRun } from '../run/run-context.tsx';
+import styles from './find-bar.module.css';
+import type { MatchJump } from './use-matches.ts';
+import { usePayloadSearch } from './use-payload-search.ts';
+
+// Not needed until there is a text to find.
+const FindStatus = lazy(async () => ({ default: (await import('./find-status.tsx')).FindStatus }));
+
+interface FindBarProps {
+  readonly matches: MatchJump;
+  /** Returns the focus to the rows. */
+  readonly onLeave: () => void;
+}
+
+/** The field of the search in a run: names with each key, decrypted payloads on request. */
+export function FindBar({ matches, onLeave }: FindBarProps) {
+  const { find } = useRun();
+  const payloadSearch = usePayloadSearch();
+  const { term, scope, caseSensitive, only, search } = useFind();
+  const field = useRef<HTMLInputElement>(null);
+  // The reader who comes from a search in several runs is at a match, and reads on.
+  useFieldFocus(field, search?.inRuns !== true);
+
+  function keyDown(event: KeyboardEvent) {
+    if (event.key === 'Enter') {
+      if (scope === 'payloads' && search === undefined) payloadSearch.start();
+      else if (event.shiftKey) matches.previous();
+      else matches.next();
+    } else if (event.key === 'Escape') {
+      event.preventDefault();
+      if (search?.status === 'running') find.stop();
+      else leave();
+    }
+  }
+
+  function leave() {
+    find.clear();
+    onLeave();
+  }
+
+  return (
+    <div role="search" aria-label="Find in this run" className={styles['find']}>
+      <div className={styles['bar']}>
+        <SearchField
+          ref={field}
+          label={scope === 'names' ? 'Find in names, types and ids' : 'Find in decrypted payloads'}
+          placeholder={scope === 'names' ? 'Names, types, ids and workers' : 'Text in decrypted payloads'}
+          value={term}
+          onChange={(text) => find.setTerm(text)}
+          onKeyDown={keyDown}
+        >
+          {scope === 'payloads' ? (
+            <MatchCase on={caseSensitive} onChange={(on) => find.setCaseSensitive(on)} />
+          ) : null}
+          <div className={styles['scope']} role="group" aria-label="Search in">
+            <button type="button" aria-pressed={scope === 'names'} onClick={() => find.setScope('names')}>
+              Names
+            </button>
+            <button
+              type="button"
+              aria-pressed={scope === 'payloads'}
+              {...tip('find.payloads')}
+              onClick={() => find.setScope('payloads')}
+            >
+              Payloads
+            </button>
+          </div>
+        </SearchField>
+        <span className={styles['count']} role="status">
+          {matches.count === undefined
+            ? ''
+            : matches.position === undefined
+              ? `${matches.count} found`
+              : `${matches.position} of ${matches.count}`}
+        </span>
+        <Button
+          look="ghost"
+          icon
+          aria-label="Previous match"
+          {...tip('match.previous')}
+          disabled={!matches.count}
+          onClick={matches.previous}
+        >
+          <ArrowUp size={14} />
+        </Button>
+        <Button
+          look="ghost"
+          icon
+          aria-label="Next match"
+          {...tip('match.next')}
+          disabled={!matches.count}
+          onClick={matches.next}
+        >
+          <ArrowDown size={14} />
+        </Button>
+        <label className={styles['only']} {...tip('match.only')}>
+          <input type="checkbox" checked={only} onChange={(event) => find.setOnly(event.target.checked)} />
+          Only matches
+        </label>
+        <Button look="ghost" icon aria-label="Close find" data-tip="Close" data-tip-key="Esc" onClick={leave}>
+          <X size={14} />
+        </Button>
+      </div>
+      <Suspense>
+        <FindStatus count={matches.count} />
+      </Suspense>
+    </div>
+  );
+}
+
+/** The field gets the focus when the bar opens, unless `atOnce` is false then, and when the command is used again. */
+function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolean) {
+  const first = useRef(atOnce);
+  useEffect(() => {
+    const focus = () => {
+      field.current?.focus();
+      field.current?.select();
+    };
+    if (first.current) focus();
+    document.addEventListener(FOCUS_FIND, focus);
+    return () => document.removeEventListener(FOCUS_FIND, focus);
+  }, [field]);
+}
+
+/** The event that moves the focus into the field of an open bar. */
+const FOCUS_FIND = 'focus-find';
+
+export const focusFind = () => document.dispatchEvent(new Event(FOCUS_FIND));

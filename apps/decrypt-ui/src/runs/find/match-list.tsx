@@ -1,0 +1,71 @@
+import type { SearchHit } from '@temporal-kms/codec-api';
+import { KeyBadges } from '../../payloads/key-badges.tsx';
+import { keyBadges } from '../../payloads/payload-keys.ts';
+import { useFindings } from '../../payloads/payloads-context.tsx';
+import { HitPlace, HitSnippet } from '../../search/search-hit.tsx';
+import { SearchNote } from '../../search/search-progress.tsx';
+import { formatCount, plural } from '../../ui/format/number.ts';
+import { VirtualList } from '../../ui/grid/virtual-list.tsx';
+import { eventTitle, groupName } from '../events/describe-group.ts';
+import { groupOfEvent } from '../events/history.ts';
+import { LabelText } from '../history/summary-cell.tsx';
+import { useFind, useRun } from '../run/run-context.tsx';
+import styles from './match-list.module.css';
+import type { MatchJump } from './use-matches.ts';
+
+/** Height of an entry in CSS pixels; `.hit` of match-list.module.css. */
+const HEIGHT = 66;
+
+/** The places in payloads that contain the text. Around the text, the server masks everything. */
+export function MatchList({ matches }: { matches: MatchJump }) {
+  const { hits, current, matches: found } = useFind();
+  return (
+    <section className={styles['list']} aria-label="Matches">
+      <header className={styles['head']}>
+        <h2>Matches</h2>
+        <span className="t3">
+          {formatCount(hits.length)} in {plural(found?.size ?? 0, 'event')}
+        </span>
+      </header>
+      <VirtualList
+        count={hits.length}
+        itemHeight={HEIGHT}
+        current={current}
+        renderItem={(index) => {
+          const hit = hits[index];
+          return hit ? (
+            <Match hit={hit} current={index === current} onOpen={() => matches.goTo(index)} />
+          ) : null;
+        }}
+      />
+      <SearchNote audited="this search" />
+    </section>
+  );
+}
+
+interface MatchProps {
+  readonly hit: SearchHit;
+  readonly current: boolean;
+  readonly onOpen: () => void;
+}
+
+function Match({ hit, current, onOpen }: MatchProps) {
+  const { follow, stub } = useRun();
+  const findings = useFindings();
+  const group = groupOfEvent(follow.history, hit.eventId);
+  const event = follow.history.events[hit.eventId - 1];
+  const own = stub(hit.ref);
+  return (
+    <button type="button" className={styles['hit']} aria-current={current} onClick={onOpen}>
+      <span className={styles['line']}>
+        <span className={styles['id']}>{formatCount(hit.eventId)}</span>
+        <span className={styles['name']}>{group ? <LabelText label={groupName(group)} /> : 'Event'}</span>
+        {event && group && group.events.length > 1 ? <span className="t3">{eventTitle(event)}</span> : null}
+        <span className="spacer" />
+        {own ? <KeyBadges badges={keyBadges([own], findings)} /> : null}
+      </span>
+      <HitPlace hit={hit} />
+      <HitSnippet hit={hit} />
+    </button>
+  );
+}

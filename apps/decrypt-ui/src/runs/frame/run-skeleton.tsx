@@ -1,0 +1,29 @@
+import type { RunAddress } from '../../session/server/addresses.ts';
+import { HistorySkeleton } from '../history/history-skeleton.tsx';
+import headerStyles from './run-header.module.css';
+import { RunTitle } from './run-title.tsx';
+import styles from './run-page.module.css';
+
+/** The page of a run while the server describes it: what the address tells, and placeholders for the rest. */
+export function RunSkeleton({ address }: { address: RunAddress }) {
+  const { runId } = address;
+  return (
+    <div className={styles['loading']} aria-busy="true">
+      <div className={headerStyles['header']}>
+        <RunTitle address={address} />
+        <span className={headerStyles['run']}>{runId.slice(0, 8)}</span>
+      </div>
+      <div className={styles['skeletonFacts']} aria-hidden="true">
+        <i />
+        <i />
+        <i />
+        <i />
+      </div>
+      <div className={styles['skeletonTabs']} aria-hidden="true">
+        <i />
+        <i />
+      </div>
+      <HistorySkeleton />
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+import { Link } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { ChevronLeft } from 'lucide-react';
+import { type RefCallback, useCallback } from 'react';
+import type { RunAddress } from '../../session/server/addresses.ts';
+import { buttonClass } from '../../ui/controls/button.tsx';
+import styles from './run-header.module.css';
+
+/** The way back to the list, and the workflow id as the heading of a run's page. */
+export function RunTitle({ address: { namespace, workflowId } }: { address: RunAddress }) {
+  const heading = useHeadingFocus();
+  return (
+    <>
+      <Link
+        to="/ns/$namespace/workflows"
+        params={{ namespace }}
+        className={buttonClass({ look: 'ghost', icon: true })}
+        aria-label="All workflows"
+        data-tip="All workflows"
+      >
+        <ChevronLeft size={16} />
+      </Link>
+      <h1 ref={heading} tabIndex={-1} className={styles['id']}>
+        {/* Not on the heading, whose tooltip would appear when it gets the focus. */}
+        <span data-tip={escapeInvisible(workflowId)}>{escapeInvisible(workflowId)}</span>
+      </h1>
+    </>
+  );
+}
+
+/**
+ * Moves the focus to the heading of a page that opens, so that screen readers read it and Tab continues from it. An element
+ * that has the focus already keeps it.
+ */
+function useHeadingFocus(): RefCallback<HTMLElement> {
+  return useCallback((heading: HTMLElement | null) => {
+    if (!heading) return undefined;
+    // Focusing needs the layout, which the next frame computes in any case.
+    const frame = requestAnimationFrame(() => {
+      if (document.activeElement === document.body) heading.focus({ preventScroll: true });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, []);
+}

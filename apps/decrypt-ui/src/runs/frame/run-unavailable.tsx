@@ -1,0 +1,102 @@
+import { useQuery } from '@tanstack/react-query';
+import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { CircleAlert } from 'lucide-react';
+import { Forbidden } from '../../session/pages/forbidden.tsx';
+import { failureCode } from '../../session/server/failure.ts';
+import { Button, buttonClass } from '../../ui/controls/button.tsx';
+import { EmptyState } from '../../ui/page/notice.tsx';
+import { useRunsApi } from '../api.ts';
+import { descriptionQuery } from '../queries.ts';
+import { RunSkeleton } from './run-skeleton.tsx';
+
+const route = getRouteApi('/ns/$namespace/workflows/$workflowId');
+
+/** An address without a run id: leads to the address of the latest run. */
+export function LatestRun() {
+  const api = useRunsApi();
+  const { namespace, workflowId } = route.useParams();
+  const search = route.useSearch();
+  const { data, error, refetch } = useQuery(descriptionQuery(api, namespace, workflowId, undefined));
+  if (data) {
+    const params = { namespace, workflowId, runId: data.workflow.runId };
+    return (
+      <Navigate to="/ns/$namespace/workflows/$workflowId/$runId" params={params} search={search} replace />
+    );
+  }
+  return error ? (
+    <RunUnavailable
+      error={error}
+      namespace={namespace}
+      workflowId={workflowId}
+      onRetry={() => void refetch()}
+    />
+  ) : (
+    <RunSkeleton address={{ namespace, workflowId, runId: '' }} />
+  );
+}
+
+interface RunUnavailableProps {
+  readonly error: Error;
+  readonly namespace: string;
+  readonly workflowId: string;
+  /** The run in the address, if it has one. */
+  readonly runId?: string;
+  readonly onRetry: () => void;
+}
+
+/** Explains why a run cannot be shown, and links to what can be shown instead. */
+export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }: RunUnavailableProps) {
+  if (failureCode(error) === 'forbidden') {
+    return <Forbidden namespace={namespace} onRetry={onRetry} />;
+  }
+  if (failureCode(error) !== 'not_found') {
+    return (
+      <EmptyState
+        page
+        icon={<CircleAlert size={16} />}
+        title="The run could not be loaded"
+        action={<Button onClick={onRetry}>Try again</Button>}
+      >
+        {error.message}
+      </EmptyState>
+    );
+  }
+  return runId === undefined ? (
+    <EmptyState
+      page
+      icon={<CircleAlert size={16} />}
+      title={
+        <>
+          No workflow <span className="mono">{escapeInvisible(workflowId)}</span> in{' '}
+          {escapeInvisible(namespace)}
+        </>
+      }
+      action={
+        <Link to="/ns/$namespace/workflows" params={{ namespace }} className={buttonClass()}>
+          All workflows
+        </Link>
+      }
+    >
+      It never ran in this namespace, or its retention period has passed.
+    </EmptyState>
+  ) : (
+    <EmptyState
+      page
+      icon={<CircleAlert size={16} />}
+      title="This run does not exist"
+      action={
+        <Link
+          to="/ns/$namespace/workflows/$workflowId"
+          params={{ namespace, workflowId }}
+          className={buttonClass()}
+        >
+          Latest run
+        </Link>
+      }
+    >
+      Temporal has no run <span className="mono">{runId}</span> of{' '}
+      <span className="mono">{escapeInvisible(workflowId)}</span>. Its retention period may have passed.
+    </EmptyState>
+  );
+}

@@ -1,0 +1,58 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { Eye } from 'lucide-react';
+import { failureChain } from '../../payloads/failure/failure.ts';
+import { useSomeLocked } from '../../payloads/payloads-context.tsx';
+import { eventsChoice, widerChoices } from '../../payloads/reveal/reveal-choices.ts';
+import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
+import styles from '../../payloads/reveal/reveal.module.css';
+import { useReveals } from '../../payloads/reveal/reveals-context.tsx';
+import { tip } from '../../ui/commands/commands.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import type { RecordedEvent } from '../events/history.ts';
+import type { PendingWork } from '../events/pending.ts';
+import { useRun } from '../run/run-context.tsx';
+
+/** Returns a function that reveals the payloads of some events, and of the pending work that belongs to them. */
+export function useRevealEvents() {
+  const reveals = useReveals();
+  const { address } = useRun();
+  return (events: readonly RecordedEvent[], pending?: PendingWork) => {
+    const ends = [events[0]?.eventId ?? 0, events.at(-1)?.eventId ?? 0] as const;
+    askToReveal(reveals, {
+      choices: [eventsChoice(address, ends, refsOf(events, pending)), ...widerChoices(address)],
+    });
+  };
+}
+
+interface RevealEventsProps {
+  readonly events: readonly RecordedEvent[];
+  readonly pending: PendingWork | undefined;
+}
+
+/** Reveals all payloads of the selected events. */
+export function RevealEvents({ events, pending }: RevealEventsProps) {
+  const locked = useSomeLocked(refsOf(events, pending));
+  const reveal = useRevealEvents();
+  if (!locked) return null;
+  return (
+    <Button
+      look="crypto"
+      size="small"
+      className={styles['reveal']}
+      {...tip('reveal.event')}
+      onClick={() => reveal(events, pending)}
+    >
+      <Eye size={12} />
+      {events.length === 1 ? 'Reveal event' : 'Reveal events'}
+    </Button>
+  );
+}
+
+/** The payloads of some events, and those of the last failure of the pending work that belongs to them. */
+const refsOf = (events: readonly RecordedEvent[], pending: PendingWork | undefined): PayloadRef[] => [
+  ...events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref)),
+  ...failureChain(pending?.lastFailure).flatMap(({ encoded, payloads }) => [
+    ...(encoded === undefined ? [] : [encoded]),
+    ...payloads,
+  ]),
+];

@@ -1,0 +1,93 @@
+import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
+import type { FailureLevel } from '../../payloads/failure/failure.ts';
+import { levelText } from '../../payloads/failure/level-text.ts';
+import { Mask } from '../../payloads/mask.tsx';
+import { PayloadCell, PayloadLine } from '../../payloads/payload-cell.tsx';
+import { usePayload } from '../../payloads/payloads-context.tsx';
+import { isRecord } from '../../payloads/value/proto-json.ts';
+import { formatTick, formatTicking } from '../../ui/format/duration.ts';
+import { formatDay, formatHour } from '../../ui/format/time.ts';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import type { Label, Summary } from '../events/describe-group.ts';
+import type { Outcome } from '../outcome.ts';
+import { useRun } from '../run/run-context.tsx';
+import styles from './summary-cell.module.css';
+
+interface SummaryCellProps {
+  readonly summary: Summary;
+  readonly now?: number;
+}
+
+/** The most telling fact about a row. */
+export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
+  const { stub } = useRun();
+  const format = useTimeFormat();
+  switch (summary.kind) {
+    case 'text':
+      return <span className="t3 ellipsis">{summary.text}</span>;
+    case 'payload':
+      return <PayloadCell payload={summary.ref} stub={stub(summary.ref)} as="words" />;
+    case 'failure':
+      return <FailureLine {...summary} now={now} />;
+    case 'timer': {
+      const { duration, firesAt } = summary;
+      const fires =
+        firesAt === undefined ? '' : `, fires ${formatDay(firesAt, format)} ${formatHour(firesAt, format)}`;
+      return <span className="t2 ellipsis">{`${formatTick(duration)}${fires}`}</span>;
+    }
+    default:
+      return null;
+  }
+}
+
+interface FailureLineProps {
+  readonly level: FailureLevel;
+  readonly outcome: Outcome;
+  readonly retryAt?: number;
+  readonly now: number;
+}
+
+function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
+  const { stub } = useRun();
+  const own = level.encoded ? stub(level.encoded) : undefined;
+  const view = usePayload(level.encoded, own);
+  const wait = retryAt !== undefined && retryAt > now && `retries in ${formatTicking(retryAt - now + 999)}`;
+  if (level.encoded !== undefined && view.status !== 'readable') {
+    return (
+      <span className={styles['failure']}>
+        <PayloadLine view={view} stub={own} />
+        {wait ? <span className="t2">{wait}</span> : null}
+      </span>
+    );
+  }
+  const { message } = levelText(level, view);
+  const text = message || level.details[0] || level.kind;
+  return (
+    <span
+      className={clsx(styles['message'], 'ellipsis')}
+      data-outcome={outcome === 'pending' ? 'neutral' : outcome}
+    >
+      {text.split('\n', 1)[0]}
+      {wait ? `, ${wait}` : ''}
+    </span>
+  );
+}
+
+/** A name. One inside a payload is decoded; if that fails, the text that stands for it is shown. */
+export function LabelText({ label }: { label: Label }) {
+  return label.ref === undefined ? label.text : <PayloadLabel label={label} payload={label.ref} />;
+}
+
+function PayloadLabel({ label, payload }: { label: Label; payload: PayloadRef }) {
+  const { stub } = useRun();
+  const own = stub(payload);
+  const view = usePayload(payload, own);
+  if (view.status === 'unreadable' || view.status === 'failed') return label.text;
+  if (view.status !== 'readable') return <Mask bytes={own?.bytes ?? 0} state={view.status} />;
+  if (view.value.kind === 'text') return escapeInvisible(view.value.text);
+  if (view.value.kind !== 'json') return label.text;
+  const { value } = view.value;
+  const found = label.member !== undefined && isRecord(value) ? value[label.member] : value;
+  return typeof found === 'string' ? escapeInvisible(found) : label.text;
+}

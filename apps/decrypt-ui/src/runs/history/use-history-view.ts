@@ -1,0 +1,199 @@
+import { useCallback, useMemo, useState } from 'react';
+import { useGridFocus } from '../../ui/grid/virtual-grid.tsx';
+import { groupOutcome, pendingByGroup } from '../events/describe-group.ts';
+import { outcomeOfEvent } from '../events/grouping.ts';
+import {
+  type Group,
+  groupIndexOf,
+  groupOfEvent,
+  type History,
+  type RecordedEvent,
+} from '../events/history.ts';
+import { type Hit, matchedGroups } from '../events/matches.ts';
+import { type PendingWork, pendingWork } from '../events/pending.ts';
+import { eventKey, groupKey, type Row, type Rows, rowsOf } from '../events/rows.ts';
+import { isFailure } from '../outcome.ts';
+import { historyGrid, type WorkflowSearch } from '../run-params.ts';
+import { useFind, useRun } from '../run/run-context.tsx';
+import type { RunTimes } from '../timeline/time-scale.ts';
+import { type Selection, useSelection } from './use-selection.ts';
+
+export type HistoryView = ReturnType<typeof useHistoryView>;
+
+/** What the history table shows, which row is active and what is selected. */
+export function useHistoryView(search: WorkflowSearch, change: (search: Partial<WorkflowSearch>) => void) {
+  const { address, follow, description, open } = useRun();
+  const { history } = follow;
+  const { groups } = history;
+  const view = search.view ?? 'groups';
+  const tasks = search.tasks ?? false;
+  const [expandedIds, setExpandedIds] = useState<ReadonlySet<number>>(new Set());
+  // The focus of a page that opens is on its heading.
+  const gridFocus = useGridFocus({ name: historyGrid(address) });
+  const { matches, only } = useFind();
+  const [selection, select] = useSelection({ ev: search.ev, one: search.one ?? false }, ({ ev, one }) =>
+    change({ ev, one: one || undefined }),
+  );
+
+  const pending = useMemo(() => pendingByGroup(groups, pendingWork(description)), [groups, description]);
+  const selectedGroup = groupOfEvent(history, selection.ev);
+  const selectedId = selectedGroup?.id;
+  const selectedKey = keyOf(selection, selectedGroup, view);
+  // A selected event inside a group expands the group.
+  const inside = view === 'groups' && selectedKey?.startsWith('e') === true ? selectedId : undefined;
+  const expanded = useMemo(
+    () => (inside === undefined ? expandedIds : new Set([...expandedIds, inside])),
+    [expandedIds, inside],
+  );
+  const matched = useMemo(() => matches && matchedGroups(matches, history), [matches, history]);
+  const rows = useMemo(
+    () =>
+      rowsOf(history, {
+        view,
+        expanded,
+        tasks,
+        selected: selectedId,
+        only: only && matches && matched ? { groups: matched, events: matches } : undefined,
+      }),
+    [history, view, expanded, tasks, selectedId, only, matches, matched],
+  );
+  const times = useMemo(() => timesOf(history), [history]);
+  const counts = useMemo(
+    () => ({
+      failed: groups.filter((group) => isFailure(group.outcome)).length,
+      pending: open ? groups.filter((group) => group.open && group.category !== 'task').length : 0,
+    }),
+    [groups, open],
+  );
+
+  const toggle = useCallback(
+    (id: number) => {
+      const isExpanded = expanded.has(id);
+      setExpandedIds((known) => (isExpanded ? without(known, id) : new Set([...known, id])));
+      // Collapsing the group of the selected event selects the group, so that the selection stays visible.
+      if (isExpanded && inside === id) select(id);
+    },
+    [expanded, inside, select],
+  );
+
+  const { setActive } = gridFocus;
+  const selectRow = useCallback(
+    (row: Row) => {
+      setActive(row.key);
+      // The group of the event that was selected stays expanded.
+      if (inside !== undefined) setExpandedIds((known) => new Set([...known, inside]));
+      select(eventIdOf(row), row.kind === 'event' && row.event.eventId === row.group.id);
+    },
+    [select, inside, setActive],
+  );
+  const { go } = gridFocus;
+  /**
+   * Selects an event and scrolls to it. The head of a group selects the group, unless `one` is true. `focus: false` leaves
+   * the focus where it is.
+   */
+  const selectEvent = useCallback(
+    (ev: number, { focus = true, one = false }: { focus?: boolean; one?: boolean } = {}) => {
+      const group = groupOfEvent(history, ev);
+      const key = keyOf({ ev, one }, group, view);
+      if (inside !== undefined) setExpandedIds((known) => new Set([...known, inside]));
+      select(ev, one);
+      if (key !== undefined) go(key, focus);
+    },
+    [history, view, inside, select, go],
+  );
+
+  /** How many places in the payloads of a row match the search. */
+  const placesIn = (row: Row): number => {
+    if (!matches || row.kind === 'attempts') return 0;
+    const events: readonly RecordedEvent[] = row.kind === 'group' ? row.group.events : [row.event];
+    return events.reduce((sum, { eventId }) => sum + countPlaces(matches.get(eventId)), 0);
+  };
+
+  /** Whether a row matches the search; true without a search, and while nothing matches. */
+  const isMatch = (row: Row): boolean => {
+    if (!matches || matches.size === 0) return true;
+    if (row.kind === 'event') return matches.has(row.event.eventId);
+    return row.kind === 'group' && (matched?.has(groupIndexOf(history, row.group.id)) ?? false);
+  };
+
+  return {
+    rows,
+    times,
+    view,
+    tasks,
+    idle: search.idle ?? true,
+    toggle,
+    expandAll: () => setExpandedIds(new Set(groups.map((group) => group.id))),
+    collapseAll: () => {
+      setExpandedIds(new Set());
+      if (inside !== undefined) select(inside);
+    },
+    focus: { ...gridFocus, active: gridFocus.active ?? selectedKey },
+    selection,
+    selectedKey,
+    selectedGroup,
+    selectRow,
+    selectEvent,
+    close: () => select(undefined),
+    /** Moves the focus to the active row, or to the first row. */
+    refocus: () => {
+      const key = gridFocus.active ?? selectedKey ?? rows.at(0)?.key;
+      if (key !== undefined) go(key);
+    },
+    isMatch,
+    placesIn,
+    matched,
+    pending,
+    counts,
+    change,
+  };
+}
+
+const countPlaces = (hits: readonly Hit[] | undefined) =>
+  hits?.filter((hit) => hit.in === 'payload').length ?? 0;
+
+const without = (ids: ReadonlySet<number>, id: number) => new Set([...ids].filter((other) => other !== id));
+
+const timesOf = ({ times, groups }: History): RunTimes => ({
+  events: times,
+  busy: groups
+    .filter(({ category }) => category === 'activity')
+    .map((group) => ({ from: group.events[0].at, to: group.open ? Infinity : group.lastAt })),
+});
+
+/** The event that a row selects. Attempts that were not recorded have no event, so they select their group. */
+const eventIdOf = (row: Row) => (row.kind === 'event' ? row.event.eventId : row.group.id);
+
+function keyOf(selection: Selection, group: Group | undefined, view: 'groups' | 'all'): string | undefined {
+  const { ev, one } = selection;
+  if (ev === undefined || !group) return undefined;
+  if (view === 'all') return eventKey(ev);
+  return group.id === ev && (!one || group.events.length === 1) ? groupKey(ev) : eventKey(ev);
+}
+
+/** True for a row to which the command "next failed" jumps. */
+export function isFailedRow(row: Row): boolean {
+  if (row.kind === 'group') return isFailure(row.group.outcome);
+  return row.kind === 'event' && row.level === 1 && isFailure(outcomeOfEvent(row.event));
+}
+
+/** True for a row to which the command "next pending" jumps. */
+export function isPendingRow(row: Row, runOpen: boolean, pending: ReadonlyMap<number, PendingWork>): boolean {
+  if (!runOpen || row.kind === 'attempts' || row.level !== 1 || !row.group.open) return false;
+  if (row.kind === 'event' && row.event !== row.group.events.at(-1)) return false;
+  return groupOutcome(row.group, runOpen, pending.get(row.group.id)) !== undefined;
+}
+
+/** The next row after a position that passes a test; the search wraps around. */
+export function nextRow(
+  rows: Rows,
+  from: number,
+  backwards: boolean,
+  test: (row: Row) => boolean,
+): Row | undefined {
+  for (let step = 1; step <= rows.length; step += 1) {
+    const row = rows.at((from + (backwards ? -step : step) + 2 * rows.length) % rows.length);
+    if (row && test(row)) return row;
+  }
+  return undefined;
+}

@@ -1,0 +1,146 @@
+import { ApiFailure } from '../../session/server/failure.ts';
+import type { HistoryDelta } from '../events/history-indexer.ts';
+import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-protocol.ts';
+import { historyWorker } from './start-history-worker.ts';
+
+export interface HistoryClientOptions {
+  readonly port: IndexPort<IndexReply>;
+  readonly onDelta: (delta: HistoryDelta) => void;
+  readonly onHeartbeat: () => void;
+  /** Events from `from` on whose names match the latest search. */
+  readonly onFound: (eventIds: readonly number[], from: number) => void;
+}
+
+export type HistoryClient = ReturnType<typeof createHistoryClient>;
+
+/** Bytes that the worker may have received and not parsed yet. */
+const MAX_OUTSTANDING = 1024 * 1024;
+
+/** The body that is being read. */
+interface Reading {
+  readonly body: number;
+  outstanding: number;
+  /** Called when the worker has parsed a chunk. */
+  taken: () => void;
+  readonly ended: (end: HistoryEnd | undefined) => void;
+  readonly failed: (error: Error) => void;
+}
+
+/** The page's end of the channel to the worker that parses and groups the history of one run. */
+export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: HistoryClientOptions) {
+  let bodies = 0;
+  let searches = 0;
+  let reading: Reading | undefined;
+
+  const send = (message: IndexRequest, transfer: Transferable[] = []) => port.postMessage(message, transfer);
+
+  function receive(reply: IndexReply) {
+    if (reply.type === 'delta') onDelta(reply.delta);
+    else if (reply.type === 'found') {
+      if (reply.search === searches) onFound(reply.eventIds, reply.from);
+    } else if (reading?.body === reply.body) {
+      received(reply, reading);
+    }
+  }
+
+  function received(reply: Extract<IndexReply, { body: number }>, current: Reading) {
+    switch (reply.type) {
+      case 'heartbeat':
+        onHeartbeat();
+        break;
+      case 'taken':
+        current.outstanding -= reply.bytes;
+        current.taken();
+        break;
+      case 'ended':
+        current.ended(reply.end);
+        break;
+      default:
+        current.failed(
+          reply.cause === 'gap'
+            ? new ApiFailure('unreachable', 'The codec server’s answer has a gap.', { cause: reply.message })
+            : new ApiFailure(
+                'unexpected',
+                'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
+                { cause: reply.message },
+              ),
+        );
+    }
+  }
+
+  port.addEventListener('message', ({ data }) => receive(data));
+  port.start();
+
+  return {
+    /**
+     * Sends a body to the worker. Resolves with its last line, or without one if the body was cut off.
+     * @throws ApiFailure `unexpected` for a body that breaks the contract, `unreachable` for a body with a gap or a broken
+     * connection; the signal's reason when it aborts
+     */
+    async read(stream: ReadableStream<Uint8Array<ArrayBuffer>>, signal: AbortSignal) {
+      bodies += 1;
+      const body = bodies;
+      const { promise, resolve, reject } = Promise.withResolvers<HistoryEnd | undefined>();
+      // The body may fail while nothing waits for the promise yet.
+      promise.catch(() => undefined);
+      const current: Reading = {
+        body,
+        outstanding: 0,
+        taken: () => undefined,
+        ended: resolve,
+        failed: reject,
+      };
+      reading = current;
+      const reader = stream.getReader();
+      const abort = () => reject(signal.reason);
+      signal.addEventListener('abort', abort, { once: true });
+      send({ type: 'body', body });
+      try {
+        const pump = async () => {
+          for (;;) {
+            const { done, value } = await reader.read();
+            if (done) break;
+            current.outstanding += value.length;
+            // A chunk that is a view of a larger buffer is copied, because a buffer is transferred as a whole.
+            const bytes = value.length === value.buffer.byteLength ? value : value.slice();
+            send({ type: 'chunk', body, bytes }, [bytes.buffer]);
+            while (current.outstanding > MAX_OUTSTANDING) {
+              await new Promise<void>((taken) => {
+                current.taken = taken;
+              });
+            }
+          }
+          send({ type: 'eof', body });
+        };
+        pump().catch((error: unknown) => {
+          reject(
+            error instanceof ApiFailure
+              ? error
+              : new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause: error }),
+          );
+        });
+        return await promise;
+      } finally {
+        signal.removeEventListener('abort', abort);
+        if (reading === current) reading = undefined;
+        await reader.cancel().catch(() => undefined);
+      }
+    },
+    /** Searches names for all of the words, now and in later events; no words end the search. */
+    find(words: readonly string[]) {
+      searches += 1;
+      send({ type: 'find', search: searches, words });
+    },
+    close() {
+      send({ type: 'close' });
+      port.close();
+    },
+  };
+}
+
+/** Opens a channel to the worker, which all runs of the page share. */
+export function openHistoryPort(): IndexPort<IndexReply> {
+  const { port1, port2 } = new MessageChannel();
+  historyWorker().postMessage(undefined, [port2]);
+  return port1;
+}

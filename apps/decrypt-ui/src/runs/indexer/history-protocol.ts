@@ -1,0 +1,52 @@
+import type { HistoryFrame } from '@temporal-kms/codec-api';
+import type { HistoryDelta } from '../events/history-indexer.ts';
+
+/*
+ * The messages between the page and the worker that parses and groups histories. Each run has its own channel. Bodies are
+ * numbered, because the rest of an aborted body may still be on its way when the next one begins.
+ */
+
+/** One end of the channel: a `MessagePort`, of which this is the part in use. */
+export interface IndexPort<Received> {
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  addEventListener(type: 'message', listener: (event: MessageEvent<Received>) => void): void;
+  start(): void;
+  close(): void;
+}
+
+/** The last line of a stream of events. */
+export type HistoryEnd = Extract<HistoryFrame, { type: 'end' }>;
+
+/** From the page to the worker. */
+export type IndexRequest =
+  | { readonly type: 'body'; readonly body: number }
+  | { readonly type: 'chunk'; readonly body: number; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** The body has ended. */
+  | { readonly type: 'eof'; readonly body: number }
+  /** Searches names for all of the words, now and in later events. No words end the search. */
+  | { readonly type: 'find'; readonly search: number; readonly words: readonly string[] }
+  | { readonly type: 'close' };
+
+/** From the worker to the page. */
+export type IndexReply =
+  /** Applies to the index, whichever body the events came from. */
+  | { readonly type: 'delta'; readonly delta: HistoryDelta }
+  | { readonly type: 'heartbeat'; readonly body: number }
+  /** The worker has parsed this many bytes. */
+  | { readonly type: 'taken'; readonly body: number; readonly bytes: number }
+  /** The worker has processed the body's last line. */
+  | { readonly type: 'ended'; readonly body: number; readonly end?: HistoryEnd }
+  | {
+      readonly type: 'failed';
+      readonly body: number;
+      /** `gap`: the stream must be opened again. `contract`: the server sent what the contract does not allow. */
+      readonly cause: 'gap' | 'contract';
+      readonly message: string;
+    }
+  /** Events whose names match; more may follow as events arrive. `from` is the first event that was searched. */
+  | {
+      readonly type: 'found';
+      readonly search: number;
+      readonly from: number;
+      readonly eventIds: readonly number[];
+    };

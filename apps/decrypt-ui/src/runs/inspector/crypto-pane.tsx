@@ -1,0 +1,96 @@
+import { escapeInvisible, type PayloadStub } from '@temporal-kms/codec-api';
+import type { ReactNode } from 'react';
+import { KeyBadges } from '../../payloads/key-badges.tsx';
+import { isEncrypted, keyBadges, reasonOf } from '../../payloads/payload-keys.ts';
+import { useFindings } from '../../payloads/payloads-context.tsx';
+import { reasonText } from '../../payloads/reasons.ts';
+import { payloadFormats } from '../../payloads/value/payload-formats.ts';
+import { payloadLabel } from '../../payloads/value/payload-label.ts';
+import { CopyButton } from '../../ui/controls/copy-button.tsx';
+import { formatBytes } from '../../ui/format/number.ts';
+import { Breakable } from '../../ui/text/breakable.tsx';
+import type { RecordedEvent } from '../events/history.ts';
+import styles from './panes.module.css';
+
+/**
+ * What protects each payload. All of it is known before decryption, so the key in a header is a claim until the payload has
+ * been decrypted.
+ */
+export function CryptoPane({ events }: { events: readonly RecordedEvent[] }) {
+  const stubs = events.flatMap((event) => event.payloads);
+  if (stubs.length === 0) return <p className={styles['none']}>This event has no payloads.</p>;
+  return stubs.map((stub) => <Crypto key={stub.ref} stub={stub} />);
+}
+
+function Crypto({ stub }: { stub: PayloadStub }) {
+  const findings = useFindings();
+  const reason = reasonOf(stub, findings);
+  const key = findings.get(stub.ref)?.key ?? stub.key;
+  const format = payloadFormats[stub.format];
+  return (
+    <section className={styles['section']}>
+      <header className={styles['head']}>
+        <h3>{payloadLabel(stub.path)}</h3>
+        <KeyBadges badges={keyBadges([stub], findings)} />
+        <span className={styles['note']}>event {stub.ref.split(':')[0]}</span>
+      </header>
+      <dl className={styles['list']}>
+        <Item name="format">{format.name}</Item>
+        {stub.encoding ? (
+          <Item name="encoding">
+            <span className="mono">{escapeInvisible(stub.encoding)}</span>
+          </Item>
+        ) : null}
+        {isEncrypted(stub) ? (
+          <Item name="bound">
+            {stub.boundToWorkflow ? 'to its namespace and to this workflow id' : format.bound}
+          </Item>
+        ) : null}
+        {key?.name ? (
+          <Item name="key">
+            <span className="mono">
+              <Breakable>{escapeInvisible(key.name)}</Breakable>
+            </span>
+            <CopyButton what="key name" text={() => key.name ?? ''} />
+          </Item>
+        ) : null}
+        {key?.version === undefined ? (
+          isEncrypted(stub) && stub.format !== 'static' ? (
+            <Item name="key version">not recorded by this format</Item>
+          ) : null
+        ) : (
+          <Item name="key version">{key.version}</Item>
+        )}
+        <Item name="size as stored">
+          {formatBytes(stub.bytes)}
+          {stub.bytes >= 1000 ? ` (${stub.bytes.toLocaleString('en-GB')} B)` : ''}
+        </Item>
+        <Item name="path">
+          <span className="mono">
+            <Breakable>{escapeInvisible(stub.path)}</Breakable>
+          </span>
+        </Item>
+        <Item name="reference">
+          <span className="mono">{stub.ref}</span>
+        </Item>
+        {reason ? (
+          <Item name="state">
+            <span className={styles['reason']} data-outcome={reasonText(reason).tone}>
+              {reasonText(reason).title}
+            </span>{' '}
+            <span className="mono">{reason}</span>
+          </Item>
+        ) : null}
+      </dl>
+    </section>
+  );
+}
+
+function Item({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,114 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
+import { ChevronRight } from 'lucide-react';
+import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
+import { failureChain, headline } from '../../payloads/failure/failure.ts';
+import { payloadTitle } from '../../payloads/value/payload-label.ts';
+import { numberAt } from '../../payloads/value/proto-json.ts';
+import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
+import { plural } from '../../ui/format/number.ts';
+import { failureAttributes } from '../events/describe-group.ts';
+import { outcomeOfEvent } from '../events/grouping.ts';
+import type { RecordedEvent } from '../events/history.ts';
+import type { PendingWork } from '../events/pending.ts';
+import { SummaryCell } from '../history/summary-cell.tsx';
+import { useRun } from '../run/run-context.tsx';
+import styles from './panes.module.css';
+
+interface PaneProps {
+  readonly events: readonly RecordedEvent[];
+  readonly pending?: PendingWork | undefined;
+}
+
+/** The payloads outside of failures; a failure shows its own payloads. */
+export function shownPayloads(events: readonly RecordedEvent[]): PayloadStub[] {
+  return events.flatMap((event) => {
+    const inFailure = new Set(
+      failuresOf(event).flatMap((failure) =>
+        failureChain(failure).flatMap((level) => [level.encoded, ...level.payloads]),
+      ),
+    );
+    return event.payloads.filter((stub) => !inFailure.has(stub.ref));
+  });
+}
+
+/** The failures in an event's attributes: the event's own, and those of earlier attempts or runs. */
+const failuresOf = (event: RecordedEvent): unknown[] =>
+  [failureAttributes(event), event.attributes['lastFailure'], event.attributes['continuedFailure']].filter(
+    (failure) => failure !== undefined && failure !== null,
+  );
+
+interface PayloadsPaneProps extends PaneProps {
+  readonly onFailure: () => void;
+}
+
+/** The payloads of the events in full, and the last failure on one line; another tab shows its chain. */
+export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) {
+  const payloads = shownPayloads(events);
+  const failed = events.findLast((event) => failuresOf(event).length > 0);
+  const failure = failed ? failuresOf(failed)[0] : pending?.lastFailure;
+  const level = headline(failureChain(failure));
+  if (payloads.length === 0 && !level) return <p className={styles['none']}>This event has no payloads.</p>;
+  const isFinal = failed !== undefined && failureAttributes(failed) !== undefined;
+  return (
+    <>
+      {level ? (
+        <button type="button" className={styles['failure']} onClick={onFailure}>
+          <span className={styles['summary']}>
+            <SummaryCell
+              summary={{
+                kind: 'failure',
+                level,
+                outcome: isFinal ? (outcomeOfEvent(failed) ?? 'failed') : 'pending',
+              }}
+            />
+          </span>
+          <span className={styles['note']}>{isFinal ? attemptsNote(events) : 'last attempt'}</span>
+          <ChevronRight size={14} aria-hidden="true" />
+        </button>
+      ) : null}
+      {payloads.map((stub) => (
+        <PayloadBlock key={stub.ref} stub={stub} title={payloadTitle(stub, payloads)} />
+      ))}
+    </>
+  );
+}
+
+function attemptsNote(events: readonly RecordedEvent[]): string | undefined {
+  const attempt = Math.max(...events.map((event) => numberAt(event.attributes, 'attempt') ?? 1));
+  return attempt > 1 ? `after ${plural(attempt, 'attempt')}` : undefined;
+}
+
+/** Every failure that Temporal keeps: the final one, and those of earlier attempts. */
+export function FailurePane({ events, pending }: PaneProps) {
+  return (
+    <>
+      {events.toReversed().flatMap((event) =>
+        failuresOf(event).map((failure, index) => (
+          <FailurePanel
+            // oxlint-disable-next-line react/no-array-index-key -- the failures of an event never move
+            key={`${event.eventId} ${index}`}
+            failure={failure}
+            stubs={event.payloads}
+            title={failure === failureAttributes(event) ? 'Failure' : 'Earlier failure'}
+            note={`event ${event.eventId}`}
+          />
+        )),
+      )}
+      <PendingFailure pending={pending} />
+    </>
+  );
+}
+
+/** The failure of the last attempt of pending work. */
+function PendingFailure({ pending }: { readonly pending: PendingWork | undefined }) {
+  const { description } = useRun();
+  if (pending?.lastFailure === undefined) return null;
+  return (
+    <FailurePanel
+      failure={pending.lastFailure}
+      stubs={description.payloads}
+      title="Failure of the last attempt"
+      note={`attempt ${Math.max(pending.attempt - 1, 1)}`}
+    />
+  );
+}

@@ -1,0 +1,37 @@
+import { workflowStatus, type WorkflowStatus } from '@temporal-kms/codec-api';
+import { comparison, type Condition, type ListQuery } from './visibility-query.ts';
+
+function isStatus(condition: Condition): boolean {
+  if (condition.kind !== 'comparison' || condition.attribute !== 'ExecutionStatus') return false;
+  return condition.operator === '=' || condition.operator === 'IN';
+}
+
+/** The statuses to which a query limits the list; empty if it does not limit them. */
+export function statusesOf(query: ListQuery): WorkflowStatus[] {
+  if (query.kind === 'raw') return [];
+  const values = query.conditions.flatMap((condition) =>
+    condition.kind === 'comparison' && isStatus(condition) ? condition.values : [],
+  );
+  return values.flatMap(({ text }) => {
+    const parsed = workflowStatus.safeParse(text);
+    return parsed.success ? [parsed.data] : [];
+  });
+}
+
+/** The query limited to some statuses instead of those to which it was limited before; a raw query stays as it is. */
+export function withStatuses(query: ListQuery, statuses: readonly WorkflowStatus[]): ListQuery {
+  if (query.kind === 'raw') return query;
+  const filter = comparison('ExecutionStatus', statuses.length === 1 ? '=' : 'IN', statuses);
+  const place = query.conditions.findIndex(isStatus);
+  const others = query.conditions.filter((condition) => !isStatus(condition));
+  if (statuses.length === 0) return { kind: 'conditions', conditions: others };
+  // The chip keeps its place, so that the other chips do not move.
+  const conditions = others.toSpliced(place < 0 ? others.length : place, 0, filter);
+  return { kind: 'conditions', conditions };
+}
+
+export const withCondition = (query: ListQuery, added: Condition): ListQuery =>
+  query.kind === 'raw' ? query : { kind: 'conditions', conditions: [...query.conditions, added] };
+
+export const withoutCondition = (query: ListQuery, index: number): ListQuery =>
+  query.kind === 'raw' ? query : { kind: 'conditions', conditions: query.conditions.toSpliced(index, 1) };

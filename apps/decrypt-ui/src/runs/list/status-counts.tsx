@@ -1,0 +1,67 @@
+import { clsx } from 'clsx';
+import type { WorkflowCount, WorkflowStatus } from '@temporal-kms/codec-api';
+import { useState } from 'react';
+import { formatCount } from '../../ui/format/number.ts';
+import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
+import { outcomeOf, outcomeText } from '../outcome.ts';
+import styles from './status-counts.module.css';
+
+/** Always shown, so that the row of buttons stays the same. */
+const usual: readonly WorkflowStatus[] = ['Running', 'Completed', 'Failed', 'TimedOut', 'Canceled'];
+/** Shown if a run has the status, or if it is chosen. */
+const others: readonly WorkflowStatus[] = ['Terminated', 'ContinuedAsNew', 'Paused'];
+
+interface StatusCountsProps {
+  readonly count: WorkflowCount | undefined;
+  /** The counts with which `count` is compared. */
+  readonly before: WorkflowCount | undefined;
+  /** The buttons have their space before they are shown: a count adds buttons and makes them wider. */
+  readonly shown: boolean;
+  readonly chosen: readonly WorkflowStatus[];
+  /** Absent for a query that only its author can change. */
+  readonly onToggle: ((status: WorkflowStatus) => void) | undefined;
+}
+
+/** How many runs have each status, and by how many that has changed. A click on a status filters the list. */
+export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusCountsProps) {
+  // A status that appeared once stays: buttons that come and go would move the others under the pointer.
+  const [seen, setSeen] = useState<readonly WorkflowStatus[]>([]);
+  const added = others.filter(
+    (status) => !seen.includes(status) && ((count?.byStatus[status] ?? 0) > 0 || chosen.includes(status)),
+  );
+  if (added.length > 0) setSeen([...seen, ...added]);
+  const statuses = [...usual, ...others.filter((status) => seen.includes(status))];
+  return (
+    <div
+      className={clsx(styles['counts'], 'fades')}
+      data-shown={shown ? '' : undefined}
+      role="group"
+      aria-label="Filter by status"
+    >
+      {statuses.map((status) => {
+        const outcome = outcomeOf(status);
+        const now = count?.byStatus[status] ?? 0;
+        const change = count && before ? now - (before.byStatus[status] ?? 0) : 0;
+        return (
+          <button
+            key={status}
+            type="button"
+            className={styles['count']}
+            aria-pressed={chosen.includes(status)}
+            // Not `disabled`: on a phone the row of buttons scrolls, so it needs something that takes the focus.
+            aria-disabled={onToggle === undefined}
+            data-tip={change === 0 ? undefined : `${signed(change)} since the list was loaded`}
+            onClick={() => onToggle?.(status)}
+          >
+            <OutcomeGlyph outcome={outcome} />
+            <span className="t2">{outcomeText[outcome]}</span>
+            <span className={styles['number']}>{count ? formatCount(now) : '–'}</span>
+            {change === 0 ? null : <span className={styles['change']}>{signed(change)}</span>}
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+const signed = (change: number) => `${change > 0 ? '+' : '−'}${formatCount(Math.abs(change))}`;

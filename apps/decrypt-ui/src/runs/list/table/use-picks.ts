@@ -1,0 +1,46 @@
+import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import { useCallback, useState } from 'react';
+import { announce } from '../../../ui/live-region.tsx';
+
+/** Runs that a comparison shows. */
+const MOST = 2;
+
+export interface Picks {
+  /** The picked runs, at most two, in the order in which they were picked. */
+  readonly runs: readonly WorkflowSummary[];
+  /** Whether every row has a checkbox, and a click on a row picks its run instead of opening it. */
+  readonly picking: boolean;
+  readonly setPicking: (picking: boolean) => void;
+  /** Picks a run, in place of the earlier of two others, or drops it if it is picked. */
+  readonly toggle: (run: WorkflowSummary) => void;
+  /** Drops all runs, and ends picking. */
+  readonly clear: () => void;
+}
+
+const none: readonly WorkflowSummary[] = [];
+
+/** The runs that the reader has picked for a comparison. They stay picked when the filter changes, but not in another namespace. */
+export function usePicks(namespace: string): Picks {
+  const [picked, setPicked] = useState({ namespace, runs: none, picking: false });
+  const { runs, picking } = picked.namespace === namespace ? picked : { runs: none, picking: false };
+  const toggle = useCallback(
+    (run: WorkflowSummary) => {
+      const others = runs.filter(({ runId }) => runId !== run.runId);
+      const next = others.length < runs.length ? others : [...runs, run].slice(-MOST);
+      setPicked({ namespace, runs: next, picking });
+      announce(
+        next.includes(run)
+          ? `Picked ${run.workflowId} for a comparison, ${next.length} of ${MOST}`
+          : `Dropped ${run.workflowId} from the comparison`,
+      );
+    },
+    [namespace, runs, picking],
+  );
+  return {
+    runs,
+    picking,
+    setPicking: (next) => setPicked({ namespace, runs, picking: next }),
+    toggle,
+    clear: () => setPicked({ namespace, runs: none, picking: false }),
+  };
+}

@@ -1,0 +1,287 @@
+import { Link } from '@tanstack/react-router';
+import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
+import { ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
+import { Fragment, memo, type ReactNode } from 'react';
+import { KeyBadges } from '../../../payloads/key-badges.tsx';
+import { keyBadges } from '../../../payloads/payload-keys.ts';
+import { millisOf } from '../../../payloads/value/proto-json.ts';
+import { firstKey } from '../../../ui/commands/commands.ts';
+import { CheckBox } from '../../../ui/controls/check-box.tsx';
+import { CopyButton } from '../../../ui/controls/copy-button.tsx';
+import { formatDurationShort, formatTicking } from '../../../ui/format/duration.ts';
+import { formatBytes, formatCount } from '../../../ui/format/number.ts';
+import { Moment } from '../../../ui/text/moment.tsx';
+import { OutcomeGlyph } from '../../../ui/text/outcome.tsx';
+import { isOpen, outcomeOf, outcomeText } from '../../outcome.ts';
+import { type ColumnId, columnLook, isKnown, type KnownColumn } from './columns.ts';
+import type { ListRow } from './list-rows.ts';
+import type { Problem } from './problems.ts';
+import styles from './workflow-row.module.css';
+
+interface WorkflowCellsProps {
+  readonly row: ListRow;
+  readonly columns: readonly ColumnId[];
+  readonly namespace: string;
+  readonly phone: boolean;
+  /** Zero for closed runs, so that the clock does not render them again. */
+  readonly now: number;
+  /** The position of the run among those that are picked for a comparison, from 1; 0 if it is not picked. */
+  readonly pick: number;
+  /** Whether the reader picks runs: the row has a checkbox, and no link that would open the run. */
+  readonly picking: boolean;
+  readonly onPick: (run: WorkflowSummary) => void;
+  /** Why the run makes no progress. */
+  readonly problem: Problem | undefined;
+  readonly onExpand: (row: ListRow) => void;
+}
+
+interface RunProps extends WorkflowCellsProps {
+  readonly run: WorkflowSummary;
+}
+
+const noFindings = new Map();
+
+/** The cells of a row of the list. */
+export const WorkflowCells = memo(
+  function WorkflowCells(props: WorkflowCellsProps) {
+    const { run } = props.row;
+    if (!run) return <Note {...props} />;
+    return props.phone ? <PhoneCells {...props} run={run} /> : <GridCells {...props} run={run} />;
+  },
+  // A new row object with the same run, and a new function, change nothing on the screen.
+  (before, after) =>
+    before.row.run === after.row.run &&
+    before.row.key === after.row.key &&
+    before.row.expanded === after.row.expanded &&
+    before.row.note === after.row.note &&
+    before.columns.join() === after.columns.join() &&
+    before.namespace === after.namespace &&
+    before.phone === after.phone &&
+    before.now === after.now &&
+    before.pick === after.pick &&
+    before.picking === after.picking &&
+    before.onPick === after.onPick &&
+    before.problem?.detail === after.problem?.detail &&
+    before.onExpand === after.onExpand,
+);
+
+/** What stands below a parent in place of a child. */
+const Note = ({ row: { note, level }, columns }: WorkflowCellsProps) => (
+  <div
+    role="gridcell"
+    className={styles['note']}
+    style={{ paddingLeft: indentOf(level) + 8, gridColumn: `${columns.indexOf('id') + 1} / -1` }}
+  >
+    {note}
+  </div>
+);
+
+const INDENT = 22;
+const indentOf = (level: number) => (level - 1) * INDENT;
+
+function GridCells(props: RunProps) {
+  return props.columns.map((id, index) => {
+    const { align } = columnLook(id);
+    return (
+      <div
+        key={id}
+        role="gridcell"
+        className={clsx(align === 'right' && styles['right'], styles[id.startsWith('@') ? 'attribute' : id])}
+      >
+        {index === 0 ? <PickBox {...props} /> : null}
+        {isKnown(id) ? cells[id](props) : <Attribute run={props.run} name={id.slice(1)} />}
+      </div>
+    );
+  });
+}
+
+const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
+  status: ({ run, problem }) => <Status run={run} problem={problem} />,
+  id: (props) => <Id {...props} />,
+  type: ({ run }) => <span className="ellipsis">{escapeInvisible(run.type)}</span>,
+  queue: ({ run }) => <span className="ellipsis t2">{escapeInvisible(run.taskQueue)}</span>,
+  started: ({ run }) => <Time time={run.startTime} />,
+  closed: ({ run }) => <Time time={run.closeTime} />,
+  duration: ({ run, now }) => <Duration run={run} now={now} />,
+  events: ({ run }) => <span className="t2">{isCounted(run) ? formatCount(run.historyLength) : '–'}</span>,
+  size: ({ run }) => <span className="t2">{isCounted(run) ? formatBytes(run.historySizeBytes) : '–'}</span>,
+  keys: ({ run }) => <Keys run={run} />,
+  run: ({ run }) => <span className="ellipsis mono t2">{run.runId}</span>,
+  parent: ({ run }) => (
+    <span className="ellipsis mono t2">{escapeInvisible(run.parent?.workflowId ?? '–')}</span>
+  ),
+};
+
+function Status({ run, problem }: { run: WorkflowSummary; problem: Problem | undefined }) {
+  const outcome = outcomeOf(run.status);
+  if (problem) return <ProblemMark problem={problem} status={outcomeText[outcome]} />;
+  return (
+    <span className={styles['outcome']} data-outcome={outcome}>
+      <OutcomeGlyph outcome={outcome} />
+      <span>{outcomeText[outcome]}</span>
+    </span>
+  );
+}
+
+/** Marks a run that is picked for a comparison. */
+const PickMark = ({ pick }: { pick: number }) =>
+  pick === 0 ? null : (
+    <span className={styles['pick']}>
+      <GitCompareArrows size={12} aria-hidden="true" />
+      <span className="sr-only">picked to compare, </span>
+      {pick}
+    </span>
+  );
+
+/** Picks a run for a comparison. It is shown where the pointer or the focus is, and in every row while the reader picks runs. */
+function PickBox({ run, pick, picking, onPick }: RunProps) {
+  return (
+    <CheckBox
+      className={clsx(styles['box'], (picking || pick > 0) && styles['shown'])}
+      tabIndex={-1}
+      checked={pick > 0}
+      aria-label={`Pick ${escapeInvisible(run.workflowId)} to compare`}
+      data-tip="Pick to compare"
+      data-tip-key={firstKey('row.pick')}
+      onClick={(event) => event.stopPropagation()}
+      onChange={() => onPick(run)}
+    />
+  );
+}
+
+function Id({ run, row, namespace, pick, picking, onExpand }: RunProps) {
+  return (
+    <div className={styles['ids']} style={{ paddingLeft: indentOf(row.level) }}>
+      <button
+        type="button"
+        className={styles['expand']}
+        style={{ left: indentOf(row.level) - 8 }}
+        tabIndex={-1}
+        aria-label={row.expanded ? 'Hide child workflows' : 'Show child workflows'}
+        data-tip={row.expanded ? 'Hide child workflows' : 'Show child workflows'}
+        data-tip-key={firstKey(row.expanded ? 'group.collapse' : 'group.expand')}
+        data-expanded={row.expanded ? '' : undefined}
+        onClick={(event) => {
+          event.stopPropagation();
+          onExpand(row);
+        }}
+      >
+        <ChevronRight size={14} />
+      </button>
+      <RunLink run={run} namespace={namespace} picking={picking} />
+      <PickMark pick={pick} />
+      <CopyButton className={styles['copy']} what="workflow id" text={() => run.workflowId} />
+    </div>
+  );
+}
+
+/** In place of the status of a run that makes no progress. */
+const ProblemMark = ({ problem, status }: { problem: Problem; status: string }) => (
+  <span className={styles['outcome']} data-outcome="pending" data-problem="" data-tip={problem.detail}>
+    <TriangleAlert size={14} aria-hidden="true" />
+    <span className="sr-only">{status}: </span>
+    <span className="ellipsis">{problem.text}</span>
+  </span>
+);
+
+function Time({ time }: { time: string | undefined }) {
+  const millis = millisOf(time);
+  if (millis === undefined) return <span className="t3">–</span>;
+  return (
+    <span className="t2">
+      <Moment at={millis} />
+    </span>
+  );
+}
+
+function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
+  const value = run.searchAttributes[name];
+  if (value === undefined || value === null) return <span className="t3">–</span>;
+  const parts = (Array.isArray(value) ? value : [value]).map((part: unknown) =>
+    typeof part === 'string' ? part : JSON.stringify(part),
+  );
+  return <span className="ellipsis t2">{escapeInvisible(parts.join(', '))}</span>;
+}
+
+function PhoneCells(props: RunProps) {
+  const { run, row, namespace, now, pick, picking, problem, onExpand } = props;
+  const outcome = outcomeOf(run.status);
+  const started = millisOf(run.startTime);
+  return (
+    <div role="gridcell" className={styles['lines']} style={{ paddingLeft: indentOf(row.level) }}>
+      {picking ? <PickBox {...props} /> : null}
+      <div className={styles['line']}>
+        <RunLink run={run} namespace={namespace} picking={picking} />
+        <PickMark pick={pick} />
+        <span className="spacer" />
+        <Duration run={run} now={now} />
+        <OutcomeGlyph outcome={outcome} />
+        <span className="sr-only">{outcomeText[outcome]}</span>
+      </div>
+      <div className={styles['line']}>
+        {problem ? (
+          <ProblemMark problem={problem} status={outcomeText[outcome]} />
+        ) : (
+          <Fragment>
+            <span className="ellipsis t2">{escapeInvisible(run.type)}</span>
+            <span className="t3">{started === undefined ? null : <Moment at={started} />}</span>
+          </Fragment>
+        )}
+        <span className="spacer" />
+        <Keys run={run} />
+        {row.expanded ? (
+          <button
+            type="button"
+            className={styles['expand']}
+            data-expanded=""
+            tabIndex={-1}
+            aria-label="Hide child workflows"
+            onClick={(event) => {
+              event.stopPropagation();
+              onExpand(row);
+            }}
+          >
+            <ChevronRight size={14} />
+          </button>
+        ) : null}
+      </div>
+    </div>
+  );
+}
+
+/** Temporal's visibility store knows the length and the size of a run only after the run has closed. */
+const isCounted = (run: WorkflowSummary) => run.historyLength > 0 || !isOpen(run.status);
+
+function RunLink({ run, namespace, picking }: Pick<RunProps, 'run' | 'namespace' | 'picking'>) {
+  if (picking)
+    return <span className={clsx(styles['link'], 'ellipsis')}>{escapeInvisible(run.workflowId)}</span>;
+  return (
+    <Link
+      to="/ns/$namespace/workflows/$workflowId/$runId"
+      params={{ namespace, workflowId: run.workflowId, runId: run.runId }}
+      className={clsx(styles['link'], 'ellipsis')}
+      data-tip={escapeInvisible(run.workflowId)}
+      tabIndex={-1}
+    >
+      {escapeInvisible(run.workflowId)}
+    </Link>
+  );
+}
+
+function Duration({ run, now }: { run: WorkflowSummary; now: number }) {
+  const started = millisOf(run.startTime);
+  const closed = millisOf(run.closeTime);
+  if (started === undefined) return null;
+  if (closed !== undefined) return <span className="t2">{formatDurationShort(closed - started)}</span>;
+  return isOpen(run.status) && now > 0 ? (
+    <span className={styles['live']} data-outcome={outcomeOf(run.status)}>
+      {formatTicking(now - started)}
+    </span>
+  ) : null;
+}
+
+function Keys({ run }: { run: WorkflowSummary }) {
+  const badges = keyBadges(run.memo, noFindings, true);
+  return badges.length > 0 ? <KeyBadges badges={badges} /> : <span className="t3">–</span>;
+}

@@ -1,0 +1,219 @@
+import { useNavigate } from '@tanstack/react-router';
+import type { WorkflowSummary } from '@temporal-kms/codec-api';
+import { clsx } from 'clsx';
+import { Filter, Workflow } from 'lucide-react';
+import { type CSSProperties, type MouseEvent, useCallback, useEffect, useMemo, useState } from 'react';
+import { useCommands } from '../../../ui/commands/registry.ts';
+import { Button } from '../../../ui/controls/button.tsx';
+import { copyText } from '../../../ui/controls/copy-text.ts';
+import { GridSkeleton } from '../../../ui/grid/grid-skeleton.tsx';
+import { rowSource, useGridFocus, useVirtualGrid, VirtualGrid } from '../../../ui/grid/virtual-grid.tsx';
+import { EmptyState } from '../../../ui/page/notice.tsx';
+import { useColumnWidths } from '../../../ui/preferences/column-widths.ts';
+import { useNarrowerThan } from '../../../ui/preferences/window-size.ts';
+import { useNow } from '../../../ui/use-now.ts';
+import { isOpen } from '../../outcome.ts';
+import { type ColumnId, columnLook, columnsFor, leastWidth, sizeOf, templateOf } from './columns.ts';
+import { expandedIn, keepExpanded, type ListRow, useListRows } from './list-rows.ts';
+import type { Picks } from './use-picks.ts';
+import { useProblems } from './use-problems.ts';
+import rowStyles from './workflow-row.module.css';
+import { WorkflowCells } from './workflow-row.tsx';
+import styles from './workflow-table.module.css';
+
+interface EmptyReason {
+  readonly filtered: boolean;
+  /** The filter in words. */
+  readonly description: string;
+  readonly clear: () => void;
+}
+
+interface WorkflowTableProps {
+  readonly namespace: string;
+  /** Identifies the list, whose active and expanded rows are kept while the reader is on another page. */
+  readonly list: string;
+  readonly rows: readonly WorkflowSummary[];
+  readonly columns: readonly ColumnId[];
+  readonly total: number;
+  readonly loading: boolean;
+  readonly more: boolean;
+  readonly onNearEnd: () => void;
+  /** Why the list is empty, once it is known that it is. */
+  readonly empty: false | EmptyReason;
+  /** A panel next to the table takes a part of the width, or covers the table in a narrow window. */
+  readonly beside: boolean;
+  /** The runs that are picked for a comparison. */
+  readonly picks: Picks;
+}
+
+const keyOf = (row: ListRow) => row.key;
+
+/** Below this width, in CSS pixels, the list leaves out some columns. */
+const NARROW_BELOW = 1280;
+
+/** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
+export function WorkflowTable(props: WorkflowTableProps) {
+  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty, beside, picks } = props;
+  const navigate = useNavigate();
+  const focus = useGridFocus({ name: `workflows ${list}`, refocus: true });
+  const [expanded, setExpanded] = useState(() => expandedIn(list));
+  const rows = useListRows(namespace, runs, expanded);
+  const now = useNow(runs.some((row) => isOpen(row.status)));
+  const narrowWindow = useNarrowerThan(NARROW_BELOW);
+  const narrow = narrowWindow || beside;
+  const columns = columnsFor(props.columns, narrow);
+  const { widthOf, resize } = useColumnWidths('list');
+
+  function open({ run }: ListRow) {
+    if (!run) return;
+    const params = { namespace, workflowId: run.workflowId, runId: run.runId };
+    void navigate({ to: '/ns/$namespace/workflows/$workflowId/$runId', params });
+  }
+
+  const setOpen = useCallback(({ key, run }: ListRow, isExpanded: boolean) => {
+    setExpanded((known) => {
+      const next = new Map(known);
+      if (isExpanded && run) next.set(key, run);
+      else next.delete(key);
+      return next;
+    });
+  }, []);
+  const toggle = useCallback((row: ListRow) => setOpen(row, !row.expanded), [setOpen]);
+
+  const source = useMemo(() => rowSource(rows, keyOf), [rows]);
+  const grid = useVirtualGrid({
+    rows: source,
+    keyOf,
+    focus,
+    onMove: () => undefined,
+    onOpen: open,
+  });
+  const { phone } = grid;
+  const { startIndex = 0, endIndex = 0 } = grid.virtual.range ?? {};
+  const inView = useMemo(
+    () => rows.slice(startIndex, endIndex + 1).flatMap(({ run }) => run ?? []),
+    [rows, startIndex, endIndex],
+  );
+  const problems = useProblems(namespace, inView, now);
+  useEffect(() => {
+    if (more && endIndex >= rows.length * 0.8 - 1) onNearEnd();
+  });
+
+  useEffect(() => keepExpanded(list, expanded), [list, expanded]);
+
+  const active = grid.activeRow;
+  useCommands({
+    'copy.id': () => {
+      const id = active?.run?.workflowId;
+      if (id === undefined) return;
+      void copyText('workflow id', id);
+    },
+    'row.pick': active?.run && (() => active.run && picks.toggle(active.run)),
+    'group.expand': () => active?.run && setOpen(active, true),
+    'group.collapse': () => {
+      if (active?.expanded) setOpen(active, false);
+      else if (active?.parentKey !== undefined) focus.go(active.parentKey);
+    },
+  });
+
+  const layout: CSSProperties & Record<'--cols' | '--least', string> = {
+    '--cols': templateOf(columns, narrow, widthOf),
+    '--least': phone ? '0px' : `${leastWidth(columns, narrow, widthOf)}px`,
+  };
+  return (
+    <div className={styles['layout']} style={layout} inert={beside && narrowWindow}>
+      <VirtualGrid
+        grid={grid}
+        role="treegrid"
+        label="Workflows"
+        total={total}
+        busy={loading}
+        columns={columns.map((id) => {
+          const { title, align } = columnLook(id);
+          const size = sizeOf(columns, id, narrow, widthOf);
+          return { id, title, ...(align && { align }), className: rowStyles[id], ...(size && { size }) };
+        })}
+        onResize={resize}
+        highlight="focused"
+        className={styles['table']}
+        rowOf={(row) => ({
+          className: clsx(
+            phone ? rowStyles['phone'] : rowStyles['row'],
+            pickOf(row, picks) > 0 && rowStyles['picked'],
+          ),
+          selected: row.key === focus.active,
+          level: row.level,
+          expanded: row.run ? row.expanded : undefined,
+          onClick: (event) => {
+            if (!isPlainClick(event)) return;
+            if (!picks.picking) open(row);
+            else if (row.run) picks.toggle(row.run);
+          },
+        })}
+        renderCells={(row) => (
+          <WorkflowCells
+            row={row}
+            columns={columns}
+            namespace={namespace}
+            phone={phone}
+            now={row.run && isOpen(row.run.status) ? now : 0}
+            pick={pickOf(row, picks)}
+            picking={picks.picking}
+            onPick={picks.toggle}
+            problem={row.run && problems.get(row.run.runId)}
+            onExpand={toggle}
+          />
+        )}
+      >
+        {loading ? (
+          <GridSkeleton widths={columns.map(placeholderOf)} height={grid.height} phone={phone} />
+        ) : null}
+        {empty && rows.length === 0 ? (
+          // A grid contains rows only.
+          <div role="row" aria-rowindex={2}>
+            <div role="gridcell" aria-colspan={columns.length}>
+              <NoWorkflows {...empty} />
+            </div>
+          </div>
+        ) : null}
+      </VirtualGrid>
+    </div>
+  );
+}
+
+/** The position of the row's run among the picked runs, from 1; 0 if it is not picked. */
+const pickOf = ({ run }: ListRow, { runs }: Picks): number =>
+  run ? runs.findIndex(({ runId }) => runId === run.runId) + 1 : 0;
+
+/** False for a click on a link that the browser follows, for a click with a modifier, and for the end of a text selection. */
+function isPlainClick(event: MouseEvent): boolean {
+  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey) return false;
+  return !getSelection()?.toString();
+}
+
+/** Explains why the list is empty. */
+function NoWorkflows({ filtered, description, clear }: EmptyReason) {
+  if (!filtered) {
+    return (
+      <EmptyState icon={<Workflow size={16} />} title="No workflows in this namespace yet">
+        A workflow appears here when a client starts it.
+      </EmptyState>
+    );
+  }
+  return (
+    <EmptyState
+      icon={<Filter size={16} />}
+      title={
+        <>
+          No workflows match <span className="mono">{description}</span>
+        </>
+      }
+      action={<Button onClick={clear}>Clear filter</Button>}
+    >
+      Change the filter, or clear it to see all workflows of the namespace.
+    </EmptyState>
+  );
+}
+
+/** How much of a column a placeholder fills, in percent. */
+const placeholderOf = (_: ColumnId, column: number) => [64, 60, 70, 58, 80][column % 5] ?? 60;

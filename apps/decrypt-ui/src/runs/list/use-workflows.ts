@@ -1,0 +1,106 @@
+import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { WorkflowCount, WorkflowSummary } from '@temporal-kms/codec-api';
+import { useMemo, useState } from 'react';
+import { startOfDay } from '../../ui/format/time.ts';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { useRunsApi } from '../api.ts';
+import { countQuery, newestQuery, workflowsQuery } from '../queries.ts';
+import { withStatuses } from './filter/edit-query.ts';
+import { type ListQuery, printQuery, resolveTimes } from './filter/visibility-query.ts';
+
+/**
+ * The loaded rows in the order in which they were loaded. Rows on the page are updated in place (status, size). New runs are
+ * only counted, so that no row moves until the reader asks for them with `showNew`.
+ */
+export function useWorkflows(namespace: string, query: string) {
+  const api = useRunsApi();
+  const client = useQueryClient();
+  const options = workflowsQuery(api, namespace, query);
+  const list = useInfiniteQuery(options);
+  const newest = useQuery({ ...newestQuery(api, namespace, query), enabled: list.isSuccess });
+
+  const rows = useMemo(() => {
+    const fresh = new Map((newest.data?.workflows ?? []).map((row) => [row.runId, row]));
+    const seen = new Map<string, WorkflowSummary>();
+    for (const row of list.data?.pages.flatMap((page) => page.workflows) ?? []) {
+      // A run that starts between two requests moves the last row of a page to the next page.
+      if (!seen.has(row.runId)) seen.set(row.runId, fresh.get(row.runId) ?? row);
+    }
+    return [...seen.values()];
+  }, [list.data, newest.data]);
+
+  const fresh = useMemo(() => {
+    const known = new Set(rows.map((row) => row.runId));
+    return (newest.data?.workflows ?? []).filter((row) => !known.has(row.runId)).length;
+  }, [rows, newest.data]);
+
+  function showNew() {
+    const { data } = newest;
+    if (data) client.setQueryData(options.queryKey, { pages: [data], pageParams: [undefined] });
+  }
+
+  return {
+    rows,
+    fresh,
+    /** True if every row of the newest page is new, so that there may be more new runs. */
+    freshAtLeast: fresh > 0 && fresh === newest.data?.workflows.length,
+    showNew,
+    list,
+    /** The failure of the last request, for the rows or for new runs. */
+    error: list.error ?? newest.error,
+    /** Loads the next page, unless its last request failed: then the reader decides when to try again. */
+    loadMore: () => {
+      if (list.hasNextPage && !list.isFetchingNextPage && !list.isFetchNextPageError)
+        void list.fetchNextPage();
+    },
+    /** Repeats the request that failed. */
+    retry: () => {
+      if (list.isFetchNextPageError) void list.fetchNextPage();
+      else if (list.isError) void list.refetch();
+      else void newest.refetch();
+    },
+  };
+}
+
+/** The numbers of runs by status for a query, whatever statuses it names, and those with which they are compared. */
+export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
+  const api = useRunsApi();
+  const text = resolve(printQuery(withStatuses(query, [])));
+  const { data, isPlaceholderData, failureCount } = useQuery(countQuery(api, namespace, text));
+  const key = `${namespace} ${text}`;
+  const [before, setBefore] = useState<{ key: string; count: WorkflowCount }>();
+  if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
+  return {
+    count: data,
+    /** False until the request has an answer or has failed. */
+    known: data !== undefined || failureCount > 0,
+    before: before?.key === key ? before.count : undefined,
+    /** Compares with the present counts from now on. */
+    settle: () => data && setBefore({ key, count: data }),
+  };
+}
+
+/** Milliseconds. As long as a list stays in the cache, so that Back finds it again. */
+const SAME_LIST = 30 * 60_000;
+
+/** When the relative times of a query were last resolved, by namespace and query. */
+const resolvedAt = new Map<string, number>();
+
+/** The present; for a list that is in the cache, the time at which it was loaded. */
+function listTime(key: string): number {
+  const known = resolvedAt.get(key);
+  if (known !== undefined && Date.now() - known < SAME_LIST) return known;
+  const now = Date.now();
+  resolvedAt.set(key, now);
+  return now;
+}
+
+/** Returns a function that replaces the relative times of a query. */
+export function useResolvedTimes(namespace: string, query: string): (text: string) => string {
+  const { zone } = useTimeFormat();
+  const key = `${namespace} ${query}`;
+  return useMemo(() => {
+    const now = listTime(key);
+    return (text) => resolveTimes(text, now, startOfDay(now, zone));
+  }, [key, zone]);
+}

@@ -1,0 +1,279 @@
+import { clsx } from 'clsx';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import {
+  ArrowDown,
+  Columns3,
+  Download,
+  FileUp,
+  GitCompareArrows,
+  Plus,
+  Rows3,
+  ScanSearch,
+  Star,
+  X,
+} from 'lucide-react';
+import { type Ref, useState } from 'react';
+import { tip } from '../../ui/commands/commands.ts';
+import { runCommand } from '../../ui/commands/registry.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import { formatCount } from '../../ui/format/number.ts';
+import { DensityChoice } from '../../ui/grid/density.tsx';
+import { Dialog } from '../../ui/overlays/dialog.tsx';
+import { Menu, MenuAction } from '../../ui/overlays/menu.tsx';
+import { useRunsApi } from '../api.ts';
+import { countQuery } from '../queries.ts';
+import type { ListSearch } from './list-params.ts';
+import { deleteView, saveView, useSavedViews } from './list-settings.ts';
+import { useResolvedTimes } from './use-workflows.ts';
+import styles from './views-bar.module.css';
+
+interface SystemView {
+  readonly name: string;
+  readonly q: string;
+  /** Whether the tab shows how many runs the view has. */
+  readonly counted?: boolean;
+}
+
+const systemViews: readonly SystemView[] = [
+  { name: 'All', q: '' },
+  { name: 'Running', q: 'ExecutionStatus = "Running"' },
+  { name: 'Failed today', q: 'ExecutionStatus = "Failed" AND CloseTime >= "today"', counted: true },
+  { name: 'Task failures', q: 'TemporalReportedProblems IS NOT NULL', counted: true },
+];
+
+interface ViewsBarProps {
+  readonly namespace: string;
+  readonly search: ListSearch;
+  readonly loaded: number;
+  readonly searchButton: Ref<HTMLButtonElement>;
+  /** Shows the search in payloads; undefined while the list has no valid query. */
+  readonly onSearch: (() => void) | undefined;
+  /** Whether the reader picks runs to compare. */
+  readonly picking: boolean;
+  readonly onPick: (picking: boolean) => void;
+  readonly onColumns: () => void;
+  readonly onExport: (form: 'json' | 'csv') => void;
+}
+
+/** The views of the list, and how it is shown. */
+export function ViewsBar(props: ViewsBarProps) {
+  const { namespace, search, loaded, searchButton, onSearch, picking, onPick, onColumns, onExport } = props;
+  const saved = useSavedViews(namespace);
+  const [naming, setNaming] = useState(false);
+  const q = search.q ?? '';
+  const isKnown = [...systemViews, ...saved].some((view) => view.q === q);
+  return (
+    <div className={styles['bar']} data-unprinted="">
+      <nav className={clsx(styles['views'], 'fades')} aria-label="Views">
+        {systemViews.map((view) => (
+          <ViewLink key={view.name} namespace={namespace} q={view.q} current={view.q === q}>
+            {view.name}
+            {view.counted ? <ViewCount namespace={namespace} q={view.q} /> : null}
+          </ViewLink>
+        ))}
+        {saved.map((view) => (
+          <span key={view.name} className={styles['saved']}>
+            <ViewLink namespace={namespace} q={view.q} cols={view.cols} current={view.q === q}>
+              <Star size={13} aria-hidden="true" />
+              {escapeInvisible(view.name)}
+            </ViewLink>
+            <button
+              type="button"
+              className={styles['delete']}
+              aria-label={`Delete view ${view.name}`}
+              data-tip="Delete view"
+              onClick={() => deleteView(namespace, view.name)}
+            >
+              <X size={12} />
+            </button>
+          </span>
+        ))}
+        <Button
+          look="ghost"
+          icon
+          aria-label="Save this view"
+          data-tip={isKnown ? 'This view is saved already' : 'Save this view'}
+          disabled={isKnown}
+          className={styles['add']}
+          onClick={() => setNaming(true)}
+        >
+          <Plus size={14} />
+        </Button>
+      </nav>
+      <span className="spacer" />
+      <span
+        className={styles['order']}
+        data-tip="Temporal lists running workflows first, then closed ones from the last that closed. It offers no other order."
+      >
+        <ArrowDown size={12} aria-hidden="true" />
+        Running, then last closed
+      </span>
+      <Button
+        ref={searchButton}
+        look="ghost"
+        className={styles['tool']}
+        aria-label="Search payloads"
+        {...tip('search.runs')}
+        disabled={!onSearch}
+        onClick={onSearch}
+      >
+        <ScanSearch size={14} />
+        <span className={styles['toolText']}>Search payloads</span>
+      </Button>
+      <Button
+        look={picking ? 'quiet' : 'ghost'}
+        className={styles['tool']}
+        aria-label="Pick runs to compare"
+        aria-pressed={picking}
+        {...tip('runs.pick')}
+        onClick={() => onPick(!picking)}
+      >
+        <GitCompareArrows size={14} />
+        <span className={styles['toolText']}>Compare</span>
+      </Button>
+      {/* On a narrow screen: the top bar has no room for it. */}
+      <Button
+        look="ghost"
+        icon
+        className={styles['file']}
+        aria-label="Open a history file"
+        {...tip('file.open')}
+        onClick={() => runCommand('file.open')}
+      >
+        <FileUp size={14} />
+      </Button>
+      <div className={styles['tools']}>
+        <Menu
+          label="Export"
+          align="end"
+          trigger={
+            <>
+              <Download size={14} />
+              Export
+            </>
+          }
+        >
+          <MenuAction
+            disabled={loaded === 0}
+            note={`${formatCount(loaded)} rows`}
+            onClick={() => onExport('json')}
+          >
+            Loaded rows as JSON
+          </MenuAction>
+          <MenuAction
+            disabled={loaded === 0}
+            note={`${formatCount(loaded)} rows`}
+            onClick={() => onExport('csv')}
+          >
+            Loaded rows as CSV
+          </MenuAction>
+        </Menu>
+        <Button look="ghost" onClick={onColumns}>
+          <Columns3 size={14} />
+          Columns
+        </Button>
+        <Menu
+          label="Density"
+          align="end"
+          trigger={
+            <>
+              <Rows3 size={14} />
+              Density
+            </>
+          }
+        >
+          <DensityChoice />
+        </Menu>
+      </div>
+      <NameDialog open={naming} onOpenChange={setNaming} namespace={namespace} search={search} />
+    </div>
+  );
+}
+
+interface ViewLinkProps {
+  readonly namespace: string;
+  readonly q: string;
+  readonly cols?: string | undefined;
+  readonly current: boolean;
+  readonly children: React.ReactNode;
+}
+
+function ViewLink({ namespace, q, cols, current, children }: ViewLinkProps) {
+  return (
+    <Link
+      to="/ns/$namespace/workflows"
+      params={{ namespace }}
+      search={{ ...(q && { q }), ...(cols !== undefined && { cols }) }}
+      className={styles['view']}
+      // The router would mark every view as current whose parameters are a part of the address.
+      activeProps={{}}
+      aria-current={current ? 'page' : undefined}
+      data-current={current ? '' : undefined}
+    >
+      {children}
+    </Link>
+  );
+}
+
+/** How many runs a view has; its space while that is unknown. */
+function ViewCount({ namespace, q }: { namespace: string; q: string }) {
+  const api = useRunsApi();
+  const resolve = useResolvedTimes(namespace, q);
+  const { data } = useQuery({
+    ...countQuery(api, namespace, resolve(q)),
+    refetchInterval: 60_000,
+    // An older server does not have the search attribute.
+    retry: false,
+  });
+  return <span className={styles['count']}>{data ? formatCount(data.total) : null}</span>;
+}
+
+interface NameDialogProps {
+  readonly namespace: string;
+  readonly search: ListSearch;
+  readonly open: boolean;
+  readonly onOpenChange: (open: boolean) => void;
+}
+
+function NameDialog({ namespace, search, open, onOpenChange }: NameDialogProps) {
+  const [name, setName] = useState('');
+  return (
+    <Dialog title="Save this view" open={open} onOpenChange={onOpenChange}>
+      <form
+        className={styles['naming']}
+        onSubmit={(event) => {
+          event.preventDefault();
+          const { q = '', cols } = search;
+          saveView(namespace, { name: name.trim(), q, ...(cols !== undefined && { cols }) });
+          setName('');
+          onOpenChange(false);
+        }}
+      >
+        <label className={styles['label']}>
+          Name
+          <input
+            className={styles['name']}
+            value={name}
+            maxLength={60}
+            autoComplete="off"
+            onChange={(event) => setName(event.target.value)}
+          />
+        </label>
+        <p className="t2 small">
+          This browser keeps the view, for namespace {escapeInvisible(namespace)}. To share it, copy the
+          address of the page.
+        </p>
+        <div className={styles['actions']}>
+          <Button look="ghost" onClick={() => onOpenChange(false)}>
+            Cancel
+          </Button>
+          <Button look="primary" type="submit" disabled={name.trim() === ''}>
+            Save view
+          </Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,186 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { reasonClass } from '@temporal-kms/codec-api';
+import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
+import { type ReactNode, useEffect, useState } from 'react';
+import { useStore } from 'zustand';
+import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
+import { healthQuery } from '../../session/api.ts';
+import { useServices } from '../../session/services.tsx';
+import { Button } from '../../ui/controls/button.tsx';
+import { formatCount, plural } from '../../ui/format/number.ts';
+import { Notice } from '../../ui/page/notice.tsx';
+import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
+import { useNow } from '../../ui/use-now.ts';
+import { FindBar } from '../find/find-bar.tsx';
+import type { MatchJump } from '../find/use-matches.ts';
+import { HistoryTable } from '../history/history-table.tsx';
+import type { HistoryView } from '../history/use-history-view.ts';
+import type { WorkflowSearch } from '../run-params.ts';
+import { useFind, useRun } from '../run/run-context.tsx';
+import { Overview, OverviewSpace } from '../timeline/overview.tsx';
+import { useWaterfall } from '../timeline/waterfall.tsx';
+import styles from './history-tab.module.css';
+
+interface HistoryTabProps {
+  readonly view: HistoryView;
+  readonly matches: MatchJump;
+  readonly search: WorkflowSearch;
+  /** More banners. */
+  readonly notices: ReactNode;
+}
+
+/** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
+export function HistoryTab({ view, matches, search, notices }: HistoryTabProps) {
+  const { open: finding } = useFind();
+  const { open, follow, description } = useRun();
+  const now = useNow(open);
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const [width, setWidth] = useState(0);
+  const last = view.times.events.at(-1) ?? 0;
+  // The clocks of Temporal and of this browser differ. An event must not be drawn in the future.
+  const present = Math.max(now, last);
+  const waterfall = useWaterfall({
+    times: view.times,
+    now: open ? present : undefined,
+    width,
+    collapse: view.idle,
+    zoom: { from: search.from, to: search.to },
+  });
+  const expected = description.workflow.historyLength;
+  const loaded = follow.history.events.length;
+  const loading = follow.phase === 'loading' && loaded < expected;
+  const { ev } = view.selection;
+  const isLoaded = follow.phase === 'live' || follow.phase === 'complete';
+  const missing = ev !== undefined && isLoaded && ev > loaded ? ev : undefined;
+
+  return (
+    <>
+      {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
+      {phone ? null : loaded === 0 ? (
+        <OverviewSpace />
+      ) : (
+        <Overview
+          times={view.times}
+          collapse={view.idle}
+          tasks={view.tasks}
+          pending={view.pending}
+          now={present}
+          zoom={{ from: search.from, to: search.to }}
+          onZoom={(zoom) => view.change(zoom)}
+        />
+      )}
+      <div className={styles['progress']} data-loading={loading ? '' : undefined}>
+        {loading ? (
+          <i
+            role="progressbar"
+            aria-label="Loading events"
+            aria-valuenow={loaded}
+            aria-valuemax={expected}
+            style={{ width: `${Math.max((100 * loaded) / expected, 2)}%` }}
+          />
+        ) : null}
+      </div>
+      <HistoryTable view={view} waterfall={waterfall} onWaterfallWidth={setWidth} now={present} />
+      <div className={styles['banners']}>
+        {follow.failure ? (
+          <Notice
+            severity={follow.phase === 'failed' ? 'error' : 'warning'}
+            icon={<Unplug size={14} />}
+            title={
+              follow.phase === 'failed'
+                ? 'The rest of the history could not be loaded'
+                : 'Reconnecting to the history'
+            }
+          >
+            {follow.failure.message}{' '}
+            {follow.phase === 'failed'
+              ? ''
+              : `Loading continues automatically after event ${follow.history.lastDurable}.`}
+          </Notice>
+        ) : null}
+        {notices}
+        <KmsNotice />
+        <RefusalNotice />
+        {missing === undefined ? null : (
+          <Notice
+            severity="warning"
+            icon={<SearchX size={14} />}
+            title={`This run has no event ${formatCount(missing)}`}
+            action={
+              <Button size="small" onClick={view.close}>
+                Dismiss
+              </Button>
+            }
+          >
+            Its last event is {formatCount(loaded)}. The link may be to another run.
+          </Notice>
+        )}
+      </div>
+    </>
+  );
+}
+
+/** One banner for all payloads with a retryable reason. */
+function KmsNotice() {
+  const { api } = useServices();
+  const client = useQueryClient();
+  const decoder = useDecoder();
+  const findings = useFindings();
+  const waiting = [...findings].filter(
+    ([, { reason }]) => reason !== undefined && reasonClass(reason) === 'retryable',
+  );
+  const failing = waiting.length > 0;
+
+  // The top bar shows the new state of Cloud KMS without waiting for its next request.
+  useEffect(() => {
+    if (!failing) return undefined;
+    const refreshHealth = () => void client.invalidateQueries({ queryKey: healthQuery(api).queryKey });
+    refreshHealth();
+    return refreshHealth;
+  }, [failing, client, api]);
+
+  if (!failing) return null;
+  const quota = waiting.every(([, { reason }]) => reason === 'kms_quota');
+  return (
+    <Notice
+      severity="warning"
+      icon={<Unplug size={14} />}
+      title={quota ? 'Cloud KMS quota exceeded' : 'Cloud KMS unavailable'}
+      action={
+        <Button size="small" onClick={() => decoder.retry(waiting.map(([ref]) => ref))}>
+          <RefreshCw size={12} />
+          Retry now
+        </Button>
+      }
+    >
+      {plural(waiting.length, 'payload')} could not be decrypted. The requests are repeated automatically.
+      History, sizes and key versions stay available.
+    </Notice>
+  );
+}
+
+/** One banner for all payloads in view whose request failed as a whole: the caller may not decode, or there was no answer. */
+function RefusalNotice() {
+  const decoder = useDecoder();
+  const { payloads } = useStore(decoder.store);
+  const failed = [...payloads].flatMap(([ref, state]) =>
+    state.status === 'failed' ? [{ ref, ...state }] : [],
+  );
+  const [first] = failed;
+  if (!first) return null;
+  return (
+    <Notice
+      severity={first.final ? 'error' : 'warning'}
+      icon={<Lock size={14} />}
+      title={`${plural(failed.length, 'payload')} in view ${failed.length === 1 ? 'was' : 'were'} not decoded`}
+      action={
+        <Button size="small" onClick={() => decoder.retry(failed.map(({ ref }) => ref))}>
+          <RefreshCw size={12} />
+          Retry now
+        </Button>
+      }
+    >
+      {first.message} {first.final ? '' : 'The request is repeated automatically.'}
+    </Notice>
+  );
+}

@@ -1,0 +1,150 @@
+import { Search, Settings2 } from 'lucide-react';
+import { type CommandId, firstKey, tip } from '../../ui/commands/commands.ts';
+import { useCommands } from '../../ui/commands/registry.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import { Segmented } from '../../ui/controls/segmented.tsx';
+import { DensityChoice } from '../../ui/grid/density.tsx';
+import { Menu, MenuLine, MenuToggle } from '../../ui/overlays/menu.tsx';
+import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
+import { Kbd } from '../../ui/text/kbd.tsx';
+import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
+import type { Row } from '../events/rows.ts';
+import { focusFind } from '../find/find-bar.tsx';
+import type { MatchJump } from '../find/use-matches.ts';
+import { type HistoryView, isFailedRow, isPendingRow, nextRow } from '../history/use-history-view.ts';
+import type { WorkflowSearch } from '../run-params.ts';
+import { useFind, useRun } from '../run/run-context.tsx';
+import { RangeTools } from '../timeline/range-tools.tsx';
+import styles from './history-tools.module.css';
+
+interface HistoryToolsProps {
+  readonly view: HistoryView;
+  readonly matches: MatchJump;
+  readonly search: WorkflowSearch;
+}
+
+/** The tools in the bar of the History tab: find, rows, counters and view options. */
+export function HistoryTools({ view, matches, search }: HistoryToolsProps) {
+  const { open, find } = useRun();
+  const { open: finding, only } = useFind();
+  const { counts } = view;
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const first = view.times.events[0];
+
+  /** Selects the next matching row after the active one. */
+  function jump(test: (row: Row) => boolean, backwards: boolean) {
+    const { rows, focus } = view;
+    const row = nextRow(rows, focus.active === undefined ? -1 : rows.indexOf(focus.active), backwards, test);
+    if (!row) return;
+    view.selectRow(row);
+    focus.go(row.key);
+  }
+  const toFailed = (backwards: boolean) => jump(isFailedRow, backwards);
+  const toPending = (backwards: boolean) => jump((row) => isPendingRow(row, open, view.pending), backwards);
+
+  function showFind(scope?: 'payloads') {
+    find.show(scope);
+    focusFind();
+  }
+
+  useCommands({
+    find: () => showFind(),
+    'find.payloads': () => showFind('payloads'),
+    'failed.next': () => toFailed(false),
+    'failed.previous': () => toFailed(true),
+    'pending.next': () => toPending(false),
+    'pending.previous': () => toPending(true),
+    'match.next': matches.count ? matches.next : undefined,
+    'match.previous': matches.count ? matches.previous : undefined,
+    'match.only': finding ? () => find.setOnly(!only) : undefined,
+    'view.groups': () => view.change({ view: view.view === 'all' ? undefined : 'all' }),
+    'view.idle': () => view.change({ idle: view.idle ? false : undefined }),
+    'groups.collapse': view.collapseAll,
+    'groups.expand': view.expandAll,
+  });
+
+  return (
+    <>
+      <span className="spacer" />
+      {finding ? null : (
+        <button
+          type="button"
+          className={styles['find']}
+          {...tip('find', 'Find in this run')}
+          onClick={() => showFind()}
+        >
+          <Search size={14} aria-hidden="true" />
+          Find
+          <span className="spacer" />
+          <Kbd>{firstKey('find')}</Kbd>
+        </button>
+      )}
+      <Segmented
+        label="Rows"
+        className={styles['segmented']}
+        value={view.view}
+        options={rowOptions}
+        onChange={(value) => view.change({ view: value === 'all' ? 'all' : undefined })}
+      />
+      {phone || first === undefined ? null : (
+        <RangeTools
+          from={first}
+          to={open ? undefined : view.times.events.at(-1)}
+          zoom={{ from: search.from, to: search.to }}
+          onZoom={view.change}
+        />
+      )}
+      <Counter command="failed.next" outcome="failed" count={counts.failed} onJump={toFailed} />
+      <Counter command="pending.next" outcome="pending" count={counts.pending} onJump={toPending} />
+      <ViewMenu view={view} />
+    </>
+  );
+}
+
+const rowOptions = [
+  { value: 'groups', text: 'Groups' },
+  { value: 'all', text: 'All' },
+] as const;
+
+interface CounterProps {
+  readonly command: CommandId;
+  readonly outcome: 'failed' | 'pending';
+  readonly count: number;
+  readonly onJump: (backwards: boolean) => void;
+}
+
+/** How many groups have an outcome. A click selects the next of them, a click with Shift the previous. */
+function Counter({ command, outcome, count, onJump }: CounterProps) {
+  return (
+    <Button
+      look="ghost"
+      className={styles['counter']}
+      disabled={count === 0}
+      {...tip(command)}
+      aria-label={`${count} ${outcome}, go to the next`}
+      onClick={(event) => onJump(event.shiftKey)}
+    >
+      <OutcomeGlyph outcome={count === 0 ? 'neutral' : outcome} />
+      {count}
+    </Button>
+  );
+}
+
+function ViewMenu({ view }: { view: HistoryView }) {
+  return (
+    <Menu label="View options" trigger={<Settings2 size={14} />} icon align="end">
+      <MenuToggle
+        checked={view.idle}
+        note={firstKey('view.idle')}
+        onChange={(checked) => view.change({ idle: checked ? undefined : false })}
+      >
+        Collapse idle time
+      </MenuToggle>
+      <MenuToggle checked={view.tasks} onChange={(checked) => view.change({ tasks: checked || undefined })}>
+        Workflow tasks
+      </MenuToggle>
+      <MenuLine />
+      <DensityChoice title="Rows" />
+    </Menu>
+  );
+}

@@ -1,0 +1,37 @@
+import { escapeInvisible, type WorkflowDescription } from '@temporal-kms/codec-api';
+import { StickyNote } from 'lucide-react';
+import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
+import { EmptyState } from '../../ui/page/notice.tsx';
+import { useRun } from '../run/run-context.tsx';
+import styles from './tabs.module.css';
+
+/** The payloads of a run's memo. */
+export const memoPayloads = ({ payloads }: WorkflowDescription) =>
+  payloads.filter(({ path }) => /(^|\.)memo\./.test(path));
+
+/** The Memo tab. Unlike search attributes, a memo is encrypted. */
+export function MemoTab() {
+  const { description } = useRun();
+  const memo = memoPayloads(description);
+  if (memo.length === 0) {
+    return (
+      <EmptyState icon={<StickyNote size={16} />} title="This run has no memo">
+        The client sets a memo when it starts a workflow, and the workflow can change it.
+      </EmptyState>
+    );
+  }
+  return (
+    <div className={styles['column']}>
+      <h2 className="sr-only">Memo</h2>
+      {memo.map((stub) => (
+        <PayloadBlock key={stub.ref} stub={stub} title={memoName(stub.path)} />
+      ))}
+    </div>
+  );
+}
+
+/** The name of a memo field, from a path like `workflowExecutionInfo.memo.fields.customer` or `….fields["a.b"]`. */
+function memoName(path: string): string {
+  const name = path.replace(/^.*?memo\.fields\.?/, '');
+  return escapeInvisible(name.replace(/^\["(.*)"\]$/, '$1') || path);
+}

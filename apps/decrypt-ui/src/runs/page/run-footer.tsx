@@ -1,0 +1,62 @@
+import { useDecrypted } from '../../payloads/payloads-context.tsx';
+import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
+import { useSessionState } from '../../session/services.tsx';
+import { formatCount } from '../../ui/format/number.ts';
+import { formatClock, formatMoment } from '../../ui/format/time.ts';
+import { Footer } from '../../ui/page/footer.tsx';
+import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { useRun } from '../run/run-context.tsx';
+import styles from './run-footer.module.css';
+
+/** The footer of a run's page: whether it is live, what is loaded, how many payloads are readable. */
+export function RunFooter() {
+  const { address, follow, description, open, usage } = useRun();
+  const decrypted = useDecrypted();
+  const refused = useRunAccess(address) === 'refused';
+  const expired = useSessionState().status === 'expired';
+  const format = useTimeFormat();
+  const { events } = follow.history;
+  const { encrypted, unreadable } = usage;
+  // Without a request, the page knows of an encrypted payload only that nothing prevents its decryption.
+  const notAsked = Math.max(encrypted - unreadable - decrypted, 0);
+  const last = events.at(-1);
+  const expected = description.workflow.historyLength;
+  const loading = follow.phase === 'loading' && events.length < expected;
+  return (
+    <Footer
+      hints={[
+        { commands: ['match.next'], text: 'next match' },
+        { commands: ['match.only'], text: 'only matches' },
+        { commands: ['row.next', 'row.previous'], text: 'event' },
+        { commands: ['failed.next'], text: 'next failed' },
+        { commands: ['pending.next'], text: 'next pending' },
+        { commands: ['inspector.focus'], text: 'inspector' },
+        { commands: ['view.idle'], text: 'idle time' },
+        { commands: ['help'], text: 'all keys' },
+      ]}
+    >
+      {loading ? (
+        <span className={styles['state']}>
+          {formatCount(events.length)} of about {formatCount(expected)} events
+        </span>
+      ) : (
+        <span className={styles['state']}>
+          <i className={styles['dot']} data-outcome={open ? liveOutcome(follow.phase) : 'neutral'} />
+          {open ? liveText(follow.phase) : address.file ? 'File' : 'Closed'}
+          {last ? `, last event ${open ? formatClock(last.at, format) : formatMoment(last.at, format)}` : ''}
+        </span>
+      )}
+      {encrypted > 0 ? (
+        <span>
+          {refused || expired
+            ? `${formatCount(encrypted)} payloads not shown`
+            : `${formatCount(decrypted)} of ${formatCount(encrypted)} payloads readable`}
+          {refused || expired || notAsked === 0 ? '' : `, ${formatCount(notAsked)} not asked yet`}
+        </span>
+      ) : null}
+    </Footer>
+  );
+}
+
+const liveOutcome = (phase: string) => (phase === 'retrying' || phase === 'failed' ? 'timed-out' : 'running');
+const liveText = (phase: string) => (phase === 'retrying' || phase === 'failed' ? 'Disconnected' : 'Live');

@@ -1,0 +1,193 @@
+import { getRouteApi } from '@tanstack/react-router';
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
+import { RevealBar } from '../../payloads/reveal/reveal-bar.tsx';
+import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
+import { SplitView } from '../../ui/page/split-view.tsx';
+import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
+import { nextPlaintext } from '../events/history.ts';
+import { pendingWork } from '../events/pending.ts';
+import { PollerNotices, RunAlerts } from '../facts/run-alerts.tsx';
+import { RunFacts } from '../facts/run-facts.tsx';
+import type { RunValue } from '../facts/run-values.tsx';
+import { useMatches } from '../find/use-matches.ts';
+import styles from '../frame/run-page.module.css';
+import { RunSkeleton } from '../frame/run-skeleton.tsx';
+import { RunUnavailable } from '../frame/run-unavailable.tsx';
+import { useHistoryView } from '../history/use-history-view.ts';
+import { Inspector } from '../inspector/inspector.tsx';
+import { useRelationCount } from '../relations/use-relations.ts';
+import type { PageTab, WorkflowSearch } from '../run-params.ts';
+import { RunProvider, useFind, useRun } from '../run/run-context.tsx';
+import { HistoryTab } from './history-tab.tsx';
+import { HistoryTools } from './history-tools.tsx';
+import { memoPayloads, MemoTab } from './memo-tab.tsx';
+import { RunFooter } from './run-footer.tsx';
+import { RunHeader } from './run-header.tsx';
+
+// Most visits read the history only.
+const MatchList = lazy(async () => ({ default: (await import('../find/match-list.tsx')).MatchList }));
+const PendingTab = lazy(async () => ({ default: (await import('./pending-tab.tsx')).PendingTab }));
+const RelationsTab = lazy(async () => ({
+  default: (await import('../relations/relations-tab.tsx')).RelationsTab,
+}));
+const RunValuesPanel = lazy(async () => ({
+  default: (await import('../facts/run-values-panel.tsx')).RunValuesPanel,
+}));
+const MetadataTab = lazy(async () => ({ default: (await import('./metadata-tab.tsx')).MetadataTab }));
+
+const route = getRouteApi('/ns/$namespace/workflows/$workflowId/$runId');
+
+/** The page of one run. */
+export function RunPage() {
+  const { namespace, workflowId, runId } = route.useParams();
+  const address = { namespace, workflowId, runId };
+
+  useEffect(() => {
+    document.title = escapeInvisible(`${workflowId} · ${namespace} · decrypt-ui`);
+  }, [workflowId, namespace]);
+
+  return (
+    <>
+      <RevealBar run={address} />
+      <RunProvider
+        key={JSON.stringify(address)}
+        address={address}
+        loading={<RunSkeleton address={address} />}
+        renderFailed={(error, retry) => <RunUnavailable error={error} {...address} onRetry={retry} />}
+      >
+        <Content />
+      </RunProvider>
+    </>
+  );
+}
+
+function Content() {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const change = useCallback(
+    (part: Partial<WorkflowSearch>, replace = true) => {
+      void navigate({ search: (known) => ({ ...known, ...part }), replace });
+    },
+    [navigate],
+  );
+  return <RunContent header={<RunHeader />} search={search} change={change} />;
+}
+
+interface RunContentProps {
+  readonly header: ReactNode;
+  readonly search: WorkflowSearch;
+  /** Changes the address. */
+  readonly change: (part: Partial<WorkflowSearch>, replace?: boolean) => void;
+}
+
+/** The page of a run of the server, or of a run in a history file, which has no tabs that only the server can fill. */
+export function RunContent({ header, search, change }: RunContentProps) {
+  const { address, follow, description } = useRun();
+  const view = useHistoryView(search, change);
+  const matches = useMatches(view);
+  const { search: searched } = useFind();
+  const [shown, setShown] = useState<RunValue>();
+  const tab = search.tab ?? 'history';
+  const pending = pendingWork(description).length;
+  const relations = useRelationCount();
+  const memo = memoPayloads(description).length;
+  const inspected = tab === 'history' ? view.selectedGroup : undefined;
+  // A sheet has room for one of the two: Find leads from match to match while an event is open.
+  const sheet = useNarrowerThan(SHEET_BELOW);
+  const hasMatches = tab === 'history' && searched !== undefined && (matches.count ?? 0) > 0;
+  const listed = hasMatches && !(sheet && inspected);
+
+  const select = (eventId: number) => {
+    change({ tab: undefined });
+    view.selectEvent(eventId);
+  };
+
+  return (
+    <>
+      {header}
+      <RunFacts
+        expanded={search.io ?? false}
+        onToggle={(clicked) => {
+          setShown(clicked);
+          change({ io: search.io ? undefined : true });
+        }}
+        onPlaintext={() => {
+          const next = nextPlaintext(follow.history, view.selection.ev);
+          if (next !== undefined) select(next);
+        }}
+      />
+      {search.io ? (
+        <Suspense>
+          <RunValuesPanel shown={shown} onSelect={select} />
+        </Suspense>
+      ) : null}
+      <RunAlerts onSelect={select} pollers={tab !== 'history'} />
+      <SplitView
+        reserve={tab === 'history' && view.selection.ev !== undefined && follow.phase === 'loading'}
+        side={
+          inspected || listed ? (
+            <div className={styles['side']}>
+              {listed ? (
+                <Suspense>
+                  <MatchList matches={matches} />
+                </Suspense>
+              ) : null}
+              {inspected ? (
+                <Inspector
+                  group={inspected}
+                  view={view}
+                  pane={search.pane ?? 'payloads'}
+                  onPane={(pane) => change({ pane: pane === 'payloads' ? undefined : pane })}
+                />
+              ) : null}
+            </div>
+          ) : null
+        }
+      >
+        <Tabs<PageTab>
+          label="Parts of this run"
+          value={tab}
+          className={styles['tabs']}
+          barClassName={styles['bar']}
+          items={[
+            { value: 'history', text: 'History', count: follow.history.events.length },
+            ...(address.file
+              ? []
+              : [
+                  { value: 'pending' as const, text: 'Pending', count: pending, pending: pending > 0 },
+                  { value: 'relations' as const, text: 'Relations', count: relations },
+                ]),
+            { value: 'memo', text: 'Memo', count: memo },
+            { value: 'metadata', text: 'Metadata' },
+          ]}
+          onChange={(next) => change({ tab: next === 'history' ? undefined : next }, false)}
+          tools={tab === 'history' ? <HistoryTools view={view} matches={matches} search={search} /> : null}
+        >
+          <TabPanel value="history" className={styles['panel']}>
+            <HistoryTab view={view} matches={matches} search={search} notices={<PollerNotices />} />
+          </TabPanel>
+          <TabPanel value="pending" className={styles['page']}>
+            <Suspense>
+              <PendingTab onSelect={select} />
+            </Suspense>
+          </TabPanel>
+          <TabPanel value="relations" className={styles['page']}>
+            <Suspense>
+              <RelationsTab />
+            </Suspense>
+          </TabPanel>
+          <TabPanel value="memo" className={styles['page']}>
+            <MemoTab />
+          </TabPanel>
+          <TabPanel value="metadata" className={styles['page']}>
+            <Suspense>
+              <MetadataTab />
+            </Suspense>
+          </TabPanel>
+        </Tabs>
+      </SplitView>
+      <RunFooter />
+    </>
+  );
+}

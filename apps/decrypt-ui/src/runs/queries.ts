@@ -1,0 +1,133 @@
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { RunAddress } from '../session/server/addresses.ts';
+import type { RunsApi } from './api.ts';
+import { isOpen } from './outcome.ts';
+
+const PAGE_SIZE = 100;
+
+export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =>
+  infiniteQueryOptions({
+    queryKey: ['workflows', namespace, query],
+    queryFn: ({ signal, pageParam }) =>
+      api.workflows(namespace, { query, pageSize: PAGE_SIZE, pageToken: pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextPageToken,
+    // Rows must not move while they are read: `newestQuery` counts new runs, and the reader asks for them.
+    staleTime: Infinity,
+    // Back from a run finds the list as the reader left it.
+    gcTime: 30 * 60_000,
+    refetchOnWindowFocus: false,
+  });
+
+/** The first page again, to count new runs and to update the rows that the page shows. */
+export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
+  queryOptions({
+    queryKey: ['newest', namespace, query],
+    queryFn: ({ signal }) => api.workflows(namespace, { query, pageSize: PAGE_SIZE }, signal),
+    refetchInterval: 5000,
+    gcTime: 0,
+  });
+
+const RUN_ID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const MAX_JUMPS = 8;
+
+/** The runs whose id is the text, or whose workflow id or type begins with it. */
+export const jumpQuery = (api: RunsApi, namespace: string, text: string) =>
+  queryOptions({
+    queryKey: ['jump', namespace, text],
+    queryFn: ({ signal }) => {
+      const query = RUN_ID.test(text)
+        ? `RunId = ${quoted(text)}`
+        : `WorkflowId STARTS_WITH ${quoted(text)} OR WorkflowType STARTS_WITH ${quoted(text)}`;
+      return api.workflows(namespace, { query, pageSize: MAX_JUMPS }, signal);
+    },
+    retry: false,
+    gcTime: 30_000,
+  });
+
+export const countQuery = (api: RunsApi, namespace: string, query: string) =>
+  queryOptions({
+    queryKey: ['count', namespace, query],
+    queryFn: ({ signal }) => api.count(namespace, query, signal),
+    refetchInterval: 10_000,
+    placeholderData: keepPreviousData,
+  });
+
+export const descriptionQuery = (
+  api: Pick<RunsApi, 'describe'>,
+  namespace: string,
+  workflowId: string,
+  runId: string | undefined,
+) =>
+  queryOptions({
+    queryKey: ['description', namespace, workflowId, runId ?? 'latest'],
+    queryFn: ({ signal }) => api.describe(namespace, workflowId, runId, signal),
+    staleTime: 1000,
+  });
+
+/** The workers that poll the task queues on which an open run depends. The server asks Temporal every 10 s at most. */
+export const taskQueuesQuery = (api: Pick<RunsApi, 'taskQueues'>, run: RunAddress) =>
+  queryOptions({
+    queryKey: ['task-queues', run.namespace, run.workflowId, run.runId],
+    queryFn: ({ signal }) => api.taskQueues(run, signal),
+    staleTime: 10_000,
+    refetchInterval: 15_000,
+    // An older server does not have the route, and the page works without it.
+    retry: false,
+  });
+
+/** The latest 50 runs of a workflow id, in Temporal's order. */
+export const runsQuery = (api: RunsApi, namespace: string, workflowId: string) =>
+  queryOptions({
+    queryKey: ['runs', namespace, workflowId],
+    queryFn: ({ signal }) =>
+      api.workflows(namespace, { query: `WorkflowId = ${quoted(workflowId)}`, pageSize: 50 }, signal),
+    staleTime: 10_000,
+  });
+
+/** The latest 20 runs of a workflow type, of any workflow id. */
+export const runsOfTypeQuery = (api: RunsApi, namespace: string, type: string) =>
+  queryOptions({
+    queryKey: ['runs-of-type', namespace, type],
+    queryFn: ({ signal }) =>
+      api.workflows(namespace, { query: `WorkflowType = ${quoted(type)}`, pageSize: 20 }, signal),
+    staleTime: 10_000,
+  });
+
+/** The runs below a root run, and the root itself, in pages. They include runs that started under the root's children. */
+export const familyQuery = (api: RunsApi, namespace: string, rootRunId: string) =>
+  infiniteQueryOptions({
+    queryKey: ['family', namespace, rootRunId],
+    queryFn: ({ signal, pageParam }) =>
+      api.workflows(
+        namespace,
+        { query: `RootRunId = ${quoted(rootRunId)}`, pageSize: PAGE_SIZE, pageToken: pageParam },
+        signal,
+      ),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => page.nextPageToken,
+    refetchInterval: ({ state }) =>
+      state.data?.pages.some(({ workflows }) => workflows.some(({ status }) => isOpen(status)))
+        ? 5000
+        : false,
+    gcTime: 60_000,
+  });
+
+/** The child workflows that a run has started, running or closed. */
+export const childrenQuery = (
+  api: RunsApi,
+  namespace: string,
+  { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
+  most: number,
+) =>
+  queryOptions({
+    queryKey: ['children', namespace, runId],
+    queryFn: ({ signal }) => {
+      const query = `ParentWorkflowId = ${quoted(workflowId)} AND ParentRunId = ${quoted(runId)}`;
+      return api.workflows(namespace, { query, pageSize: most }, signal);
+    },
+    refetchInterval: 10_000,
+  });
+
+/** The text as a string literal of a visibility query. */
+export const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;

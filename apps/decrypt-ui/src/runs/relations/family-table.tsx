@@ -1,0 +1,202 @@
+import { escapeInvisible } from '@temporal-kms/codec-api';
+import { ChevronDown, ChevronRight, ListTree } from 'lucide-react';
+import { type CSSProperties, Fragment, useMemo, useState } from 'react';
+import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
+import { plural } from '../../ui/format/number.ts';
+import { Moment } from '../../ui/text/moment.tsx';
+import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
+import { useNow } from '../../ui/use-now.ts';
+import { useSize } from '../../ui/use-size.ts';
+import { outcomeText } from '../outcome.ts';
+import { RunAnchor } from '../run-link.tsx';
+import { useRun } from '../run/run-context.tsx';
+import type { Span } from '../timeline/spans.ts';
+import { AxisLabels, AxisLines, Bars, useWaterfall, type Waterfall } from '../timeline/waterfall.tsx';
+import { FamilyEvents } from './family-events.tsx';
+import styles from './family-table.module.css';
+import type { FamilyRow, FamilyRun } from './family.ts';
+
+interface FamilyTableProps {
+  readonly rows: readonly FamilyRow[];
+  readonly onToggle: (runId: string) => void;
+}
+
+/** Rows that are drawn at first; the reader asks for more. */
+const FIRST_ROWS = 200;
+
+/** The runs of a family as a tree, with a waterfall on one time scale. */
+export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
+  const [axisRef, axis] = useSize();
+  const [shown, setShown] = useState(FIRST_ROWS);
+  /** The runs whose events are shown below them. */
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const isLive = rows.some(({ run }) => run.open);
+  const now = useNow(isLive);
+  const present = Math.max(now, ...rows.map(({ run }) => run.startedAt ?? 0));
+  const times = useMemo(() => {
+    const moments = rows.flatMap(({ run }) => [run.startedAt, run.closedAt]);
+    return {
+      events: moments.filter((moment) => moment !== undefined).toSorted((a, b) => a - b),
+      // A run without children works; a run with children waits for them most of the time.
+      busy: rows
+        .filter(({ children }) => children === 0)
+        .flatMap(({ run: { startedAt, closedAt, open } }) =>
+          startedAt === undefined || (closedAt === undefined && !open)
+            ? []
+            : [{ from: startedAt, to: closedAt ?? Infinity }],
+        ),
+    };
+  }, [rows]);
+  const waterfall = useWaterfall({
+    times,
+    now: isLive ? present : undefined,
+    width: axis.width,
+    collapse: true,
+    zoom: { from: undefined, to: undefined },
+  });
+  const runNow = isLive ? present : undefined;
+  return (
+    <div className={styles['frame']}>
+      <table className={styles['table']} aria-labelledby="family-title">
+        <thead>
+          <tr>
+            <th scope="col" className={styles['run']}>
+              Run
+            </th>
+            <th scope="col" className={styles['type']}>
+              Type
+            </th>
+            <th scope="col" className={styles['started']}>
+              Started
+            </th>
+            <th scope="col" className={styles['time']}>
+              Duration
+            </th>
+            <th scope="col" className={styles['axis']}>
+              <span className="sr-only">Waterfall</span>
+              <div ref={axisRef} className={styles['track']}>
+                <AxisLabels waterfall={waterfall} now={runNow} />
+              </div>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, shown).map((row) => (
+            <Fragment key={row.run.runId}>
+              <Row
+                row={row}
+                waterfall={waterfall}
+                now={present}
+                opened={opened.has(row.run.runId)}
+                onToggle={onToggle}
+                onOpen={() => setOpened((known) => toggled(known, row.run.runId))}
+              />
+              {opened.has(row.run.runId) ? (
+                <FamilyEvents run={row.run} level={row.level} waterfall={waterfall} now={present} />
+              ) : null}
+            </Fragment>
+          ))}
+        </tbody>
+      </table>
+      <div className={styles['lines']} style={{ width: axis.width }} aria-hidden="true">
+        <AxisLines waterfall={waterfall} now={runNow} />
+      </div>
+      {rows.length > shown ? (
+        <button type="button" className={styles['more']} onClick={() => setShown(shown + FIRST_ROWS)}>
+          Show more of the {plural(rows.length, 'run')}
+        </button>
+      ) : null}
+    </div>
+  );
+}
+
+const toggled = (ids: ReadonlySet<string>, id: string) =>
+  ids.has(id) ? new Set([...ids].filter((other) => other !== id)) : new Set([...ids, id]);
+
+interface RowProps {
+  readonly row: FamilyRow;
+  readonly waterfall: Waterfall;
+  readonly now: number;
+  /** Whether the events of the run are shown. */
+  readonly opened: boolean;
+  readonly onOpen: () => void;
+  readonly onToggle: (runId: string) => void;
+}
+
+function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
+  const { address } = useRun();
+  const { run, level, children, expanded } = row;
+  const here = run.runId === address.runId;
+  const id = escapeInvisible(run.workflowId);
+  const style: CSSProperties & Record<'--level', number> = { '--level': level - 1 };
+  return (
+    <tr data-here={here ? '' : undefined}>
+      <th scope="row" className={styles['run']}>
+        <div className={styles['name']} style={style}>
+          {children > 0 ? (
+            <button
+              type="button"
+              className={styles['twisty']}
+              aria-expanded={expanded}
+              aria-label={`Children of ${id}`}
+              onClick={() => onToggle(run.runId)}
+            >
+              {expanded ? <ChevronDown size={14} /> : <ChevronRight size={14} />}
+            </button>
+          ) : (
+            <span className={styles['twisty']} />
+          )}
+          <OutcomeGlyph outcome={run.outcome} />
+          <span className="sr-only">{outcomeText[run.outcome]}</span>
+          {here ? (
+            <span className="ellipsis strong" data-tip={id}>
+              {id}
+            </span>
+          ) : (
+            <RunAnchor run={{ ...run, namespace: address.namespace }} className="ellipsis">
+              {id}
+            </RunAnchor>
+          )}
+          {here ? <span className={styles['here']}>this run</span> : null}
+          {children > 0 && !expanded ? <span className="tag t3">{children}</span> : null}
+          <span className="spacer" />
+          <button
+            type="button"
+            className={styles['events']}
+            aria-expanded={opened}
+            aria-label={`Events of ${id}`}
+            data-tip={opened ? 'Hide the events of this run' : 'Show the events of this run here'}
+            onClick={onOpen}
+          >
+            <ListTree size={14} />
+          </button>
+        </div>
+      </th>
+      <td className={styles['type']}>
+        <div className="ellipsis t2">{escapeInvisible(run.type) || '–'}</div>
+      </td>
+      <td className={styles['started']}>
+        {run.startedAt === undefined ? '–' : <Moment at={run.startedAt} />}
+      </td>
+      <td className={styles['time']}>{durationOf(run, now)}</td>
+      <td className={styles['axis']} aria-hidden="true">
+        <div className={styles['track']}>
+          <Bars spans={spansOf(run, now)} scale={waterfall.scale} />
+        </div>
+      </td>
+    </tr>
+  );
+}
+
+function durationOf({ startedAt, closedAt, open }: FamilyRun, now: number): string {
+  if (startedAt === undefined) return '–';
+  if (closedAt !== undefined) return formatDurationShort(closedAt - startedAt);
+  return open ? formatTicking(now - startedAt) : '–';
+}
+
+function spansOf({ startedAt, closedAt, open, outcome }: FamilyRun, now: number): Span[] {
+  if (startedAt === undefined) return [];
+  if (closedAt !== undefined) return [{ kind: 'bar', from: startedAt, to: closedAt, outcome }];
+  if (!open) return [{ kind: 'point', from: startedAt, to: startedAt, outcome }];
+  return [{ kind: 'open', from: startedAt, to: Math.max(now, startedAt), outcome }];
+}

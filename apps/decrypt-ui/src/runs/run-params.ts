@@ -1,0 +1,61 @@
+import { z } from 'zod/mini';
+import type { RunAddress } from '../session/server/addresses.ts';
+
+const pageTabs = ['history', 'pending', 'relations', 'memo', 'metadata'] as const;
+export type PageTab = (typeof pageTabs)[number];
+export const panes = ['payloads', 'attributes', 'failure', 'raw', 'crypto'] as const;
+export type Pane = (typeof panes)[number];
+
+/** A parameter that may be absent; an invalid value counts as absent. */
+const maybe = <T extends z.core.$ZodType>(schema: T) => z.catch(z.optional(schema), undefined);
+
+/**
+ * The search parameters of a run's address: which part of the run the reader looks at, and no workflow data. Unknown
+ * parameters are dropped.
+ */
+export const workflowSearch = z.object({
+  tab: maybe(z.enum(pageTabs)),
+  /** The id of the selected event. The history scrolls to it, and the inspector shows it. */
+  ev: maybe(z.int().check(z.positive())),
+  /** Selects the first event of a group instead of the group. */
+  one: maybe(z.boolean()),
+  /** Shows the input and the result of the run in full. */
+  io: maybe(z.boolean()),
+  pane: maybe(z.enum(panes)),
+  view: maybe(z.enum(['groups', 'all'])),
+  /** Shows workflow tasks among the groups. */
+  tasks: maybe(z.boolean()),
+  /** False draws idle time at full length. */
+  idle: maybe(z.boolean()),
+  /** The part of the run that the waterfall shows, in milliseconds from the start of the run. */
+  from: maybe(z.number().check(z.nonnegative())),
+  to: maybe(z.number().check(z.nonnegative())),
+});
+export type WorkflowSearch = z.infer<typeof workflowSearch>;
+
+/** The name of the grid of a run's history, for `useGridFocus`. */
+export const historyGrid = ({ namespace, runId }: Pick<RunAddress, 'namespace' | 'runId'>): string =>
+  `run ${namespace} ${runId}`;
+
+/** The search parameters of a comparison: the other run. */
+export const compareSearch = z.object({
+  /** The workflow id of the other run; that of the first by default. */
+  with: maybe(z.string()),
+  run: maybe(z.string()),
+});
+
+interface ComparedRun {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** The link to the comparison of two runs of a namespace. */
+export const comparisonOf = (namespace: string, { workflowId, runId }: ComparedRun, other: ComparedRun) =>
+  ({
+    to: '/ns/$namespace/workflows/$workflowId/$runId/compare',
+    params: { namespace, workflowId, runId },
+    search: {
+      run: other.runId,
+      ...(other.workflowId === workflowId ? {} : { with: other.workflowId }),
+    },
+  }) as const;

@@ -1,0 +1,76 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import {
+  eventSummary,
+  groupName,
+  groupSummary,
+  type Label,
+  pendingByGroup,
+  type Summary,
+} from '../events/describe-group.ts';
+import type { History } from '../events/history.ts';
+import { type PendingWork, pendingWork } from '../events/pending.ts';
+import { type Row, rowsOf } from '../events/rows.ts';
+import type { WorkflowSearch } from '../run-params.ts';
+import type { RunSession } from './run-session.ts';
+
+/** The rows of a history that a page shows first. */
+export interface FirstRows {
+  /** How the page shows the history. */
+  readonly search: WorkflowSearch;
+  /** At most this many rows are in view. */
+  readonly count: number;
+}
+
+/** Milliseconds for which the payloads stay in view. By then, the page has drawn the rows. */
+const HOLD = 2_000;
+
+/**
+ * Brings the payloads of the first rows into view for a moment when their events arrive, so that the request for them does not
+ * wait until the page is drawn. It does nothing for a page that begins with another tab or at an event, and for a history
+ * that has events already.
+ * @returns a function that ends it
+ */
+export function viewFirstRows({ history, decoder, store }: RunSession, rows: FirstRows): () => void {
+  const { tab = 'history', ev } = rows.search;
+  if (tab !== 'history' || ev !== undefined || history.getState().history.events.length > 0)
+    return () => undefined;
+  let leave: (() => void)[] = [];
+  const end = () => {
+    stop();
+    for (const one of leave) one();
+  };
+  const stop = history.subscribe(({ history: known }) => {
+    if (known.events.length === 0) return;
+    stop();
+    const { description } = store.getState();
+    const pending = pendingByGroup(known.groups, description ? pendingWork(description) : []);
+    leave = refsOf(known, rows, pending).map((ref) => decoder.view(ref));
+    setTimeout(end, HOLD);
+  });
+  return end;
+}
+
+type PendingByGroup = ReturnType<typeof pendingByGroup>;
+
+function refsOf(history: History, { search, count }: FirstRows, pending: PendingByGroup): PayloadRef[] {
+  const { view = 'groups', tasks = false } = search;
+  const rows = rowsOf(history, { view, tasks, expanded: new Set() });
+  const refs = new Set<PayloadRef>();
+  for (let index = 0; index < Math.min(count, rows.length); index += 1) {
+    const row = rows.at(index);
+    for (const ref of row ? shownRefs(row, pending.get(row.group.id)) : []) refs.add(ref);
+  }
+  return [...refs];
+}
+
+/** The payloads that the cells of a row show. */
+function shownRefs(row: Row, pending: PendingWork | undefined): PayloadRef[] {
+  const label: Label = groupName(row.group);
+  const summary = row.kind === 'event' ? eventSummary(row.event) : groupSummary(row.group, pending);
+  return [label.ref, summaryRef(summary)].filter((ref) => ref !== undefined);
+}
+
+function summaryRef(summary: Summary): PayloadRef | undefined {
+  if (summary.kind === 'payload') return summary.ref;
+  return summary.kind === 'failure' ? summary.level.encoded : undefined;
+}

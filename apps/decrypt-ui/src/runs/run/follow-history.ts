@@ -1,0 +1,195 @@
+import { createStore } from 'zustand/vanilla';
+import { ApiFailure, isAbort, isFinal } from '../../session/server/failure.ts';
+import { createHistoryStore } from '../events/history-store.ts';
+import { emptyHistory, type History } from '../events/history.ts';
+import { createHistoryClient, type HistoryClient } from '../indexer/history-client.ts';
+import type { HistoryEnd, IndexPort, IndexReply } from '../indexer/history-protocol.ts';
+import type { HistorySource } from './history-source.ts';
+
+export interface FollowState {
+  readonly history: History;
+  /**
+   * `loading`: the first pages arrive; `live`: waits for more events; `complete`: the run has closed; `retrying`: the
+   * connection broke and the follower reconnects; `failed`: it does not reconnect.
+   */
+  readonly phase: 'loading' | 'live' | 'complete' | 'retrying' | 'failed';
+  /** Why no more events arrive. */
+  readonly failure?: ApiFailure;
+}
+
+export interface FollowOptions {
+  readonly source: HistorySource;
+  /** Opens a channel to a worker that runs `serveHistory`. Called at the first start. */
+  readonly openPort: () => IndexPort<IndexReply>;
+  /** Events from `from` on whose names match the latest search. */
+  readonly onFound?: (eventIds: readonly number[], from: number) => void;
+  /** Least milliseconds between two updates of the store while events arrive. It grows with the history. */
+  readonly throttle?: number;
+  /** Milliseconds until the follower reconnects after a failure; doubles up to `retryMost`. */
+  readonly retryFirst?: number;
+  readonly retryMost?: number;
+}
+
+/** Most milliseconds for which the follower waits until the first events are on the screen, before it opens another stream. */
+const DRAW_MS = 300;
+/** Each update costs in proportion to the history, so this many events lengthen the time between two updates by 1 ms. */
+const EVENTS_PER_MS = 100;
+
+/**
+ * Reads a history to its end and, while the run is open, as it grows. When the stream ends early, the follower reconnects
+ * and continues after the last durable event.
+ */
+export function followHistory({
+  source,
+  openPort,
+  onFound = () => undefined,
+  throttle = 100,
+  retryFirst = 500,
+  retryMost = 15_000,
+}: FollowOptions) {
+  const collected = createHistoryStore();
+  const store = createStore<FollowState>()(() => ({ history: emptyHistory, phase: 'loading' }));
+  let client: HistoryClient | undefined;
+  let abort = new AbortController();
+  let phase: FollowState['phase'] = 'loading';
+  /** The phase that continues when a retry succeeds. */
+  let interrupted: FollowState['phase'] = 'loading';
+  let failure: ApiFailure | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let failures = 0;
+  /** Resolves when the first events are on the screen, so that those after them do not delay it. */
+  const drawn = Promise.withResolvers<void>();
+
+  function publish() {
+    clearTimeout(timer);
+    timer = undefined;
+    const history = collected.snapshot();
+    store.setState(failure ? { history, phase, failure } : { history, phase }, true);
+  }
+
+  function connect(): HistoryClient {
+    client ??= createHistoryClient({
+      port: openPort(),
+      onDelta(delta) {
+        received();
+        collected.apply(delta);
+        const { length } = store.getState().history.events;
+        // The first events at once: the request for their payloads is sent before the page is drawn.
+        if (length === 0) publishFirst();
+        // Browsers pause requestAnimationFrame in a hidden tab, but not timers.
+        else timer ??= setTimeout(publish, throttle + length / EVENTS_PER_MS);
+      },
+      onHeartbeat() {
+        received();
+        settle('live');
+      },
+      onFound,
+    });
+    return client;
+  }
+
+  function publishFirst() {
+    setTimeout(drawn.resolve, DRAW_MS);
+    publish();
+  }
+
+  function received() {
+    failures = 0;
+    failure = undefined;
+    if (phase === 'retrying') phase = interrupted;
+  }
+
+  function settle(next: FollowState['phase']) {
+    if (phase === next && timer === undefined) return;
+    if (next === 'retrying' && phase !== next) interrupted = phase === 'failed' ? 'loading' : phase;
+    phase = next;
+    publish();
+  }
+
+  /** Reads one stream; true when no more events will come. */
+  async function readOnce(signal: AbortSignal): Promise<boolean> {
+    const opened = performance.now();
+    const body = await source.open(collected.lastDurable, signal);
+    const end = await connect().read(body, signal);
+    if (end?.reason === 'signed_out' && source.renewed) {
+      await source.renewed(opened, signal);
+      return false;
+    }
+    return end !== undefined && ended(end);
+  }
+
+  function ended({ reason, message }: HistoryEnd): boolean {
+    if (reason === 'complete') {
+      settle('complete');
+      return true;
+    }
+    if (reason === 'error' || reason === 'signed_out') {
+      failures += 1;
+      failure = new ApiFailure(
+        reason === 'signed_out' ? 'unauthenticated' : 'internal',
+        message ?? 'The codec server could not read more of the history.',
+      );
+      if (reason === 'signed_out') {
+        settle('failed');
+        return true;
+      }
+    }
+    return false;
+  }
+
+  async function run(signal: AbortSignal) {
+    while (!signal.aborted) {
+      try {
+        if (await readOnce(signal)) return;
+      } catch (error) {
+        if (signal.aborted || isAbort(error)) return;
+        failures += 1;
+        failure = error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
+        if (isFinal(error)) {
+          settle('failed');
+          return;
+        }
+      }
+      if (failures > 0) settle('retrying');
+      if (store.getState().history.events.length > 0) await drawn.promise;
+      await pause(failures === 0 ? 50 : Math.min(retryFirst * 2 ** (failures - 1), retryMost), signal);
+    }
+  }
+
+  return {
+    store,
+    /** Reads the events after the last durable one, until `stop` is called. */
+    start: () => {
+      abort = new AbortController();
+      void run(abort.signal);
+    },
+    stop: () => {
+      abort.abort();
+      clearTimeout(timer);
+      timer = undefined;
+    },
+    /** Call when events are on the screen. After the first stream, the follower waits for that. */
+    drawn: () => drawn.resolve(),
+    /** Searches names in the events so far and in later events; no words end the search. */
+    find: (words: readonly string[]) => connect().find(words),
+    /** Frees the worker's memory. The follower cannot be used afterwards. */
+    close: () => client?.close(),
+  };
+}
+
+/** Waits for a time, or until the signal aborts. */
+function pause(millis: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, millis);
+    signal.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,152 @@
+import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
+import { useStore } from 'zustand';
+import { type KeyUsage, keyUsage } from '../../payloads/payload-keys.ts';
+import {
+  type Payloads,
+  PayloadsProvider,
+  useFindings,
+  usePayloads,
+} from '../../payloads/payloads-context.tsx';
+import type { RunAddress } from '../../session/server/addresses.ts';
+import { useStoreInSteps } from '../../ui/use-store-in-steps.ts';
+import { stubOf } from '../events/history.ts';
+import { openHistoryPort } from '../indexer/history-client.ts';
+import { isOpen } from '../outcome.ts';
+import type { Find, FindState } from './find-in-run.ts';
+import type { FollowState } from './follow-history.ts';
+import type { AttemptsSeen, RunSession } from './run-session.ts';
+import { type RunSessionsPlace, useRunSessionsPlace } from './run-sessions-context.tsx';
+import { createRunSessions, type RunSessions } from './run-sessions.ts';
+
+/** The sessions of runs at their place. */
+export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
+  place((options) => createRunSessions({ ...options, openPort: openHistoryPort }));
+
+export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPlace());
+
+/** Everything that the page knows about one run. */
+export interface Run {
+  readonly address: RunAddress;
+  readonly description: WorkflowDescription;
+  readonly open: boolean;
+  readonly follow: FollowState;
+  /** The starts of pending attempts that the server has reported while this page was open. */
+  readonly attemptsSeen: AttemptsSeen;
+  readonly usage: KeyUsage;
+  /** Finds the stub of an event's payload, or of a payload of the description (`0:<n>`). */
+  readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
+  readonly find: Find;
+}
+
+const Context = createContext<Run | undefined>(undefined);
+
+export function useRun(): Run {
+  const run = useContext(Context);
+  if (!run) throw new Error('useRun() was called outside of <RunProvider>.');
+  return run;
+}
+
+/** What components read of the run around them. */
+export interface RunScope {
+  readonly run: Run;
+  readonly payloads: Payloads;
+}
+
+/** Returns the run around the component, for a page that shows two runs: `RunScopeProvider` puts it around other parts. */
+export function useRunScope(): RunScope {
+  const run = useRun();
+  const payloads = usePayloads();
+  return useMemo(() => ({ run, payloads }), [run, payloads]);
+}
+
+export function RunScopeProvider({ scope, children }: { scope: RunScope; children: ReactNode }) {
+  return (
+    <PayloadsProvider {...scope.payloads}>
+      <Context value={scope.run}>{children}</Context>
+    </PayloadsProvider>
+  );
+}
+
+/** The state of the search in the run on the screen. */
+export function useFind(): FindState {
+  return useStore(useRun().find.store);
+}
+
+interface RunProviderProps {
+  readonly address: RunAddress;
+  readonly renderFailed: (error: Error, retry: () => void) => ReactNode;
+  readonly loading: ReactNode;
+  readonly children: ReactNode;
+}
+
+/**
+ * Loads a run while the component is mounted. The caller must set the address as `key`, so that another run gets another
+ * provider.
+ */
+export function RunProvider({ address, ...rest }: RunProviderProps) {
+  const sessions = useRunSessions();
+  const session = sessions.get(address);
+  useEffect(() => sessions.use(session.address), [sessions, session]);
+  return <SessionProvider session={session} {...rest} />;
+}
+
+interface FileRunProviderProps extends Omit<RunProviderProps, 'address'> {
+  readonly session: RunSession;
+}
+
+/** The same for a run in a history file. */
+export function FileRunProvider({ session, ...rest }: FileRunProviderProps) {
+  useEffect(() => {
+    session.start();
+    return () => session.stop();
+  }, [session]);
+  return <SessionProvider session={session} {...rest} />;
+}
+
+function SessionProvider({ session, renderFailed, loading, children }: FileRunProviderProps) {
+  const { description, failure, attemptsSeen } = useStoreInSteps(session.store);
+  if (!description) return failure ? renderFailed(failure, session.refresh) : loading;
+  return (
+    <PayloadsProvider decoder={session.decoder} place={session.place} ofEvent={session.ofEvent}>
+      <Loaded session={session} description={description} attemptsSeen={attemptsSeen}>
+        {children}
+      </Loaded>
+    </PayloadsProvider>
+  );
+}
+
+interface LoadedProps {
+  readonly session: RunSession;
+  readonly description: WorkflowDescription;
+  readonly attemptsSeen: AttemptsSeen;
+  readonly children: ReactNode;
+}
+
+function Loaded({ session, description, attemptsSeen, children }: LoadedProps) {
+  const follow = useStoreInSteps(session.history);
+  const findings = useFindings();
+  const { history, phase } = follow;
+  const hasEvents = history.events.length > 0;
+  useEffect(() => {
+    if (hasEvents) session.drawn();
+  }, [hasEvents, session]);
+  const usage = useMemo(
+    () => keyUsage(history.tallies, findings, (ref) => stubOf(history, ref)),
+    [history, findings],
+  );
+  const run = useMemo<Run>(
+    () => ({
+      address: session.address,
+      description,
+      open: isOpen(description.workflow.status) && phase !== 'complete',
+      follow,
+      attemptsSeen,
+      usage,
+      stub: session.stub,
+      find: session.find,
+    }),
+    [session, description, phase, follow, attemptsSeen, usage],
+  );
+  return <Context value={run}>{children}</Context>;
+}

@@ -1,0 +1,202 @@
+import { type QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/react-query';
+import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
+import { createStore } from 'zustand/vanilla';
+import { createDecoder } from '../../payloads/decoder.ts';
+import { type PlaintextCache, runScope } from '../../payloads/reveal/plaintext-cache.ts';
+import { accessTo, accessToSearch, type Reveals } from '../../payloads/reveal/reveals.ts';
+import type { RunAddress } from '../../session/server/addresses.ts';
+import type { RunApi } from '../api.ts';
+import { eventOfPayload, stubOf } from '../events/history.ts';
+import { type PendingWork, pendingWork } from '../events/pending.ts';
+import { isOpen } from '../outcome.ts';
+import { descriptionQuery } from '../queries.ts';
+import { createFind } from './find-in-run.ts';
+import { followHistory, type FollowOptions } from './follow-history.ts';
+import { apiHistory, type HistorySource } from './history-source.ts';
+
+/** By activity id: when attempts started, in milliseconds, ascending. */
+export type AttemptsSeen = ReadonlyMap<string, readonly number[]>;
+
+export interface RunState {
+  readonly description: WorkflowDescription | undefined;
+  /** Why the run could not be described. The description is kept while a later request fails. */
+  readonly failure: Error | undefined;
+  /** The starts of pending attempts that the server has reported while the run was on the screen. */
+  readonly attemptsSeen: AttemptsSeen;
+}
+
+export interface RunSessionOptions {
+  readonly api: RunApi;
+  readonly queries: QueryClient;
+  readonly plaintext: PlaintextCache;
+  readonly reveals: Reveals;
+  readonly openPort: FollowOptions['openPort'];
+  /** The run's history on the server by default. */
+  readonly source?: HistorySource;
+}
+
+/**
+ * Everything that the page knows about one run: it describes the run, follows its history, decodes payloads and searches.
+ * Sessions do not depend on React or on each other, so that several runs can be on one screen.
+ */
+export type RunSession = ReturnType<typeof createRunSession>;
+
+/** Milliseconds between two descriptions of an open run: its attempts and heartbeats change without an event. */
+const DESCRIBE_EVERY = 3000;
+
+export function createRunSession(
+  address: RunAddress,
+  { api, queries, plaintext, reveals, openPort, source = apiHistory(api, address) }: RunSessionOptions,
+) {
+  const { namespace, workflowId, runId } = address;
+  const options = descriptionQuery(api, namespace, workflowId, runId);
+  const store = createStore<RunState>()(() => ({
+    description: queries.getQueryData(options.queryKey),
+    failure: undefined,
+    attemptsSeen: new Map(),
+  }));
+  const follower = followHistory({ source, openPort, onFound: (ids, from) => find.addNames(ids, from) });
+  const find = createFind({
+    findNames: (words) => follower.find(words),
+    searchPayloads: (request, signal) => api.search(address, request, signal),
+    ...(api.renewed && { renewed: api.renewed }),
+  });
+  const decoder = createDecoder({
+    decode: (refs, signal, justification) => api.decode(address, refs, signal, justification),
+    access: {
+      of: (ref) => accessTo(reveals.store.getState(), place(ref)),
+      subscribe: (listener) => reveals.store.subscribe(listener),
+    },
+    cache: plaintext,
+    scope: runScope(address),
+    stub: (ref) => stubOf(follower.store.getState().history, ref),
+  });
+  let described = new Map<PayloadRef, PayloadStub>();
+  let running: (() => void) | undefined;
+
+  const findStub = (ref: PayloadRef): PayloadStub | undefined =>
+    described.get(ref) ?? stubOf(follower.store.getState().history, ref);
+  const place = (ref: PayloadRef) => ({ run: address, ref, otherNamespace: findStub(ref)?.namespace });
+  const ofEvent = (ref: PayloadRef): readonly PayloadRef[] =>
+    eventOfPayload(follower.store.getState().history, ref)?.payloads.map((stub) => stub.ref) ?? [];
+
+  // The results of a search in payloads leave the page with the plaintext, also while the run is not on the screen.
+  const stopForgetting = [
+    reveals.onForget((forgotten) => {
+      if (forgotten === undefined || forgotten === namespace) find.forgetPayloads();
+    }),
+    reveals.store.subscribe((state) => {
+      const { search } = find.store.getState();
+      if (search && accessToSearch(state, { namespace, run: address }).status !== 'open')
+        find.forgetPayloads();
+    }),
+  ];
+
+  function setDescribed({ data, error }: Pick<QueryObserverResult<WorkflowDescription>, 'data' | 'error'>) {
+    if (data) setDescription(data);
+    else if (error) store.setState({ failure: error });
+  }
+
+  function setDescription(description: WorkflowDescription) {
+    if (store.getState().description !== description || described.size === 0) {
+      described = new Map(description.payloads.map((stub) => [stub.ref, stub]));
+    }
+    store.setState(({ attemptsSeen }) => ({
+      description,
+      failure: undefined,
+      attemptsSeen: withAttempts(attemptsSeen, pendingWork(description)),
+    }));
+  }
+
+  /** The description is out of date when the stream has ended, or has more events than the description counts. */
+  function isOutOfDate(): boolean {
+    const workflow = store.getState().description?.workflow;
+    const { phase, history } = follower.store.getState();
+    if (!workflow) return false;
+    return (
+      (phase === 'complete' && isOpen(workflow.status)) || history.events.length > workflow.historyLength
+    );
+  }
+
+  function start(): () => void {
+    const observer = new QueryObserver(queries, {
+      ...options,
+      refetchInterval: ({ state }) =>
+        state.data && isOpen(state.data.workflow.status) ? DESCRIBE_EVERY : false,
+    });
+    const stopDescribing = observer.subscribe(setDescribed);
+    setDescribed(observer.getCurrentResult());
+    let refreshing: ReturnType<typeof setTimeout> | undefined;
+    const stopWatching = follower.store.subscribe(() => {
+      if (refreshing !== undefined || !isOutOfDate()) return;
+      refreshing = setTimeout(() => {
+        refreshing = undefined;
+        if (isOutOfDate()) refresh();
+      }, 300);
+    });
+    follower.start();
+    return () => {
+      clearTimeout(refreshing);
+      stopWatching();
+      stopDescribing();
+      follower.stop();
+      decoder.stop();
+      find.stop();
+    };
+  }
+
+  function refresh() {
+    store.setState({ failure: undefined });
+    void queries.refetchQueries({ queryKey: options.queryKey });
+  }
+
+  return {
+    address,
+    /** The description of the run. */
+    store,
+    /** The history of the run. */
+    history: follower.store,
+    decoder,
+    find,
+    /** Requests the description again. */
+    refresh,
+    /** Call when events of the run are on the screen. */
+    drawn: follower.drawn,
+    /** The stub of an event's payload, or of a payload of the description (`0:<n>`). */
+    stub: findStub,
+    /** Where a payload is, for `accessTo`. */
+    place,
+    /** The payloads of the event that contains a payload; empty if no event of the loaded history does. */
+    ofEvent,
+    /** Loads the run until `stop` is called. Starting again continues where it was. */
+    start() {
+      running ??= start();
+    },
+    stop() {
+      running?.();
+      running = undefined;
+    },
+    /** Frees the memory of the run. The session cannot be used afterwards. */
+    close() {
+      running?.();
+      running = undefined;
+      for (const stop of stopForgetting) stop();
+      find.clear();
+      follower.close();
+    },
+  };
+}
+
+/**
+ * Adds the attempts of pending activities. The server reports the last attempt only and history contains no attempt, so
+ * a page that is open while an activity retries collects what neither of them keeps.
+ */
+function withAttempts(seen: AttemptsSeen, work: readonly PendingWork[]): AttemptsSeen {
+  const next = new Map(seen);
+  for (const { kind, id, lastStartedAt } of work) {
+    const known = next.get(id) ?? [];
+    if (kind !== 'activity' || lastStartedAt === undefined || known.includes(lastStartedAt)) continue;
+    next.set(id, [...known, lastStartedAt]);
+  }
+  return [...next].every(([id, starts]) => seen.get(id) === starts) ? seen : next;
+}

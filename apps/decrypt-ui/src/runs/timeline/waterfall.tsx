@@ -1,0 +1,190 @@
+import { useMemo } from 'react';
+import { formatDuration, formatOffset, formatOffsetAfterGap, formatTick } from '../../ui/format/duration.ts';
+import { extent, type Span } from './spans.ts';
+import {
+  createTimeScale,
+  endOfOpen,
+  idleGaps,
+  type Interval,
+  offsetFrom,
+  type RunTimes,
+  ticks,
+  type TimeScale,
+} from './time-scale.ts';
+import styles from './waterfall.module.css';
+
+/** Space for half a diamond on the left, and for the label of the now line on the right; CSS pixels. */
+const PAD_LEFT = 6;
+const PAD_RIGHT = 12;
+
+/** The time scale that all rows of the history table share. */
+export interface Waterfall {
+  readonly scale: TimeScale;
+  /** The first and the last millisecond of the run. */
+  readonly from: number;
+  readonly to: number;
+  readonly gaps: readonly Interval[];
+  /** The text of a moment in the Start column. */
+  readonly offset: (millis: number) => string;
+}
+
+interface WaterfallInput {
+  readonly times: RunTimes;
+  /** The present, of an open run. */
+  readonly now: number | undefined;
+  readonly width: number;
+  readonly collapse: boolean;
+  readonly zoom: { readonly from: number | undefined; readonly to: number | undefined };
+}
+
+export function useWaterfall({ times, now, width, collapse, zoom }: WaterfallInput): Waterfall {
+  const from = times.events[0] ?? 0;
+  const end = now === undefined ? 0 : endOfOpen({ times, now, width, collapse });
+  const to = Math.max(times.events.at(-1) ?? 0, end, from + 1);
+  const gaps = useMemo(() => (collapse ? idleGaps(times, from, to) : []), [times, from, to, collapse]);
+  const start = zoom.from === undefined ? from : from + zoom.from;
+  const until = zoom.to === undefined ? to : from + zoom.to;
+  const scale = useMemo(
+    () =>
+      createTimeScale({
+        from: start,
+        to: until,
+        times,
+        width: Math.max(width - PAD_LEFT - PAD_RIGHT, 1),
+        collapse,
+      }),
+    [start, until, times, width, collapse],
+  );
+  return useMemo(
+    () => ({
+      scale,
+      from,
+      to,
+      gaps,
+      offset(millis) {
+        const { offset, afterGap } = offsetFrom(millis, from, gaps);
+        return afterGap ? formatOffsetAfterGap(offset) : formatOffset(offset);
+      },
+    }),
+    [scale, from, to, gaps],
+  );
+}
+
+const marks = ({ scale, from, gaps }: Waterfall) => ticks(scale, from, gaps);
+
+/** The labels above the bars. */
+export function AxisLabels({ waterfall, now }: { waterfall: Waterfall; now: number | undefined }) {
+  const { scale } = waterfall;
+  const nowX = now !== undefined && now >= scale.from && now <= scale.to ? scale.x(now) : undefined;
+  const labels = marks(waterfall).filter(({ x }) => nowX === undefined || Math.abs(nowX - x) > 44);
+  const hasRoom = (gap: { left: number; width: number }) =>
+    nowX === undefined || Math.abs(nowX - gap.left - gap.width / 2) > 40;
+  return (
+    <>
+      {labels.map(({ at, x, offset, afterGap }) => (
+        <span key={at} className={styles['label']} style={{ left: PAD_LEFT + x }}>
+          {afterGap ? '+' : ''}
+          {formatTick(offset)}
+        </span>
+      ))}
+      {scale.gaps.filter(hasRoom).map((gap) => (
+        <span
+          key={gap.from}
+          className={styles['gapLabel']}
+          style={{ left: PAD_LEFT + gap.left + gap.width / 2 }}
+        >
+          {formatDuration(Math.min(gap.to, now ?? gap.to) - gap.from)}
+        </span>
+      ))}
+      {nowX === undefined ? null : (
+        <span className={styles['nowLabel']} style={{ left: PAD_LEFT + nowX }}>
+          now
+        </span>
+      )}
+    </>
+  );
+}
+
+/** The ticks, the idle gaps and the now line, behind all rows. */
+export function AxisLines({ waterfall, now }: { waterfall: Waterfall; now: number | undefined }) {
+  const { scale } = waterfall;
+  return (
+    <>
+      {marks(waterfall).map(({ at, x }) => (
+        <i key={at} className={styles['axisTick']} style={{ left: PAD_LEFT + x }} />
+      ))}
+      {scale.gaps.map((gap) => (
+        <i key={gap.from} className={styles['gap']} style={{ left: PAD_LEFT + gap.left, width: gap.width }} />
+      ))}
+      {now !== undefined && now >= scale.from && now <= scale.to ? (
+        <i className={styles['now']} style={{ left: PAD_LEFT + scale.x(now) }} />
+      ) : null}
+    </>
+  );
+}
+
+interface BarsProps {
+  readonly spans: readonly Span[];
+  readonly scale: TimeScale;
+  /** Text after the last bar: `×5`. */
+  readonly note?: string | undefined;
+}
+
+/**
+ * The bars of a row. The row's text contains the same facts, so the caller must hide the bars from screen readers.
+ */
+export function Bars({ spans, scale, note }: BarsProps) {
+  if (spans.length === 0) return null;
+  const { from, to } = extent(spans);
+  if (to < scale.from) return <i className={styles['before']} />;
+  if (from > scale.to) return <i className={styles['after']} />;
+  const end = PAD_LEFT + scale.x(to);
+  return (
+    <>
+      {spans.map((span) => (
+        <Shape key={`${span.kind} ${span.from}`} span={span} scale={scale} />
+      ))}
+      {note && end < PAD_LEFT + scale.width - 24 ? (
+        <span className={styles['note']} style={{ left: end + 8 }}>
+          {note}
+        </span>
+      ) : null}
+    </>
+  );
+}
+
+function Shape({ span, scale }: { span: Span; scale: TimeScale }) {
+  const { kind, outcome } = span;
+  if (kind === 'point' || kind === 'hollow' || kind === 'tick') {
+    if (span.from < scale.from || span.from > scale.to) return null;
+    return (
+      <i className={styles[kind]} data-outcome={outcome} style={{ left: PAD_LEFT + scale.x(span.from) }} />
+    );
+  }
+  return pieces(span, scale).map((piece) => (
+    <i
+      key={piece.left}
+      className={piece.idle && kind !== 'leg' ? styles['leg'] : styles[kind]}
+      data-outcome={outcome}
+      style={{ left: PAD_LEFT + piece.left, width: piece.width }}
+    />
+  ));
+}
+
+interface Piece {
+  readonly left: number;
+  readonly width: number;
+  readonly idle: boolean;
+}
+
+/** The parts of a bar on a scale. A bar is thin across a collapsed gap, because its length there has no meaning. */
+export function pieces({ from, to }: { from: number; to: number }, scale: TimeScale): Piece[] {
+  const cut = (part: { from: number; to: number }, idle: boolean): Piece[] => {
+    const start = Math.max(from, part.from);
+    const end = Math.min(to, part.to);
+    if (start > end || (start === end && from !== to)) return [];
+    const left = scale.x(start);
+    return [{ left, width: scale.x(end) - left, idle }];
+  };
+  return [...scale.parts.flatMap((part) => cut(part, false)), ...scale.gaps.flatMap((gap) => cut(gap, true))];
+}

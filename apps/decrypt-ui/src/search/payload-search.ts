@@ -1,0 +1,99 @@
+import type { EndReason, ReasonCounts } from '@temporal-kms/codec-api';
+import { ApiFailure } from '../session/server/failure.ts';
+
+/** `limit`: the server reached a limit on time, hits or cost; the search continues on request. */
+export type SearchStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
+
+/** Milliseconds between two updates of the page, so that a search with many hits does not block it. */
+export const PUBLISH_MS = 100;
+
+/** What a search in payloads has covered, and what that cost. */
+export interface SearchCounts {
+  readonly events: number;
+  readonly payloads: number;
+  readonly bytes: number;
+  readonly kmsCalls: number;
+  /** Payloads that were not searched, by reason code. */
+  readonly unreadable: ReasonCounts;
+}
+
+export const nothingSearched: SearchCounts = {
+  events: 0,
+  payloads: 0,
+  bytes: 0,
+  kmsCalls: 0,
+  unreadable: {},
+};
+
+/** Adds what a request has searched to what earlier requests of the same search had. */
+export function sum(base: SearchCounts, added: SearchCounts): SearchCounts {
+  const unreadable: ReasonCounts = { ...base.unreadable };
+  for (const [reason, count] of Object.entries(added.unreadable)) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of ReasonCounts are reason codes
+    const key = reason as keyof ReasonCounts;
+    unreadable[key] = (unreadable[key] ?? 0) + count;
+  }
+  return {
+    events: base.events + added.events,
+    payloads: base.payloads + added.payloads,
+    bytes: base.bytes + added.bytes,
+    kmsCalls: base.kmsCalls + added.kmsCalls,
+    unreadable,
+  };
+}
+
+/** The state of a search after its last line. */
+export function endOf(
+  reason: EndReason,
+  message: string | undefined,
+): { readonly status: SearchStatus; readonly failure?: ApiFailure } {
+  if (reason === 'complete') return { status: 'complete' };
+  if (reason === 'limit' || reason === 'shutdown') return { status: 'limit' };
+  const code = reason === 'signed_out' ? 'unauthenticated' : 'internal';
+  return {
+    status: 'failed',
+    failure: new ApiFailure(code, message ?? 'The codec server’s answer ended early.'),
+  };
+}
+
+export const failureOf = (error: unknown): ApiFailure =>
+  error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
+
+interface ContinuedSearch<Frame, Position> {
+  readonly after: Position | undefined;
+  /** Sends a request, which begins after a position. */
+  readonly open: (after: Position | undefined) => AsyncIterable<Frame>;
+  /** As in `ApiClientOptions`. */
+  readonly renewed: ((opened: number, signal: AbortSignal) => Promise<void>) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A line of a search; the last is an end with a reason and the position after which another request continues. */
+type Line<Position> =
+  | { readonly type: 'end'; readonly reason: EndReason; readonly after: Position }
+  | { readonly type: 'run' | 'hit' | 'progress' };
+
+/**
+ * Yields the lines of a search. After an end of `signed_out`, it waits for a new token and continues with another request,
+ * whose counts begin at zero.
+ */
+export async function* whileSignedIn<Position, Frame extends Line<Position>>({
+  after,
+  open,
+  renewed,
+  signal,
+}: ContinuedSearch<Frame, Position>): AsyncGenerator<Frame> {
+  let position = after;
+  for (;;) {
+    const opened = performance.now();
+    let isSignedOut = false;
+    for await (const frame of open(position)) {
+      yield frame;
+      if (frame.type !== 'end') continue;
+      isSignedOut = frame.reason === 'signed_out';
+      position = frame.after;
+    }
+    if (!isSignedOut || !renewed) return;
+    await renewed(opened, signal);
+  }
+}

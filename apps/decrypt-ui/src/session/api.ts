@@ -1,0 +1,36 @@
+import { type QueryClient, queryOptions } from '@tanstack/react-query';
+import { cryptoHealth, me, namespaceList, signIn } from '@temporal-kms/codec-api';
+import type { ApiClient } from './server/client.ts';
+
+/** How people sign in to the codec server. */
+export const requestSignIn = (api: ApiClient, signal?: AbortSignal) => api.get(signIn, '/sign-in', signal);
+
+/**
+ * The person and their permissions. They change when the operator changes the policy: the page asks again when the person
+ * comes back to it, and when the server refuses a request (`refreshAccess`).
+ */
+export const meQuery = (api: ApiClient) =>
+  queryOptions({
+    queryKey: ['me'],
+    queryFn: ({ signal }) => api.get(me, '/me', signal),
+    refetchInterval: 5 * 60_000,
+  });
+
+/** Requests the permissions again, once for requests that are refused together. Call it when the server refuses a request. */
+export const refreshAccess = (queries: QueryClient): void =>
+  void queries.refetchQueries({ queryKey: ['me'], type: 'active' }, { cancelRefetch: false });
+
+export const healthQuery = (api: ApiClient) =>
+  queryOptions({
+    queryKey: ['health'],
+    queryFn: ({ signal }) => api.get(cryptoHealth, '/health', signal),
+    refetchInterval: 10_000,
+    retry: false,
+  });
+
+export const namespacesQuery = (api: ApiClient) =>
+  queryOptions({
+    queryKey: ['namespaces'],
+    queryFn: ({ signal }) => api.get(namespaceList, '/namespaces', signal),
+    staleTime: 60_000,
+  });

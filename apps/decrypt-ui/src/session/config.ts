@@ -1,0 +1,40 @@
+import { z } from 'zod/mini';
+import { basePath } from '../base-path.ts';
+
+const url = z.url({ protocol: /^https?$/, error: 'must be an address with http or https' });
+/** A path on the page's origin. With two slashes at its start it would name another host. */
+const path = z.string().check(z.regex(/^\/(?!\/)[\w.~/-]*$/));
+
+/** The content of `config.json`: what differs between environments. The page loads it when it starts. */
+const runtimeConfig = z.object({
+  /** The codec server's origin and path prefix, or only its path; empty when it shares the page's origin and base path. */
+  apiUrl: z._default(
+    z.union([z.literal(''), path, url], 'must be empty, a path, or an address with http or https'),
+    '',
+  ),
+  /** The address of Temporal's Web UI, for a link from each run; empty or absent: no link. */
+  temporalUiUrl: z.optional(z.union([z.literal(''), url], 'must be empty, or an address with http or https')),
+});
+export type RuntimeConfig = z.infer<typeof runtimeConfig>;
+
+/**
+ * Loads `config.json` from the folder of `index.html`. An empty `apiUrl` becomes this folder.
+ *
+ * @param base path of the folder, with a slash at its end
+ * @throws Error whose message explains the fault in the file
+ */
+export async function loadConfig(
+  send: typeof fetch = fetch,
+  base: string = basePath,
+): Promise<RuntimeConfig> {
+  const file = `${base}config.json`;
+  const response = await send(file, { cache: 'no-store' });
+  if (!response.ok)
+    throw new Error(
+      `The request for ${file} failed with status ${response.status}. Deploy the file next to index.html.`,
+    );
+  const parsed = runtimeConfig.safeParse(await response.json().catch(() => undefined));
+  if (!parsed.success)
+    throw new Error(`${file} is invalid. Correct it and reload. ${z.prettifyError(parsed.error)}`);
+  return { ...parsed.data, apiUrl: parsed.data.apiUrl || base.replace(/\/$/, '') };
+}

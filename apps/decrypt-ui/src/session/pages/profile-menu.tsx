@@ -1,0 +1,78 @@
+import { escapeInvisible, type Me } from '@temporal-kms/codec-api';
+import { LogOut } from 'lucide-react';
+import { Menu, MenuAction, MenuLine, MenuText } from '../../ui/overlays/menu.tsx';
+import { useMe } from '../me.tsx';
+import { useServices } from '../services.tsx';
+import styles from './profile-menu.module.css';
+import { hostOf } from './sign-in-page.tsx';
+
+/** Who is signed in, what they may do in each namespace, and the way out. Nothing where the server needs no sign-in. */
+export function ProfileMenu() {
+  const { name, namespaces } = useMe();
+  const { session } = useServices();
+  if (name === undefined) return null;
+  const initials = initialsOf(name);
+  return (
+    <Menu
+      // The name of a control contains its visible text (WCAG 2.5.3).
+      label={`Account ${initials}`}
+      icon
+      align="end"
+      trigger={
+        <span className={styles['avatar']} aria-hidden="true">
+          {initials}
+        </span>
+      }
+    >
+      <MenuText>
+        <span className={styles['name']}>{escapeInvisible(name)}</span>
+        {session.issuer === undefined ? null : (
+          <span className={styles['detail']}>signed in with {hostOf(session.issuer)}</span>
+        )}
+      </MenuText>
+      <MenuLine />
+      {namespaces.length === 0 ? (
+        <MenuText>
+          <span className={styles['detail']}>No permission in any namespace</span>
+        </MenuText>
+      ) : (
+        <div className={styles['namespaces']}>
+          {namespaces.map((each) => (
+            <MenuText key={each.name}>
+              <span className={styles['namespace']}>{escapeInvisible(each.name)}</span>
+              <span className={styles['detail']}>{permissionsOf(each)}</span>
+            </MenuText>
+          ))}
+        </div>
+      )}
+      {session.issuer === undefined ? null : (
+        <>
+          <MenuLine />
+          <MenuAction icon={<LogOut size={14} />} onClick={() => void session.signOut()}>
+            Sign out
+          </MenuAction>
+        </>
+      )}
+    </Menu>
+  );
+}
+
+type Granted = Me['namespaces'][number];
+
+/** `metadata, decode with justification, export`: with a justification where the namespace reveals on demand. */
+const permissionsOf = ({ permissions, reveal }: Granted) =>
+  permissions
+    .map((each) => (each === 'decode' && reveal === 'on-demand' ? 'decode with justification' : each))
+    .join(', ');
+
+/** Two letters for a name or an address: `ana.king@example.com` is AK. */
+function initialsOf(name: string): string {
+  const [local = ''] = name.split('@');
+  const parts = local.match(/[\p{L}\p{N}]+/gu) ?? ['?'];
+  const [first = '?', second] = parts;
+  const start =
+    second === undefined ? firstLetters(first, 2) : firstLetters(first, 1) + firstLetters(second, 1);
+  return start.toUpperCase();
+}
+
+const firstLetters = (text: string, count: number) => Array.from(text).slice(0, count).join('');

@@ -1,0 +1,46 @@
+import { useQuery } from '@tanstack/react-query';
+import type { Permission } from '@temporal-kms/codec-api';
+import { type ReactNode, useCallback } from 'react';
+import { meQuery } from '../api.ts';
+import { MeProvider } from '../me.tsx';
+import { useServices, useSessionState } from '../services.tsx';
+import { ExpiredNotice } from './expired-notice.tsx';
+import { FailurePage } from './failure-page.tsx';
+import { NoPermissionPage } from './no-permission-page.tsx';
+import { SignInPage } from './sign-in-page.tsx';
+
+/** Shows the pages to people who are signed in and may read something, and to the others what they can do. */
+export function SessionGate({ children }: { children: ReactNode }) {
+  const state = useSessionState();
+  const { session } = useServices();
+  switch (state.status) {
+    case 'open':
+      return <MeProvider me={undefined}>{children}</MeProvider>;
+    case 'signed_out':
+      return <SignInPage state={state} />;
+    default:
+      // Another person must not see what the previous person's pages contain.
+      return <WithMe key={session.person()}>{children}</WithMe>;
+  }
+}
+
+/** An auditor needs no workflows. */
+const opensPage = (permission: Permission) => permission === 'metadata' || permission === 'audit';
+
+function WithMe({ children }: { children: ReactNode }) {
+  const { api } = useServices();
+  const state = useSessionState();
+  const { data, error, refetch } = useQuery(meQuery(api));
+  const retry = useCallback(() => void refetch(), [refetch]);
+  if (!data) return error ? <FailurePage error={error} onRetry={retry} /> : null;
+  return (
+    <MeProvider me={data}>
+      {data.namespaces.some(({ permissions }) => permissions.some(opensPage)) ? (
+        children
+      ) : (
+        <NoPermissionPage me={data} onRetry={retry} />
+      )}
+      {state.status === 'expired' ? <ExpiredNotice {...state} /> : null}
+    </MeProvider>
+  );
+}

@@ -1,0 +1,47 @@
+import { CircleCheck, TriangleAlert } from 'lucide-react';
+import { Button } from '../../ui/controls/button.tsx';
+import { StatePage } from '../../ui/page/state-page.tsx';
+import { failureCode } from '../server/failure.ts';
+import { Unreachable } from './failure-page.tsx';
+import { Frame } from './frame.tsx';
+
+interface StartFailureProps {
+  readonly error: Error;
+  /** The codec server's address, if the configuration is known. */
+  readonly apiUrl?: string;
+  readonly onRetry: () => void;
+}
+
+/** Shown instead of the application when its configuration is missing or the codec server cannot be reached. */
+export function StartFailure({ error, apiUrl, onRetry }: StartFailureProps) {
+  return (
+    <Frame>
+      {apiUrl !== undefined && failureCode(error) === 'unreachable' ? (
+        <Unreachable apiUrl={apiUrl} onRetry={onRetry} />
+      ) : (
+        <StatePage
+          icon={<TriangleAlert size={18} />}
+          title="The dashboard could not start"
+          actions={
+            <Button look="primary" onClick={onRetry}>
+              Try again
+            </Button>
+          }
+        >
+          <p>{error.message}</p>
+        </StatePage>
+      )}
+    </Frame>
+  );
+}
+
+/** The content of a window that was opened for the sign-in of another page, if the browser does not close it. */
+export function SignInWindow() {
+  return (
+    <Frame>
+      <StatePage icon={<CircleCheck size={18} />} title="You are signed in">
+        <p>You can close this window. The page that opened it continues.</p>
+      </StatePage>
+    </Frame>
+  );
+}

@@ -1,0 +1,155 @@
+import { apiError } from '@temporal-kms/codec-api';
+import { z } from 'zod/mini';
+import { ApiFailure, isAbort } from './failure.ts';
+import { createLineParser } from './ndjson.ts';
+
+export interface ApiClientOptions {
+  /** The codec server's origin and path prefix, or only the prefix when it shares the page's origin. */
+  readonly apiUrl: string;
+  /** Sends the requests; adds the token where the server needs one. */
+  readonly fetch?: typeof fetch;
+  /**
+   * Resolves when there is a token that is newer than a stream, after the stream has ended because the token expired.
+   * The reader then opens another stream. Absent: there is no token to renew.
+   *
+   * @param opened when the stream was opened, in milliseconds of `performance.now()`
+   */
+  readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
+  /** Called when the server refuses a request with 403: the policy may have changed since the page asked for it. */
+  readonly onRefused?: () => void;
+}
+
+export type ApiClient = ReturnType<typeof createApiClient>;
+
+/**
+ * The client of the codec server's history API: it sends requests and validates every answer against a schema of the
+ * contract. The `api.ts` of each subject declares the subject's routes.
+ *
+ * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
+ */
+export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefused }: ApiClientOptions) {
+  const base = `${apiUrl.replace(/\/+$/, '')}/api`;
+
+  /** Returns the response to a POST of the body, or without a body to a GET. */
+  async function request(path: string, signal?: AbortSignal, body?: object): Promise<Response> {
+    let response: Response;
+    try {
+      response = await send(`${base}${path}`, {
+        cache: 'no-store',
+        ...(body && posted(body)),
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      if (isAbort(error) || error instanceof ApiFailure) throw error;
+      throw new ApiFailure(
+        'unreachable',
+        'The codec server cannot be reached. Check that it runs and that it allows this page’s origin.',
+        { cause: error },
+      );
+    }
+    if (response.status === 403) onRefused?.();
+    if (!response.ok) throw await failureOf(response);
+    return response;
+  }
+
+  async function answer<T extends z.core.$ZodType>(
+    schema: T,
+    path: string,
+    signal?: AbortSignal,
+    body?: object,
+  ): Promise<z.output<T>> {
+    const response = await request(path, signal, body);
+    return validate(schema, await response.json().catch((error: unknown) => unexpected(error)));
+  }
+
+  /** Returns the body of a response, as it arrives. */
+  async function bytes(
+    path: string,
+    signal: AbortSignal,
+    body?: object,
+  ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
+    const response = await request(path, signal, body);
+    if (!response.body) throw new ApiFailure('unexpected', 'The codec server sent an empty answer.');
+    return response.body;
+  }
+
+  async function* stream<T extends z.core.$ZodType>(
+    schema: T,
+    path: string,
+    body: object,
+    signal: AbortSignal,
+  ): AsyncGenerator<z.output<T>> {
+    const lines = await bytes(path, signal, body);
+    try {
+      for await (const line of ndjson(lines)) yield validate(schema, line);
+    } catch (error) {
+      if (isAbort(error) || error instanceof ApiFailure) throw error;
+      if (error instanceof SyntaxError) unexpected(error);
+      throw connectionBroke(error);
+    }
+  }
+
+  return {
+    request,
+    bytes,
+    get: <T extends z.core.$ZodType>(schema: T, path: string, signal?: AbortSignal) =>
+      answer(schema, path, signal),
+    post: <T extends z.core.$ZodType>(schema: T, path: string, body: object, signal: AbortSignal) =>
+      answer(schema, path, signal, body),
+    /** Yields the lines of the answer to a POST. */
+    stream,
+    /** See `ApiClientOptions.renewed`. */
+    ...(renewed && { renewed }),
+  };
+}
+
+const posted = (body: object): RequestInit => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+});
+
+async function failureOf(response: Response): Promise<ApiFailure> {
+  const body = apiError.safeParse(await response.json().catch(() => undefined));
+  if (body.success) return new ApiFailure(body.data.error.code, body.data.error.message);
+  // A proxy may have sent this answer, so its body is not shown.
+  const code = response.status >= 500 ? 'unreachable' : 'unexpected';
+  return new ApiFailure(code, `The codec server answered with status ${response.status}.`);
+}
+
+/** Returns the value as the schema describes it. @throws ApiFailure `unexpected` if it differs */
+export function validate<T extends z.core.$ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = z.safeParse(schema, value);
+  return result.success ? result.data : unexpected(result.error);
+}
+
+/** @throws ApiFailure `unexpected` always */
+export function unexpected(cause?: unknown): never {
+  throw new ApiFailure(
+    'unexpected',
+    'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
+    { cause },
+  );
+}
+
+export const connectionBroke = (cause: unknown) =>
+  new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause });
+
+/**
+ * Yields the lines of a streamed body. Leaving the loop early cancels the body.
+ *
+ * @throws SyntaxError for a line that is not JSON
+ */
+async function* ndjson(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator {
+  const reader = body.getReader();
+  const parser = createLineParser();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield* parser.push(value);
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

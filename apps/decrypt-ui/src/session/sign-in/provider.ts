@@ -1,0 +1,177 @@
+import { escapeInvisible, type SignIn } from '@temporal-kms/codec-api';
+import * as oauth from 'oauth4webapi';
+import { messageOf } from '../../ui/errors.ts';
+import { SignInFailure, type SignInProvider, type Tokens } from './session.ts';
+
+/** The part of `GET /api/sign-in` that describes the identity provider. */
+type Settings = NonNullable<SignIn['authorizationCode']>;
+
+/** Errors of OpenID Connect Core 1.0, section 3.1.2.6, with which a provider refuses to answer without the person. */
+const needPerson = new Set([
+  'account_selection_required',
+  'consent_required',
+  'interaction_required',
+  'login_required',
+]);
+
+/**
+ * The authorization code flow with PKCE against one identity provider. The library checks state, nonce, issuer and
+ * audience. It does not check the signature of the ID token, because the page receives it from the provider itself
+ * (OpenID Connect Core 1.0, section 3.1.3.7); the codec server checks the signature of the token that it receives.
+ *
+ * @param returnUri the address to which the provider sends the browser back
+ */
+export function createProvider(
+  { issuer, clientId, scopes, resource, parameters, token }: Settings,
+  returnUri: string,
+): SignInProvider {
+  const client: oauth.Client = { client_id: clientId };
+  // The policy file accepts http only for an issuer on loopback, which is for development.
+  const options = { [oauth.allowInsecureRequests]: issuer.startsWith('http:') };
+  const forResource = resource === undefined ? {} : { resource };
+  let discovery: Promise<oauth.AuthorizationServer> | undefined;
+
+  function discover(): Promise<oauth.AuthorizationServer> {
+    discovery ??= readDiscovery().catch((error: unknown) => {
+      discovery = undefined;
+      throw failureOf(error);
+    });
+    return discovery;
+  }
+
+  async function readDiscovery(): Promise<oauth.AuthorizationServer> {
+    const url = new URL(issuer);
+    return oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, options));
+  }
+
+  function tokensOf(response: oauth.TokenEndpointResponse, now: number): Tokens {
+    const claims = oauth.getValidatedIdTokenClaims(response);
+    const bearer = token === 'id' ? response.id_token : response.access_token;
+    if (bearer === undefined) {
+      throw new SignInFailure(
+        'refused',
+        'The identity provider returned no ID token. Request the scope openid.',
+      );
+    }
+    const expiresAt =
+      token === 'id'
+        ? claims && claims.exp * 1000
+        : response.expires_in === undefined
+          ? undefined
+          : now + response.expires_in * 1000;
+    return {
+      bearer,
+      ...(expiresAt !== undefined && { expiresAt }),
+      ...(response.refresh_token !== undefined && { refresh: response.refresh_token }),
+      ...(claims && { subject: claims.sub }),
+    };
+  }
+
+  return {
+    issuer,
+    begin: async (prompt) => {
+      const server = await discover();
+      if (server.authorization_endpoint === undefined) {
+        throw new SignInFailure('refused', `${issuer} names no authorization endpoint.`);
+      }
+      const attempt = {
+        state: oauth.generateRandomState(),
+        nonce: oauth.generateRandomNonce(),
+        verifier: oauth.generateRandomCodeVerifier(),
+      };
+      const url = new URL(server.authorization_endpoint);
+      const request = {
+        ...parameters,
+        ...forResource,
+        client_id: clientId,
+        redirect_uri: returnUri,
+        response_type: 'code',
+        scope: scopes.join(' '),
+        state: attempt.state,
+        nonce: attempt.nonce,
+        code_challenge: await oauth.calculatePKCECodeChallenge(attempt.verifier),
+        code_challenge_method: 'S256',
+        ...(prompt !== undefined && { prompt }),
+      };
+      for (const [name, value] of Object.entries(request)) url.searchParams.set(name, value);
+      return { attempt, url: url.href };
+    },
+    complete: async (answer, { state, nonce, verifier }) => {
+      const server = await discover();
+      try {
+        const checked = oauth.validateAuthResponse(server, client, answer, state);
+        const now = Date.now();
+        const response = await oauth.authorizationCodeGrantRequest(
+          server,
+          client,
+          oauth.None(),
+          checked,
+          returnUri,
+          verifier,
+          { ...options, additionalParameters: forResource },
+        );
+        // A provider returns an ID token, with the nonce, if openid is among the scopes.
+        const openid = scopes.includes('openid');
+        const expected = openid ? { expectedNonce: nonce, requireIdToken: true } : {};
+        return tokensOf(
+          await oauth.processAuthorizationCodeResponse(server, client, response, expected),
+          now,
+        );
+      } catch (error) {
+        throw failureOf(error);
+      }
+    },
+    renew: async (refresh) => {
+      const server = await discover();
+      try {
+        const now = Date.now();
+        const response = await oauth.refreshTokenGrantRequest(server, client, oauth.None(), refresh, {
+          ...options,
+          additionalParameters: forResource,
+        });
+        return tokensOf(await oauth.processRefreshTokenResponse(server, client, response), now);
+      } catch (error) {
+        throw failureOf(error);
+      }
+    },
+    signOutUrl: async (returnTo) => {
+      const { end_session_endpoint: endpoint } = await discover();
+      if (endpoint === undefined) return undefined;
+      const url = new URL(endpoint);
+      // No `id_token_hint`: a token must not be in a URL. The provider may therefore ask the person to confirm.
+      url.searchParams.set('client_id', clientId);
+      url.searchParams.set('post_logout_redirect_uri', returnTo);
+      return url.href;
+    },
+  };
+}
+
+/** @throws never; returns what the page shows, without anything of the request */
+function failureOf(error: unknown): SignInFailure {
+  if (error instanceof SignInFailure) return error;
+  if (error instanceof oauth.AuthorizationResponseError) {
+    const kind = needPerson.has(error.error) ? 'needs_person' : 'refused';
+    return new SignInFailure(kind, refusal(error.error, error.error_description), { cause: error });
+  }
+  if (error instanceof oauth.ResponseBodyError) {
+    return new SignInFailure('refused', refusal(error.error, error.error_description), { cause: error });
+  }
+  // What `fetch` throws: no connection, no CORS headers, or a content security policy.
+  if (error instanceof TypeError) {
+    const text = 'The identity provider cannot be reached from this page.';
+    return new SignInFailure('unreachable', text, { cause: error });
+  }
+  return new SignInFailure(
+    'refused',
+    `The answer of the identity provider is not valid: ${escapeInvisible(messageOf(error))}.`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** The longest text of a provider that the page shows, in characters. */
+const MOST = 300;
+
+const refusal = (code: string, description: string | undefined) =>
+  `The identity provider refused the sign-in: ${escapeInvisible((description ?? code).slice(0, MOST))}.`;

@@ -1,0 +1,203 @@
+import { z } from 'zod/mini';
+import { basePath } from '../../base-path.ts';
+
+/**
+ * The address to which the identity provider sends the browser back. It is one of the application's paths, without a page:
+ * `takeReturn` removes it from the address bar.
+ */
+export const RETURN_PATH = `${basePath}sign-in`;
+/** The address after a sign-out. On any other page the application would sign the person in again. */
+export const SIGNED_OUT_PATH = `${basePath}signed-out`;
+
+/**
+ * The key in `sessionStorage` of the attempt that left the page: state, nonce, PKCE verifier, and the address to return to.
+ * It holds no token, and the page removes it as soon as it loads again.
+ */
+const ATTEMPT = 'decrypt-ui.sign-in';
+/** Dashboards below different base paths of one origin have different codec servers. */
+const CHANNEL = `decrypt-ui.sign-in ${basePath}`;
+
+/** The secrets of one authorization request, which its answer must match. */
+export interface Attempt {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+}
+
+const storedAttempt = z.object({
+  state: z.string(),
+  nonce: z.string(),
+  verifier: z.string(),
+  returnTo: z.string().check(z.regex(/^\/(?!\/)/)),
+});
+
+/** The provider's answer to an attempt of this tab. */
+export interface SignInReturn {
+  readonly kind: 'answer';
+  readonly answer: URLSearchParams;
+  readonly attempt: Attempt;
+}
+
+/** The provider's answer to an attempt of another page of this origin, which opened this window or frame. */
+export interface RelayedReturn {
+  readonly kind: 'relay';
+  readonly search: string;
+}
+
+/**
+ * Takes the provider's answer out of the address bar and the attempt out of `sessionStorage`. Call it before anything else:
+ * nothing may log, bookmark or pass on an address with a code.
+ */
+export function takeReturn(): SignInReturn | RelayedReturn | undefined {
+  const attempt = takeAttempt();
+  if (location.pathname !== RETURN_PATH) return undefined;
+  const { search } = location;
+  const answer = new URLSearchParams(search);
+  const own = attempt !== undefined && answer.get('state') === attempt.state;
+  history.replaceState(null, '', own ? attempt.returnTo : basePath);
+  if (own) return { kind: 'answer', answer, attempt };
+  return answer.has('state') ? { kind: 'relay', search } : undefined;
+}
+
+function takeAttempt(): z.infer<typeof storedAttempt> | undefined {
+  try {
+    const text = sessionStorage.getItem(ATTEMPT);
+    sessionStorage.removeItem(ATTEMPT);
+    return storedAttempt.safeParse(JSON.parse(text ?? 'null')).data;
+  } catch {
+    // The browser forbids storage. The answer then matches no attempt.
+    return undefined;
+  }
+}
+
+const message = z.union([
+  z.object({ answer: z.string() }),
+  z.object({ received: z.string() }),
+  z.object({ signedOut: z.literal(true) }),
+]);
+type Message = z.infer<typeof message>;
+
+/** Connects the pages of this origin and base path. It carries answers (bound to the verifier of one page) and sign-outs, no token. */
+function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
+  const channel = new BroadcastChannel(CHANNEL);
+  channel.addEventListener('message', ({ data }) => {
+    const parsed = message.safeParse(data);
+    if (parsed.success) onMessage(parsed.data);
+  });
+  return channel;
+}
+
+function post(channel: BroadcastChannel, sent: Message): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel reaches this origin only
+  channel.postMessage(sent);
+}
+
+/** Milliseconds in which the page that began an attempt takes its answer. */
+const RELAY = 3000;
+
+/** Passes the provider's answer to the page that began the attempt. Resolves with false if no page takes it. */
+export function relayReturn({ search }: RelayedReturn): Promise<boolean> {
+  const state = new URLSearchParams(search).get('state');
+  return new Promise((resolve) => {
+    const channel = openChannel((got) => {
+      if ('received' in got && got.received === state) end(true);
+    });
+    const end = (taken: boolean) => {
+      clearTimeout(timer);
+      channel.close();
+      resolve(taken);
+    };
+    const timer = setTimeout(() => end(false), RELAY);
+    post(channel, { answer: search });
+  });
+}
+
+/** What a session does with the browser's windows. */
+export interface SignInWindows {
+  readonly signedOutUri: string;
+  /** Leaves this page for an authorization request; `takeReturn` receives the answer at the same address. */
+  leave(url: string, attempt: Attempt, how?: 'assign' | 'replace'): void;
+  replace(url: string): void;
+  /** Opens a window during a click; undefined if the browser blocks it. */
+  open(): SignInPopup | undefined;
+  /** Resolves with the answer to an authorization request in a hidden frame; undefined if none comes. */
+  frame(url: string, state: string): Promise<URLSearchParams | undefined>;
+  onSignedOut(listener: () => void): void;
+  announceSignOut(): void;
+}
+
+interface SignInPopup {
+  /** Resolves with the answer to an authorization request, however long the person takes. */
+  visit(url: string, state: string): Promise<URLSearchParams>;
+  close(): void;
+}
+
+/** Milliseconds for a provider to answer in a hidden frame, which shows no page and takes no input. */
+const FRAME = 8000;
+
+/** The real windows of the browser. Create them once per page. */
+export function browserWindows(): SignInWindows {
+  const expected = new Map<string, (answer: URLSearchParams) => void>();
+  const signedOut = new Set<() => void>();
+  const channel = openChannel((got) => {
+    if ('signedOut' in got) for (const listener of signedOut) listener();
+    if (!('answer' in got)) return;
+    const answer = new URLSearchParams(got.answer);
+    const state = answer.get('state') ?? '';
+    const take = expected.get(state);
+    if (!take) return;
+    expected.delete(state);
+    post(channel, { received: state });
+    take(answer);
+  });
+  const answerTo = (state: string) =>
+    new Promise<URLSearchParams>((resolve) => {
+      expected.set(state, resolve);
+    });
+
+  return {
+    signedOutUri: `${location.origin}${SIGNED_OUT_PATH}`,
+    leave: (url, { state, nonce, verifier }, how = 'assign') => {
+      const { pathname, search, hash } = location;
+      const returnTo = pathname === SIGNED_OUT_PATH ? basePath : `${pathname}${search}${hash}`;
+      sessionStorage.setItem(ATTEMPT, JSON.stringify({ state, nonce, verifier, returnTo }));
+      location[how](url);
+    },
+    replace: (url) => location.replace(url),
+    open: () => {
+      const popup = window.open('about:blank', '_blank', 'popup,width=520,height=720');
+      if (!popup) return undefined;
+      // The provider's page must not be able to navigate this page.
+      popup.opener = null;
+      return {
+        visit: async (url, state) => {
+          const answer = answerTo(state);
+          popup.location.replace(url);
+          return answer;
+        },
+        close: () => popup.close(),
+      };
+    },
+    frame: async (url, state) => {
+      const frame = document.createElement('iframe');
+      frame.hidden = true;
+      frame.title = 'Sign-in';
+      frame.src = url;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), FRAME);
+      });
+      const answer = answerTo(state);
+      document.body.append(frame);
+      try {
+        return await Promise.race([answer, late]);
+      } finally {
+        clearTimeout(timer);
+        expected.delete(state);
+        frame.remove();
+      }
+    },
+    onSignedOut: (listener) => void signedOut.add(listener),
+    announceSignOut: () => post(channel, { signedOut: true }),
+  };
+}

@@ -1,0 +1,53 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, Navigate } from '@tanstack/react-router';
+import { SearchX, Unplug } from 'lucide-react';
+import { useCallback } from 'react';
+import { namespacesQuery } from '../session/api.ts';
+import { useMe } from '../session/me.tsx';
+import { Unreachable } from '../session/pages/failure-page.tsx';
+import { failureCode } from '../session/server/failure.ts';
+import { useServices } from '../session/services.tsx';
+import { Button, buttonClass } from '../ui/controls/button.tsx';
+import { EmptyState } from '../ui/page/notice.tsx';
+
+/** The start page: leads to the workflows of the server's default namespace, or to the audit. */
+export function DefaultNamespace() {
+  const { api, config } = useServices();
+  const { namespaces, readsWorkflows } = useMe();
+  const { data, error, refetch } = useQuery({ ...namespacesQuery(api), enabled: readsWorkflows });
+  const retry = useCallback(() => void refetch(), [refetch]);
+  const audited = namespaces.find(({ permissions }) => permissions.includes('audit'))?.name;
+  if (!readsWorkflows && audited !== undefined)
+    return <Navigate to="/ns/$namespace/audit" params={{ namespace: audited }} replace />;
+  if (data) return <Navigate to="/ns/$namespace/workflows" params={{ namespace: data.default }} replace />;
+  if (!error) return null;
+  if (failureCode(error) === 'unreachable') return <Unreachable apiUrl={config.apiUrl} onRetry={retry} />;
+  return (
+    <EmptyState
+      page
+      icon={<Unplug size={16} />}
+      title="The list of namespaces could not be loaded"
+      action={<Button onClick={retry}>Try again</Button>}
+    >
+      {error.message}
+    </EmptyState>
+  );
+}
+
+/** The page for an address that the application does not have. */
+export function NotFound() {
+  return (
+    <EmptyState
+      page
+      icon={<SearchX size={16} />}
+      title="There is no page at this address"
+      action={
+        <Link to="/" className={buttonClass()}>
+          All workflows
+        </Link>
+      }
+    >
+      The address of a run is /ns/NAMESPACE/workflows/WORKFLOW-ID/RUN-ID.
+    </EmptyState>
+  );
+}

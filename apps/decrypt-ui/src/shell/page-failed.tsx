@@ -1,0 +1,37 @@
+import type { ErrorComponentProps } from '@tanstack/react-router';
+import { CircleAlert, Unplug } from 'lucide-react';
+import { Button } from '../ui/controls/button.tsx';
+import { StatePage } from '../ui/page/state-page.tsx';
+
+/** The messages with which browsers reject `import()`. */
+const notLoaded = /dynamically imported module|importing a module script|unable to preload/i;
+
+/**
+ * The page in place of one that threw, or whose code could not be loaded. It does not show the message of the error, which
+ * may quote a payload.
+ */
+export function PageFailed({ error, reset }: ErrorComponentProps) {
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
+  const missing = notLoaded.test(message);
+  return (
+    <StatePage
+      icon={missing ? <Unplug size={18} /> : <CircleAlert size={18} />}
+      title={missing ? 'A part of this page could not be loaded' : 'This page failed'}
+      {...(!missing && { facts: [['Error', <code key="error">{name}</code>] as const] })}
+      actions={
+        <>
+          <Button look="primary" onClick={() => location.reload()}>
+            Reload the page
+          </Button>
+          {missing ? null : <Button onClick={reset}>Try again</Button>}
+        </>
+      }
+    >
+      <p>
+        {missing
+          ? 'The network was interrupted, or the dashboard was updated since you opened it. After a reload, the page is at the same address.'
+          : 'This is an error in the dashboard. Workflows and workers are not affected. The other pages still work.'}
+      </p>
+    </StatePage>
+  );
+}

@@ -1,0 +1,137 @@
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type RouterHistory,
+} from '@tanstack/react-router';
+import { auditSearch } from '../audit/audit-params.ts';
+import { basePath } from '../base-path.ts';
+import { historyWorker } from '../runs/indexer/start-history-worker.ts';
+import { listSearch } from '../runs/list/list-params.ts';
+import { compareSearch, historyGrid, type WorkflowSearch, workflowSearch } from '../runs/run-params.ts';
+import type { RunSessionsPlace } from '../runs/run/run-sessions-context.tsx';
+import type { RunAddress } from '../session/server/addresses.ts';
+import { isScrolled } from '../ui/grid/virtual-grid.tsx';
+import { rowsInWindow } from '../ui/preferences/row-height.ts';
+import { DefaultNamespace, NotFound } from './fallback-pages.tsx';
+import { PageFailed } from './page-failed.tsx';
+import { Shell } from './shell.tsx';
+
+// Each page is loaded when it is needed, so that the list starts without the code of the run's page.
+const loadListPage = () => import('../runs/list/workflow-list-page.tsx');
+const loadRunPage = () => import('../runs/page/run-page.tsx');
+
+/** Starts to load the code of the list or of a run, as the path (below the base path) requires, while the application still starts. */
+export function preloadPage(path: string): void {
+  const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
+  const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
+  // The router imports the page again, and reports why it cannot.
+  if (isRun) {
+    historyWorker();
+    loadRunPage().catch(() => undefined);
+  } else if (isList) {
+    loadListPage().catch(() => undefined);
+  }
+}
+
+/** What the application gives to the routes. */
+interface RouterContext {
+  readonly runs: RunSessionsPlace;
+}
+
+/** Starts to load a run and the payloads of its first rows while its page is not rendered yet. */
+function preloadRun({ runs }: RouterContext, address: RunAddress, search: WorkflowSearch): void {
+  const rows = isScrolled(historyGrid(address)) ? undefined : { search, count: rowsInWindow() };
+  import('../runs/run/run-context.tsx').then(
+    ({ runSessionsAt }) => runSessionsAt(runs).preload(address, rows),
+    // The router imports the same chunk with the page, and reports why it cannot.
+    () => undefined,
+  );
+}
+
+const root = createRootRouteWithContext<RouterContext>()({ component: Shell, notFoundComponent: NotFound });
+
+const start = createRoute({ getParentRoute: () => root, path: '/', component: DefaultNamespace });
+
+const namespace = createRoute({ getParentRoute: () => root, path: '/ns/$namespace' });
+
+const workflowsRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/workflows',
+  validateSearch: listSearch,
+  component: lazyRouteComponent(loadListPage, 'WorkflowListPage'),
+});
+
+const latestRunRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/workflows/$workflowId',
+  validateSearch: workflowSearch,
+  component: lazyRouteComponent(() => import('../runs/frame/run-unavailable.tsx'), 'LatestRun'),
+});
+
+const workflowRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/workflows/$workflowId/$runId',
+  validateSearch: workflowSearch,
+  // Not for a link under the pointer: the router calls the loader then too.
+  loader: ({ params, context, cause, location }) =>
+    cause === 'enter' ? preloadRun(context, params, workflowSearch.parse(location.search)) : undefined,
+  component: lazyRouteComponent(loadRunPage, 'RunPage'),
+});
+
+const compareRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/workflows/$workflowId/$runId/compare',
+  validateSearch: compareSearch,
+  component: lazyRouteComponent(() => import('../runs/compare/compare-page.tsx'), 'ComparePage'),
+});
+
+const fileRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/file',
+  validateSearch: workflowSearch,
+  component: lazyRouteComponent(() => import('../files/file-page.tsx'), 'FilePage'),
+});
+
+const keysRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/keys',
+  component: lazyRouteComponent(() => import('../keys/keys-page.tsx'), 'KeysPage'),
+});
+
+const auditRoute = createRoute({
+  getParentRoute: () => namespace,
+  path: '/audit',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('../audit/audit-page.tsx'), 'AuditPage'),
+});
+
+const routeTree = root.addChildren([
+  start,
+  namespace.addChildren([
+    workflowsRoute,
+    latestRunRoute,
+    workflowRoute,
+    compareRoute,
+    fileRoute,
+    keysRoute,
+    auditRoute,
+  ]),
+]);
+
+export const createAppRouter = (context: RouterContext, history?: RouterHistory) =>
+  createRouter({
+    routeTree,
+    context,
+    basepath: basePath,
+    defaultPreload: 'intent',
+    defaultErrorComponent: PageFailed,
+    ...(history ? { history } : {}),
+  });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>;
+  }
+}

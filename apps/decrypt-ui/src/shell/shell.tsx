@@ -1,0 +1,89 @@
+import { Outlet, useParams } from '@tanstack/react-router';
+import { lazy, Suspense, useEffect, useState } from 'react';
+import { FileEntry } from '../files/file-entry.tsx';
+import { useAsked } from '../payloads/reveal/reveal-request.ts';
+import { useReveals } from '../payloads/reveal/reveals-context.tsx';
+import { useRunsSearch } from '../search/runs-search-context.tsx';
+import { useCommands, useHotkeys } from '../ui/commands/registry.ts';
+import { LiveRegion } from '../ui/live-region.tsx';
+import { DialogLoading } from '../ui/overlays/dialog.tsx';
+import { TooltipLayer } from '../ui/overlays/tooltip.tsx';
+import { usePreferences, watchSystemTheme } from '../ui/preferences/preferences.ts';
+import { PaletteEntry } from './palette-entry.tsx';
+import styles from './shell.module.css';
+import { ShortcutsDialog } from './shortcuts-dialog.tsx';
+import { TopBar } from './top-bar.tsx';
+
+/** Loaded when they are opened for the first time. */
+const SettingsDialog = lazy(async () => ({
+  default: (await import('./settings-dialog.tsx')).SettingsDialog,
+}));
+
+const RevealDialog = lazy(async () => ({
+  default: (await import('../payloads/reveal/reveal-dialog.tsx')).RevealDialog,
+}));
+
+/** The frame of every page: the top bar, the hotkeys, the palette, dialogs, tooltips and the live region. */
+export function Shell() {
+  const [helpOpen, setHelpOpen] = useState(false);
+  const [settingsOpen, setSettingsOpen] = useState(false);
+  const { characterKeys } = usePreferences();
+  const reveals = useReveals();
+  const asked = useAsked();
+  const { namespace } = useParams({ strict: false });
+
+  useEffect(() => watchSystemTheme(), []);
+  useEffect(() => {
+    document.addEventListener('focusin', showFocused);
+    return () => document.removeEventListener('focusin', showFocused);
+  }, []);
+  const runsSearch = useRunsSearch();
+  // The plaintext of a namespace is dropped when the reader leaves it, and so is the text of a search.
+  useEffect(() => {
+    if (namespace === undefined) return undefined;
+    return () => {
+      reveals.leave(namespace);
+      runsSearch.clear();
+    };
+  }, [namespace, reveals, runsSearch]);
+  useHotkeys();
+  useCommands({
+    help: () => setHelpOpen(true),
+    settings: () => setSettingsOpen(true),
+  });
+
+  return (
+    <div className={styles['shell']}>
+      <a className={styles['skip']} href="#main" data-unprinted="">
+        Skip to content
+      </a>
+      <TopBar onHelp={() => setHelpOpen(true)} onSettings={() => setSettingsOpen(true)} />
+      <main id="main" className={styles['main']} tabIndex={-1}>
+        {/* The pages name the keys of commands in many places, so they are made anew when the keys change. */}
+        <Outlet key={String(characterKeys)} />
+      </main>
+      <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
+      <PaletteEntry />
+      {settingsOpen ? (
+        <Suspense fallback={<DialogLoading />}>
+          <SettingsDialog onClose={() => setSettingsOpen(false)} />
+        </Suspense>
+      ) : null}
+      {asked ? (
+        <Suspense fallback={<DialogLoading />}>
+          <RevealDialog asked={asked} />
+        </Suspense>
+      ) : null}
+      <FileEntry />
+      <LiveRegion />
+      <TooltipLayer />
+    </div>
+  );
+}
+
+/** Scrolls a low page to what gets the focus. Rows prevent the scrolling of the browser, because their list scrolls itself. */
+function showFocused({ target }: FocusEvent): void {
+  const main = document.querySelector('#main');
+  if (!main || main.scrollHeight <= main.clientHeight || target === main) return;
+  if (target instanceof Element && main.contains(target)) target.scrollIntoView({ block: 'nearest' });
+}

@@ -1,0 +1,57 @@
+import { Dialog as Base } from '@base-ui/react/dialog';
+import { clsx } from 'clsx';
+import { X } from 'lucide-react';
+import { type ReactNode, type RefObject, useRef } from 'react';
+import { buttonClass } from '../controls/button.tsx';
+import styles from './dialog.module.css';
+
+export interface DialogProps {
+  readonly title: string;
+  readonly open: boolean;
+  readonly onOpenChange: (open: boolean) => void;
+  /** Gets the focus when the dialog opens; by default the first control of its content, else the close button. */
+  readonly initialFocus?: RefObject<HTMLElement | null>;
+  /** As large as the window permits, for contents that fill it. */
+  readonly large?: boolean;
+  readonly children: ReactNode;
+}
+
+/** See `Dialog`. */
+export function DialogPopup({ title, open, onOpenChange, initialFocus, large, children }: DialogProps) {
+  const popup = useRef<HTMLDivElement>(null);
+  return (
+    <Base.Root open={open} onOpenChange={onOpenChange}>
+      <Base.Portal>
+        <Base.Backdrop className={styles['scrim']} />
+        <Base.Popup
+          ref={popup}
+          className={clsx(styles['dialog'], large && styles['large'])}
+          // By touch, Base UI focuses the dialog itself, so that no keyboard covers it.
+          initialFocus={(by) =>
+            initialFocus?.current ?? (by === 'touch' ? undefined : firstControl(popup.current)) ?? true
+          }
+        >
+          <div className={styles['head']} data-dialog-head="">
+            <Base.Title className={styles['title']}>{title}</Base.Title>
+            <Base.Close
+              className={buttonClass({ look: 'ghost', size: 'small', icon: true })}
+              aria-label="Close"
+            >
+              <X size={14} />
+            </Base.Close>
+          </div>
+          {children}
+        </Base.Popup>
+      </Base.Portal>
+    </Base.Root>
+  );
+}
+
+const CONTROLS = 'input:not([type="radio"]:not(:checked)), select, textarea, button, a[href], [tabindex="0"]';
+
+/** The first control of a dialog's content. With the focus on Close, Enter would end the dialog. */
+function firstControl(popup: HTMLElement | null): HTMLElement | undefined {
+  return [...(popup?.querySelectorAll<HTMLElement>(CONTROLS) ?? [])].find(
+    (element) => !element.closest('[data-dialog-head]') && !element.matches(':disabled'),
+  );
+}

@@ -1,0 +1,14 @@
+import { lazyModule, useModule } from '../lazy-module.ts';
+import type { DialogProps } from './dialog-popup.tsx';
+
+const popup = lazyModule(() => import('./dialog-popup.tsx'));
+
+/** A modal dialog with a title and a close button. Its code is loaded when the first dialog opens. */
+export function Dialog(props: DialogProps) {
+  const module = useModule(popup, props.open, () => props.onOpenChange(false));
+  if (module) return <module.DialogPopup {...props} />;
+  return props.open ? <DialogLoading /> : null;
+}
+
+/** Takes the place of a dialog whose code is loading: keys that are pressed meanwhile run no commands of the page. */
+export const DialogLoading = () => <span hidden data-dialog-loading="" />;

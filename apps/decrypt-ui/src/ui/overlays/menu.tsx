@@ -1,0 +1,135 @@
+import { clsx } from 'clsx';
+import { ChevronDown } from 'lucide-react';
+import {
+  createContext,
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactNode,
+  useContext,
+  useId,
+  useRef,
+  useState,
+} from 'react';
+import { type ButtonLook, buttonClass } from '../controls/button.tsx';
+import { lazyModule, useModule } from '../lazy-module.ts';
+import type { ActionProps, ChoiceProps, OpenedBy, ToggleProps } from './menu-popup.tsx';
+
+/** Base UI's menu is a fifth of the page's code, and most visits open no menu. */
+const popup = lazyModule(() => import('./menu-popup.tsx'));
+
+/** The module with the contents of menus. A menu provides it to its children once it has been loaded. */
+type Parts = typeof import('./menu-popup.tsx');
+
+const PartsContext = createContext<Parts | undefined>(undefined);
+
+function useParts(): Parts {
+  const parts = useContext(PartsContext);
+  if (!parts) throw new Error('The entries of a menu must be inside a Menu.');
+  return parts;
+}
+
+interface MenuProps {
+  readonly label: string;
+  readonly trigger: ReactNode;
+  readonly icon?: boolean;
+  readonly size?: ButtonLook['size'];
+  readonly align?: 'start' | 'end';
+  readonly className?: string | undefined;
+  readonly children: ReactNode;
+}
+
+/** A button that opens a menu. */
+export function Menu({
+  label,
+  trigger,
+  icon = false,
+  size = 'normal',
+  align = 'start',
+  className,
+  children,
+}: MenuProps) {
+  const [opened, setOpened] = useState<OpenedBy>();
+  const button = useRef<HTMLButtonElement>(null);
+  const id = useId();
+  const parts = useModule(popup, opened !== undefined);
+  const preload = () => void popup.load().catch(() => undefined);
+
+  function toggle(event: MouseEvent<HTMLButtonElement>) {
+    // Safari does not focus a button that is clicked, and closing the menu returns the focus.
+    event.currentTarget.focus();
+    setOpened(opened ? undefined : event.detail === 0 ? 'first' : 'pointer');
+  }
+
+  function openByKey(event: KeyboardEvent) {
+    const item = { ArrowDown: 'first', ArrowUp: 'last' }[event.key];
+    if (item !== 'first' && item !== 'last') return;
+    event.preventDefault();
+    setOpened(item);
+  }
+
+  return (
+    <>
+      <button
+        ref={button}
+        id={id}
+        type="button"
+        className={clsx(buttonClass({ look: 'ghost', icon, size }), className)}
+        {...(icon && { 'aria-label': label })}
+        aria-haspopup="menu"
+        aria-expanded={opened !== undefined}
+        data-popup-open={opened && ''}
+        data-tip={label}
+        onPointerEnter={preload}
+        onFocus={preload}
+        onClick={toggle}
+        onKeyDown={openByKey}
+      >
+        {icon ? null : <span className="sr-only">{label}: </span>}
+        {trigger}
+        {icon ? null : <ChevronDown size={12} aria-hidden="true" />}
+      </button>
+      {parts ? (
+        <PartsContext value={parts}>
+          <parts.MenuPopup
+            opened={opened}
+            button={button}
+            labelledBy={id}
+            align={align}
+            onClose={() => setOpened(undefined)}
+          >
+            {children}
+          </parts.MenuPopup>
+        </PartsContext>
+      ) : null}
+    </>
+  );
+}
+
+/** A choice between several values. The chosen value has a check mark. */
+export function MenuChoice<T extends string>(props: ChoiceProps<T>) {
+  const { Choice } = useParts();
+  return <Choice {...props} />;
+}
+
+export function MenuToggle(props: ToggleProps) {
+  const { Toggle } = useParts();
+  return <Toggle {...props} />;
+}
+
+/** An entry that does something when it is chosen. */
+export function MenuAction(props: ActionProps) {
+  const { Action } = useParts();
+  return <Action {...props} />;
+}
+
+/** A text that does nothing. */
+export function MenuText({ children }: { children: ReactNode }) {
+  const { Text } = useParts();
+  return <Text>{children}</Text>;
+}
+
+/** A line between two groups of a menu. */
+export function MenuLine() {
+  const { Line } = useParts();
+  return <Line />;
+}

@@ -1,0 +1,155 @@
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useState } from 'react';
+import { MIN_INSPECTOR, setPreferences, usePreferences } from '../preferences/preferences.ts';
+import { FULL_SHEET, MIN_SHEET, setSheetShare, useSheetShare } from '../preferences/sheet-height.ts';
+import { SHEET_BELOW, useNarrowerThan } from '../preferences/window-size.ts';
+import { useSize } from '../use-size.ts';
+import styles from './split-view.module.css';
+
+interface SplitViewProps {
+  readonly side: ReactNode;
+  /** Keeps the space of an inspector that is about to open, so that it moves nothing. */
+  readonly reserve: boolean;
+  readonly children: ReactNode;
+}
+
+/** The page with the inspector next to it. On narrow screens the inspector is a sheet over the lower part of the page. */
+export function SplitView({ side, reserve, children }: SplitViewProps) {
+  const sheet = useNarrowerThan(SHEET_BELOW);
+  const [ref, { width }] = useSize();
+  return (
+    <div ref={ref} className={styles['split']}>
+      <div className={styles['page']}>{children}</div>
+      {side || (reserve && !sheet) ? (
+        <Panel sheet={sheet} most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>
+          {side}
+        </Panel>
+      ) : null}
+    </div>
+  );
+}
+
+interface PanelProps {
+  readonly sheet: boolean;
+  /** The largest width next to the page. */
+  readonly most: number;
+  readonly children: ReactNode;
+}
+
+/**
+ * The inspector next to the page, or as a sheet. Its contents stay mounted when the width of the window changes which of
+ * them it is: an open dialog of a payload stays open when the reader turns a tablet.
+ */
+function Panel({ sheet, most, children }: PanelProps) {
+  const { inspector } = usePreferences();
+  const share = useSheetShare();
+  const [dragged, setDragged] = useState<number>();
+  return (
+    <>
+      {sheet ? null : <WidthHandle most={most} dragged={dragged} onDrag={setDragged} />}
+      <div
+        className={styles[sheet ? 'sheet' : 'side']}
+        data-full={sheet && share === 1 ? '' : undefined}
+        style={sheet ? { height: `${share * 100}%` } : { width: dragged ?? inspector }}
+      >
+        {sheet ? <HeightHandle share={share} /> : null}
+        <div className={styles['content']}>{children}</div>
+      </div>
+    </>
+  );
+}
+
+/** CSS pixels by which a key changes the width. */
+const KEY_STEP = 40;
+
+interface WidthHandleProps {
+  readonly most: number;
+  /** The width during a drag. */
+  readonly dragged: number | undefined;
+  readonly onDrag: (width: number | undefined) => void;
+}
+
+/** Changes the width of the inspector by dragging, and by the arrow keys. */
+function WidthHandle({ most, dragged, onDrag }: WidthHandleProps) {
+  const { inspector } = usePreferences();
+  const within = (width: number) => Math.round(Math.max(Math.min(width, most), MIN_INSPECTOR));
+  const width = within(dragged ?? inspector);
+
+  function drag({ currentTarget, pointerId, clientX }: PointerEvent) {
+    if (!currentTarget.hasPointerCapture(pointerId)) return;
+    const page = currentTarget.parentElement?.getBoundingClientRect();
+    if (page) onDrag(page.right - clientX);
+  }
+
+  /** The browser keeps the width at the end of a drag only, because it writes to the disk. */
+  function drop() {
+    if (dragged !== undefined) setPreferences({ inspector: width });
+    onDrag(undefined);
+  }
+
+  function step(event: KeyboardEvent) {
+    const next = {
+      ArrowLeft: width + KEY_STEP,
+      ArrowRight: width - KEY_STEP,
+      Home: MIN_INSPECTOR,
+      End: most,
+    }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    setPreferences({ inspector: within(next) });
+  }
+
+  return (
+    <div
+      role="separator"
+      aria-orientation="vertical"
+      aria-label="Width of the inspector"
+      aria-valuenow={width}
+      aria-valuemin={MIN_INSPECTOR}
+      aria-valuemax={most}
+      tabIndex={0}
+      className={styles['separator']}
+      data-dragged={dragged === undefined ? undefined : ''}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={drag}
+      onLostPointerCapture={drop}
+      onKeyDown={step}
+    >
+      <i className={styles['grip']} />
+    </div>
+  );
+}
+
+const STEP = 0.1;
+
+function dragHeight({ currentTarget, pointerId, clientY }: PointerEvent) {
+  if (!currentTarget.hasPointerCapture(pointerId)) return;
+  const page = currentTarget.parentElement?.parentElement?.getBoundingClientRect();
+  if (page) setSheetShare((page.bottom - clientY) / page.height);
+}
+
+/** Changes the height of the sheet by dragging, and by the arrow keys. */
+function HeightHandle({ share }: { share: number }) {
+  function step(event: KeyboardEvent) {
+    const next = { ArrowUp: share + STEP, ArrowDown: share - STEP, Home: MIN_SHEET, End: 1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    // The step below the whole page is the largest height that still shows rows.
+    setSheetShare(share === 1 && event.key === 'ArrowDown' ? FULL_SHEET - STEP : next);
+  }
+
+  return (
+    <div
+      role="separator"
+      aria-orientation="horizontal"
+      aria-label="Height of the inspector"
+      aria-valuenow={Math.round(share * 100)}
+      aria-valuemin={MIN_SHEET * 100}
+      aria-valuemax={100}
+      tabIndex={0}
+      className={styles['handle']}
+      onPointerDown={(event) => event.currentTarget.setPointerCapture(event.pointerId)}
+      onPointerMove={dragHeight}
+      onKeyDown={step}
+    />
+  );
+}

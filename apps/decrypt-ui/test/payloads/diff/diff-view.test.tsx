@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { render } from 'vitest-browser-react';
+import { page, userEvent } from 'vitest/browser';
+import { DiffView } from '../../../src/payloads/diff/diff-view.tsx';
+import { CUT, MORE } from '../../../src/payloads/diff/line-cut.ts';
+import { until } from '../../support/render-app.tsx';
+
+const text = (...lines: string[]) => ({ kind: 'text', text: lines.join('\n') }) as const;
+const rows = () => [...document.querySelectorAll('[data-diff]')];
+const long = (end: string) => `${'word '.repeat(10_000)}${end}${' more'.repeat(4_000)}`;
+const button = (name: string | RegExp) => page.getByRole('button', { name });
+
+describe('a comparison with very long lines', () => {
+  test('cuts them around the first difference, and shows all of them on request', async () => {
+    const [left, right] = [long('before'), long('behind')];
+    const values = [text('same', left), text('same', right)] as const;
+    await render(<DiffView left={values[0]} right={values[1]} label="Differences" />);
+    await until(() => rows().length === 2, 'the lines');
+    const [, changed] = rows();
+    expect([...changed!.querySelectorAll('mark')].map((mark) => mark.textContent)).toEqual([
+      'before',
+      'behind',
+    ]);
+    expect(changed!.textContent.length).toBeLessThan(3 * CUT);
+    await userEvent.click(button(`Show ${MORE.toLocaleString('en-GB')} more of 70,006 characters`));
+    await until(() => changed!.textContent.length > 2 * MORE, 'more');
+    expect(changed!.textContent).not.toContain('before');
+    await userEvent.click(button(/more of 70,006/));
+    await userEvent.click(button(/more of 70,006/));
+    await userEvent.click(button('Show all 70,006 characters'));
+    await until(() => changed!.textContent.includes(left), 'the whole line');
+    expect(changed!.textContent).toContain(right);
+    expect(button(/Show/).query()).toBeNull();
+  });
+
+  test('leaves shorter lines as they are', async () => {
+    const line = 'x'.repeat(CUT);
+    const [left, right] = [text(line), text('y')];
+    await render(<DiffView left={left} right={right} label="Differences" />);
+    await until(() => rows().length === 1, 'the line');
+    expect(rows()[0]!.textContent).toContain(line);
+    expect(button(/Show/).query()).toBeNull();
+  });
+});

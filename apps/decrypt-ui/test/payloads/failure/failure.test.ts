@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { decodedAttributes, failureChain, headline } from '../../../src/payloads/failure/failure.ts';
+
+const root = {
+  message: 'boom',
+  stackTrace: 'Error: boom\n    at f (/a.ts:1:2)\n',
+  applicationFailureInfo: { type: 'Boom', nonRetryable: true },
+};
+const wrapped = {
+  message: 'Activity task failed',
+  cause: {
+    message: 'Encoded failure',
+    encodedAttributes: { $payload: '9:0' },
+    cause: root,
+    timeoutFailureInfo: {
+      timeoutType: 'TIMEOUT_TYPE_HEARTBEAT',
+      lastHeartbeatDetails: { payloads: [{ $payload: '9:1' }] },
+    },
+  },
+  activityFailureInfo: { activityType: { name: 'charge' }, retryState: 'RETRY_STATE_TIMEOUT' },
+};
+
+describe('a chain of failures', () => {
+  test('lists the outermost failure first, each with its kind and message', () => {
+    expect(failureChain(wrapped).map(({ kind, details, message }) => [kind, details, message])).toEqual([
+      ['ActivityFailure', ['charge', 'timeout'], 'Activity task failed'],
+      ['TimeoutFailure', ['heartbeat'], 'Encoded failure'],
+      ['ApplicationFailure', ['Boom'], 'boom'],
+    ]);
+  });
+
+  test('keeps the refs of encrypted messages and of details', () => {
+    const [, timeout, last] = failureChain(wrapped);
+    expect(timeout!.encoded).toBe('9:0');
+    expect(timeout!.payloads).toEqual(['9:1']);
+    expect(last!.encoded).toBeUndefined();
+    expect(last!.nonRetryable).toBe(true);
+  });
+
+  test('has the first level that is not a wrapper as its headline', () => {
+    expect(headline(failureChain(wrapped))!.kind).toBe('TimeoutFailure');
+    expect(headline(failureChain({ message: 'x', activityFailureInfo: {} }))!.message).toBe('x');
+    expect(headline(failureChain(undefined))).toBeUndefined();
+  });
+
+  test('is truncated if it does not end', () => {
+    const endless: Record<string, unknown> = { message: 'again' };
+    endless['cause'] = endless;
+    expect(failureChain(endless)).toHaveLength(64);
+  });
+});
+
+test('reads encodedAttributes in the form of the SDKs, and no other form', () => {
+  expect(decodedAttributes({ message: 'm', stack_trace: 's' })).toEqual({ message: 'm', stackTrace: 's' });
+  expect(decodedAttributes({ message: 'm' })).toEqual({ message: 'm', stackTrace: '' });
+  expect(decodedAttributes({ other: 1 })).toBeUndefined();
+  expect(decodedAttributes('text')).toBeUndefined();
+});

@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { isFrame, stackLines, stackRows } from '../../../src/payloads/failure/stack-trace.ts';
+
+const frames = (text: string) =>
+  stackLines(text)
+    .filter(isFrame)
+    .map(({ call, place, own }) => [call, place, own]);
+
+describe('the frames of a stack trace', () => {
+  test('are read from JavaScript', () => {
+    expect(
+      frames(
+        [
+          'Error: declined',
+          '    at capture (/srv/app/capture.ts:88:11)',
+          '    at async Pay.run (file:///srv/app/pay.ts:1:2)',
+          '    at /srv/app/main.ts:9:1',
+          '    at async Activity.execute (/srv/node_modules/@temporalio/worker/lib/activity.js:102:9)',
+          '    at process.processTicks (node:internal/process/task_queues:105:5)',
+        ].join('\n'),
+      ),
+    ).toEqual([
+      ['capture', '/srv/app/capture.ts:88:11', true],
+      ['async Pay.run', 'file:///srv/app/pay.ts:1:2', true],
+      ['', '/srv/app/main.ts:9:1', true],
+      ['async Activity.execute', '/srv/node_modules/@temporalio/worker/lib/activity.js:102:9', false],
+      ['process.processTicks', 'node:internal/process/task_queues:105:5', false],
+    ]);
+  });
+
+  test('are read from Python, with the lines of source', () => {
+    const lines = stackLines(
+      [
+        '  File "/srv/app/pay.py", line 12, in capture',
+        '    raise Declined()',
+        '  File "/usr/lib/python3.12/site-packages/temporalio/worker/_activity.py", line 3, in run',
+      ].join('\n'),
+    );
+    expect(lines).toEqual([
+      { call: 'capture', place: '/srv/app/pay.py:12', code: 'raise Declined()', own: true },
+      {
+        call: 'run',
+        place: '/usr/lib/python3.12/site-packages/temporalio/worker/_activity.py:3',
+        own: false,
+      },
+    ]);
+  });
+
+  test('are read from Go, Java, .NET, Ruby and PHP', () => {
+    expect(
+      frames(
+        [
+          'shop/pay.Capture(0xc000, {0x1, 0x2})',
+          '\t/srv/app/pay.go:88 +0x1d',
+          'go.temporal.io/sdk/internal.(*activity).Execute(...)',
+          '\t/root/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
+          '\tat shop.Capture.run(Capture.java:88)',
+          '\tat java.base/java.lang.Thread.run(Thread.java:840)',
+          '   at Shop.Capture.Run(String id) in /srv/Capture.cs:line 88',
+          "/srv/app/pay.rb:88:in 'capture'",
+          '#0 /srv/app/pay.php(88): capture()',
+        ].join('\n'),
+      ),
+    ).toEqual([
+      ['shop/pay.Capture', '/srv/app/pay.go:88', true],
+      [
+        'go.temporal.io/sdk/internal.(*activity).Execute',
+        '/root/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
+        false,
+      ],
+      ['shop.Capture.run', 'Capture.java:88', true],
+      ['java.base/java.lang.Thread.run', 'Thread.java:840', false],
+      ['Shop.Capture.Run(String id)', '/srv/Capture.cs:88', true],
+      ['capture', '/srv/app/pay.rb:88', true],
+      ['capture()', '/srv/app/pay.php:88', true],
+    ]);
+  });
+
+  test('keep lines in another form as text', () => {
+    expect(stackLines('oops\n\nsomething (else)')).toEqual([{ text: 'oops' }, { text: 'something (else)' }]);
+  });
+});
+
+describe('the lines of a stack trace that are shown', () => {
+  const trace = stackLines(
+    [
+      'Error: x',
+      '    at lib (/srv/node_modules/a/a.js:1:1)',
+      '    at lib (/srv/node_modules/b/b.js:1:1)',
+      '    at own (/srv/own.ts:1:1)',
+      '    at lib (/srv/node_modules/c/c.js:1:1)',
+    ].join('\n'),
+  );
+
+  test('are not searched for in a long line', () => {
+    const long = `call${'('.repeat(200_000)}`;
+    expect(stackLines(`${long}\n\t/srv/capture.go:88`)[0]).toEqual({ text: long });
+  });
+
+  const kinds = (open: ReadonlySet<number>) =>
+    stackRows(trace, open).map((row) => (row.kind === 'line' ? 'line' : row.count));
+
+  test('fold adjacent frames of libraries until the reader opens them', () => {
+    expect(kinds(new Set())).toEqual(['line', 2, 'line', 1]);
+    expect(kinds(new Set([1]))).toEqual(['line', 2, 'line', 'line', 'line', 1]);
+  });
+
+  test('are all shown if no frame is the application’s', () => {
+    const foreign = trace.filter((line) => !isFrame(line) || !line.own);
+    expect(stackRows(foreign, new Set()).every(({ kind }) => kind === 'line')).toBe(true);
+  });
+});

@@ -1,0 +1,265 @@
+import { decodeRequest } from '@temporal-kms/codec-api';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { HIDDEN } from '../../../src/payloads/reveal/reveals.ts';
+import { meQuery } from '../../../src/session/api.ts';
+import { inNamespace, newNamespace, onDemand, person, sessionOf } from '../../support/people.ts';
+import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** A text in the summary of the run's first event. */
+const PLAINTEXT = '3 items to DE';
+const text = (key: string) => row(key)?.textContent ?? '';
+const body = () => document.body.textContent ?? '';
+const button = (name: string | RegExp) => page.getByRole('button', { name });
+const field = () => page.getByRole('textbox', { name: 'Justification' });
+const dialog = () => page.getByRole('dialog');
+const timer = () => document.querySelector('[role="timer"]');
+
+async function renderRun({ search = '', me = onDemand(newNamespace()) } = {}) {
+  const namespace = me.namespaces[0]!.name;
+  const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}${search}`, {
+    namespace,
+    session: sessionOf(me).make,
+  });
+  await until(() => row('g39'), 'the rows');
+  /** What the page has requested to be decrypted, and why. */
+  const decodes = () =>
+    app.asked
+      .filter(({ url }) => url.endsWith('payloads:decode'))
+      .map((request) => decodeRequest.parse(JSON.parse(request.body)));
+  return { ...app, namespace, decodes };
+}
+
+async function revealRun() {
+  press('R', document.body, { shiftKey: true });
+  await expect.element(dialog()).toBeVisible();
+  await userEvent.fill(field(), 'PAY-4417');
+  await userEvent.keyboard('{Enter}');
+  await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+}
+
+/** Everything that outlives the components: it must contain no plaintext. */
+const kept = ({ queries }: Awaited<ReturnType<typeof renderApp>>) =>
+  JSON.stringify([
+    queries
+      .getQueryCache()
+      .getAll()
+      .map(({ queryKey, state }) => [queryKey, state]),
+    Object.entries(localStorage),
+    Object.entries(sessionStorage),
+    history.state,
+    location.href,
+  ]);
+
+describe('where the namespace reveals on demand', () => {
+  test('a justification reveals the run, for a time that the page counts down', async () => {
+    const app = await renderRun();
+    expect(app.decodes()).toEqual([]);
+    await expect.element(page.getByText(/0 of \d+ payloads readable, \d+ not asked yet/)).toBeVisible();
+    await revealRun();
+    expect(app.decodes().every(({ justification }) => justification === 'PAY-4417')).toBe(true);
+    await expect.element(page.getByText('Revealed: this run')).toBeVisible();
+    expect(timer()?.textContent).toMatch(/^(5:00|4:5\d)$/);
+    await expect.element(page.getByText(/[1-9]\d* of \d+ payloads readable/)).toBeVisible();
+    expect(app.asked.some(({ url }) => url.includes('PAY-4417'))).toBe(false);
+    expect(kept(app)).not.toContain('PAY-4417');
+  });
+
+  test('nothing is left of the plaintext after Lock', async () => {
+    const app = await renderRun({ search: '?ev=1' });
+    await revealRun();
+    await expect.element(button('Copy input').first()).toBeVisible();
+    expect(app.plaintext.bytes).toBeGreaterThan(0);
+    press('l');
+    await until(() => !body().includes(PLAINTEXT), 'no plaintext');
+    expect(document.documentElement.outerHTML).not.toContain(PLAINTEXT);
+    expect(app.plaintext.bytes).toBe(0);
+    expect(kept(app)).not.toContain(PLAINTEXT);
+    expect(button('Copy input').query()).toBeNull();
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    const before = app.decodes().length;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(app.decodes()).toHaveLength(before);
+    // The person confirms the justification again; the server gets a request again.
+    press('R', document.body, { shiftKey: true });
+    await expect.element(field()).toHaveValue('PAY-4417');
+    await button('Reveal').click();
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext again');
+    expect(app.decodes().length).toBeGreaterThan(before);
+  });
+
+  test('one payload can be revealed alone', async () => {
+    const app = await renderRun({ search: '?ev=1' });
+    await button('Reveal Input').first().click();
+    await expect.element(page.getByRole('radio', { name: 'Input' })).toBeChecked();
+    await userEvent.fill(field(), 'PAY-4417');
+    await page.getByRole('radio', { name: '15 min' }).click({ force: true });
+    await button('Reveal').last().click();
+    await until(() => app.refs().length > 0, 'the request');
+    await expect.element(page.getByText('Revealed: Input of event 1')).toBeVisible();
+    expect(timer()?.textContent).toMatch(/^(15:00|14:5\d)$/);
+    expect([...new Set(app.refs())]).toHaveLength(1);
+  });
+
+  test('R reveals the payloads of the event, and no others', async () => {
+    const app = await renderRun({ search: '?ev=39' });
+    // The command has its action some time after the event is in the document. A dialog that loads or is open takes the key.
+    await until(() => {
+      press('r');
+      return dialog().query();
+    }, 'the dialog');
+    await expect.element(page.getByRole('radio', { name: /^Events 39–\d+$/ })).toBeChecked();
+    await userEvent.fill(field(), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await until(() => app.refs().length > 0, 'the request');
+    expect(app.refs().every((ref) => Number(ref.split(':')[0]) >= 39)).toBe(true);
+  });
+
+  test('a dialog without a justification reveals nothing, and Escape closes it', async () => {
+    const app = await renderRun();
+    await button('Reveal…').click();
+    await userEvent.keyboard('{Enter}');
+    await expect.element(page.getByRole('alert')).toHaveTextContent('Write why you need the plaintext.');
+    await userEvent.keyboard('{Escape}');
+    await expect.element(dialog()).not.toBeInTheDocument();
+    expect(app.decodes()).toEqual([]);
+  });
+
+  test('payloads are hidden when the tab was hidden for a minute', async () => {
+    const app = await renderRun();
+    await revealRun();
+    const visibility = vi.spyOn(document, 'visibilityState', 'get');
+    const turn = (state: DocumentVisibilityState) => {
+      visibility.mockReturnValue(state);
+      document.dispatchEvent(new Event('visibilitychange'));
+    };
+    turn('hidden');
+    turn('visible');
+    expect(text('g1')).toContain(PLAINTEXT);
+    turn('hidden');
+    const now = Date.now();
+    vi.spyOn(Date, 'now').mockReturnValue(now + HIDDEN);
+    turn('visible');
+    await until(() => !body().includes(PLAINTEXT), 'no plaintext');
+    expect(app.plaintext.bytes).toBe(0);
+  });
+
+  test('payloads are hidden when the reader leaves the namespace', async () => {
+    const namespace = newNamespace();
+    const other = newNamespace();
+    const app = await renderRun({ me: onDemand(namespace, [inNamespace(other, ['metadata'])]) });
+    await revealRun();
+    app.history.push(`/ns/${other}/workflows`);
+    await until(() => app.plaintext.bytes === 0, 'an empty cache');
+    app.history.push(`/ns/${namespace}/workflows/order-88213/${RUN}`);
+    await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+  });
+
+  test('nothing is left of the plaintext when the person loses every permission, and when they return', async () => {
+    const me = onDemand(newNamespace());
+    const app = await renderRun({ me });
+    await revealRun();
+    app.queries.setQueryData(meQuery(app.api).queryKey, person([]));
+    await expect.element(page.getByText('You may not read workflows in any namespace')).toBeVisible();
+    await until(() => app.plaintext.bytes === 0, 'an empty cache', 5000);
+    app.queries.setQueryData(meQuery(app.api).queryKey, me);
+    await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    const before = app.decodes().length;
+    await revealRun();
+    expect(app.decodes().length).toBeGreaterThan(before);
+  });
+
+  test('a search in payloads has the same rules, and its matches leave with Lock', async () => {
+    const app = await renderRun();
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('vogel{Enter}');
+    await expect.element(page.getByRole('dialog', { name: 'Search decrypted payloads' })).toBeVisible();
+    expect(app.asked.some(({ url }) => url.endsWith('history:search'))).toBe(false);
+    await userEvent.fill(field(), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await until(() => document.querySelector('section[aria-label="Matches"] mark'), 'the matches');
+    const asked = app.asked.findLast(({ url }) => url.endsWith('history:search'))!;
+    expect(JSON.parse(asked.body)).toMatchObject({ text: 'vogel', justification: 'PAY-4417' });
+    // The matches are no reveal of the payloads that contain them.
+    expect(app.refs()).toEqual([]);
+    await button('Lock').click();
+    await until(() => !document.querySelector('section[aria-label="Matches"]'), 'no matches');
+    expect(document.documentElement.outerHTML.toLowerCase()).not.toContain('vogel');
+  });
+});
+
+const automatic = () => person([inNamespace(newNamespace(), ['metadata', 'decode', 'search'])]);
+
+describe('where the namespace reveals automatically', () => {
+  test('L hides everything until the person shows it again, without a justification', async () => {
+    const app = await renderRun({ me: automatic() });
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+    press('l');
+    await expect.element(page.getByText('You have locked the payloads.')).toBeVisible();
+    expect(body()).not.toContain(PLAINTEXT);
+    expect(app.plaintext.bytes).toBe(0);
+    await button('Show payloads').click();
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext again');
+    await expect.element(page.getByText('You have locked the payloads.')).not.toBeInTheDocument();
+    expect(app.decodes().every(({ justification }) => justification === undefined)).toBe(true);
+  });
+
+  test('a policy that asks for a justification from now on hides what is decrypted, when the server refuses', async () => {
+    const app = await renderRun({ me: automatic() });
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+    await until(
+      () => !document.querySelector('[data-masked="waiting"]'),
+      'the answers for all payloads in view',
+    );
+    await app.steer('on-demand');
+    // The next request that the server refuses.
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('vogel{Enter}');
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    expect(body()).not.toContain(PLAINTEXT);
+    expect(app.plaintext.bytes).toBe(0);
+    await revealRun();
+  });
+
+  test('a policy that changed is noticed when the person comes back to the page', async () => {
+    const app = await renderRun({ me: automatic() });
+    await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
+    await app.steer('on-demand');
+    // What the page knows is a little older than the rest of this test takes.
+    vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+    window.dispatchEvent(new Event('visibilitychange'));
+    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    expect(body()).not.toContain(PLAINTEXT);
+    expect(app.plaintext.bytes).toBe(0);
+  });
+
+  test('the commands are in the help, and Lock is in the palette', async () => {
+    await renderRun({ me: automatic() });
+    press('k', document.body, { ctrlKey: true });
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field of the palette');
+    await userEvent.keyboard('lock');
+    await expect.element(page.getByRole('option', { name: /Lock payloads/ })).toBeVisible();
+    await userEvent.keyboard('{Escape}');
+    await until(() => !document.querySelector('[role="dialog"]'), 'no dialog');
+    press('?', document.body, { shiftKey: true });
+    await expect.element(page.getByText('Reveal payloads of the event, of the run')).toBeVisible();
+  });
+});
+
+test('a person without the permission reads it once, and has no button to reveal', async () => {
+  const app = await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
+  await expect.element(page.getByText('You can see metadata, not payloads.')).toBeVisible();
+  expect(button(/^Reveal/).query()).toBeNull();
+  press('r');
+  press('R', document.body, { shiftKey: true });
+  expect(dialog().query()).toBeNull();
+  expect(app.decodes()).toEqual([]);
+});

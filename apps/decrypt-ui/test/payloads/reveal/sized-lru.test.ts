@@ -1,0 +1,37 @@
+import { describe, expect, test } from 'vitest';
+import { createSizedLru } from '../../../src/payloads/reveal/sized-lru.ts';
+
+const texts = (maxSize: number) => createSizedLru<string>(maxSize, (text) => text.length);
+
+describe('a map with a limit on the sizes of its entries', () => {
+  test('drops the entry that was not used for the longest time', () => {
+    const map = texts(12);
+    for (const key of ['a', 'b', 'c', 'd']) map.set(key, `${key}23`);
+    map.get('a');
+    map.peek('b');
+    map.set('e', 'e23');
+    expect([...map.keys()]).toEqual(['c', 'd', 'a', 'e']);
+    expect(map.size).toBe(12);
+  });
+
+  test('takes no entry of more than a quarter of the limit, and drops the older value of its key', () => {
+    const map = texts(12);
+    map.set('a', '123');
+    map.set('a', '1234');
+    expect(map.get('a')).toBeUndefined();
+    expect(map.size).toBe(0);
+  });
+
+  test('counts what is left after entries were replaced, deleted while they are read, and cleared', () => {
+    const map = texts(100);
+    map.set('a', '1');
+    map.set('a', '12345');
+    map.set('b', '12');
+    expect(map.size).toBe(7);
+    for (const key of map.keys()) map.delete(key);
+    expect(map.size).toBe(0);
+    map.set('c', '1');
+    map.clear();
+    expect([map.size, map.get('c')]).toEqual([0, undefined]);
+  });
+});

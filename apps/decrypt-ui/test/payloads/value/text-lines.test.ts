@@ -1,0 +1,25 @@
+import { describe, expect, test } from 'vitest';
+import { MAX_LINE, textLines } from '../../../src/payloads/value/text-lines.ts';
+
+describe('the lines of a text', () => {
+  test('are those of the text', () => {
+    expect(textLines('a\n\nb')).toEqual(['a', '', 'b']);
+  });
+
+  test('are at most 2,000 characters long, and together they are the text', () => {
+    const text = Array.from({ length: 9000 }, (_, index) => String(index % 10)).join('');
+    const lines = textLines(text);
+    expect(lines).toHaveLength(5);
+    expect(lines.join('')).toBe(text);
+  });
+
+  test('keep characters of two code units together', () => {
+    const lines = textLines(`x${'🔑'.repeat(3000)}`);
+    expect(lines.every((line) => line.isWellFormed() && line.length <= MAX_LINE)).toBe(true);
+    expect(lines.join('')).toBe(`x${'🔑'.repeat(3000)}`);
+  });
+
+  test('escape invisible characters', () => {
+    expect(textLines('a\u200bb')[0]).not.toContain('\u200b');
+  });
+});

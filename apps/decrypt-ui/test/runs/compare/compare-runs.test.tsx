@@ -1,0 +1,158 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
+import { newNamespace, onDemand, sessionOf } from '../../support/people.ts';
+import { press, renderApp, RUN, type SessionActions, until } from '../../support/render-app.tsx';
+
+const FIRST = '01997c2e-0000-7000-8000-00000000c0a1';
+const SECOND = '01997c2e-0000-7000-8000-00000000c0a2';
+const compare = `/ns/NS/workflows/refund-7/${FIRST}/compare?run=${SECOND}`;
+const list = () => page.getByRole('list', { name: 'Steps of the two runs' });
+const steps = () => [...list().element().querySelectorAll('button')].map((step) => step.textContent ?? '');
+const step = (name: string) => steps().find((text) => text.includes(name)) ?? '';
+
+describe('the comparison of two runs', () => {
+  test('is opened from a run, which offers the other runs of its workflow id', async () => {
+    const app = await renderApp(`/ns/NS/workflows/refund-7/${FIRST}`);
+    await until(() => page.getByRole('button', { name: 'Compare' }).query(), 'the button');
+    press('d');
+    const link = page.getByRole('link', { name: new RegExp(SECOND) });
+    await expect.element(link).toBeVisible();
+    await userEvent.click(link);
+    await expect.element(page.getByRole('heading', { name: 'Compare runs' })).toBeVisible();
+    expect(app.history.location.href).toContain(`/refund-7/${FIRST}/compare?run=`);
+  });
+
+  test('aligns the steps, and names those of one run and those whose payloads differ', async () => {
+    await renderApp(compare);
+    await until(() => list().query() && steps().length >= 5, 'the steps');
+    await until(() => step('LoadOrder').includes('equal'), 'an equal step');
+    await until(() => step('Started').includes('differs: 1 payload'), 'a different input');
+    await until(() => steps().at(-1)?.includes('differs: 1 payload'), 'a different result');
+    expect(steps().filter((text) => text.includes('Refund'))[0]).toContain('differs: 2 payloads');
+    expect(step('AskForReview')).toContain('not in this run');
+    expect(step('AskForReview')).toContain('second run only');
+    await userEvent.click(page.getByRole('button', { name: 'In one run' }));
+    await until(() => steps().length === 1, 'the single step');
+  });
+
+  test('says above the steps whether input and result differ, and opens them', async () => {
+    await renderApp(compare);
+    await until(
+      () => list().query() && page.getByRole('button', { name: 'Input differs' }).query(),
+      'the input',
+    );
+    await userEvent.click(page.getByRole('button', { name: 'Result differs' }));
+    await expect.element(page.getByRole('dialog', { name: 'Workflow Completed' })).toBeVisible();
+    await until(() => document.querySelector('[data-diff="changed"]'), 'the difference');
+  });
+
+  test('shows the payloads of a step next to each other', async () => {
+    await renderApp(compare);
+    await until(() => list().query() && steps().some((text) => text.includes('2 payloads')), 'the steps');
+    const refund = [...list().element().querySelectorAll('button')].find(
+      (item) => item.textContent?.includes('Refund') && item.textContent.includes('2 payloads'),
+    );
+    refund!.click();
+    const dialog = page.getByRole('dialog', { name: 'Activity Refund' });
+    await expect.element(dialog).toBeVisible();
+    await until(
+      () =>
+        [...document.querySelectorAll('[data-diff="changed"]')].some((line) =>
+          line.textContent?.includes('51290'),
+        ),
+      'the difference',
+    );
+  });
+
+  test('requests no payload that the person has not revealed, and says that it is locked', async () => {
+    const me = onDemand(newNamespace());
+    const app = await renderApp(compare, {
+      namespace: me.namespaces[0]!.name,
+      session: sessionOf(me).make,
+    });
+    await until(() => list().query() && step('LoadOrder').includes('locked'), 'the lock');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(app.refs()).toEqual([]);
+    expect(step('AskForReview')).toContain('second run only');
+  });
+
+  test('says that the histories are being loaded until they are, and compares nothing before', async () => {
+    const gate = Promise.withResolvers<void>();
+    await renderApp(compare, { session: withHistory(() => gate.promise) });
+    await until(() => state().includes('The histories are being loaded'), 'the state');
+    expect(steps()).toEqual([]);
+    gate.resolve();
+    await until(() => state() === '4 steps in both runs, 1 in one of them', 'the result');
+  });
+
+  test('says which history is incomplete, and why', async () => {
+    const end = { type: 'end', reason: 'error', after: 0, message: 'An event is damaged.' };
+    await renderApp(compare, { session: withHistory(async () => `${JSON.stringify(end)}\n`) });
+    await until(
+      () => state().includes('The history of the second run is incomplete: An event is damaged.'),
+      'the reason',
+    );
+  });
+
+  test('says that the comparison failed, instead of a result', async () => {
+    stubDiff().answer = 'error';
+    await renderApp(compare);
+    await until(() => state().startsWith('The runs could not be compared'), 'the failure');
+    expect(state()).not.toContain('steps in both');
+  });
+
+  test('keeps the last steps while an open run grows', async () => {
+    const diff = stubDiff();
+    const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}/compare?with=refund-7&run=${FIRST}`);
+    await until(() => list().query() && state().includes('in both runs'), 'the result');
+    const before = state();
+    const asked = diff.asked;
+    diff.answer = 'none';
+    await app.steer('append', { workflowId: 'order-88213', count: 3 });
+    await until(() => diff.asked > asked, 'another comparison');
+    expect(state()).toBe(before);
+    expect(steps().length).toBeGreaterThan(0);
+    diff.answer = 'result';
+    await app.steer('append', { workflowId: 'order-88213', count: 1 });
+    await until(() => state() !== before && state().includes('in both runs'), 'the new result');
+  });
+});
+
+/** What the page says about the comparison. */
+const state = () =>
+  page
+    .getByRole('group', { name: 'Steps', exact: true })
+    .query()
+    ?.parentElement?.querySelector('[role="status"]')?.textContent ?? '';
+
+/** Holds back the history of the second run, or replaces it by the text that `instead` resolves to. */
+const withHistory =
+  (instead: () => Promise<string | void>) =>
+  ({ fetch: send }: SessionActions) =>
+    withoutSignIn('open', async (input, init) => {
+      const url = input instanceof Request ? input.url : String(input);
+      if (!url.includes(`${SECOND}/history`)) return send(input, init);
+      const text = await instead();
+      return text === undefined ? send(input, init) : new Response(text);
+    });
+
+/** Lets the workers that compare answer with a result, with an error or not at all. */
+function stubDiff() {
+  const control = { asked: 0, answer: 'result' };
+  class Stub extends Worker {
+    constructor(url: string | URL, options?: WorkerOptions) {
+      const { answer } = control;
+      const isDiff = options?.name === 'diff';
+      super(isDiff && answer !== 'result' ? 'data:text/javascript,' : url, options);
+      if (!isDiff) return;
+      control.asked += 1;
+      if (answer === 'error') setTimeout(() => this.dispatchEvent(new Event('error')));
+    }
+  }
+  vi.stubGlobal('Worker', Stub);
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
+  return control;
+}

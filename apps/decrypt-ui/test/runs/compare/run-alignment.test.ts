@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { lineDiff } from '../../../src/payloads/diff/line-diff.ts';
+import { payloadChoices, positionOf } from '../../../src/runs/compare/payload-choices.ts';
+import { alignedSteps, payloadPairs, stepsOf, subjectsOf } from '../../../src/runs/compare/run-alignment.ts';
+import { comparedRuns } from '../../fixtures/compared.ts';
+import { historyOf } from '../../fixtures/history.ts';
+import { FixtureRun } from '../../fixtures/run.ts';
+
+const [first, second] = comparedRuns(Date.now()).map((run) => historyOf(run.events));
+const ours = stepsOf(first!);
+const theirs = stepsOf(second!);
+const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts, ours, theirs);
+
+describe('the steps of two runs', () => {
+  test('are aligned by category and name, and keep those of one run', () => {
+    expect(steps.map(({ left, right }) => [left?.id, right?.id])).toEqual([
+      [1, 1],
+      [2, 2],
+      [undefined, 5],
+      [5, 8],
+      [8, 11],
+    ]);
+  });
+
+  test('are aligned at the ends of the runs, also if the runs ended in different ways', () => {
+    const run = new FixtureRun({ workflowId: 'w', runId: 'r', type: 'T', taskQueue: 'q', start: 0 });
+    run.add('WorkflowExecutionStarted', 0, { workflowType: { name: 'T' } });
+    run.add('WorkflowExecutionFailed', 10, { failure: { message: 'No.' } });
+    const failed = stepsOf(historyOf(run.events));
+    const { parts } = lineDiff(subjectsOf(ours), subjectsOf(failed));
+    const rows = alignedSteps(parts, ours, failed);
+    expect(rows.map(({ left, right }) => [left?.id, right?.id])).toEqual([
+      [1, 1],
+      [2, undefined],
+      [5, undefined],
+      [8, 2],
+    ]);
+  });
+
+  test('pair their payloads by event type and path', () => {
+    const pairs = payloadPairs(steps[3]!);
+    expect(pairs.map(({ title, left, right }) => [title, left?.ref, right?.ref])).toEqual([
+      ['Input', '5:0', '8:0'],
+      ['Result', '7:0', '10:0'],
+    ]);
+    expect(payloadPairs(steps[2]!).every(({ left }) => left === undefined)).toBe(true);
+  });
+});
+
+describe('the payloads that are offered for a comparison', () => {
+  test('begin with the result of the same step, in the same run', () => {
+    const [best] = payloadChoices(first!, positionOf(first!, '5:0'), true);
+    expect(best).toMatchObject({ ref: '7:0', likeness: 'event' });
+    const [result] = payloadChoices(first!, positionOf(first!, '1:0'), true);
+    expect(result).toMatchObject({ ref: '8:0', likeness: 'event' });
+  });
+
+  test('begin with the same place, in another run', () => {
+    const [best] = payloadChoices(second!, positionOf(first!, '5:0'), false);
+    expect(best).toMatchObject({ ref: '8:0', likeness: 'place' });
+  });
+});

@@ -1,0 +1,303 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { setPreferences } from '../../../src/ui/preferences/preferences.ts';
+import { press, renderApp, until } from '../../support/render-app.tsx';
+
+const grid = () => document.querySelector('[role="treegrid"]')!;
+const rows = () => [...document.querySelectorAll<HTMLElement>('[role="treegrid"] [data-index]')];
+const ids = () => rows().map((row) => row.querySelector('a')?.textContent);
+
+const queryOf = (app: { history: { location: { search: string } } }) =>
+  new URLSearchParams(app.history.location.search).get('q') ?? '';
+
+const heads = () => [...document.querySelectorAll('[role="columnheader"]')].map((head) => head.textContent);
+const rowOf = (id: string) => rows().find((row) => row.textContent?.includes(id))?.textContent;
+const activeIndex = () => Number(document.activeElement?.getAttribute('data-index') ?? 0);
+
+const height = () => rows()[0]!.getBoundingClientRect().height;
+
+describe('the workflow list', () => {
+  test('shows runs with status, type, size and the key versions of their memo, and the number of runs', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    const reason = rows().find((row) => row.textContent?.includes('every-reason'))!;
+    expect(reason.textContent).toContain('Completed');
+    expect(reason.textContent).toContain('KycVerification');
+    expect(reason.textContent).toContain('v3 disabled');
+    await until(() => document.body.textContent?.includes('345'), 'the total');
+    expect(grid().getAttribute('aria-rowcount')).toBe('346');
+  });
+
+  test('loads more runs while the reader scrolls, and keeps few rows in the document', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    await until(() => {
+      grid().scrollTop = grid().scrollHeight;
+      return document.body.textContent?.includes('345 of 345 loaded');
+    }, 'all rows');
+    expect(rows().length).toBeLessThan(70);
+  });
+
+  test('counts new runs and moves no row until the reader asks for them', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => ids().includes('order-88213'), 'the rows');
+    const before = ids();
+    await app.steer('start', { count: 2 });
+    const pill = page.getByRole('button', { name: '2 new' });
+    await expect.element(pill, { timeout: 8000 }).toBeVisible();
+    expect(ids()).toEqual(before);
+    await pill.click();
+    await until(() => ids()[0]?.startsWith('new-'), 'the new rows');
+  });
+
+  test('filters by status, and puts the filter into the address', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    await page.getByRole('button', { name: /^Failed/ }).click();
+    await until(
+      () => rows().length > 0 && rows().every((row) => row.textContent?.includes('Failed')),
+      'failed runs alone',
+    );
+    expect(decodeURIComponent(app.history.location.search)).toContain('q=ExecutionStatus+=+"Failed"');
+  });
+
+  test('finds runs by the beginning of a workflow id, and offers to clear a filter without matches', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('/');
+    await userEvent.keyboard('refund{Enter}');
+    await until(() => rows().length > 0 && ids().every((id) => id?.startsWith('refund')), 'refunds');
+    await page.getByRole('button', { name: 'Clear filter' }).click();
+    press('/');
+    await userEvent.keyboard('nothing-like-it{Enter}');
+    await until(
+      () => document.body.textContent?.includes('No workflows match ID or type begins with nothing-like-it'),
+      'the reason',
+    );
+    await page.getByRole('button', { name: 'Clear filter' }).last().click();
+    await until(() => rows().length > 10, 'all rows again');
+  });
+
+  test('shows Temporal’s message about an invalid query below the field', async () => {
+    await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20Faild');
+    await until(
+      () => document.querySelector('[role="alert"]')?.textContent?.includes('Did you mean Failed?'),
+      'the answer',
+    );
+  });
+
+  test('moves with J and K, and opens a run with Enter', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('j');
+    await until(() => document.activeElement === rows()[0], 'the focus on the first row');
+    press('j');
+    await until(() => document.activeElement === rows()[1], 'the focus on the second row');
+    press('j');
+    await until(() => document.activeElement === rows()[2], 'the focus on the third row');
+    press('k');
+    await until(() => document.activeElement === rows()[1], 'the focus on the second row again');
+    const id = document.activeElement!.querySelector('a')!.textContent;
+    press('Enter');
+    await until(() => app.history.location.pathname.includes(`/workflows/${id}/`), 'the run');
+    await until(() => document.activeElement?.tagName === 'H1', 'the focus on the heading of the run');
+    expect(document.activeElement!.textContent).toBe(id);
+    app.history.back();
+    await until(() => document.activeElement?.querySelector('a')?.textContent === id, 'the focus on its row');
+  });
+
+  test('adds, edits and removes conditions, which the address contains as one query', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('/');
+    await userEvent.keyboard('stat');
+    await userEvent.click(page.getByRole('option', { name: /^Status/ }));
+    await userEvent.keyboard('fail{Enter}');
+    await until(() => queryOf(app) === 'ExecutionStatus = "Failed"', 'the query');
+    await userEvent.keyboard('TaskQueue != "a"{Enter}');
+    await until(() => queryOf(app) === 'ExecutionStatus = "Failed" AND TaskQueue != "a"', 'both conditions');
+    await page.getByRole('button', { name: 'Remove filter: Status is Failed' }).click();
+    await until(() => queryOf(app) === 'TaskQueue != "a"', 'the second condition');
+    await page.getByRole('button', { name: 'Edit filter: Task queue is not a' }).click();
+    await userEvent.keyboard('{Backspace}b"{Enter}');
+    await until(
+      () => queryOf(app) === 'TaskQueue != "ab"' || queryOf(app) === 'TaskQueue != "b"',
+      'the change',
+    );
+  });
+
+  test('shows the same query as text, and keeps a text that is no list of conditions', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20%22Failed%22');
+    await until(() => rows().length > 0, 'the rows');
+    await page.getByRole('button', { name: 'Query' }).click();
+    const text = page.getByRole('textbox', { name: 'Visibility query' });
+    await expect.element(text).toHaveValue('ExecutionStatus = "Failed"');
+    await text.fill('ExecutionStatus = "Failed" ORDER BY StartTime');
+    await userEvent.keyboard('{Enter}');
+    await until(() => queryOf(app).endsWith('ORDER BY StartTime'), 'the text in the address');
+    await expect.element(page.getByText('Shown as text, because it contains ORDER BY.')).toBeVisible();
+    await expect.element(page.getByRole('button', { name: 'Filters' })).toBeDisabled();
+    await expect
+      .element(page.getByRole('button', { name: /^Failed/ }))
+      .toHaveAttribute('aria-disabled', 'true');
+  });
+
+  test('sends a relative time as a time, and keeps it relative in the address', async () => {
+    const q = 'StartTime >= "-24h"';
+    const app = await renderApp(`/ns/NS/workflows?q=${encodeURIComponent(q)}`);
+    await until(() => rows().length > 0, 'the rows');
+    expect(queryOf(app)).toBe(q);
+    const sent = app.asked.map(({ url }) => new URL(url).searchParams.get('query') ?? '');
+    expect(sent.some((query) => /^StartTime >= "20\d\d-.*Z"$/.test(query))).toBe(true);
+    expect(sent.join()).not.toContain('-24h');
+  });
+
+  test('saves a view with a name, opens it, and deletes it', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=refund');
+    await until(() => rows().length > 0, 'the rows');
+    await page.getByRole('button', { name: 'Save this view' }).click();
+    await page.getByLabelText('Name').fill('Refunds');
+    await page.getByRole('button', { name: 'Save view' }).click();
+    await page.getByRole('link', { name: 'All' }).click();
+    await until(() => queryOf(app) === '', 'all runs');
+    await page.getByRole('link', { name: 'Refunds' }).click();
+    await until(() => queryOf(app).includes('refund'), 'the saved view');
+    expect(localStorage.getItem('decrypt-ui.list')).toContain('Refunds');
+    document.querySelector<HTMLElement>('button[aria-label="Delete view Refunds"]')!.click();
+    await until(() => !document.body.textContent?.includes('Refunds'), 'no saved view');
+  });
+
+  test('shows the columns of the address, and changes them and their order', async () => {
+    const app = await renderApp('/ns/NS/workflows?cols=id,status,@TenantId');
+    await until(() => rows().length > 10, 'the rows');
+    expect(heads()).toEqual(['Workflow ID', 'Status', 'TenantId']);
+    expect(rows()[0]!.textContent).toContain('acme');
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('button', { name: 'Move Status up' }).click();
+    await until(() => heads()[0] === 'Status', 'the new order');
+    await page.getByRole('checkbox', { name: 'Closed' }).click();
+    await until(() => heads().includes('Closed'), 'the new column');
+    expect(app.history.location.search).not.toContain('cols');
+    await page.getByRole('button', { name: 'Reset' }).click();
+    await until(() => heads().includes('Type') && !heads().includes('Closed'), 'the usual columns');
+  });
+
+  test('shows children below their parent, and says so where there are none', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    const parent = rows().findIndex(({ textContent }) => textContent?.includes('order-88213'));
+    const focusOn = (index: number) => {
+      rows()[index]!.focus();
+      return until(() => rows()[index]!.tabIndex === 0, 'the focus');
+    };
+    await focusOn(parent);
+    press('ArrowRight');
+    await until(() => rows()[parent + 1]?.textContent?.includes('notifycustomer-88213'), 'the first child');
+    expect(rows()[parent]!.getAttribute('aria-expanded')).toBe('true');
+    expect(rows()[parent + 1]!.getAttribute('aria-level')).toBe('2');
+    await focusOn(parent + 1);
+    press('ArrowRight');
+    await until(() => document.body.textContent?.includes('has started no child workflows'), 'the remark');
+    press('ArrowLeft');
+    await until(
+      () => !document.body.textContent?.includes('has started no child workflows'),
+      'the child alone',
+    );
+    press('ArrowLeft');
+    await until(() => document.activeElement === rows()[parent], 'the focus on the parent');
+    press('ArrowLeft');
+    await until(() => !ids().includes('notifycustomer-88213'), 'the parent alone');
+  });
+
+  test('shows why a running workflow makes no progress', async () => {
+    await renderApp('/ns/NS/workflows?q=stuck');
+    await until(() => rows().length === 3, 'the rows');
+    await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
+    await until(() => rowOf('stuck-no-worker')?.includes('No pollers 4 m'), 'the wait and its cause');
+    expect(rowOf('stuck-nondeterminism')).toContain('Task fails');
+    const mark = document.querySelector<HTMLElement>('[data-problem]')!;
+    expect(mark.dataset['tip']).toContain('NonDeterministicError');
+    await page.getByRole('link', { name: /^Task failures/ }).click();
+    await until(() => ids().join() === 'stuck-nondeterminism', 'the run that Temporal reports');
+  });
+
+  test('finds the row with the focus and the scroll position again on Back', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('End');
+    await until(() => activeIndex() > 50, 'a later row');
+    const id = document.activeElement!.querySelector('a')!.textContent;
+    const top = grid().scrollTop;
+    press('Enter');
+    await until(() => app.history.location.pathname.includes(id), 'the run');
+    app.history.back();
+    await until(
+      () => document.activeElement?.querySelector('a')?.textContent === id,
+      'the focus on the same row',
+    );
+    expect(Math.abs(grid().scrollTop - top)).toBeLessThan(30);
+  });
+
+  test('shows by how many the counts have changed', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => document.body.textContent?.includes('345'), 'the total');
+    await app.steer('start', { count: 2 });
+    await expect
+      .element(page.getByRole('button', { name: 'Running 4 +2' }), { timeout: 15_000 })
+      .toBeVisible();
+  });
+
+  test('names a namespace that does not exist', async () => {
+    await renderApp('/ns/unknown/workflows', { namespace: 'unknown' });
+    await expect.element(page.getByText('There is no namespace unknown')).toBeVisible();
+    expect(document.querySelector('[role="treegrid"]')).toBeNull();
+  });
+
+  test('says that a namespace has no workflows', async () => {
+    await renderApp('/ns/empty/workflows', { namespace: 'empty' });
+    await expect.element(page.getByText('No workflows in this namespace yet')).toBeVisible();
+  });
+});
+
+describe('the appearance', () => {
+  test('changes the theme immediately and for the next visit', async () => {
+    await renderApp('/ns/NS/workflows');
+    expect(document.documentElement.dataset['theme']).toBe('dark');
+    await page.getByRole('button', { name: 'Theme' }).click();
+    await page.getByRole('menuitemradio', { name: 'Light' }).click();
+    await until(() => document.documentElement.dataset['theme'] === 'light', 'the light theme');
+    expect(getComputedStyle(document.body).backgroundColor).toBe('rgb(255, 255, 255)');
+    expect(localStorage.getItem('decrypt-ui.preferences')).toContain('"theme":"light"');
+  });
+
+  test('draws rows of 28 px by default, and of 24 or 36 px on request', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    expect(height()).toBe(28);
+    setPreferences({ density: 'compact' });
+    await until(() => height() === 24, 'compact rows');
+    setPreferences({ density: 'comfortable' });
+    await until(() => height() === 36, 'comfortable rows');
+  });
+
+  test('uses the fonts Inter and JetBrains Mono', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    await document.fonts.ready;
+    expect(document.fonts.check('13px "Inter Variable"')).toBe(true);
+    expect(document.fonts.check('12.5px "JetBrains Mono Variable"')).toBe(true);
+    expect(getComputedStyle(document.body).fontSize).toBe('13px');
+  });
+
+  test('puts the text of a row on two lines on a phone', async () => {
+    await page.viewport(390, 844);
+    try {
+      await renderApp('/ns/NS/workflows');
+      await until(() => rows().length > 5, 'the rows');
+      expect(rows()[0]!.getBoundingClientRect().height).toBe(62);
+      expect(document.documentElement.scrollWidth).toBeLessThanOrEqual(390);
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
+});

@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
+
+const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-000000000001';
+const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+/** The text of the element with a label. */
+const textOf = (label: string) => document.querySelector(`[aria-label="${label}"]`)?.textContent ?? '';
+const banners = () =>
+  [...document.querySelectorAll('[role="tabpanel"] [role="status"]')]
+    .map((each) => each.textContent)
+    .join('\n');
+const alerts = () => page.getByRole('list', { name: 'Alerts' });
+
+describe('alerts', () => {
+  test('show that the workflow task fails, with its failure on request, and lead to its event', async () => {
+    await renderApp(stuck);
+    await until(() => /Workflow task fails.*attempt 14/.test(textOf('Alerts')), 'the alert', 10_000);
+    await userEvent.click(page.getByRole('button', { name: 'Failure', exact: true }));
+    await until(() => /activity type does not match/.test(textOf('Alerts')), 'the alert', 10_000);
+    await userEvent.click(page.getByRole('button', { name: 'Event 4' }));
+    await until(() => document.querySelector('[data-inspector]'), 'the inspector');
+  });
+
+  test('show who requested the cancellation', async () => {
+    await renderApp(stuck);
+    await until(
+      () => /Cancellation requested.*ana@acme.example, ordered twice/.test(textOf('Alerts')),
+      'the alert',
+      10_000,
+    );
+  });
+
+  test('show who paused the run, and why', async () => {
+    await renderApp('/ns/NS/workflows/alerts-paused/01997c2e-a000-7000-8000-000000000002');
+    await until(
+      () => /Paused.*ana@acme.example, waiting for the bank/.test(textOf('Alerts')),
+      'the alert',
+      10_000,
+    );
+  });
+
+  test('show that no worker polls the task queue of the run', async () => {
+    await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
+    await until(
+      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(banners()),
+      'the banner over the rows',
+      10_000,
+    );
+    expect(textOf('Alerts')).toBe('');
+    await userEvent.click(page.getByRole('button', { name: 'Dismiss' }));
+    await until(() => !banners().includes('No worker polls'), 'no banner');
+    await userEvent.click(page.getByRole('tab', { name: /^Pending/ }));
+    await until(
+      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
+      'the alert above another tab',
+    );
+  });
+
+  test('link from a run that was reset to the run that continues it', async () => {
+    await renderApp('/ns/NS/workflows/alerts-reset/01997c2e-a000-7000-8000-000000000003');
+    await expect.element(alerts().getByRole('link', { name: /0004$/ })).toBeVisible();
+  });
+});
+
+describe('the header of a run', () => {
+  test('counts payloads in plaintext, and leads from one to the next', async () => {
+    await renderApp(stuck);
+    const button = page.getByRole('button', { name: '2 plaintext, go to the next' });
+    await userEvent.click(button);
+    await until(() => row('g1')?.getAttribute('aria-selected') === 'true', 'the first');
+    await userEvent.click(button);
+    await until(() => row('g6')?.getAttribute('aria-selected') === 'true', 'the second');
+  });
+
+  test.each([1440, 1000, 390])('shows duration, end, input and failure at %i pixels', async (width) => {
+    await page.viewport(width, 844);
+    try {
+      await renderApp(failed);
+      await expect.element(page.getByRole('status', { name: 'Failed' })).toHaveTextContent('Failed 4.2 s');
+      await expect.element(page.getByText(/\d\d:\d\d:\d\d – \d\d:\d\d:\d\d/)).toBeVisible();
+      await expect.element(page.getByRole('button', { name: /^input/ })).toBeVisible();
+      await expect.element(page.getByRole('button', { name: /^failure card declined/ })).toBeVisible();
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
+
+  test('shows the input and the failure in full, in place', async () => {
+    await renderApp(failed);
+    await userEvent.click(page.getByRole('button', { name: /^input/ }));
+    await until(() => textOf('Input').includes('DE02120300000000202051'), 'the input', 10_000);
+    const failure = page.getByRole('region', { name: 'Failure', exact: true });
+    await until(() => textOf('Failure').includes('402 from acquirer, code 05'), 'the failure', 10_000);
+    await userEvent.click(failure.getByRole('button', { name: 'Show event 11' }));
+    await until(() => row('g11')?.getAttribute('aria-selected') === 'true', 'the event');
+  });
+
+  test('scrolls to the failure that was tapped on a phone, below the input', async () => {
+    await page.viewport(390, 664);
+    try {
+      await renderApp(failed);
+      await userEvent.click(page.getByRole('button', { name: /^failure card declined/ }));
+      const failure = page.getByRole('region', { name: 'Failure', exact: true });
+      await expect.element(failure.getByRole('heading', { name: 'Failure', level: 3 })).toBeInViewport();
+      const panel = failure.element().parentElement!;
+      expect(panel.scrollTop).toBeGreaterThan(0);
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
+});
+
+test('a run that does not exist has a heading', async () => {
+  await renderApp('/ns/NS/workflows/order-88213/00000000-0000-7000-8000-000000000000');
+  await expect
+    .element(page.getByRole('heading', { name: 'This run does not exist', level: 1 }))
+    .toBeVisible();
+});
+
+test('a refused request is explained once, over the rows, and moves none of them', async () => {
+  const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`);
+  await until(() => row('g11')?.textContent?.includes('HAM-2'), 'the plaintext');
+  const top = row('g1')!.getBoundingClientRect().top;
+  await app.steer('refuse');
+  const encodings = '01997c2e-0000-7000-8000-0000000000ec';
+  app.history.push(`/ns/${app.namespace}/workflows/every-encoding/${encodings}`);
+  await expect.element(page.getByRole('alert')).toBeVisible();
+  expect(document.body.textContent?.match(/You may not decode in this namespace/g)).toHaveLength(1);
+  expect(row('g1')!.getBoundingClientRect().top).toBe(top);
+  await app.steer('refuse', { on: false });
+  await userEvent.click(page.getByRole('button', { name: 'Retry now' }));
+  await until(() => row('g3')?.textContent?.includes('done'), 'the plaintext');
+  await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
+});

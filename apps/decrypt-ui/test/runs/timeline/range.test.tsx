@@ -1,0 +1,100 @@
+import { decodeRequest } from '@temporal-kms/codec-api';
+import { describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { setPreferences } from '../../../src/ui/preferences/preferences.ts';
+import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
+
+const charge = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+const order = `/ns/NS/workflows/order-88213/${RUN}`;
+const field = (index: 0 | 1) => document.querySelectorAll<HTMLInputElement>('[role="dialog"] input')[index]!;
+const from = () => field(0);
+const to = () => field(1);
+const open = async () => {
+  await page.getByRole('button', { name: 'Visible time' }).click();
+  await expect.element(page.getByRole('dialog', { name: /^Visible time/ })).toBeVisible();
+};
+const millis = (text: string) => Date.parse(`${text}Z`);
+
+describe('the visible part of a run', () => {
+  test('is chosen by the times of its ends, and reset by a button', async () => {
+    const app = await renderApp(charge);
+    await until(() => row('g11'), 'the rows');
+    await open();
+    const start = from().value;
+    expect(millis(to().value) - millis(start)).toBe(4_200);
+    await page.getByLabelText('From').fill(new Date(millis(start) + 1_000).toISOString().slice(0, -1));
+    await page
+      .getByLabelText('To', { exact: true })
+      .fill(new Date(millis(start) + 3_000).toISOString().slice(0, -1));
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    await until(() => app.history.location.search.includes('from=1000'), 'the start in the address');
+    expect(app.history.location.search).toContain('to=3000');
+    await until(() => !document.querySelector('[role="dialog"]'), 'the page');
+    expect(document.activeElement).toBe(page.getByRole('button', { name: 'Visible time' }).element());
+    await page.getByRole('button', { name: 'Show the whole run' }).click();
+    await until(() => !app.history.location.search.includes('from='), 'the whole run');
+    await expect.element(page.getByRole('button', { name: 'Show the whole run' })).not.toBeInTheDocument();
+  });
+
+  test('is given in the time zone of the reader, and its end must be after its start', async () => {
+    await renderApp(charge);
+    await until(() => row('g11'), 'the rows');
+    await open();
+    const utc = from().value;
+    await userEvent.keyboard('{Escape}');
+    setPreferences({ zone: 'Asia/Tokyo' });
+    await open();
+    expect(millis(from().value) - millis(utc)).toBe(9 * 3_600_000);
+    await page.getByLabelText('To', { exact: true }).fill(utc);
+    await page.getByRole('button', { name: 'Show', exact: true }).click();
+    await expect.element(page.getByRole('alert')).toHaveTextContent('The end must be after the start.');
+  });
+});
+
+const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1';
+/** The grid of the long run with all its rows. */
+const loaded = () =>
+  until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
+
+test('a run that is loaded again has the scroll position that it had, unless a link leads to an event', async () => {
+  const app = await renderApp(longRun);
+  (await loaded()).scrollTop = 50_000;
+  await until(() => row('g1790'), 'a later row');
+  /** Opens another run until the page has forgotten this one. */
+  const leave = async () => {
+    app.history.push(order.replace('NS', app.namespace));
+    await until(() => row('g39'), 'the other run');
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10_500);
+    });
+  };
+  await leave();
+  const before = app.asked.length;
+  app.history.push(longRun.replace('NS', app.namespace));
+  const again = await loaded();
+  await until(() => Math.abs(again.scrollTop - 50_000) < 2, 'the same position');
+  const decoded = app.asked.slice(before).filter(({ url }) => url.endsWith('payloads:decode'));
+  expect(decoded.flatMap(({ body }) => decodeRequest.parse(JSON.parse(body)).refs)).not.toContain('5:0');
+  await leave();
+  app.history.push(`${longRun.replace('NS', app.namespace)}?ev=12`);
+  const linked = await loaded();
+  await until(() => row('g12'), 'the event of the link');
+  expect(linked.scrollTop).toBeLessThan(1_000);
+}, 90_000);
+
+test('a run that the reader comes back to has the scroll position and the active row that it had', async () => {
+  const app = await renderApp(longRun);
+  const scroller = await loaded();
+  scroller.scrollTop = 5_000;
+  const active = await until(() => row('g190'), 'a later row');
+  active.focus();
+  await until(() => active.tabIndex === 0, 'the active row');
+  const { scrollTop } = scroller;
+  app.history.push(order.replace('NS', app.namespace));
+  await until(() => row('g39'), 'the other run');
+  app.history.back();
+  const again = await loaded();
+  await until(() => Math.abs(again.scrollTop - scrollTop) < 2, 'the same position');
+  press('j');
+  await until(() => document.activeElement === row('g191'), 'the row after the active row');
+});

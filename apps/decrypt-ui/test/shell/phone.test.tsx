@@ -1,0 +1,20 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { page } from 'vitest/browser';
+import { renderApp, until } from '../support/render-app.tsx';
+
+beforeEach(() => page.viewport(390, 844));
+afterEach(() => page.viewport(1440, 900));
+
+test('a stack trace has buttons that a finger hits', async () => {
+  await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa?io=true');
+  const trace = page.getByRole('button', { name: /^Stack trace/ }).first();
+  await expect.element(trace).toBeVisible();
+  await trace.click();
+  const buttons = await until(() => {
+    const found = [...document.querySelectorAll<HTMLElement>('button[aria-expanded]')].filter(
+      ({ textContent }) => /^Stack trace|of libraries$/.test(textContent),
+    );
+    return found.length > 1 && found;
+  }, 'the frames of libraries');
+  for (const button of buttons) expect(button.getBoundingClientRect().height, button.textContent).toBe(44);
+});

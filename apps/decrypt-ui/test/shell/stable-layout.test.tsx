@@ -1,0 +1,120 @@
+import { workflowCount } from '@temporal-kms/codec-api';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../src/session/sign-in/session.ts';
+import { press, renderApp, row, RUN, until } from '../support/render-app.tsx';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const body = () => document.body.textContent ?? '';
+const rows = () => document.querySelectorAll('[role="treegrid"] [data-index]').length;
+
+/** The left edges of the visible elements that have a text. */
+function places(): Map<Element, number> {
+  const found = new Map<Element, number>();
+  for (const element of document.querySelectorAll('#main *, footer *')) {
+    const isText = [...element.childNodes].some(({ nodeType }) => nodeType === Node.TEXT_NODE);
+    if (isText && element.checkVisibility({ visibilityProperty: true }))
+      found.set(element, Math.round(element.getBoundingClientRect().left));
+  }
+  return found;
+}
+
+/** The texts of the elements that were visible before and have moved since then. */
+function moved(before: ReadonlyMap<Element, number>): string[] {
+  const after = places();
+  return [...before].flatMap(([element, left]) => {
+    const now = after.get(element);
+    return now === undefined || now === left ? [] : `${element.textContent}: ${left} to ${now}`;
+  });
+}
+
+/** Renders the list. Requests for counts wait for `answer`, fail if it rejects, and count a status that most lists lack. */
+async function listWithLateCounts(answer: Promise<unknown>) {
+  await renderApp('/ns/NS/workflows', {
+    session: ({ fetch }) =>
+      withoutSignIn('open', async (input, init) => {
+        const url = input instanceof Request ? input.url : String(input);
+        if (!url.includes('workflows:count')) return fetch(input, init);
+        await answer;
+        const counted = workflowCount.parse(await (await fetch(input, init)).json());
+        return Response.json({ ...counted, byStatus: { ...counted.byStatus, Terminated: 3 } });
+      }),
+  });
+  await until(() => rows() > 10, 'the rows');
+}
+
+describe('the list', () => {
+  test('moves nothing when its counts arrive after the rows', async () => {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    await listWithLateCounts(promise);
+    const terminated = page.getByRole('button', { name: 'Terminated 3' });
+    expect(terminated.query()).toBeNull();
+    const before = places();
+    expect(before.size).toBeGreaterThan(30);
+    resolve(undefined);
+    await expect.element(terminated).toBeVisible();
+    await until(() => body().includes('100 of 345 loaded'), 'the total');
+    expect(moved(before)).toEqual([]);
+  });
+
+  test('shows the buttons of the statuses without numbers if it cannot count', async () => {
+    await listWithLateCounts(Promise.reject(new TypeError('Failed to fetch')));
+    await expect.element(page.getByRole('button', { name: 'Running –' })).toBeVisible();
+  });
+});
+
+/** The left edges of the keys in the footer. */
+const hints = () =>
+  new Map(
+    [...document.querySelectorAll('footer [aria-hidden] > span')].map((hint) => [
+      hint,
+      Math.round(hint.getBoundingClientRect().left),
+    ]),
+  );
+
+/** The place of a bar that has ended. */
+const ended = () =>
+  row('g11')?.querySelector('[role="gridcell"][aria-hidden] [style]')?.getAttribute('style');
+
+describe('a run', () => {
+  const order = `/ns/NS/workflows/order-88213/${RUN}`;
+  test('keeps the keys in its footer in place when more keys work', async () => {
+    await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    const before = hints();
+    expect(before.size).toBeGreaterThan(4);
+    press('/');
+    await userEvent.keyboard('Capture');
+    await until(() => document.querySelector('footer')?.textContent.includes('next match'), 'more keys');
+    const after = hints();
+    expect(after.size).toBe(before.size + 2);
+    for (const [hint, left] of before) expect(after.get(hint), hint.textContent).toBe(left);
+  });
+
+  test('that is open moves the bars that have ended only once in some seconds', async () => {
+    // Two minutes after a gap of days, with an activity in progress.
+    await renderApp(order);
+    await until(ended, 'a bar');
+    const grid = document.querySelector('[role="treegrid"]')!;
+    const now = Date.now();
+    const clock = vi.spyOn(Date, 'now');
+    const lefts = new Set<string | null | undefined>();
+    const texts = new Set<string | null>();
+    for (let second = 1; second <= 24; second += 1) {
+      clock.mockReturnValue(now + second * 1000);
+      document.dispatchEvent(new Event('visibilitychange'));
+      await new Promise((resolve) => {
+        requestAnimationFrame(() => requestAnimationFrame(resolve));
+      });
+      lefts.add(ended());
+      texts.add(grid.textContent);
+    }
+    // The durations of what is in progress.
+    expect(texts.size).toBeGreaterThan(20);
+    expect(lefts.size).toBeGreaterThan(1);
+    expect(lefts.size).toBeLessThanOrEqual(8);
+  });
+});

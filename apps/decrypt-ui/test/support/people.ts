@@ -1,0 +1,76 @@
+import type { Me } from '@temporal-kms/codec-api';
+import { createSession, type Session, type SessionState } from '../../src/session/sign-in/session.ts';
+import { fixtureToken } from '../fixtures/people.ts';
+import type { SessionActions } from './render-app.tsx';
+import { fakeProvider, fakeWindows } from './sign-in.ts';
+
+export const person = (namespaces: Me['namespaces'], name = 'ana.king@example.com'): Me => ({
+  name,
+  namespaces,
+});
+export const inNamespace = (name: string, permissions: Me['namespaces'][number]['permissions']) =>
+  ({ name, permissions, reveal: 'automatic' }) as const;
+
+let names = 0;
+/** A namespace that no other test uses. */
+export const newNamespace = () => `signed-in-${(names += 1)}-${Date.now()}`;
+
+/** A session whose tokens the fixture server takes for `me`, or in a state without tokens. */
+export function sessionOf(me: Me | undefined, state?: SessionState) {
+  const provider = fakeProvider();
+  const windows = fakeWindows();
+  provider.bearer = () => (me ? fixtureToken(me) : 'expired');
+  const bearer = me ? fixtureToken(me) : 'expired';
+  const make = (actions: SessionActions): Session =>
+    createSession(
+      { ...actions, provider, windows },
+      state ?? { bearer, refresh: 'refresh-0', subject: 'ana', expiresAt: Date.now() + 3_600_000 },
+    );
+  return { provider, windows, make };
+}
+
+/** A session of a person with these permissions in a new namespace. */
+export function personWith(
+  permissions: Me['namespaces'][number]['permissions'],
+  reveal: 'automatic' | 'on-demand' = 'automatic',
+) {
+  const namespace = newNamespace();
+  return { namespace, ...sessionOf(person([{ name: namespace, permissions, reveal }])) };
+}
+
+const expired = () =>
+  Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 });
+
+/** A session that a test ends: the server then refuses its tokens, and the provider issues no others. */
+export function expiring({ make, provider, windows }: ReturnType<typeof sessionOf>) {
+  let isRefused = false;
+  return {
+    make: (actions: SessionActions): Session =>
+      make({
+        ...actions,
+        fetch: (input, init) => (isRefused ? Promise.resolve(expired()) : actions.fetch(input, init)),
+      }),
+    expire: () => {
+      provider.refuse = 'refused';
+      isRefused = true;
+    },
+    /** From now on, the person can sign in again. */
+    permit: () => {
+      provider.refuse = undefined;
+      isRefused = false;
+      windows.answer = 'code=1';
+    },
+  };
+}
+
+/** A person who may see payloads of the namespace with a justification. */
+export const onDemand = (namespace: string, more: Me['namespaces'] = []): Me =>
+  person([
+    {
+      name: namespace,
+      permissions: ['metadata', 'decode', 'search'],
+      reveal: 'on-demand',
+      revealMinutes: 15,
+    },
+    ...more,
+  ]);

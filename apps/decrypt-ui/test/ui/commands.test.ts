@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import {
+  commandIds,
+  commandOf,
+  commandsFor,
+  firstKey,
+  helpLines,
+  keyLabel,
+  tip,
+} from '../../src/ui/commands/commands.ts';
+
+const event = (key: string, shiftKey = false, ctrlKey = false) => ({
+  key,
+  shiftKey,
+  ctrlKey,
+  metaKey: false,
+});
+
+describe('the table of commands', () => {
+  test('finds a command by its key, in upper and in lower case', () => {
+    expect(commandsFor(event('j'))).toEqual(['row.next']);
+    expect(commandsFor(event('J'))).toEqual(['row.next']);
+    expect(commandsFor(event('ArrowDown'))).toEqual(['row.next']);
+    expect(commandsFor(event('q'))).toEqual([]);
+  });
+
+  test('prefers the command with Shift while Shift is held', () => {
+    expect(commandsFor(event('N', true))).toEqual(['match.previous', 'match.next']);
+    expect(commandsFor(event('n'))).toEqual(['match.next']);
+    expect(commandsFor(event('?', true))).toEqual(['help']);
+  });
+
+  test('finds no command of a letter while Ctrl is held', () => {
+    expect(commandsFor(event('j', false, true))).toEqual([]);
+    expect(keyLabel('Mod+k')).toBe('Ctrl K');
+  });
+
+  test('gives each key to one command of a section', () => {
+    for (const [section, lines] of helpLines()) {
+      const keys = lines.flatMap((line) => line.keys);
+      expect(new Set(keys).size, section).toBe(keys.length);
+    }
+  });
+
+  test('gives every command a title', () => {
+    for (const id of commandIds) expect(commandOf(id).title, id).not.toBe('');
+  });
+
+  test('lists commands that belong together on one line of the dialog', () => {
+    expect(helpLines().get('Lists')).toContainEqual({ text: 'Next row', keys: ['J', '↓'] });
+    expect(helpLines().get('Find')).toContainEqual({
+      text: 'Next, previous match',
+      keys: ['N', 'Shift N'],
+    });
+    expect(helpLines().get('History')).toContainEqual({
+      text: 'Inspector tabs',
+      keys: ['1', '2', '3', '4', '5'],
+    });
+  });
+
+  test('names keys for tooltips and footers', () => {
+    expect(tip('failed.next')).toEqual({ 'data-tip': 'Next failed', 'data-tip-key': 'E' });
+    expect(tip('inspector.close', 'Close')).toEqual({ 'data-tip': 'Close', 'data-tip-key': 'Esc' });
+    expect(firstKey('inspector.open')).toBe('Space');
+  });
+});

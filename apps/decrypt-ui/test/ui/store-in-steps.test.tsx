@@ -1,0 +1,37 @@
+import { useLayoutEffect } from 'react';
+import { expect, test } from 'vitest';
+import { render } from 'vitest-browser-react';
+import { createStore } from 'zustand/vanilla';
+import { useStoreInSteps } from '../../src/ui/use-store-in-steps.ts';
+
+type Store = ReturnType<typeof storeOf>;
+const storeOf = (text: string) => createStore(() => ({ text }));
+
+function Shown({ store }: { store: Store }) {
+  return <p>{useStoreInSteps(store).text}</p>;
+}
+
+test('shows the state of the store, its changes, and of another store nothing of the first', async () => {
+  const [first, second] = [storeOf('one'), storeOf('other')];
+  const screen = await render(<Shown store={first} />);
+  expect(screen.container.textContent).toBe('one');
+  first.setState({ text: 'two' });
+  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('two');
+  await screen.rerender(<Shown store={second} />);
+  expect(screen.container.textContent).toBe('other');
+  first.setState({ text: 'three' });
+  second.setState({ text: 'another' });
+  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('another');
+});
+
+test('shows a change that comes between the first render and its effects', async () => {
+  const store = storeOf('before');
+  function Changes() {
+    const { text } = useStoreInSteps(store);
+    // Runs before the effect that subscribes.
+    useLayoutEffect(() => store.setState({ text: 'after' }), []);
+    return <p>{text}</p>;
+  }
+  const screen = await render(<Changes />);
+  await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('after');
+});
