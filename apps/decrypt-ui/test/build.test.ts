@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(outDir, { recursive: true, force: true }));
 
 describe('the built page', () => {
-  test('is made of no module of the codec, of Google’s or of Temporal’s client', () => {
+  test('contains no module of the codec or of Google’s or Temporal’s clients', () => {
     const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
     expect(modules.some((id) => id.includes('/apps/decrypt-ui/src/main.tsx'))).toBe(true);
     expect(

@@ -8,7 +8,7 @@ import styles from './file.module.css';
 import type { FileRun, OpenedFile } from './history-file.ts';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** Rows that are drawn at first; the reader asks for more. */
+/** Rows that are drawn at first; more on request. */
 const FIRST_ROWS = 200;
 
 /** The choice between the runs of a file: Temporal Cloud exports many into one. */

@@ -90,7 +90,7 @@ export function serveHistoryFile(port: FilePort<FileRequest>): void {
     let next = from;
     for (; next <= length && bytes < SLICE_BYTES && events.length < MAX_FILE_EVENTS; next += 1) {
       const text = event(next);
-      // A large event gets a request of its own, unless it is the first.
+      // A large event gets a separate request, unless it is the first.
       if (events.length > 0 && bytes + text.length > SLICE_BYTES) break;
       bytes += text.length;
       events.push(text);

@@ -12,7 +12,7 @@ export interface Task<T> {
 }
 
 /**
- * A task that the reader starts. It stops when the component goes.
+ * A task that the reader starts. It stops on unmount.
  *
  * @param work rejects when its signal is aborted
  * @param onEnd called with the result or the error, not after a stop

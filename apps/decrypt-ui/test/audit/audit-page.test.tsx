@@ -157,7 +157,7 @@ describe('the audit page', () => {
     expect(row(key(8))?.querySelector('a')).toBeNull();
   });
 
-  test('stops after pages without an entry, and goes on when the reader asks', async () => {
+  test('stops after pages without an entry, and continues when the reader asks', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'sparse' });
     await page.getByRole('button', { name: 'Update' }).click();

@@ -94,7 +94,7 @@ describe('the conditions of a search', () => {
     });
   });
 
-  test('leave out what the address has wrong', () => {
+  test('leave out invalid columns of the address', () => {
     const search = auditSearch.parse({ op: 'reveal', out: 'good', last: '2y', since: 'yesterday', x: 1 });
     expect(conditionsOf({ search, text: noText, now: NOW })).toEqual({});
   });

@@ -161,7 +161,7 @@ describe('a history file', () => {
     expect(app.history.location.href).not.toContain('HAM-2');
   });
 
-  test('shows metadata without payloads to those who may not decode', async () => {
+  test('shows metadata without payloads to people who may not decode', async () => {
     const { namespace, make } = personWith(['metadata']);
     const app = await renderApp('/ns/NS/workflows', { namespace, session: make });
     await listed();

@@ -76,7 +76,7 @@ describe('the keys page', () => {
     expect(sent.map(({ body }) => body)).toEqual(['{}']);
   });
 
-  test('offers no test to those who may not decrypt, and says which permission it needs', async () => {
+  test('offers no test to people who may not decrypt, and says which permission it needs', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata'])]));
     const app = await renderApp('/ns/NS/keys', { namespace, session: make });
@@ -88,7 +88,7 @@ describe('the keys page', () => {
     expect(app.asked.some(({ url }) => url.endsWith('/keys:test'))).toBe(false);
   });
 
-  test('explains to those who may not see the namespace what they lack', async () => {
+  test('explains to people who may not see the namespace which permission they lack', async () => {
     const { make } = sessionOf(person([inNamespace('payments-prod', ['metadata'])]));
     await renderApp('/ns/identity-prod/keys', { session: make });
     await expect.element(heading('You may not read keys in identity-prod')).toBeVisible();

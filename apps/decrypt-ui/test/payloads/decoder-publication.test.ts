@@ -133,7 +133,7 @@ describe('an answer that waits for its publication', () => {
     'the payloads are locked': ({ change }) => change(locked),
     'the permission ends': ({ change }) => change({ status: 'refused' }),
     'all plaintext must go': ({ cache }) => cache.clear(),
-    'another reveal takes the place of its own': ({ change }) => change(revealedBy('b')),
+    'another reveal replaces its own': ({ change }) => change(revealedBy('b')),
     'its reveal ends before a timer reports that': ({ change }) => change(locked, { notify: false }),
     'another reveal takes its place before that is reported': ({ change }) =>
       change(revealedBy('b'), { notify: false }),

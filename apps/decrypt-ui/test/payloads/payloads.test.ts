@@ -53,7 +53,7 @@ describe('a payload by its encoding', () => {
     expect(payloadValue(payload('binary/plain', '%PDF-1.4 1 0 obj')).kind).toBe('bytes');
   });
 
-  test('treats binary/null and a payload without metadata as empty', () => {
+  test('treats binary/null and payloads without metadata as empty', () => {
     expect(payloadValue(payload('binary/null', ''))).toEqual({ kind: 'empty' });
     expect(payloadValue({ metadata: {}, data: '' })).toEqual({ kind: 'empty' });
   });
@@ -85,7 +85,7 @@ describe('a payload by its encoding', () => {
 });
 
 describe('JSON for reading', () => {
-  test('puts what fits on one line, omits needless quotes, and opens the outermost object', () => {
+  test('keeps on one line what fits, omits needless quotes, and opens the outermost object', () => {
     const value = {
       orderId: '88213',
       amount: { minor: 12890, currency: 'EUR' },

@@ -74,7 +74,7 @@ describe('a person', () => {
     expect(body()).not.toContain('identity-prod');
   });
 
-  test('reads at the address of a forbidden namespace what they lack, and is led to one that they may read', async () => {
+  test('sees at a forbidden namespace’s address which permission is missing, and gets a link to a permitted one', async () => {
     const me = person([inNamespace('payments-prod', ['metadata', 'decode'])]);
     const app = await renderApp('/ns/identity-prod/workflows', { session: sessionOf(me).make });
     await expect.element(heading('You may not read workflows in identity-prod')).toBeVisible();

@@ -200,7 +200,7 @@ describe('signing in again', () => {
     expect(session.person()).toBe(0);
   });
 
-  it('removes what the person before has loaded if another person signs in', async () => {
+  it('removes what the previous person loaded if another person signs in', async () => {
     const { session, provider, windows, calls } = await expired();
     provider.subject = 'bo';
     windows.answer = 'code=1';
@@ -229,7 +229,7 @@ describe('signing in again', () => {
 });
 
 describe('signing out', () => {
-  it('removes plaintext and all that was loaded, ends the session with the provider, and tells other tabs', async () => {
+  it('removes plaintext and everything loaded, ends the session with the provider, and notifies other tabs', async () => {
     const { session, windows, calls, status } = setUp();
     await session.signOut();
     expect(calls).toEqual({ lock: 1, forget: 1 });

@@ -119,7 +119,7 @@ describe('ids and names of a thousand characters, and of other scripts', () => {
 });
 
 describe('a server that fails in the middle', () => {
-  test('is not asked again and again for the rest of a list, but when the reader wants it', async () => {
+  test('is not requested over and over for the rest of a list, only when the reader asks for it', async () => {
     let asked = 0;
     let broken = true;
     await renderApp('/ns/NS/workflows', {

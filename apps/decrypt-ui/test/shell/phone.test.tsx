@@ -5,7 +5,7 @@ import { renderApp, until } from '../support/render-app.tsx';
 beforeEach(() => page.viewport(390, 844));
 afterEach(() => page.viewport(1440, 900));
 
-test('a stack trace has buttons that a finger hits', async () => {
+test('a stack trace has buttons large enough for a finger', async () => {
   await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa?io=true');
   const trace = page.getByRole('button', { name: /^Stack trace/ }).first();
   await expect.element(trace).toBeVisible();

@@ -94,7 +94,7 @@ describe('a run', () => {
     for (const [hint, left] of before) expect(after.get(hint), hint.textContent).toBe(left);
   });
 
-  test('that is open moves the bars that have ended only once in some seconds', async () => {
+  test('that is open moves finished bars only every few seconds', async () => {
     // Two minutes after a gap of days, with an activity in progress.
     await renderApp(order);
     await until(ended, 'a bar');

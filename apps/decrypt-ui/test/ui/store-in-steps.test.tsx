@@ -11,7 +11,7 @@ function Shown({ store }: { store: Store }) {
   return <p>{useStoreInSteps(store).text}</p>;
 }
 
-test('shows the state of the store, its changes, and of another store nothing of the first', async () => {
+test('shows the store’s state and changes, and nothing of it after a switch to another store', async () => {
   const [first, second] = [storeOf('one'), storeOf('other')];
   const screen = await render(<Shown store={first} />);
   expect(screen.container.textContent).toBe('one');

@@ -17,7 +17,7 @@ export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
   ];
 }
 
-/** The choice of the payloads of some events, from the first event to the last. */
+/** The choice that reveals the payloads of some events, from the first event to the last. */
 export function eventsChoice(
   run: RunAddress,
   [first, last]: readonly [number, number],

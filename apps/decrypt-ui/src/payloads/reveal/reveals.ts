@@ -206,7 +206,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
       store.setState({ access: next });
       forget();
     },
-    /** Reveals a target until its time is over, or until one of the rules of docs/access.md ends the reveal. */
+    /** Reveals a target until its time expires, or until one of the rules of docs/access.md ends the reveal. */
     reveal({ target, name, minutes, justification }: RevealRequest) {
       const namespace = namespaceOf(target);
       const state = store.getState();

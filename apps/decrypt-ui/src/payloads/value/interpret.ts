@@ -25,7 +25,7 @@ const wanted = new Map<JsonPayload, number>();
 let current: { readonly payload: JsonPayload; readonly worker: Worker } | undefined;
 
 /**
- * Interprets a large payload in a worker, while the page stays responsive. Each payload has a worker of its own, which ends with
+ * Interprets a large payload in a worker, while the page stays responsive. Each payload has a separate worker, which ends with
  * its answer, so that no worker keeps plaintext. One works at a time.
  *
  * @returns a function that ends the request

@@ -5,7 +5,7 @@ import type { Group, History } from '../events/history.ts';
 import { isEnd } from '../events/run-ends.ts';
 import { subjectOf } from './payload-choices.ts';
 
-/** Steps of a run that are compared at most: a page with more is no help, and naming them takes time. */
+/** The maximum number of steps that are compared: more help no reader, and naming them takes time. */
 export const MAX_STEPS = 4000;
 
 /** The event groups of a run that two runs can have in common: all except workflow tasks, which depend on timing. */

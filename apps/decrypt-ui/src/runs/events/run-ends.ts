@@ -18,7 +18,7 @@ export const isStart = ({ events: [event] }: Group): boolean =>
 
 export const isEnd = ({ events: [event] }: Group): boolean => closedAs(event.eventName) !== undefined;
 
-/** What the page calls that with which a run ended. */
+/** The page's name for how a run ended. */
 export function resultName({ eventName }: { readonly eventName: string }): string {
   if (eventName === 'WorkflowExecutionFailed') return 'failure';
   return eventName === 'WorkflowExecutionContinuedAsNew' ? 'next input' : 'result';

@@ -21,7 +21,7 @@ interface FamilyTableProps {
   readonly onToggle: (runId: string) => void;
 }
 
-/** Rows that are drawn at first; the reader asks for more. */
+/** Rows that are drawn at first; more on request. */
 const FIRST_ROWS = 200;
 
 /** The runs of a family as a tree, with a waterfall on one time scale. */

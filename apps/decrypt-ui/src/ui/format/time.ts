@@ -1,7 +1,7 @@
 /** `utc`, `local` for the time zone of the browser, or the IANA name of a time zone. */
 export type Zone = string;
 
-/** How the reader wants moments to be written. */
+/** How to write moments. */
 export interface TimeFormat {
   readonly zone: Zone;
   readonly clock: '24' | '12';

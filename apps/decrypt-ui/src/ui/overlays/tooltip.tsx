@@ -13,7 +13,7 @@ const tippedElement = (target: EventTarget | null) =>
 
 /**
  * Shows the tooltips of all elements with `data-tip` (the text) and, if they have a key, `data-tip-key`. One layer for the
- * page costs nothing per row. Such an element needs an accessible name of its own, because the tooltip is only for the
+ * page costs nothing per row. Such an element needs a separate accessible name, because the tooltip is only for the
  * eye. Never put plaintext into a tooltip.
  */
 export function TooltipLayer() {

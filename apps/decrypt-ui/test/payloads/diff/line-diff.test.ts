@@ -95,7 +95,7 @@ describe('the lines of JSON', () => {
     ]);
   });
 
-  test('are not much longer than JSON that is nested deep', () => {
+  test('are not much longer than deeply nested JSON', () => {
     const items = Array.from({ length: 10_000 }, () => 7).join(',');
     const lines = json(`${'['.repeat(190)}${items}${']'.repeat(190)}`);
     expect(lines).toHaveLength(10_000 + 2 * 190);

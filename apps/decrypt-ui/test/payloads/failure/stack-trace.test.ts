@@ -100,12 +100,12 @@ describe('the lines of a stack trace that are shown', () => {
   const kinds = (open: ReadonlySet<number>) =>
     stackRows(trace, open).map((row) => (row.kind === 'line' ? 'line' : row.count));
 
-  test('fold adjacent frames of libraries until the reader opens them', () => {
+  test('fold adjacent library frames until the reader opens them', () => {
     expect(kinds(new Set())).toEqual(['line', 2, 'line', 1]);
     expect(kinds(new Set([1]))).toEqual(['line', 2, 'line', 'line', 'line', 1]);
   });
 
-  test('are all shown if no frame is the application’s', () => {
+  test('are all shown if none belongs to the application', () => {
     const foreign = trace.filter((line) => !isFrame(line) || !line.own);
     expect(stackRows(foreign, new Set()).every(({ kind }) => kind === 'line')).toBe(true);
   });

@@ -160,7 +160,7 @@ describe('where the namespace reveals on demand', () => {
     await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
   });
 
-  test('nothing is left of the plaintext when the person loses every permission, and when they return', async () => {
+  test('no plaintext remains when the person loses every permission, or when they return', async () => {
     const me = onDemand(newNamespace());
     const app = await renderRun({ me });
     await revealRun();
@@ -211,7 +211,7 @@ describe('where the namespace reveals automatically', () => {
     expect(app.decodes().every(({ justification }) => justification === undefined)).toBe(true);
   });
 
-  test('a policy that asks for a justification from now on hides what is decrypted, when the server refuses', async () => {
+  test('a policy that now asks for a justification hides what is decrypted once the server refuses a request', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await until(
@@ -229,7 +229,7 @@ describe('where the namespace reveals automatically', () => {
     await revealRun();
   });
 
-  test('a policy that changed is noticed when the person comes back to the page', async () => {
+  test('a changed policy is noticed when the person returns to the page', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await app.steer('on-demand');

@@ -132,7 +132,7 @@ describe('plaintext in the cache', () => {
     expect(plaintext.bytes).toBe(0);
   });
 
-  it('is never taken for that of another reveal, also of one that was made after the pages were built again', () => {
+  it('is never served to another reveal, not even one made after the pages were rebuilt', () => {
     const [first, second] = [setUp(), setUp()];
     for (const { reveal } of [first, second]) reveal({ kind: 'run', run });
     const id = ({ reveals }: typeof first) => reveals.store.getState().grants[0]!.id;
@@ -156,7 +156,7 @@ describe('the person', () => {
     expect(status('2:0', automatic)).toBe('open');
   });
 
-  it('who leaves a namespace ends its reveals and forgets its justification', () => {
+  it('ends the reveals of a namespace and forgets its justification when the person leaves it', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'namespace', namespace: 'cards' });
     expect(reveals.lastJustification('cards')).toBe('PAY-1');

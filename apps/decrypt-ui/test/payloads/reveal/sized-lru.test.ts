@@ -14,7 +14,7 @@ describe('a map with a limit on the sizes of its entries', () => {
     expect(map.size).toBe(12);
   });
 
-  test('takes no entry of more than a quarter of the limit, and drops the older value of its key', () => {
+  test('rejects an entry larger than a quarter of the limit, and drops its key’s older value', () => {
     const map = texts(12);
     map.set('a', '123');
     map.set('a', '1234');

@@ -33,13 +33,13 @@ describe('a protobuf message without its descriptor', () => {
     );
   });
 
-  test('is not made up from bytes that are no message', () => {
+  test('is not invented from bytes that are not a message', () => {
     expect(protobufValue(bytes('%PDF-1.7'))).toBeUndefined();
     expect(protobufValue(Uint8Array.of(0x0a, 200, 1))).toBeUndefined();
     expect(protobufValue(Uint8Array.of(0x00, 1))).toBeUndefined();
   });
 
-  test('is read in a time that grows with its length, also if one field is repeated throughout', () => {
+  test('is read in time proportional to its length, even if one field is repeated throughout', () => {
     const start = performance.now();
     const value = protobufValue(repeated(400_000));
     expect(value?.['5']).toHaveLength(200_000);

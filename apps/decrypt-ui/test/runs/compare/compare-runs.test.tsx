@@ -77,7 +77,7 @@ describe('the comparison of two runs', () => {
     expect(step('AskForReview')).toContain('second run only');
   });
 
-  test('says that the histories are being loaded until they are, and compares nothing before', async () => {
+  test('says that the histories are loading until they have loaded, and compares nothing before', async () => {
     const gate = Promise.withResolvers<void>();
     await renderApp(compare, { session: withHistory(() => gate.promise) });
     await until(() => state().includes('The histories are being loaded'), 'the state');

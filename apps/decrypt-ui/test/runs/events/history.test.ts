@@ -254,7 +254,7 @@ describe('a long history', () => {
     return work / events.length;
   }
 
-  test('takes as much work for each event as a short one', () => {
+  test('takes as much work per event as a short one', () => {
     expect(workPerEvent(51_000)).toBeCloseTo(workPerEvent(5_100), 1);
   });
 });

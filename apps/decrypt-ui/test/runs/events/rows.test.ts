@@ -60,7 +60,7 @@ describe('rows', () => {
 describe('positions of rows', () => {
   const history = order();
 
-  test('lead to the row and back, with any groups expanded, in both views, and among matches only', () => {
+  test('map to rows and back, with any groups expanded, in both views, and among matches only', () => {
     const everyGroup = new Set(history.groups.map((group) => group.id));
     const some = new Set([11, 39, 53]);
     const events = new Set([11, 12, 40, 44]);

@@ -148,7 +148,7 @@ describe('familyRuns', () => {
     ]);
   });
 
-  it('shows the parent and the root that Temporal does not list any more', () => {
+  it('shows the parent and the root that Temporal no longer lists', () => {
     const known = familyRuns({ ...sourcesOf(fraud), listed: [fraud.summary] });
     expect(familyRows(known, new Set()).map(({ run, level }) => `${level} ${run.workflowId}`)).toEqual([
       '1 family-order',

@@ -76,7 +76,7 @@ describe('the export of a run', () => {
     expect(JSON.stringify(file)).toContain('HAM-2');
   });
 
-  test('writes to disk as the answer arrives, where the browser lets a page', async () => {
+  test('writes to disk as the answer arrives, where the browser permits it', async () => {
     const folder = await navigator.storage.getDirectory();
     const name = `export-${Date.now()}.json`;
     vi.stubGlobal('showSaveFilePicker', () => folder.getFileHandle(name, { create: true }));
@@ -122,7 +122,7 @@ describe('the export of a run', () => {
     expect(downloads).toEqual([]);
   });
 
-  test('keeps no file that is not complete, and says why it is not', async () => {
+  test('keeps no incomplete file, and says why it is incomplete', async () => {
     const app = await openDialog();
     await app.steer('truncate', { count: 12 });
     await userEvent.click(button('Export'));

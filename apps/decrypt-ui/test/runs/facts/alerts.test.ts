@@ -54,7 +54,7 @@ describe('runAlerts', () => {
     expect(alertsOf(run!).map(({ kind }) => kind)).toEqual(['cancelRequested']);
   });
 
-  it('does not take the failed task that a reset writes for a fault', () => {
+  it('does not report the failed task that a reset writes as a fault', () => {
     const [run] = alertRuns(Date.now());
     run!.add('WorkflowTaskFailed', 80_000, { cause: 'WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW' });
     run!.details = {};

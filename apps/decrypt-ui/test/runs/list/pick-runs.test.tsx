@@ -120,7 +120,7 @@ describe('picking runs in the list', () => {
     await until(() => !bar(), 'no bar');
   });
 
-  test('picks by clicks on rows after a button of the toolbar, on a desktop and on a phone', async () => {
+  test('picks rows by clicks once the toolbar’s button is pressed, on a desktop and on a phone', async () => {
     const app = await openList();
     onTestFinished(() => page.viewport(1440, 900));
     for (const [width, height] of [

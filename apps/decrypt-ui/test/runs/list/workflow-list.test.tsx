@@ -38,7 +38,7 @@ describe('the workflow list', () => {
     expect(rows().length).toBeLessThan(70);
   });
 
-  test('counts new runs and moves no row until the reader asks for them', async () => {
+  test('counts new runs and moves no row until the reader asks', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
@@ -126,7 +126,7 @@ describe('the workflow list', () => {
     );
   });
 
-  test('shows the same query as text, and keeps a text that is no list of conditions', async () => {
+  test('shows the same query as text, and keeps text that is not a list of conditions', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20%22Failed%22');
     await until(() => rows().length > 0, 'the rows');
     await page.getByRole('button', { name: 'Query' }).click();
@@ -142,7 +142,7 @@ describe('the workflow list', () => {
       .toHaveAttribute('aria-disabled', 'true');
   });
 
-  test('sends a relative time as a time, and keeps it relative in the address', async () => {
+  test('sends a relative time as an absolute one, and keeps it relative in the address', async () => {
     const q = 'StartTime >= "-24h"';
     const app = await renderApp(`/ns/NS/workflows?q=${encodeURIComponent(q)}`);
     await until(() => rows().length > 0, 'the rows');
@@ -221,7 +221,7 @@ describe('the workflow list', () => {
     await until(() => ids().join() === 'stuck-nondeterminism', 'the run that Temporal reports');
   });
 
-  test('finds the row with the focus and the scroll position again on Back', async () => {
+  test('restores the focused row and the scroll position on Back', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     press('End');

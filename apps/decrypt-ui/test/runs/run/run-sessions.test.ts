@@ -76,7 +76,7 @@ test('loads several runs at once, each with its own history, description and sea
   for (const stop of leave) stop();
 });
 
-test('keeps a run that left the screen for a while, and continues where it was', async () => {
+test('keeps a run for a while after it leaves the screen, and continues where it stopped', async () => {
   const { sessions, opened } = setUp();
   const leave = sessions.use(address('4'));
   await vi.advanceTimersByTimeAsync(200);
@@ -92,7 +92,7 @@ test('keeps a run that left the screen for a while, and continues where it was',
   expect(sessions.get(address('4'))).not.toBe(session);
 });
 
-test('hands a run that it has begun to load to the page, which opens no second stream', async () => {
+test('hands a run that is already loading to the page, which opens no second stream', async () => {
   const { sessions, opened } = setUp();
   sessions.preload(address('5'), rows);
   await vi.advanceTimersByTimeAsync(200);
