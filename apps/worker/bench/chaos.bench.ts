@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { messageOf } from '@temporal-kms/kms-codec/error-details';
 import { Checks } from './chaos/checks.ts';
@@ -8,6 +9,7 @@ import { kill } from './chaos/scenarios/kill.ts';
 import { limit } from './chaos/scenarios/limit.ts';
 import { memory } from './chaos/scenarios/memory.ts';
 import { outage } from './chaos/scenarios/outage.ts';
+import { random } from './chaos/scenarios/random.ts';
 import { revoke } from './chaos/scenarios/revoke.ts';
 import { store } from './chaos/scenarios/store.ts';
 import { storeKinds } from './chaos/stores.ts';
@@ -21,13 +23,13 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   store,
   freeze,
   memory,
+  random,
 };
 
-const help = `node bench/chaos.bench.ts [--scenario ${Object.keys(scenarios).join('|')}] [options]
+const help = `pnpm bench chaos [${Object.keys(scenarios).join('|')}]… [options]
 
 Runs worker processes, separate for workflow tasks and activity tasks, through trouble, while a client keeps workflows in
-progress. Prints what was promised and what was seen. Exits with 1 if a promise was broken. All scenarios by default; with
---scenario, which may be repeated, only these:
+progress. Prints what was promised and what was seen. Exits with 1 if a promise was broken. All scenarios by default:
 
   outage   Cloud KMS does not answer, then answers errors, then takes 2 s a call; a second fleet without an outage next to it
   join     processes start while Cloud KMS answers errors; queries and updates
@@ -37,29 +39,37 @@ progress. Prints what was promised and what was seen. Exits with 1 if a promise 
   store    the store of branch keys gone, read-only, slow, corrupted, rolled back
   freeze   Temporal frozen (SIGSTOP)
   memory   heap and RSS of the workers over many workflows
+  random   random faults of Cloud KMS, its network, the store, processes, clocks and Temporal; a control fleet without the codec
+           meets those of processes, clocks and Temporal too
 
   --processes 2      worker processes of each role
   --in-flight 220    workflows in progress
   --seconds 60       length of a phase
   --lifetime 30      seconds after which the keys that encrypt are replaced; in production, an hour
   --store file       how the processes share branch keys: ${storeKinds.join(', ')}. By default, the scenario store has file and gs, and revoke all
-  --workflows 20000  workflows of the scenario memory`;
+  --workflows 20000  workflows of the scenario memory
+  --seed N           the faults of the scenario random. By default, another seed for each run, which is printed
+  --faults 45        how many faults the scenario random has
+  --minutes 25       for how long it has faults. It has 12 workflows in progress in each fleet, and the store file`;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
-    scenario: { type: 'string', multiple: true, default: Object.keys(scenarios) },
     processes: { type: 'string', default: '2' },
     'in-flight': { type: 'string', default: '220' },
     seconds: { type: 'string', default: '60' },
     lifetime: { type: 'string', default: '30' },
     store: { type: 'string' },
     workflows: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+    faults: { type: 'string', default: '45' },
+    minutes: { type: 'string', default: '25' },
     help: { type: 'boolean', default: false },
   },
 });
 
 function readOptions(): ScenarioOptions {
-  const number = (name: 'processes' | 'in-flight' | 'seconds' | 'lifetime' | 'workflows'): number => {
+  const number = (name: Exclude<keyof typeof values, 'store' | 'help'>): number => {
     const value = Number(values[name]);
     if (!(value > 0)) throw new RangeError(`--${name} is ${values[name]}; it must be a number above 0`);
     return value;
@@ -75,6 +85,9 @@ function readOptions(): ScenarioOptions {
     store: kind,
     keptThroughput: 0.9,
     workflows: number('workflows'),
+    seed: number('seed'),
+    faults: number('faults'),
+    minutes: number('minutes'),
   };
 }
 
@@ -85,9 +98,12 @@ async function main(): Promise<number> {
   }
   const options = readOptions();
   const finished: Checks[] = [];
-  for (const name of values.scenario) {
+  const names = positionals.length > 0 ? positionals : Object.keys(scenarios);
+  const unknown = names.filter((name) => !Object.hasOwn(scenarios, name));
+  if (unknown.length > 0) throw new RangeError(`There is no scenario ${unknown.join(', ')}. See --help.`);
+  for (const name of names) {
     const run = scenarios[name];
-    if (!run) throw new RangeError(`There is no scenario ${name}. See --help.`);
+    if (!run) continue;
     const checks = new Checks(name, (line) => console.error(line));
     try {
       await run(checks, options);
@@ -105,6 +121,9 @@ async function main(): Promise<number> {
   console.log(`\n${all.length - broken} promises kept, ${broken} broken.`);
   return broken === 0 ? 0 : 1;
 }
+
+// What processes and scenarios have left is removed at the exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 try {
   process.exitCode = await main();

@@ -1,7 +1,6 @@
 import dns from 'node:dns';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { type Network, startNetwork } from '@temporal-kms/testing/network';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { CloudKms } from '../src/index.ts';
 import { cryptoKey } from './support/codec.ts';
@@ -33,44 +32,10 @@ afterEach(() => {
 });
 
 /** A network between the client and the emulator. */
-async function newNetwork() {
-  const sockets = new Set<Socket>();
-  let isSilent = false;
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    // A connection that was opened during the silence never gets an answer, also after it.
-    if (isSilent) return;
-    const behind = connect(Number(emulator.address.split(':')[1]), '127.0.0.1');
-    sockets.add(behind);
-    behind.on('error', () => undefined);
-    socket.pipe(behind).pipe(socket);
-  });
-  const listen = async (port: number) => {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server listens on a port.
-    return (server.address() as AddressInfo).port;
-  };
-  const close = async () => {
-    for (const socket of sockets) socket.destroy();
-    sockets.clear();
-    await new Promise((resolve) => server.close(resolve));
-  };
-  const port = await listen(0);
-  onTestFinished(close);
-  return {
-    port,
-    /** Refuses connections, and resets those that are open. */
-    refuse: close,
-    accept: () => listen(port),
-    /** Accepts connections and passes nothing on, also on those that are open: they never work again. */
-    silence: () => {
-      isSilent = true;
-      for (const socket of sockets) socket.unpipe().pause();
-    },
-    speak: () => void (isSilent = false),
-  };
+async function newNetwork(): Promise<Network> {
+  const network = await startNetwork(emulator.port);
+  onTestFinished(() => network.close());
+  return network;
 }
 
 /** A process that calls Cloud KMS in turn, on a clock that the test advances. */

@@ -1,10 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { z } from 'zod';
-import { type Environment, type Memory, memory, type Readiness, readiness, type Role } from './settings.ts';
+import {
+  type Environment,
+  type Failures,
+  failures,
+  type Memory,
+  memory,
+  type Readiness,
+  readiness,
+  type Role,
+} from './settings.ts';
 
 const logLine = z.looseObject({ message: z.string() });
 type LogLine = z.infer<typeof logLine>;
+
+/** One execution of an activity. */
+export interface ActivityRun {
+  /** The ids of the workflow and of the activity. */
+  readonly activity: string;
+  /** When it began, see `machineTime`. */
+  readonly at: number;
+}
 
 /** One worker process of a fleet. */
 export interface FleetWorker extends NodeProcess {
@@ -25,8 +42,10 @@ export interface FleetWorker extends NodeProcess {
   memory(): Promise<Memory>;
   /** Returns the lines of the log so far. */
   log(): LogLine[];
-  /** Returns workflow and activity of each execution of an activity so far. */
-  runs(): string[];
+  /** Returns how many calls of encode and decode have failed; undefined while the process does not answer within 2 s. */
+  failures(): Promise<Failures | undefined>;
+  /** Returns each execution of an activity so far. */
+  runs(): ActivityRun[];
 }
 
 const file = `${import.meta.dirname}/worker.ts`;
@@ -71,6 +90,10 @@ export function startFleetWorker(role: Role, name: string, env: Environment): Fl
     untilReady: async (limitMs = 90_000) => (await until((http) => http === 200, 'ready', limitMs)).seconds,
     untilNotReady: (limitMs = 90_000) => until((http) => http === 503, 'unready', limitMs),
     advance: async (ms) => void (await required(`/advance?ms=${ms}`)),
+    failures: async () => {
+      const response = await request('/failures', 2_000);
+      return response && failures.parse(await response.json());
+    },
     memory: async () => memory.parse(await (await required('/memory')).json()),
     log: () =>
       lines(running.stderr())
@@ -79,7 +102,10 @@ export function startFleetWorker(role: Role, name: string, env: Environment): Fl
     runs: () =>
       lines(running.stdout())
         .filter((line) => line.startsWith('run '))
-        .map((line) => line.split(' ').slice(1, 3).join(' ')),
+        .map((line) => {
+          const [, workflow, activity, , at] = line.split(' ');
+          return { activity: `${workflow} ${activity}`, at: Number(at) };
+        }),
   };
 }
 

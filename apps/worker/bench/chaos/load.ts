@@ -8,7 +8,7 @@ import {
 } from '@temporalio/client';
 
 /** Workflows of `workflows.ts` that a load can execute. */
-export type LoadedWorkflow = 'shipment' | 'delivery' | 'payment';
+export type LoadedWorkflow = 'shipment' | 'delivery' | 'payment' | 'order';
 
 export interface LoadOptions {
   readonly client: Client;

@@ -12,6 +12,8 @@ export interface FleetReport {
   readonly reasons: readonly string[];
   /** Workflows that Temporal has accepted and that have neither completed nor failed, or that it no longer knows. */
   readonly lost: number;
+  /** Activities that were scheduled and have not completed, or that have completed although no process ran them. */
+  readonly lostActivities: number;
   /** Calls of the client that failed although the workflow did not: it could not encode an input or decode a result. */
   readonly clientErrors: number;
   /** Executions of activities after their first one. */
@@ -37,7 +39,7 @@ export async function reportOn(
     reasons: [...new Set(loads.flatMap((load) => load.failures))],
     clientErrors: sum((load) => load.clientErrors),
     ...countReruns(workers),
-    ...(await readHistories(client, ids)),
+    ...(await readHistories(client, ids, ranIn(workers))),
     deadWorkers: await countDead(workers),
   };
 }
@@ -58,7 +60,7 @@ export function countReruns(workers: readonly FleetWorker[]): Pick<FleetReport, 
   const times = new Map<string, number>();
   const ofKilled = new Map<string, number>();
   for (const worker of workers) {
-    for (const activity of worker.runs()) {
+    for (const { activity } of worker.runs()) {
       times.set(activity, (times.get(activity) ?? 0) + 1);
       if (wasKilled(worker)) ofKilled.set(activity, (ofKilled.get(activity) ?? 0) + 1);
     }
@@ -77,14 +79,18 @@ const {
   EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: FAILED,
   EVENT_TYPE_WORKFLOW_TASK_FAILED: TASK_FAILED,
   EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT: TASK_TIMED_OUT,
+  EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: ACTIVITY_SCHEDULED,
+  EVENT_TYPE_ACTIVITY_TASK_COMPLETED: ACTIVITY_COMPLETED,
 } = proto.temporal.api.enums.v1.EventType;
 
 /** Reads every history, of the workflows and of their children. */
 async function readHistories(
   client: Client,
   ids: readonly string[],
-): Promise<Pick<FleetReport, 'taskFailures' | 'lost'>> {
+  ran: ReadonlySet<string>,
+): Promise<Pick<FleetReport, 'taskFailures' | 'lost' | 'lostActivities'>> {
   let taskFailures = 0;
+  let lostActivities = 0;
   let lost = 0;
   const rest = ids.flatMap((id) => [
     { id, isChild: false },
@@ -98,7 +104,9 @@ async function readHistories(
           namespace: NAMESPACE,
           execution,
         });
-        const types = (history?.events ?? []).map(({ eventType }) => eventType);
+        const events = history?.events ?? [];
+        lostActivities += countLost(next.id, events, ran);
+        const types = events.map(({ eventType }) => eventType);
         taskFailures += types.filter((type) => type === TASK_FAILED || type === TASK_TIMED_OUT).length;
         const last = types.at(-1);
         if (last !== COMPLETED && last !== FAILED) lost += 1;
@@ -109,5 +117,25 @@ async function readHistories(
     }
   };
   await Promise.all(Array.from({ length: 16 }, reader));
-  return { taskFailures, lost };
+  return { taskFailures, lost, lostActivities };
+}
+
+/** The activities that a process has run. */
+const ranIn = (workers: readonly FleetWorker[]): ReadonlySet<string> =>
+  new Set(workers.flatMap((worker) => worker.runs().map(({ activity }) => activity)));
+
+function countLost(
+  workflowId: string,
+  events: readonly proto.temporal.api.history.v1.IHistoryEvent[],
+  ran: ReadonlySet<string>,
+): number {
+  const completed = new Set(
+    events
+      .filter(({ eventType }) => eventType === ACTIVITY_COMPLETED)
+      .map((event) => String(event.activityTaskCompletedEventAttributes?.scheduledEventId)),
+  );
+  return events.filter(({ eventType, eventId, activityTaskScheduledEventAttributes: scheduled }) => {
+    if (eventType !== ACTIVITY_SCHEDULED) return false;
+    return !completed.has(String(eventId)) || !ran.has(`${workflowId} ${scheduled?.activityId}`);
+  }).length;
 }

@@ -17,6 +17,10 @@ export interface ScenarioOptions {
   readonly keptThroughput: number;
   /** Workflows of the scenario `memory`. */
   readonly workflows: number;
+  /** Of the faults of the scenario `random`, with their number and the time in which they begin. */
+  readonly seed: number;
+  readonly faults: number;
+  readonly minutes: number;
 }
 
 /** Runs to its end, also when a promise is broken. @throws Error when it cannot continue */

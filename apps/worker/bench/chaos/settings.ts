@@ -26,7 +26,16 @@ export interface WorkerSettings {
   /** Milliseconds after which the keys that encrypt are replaced. Absent: the hour of production. */
   readonly FLEET_KEY_LIFETIME_MS?: string | undefined;
   readonly FLEET_CODEC: FleetCodec;
+  /**
+   * What `/advance` moves: `codec` (default), only the clock of the codec, so that time passes for keys; `process`, the time
+   * of day of the whole process, as when it is set.
+   */
+  readonly FLEET_CLOCK?: FleetClock;
 }
+
+/** See {@link WorkerSettings.FLEET_CLOCK}. */
+export const fleetClock = z.enum(['codec', 'process']);
+type FleetClock = z.infer<typeof fleetClock>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -43,6 +52,10 @@ export const readiness = z.object({
 });
 export type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
+/** How many calls of encode and decode have failed, and the last reason. */
+export const failures = z.object({ count: z.number(), code: z.string().optional() });
+export type Failures = Readonly<z.infer<typeof failures>>;
+
 /** `process.memoryUsage()` after a garbage collection. */
 export const memory = z.object({ rss: z.number(), heapUsed: z.number(), external: z.number() });
 export type Memory = z.infer<typeof memory>;
@@ -58,8 +71,25 @@ export class MovableClock {
   }
 }
 
-/** Creates the codec of a worker process or of the client. */
-export function createFleetCodec(env: Environment, clock: MovableClock, observer?: Observer): KmsCodec {
+/** Milliseconds of a clock that all processes of a machine share, and that is never set. */
+export const machineTime = (): number => Number(process.hrtime.bigint() / 1_000_000n);
+
+/**
+ * Moves the time of day of this process: of `Date`, for all its JavaScript. `performance.now()`, timers and the native Core of
+ * Temporal's SDK keep their time.
+ */
+export function moveTimeOfDay(ms: number): void {
+  const before = Date;
+  const moved = (): number => before.now() + ms;
+  globalThis.Date = new Proxy(before, {
+    construct: (target, args, newTarget): Date =>
+      Reflect.construct(target, args.length === 0 ? [moved()] : args, newTarget),
+    get: (target, name, receiver): unknown => (name === 'now' ? moved : Reflect.get(target, name, receiver)),
+  });
+}
+
+/** Creates the codec of a worker process or of the client. @param clock default: the clocks of the process */
+export function createFleetCodec(env: Environment, clock?: MovableClock, observer?: Observer): KmsCodec {
   const { rules, emulatorHost, openBranchKeyStore } = kmsEnvironment.parse(env);
   const keyService = new CloudKms({ emulatorHost, ...(observer && { observer }) });
   return new KmsCodec({
@@ -68,7 +98,7 @@ export function createFleetCodec(env: Environment, clock: MovableClock, observer
     branchKeyStore: openBranchKeyStore?.(),
     namespace: NAMESPACE,
     limits: keyLimits(env['FLEET_KEY_LIFETIME_MS']),
-    now: clock.now,
+    now: clock?.now,
     ...(observer && { observer }),
   });
 }

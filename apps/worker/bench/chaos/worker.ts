@@ -1,21 +1,30 @@
 /*
  * One worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output has a line for the
- * port on which it answers, and one for each activity that runs: `run`, the workflow, the activity, the attempt. Standard
- * error is its log.
+ * port on which it answers, and one for each activity that runs: `run`, the workflow, the activity, the attempt, the machine's
+ * time. Standard error is its log.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { combineObservers, KmsCodecPlugin, type Observer } from '@temporal-kms/kms-codec';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { outageObserver, safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { otherCodecs } from './other-codecs.ts';
-import { createFleetCodec, fleetCodec, MovableClock, NAMESPACE } from './settings.ts';
+import {
+  createFleetCodec,
+  type Failures,
+  fleetClock,
+  fleetCodec,
+  machineTime,
+  MovableClock,
+  moveTimeOfDay,
+  NAMESPACE,
+} from './settings.ts';
 
 const ran = (): void => {
   const { workflowExecution, activityId, attempt } = activityInfo();
-  process.stdout.write(`run ${workflowExecution?.workflowId} ${activityId} ${attempt}\n`);
+  process.stdout.write(`run ${workflowExecution?.workflowId} ${activityId} ${attempt} ${machineTime()}\n`);
 };
 
 const activities = {
@@ -37,9 +46,13 @@ export type Activities = typeof activities;
 function main(): void {
   const { env } = process;
   Runtime.install({ ...safeRuntimeOptions(), shutdownSignals: [] });
-  const clock = new MovableClock();
+  const clock = fleetClock.parse(env['FLEET_CLOCK'] ?? 'codec') === 'codec' ? new MovableClock() : undefined;
   const kind = fleetCodec.parse(env['FLEET_CODEC']);
-  const codec = createFleetCodec(env, clock, outageObserver(writeLine));
+  let failures: Failures = { count: 0 };
+  const counter: Observer = {
+    refused: ({ code }) => void (failures = { count: failures.count + 1, code }),
+  };
+  const codec = createFleetCodec(env, clock, combineObservers(outageObserver(writeLine), counter));
   const worker = runWorker({
     codec,
     namespace: NAMESPACE,
@@ -64,10 +77,13 @@ function main(): void {
       return [readiness.status === 'not_ready' ? 503 : 200, readiness];
     },
     '/advance': (query) => {
-      clock.advance(Number(query.get('ms')));
+      const ms = Number(query.get('ms'));
+      if (clock) clock.advance(ms);
+      else moveTimeOfDay(ms);
       codec.maintain();
       return [200, {}];
     },
+    '/failures': () => [200, failures],
     '/memory': () => {
       globalThis.gc?.();
       return [200, process.memoryUsage()];

@@ -20,6 +20,12 @@ const { pack } = proxyActivities<Activities>({
   startToCloseTimeout: '60 seconds',
   heartbeatTimeout: '10 seconds',
 });
+/** As `repeatable`, with time limits for a busy machine. */
+const steady = proxyActivities<Activities>({
+  startToCloseTimeout: '20 seconds',
+  heartbeatTimeout: '10 seconds',
+  retry: { initialInterval: '500 milliseconds', maximumInterval: '5 seconds' },
+});
 /** For scenarios that kill processes: what a killed process was doing has to run again soon. */
 const repeatable = proxyActivities<Activities>({
   startToCloseTimeout: '8 seconds',
@@ -53,6 +59,23 @@ export async function delivery(customer: string): Promise<string> {
  */
 export async function payment(customer: string): Promise<string> {
   return repeatable.pay(customer);
+}
+
+const STEPS = 5;
+
+/** For half a minute: payments with timers between them, an activity that sends heartbeats, a child. */
+export async function order(customer: string): Promise<string> {
+  for (let step = 0; step < STEPS; step += 1) {
+    await steady.pay(`${customer}, part ${step}`);
+    await sleep('5 seconds');
+  }
+  const parcel = await steady.pack(customer);
+  const { workflowId } = workflowInfo();
+  return executeChild(invoice, { workflowId: `${workflowId}-handover`, args: [parcel] });
+}
+
+export async function invoice(parcel: string): Promise<string> {
+  return steady.pay(`handover of ${parcel}`);
 }
 
 export const place = defineQuery<string>('place');

@@ -9,6 +9,9 @@ const short: ScenarioOptions = {
   seconds: 8,
   keyLifetimeMs: 20_000,
   workflows: 1_000,
+  seed: 1,
+  faults: 1,
+  minutes: 1,
   // The machine is busy with other tests, and few workflows complete in a phase.
   keptThroughput: 0.4,
 };

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { Closers } from '@temporal-kms/testing/stack';
 import type { Checks } from '../checks.ts';
+import { startDurableTemporal } from '../durable-temporal.ts';
 import { KEY, startFleet } from '../fleet.ts';
 import { countReruns } from '../report.ts';
 import type { ScenarioOptions } from '../scenario.ts';
@@ -94,24 +94,6 @@ export async function kill(
   } finally {
     await closers.close();
   }
-}
-
-/** Temporal with its data in a file, so that it continues after its end. */
-async function startDurableTemporal(dbFile: string) {
-  const [port = 0] = await freePorts(1);
-  const start = () => startTemporal({ dbFile, port });
-  let server = await start();
-  return {
-    address: server.address,
-    start: async (): Promise<void> => {
-      server = await start();
-    },
-    kill: async (): Promise<void> => {
-      process.kill(server.pid, 'SIGKILL');
-      await server.exited;
-    },
-    stop: () => server.close(),
-  };
 }
 
 /** The KMS emulator as a process, with its keys in a file. */

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fleet } from '../fleet.ts';
+import type { FleetWorker } from '../fleet-worker.ts';
+import { machineTime } from '../settings.ts';
+
+/** What a process answers at a time. */
+export interface ReadinessSample {
+  /** In ms. */
+  readonly at: number;
+  readonly isReady: boolean;
+  /** Calls of encode and decode that have failed so far. */
+  readonly failures: number;
+}
+
+/** Failures that are further apart than this, in ms, are separate. */
+const GAP_MS = 10_000;
+
+/** Finds out whether a process reports ready while its tasks fail. */
+export class ReadinessWatch {
+  /** How often the process was ready for longer than the limit while calls failed. */
+  violations = 0;
+  /** The longest time for which calls failed in a process that was ready throughout, in ms. */
+  longestMs = 0;
+  /** Calls that failed in the process. */
+  failures = 0;
+  readonly #limitMs: number;
+  #streak: { readonly from: number; last: number; isCounted: boolean } | undefined;
+
+  /** @param limitMs a process may need this time to notice that Cloud KMS refuses a key */
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  note({ at, isReady, failures }: ReadinessSample): void {
+    const hasFailed = failures > this.failures;
+    this.failures = failures;
+    if (!isReady) this.#streak = undefined;
+    if (!isReady || !hasFailed) return;
+    if (!this.#streak || at - this.#streak.last > GAP_MS)
+      this.#streak = { from: at, last: at, isCounted: false };
+    this.#streak.last = at;
+    const ms = at - this.#streak.from;
+    this.longestMs = Math.max(this.longestMs, ms);
+    if (ms <= this.#limitMs || this.#streak.isCounted) return;
+    this.#streak.isCounted = true;
+    this.violations += 1;
+  }
+}
+
+const EVERY_MS = 1_000;
+
+/** Watches all processes of a fleet, also those that start later, until it is stopped. */
+export function watchReadiness(fleet: Fleet, limitMs: number) {
+  const watches = new Map<FleetWorker, ReadinessWatch>();
+  const violations: string[] = [];
+  const stopping = new AbortController();
+  const sample = async (worker: FleetWorker): Promise<void> => {
+    const watch = watches.get(worker) ?? new ReadinessWatch(limitMs);
+    watches.set(worker, watch);
+    const known = watch.violations;
+    // A process that is killed meanwhile breaks its answer off.
+    const failed = await worker.failures().catch(() => undefined);
+    const answer = await worker.readyz().catch(() => undefined);
+    const at = machineTime();
+    watch.note({ at, isReady: answer?.http === 200, failures: failed?.count ?? watch.failures });
+    if (watch.violations > known)
+      violations.push(`${worker.name} (${worker.pid}) was ready while its tasks failed with ${failed?.code}`);
+  };
+  const running = (async () => {
+    while (!stopping.signal.aborted) {
+      await Promise.all(fleet.workers.filter((worker) => worker.isRunning()).map(sample));
+      await sleep(EVERY_MS);
+    }
+  })();
+  return {
+    /** @returns what was seen */
+    stop: async () => {
+      stopping.abort();
+      await running;
+      const all = [...watches.values()];
+      return {
+        violations,
+        longestMs: Math.max(...all.map(({ longestMs }) => longestMs)),
+        failures: all.reduce((sum, { failures }) => sum + failures, 0),
+      };
+    },
+  };
+}

@@ -1,0 +1,47 @@
+import type { ActivityRun } from '../fleet-worker.ts';
+
+/** A time in which a fault of processes or of Temporal may make Temporal start activities again, see `machineTime`. */
+export interface Disruption {
+  readonly from: number;
+  /** Infinity until its end. */
+  to: number;
+  /** The processes that it concerns; all if it concerns Temporal. */
+  readonly pids: readonly number[] | 'all';
+}
+
+/** An execution of an activity in a process. */
+export interface ProcessRun extends ActivityRun {
+  readonly pid: number;
+}
+
+export interface Repeats {
+  /** Executions of activities after their first one. */
+  readonly all: number;
+  /** Of these, those that no disruption explains. */
+  readonly unexplained: readonly string[];
+}
+
+/**
+ * Counts executions of activities that had run before. A disruption explains one if it concerns the process of this execution
+ * or of the one before, and happens between them.
+ */
+export function findRepeats(runs: readonly ProcessRun[], disruptions: readonly Disruption[]): Repeats {
+  const known = new Map<string, ProcessRun>();
+  const unexplained: string[] = [];
+  let all = 0;
+  for (const run of runs.toSorted((a, b) => a.at - b.at)) {
+    const before = known.get(run.activity);
+    known.set(run.activity, run);
+    if (!before) continue;
+    all += 1;
+    const isExplained = disruptions.some(
+      ({ from, to, pids }) =>
+        from <= run.at &&
+        to >= before.at &&
+        (pids === 'all' || pids.includes(before.pid) || pids.includes(run.pid)),
+    );
+    if (!isExplained)
+      unexplained.push(`${run.activity} in ${before.pid}, after ${run.at - before.at} ms in ${run.pid}`);
+  }
+  return { all, unexplained };
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { faultKinds, planFaults } from '../bench/chaos/random/plan.ts';
+import { ReadinessWatch } from '../bench/chaos/random/readiness-watch.ts';
+import { type Disruption, findRepeats, type ProcessRun } from '../bench/chaos/random/repeats.ts';
+
+/* What `pnpm bench chaos random` plans and judges. It would keep every promise if these found nothing. */
+
+describe('the plan of random faults', () => {
+  const plan = planFaults(7, 45, 1_500_000);
+
+  it('is the same for the same seed, and another for another', () => {
+    expect(planFaults(7, 45, 1_500_000)).toEqual(plan);
+    expect(planFaults(8, 45, 1_500_000)).not.toEqual(plan);
+  });
+
+  it('contains every kind at least twice, and begins every fault within the time', () => {
+    expect(plan).toHaveLength(45);
+    for (const kind of faultKinds)
+      expect(plan.filter((fault) => fault.kind === kind).length, kind).toBeGreaterThanOrEqual(2);
+    expect(plan.every(({ atMs, lengthMs }) => atMs >= 0 && atMs < 1_500_000 && lengthMs > 0)).toBe(true);
+  });
+});
+
+const fault = (from: number, to: number, pids: Disruption['pids']): Disruption => ({ from, to, pids });
+
+describe('an activity that runs again', () => {
+  const runs: ProcessRun[] = [
+    { activity: 'order pay', pid: 1, at: 1_000 },
+    { activity: 'order pack', pid: 1, at: 2_000 },
+    { activity: 'order pay', pid: 2, at: 9_000 },
+  ];
+
+  it.each([
+    ['its process is killed', fault(1_500, 1_500, [1])],
+    ['its process is frozen, and runs it late', fault(500, 8_000, [2])],
+    ['Temporal is restarted', fault(2_000, 4_000, 'all')],
+    ['Temporal has not returned', fault(2_000, Number.POSITIVE_INFINITY, 'all')],
+  ])('is explained when %s', (_, disruption) => {
+    expect(findRepeats(runs, [disruption])).toEqual({ all: 1, unexplained: [] });
+  });
+
+  it.each([
+    ['nothing happens', undefined],
+    ['another process is killed', fault(1_500, 1_500, [3])],
+    ['its process is killed later', fault(9_500, 9_500, [1, 2])],
+    ['Temporal was restarted before', fault(100, 900, 'all')],
+  ])('is not explained when %s', (_, disruption) => {
+    const { all, unexplained } = findRepeats(runs, disruption ? [disruption] : []);
+    expect([all, unexplained.length]).toEqual([1, 1]);
+  });
+});
+
+const seconds = (length: number, isReady: boolean, hasFailed: boolean) =>
+  Array.from({ length }, () => [isReady, hasFailed] as const);
+
+/** Samples of every second: whether it is ready, and whether calls failed. */
+const watch = (samples: readonly (readonly [isReady: boolean, hasFailed: boolean])[]): ReadinessWatch => {
+  const watched = new ReadinessWatch(15_000);
+  let failures = 3;
+  watched.note({ at: -1_000, isReady: false, failures });
+  for (const [second, [isReady, hasFailed]] of samples.entries())
+    watched.note({ at: second * 1_000, isReady, failures: (failures += Number(hasFailed)) });
+  return watched;
+};
+
+describe('a process that reports ready while its tasks fail', () => {
+  it('is noticed after the time limit, once, also if not every second has a failure', () => {
+    expect(watch(seconds(40, true, true)).violations).toBe(1);
+    const every = [...seconds(1, true, true), ...seconds(8, true, false)];
+    expect(watch([...every, ...every, ...every]).violations).toBe(1);
+  });
+
+  it('is noticed again after it was unready', () => {
+    const one = seconds(20, true, true);
+    expect(watch([...one, ...seconds(5, false, true), ...one]).violations).toBe(2);
+  });
+
+  it.each([
+    ['it becomes unready in time', [...seconds(14, true, true), ...seconds(40, false, true)]],
+    ['its tasks fail for a short time only', [...seconds(14, true, true), ...seconds(40, true, false)]],
+    [
+      'single calls fail far apart',
+      [1, 2, 3].flatMap(() => [...seconds(1, true, true), ...seconds(12, true, false)]),
+    ],
+  ])('is not reported when %s', (_, samples) => {
+    expect(watch(samples).violations).toBe(0);
+  });
+});

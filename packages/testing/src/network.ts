@@ -1,0 +1,59 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+/** Connections from clients to a server on loopback, and the ways in which a network fails. */
+export interface Network {
+  /** The port for the clients. It stays the same. */
+  readonly port: number;
+  /** Resets all connections, and refuses new ones. */
+  refuse(): Promise<void>;
+  /** Ends {@link refuse}. */
+  accept(): Promise<void>;
+  /** Accepts connections and passes nothing on, also on open connections. None of them ever works again. */
+  silence(): void;
+  /** Ends {@link silence} for new connections. */
+  speak(): void;
+  close(): Promise<void>;
+}
+
+/** Starts a network in front of `127.0.0.1:target`. */
+export async function startNetwork(target: number): Promise<Network> {
+  const sockets = new Set<Socket>();
+  let isSilent = false;
+  const add = (socket: Socket): void => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => sockets.delete(socket));
+  };
+  const server = createServer((socket) => {
+    add(socket);
+    if (isSilent) return;
+    const behind = connect(target, '127.0.0.1');
+    add(behind);
+    socket.on('close', () => behind.destroy());
+    behind.on('close', () => socket.destroy());
+    socket.pipe(behind).pipe(socket);
+  });
+  const listen = async (port: number): Promise<number> => {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server listens on a port.
+    return (server.address() as AddressInfo).port;
+  };
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  const port = await listen(0);
+  return {
+    port,
+    refuse: close,
+    accept: async () => void (await listen(port)),
+    silence: () => {
+      isSilent = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    speak: () => void (isSilent = false),
+    close,
+  };
+}
