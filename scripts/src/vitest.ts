@@ -1,11 +1,20 @@
-import type { ViteUserConfig } from 'vitest/config';
+import { join } from 'node:path';
+import { configDefaults, type ViteUserConfig } from 'vitest/config';
+import { devDir } from './project.ts';
 
 // Our code rejects key and policy files that their group can write, and some systems create such files.
 process.umask(0o022);
 
+// Node caches compiled modules, which is a good part of the start of each process.
+process.env['NODE_COMPILE_CACHE'] ??= join(devDir, 'compile-cache');
+
+/** `pnpm test:long` sets SLOW, and names the files. */
+const left = process.env['SLOW'] ? [] : ['**/*.long.test.ts'];
+
 /** The base of every package's `vitest.config.ts`. `scripts/src/test.ts` adds up the JSON reports. */
 export const shared: NonNullable<ViteUserConfig['test']> = {
   include: ['test/**/*.test.{ts,tsx}'],
+  exclude: [...configDefaults.exclude, ...left],
   reporters: ['default', 'json'],
   outputFile: { json: '.results/vitest.json' },
   testTimeout: 30_000,

@@ -37,8 +37,8 @@ it('finds in docs/promises.md each id once, and only test files that exist', asy
 
 describe('a promise', () => {
   const promises = parsePromises(page);
-  const everything = { all: true, strict: false };
-  const passed = { passed: 2, failed: false, skipped: 0 };
+  const everything = { all: true, strict: false, long: false };
+  const passed = { passed: 2, failed: false, skipped: 0, seconds: 1 };
   const kept = new Map([
     ['apps/a/test/in.test.ts', passed],
     ['apps/a/test/out.spec.ts', passed],
@@ -52,8 +52,8 @@ describe('a promise', () => {
   });
 
   it.each([
-    ['failed', { passed: 2, failed: true, skipped: 0 }],
-    ['contains no passed test', { passed: 0, failed: false, skipped: 0 }],
+    ['failed', { passed: 2, failed: true, skipped: 0, seconds: 1 }],
+    ['contains no passed test', { passed: 0, failed: false, skipped: 0, seconds: 1 }],
   ])('is broken by a file that %s', (_, outcome) => {
     const { lines, broken } = judge(
       promises,
@@ -67,19 +67,36 @@ describe('a promise', () => {
   it('is broken by a file that did not run, unless the run was limited to some suites', () => {
     const some = new Map([...kept].slice(0, 2));
     expect(judge(promises, some, everything)).toMatchObject({ broken: 1 });
-    expect(judge(promises, some, { all: false, strict: false })).toMatchObject({
+    expect(judge(promises, some, { ...everything, all: false })).toMatchObject({
       broken: 0,
       lines: { length: 1 },
     });
   });
 
   it('is untried if its tests were skipped, and broken if nothing may be skipped', () => {
-    const left = new Map([...kept, ['apps/a/test/leak.test.tsx', { passed: 0, failed: false, skipped: 2 }]]);
+    const left = new Map([
+      ...kept,
+      ['apps/a/test/leak.test.tsx', { passed: 0, failed: false, skipped: 2, seconds: 1 }],
+    ]);
     const { lines, broken } = judge(promises, left, everything);
     expect([broken, lines[1]]).toEqual([
       0,
       '– A12 Nothing leaks. Tests: apps/a/test/leak.test.tsx (0, 2 skipped)',
     ]);
-    expect(judge(promises, left, { all: true, strict: true })).toMatchObject({ broken: 1 });
+    expect(judge(promises, left, { ...everything, strict: true })).toMatchObject({ broken: 1 });
+  });
+
+  it('is judged by the command that runs its files', () => {
+    const both = parsePromises('- **A1** It holds. Tests: `a.test.ts`, `b.long.test.ts`');
+    const [short, long] = [new Map([['a.test.ts', passed]]), new Map([['b.long.test.ts', passed]])];
+    expect(judge(both, short, everything)).toEqual({
+      broken: 0,
+      lines: ['✓ A1 It holds. Tests: a.test.ts (2), b.long.test.ts (pnpm test:long)'],
+    });
+    expect(judge(both, long, { ...everything, all: false, long: true })).toEqual({
+      broken: 0,
+      lines: ['✓ A1 It holds. Tests: a.test.ts (pnpm test), b.long.test.ts (2)'],
+    });
+    expect(judge(both, short, { ...everything, all: false, long: true }).lines).toEqual([]);
   });
 });

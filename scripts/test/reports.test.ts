@@ -2,7 +2,8 @@ import { execa } from 'execa';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { readFiles, readOutcome } from '../src/test/reports.ts';
+import { none, readFiles, readOutcome } from '../src/test/reports.ts';
+import { suiteLine, timeLines } from '../src/test/times.ts';
 
 const project = join(import.meta.dirname, '..');
 
@@ -60,9 +61,10 @@ it('counts the tests in the report of Playwright, and a file that does not load 
   await run();
   const failures = [expect.stringMatching(/^some\.spec\.ts: fails\n    Error: on purpose/)];
   const flaky = [expect.stringMatching(/^some\.spec\.ts: passes later\n    Error: at first/)];
-  expect(await readOutcome(folder)).toEqual({ passed: 2, failed: 1, skipped: 1, failures, flaky });
-  expect(await readFiles(dirname(folder), basename(folder))).toEqual([
-    [`${basename(folder)}/some.spec.ts`, { passed: 2, failed: true, skipped: 1 }],
+  const seconds = expect.any(Number);
+  expect(await readOutcome(folder)).toEqual({ passed: 2, failed: 1, skipped: 1, failures, flaky, seconds });
+  expect(await readFiles(basename(folder), '.results', dirname(folder))).toEqual([
+    [`${basename(folder)}/some.spec.ts`, { passed: 2, failed: true, skipped: 1, seconds }],
   ]);
   await writeFile(join(folder, 'broken.spec.ts'), `throw new Error('does not load');`);
   await run();
@@ -71,4 +73,16 @@ it('counts the tests in the report of Playwright, and a file that does not load 
 
 it('returns undefined without a report', async () => {
   expect(await readOutcome(await emptyPackage())).toBeUndefined();
+});
+
+it('lists the slowest files first, and the time of a suite', () => {
+  const file = { passed: 1, failed: false, skipped: 0 };
+  const files = new Map([
+    ['a/test/fast.test.ts', { ...file, seconds: 0.4 }],
+    ['a/test/slow.test.ts', { ...file, seconds: 117.2 }],
+  ]);
+  expect(timeLines(files).slice(1)).toEqual(['  117 s  a/test/slow.test.ts', '    0 s  a/test/fast.test.ts']);
+  expect(suiteLine('a', { ...none, passed: 2, skipped: 1, seconds: 118 })).toBe(
+    'a: 2 passed, 0 failed, 1 skipped, 118 s',
+  );
 });

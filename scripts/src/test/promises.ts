@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { projectRoot } from '../project.ts';
-import { type FileOutcome, readFiles } from './reports.ts';
+import { add, type FileOutcome, none, type Outcome } from './reports.ts';
 
 /** A list item of `docs/promises.md`: a promise and its test files, relative to the project's root. */
 export interface DocumentedPromise {
@@ -34,6 +34,8 @@ export interface JudgeOptions {
   readonly all: boolean;
   /** Whether a skipped test breaks its promise. */
   readonly strict: boolean;
+  /** Whether the long proofs ran (`*.long.test.ts`), or all other files. Each command judges its own files. */
+  readonly long: boolean;
 }
 
 type Verdict = 'kept' | 'untried' | 'broken';
@@ -46,21 +48,26 @@ const signs: Readonly<Record<Verdict, string>> = { kept: '✓', untried: '–', 
 export function judge(
   promises: readonly DocumentedPromise[],
   outcomes: ReadonlyMap<string, FileOutcome>,
-  { all, strict }: JudgeOptions,
+  { all, strict, long }: JudgeOptions,
 ): { readonly lines: readonly string[]; readonly broken: number } {
+  const elsewhere = long ? 'pnpm test' : 'pnpm test:long';
   let broken = 0;
   const lines: string[] = [];
   for (const { id, text, files } of promises) {
-    const ran = files.map((file) => outcomes.get(file));
-    if (!all && ran.some((outcome) => outcome === undefined)) continue;
-    const verdicts = ran.map((outcome) => verdictOf(outcome, strict));
+    const own = files.filter((file) => isLong(file) === long);
+    if (own.length === 0 || (!all && own.some((file) => !outcomes.has(file)))) continue;
+    const verdicts = own.map((file) => outcomes.get(file)).map((outcome) => verdictOf(outcome, strict));
     const verdict = (['broken', 'untried'] as const).find((worst) => verdicts.includes(worst)) ?? 'kept';
     if (verdict === 'broken') broken += 1;
-    const results = files.map((file, index) => `${file} (${describe(ran[index])})`);
+    const results = files.map(
+      (file) => `${file} (${own.includes(file) ? describe(outcomes.get(file)) : elsewhere})`,
+    );
     lines.push(`${signs[verdict]} ${id} ${text} Tests: ${results.join(', ')}`);
   }
   return { lines, broken };
 }
+
+const isLong = (file: string): boolean => file.includes('.long.test.');
 
 function verdictOf(outcome: FileOutcome | undefined, strict: boolean): Verdict {
   if (outcome === undefined || outcome.failed) return 'broken';
@@ -73,12 +80,17 @@ function describe(outcome: FileOutcome | undefined): string {
   return outcome.skipped > 0 ? `${outcome.passed}, ${outcome.skipped} skipped` : String(outcome.passed);
 }
 
-/** Judges `docs/promises.md` by the reports of the suites in `directories`, which are relative to the root. */
+/** Judges `docs/promises.md` by the outcomes of test files, by their paths relative to the root. */
 export async function checkPromises(
-  directories: readonly string[],
+  outcomes: ReadonlyMap<string, FileOutcome>,
   options: JudgeOptions,
 ): Promise<ReturnType<typeof judge>> {
   const promises = parsePromises(await readFile(join(projectRoot, 'docs/promises.md'), 'utf8'));
-  const outcomes = await Promise.all(directories.map((directory) => readFiles(projectRoot, directory)));
-  return judge(promises, new Map(outcomes.flat()), options);
+  return judge(promises, outcomes, options);
+}
+
+/** A failed test already counts for its promise. Only a promise whose test is missing or was skipped counts here. */
+export function withBroken(total: Outcome, { lines, broken }: ReturnType<typeof judge>): Outcome {
+  if (broken === 0 || total.failed > 0) return total;
+  return add(total, { ...none, failed: broken, failures: lines.filter((line) => line.startsWith('✗')) });
 }

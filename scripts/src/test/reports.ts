@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { projectRoot } from '../project.ts';
 
 /** The numbers of one package's tests. */
 export interface Outcome {
@@ -11,7 +12,21 @@ export interface Outcome {
   readonly failures: readonly string[];
   /** The same for each test that passed at the second attempt, with the error of the first. */
   readonly flaky: readonly string[];
+  /** From the start to the end of the suite. */
+  readonly seconds: number;
 }
+
+export const none: Outcome = { passed: 0, failed: 0, skipped: 0, failures: [], flaky: [], seconds: 0 };
+export const lost: Outcome = { ...none, failed: 1 };
+
+export const add = (a: Outcome, b: Outcome): Outcome => ({
+  passed: a.passed + b.passed,
+  failed: a.failed + b.failed,
+  skipped: a.skipped + b.skipped,
+  failures: [...a.failures, ...b.failures],
+  flaky: [...a.flaky, ...b.flaky],
+  seconds: a.seconds + b.seconds,
+});
 
 /** The numbers of one file's tests. */
 export interface FileOutcome {
@@ -19,21 +34,33 @@ export interface FileOutcome {
   readonly failed: boolean;
   /** Tests that were skipped because the machine lacks what they need. */
   readonly skipped: number;
+  /** From the start of its first test to the end of its last. With several workers, the sum of its tests. */
+  readonly seconds: number;
 }
 
 /** The folder of every suite's report, relative to its package. */
 export const resultsFolder = '.results';
 
-/** Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report. */
-export async function readOutcome(directory: string): Promise<Outcome | undefined> {
-  const { vitest, playwright } = await readReports(directory);
+/**
+ * Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report.
+ * @param folder of the report, relative to the package
+ */
+export async function readOutcome(directory: string, folder = resultsFolder): Promise<Outcome | undefined> {
+  const { vitest, playwright } = await readReports(join(directory, folder));
   if (vitest) return vitestOutcome(vitest);
   return playwright && playwrightOutcome(playwright);
 }
 
-/** Reads the outcomes of a package's test files, by their paths relative to the root. */
-export async function readFiles(root: string, directory: string): Promise<[string, FileOutcome][]> {
-  const { vitest, playwright } = await readReports(join(root, directory));
+/**
+ * Reads the outcomes of a package's test files, by their paths relative to the root.
+ * @param directory of the package, relative to the root
+ */
+export async function readFiles(
+  directory: string,
+  folder = resultsFolder,
+  root = projectRoot,
+): Promise<[string, FileOutcome][]> {
+  const { vitest, playwright } = await readReports(join(root, directory, folder));
   const files = vitest ? vitestFiles(vitest) : playwright ? playwrightFiles(playwright) : [];
   return files.map(([path, outcome]) => {
     // A report from turbo's cache contains the paths of another checkout.
@@ -47,18 +74,22 @@ interface Reports {
   readonly playwright?: PlaywrightReport | undefined;
 }
 
-async function readReports(directory: string): Promise<Reports> {
-  const read = (name: string) => readJson(join(directory, resultsFolder, name));
+async function readReports(folder: string): Promise<Reports> {
+  const read = (name: string) => readJson(join(folder, name));
   return { vitest: await read('vitest.json'), playwright: await read('playwright.json') };
 }
 
 interface VitestReport {
+  /** Milliseconds since 1970, like all times in it. */
+  readonly startTime: number;
   readonly numPassedTests: number;
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
     /** The path of the file. */
     readonly name: string;
+    readonly startTime: number;
+    readonly endTime: number;
     readonly status: string;
     /** Why the file does not load. */
     readonly message: string;
@@ -85,21 +116,27 @@ function vitestOutcome(report: VitestReport): Outcome {
     skipped: report.numPendingTests + report.numTodoTests,
     failures,
     flaky: withErrors('passed'),
+    seconds:
+      (Math.max(report.startTime, ...report.testResults.map(({ endTime }) => endTime)) - report.startTime) /
+      1_000,
   };
 }
 
 const hasFailed = ({ status }: { readonly status: string }): boolean => status === 'failed';
 
 function vitestFiles({ testResults }: VitestReport): [string, FileOutcome][] {
-  return testResults.map(({ name, status, assertionResults }) => {
+  return testResults.map(({ name, startTime, endTime, status, assertionResults }) => {
     const count = (...of: string[]): number =>
       assertionResults.filter((test) => of.includes(test.status)).length;
     const failed = status === 'failed';
-    return [name, { passed: count('passed'), failed, skipped: count('skipped', 'pending') }];
+    const seconds = (endTime - startTime) / 1_000;
+    return [name, { passed: count('passed'), failed, skipped: count('skipped', 'pending'), seconds }];
   });
 }
 
 interface PlaywrightReport {
+  /** `duration`: milliseconds. */
+  readonly stats: { readonly duration: number };
   /** `rootDir`: the folder to which the paths of files are relative. */
   readonly config: { readonly rootDir: string };
   /** Errors outside any test. */
@@ -121,7 +158,7 @@ interface PlaywrightSpec {
   readonly file: string;
   readonly tests: readonly {
     readonly status: 'expected' | 'unexpected' | 'flaky' | 'skipped';
-    readonly results: readonly { readonly errors: readonly PlaywrightError[] }[];
+    readonly results: readonly { readonly errors: readonly PlaywrightError[]; readonly duration?: number }[];
   }[];
 }
 
@@ -137,7 +174,7 @@ const testsWith = (specs: readonly PlaywrightSpec[], ...wanted: PlaywrightStatus
     tests.filter(({ status }) => wanted.includes(status)).map(({ results }) => ({ title, file, results })),
   );
 
-function playwrightOutcome({ errors, suites }: PlaywrightReport): Outcome {
+function playwrightOutcome({ errors, suites, stats }: PlaywrightReport): Outcome {
   const specs = suites.flatMap(specsOf);
   const withErrors = (...wanted: PlaywrightStatus[]) =>
     testsWith(specs, ...wanted).map(({ title, file, results }) =>
@@ -153,6 +190,7 @@ function playwrightOutcome({ errors, suites }: PlaywrightReport): Outcome {
     skipped: testsWith(specs, 'skipped').length,
     failures,
     flaky: withErrors('flaky'),
+    seconds: stats.duration / 1_000,
   };
 }
 
@@ -164,6 +202,10 @@ function playwrightFiles({ config, suites }: PlaywrightReport): [string, FileOut
       passed: testsWith(specs, 'expected', 'flaky').length,
       failed: testsWith(specs, 'unexpected').length > 0,
       skipped: testsWith(specs, 'skipped').length,
+      seconds:
+        specs
+          .flatMap(({ tests }) => tests.flatMap(({ results }) => results))
+          .reduce((sum, { duration = 0 }) => sum + duration, 0) / 1_000,
     },
   ]);
 }

@@ -42,9 +42,10 @@ async function searched(folder: string): Promise<string> {
   if (leaks.size > 0) {
     throw new Error(`The output of the servers contains secrets:\n${[...leaks.values()].join('\n')}`);
   }
-  // In CI every test runs. A run that recorded nothing has searched nothing.
+  // In CI every test of the suite runs, unless a long proof runs alone. A run that recorded nothing has searched nothing.
   if (
     process.env['CI'] !== undefined &&
+    process.env['SLOW'] === undefined &&
     (keys.length === 0 || bytes.withoutPlaintext === 0 || bytes.withPlaintext === 0)
   ) {
     throw new Error('The search for secrets had no data keys or no recorded output.');

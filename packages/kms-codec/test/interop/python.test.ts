@@ -1,23 +1,8 @@
 import { expect, it } from 'vitest';
 import { vectorFiles } from '../support/vectors.ts';
-import { findOldestPython, findPython, runModule, runScript } from './support/python.ts';
+import { findPython, passedTests } from './support/python.ts';
 
 it('passes the tests of the Python implementation, including every vector', async () => {
+  const vectors = vectorFiles.flatMap((file) => file.vectors);
   expect(await passedTests(await findPython())).toBeGreaterThan(vectors.length);
 }, 720_000);
-
-it('passes them with the oldest versions that the Python package allows, and installs without the peers', async () => {
-  const python = await findOldestPython();
-  expect(await passedTests(python)).toBeGreaterThan(vectors.length);
-  const report =
-    'import temporal_kms, importlib.util; print(temporal_kms.__file__, importlib.util.find_spec("temporal_kms_peers"))';
-  // -I ignores PYTHONPATH, so that only what is installed is found.
-  expect(await runScript(python, ['-I', '-c', report])).toMatch(/site-packages\S+ None$/m);
-}, 720_000);
-
-const vectors = vectorFiles.flatMap((file) => file.vectors);
-
-async function passedTests(python: string): Promise<number> {
-  const report = await runModule(python, ['pytest', '-q', '-p', 'no:cacheprovider', '--color=no']);
-  return Number(/(\d+) passed/.exec(report)?.[1]);
-}

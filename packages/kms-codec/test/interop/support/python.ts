@@ -48,9 +48,11 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
 
 const environment = { ...process.env, PYTHONPATH: join(pythonProject, 'src') };
 
-/** Runs a Python module and returns its output. @throws Error with the output if it fails */
-export const runModule = (python: string, args: readonly string[]): Promise<string> =>
-  runScript(python, ['-m', ...args]);
+/** Runs the tests of the Python implementation. Returns how many passed. @throws Error with the output if one fails */
+export async function passedTests(python: string): Promise<number> {
+  const report = await runScript(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--color=no']);
+  return Number(/(\d+) passed/.exec(report)?.[1]);
+}
 
 /** Runs a Python script and returns its output. @throws Error with the output if it fails */
 export async function runScript(python: string, args: readonly string[]): Promise<string> {

@@ -4,7 +4,7 @@
  * the cells prove, and the last test compares the two. `npm` is proven by `package.test.ts`, which runs the README's
  * programs in a project that npm installed.
  *
- * `SLOW=1` runs every tool on every Node.
+ * Every tool runs on every Node.
  */
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -20,8 +20,6 @@ import { readmeFiles, readmeTable } from '../support/readme.ts';
 import { expected, programs } from './programs.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
-
-const slow = Boolean(process.env['SLOW']);
 
 /** The versions of the tools that the cells use; the README's table names their major versions. */
 const tools = {
@@ -168,7 +166,7 @@ describe('TypeScript', () => {
 });
 
 describe('ts-node', () => {
-  it.for(slow ? nodeMajors : [22 as const])('on Node %i runs the application', async (major) => {
+  it.for(nodeMajors)('on Node %i runs the application', async (major) => {
     const compilerOptions = {
       target: 'es2022',
       module: 'commonjs',
@@ -186,22 +184,13 @@ describe('ts-node', () => {
 
 describe('Vitest', () => {
   // Vitest itself needs Node 22.
-  it.for(slow ? [22 as const, 24 as const] : [24 as const])(
-    "on Node %i runs the application's tests",
-    async (major) => {
-      await program('pnpm', major, [
-        bin('vitest', 'vitest.mjs'),
-        'run',
-        '--dir',
-        'vitest',
-        '--globals=false',
-      ]);
-    },
-  );
+  it.for([22, 24] as const)("on Node %i runs the application's tests", async (major) => {
+    await program('pnpm', major, [bin('vitest', 'vitest.mjs'), 'run', '--dir', 'vitest', '--globals=false']);
+  });
 });
 
 describe('Jest', () => {
-  it.for(slow ? nodeMajors : [22 as const])("on Node %i runs the application's tests", async (major) => {
+  it.for(nodeMajors)("on Node %i runs the application's tests", async (major) => {
     const config = JSON.stringify({ testMatch: ['**/jest/*.test.cjs'], transform: {} });
     await program('pnpm', major, [bin('jest', 'bin/jest.js'), '--config', config]);
   });

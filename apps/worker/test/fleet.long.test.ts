@@ -1,11 +1,25 @@
 import { describe, it } from 'vitest';
+import { join } from '../bench/chaos/scenarios/join.ts';
 import { kill } from '../bench/chaos/scenarios/kill.ts';
+import { limit } from '../bench/chaos/scenarios/limit.ts';
 import { revoke } from '../bench/chaos/scenarios/revoke.ts';
 import { store } from '../bench/chaos/scenarios/store.ts';
 import { expectKept } from './support/chaos.ts';
 
 /* `pnpm bench chaos` runs these scenarios for longer. */
 describe('a fleet', () => {
+  it(
+    'works while new processes wait for Cloud KMS, and answers queries and updates',
+    () => expectKept(join),
+    300_000,
+  );
+
+  it(
+    'stops polling at the hard limit of an outage, fails nothing, and continues when Cloud KMS answers',
+    () => expectKept(limit),
+    300_000,
+  );
+
   it(
     'loses nothing when workers, Cloud KMS and Temporal are killed in turn',
     () => expectKept(kill, { processes: 2, seconds: 4 }),

@@ -1,0 +1,94 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { projectRoot } from '../project.ts';
+import { inLanes } from './lanes.ts';
+import { checkPromises, withBroken } from './promises.ts';
+import { add, type FileOutcome, lost, none, type Outcome, readFiles, readOutcome } from './reports.ts';
+import { suiteLine } from './times.ts';
+
+export interface LongProof {
+  readonly directory: string;
+  /** A file that `pnpm test` leaves out (`*.long.test.ts`), or runs with fewer inputs. */
+  readonly file: string;
+  /** On two cores, next to another proof. */
+  readonly minutes: number;
+}
+
+/** The longest first, so that they are not the last to run. */
+export const longProofs: readonly LongProof[] = [
+  { directory: 'apps/codec-server', file: 'test/integration/crash-content.test.ts', minutes: 12 },
+  { directory: 'packages/kms-codec', file: 'test/interop/differential.test.ts', minutes: 10 },
+  { directory: 'apps/worker', file: 'test/fleet.long.test.ts', minutes: 8 },
+  { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
+  { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
+  { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
+  { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
+  { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
+  { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
+  { directory: 'apps/codec-server', file: 'test/fuzz.test.ts', minutes: 2 },
+  { directory: 'packages/kms-codec', file: 'test/properties.test.ts', minutes: 1 },
+  { directory: 'packages/kms-emulator', file: 'test/ciphertext.test.ts', minutes: 1 },
+];
+
+/** A proof that takes longer than so many times its minutes has failed. */
+const PATIENCE = 3;
+
+/**
+ * Runs the long proofs whose paths contain one of the texts, by default all, and prints what they did.
+ * @param within minutes, in which even a slow proof ends; a proof that might not is not started
+ */
+export async function runLongProofs(
+  texts: readonly string[],
+  within: number,
+  tools: NodeJS.ProcessEnv,
+): Promise<Outcome> {
+  const end = performance.now() + within * 60_000;
+  const pathOf = ({ directory, file }: LongProof): string => `${directory}/${file}`;
+  const wanted = longProofs.filter(
+    (proof) => texts.length === 0 || texts.some((text) => pathOf(proof).includes(text)),
+  );
+  if (wanted.length === 0) throw new Error(`No long proof has a path that contains: ${texts.join(', ')}`);
+  const files = new Map<string, FileOutcome>();
+  const notRun: LongProof[] = [];
+  let total = none;
+  await inLanes(wanted, async (proof) => {
+    if (performance.now() + proof.minutes * PATIENCE * 60_000 > end) {
+      notRun.push(proof);
+      return;
+    }
+    console.log(`${pathOf(proof)}: about ${proof.minutes} min…`);
+    const outcome = await runProof(proof, tools);
+    for (const [path, found] of await readFiles(proof.directory, folderOf(proof))) files.set(path, found);
+    console.log(suiteLine(pathOf(proof), outcome));
+    total = add(total, outcome);
+  });
+  const promises = await checkPromises(files, { all: false, strict: Boolean(process.env['CI']), long: true });
+  for (const promise of promises.lines) console.log(promise);
+  for (const proof of notRun) console.log(`not run, too little time is left: ${pathOf(proof)}`);
+  return withBroken(total, promises);
+}
+
+const folderOf = ({ file }: LongProof): string => join('.results', 'long', file.replaceAll('/', '-'));
+
+async function runProof(proof: LongProof, tools: NodeJS.ProcessEnv): Promise<Outcome> {
+  const cwd = join(projectRoot, proof.directory);
+  const folder = folderOf(proof);
+  await rm(join(cwd, folder), { recursive: true, force: true });
+  const { all, failed } = await execa(
+    'vitest',
+    ['run', proof.file, `--outputFile.json=${join(folder, 'vitest.json')}`],
+    {
+      cwd,
+      env: { ...tools, SLOW: '1' },
+      preferLocal: true,
+      localDir: cwd,
+      all: true,
+      reject: false,
+      timeout: proof.minutes * PATIENCE * 60_000,
+    },
+  );
+  console.log(all);
+  const outcome = (await readOutcome(cwd, folder)) ?? lost;
+  return failed && outcome.failed === 0 ? add(outcome, lost) : outcome;
+}

@@ -1,0 +1,68 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { projectRoot } from '../project.ts';
+import { type PackageTask, packagesWith, turbo } from '../turbo.ts';
+import { inLanes } from './lanes.ts';
+import { checkPromises, withBroken } from './promises.ts';
+import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } from './reports.ts';
+import { suiteLine, timeLines } from './times.ts';
+
+/** The suites that take minutes, the longest first, so that none of them is the last to run. */
+const longest = [
+  'apps/codec-server',
+  'packages/kms-codec',
+  'apps/key-admin',
+  'apps/decrypt-ui',
+  'apps/worker',
+  'packages/kms-emulator',
+  'scripts',
+];
+/** The browser tests use all cores. */
+const last = 'e2e';
+
+/** Options that select packages, and those without. */
+const isFilter = (arg: string): boolean => /^(--filter=|-F$|--filter$|--affected$)/.test(arg);
+
+/** Lets turbo run the tests of every package that `args` select, and prints what they did. */
+export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEnv): Promise<Outcome> {
+  const selected = await packagesWith('test', args);
+  const suites = selected.toSorted((one, other) => rankOf(one) - rankOf(other));
+  // Remove the reports of earlier runs. Turbo restores those in its cache.
+  for (const { directory } of suites)
+    await rm(join(projectRoot, directory, resultsFolder), { recursive: true, force: true });
+  const all = !args.some(isFilter);
+  const others = args.filter((arg, at) => !isFilter(arg) && !/^(-F|--filter)$/.test(args[at - 1] ?? ''));
+  let allSucceeded = true;
+  const run = async (suite: PackageTask): Promise<void> => {
+    const logs = ['--output-logs=new-only', `--log-order=${process.stdout.isTTY ? 'stream' : 'grouped'}`];
+    const options = [`--filter=${suite.package}`, ...logs, ...others];
+    if ((await turbo(['run', 'test', ...options], tools)) !== 0) allSucceeded = false;
+  };
+  await inLanes(
+    suites.filter(({ directory }) => directory !== last),
+    run,
+  );
+  for (const suite of suites.filter(({ directory }) => directory === last)) await run(suite);
+
+  const files = new Map((await Promise.all(suites.map((suite) => readFiles(suite.directory)))).flat());
+  for (const line of timeLines(files)) console.log(line);
+  let total = none;
+  for (const suite of suites) {
+    const outcome = (await readOutcome(join(projectRoot, suite.directory))) ?? none;
+    const ran = outcome.passed + outcome.failed > 0;
+    console.log(
+      ran ? suiteLine(suite.package, outcome) : `${suite.package}: ran no test; counted as 1 failed`,
+    );
+    total = add(total, ran ? outcome : lost);
+  }
+  const promises = await checkPromises(files, { all, strict: Boolean(process.env['CI']), long: false });
+  for (const promise of promises.lines) console.log(promise);
+  total = withBroken(total, promises);
+  // The last line must report a failed run, even if every report is good.
+  return !allSucceeded && total.failed === 0 ? add(total, lost) : total;
+}
+
+function rankOf({ directory }: PackageTask): number {
+  const rank = longest.indexOf(directory);
+  return rank === -1 ? longest.length : rank;
+}

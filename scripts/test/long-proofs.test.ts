@@ -1,0 +1,16 @@
+import { glob, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { projectRoot } from '../src/project.ts';
+import { longProofs } from '../src/test/long-proofs.ts';
+
+it('are all files that `pnpm test` leaves out, or runs with fewer inputs', async () => {
+  const found: string[] = [];
+  for await (const file of glob('{apps,packages}/*/test/**/*.test.{ts,tsx}', { cwd: projectRoot }))
+    if (file.includes('.long.') || (await readFile(join(projectRoot, file), 'utf8')).includes("env['SLOW']"))
+      found.push(file);
+  for await (const file of glob('scripts/test/*.long.test.ts', { cwd: projectRoot })) found.push(file);
+  expect(longProofs.map(({ directory, file }) => `${directory}/${file}`).toSorted()).toEqual(
+    found.toSorted(),
+  );
+});
