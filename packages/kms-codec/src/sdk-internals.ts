@@ -77,6 +77,13 @@ type ActivityTask = proto.coresdk.activity_task.IActivityTask;
 const { ActivityHeartbeat, activity_task: tasks } = proto.coresdk;
 const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
 
+const attemptsOf = new WeakMap<object, ActivityAttempts>();
+
+/** Ends the waits of a worker's activities before the process ends, which abandons them. @param endMs milliseconds until then */
+export function endWaitsWithin(worker: object, endMs: number): void {
+  attemptsOf.get(worker)?.shutDown(endMs);
+}
+
 /**
  * Reports the shutdown of a worker, and the activity tasks that it receives, before the SDK decodes their payloads
  * (`Worker.pollLoop$`). The codec cannot learn the time limits of a task otherwise: the SDK passes only ids, and calls
@@ -94,6 +101,7 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
       // Core no longer knows the attempt, and reports that as a cancellation.
     }
   };
+  attemptsOf.set(worker, attempts);
   const forceMs = propertyOf(propertyOf(worker, 'options'), 'shutdownForceTimeMs');
   replaceMethod(worker, 'shutdown', (shutdown) => () => {
     shutdown();

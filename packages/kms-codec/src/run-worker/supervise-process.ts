@@ -2,7 +2,7 @@ import { messageOf } from '../error-details.ts';
 import type { ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
 import { type WriteLog, writeLine } from '../logging/entry.ts';
-import { waitForPollsAtShutdown } from '../sdk-internals.ts';
+import { endWaitsWithin, waitForPollsAtShutdown } from '../sdk-internals.ts';
 import { probeTimes } from './poll-probe.ts';
 import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
@@ -177,9 +177,11 @@ class WorkerProcess<C extends WorkerConnection> implements RunningWorker {
     this.#firstSignal = performance.now();
     this.#write({ level: 'INFO', message: 'Worker stopping: running activities can still complete', fields });
     this.#supervisor.phase = 'stopping';
-    const { shutdownForceTimeMs = 0, shutdownGraceTimeMs = 0 } = this.#supervisor.worker?.options ?? {};
+    const { worker } = this.#supervisor;
+    const { shutdownForceTimeMs = 0, shutdownGraceTimeMs = 0 } = worker?.options ?? {};
     const limitMs = Math.max(shutdownForceTimeMs, shutdownGraceTimeMs) + this.#options.stopMs;
     setTimeout(() => this.#endInTime(), limitMs).unref();
+    if (worker) endWaitsWithin(worker, limitMs);
     this.#stopping.abort();
   }
 

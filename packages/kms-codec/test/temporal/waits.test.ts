@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { KmsCodec } from '../../src/index.ts';
+import { type KmsCodec, KmsCodecPlugin } from '../../src/index.ts';
+import { runWorker } from '../../src/run-worker.ts';
 import { encryptedHistory, failureOf } from './support/history.ts';
 import { activityIdentity, payments, type Stack, startStack } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
@@ -193,5 +195,38 @@ describe('the last attempt of an activity that waits for Cloud KMS', () => {
       type: 'KmsCodecError:kms_unavailable',
     });
     expect(ran).toEqual([]);
+  }, 60_000);
+
+  it('fails with the cause before runWorker ends the process, if its worker has no shutdownForceTime', async () => {
+    const queue = randomUUID();
+    const codec = otherCodec();
+    await codec.warm(payments);
+    loseKms({ kind: 'hang' });
+    const running = runWorker({
+      codec,
+      namespace: payments,
+      connect: () => NativeConnection.connect({ address: stack.address }),
+      createWorker: (connection) =>
+        Worker.create({
+          connection,
+          namespace: payments,
+          taskQueue: queue,
+          plugins: [new KmsCodecPlugin(codec)],
+          activities: { note: () => Promise.resolve('ran') },
+        }),
+      write: () => undefined,
+      signals: [],
+      exit: () => undefined,
+      stopMs: 6_000,
+    });
+    const handle = await start(queue, 'process-ended', cases['only-attempt']);
+    await expect.poll(() => codec.callsWaiting, { timeout: 20_000 }).toBe(1);
+    running.stop();
+    await running.ended;
+    expect(codec.callsWaiting).toBe(0);
+    stack.kms.clearFaults();
+    expect((await failureOf(handle.result())).cause?.cause).toMatchObject({
+      type: 'KmsCodecError:kms_unavailable',
+    });
   }, 60_000);
 });
