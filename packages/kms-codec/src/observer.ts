@@ -6,7 +6,10 @@ export interface KmsCall {
   readonly operation: 'wrap' | 'unwrap' | 'describe';
   /** Crypto key resource name. */
   readonly key: string;
-  /** The key version that the message names. Absent where it names none, and for calls under the primary version. */
+  /**
+   * The key version that the message names or, if Cloud KMS refuses another, the refused one. Absent where the message names
+   * none, and for calls under the primary version.
+   */
   readonly keyVersion?: number;
   readonly milliseconds: number;
   /** Requests sent to Cloud KMS: more than one if the first response may have been damaged in transit. */

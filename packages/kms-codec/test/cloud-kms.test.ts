@@ -145,6 +145,25 @@ describe('the state of the key version that encrypted', () => {
     await own.close();
   });
 
+  it('is that of the version that Cloud KMS refuses, whatever version the message names', async () => {
+    const name = cryptoKey('claimed');
+    const own = await startEmulator({ keys: [name] });
+    const client = connect(own.address);
+    const { ciphertext } = await client.wrap({ key: name, plaintext, aad });
+    await own.rotate(name);
+    await own.rotate(name);
+    await own.setVersionState(`${name}/cryptoKeyVersions/1`, 'DISABLED');
+    await own.setVersionState(`${name}/cryptoKeyVersions/2`, 'DESTROYED');
+    for (const keyVersion of [2, 3, 9, undefined]) {
+      await expect(client.unwrap({ key: name, ciphertext, aad, keyVersion })).rejects.toMatchObject({
+        code: 'key_disabled',
+        keyVersion: 1,
+      });
+      expect(calls.at(-1)?.keyVersion).toBe(keyVersion === undefined ? undefined : 1);
+    }
+    await own.close();
+  });
+
   it('is key_disabled for a caller that may not read the state', async () => {
     const name = cryptoKey('blind');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });

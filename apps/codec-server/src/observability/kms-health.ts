@@ -68,7 +68,7 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
     const since = before?.reason === reason ? before.since : now().toISOString();
     refusals.set(id, { ...used, reason, since });
     for (const [known, { operation, key }] of successes)
-      if (known === id || (used.version === undefined && operation === used.operation && key === used.key))
+      if (known === id || (ofKey.has(reason) && operation === used.operation && key === used.key))
         successes.delete(known);
   };
 

@@ -151,6 +151,36 @@ describe('what Cloud KMS answers about keys', () => {
     ]);
   });
 
+  it('is about the version that Cloud KMS refuses, whatever version a message names', async () => {
+    const own = await startKms();
+    const context = { type: 'activity', namespace: 'payments' } as const;
+    const [old = {}] = await own.codec.encode([plain('secret')], context);
+    await own.emulator.rotate(keys.payments);
+    await using writer = own.another();
+    const messages = await writer.codec.encode([plain('secret')], context);
+    await using reader = own.another();
+    await reader.codec.decode(messages, context);
+    await own.emulator.setVersionState(version(keys.payments), 'DISABLED');
+    const data = Buffer.from(old.data ?? []);
+    data.writeUInt32BE(2, 10);
+    await expect(reader.codec.decode([{ ...old, data }], context)).rejects.toMatchObject({
+      code: 'key_disabled',
+    });
+    expect(reader.watch.last()).toMatchObject({
+      status: 'degraded',
+      refused: [{ version: 1, reason: 'key_disabled' }],
+    });
+    await own.close();
+  });
+
+  it('does not deny that a key works when the disabled version of a message has no name', () => {
+    const health = watchKms();
+    const call = { operation: 'unwrap', key: 'a', milliseconds: 1, requests: 1 } as const;
+    health.observer.kmsCall?.({ ...call, keyVersion: 2 });
+    health.observer.kmsCall?.({ ...call, code: 'key_disabled' });
+    expect(health.last().status).toBe('degraded');
+  });
+
   it('is forgotten an hour after the last call, and bounded against forged versions', () => {
     let time = 1e12;
     const health = watchKms({ now: () => new Date(time) });

@@ -33,6 +33,9 @@ class KmsCodecError(ApplicationError):
     Match on ``code``. Messages may change; they never contain plaintext.
     """
 
+    key_version: int | None = None
+    """The key version that Cloud KMS refuses because of its state, if its error names one."""
+
     def __init__(self, code: str, message: str) -> None:
         assert code in RETRYABLE | RESTORABLE | PERMANENT, code
         super().__init__(message, type=f"KmsCodecError:{code}", non_retryable=code in PERMANENT)

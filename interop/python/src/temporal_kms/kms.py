@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -15,6 +16,7 @@ from google.auth.transport.requests import Request
 from google.cloud import kms_v1
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcAsyncIOTransport
 from google.oauth2 import service_account
+from google.rpc.error_details_pb2 import PreconditionFailure
 
 from .clock import running_time
 from .errors import KmsCodecError
@@ -185,9 +187,11 @@ class CloudKms:
         return await call()
 
     async def _refusal(self, error: Exception, key: str, version: int | None, *, unwrapping: bool) -> KmsCodecError:
-        status = _status(error)
-        state = await self._state(key, version) if status == "FAILED_PRECONDITION" else None
-        return refusal(status, key, unwrapping=unwrapping, state=state)
+        status, refused = _status(error), _refused_version(error)
+        state = await self._state(key, refused or version) if status == "FAILED_PRECONDITION" else None
+        result = refusal(status, key, unwrapping=unwrapping, state=state)
+        result.key_version = refused
+        return result
 
     async def _state(self, key: str, version: int | None) -> str | None:
         """Returns the state of the key version if the identity may read it; a refusal does not always contain it."""
@@ -247,6 +251,18 @@ def _channel(host: str, *, options: Sequence[tuple[str, Any]] = (), **others: An
 def _status(error: Exception) -> str:
     code = error.grpc_status_code if isinstance(error, GoogleAPICallError) else getattr(error, "code", lambda: None)()
     return "UNKNOWN" if code is None else str(code.name)
+
+
+def _refused_version(error: Exception) -> int | None:
+    """Returns the number of the key version that Cloud KMS refuses because of its state, if its error names it.
+
+    The version that a message names is only a claim of its author.
+    """
+    for detail in error.details if isinstance(error, GoogleAPICallError) else ():
+        for violation in detail.violations if isinstance(detail, PreconditionFailure) else ():
+            if version := re.search("/cryptoKeyVersions/([0-9]+)$", violation.subject):
+                return int(version[1])
+    return None
 
 
 def _crc(data: bytes) -> int:

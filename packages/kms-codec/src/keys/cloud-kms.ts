@@ -11,7 +11,13 @@ import type {
   Wrapped,
   WrapRequest,
 } from './key-service.ts';
-import { isDeadlineExceeded, isFailedPrecondition, isInvalidArgument, mapKmsError } from './kms-errors.ts';
+import {
+  isDeadlineExceeded,
+  isFailedPrecondition,
+  isInvalidArgument,
+  mapKmsError,
+  refusedVersion,
+} from './kms-errors.ts';
 import { WaitTimer } from './wait-timer.ts';
 
 export interface CloudKmsOptions {
@@ -149,11 +155,11 @@ export class CloudKms implements KeyService {
       requests += 1;
       return this.#callOptions();
     };
-    const report = (error?: KmsCodecError) =>
+    const report = (error?: KmsCodecError, refused?: number) =>
       this.#observer.kmsCall?.({
         operation,
         key,
-        ...(keyVersion !== undefined && { keyVersion }),
+        ...(keyVersion !== undefined && { keyVersion: refused ?? keyVersion }),
         milliseconds: performance.now() - start,
         requests,
         ...(error && { code: error.code, message: error.message }),
@@ -165,15 +171,17 @@ export class CloudKms implements KeyService {
         report();
         return result;
       } catch (error) {
+        const refused = refusedVersion(error);
+        const version = refused ?? keyVersion;
         const state = isFailedPrecondition(error)
-          ? await this.#stateOf(key, keyVersion, callOptions)
+          ? await this.#stateOf(key, version, callOptions)
           : undefined;
-        const mapped = mapKmsError(error, operation, key, keyVersion, state);
+        const mapped = mapKmsError(error, operation, key, version, state);
         // Cloud KMS is not to blame for a deadline that passed while this process could not read the response.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (mapped.code === 'kms_unavailable' && wasStalled && repeats < MAX_REPEATS) continue;
         if (isDeadlineExceeded(error)) this.#google.replace();
-        report(mapped);
+        report(mapped, refused);
         throw mapped;
       } finally {
         timer.stop();

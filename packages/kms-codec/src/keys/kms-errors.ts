@@ -1,3 +1,4 @@
+import { propertyOf } from '../error-details.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { KeyVersionState } from './key-service.ts';
 
@@ -50,8 +51,23 @@ export const isInvalidArgument = (error: unknown): boolean =>
 export const isDeadlineExceeded = (error: unknown): boolean =>
   isServiceError(error) && error.code === DEADLINE_EXCEEDED;
 
-export const isFailedPrecondition = (error: unknown): boolean =>
+export const isFailedPrecondition = (error: unknown): error is ServiceError =>
   isServiceError(error) && error.code === FAILED_PRECONDITION;
+
+/**
+ * Returns the number of the key version that Cloud KMS refuses because of its state: its error has a
+ * `google.rpc.PreconditionFailure` whose subject is the resource name of the version. Undefined if it names none. The version
+ * that a message names is only a claim of its author.
+ */
+export function refusedVersion(error: unknown): number | undefined {
+  if (!isFailedPrecondition(error)) return undefined;
+  const violations = (error.statusDetails ?? []).flatMap((detail): unknown =>
+    propertyOf(detail, 'violations'),
+  );
+  const names = violations.map((violation) => String(propertyOf(violation, 'subject')));
+  const versions = names.map((name) => Number(/\/cryptoKeyVersions\/(\d+)$/.exec(name)?.[1]));
+  return versions.find((version) => version > 0);
+}
 
 /**
  * Maps an error of the Cloud KMS client by its status code and details, never by its text, which Google may change.
