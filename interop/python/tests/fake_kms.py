@@ -16,6 +16,8 @@ class FakeKms:
         self.wraps = 0
         self.unwraps = 0
         self.failing: str | None = None
+        self.refusing: str | None = None
+        """The code with which unwraps fail, if that is another."""
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
         self.wraps += 1
@@ -25,6 +27,8 @@ class FakeKms:
 
     async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
         self.unwraps += 1
+        if self.refusing:
+            raise KmsCodecError(self.refusing, "FakeKms refuses because the test set refusing")
         await self._answer()
         try:
             return self._keys[key].decrypt(ciphertext[:12], ciphertext[12:], aad)

@@ -133,7 +133,9 @@ class VersionedKms(FakeKms):
 
     async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
         if self._versions[ciphertext] in self.disabled:
-            raise KmsCodecError("key_disabled", "VersionedKms has disabled this version")
+            error = KmsCodecError("key_disabled", "VersionedKms has disabled this version")
+            error.key_version = self._versions[ciphertext]
+            raise error
         return await super().unwrap(key, ciphertext, aad, key_version)
 
 
@@ -157,6 +159,46 @@ def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disab
             await reader.decode(other)
             await asyncio.sleep(0.001)
         await fails("key_disabled", reader.decode([message]))
+
+    run(work())
+
+
+def test_a_header_that_was_changed_to_name_a_disabled_version_does_not_keep_that_version_readable() -> None:
+    async def work() -> None:
+        kms, clock = VersionedKms(), Clock()
+        (message,) = await codec_for(kms, clock=clock).encode([plain()])
+        kms.version = 2
+        other = await codec_for(kms, clock=clock).encode([plain()])
+        reader = codec_for(kms, clock=clock)
+        await reader.decode(other)
+        kms.disabled.add(2)
+        forged = Payload(metadata=message.metadata, data=message.data[:10] + (2).to_bytes(4, "big") + message.data[14:])
+        for _ in range(6):
+            await fails("integrity_failed", reader.decode([forged]))
+            clock.now += 60
+            await asyncio.sleep(0.001)
+        await fails("key_disabled", reader.decode(other))
+
+    run(work())
+
+
+def test_many_messages_under_another_version_than_they_name_do_not_remove_the_keys_of_that_version() -> None:
+    async def work() -> None:
+        kms, clock = VersionedKms(), Clock()
+        kms.named = 2
+        lies = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
+        kms.version = 2
+        other = await codec_for(kms, clock=clock).encode([plain()])
+        reader = codec_for(kms, clock=clock)
+        for message in (other, *lies):
+            await reader.decode(message)
+        kms.disabled.add(1)
+        clock.now += 0.81 * REVALIDATE
+        for message in lies:
+            await reader.decode(message)
+            await asyncio.sleep(0.001)
+        kms.failing = "kms_unavailable"
+        assert await reader.decode(other)
 
     run(work())
 
@@ -235,6 +277,27 @@ def test_an_identity_that_may_only_encrypt_keeps_its_branch_key_and_confirms_it_
         kms.failing = "permission_denied"
         clock.now += HOUR
         await fails("permission_denied", codec.encode([plain()]))
+
+    run(work())
+
+
+def test_a_process_that_loses_the_permission_to_decrypt_stops_within_five_minutes_if_its_wraps_get_no_answer() -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        for _ in range(10):
+            await codec.encode([plain()])
+            clock.now += 60
+            await asyncio.sleep(0.001)
+        kms.failing, kms.refusing = "kms_unavailable", "permission_denied"
+        for _ in range(6):
+            try:
+                await codec.encode([plain()])
+            except KmsCodecError as error:
+                assert error.retryable
+            clock.now += 60
+            await asyncio.sleep(0.001)
+        await fails("data_key_exhausted", codec.encode([plain()]))
 
     run(work())
 

@@ -122,6 +122,16 @@ PAUSES: dict[str, Callable[[Process, float], Awaitable[None]]] = {
     "machine suspended, clock set back after a minute": _suspend_and_set_back,
     "Cloud KMS unavailable": _outage,
 }
+SINGLE = tuple(PAUSES.values())
+
+
+async def _three(one: Process, seconds: float) -> None:
+    for _ in range(3):
+        await one.random.choice(SINGLE)(one, seconds / 3)
+        await one.work(one.random.random() * MINUTE)
+
+
+PAUSES["three of these"] = _three
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import type { Payload } from '../src/formats/payload.ts';
 import type { UnwrapRequest } from '../src/keys/key-service.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
+import { fleetOf } from './support/fleet.ts';
 
 /* Attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use its key version. */
 
@@ -63,7 +64,7 @@ async function readerOfVersion2() {
     }
   };
   await read(other);
-  return { keyService, message, read, forge, pass };
+  return { keyService, message, other, read, forge, pass, clock: reader.clock };
 }
 
 describe('a message whose header was changed to name another key version', () => {
@@ -91,6 +92,17 @@ describe('a message whose header was changed to name another key version', () =>
     keyService.disabled.add(1);
     await pass(6);
     await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
+  });
+
+  it('does not keep the version that it names readable when that is disabled', async () => {
+    const { keyService, other, read, forge, clock } = await readerOfVersion2();
+    keyService.disabled.add(2);
+    for (let n = 0; n < 6; n += 1) {
+      await forge();
+      clock.time += minute;
+      await settle();
+    }
+    await expect(read(other)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
   it('costs the messages under that version no further calls', async () => {
@@ -149,19 +161,45 @@ describe('a message under another key version than its author names', () => {
     },
   );
 
-  it('is confirmed by a second key of a process that only reads', async () => {
+  it.each([1, 20])('does not remove the keys of a process that only reads (%i such)', async (lies) => {
     const keyService = new VersionedKeyService();
-    const lying = await lie(keyService);
+    const lying: Payload[] = [];
+    for (let n = 0; n < lies; n += 1) lying.push(await lie(keyService));
     const other = await messageUnder(keyService, 2);
-    const { codec, clock } = codecWith(rule, { keyService });
-    await codec.decode([lying, other], context);
+    const lookups: string[] = [];
+    const observer = { dataKeyLookup: ({ outcome }: { outcome: string }) => void lookups.push(outcome) };
+    const { codec, clock } = codecWith(rule, { keyService, observer });
+    await codec.decode([...lying, other], context);
     keyService.disabled.add(1);
     clock.time += 4.1 * minute;
-    await codec.decode([lying], context);
-    await settle();
-    const { unwraps } = keyService;
+    for (const one of lying) {
+      await codec.decode([one], context);
+      await settle();
+    }
+    lookups.length = 0;
     await codec.decode([other], context);
-    expect(keyService.unwraps).toBe(unwraps);
+    expect(lookups).toEqual(['hit']);
+  });
+
+  it('does not keep a process that takes it from the store from encrypting when its version is disabled', async () => {
+    const keyService = new VersionedKeyService();
+    const wrap = keyService.wrap.bind(keyService);
+    keyService.wrap = async (request) => ({ ...(await wrap(request)), keyVersion: 2 });
+    const fleet = fleetOf(1, { keyService });
+    await fleet.encrypt();
+    keyService.wrap = wrap;
+    keyService.version = 2;
+    const codec = fleet.start();
+    const [first] = await codec.encode([json('x')], context);
+    expect(fleet.codecs[0]!.inspect(first!, context)).toMatchObject({ keyVersion: 2 });
+    keyService.disabled.add(1);
+    for (let n = 0; n < 6; n += 1) {
+      await fleet.pass(minute);
+      await codec.encode([json('x')], context).catch(() => undefined);
+    }
+    const [message] = await codec.encode([json('later')], context);
+    expect(valueOf((await codec.decode([message!], context))[0])).toBe('later');
+    expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
   });
 
   it('does not keep the keys of that version when both versions are disabled', async () => {
@@ -242,6 +280,23 @@ describe('a key with which this process encrypted', () => {
     expect(keyService.unwraps).toBe(before + 1);
   });
 });
+
+it.each(['envelope-v2', 'envelope'] as const)(
+  'a payload that waits for memory while Cloud KMS refuses its key is not decrypted (%s)',
+  async (format) => {
+    const keyService = new FakeKeyService();
+    const reads = { pay: { ...rule.pay, reads: [format] } };
+    const message = await codecWith(reads, { keyService, format }).codec.encode([json('secret')], context);
+    const { codec, clock } = codecWith(reads, { keyService });
+    await codec.decode(message, context);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = codec.decode(message, context, { budget: { reserve: () => promise } });
+    keyService.failing = 'key_disabled';
+    clock.time += hour;
+    resolve();
+    await expect(waiting).rejects.toMatchObject({ code: 'key_disabled' });
+  },
+);
 
 describe('a clock that is set back', () => {
   it('does not make a refused key readable for longer', async () => {

@@ -236,3 +236,20 @@ it('a call that fails after a later one was answered is no outage', async () => 
   await expect(late).rejects.toThrow('no answer');
   expect(watched.failure([cryptoKey('pay')])).toBeUndefined();
 });
+
+it('a process that loses the permission to decrypt stops within 5 min if Cloud KMS does not answer its wraps', async () => {
+  const { codec, clock, keyService } = codecWith(rule);
+  const own = await codec.encode([json('x')], context);
+  clock.time += 4.1 * minute;
+  await read(codec, own);
+  await settle();
+  keyService.unwrap = ({ key }) =>
+    Promise.reject(new KmsCodecError('permission_denied', 'denied on demand', { key }));
+  keyService.failing = 'kms_unavailable';
+  for (let n = 0; n < 5; n += 1) {
+    await codec.encode([json(n)], context).catch(() => undefined);
+    await settle();
+    clock.time += minute;
+  }
+  await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ retryable: true });
+});

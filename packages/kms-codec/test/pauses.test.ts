@@ -68,7 +68,8 @@ class Process {
   }
 
   refuse(at = this.machine.time): void {
-    this.keyService.failing = this.random() < 0.5 ? 'permission_denied' : 'key_disabled';
+    const { affected } = this.keyService;
+    this.keyService.failing = affected || this.random() < 0.5 ? 'permission_denied' : 'key_disabled';
     this.refusedAt = at;
   }
 
@@ -83,7 +84,7 @@ class Process {
 /** What happens to a process, with the length of its pause. */
 type Pause = (one: Process, ms: number) => void | Promise<void>;
 
-const pauses: Readonly<Record<string, Pause>> = {
+const single: Readonly<Record<string, Pause>> = {
   none: () => undefined,
   'process stopped (SIGSTOP)': ({ machine }, ms) => machine.stop(ms),
   'machine suspended': ({ machine }, ms) => machine.suspend(ms),
@@ -102,9 +103,26 @@ const pauses: Readonly<Record<string, Pause>> = {
   },
   'Cloud KMS unavailable': async (one, ms) => {
     one.refusedAt = Number.POSITIVE_INFINITY;
+    const { affected } = one.keyService;
+    one.keyService.affected = undefined;
     one.keyService.failing = 'kms_unavailable';
     await one.work(Math.min(ms, hour));
+    one.keyService.affected = affected;
     one.refuse();
+  },
+};
+
+/** Returns a pause that is different each time. */
+const anyOf = ({ random }: Process): Pause =>
+  Object.values(single)[Math.floor(random() * Object.keys(single).length)]!;
+
+const pauses: Readonly<Record<string, Pause>> = {
+  ...single,
+  'three of these': async (one, ms) => {
+    for (let n = 0; n < 3; n += 1) {
+      await anyOf(one)(one, ms / 3);
+      await one.work(one.random() * minute);
+    }
   },
 };
 
@@ -135,10 +153,16 @@ afterAll(() => {
   );
 });
 
-/** Lets a process run into a refusal and a pause. */
-async function run(seed: number, pause: Pause, store?: MemoryStore): Promise<Process> {
+/** Lets a process run into a refusal and a pause. @param affected what Cloud KMS refuses; default: both */
+async function run(
+  seed: number,
+  pause: Pause,
+  store?: MemoryStore,
+  affected?: 'wrap' | 'unwrap',
+): Promise<Process> {
   const one = new Process(seed, store);
   await one.start();
+  one.keyService.affected = affected;
   await one.work(one.random() * 100 * minute);
   const ms = minute + one.random() ** 2 * 23 * hour;
   // The refusal begins before the pause, or when the process cannot see it.
@@ -172,3 +196,20 @@ describe.each([
     120_000,
   );
 });
+
+it.each([
+  ['encrypt', 'wrap', 'encode', hour + 1_000],
+  ['decrypt', 'unwrap', 'decode', LIMIT],
+] as const)(
+  'after only the permission to %s was removed, a process does so no longer than it promises',
+  async (permission, affected, kind, limit) => {
+    const most = { encode: 0, decode: 0 };
+    for (let n = 0; n < 3 * RUNS; n += 1) {
+      const { last, refusedAt } = await run(SEED + n, (one, ms) => anyOf(one)(one, ms), undefined, affected);
+      most[kind] = Math.max(most[kind], last[kind] - refusedAt);
+      expect(most[kind], `SEED=${SEED + n} RUNS=1`).toBeLessThanOrEqual(limit);
+    }
+    worst.set(`only the permission to ${permission} is removed`, most);
+  },
+  120_000,
+);

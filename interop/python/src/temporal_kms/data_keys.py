@@ -140,7 +140,7 @@ class EncryptionKeys:
         # Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
         is_readable = refusal is None and self._decryption_keys.may_use(slot.wanted(branch))
         if self._must_ask(slot) or not (
-            is_readable or refusal == UNREADABLE or self._clock() < self._grace_until(slot)
+            is_readable or self._is_confirmed_by_wrap(slot) or self._clock() < self._grace_until(slot)
         ):
             return None
         if not slot.current.has_room(size):
@@ -148,6 +148,11 @@ class EncryptionKeys:
         slot.current.messages += 1
         slot.current.bytes += size
         return slot.current
+
+    def _is_confirmed_by_wrap(self, slot: _Slot) -> bool:
+        """Whether wraps confirm the current key. An outage counts only for an identity that could never unwrap."""
+        may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
+        return self._refusal(slot) == UNREADABLE and (may_only_encrypt or self._clock() < slot.wrapped + REVALIDATE)
 
     def _refusal(self, slot: _Slot) -> str | None:
         return None if slot.current is None else self._decryption_keys.refusal(slot.wanted(slot.current.branch))

@@ -23,6 +23,9 @@ FAILURE_COUNTS = 60.0
 """Seconds for which Cloud KMS counts as unavailable after a failed attempt."""
 V = TypeVar("V")
 
+SEVERAL = 0
+"""No version: Cloud KMS numbers them from 1."""
+
 WrappedKey = tuple[str, bytes, bytes]
 """Crypto key, additional authenticated data, wrapped bytes."""
 
@@ -50,9 +53,14 @@ class _CachedKey:
     key: UnwrappedKey
     access: _KeyVersionAccess
     key_version: int | None
+    """The version that authentic messages name; None before there is one, ``SEVERAL`` if they name more than one."""
     confirmed: float
     used: float
     is_own: bool = False
+
+    def is_refused_by(self, error: KmsCodecError) -> bool:
+        """Whether an error refuses the key's version, and not another: that of a key whose message names a wrong one."""
+        return not error.retryable and (not self.key_version or error.key_version in (None, self.key_version))
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class DecryptionKeys:
         self._refused: OrderedDict[WrappedKey, _RefusedKey] = OrderedDict()
         self._refusals: OrderedDict[WrappedKey, tuple[KmsCodecError, float]] = OrderedDict()
         self._flights: SingleFlight[UnwrappedKey] = SingleFlight()
+        self.readable: set[str] = set()
+        """The crypto keys with which Cloud KMS has unwrapped a key for this process."""
 
     async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> UnwrappedKey:
         """Returns the key from the cache, or unwraps it with Cloud KMS.
@@ -101,6 +111,18 @@ class DecryptionKeys:
         if refusal and refusal[1] > self._clock():
             raise KmsCodecError(refusal[0].code, refusal[0].message)
         return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
+
+    def authenticated(self, wanted: WrappedKey, key_version: int) -> None:
+        """Notes that a message under a key is authentic, so that a holder of the key has named its version.
+
+        Until then an attacker may have: no answer for the version counts for the key, and none for the key counts for
+        the version.
+        """
+        cached = self._keys.get(wanted)
+        if cached is not None and cached.key_version is None:
+            cached.key_version, cached.access = key_version, self._access(wanted, key_version, cached.confirmed)
+            if cached.confirmed > cached.access.confirmed:
+                cached.access.confirm(cached.confirmed)
 
     def add(self, wanted: WrappedKey, key: UnwrappedKey, key_version: int, wrapped: float) -> None:
         """Adds a key of this process, so that it reads its own messages without a call.
@@ -152,15 +174,16 @@ class DecryptionKeys:
     def _find(self, wanted: WrappedKey, key_version: int | None) -> _CachedKey | None:
         """Returns the key from the cache.
 
-        An attacker can change the key version in a header. If messages name two versions for the same key, answers for
-        either do not count for it. The version of a key of this process comes from Cloud KMS.
+        A holder of a key can name several versions for it, and an attacker can change the version in a header. If
+        messages name two, answers for either do not count for it. The version of a key of this process comes from
+        Cloud KMS.
         """
         cached = self._keys.get(wanted)
         if cached is None:
             return self._own.get(wanted)
         self._keys.move_to_end(wanted)
-        if cached.key_version != key_version:
-            cached.access = self._access(wanted, None, cached.confirmed)
+        if cached.key_version and cached.key_version != key_version:
+            cached.key_version, cached.access = SEVERAL, self._access(wanted, SEVERAL, cached.confirmed)
         return cached
 
     def _is_usable(self, wanted: WrappedKey, cached: _CachedKey, *, is_used: bool = True) -> bool:
@@ -194,7 +217,7 @@ class DecryptionKeys:
             # Its message names the version, and every identity that may encrypt can name a wrong one.
             other = self._another(wanted, access)
             second = error if other is None else await self._ask(*other)
-            if second is not None and not second.retryable:
+            if second is not None and cached.is_refused_by(second):
                 self._refuse(access, error.code)
             else:
                 self._remove(wanted, error.code)
@@ -205,9 +228,10 @@ class DecryptionKeys:
         crypto_key, aad, wrapped = wanted
         started = self._clock()
         try:
-            await self._service.unwrap(crypto_key, wrapped, aad, cached.key_version)
+            await self._service.unwrap(crypto_key, wrapped, aad, cached.key_version or None)
         except KmsCodecError as error:
             return error
+        self.readable.add(crypto_key)
         cached.confirmed = started
         cached.access.confirm(max(started, cached.access.confirmed))
         return None
@@ -235,7 +259,7 @@ class DecryptionKeys:
             _limit(self._refused, OWN_MAX)
 
     def _access(self, wanted: WrappedKey, key_version: int | None, confirmed: float) -> _KeyVersionAccess:
-        name = wanted if key_version is None else (wanted[0], key_version)
+        name = (wanted[0], key_version) if key_version else wanted
         access = self._accesses.get(name)
         if access is None:
             access = self._accesses[name] = _KeyVersionAccess(confirmed)
@@ -253,9 +277,10 @@ class DecryptionKeys:
                 self._refusals[wanted] = (error, self._clock() + REFUSAL_TTL)
                 _limit(self._refusals, DECRYPTION_MAX)
             raise
-        refused = self._refused.pop(wanted, None)
-        if refused is not None:
-            key_version = refused.key_version  # A message can name another version for a key of this process.
+        self.readable.add(crypto_key)
+        # A message can name another version, also for a key of this process.
+        refused, known = self._refused.pop(wanted, None), self._keys.get(wanted)
+        key_version = refused.key_version if refused is not None else known and known.key_version
         access = self._access(wanted, key_version, started)
         access.confirm(max(started, access.confirmed))
         if refused is not None:

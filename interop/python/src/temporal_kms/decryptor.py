@@ -130,6 +130,7 @@ class PayloadDecryptor:
         derived = branch.derive(header.salt, data_key_info(namespace))
         derived.check(header.commitment)
         plaintext = decrypt(derived.cipher, message.ciphertext, message.aad)
+        self._keys.authenticated(wanted, header.key_version)
         if header.compressed:
             plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
             scope.plaintext.take(len(plaintext))

@@ -60,34 +60,49 @@ export function decryptWithWrappedKey(
   encryption: Encryption,
   call: Call,
 ): MaybePromise<Payload> {
-  const { namespace } = call.scope.rule;
-  const { decryption } = call.keys;
-  // Always before a derived key: with an evicted branch key, no message may be decrypted.
-  const key = decryption.cached(namespace, wrappedKey);
-  if (key) return decryptMessage(key, payload, encryption, call);
-  return decryption.unwrap(namespace, wrappedKey, call.waitBudget).then((unwrapped) => {
+  const key = keyOf(wrappedKey, call);
+  if (!(key instanceof Promise)) return decryptMessage(key, payload, encryption, call, wrappedKey);
+  return key.then((unwrapped) => {
     // Not before: anyone can write a message that names the namespace.
     call.keys.willRead(call.scope.dataKeyScope);
-    return decryptMessage(unwrapped, payload, encryption, call);
+    return andThen(decryptMessage(unwrapped, payload, encryption, call, wrappedKey), (decrypted) => {
+      call.keys.decryption.authenticated(wrappedKey);
+      return decrypted;
+    });
   });
+}
+
+/**
+ * Returns a key, from the cache or from Cloud KMS. Call it before a key is derived: under a branch key that has left the cache,
+ * no message may be decrypted.
+ */
+export function keyOf(wrappedKey: WrappedKey, { scope, keys, waitBudget }: Call): MaybePromise<KeyObject> {
+  const { namespace } = scope.rule;
+  return (
+    keys.decryption.cached(namespace, wrappedKey) ?? keys.decryption.unwrap(namespace, wrappedKey, waitBudget)
+  );
 }
 
 /**
  * Decrypts a message and parses the payload in it. The call's budget is asked before anything is allocated.
  * @param key the data key, or the branch key from which the `derivation` derives it
- * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`
+ * @param wrappedKey the key as Cloud KMS wrapped it, if it did
+ * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`; why Cloud KMS does not unwrap the key any more
  */
 export function decryptMessage(
   key: KeyObject,
   { data }: Payload,
   encryption: Encryption,
   call: Call,
+  wrappedKey?: WrappedKey,
 ): MaybePromise<Payload> {
   const bytes = data ?? noBytes;
   const reserved = call.budget.reserve(plaintextBytes(bytes, encryption));
-  return reserved instanceof Promise
-    ? reserved.then(() => decryptReserved(key, bytes, encryption, call))
-    : decryptReserved(key, bytes, encryption, call);
+  if (!(reserved instanceof Promise)) return decryptReserved(key, bytes, encryption, call);
+  // Cloud KMS may refuse the key while the payload waits for memory.
+  return reserved
+    .then(() => (wrappedKey ? keyOf(wrappedKey, call) : key))
+    .then((usable) => decryptReserved(usable, bytes, encryption, call));
 }
 
 const plaintextBytes = ({ length }: Uint8Array, { aad }: Encryption): number =>

@@ -1,7 +1,7 @@
 import { checkLength, encrypt } from '../crypto/aead.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
-import { decryptMessage, encryptWithDataKey, noHeader } from './aead-message.ts';
+import { decryptMessage, encryptWithDataKey, keyOf, noHeader } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
@@ -47,16 +47,13 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
   },
 
   async decrypt({ wrappedKeys }, payload, call) {
-    const { namespace } = call.scope.rule;
-    const { decryption } = call.keys;
-    const key = await firstThatDecrypts(
+    const [key, wrapped] = await firstThatDecrypts(
       wrappedKeys,
       call,
-      async (wrapped) =>
-        decryption.cached(namespace, wrapped) ?? decryption.unwrap(namespace, wrapped, call.waitBudget),
+      async (candidate) => [await keyOf(candidate, call), candidate] as const,
     );
     // No other key is tried if this fails: only the right key unwraps the data key, so the message was modified.
-    return await decryptMessage(key, payload, noHeader, call);
+    return await decryptMessage(key, payload, noHeader, call, wrapped);
   },
 
   dataKeyScope: (namespace, cryptoKey) => ({

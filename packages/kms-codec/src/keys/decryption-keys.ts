@@ -19,6 +19,11 @@ interface CachedKey {
   readonly wrappedKey: WrappedKey;
   readonly key: KeyObject;
   access: KeyVersionAccess;
+  /**
+   * The version that wrapped it, as authentic messages name it; undefined before there is one, and `SEVERAL` if messages name
+   * more than one. Of a key of this process, that of Cloud KMS or of a proof.
+   */
+  version: number | undefined;
   /** Whether this process made it. */
   readonly isOwn: boolean;
   /** When Cloud KMS last unwrapped this very key; for a key of this process, when Cloud KMS wrapped it. */
@@ -41,6 +46,8 @@ interface CachedKeysState {
 /** How long a failure that is not retryable is cached: a history under a disabled key must not cost a call per payload. */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
+/** In place of a version. Cloud KMS numbers versions from 1. */
+const SEVERAL = 0;
 
 /**
  * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key share one Cloud
@@ -189,7 +196,8 @@ export class DecryptionKeys {
         // A message can name another version for a key of this process.
         const own = this.#own.peek(id) ?? this.refused.find(wanted);
         const of = own ?? { namespace, wrappedKey: wanted };
-        const access = this.#accessOf(of.wrappedKey, started);
+        const version = own ? own.wrappedKey.keyVersion : this.#keys.peek(id)?.version;
+        const access = this.#accessOf(of.wrappedKey, version, started);
         access.confirm(started);
         this.refused.accept(of.wrappedKey);
         const { namespace: ns, wrappedKey } = of;
@@ -198,6 +206,7 @@ export class DecryptionKeys {
           wrappedKey,
           key,
           access,
+          version,
           isOwn: own !== undefined,
           confirmed: started,
           used: started,
@@ -211,6 +220,18 @@ export class DecryptionKeys {
   }
 
   /**
+   * Notes that a message under a key is authentic, so that a holder of the key has named its version. Until then an attacker
+   * may have: no answer for the version counts for the key, and none for the key counts for the version.
+   */
+  authenticated({ id, keyVersion }: WrappedKey): void {
+    const cached = this.#keys.peek(id);
+    if (cached === undefined || cached.version !== undefined || keyVersion === undefined) return;
+    cached.version = keyVersion;
+    cached.access = this.#accessOf(cached.wrappedKey, keyVersion, cached.confirmed);
+    cached.access.confirm(cached.confirmed);
+  }
+
+  /**
    * Adds a key with which this process encrypts, so that it decrypts its own messages without a call to Cloud KMS.
    * @param wrappedAt when the call began in which Cloud KMS wrapped it, if this process made it
    */
@@ -218,8 +239,19 @@ export class DecryptionKeys {
     if (this.#own.has(own.id)) return;
     const known = this.#keys.peek(own.id);
     const confirmed = known?.confirmed ?? wrappedAt;
-    const access = this.#accessOf(own, confirmed);
-    this.#set({ namespace, wrappedKey: own, key, access, isOwn: true, confirmed, used: this.#now() });
+    const { keyVersion: version } = own;
+    const access = this.#accessOf(own, version, confirmed);
+    if (known) access.confirm(confirmed);
+    this.#set({
+      namespace,
+      wrappedKey: own,
+      key,
+      access,
+      version,
+      isOwn: true,
+      confirmed,
+      used: this.#now(),
+    });
   }
 
   /** Returns what is known about the keys of a namespace, without a call. */
@@ -297,16 +329,18 @@ export class DecryptionKeys {
   }
 
   /**
-   * An attacker can change the key version in a header. If messages name two versions for the same key, answers for either
-   * do not count for it. The version of a key of this process comes from Cloud KMS.
+   * A holder of a key can name several versions for it, and an attacker can change the version in a header. If messages name
+   * two, answers for either do not count for it. The version of a key of this process comes from Cloud KMS.
    */
   #find(wanted: WrappedKey): CachedKey | undefined {
     const { id } = wanted;
     const isLast = this.#last?.wrappedKey.id === id;
     const cached = isLast ? this.#last : (this.#own.get(id) ?? this.#keys.get(id));
     this.#last = cached;
-    if (cached && !cached.isOwn && cached.wrappedKey.keyVersion !== wanted.keyVersion) {
-      cached.access = this.#accessOf({ ...wanted, keyVersion: undefined }, cached.confirmed);
+    const named = cached?.isOwn === false ? cached.version : undefined;
+    if (cached && named !== undefined && named !== SEVERAL && named !== wanted.keyVersion) {
+      cached.version = SEVERAL;
+      cached.access = this.#accessOf(wanted, SEVERAL, cached.confirmed);
     }
     return cached;
   }
@@ -347,9 +381,9 @@ export class DecryptionKeys {
     return last + this.#limits.hardAgeMs;
   }
 
-  /** A message that names no version shares no answer with others. */
-  #accessOf(wanted: WrappedKey, confirmed: number): KeyVersionAccess {
-    const { cryptoKey, keyVersion, id } = wanted;
+  /** A key whose version is not known shares no answer with others. */
+  #accessOf({ cryptoKey, id }: WrappedKey, version: number | undefined, confirmed: number): KeyVersionAccess {
+    const keyVersion = version === SEVERAL ? undefined : version;
     const name = keyVersion === undefined ? id : `${cryptoKey}/${keyVersion}`;
     let access = this.#accesses.get(name);
     if (access === undefined) {

@@ -219,7 +219,7 @@ export class EncryptionKeys {
     await this.#flights.join(scope.id, scope.cryptoKey, waitBudget, async (signal) => {
       try {
         const shared = this.#sharing(scope);
-        const create = () => this.#create(slot, signal);
+        const create = () => this.#create(slot, waitBudget, signal);
         if (slot.confirmedByWrap) await this.#confirmByWrap(slot, slot.confirmedByWrap, signal);
         else if (shared) await this.#share(slot, shared, { create, waitBudget, isUrgent });
         else this.#adopt(slot, await create());
@@ -239,25 +239,16 @@ export class EncryptionKeys {
 
   /**
    * Returns a new scope key.
-   * @throws KmsCodecError also when no process could read what it encrypts, because Cloud KMS does not unwrap the current key,
-   *   which has the same version
+   * @throws KmsCodecError also when no process could read what it encrypts: Cloud KMS refuses the current key, and may wrap
+   *   keys under a version that it does not unwrap
    */
-  async #create(slot: EncryptionSlot, signal: AbortSignal): Promise<ScopeKey> {
-    const created = await this.#wrap(slot.scope, signal);
-    const { refusal, current } = slot;
+  async #create(slot: EncryptionSlot, waitBudget: WaitBudget, signal: AbortSignal): Promise<ScopeKey> {
+    const { scope } = slot;
+    const created = await this.#wrap(scope, signal);
     // Without the permission to unwrap, this process may still encrypt.
-    if (refusal === undefined || slot.isUnreadable) return created;
-    if (created.keyVersion !== current?.keyVersion) return created;
-    const { cryptoKey: key } = slot.scope;
-    const { keyVersion } = created;
-    throw new KmsCodecError(
-      refusal,
-      `Cloud KMS wraps keys under version ${keyVersion} of ${key}, and does not unwrap them`,
-      {
-        key,
-        keyVersion,
-      },
-    );
+    if (slot.refusal !== undefined && !slot.isUnreadable)
+      await this.#decryption.confirm(scope.namespace, asWrappedKey(scope, created), waitBudget);
+    return created;
   }
 
   async #share(
@@ -313,13 +304,13 @@ export class EncryptionKeys {
    * data keys, but never a data key, whose messages each process counts alone.
    */
   #adopt(slot: EncryptionSlot, next: ScopeKey): void {
-    const { scope, refusal, current, wrappedKey } = slot;
+    const { scope, refusal, isUnreadable, wrappedKey } = slot;
     const { namespace, cryptoKey } = scope;
     const isCreated = this.#created.has(next.key);
     const reason = slot.adopt(next);
     if (wrappedKey) this.#decryption.refused.delete(wrappedKey);
-    // What Cloud KMS refuses to unwrap is the version.
-    if (isCreated && refusal !== undefined && current?.keyVersion === next.keyVersion)
+    // This identity may not unwrap any key.
+    if (isCreated && isUnreadable && refusal !== undefined)
       this.#decryption.refused.add(namespace, asWrappedKey(scope, next), refusal);
     else this.#addOwn(scope, next);
     const origin = isCreated ? 'created' : 'store';

@@ -281,7 +281,12 @@ export class EncryptionSlot {
     const { refusal } = this;
     // Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
     const isReadable = refusal === undefined && this.#decryption.mayUse(this.#wrappedKey, now);
-    return (isReadable || this.isUnreadable || now < this.#graceUntil) && !this.#mustAsk(now);
+    return (isReadable || this.#isConfirmedByWrap(now) || now < this.#graceUntil) && !this.#mustAsk(now);
+  }
+
+  /** Whether wraps confirm the current key. An outage counts only for an identity that Cloud KMS has never let unwrap. */
+  #isConfirmedByWrap(now: number): boolean {
+    return this.isUnreadable && (this.#mayOnlyEncrypt || now < this.#wrapped + this.#limits.revalidateMs);
   }
 
   /** Whether Cloud KMS must wrap a key before the current one encrypts, because it answers, as far as is known. */

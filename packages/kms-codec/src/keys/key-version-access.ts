@@ -138,8 +138,9 @@ export class KeyVersionAccess {
 
   /**
    * Asks with the probe. Its message names the version, and every identity that may encrypt can name a wrong one. So a second
-   * key confirms a refusal before all keys of the version are removed. If Cloud KMS doesn't answer for the second, only the
-   * probe is removed, and the next use of another key asks again: until then this is neither a refusal nor an outage.
+   * key confirms a refusal before all keys of the version are removed. If Cloud KMS refuses another version for it or doesn't
+   * answer, only the probe is removed, and the next use of another key asks again: until then this is neither a refusal nor
+   * an outage.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
     const { another, refused, now } = this.#options;
@@ -151,18 +152,29 @@ export class KeyVersionAccess {
     }
     const second = another(this, probe);
     const secondError = second === undefined ? error : await this.#unwrap(second, now());
-    if (secondError === undefined || !isRefusal(secondError)) return refused(this, error.code, probe);
+    if (!this.#isRefusedBy(secondError)) return refused(this, error.code, probe);
     this.#isRefused = true;
     refused(this, error.code);
     this.#report(probe, 'refused', error);
   }
 
+  /** Whether an error of Cloud KMS refuses this version, and not another: that of a key whose message names a wrong one. */
+  #isRefusedBy(error: unknown): boolean {
+    if (!isRefusal(error)) return false;
+    return error.keyVersion === undefined || (this.keyVersion ?? error.keyVersion) === error.keyVersion;
+  }
+
   /** @returns the error of the call; undefined if Cloud KMS has unwrapped the key */
   async #unwrap(probe: Probe, started: number): Promise<unknown> {
-    const { cryptoKey: key, aad, wrapped: ciphertext, keyVersion } = probe.wrappedKey;
+    const { cryptoKey: key, aad, wrapped: ciphertext } = probe.wrappedKey;
     try {
       // Not counted by the limit on calls in flight: waiting there would look like an outage.
-      const bytes = await this.#options.keyService.unwrap({ key, aad, ciphertext, keyVersion });
+      const bytes = await this.#options.keyService.unwrap({
+        key,
+        aad,
+        ciphertext,
+        keyVersion: this.#versionOf(probe),
+      });
       bytes.fill(0);
       this.#options.unwrapped();
       probe.confirmed = started;
@@ -173,10 +185,16 @@ export class KeyVersionAccess {
     }
   }
 
-  #report({ namespace, wrappedKey }: Probe, outcome: Outcome, error?: unknown): void {
-    const { cryptoKey: key, keyVersion } = wrappedKey;
+  #report(probe: Probe, outcome: Outcome, error?: unknown): void {
+    const { namespace } = probe;
     const code = error instanceof KmsCodecError ? error.code : undefined;
+    const [key, keyVersion] = [this.cryptoKey, this.#versionOf(probe)];
     this.#options.observer.keyRevalidated?.({ namespace, key, keyVersion, outcome, code });
+  }
+
+  /** The first message under a wrapped key, which names its version, need not be authentic. */
+  #versionOf({ wrappedKey }: Probe): number | undefined {
+    return this.keyVersion ?? wrappedKey.keyVersion;
   }
 }
 

@@ -233,7 +233,9 @@ export class SharedBranchKeys {
         problems.push(error);
       }
     };
-    const [current, next] = await Promise.all([unwrap(entry.current), entry.next && unwrap(entry.next)]);
+    const [current, later] = await Promise.all([unwrap(entry.current), entry.next && unwrap(entry.next)]);
+    // An older key would replace a newer one.
+    const next = current && later && later.created <= current.created ? undefined : later;
     const [problem] = problems;
     if (problem) this.#report(scope, problem);
     else if (current ?? next) this.#recovered(scope);
@@ -285,6 +287,7 @@ export class SharedBranchKeys {
         'The date or the key version of a stored branch key is not authentic',
       );
     }
+    this.#decryption.authenticated(dataKey);
     this.#born.set(dataKey.id, born);
     return { key, wrapped, keyVersion, created, born };
   }

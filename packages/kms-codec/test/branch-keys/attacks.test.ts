@@ -192,6 +192,21 @@ it('a running process does not return to an older entry, and stores its own key 
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
+it('a process does not change to an older key that the store names as the next', async () => {
+  const { fleet, entry } = await fleetWithEntry();
+  await fleet.pass(5 * minute);
+  fleet.store.values.clear();
+  await fleet.start().encode([json('x')], context);
+  const { current } = entryOf(fleet);
+  put(fleet, { current, next: entry.current });
+  const codec = fleet.start();
+  for (let n = 0; n < 15; n += 1) {
+    const [message] = await codec.encode([json('x')], context);
+    expect(branchOf(message!)).toBe(hex(current.wrapped));
+    await fleet.pass(minute);
+  }
+});
+
 it('a changed next key does not replace the current key', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(0.76 * hour);

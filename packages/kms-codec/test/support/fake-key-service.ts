@@ -15,6 +15,8 @@ export class FakeKeyService extends InMemoryKeyService {
   readonly asked = new Set<string>();
   /** Every call fails with this code while it is set. */
   failing: ReasonCode | undefined;
+  /** Which calls fail. Default: both. */
+  affected: 'wrap' | 'unwrap' | undefined;
   latencyMs = 0;
   version = 1;
 
@@ -22,20 +24,21 @@ export class FakeKeyService extends InMemoryKeyService {
     this.wraps += 1;
     // The codec may overwrite the data key before the answer.
     const plaintext = Buffer.from(request.plaintext);
-    await this.#answer(request.key);
+    await this.#answer(request.key, 'wrap');
     return { ...(await super.wrap({ ...request, plaintext })), keyVersion: this.version };
   }
 
   override async unwrap(request: UnwrapRequest): Promise<Uint8Array> {
     this.unwraps += 1;
-    await this.#answer(request.key);
+    await this.#answer(request.key, 'unwrap');
     return await super.unwrap(request);
   }
 
-  async #answer(key: string): Promise<void> {
+  async #answer(key: string, call: 'wrap' | 'unwrap'): Promise<void> {
     this.asked.add(key);
     if (this.latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, this.latencyMs));
     this.answered += 1;
-    if (this.failing) throw new KmsCodecError(this.failing, 'failed on demand', { key });
+    if (this.failing && (this.affected ?? call) === call)
+      throw new KmsCodecError(this.failing, 'failed on demand', { key });
   }
 }
