@@ -1,3 +1,4 @@
+import { checkLength } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import { decryptWithWrappedKey, noHeader } from './aead-message.ts';
@@ -46,6 +47,7 @@ export const proxy: WireFormat<ProxyMessage> = {
 
   decrypt({ dataKey }, payload, call) {
     if (dataKey === undefined) return passThrough(payload, call.scope);
+    checkLength(payload.data ?? noBytes);
     return decryptWithWrappedKey(dataKey, payload, noHeader, call);
   },
 };
