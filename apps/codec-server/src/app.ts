@@ -20,7 +20,6 @@ import {
   shuttingDown,
 } from './http/limits.ts';
 import { type Account, createRateLimits, type Rates } from './http/rate-limits.ts';
-import { FairTurns } from './http/turns.ts';
 import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
 import type { BranchKeyStoreHealth } from './observability/branch-key-store.ts';
@@ -45,6 +44,7 @@ import { openApiRoute } from './routes/openapi.ts';
 import { workflowSearchRoute } from './routes/workflow-search.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { TemporalService } from './temporal/service.ts';
+import { FairTurns } from './turns/fair-turns.ts';
 import type { Inspect } from './history/payload-stub.ts';
 import { withUsageCounting } from './audit/usage-counting.ts';
 

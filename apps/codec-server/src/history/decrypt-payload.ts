@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { ClientDisconnected, nameOf } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
 import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
-import { ownTurn, SLICE_BYTES } from '../slices.ts';
+import { ownTurn, SLICE_BYTES } from '../turns/slices.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
 /** The part of `KmsCodec` that histories need. */

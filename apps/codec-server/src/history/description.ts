@@ -20,6 +20,7 @@ import {
 } from '@temporal-kms/history-payloads';
 import { bufferOf } from '@temporal-kms/history-payloads/bytes';
 import proto, { type temporal } from '@temporalio/proto';
+import type { Checkpoint } from '../turns/checkpoint.ts';
 import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 
 type Info = temporal.api.workflow.v1.IWorkflowExecutionInfo;
@@ -27,9 +28,6 @@ type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRes
 type Execution = temporal.api.common.v1.IWorkflowExecution;
 
 const TYPE = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
-
-/** Awaited between two payloads: a memo may have tens of thousands. */
-type Checkpoint = () => Promise<void>;
 
 /** Returns what a list shows of a workflow run. A description starts with the same summary. */
 export async function workflowSummary(

@@ -14,11 +14,11 @@ import { badRequest, HttpError } from '../errors.ts';
 import type { MemoryLease } from '../memory.ts';
 import { planOf } from '../temporal/decode-plan.ts';
 import { cut, MAX_VALUES, measure } from '../temporal/wire-scan.ts';
+import { createCheckpoint } from '../turns/checkpoint.ts';
+import { inTurns, type Steps } from '../turns/slices.ts';
 import type { HistoryCodec } from './decrypt-payload.ts';
 import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
-import { inTurns, ownTurn, SLICE_BYTES, type Steps } from '../slices.ts';
-import { turns } from './stream-limits.ts';
 
 /**
  * Bytes of memory for a value and for a payload, with what a stream derives from it, and for a byte of text: itself, its strings,
@@ -40,11 +40,11 @@ export async function parseFileEvents(
   lease: Pick<MemoryLease, 'take' | 'end'>,
 ): Promise<ProtoEvent[]> {
   const parsed: ProtoEvent[] = [];
-  const checkpoint = turns();
+  const checkpoint = createCheckpoint();
   const parse = encoding === 'protobuf' ? protobufParser(lease) : jsonParser(encoding, lease);
   try {
     for (const text of events) {
-      await (text.length > SLICE_BYTES ? ownTurn() : checkpoint());
+      await checkpoint(text.length);
       const event = await inTurns(parse(text));
       if (eventIdOf(event) < 1) throw badRequest('An event of the file has no id.');
       parsed.push(event);

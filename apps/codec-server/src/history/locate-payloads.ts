@@ -13,10 +13,11 @@ import type { MemoryPool, Release } from '../memory-pool.ts';
 import type { temporal } from '@temporalio/proto';
 import { responseMemory } from '../temporal/bounded-responses.ts';
 import type { TemporalService } from '../temporal/service.ts';
+import { createCheckpoint } from '../turns/checkpoint.ts';
 import { DESCRIBED_REFS, describedPayloads } from './description.ts';
 import { type EventPage, readPage } from './event-pages.ts';
 import type { HistoryReader, Run } from './reader.ts';
-import { IN_FLIGHT_OVERHEAD_BYTES, turns } from './stream-limits.ts';
+import { IN_FLIGHT_OVERHEAD_BYTES } from './stream-limits.ts';
 
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 
@@ -125,7 +126,7 @@ async function withDescription<T>(
 
 async function describedBy(description: Description, run: Run): Promise<Map<string, StoredPayload>> {
   const context = workflowContext(run);
-  const described = await describedPayloads(description, turns());
+  const described = await describedPayloads(description, createCheckpoint());
   return new Map([...described].map(([ref, location]) => [ref, { ...location, context }]));
 }
 

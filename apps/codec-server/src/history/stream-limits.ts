@@ -11,7 +11,7 @@ import type { Logger } from 'pino';
 import { HttpError, nameOf } from '../errors.ts';
 import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
-import { ownTurn } from '../slices.ts';
+import { createCheckpoint } from '../turns/checkpoint.ts';
 
 /* What limits one stream: time, memory, and the calls of Cloud KMS that it may cause. */
 
@@ -53,19 +53,6 @@ export interface StreamLifetime {
   readonly checkpoint: () => Promise<void>;
 }
 
-/** How long a request may work before it yields to the event loop. */
-const TURN_MS = 5;
-
-/** Returns a function to call between two units of work: it yields to the event loop every few milliseconds. */
-export function turns(): () => Promise<void> {
-  let lastTurn = performance.now();
-  return async () => {
-    if (performance.now() - lastTurn < TURN_MS) return;
-    await ownTurn();
-    lastTurn = performance.now();
-  };
-}
-
 /** Node fires timers with a longer delay at once (TIMEOUT_MAX). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -89,14 +76,14 @@ export function streamLifetime({
     if (hasExpired()) return signedInMs <= maxMs ? 'signed_out' : 'limit';
     return stopping.aborted ? 'shutdown' : undefined;
   };
-  const turn = turns();
+  const yieldTurn = createCheckpoint();
   let first: StreamInterruption | undefined;
   return {
     signal,
     memory,
     interruption: () => (first ??= current()),
     checkpoint: async () => {
-      await turn();
+      await yieldTurn();
       signal.throwIfAborted();
       if (hasExpired()) throw new Error('The time limit of the stream has passed.');
     },

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { parseJson } from '../json/bounded.ts';
 import type { MemoryLease } from '../memory.ts';
-import { ownTurn, SLICE_BYTES } from '../slices.ts';
+import { ownTurn, SLICE_BYTES } from '../turns/slices.ts';
 import type { Env } from './context.ts';
 
 /** Time for a body: this many milliseconds, plus the time that its bytes take at the slowest accepted rate. */

@@ -7,9 +7,9 @@ import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import { KmsAllowance, type KmsBucket } from '../observability/kms-calls.ts';
+import type { TurnTaker } from '../turns/fair-turns.ts';
 import { clientAddress, type Env, isResponseClosed } from './context.ts';
 import { defaultLimits, type Limits } from './limits.ts';
-import type { TurnTaker } from './turns.ts';
 
 /** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */
 export interface Rates {

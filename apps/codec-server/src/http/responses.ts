@@ -5,7 +5,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
 import { type BodyInPieces, jsonLine } from '../json/bytes.ts';
-import { SLICE_BYTES, Slices } from '../slices.ts';
+import { SLICE_BYTES, Slices } from '../turns/slices.ts';
 import type { Env } from './context.ts';
 import type { Headers, ResponseHeaders } from './guards.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -32,10 +32,13 @@ export function reply(
   const headers = { ...c.get('headers'), 'Content-Type': type, ...extra };
   if (body.length < LARGE) return new Response(isInPieces(body) ? body.concat() : body, { status, headers });
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  return new Response(ReadableStream.from(inTurns(isInPieces(bytes) ? bytes.pieces() : piecesOf(bytes))), {
-    status,
-    headers: { ...headers, 'Content-Length': String(bytes.length) },
-  });
+  return new Response(
+    ReadableStream.from(piecesInTurns(isInPieces(bytes) ? bytes.pieces() : piecesOf(bytes))),
+    {
+      status,
+      headers: { ...headers, 'Content-Length': String(bytes.length) },
+    },
+  );
 }
 
 const isInPieces = (body: string | Uint8Array | BodyInPieces): body is BodyInPieces =>
@@ -46,7 +49,7 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
 }
 
 /** A socket whose client reads fast takes each piece at once, so that all would be made and written in one turn. */
-async function* inTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+async function* piecesInTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const slices = new Slices();
   for (const piece of pieces) {
     await slices.next(piece.length);

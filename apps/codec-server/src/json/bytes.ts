@@ -1,6 +1,6 @@
 import type { Payload } from '@temporal-kms/history-payloads';
 import { base64Pieces, bufferOf, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
-import { SLICE_BYTES, type Steps } from '../slices.ts';
+import { SLICE_BYTES, type Steps } from '../turns/slices.ts';
 
 /**
  * Characters that are converted at a time. Node converts between bytes and base64 through strings. Short strings stay in

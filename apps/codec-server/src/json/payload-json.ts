@@ -1,7 +1,7 @@
 import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
 import { encodeBase64, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
 import proto, { type temporal } from '@temporalio/proto';
-import { atOnce, SLICE_BYTES, type Steps } from '../slices.ts';
+import { atOnce, SLICE_BYTES, type Steps } from '../turns/slices.ts';
 import { type CutJson, cutLongStrings } from './cut-strings.ts';
 import { base64Length, type BodyInPieces, decodeBase64, writeBase64 } from './bytes.ts';
 import type { MemoryLease } from '../memory.ts';

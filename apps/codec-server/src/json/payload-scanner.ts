@@ -7,7 +7,7 @@ import {
   tooManyEntries,
   tooManyPayloads,
 } from './payload.ts';
-import type { Steps } from '../slices.ts';
+import type { Steps } from '../turns/slices.ts';
 import { decodeBase64 } from './bytes.ts';
 
 /**

@@ -5,7 +5,7 @@ import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';
 import { type Env, isResponseClosed } from '../http/context.ts';
-import { ownTurn, SLICE_BYTES, WHOLE_BYTES } from '../slices.ts';
+import { ownTurn, SLICE_BYTES, WHOLE_BYTES } from '../turns/slices.ts';
 
 const RETRY_SECONDS = 5;
 

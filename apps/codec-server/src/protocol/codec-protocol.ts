@@ -10,13 +10,13 @@ import type { Limits } from '../http/limits.ts';
 import { NamespaceAccess } from '../http/namespace-access.ts';
 import { leaseOf } from '../http/request-memory.ts';
 import { reply } from '../http/responses.ts';
-import type { FairTurns } from '../http/turns.ts';
 import { chargedTo, MAX_KMS_CALLS } from '../observability/kms-calls.ts';
 import type { Spans } from '../observability/spans.ts';
 import type { MemoryLease } from '../memory.ts';
 import { HttpError } from '../errors.ts';
 import { parseInSteps, writePayloads } from '../json/payload-json.ts';
-import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../slices.ts';
+import type { FairTurns } from '../turns/fair-turns.ts';
+import { atOnce, inTurns, SLICE_BYTES, type Steps, WHOLE_BYTES } from '../turns/slices.ts';
 import { recordDecoded, withAudit } from './audited-slices.ts';
 
 export interface ProtocolOptions {

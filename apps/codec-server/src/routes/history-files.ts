@@ -39,7 +39,7 @@ import {
   streamDecoded,
   streamFound,
 } from './run-stream.ts';
-import { inTurns } from '../slices.ts';
+import { inTurns } from '../turns/slices.ts';
 import { inspectFor } from './workflows.ts';
 
 const FILES = '/api/namespaces/{namespace}/history-files';

@@ -10,13 +10,7 @@ import { badRequest } from '../errors.ts';
 import { workflowSummary } from '../history/description.ts';
 import { searchFrames } from '../history/search.ts';
 import { MAX_RUN_EVENTS, MAX_RUN_HITS, type RunPage, searchRunsFrames } from '../history/search-runs.ts';
-import {
-  KmsCallBudget,
-  streamEnd,
-  type StreamLifetime,
-  streamLifetime,
-  turns,
-} from '../history/stream-limits.ts';
+import { KmsCallBudget, streamEnd, type StreamLifetime, streamLifetime } from '../history/stream-limits.ts';
 import { type Grant, requireJustification } from '../http/authorise.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -24,6 +18,7 @@ import { leaseOf } from '../http/request-memory.ts';
 import { ndjson } from '../http/responses.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
 import { hasUnknownStatus } from '../temporal/service.ts';
+import { createCheckpoint } from '../turns/checkpoint.ts';
 import {
   admitDecryption,
   beginAudit,
@@ -102,7 +97,7 @@ function pagesOf(
   const inspectForCaller = inspectFor(c, authority.access, inspect);
   const lease = leaseOf(c);
   const memory = responseMemory(lease);
-  const checkpoint = turns();
+  const checkpoint = createCheckpoint();
   return async (token, signal) => {
     const nextPageToken = Buffer.from(token, 'base64url');
     const page = await withQueryErrors(() =>

@@ -17,7 +17,6 @@ import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
 import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
-import { turns } from '../history/stream-limits.ts';
 import { taskQueuesOf } from '../history/task-queues.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
@@ -25,6 +24,7 @@ import { replyJsonWithin } from '../http/request-memory.ts';
 import { replyJson } from '../http/responses.ts';
 import { responseMemory } from '../temporal/bounded-responses.ts';
 import { hasUnknownStatus } from '../temporal/service.ts';
+import { createCheckpoint } from '../turns/checkpoint.ts';
 import type { GrantedServices } from './granted.ts';
 import { RUN } from './run-stream.ts';
 import type { Inspect } from '../history/payload-stub.ts';
@@ -57,7 +57,7 @@ export function workflowRoutes({
         const nextPageToken =
           query.pageToken === undefined ? undefined : Buffer.from(query.pageToken, 'base64url');
         const inspectForCaller = inspectFor(c, access, inspect);
-        const checkpoint = turns();
+        const checkpoint = createCheckpoint();
         return replyJsonWithin(c, async (lease): Promise<WorkflowList> => {
           const page = await withQueryErrors(() =>
             temporal(grant).list(
@@ -120,7 +120,7 @@ export function workflowRoutes({
             c.req.raw.signal,
             memory,
           );
-          return describe(description, namespace, inspectFor(c, access, inspect), turns());
+          return describe(description, namespace, inspectFor(c, access, inspect), createCheckpoint());
         });
       },
     }),

@@ -7,7 +7,7 @@ import {
   workflowRelations,
   workflowSummary,
 } from '../../src/history/description.ts';
-import { turns } from '../../src/history/stream-limits.ts';
+import { createCheckpoint } from '../../src/turns/checkpoint.ts';
 
 const payload = (text: string): any => ({
   metadata: { encoding: Buffer.from('json/plain') },
@@ -29,7 +29,7 @@ const description = (...pendingActivities: any[]): any => ({
 
 const refsByPath = async (described: any): Promise<Record<string, string>> =>
   Object.fromEntries(
-    (await workflowDescription(described, 'n', inspect, turns())).payloads.map(({ path, ref }) => [
+    (await workflowDescription(described, 'n', inspect, createCheckpoint())).payloads.map(({ path, ref }) => [
       path,
       ref,
     ]),
@@ -40,11 +40,11 @@ it('keeps the ref of a payload when an earlier payload disappears', async () => 
   const after = description(activity('2', 'two'));
   const ref = (await refsByPath(before))['pendingActivities[1].heartbeatDetails.payloads[0]']!;
   expect((await refsByPath(after))['pendingActivities[0].heartbeatDetails.payloads[0]']).toBe(ref);
-  expect(Buffer.from((await describedPayloads(after, turns())).get(ref)!.payload.data!).toString()).toBe(
-    'two',
-  );
+  expect(
+    Buffer.from((await describedPayloads(after, createCheckpoint())).get(ref)!.payload.data!).toString(),
+  ).toBe('two');
   const gone = (await refsByPath(before))['pendingActivities[0].heartbeatDetails.payloads[0]']!;
-  expect((await describedPayloads(after, turns())).get(gone)).toBeUndefined();
+  expect((await describedPayloads(after, createCheckpoint())).get(gone)).toBeUndefined();
 });
 
 it('names an empty payload, as it is decoded', async () => {
@@ -55,7 +55,7 @@ it('names an empty payload, as it is decoded', async () => {
     Description.decode(bytes),
     'n',
     () => ({ format: 'plain', encoding: '', bytes: 0 }),
-    turns(),
+    createCheckpoint(),
   );
   expect(payloads).toHaveLength(2);
 });
@@ -77,7 +77,7 @@ it('names thousands of equal payloads in linear time', async () => {
 
 it('gives the memo in a list the same refs as in the description', async () => {
   const described = description(activity('1', 'one'));
-  const { memo } = await workflowSummary(described.workflowExecutionInfo, 'n', inspect, turns());
+  const { memo } = await workflowSummary(described.workflowExecutionInfo, 'n', inspect, createCheckpoint());
   expect(memo).toEqual([
     expect.objectContaining({
       path: 'memo.fields.note',
@@ -89,8 +89,10 @@ it('gives the memo in a list the same refs as in the description', async () => {
 const withStatus = (status: number): any => ({ status });
 
 it('reports a status that the API does not know as Unspecified', async () => {
-  expect((await workflowSummary(withStatus(99), 'n', inspect, turns())).status).toBe('Unspecified');
-  expect((await workflowSummary(withStatus(7), 'n', inspect, turns())).status).toBe('TimedOut');
+  expect((await workflowSummary(withStatus(99), 'n', inspect, createCheckpoint())).status).toBe(
+    'Unspecified',
+  );
+  expect((await workflowSummary(withStatus(7), 'n', inspect, createCheckpoint())).status).toBe('TimedOut');
 });
 
 const described = (fields: object): any =>

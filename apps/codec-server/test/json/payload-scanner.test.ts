@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildPayloads, parseAnyPayloads, parsePayloads } from '../../src/json/payload-json.ts';
 import { scanPayloads as scanInSteps } from '../../src/json/payload-scanner.ts';
-import { atOnce } from '../../src/slices.ts';
+import { atOnce } from '../../src/turns/slices.ts';
 
 const scanPayloads = (body: Buffer, max: number) => atOnce(scanInSteps(body, max));
 

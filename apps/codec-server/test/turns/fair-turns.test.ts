@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
-import { FairTurns } from '../../src/http/turns.ts';
+import { FairTurns } from '../../src/turns/fair-turns.ts';
 
 afterEach(() => vi.useRealTimers());
 

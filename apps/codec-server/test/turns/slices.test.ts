@@ -4,14 +4,14 @@ import { request } from 'node:http';
 import { digestsWith } from '@temporal-kms/audit';
 import { Hono } from 'hono';
 import { describe, expect, it, vi } from 'vitest';
-import type { Env } from '../src/http/context.ts';
-import { ndjson, reply } from '../src/http/responses.ts';
-import { withDeferredData } from '../src/json/bytes.ts';
-import { buildPayloads, parseInSteps, parsePayloads, writePayloads } from '../src/json/payload-json.ts';
-import { digestsOf } from '../src/protocol/codec-protocol.ts';
-import { inTurns, ownTurn, SLICE_BYTES, Slices, type Steps } from '../src/slices.ts';
-import { served } from './support/served.ts';
-import { plain } from './support/stack.ts';
+import type { Env } from '../../src/http/context.ts';
+import { ndjson, reply } from '../../src/http/responses.ts';
+import { withDeferredData } from '../../src/json/bytes.ts';
+import { buildPayloads, parseInSteps, parsePayloads, writePayloads } from '../../src/json/payload-json.ts';
+import { digestsOf } from '../../src/protocol/codec-protocol.ts';
+import { inTurns, ownTurn, SLICE_BYTES, Slices, type Steps } from '../../src/turns/slices.ts';
+import { served } from '../support/served.ts';
+import { plain } from '../support/stack.ts';
 
 const MiB = 2 ** 20;
 /** Bytes that base64 does not repeat, so that a piece in the wrong place is noticed. */
