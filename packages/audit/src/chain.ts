@@ -24,6 +24,12 @@ export const newInstance = (): string => randomBytes(8).toString('hex');
 
 export const hashOf = (line: string | Uint8Array): string => hash('sha256', line, 'hex');
 
+const linkText = (instance: string, seq: number, prev: string): string =>
+  `,"chain":{"instance":"${instance}","seq":${seq},"prev":"${prev}"}}`;
+
+/** Bytes of the shortest line with a link, without its line feed. */
+export const MIN_LINKED_BYTES = `{${linkText('0'.repeat(16), 1, NOTHING.hash)}`.length;
+
 /** Bytes that a link takes at most; its sequence number has up to 16 digits. */
 const LINK_BYTES = 160;
 
@@ -46,7 +52,7 @@ export function chain(instance: string, after: ChainHead, lines: readonly string
   let end = 0;
   for (const line of lines) {
     seq += 1;
-    const text = `${line.slice(0, -2)},"chain":{"instance":"${instance}","seq":${seq},"prev":"${prev}"}}\n`;
+    const text = `${line.slice(0, -2)}${linkText(instance, seq, prev)}\n`;
     const length = bytes.write(text, end);
     prev = hashOf(bytes.subarray(end, end + length));
     end += length;
