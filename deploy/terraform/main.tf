@@ -65,7 +65,7 @@ resource "google_project_iam_audit_config" "kms" {
 }
 
 resource "google_service_account_iam_member" "workload_identity" {
-  for_each = toset(var.workload_identity == null ? [] : ["worker", "codec-server"])
+  for_each = toset(var.workload_identity == null ? [] : ["worker", "codec-server", "scan"])
 
   service_account_id = google_service_account.app[each.key].name
   role               = "roles/iam.workloadIdentityUser"

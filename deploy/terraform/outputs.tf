@@ -1,11 +1,11 @@
-output "environment" {
-  description = "The variables with which worker, clients and codec server find the key."
-  value       = local.environment
+output "keys_file" {
+  description = "The keys file (KMS_KEYS_FILE) of worker, clients and codec server: terraform output -raw keys_file > keys.yaml."
+  value       = local.keys_file
 }
 
 output "key" {
-  description = "The key, as a keys file (KMS_KEYS_FILE) names it."
-  value       = google_kms_crypto_key.key.id
+  description = "The key, as a keys file names it."
+  value       = local.key
 }
 
 output "service_accounts" {
@@ -16,17 +16,21 @@ output "service_accounts" {
 output "helm_values" {
   description = "The values of the Helm chart for this key: terraform output -json helm_values > google.json."
   value = {
-    env         = local.environment
+    keys        = local.keys_file
     worker      = { serviceAccount = { annotations = { "iam.gke.io/gcp-service-account" = google_service_account.app["worker"].email } } }
     codecServer = { serviceAccount = { annotations = { "iam.gke.io/gcp-service-account" = google_service_account.app["codec-server"].email } } }
+    scan        = { serviceAccount = { annotations = { "iam.gke.io/gcp-service-account" = google_service_account.app["scan"].email } } }
   }
 }
 
 locals {
-  environment = {
-    GCP_PROJECT      = var.project_id
-    GCP_KMS_LOCATION = var.location
-    GCP_KMS_KEY_RING = google_kms_key_ring.ring.name
-    GCP_KMS_KEY      = google_kms_crypto_key.key.name
-  }
+  # The id of the key, which is known before the key exists.
+  key = "projects/${var.project_id}/locations/${var.location}/keyRings/${google_kms_key_ring.ring.name}/cryptoKeys/${google_kms_crypto_key.key.name}"
+
+  # As temporal-kms setup writes it: with a default, a program could use the key in any namespace. A test compares both.
+  keys_file = join("\n", concat(
+    ["# The keys of each namespace. A namespace that is not listed is refused.", "namespaces:"],
+    flatten([for namespace in var.namespaces : ["  '${replace(namespace, "'", "''")}':", "    encrypt: ${local.key}"]]),
+    ["...", ""],
+  ))
 }

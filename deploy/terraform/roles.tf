@@ -1,4 +1,5 @@
-# The least roles on the key with which the programs work: those that `temporal-kms setup` grants. A test compares both.
+# The least roles on the key with which the programs work: those that `temporal-kms setup` grants, and that of a scan. A test
+# compares them.
 locals {
   encrypt_decrypt = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
@@ -9,6 +10,8 @@ locals {
       [var.encode ? local.encrypt_decrypt : "roles/cloudkms.cryptoKeyDecrypter"],
       var.key_states ? ["roles/cloudkms.viewer"] : [],
     )
+    # Reads which versions of the key exist (temporal-kms scan).
+    scan = ["roles/cloudkms.viewer"]
     # Its account is for Cloud Run, which otherwise uses an account with many rights.
     dashboard = []
   }

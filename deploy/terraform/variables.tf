@@ -18,6 +18,21 @@ variable "location" {
   }
 }
 
+variable "namespaces" {
+  description = "The namespaces of Temporal whose payloads the key encrypts. The programs refuse other namespaces."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.namespaces) > 0 && length(distinct(var.namespaces)) == length(var.namespaces)
+    error_message = "It must name at least one namespace, and each only once."
+  }
+
+  validation {
+    condition     = alltrue([for name in var.namespaces : can(regex("^[^\\s*[:cntrl:]]([^*[:cntrl:]]*[^\\s*[:cntrl:]])?$", name))])
+    error_message = "Each must be a name without * and control characters, and without space at its beginning or end."
+  }
+}
+
 variable "key_ring" {
   description = "Name of the key ring. A key ring can be neither renamed nor deleted."
   type        = string
@@ -63,7 +78,7 @@ variable "protection_level" {
 }
 
 variable "account_prefix" {
-  description = "The service accounts are <prefix>-worker, <prefix>-starter, <prefix>-codec-server and <prefix>-dashboard."
+  description = "The service accounts are <prefix>-worker, -starter, -codec-server, -scan and -dashboard."
   type        = string
   default     = "temporal"
 
@@ -103,7 +118,7 @@ variable "notification_channels" {
 }
 
 variable "workload_identity" {
-  description = "For the Helm chart on GKE: the namespace and the release in which its pods run, and the project of the cluster (default project_id). The accounts of the chart may then act as the service accounts of worker and codec server."
+  description = "For the Helm chart on GKE: the namespace and the release in which its pods run, and the project of the cluster (default project_id). The accounts of the chart may then act as the service accounts of worker, codec server and scan."
   type = object({
     namespace       = string
     release         = string

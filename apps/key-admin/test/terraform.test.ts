@@ -1,23 +1,17 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  codecServerEnvironment,
-  type Environment,
-  parseConfig,
-  type WorkerConfig,
-  workerEnvironment,
-} from '@temporal-kms/config';
 import { findTerraform, type Plan, type Terraform } from '@temporal-kms/scripts/terraform';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { keyUses } from '../src/cli/key-uses.ts';
 import { auditLogLines } from '../src/google/audit-logs.ts';
+import { keysFileOf } from '../src/setup/files.ts';
 import { grantsFor } from '../src/setup/wish.ts';
 
 const deploy = join(import.meta.dirname, '../../../deploy');
 const folder = join(deploy, 'terraform');
 const monitoring = join(deploy, 'monitoring/google');
-const required = { project_id: 'acme-prod', location: 'us-east1' };
+const namespaces = ['payments.a1b2c', "Ana's orders"];
+const required = { project_id: 'acme-prod', location: 'us-east1', namespaces };
 
 let terraform: Terraform | undefined;
 beforeAll(async () => {
@@ -125,10 +119,11 @@ describe('the Terraform module', () => {
       codecServer: [account('codec-server')],
       ...choice,
     });
-    const planned = resources(plan, 'google_kms_crypto_key_iam_member');
-    expect(
-      planned.map(({ index, values: { role } }) => `${String(index).split(' ')[0]} ${role}`).toSorted(),
-    ).toEqual(granted.map(({ member, role }) => `${/temporal-(.*)@/.exec(member)?.[1]} ${role}`).toSorted());
+    const planned = resources(plan, 'google_kms_crypto_key_iam_member').map(
+      ({ index, values: { role } }) => `${String(index).split(' ')[0]} ${role}`,
+    );
+    const setUp = granted.map(({ member, role }) => `${/temporal-(.*)@/.exec(member)?.[1]} ${role}`);
+    expect(planned.toSorted()).toEqual([...setUp, 'scan roles/cloudkms.viewer'].toSorted());
     // No other resource grants a role.
     const types = new Set(plan.planned_values.root_module.resources.map(({ type }) => type));
     expect([...types].filter((type) => type.includes('iam')).toSorted()).toEqual([
@@ -172,7 +167,7 @@ describe('the Terraform module', () => {
     const workload_identity = { namespace: 'codec', release: 'tk' };
     const plan = await terraform.plan(folder, { ...required, workload_identity });
     expect(values(plan, type).map((value) => [value.role, value.member])).toEqual(
-      ['codec-server', 'worker'].map((app) => [
+      ['codec-server', 'scan', 'worker'].map((app) => [
         'roles/iam.workloadIdentityUser',
         `serviceAccount:acme-prod.svc.id.goog[codec/tk-${app}]`,
       ]),
@@ -198,22 +193,29 @@ describe('the Terraform module', () => {
     expect(values(enforced, type).map((value) => asInApi(value))).toMatchObject([{ status: restricted }]);
   });
 
-  it('outputs variables with which worker and codec server start', async ({ skip }) => {
+  it('outputs the keys file that temporal-kms setup writes, also as a value of the chart', async ({
+    skip,
+  }) => {
     if (terraform === undefined) return skip();
-    const plan = await terraform.plan(folder, required);
-    const environment = plan.output_changes['environment']?.after;
-    expect(plan.output_changes['helm_values']?.after.env).toEqual(environment);
+    const { output_changes: outputs } = await terraform.plan(folder, required);
     const key = 'projects/acme-prod/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption';
-    const apps: Environment<Pick<WorkerConfig, 'kms'>>[] = [workerEnvironment, codecServerEnvironment];
-    for (const app of apps) {
-      expect(Object.keys(app.variables)).toEqual(expect.arrayContaining(Object.keys(environment)));
-      expect(keyUses(parseConfig(app, environment).kms.rules)).toMatchObject([{ key }]);
-    }
+    const file: string = outputs['keys_file']?.after;
+    const [, ...lines] = keysFileOf(key, namespaces).split('\n');
+    expect(file.split('\n').slice(1)).toEqual(lines);
+    const chartValues = outputs['helm_values']?.after;
+    expect(chartValues).toMatchObject({ keys: file });
+    const chart = await readFile(join(deploy, 'helm/temporal-kms/values.yaml'), 'utf8');
+    for (const name of Object.keys(chartValues)) expect(chart).toMatch(new RegExp(`^${name}:`, 'm'));
+    expect(chartValues).not.toHaveProperty('env');
   });
 
   it.for([
     { project_id: 'Acme' },
     { location: 'US East' },
+    { namespaces: [] },
+    { namespaces: ['payments', 'payments'] },
+    { namespaces: ['pay*'] },
+    { namespaces: ['payments\n...'] },
     { key_ring: '' },
     { key: 'a/b' },
     { rotation_days: 0.5 },

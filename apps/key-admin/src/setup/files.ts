@@ -63,7 +63,7 @@ export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile
 }
 
 /** Returns a keys file that names the namespaces: with a `default`, a program could use the key in any namespace. */
-const keysFileOf = (key: string, namespaces: readonly string[]): string =>
+export const keysFileOf = (key: string, namespaces: readonly string[]): string =>
   [
     '# The keys of each namespace, written by temporal-kms setup. A namespace that is not listed is refused.',
     'namespaces:',
