@@ -1,15 +1,17 @@
 """Decodes ``binary/envelope-kms-v2`` messages. Written from docs/wire-formats.md alone, without the code of this project.
 
 It shows that the page is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` lets it read messages of the
-TypeScript library. It needs ``cryptography`` and, for compressed messages, ``zstandard``. It leaves out layers, the
-settings of a keys file except ``accepts``, and Cloud KMS.
+TypeScript library and the vectors. It needs ``cryptography`` and ``zstandard``. It leaves out layers, the settings of a
+keys file except ``accepts``, and Cloud KMS.
 
-``python decoder.py FILE``: the first line of the file is a JSON object of the crypto keys by namespace, the second a list
-of the answers of Cloud KMS. Prints for each further line, a message with its context, a line with its payload or its code.
+``python decoder.py FILE``: each line of the file is a JSON object with a message (``data``), the crypto keys of each
+namespace that the reader accepts (``keys``), its ``workflowId``, and the answers of Cloud KMS (``kms``). Prints a line with
+the payload or the code for each.
 """
 
 import hashlib
 import hmac
+import io
 import json
 import re
 import sys
@@ -17,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -139,30 +142,46 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 
 
 def decompress(frame: bytes) -> bytes:
-    import zstandard
-
-    if frame[:4] != bytes.fromhex("28b52ffd"):
-        raise Refused("malformed")
+    size = content_size(frame)
     try:
-        parameters = zstandard.get_frame_parameters(frame)
-        if (
-            parameters.content_size == zstandard.CONTENTSIZE_UNKNOWN
-            or parameters.dict_id != 0
-        ):
-            raise Refused("malformed")
-        if parameters.content_size > MAX_CONTENT:
-            raise Refused("too_large")
-        decompressor = zstandard.ZstdDecompressor().decompressobj()
-        content = decompressor.decompress(frame)
+        # Not the one-shot function, which believes a declared size of 0. The byte more reaches the end of the frame.
+        source = zstandard.ZstdDecompressor().stream_reader(
+            io.BytesIO(frame), read_size=len(frame)
+        )
+        content = source.read(size + 1)
     except zstandard.ZstdError:
         raise Refused("malformed") from None
-    if (
-        not decompressor.eof
-        or decompressor.unused_data
-        or len(content) != parameters.content_size
-    ):
+    if len(content) != size:
         raise Refused("malformed")
     return content
+
+
+def content_size(frame: bytes) -> int:
+    """Returns the size that a zstd frame declares (RFC 8878, section 3.1.1)."""
+    if len(frame) < 6 or frame[:4] != bytes.fromhex("28b52ffd") or frame[4] & 0b1011:
+        raise Refused("malformed")
+    single = bool(frame[4] & 0b100000)
+    width = (1 if single else 0, 2, 4, 8)[frame[4] >> 6]
+    at = (5 if single else 6) + width
+    if len(frame) < at:
+        raise Refused("malformed")
+    size = int.from_bytes(frame[at - width : at], "little") + (
+        256 if width == 2 else 0
+    )
+    if size > MAX_CONTENT:
+        raise Refused("too_large")
+    window = size if single else (8 + frame[5] % 8) << (7 + (frame[5] >> 3))
+    last = False
+    while not last:
+        block = int.from_bytes(frame[at : at + 3], "little")
+        last, kind, length = bool(block & 1), block >> 1 & 3, block >> 3
+        if len(frame) < at + 3 or kind == 3 or length > min(window, 128 * 1024):
+            raise Refused("malformed")
+        at += 3 + (1 if kind == 1 else length)
+    end = at + (4 if frame[4] & 0b100 else 0)
+    if width == 0 or (not single and window > 128 * 2**20) or end != len(frame):
+        raise Refused("malformed")
+    return size
 
 
 def parse(plaintext: bytes) -> Payload:
@@ -221,49 +240,29 @@ def fields(
         yield tag, message[at - value : at]
 
 
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    def unwrap(key: str, aad: bytes, ciphertext: bytes) -> bytes:
+        wanted = {"key": key, "aad": aad.hex(), "ciphertext": ciphertext.hex()}
+        for known in asked["kms"]:
+            if wanted.items() <= known.items() and "plaintext" in known:
+                return bytes.fromhex(known["plaintext"])
+        raise Refused("integrity_failed")
+
+    message, workflow_id = bytes.fromhex(asked["data"]), asked.get("workflowId")
+    try:
+        found = decode(message, asked["keys"], list(asked["keys"]), workflow_id, unwrap)
+    except Refused as refused:
+        return {"code": str(refused)}
+    metadata = {name: value.hex() for name, value in found.metadata.items()}
+    sizes = [{"sizeBytes": str(size)} for size in found.external_sizes]
+    more = {"externalPayloads": sizes} if sizes else {}
+    return {"payload": {"metadata": metadata, "data": found.data.hex(), **more}}
+
+
 def main(path: Path) -> None:
     with path.open(encoding="utf-8") as lines:
-        keys: dict[str, list[str]] = json.loads(next(lines))
-        answers = {
-            (answer["key"], answer["aad"], answer["ciphertext"]): bytes.fromhex(
-                answer["plaintext"]
-            )
-            for answer in json.loads(next(lines))
-        }
-
-        def unwrap(key: str, aad: bytes, ciphertext: bytes) -> bytes:
-            try:
-                return answers[key, aad.hex(), ciphertext.hex()]
-            except KeyError:
-                raise Refused("integrity_failed") from None
-
         for line in lines:
-            asked: dict[str, Any] = json.loads(line)
-            try:
-                found = decode(
-                    bytes.fromhex(asked["data"]),
-                    keys,
-                    asked["namespaces"],
-                    asked.get("workflowId"),
-                    unwrap,
-                )
-            except Refused as refused:
-                print(json.dumps({"code": str(refused)}))
-                continue
-            metadata = {name: value.hex() for name, value in found.metadata.items()}
-            sizes = [{"sizeBytes": str(size)} for size in found.external_sizes]
-            more = {"externalPayloads": sizes} if sizes else {}
-            print(
-                json.dumps(
-                    {
-                        "payload": {
-                            "metadata": metadata,
-                            "data": found.data.hex(),
-                            **more,
-                        }
-                    }
-                )
-            )
+            print(json.dumps(answer(json.loads(line))))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, Wrapp
 from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
 from temporal_kms.header import Header, branch_key_aad, parse_message
-from temporal_kms.unwrapped_key import UnwrappedKey
+from temporal_kms.unwrapped_key import UnwrappedKey, new_branch_key
 
 T = TypeVar("T")
 KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/pay"
@@ -75,7 +75,7 @@ def test_limits_the_plaintext_of_one_call() -> None:
     limited = codec_for(kms, max_call=3 * size)
     assert len(run(limited.decode([bomb] * 2))) == 2
     run(fails("too_large", limited.decode([bomb] * 3)))
-    marked = Payload(metadata={"compression/algorithm": b"zstd"}, data=zstd.compress(bytes(size)) or b"")
+    marked = Payload(metadata={"compression/algorithm": b"zstd"}, data=zstd.compress(bytes(size), size) or b"")
     run(fails("too_large", limited.decode([marked] * 4)))
     run(fails("too_large", limited.decode(run(codec_for(kms).encode([plain(size)])) * 4)))
     run(fails("too_large", limited.encode([plain(size)] * 4)))
@@ -140,6 +140,33 @@ def test_compresses_if_the_result_is_smaller() -> None:
     assert len(encrypted.data) < 1000
     assert parse_message(encrypted.data).header.compressed
     assert run(codec_for(kms).decode([encrypted])) == [payload]
+
+
+def test_does_not_compress_what_a_reader_would_refuse_to_decompress() -> None:
+    kms, payload = FakeKms(), Payload(data=b"a" * 50_000)
+    (encrypted,) = run(codec_for(kms, compression=True, max_decompressed=50_000).encode([payload]))
+    assert not parse_message(encrypted.data).header.compressed
+    assert run(codec_for(kms, max_decompressed=50_000).decode([encrypted])) == [payload]
+
+
+def test_refuses_to_encode_what_exceeds_the_limit_of_the_call_that_decodes_it() -> None:
+    compressible, many = Payload(data=b"a" * 1000, metadata={"more": b"a" * 9000}), Payload()
+    for _ in range(1000):
+        many.external_payloads.add()
+    for payload, options in ((compressible, {"compression": True}), (many, {})):
+        run(fails("too_large", codec_for(FakeKms(), max_call=10_000, **options).encode([payload])))
+        codec = codec_for(FakeKms(), max_call=300_000, **options)
+        assert run(codec.decode(run(codec.encode([payload])))) == [payload]
+
+
+@pytest.mark.parametrize("field", [b"\x78\x01", b"\x1a\x02\x10\x01"])
+def test_refuses_to_encode_fields_that_it_does_not_know(field: bytes) -> None:
+    payload = Payload.FromString(plain().SerializeToString() + field)
+    run(fails("malformed", codec_for(FakeKms()).encode([payload])))
+
+
+def test_takes_a_clock_before_1970_for_1970() -> None:
+    assert new_branch_key(-1)[:7] == b"\x01" + bytes(6)
 
 
 def test_reads_the_placeholder_of_a_failure_where_the_rule_refuses_plaintext() -> None:

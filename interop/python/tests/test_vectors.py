@@ -72,6 +72,8 @@ def codec_for(vector: dict[str, Any], kms: VectorKms) -> KmsCodec:
     options: dict[str, Any] = {"namespace": settings.get("namespace"), "other_budget": 0.0}
     if "maxDecompressedBytes" in settings:
         options["max_decompressed"] = settings["maxDecompressedBytes"]
+    if "maxCallBytes" in settings:
+        options["max_call"] = settings["maxCallBytes"]
     named = {name: rule(entry) for name, entry in keys.get("namespaces", {}).items()}
     rules = KeyRules(named, None if default is None else rule(default), tuple(keys.get("deny", [])))
     codec = KmsCodec(rules, kms, **options)

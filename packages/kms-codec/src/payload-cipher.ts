@@ -1,12 +1,12 @@
 import type { KmsCodecOptions } from './codec-options.ts';
 import { KmsCodecError } from './errors.ts';
 import { noEncryptionKey, tryDecrypt } from './formats/aead-message.ts';
-import { withExactSizes } from './formats/check-payload.ts';
+import { writable } from './formats/check-payload.ts';
 import { encryptPlain, knownMessage } from './formats/envelope-v2.ts';
 import { checkWritten, type Encrypted, type WritableWireFormat } from './formats/format.ts';
 import { type ParsedPayload, writableFormats } from './formats/formats.ts';
 import { decryptStored, isContent } from './formats/layers.ts';
-import { type Payload, withUsual } from './formats/payload.ts';
+import { fieldsOf, memoryOfFields, type Payload, withUsual } from './formats/payload.ts';
 import { external, passReference } from './formats/plain.ts';
 import type { Call, NamespaceScope } from './formats/scope.ts';
 import type { DataKeys } from './keys/data-keys.ts';
@@ -45,7 +45,7 @@ export class PayloadCipher {
     checkWritten(this.format.name, workflowId, call.scope);
     const bytes = payload.data?.length ?? 0;
     this.#checkSize(bytes);
-    const exact = withExactSizes(payload);
+    const exact = writable(payload);
     const options = { cryptoKey, compression: this.#compression, workflowId };
     const { format } = this;
     const reserved = call.budget.reserve(bytes);
@@ -53,8 +53,8 @@ export class PayloadCipher {
       reserved instanceof Promise
         ? reserved.then(() => format.encrypt(exact, call, options))
         : format.encrypt(exact, call, options);
-    if (!(encrypted instanceof Promise)) return this.#checkEncrypted(encrypted, bytes, call);
-    return encrypted.then((one) => this.#checkEncrypted(one, bytes, call));
+    if (!(encrypted instanceof Promise)) return this.#checkEncrypted(encrypted, exact, call);
+    return encrypted.then((one) => this.#checkEncrypted(one, exact, call));
   }
 
   /**
@@ -121,12 +121,16 @@ export class PayloadCipher {
     return decrypted;
   }
 
-  /** Checks that `decode` would accept what was encrypted. It counts the whole message, and decompressed content again. */
-  #checkEncrypted(encrypted: Encrypted, bytes: number, { budget, scope }: Call): MaybePromise<Encrypted> {
+  /**
+   * Checks that `decode` would accept what was encrypted. It counts the whole message, decompressed content again, and the
+   * memory for many fields.
+   */
+  #checkEncrypted(encrypted: Encrypted, plain: Payload, { budget, scope }: Call): MaybePromise<Encrypted> {
+    const bytes = plain.data?.length ?? 0;
     const size = encrypted.payload.data?.length ?? 0;
     this.#checkSize(size);
     const added = this.#compression === undefined ? Math.max(size - bytes, 0) : size;
-    return andThen(budget.reserve(added), () => {
+    return andThen(budget.reserve(added + memoryOfFields(fieldsOf(plain))), () => {
       this.#observer.encrypted?.({ namespace: scope.rule.namespace, format: this.format.name, bytes });
       return encrypted;
     });

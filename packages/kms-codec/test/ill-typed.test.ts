@@ -14,6 +14,14 @@ function transferred(): Uint8Array {
   return array;
 }
 
+/** Its memory has shrunk, and it seems to be empty. */
+function shrunk(): Uint8Array {
+  const buffer = any(Reflect.construct(ArrayBuffer, [3, { maxByteLength: 3 }]));
+  const array = new Uint8Array(buffer, 0, 3);
+  buffer.resize(1);
+  return array;
+}
+
 const payloads: Record<string, unknown> = {
   null: null,
   undefined: undefined,
@@ -27,6 +35,8 @@ const payloads: Record<string, unknown> = {
   'a Map as metadata': { metadata: new Map([['encoding', text]]), data: bytes },
   'an ArrayBuffer as metadata': { metadata: bytes.buffer, data: bytes },
   'data that was transferred': { metadata: { encoding: text }, data: transferred() },
+  'data whose memory has shrunk': { metadata: { encoding: text }, data: shrunk() },
+  'metadata whose memory has shrunk': { metadata: { encoding: shrunk() }, data: bytes },
   'text as metadata': { metadata: 'encoding' },
   'an array as metadata': { metadata: [bytes] },
   'text in the metadata': { metadata: { encoding: 'json/plain' } },
@@ -127,6 +137,72 @@ describe('ill-typed input', () => {
 /** Field 1 is a map entry with only a key. protobufjs reads its value and the absent data as empty arrays. */
 const withEmpty = (key: string) =>
   PayloadType.decode(Uint8Array.from([0x0a, key.length + 2, 0x0a, key.length, ...Buffer.from(key)]));
+
+describe('a payload that is no object literal', () => {
+  const metadata = { encoding: text };
+
+  class WithGetters {
+    get metadata() {
+      return metadata;
+    }
+    get data() {
+      return bytes;
+    }
+    get externalPayloads() {
+      return [{ sizeBytes: 7 }];
+    }
+  }
+
+  const shared = new Uint8Array(new SharedArrayBuffer(8), 2, 3);
+  shared.set(bytes);
+  const padded = Buffer.concat([text, bytes, text]);
+
+  const whole: readonly (readonly [string, unknown])[] = [
+    ['an instance of a class with getters', new WithGetters()],
+    ['an object that inherits its fields', Object.create({ metadata, data: bytes })],
+    ['an object without a prototype', Object.assign(Object.create(null), { metadata, data: bytes })],
+    ['metadata that inherits its entries', { metadata: Object.create(metadata), data: bytes }],
+    ['metadata without a prototype', { metadata: Object.assign(Object.create(null), metadata), data: bytes }],
+    ['a message of protobuf', PayloadType.create({ metadata, data: bytes })],
+    ['data in shared memory', { metadata, data: shared }],
+    ['a view into a larger buffer', { metadata, data: padded.subarray(text.length, text.length + 3) }],
+    [
+      'a view of a view',
+      { metadata, data: new Uint8Array(padded.buffer, padded.byteOffset + text.length, 3) },
+    ],
+  ];
+  it.each(whole)('is encrypted completely: %s', async (_, payload) => {
+    for (const format of ['envelope-v2', 'envelope', 'direct'] as const) {
+      const one = codecWith({}, { default: { ...rule, unsafe: ['direct-with-envelope'] }, format }).codec;
+      const [decoded] = await one.decode(await one.encode([any(payload)]));
+      expect(Object.entries(decoded!.metadata!)).toEqual([['encoding', text]]);
+      expect(Buffer.from(decoded!.data!)).toEqual(Buffer.from(bytes));
+      const sizes = (decoded!.externalPayloads ?? []).map(({ sizeBytes }) => String(sizeBytes));
+      expect(sizes).toEqual(payload instanceof WithGetters ? ['7'] : []);
+    }
+  });
+
+  it('is decrypted from shared memory and from a view', async () => {
+    const [stored] = await codec.encode([json('shared')]);
+    const { length } = stored!.data!;
+    const memory = new Uint8Array(new SharedArrayBuffer(length + 9), 9);
+    memory.set(stored!.data!);
+    for (const data of [memory, Buffer.concat([text, stored!.data!]).subarray(text.length)]) {
+      const [decoded] = await codec.decode([{ ...stored!, data }]);
+      expect(Buffer.from(decoded!.data!).toString()).toBe('"shared"');
+    }
+  });
+
+  it.each([
+    ['the payload', { data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
+    [
+      'an external payload',
+      { data: bytes, externalPayloads: [{ sizeBytes: 1, $unknowns: [Buffer.of(0x78, 1)] }] },
+    ],
+  ])('is rejected with unknown fields of %s, which no reader accepts', async (_, payload) => {
+    await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
+  });
+});
 
 describe("protobuf's empty fields", () => {
   it.each([

@@ -248,7 +248,8 @@ function joined(parts: readonly (string | Uint8Array)[], length: number): Buffer
   return bytes;
 }
 
-const MAX_INT64 = 2n ** 63n - 1n;
+const isInt64 = (text: string): boolean =>
+  /^-?\d{1,19}$/.test(text) && BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 
 function sizes(json: unknown, at: string): ExternalPayload[] {
   if (!Array.isArray(json)) throw notProtocol(`${at}.externalPayloads must be a list`);
@@ -257,7 +258,7 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
     // A larger number has already lost digits.
     const text = typeof size === 'number' && Number.isSafeInteger(size) ? String(size) : size;
-    if (typeof text !== 'string' || !/^\d{1,19}$/.test(text) || BigInt(text) > MAX_INT64) {
+    if (typeof text !== 'string' || !isInt64(text)) {
       throw notProtocol(`${at}.externalPayloads must have sizeBytes in each entry`);
     }
     return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({

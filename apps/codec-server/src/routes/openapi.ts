@@ -160,7 +160,7 @@ function errors(route: RouteDescription): Json {
 const map = z.record(z.string(), z.string());
 
 /** int64 in proto3 JSON: written as text, read as text or number. null means that the field is absent. */
-const int64 = z.union([z.string().regex(/^\d{1,19}$/), z.number().int().nonnegative()]);
+const int64 = z.union([z.string().regex(/^-?\d{1,19}$/), z.number().int()]);
 
 /** `temporal.api.common.v1.Payloads` in proto3 JSON, as Temporal's codec protocol sends it. */
 const protocolPayloads = z.object({

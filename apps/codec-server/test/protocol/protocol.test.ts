@@ -182,10 +182,11 @@ describe('JSON', () => {
   test.each([
     ["the Web UI's", { ...reference, externalPayloads: [{ sizeBytes: '9007199254740993' }] }],
     ["Go's struct tags", { ...reference, external_payloads: [{ size_bytes: 9_007_199_254_740_991 }] }],
+    ['negative', { ...reference, externalPayloads: [{ sizeBytes: '-9223372036854775808' }] }],
   ])('returns the %s spelling of external payloads unchanged, as proto3 JSON', async (_, payload) => {
     for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
       const response = await post(path, JSON.stringify({ payloads: [payload] }));
-      const size = JSON.stringify(payload).match(/\d{16}/)![0];
+      const size = JSON.stringify(payload).match(/-?\d{16,}/)![0];
       expect(await response.json()).toEqual({
         payloads: [{ ...reference, externalPayloads: [{ sizeBytes: size }] }],
       });
@@ -221,7 +222,7 @@ describe('JSON', () => {
     ['{"payloads":[{"metadata":[]}]}', 'payloads[0].metadata'],
     ['{"payloads":[{"metadata":{"encoding":"json/plain!"}}]}', 'payloads[0].metadata'],
     ['{"payloads":[{"externalPayloads":{}}]}', 'externalPayloads'],
-    ['{"payloads":[{"externalPayloads":[{"sizeBytes":"-1"}]}]}', 'sizeBytes'],
+    ['{"payloads":[{"externalPayloads":[{"sizeBytes":"-9223372036854775809"}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],

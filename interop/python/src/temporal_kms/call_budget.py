@@ -24,7 +24,3 @@ class CallBudget:
             raise KmsCodecError(
                 "too_large", "The payloads of this call contain too much plaintext: send fewer payloads per call"
             )
-
-    def at_most(self, limit: int) -> int:
-        """Returns how many bytes one payload may have: the rest of the budget, up to ``limit``."""
-        return max(0, min(limit, self._left))

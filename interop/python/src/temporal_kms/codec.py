@@ -29,6 +29,7 @@ from .keys_file import is_crypto_key, read_keys_file
 from .kms import CloudKms, KeyService
 from .layers import decrypt_layers
 from .maintenance import Maintenance
+from .payload_reader import check_plaintext
 from .rules import DIRECT_WITH_ENVELOPE, KeyRules, NamespaceRule
 
 MAX_PAYLOAD = 64 * 2**20
@@ -146,7 +147,10 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         _check_size(payload)
         scope.plaintext.take(len(payload.data))
         plaintext = payload.SerializeToString()
-        frame = zstd.compress(plaintext) if self._compression else None
+        _check_known_fields(plaintext, scope)
+        frame = zstd.compress(plaintext, self._max_decompressed) if self._compression else None
+        # A reader counts the whole plaintext, and twice what is compressed.
+        scope.plaintext.take(len(plaintext) - len(payload.data) + len(frame or b""))
         key = await self._encryption_keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
         header = bytes(
             Header(
@@ -173,7 +177,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         not name that of the context, only the codec's own rule counts.
         """
         context, workflow_id, own = self._context, None, self._namespace
-        namespace = own or "default"
+        namespace = "default" if own is None else own
         if isinstance(context, (WorkflowSerializationContext, ActivitySerializationContext)):
             namespace, workflow_id = context.namespace, context.workflow_id
         budget = self._budgets[0 if isinstance(context, ActivitySerializationContext) else 1]
@@ -183,7 +187,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             own_rule = self._rules.resolve(own)
             if decoding and namespace not in self._rules.namespaces:
                 rule, accepted = own_rule, ()
-            accepted += self._accepted(own, own_rule)
+            accepted = _joined(accepted + self._accepted(own, own_rule))
         return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call), self._rules.denies)
 
     def _bound_workflow_id(self) -> str | None:
@@ -207,6 +211,14 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         named = self._rules.namespaces
         others = [(other, rule.keys + (named[other].keys if other in named else ())) for other in rule.accepts]
         return ((namespace, rule.keys), *others)
+
+
+def _joined(accepted: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Joins the keys of a namespace that two rules accept: that of the call and that of the codec."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for namespace, listed in accepted:
+        keys[namespace] = keys.get(namespace, ()) + listed
+    return tuple(keys.items())
 
 
 def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
@@ -249,6 +261,19 @@ def _guide_rule(key: str, env: Mapping[str, str]) -> NamespaceRule:
     return NamespaceRule(
         encrypt=key, reads=frozenset({"envelope-v2", "envelope" if written == "envelope" else "direct"})
     )
+
+
+def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
+    """Refuses to write fields that the parser of a stored payload has kept, although this version does not know them."""
+    try:
+        check_plaintext(plaintext, scope.plaintext.take)
+    except KmsCodecError as error:
+        if error.code != "malformed":
+            raise
+        raise KmsCodecError(
+            "malformed",
+            "The payload has fields that this version does not know, and no reader would accept them; update the package",
+        ) from None
 
 
 CRYPTO_KEY_PATH = "projects/{}/locations/{}/keyRings/{}/cryptoKeys/{}"

@@ -4,6 +4,8 @@ The metadata entry is from its rfc/compression.md (commit 2aae5b5), the names an
 7b10d79, branch compression_algos).
 """
 
+from collections.abc import Callable
+
 import cramjam
 import lz4.frame
 from temporalio.api.common.v1 import Payload
@@ -24,9 +26,10 @@ def is_decompressible(payload: Payload) -> bool:
     return bytes(payload.metadata.get(MARKER, b"")) in _ALGORITHMS
 
 
-def decompress_marked(payload: Payload, limit: int) -> Payload:
+def decompress_marked(payload: Payload, limit: int, reserve: Callable[[int], None]) -> Payload:
     """Returns the payload as it was before the proxy compressed it, without the marker.
 
+    :param reserve: called with the size of the content; may raise
     :raises KmsCodecError: ``layer_unreadable`` for an unknown algorithm, ``too_large``, ``malformed``
     """
     decompress = _ALGORITHMS.get(payload.metadata[MARKER])
@@ -35,7 +38,7 @@ def decompress_marked(payload: Payload, limit: int) -> Payload:
     result = Payload()
     result.CopyFrom(payload)
     del result.metadata[MARKER]
-    result.data = decompress(payload.data, limit)
+    result.data = decompress(payload.data, limit, reserve)
     return result
 
 
@@ -46,7 +49,7 @@ def unknown_compression() -> KmsCodecError:
     )
 
 
-def _snappy(block: bytes, limit: int) -> bytes:
+def _snappy(block: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
     """Decompresses one block. The proxy writes blocks under the name of the framed format."""
     size, at = _preamble(block)
     if size > limit:
@@ -54,6 +57,7 @@ def _snappy(block: bytes, limit: int) -> bytes:
     # A copy element of three bytes produces at most 64 bytes: no block expands more.
     if 3 * size > 64 * (len(block) - at):
         raise _malformed("snappy block declares more bytes than it can contain")
+    reserve(size)
     try:
         content = bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError:
@@ -74,7 +78,7 @@ def _preamble(block: bytes) -> tuple[int, int]:
     raise _malformed("snappy block has no size of at most 32 bits")
 
 
-def _lz4(frame: bytes, limit: int) -> bytes:
+def _lz4(frame: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
     if len(frame) < 7 or frame[:4] != b"\x04\x22\x4d\x18":
         raise _malformed("LZ4 frame has no magic number")
     if frame[4] & 0b01:
@@ -95,6 +99,7 @@ def _lz4(frame: bytes, limit: int) -> bytes:
         )
     if not decompressor.eof or decompressor.unused_data:
         raise _malformed("LZ4 frame is truncated or followed by other bytes")
+    reserve(len(content))
     return content
 
 

@@ -94,7 +94,7 @@ class PayloadDecryptor:
                 if key is None:
                     return pass_through(payload, scope)
                 _check_reads(kind, scope)
-                return parse_payload(_decrypt(AESGCM(key), payload.data, scope))
+                return _parse(_decrypt(AESGCM(key), payload.data, scope), scope)
             case "external":
                 return pass_through(payload, scope)
             case _:
@@ -132,9 +132,8 @@ class PayloadDecryptor:
         plaintext = decrypt(derived.cipher, message.ciphertext, message.aad)
         self._keys.authenticated(wanted, header.key_version)
         if header.compressed:
-            plaintext = zstd.decompress(plaintext, scope.plaintext.at_most(self._max_decompressed))
-            scope.plaintext.take(len(plaintext))
-        return parse_payload(plaintext)
+            plaintext = zstd.decompress(plaintext, self._max_decompressed, scope.plaintext.take)
+        return _parse(plaintext, scope)
 
     async def _envelope(self, payload: Payload, scope: Scope) -> Payload:
         wrapped = payload.metadata.get("encrypted-dek", b"")
@@ -150,7 +149,7 @@ class PayloadDecryptor:
 
         # Only the correct crypto key unwraps the data key. If the message does not decrypt under it, it is damaged.
         key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
-        return parse_payload(_decrypt(key, payload.data, scope))
+        return _parse(_decrypt(key, payload.data, scope), scope)
 
     async def _direct(self, payload: Payload, scope: Scope) -> Payload:
         if not payload.data:
@@ -166,7 +165,7 @@ class PayloadDecryptor:
 
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
-            inner = parse_payload(_without_prefix(plaintext))
+            inner = _parse(_without_prefix(plaintext), scope)
             # The format binds nothing: this may be the wrapped data key of an envelope, which a caller wants to read.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise not_a_payload()
@@ -185,13 +184,17 @@ class PayloadDecryptor:
         _check_not_denied(wrapped, scope)
         check_length(payload.data)
         key = await self._keys.get((crypto_key, b"", wrapped), scope.budget)
-        return parse_payload(_decrypt(key.data_key, payload.data, scope))
+        return _parse(_decrypt(key.data_key, payload.data, scope), scope)
 
 
 def _decrypt(key: AESGCM, data: bytes, scope: Scope) -> bytes:
     check_length(data)
     scope.plaintext.take(len(data) - NONCE - TAG)
     return decrypt(key, data)
+
+
+def _parse(plaintext: bytes, scope: Scope) -> Payload:
+    return parse_payload(plaintext, scope.plaintext.take)
 
 
 def _without_prefix(plaintext: bytes) -> bytes:
@@ -263,7 +266,11 @@ def proxy_key(payload: Payload, scope: Scope) -> str | None:
 
 def static_key(payload: Payload, scope: Scope) -> bytes | None:
     """Returns the static key that a payload of the samples names, if it is configured."""
-    return scope.rule.static.get(text(payload, "encryption-key-id"))
+    key_id = text(payload, "encryption-key-id")
+    # Bytes that are not UTF-8 become other text, which may be a configured id.
+    if key_id.encode() != payload.metadata.get("encryption-key-id", b""):
+        return None
+    return scope.rule.static.get(key_id)
 
 
 def pass_through(payload: Payload, scope: Scope) -> Payload:

@@ -46,5 +46,5 @@ def is_failure_placeholder(payload: Payload) -> bool:
 
 
 def text(payload: Payload, key: str) -> str:
-    """Returns a metadata entry as text. Bytes that are not UTF-8 match no name."""
+    """Returns a metadata entry as text. Bytes that are not UTF-8 become other text, which no crypto key's name contains."""
     return payload.metadata.get(key, b"").decode(errors="replace")

@@ -24,7 +24,7 @@ async def decrypt_layers(
         if format_of(stored) in ("plain", "external"):
             pass_through(stored, scope)
         if is_decompressible(stored):
-            payload = _decompressed(stored, scope, max_decompressed)
+            payload = decompress_marked(stored, max_decompressed, scope.plaintext.take)
     decrypted = await decryptor.decrypt(payload, scope)
     if decrypted is payload:
         return payload
@@ -33,7 +33,7 @@ async def decrypt_layers(
         if is_compressed(decrypted):
             if not is_decompressible(decrypted):
                 return _foreign(decrypted, inner_codecs, unknown_compression())
-            decrypted = _decompressed(decrypted, scope, max_decompressed)
+            decrypted = decompress_marked(decrypted, max_decompressed, scope.plaintext.take)
             continue
         kind = format_of(decrypted)
         if kind == "external" or (kind == "plain" and decrypted.metadata.get("encoding", b"") != b"binary/encrypted"):
@@ -50,12 +50,6 @@ async def decrypt_layers(
             raise KmsCodecError("layer_unreadable", f"The payload has more than {MAX_LAYERS} layers of encryption")
         decrypted = await decryptor.decrypt(decrypted, scope)
         layers += 1
-
-
-def _decompressed(payload: Payload, scope: Scope, limit: int) -> Payload:
-    result = decompress_marked(payload, scope.plaintext.at_most(limit))
-    scope.plaintext.take(len(result.data))
-    return result
 
 
 def _foreign(payload: Payload, inner_codecs: bool, error: KmsCodecError) -> Payload:

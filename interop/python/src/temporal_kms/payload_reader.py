@@ -4,6 +4,8 @@ Parsers of protobuf disagree about unknown and repeated fields, long varints and
 could mean different things to two readers.
 """
 
+from collections.abc import Callable
+
 from temporalio.api.common.v1 import Payload
 
 from .errors import KmsCodecError
@@ -15,14 +17,28 @@ SIZE_BYTES = 0x08
 
 MAX_VARINT = 10
 
+USUAL_FIELDS = 16
+"""A payload has about three fields; up to this number their memory does not count."""
+FIELD_MEMORY = 256
+"""Bytes of memory for a field besides its content, which may be as little as two bytes in the message."""
 
-def parse_payload(plaintext: bytes) -> Payload:
+
+def parse_payload(plaintext: bytes, reserve: Callable[[int], None]) -> Payload:
     """Returns the payload.
 
+    :param reserve: called with the memory for many fields; may raise
     :raises KmsCodecError: ``malformed`` if the bytes are not in the profile
     """
-    _check(plaintext)
+    check_plaintext(plaintext, reserve)
     return Payload.FromString(plaintext)
+
+
+def check_plaintext(plaintext: bytes, reserve: Callable[[int], None]) -> None:
+    """Checks what ``parse_payload`` would parse, with the same parameters and errors."""
+    fields = _count_fields(plaintext)
+    if fields > USUAL_FIELDS:
+        reserve(fields * FIELD_MEMORY)
+    _check(plaintext)
 
 
 def not_a_payload() -> KmsCodecError:
@@ -30,6 +46,17 @@ def not_a_payload() -> KmsCodecError:
         "malformed",
         "The message was decrypted, but its content is not a Temporal payload as writers serialize it",
     )
+
+
+def _count_fields(plaintext: bytes) -> int:
+    """Returns the number of fields, without allocating memory for them; fields inside of fields do not count."""
+    at, end, fields = 0, len(plaintext), 0
+    while at < end:
+        if plaintext[at] not in (METADATA, DATA, EXTERNAL_PAYLOADS):
+            raise not_a_payload()
+        _, at = _content(plaintext, at + 1, end)
+        fields += 1
+    return fields
 
 
 def _check(plaintext: bytes) -> None:

@@ -62,9 +62,9 @@ class UnwrappedKey:
 def new_branch_key(created: int) -> bytes:
     """Returns what Cloud KMS wraps for a new branch key: a version, the date and 32 random bytes.
 
-    :param created: milliseconds since 1970, which Cloud KMS thereby authenticates
+    :param created: milliseconds since 1970, which Cloud KMS thereby authenticates. A clock before 1970 counts as 1970
     """
-    return _BRANCH_KEY_VERSION + created.to_bytes(_DATE, "big") + os.urandom(KEY)
+    return _BRANCH_KEY_VERSION + max(0, created).to_bytes(_DATE, "big") + os.urandom(KEY)
 
 
 def import_branch_key(plaintext: bytes) -> UnwrappedKey:

@@ -1,6 +1,7 @@
 """Compresses to one zstd frame (RFC 8878, section 3.1.1), and decompresses a frame after measuring it."""
 
 import io
+from collections.abc import Callable
 
 import zstandard
 
@@ -8,34 +9,42 @@ from .errors import KmsCodecError
 
 DEFAULT_LIMIT = 16 * 2**20
 COMPRESS_FROM = 1024
+_MAX_BLOCK = 128 * 1024
+_MAX_WINDOW = 128 * 2**20
+"""Limit on the window of a frame that declares its content size: decompressors differ above it."""
 
 
-def compress(plaintext: bytes) -> bytes | None:
-    """Returns a frame, or nothing if the plaintext is short or the frame is not smaller."""
-    if len(plaintext) < COMPRESS_FROM:
+def compress(plaintext: bytes, limit: int) -> bytes | None:
+    """Returns a frame, or nothing if the plaintext is short, a reader refuses its size, or the frame is not smaller."""
+    if not COMPRESS_FROM <= len(plaintext) <= limit:
         return None
     frame = zstandard.ZstdCompressor(write_content_size=True).compress(plaintext)
     return frame if len(frame) < len(plaintext) else None
 
 
-def decompress(frame: bytes, limit: int) -> bytes:
+def decompress(frame: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
     """Returns the content of a frame that declares its size.
 
+    :param reserve: called with the size before the content is allocated; may raise
     :raises KmsCodecError: ``too_large`` by the declared size, ``malformed`` if the frame does not contain just that
     """
     if _whole_frame(frame, limit)[0] is None:
         raise _malformed("declares no content size")
-    return decompress_any(frame, limit)
+    return decompress_any(frame, limit, reserve)
 
 
-def decompress_any(frame: bytes, limit: int) -> bytes:
-    """Returns the content of a frame of another writer, which may omit the content size."""
+def decompress_any(frame: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
+    """Returns the content of a frame of another writer, which may omit the content size.
+
+    :param reserve: called with the size, or without it with what the blocks can contain, before that is allocated
+    """
     # klauspost/compress, the library of temporal-proxy, compresses empty data to empty data.
     if not frame:
         return b""
-    size, window = _whole_frame(frame, limit)
+    size, window, in_blocks = _whole_frame(frame, limit)
     if size is None and window > limit:
         raise KmsCodecError("too_large", f"The zstd frame needs a window of {window} bytes; the limit is {limit}")
+    reserve(min(in_blocks, limit) if size is None else size)
     most = limit if size is None else size
     try:
         # zstandard's one-shot function does not verify a declared size of 0. A reader that requests one byte more
@@ -52,14 +61,20 @@ def decompress_any(frame: bytes, limit: int) -> bytes:
     return content
 
 
-def _whole_frame(frame: bytes, limit: int) -> tuple[int | None, int]:
-    """Returns the declared content size, if any, and the window."""
+def _whole_frame(frame: bytes, limit: int) -> tuple[int | None, int, int]:
+    """Returns the declared content size, if any, the window, and an upper bound of the content of the blocks."""
     size, window, blocks_at = _header(frame)
     if size is not None and size > limit:
         raise KmsCodecError("too_large", f"The payload has {size} bytes when decompressed; the limit is {limit}")
-    if _end_of_frame(frame, blocks_at) != len(frame):
+    is_single_segment = frame[4] & 0b100000
+    if size is not None and not is_single_segment and window > _MAX_WINDOW:
+        raise _malformed("has a window of more than 128 MiB")
+    end, in_blocks = _measure_blocks(frame, blocks_at, min(window, _MAX_BLOCK))
+    if end > len(frame):
+        raise _malformed("is truncated")
+    if end < len(frame):
         raise _malformed("is followed by other bytes")
-    return size, window
+    return size, window, in_blocks
 
 
 def _header(frame: bytes) -> tuple[int | None, int, int]:
@@ -82,15 +97,19 @@ def _header(frame: bytes) -> tuple[int | None, int, int]:
     return (None if width == 0 else size), window, at + width
 
 
-def _end_of_frame(frame: bytes, at: int) -> int:
-    last = False
+def _measure_blocks(frame: bytes, at: int, max_block: int) -> tuple[int, int]:
+    """Returns the end of the frame, and an upper bound of the content of its blocks."""
+    last, in_blocks = False, 0
     while not last:
         if len(frame) < at + 3:
             raise _malformed("is truncated")
         header = int.from_bytes(frame[at : at + 3], "little")
         last, kind, size = bool(header & 1), header >> 1 & 0b11, header >> 3
+        if kind == 3 or size > max_block:
+            raise _malformed("has a block that is too large or unknown")
         at += 3 + (1 if kind == 1 else size)
-    return at + (4 if frame[4] & 0b100 else 0)
+        in_blocks += size if kind < 2 else _MAX_BLOCK
+    return at + (4 if frame[4] & 0b100 else 0), in_blocks
 
 
 def _malformed(what: str) -> KmsCodecError:

@@ -137,6 +137,9 @@ export interface ZstdFrame {
 
 /** Limit on the content of one block (section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;
+/** Limit on the window of a frame that declares its content size: decompressors differ above it. */
+const MAX_WINDOW_BYTES = 128 * 2 ** 20;
+const RESERVED_BLOCK = 3;
 
 /**
  * Measures the frame at the start of `bytes` without decompressing it.
@@ -163,6 +166,9 @@ export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
     );
   }
   const window = singleSegment ? (contentSize ?? 0) : windowSize(view.getUint8(5));
+  if (!singleSegment && contentSize !== undefined && window > MAX_WINDOW_BYTES)
+    throw malformed('has a window of more than 128 MiB');
+  const maxBlock = Math.min(window, MAX_BLOCK_BYTES);
   at += sizeBytes;
   let inBlocks = 0;
   for (let last = false; !last;) {
@@ -170,8 +176,11 @@ export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
     const block = view.getUint8(at) | (view.getUint8(at + 1) << 8) | (view.getUint8(at + 2) << 16);
     last = (block & 1) !== 0;
     const kind = (block >> 1) & 3;
-    at += 3 + (kind === 1 ? 1 : block >> 3);
-    inBlocks += kind < 2 ? block >> 3 : MAX_BLOCK_BYTES;
+    const size = block >> 3;
+    if (kind === RESERVED_BLOCK || size > maxBlock)
+      throw malformed('has a block that is too large or unknown');
+    at += 3 + (kind === 1 ? 1 : size);
+    inBlocks += kind < 2 ? size : MAX_BLOCK_BYTES;
   }
   if (descriptor & 0x04) at += 4;
   if (bytes.length < at) throw malformed('is truncated');

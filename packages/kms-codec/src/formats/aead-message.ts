@@ -7,7 +7,7 @@ import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Encrypted } from './format.ts';
-import { type Payload, withSerialized } from './payload.ts';
+import { memoryOfFields, type Payload, withSerialized } from './payload.ts';
 import { countFields, deserialize, readUsual } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
@@ -139,22 +139,18 @@ export function tryDecrypt(
     const plaintext = decrypt(dataKey, aad, data, aad.length);
     const usual = readUsual(plaintext);
     if (usual) return usual;
-    return countFields(plaintext) <= USUAL_FIELDS ? deserialize(plaintext) : undefined;
+    return memoryOfFields(countFields(plaintext)) === 0 ? deserialize(plaintext) : undefined;
   } catch (error) {
     if (error instanceof KmsCodecError) return undefined;
     throw error;
   }
 }
 
-/** A payload has about three fields; up to this number the budget is not asked. */
-const USUAL_FIELDS = 16;
-/** Bytes of memory for a metadata entry besides its content, which may be as little as two bytes in the message. */
-const ENTRY_BYTES = 256;
-
-function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePromise<Payload> {
+/** Parses the payload in a plaintext. @throws KmsCodecError `malformed`, `too_large` for many fields */
+export function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePromise<Payload> {
   const usual = readUsual(plaintext);
   if (usual) return usual;
-  const fields = countFields(plaintext);
-  if (fields <= USUAL_FIELDS) return deserialize(plaintext);
-  return andThen(budget.reserve(fields * ENTRY_BYTES), () => deserialize(plaintext));
+  const memory = memoryOfFields(countFields(plaintext));
+  if (memory === 0) return deserialize(plaintext);
+  return andThen(budget.reserve(memory), () => deserialize(plaintext));
 }

@@ -33,22 +33,46 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
 }
 
 /**
- * Returns the payload with each size of `externalPayloads` as an int64 that protobuf's writer keeps.
- * @throws KmsCodecError `malformed` for anything that is not an int64
+ * Returns the payload in a form that protobuf's writer writes completely, and that readers accept. The writer omits inherited
+ * properties, such as the getters of a class, rounds sizes, and writes unknown fields that a parser has kept.
+ * @throws KmsCodecError `malformed` for unknown fields, and for sizes of external payloads that are not an int64
  */
-export function withExactSizes(payload: Payload): Payload {
+export function writable(payload: Payload): Payload {
+  const { metadata, data } = payload;
   const external: unknown = payload.externalPayloads;
-  if (isAbsent(external)) return payload;
-  if (!Array.isArray(external)) throw illTyped('A payload’s externalPayloads must be an array', external);
-  if (external.length === 0) return payload;
-  const exact = external.map((details: unknown) => {
-    if (!isRecord(details)) throw illTyped('An external payload must be an object', details);
-    const { sizeBytes } = details;
-    return isAbsent(sizeBytes) ? {} : { sizeBytes: toInt64(sizeBytes) };
-  });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobuf's writer needs no more of a Long.
-  return { ...payload, externalPayloads: exact as NonNullable<Payload['externalPayloads']> };
+  if ('$unknowns' in payload) throw hasUnknownFields();
+  if (!isAbsent(external) && !Array.isArray(external))
+    throw illTyped('A payload’s externalPayloads must be an array', external);
+  const isWhole = isUsualObject(payload) && (isAbsent(metadata) || isUsualObject(metadata));
+  if (isWhole && !external?.length) return payload;
+  return {
+    metadata: isAbsent(metadata) ? null : withOwnEntries(metadata),
+    data: data ?? null,
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- protobuf's writer needs no more of a Long.
+    externalPayloads: (external ?? []).map(withExactSize) as NonNullable<Payload['externalPayloads']>,
+  };
 }
+
+function withOwnEntries(metadata: NonNullable<Payload['metadata']>): NonNullable<Payload['metadata']> {
+  if (isUsualObject(metadata)) return metadata;
+  const entries: [string, Uint8Array][] = [];
+  for (const key in metadata) entries.push([key, metadata[key] ?? new Uint8Array()]);
+  // `fromEntries` gives the key `__proto__` no meaning.
+  return Object.fromEntries(entries);
+}
+
+function withExactSize(details: unknown) {
+  if (!isRecord(details)) throw illTyped('An external payload must be an object', details);
+  if ('$unknowns' in details) throw hasUnknownFields();
+  const { sizeBytes } = details;
+  return isAbsent(sizeBytes) ? {} : { sizeBytes: toInt64(sizeBytes) };
+}
+
+const hasUnknownFields = () =>
+  new KmsCodecError(
+    'malformed',
+    'The payload has fields that this version does not know, and no reader would accept them; update the library',
+  );
 
 interface Int64 {
   readonly low: number;
@@ -126,16 +150,24 @@ const isInt32 = (value: unknown): value is number =>
 
 /**
  * Accepts a Uint8Array of another realm, as in test runners and vm contexts, and an empty array, which protobuf's reader
- * returns for no bytes. Rejects transferred memory, which has lost its bytes.
+ * returns for no bytes. Rejects an array that has lost its bytes.
  */
 const isBytes = (value: unknown): value is Uint8Array =>
   (Array.isArray(value) && value.length === 0) || isUint8Array(value);
 
 const isUint8Array = (value: unknown): value is Uint8Array =>
   (value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array')) &&
-  (value.byteLength > 0 || !isTransferred(value));
+  (value.byteLength > 0 || !isLost(value));
 
-const isTransferred = ({ buffer }: ArrayBufferView): boolean => 'detached' in buffer && buffer.detached;
+/** Whether the memory of an array was transferred, or has shrunk, so that the array seems to be empty. */
+function isLost(bytes: ArrayBufferView): boolean {
+  try {
+    Reflect.apply(Uint8Array.prototype.at, bytes, [0]);
+    return false;
+  } catch {
+    return true;
+  }
+}
 
 /** Returns an error that names the kind of a value, never the value. */
 function illTyped(what: string, given: unknown): KmsCodecError {
@@ -158,8 +190,8 @@ const builtIn: ReadonlySet<string> = new Set([
 function kindOf(given: unknown): string {
   if (given === null) return 'null';
   if (typeof given !== 'object') return typeof given;
-  if (ArrayBuffer.isView(given) && isTransferred(given)) return 'transferred';
   const tag = tagOf(given);
+  if (tag === 'Uint8Array' && ArrayBuffer.isView(given)) return 'an array that has lost its bytes';
   return builtIn.has(tag) ? tag : 'object';
 }
 

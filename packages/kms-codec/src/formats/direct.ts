@@ -1,9 +1,11 @@
 import { DATA_KEY_BYTES } from '../crypto/data-key.ts';
 import { KmsCodecError } from '../errors.ts';
+import { parsePlaintext } from './aead-message.ts';
 import { candidateKeys, firstThatDecrypts } from './envelope.ts';
 import { checkFormat, isEncoding, type ParsedMessage, type WritableWireFormat } from './format.ts';
 import { type Payload, serialize } from './payload.ts';
-import { deserialize, notAPayload } from './payload-reader.ts';
+import { notAPayload } from './payload-reader.ts';
+import type { Call } from './scope.ts';
 
 /*
  * `binary/gcp-kms`: the guide's direct encryption. One Cloud KMS call per payload, no additional authenticated data.
@@ -46,7 +48,7 @@ export const direct: WritableWireFormat<DirectMessage> = {
     const { namespace } = call.scope.rule;
     await call.budget.reserve(ciphertext.length);
     return await firstThatDecrypts(candidates, call, async (cryptoKey) =>
-      toPayload(await call.keys.direct.decrypt(namespace, cryptoKey, ciphertext, call.waitBudget)),
+      toPayload(await call.keys.direct.decrypt(namespace, cryptoKey, ciphertext, call.waitBudget), call),
     );
   },
 
@@ -87,10 +89,10 @@ function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   return longer;
 }
 
-function toPayload(plaintext: Uint8Array): Payload {
+async function toPayload(plaintext: Uint8Array, call: Call): Promise<Payload> {
   const isLonger =
     plaintext.length === LONGER_BYTES && EMPTY_DATA.equals(plaintext.subarray(0, EMPTY_DATA.length));
-  const payload = deserialize(isLonger ? plaintext.subarray(EMPTY_DATA.length) : plaintext);
+  const payload = await parsePlaintext(isLonger ? plaintext.subarray(EMPTY_DATA.length) : plaintext, call);
   if (!looksLikeDataKey(payload, plaintext)) return payload;
   plaintext.fill(0);
   throw notAPayload();

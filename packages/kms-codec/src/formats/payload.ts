@@ -29,6 +29,8 @@ export function withSerialized<T>(payload: Payload, use: (pieces: readonly Uint8
 
 /** Serializes a payload for `use` as `withSerialized` does, if it has one metadata entry, the encoding, and little data. */
 export function withUsual<T>(payload: Payload, use: (piece: Uint8Array) => T): T | undefined {
+  if ('$unknowns' in payload || (payload.externalPayloads && !Array.isArray(payload.externalPayloads)))
+    return undefined;
   const written = writeUsual(payload);
   return written && useAndWipe(written, use);
 }
@@ -108,6 +110,18 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
 
 /** Serializes a payload into a buffer that the caller may keep across an `await`, and wipes. */
 export const serialize = (payload: Payload): Uint8Array => PayloadMessage.encode(payload).finish();
+
+/** Returns how many fields a payload's serialization has at most. */
+export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
+  Object.keys(metadata ?? {}).length + 1 + (externalPayloads?.length ?? 0);
+
+/** A payload has about three fields; up to this number their memory does not count. */
+const USUAL_FIELDS = 16;
+/** Bytes of memory for a field besides its content, which may be as little as two bytes in the message. */
+const FIELD_BYTES = 256;
+
+/** Returns the bytes that the fields of a payload take from the limit of a call, besides their content. */
+export const memoryOfFields = (fields: number): number => (fields <= USUAL_FIELDS ? 0 : fields * FIELD_BYTES);
 
 /** Whether a payload has neither data nor an encoding other than `binary/null`. */
 export function isEmpty({ metadata, data }: Payload): boolean {

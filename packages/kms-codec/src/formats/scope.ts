@@ -128,10 +128,8 @@ export class Scopes {
     if (known) return known;
     const { rules, namespace: own } = this.#options;
     const rule = rules.resolve(namespace);
-    const accepted = [...acceptedNamespaces(rules, rule)];
-    if (own !== undefined && own !== namespace) {
-      accepted.push(...acceptedNamespaces(rules, rules.resolve(own)));
-    }
+    const byOwn = own === undefined || own === namespace ? [] : acceptedNamespaces(rules, rules.resolve(own));
+    const accepted = joined([...acceptedNamespaces(rules, rule), ...byOwn]);
     const { encrypt } = rule;
     const scope = {
       rule,
@@ -162,6 +160,16 @@ const inWorkflow = (
   { rule, denies, accepted, otherNamespaces, dataKeyScope, kept }: NamespaceScope,
   workflowId: string | undefined,
 ): Scope => ({ rule, denies, accepted, otherNamespaces, dataKeyScope, kept, workflowId });
+
+/** Joins the keys of a namespace that two rules accept: that of the call and that of the codec. */
+function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamespace[] {
+  const byName = new Map<string, AcceptedNamespace>();
+  for (const one of accepted) {
+    const keys = new Set([...(byName.get(one.namespace)?.keys ?? []), ...one.keys]);
+    byName.set(one.namespace, { ...one, keys: [...keys] });
+  }
+  return [...byName.values()];
+}
 
 /**
  * Returns a rule's namespace and those in its `accepts`, such as a former name, a Nexus caller or a parent's namespace.

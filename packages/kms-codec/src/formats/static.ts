@@ -32,8 +32,11 @@ export const staticFormat: WireFormat<StaticMessage> = {
     isEncoding(encoding, ENCRYPTED_ENCODING) && payload.metadata?.['encryption-key-id'] !== undefined,
 
   parse(payload, scope) {
-    const staticKey = scope.rule.static.get(metadataText(payload, 'encryption-key-id'));
-    if (!staticKey) return notListed;
+    const id = metadataText(payload, 'encryption-key-id');
+    const staticKey = scope.rule.static.get(id);
+    const bytes = payload.metadata?.['encryption-key-id'];
+    // Bytes that are not UTF-8 become other text, which may be a listed id.
+    if (!staticKey || (bytes?.length && !Buffer.from(id).equals(bytes))) return notListed;
     checkFormat('static', scope);
     return { staticKey };
   },

@@ -1,35 +1,36 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { branchKeyAad } from '../../src/crypto/tags.ts';
 import { parseHeader } from '../../src/formats/envelope-v2-header.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
-import { fromPayload } from '../support/vectors.ts';
+import { fromPayload, vectorFiles } from '../support/vectors.ts';
 import { hex } from '../vectors/make/bytes.ts';
+import type { Vector, VectorRule } from '../vectors/make/vector.ts';
 import { findPython, runScript } from './support/python.ts';
 
-const namespaces = ['pay', 'ship'] as const;
-const keys = { pay: [cryptoKey('pay')], ship: [cryptoKey('ship'), cryptoKey('pay')] };
-const rules = { pay: { encrypt: cryptoKey('pay') }, ship: { encrypt: cryptoKey('ship') } };
+const samplesOf = ['pay', 'ship'] as const;
+const keysBy = { pay: [cryptoKey('pay')], ship: [cryptoKey('ship'), cryptoKey('pay')] };
+const rulesBy = { pay: { encrypt: cryptoKey('pay') }, ship: { encrypt: cryptoKey('ship') } };
 
 interface Sample {
   readonly inner: Payload;
   readonly message: Payload;
-  readonly namespace: (typeof namespaces)[number];
+  readonly namespace: (typeof samplesOf)[number];
   readonly workflowId: string | undefined;
 }
 
 /** Returns messages under many branch keys and salts, of which half are compressed and half bound to a workflow. */
-async function encrypt(count: number, keyService: FakeKeyService): Promise<Sample[]> {
+async function encryptSamples(count: number, keyService: FakeKeyService): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let n = 0; samples.length < count; n += 1) {
     const compression = n % 2 ? ('zstd' as const) : undefined;
     const options = { keyService, compression, bindWorkflow: n % 4 > 1, limits: { softMessages: 3 } };
-    const { codec } = codecWith(rules, options);
-    const namespace = namespaces[n % 3 === 0 ? 1 : 0];
+    const { codec } = codecWith(rulesBy, options);
+    const namespace = samplesOf[n % 3 === 0 ? 1 : 0];
     const workflowId = n % 5 === 0 ? undefined : `order-${n}`;
     const inners = Array.from({ length: 10 }, (_, size) =>
       json({ n, text: 'Überweisung '.repeat(size ** 3) }),
@@ -43,18 +44,12 @@ async function encrypt(count: number, keyService: FakeKeyService): Promise<Sampl
   return samples;
 }
 
-/** Returns what Cloud KMS answers for the wrapped keys of messages. */
-async function answersFor(samples: readonly Sample[], keyService: FakeKeyService) {
-  const answers = new Map<string, object>();
-  for (const { message, namespace } of samples) {
-    const { wrappedKey: ciphertext } = parseHeader(message.data!).header;
-    if (answers.has(hex(ciphertext))) continue;
-    const request = { key: cryptoKey(namespace), aad: branchKeyAad(namespace), ciphertext };
-    const plaintext = hex(await keyService.unwrap(request));
-    const { key, aad } = request;
-    answers.set(hex(ciphertext), { key, aad: hex(aad), ciphertext: hex(ciphertext), plaintext });
-  }
-  return [...answers.values()];
+/** Returns what Cloud KMS answers for the wrapped key of a message. */
+async function answerFor({ message, namespace }: Sample, keyService: FakeKeyService) {
+  const { wrappedKey: ciphertext } = parseHeader(message.data!).header;
+  const request = { key: cryptoKey(namespace), aad: branchKeyAad(namespace), ciphertext };
+  const plaintext = hex(await keyService.unwrap(request));
+  return { key: request.key, aad: hex(request.aad), ciphertext: hex(ciphertext), plaintext };
 }
 
 /** Changes the byte of the header, nonce, ciphertext or tag of which `n` is the number. */
@@ -64,30 +59,83 @@ function changed(data: Uint8Array, n: number): Uint8Array {
   return copy;
 }
 
-/** Returns the line that lets the decoder read a message, or a changed message, in its place. */
-const ask = ({ namespace, workflowId }: Sample, data: Uint8Array) =>
-  JSON.stringify({ data: hex(data), namespaces: [namespace], workflowId });
+/** What the decoder is asked to read. */
+interface Question {
+  readonly data: string;
+  /** The crypto keys of each namespace that it accepts. */
+  readonly keys: Readonly<Record<string, readonly string[]>>;
+  readonly workflowId: string | undefined;
+  readonly kms: Vector['kms'];
+}
 
-it('a decoder that was written from the specification alone reads 500 messages, and refuses each if a byte was changed', async () => {
+async function decode(questions: readonly Question[]): Promise<unknown[]> {
   const folder = await mkdtemp(join(tmpdir(), 'kms-decoder-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const keyService = new FakeKeyService();
-  const samples = await encrypt(500, keyService);
-  const kinds = new Set(samples.map(({ message }) => message.data![1]));
-  expect(kinds).toEqual(new Set([0, 1, 2, 3]));
-  const lines = [
-    JSON.stringify(keys),
-    JSON.stringify(await answersFor(samples, keyService)),
-    ...samples.map((sample) => ask(sample, sample.message.data!)),
-    ...samples.map((sample, n) => ask(sample, changed(sample.message.data!, n))),
-  ];
   const path = join(folder, 'messages.jsonl');
-  await writeFile(path, lines.map((line) => `${line}\n`).join(''));
+  await writeFile(path, questions.map((question) => `${JSON.stringify(question)}\n`).join(''));
   const output = await runScript(await findPython(), ['../decoder.py', path]);
-  const answers = output
+  return output
     .trimEnd()
     .split('\n')
     .map((line): unknown => JSON.parse(line));
-  expect(answers.slice(0, 500)).toEqual(samples.map(({ inner }) => ({ payload: fromPayload(inner) })));
-  expect(answers.slice(500)).toEqual(samples.map(() => ({ code: expect.any(String) })));
-}, 720_000);
+}
+
+describe('a decoder that was written from the specification alone', () => {
+  it('reads 500 messages, and refuses each if a byte was changed', async () => {
+    const keyService = new FakeKeyService();
+    const samples = await encryptSamples(500, keyService);
+    const kinds = new Set(samples.map(({ message }) => message.data![1]));
+    expect(kinds).toEqual(new Set([0, 1, 2, 3]));
+    const questions = await Promise.all(
+      samples.map(async (sample) => {
+        const { message, namespace, workflowId } = sample;
+        const kms = [await answerFor(sample, keyService)];
+        return { data: hex(message.data!), keys: { [namespace]: keysBy[namespace] }, workflowId, kms };
+      }),
+    );
+    const answers = await decode([
+      ...questions,
+      ...questions.map((question, n) => ({
+        ...question,
+        data: hex(changed(samples[n]!.message.data!, n)),
+      })),
+    ]);
+    expect(answers.slice(0, 500)).toEqual(samples.map(({ inner }) => ({ payload: fromPayload(inner) })));
+    expect(answers.slice(500)).toEqual(samples.map(() => ({ code: expect.any(String) })));
+  }, 720_000);
+
+  it('gives the outcome of each vector of envelope-v2 without layers and further rules', async () => {
+    const vectors = vectorFiles
+      .filter(({ file }) => /^(envelope-v2.*|payload-profile|reference-python)\.json$/.test(file))
+      .flatMap((file) => file.vectors)
+      .filter(({ format }) => format === 'envelope-v2');
+    const asked = vectors.flatMap((vector) => {
+      const accepted = keysOf(vector);
+      return accepted === undefined ? [] : [{ vector, accepted }];
+    });
+    expect(asked.length).toBeGreaterThan(150);
+    const answers = await decode(
+      asked.map(({ vector, accepted }) => ({
+        data: vector.stored.data,
+        keys: accepted,
+        workflowId: vector.context?.workflowId,
+        kms: vector.kms,
+      })),
+    );
+    for (const [n, { vector }] of asked.entries()) expect(answers[n], vector.name).toEqual(vector.expect);
+  }, 720_000);
+});
+
+/** Returns the crypto keys of each namespace that a vector's reader accepts. Undefined for settings that the decoder lacks. */
+function keysOf({ keys: { namespaces = {}, default: byDefault, deny }, codec, context }: Vector) {
+  if (codec !== undefined || context === undefined || deny !== undefined) return undefined;
+  const rule = namespaces[context.namespace] ?? byDefault;
+  if (rule === undefined || rule.reads !== undefined || rule.workflowTag !== undefined) return undefined;
+  const own = listed(rule);
+  const others = (rule.accepts ?? []).map(
+    (name) => [name, [...own, ...listed(namespaces[name] ?? {})]] as const,
+  );
+  return { [context.namespace]: own, ...Object.fromEntries(others) };
+}
+
+const listed = ({ encrypt, decrypt = [] }: VectorRule) => [...(encrypt ? [encrypt] : []), ...decrypt];

@@ -1,9 +1,9 @@
 import type { ReasonCode } from '../../../src/errors.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
-import { json, serialized } from '../make/bytes.ts';
+import { json, payload, serialized } from '../make/bytes.ts';
 import { caseV2 } from '../make/v2.ts';
 import type { VectorFile } from '../make/vector.ts';
-import { type Frame, frame, raw, zeros } from '../make/zstd.ts';
+import { type Frame, frame, raw, repeated, zeros } from '../make/zstd.ts';
 
 /* Bit 1 of the flags: the plaintext is one zstd frame. The holder of a data key can encrypt any of these. */
 
@@ -16,8 +16,8 @@ const compressed = (
   why: string,
   plaintext: Uint8Array,
   code?: ReasonCode,
-  payload: Payload = inner,
-) => caseV2({ name, why, header: { compressed: true }, plaintext, inner: payload, ...(code && { code }) });
+  result: Payload = inner,
+) => caseV2({ name, why, header: { compressed: true }, plaintext, inner: result, ...(code && { code }) });
 
 const whole = (change: Partial<Frame> = {}) =>
   frame({ declared: content.length, blocks: raw(content), ...change });
@@ -68,6 +68,19 @@ const opens = [
       whole(),
     ),
     codec: { maxDecompressedBytes: content.length },
+  },
+  compressed(
+    'decompresses a frame with a window of 128 MiB',
+    'Window descriptor 0x88: the largest window that a reader accepts. The content is much smaller.',
+    whole({ window: 0x88 }),
+  ),
+  {
+    ...compressed(
+      'decompresses content that uses up the limit of the call',
+      'The compressed and the decompressed bytes count.',
+      whole(),
+    ),
+    codec: { maxCallBytes: whole().length + content.length },
   },
   compressed(
     'decompresses an empty payload',
@@ -148,6 +161,56 @@ const traps = [
     Buffer.concat([frame({ declared: 0, blocks: raw(Buffer.alloc(0)) }), Buffer.of(0)]),
     'malformed',
   ),
+  ...(
+    [
+      ['of more than 128 MiB', 0x89],
+      ['of 4 GiB', 0xb0],
+      ['of almost 4 TiB', 0xff],
+    ] as const
+  ).map(([size, window]) =>
+    compressed(
+      `refuses a window ${size}`,
+      'Decompressors differ above 128 MiB, although the content is small.',
+      whole({ window }),
+      'malformed',
+    ),
+  ),
+  compressed(
+    'reports a declared size of 1 GiB rather than a window of more than 128 MiB',
+    'The reader checks the size first.',
+    whole({ declared: GiB, window: 0x89 }),
+    'too_large',
+  ),
+  compressed(
+    'refuses a block of more than 128 KiB',
+    'RFC 8878 limits blocks. Some decompressors accept larger blocks if the whole content fits into their buffer.',
+    withLastBytesRepeated(200 * 1024, 0x88),
+    'malformed',
+  ),
+  compressed(
+    'refuses a block that is larger than the window',
+    'Window descriptor 0: 1 KiB.',
+    withLastBytesRepeated(2_000, 0),
+    'malformed',
+  ),
+  {
+    ...compressed(
+      'refuses content above the limit of the call',
+      'The compressed and the decompressed bytes count.',
+      whole(),
+      'too_large',
+    ),
+    codec: { maxCallBytes: whole().length + content.length - 1 },
+  },
+  {
+    ...compressed(
+      'reports a byte after the frame rather than content above the limit of the call',
+      'The reader checks the whole frame before it reserves memory.',
+      Buffer.concat([whole(), Buffer.of(0)]),
+      'malformed',
+    ),
+    codec: { maxCallBytes: whole().length + 1 },
+  },
   compressed(
     'refuses a byte after the frame',
     'The frame must be the whole plaintext.',
@@ -245,6 +308,13 @@ export const compression: VectorFile = {
   about: 'binary/envelope-kms-v2 with bit 1 of the flags: zstd frames (RFC 8878), valid and hostile.',
   vectors: [...opens, ...traps],
 };
+
+/** Creates a frame of a payload that ends with a run of one byte, in one block. */
+function withLastBytesRepeated(times: number, window: number): Buffer {
+  const plaintext = serialized(payload({ encoding: 'binary/plain' }, 'b'.repeat(times)));
+  const blocks = Buffer.concat([raw(plaintext.subarray(0, -times), false), repeated(0x62, times)]);
+  return frame({ declared: plaintext.length, blocks, window });
+}
 
 function longer(): Payload {
   return json({ note: 'b'.repeat(400) });

@@ -6,6 +6,7 @@ import {
   directAsKey,
   STATIC_ID,
   staticRule,
+  staticSecret,
   unwrapsUnder,
   withData,
   withMetadata,
@@ -143,6 +144,13 @@ export const fixedKeys: VectorFile = {
       why: 'Many codecs write binary/encrypted; a payload under a key that is not configured belongs to another codec.',
       rule: staticRule,
       stored: withMetadata({ 'encryption-key-id': 'another-id' }),
+      expect: 'unchanged',
+    }),
+    caseStatic({
+      name: 'passes a payload with a key id that is not UTF-8',
+      why: 'Decoders replace the bytes with U+FFFD, which may be a configured id.',
+      rule: { static: { '\ufffd': staticSecret.toString('hex') } },
+      stored: withMetadata({ 'encryption-key-id': Buffer.of(0xff) }),
       expect: 'unchanged',
     }),
     caseStatic({

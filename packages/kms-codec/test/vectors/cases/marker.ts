@@ -93,6 +93,8 @@ const ciphertexts = encryptedFormats.map((format) => {
   });
 });
 
+const unmarked = inLayer('envelope-v2', { payload: secret, kms: [] }, 'with an unknown marker');
+
 const refused = (name: string, algorithm: string, data: Uint8Array, why: string, limit?: number): Vector =>
   one({
     name,
@@ -157,6 +159,22 @@ export const marker: VectorFile = {
       why: 'The reader compares metadata byte by byte.',
       stored: compressed('ZSTD', small),
       expect: compressed('ZSTD', small),
+    }),
+    one({
+      name: 'ignores an unknown marker on a message',
+      why: 'The message is authenticated and the marker is not. Nothing shows that its data is compressed.',
+      stored: marked(unmarked.payload, 'application/x-br', unmarked.payload.data ?? Buffer.alloc(0)),
+      format: 'envelope-v2',
+      kms: [...unmarked.kms],
+      expect: secret,
+      asked: [KEY],
+    }),
+    one({
+      name: 'refuses an empty payload with a marker if the namespace refuses plaintext',
+      why: 'It is refused before it is decompressed.',
+      stored: marked(payload({}, ''), ZSTD, Buffer.alloc(0)),
+      rule: { plaintext: 'refuse' },
+      expect: 'format_not_allowed',
     }),
     one({
       name: 'refuses a compressed payload if the namespace refuses plaintext',

@@ -81,6 +81,53 @@ const accepted = [
   ),
 ];
 
+const many = (count: number) => Array.from({ length: count }, () => field(EXTERNAL, Buffer.alloc(0)));
+/** Two fields and external payloads without a size, of which each has two bytes. */
+const withMany = (count: number) => join(encoding, amount, ...many(count));
+const [sixteen, seventeen] = [withMany(14), withMany(15)];
+const limits = [
+  {
+    ...accepts(
+      'counts no memory for sixteen fields',
+      'Only the ciphertext counts towards the limit of the call.',
+      sixteen,
+      withZeros(14),
+    ),
+    codec: { maxCallBytes: sixteen.length },
+  },
+  {
+    ...accepts(
+      'counts 256 bytes for each of seventeen fields',
+      'A field of two bytes takes much more memory.',
+      seventeen,
+      withZeros(15),
+    ),
+    codec: { maxCallBytes: seventeen.length + 17 * 256 },
+  },
+  {
+    ...caseV2({
+      name: 'refuses seventeen fields whose memory is above the limit of the call',
+      why: 'A field of two bytes takes much more memory.',
+      plaintext: seventeen,
+      code: 'too_large',
+    }),
+    codec: { maxCallBytes: seventeen.length + 17 * 256 - 1 },
+  },
+  {
+    ...refuses(
+      'reports an unknown field rather than the memory for many fields',
+      join(seventeen, Buffer.of(0x78, 0x01)),
+      'The reader counts the fields of the payload first.',
+    ),
+    codec: { maxCallBytes: seventeen.length + 2 },
+  },
+];
+
+function withZeros(count: number): Payload {
+  const sizes = Array.from({ length: count }, () => withExternal(inner, 0).externalPayloads ?? []);
+  return { ...inner, externalPayloads: sizes.flat() };
+}
+
 const million = data('{"amount":1000000}');
 const refused = [
   refuses(
@@ -242,5 +289,5 @@ const refused = [
 export const profile: VectorFile = {
   about:
     'The plaintext of a message: the serializations of a Payload that the reader accepts and refuses, as binary/envelope-kms-v2.',
-  vectors: [...accepted, ...refused],
+  vectors: [...accepted, ...refused, ...limits],
 };

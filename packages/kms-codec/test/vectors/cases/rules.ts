@@ -224,6 +224,27 @@ const configured: Vector[] = [
   },
 ];
 
+const retired: VectorRule = { ...shared, accepts: ['retired'] };
+configured.push(
+  caseV2({
+    name: 'decrypts a message of the codec’s namespace under its key if the rule of the context accepts that namespace',
+    why: 'The keys of the codec’s namespace are those of its rule, whoever else accepts it. It has the default rule.',
+    keys: { namespaces: { [other]: { encrypt: key(other), accepts: [NAMESPACE] } }, default: shared },
+    codec: { namespace: NAMESPACE },
+    context: byContext,
+  }),
+  ...[KEY, key(other)].map((cryptoKey) =>
+    caseV2({
+      name: `decrypts a message of a namespace that both rules accept, under the key of either rule (${cryptoKey})`,
+      why: 'The keys of both namespaces that accept it are listed for it.',
+      header: { namespace: 'retired', cryptoKey },
+      keys: { namespaces: { [NAMESPACE]: retired, [other]: { ...retired, encrypt: key(other) } } },
+      codec: { namespace: NAMESPACE },
+      context: byContext,
+    }),
+  ),
+);
+
 const MAX_CIPHERTEXT = 65_536 + 1_024;
 const ofZeros =
   (bytes: number) =>

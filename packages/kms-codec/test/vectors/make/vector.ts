@@ -47,7 +47,11 @@ const vector = z.strictObject({
     deny: z.array(bytes).optional(),
   }),
   codec: z
-    .strictObject({ namespace: z.string().optional(), maxDecompressedBytes: z.number().optional() })
+    .strictObject({
+      namespace: z.string().optional(),
+      maxDecompressedBytes: z.number().optional(),
+      maxCallBytes: z.number().optional(),
+    })
     .optional(),
   context: z.strictObject({ namespace: z.string(), workflowId: z.string().optional() }).optional(),
   kms: z.array(kmsAnswer),

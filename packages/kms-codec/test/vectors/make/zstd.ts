@@ -13,15 +13,17 @@ export interface Frame {
   /** Bits of the frame header descriptor in addition to those of the content size. */
   readonly descriptor?: number;
   readonly dictionaryId?: Uint8Array;
+  /** The window descriptor. Default: 0x38, exponent 7, 128 KiB, the largest size of a block. */
+  readonly window?: number;
 }
 
-/** Creates a frame with an 8-byte content size and without a single segment. Without a size it has a 1 KiB window. */
-export function frame({ declared, blocks, descriptor = 0, dictionaryId = Buffer.alloc(0) }: Frame): Buffer {
+/** Creates a frame with an 8-byte content size and without a single segment. */
+export function frame(given: Frame): Buffer {
+  const { declared, blocks, descriptor = 0, dictionaryId = Buffer.alloc(0), window = 0x38 } = given;
   const size = Buffer.alloc(declared === 'none' ? 0 : 8);
   if (declared !== 'none') size.writeBigUInt64LE(BigInt(declared));
   const sizeFlag = declared === 'none' ? 0 : 0b1100_0000;
-  // Window descriptor 0x38: exponent 7, 128 KiB, the largest size of a block.
-  return Buffer.concat([MAGIC, Buffer.of(sizeFlag | descriptor, 0x38), dictionaryId, size, blocks]);
+  return Buffer.concat([MAGIC, Buffer.of(sizeFlag | descriptor, window), dictionaryId, size, blocks]);
 }
 
 const blockHeader = (last: boolean, type: number, size: number): Buffer => {
@@ -33,6 +35,10 @@ const blockHeader = (last: boolean, type: number, size: number): Buffer => {
 /** Creates one raw block with the content. */
 export const raw = (content: Uint8Array, last = true): Buffer =>
   Buffer.concat([blockHeader(last, 0, content.length), content]);
+
+/** Creates one block that repeats a byte. */
+export const repeated = (byte: number, times: number): Buffer =>
+  Buffer.concat([blockHeader(true, 1, times), Buffer.of(byte)]);
 
 /** Creates run-length blocks of 128 KiB: four bytes represent 131,072. */
 export const zeros = (bytes: number): Buffer => {
