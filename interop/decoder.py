@@ -165,9 +165,7 @@ def content_size(frame: bytes) -> int:
     at = (5 if single else 6) + width
     if len(frame) < at:
         raise Refused("malformed")
-    size = int.from_bytes(frame[at - width : at], "little") + (
-        256 if width == 2 else 0
-    )
+    size = int.from_bytes(frame[at - width : at], "little") + (256 if width == 2 else 0)
     if size > MAX_CONTENT:
         raise Refused("too_large")
     window = size if single else (8 + frame[5] % 8) << (7 + (frame[5] >> 3))

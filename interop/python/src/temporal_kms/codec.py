@@ -21,7 +21,7 @@ from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
 from .clock import Clock, elapsed_clock
 from .data_keys import EncryptionKeys
 from .decryption_keys import DecryptionKeys
-from .decryptor import PayloadDecryptor, Scope, pass_through
+from .decryptor import Accepted, PayloadDecryptor, Scope, pass_through
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
 from .header import Header, key_id, namespace_tag, scheduled_workflow_id, workflow_tag
@@ -203,7 +203,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             return scheduled_workflow_id(context.workflow_id)
         return None
 
-    def _accepted(self, namespace: str, rule: NamespaceRule) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    def _accepted(self, namespace: str, rule: NamespaceRule) -> Accepted:
         """Returns each namespace whose messages are read here, with the keys that may have encrypted them.
 
         Those are the reader's keys and, if the keys file names the accepted namespace, that namespace's keys.
@@ -213,7 +213,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return ((namespace, rule.keys), *others)
 
 
-def _joined(accepted: tuple[tuple[str, tuple[str, ...]], ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _joined(accepted: Accepted) -> Accepted:
     """Joins the keys of a namespace that two rules accept: that of the call and that of the codec."""
     keys: dict[str, tuple[str, ...]] = {}
     for namespace, listed in accepted:
@@ -264,7 +264,7 @@ def _guide_rule(key: str, env: Mapping[str, str]) -> NamespaceRule:
 
 
 def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
-    """Refuses to write fields that the parser of a stored payload has kept, although this version does not know them."""
+    """Refuses to write fields that a parser has kept, although this version does not know them."""
     try:
         check_plaintext(plaintext, scope.plaintext.take)
     except KmsCodecError as error:
@@ -272,7 +272,7 @@ def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
             raise
         raise KmsCodecError(
             "malformed",
-            "The payload has fields that this version does not know, and no reader would accept them; update the package",
+            "The payload has fields that this version does not know, and no reader accepts them; update the package",
         ) from None
 
 

@@ -12,6 +12,7 @@ from temporalio.api.common.v1 import Payload
 
 from . import zstd
 from .errors import KmsCodecError
+from .lz4_size import measure_lz4
 
 MARKER = "compression/algorithm"
 
@@ -61,10 +62,38 @@ def _snappy(block: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
     try:
         content = bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError:
-        raise _malformed("snappy block is damaged") from None
+        # cramjam refuses some valid blocks, such as a short literal with a long length at the end of the block.
+        content = _decompress_snappy(block, at, size)
     if len(content) != size:
         raise _malformed("snappy block does not contain the declared number of bytes")
     return content
+
+
+def _decompress_snappy(block: bytes, at: int, size: int) -> bytes:
+    """Decompresses the elements of a block (format_description.txt of google/snappy), which begin at this position."""
+    content = bytearray()
+    while at < len(block):
+        tag, kind = block[at] >> 2, block[at] & 0b11
+        width = (max(0, tag - 59), 1, 2, 4)[kind]
+        at += 1
+        number = int.from_bytes(block[at : at + width], "little")
+        at += width
+        if kind == 0:
+            length, offset = (number if width else tag) + 1, 0
+            content += block[at : at + length]
+            at += length
+        elif kind == 1:
+            length, offset = (tag & 0b111) + 4, (tag >> 3) << 8 | number
+        else:
+            length, offset = tag + 1, number
+        if at > len(block) or len(content) + (length if kind else 0) > size:
+            raise _malformed("snappy block is damaged")
+        if kind:
+            if not 0 < offset <= len(content):
+                raise _malformed("snappy block is damaged")
+            source = content[-offset:]
+            content += (source * (length // offset + 1))[:length]
+    return bytes(content)
 
 
 def _preamble(block: bytes) -> tuple[int, int]:
@@ -85,21 +114,21 @@ def _lz4(frame: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
         raise _malformed("LZ4 frame needs a dictionary")
     decompressor = lz4.frame.LZ4FrameDecompressor()
     try:
-        # This also checks the descriptor. A declared content size of 0 looks like a missing size.
-        if lz4.frame.get_frame_info(frame)["content_size"] > limit:
+        # This also checks the descriptor.
+        declared = lz4.frame.get_frame_info(frame)["content_size"]
+        if declared > limit:
             raise KmsCodecError(
                 "too_large", f"The payload declares more than {limit} bytes when decompressed; the limit is {limit}"
             )
-        content: bytes = decompressor.decompress(frame, max_length=limit + 1)
+        size = measure_lz4(frame, limit)
+        if frame[4] & 0b1000 and size != declared:
+            raise _malformed("LZ4 frame does not contain the declared number of bytes")
+        reserve(size)
+        content: bytes = decompressor.decompress(frame, max_length=size + 1)
     except RuntimeError:
         raise _malformed("LZ4 frame is damaged") from None
-    if len(content) > limit:
-        raise KmsCodecError(
-            "too_large", f"The payload has more than {limit} bytes when decompressed; the limit is {limit}"
-        )
-    if not decompressor.eof or decompressor.unused_data:
-        raise _malformed("LZ4 frame is truncated or followed by other bytes")
-    reserve(len(content))
+    if not decompressor.eof or len(content) != size:
+        raise _malformed("LZ4 frame is damaged")
     return content
 
 

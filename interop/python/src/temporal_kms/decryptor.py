@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
@@ -45,14 +45,17 @@ _KEY_UNUSABLE = frozenset(
 )
 
 
+Accepted: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Namespaces whose messages are read, with the crypto keys that may have encrypted them."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """The place in which a payload is decrypted, and the limits of the call."""
 
     namespace: str
     rule: NamespaceRule
-    accepted: tuple[tuple[str, tuple[str, ...]], ...]
-    """Namespaces whose messages are read here, with the crypto keys that may have encrypted them."""
+    accepted: Accepted
     workflow_id: str | None
     budget: float
     """Seconds to wait for Cloud KMS."""

@@ -46,5 +46,5 @@ def is_failure_placeholder(payload: Payload) -> bool:
 
 
 def text(payload: Payload, key: str) -> str:
-    """Returns a metadata entry as text. Bytes that are not UTF-8 become other text, which no crypto key's name contains."""
+    """Returns a metadata entry as text. Bytes that are not UTF-8 become text that is in no key's name."""
     return payload.metadata.get(key, b"").decode(errors="replace")

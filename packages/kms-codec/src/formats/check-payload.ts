@@ -156,13 +156,15 @@ const isBytes = (value: unknown): value is Uint8Array =>
   (Array.isArray(value) && value.length === 0) || isUint8Array(value);
 
 const isUint8Array = (value: unknown): value is Uint8Array =>
-  (value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array')) &&
-  (value.byteLength > 0 || !isLost(value));
+  isArrayOfBytes(value) && (value.byteLength > 0 || !isLost(value));
+
+const isArrayOfBytes = (value: unknown): value is Uint8Array =>
+  value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array');
 
 /** Whether the memory of an array was transferred, or has shrunk, so that the array seems to be empty. */
-function isLost(bytes: ArrayBufferView): boolean {
+function isLost(bytes: Uint8Array): boolean {
   try {
-    Reflect.apply(Uint8Array.prototype.at, bytes, [0]);
+    bytes.at(0);
     return false;
   } catch {
     return true;
@@ -191,7 +193,7 @@ function kindOf(given: unknown): string {
   if (given === null) return 'null';
   if (typeof given !== 'object') return typeof given;
   const tag = tagOf(given);
-  if (tag === 'Uint8Array' && ArrayBuffer.isView(given)) return 'an array that has lost its bytes';
+  if (isArrayOfBytes(given) && isLost(given)) return 'an array that has lost its bytes';
   return builtIn.has(tag) ? tag : 'object';
 }
 

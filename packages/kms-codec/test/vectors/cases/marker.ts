@@ -93,6 +93,21 @@ const ciphertexts = encryptedFormats.map((format) => {
   });
 });
 
+/** The checksums of the descriptors below. */
+const descriptors = new Map([
+  [0x60, 0x82],
+  [0x68, 0x05],
+]);
+
+/** Creates an LZ4 frame with blocks of at most 64 KiB, a content size of 0 if the flags contain one, and one block. */
+const lz4Frame = (flags: number, block: Uint8Array): Buffer => {
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(block.length);
+  const size = Buffer.alloc(flags & 0x08 ? 8 : 0);
+  const head = [Buffer.from('04224d18', 'hex'), Buffer.of(flags, 0x40), size];
+  return Buffer.concat([...head, Buffer.of(descriptors.get(flags) ?? 0), length, block, Buffer.alloc(4)]);
+};
+
 const unmarked = inLayer('envelope-v2', { payload: secret, kms: [] }, 'with an unknown marker');
 
 const refused = (name: string, algorithm: string, data: Uint8Array, why: string, limit?: number): Vector =>
@@ -283,6 +298,42 @@ export const marker: VectorFile = {
       Buffer.of(0xff, 0xff, 0xff, 0xff, 0x1f, 0, 1),
       'The reader reads the size first.',
     ),
+    one({
+      name: 'decompresses a snappy literal whose length has more bytes than it needs',
+      why: 'The format does not require the shortest form, also not at the end of a block.',
+      stored: compressed(SNAPPY, Buffer.of(2, 0xf0, 1, 0x6c, 0x7f)),
+      expect: bytes(Buffer.of(0x6c, 0x7f)),
+    }),
+    one({
+      name: 'decompresses every kind of snappy element in their longest forms',
+      why: 'Lengths and offsets of four bytes, and a copy that overlaps what it writes.',
+      stored: compressed(
+        SNAPPY,
+        Buffer.of(14, 0xfc, 1, 0, 0, 0, 0x61, 0x62, 0x0f, 2, 0, 0, 0, 0x05, 1, 0x06, 2, 0, 0xf0, 0, 0x63),
+      ),
+      expect: bytes(utf8('abababbbbbbbbc')),
+    }),
+    refused(
+      'refuses an LZ4 match with the offset 0',
+      LZ4,
+      lz4Frame(0x60, Buffer.concat([Buffer.of(0x10, 0x61, 0, 0, 0x60), utf8('bbbbbb')])),
+      'It would copy bytes that do not exist yet. Some decompressors write zero bytes.',
+    ),
+    refused(
+      'refuses an LZ4 frame that declares no bytes and contains some',
+      LZ4,
+      lz4Frame(0x68, Buffer.concat([Buffer.of(0x60), utf8('bbbbbb')])),
+      'Some libraries take a declared size of 0 for none.',
+    ),
+    {
+      ...one({
+        name: 'reports LZ4 above the limit of the call rather than a modified checksum',
+        why: 'The reader measures the content, and reserves memory for it, before it decompresses.',
+        stored: compressed(LZ4, changed(lz4, lz4.length - 1)),
+        expect: 'too_large',
+      }),
+      codec: { maxCallBytes: 5_284 },
+    },
     refused(
       'refuses a snappy copy from before the start',
       SNAPPY,
