@@ -195,11 +195,14 @@ describe('a payload that is no object literal', () => {
 
   it.each([
     ['the payload', { data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
+    ['a payload with an encoding', { metadata, data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
     [
       'an external payload',
       { data: bytes, externalPayloads: [{ sizeBytes: 1, $unknowns: [Buffer.of(0x78, 1)] }] },
     ],
   ])('is rejected with unknown fields of %s, which no reader accepts', async (_, payload) => {
+    // Later payloads may take a shortcut.
+    await codec.encode([json(1)]);
     await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
   });
 });
@@ -298,9 +301,12 @@ describe('the size of an external payload', () => {
   it.each([[{}], ['x'], [[null]], [[7]], [[[]]]])(
     'is rejected if the list is %s',
     async (externalPayloads) => {
-      await expect(codec.encode([{ data: bytes, externalPayloads: any(externalPayloads) }])).rejects.toEqual(
-        malformed,
-      );
+      // Later payloads may take a shortcut.
+      await codec.encode([json(1)]);
+      for (const metadata of [{}, { encoding: text }]) {
+        const payload = { metadata, data: bytes, externalPayloads: any(externalPayloads) };
+        await expect(codec.encode([payload])).rejects.toEqual(malformed);
+      }
     },
   );
 });

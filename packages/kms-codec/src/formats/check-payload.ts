@@ -54,7 +54,8 @@ export function writable(payload: Payload): Payload {
 }
 
 function withOwnEntries(metadata: NonNullable<Payload['metadata']>): NonNullable<Payload['metadata']> {
-  if (isUsualObject(metadata)) return metadata;
+  const isWhole: boolean = isUsualObject(metadata);
+  if (isWhole) return metadata;
   const entries: [string, Uint8Array][] = [];
   for (const key in metadata) entries.push([key, metadata[key] ?? new Uint8Array()]);
   // `fromEntries` gives the key `__proto__` no meaning.
