@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { startChild, type Child } from './child.ts';
@@ -58,7 +60,7 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
     const uiPort = options.uiPort === 0 ? freeUiPort : options.uiPort;
     const server = await startChild(cliPath, serverArguments(options, port, uiPort), serverEnvironment());
     try {
-      await waitUntilServing(cliPath, `127.0.0.1:${port}`, server);
+      await waitUntilServing(cliPath, port, server);
       return {
         address: `127.0.0.1:${port}`,
         ...(uiPort !== undefined && { uiUrl: `http://127.0.0.1:${uiPort}` }),
@@ -111,18 +113,29 @@ function serverEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), TEMPORAL_VERSION_CHECK_DISABLED: '1' };
 }
 
-async function waitUntilServing(cliPath: string, address: string, server: Child): Promise<void> {
+/** Returns whether a process accepts connections. It does not bind the port, which the server may be about to do. */
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function waitUntilServing(cliPath: string, port: number, server: Child): Promise<void> {
+  const address = `127.0.0.1:${port}`;
   const health = ['operator', 'cluster', 'health', '--address', address, ...isolated];
+  const options = { env: serverEnvironment(), extendEnv: false, reject: false, timeout: 1_000 } as const;
   const deadline = Date.now() + 30_000;
   while (!server.hasEnded() && Date.now() < deadline) {
-    const { exitCode } = await execa(cliPath, health, {
-      env: serverEnvironment(),
-      extendEnv: false,
-      reject: false,
-      timeout: 1_000,
-    });
+    // The CLI is a large program, so it does not run before the server listens.
+    const isHealthy = (await listens(port)) && (await execa(cliPath, health, options)).exitCode === 0;
     // Another process on the port may answer too, so the server must also be running.
-    if (exitCode === 0 && !server.hasEnded()) return;
+    if (isHealthy && !server.hasEnded()) return;
     await sleep(50);
   }
   const fault = server.hasEnded() ? 'ended at once' : 'was not ready within 30 s';

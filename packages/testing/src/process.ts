@@ -22,7 +22,7 @@ export interface NodeProcessOptions {
   /** Options of Node itself. */
   readonly nodeOptions?: readonly string[];
   readonly cwd?: string;
-  /** The environment in addition to `PATH`. The process inherits no other variable of the test. */
+  /** The environment in addition to `PATH` and the place of compiled modules. The process inherits no other variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -31,7 +31,7 @@ export function startNode(file: string, options: NodeProcessOptions = {}): NodeP
   const { args = [], nodeOptions = [], cwd, env } = options;
   const child = spawnLinked(process.execPath, [...nodeOptions, file, ...args], {
     cwd,
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'], ...env },
     output: 'pipe',
     detached: false,
   });
