@@ -14,7 +14,7 @@ import { keys, type Kms, plain, startKms, text } from './support/stack.ts';
 const slow = process.env['SLOW'] !== undefined;
 const requests = slow ? 100_000 : 20_000;
 const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_124));
-vi.setConfig({ testTimeout: slow ? 3_600_000 : 120_000 });
+vi.setConfig({ testTimeout: 3_600_000 });
 
 const AT_ONCE = 16;
 /** Memory is looked at so often in each quarter. */
