@@ -44,7 +44,7 @@ def read_keys_file(path: Path) -> KeyRules:
 def is_crypto_key(name: str) -> bool:
     """Returns whether this is the resource name of a crypto key, without a version."""
     rule = _validator().schema["properties"]["default"]["properties"]
-    return Draft202012Validator(rule["encrypt"]).is_valid(name)
+    return bool(Draft202012Validator(rule["encrypt"]).is_valid(name))
 
 
 @cache
