@@ -1,5 +1,26 @@
-"""Sets the umask, because the readers refuse files that others can write."""
+"""Sets the umask, because the readers refuse files that others can write, and starts the emulator."""
 
 import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 os.umask(0o022)
+
+KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/pay"
+CLI = Path(__file__).parents[3] / "packages/kms-emulator/src/cli.ts"
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """The address of a Cloud KMS emulator with one crypto key. It needs Node 24."""
+    options = ["--port", "0", "--control-port", "0", "--key", KEY]
+    with subprocess.Popen(["node", CLI, *options], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        address = re.search(r"gRPC ([^,]+)", process.stdout.readline())
+        assert address
+        yield address[1]
+        process.terminate()

@@ -11,22 +11,29 @@ from typing import Any
 import pytest
 
 from temporal_kms import CloudKms, KmsCodecError
+from temporal_kms.access_token import default_credentials
+from temporal_kms.connection import Transport, google_client
 
 KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/k"
 TOKEN = (200, {"access_token": "canary", "token_type": "Bearer", "expires_in": 3600})
 
 
 class Endpoint:
-    """Answers by the last part of the path."""
+    """Answers by the last part of the path. None: never, until the test releases it."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, tuple[int, Any]] = {}
-        answers = self.answers
+        self.answers: dict[str, tuple[int, Any] | None] = {}
+        self.released = threading.Event()
+        answers, released = self.answers, self.released
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers.get("content-length", "0")))
-                status, body = answers[self.path.replace(":", "/").rsplit("/", 1)[-1]]
+                answer = answers[self.path.replace(":", "/").rsplit("/", 1)[-1]]
+                if answer is None:
+                    released.wait(10)
+                    return
+                status, body = answer
                 content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -62,6 +69,7 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoi
     # Without it, google-auth already gets a token to find the project when it reads the file.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     yield endpoint
+    endpoint.released.set()
     endpoint.server.shutdown()
     endpoint.server.server_close()
 
@@ -111,3 +119,33 @@ def test_a_refused_token_is_permission_denied_and_no_outage(
 def test_a_token_endpoint_that_does_not_listen_is_an_outage(endpoint: Endpoint) -> None:
     endpoint.server.server_close()
     assert failure().code == "kms_unavailable"
+
+
+def test_a_token_endpoint_that_does_not_answer_occupies_one_thread(endpoint: Endpoint) -> None:
+    endpoint.answers["token"] = None
+
+    async def work() -> None:
+        credentials = default_credentials(Transport.AUTH_SCOPES)
+        service = CloudKms(lambda: google_client(credentials), credentials=credentials, attempt_timeout=0.5)
+        wraps = [service.wrap(KEY, bytes(32), b"") for _ in range(50)]
+        errors = await asyncio.gather(*wraps, return_exceptions=True)
+        assert {error.code for error in errors if isinstance(error, KmsCodecError)} == {"kms_unavailable"}
+        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+        await service.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("project", ["p", ""])
+def test_a_start_without_credentials_is_a_wrong_configuration(
+    endpoint: Endpoint, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without a project, google-auth asks for a token to find it.
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", project)
+    if project:
+        (tmp_path / "federation.json").unlink()
+    else:
+        endpoint.answers["token"] = (400, {"error": "invalid_grant", "error_description": "canary"})
+    with pytest.raises(ValueError, match="credentials are not available") as caught:
+        CloudKms.connect()
+    assert str(tmp_path) not in str(caught.value)

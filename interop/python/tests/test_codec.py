@@ -16,7 +16,7 @@ from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import ActivitySerializationContext, DataConverter, WorkflowSerializationContext
 
-from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, Wrapped, load_kms_codec, read_keys_file, zstd
+from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, Wrapped, read_keys_file, zstd
 from temporal_kms.data_keys import REFRESH_AT, SOFT_AGE
 from temporal_kms.decryption_keys import HARD_AGE, REVALIDATE
 from temporal_kms.header import Header, branch_key_aad, parse_message
@@ -351,45 +351,3 @@ def test_names_the_place_of_a_mistake_in_a_keys_file(tmp_path: Path, file: str, 
     (tmp_path / "keys.yaml").write_text(f"{file}\n...\n")
     with pytest.raises(ValueError, match=place):
         read_keys_file(tmp_path / "keys.yaml")
-
-
-GUIDE = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "pay", "KMS_EMULATOR_HOST": "127.0.0.1:1"}
-
-
-@pytest.mark.parametrize(
-    ("change", "reads"),
-    [
-        ({}, {"envelope-v2", "direct"}),
-        ({"KMS_FORMAT": "direct"}, {"envelope-v2", "direct"}),
-        ({"KMS_FORMAT": "envelope"}, {"envelope-v2", "envelope"}),
-        ({"KMS_UNSAFE": "direct-with-envelope"}, {"envelope-v2", "envelope", "direct"}),
-    ],
-)
-def test_reads_the_guides_formats_with_the_guides_variables(change: dict[str, str], reads: set[str]) -> None:
-    async def work() -> None:
-        codec = load_kms_codec({**GUIDE, **change})
-        rule = codec._rules.resolve("any")
-        assert (rule.keys, rule.reads) == ((KEY,), reads)
-
-    run(work())
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"KMS_EMULATOR_HOST": "kms.example:1"}, "loopback"),
-        ({"KMS_KEYS_FILE": "x"}, "both set"),
-        ({"KMS_FORMAT": "v3"}, "KMS_FORMAT"),
-        ({"KMS_UNSAFE": "true"}, "KMS_UNSAFE"),
-        ({"GCP_KMS_KEY": "a/b"}, "a/b"),
-    ],
-)
-def test_refuses_a_wrong_environment(change: dict[str, str], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        load_kms_codec({**GUIDE, **change})
-
-
-@pytest.mark.parametrize("unset", [{}, {"GCP_PROJECT": "", "GCP_KMS_KEY_RING": "", "GCP_KMS_KEY": ""}])
-def test_names_every_variable_that_is_missing(unset: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="GCP_PROJECT and GCP_KMS_KEY_RING and GCP_KMS_KEY"):
-        load_kms_codec(unset)

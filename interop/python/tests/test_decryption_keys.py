@@ -327,7 +327,7 @@ class HangingKms(FakeKms):
 
 
 def test_a_process_that_idles_refreshes_its_branch_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("temporal_kms.maintenance.EVERY", 0.01)
+    monkeypatch.setattr("temporal_kms.loop_keys.EVERY", 0.01)
 
     async def work() -> None:
         kms, clock = FakeKms(), Clock()

@@ -1,6 +1,7 @@
 """The calls to Cloud KMS through Google's client."""
 
 import asyncio
+from types import SimpleNamespace
 
 import google_crc32c
 import pytest
@@ -11,8 +12,15 @@ from temporal_kms import KmsCodecError
 from temporal_kms.kms import MAX_REPEATS, CloudKms
 
 
+class Channel:
+    async def close(self, grace: float) -> None:
+        pass
+
+
 class FailingClient:
     """Google's client, whose first calls fail after some seconds."""
+
+    transport = SimpleNamespace(grpc_channel=Channel())
 
     def __init__(self, failures: int, seconds: float) -> None:
         self.calls = 0
@@ -29,7 +37,7 @@ class FailingClient:
 
 def unwrap(client: FailingClient, monkeypatch: pytest.MonkeyPatch) -> bytes:
     monkeypatch.setattr("temporal_kms.kms.running_time", lambda: client.time)
-    return asyncio.run(CloudKms(client).unwrap("key", b"wrapped", b""))  # type: ignore[arg-type]
+    return asyncio.run(CloudKms(lambda: client).unwrap("key", b"wrapped", b""))  # type: ignore[arg-type]
 
 
 def test_a_call_during_which_the_process_was_stopped_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,16 +42,22 @@ class Process:
     async def start(self) -> None:
         self.foreign = await codec_for(self.kms).encode([plain()])
 
-    async def work(self, seconds: float) -> None:
+    async def work(self, seconds: float, *, timers: bool = True) -> None:
+        """Lets the process work. Without timers, no background task runs while a caller does not wait for it."""
         for _ in range(int(seconds / STEP)):
+            if timers:
+                self.codec._keys.get().maintain()
             await self._note("encode", self.codec.encode([plain()]))
             await self._note("decode", self.codec.decode(self.foreign))
-            await self._pass(STEP)
+            self.stop(STEP)
+            if timers:
+                await self._let_tasks_run()
 
     async def idle(self, seconds: float) -> None:
         for _ in range(int(seconds / STEP / 4)):
-            self.codec._encryption_keys.maintain()
-            await self._pass(4 * STEP)
+            self.codec._keys.get().maintain()
+            self.stop(4 * STEP)
+            await self._let_tasks_run()
 
     def refuse(self) -> None:
         self.kms.failing = self.random.choice(["permission_denied", "key_disabled"])
@@ -65,8 +71,7 @@ class Process:
         self.wall += seconds
         self.time += seconds
 
-    async def _pass(self, seconds: float) -> None:
-        self.stop(seconds)
+    async def _let_tasks_run(self) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -98,6 +103,10 @@ async def _stop(one: Process, seconds: float) -> None:
     one.stop(seconds)
 
 
+async def _without_timers(one: Process, seconds: float) -> None:
+    await one.work(min(seconds, 3 * HOUR), timers=False)
+
+
 async def _suspend(one: Process, seconds: float) -> None:
     one.suspend(seconds)
 
@@ -117,6 +126,7 @@ PAUSES: dict[str, Callable[[Process, float], Awaitable[None]]] = {
     "process stopped (SIGSTOP)": _stop,
     "machine suspended": _suspend,
     "no payloads": Process.idle,
+    "no timers": _without_timers,
     "clock set back": _set_back,
     "clock set forward, and back a minute later": _set_forward_and_back,
     "machine suspended, clock set back after a minute": _suspend_and_set_back,

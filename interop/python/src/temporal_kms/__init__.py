@@ -1,6 +1,7 @@
 """Encrypts Temporal payloads under Google Cloud KMS keys, in the formats of docs/wire-formats.md."""
 
-from .codec import KmsCodec, load_kms_codec
+from .codec import KmsCodec
+from .environment import load_kms_codec
 from .errors import KmsCodecError
 from .keys_file import read_keys_file
 from .kms import CloudKms, KeyService, Wrapped

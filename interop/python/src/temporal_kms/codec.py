@@ -2,9 +2,7 @@
 
 import asyncio
 import copy
-import os
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import (
@@ -20,17 +18,16 @@ from .aead import encrypt
 from .call_budget import DEFAULT_CALL_LIMIT, CallBudget
 from .clock import Clock, elapsed_clock
 from .data_keys import EncryptionKeys
-from .decryption_keys import DecryptionKeys
 from .decryptor import Accepted, PayloadDecryptor, Scope, pass_through
 from .errors import KmsCodecError
 from .formats import ENVELOPE_V2, format_of
 from .header import Header, key_id, namespace_tag, scheduled_workflow_id, workflow_tag
-from .keys_file import is_crypto_key, read_keys_file
-from .kms import CloudKms, KeyService
+from .kms import KeyService
 from .layers import decrypt_layers
-from .maintenance import Maintenance
+from .loop_keys import LoopKeys
 from .payload_reader import check_plaintext
-from .rules import DIRECT_WITH_ENVELOPE, KeyRules, NamespaceRule
+from .per_loop import PerLoop
+from .rules import KeyRules, NamespaceRule
 
 MAX_PAYLOAD = 64 * 2**20
 
@@ -38,7 +35,7 @@ MAX_PAYLOAD = 64 * 2**20
 class KmsCodec(PayloadCodec, WithSerializationContext):
     """Encrypts and decrypts payloads under the keys of their namespace.
 
-    Use one codec per process and event loop. It raises only :class:`KmsCodecError`.
+    Use one codec per process. Each event loop has its own keys and connection. It raises only :class:`KmsCodecError`.
 
     :param namespace: the namespace of a call without a context; its messages are also read in other contexts, and those
         of another namespace only if the rules name or accept that namespace
@@ -68,7 +65,6 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         clock: Clock | None = None,
     ) -> None:
         self._rules = rules
-        self._service = service
         self._namespace = namespace
         self._compression = compression
         self._bind_workflow = bind_workflow
@@ -76,11 +72,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         self._max_decompressed = max_decompressed
         self._max_call = max_call
         self._budgets = (activity_budget, other_budget)
-        clock = clock or elapsed_clock()
-        decryption_keys = DecryptionKeys(service, clock)
-        self._decryptor = PayloadDecryptor(service, decryption_keys, max_decompressed)
-        self._encryption_keys = EncryptionKeys(service, decryption_keys, clock)
-        self._maintenance = Maintenance(decryption_keys.maintain, self._encryption_keys.maintain)
+        self._keys = PerLoop(lambda: LoopKeys(service, clock or elapsed_clock(), max_decompressed))
         self._context: SerializationContext | None = None
 
     def with_context(self, context: SerializationContext) -> "KmsCodec":
@@ -102,9 +94,12 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         """
         if not payloads:
             return []
-        scope = self._scope(decoding=False)
-        self._maintenance.start()
-        return [await self._encrypt(payload, scope) for payload in payloads]
+        try:
+            scope, keys = self._scope(decoding=False), self._keys.get().encryption_keys
+            return [await self._encrypt(payload, scope, keys) for payload in payloads]
+        except KmsCodecError as error:
+            failure = error.bare()
+        raise failure
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Returns the payloads decrypted, through all their layers. What the rule lets through stays unchanged.
@@ -113,21 +108,26 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         """
         if not payloads:
             return []
-        scope = self._scope(decoding=True)
-        self._maintenance.start()
-        return list(await asyncio.gather(*[self._decrypt(payload, scope) for payload in payloads]))
+        try:
+            scope, decryptor = self._scope(decoding=True), self._keys.get().decryptor
+            if len(payloads) == 1:
+                return [await self._decrypt(payloads[0], scope, decryptor)]
+            return list(await asyncio.gather(*[self._decrypt(payload, scope, decryptor) for payload in payloads]))
+        except KmsCodecError as error:
+            failure = error.bare()
+        raise failure
 
-    async def _decrypt(self, payload: Payload, scope: Scope) -> Payload:
+    async def _decrypt(self, payload: Payload, scope: Scope, decryptor: PayloadDecryptor) -> Payload:
         _check_size(payload)
         return await decrypt_layers(
-            self._decryptor,
+            decryptor,
             payload,
             scope,
             max_decompressed=self._max_decompressed,
             inner_codecs=self._inner_codecs,
         )
 
-    async def _encrypt(self, payload: Payload, scope: Scope) -> Payload:
+    async def _encrypt(self, payload: Payload, scope: Scope, keys: EncryptionKeys) -> Payload:
         if format_of(payload) == "external":
             return pass_through(payload, scope)
         crypto_key = scope.rule.encrypt
@@ -151,7 +151,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         frame = zstd.compress(plaintext, self._max_decompressed) if self._compression else None
         # A reader counts the whole plaintext, and twice what is compressed.
         scope.plaintext.take(len(plaintext) - len(payload.data) + len(frame or b""))
-        key = await self._encryption_keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
+        key = await keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
         header = bytes(
             Header(
                 compressed=frame is not None,
@@ -221,48 +221,6 @@ def _joined(accepted: Accepted) -> Accepted:
     return tuple(keys.items())
 
 
-def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
-    """Returns the codec that the environment describes: ``KMS_KEYS_FILE``, or the ``GCP_*`` variables for one key.
-
-    Call it in the event loop that will use the codec, because the connection to Cloud KMS belongs to that loop.
-
-    :raises ValueError: variables are missing or wrong, the keys file is wrong, or the emulator is not on loopback
-    """
-    emulator, namespace = env.get("KMS_EMULATOR_HOST"), env.get("TEMPORAL_NAMESPACE")
-    if "KMS_KEYS_FILE" in env and "GCP_KMS_KEY" in env:
-        raise ValueError("KMS_KEYS_FILE and GCP_KMS_KEY are both set; use one of them")
-    if "KMS_KEYS_FILE" in env and "KMS_UNSAFE" in env:
-        raise ValueError("KMS_UNSAFE has no effect with KMS_KEYS_FILE; write unsafe into the rules of the keys file")
-    if "KMS_KEYS_FILE" in env:
-        rules = read_keys_file(Path(env["KMS_KEYS_FILE"]))
-    else:
-        needed = ("GCP_PROJECT", "GCP_KMS_KEY_RING", "GCP_KMS_KEY")
-        if missing := [name for name in needed if not env.get(name)]:
-            raise ValueError(f"{' and '.join(missing)} must be set, or KMS_KEYS_FILE instead of all GCP_* variables")
-        path = CRYPTO_KEY_PATH.format(
-            env["GCP_PROJECT"], env.get("GCP_KMS_LOCATION", "global"), env["GCP_KMS_KEY_RING"], env["GCP_KMS_KEY"]
-        )
-        if not is_crypto_key(path):
-            raise ValueError(f"The GCP_* variables make the name {path}, which is not the name of a crypto key")
-        rules = KeyRules({}, _guide_rule(path, env))
-    return KmsCodec(rules, CloudKms.connect(emulator), namespace=namespace)
-
-
-def _guide_rule(key: str, env: Mapping[str, str]) -> NamespaceRule:
-    """Returns the rule for one key, which reads ``direct``, or ``envelope`` if it writes that, or both if unsafe."""
-    written, unsafe = env.get("KMS_FORMAT", "envelope-v2"), env.get("KMS_UNSAFE")
-    if written not in ("envelope-v2", "envelope", "direct"):
-        raise ValueError(f"KMS_FORMAT is {written}; it must be envelope-v2, envelope or direct")
-    if unsafe not in (None, DIRECT_WITH_ENVELOPE):
-        raise ValueError(f"KMS_UNSAFE is {unsafe}; it must be {DIRECT_WITH_ENVELOPE}")
-    if unsafe is not None:
-        reads = {"envelope-v2", "envelope", "direct"}
-        return NamespaceRule(encrypt=key, reads=frozenset(reads), unsafe=frozenset({unsafe}))
-    return NamespaceRule(
-        encrypt=key, reads=frozenset({"envelope-v2", "envelope" if written == "envelope" else "direct"})
-    )
-
-
 def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
     """Refuses to write fields that a parser has kept, although this version does not know them."""
     try:
@@ -274,9 +232,6 @@ def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
             "malformed",
             "The payload has fields that this version does not know, and no reader accepts them; update the package",
         ) from None
-
-
-CRYPTO_KEY_PATH = "projects/{}/locations/{}/keyRings/{}/cryptoKeys/{}"
 
 
 def _check_size(payload: Payload) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from .clock import Clock
 from .decryption_keys import FAILURE_COUNTS, HARD_AGE, RETRY_AFTER, REVALIDATE, DecryptionKeys, WrappedKey
@@ -74,6 +76,14 @@ class _Slot:
     def wanted(self, branch: BranchKey) -> WrappedKey:
         """Returns the branch key as the cache for decryption names it."""
         return (self.crypto_key, self.aad, branch.wrapped.ciphertext)
+
+    def start_refresh(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs a refresh. Another one can follow however it ends, even if it is cancelled before it begins."""
+        self.refresh = asyncio.ensure_future(work)
+        self.refresh.add_done_callback(self._end_refresh)
+
+    def _end_refresh(self, _: object) -> None:
+        self.refresh = None
 
     def renew(self, wrapped: float) -> None:
         """Records that Cloud KMS has wrapped a key, in a call that began at ``wrapped``."""
@@ -182,7 +192,7 @@ class EncryptionKeys:
         is_refused = refusal is not None and (refusal != UNREADABLE or now - slot.wrapped >= WRAP_AGAIN_AT * REVALIDATE)
         is_old = now - slot.current.branch.born >= REFRESH_AT * SOFT_AGE
         if must_ask or ((is_old or is_refused) and now >= slot.next_try):
-            slot.refresh = asyncio.ensure_future(self._try_refresh(slot))
+            slot.start_refresh(self._try_refresh(slot))
 
     async def _answered(self, slot: _Slot) -> bool:
         """Waits until Cloud KMS has answered or failed, for a second at most: then it counts as unavailable.
@@ -214,8 +224,6 @@ class EncryptionKeys:
                 is_unreadable = self._refusal(slot) == UNREADABLE
                 limit = self._grace_until(slot) if is_unreadable else slot.current.branch.born + SOFT_AGE
                 slot.retire_at = min(slot.retire_at, max(limit, now))
-        finally:
-            slot.refresh = None
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
         # Before the call: this process may be suspended before it reads the answer.

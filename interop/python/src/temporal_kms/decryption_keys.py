@@ -3,8 +3,9 @@
 import asyncio
 import random
 from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .clock import Clock
 from .errors import KmsCodecError
@@ -40,6 +41,14 @@ class _KeyVersionAccess:
         self.confirm(confirmed)
         self.is_refused = False
         self.attempt: asyncio.Task[None] | None = None
+
+    def start_attempt(self, work: Coroutine[Any, Any, None]) -> None:
+        """Asks Cloud KMS. Another attempt can follow however it ends, even if it is cancelled before it begins."""
+        self.attempt = asyncio.ensure_future(work)
+        self.attempt.add_done_callback(self._end_attempt)
+
+    def _end_attempt(self, _: object) -> None:
+        self.attempt = None
 
     def confirm(self, started: float) -> None:
         self.confirmed = started
@@ -199,30 +208,27 @@ class DecryptionKeys:
             self._own.pop(wanted, None)
             return False
         if access.attempt is None and now >= access.next_try:
-            access.attempt = asyncio.ensure_future(self._revalidate(wanted, cached))
+            access.start_attempt(self._revalidate(wanted, cached))
         return now < access.confirmed + REVALIDATE or now < access.failing_until
 
     async def _revalidate(self, wanted: WrappedKey, cached: _CachedKey) -> None:
         access, started = cached.access, self._clock()
-        try:
-            error = await self._ask(wanted, cached)
-            if error is None:
-                return
-            if error.retryable:
-                failed = self._clock()
-                if started > access.confirmed:
-                    access.failing_until = failed + FAILURE_COUNTS
-                    access.next_try = failed + 2 * RETRY_AFTER * random.random()
-                return
-            # Its message names the version, and every identity that may encrypt can name a wrong one.
-            other = self._another(wanted, access)
-            second = error if other is None else await self._ask(*other)
-            if second is not None and cached.is_refused_by(second):
-                self._refuse(access, error.code)
-            else:
-                self._remove(wanted, error.code)
-        finally:
-            access.attempt = None
+        error = await self._ask(wanted, cached)
+        if error is None:
+            return
+        if error.retryable:
+            failed = self._clock()
+            if started > access.confirmed:
+                access.failing_until = failed + FAILURE_COUNTS
+                access.next_try = failed + 2 * RETRY_AFTER * random.random()
+            return
+        # Its message names the version, and every identity that may encrypt can name a wrong one.
+        other = self._another(wanted, access)
+        second = error if other is None else await self._ask(*other)
+        if second is not None and cached.is_refused_by(second):
+            self._refuse(access, error.code)
+        else:
+            self._remove(wanted, error.code)
 
     async def _ask(self, wanted: WrappedKey, cached: _CachedKey) -> KmsCodecError | None:
         crypto_key, aad, wrapped = wanted

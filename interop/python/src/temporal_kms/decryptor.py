@@ -120,8 +120,8 @@ class PayloadDecryptor:
                 f"The message has no workflow tag, and the rule of the namespace {scope.namespace} requires one; let "
                 'its writer bind messages to their workflow, or remove "workflowTag" from the rule',
             )
-        known = workflow_tags(namespace, scope.workflow_id) if scope.workflow_id else None
-        if header.workflow_tag and known and header.workflow_tag not in known:
+        bound_to, workflow_id = header.workflow_tag, scope.workflow_id
+        if bound_to and workflow_id and bound_to not in workflow_tags(namespace, workflow_id):
             raise KmsCodecError("workflow_mismatch", "The message was encrypted for another workflow id")
         crypto_key = next((key for key in listed if key_id(key) == header.key_id), None)
         if crypto_key is None:

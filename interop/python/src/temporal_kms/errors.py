@@ -41,6 +41,18 @@ class KmsCodecError(ApplicationError):
         super().__init__(message, type=f"KmsCodecError:{code}", non_retryable=code in PERMANENT)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["KmsCodecError"], tuple[str, str]]:
+        # A pool of processes pickles errors, and BaseException would pass on the text for display only.
+        return KmsCodecError, (self.code, self.message)
+
+    def bare(self) -> "KmsCodecError":
+        """Returns a copy without traceback and context: reporters of errors show the variables of all their frames."""
+        bare = KmsCodecError(self.code, self.message)
+        bare.key_version = self.key_version
+        if isinstance(self.__cause__, KmsCodecError):
+            bare.__cause__ = self.__cause__.bare()
+        return bare
+
     @property
     def retryable(self) -> bool:
         """Whether a later attempt can succeed without any change."""

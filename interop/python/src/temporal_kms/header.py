@@ -3,10 +3,13 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import KmsCodecError
 
 VERSION = 0x02
+NAMES = 1024
+"""How many results of each hash are kept: every message needs several."""
 WORKFLOW_TAG = 0b01
 COMPRESSED = 0b10
 MAX_WRAPPED_KEY = 1024
@@ -18,11 +21,13 @@ TAG = 16
 _SCHEDULED_RUN = re.compile(r"(.+)-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.DOTALL)
 
 
+@lru_cache(NAMES)
 def key_id(crypto_key: str) -> bytes:
     """Returns the 8 bytes that identify a crypto key in a header."""
     return hashlib.sha256(crypto_key.encode()).digest()[:8]
 
 
+@lru_cache(NAMES)
 def namespace_tag(namespace: str) -> bytes:
     """Returns the 16 bytes that bind a message to its namespace."""
     return hashlib.sha256(b"temporal-kms/v2/namespace\0" + namespace.encode()).digest()[:16]
@@ -34,6 +39,7 @@ def workflow_tag(namespace: str, workflow_id: str) -> bytes:
     return hashlib.sha256(bound.encode()).digest()[:16]
 
 
+@lru_cache(NAMES)
 def workflow_tags(namespace: str, workflow_id: str) -> tuple[bytes, bytes]:
     """Returns the tags of the messages that are read in a workflow: of its id, and of its schedule's id."""
     return workflow_tag(namespace, workflow_id), workflow_tag(namespace, scheduled_workflow_id(workflow_id))
@@ -45,11 +51,13 @@ def scheduled_workflow_id(workflow_id: str) -> str:
     return run[1] if run else workflow_id
 
 
+@lru_cache(NAMES)
 def branch_key_aad(namespace: str) -> bytes:
     """Returns the additional authenticated data with which Cloud KMS wraps the branch keys of a namespace."""
     return b"temporal-kms/v2/branch-key\0" + namespace_tag(namespace)
 
 
+@lru_cache(NAMES)
 def data_key_info(namespace: str) -> bytes:
     """Returns the info with which the data keys of a namespace are derived from its branch keys."""
     return b"temporal-kms/v2/data-key\0" + namespace_tag(namespace)

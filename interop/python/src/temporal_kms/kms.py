@@ -1,25 +1,25 @@
 """The calls to Cloud KMS that this package makes, and their implementation with Google's client."""
 
 import asyncio
-import json
+import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import google.auth
 import google_crc32c
 import grpc
-import grpc.aio
 from google.api_core.exceptions import GoogleAPICallError
-from google.auth.transport.requests import Request
 from google.cloud import kms_v1
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcAsyncIOTransport
 from google.oauth2 import service_account
 from google.rpc.error_details_pb2 import PreconditionFailure
 
+from .access_token import default_credentials, no_token, refresh_token
 from .clock import running_time
+from .connection import Client, Connection, google_client, insecure_client
 from .errors import KmsCodecError
+from .per_loop import PerLoop
 
 MAX_REPEATS = 3
 """How often a call is repeated because this process was stopped meanwhile, before its failure is reported."""
@@ -77,25 +77,21 @@ def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None
             return KmsCodecError("kms_unavailable", f"Cloud KMS didn't answer for {key} ({status})")
 
 
-# The longest delay between two attempts to connect, and the time limit of one attempt. gRPC's defaults are two minutes
-# and 20 s: an outage would last longer for this process than for Cloud KMS.
-_CHANNEL_OPTIONS = (("grpc.max_reconnect_backoff_ms", 2_000), ("grpc.min_reconnect_backoff_ms", 3_000))
-
-# OAuth's error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that refuse an identity. "invalid_request" does not.
-_TOKEN_REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
-
-
 class CloudKms:
-    """Google's asynchronous client; one attempt a call, since who waits knows for how long."""
+    """Google's asynchronous client, with a connection for each event loop that uses it.
+
+    It makes one attempt a call, since who waits knows for how long.
+    """
 
     def __init__(
-        self, client: kms_v1.KeyManagementServiceAsyncClient, *, credentials: Any = None, attempt_timeout: float = 3.0
+        self, open_client: Callable[[], Client], *, credentials: Any = None, attempt_timeout: float = 3.0
     ) -> None:
-        """Creates a service from a client of Google.
+        """Creates a service.
 
+        :param open_client: returns a client of Google with a channel of its own, for the running event loop
         :param credentials: those of the client. Without them, a refused access token looks like an outage.
         """
-        self._client = client
+        self._connections = PerLoop(lambda: Connection(open_client, attempt_timeout))
         # A service account with a key file signs its tokens itself.
         self._credentials = None if isinstance(credentials, service_account.Credentials) else credentials
         self._timeout = attempt_timeout
@@ -105,19 +101,20 @@ class CloudKms:
         """Returns a service that uses Google's endpoint and default credentials, or an emulator.
 
         :param emulator: ``host:port`` on loopback
+        :raises ValueError: the emulator is not on loopback, there are no credentials, or gRPC would print keys
         """
+        if os.environ.get("GRPC_TRACE") and not (emulator and os.environ.get("KMS_ALLOW_DIAGNOSTICS") == "true"):
+            raise ValueError("GRPC_TRACE must not be set: it makes gRPC print plaintext data keys. Unset it.")
         if emulator is None:
-            credentials, _ = google.auth.default(scopes=KeyManagementServiceGrpcAsyncIOTransport.AUTH_SCOPES)
-            client = kms_v1.KeyManagementServiceAsyncClient(credentials=credentials, transport=_transport)
-            return cls(client, credentials=credentials)
+            credentials = default_credentials(KeyManagementServiceGrpcAsyncIOTransport.AUTH_SCOPES)
+            return cls(lambda: google_client(credentials), credentials=credentials)
         if emulator.rsplit(":", 1)[0] not in ("localhost", "127.0.0.1", "[::1]"):
             raise ValueError(f"The KMS emulator {emulator} is not on loopback: use an address such as 127.0.0.1:9061")
-        channel = grpc.aio.insecure_channel(emulator, options=_CHANNEL_OPTIONS)
-        transport = KeyManagementServiceGrpcAsyncIOTransport(channel=channel)
-        return cls(kms_v1.KeyManagementServiceAsyncClient(transport=transport))
+        return cls(lambda: insecure_client(emulator))
 
     async def close(self) -> None:
-        await self._client.transport.close()  # type: ignore[no-untyped-call]
+        """Closes the connection of the running event loop. Calls that follow fail with ``kms_unavailable``."""
+        await self._connections.get().close()
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
         await self._get_token(key)
@@ -125,66 +122,68 @@ class CloudKms:
             name=key, plaintext=plaintext, plaintext_crc32c=_crc(plaintext), **_aad_fields(aad)
         )
         try:
-            response = await self._repeat_after_stall(
-                lambda: self._client.encrypt(request, retry=None, timeout=self._timeout)
-            )
-        except (GoogleAPICallError, grpc.RpcError) as error:
+            response = await self._attempt(lambda client: client.encrypt(request, retry=None, timeout=self._timeout))
+        except Exception as error:
             raise await self._refusal(error, key, None, unwrapping=False) from None
-        prefix = f"{key}/cryptoKeyVersions/"
+        version = re.fullmatch(re.escape(key) + "/cryptoKeyVersions/([0-9]{1,9})", response.name)
         intact = (
             response.verified_plaintext_crc32c
             and (not aad or response.verified_additional_authenticated_data_crc32c)
             and response.ciphertext_crc32c == _crc(response.ciphertext)
-            and response.name.startswith(prefix)
         )
-        if not intact:
+        if not intact or version is None:
             raise _damaged(key)
-        return Wrapped(response.ciphertext, int(response.name.removeprefix(prefix)))
+        return Wrapped(response.ciphertext, int(version[1]))
 
     async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
         await self._get_token(key)
         try:
-            return await self._decrypt(key, ciphertext, aad)
-        except (GoogleAPICallError, grpc.RpcError) as error:
-            if _status(error) != "INVALID_ARGUMENT":
-                raise await self._refusal(error, key, key_version, unwrapping=True) from None
-        # This status also means that a checksum was damaged on the way: try once more, with new checksums.
-        try:
-            return await self._decrypt(key, ciphertext, aad)
-        except (GoogleAPICallError, grpc.RpcError) as error:
+            try:
+                response = await self._decrypt(key, ciphertext, aad)
+            except (GoogleAPICallError, grpc.RpcError) as error:
+                if _status(error) != "INVALID_ARGUMENT":
+                    raise
+                # This status also means that a checksum was damaged on the way: try once more, with new checksums.
+                response = await self._decrypt(key, ciphertext, aad)
+        except Exception as error:
             raise await self._refusal(error, key, key_version, unwrapping=True) from None
-
-    async def _get_token(self, key: str) -> None:
-        """Gets an access token for the next call, whose own error would not report that Google refused it."""
-        if self._credentials is None or self._credentials.valid:
-            return
-        request = _TokenRequest()
-        try:
-            await asyncio.wait_for(asyncio.to_thread(self._credentials.refresh, request), self._timeout)
-        except Exception:
-            raise request.failure(key) from None
-
-    async def _decrypt(self, key: str, ciphertext: bytes, aad: bytes) -> bytes:
-        request = kms_v1.DecryptRequest(
-            name=key, ciphertext=ciphertext, ciphertext_crc32c=_crc(ciphertext), **_aad_fields(aad)
-        )
-        response = await self._repeat_after_stall(
-            lambda: self._client.decrypt(request, retry=None, timeout=self._timeout)
-        )
         if response.plaintext_crc32c != _crc(response.plaintext):
             raise _damaged(key)
         return response.plaintext
 
-    async def _repeat_after_stall(self, call: Callable[[], Awaitable[R]]) -> R:
-        """Makes a call again if it fails because this process or its machine was stopped: that is no outage."""
-        for _ in range(MAX_REPEATS):
+    async def _get_token(self, key: str) -> None:
+        """Gets an access token for the next call, whose own error would not report that Google refused it."""
+        credentials, timeout = self._credentials, self._timeout
+        if credentials is None or credentials.valid:
+            return
+        # A thread that waits for an answer cannot be ended: later calls wait for it too, and start no other.
+        refreshing = self._connections.get().token_requests.join(
+            key, lambda: asyncio.to_thread(refresh_token, credentials, key, timeout)
+        )
+        try:
+            await asyncio.wait_for(refreshing, timeout)
+        except asyncio.TimeoutError:
+            raise no_token(key) from None
+
+    async def _decrypt(self, key: str, ciphertext: bytes, aad: bytes) -> kms_v1.DecryptResponse:
+        request = kms_v1.DecryptRequest(
+            name=key, ciphertext=ciphertext, ciphertext_crc32c=_crc(ciphertext), **_aad_fields(aad)
+        )
+        return await self._attempt(lambda client: client.decrypt(request, retry=None, timeout=self._timeout))
+
+    async def _attempt(self, call: Callable[[Client], Awaitable[R]]) -> R:
+        """Makes a call, and again if it fails because this process or its machine was stopped: that is no outage."""
+        connection = self._connections.get()
+        repeats = 0
+        while True:
             started = running_time()
             try:
-                return await call()
-            except (GoogleAPICallError, grpc.RpcError):
-                if running_time() - started < self._timeout + STALL:
+                return await call(connection.client)
+            except (GoogleAPICallError, grpc.RpcError) as error:
+                if running_time() - started < self._timeout + STALL or repeats == MAX_REPEATS:
+                    connection.note_failure(_status(error))
                     raise
-        return await call()
+            repeats += 1
 
     async def _refusal(self, error: Exception, key: str, version: int | None, *, unwrapping: bool) -> KmsCodecError:
         status, refused = _status(error), _refused_version(error)
@@ -195,61 +194,24 @@ class CloudKms:
 
     async def _state(self, key: str, version: int | None) -> str | None:
         """Returns the state of the key version if the identity may read it; a refusal does not always contain it."""
+        client = self._connections.get().client
         try:
             if version is None:
-                primary = (await self._client.get_crypto_key(name=key, retry=None, timeout=self._timeout)).primary
+                primary = (await client.get_crypto_key(name=key, retry=None, timeout=self._timeout)).primary
                 return str(primary.state.name)
             name = f"{key}/cryptoKeyVersions/{version}"
-            found = await self._client.get_crypto_key_version(name=name, retry=None, timeout=self._timeout)
+            found = await client.get_crypto_key_version(name=name, retry=None, timeout=self._timeout)
             return str(found.state.name)
-        except (GoogleAPICallError, grpc.RpcError):
+        except Exception:
             return None
 
 
-class _TokenRequest:
-    """A request of google-auth that remembers the last response: its exceptions do not always contain the status."""
-
-    def __init__(self) -> None:
-        self._request = Request()
-        self._response: Any = None
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        self._response = None
-        self._response = self._request(*args, **options)
-        return self._response
-
-    def failure(self, key: str) -> KmsCodecError:
-        if self._response is not None and _refuses_token(self._response.status, self._response.data):
-            return KmsCodecError("permission_denied", f"Google refuses this identity an access token for {key}")
-        return KmsCodecError("kms_unavailable", f"Google issued no access token for {key}")
-
-
-def _refuses_token(status: int, body: bytes) -> bool:
-    """Whether a token endpoint, the metadata server or the IAM Credentials API refused this identity."""
-    if status in (401, 403):
-        return True
-    try:
-        content = json.loads(body)
-    except ValueError:
-        return False
-    error = content.get("error") if isinstance(content, dict) else None
-    if status == 400:
-        return isinstance(error, str) and error in _TOKEN_REFUSALS
-    # Of the IAM Credentials API. The metadata server also answers 404 while it starts.
-    return status == 404 and isinstance(error, dict) and error.get("status") == "NOT_FOUND"
-
-
-def _transport(**options: Any) -> KeyManagementServiceGrpcAsyncIOTransport:
-    return KeyManagementServiceGrpcAsyncIOTransport(channel=_channel, **options)
-
-
-def _channel(host: str, *, options: Sequence[tuple[str, Any]] = (), **others: Any) -> grpc.aio.Channel:
-    every = [*options, *_CHANNEL_OPTIONS]
-    return KeyManagementServiceGrpcAsyncIOTransport.create_channel(host, options=every, **others)
-
-
 def _status(error: Exception) -> str:
-    code = error.grpc_status_code if isinstance(error, GoogleAPICallError) else getattr(error, "code", lambda: None)()
+    code = None
+    if isinstance(error, GoogleAPICallError):
+        code = error.grpc_status_code
+    elif isinstance(error, grpc.RpcError):
+        code = error.code()
     return "UNKNOWN" if code is None else str(code.name)
 
 

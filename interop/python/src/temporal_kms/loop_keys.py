@@ -1,39 +1,38 @@
-"""The work that keeps keys fresh while no payload passes."""
+"""The keys of a codec in one event loop, and the work that keeps them fresh while no payload passes."""
 
 import asyncio
 import weakref
-from collections.abc import Callable
+
+from .clock import Clock
+from .data_keys import EncryptionKeys
+from .decryption_keys import DecryptionKeys
+from .decryptor import PayloadDecryptor
+from .kms import KeyService
 
 EVERY = 15.0
-"""Seconds between two runs."""
+"""Seconds between two runs of ``maintain``."""
 
 
-class Maintenance:
-    """Calls functions every ``EVERY`` seconds in the event loop that uses the codec, for as long as both exist."""
+class LoopKeys:
+    """The keys of the running event loop. It calls ``maintain`` for as long as both exist."""
 
-    def __init__(self, *work: Callable[[], None]) -> None:
-        self._work = work
-        self._loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, service: KeyService, clock: Clock, max_decompressed: int) -> None:
+        self._decryption_keys = DecryptionKeys(service, clock)
+        self.encryption_keys = EncryptionKeys(service, self._decryption_keys, clock)
+        self.decryptor = PayloadDecryptor(service, self._decryption_keys, max_decompressed)
+        _schedule(weakref.ref(self), asyncio.get_running_loop())
 
-    def start(self) -> None:
-        """Starts in the running event loop, unless it has."""
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop = loop
-            _schedule(weakref.ref(self), loop)
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Does the work, unless another loop does it now."""
-        if self._loop is loop:
-            for work in self._work:
-                work()
-        return self._loop is loop
+    def maintain(self) -> None:
+        """Asks Cloud KMS about the keys for which that is due."""
+        self._decryption_keys.maintain()
+        self.encryption_keys.maintain()
 
 
-def _schedule(reference: "weakref.ref[Maintenance]", loop: asyncio.AbstractEventLoop) -> None:
+def _schedule(reference: "weakref.ref[LoopKeys]", loop: asyncio.AbstractEventLoop) -> None:
     def tick() -> None:
-        maintenance = reference()
-        if maintenance is not None and maintenance._run(loop):
+        keys = reference()
+        if keys is not None:
+            keys.maintain()
             _schedule(reference, loop)
 
     loop.call_later(EVERY, tick)

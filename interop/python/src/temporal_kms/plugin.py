@@ -14,7 +14,8 @@ from temporalio.converter import (
 )
 from temporalio.service import ConnectConfig, ServiceClient
 from temporalio.worker import Plugin as WorkerPlugin
-from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult
+from temporalio.worker import Replayer, ReplayerConfig, Worker, WorkerConfig, WorkflowReplayResult, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from .codec import KmsCodec
 from .safe_logging import warn_of_unsafe_logging
@@ -46,12 +47,16 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return config
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """Returns the options unchanged: a worker uses the converter of its client."""
+        """Lets workflows import this package. The converter is that of the client."""
+        if "workflow_runner" in config:
+            config["workflow_runner"] = _importing(config["workflow_runner"])
         return config
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
         """Sets the same as for a client. A replayer does not name the real namespace, so that of the codec counts."""
         config["data_converter"] = self._extend(config.get("data_converter") or DataConverter.default, self._codec)
+        if "workflow_runner" in config:
+            config["workflow_runner"] = _importing(config["workflow_runner"])
         config["header_codec_behavior"] = self._headers
         return config
 
@@ -84,3 +89,10 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         if failures is DefaultFailureConverter:
             failures = DefaultFailureConverterWithEncodedAttributes
         return dataclasses.replace(converter, payload_codec=codec, failure_converter_class=failures)
+
+
+def _importing(runner: WorkflowRunner) -> WorkflowRunner:
+    """Lets modules of workflows import this package: the sandbox cannot load ``cryptography`` a second time."""
+    if not isinstance(runner, SandboxedWorkflowRunner):
+        return runner
+    return dataclasses.replace(runner, restrictions=runner.restrictions.with_passthrough_modules("temporal_kms"))

@@ -27,7 +27,7 @@ class NamespaceRule:
     reads: frozenset[str] = frozenset({"envelope-v2"})
     plaintext: str = "report"
     """``pass``, ``report`` or ``refuse``."""
-    static: Mapping[str, bytes] = field(default_factory=dict)
+    static: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Keys of 32 bytes by key id."""
     unsafe: frozenset[str] = frozenset()
     """Risks that are accepted by name."""

@@ -1,0 +1,12 @@
+"""A workflow in a module that imports this package as any other: see test_plugin.py."""
+
+from temporalio import workflow
+
+from temporal_kms import KmsCodecError
+
+
+@workflow.defn
+class Refund:
+    @workflow.run
+    async def run(self) -> str:
+        return KmsCodecError.__name__

@@ -1,0 +1,180 @@
+"""One codec in several event loops, threads and processes, and with tasks that are cancelled."""
+
+import asyncio
+import gc
+import multiprocessing
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from fake_kms import FakeKms
+from test_codec import RULES, Clock, codec_for, plain
+
+from temporal_kms import CloudKms, KmsCodec
+from temporal_kms.data_keys import SOFT_AGE
+from temporal_kms.decryption_keys import REVALIDATE
+from temporal_kms.header import parse_message
+
+
+class HeldKms(FakeKms):
+    """Answers when the test lets it, and counts who waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_held = True
+        self.waiting = 0
+
+    async def _answer(self) -> None:
+        self.waiting += 1
+        while self.is_held:
+            await asyncio.sleep(0.001)
+        await super()._answer()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async def met() -> None:
+        while not condition():
+            await asyncio.sleep(0.001)
+
+    await asyncio.wait_for(met(), 20)
+
+
+def test_threads_with_event_loops_of_their_own_share_a_codec() -> None:
+    kms, payloads, barrier = HeldKms(), [plain(), plain()], threading.Barrier(4)
+    codec = codec_for(kms)
+
+    async def work() -> bool:
+        barrier.wait(20)
+        encoding = asyncio.ensure_future(codec.encode(payloads))
+        await until(lambda: kms.waiting == 4)
+        kms.is_held = False
+        return await codec.decode(await encoding) == payloads
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all([one.result(20) for one in [pool.submit(asyncio.run, work()) for _ in range(4)]])
+
+
+def test_event_loops_use_a_codec_in_turn(emulator: str) -> None:
+    service = CloudKms.connect(emulator)
+    codec = KmsCodec(RULES, service, namespace="pay")
+
+    async def work() -> None:
+        payloads = [plain()]
+        assert await codec.decode(await codec.encode(payloads)) == payloads
+        await service.close()
+
+    for _ in range(3):
+        asyncio.run(work())
+
+
+def test_a_codec_keeps_no_keys_of_a_loop_that_has_closed() -> None:
+    codec, keys = codec_for(FakeKms()), weakref.WeakSet()
+
+    async def work() -> None:
+        await codec.encode([plain()])
+        keys.add(codec._keys.get())
+
+    for _ in range(5):
+        asyncio.run(work())
+    gc.collect()
+    assert len(keys) == 1
+
+
+def test_the_keys_of_a_codec_end_with_it() -> None:
+    async def work() -> None:
+        codec = codec_for(FakeKms())
+        await codec.decode(await codec.encode([plain()]))
+        keys = weakref.ref(codec._keys.get())
+        del codec
+        gc.collect()
+        assert keys() is None
+
+    asyncio.run(work())
+
+
+def _encode_in_child(codec: KmsCodec, results: Any) -> None:
+    [message] = asyncio.run(codec.encode([plain()]))
+    results.send(parse_message(message.data).header.salt)
+
+
+def test_a_process_that_was_forked_draws_a_salt_of_its_own() -> None:
+    codec = codec_for(FakeKms())
+    [message] = asyncio.run(codec.encode([plain()]))
+    context = multiprocessing.get_context("fork")
+    received, sent = context.Pipe()
+    child = context.Process(target=_encode_in_child, args=(codec, sent))
+    child.start()
+    assert received.poll(20)
+    assert received.recv() != parse_message(message.data).header.salt
+    child.join()
+
+
+def test_a_cancelled_caller_ends_no_call_for_the_others() -> None:
+    async def work() -> None:
+        kms = HeldKms()
+        codec, payloads = codec_for(kms), [plain()]
+        callers = [asyncio.ensure_future(codec.encode(payloads)) for _ in range(3)]
+        await until(lambda: kms.waiting == 1)
+        callers[0].cancel()
+        await asyncio.wait({callers[0]})
+        kms.is_held = False
+        assert await codec.decode(await callers[1] + await callers[2]) == payloads * 2
+        assert kms.wraps == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("age", [REVALIDATE, SOFT_AGE])
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_program_that_cancels_all_its_tasks_can_go_on(age: float, begins: bool) -> None:
+    async def work() -> None:
+        kms, clock = HeldKms(), Clock()
+        kms.is_held = False
+        codec, payloads = codec_for(kms, clock=clock), [plain()]
+        messages = await codec.encode(payloads)
+        clock.now += 1
+        messages += await codec.encode(payloads)
+        clock.now += age
+        kms.is_held = True
+        codec._keys.get().maintain()
+        if begins:
+            waiting = kms.waiting
+            await until(lambda: kms.waiting > waiting)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        kms.is_held = False
+        again = await asyncio.wait_for(codec.encode(payloads), 20)
+        assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 3
+
+    asyncio.run(work())
+
+
+def test_works_with_tasks_that_begin_at_once() -> None:
+    factory = getattr(asyncio, "eager_task_factory", None)
+
+    async def work() -> None:
+        if factory is not None:  # from Python 3.12 on
+            asyncio.get_running_loop().set_task_factory(factory)
+        kms, clock, payloads = FakeKms(), Clock(), [plain()]
+        codec = codec_for(kms, clock=clock)
+        for _ in range(40):
+            assert await codec.decode(await codec.encode(payloads)) == payloads
+            clock.now += SOFT_AGE / 10
+
+    asyncio.run(work())
+
+
+def test_a_closed_service_is_unavailable(emulator: str) -> None:
+    async def work() -> None:
+        service, clock = CloudKms.connect(emulator), Clock()
+        codec, payloads = KmsCodec(RULES, service, namespace="pay", clock=clock, other_budget=0), [plain()]
+        messages = await codec.encode(payloads)
+        await service.close()
+        clock.now += SOFT_AGE
+        again = await asyncio.wait_for(codec.encode(payloads), 20)
+        assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 2
+
+    asyncio.run(work())
