@@ -68,7 +68,7 @@ class _CachedKey:
     is_own: bool = False
 
     def is_refused_by(self, error: KmsCodecError) -> bool:
-        """Whether an error refuses the key's version, and not another: that of a key whose message names a wrong one."""
+        """Whether an error refuses the key's version, and not that of a key whose message names a wrong one."""
         return not error.retryable and (not self.key_version or error.key_version in (None, self.key_version))
 
 
@@ -285,8 +285,9 @@ class DecryptionKeys:
             raise
         self.readable.add(crypto_key)
         # A message can name another version, also for a key of this process.
-        refused, known = self._refused.pop(wanted, None), self._keys.get(wanted)
-        key_version = refused.key_version if refused is not None else known and known.key_version
+        refused = self._refused.pop(wanted, None)
+        known = refused or self._keys.get(wanted)
+        key_version = None if known is None else known.key_version
         access = self._access(wanted, key_version, started)
         access.confirm(max(started, access.confirmed))
         if refused is not None:

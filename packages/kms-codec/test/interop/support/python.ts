@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
@@ -46,7 +46,12 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
   return { text: () => text };
 }
 
-const environment = { ...process.env, PYTHONPATH: join(pythonProject, 'src') };
+// Tests start the emulator with this Node.
+const environment = {
+  ...process.env,
+  PYTHONPATH: join(pythonProject, 'src'),
+  PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
+};
 
 /** Runs the tests of the Python implementation. Returns how many passed. @throws Error with the output if one fails */
 export async function passedTests(python: string): Promise<number> {
