@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { faultKinds, planFaults } from '../bench/chaos/random/plan.ts';
-import { ReadinessWatch } from '../bench/chaos/random/readiness-watch.ts';
+import { ReadinessWatch, reportsReady } from '../bench/chaos/random/readiness-watch.ts';
 import { type Disruption, findRepeats, type ProcessRun } from '../bench/chaos/random/repeats.ts';
+import type { Readiness } from '../bench/chaos/settings.ts';
 
 /* What `pnpm bench chaos random` plans and judges. It would keep every promise if these found nothing. */
 
@@ -33,6 +34,7 @@ describe('an activity that runs again', () => {
   it.each([
     ['its process is killed', fault(1_500, 1_500, [1])],
     ['its process is frozen, and runs it late', fault(500, 8_000, [2])],
+    ['its process was frozen, and runs two attempts late', fault(100, 900, [1])],
     ['Temporal is restarted', fault(2_000, 4_000, 'all')],
     ['Temporal has not returned', fault(2_000, Number.POSITIVE_INFINITY, 'all')],
   ])('is explained when %s', (_, disruption) => {
@@ -43,7 +45,7 @@ describe('an activity that runs again', () => {
     ['nothing happens', undefined],
     ['another process is killed', fault(1_500, 1_500, [3])],
     ['its process is killed later', fault(9_500, 9_500, [1, 2])],
-    ['Temporal was restarted before', fault(100, 900, 'all')],
+    ['Temporal was restarted before', fault(-9_000, -8_000, 'all')],
   ])('is not explained when %s', (_, disruption) => {
     const { all, unexplained } = findRepeats(runs, disruption ? [disruption] : []);
     expect([all, unexplained.length]).toEqual([1, 1]);
@@ -84,5 +86,30 @@ describe('a process that reports ready while its tasks fail', () => {
     ],
   ])('is not reported when %s', (_, samples) => {
     expect(watch(samples).violations).toBe(0);
+  });
+});
+
+const answer = (http: number, status: Readiness['status']): Readiness => ({
+  http,
+  status,
+  phase: 'polling',
+  restarts: 0,
+  autonomySeconds: 60,
+});
+
+describe('the answer of a process whose tasks fail', () => {
+  it.each([
+    ['ready', 'kms_unavailable', true],
+    ['ready', 'key_disabled', true],
+    ['degraded', 'key_disabled', true],
+    ['degraded', 'data_key_exhausted', true],
+    ['degraded', 'kms_unavailable', false],
+  ] as const)('%s, while they fail with %s, counts as ready: %s', (status, code, expected) => {
+    expect(reportsReady(answer(200, status), { code })).toBe(expected);
+  });
+
+  it('does not count as ready when it is 503, or missing', () => {
+    expect(reportsReady(answer(503, 'not_ready'), { code: 'key_disabled' })).toBe(false);
+    expect(reportsReady(undefined, { code: 'key_disabled' })).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fleet } from '../fleet.ts';
 import type { FleetWorker } from '../fleet-worker.ts';
-import { machineTime } from '../settings.ts';
+import { type Failures, machineTime, type Readiness } from '../settings.ts';
 
 /** What a process answers at a time. */
 export interface ReadinessSample {
@@ -48,6 +48,17 @@ export class ReadinessWatch {
 }
 
 const EVERY_MS = 1_000;
+/** Why tasks that need an answer of Cloud KMS fail while it has an outage. */
+const outages = new Set(['kms_unavailable', 'kms_quota', 'checksum_mismatch']);
+
+/**
+ * Whether a process reports that it works, although its tasks fail. In an outage of Cloud KMS it completes what needs no
+ * answer, so it reports that it is degraded.
+ */
+export function reportsReady(answer: Readiness | undefined, { code = '' }: Partial<Failures> = {}): boolean {
+  if (answer?.http !== 200) return false;
+  return answer.status === 'ready' || !outages.has(code);
+}
 
 /** Watches all processes of a fleet, also those that start later, until it is stopped. */
 export function watchReadiness(fleet: Fleet, limitMs: number) {
@@ -62,7 +73,7 @@ export function watchReadiness(fleet: Fleet, limitMs: number) {
     const failed = await worker.failures().catch(() => undefined);
     const answer = await worker.readyz().catch(() => undefined);
     const at = machineTime();
-    watch.note({ at, isReady: answer?.http === 200, failures: failed?.count ?? watch.failures });
+    watch.note({ at, isReady: reportsReady(answer, failed), failures: failed?.count ?? watch.failures });
     if (watch.violations > known)
       violations.push(`${worker.name} (${worker.pid}) was ready while its tasks failed with ${failed?.code}`);
   };

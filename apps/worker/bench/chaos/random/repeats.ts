@@ -14,6 +14,9 @@ export interface ProcessRun extends ActivityRun {
   readonly pid: number;
 }
 
+/** What has arrived at a process while it was frozen, or when Temporal ended, begins within this time, in ms. */
+const ARRIVED_MS = 5_000;
+
 export interface Repeats {
   /** Executions of activities after their first one. */
   readonly all: number;
@@ -37,7 +40,7 @@ export function findRepeats(runs: readonly ProcessRun[], disruptions: readonly D
     const isExplained = disruptions.some(
       ({ from, to, pids }) =>
         from <= run.at &&
-        to >= before.at &&
+        to + ARRIVED_MS >= before.at &&
         (pids === 'all' || pids.includes(before.pid) || pids.includes(run.pid)),
     );
     if (!isExplained)
