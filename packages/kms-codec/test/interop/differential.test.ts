@@ -63,6 +63,16 @@ function withDenied<T extends Pick<Vector, 'keys'>>(
   return { ...scope, keys: { ...scope.keys, deny: [wrappedKeyHash(wrapped)] } };
 }
 
+/** Lowers the limits of the reader, or does not. */
+function withLimits<T extends Pick<Vector, 'keys' | 'codec'>>(scope: T, random: Random): T {
+  if (!random.oneIn(5)) return scope;
+  const maxCallBytes = random.pick([100, 500, 2_000, 8_000]);
+  return {
+    ...scope,
+    codec: { ...scope.codec, maxCallBytes, maxDecompressedBytes: random.pick([100, 6_000]) },
+  };
+}
+
 const messages = slow ? 100_000 : 4_000;
 const reached = ['insider: payload', 'insider: malformed', 'attacker: payload', 'attacker: integrity_failed'];
 const reader = {
@@ -92,7 +102,7 @@ describe(`with the seed ${seed}, Python`, () => {
           name: String(n),
           why: 'mutated',
           format: 'plain',
-          ...withDenied(given.scope, corpus.kms, random),
+          ...withLimits(withDenied(given.scope, corpus.kms, random), random),
           kms: [...corpus.kms, ...given.kms],
           stored: fromPayload(given.stored),
           expect: { code: 'malformed' },
