@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { screens } from '../test/all-screens.ts';
@@ -7,8 +7,9 @@ import { signInAs } from '../test/people.ts';
 import { openSignedIn, signedInScreens } from '../test/signed-in-screens.ts';
 
 const project = join(import.meta.dirname, '..', '..');
-const folder = join(project, 'docs', 'images', 'dashboard');
-const gallery = join(project, 'docs', 'dashboard-screens.md');
+/** Where every picture is drawn, with a page that shows them. The documentation keeps copies of those that it shows. */
+const folder = join(import.meta.dirname, '..', '.results', 'pictures');
+const copies = join(project, 'docs', 'images', 'dashboard');
 
 const sizes = {
   desktop: { width: 1440, height: 900 },
@@ -61,7 +62,7 @@ function hidePath(path: string): void {
 
 /** The picture of a screen in the theme of the reader. */
 const picture = (name: string, size: string) => {
-  const [dark, light] = themes.map((theme) => `images/dashboard/${pictureName(name, size, theme)}`);
+  const [dark, light] = themes.map((theme) => pictureName(name, size, theme));
   return `<picture><source media="(prefers-color-scheme: dark)" srcset="${dark}"><img src="${light}" alt="${title(name)}, on a ${size}"></picture>`;
 };
 
@@ -107,17 +108,19 @@ for (const [name, screen] of Object.entries(signedInScreens)) {
 
 test.afterAll(async () => {
   await context.close();
-  const known = new Set(
-    all.flatMap((name) =>
-      Object.keys(sizes).flatMap((size) => themes.map((theme) => pictureName(name, size, theme))),
+  const pages = await Promise.all(
+    ['README.md', 'docs/dashboard.md'].map((page) => readFile(join(project, page), 'utf8')),
+  );
+  const shown = new Set(
+    pages.flatMap((page) =>
+      [...page.matchAll(/images\/dashboard\/([\w.-]+\.webp)/g)].map(([, file]) => file),
     ),
   );
-  for (const file of await readdir(folder)) if (!known.has(file)) await rm(join(folder, file));
+  for (const file of await readdir(copies)) if (!shown.has(file)) await rm(join(copies, file));
+  for (const file of await readdir(folder))
+    if (shown.has(file)) await copyFile(join(folder, file), join(copies, file));
   const sections = all.map(
     (name) => `## ${title(name)}\n\n${picture(name, 'desktop')}\n\n${picture(name, 'phone')}\n`,
   );
-  const head =
-    `# Screens of the dashboard\n\nEvery screen and state of the [dashboard](dashboard.md), on a desktop and on a phone, ` +
-    `in your theme: dark or light. \`pnpm pictures\` draws them from the sample data of \`DEV_AUTH=1 pnpm dev\`, and writes this page.\n`;
-  await writeFile(gallery, [head, ...sections].join('\n'));
+  await writeFile(join(folder, 'screens.md'), ['# Screens of the dashboard\n', ...sections].join('\n'));
 });

@@ -17,7 +17,7 @@ export const versionedFiles: Readonly<Record<string, readonly RegExp[]>> = {
   'compose.yaml': [around(String.raw`\{TEMPORAL_KMS_VERSION:-`, String.raw`\}`)],
   'apps/worker/README.md': [around('^FROM temporal-kms/worker:', '$')],
   'docs/deploy.md': [around('temporal-kms/codec-server:', String.raw`(?=\s)`)],
-  'docs/scan-on-temporal.md': [around('temporal-kms/key-admin:', String.raw`(?=\s)`)],
+  'docs/cli.md': [around('temporal-kms/key-admin:', String.raw`(?=\s)`)],
   'docs/getting-started.md': [around('temporal-kms-kms-codec-', String.raw`\.tgz`)],
 };
 

@@ -1,5 +1,5 @@
 /**
- * Environment of a codec server with a memory limit of 256 MiB: docs/operations.md (Memory) has the reasons. Tests,
+ * Environment of a codec server with a memory limit of 256 MiB: docs/limits.md (Memory) has the reasons. Tests,
  * benchmarks and images use this; compose.yaml, the Helm chart and the docs repeat it, and helm-operations.test.ts compares
  * them.
  */

@@ -18,7 +18,7 @@ it('starts the worker, the codec server and the starter only with --disable-sigu
     ['{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', 'deploy/{systemd,docker}/*'],
     { cwd: projectRoot },
   );
-  const starts = [...files, 'docs/operations.md', 'docs/deploy.md'].flatMap((file) =>
+  const starts = [...files, 'docs/deploy.md'].flatMap((file) =>
     readFileSync(join(projectRoot, file), 'utf8')
       .split('\n')
       .filter((line) => /node\b.*\b(main\.(ts|mjs)|start\.ts)\b/.test(line) && !endsAtOnce.test(line)),

@@ -171,7 +171,7 @@ it.for([
   'gives a codec server within %s the memory settings of the docs',
   async ([memory, env, options], { skip }) => {
     const [operations, deploy, compose] = await Promise.all(
-      ['docs/operations.md', 'docs/deploy.md', 'compose.yaml'].map(read),
+      ['docs/limits.md', 'docs/deploy.md', 'compose.yaml'].map(read),
     );
     for (const [name, value] of Object.entries(WITHIN_256_MIB)) {
       for (const page of [operations, deploy]) expect(page).toContain(`${name}="${value}"`);
@@ -194,8 +194,7 @@ const optionsOf = async (worker: object) =>
 it('limits the young generation of a worker as the docs recommend, unless its own options say otherwise', async ({
   skip,
 }) => {
-  const [, option] =
-    /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/operations.md')) ?? [];
+  const [, option] = /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/limits.md')) ?? [];
   expect(option).toBeDefined();
   if (isMissing()) return skip();
   expect(await optionsOf({})).toBe(option);

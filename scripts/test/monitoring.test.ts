@@ -40,8 +40,8 @@ it('describes each alert in the runbook, and no other', async () => {
   }
 });
 
-it('uses metrics that docs/operations.md lists', async () => {
-  const page = await readFile(join(projectRoot, 'docs/operations.md'), 'utf8');
+it('uses metrics that docs/metrics.md lists', async () => {
+  const page = await readFile(join(projectRoot, 'docs/metrics.md'), 'utf8');
   const files = await Promise.all(['alerts.yaml', 'alerts.test.yaml', 'grafana-dashboard.json'].map(read));
   for (const text of files) {
     const metrics = [...metricsIn(text)];

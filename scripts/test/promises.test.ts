@@ -7,6 +7,7 @@ import { judge, parsePromises } from '../src/test/promises.ts';
 const page = `
 # Promises
 
+- **A limit.** No promise.
 - **A1** No one comes in. Tests: \`apps/a/test/in.test.ts\`, \`apps/a/test/out.spec.ts\`
 - **A12** Nothing leaks. Tests: \`apps/a/test/leak.test.tsx\`
 `;
@@ -28,8 +29,8 @@ it.each([
   expect(() => parsePromises(line)).toThrow(line);
 });
 
-it('finds in docs/promises.md each id once, and only test files that exist', async () => {
-  const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'promises.md'), 'utf8'));
+it('finds in docs/security-model.md each id once, and only test files that exist', async () => {
+  const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'security-model.md'), 'utf8'));
   const ids = promises.map(({ id }) => id);
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
   for (const file of promises.flatMap(({ files }) => files)) await access(join(projectRoot, file));

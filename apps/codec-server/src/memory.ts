@@ -273,7 +273,7 @@ const ROOMY = 512 * MiB;
 /**
  * Makes V8 count the bytes of buffers towards the limits of its heap. Otherwise V8 marks the whole heap after every 64 MiB
  * of new buffers, several times per second under load: a third of the time at 100 payloads per request
- * (docs/performance.md). With it, short-lived buffers are collected with the young generation. Leaves small heaps as they
+ * (docs/limits.md). With it, short-lived buffers are collected with the young generation. Leaves small heaps as they
  * are.
  */
 export function countBuffersAsHeap(): void {

@@ -16,7 +16,7 @@ export type AuditOperation = z.infer<typeof auditOperation>;
 export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
 export type AuditResult = z.infer<typeof auditResult>;
 
-/** The place of a line in its file's hash chain. docs/operations.md describes how to verify it. */
+/** The place of a line in its file's hash chain. docs/audit.md describes how to verify it. */
 export const auditChain = z.object({
   /** A random id of the process that wrote the line. */
   instance: z.string(),

@@ -41,7 +41,7 @@ export const cryptoHealth = z.object({
       failures: z.array(
         z.object({
           operation: z.enum(['load', 'replace', 'adopt']),
-          /** `unavailable`, `not_permitted`, `untrusted` and others: docs/operations.md. */
+          /** `unavailable`, `not_permitted`, `untrusted` and others: docs/runbook.md. */
           code: z.string(),
           since: timestamp,
         }),

@@ -8,23 +8,13 @@ const apps = {
   '`temporal-kms`': keyAdminEnvironment,
 };
 
-/** Returns a table as oxfmt formats it. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[], fill = ' ') =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0, fill)).join(' | ')} |`;
-  const rule = line(
-    head.map(() => ''),
-    '-',
-  );
-  return [line(head), rule, ...rows.map((row) => line(row))].join('\n');
+function itemOf([name, { about, default: fallback, example }]: readonly [string, Variable]): string {
+  const usual = fallback === undefined ? '' : ` (\`${fallback}\`)`;
+  const other = fallback === example ? '' : `, for example \`${example}\``;
+  return `- \`${name}\`${usual}: ${about}${other}`;
 }
 
-function rowOf([name, { about, default: fallback, example }]: readonly [string, Variable]): string[] {
-  return [`\`${name}\``, about, fallback === undefined ? '' : `\`${fallback}\``, `\`${example}\``];
-}
-
-/** Returns docs/configuration.md: a table for each set of programs that read the same variables. */
+/** Returns docs/configuration.md: a list for each set of programs that read the same variables. */
 function page(): string {
   const groups = new Map<string, (readonly [string, Variable])[]>();
   const all = new Map(Object.values(apps).flatMap(({ variables }) => Object.entries(variables)));
@@ -34,14 +24,13 @@ function page(): string {
     groups.set(title, [...(groups.get(title) ?? []), entry]);
   }
   const sections = [...groups].map(
-    ([title, entries]) =>
-      `## ${title}\n\n${table(['variable', 'meaning', 'default', 'example'], entries.map(rowOf))}\n`,
+    ([title, entries]) => `## ${title}\n\n${entries.map(itemOf).join('\n')}\n`,
   );
   return [
     '# Environment variables\n',
     'All variables that the programs read, from the definitions in `packages/config`, which `--help` prints too. An empty ' +
       'variable counts as unset. A program that finds a mistake names every mistake and exits with 78; it warns of ' +
-      'variables that are probably misspelt. [Cloud KMS](gcp-kms.md#configure), ' +
+      'variables that are probably misspelt. A value in brackets is the default. [Cloud KMS](gcp-kms.md#configure), ' +
       "[the codec server](../apps/codec-server/README.md), [the worker](../apps/worker/README.md) and [Temporal's own " +
       'variables](../apps/worker/README.md#connect-to-temporal) explain them in context.\n',
     ...sections,

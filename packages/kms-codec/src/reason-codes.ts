@@ -1,5 +1,5 @@
 /*
- * The reason codes: the one table from which the errors, the history API, the dashboard, docs/operations.md and the Python
+ * The reason codes: the one table from which the errors, the history API, the dashboard, docs/runbook.md and the Python
  * package take them. This module has no imports, so that the dashboard can bundle it.
  */
 

@@ -22,8 +22,8 @@ const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'u
 const classes = Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)]));
 
 describe('the table of reason codes', () => {
-  it('is the table of docs/operations.md', () => {
-    const rows = tableRows(textOf('../../../docs/operations.md'), 'code', 'class', 'meaning');
+  it('is the table of docs/runbook.md', () => {
+    const rows = tableRows(textOf('../../../docs/runbook.md'), 'code', 'class', 'meaning');
     const plain = rows.map((cells) => cells.map((cell) => cell.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1')));
     const table = Object.entries(reasons).map(([code, reason]) => [
       code,

@@ -163,10 +163,10 @@ describe('metrics of a codec whose worker is replaced, and with it the Runtime',
   });
 });
 
-describe('docs/operations.md', () => {
+describe('docs/metrics.md', () => {
   it('lists each metric of the codec and of runWorker, with its labels', async () => {
-    const operations = join(import.meta.dirname, '../../../docs/operations.md');
-    const page = await readFile(operations, 'utf8');
+    const metricsPage = join(import.meta.dirname, '../../../docs/metrics.md');
+    const page = await readFile(metricsPage, 'utf8');
     const listed = (header: string) =>
       tableRows(page, header, 'labels')
         .map(([name, labels = '']) => `${name} ${labels.replaceAll('`', '')}`)

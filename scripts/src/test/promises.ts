@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../project.ts';
 import { add, type FileOutcome, none, type Outcome } from './reports.ts';
 
-/** A list item of `docs/promises.md`: a promise and its test files, relative to the project's root. */
+/** A list item of `docs/security-model.md`: a promise and its test files, relative to the project's root. */
 export interface DocumentedPromise {
   readonly id: string;
   readonly text: string;
@@ -12,15 +12,16 @@ export interface DocumentedPromise {
 
 const item = /^- \*\*([A-Z]\d+)\*\* (\S.*) Tests: (.+)$/;
 const tests = /^`[^`]+\.(?:test|spec)\.tsx?`(?:, `[^`]+\.(?:test|spec)\.tsx?`)*$/;
+const promise = /^\s*[-*+] (?:.*\bTests: |\*\*[A-Z]\d+\*\*)/;
 
 /**
- * Returns the list items. Each is a line of the form ``- **A1** Text. Tests: `a.test.ts`, `b.test.ts` ``.
- * Throws an error for a list item that has another form: its tests would otherwise be ignored.
+ * Returns the list items with an id or with tests: ``- **A1** Text. Tests: `a.test.ts`, `b.test.ts` ``. Throws an error for one
+ * of them that has another form, because its tests would otherwise be ignored. Other list items are text.
  */
 export function parsePromises(markdown: string): DocumentedPromise[] {
   return markdown
     .split('\n')
-    .filter((line) => /^\s*[-*+] /.test(line))
+    .filter((line) => promise.test(line))
     .map((line) => {
       const [, id, text, files] = item.exec(line) ?? [];
       if (id === undefined || text === undefined || files === undefined || !tests.test(files))
@@ -80,12 +81,12 @@ function describe(outcome: FileOutcome | undefined): string {
   return outcome.skipped > 0 ? `${outcome.passed}, ${outcome.skipped} skipped` : String(outcome.passed);
 }
 
-/** Judges `docs/promises.md` by the outcomes of test files, by their paths relative to the root. */
+/** Judges `docs/security-model.md` by the outcomes of test files, by their paths relative to the root. */
 export async function checkPromises(
   outcomes: ReadonlyMap<string, FileOutcome>,
   options: JudgeOptions,
 ): Promise<ReturnType<typeof judge>> {
-  const promises = parsePromises(await readFile(join(projectRoot, 'docs/promises.md'), 'utf8'));
+  const promises = parsePromises(await readFile(join(projectRoot, 'docs/security-model.md'), 'utf8'));
   return judge(promises, outcomes, options);
 }
 

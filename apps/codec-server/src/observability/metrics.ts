@@ -60,7 +60,7 @@ const DENIED: readonly number[] = [401, 403];
 export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'inUse' | 'waits' | 'refusals'>;
 
 /**
- * Returns the server's metrics. Their names and labels are listed in docs/operations.md.
+ * Returns the server's metrics. Their names and labels are listed in docs/metrics.md.
  * @param memory what requests in flight hold together; absent: no metrics of it
  */
 export function createMetrics(memory?: MemoryUse): Metrics {
@@ -195,7 +195,7 @@ function processMetrics(meter: Meter): void {
     () => process.memoryUsage().external,
   );
 
-  // A heap that is too small shows as many major collections per second: see docs/operations.md.
+  // A heap that is too small shows as many major collections per second: see docs/limits.md.
   const collections = new Map(Object.values(COLLECTIONS).map((kind) => [kind, 0]));
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {

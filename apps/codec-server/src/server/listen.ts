@@ -134,7 +134,7 @@ const MAX_BATCH = 32;
 /**
  * Returns a function that waits until the event loop has read all requests that have arrived, with one wait for all of
  * them. Requests that arrive together then run without system calls between them, which serves 1.4 times as many
- * requests per second under load (docs/performance.md). A single request waits for no other.
+ * requests per second under load. A single request waits for no other.
  */
 export function batchPerTick(): () => Promise<void> {
   let batch: Promise<void> | undefined;

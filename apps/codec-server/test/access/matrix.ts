@@ -1,13 +1,13 @@
 import type { Permission } from '@temporal-kms/codec-api';
 import type { JWTPayload } from 'jose';
 
-/** Namespaces of the example policy in docs/access.md. */
+/** Namespaces of policy.example.yaml. */
 export const namespaces = ['payments', 'cards', 'orders'] as const;
 type Namespace = (typeof namespaces)[number];
 
 export const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'audit'] as const;
 
-/** A caller of the example policy in docs/access.md. */
+/** A caller of policy.example.yaml. */
 export interface ExampleCaller {
   readonly who: string;
   /** The issuer's name in the policy. */

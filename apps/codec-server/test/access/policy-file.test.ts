@@ -5,7 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parsePolicy, policy } from '../../src/access/policy.ts';
-import { examplePolicy } from './support/markdown.ts';
+import { examplePolicy } from './support/example.ts';
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 const published = z.looseObject({}).parse(read('../../policy-file.schema.json'));

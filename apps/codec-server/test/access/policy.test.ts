@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Grants, grantsOf } from '../../src/access/policy-access.ts';
 import { StrictYamlError } from '@temporal-kms/kms-codec/strict-yaml';
 import { parsePolicy, readPolicy } from '../../src/access/policy.ts';
-import { examplePolicy } from './support/markdown.ts';
+import { examplePolicy } from './support/example.ts';
 
 const issuer = `  company:
     type: oidc

@@ -18,7 +18,7 @@ import {
   tokenRefusals,
   type TokenRefusal,
 } from './matrix.ts';
-import { examplePolicy } from './support/markdown.ts';
+import { examplePolicy } from './support/example.ts';
 import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
 const policy = parsePolicy(examplePolicy());

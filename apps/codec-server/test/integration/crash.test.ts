@@ -18,7 +18,7 @@ import { limitMemory, type MemoryLimit } from '../support/memory-limit.ts';
 import type { Payload } from '../support/stack.ts';
 import { NAMESPACE, plantRun, runPath, type Stack, startStack } from '../support/temporal.ts';
 
-// The bundled server, under the memory limits of docs/operations.md.
+// The bundled server, under the memory limits of docs/limits.md.
 const MiB = 2 ** 20;
 
 let directory: string;

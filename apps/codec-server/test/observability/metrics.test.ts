@@ -179,13 +179,13 @@ it('counts failures of the store of branch keys, and shows them until it works a
   await codec.close();
 });
 
-it('has no metric that docs/operations.md does not list', async () => {
+it('has no metric that docs/metrics.md does not list', async () => {
   const { metrics, post, codec } = measured();
   metrics.followAudit(() => ({ seq: 0 }));
   metrics.followKeyStates(new Map([[keys.payments, { reason: 'kms_unavailable' }]]));
   metrics.followScans(scanReports(undefined));
   await post('/encode', 'payments', payloads(1));
-  const page = await readFile(join(import.meta.dirname, '../../../../docs/operations.md'), 'utf8');
+  const page = await readFile(join(import.meta.dirname, '../../../../docs/metrics.md'), 'utf8');
   const listed = new Set(
     [...page.matchAll(/^\| (`codec_.*?) \|/gm)].flatMap(([, names]) => names!.split(/, |`/).filter(Boolean)),
   );

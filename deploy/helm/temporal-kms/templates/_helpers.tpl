@@ -88,13 +88,13 @@ labels:
 {{- if lt $bytes 268435456.0 -}}
 {{- fail (printf "codecServer.resources.limits.memory is %v: the codec server needs at least 256Mi, and should have 512Mi" $limit) -}}
 {{- else if lt $bytes 536870912.0 -}}
-{{- /* docs/operations.md (Memory). Of an option that is repeated, V8 takes the last. */ -}}
+{{- /* docs/limits.md (Memory). Of an option that is repeated, V8 takes the last. */ -}}
 {{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=96 --max-semi-space-size=4 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
 {{- $env = merge $env (dict "MALLOC_ARENA_MAX" "1") -}}
 {{- end -}}
 {{- end -}}
 {{- if eq .name "worker" -}}
-{{- /* docs/operations.md (Memory of a worker). */ -}}
+{{- /* docs/limits.md (Memory of a worker). */ -}}
 {{- $_ := set $env "NODE_OPTIONS" (printf "--max-semi-space-size=16 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
 {{- end -}}
 {{- toJson $env -}}

@@ -6,7 +6,7 @@ import { reasonClass, reasonCodes } from '../reason-codes.ts';
 
 /*
  * Every metric of a codec and of `runWorker`: its name, what it measures, its labels, and the event of the observer from which
- * it comes. docs/operations.md explains them to operators, and a test compares both.
+ * it comes. docs/metrics.md explains them to operators, and a test compares both.
  */
 
 /** What an observer receives for an event. */

@@ -62,7 +62,7 @@ export interface CodecMetrics {
 
 /**
  * Reports a codec's events and the state of its keys through a meter of Temporal's SDK. With the meter of a worker's
- * Runtime they appear next to the metrics of Temporal's Core, in Prometheus or OpenTelemetry. docs/operations.md lists their
+ * Runtime they appear next to the metrics of Temporal's Core, in Prometheus or OpenTelemetry. docs/metrics.md lists their
  * names. No label contains anything from a payload. With `runWorker`, use {@link renewedMeter}.
  *
  * @example

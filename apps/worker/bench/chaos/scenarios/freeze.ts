@@ -3,7 +3,7 @@ import { startFleet, startServices } from '../fleet.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { openStore } from '../stores.ts';
 
-/** Within this time, `/readyz` reports that Temporal does not answer (docs/operations.md). */
+/** Within this time, `/readyz` reports that Temporal does not answer (docs/runbook.md). */
 const NOTICED_SECONDS = 40;
 /** A measurement that failed is repeated about every second, and each call has a deadline of 5 s. */
 const READY_AGAIN_SECONDS = 20;

@@ -1,0 +1,21 @@
+import { KmsCodecError, loadKmsCodec } from '@temporal-kms/kms-codec';
+import { defaultPayloadConverter } from '@temporalio/common';
+
+const codec = loadKmsCodec({ namespace: 'default' });
+const context = { namespace: 'default' };
+
+const encrypted = await codec.encode([defaultPayloadConverter.toPayload('card 4111')], context);
+console.log(codec.inspect(encrypted[0]!, context).format);
+
+const { payload, info } = await codec.decrypt(encrypted[0]!, context);
+console.log(defaultPayloadConverter.fromPayload(payload), info.keyVersion);
+
+// A codec that is configured with a namespace reads no other because a context names it.
+const another = { namespace: 'another' };
+try {
+  await codec.decode(await codec.encode([defaultPayloadConverter.toPayload('card 4111')], another), another);
+} catch (error) {
+  if (!(error instanceof KmsCodecError)) throw error;
+  console.log(error.code, error.class);
+}
+await codec.close();
