@@ -114,11 +114,3 @@ def test_no_logger_gets_keys_from_googles_client(emulator: str) -> None:
         google.removeHandler(handler)
         google.setLevel(logging.NOTSET)
     assert not [text for text in handler.texts if base64.b64encode(key).decode() in text]
-
-
-def test_refuses_to_let_grpc_print_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRPC_TRACE", "http")
-    with pytest.raises(ValueError, match="GRPC_TRACE"):
-        CloudKms.connect("127.0.0.1:1")
-    monkeypatch.setenv("KMS_ALLOW_DIAGNOSTICS", "true")
-    CloudKms.connect("127.0.0.1:1")

@@ -18,7 +18,7 @@ _CHOICES = {
     "KMS_BIND_WORKFLOW": ("true", "false"),
 }
 _NEEDED = ("GCP_PROJECT", "GCP_KMS_KEY_RING", "GCP_KMS_KEY")
-_KNOWN = {*_CHOICES, *_NEEDED, "GCP_KMS_LOCATION", "KMS_KEYS_FILE", "KMS_EMULATOR_HOST", "KMS_ALLOW_DIAGNOSTICS"}
+_KNOWN = {*_CHOICES, *_NEEDED, "GCP_KMS_LOCATION", "KMS_KEYS_FILE", "KMS_EMULATOR_HOST"}
 
 
 def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:

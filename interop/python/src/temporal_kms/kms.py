@@ -1,7 +1,6 @@
 """The calls to Cloud KMS that this package makes, and their implementation with Google's client."""
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -101,10 +100,8 @@ class CloudKms:
         """Returns a service that uses Google's endpoint and default credentials, or an emulator.
 
         :param emulator: ``host:port`` on loopback
-        :raises ValueError: the emulator is not on loopback, there are no credentials, or gRPC would print keys
+        :raises ValueError: the emulator is not on loopback, or there are no credentials
         """
-        if os.environ.get("GRPC_TRACE") and not (emulator and os.environ.get("KMS_ALLOW_DIAGNOSTICS") == "true"):
-            raise ValueError("GRPC_TRACE must not be set: it makes gRPC print plaintext data keys. Unset it.")
         if emulator is None:
             credentials = default_credentials(KeyManagementServiceGrpcAsyncIOTransport.AUTH_SCOPES)
             return cls(lambda: google_client(credentials), credentials=credentials)
