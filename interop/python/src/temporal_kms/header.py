@@ -63,7 +63,7 @@ def data_key_info(namespace: str) -> bytes:
     return b"temporal-kms/v2/data-key\0" + namespace_tag(namespace)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Header:
     compressed: bool
     key_id: bytes
@@ -96,7 +96,7 @@ class Header:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Message:
     header: Header
     aad: bytes
