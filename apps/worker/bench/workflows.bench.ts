@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuTime, mean, range } from '@temporal-kms/scripts/figures';
+import { cpuTime, mean, range, residentMemory } from '@temporal-kms/scripts/figures';
 import { type Fleet, startFleet, startServices } from './chaos/fleet.ts';
-import type { FleetCodec } from './chaos/settings.ts';
+import type { FleetCodec, Role } from './chaos/settings.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,7 +33,7 @@ if (values.help || codecs.length < names.length) {
       'sample, and with a codec that only calls the cipher, each next to the same workflows without a codec. Compares\n' +
       'workflows per second and the CPU time of the workers per workflow, in rounds that alternate, after --warm-up seconds\n' +
       'of each; then once more with new processes that start in the other order. --rounds is the number of rounds in each\n' +
-      'order. Needs Linux.',
+      'order. NODE_OPTIONS applies to the workers. Needs Linux.',
   );
   process.exit(values.help ? 0 : 64);
 }
@@ -46,54 +46,83 @@ interface Program {
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
+  /** After the last round of each order. */
+  readonly memory: Memory[];
+}
+
+/** Resident memory of the workers in MiB, and the number of workflows that they executed. */
+interface Memory {
+  readonly workflows: number;
+  readonly resident: Readonly<Partial<Record<Role, number>>>;
 }
 
 const rows: string[] = [];
+const memory: string[] = [];
 for (const codec of codecs) {
   // No more than two at a time: more processes than that take turns on two processors, and the last to start gain by it.
-  const pair = ([codec, 'none'] as const).map((of): Program => ({ codec: of, rates: [], cpu: [] }));
+  const pair = ([codec, 'none'] as const).map((of): Program => ({
+    codec: of,
+    rates: [],
+    cpu: [],
+    memory: [],
+  }));
   await measureInTurn(pair);
   await measureInTurn(pair.toReversed());
   rows.push(row(compared[codec], pair));
+  memory.push(...pair.map(memoryOf));
 }
 console.log(
   `${values.rounds} rounds of ${values.seconds} s in each order, ${values['in-flight']} workflows in flight; ` +
     'min / median / max; ratios of means\n\n' +
     '| | workflows/s | without a codec | ratio | CPU ms per workflow | without a codec | ratio |\n' +
     '| --- | --- | --- | --- | --- | --- | --- |\n' +
-    rows.join('\n'),
+    `${rows.join('\n')}\n\n` +
+    'Resident memory of the workers in MiB, at the end of each order:\n' +
+    memory.join('\n'),
 );
 
 /** Starts a fleet for each codec, warms all of them, and measures them in turn. */
 async function measureInTurn(programs: readonly Program[]): Promise<void> {
   const stacks: { close(): Promise<void> }[] = [];
-  const fleets: (Program & { readonly fleet: Fleet })[] = [];
+  const fleets: (Program & { readonly fleet: Fleet; workflows: number })[] = [];
   try {
     for (const program of programs) {
       const services = await startServices();
       stacks.push(services);
       const fleet = services.closers.use(
-        await startFleet(services, { codec: program.codec, keyLifetimeMs: 300_000 }),
+        await startFleet(services, {
+          codec: program.codec,
+          keyLifetimeMs: 300_000,
+          env: { NODE_OPTIONS: process.env['NODE_OPTIONS'] },
+        }),
       );
-      fleets.push({ ...program, fleet });
+      fleets.push({ ...program, fleet, workflows: 0 });
     }
     // V8 compiles functions that run often, on other threads: a worker that has just started spends more on that than on
     // its payloads.
-    for (const { fleet } of fleets) await round(fleet, warmUpMs);
+    for (const one of fleets) one.workflows += (await round(one.fleet, warmUpMs)).workflows;
     for (let n = 0; n < Number(values.rounds); n += 1) {
-      for (const { fleet, rates, cpu } of n % 2 === 0 ? fleets : fleets.toReversed()) {
-        const result = await round(fleet, measuredMs);
-        rates.push(result.rate);
-        cpu.push(result.cpu);
+      for (const one of n % 2 === 0 ? fleets : fleets.toReversed()) {
+        const { rate, cpu, workflows } = await round(one.fleet, measuredMs);
+        one.rates.push(rate);
+        one.cpu.push(cpu);
+        one.workflows += workflows;
       }
       console.error(`${programs.map(({ codec }) => codec).join(', ')}: round ${n + 1} of ${values.rounds}`);
     }
+    for (const { fleet, memory: of, workflows } of fleets)
+      of.push({ workflows, ...(await residentOf(fleet)) });
   } finally {
     for (const stack of stacks) await stack.close();
   }
 }
 
-async function round(fleet: Fleet, ms: number): Promise<{ rate: number; cpu: number }> {
+async function residentOf({ workers }: Fleet): Promise<Pick<Memory, 'resident'>> {
+  const entries = workers.map(async ({ role, pid }) => [role, (await residentMemory(pid)).now] as const);
+  return { resident: Object.fromEntries(await Promise.all(entries)) };
+}
+
+async function round(fleet: Fleet, ms: number): Promise<{ rate: number; cpu: number; workflows: number }> {
   const cpu = async (): Promise<number> => {
     const times = await Promise.all(fleet.workers.map(({ pid }) => cpuTime(pid)));
     return times.reduce((sum, time) => sum + time, 0);
@@ -106,7 +135,15 @@ async function round(fleet: Fleet, ms: number): Promise<{ rate: number; cpu: num
   const completed = load.completed - completedBefore;
   const used = (await cpu()) - before;
   await load.stop();
-  return { rate, cpu: used / completed };
+  return { rate, cpu: used / completed, workflows: load.completed };
+}
+
+function memoryOf({ codec, memory: measured }: Program): string {
+  const texts = measured.map(
+    ({ workflows, resident: { workflows: ofWorkflows = NaN, activities = NaN } }) =>
+      `${ofWorkflows.toFixed(0)} (workflow tasks) and ${activities.toFixed(0)} (activity tasks) after ${workflows} workflows`,
+  );
+  return `${codec}: ${texts.join('; ')}`;
 }
 
 /** Compares a codec with the workflows without a codec next to it. */

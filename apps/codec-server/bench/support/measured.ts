@@ -4,7 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuTime } from '@temporal-kms/scripts/figures';
+import { cpuTime, residentMemory } from '@temporal-kms/scripts/figures';
 
 /** A server under measurement. */
 export interface Measured {
@@ -76,12 +76,7 @@ export async function startMeasured(
     pid,
     output,
     cpu: () => cpuTime(pid),
-    memory: async () => {
-      const status = await readFile(`/proc/${pid}/status`, 'utf8');
-      const mebibytes = (name: string): number =>
-        Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024;
-      return { now: mebibytes('VmRSS'), peak: mebibytes('VmHWM') };
-    },
+    memory: () => residentMemory(pid),
     stop: async () => {
       process.off('exit', kill);
       const ended = once(child, 'exit');
