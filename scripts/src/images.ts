@@ -48,7 +48,7 @@ async function main(): Promise<void> {
 
 /** Runs a sample to its end on the images, decodes through the address of the dashboard, and scans the namespace. */
 async function runAll(engine: Engine): Promise<void> {
-  const [kms = 0, control = 0, codec = 0, health = 0, page = 0] = await freePorts(5);
+  const [kms = 0, control = 0, codec = 0, metrics = 0, health = 0, page = 0] = await freePorts(6);
   const temporal = await startTemporal();
   const env = {
     ...key,
@@ -63,7 +63,13 @@ async function runAll(engine: Engine): Promise<void> {
     await engine.start('codec-server', {
       name: 'tk-codec-server',
       memory: '256m',
-      env: { ...env, ...WITHIN_256_MIB, CODEC_PORT: String(codec), CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}` },
+      env: {
+        ...env,
+        ...WITHIN_256_MIB,
+        CODEC_PORT: String(codec),
+        CODEC_METRICS_PORT: String(metrics),
+        CODEC_ALLOWED_HOSTS: `127.0.0.1:${page}`,
+      },
     });
     await engine.start('worker', {
       name: 'tk-worker',
@@ -76,6 +82,7 @@ async function runAll(engine: Engine): Promise<void> {
       env: { DASHBOARD_PORT: String(page), CODEC_UPSTREAM: `127.0.0.1:${codec}` },
     });
     for (const name of ['tk-codec-server', 'tk-worker']) await untilHealthy(engine, name);
+    await checkMemory(engine, metrics);
 
     const started = await engine.run('worker', {
       name: 'tk-start',
@@ -94,6 +101,18 @@ async function runAll(engine: Engine): Promise<void> {
   } finally {
     await temporal.close();
   }
+}
+
+/** Checks that the codec server knows its memory limit, and that Node in its container has the settings for it. */
+async function checkMemory(engine: Engine, metricsPort: number): Promise<void> {
+  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  // docs/limits.md (Memory): half of what 256 MiB leave to requests.
+  assert.match(metrics, /^codec_memory_budget_bytes(?:\{.*\})? 33554432$/m);
+  const read =
+    'JSON.stringify([v8.getHeapStatistics().heap_size_limit / 2 ** 20, process.env.MALLOC_ARENA_MAX])';
+  const found = await engine.exec('tk-codec-server', ['/nodejs/bin/node', '-p', read]);
+  // The old generation, and a young one of three semi-spaces.
+  assert.deepEqual(JSON.parse(found), [96 + 3 * 4, '1']);
 }
 
 /** Scans the namespace with a scan worker, and checks the report, which the command writes into a mounted folder. */

@@ -55,6 +55,8 @@ export interface Engine {
   attach(target: string, options: RunOptions): Promise<Child>;
   /** Runs a container to its end. */
   run(target: string, options: RunOptions): Promise<{ exitCode: number | undefined; output: string }>;
+  /** Runs a command in a running container, and returns its output. */
+  exec(name: string, command: readonly string[]): Promise<string>;
   logs(name: string): Promise<string>;
   /** Runs the image's HEALTHCHECK once. */
   isHealthy(name: string): Promise<boolean>;
@@ -151,6 +153,7 @@ export function createEngine(): Engine {
       );
       return { exitCode, output: `${stdout}${stderr}` };
     },
+    exec: async (name, command) => (await podman(['exec', name, ...command])).stdout,
     logs: async (name) => {
       const { stdout, stderr } = await podman(['logs', name], false);
       return `${stdout}\n${stderr}`;
