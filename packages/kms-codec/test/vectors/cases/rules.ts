@@ -228,7 +228,7 @@ const retired: VectorRule = { ...shared, accepts: ['retired'] };
 configured.push(
   caseV2({
     name: 'decrypts a message of the codec’s namespace under its key if the rule of the context accepts that namespace',
-    why: 'The keys of the codec’s namespace are those of its rule, whoever else accepts it. It has the default rule.',
+    why: 'The keys of the codec’s namespace are those of its rule, even if another rule accepts it. It has the default rule.',
     keys: { namespaces: { [other]: { encrypt: key(other), accepts: [NAMESPACE] } }, default: shared },
     codec: { namespace: NAMESPACE },
     context: byContext,
