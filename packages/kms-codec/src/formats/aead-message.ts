@@ -136,10 +136,7 @@ export function tryDecrypt(
   const dataKey = knownDataKey(key, derivation);
   if (!dataKey) return undefined;
   try {
-    const plaintext = decrypt(dataKey, aad, data, aad.length);
-    const usual = readUsual(plaintext);
-    if (usual) return usual;
-    return memoryOfFields(countFields(plaintext)) === 0 ? deserialize(plaintext) : undefined;
+    return parseUnbudgeted(decrypt(dataKey, aad, data, aad.length));
   } catch (error) {
     if (error instanceof KmsCodecError) return undefined;
     throw error;
@@ -148,9 +145,15 @@ export function tryDecrypt(
 
 /** Parses the payload in a plaintext. @throws KmsCodecError `malformed`, `too_large` for many fields */
 export function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePromise<Payload> {
+  const unbudgeted = parseUnbudgeted(plaintext);
+  if (unbudgeted) return unbudgeted;
+  const memory = memoryOfFields(countFields(plaintext));
+  return andThen(budget.reserve(memory), () => deserialize(plaintext));
+}
+
+/** Parses the payload in a plaintext. Returns undefined if it has so many fields that a budget must be asked. */
+function parseUnbudgeted(plaintext: Uint8Array): Payload | undefined {
   const usual = readUsual(plaintext);
   if (usual) return usual;
-  const memory = memoryOfFields(countFields(plaintext));
-  if (memory === 0) return deserialize(plaintext);
-  return andThen(budget.reserve(memory), () => deserialize(plaintext));
+  return memoryOfFields(countFields(plaintext)) === 0 ? deserialize(plaintext) : undefined;
 }
