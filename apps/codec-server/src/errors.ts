@@ -1,5 +1,5 @@
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
-import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 
 export { codeOf, messageOf };

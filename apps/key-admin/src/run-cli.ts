@@ -1,4 +1,4 @@
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CommanderError } from 'commander';
 import { CliError, exitCodes } from './cli/cli-error.ts';
 import type { CliDeps, CliProcess } from './cli/deps.ts';

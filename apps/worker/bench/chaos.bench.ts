@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { Checks } from './chaos/checks.ts';
 import type { Scenario, ScenarioOptions } from './chaos/scenario.ts';
 import { freeze } from './chaos/scenarios/freeze.ts';

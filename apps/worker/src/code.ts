@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import type { WorkerOptions } from '@temporalio/worker';
 
 /** Options that the worker sets itself, and the variable that determines each. */

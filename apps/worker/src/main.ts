@@ -15,7 +15,7 @@ import {
   renewedMeter,
   reportMetrics,
 } from '@temporal-kms/kms-codec';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { runWorker } from '@temporal-kms/kms-codec/run-worker';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { createStarterProgram } from './starter/program.ts';
 
 const program = createStarterProgram({

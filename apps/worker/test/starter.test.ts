@@ -1,6 +1,6 @@
 import { encodingOf, readHistory } from '@temporal-kms/testing/history';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createStarterProgram } from '../src/starter/program.ts';
 import { samplesReadWith } from '../src/starter/sample-data.ts';

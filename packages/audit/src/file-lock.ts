@@ -2,7 +2,7 @@ import { constants, type Stats } from 'node:fs';
 import { lstat, open, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import { UntrustedFileError } from '@temporal-kms/node-utils/trusted-files';
 import { checkLock } from './file-end.ts';
 

@@ -1,6 +1,7 @@
-import { WaitTimer } from '@temporal-kms/kms-codec';
-import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
-import { type LogMethods, OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
+import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
+import { type LogMethods, writeToLog } from '@temporal-kms/node-utils/log-entry';
+import { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import type { EntrySink } from './audit.ts';
 import { CODEC_SERVER, entryLine } from './lines.ts';
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import { type LogMethods, MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import type { LogMethods } from '@temporal-kms/node-utils/log-entry';
+import { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { type AuditFile, type AuditFileOptions, openAuditFile } from './audit-file.ts';
 import { type Audit, createAudit, type Denied, type Intent, shortened } from './audit.ts';
 import {

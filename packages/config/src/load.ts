@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import type { z } from 'zod';
 import { describeEnvironment, type Environment, type Values, withDefaults } from './environment.ts';
 import { unknownVariables } from './unknown-variables.ts';

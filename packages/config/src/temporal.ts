@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { type ClientConnectConfig, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import type { Values } from './environment.ts';
 import { isLoopback } from './fields.ts';

@@ -1,3 +1,4 @@
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { checkId, type EventEncoding, eventIn, type FileWorkflow } from './file-workflow.ts';
 import { JsonCursor } from './json-cursor.ts';
 import { HistoryFileError } from './problem.ts';
@@ -133,6 +134,3 @@ function textAt(value: unknown, key: string): string | undefined {
   const text = isRecord(value) ? value[key] : undefined;
   return typeof text === 'string' && text !== '' ? text : undefined;
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -27,7 +27,6 @@ export type {
 } from './keys/key-service.ts';
 export { defaultLimits } from './keys/limits.ts';
 export type { DataKeyLimits } from './keys/limits.ts';
-export { WaitTimer } from './keys/wait-timer.ts';
 export { createKmsCodec, kmsEnvironment, loadKmsCodec } from './config/load.ts';
 export type { KmsCodecExtras, KmsSettings } from './config/load.ts';
 export { combineObservers } from './observer.ts';

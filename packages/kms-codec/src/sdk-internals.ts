@@ -1,6 +1,6 @@
 import proto from '@temporalio/proto';
 import type { ActivityAttempts, CancelReason } from './attempts/activity-attempts.ts';
-import { propertyOf } from './error-details.ts';
+import { propertyOf } from '@temporal-kms/node-utils/error-details';
 import type { SupervisedWorker } from './run-worker/temporal-types.ts';
 import { settlesWithin } from './run-worker/waits.ts';
 

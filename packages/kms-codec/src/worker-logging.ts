@@ -1,17 +1,17 @@
 import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
-import { type SafeLogEntry, writeLine } from './logging/entry.ts';
+import { type SafeLogEntry, writeLine } from '@temporal-kms/node-utils/log-entry';
 import { type ErrorFields, errorFields } from './logging/error-fields.ts';
 import { knownError } from './logging/known-errors.ts';
 import { printable } from './logging/printable.ts';
 import { traceFields } from './logging/trace-context.ts';
-import { safeLoggerMark } from './logging/unsafe-logger.ts';
+import { safeLoggerMark } from '@temporal-kms/node-utils/safe-logger-mark';
 
-export { pinoFormat, writeLine, writeToLog } from './logging/entry.ts';
-export type { LogMethods, WriteLog } from './logging/entry.ts';
-export { MinuteAggregator } from './logging/minute-aggregator.ts';
-export type { MinuteAggregatorOptions, SuppressedEvents } from './logging/minute-aggregator.ts';
-export { OutageLog, outageLogs } from './logging/outage-log.ts';
-export type { OutageMessages } from './logging/outage-log.ts';
+export { pinoFormat, writeLine, writeToLog } from '@temporal-kms/node-utils/log-entry';
+export type { LogMethods, WriteLog } from '@temporal-kms/node-utils/log-entry';
+export { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
+export type { MinuteAggregatorOptions, SuppressedEvents } from '@temporal-kms/node-utils/minute-aggregator';
+export { OutageLog, outageLogs } from '@temporal-kms/node-utils/outage-log';
+export type { OutageMessages } from '@temporal-kms/node-utils/outage-log';
 export { outageObserver } from './logging/outage-observer.ts';
 export { withTraceContext } from './logging/trace-context.ts';
 export { errorFields };

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsdown';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { generateSalt } from '../src/crypto/branch-key.ts';
+import { generateSalt } from '../src/branch-keys/branch-key.ts';
 import { generateKey } from '../src/crypto/data-key.ts';
 import { nextNonce } from '../src/crypto/random.ts';
 

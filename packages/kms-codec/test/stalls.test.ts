@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { CloudKms, KeyRules, type KmsCall, KmsCodec, WaitTimer } from '../src/index.ts';
+import { CloudKms, KeyRules, type KmsCall, KmsCodec } from '../src/index.ts';
 import { cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 
 /* A process whose event loop is blocked receives nothing. The codec must not report that as an outage of Cloud KMS. */
@@ -85,44 +85,4 @@ it('reports an outage that begins with a stall', async () => {
   block(2_000);
   await expect(decoded).rejects.toMatchObject({ code: 'kms_unavailable' });
   await expect.poll(() => reader.calls.map(({ code }) => code)).toContain('kms_unavailable');
-});
-
-describe('WaitTimer', () => {
-  it('expires once, after its limit', async () => {
-    let expired = 0;
-    const timer = new WaitTimer(300, () => (expired += 1));
-    await sleep(100);
-    expect(expired).toBe(0);
-    await sleep(900);
-    expect(expired).toBe(1);
-    timer.stop();
-  });
-
-  it('never expires after stop()', async () => {
-    let expired = 0;
-    new WaitTimer(100, () => (expired += 1)).stop();
-    await sleep(400);
-    expect(expired).toBe(0);
-  });
-
-  it('counts a stall separately', async () => {
-    const started = performance.now();
-    const timer = new WaitTimer();
-    await sleep(200);
-    block(2_000);
-    await sleep(200);
-    expect(timer.waitedMs).toBeLessThan(performance.now() - started - 1_500);
-    expect(timer.stalledMs).toBeGreaterThan(1_500);
-    timer.stop();
-  });
-
-  it('does not count the time before it started', async () => {
-    const first = new WaitTimer();
-    await sleep(250);
-    const started = performance.now();
-    const second = new WaitTimer();
-    expect(second.waitedMs).toBeLessThanOrEqual(performance.now() - started);
-    first.stop();
-    second.stop();
-  });
 });

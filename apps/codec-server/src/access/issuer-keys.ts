@@ -1,4 +1,4 @@
-import { WaitTimer } from '@temporal-kms/kms-codec';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { isSafeUrl, type Issuer } from './policy.ts';

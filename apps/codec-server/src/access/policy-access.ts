@@ -2,7 +2,8 @@ import type { Permission } from '@temporal-kms/codec-api';
 import type { JWTPayload } from 'jose';
 import type { Logger } from 'pino';
 import { withCause } from '../errors.ts';
-import { outageLogs, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import { writeToLog } from '@temporal-kms/node-utils/log-entry';
+import { outageLogs } from '@temporal-kms/node-utils/outage-log';
 import type { Access, Caller, Credentials, SignIn } from './access.ts';
 import { fetchJson, issuerKeyring, type IssuerKeys } from './issuer-keys.ts';
 import {

@@ -2,7 +2,7 @@ import { accessSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
-import { WaitTimer } from '@temporal-kms/kms-codec';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 import type { JsonText, Payload } from '@temporal-kms/history-payloads';
 import { utf8Pieces } from '@temporal-kms/history-payloads/bytes';
 import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/history-payloads/readable';

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler, Next } from 'hono';
 import { KmsCodecError, type ReasonCode } from '@temporal-kms/kms-codec';
-import { MinuteAggregator } from '@temporal-kms/kms-codec/worker-logging';
+import { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
 import { routePath } from 'hono/route';
 import type { Level, Logger } from 'pino';
 import { HttpError } from '../errors.ts';

@@ -1,6 +1,7 @@
 import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
 import { encodeBase64, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
 import proto, { type temporal } from '@temporalio/proto';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { atOnce, SLICE_BYTES, type Steps } from '../turns/slices.ts';
 import { type CutJson, cutLongStrings } from './cut-strings.ts';
 import { base64Length, type BodyInPieces, decodeBase64, writeBase64 } from './bytes.ts';
@@ -277,6 +278,3 @@ function bytesOf(value: unknown, at: string, decode: DecodeText): Uint8Array {
 const notBase64 = (at: string): HttpError => notProtocol(`${at} is not base64`);
 
 const notProtocol = (what: string): HttpError => badRequest(`Not Temporal's codec protocol: ${what}.`);
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,7 @@
 import type { CryptoHealth } from '@temporal-kms/codec-api';
 import { combineObservers, type KmsCall, type Observer, type ReasonCode } from '@temporal-kms/kms-codec';
-import { outageObserver, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import { outageObserver } from '@temporal-kms/kms-codec/worker-logging';
+import { writeToLog } from '@temporal-kms/node-utils/log-entry';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 

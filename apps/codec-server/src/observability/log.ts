@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { pinoFormat } from '@temporal-kms/kms-codec/worker-logging';
+import { pinoFormat } from '@temporal-kms/node-utils/log-entry';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { traceFields } from './trace-context.ts';
 

@@ -12,7 +12,9 @@ import {
   type SpanExporter,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import { errorFields, OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import { errorFields } from '@temporal-kms/kms-codec/worker-logging';
+import { writeToLog } from '@temporal-kms/node-utils/log-entry';
+import { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import type { Logger } from 'pino';
 import { version } from '../version.ts';
 import { createSpans, type Spans } from './spans.ts';

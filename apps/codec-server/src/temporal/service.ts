@@ -1,5 +1,5 @@
 import { loadTemporalConfig } from '@temporal-kms/config';
-import { WaitTimer } from '@temporal-kms/kms-codec';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 import {
   Connection,
   type ConnectionOptions,
@@ -10,7 +10,8 @@ import {
 import type { temporal } from '@temporalio/proto';
 import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
-import { OutageLog, writeToLog } from '@temporal-kms/kms-codec/worker-logging';
+import { writeToLog } from '@temporal-kms/node-utils/log-entry';
+import { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import {
   boundResponses,
   decodeResponse,

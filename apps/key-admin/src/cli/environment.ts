@@ -8,7 +8,7 @@ import {
   parseConfig,
   type Values,
 } from '@temporal-kms/config';
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from './cli-error.ts';
 import { quote } from './quote.ts';
 

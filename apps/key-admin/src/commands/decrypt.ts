@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';

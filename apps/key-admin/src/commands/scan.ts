@@ -1,5 +1,5 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';

@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { type AuditedCaller, type AuditRecord, type OpenAudit, openAudit } from '@temporal-kms/audit';
 import { type AuditOperation, justification, type KeyUse, type ReasonCode } from '@temporal-kms/codec-api';
 import type { AuditConfig } from '@temporal-kms/config';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import type { Output } from '../cli/output.ts';
 

@@ -1,5 +1,5 @@
 import { scanReport, type ScanReport } from '@temporal-kms/codec-api';
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 

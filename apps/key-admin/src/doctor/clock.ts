@@ -1,4 +1,4 @@
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { duration } from '../cli/output.ts';
 import { type Finding, findings } from './finding.ts';

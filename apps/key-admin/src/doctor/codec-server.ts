@@ -1,5 +1,5 @@
 import { isLoopback } from '@temporal-kms/config';
-import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import type { Payload } from '@temporalio/common';
 import { checkAnswer } from './decode-answer.ts';
 import { type Finding, findings } from './finding.ts';

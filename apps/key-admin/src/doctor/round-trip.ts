@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type CloudKms, createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { googleError } from '../google/errors.ts';
 import { type Finding, findings } from './finding.ts';

@@ -1,5 +1,5 @@
 import type { TemporalConfig } from '@temporal-kms/config';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { Connection } from '@temporalio/client';
 import { duration } from '../cli/output.ts';
 import { quote } from '../cli/quote.ts';

@@ -10,7 +10,7 @@ import {
   workerEnvironment,
 } from '@temporal-kms/config';
 import type { KmsSettings } from '@temporal-kms/kms-codec';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { fixOf } from '../cli/environment.ts';
 import { type Finding, findings } from './finding.ts';
 

@@ -3,6 +3,7 @@ import { payloadFromJson } from '@temporal-kms/history-files/proto';
 import type { Payload } from '@temporal-kms/history-payloads';
 import { messageHeader } from '@temporal-kms/kms-codec';
 import proto from '@temporalio/proto';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { CliError } from '../cli/cli-error.ts';
 import type { NamedBytes } from './read-bytes.ts';
 
@@ -131,6 +132,3 @@ function decoded<T>(decode: () => T): T | undefined {
     return undefined;
   }
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { HistoryFileError, MAX_FILE_BYTES, tooLarge } from '@temporal-kms/history-files';
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
 import { openObject } from '../google/storage.ts';

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --disable-sigusr1 --
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import {
   catchFatalErrors,
   createSafeLogger,

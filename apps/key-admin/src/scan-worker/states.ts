@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { createStateFolder, ScanState } from '../scan/state.ts';
 

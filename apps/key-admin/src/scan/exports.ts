@@ -2,7 +2,7 @@ import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileWorkflow, HistoryFileError, readHistoryFile } from '@temporal-kms/history-files';
 import { protoEvent } from '@temporal-kms/history-files/proto';
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { listObjects } from '../google/storage.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
-import { codeOf, messageOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import { checkTrustedFolder, openTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 import { writePrivateFile } from '../cli/private-file.ts';

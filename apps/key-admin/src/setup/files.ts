@@ -6,7 +6,7 @@ import {
   type Values,
   workerEnvironment,
 } from '@temporal-kms/config';
-import { codeOf } from '@temporal-kms/kms-codec/error-details';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { writePrivateFile } from '../cli/private-file.ts';
 import { keyName, type Wish } from './wish.ts';
 

@@ -1,5 +1,5 @@
 import { loadTemporalConfig, type TemporalConfig, type Values } from '@temporal-kms/config';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { quote } from '../cli/quote.ts';

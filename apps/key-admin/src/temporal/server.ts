@@ -1,5 +1,5 @@
 import type { ScannedServer } from '@temporal-kms/codec-api';
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import type { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';

@@ -1,4 +1,4 @@
-import { messageOf } from '@temporal-kms/kms-codec/error-details';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import { catalogue } from './catalogue.ts';
 import type { SampleClients } from './clients.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { BranchKeyStoreError, MAX_VALUE_BYTES } from './store.ts';
-import { PROOF_BYTES } from '../crypto/key-version-proof.ts';
-import { MAX_CREATED } from '../crypto/wrapped-branch-key.ts';
+import { PROOF_BYTES } from './key-version-proof.ts';
+import { MAX_CREATED } from './wrapped-branch-key.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../formats/envelope-v2-header.ts';
 
 /*

@@ -7,7 +7,7 @@ import {
   openTrustedFile,
   UntrustedFileError,
 } from '@temporal-kms/node-utils/trusted-files';
-import { codeOf } from '../error-details.ts';
+import { codeOf } from '@temporal-kms/node-utils/error-details';
 import {
   ABSENT,
   type BranchKeyStore,

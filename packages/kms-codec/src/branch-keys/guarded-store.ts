@@ -1,6 +1,6 @@
 import { withResolvers } from '../maybe-promise.ts';
 import type { Observer } from '../observer.ts';
-import { WaitTimer } from '../keys/wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 import { type BranchKeyStore, BranchKeyStoreError, type StoredValue } from './store.ts';
 
 type Operation = 'load' | 'replace';

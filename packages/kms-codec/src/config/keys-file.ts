@@ -2,7 +2,7 @@ import { createSecretKey, type KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { z } from 'zod';
-import { messageOf } from '../error-details.ts';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import {
   encryptedFormats,
   findRuleMistakes,

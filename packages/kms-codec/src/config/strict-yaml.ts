@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import type { z } from 'zod';
-import { messageOf, propertyOf } from '../error-details.ts';
+import { messageOf, propertyOf } from '@temporal-kms/node-utils/error-details';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { decompressSizedZstd } from '../compression/zstd.ts';
 import { decrypt, OVERHEAD_BYTES } from '../crypto/aead.ts';
-import { type Derivation, knownDataKey, withDataKey } from '../crypto/branch-key.ts';
+import { type Derivation, knownDataKey, withDataKey } from '../branch-keys/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';

@@ -1,4 +1,4 @@
-import { COMMITMENT_BYTES, SALT_BYTES } from '../crypto/branch-key.ts';
+import { COMMITMENT_BYTES, SALT_BYTES } from '../branch-keys/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { checkLength, encrypt } from '../crypto/aead.ts';
-import { derivation, type Derivation } from '../crypto/branch-key.ts';
+import { derivation, type Derivation } from '../branch-keys/branch-key.ts';
 import {
   branchKeyAad,
   dataKeyInfo,

@@ -18,7 +18,7 @@ import {
   mapKmsError,
   refusedVersion,
 } from './kms-errors.ts';
-import { WaitTimer } from './wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 export interface CloudKmsOptions {
   /** `host:port` of an emulator, on loopback only. Google protects nothing then. */

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { importKey } from '../crypto/data-key.ts';
-import { importBranchKey } from '../crypto/wrapped-branch-key.ts';
+import { importBranchKey } from '../branch-keys/wrapped-branch-key.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import { KeyVersionAccess, type Probe } from './key-version-access.ts';

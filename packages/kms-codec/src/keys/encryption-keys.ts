@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { BranchKeyStoreError } from '../branch-keys/store.ts';
 import { generateKey, importKey } from '../crypto/data-key.ts';
 import { sameBytes } from '../crypto/tags.ts';
-import { generateBranchKey, importBranchKey } from '../crypto/wrapped-branch-key.ts';
+import { generateBranchKey, importBranchKey } from '../branch-keys/wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
@@ -18,7 +18,7 @@ import {
   hasBranchKeys,
   type ScopeKey,
 } from './scope-key.ts';
-import type { SharedBranchKeys, SharedKeys } from './shared-branch-keys.ts';
+import type { SharedBranchKeys, SharedKeys } from '../branch-keys/shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import { WaitBudget } from './wait-budget.ts';
 

@@ -13,9 +13,9 @@ import {
   newDataKey,
   type ScopeKey,
 } from './scope-key.ts';
-import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
+import { isActive, REFRESH_AT, type SharedKeys } from '../branch-keys/shared-branch-keys.ts';
 import type { WaitBudget } from './wait-budget.ts';
-import { WaitTimer } from './wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /** Why a scope key replaced the previous one. */
 export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';

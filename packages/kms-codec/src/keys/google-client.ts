@@ -3,7 +3,7 @@ import { KmsCodecError } from '../errors.ts';
 import { withResolvers } from '../maybe-promise.ts';
 import { emulatorOptions } from './emulator-options.ts';
 import { isTokenRefusal } from './token-refusal.ts';
-import { WaitTimer } from './wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /** The client that this file imports, and no other file of the library. */
 export type KmsClient = KeyManagementServiceClient;

@@ -4,7 +4,7 @@ import type { Observer } from '../observer.ts';
 import type { WrappedKey } from './wrapped-key.ts';
 import type { KeyService } from './key-service.ts';
 import type { WaitBudget } from './wait-budget.ts';
-import { WaitTimer } from './wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /** A wrapped key that Cloud KMS unwraps again, to find out whether it still does. */
 export interface Probe {

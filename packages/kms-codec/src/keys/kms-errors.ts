@@ -1,4 +1,4 @@
-import { propertyOf } from '../error-details.ts';
+import { isServiceError, propertyOf, type ServiceError } from '@temporal-kms/node-utils/error-details';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { KeyVersionState } from './key-service.ts';
 
@@ -14,15 +14,6 @@ export const kmsCallCodes = [
   'permission_denied',
   'integrity_failed',
 ] as const satisfies readonly ReasonCode[];
-
-/** The error that gax rejects with: gRPC's status and its decoded details. */
-interface ServiceError extends Error {
-  readonly code: number;
-  readonly statusDetails?: readonly unknown[];
-}
-
-export const isServiceError = (error: unknown): error is ServiceError =>
-  error instanceof Error && 'code' in error && typeof error.code === 'number';
 
 // https://grpc.io/docs/guides/status-codes/
 const INVALID_ARGUMENT = 3;

@@ -1,4 +1,4 @@
-import { propertyOf } from '../error-details.ts';
+import { propertyOf } from '@temporal-kms/node-utils/error-details';
 
 /** OAuth's error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that refuse an identity. `invalid_request` does not. */
 const REFUSALS: ReadonlySet<unknown> = new Set([

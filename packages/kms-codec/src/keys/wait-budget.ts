@@ -1,5 +1,5 @@
 import type { CallOptions } from '../call-options.ts';
-import { WaitTimer } from './wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /** How many calls wait for Cloud KMS. */
 export interface CallCount {

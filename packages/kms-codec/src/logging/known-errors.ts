@@ -1,6 +1,6 @@
 import { KmsConfigurationError } from '../configuration-error.ts';
 import { KmsCodecError } from '../errors.ts';
-import { isServiceError } from '../keys/kms-errors.ts';
+import { isServiceError } from '@temporal-kms/node-utils/error-details';
 
 /** What a log may contain of an error in addition to identifiers. */
 export interface KnownError {

@@ -1,8 +1,8 @@
 import { reasonClass, type ReasonCode } from '../errors.ts';
 import type { Observer } from '../observer.ts';
-import type { SafeLogEntry, WriteLog } from './entry.ts';
-import { MinuteAggregator } from './minute-aggregator.ts';
-import { outageLogs } from './outage-log.ts';
+import type { SafeLogEntry, WriteLog } from '@temporal-kms/node-utils/log-entry';
+import { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
+import { outageLogs } from '@temporal-kms/node-utils/outage-log';
 
 /** Most kinds of events that are distinguished in a minute. */
 const MAX_KINDS = 1_000;

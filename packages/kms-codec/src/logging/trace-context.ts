@@ -1,4 +1,4 @@
-import type { WriteLog } from './entry.ts';
+import type { WriteLog } from '@temporal-kms/node-utils/log-entry';
 
 type Api = typeof import('@opentelemetry/api');
 

@@ -1,5 +1,4 @@
-/** Marks the loggers of `createSafeLogger`, also those of another copy of this module. */
-export const safeLoggerMark: unique symbol = Symbol.for('temporal-kms.safeLogger');
+import { safeLoggerMark } from '@temporal-kms/node-utils/safe-logger-mark';
 
 const isSafeLogger = (logger: unknown): boolean =>
   typeof logger === 'object' && logger !== null && safeLoggerMark in logger;

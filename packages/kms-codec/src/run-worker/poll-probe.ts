@@ -1,4 +1,4 @@
-import { isServiceError } from '../keys/kms-errors.ts';
+import { isServiceError } from '@temporal-kms/node-utils/error-details';
 import { errorFields } from '../logging/error-fields.ts';
 import type {
   DescribeTaskQueueRequest,
@@ -7,7 +7,7 @@ import type {
   SupervisedWorker,
   WorkerConnection,
 } from './temporal-types.ts';
-import type { OutageLog } from '../logging/outage-log.ts';
+import type { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import { pause, settlesWithin } from './waits.ts';
 
 /** Task queues of workflows and activities: the values of Temporal's `TaskQueueType`. */

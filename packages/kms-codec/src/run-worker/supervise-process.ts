@@ -1,7 +1,7 @@
-import { messageOf } from '../error-details.ts';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import type { ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
-import { type WriteLog, writeLine } from '../logging/entry.ts';
+import { type WriteLog, writeLine } from '@temporal-kms/node-utils/log-entry';
 import { endWaitsWithin, waitForPollsAtShutdown } from '../sdk-internals.ts';
 import { probeTimes } from './poll-probe.ts';
 import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';

@@ -1,8 +1,8 @@
-import { messageOf } from '../error-details.ts';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { errorFields } from '../logging/error-fields.ts';
-import type { WriteLog } from '../logging/entry.ts';
+import type { WriteLog } from '@temporal-kms/node-utils/log-entry';
 import { isFailureOfTemporal, isMissingNamespace, knownError } from '../logging/known-errors.ts';
-import { OutageLog } from '../logging/outage-log.ts';
+import { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import { PollProbe, type ProbeTimes } from './poll-probe.ts';
 import { watchFailure } from '../sdk-internals.ts';
 import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';

@@ -1,4 +1,4 @@
-import { WaitTimer } from '../keys/wait-timer.ts';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /** Delays between attempts: they double from the first to the limit. Half of each is random, so that a fleet spreads out. */
 export class Backoff {

@@ -1,6 +1,6 @@
 import { KmsCodecError, reasonClass, type ReasonCode } from '../errors.ts';
 import { errorFields } from '../logging/error-fields.ts';
-import type { WriteLog } from '../logging/entry.ts';
+import type { WriteLog } from '@temporal-kms/node-utils/log-entry';
 import { knownError } from '../logging/known-errors.ts';
 import { Backoff, pause, untilAborted } from './waits.ts';
 import { WorkerMisconfigured } from './worker-misconfigured.ts';

@@ -1,13 +1,13 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isKeyVersionProof, proveKeyVersion } from '../../src/crypto/key-version-proof.ts';
+import { isKeyVersionProof, proveKeyVersion } from '../../src/branch-keys/key-version-proof.ts';
 import { namespaceTag } from '../../src/crypto/tags.ts';
 import {
   createdOf,
   generateBranchKey,
   importBranchKey,
   MAX_CREATED,
-} from '../../src/crypto/wrapped-branch-key.ts';
+} from '../../src/branch-keys/wrapped-branch-key.ts';
 
 const secret = Buffer.from([...Array(32).keys()]);
 const key = createSecretKey(secret);

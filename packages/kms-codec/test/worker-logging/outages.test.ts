@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MinuteAggregator, OutageLog, outageObserver, type SafeLogEntry } from '../../src/worker-logging.ts';
+import { outageObserver, type SafeLogEntry } from '../../src/worker-logging.ts';
 
 const MINUTE = 60_000;
-const texts = { down: 'database unavailable', up: 'database available again' };
 
 let entries: SafeLogEntry[];
 const write = (entry: SafeLogEntry) => void entries.push(entry);
@@ -12,34 +11,6 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(() => vi.useRealTimers());
-
-describe('OutageLog', () => {
-  it('logs the first failure of an outage, and its end with its duration and the number of failures', () => {
-    const clock = { time: 0 };
-    const outage = new OutageLog(write, { ...texts, level: 'ERROR' }, () => clock.time);
-    outage.up();
-    outage.down({ reason: 'ECONNREFUSED' });
-    clock.time = 5_000;
-    outage.down({ reason: 'ECONNREFUSED' });
-    outage.up();
-    outage.up();
-    expect(entries).toEqual([
-      { level: 'ERROR', message: texts.down, fields: { reason: 'ECONNREFUSED' } },
-      { level: 'INFO', message: texts.up, fields: { seconds: 5, failures: 2 } },
-    ]);
-  });
-
-  it('logs a fault that comes and goes with every call once per minute', () => {
-    const clock = { time: 0 };
-    const outage = new OutageLog(write, texts, () => clock.time);
-    for (let second = 0; second < 90; second += 1) {
-      clock.time = second * 1_000;
-      outage.down({});
-      outage.up();
-    }
-    expect(messages()).toEqual([texts.down, texts.up, texts.down, texts.up]);
-  });
-});
 
 const keyIn = (location: string, name = 'k') =>
   `projects/p/locations/${location}/keyRings/r/cryptoKeys/${name}`;
@@ -97,22 +68,5 @@ describe('outageObserver', () => {
     expect(entries.slice(1_000)).toEqual([
       { level: 'WARN', message: 'Payload rejected', fields: { repeated: 500 } },
     ]);
-  });
-});
-
-describe('MinuteAggregator', () => {
-  it('reports what did not pass when the minute ends, and then begins again', () => {
-    const flushed = vi.fn();
-    const events = new MinuteAggregator<string>({ kinds: 2, flushed });
-    expect(['a', 'a', 'a', 'b'].map((kind, n) => events.pass(kind, `${n}`, 2))).toEqual([
-      true,
-      true,
-      false,
-      true,
-    ]);
-    expect([events.has('a'), events.has('c'), events.hasRoom]).toEqual([true, false, false]);
-    vi.advanceTimersByTime(MINUTE);
-    expect(flushed.mock.calls).toEqual([[[expect.objectContaining({ first: '0', count: 1 })]]]);
-    expect(events.has('a')).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-import type { SafeLogEntry, WriteLog } from './entry.ts';
+import type { SafeLogEntry, WriteLog } from './log-entry.ts';
 
 /** After an outage, another is logged only when this time has passed since the last line, so that flapping is one line. */
 const INTERVAL_MS = 60_000;

@@ -6,11 +6,11 @@ import {
   derivation,
   generateSalt,
   withDataKey,
-} from '../src/crypto/branch-key.ts';
-import { parseHeader } from '../src/formats/envelope-v2-header.ts';
-import type { Payload } from '../src/formats/payload.ts';
-import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
-import { FakeKeyService } from './support/fake-key-service.ts';
+} from '../../src/branch-keys/branch-key.ts';
+import { parseHeader } from '../../src/formats/envelope-v2-header.ts';
+import type { Payload } from '../../src/formats/payload.ts';
+import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
+import { FakeKeyService } from '../support/fake-key-service.ts';
 
 /* The format envelope-v2 derives its data keys from a branch key, which Cloud KMS wraps, and a salt. */
 

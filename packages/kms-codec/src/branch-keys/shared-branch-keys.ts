@@ -4,18 +4,18 @@ import {
   parseEntry,
   serializeEntry,
   type StoredBranchKey,
-} from '../branch-keys/entry.ts';
-import type { GuardedStore, StoreCall } from '../branch-keys/guarded-store.ts';
-import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from '../branch-keys/store.ts';
-import { isKeyVersionProof, proveKeyVersion } from '../crypto/key-version-proof.ts';
+} from './entry.ts';
+import type { GuardedStore, StoreCall } from './guarded-store.ts';
+import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from './store.ts';
+import { isKeyVersionProof, proveKeyVersion } from './key-version-proof.ts';
 import { sameBytes } from '../crypto/tags.ts';
-import { createdOf } from '../crypto/wrapped-branch-key.ts';
+import { createdOf } from './wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Observer } from '../observer.ts';
-import type { DecryptionKeys } from './decryption-keys.ts';
-import type { DataKeyLimits } from './limits.ts';
-import { asWrappedKey, type DataKeyScope, type ScopeKey } from './scope-key.ts';
-import { WaitBudget } from './wait-budget.ts';
+import type { DecryptionKeys } from '../keys/decryption-keys.ts';
+import type { DataKeyLimits } from '../keys/limits.ts';
+import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../keys/scope-key.ts';
+import { WaitBudget } from '../keys/wait-budget.ts';
 
 /**
  * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed; `refused`,

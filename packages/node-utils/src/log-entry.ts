@@ -1,6 +1,7 @@
-import type { LogLevel } from '@temporalio/common';
+/** The levels of Temporal's `LogLevel`. */
+export type LogLevel = 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
 
-/** One entry of a worker's log, without anything that may contain plaintext. */
+/** One entry of a log, without anything that may contain plaintext. */
 export interface SafeLogEntry {
   readonly level: LogLevel;
   readonly message: string;

@@ -1,7 +1,7 @@
 import { createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { authenticationFailed } from './aead.ts';
-import { DATA_KEY_BYTES } from './data-key.ts';
-import { fillRandom } from './random.ts';
+import { authenticationFailed } from '../crypto/aead.ts';
+import { DATA_KEY_BYTES } from '../crypto/data-key.ts';
+import { fillRandom } from '../crypto/random.ts';
 
 export const SALT_BYTES = 16;
 export const COMMITMENT_BYTES = 16;

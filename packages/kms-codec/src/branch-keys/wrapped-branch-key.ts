@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { KmsCodecError } from '../errors.ts';
-import { DATA_KEY_BYTES, generateKey } from './data-key.ts';
+import { DATA_KEY_BYTES, generateKey } from '../crypto/data-key.ts';
 
 /*
  * What Cloud KMS wraps for `envelope-v2`: `01 ‖ created (6 bytes, ms since 1970) ‖ branch key (32 bytes)`. So Cloud KMS

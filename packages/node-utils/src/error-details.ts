@@ -8,3 +8,12 @@ export const propertyOf = (value: unknown, name: PropertyKey): unknown =>
 /** Returns Node's error code, such as `EACCES`. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** An error of a gRPC call: the status, and with gax its decoded details. */
+export interface ServiceError extends Error {
+  readonly code: number;
+  readonly statusDetails?: readonly unknown[];
+}
+
+export const isServiceError = (error: unknown): error is ServiceError =>
+  error instanceof Error && 'code' in error && typeof error.code === 'number';

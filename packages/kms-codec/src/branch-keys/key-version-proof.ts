@@ -1,5 +1,5 @@
 import { hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
-import { namespaceTag } from './tags.ts';
+import { namespaceTag } from '../crypto/tags.ts';
 
 const LABEL = Buffer.from('temporal-kms/v2/key-version\0');
 const noSalt = new Uint8Array();

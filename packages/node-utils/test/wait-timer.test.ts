@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { WaitTimer } from '../src/wait-timer.ts';
+
+/** Blocks the event loop. */
+function block(milliseconds: number): void {
+  const until = performance.now() + milliseconds;
+  while (performance.now() < until);
+}
+
+describe('WaitTimer', () => {
+  it('expires once, after its limit', async () => {
+    let expired = 0;
+    const timer = new WaitTimer(300, () => (expired += 1));
+    await sleep(100);
+    expect(expired).toBe(0);
+    await sleep(900);
+    expect(expired).toBe(1);
+    timer.stop();
+  });
+
+  it('never expires after stop()', async () => {
+    let expired = 0;
+    new WaitTimer(100, () => (expired += 1)).stop();
+    await sleep(400);
+    expect(expired).toBe(0);
+  });
+
+  it('counts a stall separately', async () => {
+    const started = performance.now();
+    const timer = new WaitTimer();
+    await sleep(200);
+    block(2_000);
+    await sleep(200);
+    expect(timer.waitedMs).toBeLessThan(performance.now() - started - 1_500);
+    expect(timer.stalledMs).toBeGreaterThan(1_500);
+    timer.stop();
+  });
+
+  it('does not count the time before it started', async () => {
+    const first = new WaitTimer();
+    await sleep(250);
+    const started = performance.now();
+    const second = new WaitTimer();
+    expect(second.waitedMs).toBeLessThanOrEqual(performance.now() - started);
+    first.stop();
+    second.stop();
+  });
+});
