@@ -18,7 +18,10 @@ export const versionedFiles: Readonly<Record<string, readonly RegExp[]>> = {
   'apps/worker/README.md': [around('^FROM temporal-kms/worker:', '$')],
   'docs/deploy.md': [around('temporal-kms/codec-server:', String.raw`(?=\s)`)],
   'docs/cli.md': [around('temporal-kms/key-admin:', String.raw`(?=\s)`)],
-  'docs/getting-started.md': [around('temporal-kms-kms-codec-', String.raw`\.tgz`)],
+  'docs/getting-started.md': [
+    around('temporal-kms-kms-codec-', String.raw`\.tgz`),
+    around('temporal-kms-worker-kit-', String.raw`\.tgz`),
+  ],
 };
 
 function around(before: string, after: string): RegExp {

@@ -1,6 +1,6 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
-import type { WriteLog } from '@temporal-kms/kms-codec/worker-logging';
+import type { WriteLog } from '@temporal-kms/worker-kit/logging';
 
 type Level = Parameters<WriteLog>[0]['level'];
 

@@ -1,4 +1,4 @@
-import type { WorkerReadiness } from '@temporal-kms/kms-codec/run-worker';
+import type { WorkerReadiness } from '@temporal-kms/worker-kit';
 import { Hono } from 'hono';
 import { version } from './version.ts';
 

@@ -7,7 +7,7 @@ import {
   withTraceContext,
   type WriteLog,
   writeToLog,
-} from '@temporal-kms/kms-codec/worker-logging';
+} from '@temporal-kms/worker-kit/logging';
 import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 

@@ -11,13 +11,12 @@ import {
 import {
   combineObservers,
   createKmsCodec,
-  KmsCodecPlugin,
   renewedMeter,
   reportMetrics,
 } from '@temporal-kms/kms-codec';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
-import { runWorker } from '@temporal-kms/kms-codec/run-worker';
-import { catchFatalErrors, outageObserver } from '@temporal-kms/kms-codec/worker-logging';
+import { KmsWorkerPlugin, runWorker } from '@temporal-kms/worker-kit';
+import { catchFatalErrors, outageObserver } from '@temporal-kms/worker-kit/logging';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { loadCode, type WorkerCode } from './code.ts';
 import { logConsole } from './console.ts';
@@ -75,7 +74,7 @@ const reported = reportMetrics(meter);
 const observer = combineObservers(outageObserver(write), reported.observer);
 const codec = createKmsCodec(kms, { namespace, observer });
 reported.follow(codec, [namespace]);
-const plugin = new KmsCodecPlugin(codec);
+const plugin = new KmsWorkerPlugin(codec);
 const code = await orExit(() => codeOf(config.code));
 const worker = runWorker({
   codec,

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudKms, KeyRules, KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { KmsWorkerPlugin } from '@temporal-kms/worker-kit';
 import { newCanary } from '@temporal-kms/testing/canaries';
 import { startStack } from '@temporal-kms/testing/stack';
 import { Client } from '@temporalio/client';
@@ -50,7 +51,7 @@ describe('Nexus operations', () => {
             name: 'insurer',
             configureWorker: (options: WorkerOptions) => ({ ...options, nexusServices: [insurer] }),
           },
-          new KmsCodecPlugin(codec()),
+          new KmsWorkerPlugin(codec()),
         ],
         shutdownGraceSeconds: 1,
       });

@@ -1,4 +1,5 @@
-import { createKmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { createKmsCodec } from '@temporal-kms/kms-codec';
+import { KmsWorkerPlugin } from '@temporal-kms/worker-kit';
 import { newCanary } from '@temporal-kms/testing/canaries';
 import { rawText } from '@temporal-kms/testing/history';
 import { Client, WithStartWorkflowOperation } from '@temporalio/client';
@@ -59,7 +60,7 @@ describe('worker versioning', () => {
       connection,
       namespace,
       taskQueue: deploymentName,
-      plugins: [deployment(deploymentName, buildId, behavior), new KmsCodecPlugin(codec)],
+      plugins: [deployment(deploymentName, buildId, behavior), new KmsWorkerPlugin(codec)],
       shutdownGraceSeconds: 1,
     });
     const ended = worker.run();

@@ -58,8 +58,9 @@ export interface KmsCodecOptions {
   /**
    * How long a call waits for each answer of Cloud KMS, in ms. Default 60,000 in an activity's context, else 5,000.
    *
-   * In a worker with the plugin, the input of an activity also waits no longer than its attempt allows: half of its time, so
-   * that the activity has the other half. The last attempt waits until shortly before its time limit, if `activity` is not set.
+   * In a worker with `KmsWorkerPlugin` of worker-kit, the input of an activity also waits no longer than its attempt allows:
+   * half of its time, so that the activity has the other half. The last attempt waits until shortly before its time limit, if
+   * `activity` is not set.
    * An activity's result is decoded in a workflow task, for which `other` counts.
    */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;

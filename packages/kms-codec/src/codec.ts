@@ -1,6 +1,5 @@
 import type { PayloadCodec } from '@temporalio/common';
-import type { ActivityAttempt } from './attempts/activity-attempt.ts';
-import type { ActivityAttempts } from './attempts/activity-attempts.ts';
+import type { InputAttempt, WorkerAttempts } from './attempts.ts';
 import { CallBudget, type CallOptions } from './call-options.ts';
 import type { CodecContext, KmsCodecOptions } from './codec-options.ts';
 import { requireZstd } from './compression/zstd.ts';
@@ -55,13 +54,13 @@ export class KmsCodec implements PayloadCodec {
   readonly #maxCall: number;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #scopes: Scopes;
-  /** @internal The activities of the worker that uses this codec. */
-  readonly attempts: ActivityAttempts | undefined;
+  /** The activity attempts of the worker that uses this codec. */
+  readonly attempts: WorkerAttempts | undefined;
 
   constructor(options: KmsCodecOptions);
   /** @internal @param shared the data keys of another codec, see {@link forNamespace} */
-  constructor(options: KmsCodecOptions, shared: DataKeys, attempts?: ActivityAttempts);
-  constructor(options: KmsCodecOptions, shared?: DataKeys, attempts?: ActivityAttempts) {
+  constructor(options: KmsCodecOptions, shared: DataKeys, attempts?: WorkerAttempts);
+  constructor(options: KmsCodecOptions, shared?: DataKeys, attempts?: WorkerAttempts) {
     this.attempts = attempts;
     if (options.compression === 'zstd') requireZstd('unsupported_version');
     this.#options = options;
@@ -95,8 +94,8 @@ export class KmsCodec implements PayloadCodec {
     return new KmsCodec({ ...this.#options, namespace }, this.#keys, this.attempts);
   }
 
-  /** @internal Returns this codec for a worker whose activity tasks `attempts` contains. */
-  forWorker(attempts: ActivityAttempts): KmsCodec {
+  /** Returns this codec for a worker with these activity attempts. */
+  forWorker(attempts: WorkerAttempts): KmsCodec {
     return new KmsCodec(this.#options, this.#keys, attempts);
   }
 
@@ -302,7 +301,7 @@ export class KmsCodec implements PayloadCodec {
   #decodeBudget(
     context: CodecContext | undefined,
     options: CallOptions | undefined,
-    attempt: ActivityAttempt | undefined,
+    attempt: InputAttempt | undefined,
   ): WaitBudget {
     if (attempt) {
       const { isLast, remainingMs } = attempt;

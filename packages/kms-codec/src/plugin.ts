@@ -1,13 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { DataConverter, PayloadCodec } from '@temporalio/common';
-import { ActivityAttempts } from './attempts/activity-attempts.ts';
+import type { WorkerAttempts } from './attempts.ts';
 import { KmsCodec } from './codec.ts';
 import { KmsConfigurationError } from './configuration-error.ts';
 import { DecodeOnlyCodec } from './decode-only-codec.ts';
 import { FAILURE_MARK } from './failure-converter.ts';
-import { warnOfUnsafeLogger } from './logging/unsafe-logger.ts';
-import { codecsOf, watchActivityTasks } from './sdk-internals.ts';
+import { warnOfUnsafeLogger } from './unsafe-logger.ts';
 
 /** Options of the plugin. */
 export interface KmsCodecPluginOptions {
@@ -71,8 +70,10 @@ export class KmsCodecPlugin {
   configureWorker<T extends WorkerConvertingOptions>(options: T): T {
     this.#requireFailureConverter(options);
     const inNamespace = inNamespaceOf(options);
-    const attempts = new ActivityAttempts();
-    return this.#extend(options, (codec) => inNamespace(codec).forWorker(attempts));
+    const attempts = this.newAttempts();
+    return this.#extend(options, (codec) =>
+      attempts ? inNamespace(codec).forWorker(attempts) : inNamespace(codec),
+    );
   }
 
   /** A replay worker does not name the real namespace and workflow, so the codec's namespace counts, see `forReplay`. */
@@ -84,17 +85,15 @@ export class KmsCodecPlugin {
     return this.#withFailureConverter(options);
   }
 
-  /**
-   * Lets the worker's activities wait for Cloud KMS within the time limits of their attempts. Warns once per process if the
-   * worker's log may contain plaintext.
-   */
+  /** Warns once per process if the worker's log may contain plaintext. */
   async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     warnOfUnsafeLogger(worker);
-    const codec = codecsOf(worker)
-      .map((one) => (one instanceof DecodeOnlyKmsCodec ? one.codec : one))
-      .find((one) => one instanceof KmsCodec);
-    if (codec?.attempts) watchActivityTasks(worker, codec.attempts);
     await next(worker);
+  }
+
+  /** Returns the activity attempts of a worker that is created. `KmsWorkerPlugin` of worker-kit overrides it. */
+  protected newAttempts(): WorkerAttempts | undefined {
+    return undefined;
   }
 
   /** Looked up when it is needed, so that an application in one file can construct the plugin and name a path later. */
@@ -151,7 +150,11 @@ export class KmsCodecPlugin {
 }
 
 /** The plugin's codec where it only decodes. `readAlso` may contain another KmsCodec. */
-class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {}
+class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {
+  get attempts(): WorkerAttempts | undefined {
+    return this.codec.attempts;
+  }
+}
 
 /** Without a namespace Temporal uses `default`, also in its contexts. */
 const inNamespaceOf = ({ namespace }: ConvertingOptions) => {

@@ -191,6 +191,3 @@ export const reasonCodes = Object.keys(reasons) as readonly ReasonCode[];
 
 /** Returns the class of a reason code. */
 export const reasonClass = (code: ReasonCode): ReasonClass => reasons[code].class;
-
-/** Whether a text is one of the {@link reasonCodes}. */
-export const isReasonCode = (code: string): boolean => Object.hasOwn(reasons, code);

@@ -6,22 +6,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
-import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { historyBytes } from '@temporal-kms/testing/history';
-import { runNode } from '@temporal-kms/testing/process';
-import { Client, Connection } from '@temporalio/client';
+import { install, node, pack, temporalPackages, typeErrors } from '@temporal-kms/testing/published';
+import { filesOfReadme } from '@temporal-kms/testing/readme';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadKmsCodec } from '../src/config/load.ts';
 import { json, valueOf } from './support/codec.ts';
-import { install, node, pack, startNode, temporalPackages, typeErrors } from './support/published.ts';
 import { reasonCodes } from '../src/errors.ts';
-import { readmeFiles } from './support/readme.ts';
 
 /** The README's key and those of its keys file. */
 const ring = 'projects/acme/locations/us-east1/keyRings/temporal-keys';
 const keys = ['workflow-encryption', 'payments', 'payments-2025', 'billing'];
 
+const packageFolder = join(import.meta.dirname, '..');
+const readmeFiles = filesOfReadme(packageFolder);
 let folder: string;
 let tarball: string;
 let kms: Emulator;
@@ -29,7 +27,7 @@ let kms: Emulator;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kms-codec-package-'));
   kms = await startEmulator({ keys: keys.map((key) => `${ring}/cryptoKeys/${key}`) });
-  tarball = await pack(folder);
+  tarball = await pack(packageFolder, folder);
   const dependencies = { ...temporalPackages('~1.24.0'), '@temporal-kms/kms-codec': `file:${tarball}` };
   await install(project(), { manager: 'npm', dependencies });
   for (const [name, text] of readmeFiles) await writeFile(join(project(), name), text);
@@ -80,7 +78,7 @@ describe('the tarball', () => {
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
     // Imported when a setting needs it, not when the library is loaded.
     const optional = Object.keys(peerDependenciesMeta!);
-    expect(optional).toEqual(['@google-cloud/storage', '@opentelemetry/api']);
+    expect(optional).toEqual(['@google-cloud/storage']);
     const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
     expect(peers).toEqual(['@temporalio/common', '@temporalio/proto']);
     for (const range of Object.values(dependencies!)) expect(range).toMatch(/^\^\d/);
@@ -151,64 +149,6 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 60_000);
 
-  it.each(['worker.ts', 'supervised-worker.ts'])(
-    'has %s, a client and a replay that run unchanged and leave no plaintext in Temporal',
-    async (file) => {
-      const temporal = await startTemporal();
-      const env = environment({ TEMPORAL_ADDRESS: temporal.address, HEALTH_PORT: '0' });
-      const worker = startNode(project(), [file], env);
-      try {
-        expect(await node(project(), ['client.ts'], env)).toBe('charged card 4111\n');
-        expect(await node(project(), ['replay.ts'], env)).toBe('replayed\n');
-        const connection = await Connection.connect({ address: temporal.address });
-        const history = await new Client({ connection }).workflow.getHandle('order-1').fetchHistory();
-        await connection.close();
-        expect(historyBytes(history).includes('card 4111')).toBe(false);
-        expect(await worker.stop()).toBe(0);
-      } finally {
-        await worker.stop();
-        await temporal.close();
-      }
-    },
-    60_000,
-  );
-
-  it.each([
-    ['a variable is missing', { GCP_KMS_KEY: '' }, 78, /GCP_KMS_KEY/],
-    ['the keys file is unreadable', { GCP_KMS_KEY: '', KMS_KEYS_FILE: '/nonexistent.yaml' }, 78, /ENOENT/],
-    ['no server listens at TEMPORAL_ADDRESS', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, 1, /TEMPORAL_ADDRESS/],
-    ['TEMPORAL_ADDRESS is no address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
-  ])(
-    'has a worker.ts that ends with one line about the mistake if %s',
-    async (_what, extra, code, reason) => {
-      const set = Object.entries(environment(extra)).filter(([, value]) => value !== '');
-      const env = { PATH: process.env['PATH'], ...Object.fromEntries(set) };
-      const ended = await runNode('worker.ts', { cwd: project(), env });
-      expect(ended.code).toBe(code);
-      const lines = ended.stderr.trim().split('\n');
-      expect(lines).toHaveLength(1);
-      expect(JSON.parse(lines[0]!)).toMatchObject({
-        severity: 'ERROR',
-        reason: expect.stringMatching(reason),
-      });
-    },
-  );
-
-  it('has a log for traces that runs unchanged', async () => {
-    const key = 'projects/…';
-    expect(await node(project(), ['traced-log.ts'], environment())).toBe(
-      `${JSON.stringify({ level: 'info', message: 'Ready', sdkComponent: 'worker' })}\n${JSON.stringify({
-        level: 'info',
-        message: 'New key in use',
-        namespace: 'default',
-        key,
-        keyVersion: 1,
-        reason: 'first',
-        origin: 'created',
-      })}\n`,
-    );
-  });
-
   it('has a codec next to another codec, and an observer, that run unchanged', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
@@ -216,18 +156,8 @@ describe('the README', () => {
     );
   });
 
-  it('has metrics in the endpoint of Temporal’s Core', async () => {
-    expect(await node(project(), ['measured.ts'], environment())).toBe(
-      'codec_kms_failing{namespace="default"} 0\n',
-    );
-  });
-
   it('has a test with the test codec that passes', async () => {
     expect(await node(project(), ['--test', '--test-reporter=tap', 'order.test.ts'])).toContain('# pass 1\n');
-  });
-
-  it('has a custom log without payload content', async () => {
-    expect(await node(project(), ['own-log.ts'])).toBe('INFO Order shipped {"warehouse":"north"}\n');
   });
 
   it('has a keys file with which every namespace encrypts and decrypts', async () => {
@@ -243,22 +173,11 @@ describe('the README', () => {
   });
 
   it('has only programs that these tests run', () => {
-    const run = [
-      'with-another',
-      'bundle',
-      'by-hand',
-      'client',
-      'measured',
-      'observed',
-      'traced-log',
-      'order.test',
-      'own-log',
-      'replay',
-      'supervised-worker',
-      'worker',
-    ];
+    const run = ['with-another', 'bundle', 'by-hand', 'observed', 'order.test'];
+    // The tests of worker-kit run the client and the replay, against a worker.
+    const elsewhere = ['client', 'replay'];
     const used = ['activities.ts', 'esbuild-banner.mjs', 'keys.yaml', 'workflows.ts'];
-    const expected = [...run.map((name) => `${name}.ts`), ...used];
+    const expected = [...[...run, ...elsewhere].map((name) => `${name}.ts`), ...used];
     expect([...readmeFiles.keys()].toSorted()).toEqual(expected.toSorted());
   });
 });

@@ -15,6 +15,7 @@ const longest = [
   'apps/decrypt-ui',
   'apps/worker',
   'packages/kms-emulator',
+  'packages/worker-kit',
   'scripts',
 ];
 /** The browser tests use all cores. */

@@ -1,6 +1,6 @@
 import type { CryptoHealth } from '@temporal-kms/codec-api';
 import { combineObservers, type KmsCall, type Observer, type ReasonCode } from '@temporal-kms/kms-codec';
-import { outageObserver } from '@temporal-kms/kms-codec/worker-logging';
+import { outageObserver } from '@temporal-kms/worker-kit/logging';
 import { writeToLog } from '@temporal-kms/node-utils/log-entry';
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';

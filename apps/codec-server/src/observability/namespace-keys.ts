@@ -5,8 +5,8 @@ import {
   type KeyService,
   type KeyState,
   KmsCodecError,
-  WaitTimer,
 } from '@temporal-kms/kms-codec';
+import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 import { LRUCache } from 'lru-cache';
 import type { KeyUsage, NamespaceUsage, VersionUsage } from './key-usage.ts';
 import { CALLS_IN_FLIGHT } from './kms-calls.ts';

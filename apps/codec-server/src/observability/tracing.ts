@@ -12,7 +12,7 @@ import {
   type SpanExporter,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import { errorFields } from '@temporal-kms/kms-codec/worker-logging';
+import { errorFields } from '@temporal-kms/worker-kit/logging';
 import { writeToLog } from '@temporal-kms/node-utils/log-entry';
 import { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import type { Logger } from 'pino';

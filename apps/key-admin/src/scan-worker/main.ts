@@ -5,7 +5,7 @@ import {
   createSafeLogger,
   safeRuntimeOptions,
   writeLine,
-} from '@temporal-kms/kms-codec/worker-logging';
+} from '@temporal-kms/worker-kit/logging';
 import { Connection } from '@temporalio/client';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { Command } from 'commander';

@@ -5,9 +5,9 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { combineObservers, KmsCodecPlugin, type Observer } from '@temporal-kms/kms-codec';
-import { runWorker } from '@temporal-kms/kms-codec/run-worker';
-import { outageObserver, safeRuntimeOptions, writeLine } from '@temporal-kms/kms-codec/worker-logging';
+import { combineObservers, type Observer } from '@temporal-kms/kms-codec';
+import { KmsWorkerPlugin, runWorker } from '@temporal-kms/worker-kit';
+import { outageObserver, safeRuntimeOptions, writeLine } from '@temporal-kms/worker-kit/logging';
 import { activityInfo, heartbeat } from '@temporalio/activity';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { otherCodecs } from './other-codecs.ts';
@@ -62,7 +62,7 @@ function main(): void {
         connection,
         namespace: NAMESPACE,
         taskQueue: env['FLEET_TASK_QUEUE'] ?? '',
-        plugins: kind === 'kms' ? [new KmsCodecPlugin(codec)] : [],
+        plugins: kind === 'kms' ? [new KmsWorkerPlugin(codec)] : [],
         ...(kind !== 'kms' && { dataConverter: { payloadCodecs: await otherCodecs(kind) } }),
         shutdownGraceTime: '2 seconds',
         ...(process.argv[2] === 'activities'

@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import {
   createKmsCodec,
   kmsEnvironment,
-  KmsCodecPlugin,
   type KmsCodec,
   type KmsSettings,
 } from '@temporal-kms/kms-codec';
-import { runWorker, type WorkerCodec } from '@temporal-kms/kms-codec/run-worker';
+import { KmsWorkerPlugin, runWorker, type WorkerCodec } from '@temporal-kms/worker-kit';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';
 import { Client, type Connection } from '@temporalio/client';
@@ -69,7 +68,7 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
     await rm(dir, { recursive: true, force: true });
   };
 
-  const run = (workerCodec: WorkerCodec, own: KmsCodecPlugin[]) => {
+  const run = (workerCodec: WorkerCodec, own: KmsWorkerPlugin[]) => {
     const plugins = [...more, ...own];
     const worker = runWorker({
       codec: workerCodec,
@@ -94,7 +93,7 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
   const kms = kmsSettings(kmsAddress);
   const codec = createKmsCodec(kms, { namespace });
   const clients = closers.use(createSampleClients({ connection, namespace, kms }));
-  run(codec, [new KmsCodecPlugin(codec)]);
+  run(codec, [new KmsWorkerPlugin(codec)]);
   return { address, kmsAddress, dbFile, connection, clients, codec, close };
 }
 

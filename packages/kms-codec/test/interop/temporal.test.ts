@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KmsCodecPlugin } from '../../src/index.ts';
 import { historyBytes } from '@temporal-kms/testing/history';
 import { formatOf } from '../../src/formats/formats.ts';
-import { installRuntime } from '../run-worker/support/worker.ts';
 import { valueOf } from '../support/codec.ts';
 import { encryptedPayloadsIn } from '../temporal/support/history.ts';
 import { type Lines, startModule } from './support/python.ts';
@@ -125,7 +124,7 @@ describe('a header that a Python workflow sends', () => {
   });
 
   it('reaches a TypeScript activity as ciphertext, and the activity completes', async () => {
-    installRuntime();
+    Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined), shutdownSignals: [] });
     const connection = await NativeConnection.connect({ address: server.address });
     const codec = setting.codec({ KMS_BIND_WORKFLOW: 'true' });
     const received: unknown[] = [];

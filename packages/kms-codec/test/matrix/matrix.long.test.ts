@@ -15,8 +15,9 @@ import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
 import manifest from '../../package.json' with { type: 'json' };
-import { install, pack, run, temporalPackages } from '../support/published.ts';
-import { readmeFiles, readmeTable } from '../support/readme.ts';
+import { install, pack, run, temporalPackages } from '@temporal-kms/testing/published';
+import { tableRows } from '@temporal-kms/testing/markdown';
+import { filesOfReadme, readReadme } from '@temporal-kms/testing/readme';
 import { expected, programs } from './programs.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
@@ -36,6 +37,7 @@ const lowest = { temporal: '1.18.0', kms: '5.6.0', gax: '5.0.7' };
 
 const ring = 'projects/acme/locations/global/keyRings/temporal-keys';
 
+const packageFolder = join(import.meta.dirname, '../..');
 let folder: string;
 let kms: Emulator;
 let tarball: string;
@@ -82,7 +84,7 @@ async function createProject(
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kms-codec-matrix-'));
   kms = await startEmulator({ keys: [`${ring}/cryptoKeys/workflow-encryption`] });
-  tarball = await pack(folder);
+  tarball = await pack(packageFolder, folder);
   const named = Object.entries(nodes).map(([major, version]) => [
     `node-${major}`,
     `npm:node-${process.platform}-${process.arch}@${version}`,
@@ -196,7 +198,7 @@ describe('Jest', () => {
   });
 });
 
-const esmBanner = readmeFiles.get('esbuild-banner.mjs') ?? '';
+const esmBanner = filesOfReadme(packageFolder).get('esbuild-banner.mjs') ?? '';
 
 describe('esbuild', () => {
   it.for([
@@ -288,7 +290,7 @@ const minorOf = (version: string) => version.split('.').slice(0, 2).join('.');
 
 describe("the README's compatibility table", () => {
   it('lists what these tests prove', () => {
-    expect(readmeTable('Where', 'Tested')).toEqual([
+    expect(tableRows(readReadme(packageFolder), 'Where', 'Tested')).toEqual([
       ['Node', `${nodeMajors.join(', ')} (zstd compression from 22.15 on)`],
       ['Module system', 'ES modules, CommonJS'],
       ['Package manager', `npm, pnpm, yarn 4 with \`nodeLinker: node-modules\``],

@@ -69,10 +69,9 @@ bundleWorkflowCode({ workflowsPath: require.resolve('./workflows.cjs'), plugins,
   // A worker, a client and a replay in one process: a workflow that ends well and one that fails.
   'worker.cjs': `
 const { KmsCodecPlugin, loadKmsCodec } = require('@temporal-kms/kms-codec');
-const { safeRuntimeOptions } = require('@temporal-kms/kms-codec/worker-logging');
 const { ApplicationFailure } = require('@temporalio/common');
 const { Client, Connection } = require('@temporalio/client');
-const { NativeConnection, Runtime, Worker } = require('@temporalio/worker');
+const { DefaultLogger, NativeConnection, Runtime, Worker } = require('@temporalio/worker');
 
 async function charge(card) {
   if (card.startsWith('bad')) throw ApplicationFailure.nonRetryable('refused ' + card);
@@ -80,7 +79,7 @@ async function charge(card) {
 }
 
 async function main() {
-  Runtime.install(safeRuntimeOptions());
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const address = process.env.TEMPORAL_ADDRESS;
   const namespace = 'default';
   const codec = loadKmsCodec();

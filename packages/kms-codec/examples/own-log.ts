@@ -1,9 +1,0 @@
-import { createSafeLogger } from '@temporal-kms/kms-codec/worker-logging';
-
-const logger = createSafeLogger({
-  level: 'DEBUG',
-  applicationMessages: true, // only where no workflow or activity logs payload content
-  attributes: ['warehouse'],
-  write: ({ level, message, fields }) => console.log(level, message, JSON.stringify(fields)),
-});
-logger.info('Order shipped', { warehouse: 'north', order: { card: 'card 4111' } });

@@ -1,0 +1,29 @@
+import { safeLoggerMark } from '@temporal-kms/node-utils/safe-logger-mark';
+
+const isSafeLogger = (logger: unknown): boolean =>
+  typeof logger === 'object' && logger !== null && safeLoggerMark in logger;
+
+let isWarned = false;
+
+/**
+ * Emits a process warning if the logger of the worker's runtime is not from `createSafeLogger`. A plugin cannot replace it,
+ * because the runtime and its logger exist before any plugin is called.
+ */
+export function warnOfUnsafeLogger(worker: object): void {
+  if (isWarned) return;
+  // The SDK's types contain the runtime's options, but not the worker's runtime.
+  const defaultOptions = read(read(read(worker, 'runtime'), 'constructor'), 'defaultOptions');
+  if (defaultOptions === undefined || isSafeLogger(read(defaultOptions, 'logger'))) return;
+  isWarned = true;
+  process.emitWarning(
+    "This worker's log may show plaintext: Temporal's logger writes failure messages, causes, stacks and details. " +
+      'Install a logger of createSafeLogger (@temporal-kms/worker-kit/logging) with Runtime.install before the ' +
+      'first connection.',
+    { type: 'SecurityWarning', code: 'TEMPORAL_KMS_UNSAFE_LOGGER' },
+  );
+}
+
+const read = (from: unknown, name: string): unknown =>
+  (typeof from === 'object' && from !== null) || typeof from === 'function'
+    ? Reflect.get(from, name)
+    : undefined;

@@ -1,0 +1,182 @@
+/** Packages as an application gets them: packed, then installed by a package manager into a separate folder. */
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execFileAsync = promisify(execFile);
+
+type Manager = 'npm' | 'pnpm' | 'yarn';
+const YARN = '@yarnpkg/cli-dist@4.18.1';
+
+/** The packages of Temporal's SDK that an application with workers and clients installs. */
+export const temporalPackages = (version: string): Record<string, string> =>
+  Object.fromEntries(
+    ['activity', 'client', 'common', 'proto', 'worker', 'workflow'].map((name) => [
+      `@temporalio/${name}`,
+      version,
+    ]),
+  );
+
+/** Variables that a workspace's script or a developer's shell may have set: an application would not have them. */
+const ours = /^(npm_(?!config)|pnpm_|VITEST|NODE_(ENV|OPTIONS|PATH)$|TEMPORAL_|GCP_|KMS_|GOOGLE_)/i;
+
+/** This Node first, the machine's settings (registry, certificates), and nothing of the workspace's. */
+const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name))),
+  PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+  ...extra,
+});
+
+/** The characters of a command's output that an error shows: its end, where tools say what went wrong. */
+const SHOWN = 4_000;
+
+/**
+ * Runs a command and returns its standard output.
+ * @throws Error with the command and the end of what it printed, when its status is not 0
+ */
+export async function run(
+  cwd: string,
+  file: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  timeout = 180_000,
+): Promise<string> {
+  const options = { cwd, env: environment(env), timeout, maxBuffer: 2 ** 26 };
+  const { error, stdout, stderr } = await new Promise<{
+    error: Error | null;
+    stdout: string;
+    stderr: string;
+  }>((resolve) =>
+    execFile(file, args, options, (...[e, out, err]) => resolve({ error: e, stdout: out, stderr: err })),
+  );
+  if (error === null) return stdout;
+  const printed = `${stdout}\n${stderr}`.trim().slice(-SHOWN);
+  throw new Error(`This command failed in ${cwd}:\n  ${file} ${args.join(' ')}\n${printed}`);
+}
+
+/** Runs the Node that runs the tests, and returns what the program printed. */
+export const node = (
+  folder: string,
+  args: readonly string[],
+  env?: Record<string, string>,
+): Promise<string> => run(folder, process.execPath, args, env, 60_000);
+
+async function pnpm(cwd: string, ...args: string[]): Promise<void> {
+  const root = await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8');
+  const [, version] = /"packageManager": "(pnpm@[\d.]+)"/.exec(root) ?? [];
+  await run(cwd, 'npx', ['-y', version ?? 'pnpm', ...args]);
+}
+
+/** Builds and packs a package as `pnpm publish` does. @returns the tarball's path */
+export async function pack(packageFolder: string, into: string): Promise<string> {
+  const before = new Set(await readdir(into));
+  await pnpm(packageFolder, 'pack', '--pack-destination', into);
+  const tarball = (await readdir(into)).find((name) => name.endsWith('.tgz') && !before.has(name));
+  if (tarball === undefined) throw new Error('pnpm pack left no tarball');
+  return join(into, tarball);
+}
+
+export interface Project {
+  readonly manager: Manager;
+  readonly type?: 'module' | 'commonjs';
+  /** Names and versions. */
+  readonly dependencies: Record<string, string>;
+  /** Versions for the whole dependency tree, to test the lowest versions that the package declares. */
+  readonly overrides?: Record<string, string>;
+}
+
+/** Creates the folder as a project and installs its dependencies from the machine's registry, or its cache. */
+export async function install(
+  folder: string,
+  { manager, type = 'module', dependencies, overrides = {} }: Project,
+): Promise<void> {
+  await mkdir(folder);
+  const manifest = {
+    name: 'application',
+    private: true,
+    type,
+    dependencies,
+    overrides,
+    resolutions: overrides,
+  };
+  await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
+  switch (manager) {
+    case 'npm':
+      await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline']);
+      break;
+    case 'pnpm': {
+      // The README denies these two build scripts. pnpm skips those of the tools without an error.
+      const settings = {
+        allowBuilds: { '@swc/core': false, protobufjs: false },
+        strictDepBuilds: false,
+        overrides,
+      };
+      await writeFile(join(folder, 'pnpm-workspace.yaml'), JSON.stringify(settings));
+      await pnpm(folder, 'install', '--prefer-offline');
+      break;
+    }
+    case 'yarn': {
+      // Yarn does not read npm's settings.
+      const setting = async (key: string): Promise<string> =>
+        (await run(folder, 'npm', ['config', 'get', key])).trim();
+      const certificates = await setting('cafile');
+      const settings = {
+        nodeLinker: 'node-modules',
+        npmRegistryServer: await setting('registry'),
+        ...(certificates !== 'null' && { httpsCaFilePath: certificates }),
+        enableScripts: false,
+        enableTelemetry: false,
+        enableImmutableInstalls: false,
+      };
+      await writeFile(join(folder, '.yarnrc.yml'), JSON.stringify(settings));
+      await writeFile(join(folder, 'yarn.lock'), '');
+      await run(folder, 'npx', ['-y', YARN, 'install']);
+    }
+  }
+}
+
+/**
+ * Returns the errors that TypeScript finds in a folder with the settings of `tsc --init`, as the README calls it, and in the
+ * types that it uses, except in Temporal's types.
+ */
+export async function typeErrors(folder: string): Promise<string[]> {
+  const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));
+  await node(folder, [tsc, '--init', '--types', 'node', '--rewriteRelativeImportExtensions']);
+  const options = { cwd: folder, env: environment(), timeout: 60_000 };
+  try {
+    const args = [tsc, '-p', '.', '--noEmit', '--skipLibCheck', 'false'];
+    await execFileAsync(process.execPath, args, options);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Error) || !('stdout' in error)) throw error;
+    const errors = String(error.stdout)
+      .split('\n')
+      .filter((line) => line.includes('error TS'));
+    if (errors.length === 0) throw error;
+    return errors.filter((line) => !line.startsWith('node_modules/@temporalio/'));
+  }
+}
+
+export interface Running {
+  /** @returns its exit code after SIGTERM */
+  stop(): Promise<number | null>;
+}
+
+export function startNode(folder: string, args: readonly string[], env: Record<string, string>): Running {
+  const child: ChildProcess = spawn(process.execPath, args, {
+    cwd: folder,
+    env: environment(env),
+    stdio: 'ignore',
+  });
+  const ended = once(child, 'exit');
+  return {
+    stop: async () => {
+      child.kill('SIGTERM');
+      const [code]: (number | null)[] = await ended;
+      return code ?? null;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeBlocks } from './markdown.ts';
+
+export const readReadme = (packageFolder: string): string =>
+  readFileSync(join(packageFolder, 'README.md'), 'utf8');
+
+/** A README's files by their names: every code block that has a title, and the files of `examples/`, to which it links. */
+export const filesOfReadme = (packageFolder: string): ReadonlyMap<string, string> =>
+  new Map([
+    ...codeBlocks(readReadme(packageFolder)).flatMap(({ info, code }) => {
+      const title = /title="([^"]+)"/.exec(info)?.[1];
+      return title === undefined ? [] : [[title, code] as const];
+    }),
+    ...readdirSync(join(packageFolder, 'examples')).map(
+      (name) => [name, readFileSync(join(packageFolder, 'examples', name), 'utf8')] as const,
+    ),
+  ]);

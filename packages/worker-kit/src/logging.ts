@@ -1,0 +1,192 @@
+import type { Logger, LogLevel, LogMetadata } from '@temporalio/common';
+import { type SafeLogEntry, writeLine } from '@temporal-kms/node-utils/log-entry';
+import { type ErrorFields, errorFields } from './logging/error-fields.ts';
+import { knownError } from './logging/known-errors.ts';
+import { printable } from './logging/printable.ts';
+import { traceFields } from './logging/trace-context.ts';
+import { safeLoggerMark } from '@temporal-kms/node-utils/safe-logger-mark';
+
+export { pinoFormat, writeLine, writeToLog } from '@temporal-kms/node-utils/log-entry';
+export type { LogMethods, WriteLog } from '@temporal-kms/node-utils/log-entry';
+export { outageObserver } from './logging/outage-observer.ts';
+export { withTraceContext } from './logging/trace-context.ts';
+export { errorFields };
+export type { ErrorFields, SafeLogEntry };
+
+export interface SafeLoggerOptions {
+  /** Entries below this level are dropped. Default `INFO`. */
+  readonly level?: LogLevel;
+  /** Writes an entry, as in `({ level, message, fields }) => …`. Default: a line of JSON to standard error. */
+  readonly write?: (entry: SafeLogEntry) => void;
+  /**
+   * Whether to write messages that workflow, activity and Nexus code logs. Default false: their level, ids and error types
+   * are written, and the message is withheld, because code puts values into it. Set it only if that code logs no payload
+   * content.
+   */
+  readonly applicationMessages?: boolean;
+  /** Further attributes to write if they are numbers, booleans or strings, such as an order's id. Default none. */
+  readonly attributes?: readonly string[];
+}
+
+type Attributes = Readonly<Record<string, 'string' | 'number' | 'boolean'>>;
+
+/** The types are checked, because workflow code may use the same names for other values. */
+const ids: Attributes = {
+  sdkComponent: 'string',
+  namespace: 'string',
+  taskQueue: 'string',
+  workflowType: 'string',
+  workflowId: 'string',
+  runId: 'string',
+  workflowRunId: 'string',
+  activityType: 'string',
+  activityId: 'string',
+  activityRunId: 'string',
+  attempt: 'number',
+  isLocal: 'boolean',
+  updateId: 'string',
+  updateName: 'string',
+};
+
+const ofNexus: Attributes = { ...ids, service: 'string', operation: 'string' };
+
+/** Written for entries of the SDK only, because applications use these names for payload content. */
+const ofSdk: Attributes = {
+  ...ofNexus,
+  method: 'string',
+  ifaceName: 'string',
+  fnName: 'string',
+  workflowExists: 'boolean',
+  state: 'string',
+  durationMs: 'number',
+  size: 'string',
+  target: 'string',
+};
+
+const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
+/** @internal The message of an entry with which a process ends whose configuration is wrong. */
+export const MISCONFIGURED = 'Wrong configuration; the process ends';
+const WITHHELD = 'Message withheld: it may hold plaintext';
+/**
+ * Returns a logger for Temporal's `Runtime.install` that writes no payload content: only the level, the SDK's constant
+ * message, ids, types and error codes. It drops messages and stacks of errors, `details`, headers, memos and all other
+ * attributes. It never throws.
+ * @example
+ * ```ts
+ * Runtime.install(safeRuntimeOptions({ logger: createSafeLogger({ level: 'INFO' }) }));
+ * ```
+ */
+export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
+  const { level: least = 'INFO', write = writeLine, applicationMessages = false, attributes = [] } = options;
+  const log = (level: LogLevel, message: string, meta: LogMetadata = {}): void => {
+    try {
+      if (levels.indexOf(level) < levels.indexOf(least)) return;
+      const component = meta['sdkComponent'];
+      const isApplication = component !== 'worker' && component !== 'core';
+      const text = isApplication
+        ? applicationMessage(message, applicationMessages)
+        : sdkMessage(message, meta);
+      const kept = isApplication ? (component === 'nexus' ? ofNexus : ids) : ofSdk;
+      write({ level, message: printable(text), fields: fieldsOf(meta, kept, attributes) });
+    } catch {
+      // A getter of an attribute or the writer threw. A log entry must not fail a task.
+    }
+  };
+  return {
+    [safeLoggerMark]: true,
+    log,
+    trace: (message, meta) => log('TRACE', message, meta),
+    debug: (message, meta) => log('DEBUG', message, meta),
+    info: (message, meta) => log('INFO', message, meta),
+    warn: (message, meta) => log('WARN', message, meta),
+    error: (message, meta) => log('ERROR', message, meta),
+  } as Logger;
+}
+
+/** The SDK warns about unfinished handlers as if the workflow did. The code of its rule contains no payload content. */
+const sdkRule = /^\[TMPRL\d{1,6}\]/;
+
+const applicationMessage = (message: string, isKept: boolean): string => {
+  if (isKept) return message;
+  const [rule] = sdkRule.exec(message) ?? [];
+  return rule === undefined ? WITHHELD : `${rule} ${WITHHELD}`;
+};
+
+/**
+ * The messages of the SDK and Core are constants; added values follow a colon or start a new line. Core also forwards
+ * messages of other crates, which may contain anything.
+ */
+const sdkMessage = (message: string, { sdkComponent, target }: LogMetadata): string => {
+  if (sdkComponent === 'core' && !String(target).startsWith('temporalio_')) return WITHHELD;
+  const [constant = ''] = message.split(/:\s|\n/, 1);
+  return constant;
+};
+
+function fieldsOf(
+  meta: LogMetadata,
+  kept: Attributes,
+  attributes: readonly string[],
+): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const [name, type] of Object.entries(kept)) {
+    const value: unknown = meta[name];
+    if (typeof value === type) fields[name] = shown(value);
+  }
+  for (const [name, form] of Object.entries(traceFields)) {
+    const value: unknown = meta[name];
+    if (typeof value === 'string' && form.test(value)) fields[name] = value;
+  }
+  for (const name of attributes) {
+    const value: unknown = meta[name];
+    if (['string', 'number', 'boolean', 'bigint'].includes(typeof value)) fields[name] = shown(value);
+  }
+  const error: unknown = meta['error'] ?? meta['err'];
+  return error === undefined ? fields : { ...fields, ...errorFields(error) };
+}
+
+const shown = (value: unknown): unknown =>
+  typeof value === 'string' ? printable(value) : typeof value === 'bigint' ? String(value) : value;
+
+/** The part of Temporal's `RuntimeOptions` that concerns logs. */
+export interface SafeRuntimeOptions {
+  readonly logger: Logger;
+  readonly telemetryOptions: {
+    readonly logging: {
+      readonly filter: { readonly core: LogLevel; readonly other: LogLevel };
+      readonly forward: Record<string, never>;
+    };
+  };
+}
+
+/**
+ * Returns options for `Runtime.install` with which Temporal's Core also logs through the logger.
+ * @param options.coreLevel of Core's entries. Default `WARN`.
+ */
+export function safeRuntimeOptions(
+  options: { readonly logger?: Logger; readonly coreLevel?: LogLevel } = {},
+): SafeRuntimeOptions {
+  const { logger = createSafeLogger(), coreLevel = 'WARN' } = options;
+  return {
+    logger,
+    telemetryOptions: { logging: { filter: { core: coreLevel, other: 'ERROR' }, forward: {} } },
+  };
+}
+
+const EX_CONFIG = 78;
+
+/**
+ * Logs uncaught errors and unhandled rejections, and ends the process. Node would print their messages, causes and stacks. The
+ * entry contains the type of an error, and its message only if that cannot contain plaintext: of a `KmsCodecError`, of a
+ * `KmsConfigurationError`, and of a failed connection to Temporal. The status is 78 if only another configuration of the process
+ * helps, else 1.
+ */
+export function catchFatalErrors(logger: Logger): void {
+  const end = (error: unknown) => {
+    const isConfiguration = knownError(error)?.isConfiguration === true;
+    const message = isConfiguration ? MISCONFIGURED : 'Uncaught error; the process ends';
+    logger.error(message, { sdkComponent: 'worker', error });
+    process.exit(isConfiguration ? EX_CONFIG : 1);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}

@@ -1,0 +1,229 @@
+import { messageOf } from '@temporal-kms/node-utils/error-details';
+import type { ReasonCode } from '@temporal-kms/kms-codec';
+import { errorFields } from '../logging/error-fields.ts';
+import { type WriteLog, writeLine } from '@temporal-kms/node-utils/log-entry';
+import { endWaitsWithin, waitForPollsAtShutdown } from '../sdk-internals.ts';
+import { probeTimes } from './poll-probe.ts';
+import { Supervisor, type SupervisorTimes, type WorkerPhase, WorkerNotSettled } from './supervisor.ts';
+import type { SupervisedWorker, WorkerConnection } from './temporal-types.ts';
+import { settlesWithin } from './waits.ts';
+import { type WorkerCodec, WorkerKeys } from './worker-keys.ts';
+import { WorkerMisconfigured } from './worker-misconfigured.ts';
+import { MISCONFIGURED } from '../logging.ts';
+
+/** The exit codes of a process that `runWorker` ends. */
+export const workerExitCodes = {
+  /** Every activity that was running completed. */
+  stopped: 0,
+  /** Activities were abandoned, a time limit was reached, or a second signal arrived. */
+  abandoned: 1,
+  /** A worker failed and did not settle: another process must replace this one. `EX_SOFTWARE` of sysexits.h. */
+  notSettled: 70,
+  /** The configuration is wrong, and another process with the same configuration would fail too. `EX_CONFIG`. */
+  misconfigured: 78,
+} as const;
+
+/** Options of `runWorker`. */
+export interface RunWorkerOptions<C extends WorkerConnection> {
+  /** The codec that the worker's plugin uses. `runWorker` closes it. */
+  readonly codec: WorkerCodec;
+  /** The namespace in which the worker polls. */
+  readonly namespace: string;
+  /** Opens a connection, as `() => NativeConnection.connect(…)`. The process must have no other: see `runWorker`. */
+  readonly connect: () => Promise<C>;
+  /** Creates a worker on the connection, as `(connection) => Worker.create({ connection, … })`. Called for each restart. */
+  readonly createWorker: (connection: C) => Promise<SupervisedWorker>;
+  /** Receives the lines of the log, as in `createSafeLogger({ write })`. Default: a line of JSON to standard error. */
+  readonly write?: WriteLog;
+  /** Signals that start a graceful shutdown. Default: SIGINT and SIGTERM. */
+  readonly signals?: readonly NodeJS.Signals[];
+  /** Ends the process. Default: `process.exit`. */
+  readonly exit?: (code: number) => void;
+  /** How long the process may take to end after its worker's own time limits, in milliseconds. Default 5 s. */
+  readonly stopMs?: number;
+}
+
+/** What is known about a worker, without a call. */
+export interface WorkerReadiness {
+  /**
+   * `ready`: the worker polls, Temporal answers, keys suffice. `degraded`: so it is, but Cloud KMS does not answer. A
+   * readiness probe succeeds for both.
+   */
+  readonly status: 'ready' | 'degraded' | 'not_ready';
+  readonly phase: WorkerPhase;
+  /** How often a failed worker was replaced in this process. */
+  readonly restarts: number;
+  /** Why the last step failed: an error code or class, never a message. */
+  readonly trouble?: string;
+  /** Whether Temporal answered the last calls. Absent while there is no worker, or no answer yet. */
+  readonly temporalReachable?: boolean;
+  /** Whether Temporal's server has received polls recently. Absent while there is no worker, or if the server does not report it. */
+  readonly polling?: boolean;
+  /** Seconds since the server was last seen to have received or answered a poll. An idle worker polls once a minute. */
+  readonly secondsSincePoll?: number;
+  /** How long keys last without Cloud KMS. Infinity when the namespace only decrypts and no key is in use. */
+  readonly autonomySeconds: number;
+  /** Why the last call to Cloud KMS for the keys failed. Absent while Cloud KMS answers. */
+  readonly kmsFailure?: ReasonCode;
+}
+
+/** A worker that `runWorker` has started. */
+export interface RunningWorker {
+  readiness(): WorkerReadiness;
+  /** Starts a graceful shutdown, as a signal does. */
+  stop(): void;
+  /** Resolves with the exit code when the option `exit` has been called. */
+  readonly ended: Promise<number>;
+}
+
+/** Two signals within this time are one: a terminal and a launcher each deliver it. */
+const SAME_SIGNAL_MS = 500;
+const STOP_MS = 5_000;
+const CLOSE_MS = 1_000;
+
+/** The time limits of `runWorker`. */
+export const supervisorTimes: SupervisorTimes = {
+  settleMs: 10_000,
+  firstDelayMs: 1_000,
+  maxDelayMs: 30_000,
+  namespaceMs: 60_000,
+  probe: probeTimes,
+};
+
+/** `runWorker` with other time limits, for tests. */
+export function superviseProcess<C extends WorkerConnection>(
+  options: RunWorkerOptions<C>,
+  limits: SupervisorTimes,
+): RunningWorker {
+  const { stopMs = STOP_MS } = options;
+  if (!(stopMs >= 0)) throw new RangeError(`stopMs is ${stopMs}; it must be 0 or more`);
+  waitForPollsAtShutdown();
+  return new WorkerProcess({ ...options, stopMs }, limits);
+}
+
+/** The process of a worker: its signals and its end. */
+class WorkerProcess<C extends WorkerConnection> implements RunningWorker {
+  readonly ended: Promise<number>;
+  readonly #options: RunWorkerOptions<C> & { readonly stopMs: number };
+  readonly #write: WriteLog;
+  readonly #signals: readonly NodeJS.Signals[];
+  readonly #stopping = new AbortController();
+  readonly #keys: WorkerKeys;
+  readonly #supervisor: Supervisor<C>;
+  #resolveEnded: (code: number) => void = () => undefined;
+  #isEnding = false;
+  #firstSignal = 0;
+
+  constructor(options: RunWorkerOptions<C> & { readonly stopMs: number }, times: SupervisorTimes) {
+    const { codec, namespace, write = writeLine, signals = ['SIGINT', 'SIGTERM'] } = options;
+    this.#options = options;
+    this.#write = write;
+    this.#signals = signals;
+    this.#keys = new WorkerKeys(codec, namespace, write);
+    const { signal } = this.#stopping;
+    this.#supervisor = new Supervisor({ ...options, keys: this.#keys, signal, write, times });
+    this.ended = new Promise<number>((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    for (const name of signals) process.on(name, this.#onSignal);
+    void this.#run();
+  }
+
+  readiness(): WorkerReadiness {
+    return readinessOf(this.#supervisor, this.#keys);
+  }
+
+  stop(): void {
+    this.#stop({});
+  }
+
+  async #run(): Promise<void> {
+    const code = await this.#supervise();
+    await settlesWithin(this.#options.codec.close(), CLOSE_MS);
+    this.#end(code);
+  }
+
+  async #supervise(): Promise<number> {
+    try {
+      return (await this.#supervisor.run()) ? workerExitCodes.stopped : workerExitCodes.abandoned;
+    } catch (error) {
+      if (error instanceof WorkerMisconfigured) {
+        const fields = errorFields(error.cause);
+        const reason = messageOf(error.cause);
+        this.#write({ level: 'ERROR', message: MISCONFIGURED, fields: { reason, ...fields } });
+        return workerExitCodes.misconfigured;
+      }
+      const cause = error instanceof WorkerNotSettled ? (error.cause ?? error) : error;
+      this.#write({
+        level: 'ERROR',
+        message: 'The worker failed and does not settle; the process ends',
+        fields: { ...errorFields(cause) },
+      });
+      return this.#stopping.signal.aborted ? workerExitCodes.abandoned : workerExitCodes.notSettled;
+    }
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    if (!this.#stopping.signal.aborted) {
+      this.#stop({ signal });
+    } else if (performance.now() - this.#firstSignal >= SAME_SIGNAL_MS) {
+      this.#write({ level: 'WARN', message: 'Second signal; the process ends at once', fields: { signal } });
+      this.#end(workerExitCodes.abandoned);
+    }
+  };
+
+  #stop(fields: Readonly<Record<string, unknown>>): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#firstSignal = performance.now();
+    this.#write({ level: 'INFO', message: 'Worker stopping: running activities can still complete', fields });
+    this.#supervisor.phase = 'stopping';
+    const { worker } = this.#supervisor;
+    const { shutdownForceTimeMs = 0, shutdownGraceTimeMs = 0 } = worker?.options ?? {};
+    const limitMs = Math.max(shutdownForceTimeMs, shutdownGraceTimeMs) + this.#options.stopMs;
+    setTimeout(() => this.#endInTime(), limitMs).unref();
+    if (worker) endWaitsWithin(worker, limitMs);
+    this.#stopping.abort();
+  }
+
+  #endInTime(): void {
+    if (this.#isEnding) return;
+    const message = 'The worker did not stop in time; the process ends without it';
+    this.#write({ level: 'ERROR', message, fields: {} });
+    this.#end(workerExitCodes.abandoned);
+  }
+
+  #end(code: number): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    for (const name of this.#signals) process.off(name, this.#onSignal);
+    this.#write({ level: 'INFO', message: 'Worker stopped', fields: { exitCode: code } });
+    const { exit = (status) => process.exit(status) } = this.#options;
+    exit(code);
+    this.#resolveEnded(code);
+  }
+}
+
+function readinessOf<C extends WorkerConnection>(
+  { phase, restarts, trouble, probe, worker }: Supervisor<C>,
+  keys: WorkerKeys,
+): WorkerReadiness {
+  const { isReachable, isPolling, secondsSincePoll } = probe ?? {};
+  const { failure } = keys;
+  const isReady =
+    phase === 'polling' &&
+    worker?.getState() === 'RUNNING' &&
+    isReachable === true &&
+    isPolling !== false &&
+    keys.suffice;
+  return {
+    status: !isReady ? 'not_ready' : failure !== undefined ? 'degraded' : 'ready',
+    phase,
+    restarts,
+    ...(trouble !== undefined && { trouble }),
+    ...(isReachable !== undefined && { temporalReachable: isReachable }),
+    ...(isPolling !== undefined && { polling: isPolling }),
+    ...(secondsSincePoll !== undefined && { secondsSincePoll }),
+    autonomySeconds: keys.autonomySeconds,
+    ...(failure !== undefined && { kmsFailure: failure }),
+  };
+}

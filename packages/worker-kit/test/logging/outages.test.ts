@@ -1,0 +1,72 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { outageObserver, type SafeLogEntry } from '../../src/logging.ts';
+
+const MINUTE = 60_000;
+
+let entries: SafeLogEntry[];
+const write = (entry: SafeLogEntry) => void entries.push(entry);
+const messages = () => entries.map(({ message }) => message);
+beforeEach(() => {
+  entries = [];
+  vi.useFakeTimers();
+});
+afterEach(() => vi.useRealTimers());
+
+const keyIn = (location: string, name = 'k') =>
+  `projects/p/locations/${location}/keyRings/r/cryptoKeys/${name}`;
+const call = { operation: 'unwrap', milliseconds: 1, requests: 1 } as const;
+
+describe('outageObserver', () => {
+  it('logs one outage for all keys of a location, although Cloud KMS answers in another location', () => {
+    const observer = outageObserver(write);
+    for (let n = 0; n < 3; n += 1) {
+      observer.kmsCall?.({ ...call, key: keyIn('us-east1'), code: 'kms_unavailable', message: 'no answer' });
+      observer.kmsCall?.({ ...call, key: keyIn('us-east1', 'other'), code: 'kms_quota', message: 'quota' });
+      observer.kmsCall?.({ ...call, key: keyIn('europe-west4') });
+    }
+    observer.kmsCall?.({ ...call, key: keyIn('us-east1', 'other') });
+    expect(entries).toMatchObject([
+      {
+        level: 'WARN',
+        message: 'Cloud KMS unavailable',
+        fields: { code: 'kms_unavailable', reason: 'no answer' },
+      },
+      { level: 'INFO', message: 'Cloud KMS available again', fields: { failures: 6 } },
+    ]);
+  });
+
+  it('logs the first of equal refusals at once, and the number of the others when the minute ends', () => {
+    const observer = outageObserver(write);
+    const refusal = { namespace: 'pay', code: 'integrity_failed' } as const;
+    for (let n = 0; n < 500; n += 1) observer.refused?.(refusal);
+    expect(entries).toEqual([{ level: 'WARN', message: 'Payload rejected', fields: refusal }]);
+    vi.advanceTimersByTime(MINUTE);
+    expect(entries[1]).toEqual({
+      level: 'WARN',
+      message: 'Payload rejected',
+      fields: { ...refusal, repeated: 499 },
+    });
+    observer.refused?.(refusal);
+    vi.advanceTimersByTime(MINUTE);
+    expect(entries).toHaveLength(3);
+  });
+
+  it('logs no refusal that an outage explains', () => {
+    const observer = outageObserver(write);
+    const key = keyIn('us-east1');
+    observer.kmsCall?.({ ...call, key, code: 'kms_unavailable' });
+    observer.refused?.({ namespace: 'pay', code: 'kms_unavailable', key });
+    observer.refused?.({ namespace: 'pay', code: 'data_key_exhausted', key });
+    expect(messages()).toEqual(['Cloud KMS unavailable', 'Payload rejected']);
+  });
+
+  it('counts refusals of more kinds than it distinguishes in one line', () => {
+    const observer = outageObserver(write);
+    for (let n = 0; n < 1_500; n += 1) observer.refused?.({ namespace: `ns-${n}`, code: 'malformed' });
+    expect(entries).toHaveLength(1_000);
+    vi.advanceTimersByTime(MINUTE);
+    expect(entries.slice(1_000)).toEqual([
+      { level: 'WARN', message: 'Payload rejected', fields: { repeated: 500 } },
+    ]);
+  });
+});

@@ -1,0 +1,63 @@
+/** A worker with only the plugin and a logger: the SDK's logger unless `LOGGER=safe`. */
+import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
+import type { PayloadCodec } from '@temporalio/common';
+import { OperationError, serviceHandler } from 'nexus-rpc';
+import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { KmsWorkerPlugin } from '../../../src/index.ts';
+import { catchFatalErrors, createSafeLogger, safeRuntimeOptions } from '../../../src/logging.ts';
+import { activities } from './activities.ts';
+import { vault } from './service.ts';
+import type { Ledger } from './workflows.ts';
+
+if (process.env['LOGGER'] === 'safe') {
+  const logger = createSafeLogger({ level: 'TRACE' });
+  catchFatalErrors(logger);
+  Runtime.install(safeRuntimeOptions({ logger, coreLevel: 'TRACE' }));
+}
+
+const sinks: InjectedSinks<Ledger> = {
+  ledger: {
+    note: {
+      fn: (_info, text) => {
+        throw new Error(`no room for ${text}`);
+      },
+    },
+  },
+};
+/** Makes the input of the activity `garble` invalid JSON, so that its conversion fails with a message that quotes it. */
+const garbling: PayloadCodec = {
+  encode: (payloads) => Promise.resolve(payloads),
+  decode: (payloads, context) =>
+    Promise.resolve(
+      payloads.map((payload) =>
+        context?.type === 'activity' && context.activityId !== undefined && garbled(payload.data)
+          ? { ...payload, data: payload.data?.subarray(1) ?? null }
+          : payload,
+      ),
+    ),
+};
+const garbled = (data: Uint8Array | null | undefined) =>
+  Buffer.from(data ?? [])
+    .toString()
+    .startsWith('"garble');
+
+const codec = loadKmsCodec();
+const connection = await NativeConnection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? '' });
+const worker = await Worker.create({
+  plugins: [new KmsWorkerPlugin(codec)],
+  dataConverter: { payloadCodecs: [garbling] },
+  connection,
+  taskQueue: process.env['TASK_QUEUE'] ?? '',
+  workflowBundle: { codePath: process.env['WORKFLOW_BUNDLE'] ?? '' },
+  activities,
+  sinks,
+  nexusServices: [
+    serviceHandler(vault, {
+      open: (_context, secret) =>
+        Promise.reject(new OperationError('failed', `closed to ${secret}`, { cause: new Error(secret) })),
+    }),
+  ],
+});
+await worker.run();
+await connection.close();
+await codec.close();

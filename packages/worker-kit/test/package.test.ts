@@ -1,0 +1,188 @@
+import { existsSync, globSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
+import { historyBytes } from '@temporal-kms/testing/history';
+import { runNode } from '@temporal-kms/testing/process';
+import {
+  install,
+  node,
+  pack,
+  startNode,
+  temporalPackages,
+  typeErrors,
+} from '@temporal-kms/testing/published';
+import { filesOfReadme } from '@temporal-kms/testing/readme';
+import { Client, Connection } from '@temporalio/client';
+import { publint } from 'publint';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const packageFolder = join(import.meta.dirname, '..');
+const codecFolder = join(packageFolder, '../kms-codec');
+const readmeFiles = filesOfReadme(packageFolder);
+let folder: string;
+let tarball: string;
+let kms: Emulator;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'worker-kit-package-'));
+  kms = await startEmulator({
+    keys: ['projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption'],
+  });
+  const codec = await pack(codecFolder, folder);
+  tarball = await pack(packageFolder, folder);
+  const dependencies = {
+    ...temporalPackages('~1.24.0'),
+    '@temporal-kms/kms-codec': `file:${codec}`,
+    '@temporal-kms/worker-kit': `file:${tarball}`,
+  };
+  await install(project(), { manager: 'npm', dependencies });
+  // The client and the replay are in the README of kms-codec.
+  for (const [name, text] of [...filesOfReadme(codecFolder), ...readmeFiles])
+    await writeFile(join(project(), name), text);
+}, 300_000);
+afterAll(async () => {
+  await kms.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const project = () => join(folder, 'npm');
+
+/** Whether a text in parentheses names a package that npm has installed, and no module of Node. */
+const isPackage = (name: string): boolean =>
+  !isBuiltin(name) && existsSync(join(project(), 'node_modules', name));
+
+const installed = (path: string) =>
+  readFile(join(project(), 'node_modules/@temporal-kms/worker-kit', path), 'utf8');
+
+/** The README's variables, and the emulator's. */
+const environment = (extra: Record<string, string> = {}) => ({
+  GCP_PROJECT: 'acme',
+  GCP_KMS_LOCATION: 'us-east1',
+  GCP_KMS_KEY_RING: 'temporal-keys',
+  GCP_KMS_KEY: 'workflow-encryption',
+  KMS_EMULATOR_HOST: kms.address,
+  ...extra,
+});
+
+describe('the tarball', () => {
+  it('has no finding of publint and are-the-types-wrong', async () => {
+    const bytes = new Uint8Array(await readFile(tarball));
+    const { messages } = await publint({ pack: { tarball: bytes.buffer }, strict: true });
+    expect(messages).toEqual([]);
+    const analysis = await checkPackage(createPackageFromTarballData(bytes));
+    expect(analysis.types).toBeTruthy();
+    expect('problems' in analysis ? analysis.problems : []).toEqual([]);
+  });
+
+  it('declares exactly the packages that it imports, with the codec and the Temporal packages as peers', async () => {
+    const {
+      dependencies,
+      peerDependencies,
+      peerDependenciesMeta,
+    }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
+    expect(peerDependencies!['@temporal-kms/kms-codec']).toMatch(/^\^\d/);
+    // Imported for the trace context, where the application has it.
+    const optional = Object.keys(peerDependenciesMeta!);
+    expect(optional).toEqual(['@opentelemetry/api']);
+    const files = globSync('*.{cjs,mjs}', {
+      cwd: join(project(), 'node_modules/@temporal-kms/worker-kit/dist'),
+    });
+    const code = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
+    // Also what `import()` and `createRequire` load.
+    const loaded = code.matchAll(/\(["']((?:@[\w-]+\/)?[\w-]+)(?:\/[\w./-]+)?["']\)/g);
+    const packages = new Set(Array.from(loaded, ([, name]) => name!).filter(isPackage));
+    const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
+    packages.delete('@opentelemetry/api');
+    expect([...packages].toSorted()).toEqual([...Object.keys(dependencies!), ...peers].toSorted());
+  });
+
+  it('contains a bill of materials', async () => {
+    const bill: { readonly bomFormat: string } = JSON.parse(await installed('dist/sbom.cdx.json'));
+    expect(bill.bomFormat).toBe('CycloneDX');
+  });
+});
+
+describe('the README', () => {
+  it('has programs that type-check against the published types', async () => {
+    expect(await typeErrors(project())).toEqual([]);
+  }, 60_000);
+
+  it.each(['worker.ts', 'supervised-worker.ts'])(
+    'has %s, a client and a replay that run unchanged and leave no plaintext in Temporal',
+    async (file) => {
+      const temporal = await startTemporal();
+      const env = environment({ TEMPORAL_ADDRESS: temporal.address, HEALTH_PORT: '0' });
+      const worker = startNode(project(), [file], env);
+      try {
+        expect(await node(project(), ['client.ts'], env)).toBe('charged card 4111\n');
+        expect(await node(project(), ['replay.ts'], env)).toBe('replayed\n');
+        const connection = await Connection.connect({ address: temporal.address });
+        const history = await new Client({ connection }).workflow.getHandle('order-1').fetchHistory();
+        await connection.close();
+        expect(historyBytes(history).includes('card 4111')).toBe(false);
+        expect(await worker.stop()).toBe(0);
+      } finally {
+        await worker.stop();
+        await temporal.close();
+      }
+    },
+    60_000,
+  );
+
+  it.each([
+    ['a variable is missing', { GCP_KMS_KEY: '' }, 78, /GCP_KMS_KEY/],
+    ['the keys file is unreadable', { GCP_KMS_KEY: '', KMS_KEYS_FILE: '/nonexistent.yaml' }, 78, /ENOENT/],
+    ['no server listens at TEMPORAL_ADDRESS', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, 1, /TEMPORAL_ADDRESS/],
+    ['TEMPORAL_ADDRESS is no address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
+  ])(
+    'has a worker.ts that ends with one line about the mistake if %s',
+    async (_what, extra, code, reason) => {
+      const set = Object.entries(environment(extra)).filter(([, value]) => value !== '');
+      const env = { PATH: process.env['PATH'], ...Object.fromEntries(set) };
+      const ended = await runNode('worker.ts', { cwd: project(), env });
+      expect(ended.code).toBe(code);
+      const lines = ended.stderr.trim().split('\n');
+      expect(lines).toHaveLength(1);
+      expect(JSON.parse(lines[0]!)).toMatchObject({
+        severity: 'ERROR',
+        reason: expect.stringMatching(reason),
+      });
+    },
+  );
+
+  it('has a log for traces that runs unchanged', async () => {
+    const key = 'projects/…';
+    expect(await node(project(), ['traced-log.ts'], environment())).toBe(
+      `${JSON.stringify({ level: 'info', message: 'Ready', sdkComponent: 'worker' })}\n${JSON.stringify({
+        level: 'info',
+        message: 'New key in use',
+        namespace: 'default',
+        key,
+        keyVersion: 1,
+        reason: 'first',
+        origin: 'created',
+      })}\n`,
+    );
+  });
+
+  it('has metrics in the endpoint of Temporal’s Core', async () => {
+    expect(await node(project(), ['measured.ts'], environment())).toBe(
+      'codec_kms_failing{namespace="default"} 0\n',
+    );
+  });
+
+  it('has a custom log without payload content', async () => {
+    expect(await node(project(), ['own-log.ts'])).toBe('INFO Order shipped {"warehouse":"north"}\n');
+  });
+
+  it('has only programs that these tests run', () => {
+    const run = ['measured', 'own-log', 'supervised-worker', 'traced-log', 'worker'];
+    const expected = [...run, 'activities', 'workflows'].map((name) => `${name}.ts`);
+    expect([...readmeFiles.keys()].toSorted()).toEqual(expected.toSorted());
+  });
+});

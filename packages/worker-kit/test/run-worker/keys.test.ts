@@ -1,0 +1,215 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Emulator } from '@temporal-kms/kms-emulator';
+import { startStack } from '@temporal-kms/testing/stack';
+import { Client } from '@temporalio/client';
+import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CloudKms, KeyRules, KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import { KmsWorkerPlugin, type RunningWorker, runWorker } from '../../src/index.ts';
+import { outageObserver, type SafeLogEntry } from '../../src/logging.ts';
+import { cryptoKey } from '../support/codec.ts';
+import { BreakableCodec, createActivities } from './support/activities.ts';
+import { bundle, installRuntime, taskQueue } from './support/worker.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const key = cryptoKey('workflows');
+const version = `${key}/cryptoKeyVersions/1`;
+const rules = new KeyRules({}, { encrypt: key });
+const namespace = 'default';
+
+let stack: Awaited<ReturnType<typeof startStack>>;
+let emulator: Emulator;
+let workflowBundle: WorkflowBundle;
+let worker: RunningWorker;
+let codec: KmsCodec;
+let clientCodec: KmsCodec;
+let log: SafeLogEntry[];
+const clock = { ahead: 0 };
+const now = () => Date.now() + clock.ahead;
+
+beforeAll(async () => {
+  installRuntime();
+  [stack, workflowBundle] = await Promise.all([startStack({ emulator: { keys: [key] } }), bundle()]);
+  emulator = stack.emulator;
+}, 60_000);
+afterEach(async () => {
+  worker.stop();
+  await worker.ended;
+  await clientCodec.close();
+}, 60_000);
+afterAll(async () => {
+  await emulator?.close();
+  await stack?.close();
+});
+
+const newCodec = (entries: SafeLogEntry[] = []) => {
+  const observer = outageObserver((entry) => void entries.push(entry));
+  const keyService = new CloudKms({ emulatorHost: emulator.address, observer });
+  return new KmsCodec({ rules, keyService, observer, now, namespace });
+};
+
+async function start() {
+  const entries: SafeLogEntry[] = [];
+  log = entries;
+  clock.ahead = 0;
+  clientCodec = newCodec();
+  await clientCodec.warm(namespace).catch(() => undefined);
+  codec = newCodec(entries);
+  worker = runWorker({
+    codec,
+    namespace,
+    connect: () => NativeConnection.connect({ address: stack.address }),
+    createWorker: (connection) =>
+      Worker.create({
+        connection,
+        namespace,
+        taskQueue,
+        workflowBundle,
+        activities: createActivities(new BreakableCodec()),
+        plugins: [new KmsWorkerPlugin(codec)],
+      }),
+    write: (entry) => void entries.push(entry),
+    signals: [],
+    exit: () => undefined,
+  });
+}
+
+const echo = async (workflowId: string) => {
+  const plugins = [new KmsCodecPlugin(clientCodec)];
+  const client = new Client({ connection: stack.connection, namespace, plugins });
+  return client.workflow.start('echo', { taskQueue, workflowId, args: [workflowId] });
+};
+/** Starts a workflow while Cloud KMS does not answer: this client has a data key from before. */
+const clientWithOwnKeys = echo;
+
+/** Notes when Cloud KMS was called, for a time. */
+async function timesOfCalls(milliseconds: number): Promise<{ time: number[] }> {
+  const time: number[] = [];
+  const end = performance.now() + milliseconds;
+  let count = emulator.calls.count();
+  while (performance.now() < end) {
+    if (emulator.calls.count() !== count) time.push(performance.now());
+    count = emulator.calls.count();
+    await sleep(50);
+  }
+  return { time };
+}
+
+const untilReadiness = (expected: object, timeout = 60_000) =>
+  expect.poll(() => worker.readiness(), { timeout }).toMatchObject(expected);
+const messages = () => log.map(({ message }) => message);
+
+/** Moves the codec's clock, and lets it do what is due. */
+async function advance(milliseconds: number): Promise<void> {
+  clock.ahead += milliseconds;
+  codec.maintain();
+  await Promise.resolve();
+}
+
+describe('a worker and its keys in Cloud KMS', () => {
+  it('stops polling when its key is disabled, before it fails a task, and polls again when it is enabled', async () => {
+    await start();
+    await untilReadiness({ status: 'ready', autonomySeconds: expect.toSatisfy((s: number) => s > 86_000) });
+    expect(await (await echo('before')).result()).toBe('before');
+
+    await emulator.setVersionState(version, 'DISABLED');
+    await advance(4.5 * MINUTE);
+    await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms', trouble: 'key_disabled' });
+    expect(worker.readiness()).toMatchObject({ autonomySeconds: 0, kmsFailure: 'key_disabled' });
+    const handle = await echo('meanwhile');
+
+    await emulator.setVersionState(version, 'ENABLED');
+    await advance(MINUTE);
+    await untilReadiness({ status: 'ready', restarts: 0 });
+    expect(await handle.result()).toBe('meanwhile');
+    const { events } = await handle.fetchHistory();
+    expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
+    expect(messages()).toContain('Cloud KMS rejects the key in use; polling stops until it accepts a key');
+    expect(messages()).toContain('Cloud KMS rejects the key in use; waiting for a key');
+    // The lines about calls that Cloud KMS accepts again may follow.
+    const waiting = messages().lastIndexOf('Cloud KMS rejects the key in use; waiting for a key');
+    expect(messages().lastIndexOf('Keys ready; starting to poll')).toBeGreaterThan(waiting);
+  }, 120_000);
+
+  it('stops polling before its key expires if Cloud KMS wraps no other key, and polls again when it does', async () => {
+    await start();
+    await untilReadiness({ status: 'ready' });
+    expect(await (await echo('before-refusal')).result()).toBe('before-refusal');
+
+    const status = 'PERMISSION_DENIED';
+    emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status } });
+    await advance(0.76 * HOUR);
+    await untilReadiness({ kmsFailure: 'permission_denied' });
+    await advance(0.24 * HOUR - 30_000);
+    await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms' });
+
+    emulator.clearFaults();
+    await advance(60_000);
+    await untilReadiness({ status: 'ready', restarts: 0 });
+    expect(await (await echo('after-refusal')).result()).toBe('after-refusal');
+    expect(messages()).toEqual([
+      'New key in use',
+      'Cloud KMS rejects calls',
+      'Key refresh failed; the current key stays in use',
+      'Keys expire soon; polling stops until there are new keys',
+      'The key expires soon; waiting for a new key',
+      'Cloud KMS accepts calls again',
+      'New key in use',
+      'Keys ready; starting to poll',
+    ]);
+  }, 120_000);
+
+  it('polls through an outage that ends before the hard limit, with one line at its start and one at its end', async () => {
+    await start();
+    await untilReadiness({ status: 'ready' });
+    // The worker unwraps the client's key, which it needs in the outage.
+    expect(await (await echo('before-the-outage')).result()).toBe('before-the-outage');
+    emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    await advance(20 * HOUR);
+    await expect.poll(messages, { timeout: 20_000 }).toContain('Cloud KMS unavailable');
+    const names = Array.from({ length: 20 }, (_, n) => `in-the-outage-${n}`);
+    const handles = await Promise.all(names.map(echo));
+    expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual(names);
+    expect(worker.readiness().status).not.toBe('not_ready');
+    emulator.clearFaults();
+    await advance(30_000);
+    await expect.poll(messages, { timeout: 20_000 }).toContain('Cloud KMS available again');
+    await untilReadiness({ status: 'ready', restarts: 0 });
+    expect(messages().filter((message) => message !== 'New key in use')).toEqual([
+      'Cloud KMS unavailable',
+      'Cloud KMS available again',
+    ]);
+  }, 180_000);
+
+  it('stops polling before the hard limit of an outage, fails nothing, and continues after it', async () => {
+    await start();
+    await untilReadiness({ status: 'ready' });
+    emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    await advance(24 * HOUR - 50_000);
+    await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms' });
+    const handle = await clientWithOwnKeys('during-the-outage');
+    await advance(HOUR);
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+    emulator.clearFaults();
+    await untilReadiness({ status: 'ready', restarts: 0 });
+    expect(await handle.result()).toBe('during-the-outage');
+  }, 120_000);
+
+  it('starts without Cloud KMS, tries at least every 5 s, and polls once Cloud KMS answers', async () => {
+    emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+    await start();
+    await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms', trouble: 'kms_unavailable' });
+    const { time } = await timesOfCalls(12_000);
+    expect(Math.max(...time.slice(1).map((at, index) => at - time[index]!))).toBeLessThan(5_000);
+    emulator.clearFaults();
+    await untilReadiness({ status: 'ready', restarts: 0 });
+    expect(messages()).toEqual([
+      'Cloud KMS unavailable',
+      'Cloud KMS unavailable; waiting for a key',
+      'Cloud KMS available again',
+      'New key in use',
+      'Keys ready; starting to poll',
+    ]);
+  }, 120_000);
+});

@@ -1,0 +1,107 @@
+import { fileURLToPath } from 'node:url';
+import { CloudKms, KeyRules, KmsCodec, type KmsCodecOptions, KmsCodecPlugin } from '@temporal-kms/kms-codec';
+import type { Emulator } from '@temporal-kms/kms-emulator';
+import { startStack as startServices } from '@temporal-kms/testing/stack';
+import { Client, WorkflowFailedError } from '@temporalio/client';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundle,
+} from '@temporalio/worker';
+import { KmsWorkerPlugin } from '../../../src/index.ts';
+import { installRuntime } from '../../run-worker/support/worker.ts';
+import { cryptoKey } from '../../support/codec.ts';
+
+export const payments = 'payments';
+
+/** A service account for activity workers, so that a test can apply faults and policies to it alone. */
+export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
+
+type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
+
+export interface Stack {
+  readonly kms: Emulator;
+  readonly address: string;
+  readonly bundle: WorkflowBundle;
+  /** Creates a codec with empty caches, as each process does. */
+  codec(options?: CodecOptions): KmsCodec;
+  client(codec: KmsCodec): Client;
+  /** Runs a worker in `payments` until the test stops it or the stack closes. */
+  work(
+    options: Partial<WorkerOptions> & { readonly codec: KmsCodec },
+  ): Promise<{ readonly stop: () => Promise<void> }>;
+  close(): Promise<void>;
+}
+
+/** Starts a Temporal server with a namespace and an emulator with its key, and bundles the workflows. */
+export async function startStack(): Promise<Stack> {
+  installRuntime();
+  const services = await startServices({
+    temporal: { namespaces: [payments] },
+    emulator: { keys: [cryptoKey(payments)], identities: { [activityIdentity]: 0 } },
+  });
+  const { address, connection, closers, emulator: kms, close } = services;
+  try {
+    return {
+      kms,
+      address,
+      bundle: await bundleWorkflows(),
+      codec: ({ emulatorHost = kms.address, ...options } = {}) =>
+        closers.use(
+          new KmsCodec({
+            rules: new KeyRules({ [payments]: { encrypt: cryptoKey(payments) } }),
+            keyService: new CloudKms({ emulatorHost }),
+            ...options,
+          }),
+        ),
+      client: (codec) =>
+        new Client({ connection, namespace: payments, plugins: [new KmsCodecPlugin(codec)] }),
+      work: async ({ codec, ...options }) => {
+        const worker = await Worker.create({
+          connection: await services.native(),
+          namespace: payments,
+          taskQueue: 'orders',
+          plugins: [new KmsWorkerPlugin(codec)],
+          ...options,
+        });
+        const ended = worker.run();
+        // stop() reports the failure. Until then Node must not take it for an unhandled rejection.
+        ended.catch(() => undefined);
+        const stop = async () => {
+          if (worker.getState() === 'RUNNING') worker.shutdown();
+          await ended;
+        };
+        closers.defer(stop);
+        return { stop };
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const bundleWorkflows = async (): Promise<WorkflowBundle> =>
+  await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
+    logger: new DefaultLogger('ERROR'),
+    failureConverterPath: fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter')),
+  });
+
+/**
+ * Returns how a workflow failed.
+ *
+ * @throws Error if it completed
+ */
+export async function failureOf(run: Promise<unknown>): Promise<WorkflowFailedError> {
+  try {
+    await run;
+  } catch (error) {
+    if (error instanceof WorkflowFailedError) return error;
+    throw error;
+  }
+  throw new Error('The workflow completed; a failure was expected.');
+}

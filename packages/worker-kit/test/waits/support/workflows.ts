@@ -1,0 +1,22 @@
+import { proxyActivities } from '@temporalio/workflow';
+
+/** The limits of an activity, in milliseconds. */
+export interface Limits {
+  readonly startToCloseTimeout: number;
+  readonly heartbeatTimeout?: number;
+  readonly maximumAttempts: number;
+  /** Default 20. */
+  readonly retryAfter?: number;
+}
+
+/** Runs one activity on another worker, with limits. */
+export async function limited(queue: string, limits: Limits, name: string): Promise<string> {
+  const { maximumAttempts, retryAfter = 20, ...timeouts } = limits;
+  const retry = { maximumAttempts, initialInterval: retryAfter, backoffCoefficient: 1 };
+  const remote = proxyActivities<{ note: (name: string) => Promise<string> }>({
+    taskQueue: queue,
+    ...timeouts,
+    retry,
+  });
+  return await remote.note(name);
+}

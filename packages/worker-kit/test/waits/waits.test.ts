@@ -1,0 +1,231 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { activityInfo, heartbeat } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
+import { KmsWorkerPlugin, runWorker } from '../../src/index.ts';
+import { activityIdentity, failureOf, payments, type Stack, startStack } from './support/stack.ts';
+import * as workflows from './support/workflows.ts';
+
+const taskQueue = 'orders';
+const OUTAGE_MS = 15_000;
+
+let stack: Stack;
+let starter: KmsCodec;
+
+beforeAll(async () => {
+  stack = await startStack();
+  starter = stack.codec();
+  await stack.work({ codec: starter, taskQueue, workflowBundle: stack.bundle });
+  const role = 'roles/cloudkms.cryptoKeyEncrypterDecrypter';
+  await stack.kms.setPolicy('projects/p', [{ role, members: [activityIdentity] }]);
+});
+afterAll(() => stack.close());
+
+const client = () => stack.client(starter);
+
+/** Creates the codec of another process, which alone is affected by `loseKms`. */
+const otherCodec: Stack['codec'] = (options) =>
+  stack.codec({ emulatorHost: stack.kms.identities[activityIdentity]!, ...options });
+
+function loseKms(effect: Parameters<Stack['kms']['injectFault']>[0]['effect']): void {
+  stack.kms.clearFaults();
+  stack.kms.injectFault({ effect, identity: activityIdentity });
+}
+
+const start = async (queue: string, workflowId: string, limits: workflows.Limits) =>
+  await client().workflow.start(workflows.limited, {
+    taskQueue,
+    workflowId,
+    args: [queue, limits, workflowId],
+  });
+
+/** Returns the number of the last attempt of an activity that has ended. */
+async function lastAttempt(workflowId: string): Promise<number | null | undefined> {
+  const { events } = await client().workflow.getHandle(workflowId).fetchHistory();
+  const started = (events ?? []).map((event) => event.activityTaskStartedEventAttributes?.attempt);
+  return started.findLast((attempt) => attempt !== undefined && attempt !== null);
+}
+
+const minute = 60_000;
+const cases = {
+  'only-attempt': { startToCloseTimeout: minute, maximumAttempts: 1 },
+  'short-heartbeat-timeout': { startToCloseTimeout: minute, heartbeatTimeout: 2_000, maximumAttempts: 1 },
+  'short-timeout': { startToCloseTimeout: 8_000, maximumAttempts: 1 },
+  'short-timeout-with-retries': { startToCloseTimeout: 8_000, maximumAttempts: 10 },
+  terminated: { startToCloseTimeout: minute, heartbeatTimeout: 2_000, maximumAttempts: 1 },
+  resumed: { startToCloseTimeout: 8_000, heartbeatTimeout: 2_000, maximumAttempts: 10, retryAfter: 3_000 },
+} satisfies Record<string, workflows.Limits>;
+
+describe('an activity whose worker has not unwrapped the key of its input when Cloud KMS fails for 15 s', () => {
+  const ran: string[] = [];
+  const resumedFrom: unknown[] = [];
+  const handles = new Map<string, WorkflowHandle>();
+  const handle = (name: keyof typeof cases) => handles.get(name)!;
+
+  const note = async (name: string) => {
+    if (name !== 'resumed' || activityInfo().attempt > 1) {
+      ran.push(name);
+      resumedFrom.push(activityInfo().heartbeatDetails);
+      return `noted ${name}`;
+    }
+    heartbeat('stop 7 of card 4111');
+    throw new Error('continue from the last stop');
+  };
+
+  beforeAll(async () => {
+    const queue = randomUUID();
+    const first = await stack.work({ codec: stack.codec(), taskQueue: queue, activities: { note } });
+    const resumed = await start(queue, 'resumed', cases.resumed);
+    handles.set('resumed', resumed);
+    // Its second attempt needs the data keys of its input and of its heartbeat details, which another process wrote.
+    await vi.waitFor(async () => expect(await pendingAttempt(resumed)).toBe(2), 10_000);
+    await first.stop();
+
+    const codec = otherCodec();
+    await codec.warm(payments);
+    loseKms({ kind: 'hang' });
+    await stack.work({ codec, taskQueue: queue, activities: { note } });
+    for (const [name, limits] of Object.entries(cases)) {
+      if (name !== 'resumed') handles.set(name, await start(queue, name, limits));
+    }
+    await sleep(OUTAGE_MS / 2);
+    await handle('terminated').terminate();
+    loseKms({ kind: 'error', status: 'UNAVAILABLE' });
+    await sleep(OUTAGE_MS / 2);
+    expect(ran).toEqual([]);
+    stack.kms.clearFaults();
+    const all = [...handles.values()].map((one) => one.result().catch(() => undefined));
+    await Promise.all(all);
+    // An activity that must not run any more would have started by then.
+    await sleep(3_000);
+  }, 90_000);
+  afterAll(() => stack.kms.clearFaults());
+
+  const runs = (name: string) => ran.filter((one) => one === name).length;
+
+  it.each(['only-attempt', 'short-heartbeat-timeout'] as const)(
+    'completes in its only attempt, and runs once: %s',
+    async (name) => {
+      expect(await handle(name).result()).toBe(`noted ${name}`);
+      expect([runs(name), await lastAttempt(name)]).toEqual([1, 1]);
+    },
+  );
+
+  it('fails with the cause before its time limit, and does not run afterwards', async () => {
+    expect((await failureOf(handle('short-timeout').result())).cause?.cause).toMatchObject({
+      type: 'KmsCodecError:kms_unavailable',
+    });
+    expect(runs('short-timeout')).toBe(0);
+  });
+
+  it('runs once, in an attempt that has half of its time left, if Temporal retries it', async () => {
+    expect(await handle('short-timeout-with-retries').result()).toBe('noted short-timeout-with-retries');
+    expect(runs('short-timeout-with-retries')).toBe(1);
+    expect(await lastAttempt('short-timeout-with-retries')).toBeGreaterThan(1);
+  });
+
+  it('does not run after its workflow has ended', () => {
+    expect(runs('terminated')).toBe(0);
+  });
+
+  it('finds the heartbeat details of an earlier attempt, although attempts waited in between', async () => {
+    expect(await handle('resumed').result()).toBe('noted resumed');
+    expect(resumedFrom).toContain('stop 7 of card 4111');
+    expect(await lastAttempt('resumed')).toBeGreaterThan(2);
+  });
+});
+
+async function pendingAttempt(handle: WorkflowHandle): Promise<number> {
+  const { raw } = await handle.describe();
+  return raw.pendingActivities?.[0]?.attempt ?? 0;
+}
+
+describe("an activity's result, decoded in a workflow task", () => {
+  it('waits for as long as a workflow task, not as an activity', async () => {
+    const [workflowQueue, queue] = [randomUUID(), randomUUID()];
+    const refused: number[] = [];
+    const waitMs = { other: 1_000, activity: minute };
+    const observer = { refused: () => void refused.push(performance.now()) };
+    const codec = otherCodec({ waitMs, observer });
+    await codec.warm(payments);
+    await stack.work({ codec, taskQueue: workflowQueue, workflowBundle: stack.bundle });
+    const name = 'result-under-another-key';
+    const handle = await client().workflow.start(workflows.limited, {
+      taskQueue: workflowQueue,
+      workflowId: name,
+      args: [queue, cases['only-attempt'], name],
+    });
+    await expect.poll(async () => await pendingAttempt(handle), { timeout: 10_000 }).toBe(1);
+    loseKms({ kind: 'hang' });
+    const completed: number[] = [];
+    const note = async () => {
+      completed.push(performance.now());
+      return 'noted';
+    };
+    await stack.work({ codec: stack.codec(), taskQueue: queue, activities: { note } });
+    await expect.poll(() => refused.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    expect(refused[0]! - completed[0]!).toBeLessThan(8_000);
+    stack.kms.clearFaults();
+    expect(await handle.result()).toBe('noted');
+    expect(completed).toHaveLength(1);
+  }, 60_000);
+});
+
+describe('the last attempt of an activity that waits for Cloud KMS', () => {
+  it('fails with the cause before its worker abandons it at the end of a shutdown', async () => {
+    const queue = randomUUID();
+    const codec = otherCodec();
+    await codec.warm(payments);
+    loseKms({ kind: 'hang' });
+    const ran: string[] = [];
+    const note = async () => void ran.push('ran');
+    const shutdownForceTime = 4_000;
+    const worker = await stack.work({ codec, taskQueue: queue, activities: { note }, shutdownForceTime });
+    const handle = await start(queue, 'abandoned', cases['only-attempt']);
+    await expect.poll(async () => await pendingAttempt(handle), { timeout: 10_000 }).toBe(1);
+    // The worker has received the task, and not only Temporal has sent it.
+    await expect.poll(() => codec.callsWaiting, { timeout: 10_000 }).toBe(1);
+    await worker.stop();
+    stack.kms.clearFaults();
+    expect((await failureOf(handle.result())).cause?.cause).toMatchObject({
+      type: 'KmsCodecError:kms_unavailable',
+    });
+    expect(ran).toEqual([]);
+  }, 60_000);
+
+  it('fails with the cause before runWorker ends the process, if its worker has no shutdownForceTime', async () => {
+    const queue = randomUUID();
+    const codec = otherCodec();
+    await codec.warm(payments);
+    loseKms({ kind: 'hang' });
+    const running = runWorker({
+      codec,
+      namespace: payments,
+      connect: () => NativeConnection.connect({ address: stack.address }),
+      createWorker: (connection) =>
+        Worker.create({
+          connection,
+          namespace: payments,
+          taskQueue: queue,
+          plugins: [new KmsWorkerPlugin(codec)],
+          activities: { note: () => Promise.resolve('ran') },
+        }),
+      write: () => undefined,
+      signals: [],
+      exit: () => undefined,
+      stopMs: 6_000,
+    });
+    const handle = await start(queue, 'process-ended', cases['only-attempt']);
+    await expect.poll(() => codec.callsWaiting, { timeout: 20_000 }).toBe(1);
+    running.stop();
+    await running.ended;
+    expect(codec.callsWaiting).toBe(0);
+    stack.kms.clearFaults();
+    expect((await failureOf(handle.result())).cause?.cause).toMatchObject({
+      type: 'KmsCodecError:kms_unavailable',
+    });
+  }, 60_000);
+});

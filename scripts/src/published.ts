@@ -1,0 +1,74 @@
+/** How the packages for npm are built, with tsdown. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** The oldest Node that runs the packages, as in their `engines`. */
+const NODE = '20.3';
+
+export interface PublishedPackage {
+  readonly name: string;
+  readonly folder: string;
+  readonly entry: Readonly<Record<string, string>>;
+  /** Packages without a CommonJS build, which Jest and Node before 20.19 cannot `require`: they go into the files. */
+  readonly bundled?: readonly string[];
+  /** Entries that also run in the sandbox of workflows, without `process`. */
+  readonly sandboxed?: readonly string[];
+}
+
+/** The first line of each entry: an older Node would fail later, with an error that names neither version. */
+const versionCheck = (name: string): string =>
+  `if (process.versions.node.localeCompare('${NODE}', undefined, { numeric: true }) < 0)
+  throw new Error('${name} needs Node ${NODE} or later. This is Node ' + process.versions.node + '.');`;
+
+/**
+ * Returns the options of tsdown. The code exists once, as CommonJS, because Temporal loads the failure converter with
+ * `require`. The ES modules re-export it: an application that uses both module systems gets one copy of each class and each
+ * cache.
+ */
+export function publishedConfig({ name, folder, entry, bundled = [], sandboxed = [] }: PublishedPackage) {
+  const isChecked = (fileName: string) =>
+    fileName.endsWith('.cjs') && !sandboxed.some((one) => fileName === `${one}.cjs`);
+  return {
+    entry: { ...entry },
+    format: 'cjs' as const,
+    platform: 'node' as const,
+    target: `node${NODE}`,
+    outputOptions: {
+      banner: ({ isEntry, fileName }: { readonly isEntry: boolean; readonly fileName: string }) =>
+        isEntry && isChecked(fileName) ? versionCheck(name) : '',
+    },
+    dts: true,
+    deps: { alwaysBundle: [...bundled, /^@temporal-kms\/node-utils/], onlyBundle: false as const },
+    hooks: {
+      'build:done': async ({ options: { outDir } }: { readonly options: { readonly outDir: string } }) => {
+        for (const one of Object.keys(entry)) {
+          await writeFile(join(outDir, `${one}.mjs`), `export * from './${one}.cjs';\n`);
+          await writeFile(join(outDir, `${one}.d.mts`), `export * from './${one}.cjs';\n`);
+        }
+        const texts = await licenses(folder, bundled);
+        if (texts.length > 0) await writeFile(join(outDir, 'THIRD-PARTY-LICENSES.txt'), texts.join('\n\n'));
+      },
+    },
+  };
+}
+
+/** The license of each bundled package, whose terms require that copies include it. */
+async function licenses(folder: string, bundled: readonly string[]): Promise<string[]> {
+  const texts = bundledFolders(folder, bundled).map(
+    async ([name, at]) => `${name}\n\n${await readFile(join(at, 'license'), 'utf8')}`,
+  );
+  return await Promise.all(texts);
+}
+
+/** Returns the names and folders of the bundled packages. Each depends on the next: pnpm installs that one next to it. */
+export function bundledFolders(
+  folder: string,
+  bundled: readonly string[],
+): [name: string, folder: string][] {
+  let from = join(folder, 'package.json');
+  return bundled.map((name) => {
+    from = createRequire(from).resolve(name);
+    return [name, dirname(from)];
+  });
+}
