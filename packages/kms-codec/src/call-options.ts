@@ -12,10 +12,10 @@ export interface PlaintextBudget {
   reserve(bytes: number): void | Promise<void>;
 }
 
-/** Limits the Cloud KMS calls that a plan cannot count: those for layers inside encrypted or compressed payloads. */
+/** Limits the Cloud KMS calls that a plan cannot count: those for layers inside encrypted payloads. */
 export interface InnerKmsCalls {
   /**
-   * The codec calls this before it decrypts an inner layer, or a payload that was stored compressed.
+   * The codec calls this before it decrypts an inner layer.
    * @param ids an id for each Cloud KMS call that the layer may need; payloads with the same wrapped key share its id
    * @throws any error; it fails the call
    */

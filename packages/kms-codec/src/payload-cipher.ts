@@ -37,7 +37,7 @@ export class PayloadCipher {
   encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
     const encoding = payload.metadata?.['encoding'];
     if (encoding?.length && external.claims(encoding, payload)) {
-      const message = external.parse(payload, call.scope, false);
+      const message = external.parse(payload, call.scope);
       return { payload: passReference(payload, call.scope), message };
     }
     const { namespace, encrypt: cryptoKey } = call.scope.rule;

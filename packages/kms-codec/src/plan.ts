@@ -1,5 +1,4 @@
 import type { CallOptions } from './call-options.ts';
-import { isDecompressible } from './formats/compression-marker.ts';
 import { addKmsCalls, infoOf, type ParsedPayload, type PayloadInfo } from './formats/formats.ts';
 import type { Payload } from './formats/payload.ts';
 import type { DataKeys } from './keys/data-keys.ts';
@@ -35,9 +34,9 @@ export class DecodePlan {
   get kmsCalls(): number {
     const ids = new Set<string>();
     let counted: ParsedPayload['message'] | undefined;
-    for (const { payload, message } of this.#parsed) {
-      // Consecutive payloads with the same header share their message. A compressed payload counts once it is decompressed.
-      if (message === counted || isDecompressible(payload)) continue;
+    for (const { message } of this.#parsed) {
+      // Consecutive payloads with the same header share their message.
+      if (message === counted) continue;
       addKmsCalls(ids, message, this.#keys);
       counted = message;
     }

@@ -1,9 +1,7 @@
-import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it, vi } from 'vitest';
 import type { KmsCodecOptions } from '../src/index.ts';
 import { codecWith as impatientCodec, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { marked } from './support/layers.ts';
 
 const rule = {
   pay: {
@@ -270,27 +268,6 @@ describe('DecodePlan.kmsCalls', () => {
     });
     expect(keyService.unwraps).toBe(1);
   });
-
-  it.each(['envelope', 'direct'] as const)(
-    'counts messages of the format %s with a compression marker, or reserves them before the call to Cloud KMS',
-    async (format) => {
-      const keyService = new FakeKeyService();
-      const [encrypted] = await codecWith(rule, { keyService, format }).codec.encode([json(1)], pay);
-      const data = encrypted!.data!;
-      const unknown = marked(encrypted!, 'unknown', data);
-      const known = marked(encrypted!, 'zstd', zstdCompressSync(data));
-      for (const message of [unknown, known]) {
-        const { codec } = codecWith(rule, { keyService });
-        const reserved: string[] = [];
-        const innerKmsCalls = { reserve: (ids: readonly string[]) => void reserved.push(...ids) };
-        const counted = codec.plan([message], pay).kmsCalls;
-        const before = keyService.unwraps;
-        await codec.decode([message], pay, { innerKmsCalls });
-        expect(keyService.unwraps - before).toBe(1);
-        expect(counted + reserved.length).toBe(1);
-      }
-    },
-  );
 
   it('counts no message in a format that the namespace does not read', async () => {
     const keyService = new FakeKeyService();

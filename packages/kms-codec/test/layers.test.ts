@@ -1,14 +1,12 @@
-import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { KmsCodecError, type NamespaceRule, type EncryptedFormat } from '../src/index.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { asProxy, asSample, formats, inLayer, marked, readsAll } from './support/layers.ts';
+import { asProxy, asSample, formats, inLayer, marked, proxyCompressed, readsAll } from './support/layers.ts';
 
 const orders = inNamespace('orders');
 const secret = json('4111 1111 1111 1111');
-const ZSTD = 'application/zstd';
 
 const reader = (keyService: FakeKeyService, rule: Partial<NamespaceRule> = {}) =>
   codecWith({ orders: { ...readsAll, ...rule } }, { keyService }).codec;
@@ -166,18 +164,6 @@ describe('authorizeNamespace', () => {
       expect(valueOf((await codec.decrypt(message, orders)).payload)).toBe(valueOf(secret));
     },
   );
-
-  it('is called for a compressed stored message, whose namespace inspect cannot read', async () => {
-    const keyService = new FakeKeyService();
-    const card = await inLayer('envelope-v2', keyService, secret, 'cards');
-    const message = marked(card, ZSTD, zstdCompressSync(card.data!));
-    const { codec } = codecWith(rules, { keyService });
-    const named: string[] = [];
-    const options = { authorizeNamespace: (namespace: string) => void named.push(namespace) };
-    expect(codec.inspect(message, orders)).toMatchObject({ format: 'envelope-v2' });
-    expect(valueOf((await codec.decrypt(message, orders, options)).payload)).toBe(valueOf(secret));
-    expect(named).toEqual(['cards']);
-  });
 });
 
 describe('a budget for calls to Cloud KMS', () => {
@@ -212,7 +198,7 @@ describe('another codec that decodes after this codec', () => {
   const inners: readonly [string, (keys: FakeKeyService) => Promise<Payload>][] = [
     ['a static key that is not configured', async () => asSample(secret, 'another-key')],
     ['a format that the rule does not read', (keys) => inLayer('envelope', keys, secret)],
-    ['a compression that is not known', async () => marked(secret, 'application/x-br', Buffer.from('x'))],
+    ['a compression marker of temporal-proxy', async () => proxyCompressed(Buffer.from('x'))],
   ];
 
   it.each(inners)('receives an inner payload with %s', async (_, make) => {
@@ -228,4 +214,41 @@ describe('another codec that decodes after this codec', () => {
     expect(Buffer.from(decoded!.data!)).toEqual(Buffer.from(inner.data!));
     await expect(codec.decrypt(message, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
   });
+});
+
+describe.each([
+  ['an encoding', proxyCompressed(Buffer.from('x'))],
+  ['an entry', marked(secret, 'application/zstd', Buffer.from('x'))],
+])('a payload that temporal-proxy marked as compressed with %s', (_, compressed) => {
+  it.each(formats)('is layer_unreadable inside a layer of %s', async (format) => {
+    const keyService = new FakeKeyService();
+    const message = await inLayer(format, keyService, compressed);
+    expect(await outcomes(reader(keyService), message)).toEqual([
+      refusal('layer_unreadable'),
+      refusal('layer_unreadable'),
+    ]);
+  });
+
+  it('passes through decode unchanged if it is stored, and is rejected by decrypt', async () => {
+    const codec = reader(new FakeKeyService());
+    expect((await codec.decode([compressed], orders))[0]).toBe(compressed);
+    await expect(codec.decrypt(compressed, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });
+    expect(codec.inspect(compressed, orders)).toMatchObject({ compressed: true, format: 'plain' });
+  });
+
+  it('is rejected if the rule refuses plaintext', async () => {
+    const codec = reader(new FakeKeyService(), { plaintext: 'refuse' });
+    expect(await outcomes(codec, compressed)).toEqual([
+      refusal('format_not_allowed'),
+      refusal('format_not_allowed'),
+    ]);
+  });
+});
+
+it('passes binary/compressed without an algorithm, which another converter may write', async () => {
+  const keyService = new FakeKeyService();
+  const inner = { metadata: { encoding: Buffer.from('binary/compressed') }, data: Buffer.from('x') };
+  const message = await inLayer('envelope-v2', keyService, inner);
+  const [decoded] = await reader(keyService).decode([message], orders);
+  expect(Buffer.from(decoded!.data!)).toEqual(inner.data);
 });

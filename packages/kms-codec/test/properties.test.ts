@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { CallBudget } from '../src/call-options.ts';
 import { KmsCodecError, type WritableFormat } from '../src/index.ts';
-import { compress, decompressSizedZstd } from '../src/compression/zstd.ts';
+import { compress, decompressZstd } from '../src/compression/zstd.ts';
 import { boundWorkflowId, isOfWorkflow, workflowTag } from '../src/crypto/tags.ts';
 import { wrappedKey } from '../src/keys/wrapped-key.ts';
 import { buildHeader, type Header, parseHeader } from '../src/formats/envelope-v2-header.ts';
@@ -21,7 +21,7 @@ const numRuns = slow ? 5_000 : 300;
 vi.setConfig({ testTimeout: slow ? 300_000 : 30_000 });
 
 const decompressed = async (frame: Uint8Array, limit: number): Promise<Uint8Array> =>
-  decompressSizedZstd(frame, limit, new CallBudget(limit));
+  decompressZstd(frame, limit, new CallBudget(limit));
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
@@ -144,8 +144,7 @@ describe('a zstd frame', () => {
         };
         const frame = zstdCompressSync(given, { params });
         const measured = parseZstdFrame(Buffer.concat([frame, rest]), given.length);
-        expect(measured).toMatchObject({ contentSize: given.length, length: frame.length });
-        expect(measured.inBlocks).toBeGreaterThanOrEqual(given.length);
+        expect(measured).toEqual({ contentSize: given.length, length: frame.length });
         expect(Buffer.compare(await decompressed(frame, given.length), given)).toBe(0);
       }),
       { numRuns },

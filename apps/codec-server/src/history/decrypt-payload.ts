@@ -114,8 +114,8 @@ export async function decryptPayload(
 }
 
 /**
- * SDKs never encrypt headers, so plaintext in a header is neither an error nor a warning. A payload that temporal-proxy
- * compressed still has to be decompressed.
+ * SDKs never encrypt headers, so plaintext in a header is neither an error nor a warning. `decrypt` refuses a payload that
+ * temporal-proxy compressed.
  */
 const isPlain = ({ format, compressed }: ReturnType<HistoryCodec['inspect']>): boolean =>
   format === 'plain' && compressed === undefined;

@@ -75,7 +75,7 @@ export interface KnownNames {
 export function describePayload(payload: Payload, known: KnownNames): PayloadDescription {
   const encoding = text(payload, 'encoding');
   const bytes = payload.data?.length ?? 0;
-  const marker = text(payload, 'compression/algorithm');
+  const marker = text(payload, 'compression-algorithm');
   const outer = marker === '' ? [] : [`${shortened(marker)} (temporal-proxy)`];
   const base = {
     encoding: shortened(encoding),

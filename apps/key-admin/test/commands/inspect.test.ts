@@ -215,14 +215,10 @@ describe('temporal-kms inspect with a payload', () => {
     [
       'temporal-proxy, compressed',
       {
-        metadata: meta('binary/encrypted', {
-          'encryption-key-id': `gcpkms://${KEY}`,
-          'encryption-dek': 'eA==',
-          'compression/algorithm': 'zstd',
-        }),
+        metadata: meta('binary/compressed', { 'compression-algorithm': 'zstd' }),
         data: Buffer.alloc(40),
       },
-      { state: 'encrypted', format: 'proxy', compressed: 'zstd', layers: ['zstd (temporal-proxy)', 'proxy'] },
+      { state: 'foreign', format: 'plain', compressed: 'zstd', layers: ['zstd (temporal-proxy)'] },
     ],
     [
       "a sample of Temporal's SDKs",

@@ -119,13 +119,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
     async def _decrypt(self, payload: Payload, scope: Scope, decryptor: PayloadDecryptor) -> Payload:
         _check_size(payload)
-        return await decrypt_layers(
-            decryptor,
-            payload,
-            scope,
-            max_decompressed=self._max_decompressed,
-            inner_codecs=self._inner_codecs,
-        )
+        return await decrypt_layers(decryptor, payload, scope, inner_codecs=self._inner_codecs)
 
     async def _encrypt(self, payload: Payload, scope: Scope, keys: EncryptionKeys) -> Payload:
         if format_of(payload) == "external":

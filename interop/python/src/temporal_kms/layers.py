@@ -2,8 +2,8 @@
 
 from temporalio.api.common.v1 import Payload
 
-from .compression_marker import decompress_marked, is_compressed, is_decompressible, unknown_compression
-from .decryptor import PayloadDecryptor, Scope, pass_through, proxy_key, static_key
+from .compression_marker import compressed_elsewhere, is_compressed
+from .decryptor import PayloadDecryptor, Scope, proxy_key, static_key
 from .errors import KmsCodecError
 from .formats import format_of
 
@@ -12,29 +12,20 @@ MAX_LAYERS = 4
 
 
 async def decrypt_layers(
-    decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, max_decompressed: int, inner_codecs: bool
+    decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, inner_codecs: bool
 ) -> Payload:
     """Decrypts a stored payload, and the layers inside it that the rule of its namespace reads.
 
     :param inner_codecs: other codecs decode after this codec and get a layer that this codec does not read
     :raises KmsCodecError: ``layer_unreadable``, or the reason code of a layer
     """
-    payload = stored
-    if is_compressed(stored):
-        if format_of(stored) in ("plain", "external"):
-            pass_through(stored, scope)
-        if is_decompressible(stored):
-            payload = decompress_marked(stored, max_decompressed, scope.plaintext.take)
-    decrypted = await decryptor.decrypt(payload, scope)
-    if decrypted is payload:
-        return payload
+    decrypted = await decryptor.decrypt(stored, scope)
+    if decrypted is stored:
+        return stored
     layers = 1
     while True:
         if is_compressed(decrypted):
-            if not is_decompressible(decrypted):
-                return _foreign(decrypted, inner_codecs, unknown_compression())
-            decrypted = decompress_marked(decrypted, max_decompressed, scope.plaintext.take)
-            continue
+            return _foreign(decrypted, inner_codecs, compressed_elsewhere())
         kind = format_of(decrypted)
         if kind == "external" or (kind == "plain" and decrypted.metadata.get("encoding", b"") != b"binary/encrypted"):
             return decrypted

@@ -11,7 +11,7 @@ DEFAULT_LIMIT = 16 * 2**20
 COMPRESS_FROM = 1024
 _MAX_BLOCK = 128 * 1024
 _MAX_WINDOW = 128 * 2**20
-"""Limit on the window of a frame that declares its content size: decompressors differ above it."""
+"""Limit on the window of a frame: decompressors differ above it."""
 
 
 def compress(plaintext: bytes, limit: int) -> bytes | None:
@@ -28,56 +28,36 @@ def decompress(frame: bytes, limit: int, reserve: Callable[[int], None]) -> byte
     :param reserve: called with the size before the content is allocated; may raise
     :raises KmsCodecError: ``too_large`` by the declared size, ``malformed`` if the frame does not contain just that
     """
-    if _whole_frame(frame, limit)[0] is None:
-        raise _malformed("declares no content size")
-    return decompress_any(frame, limit, reserve)
-
-
-def decompress_any(frame: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
-    """Returns the content of a frame of another writer, which may omit the content size.
-
-    :param reserve: called with the size, or without it with what the blocks can contain, before that is allocated
-    """
-    # klauspost/compress, the library of temporal-proxy, compresses empty data to empty data.
-    if not frame:
-        return b""
-    size, window, in_blocks = _whole_frame(frame, limit)
-    if size is None and window > limit:
-        raise KmsCodecError("too_large", f"The zstd frame needs a window of {window} bytes; the limit is {limit}")
-    reserve(min(in_blocks, limit) if size is None else size)
-    most = limit if size is None else size
+    size = _measure(frame, limit)
+    reserve(size)
     try:
         # zstandard's one-shot function does not verify a declared size of 0. A reader that requests one byte more
         # reaches the end of the frame, where zstd compares sizes and checksum.
-        content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame)).read(most + 1)
+        content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame)).read(size + 1)
     except zstandard.ZstdError:
         raise _malformed("is damaged") from None
-    if size is None and len(content) > limit:
-        raise KmsCodecError(
-            "too_large", f"The payload has more than {limit} bytes when decompressed; the limit is {limit}"
-        )
-    if size is not None and len(content) != size:
+    if len(content) != size:
         raise _malformed("does not contain the declared number of bytes")
     return content
 
 
-def _whole_frame(frame: bytes, limit: int) -> tuple[int | None, int, int]:
-    """Returns the declared content size, if any, the window, and an upper bound of the content of the blocks."""
+def _measure(frame: bytes, limit: int) -> int:
+    """Returns the content size that a whole frame declares."""
     size, window, blocks_at = _header(frame)
-    if size is not None and size > limit:
+    if size > limit:
         raise KmsCodecError("too_large", f"The payload has {size} bytes when decompressed; the limit is {limit}")
     is_single_segment = frame[4] & 0b100000
-    if size is not None and not is_single_segment and window > _MAX_WINDOW:
+    if not is_single_segment and window > _MAX_WINDOW:
         raise _malformed("has a window of more than 128 MiB")
-    end, in_blocks = _measure_blocks(frame, blocks_at, min(window, _MAX_BLOCK))
+    end = _end(frame, blocks_at, min(window, _MAX_BLOCK))
     if end > len(frame):
         raise _malformed("is truncated")
     if end < len(frame):
         raise _malformed("is followed by other bytes")
-    return size, window, in_blocks
+    return size
 
 
-def _header(frame: bytes) -> tuple[int | None, int, int]:
+def _header(frame: bytes) -> tuple[int, int, int]:
     """Returns the content size, the window, and the position of the first block."""
     if len(frame) < 6 or frame[:4] != b"\x28\xb5\x2f\xfd":
         raise _malformed("has no magic number")
@@ -91,15 +71,17 @@ def _header(frame: bytes) -> tuple[int | None, int, int]:
     at = 5 if single_segment else 6
     if len(frame) < at + width:
         raise _malformed("is truncated")
+    if width == 0:
+        raise _malformed("does not declare its content size")
     # zstandard.frame_content_size takes 2^64 - 1 for an unknown size.
     size = int.from_bytes(frame[at : at + width], "little") + (256 if width == 2 else 0)
     window = size if single_segment else (8 + (frame[5] & 0b111)) << (7 + (frame[5] >> 3))
-    return (None if width == 0 else size), window, at + width
+    return size, window, at + width
 
 
-def _measure_blocks(frame: bytes, at: int, max_block: int) -> tuple[int, int]:
-    """Returns the end of the frame, and an upper bound of the content of its blocks."""
-    last, in_blocks = False, 0
+def _end(frame: bytes, at: int, max_block: int) -> int:
+    """Returns the end of a frame whose first block is at ``at``."""
+    last = False
     while not last:
         if len(frame) < at + 3:
             raise _malformed("is truncated")
@@ -108,8 +90,7 @@ def _measure_blocks(frame: bytes, at: int, max_block: int) -> tuple[int, int]:
         if kind == 3 or size > max_block:
             raise _malformed("has a block that is too large or unknown")
         at += 3 + (1 if kind == 1 else size)
-        in_blocks += size if kind < 2 else _MAX_BLOCK
-    return at + (4 if frame[4] & 0b100 else 0), in_blocks
+    return at + (4 if frame[4] & 0b100 else 0)
 
 
 def _malformed(what: str) -> KmsCodecError:

@@ -44,43 +44,15 @@ export function compress(pieces: readonly Uint8Array[], limit: number): Uint8Arr
  * @throws KmsCodecError `too_large` when the frame declares more than the limit or the budget allows; `malformed` when
  *   the bytes are not one whole frame with exactly the declared content
  */
-export function decompressSizedZstd(
-  bytes: Uint8Array,
-  limit: number,
-  budget: PlaintextBudget,
-): MaybePromise<Uint8Array> {
-  const frame = parseWholeFrame(bytes, limit);
-  if (frame.contentSize === undefined) {
-    throw new KmsCodecError('malformed', 'The zstd frame does not declare its content size');
-  }
-  return andThen(budget.reserve(frame.contentSize), () => inflate(bytes, frame, limit));
-}
-
-/**
- * Decompresses one zstd frame of another writer, which may omit the content size. The frame's blocks then limit it.
- * @throws KmsCodecError as {@link decompressSizedZstd}; also `too_large` when such a frame needs a window above the
- *   limit, which a decompressor would allocate
- */
 export function decompressZstd(
   bytes: Uint8Array,
   limit: number,
   budget: PlaintextBudget,
 ): MaybePromise<Uint8Array> {
-  // The proxy's library, klauspost/compress, writes nothing for an empty input.
-  if (bytes.length === 0) return bytes;
-  const frame = parseWholeFrame(bytes, limit);
-  if (frame.contentSize === undefined && frame.window > limit) throw tooLarge(limit);
-  return andThen(budget.reserve(maxContent(frame, limit)), () => inflate(bytes, frame, limit));
+  const { contentSize, length } = parseZstdFrame(bytes, limit);
+  if (length !== bytes.length) throw malformed('is followed by other bytes');
+  return andThen(budget.reserve(contentSize), () => inflate(bytes, contentSize));
 }
-
-function parseWholeFrame(bytes: Uint8Array, limit: number): ZstdFrame {
-  const frame = parseZstdFrame(bytes, limit);
-  if (frame.length !== bytes.length) throw malformed('is followed by other bytes');
-  return frame;
-}
-
-const maxContent = ({ contentSize, inBlocks }: ZstdFrame, limit: number): number =>
-  contentSize ?? Math.min(inBlocks, limit);
 
 /** The size of the chunks in which Node decompresses, in bytes. */
 const NODE_CHUNK = 16 * 1024;
@@ -88,56 +60,45 @@ const NODE_CHUNK = 16 * 1024;
 /** Larger content is decompressed in libuv's threads: 12 MB would block the event loop for 10 ms. */
 const MAX_SYNC_BYTES = 256 * 1024;
 
-function inflate(bytes: Uint8Array, frame: ZstdFrame, limit: number): MaybePromise<Uint8Array> {
+function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Array> {
   requireZstd('layer_unreadable');
-  const { contentSize, inBlocks } = frame;
-  const most = maxContent(frame, limit);
   const options = {
-    maxOutputLength: Math.max(most, 1),
+    maxOutputLength: Math.max(contentSize, 1),
     // One chunk: otherwise Node concatenates chunks, which takes twice the memory and fragments it.
-    ...(contentSize !== undefined && contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
+    ...(contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
   };
   const checked = (content: Uint8Array): Uint8Array => {
-    if (contentSize === undefined || content.length === contentSize) return content;
+    if (content.length === contentSize) return content;
     throw notAsDeclared();
   };
-  const failed = (error: unknown): never => {
-    const isFull = error instanceof RangeError && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    if (isFull && contentSize === undefined && inBlocks > limit) throw tooLarge(limit);
-    // All other errors of zlib mean that the frame is malformed.
+  // Every error of zlib means that the frame is malformed.
+  const failed = (): never => {
     throw notAsDeclared();
   };
-  if (most > MAX_SYNC_BYTES)
+  if (contentSize > MAX_SYNC_BYTES)
     return promisify(zlib.zstdDecompress)(bytes, options).catch(failed).then(checked);
   let content: Uint8Array;
   try {
     content = zlib.zstdDecompressSync(bytes, options);
-  } catch (error) {
-    return failed(error);
+  } catch {
+    return failed();
   }
   return checked(content);
 }
 
 const notAsDeclared = () => malformed('does not have the content that it declares');
 
-const tooLarge = (limit: number) =>
-  new KmsCodecError('too_large', `The payload has more than ${limit} bytes after decompression`);
-
 /** What a zstd frame declares (RFC 8878, section 3.1.1). */
 export interface ZstdFrame {
-  /** Bytes of the decompressed content, if the frame declares them. */
-  readonly contentSize: number | undefined;
-  /** Bytes of the window that a decompressor allocates. */
-  readonly window: number;
-  /** Upper bound of the content in the frame's blocks, in bytes. */
-  readonly inBlocks: number;
+  /** Bytes of the decompressed content. */
+  readonly contentSize: number;
   /** Bytes of the whole frame, from its magic number to its last block or checksum. */
   readonly length: number;
 }
 
 /** Limit on the content of one block (section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;
-/** Limit on the window of a frame that declares its content size: decompressors differ above it. */
+/** Limit on the window of a frame: decompressors differ above it. */
 const MAX_WINDOW_BYTES = 128 * 2 ** 20;
 const RESERVED_BLOCK = 3;
 
@@ -145,7 +106,7 @@ const RESERVED_BLOCK = 3;
  * Measures the frame at the start of `bytes` without decompressing it.
  * @param limit on the content, in bytes
  * @throws KmsCodecError `too_large` when the frame declares more, whatever follows; `malformed` when the bytes do not
- *   start with a whole frame without a dictionary
+ *   start with a whole frame that declares its size and needs no dictionary
  */
 export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -158,19 +119,18 @@ export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
   const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag;
   let at = 5 + (singleSegment ? 0 : 1);
   if (bytes.length < at + sizeBytes) throw malformed('is truncated');
-  const contentSize = sizeBytes === 0 ? undefined : readContentSize(view, at, sizeBytes);
-  if (contentSize !== undefined && contentSize > limit) {
+  if (sizeBytes === 0) throw malformed('does not declare its content size');
+  const contentSize = readContentSize(view, at, sizeBytes);
+  if (contentSize > limit) {
     throw new KmsCodecError(
       'too_large',
       `The payload has ${contentSize} bytes after decompression; the limit is ${limit}`,
     );
   }
-  const window = singleSegment ? (contentSize ?? 0) : windowSize(view.getUint8(5));
-  if (!singleSegment && contentSize !== undefined && window > MAX_WINDOW_BYTES)
-    throw malformed('has a window of more than 128 MiB');
+  const window = singleSegment ? contentSize : windowSize(view.getUint8(5));
+  if (!singleSegment && window > MAX_WINDOW_BYTES) throw malformed('has a window of more than 128 MiB');
   const maxBlock = Math.min(window, MAX_BLOCK_BYTES);
   at += sizeBytes;
-  let inBlocks = 0;
   for (let last = false; !last;) {
     if (bytes.length < at + 3) throw malformed('is truncated');
     const block = view.getUint8(at) | (view.getUint8(at + 1) << 8) | (view.getUint8(at + 2) << 16);
@@ -180,11 +140,10 @@ export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
     if (kind === RESERVED_BLOCK || size > maxBlock)
       throw malformed('has a block that is too large or unknown');
     at += 3 + (kind === 1 ? 1 : size);
-    inBlocks += kind < 2 ? size : MAX_BLOCK_BYTES;
   }
   if (descriptor & 0x04) at += 4;
   if (bytes.length < at) throw malformed('is truncated');
-  return { contentSize, window, inBlocks, length: at };
+  return { contentSize, length: at };
 }
 
 /** Section 3.1.1.1.2. */

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { decompressSizedZstd } from '../compression/zstd.ts';
+import { decompressZstd } from '../compression/zstd.ts';
 import { decrypt, OVERHEAD_BYTES } from '../crypto/aead.ts';
 import { type Derivation, knownDataKey, withDataKey } from '../branch-keys/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
@@ -119,7 +119,7 @@ function decryptReserved(
     ? withDataKey(key, derivation, (dataKey) => decrypt(dataKey, aad, data, aad?.length))
     : decrypt(key, aad, data, aad?.length);
   if (!encryption.isCompressed) return parsePlaintext(plaintext, call);
-  const decompressed = decompressSizedZstd(plaintext, call.maxDecompressedBytes, call.budget);
+  const decompressed = decompressZstd(plaintext, call.maxDecompressedBytes, call.budget);
   return andThen(decompressed, (content) => parsePlaintext(content, call));
 }
 

@@ -30,11 +30,11 @@ export const direct: WritableWireFormat<DirectMessage> = {
 
   claims: (encoding) => isEncoding(encoding, ENCODING),
 
-  parse(payload, scope, isCompressed) {
+  parse(payload, scope) {
     checkFormat('direct', scope);
     const ciphertext = payload.data;
     if (!ciphertext?.length) throw new KmsCodecError('malformed', 'The message has no ciphertext');
-    if (!isCompressed && ciphertext.length > MAX_CIPHERTEXT_BYTES) throw tooLarge(ciphertext.length);
+    if (ciphertext.length > MAX_CIPHERTEXT_BYTES) throw tooLarge(ciphertext.length);
     const candidates = candidateKeys(payload, scope);
     return {
       key: candidates.length === 1 ? candidates[0] : undefined,

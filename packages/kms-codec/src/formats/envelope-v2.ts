@@ -47,20 +47,12 @@ export interface EnvelopeV2Message extends ParsedMessage, Encryption {
   readonly derivation: Derivation;
 }
 
-/** A message whose data is compressed: its header can be parsed only after decompression. */
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It is never decrypted; see `WireFormat.parse`.
-const unparsed = {} as EnvelopeV2Message;
-
 export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
   name: 'envelope-v2',
 
   claims: (encoding) => isEncoding(encoding, ENCODING),
 
-  parse(payload, scope, isCompressed) {
-    if (!isCompressed) return parseMessage(payload.data ?? new Uint8Array(), scope);
-    checkFormat('envelope-v2', scope);
-    return unparsed;
-  },
+  parse: (payload, scope) => parseMessage(payload.data ?? new Uint8Array(), scope),
 
   decrypt(message, payload, call) {
     const { options } = call;

@@ -32,10 +32,10 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
 
   claims: (encoding) => isEncoding(encoding, ENCODING),
 
-  parse(payload, scope, isCompressed) {
+  parse(payload, scope) {
     checkFormat('envelope', scope);
     const wrapped = wrappedIn(payload);
-    if (!isCompressed) checkLength(payload.data ?? noBytes);
+    checkLength(payload.data ?? noBytes);
     const candidates = candidateKeys(payload, scope);
     checkNotDenied(wrapped, scope);
     return {

@@ -42,10 +42,9 @@ export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {
   claims(encoding: Uint8Array, payload: Payload): boolean;
   /**
    * Parses a payload once and checks it against the scope, without a Cloud KMS call.
-   * @param isCompressed the data is compressed, so that only the metadata can be parsed
    * @throws KmsCodecError why the payload cannot be decrypted, as far as that is known
    */
-  parse(payload: Payload, scope: Scope, isCompressed: boolean): Message;
+  parse(payload: Payload, scope: Scope): Message;
   /** Returns the decrypted payload, or the same object when the payload passes unchanged. */
   decrypt(message: Message, payload: Payload, call: Call): MaybePromise<Payload>;
   /** Returns the scope of the keys that encrypt in this format. Absent: it has no data keys, or is only read. */

@@ -1,4 +1,4 @@
-import { isCompressed, isDecompressible } from './compression-marker.ts';
+import { isCompressed } from './compression-marker.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { WritableFormat } from '../codec-options.ts';
 import type { DataKeys } from '../keys/data-keys.ts';
@@ -53,8 +53,7 @@ export function parsePayload(
   format: WireFormat = formatOf(payload),
 ): ParsedPayload {
   try {
-    const message = format.parse(payload, scope, isDecompressible(payload));
-    return { payload, format, message, error: undefined };
+    return { payload, format, message: format.parse(payload, scope), error: undefined };
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
     return { payload, format, message: nothing, error };
@@ -76,7 +75,7 @@ export interface PayloadInfo {
   readonly encoding: string;
   /** Bytes of data, without metadata. */
   readonly bytes: number;
-  /** Compressed by temporal-proxy: the data is in the named format only after decompression. */
+  /** Marked as compressed by temporal-proxy. The codec decompresses no such payload. */
   readonly compressed?: true;
   /** Resource name of the crypto key that the payload names, if it is configured here. */
   readonly key?: string;

@@ -1,12 +1,7 @@
-import {
-  decompressMarked,
-  isCompressed,
-  isDecompressible,
-  unknownCompression,
-} from './compression-marker.ts';
+import { compressedElsewhere, isCompressed } from './compression-marker.ts';
 import { KmsCodecError } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import { isEncoding, namedCryptoKey, passThrough } from './format.ts';
+import { isEncoding, namedCryptoKey } from './format.ts';
 import { addKmsCalls, formatOf, infoOf, type ParsedPayload, parsePayload } from './formats.ts';
 import type { Payload } from './payload.ts';
 import type { Call } from './scope.ts';
@@ -26,20 +21,6 @@ const MAX_LAYERS = 4;
  * @throws KmsCodecError `layer_unreadable`, and what the formats throw
  */
 export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
-  const { payload, format } = parsed;
-  if (!isCompressed(payload)) return decryptLayers(parsed, call);
-  // A rule that refuses plaintext refuses it before decompression.
-  if (format.name === 'plain' || format.name === 'external') passThrough(payload, call.scope);
-  // A payload with an unknown marker is another codec's and stays as it is.
-  if (!isDecompressible(payload)) return decryptLayers(parsed, call);
-  return andThen(decompressMarked(payload, call), (decompressed) => {
-    const inner = parsePayload(decompressed, call.scope);
-    reserveKmsCalls(inner, call);
-    return decryptLayers(inner, call);
-  });
-}
-
-function decryptLayers(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
   if (parsed.error) throw parsed.error;
   const decrypted = parsed.format.decrypt(parsed.message, parsed.payload, call);
   if (decrypted === parsed.payload) return decrypted;
@@ -48,7 +29,7 @@ function decryptLayers(parsed: ParsedPayload, call: Call): MaybePromise<Payload>
     : decryptContent(decrypted, 1, call);
 }
 
-/** Whether a decrypted payload has no layer that this codec would decrypt, decompress or refuse. */
+/** Whether a decrypted payload has no layer that this codec would decrypt or refuse. */
 export function isContent(payload: Payload): boolean {
   if (isCompressed(payload)) return false;
   // As in most payloads: not one of `binary/…`.
@@ -60,10 +41,7 @@ export function isContent(payload: Payload): boolean {
 /** @param layers that were decrypted before */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
   if (isContent(payload)) return payload;
-  if (isCompressed(payload)) {
-    if (!isDecompressible(payload)) return unreadable(payload, call, unknownCompression);
-    return andThen(decompressMarked(payload, call), (content) => decryptContent(content, layers, call));
-  }
+  if (isCompressed(payload)) return unreadable(payload, call, compressedElsewhere);
   const format = formatOf(payload);
   const { name } = format;
   if (name === 'plain' || name === 'external')
@@ -81,7 +59,7 @@ function decryptContent(payload: Payload, layers: number, call: Call): MaybeProm
   });
 }
 
-/** Reserves Cloud KMS calls that no plan could count, because the message was compressed or an inner layer. */
+/** Reserves the Cloud KMS calls of an inner layer, which no plan could count. */
 function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): void {
   if (options.innerKmsCalls === undefined) return;
   const ids = new Set<string>();
@@ -95,7 +73,7 @@ function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): v
  */
 export function checkReadable({ payload, format }: ParsedPayload): void {
   if (format.name !== 'plain') return;
-  if (isCompressed(payload) && !isDecompressible(payload)) throw unknownCompression();
+  if (isCompressed(payload)) throw compressedElsewhere();
   if (!isEncrypted(payload)) return;
   throw new KmsCodecError(
     'layer_unreadable',

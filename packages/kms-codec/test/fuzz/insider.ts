@@ -4,7 +4,6 @@ import { fixed, payload, serialized } from '../vectors/make/bytes.ts';
 import { box, key, unwraps } from '../vectors/make/message.ts';
 import type { VectorKmsAnswer } from '../vectors/make/vector.ts';
 import { frame, raw } from '../vectors/make/zstd.ts';
-import { compressedPayload } from './compressed.ts';
 import { type Corpus, READER, STATIC_ID } from './corpus.ts';
 import { mutate, mutateBytes } from './mutate.ts';
 import { anyPlaintext } from './plaintext.ts';
@@ -19,7 +18,7 @@ const none = new Uint8Array();
 
 function plaintextOf(corpus: Corpus, random: Random): Uint8Array {
   const { inner, stored } = random.pick(corpus.messages);
-  switch (random.below(6)) {
+  switch (random.below(5)) {
     case 0:
       return mutateBytes(serialized(inner), random);
     case 1:
@@ -28,8 +27,6 @@ function plaintextOf(corpus: Corpus, random: Random): Uint8Array {
       return serialized(
         random.oneIn(2) ? stored : mutate(stored, random.pick(corpus.messages).stored, random),
       );
-    case 3:
-      return serialized(compressedPayload(random));
     default:
       return anyPlaintext(random);
   }

@@ -3,8 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SampleCodec } from '@temporal-kms/testing/rivals';
 import type { Payload } from '../../src/formats/payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
-import { marked } from '../support/layers.ts';
-import { proxyCompressed } from '../support/proxy-compressed.ts';
+import { marked, proxyCompressed } from '../support/layers.ts';
 import { fromPayload } from '../support/vectors.ts';
 import { type PeerCodec, type Peers, startPeers } from './support/peers.ts';
 import { paymentsKey, rotate, type Setting, spares, startSetting, STATIC_ID } from './support/setting.ts';
@@ -145,19 +144,12 @@ describe('one codec behind another', () => {
     expect(known(await peers.decode('envelope-v2', stored, payments))).toEqual(known(originals));
   });
 
-  it('is decrypted in both languages after the proxy compressed and encrypted', async () => {
-    const compressed = proxyCompressed.map(({ algorithm, compressed: data }) =>
-      marked({ metadata: { encoding: Buffer.from('binary/plain') } }, algorithm, data),
-    );
-    const stored = await peers.encode('proxy', compressed, payments);
-    const contents = known(
-      proxyCompressed.map(({ content }) => ({
-        metadata: { encoding: Buffer.from('binary/plain') },
-        data: content,
-      })),
-    );
-    expect(known(await setting.codec().decode(stored, payments))).toEqual(contents);
-    expect(known(await peers.decode('envelope-v2', stored, payments))).toEqual(contents);
+  it.each([
+    ['an encoding', proxyCompressed(Buffer.from('x'))],
+    ['an entry', marked(json(1), 'application/zstd', Buffer.from('x'))],
+  ])('is layer_unreadable in both languages if the proxy marked it as compressed with %s', async (_, inner) => {
+    const [stored] = await peers.encode('proxy', [inner], payments);
+    await bothRefuse(stored!, payments, 'layer_unreadable');
   });
 
   it('is layer_unreadable in both languages if the inner key is not configured', async () => {

@@ -64,8 +64,17 @@ export async function inLayer(
   return message!;
 }
 
-/** Compresses a payload as the proxy does: keeps its encoding and adds a marker. */
+/** Marks a payload as compressed as a draft of the proxy's design does: keeps its encoding and adds an entry. */
 export const marked = (payload: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
   metadata: { ...payload.metadata, 'compression/algorithm': Buffer.from(algorithm) },
+  data: compressed,
+});
+
+/** A payload as the proxy's design compresses it: whole, with its metadata. */
+export const proxyCompressed = (compressed: Uint8Array): Payload => ({
+  metadata: {
+    encoding: Buffer.from('binary/compressed'),
+    'compression-algorithm': Buffer.from('zstd'),
+  },
   data: compressed,
 });

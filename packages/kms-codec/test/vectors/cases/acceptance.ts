@@ -1,7 +1,7 @@
 import type { ReasonCode } from '../../../src/errors.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
 import { asVector, json, payload } from '../make/bytes.ts';
-import { marked } from '../make/layers.ts';
+import { compressedByProxy } from '../make/layers.ts';
 import { KEY, NAMESPACE } from '../make/v2.ts';
 import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';
 
@@ -119,12 +119,6 @@ export const acceptance: VectorFile = {
         reference,
         { format: 'external', code: 'format_not_allowed' },
       ),
-      passes(
-        `refuses a compressed reference to external storage if plaintext is refused (${encoding})`,
-        'It is refused before it is decompressed.',
-        marked(reference, 'zstd', Buffer.from('no frame')),
-        { format: 'external', code: 'format_not_allowed' },
-      ),
     ]),
     passes(
       'refuses another protobuf message if plaintext is refused',
@@ -132,6 +126,17 @@ export const acceptance: VectorFile = {
       payload({ encoding: 'json/protobuf', messageType: 'acme.Order' }, '{}'),
       { code: 'format_not_allowed' },
     ),
+    ...compressedByProxy.flatMap(([what, compressed]) => [
+      passes(`passes ${what}`, 'Another codec may decompress it afterwards.', compressed, {
+        rule: { encrypt: KEY },
+      }),
+      passes(
+        `refuses ${what} if plaintext is refused`,
+        'An attacker who can write to the store may replace a message with it.',
+        compressed,
+        { code: 'format_not_allowed' },
+      ),
+    ]),
     passes('refuses every payload of a namespace that is not configured', 'Its rule is unknown.', json('x'), {
       context: { namespace: 'billing' },
       code: 'namespace_not_configured',

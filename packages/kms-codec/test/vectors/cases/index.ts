@@ -8,7 +8,6 @@ import { envelopeV2 } from './envelope-v2.ts';
 import { envelope } from './envelope.ts';
 import { kmsAnswers } from './kms-answers.ts';
 import { layers } from './layers.ts';
-import { marker } from './marker.ts';
 import { profile } from './profile.ts';
 import { rules } from './rules.ts';
 
@@ -24,7 +23,6 @@ export const generated: Readonly<Record<string, VectorFile>> = {
   'acceptance.json': acceptance,
   'kms-answers.json': kmsAnswers,
   'layers.json': layers,
-  'compression-marker.json': marker,
   'rules.json': rules,
   'payload-profile.json': profile,
 };

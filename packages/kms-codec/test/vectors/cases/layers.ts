@@ -2,8 +2,8 @@ import { encryptedFormats, type EncryptedFormat } from '../../../src/keys/key-ru
 import { unsafeSettings } from '../../../src/keys/key-rules.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
 import type { ReasonCode } from '../../../src/errors.ts';
-import { asVector, changed, json, payload } from '../make/bytes.ts';
-import { inLayer, type Layered, marked } from '../make/layers.ts';
+import { asVector, changed, payload, utf8 } from '../make/bytes.ts';
+import { compressedByProxy, inLayer, type Layered } from '../make/layers.ts';
 import { key } from '../make/message.ts';
 import { staticRule, STATIC_ID } from '../make/older.ts';
 import { KEY, NAMESPACE, secret } from '../make/v2.ts';
@@ -137,6 +137,8 @@ const reference = payload(
   '{"driverName":"gcs"}',
 );
 const ofAConverter = payload({ encoding: 'binary/of-a-converter' }, 'not for a codec');
+const compressedElsewhere = payload({ encoding: 'binary/compressed' }, 'not for a codec');
+const withMarker = inLayer('envelope-v2', plain(secret), 'with a marker');
 
 export const layers: VectorFile = {
   about:
@@ -226,16 +228,33 @@ export const layers: VectorFile = {
       stored: inLayer('envelope-v2', plain(ofAConverter), 'converter'),
       expect: ofAConverter,
     }),
+    ...compressedByProxy.map(([what, compressed]) =>
+      layered({
+        name: `refuses ${what} inside a layer`,
+        why: 'temporal-proxy compresses before it encrypts, and a converter would read compressed bytes as data.',
+        format: 'proxy',
+        stored: inProxy(plain(compressed), what),
+        expect: 'layer_unreadable',
+      }),
+    ),
     layered({
-      name: 'refuses an unknown compression inside a layer',
-      why: 'Its encoding is still json/plain, so a converter would read compressed bytes as data.',
+      name: 'passes binary/compressed without an algorithm inside a layer',
+      why: 'Without the entry, it is the encoding of another converter.',
       format: 'envelope-v2',
-      stored: inLayer(
-        'envelope-v2',
-        plain(marked(json(1), 'application/x-br', Buffer.of(1, 2, 3))),
-        'brotli',
-      ),
-      expect: 'layer_unreadable',
+      stored: inLayer('envelope-v2', plain(compressedElsewhere), 'compressed elsewhere'),
+      expect: compressedElsewhere,
+    }),
+    layered({
+      name: 'ignores a compression marker on a message',
+      why: 'The message is authenticated and the marker is not.',
+      format: 'envelope-v2',
+      stored: {
+        ...withMarker,
+        payload: {
+          ...withMarker.payload,
+          metadata: { ...withMarker.payload.metadata, 'compression/algorithm': utf8('zstd') },
+        },
+      },
     }),
     layered({
       name: 'applies the id of a static key inside as it does outside',

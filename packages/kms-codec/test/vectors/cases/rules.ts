@@ -1,11 +1,10 @@
-import type { Payload } from '../../../src/formats/payload.ts';
-import { asVector, hex, json, sha256 } from '../make/bytes.ts';
-import { inLayer, marked } from '../make/layers.ts';
+import { asVector, hex, json, payload, serialized, sha256 } from '../make/bytes.ts';
+import { inLayer } from '../make/layers.ts';
 import { branchKey, dataKey, key } from '../make/message.ts';
-import { caseDirect, caseEnvelope, caseProxy, withMetadata } from '../make/older.ts';
+import { caseEnvelope, caseProxy } from '../make/older.ts';
 import { type CaseV2, caseV2, KEY, NAMESPACE, secret } from '../make/v2.ts';
 import type { Vector, VectorFile, VectorRule } from '../make/vector.ts';
-import { frame, zeros } from '../make/zstd.ts';
+import { frame, raw, zeros } from '../make/zstd.ts';
 
 /* What the keys file denies, requires and leaves out. */
 
@@ -246,31 +245,54 @@ configured.push(
 );
 
 const MAX_CIPHERTEXT = 65_536 + 1_024;
-const ofZeros =
-  (bytes: number) =>
-  (message: Payload): Payload =>
-    marked(message, 'zstd', frame({ declared: bytes, blocks: zeros(bytes) }));
+const DIRECT = key('direct');
+
+/** A direct message of zeros inside a compressed message, which keeps the vector short. */
+const ofZeros = (
+  given: Pick<CaseV2, 'name' | 'why' | 'code' | 'asked'>,
+  bytes: number,
+  cryptoKey = DIRECT,
+) => {
+  const message = payload({ encoding: 'binary/gcp-kms', 'kms-key': cryptoKey }, Buffer.alloc(bytes));
+  const content = serialized(message);
+  const blocks = Buffer.concat([raw(content.subarray(0, -bytes), false), zeros(bytes)]);
+  return caseV2({
+    ...given,
+    header: { compressed: true },
+    plaintext: frame({ declared: content.length, blocks }),
+    keys: {
+      namespaces: { [NAMESPACE]: { encrypt: KEY, decrypt: [DIRECT], reads: ['envelope-v2', 'direct'] } },
+    },
+  });
+};
 
 const direct = [
-  caseDirect({
-    name: 'refuses a direct ciphertext of 66,561 bytes without a call to Cloud KMS',
-    why: 'Cloud KMS encrypts at most 64 KiB and adds less than 1 KiB. (A compression marker keeps the vector short.)',
-    stored: ofZeros(MAX_CIPHERTEXT + 1),
-    expect: 'too_large',
-  }),
-  caseDirect({
-    name: 'sends a direct ciphertext of 66,560 bytes to Cloud KMS',
-    why: 'The largest ciphertext that is possible. Cloud KMS rejects this one.',
-    stored: ofZeros(MAX_CIPHERTEXT),
-    expect: 'integrity_failed',
-    asked: [KEY],
-  }),
-  caseDirect({
-    name: 'checks the size of a direct ciphertext before its key',
-    why: 'The order of the checks is fixed.',
-    stored: (message) => withMetadata({ 'kms-key': key('attacker') })(ofZeros(MAX_CIPHERTEXT + 1)(message)),
-    expect: 'too_large',
-  }),
+  ofZeros(
+    {
+      name: 'refuses a direct ciphertext of 66,561 bytes without a call to Cloud KMS',
+      why: 'Cloud KMS encrypts at most 64 KiB and adds less than 1 KiB.',
+      code: 'too_large',
+    },
+    MAX_CIPHERTEXT + 1,
+  ),
+  ofZeros(
+    {
+      name: 'sends a direct ciphertext of 66,560 bytes to Cloud KMS',
+      why: 'The largest ciphertext that is possible. Cloud KMS rejects this one.',
+      code: 'integrity_failed',
+      asked: [KEY, DIRECT],
+    },
+    MAX_CIPHERTEXT,
+  ),
+  ofZeros(
+    {
+      name: 'checks the size of a direct ciphertext before its key',
+      why: 'The order of the checks is fixed.',
+      code: 'too_large',
+    },
+    MAX_CIPHERTEXT + 1,
+    key('attacker'),
+  ),
 ];
 
 export const rules: VectorFile = {

@@ -72,8 +72,14 @@ export function inLayer(
   }
 }
 
-/** Adds the marker that temporal-proxy adds to a compressed payload. */
-export const marked = (inner: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
-  metadata: { ...inner.metadata, 'compression/algorithm': Buffer.from(algorithm) },
-  data: compressed,
-});
+/** Payloads that temporal-proxy marks as compressed: as its design says, and as a draft of it said. */
+export const compressedByProxy: readonly (readonly [string, Payload])[] = [
+  [
+    'binary/compressed with an algorithm',
+    payload({ encoding: 'binary/compressed', 'compression-algorithm': 'zstd' }, 'a frame'),
+  ],
+  [
+    'the entry compression/algorithm',
+    payload({ encoding: 'json/plain', 'compression/algorithm': 'application/zstd' }, 'a frame'),
+  ],
+];
