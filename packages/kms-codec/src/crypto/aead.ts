@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
 import { KmsCodecError } from '../errors.ts';
+import { asPlaintext, type Plaintext } from './plaintext.ts';
 import { NONCE_BYTES, nextNonce } from './random.ts';
 
 const CIPHER = 'aes-256-gcm';
@@ -55,7 +56,7 @@ export function decrypt(
   aad: Uint8Array | undefined,
   data: Uint8Array,
   start = 0,
-): Uint8Array {
+): Plaintext {
   checkLength(data, start);
   const ciphertextAt = start + NONCE_BYTES;
   const tagAt = data.length - GCM_TAG_BYTES;
@@ -65,7 +66,7 @@ export function decrypt(
     decipher.setAuthTag(view(data, tagAt, GCM_TAG_BYTES));
     const plaintext = decipher.update(view(data, ciphertextAt, tagAt - ciphertextAt));
     decipher.final();
-    return plaintext;
+    return asPlaintext(plaintext);
   } catch {
     throw authenticationFailed();
   }

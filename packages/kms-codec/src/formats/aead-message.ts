@@ -3,6 +3,7 @@ import { decompressZstd } from '../compression/zstd.ts';
 import { decrypt, OVERHEAD_BYTES } from '../crypto/aead.ts';
 import { type Derivation, knownDataKey, withDataKey } from '../branch-keys/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
+import { asPlaintext, type Plaintext } from '../crypto/plaintext.ts';
 import type { WrappedKey } from '../keys/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
@@ -120,7 +121,7 @@ function decryptReserved(
     : decrypt(key, aad, data, aad?.length);
   if (!encryption.isCompressed) return parsePlaintext(plaintext, call);
   const decompressed = decompressZstd(plaintext, call.maxDecompressedBytes, call.budget);
-  return andThen(decompressed, (content) => parsePlaintext(content, call));
+  return andThen(decompressed, (content) => parsePlaintext(asPlaintext(content), call));
 }
 
 /**
@@ -144,7 +145,7 @@ export function tryDecrypt(
 }
 
 /** Parses the payload in a plaintext. @throws KmsCodecError `malformed`, `too_large` for many fields */
-export function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePromise<Payload> {
+export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePromise<Payload> {
   const unbudgeted = parseUnbudgeted(plaintext);
   if (unbudgeted) return unbudgeted;
   const memory = memoryOfFields(countFields(plaintext));
@@ -152,7 +153,7 @@ export function parsePlaintext(plaintext: Uint8Array, { budget }: Call): MaybePr
 }
 
 /** Parses the payload in a plaintext. Returns undefined if it has so many fields that a budget must be asked. */
-function parseUnbudgeted(plaintext: Uint8Array): Payload | undefined {
+function parseUnbudgeted(plaintext: Plaintext): Payload | undefined {
   const usual = readUsual(plaintext);
   if (usual) return usual;
   return memoryOfFields(countFields(plaintext)) === 0 ? deserialize(plaintext) : undefined;

@@ -1,4 +1,5 @@
 import { DATA_KEY_BYTES } from '../crypto/data-key.ts';
+import { asPlaintext, type Plaintext } from '../crypto/plaintext.ts';
 import { KmsCodecError } from '../errors.ts';
 import { parsePlaintext } from './aead-message.ts';
 import { candidateKeys, firstThatDecrypts } from './envelope.ts';
@@ -47,9 +48,10 @@ export const direct: WritableWireFormat<DirectMessage> = {
   async decrypt({ candidates, ciphertext }, _, call) {
     const { namespace } = call.scope.rule;
     await call.budget.reserve(ciphertext.length);
-    return await firstThatDecrypts(candidates, call, async (cryptoKey) =>
-      toPayload(await call.keys.direct.decrypt(namespace, cryptoKey, ciphertext, call.waitBudget), call),
-    );
+    return await firstThatDecrypts(candidates, call, async (cryptoKey) => {
+      const bytes = await call.keys.direct.decrypt(namespace, cryptoKey, ciphertext, call.waitBudget);
+      return await toPayload(asPlaintext(bytes), call);
+    });
   },
 
   /** Cloud KMS checks the size of the plaintext: `too_large` before any call. */
@@ -89,10 +91,11 @@ function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   return longer;
 }
 
-async function toPayload(plaintext: Uint8Array, call: Call): Promise<Payload> {
+async function toPayload(plaintext: Plaintext, call: Call): Promise<Payload> {
   const isLonger =
     plaintext.length === LONGER_BYTES && EMPTY_DATA.equals(plaintext.subarray(0, EMPTY_DATA.length));
-  const payload = await parsePlaintext(isLonger ? plaintext.subarray(EMPTY_DATA.length) : plaintext, call);
+  const serialized = isLonger ? asPlaintext(plaintext.subarray(EMPTY_DATA.length)) : plaintext;
+  const payload = await parsePlaintext(serialized, call);
   if (!looksLikeDataKey(payload, plaintext)) return payload;
   plaintext.fill(0);
   throw notAPayload();

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import proto from '@temporalio/proto';
+import type { Plaintext } from '../crypto/plaintext.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { Payload } from './payload.ts';
 
@@ -29,7 +30,7 @@ let position = 0;
  * Parses a serialized payload, whose fields become views into `bytes`.
  * @throws KmsCodecError `malformed` when the bytes are not in the profile
  */
-export function deserialize(bytes: Uint8Array): Payload {
+export function deserialize(bytes: Plaintext): Payload {
   const metadata = new Map<string, Uint8Array>();
   const externalPayloads: ExternalPayloads = [];
   let data: Uint8Array | undefined;
@@ -123,7 +124,7 @@ const ENCODING_KEY = Buffer.from('encoding');
  * Parses what most payloads are, faster than `deserialize`: the encoding as the only metadata, then the data. The fields
  * become views into `bytes`. Returns undefined for everything else, valid or not.
  */
-export function readUsual(bytes: Uint8Array): Payload | undefined {
+export function readUsual(bytes: Plaintext): Payload | undefined {
   // metadata { 1: "encoding", 2: value }
   const entry = bytes[1] ?? 0;
   const value = entry - ENCODING_KEY.length - 4;
@@ -155,7 +156,7 @@ export function readUsual(bytes: Uint8Array): Payload | undefined {
  * Counts the fields of a serialized payload without allocating memory for them; fields inside of fields do not count.
  * @throws KmsCodecError `malformed` when a field or a length is wrong
  */
-export function countFields(bytes: Uint8Array): number {
+export function countFields(bytes: Plaintext): number {
   let fields = 0;
   position = 0;
   for (; position < bytes.length; fields += 1) {

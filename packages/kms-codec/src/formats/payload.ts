@@ -1,5 +1,6 @@
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
+import { asPlaintext, type Plaintext } from '../crypto/plaintext.ts';
 import { isUsualObject } from './check-payload.ts';
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
@@ -109,7 +110,8 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
 }
 
 /** Serializes a payload into a buffer that the caller may keep across an `await`, and wipes. */
-export const serialize = (payload: Payload): Uint8Array => PayloadMessage.encode(payload).finish();
+export const serialize = (payload: Payload): Plaintext =>
+  asPlaintext(PayloadMessage.encode(payload).finish());
 
 /** Returns how many fields a payload's serialization has at most. */
 export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
