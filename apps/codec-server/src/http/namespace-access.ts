@@ -120,7 +120,7 @@ export class NamespaceAccess {
   async end(result: Outcome): Promise<void> {
     this.#result ??= result;
     await Promise.allSettled([...this.#others.values()].filter((admission) => admission instanceof Promise));
-    const records = [this.#home, ...[...this.#others.values()].filter(isRecord)];
+    const records = [this.#home, ...[...this.#others.values()].filter(isAuditRecord)];
     const ended = await Promise.allSettled(records.map((record) => record.end(result)));
     const failed = ended.find((written) => written.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
@@ -128,7 +128,7 @@ export class NamespaceAccess {
 
   #recordOf(namespace: string | undefined): AuditRecord {
     const other = namespace === undefined ? undefined : this.#others.get(namespace);
-    return other !== undefined && isRecord(other) ? other : this.#home;
+    return other !== undefined && isAuditRecord(other) ? other : this.#home;
   }
 
   #admit(namespace: string): Promise<void> {
@@ -164,7 +164,7 @@ const TOO_MANY =
   `One request decrypts messages of at most ${MAX_OTHER_NAMESPACES} namespaces in addition to its own. ` +
   'Request fewer payloads at a time.';
 
-const isRecord = (admission: Admission): admission is AuditRecord =>
+const isAuditRecord = (admission: Admission): admission is AuditRecord =>
   !(admission instanceof Promise || admission instanceof KmsCodecError);
 
 /**

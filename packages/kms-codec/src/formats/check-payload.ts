@@ -18,12 +18,12 @@ export function checkPayloads(payloads: unknown): asserts payloads is readonly P
 
 /** @throws KmsCodecError `malformed` */
 export function checkPayload(payload: unknown): asserts payload is Payload {
-  if (!isRecord(payload)) throw illTyped('A payload must be an object', payload);
+  if (!isPlainObject(payload)) throw illTyped('A payload must be an object', payload);
   const { metadata, data } = payload;
   if (!isUsualBytes(data) && !isAbsent(data) && !isBytes(data))
     throw illTyped('A payload’s data must be a Uint8Array', data);
   if (isAbsent(metadata)) return;
-  if (!isRecord(metadata)) throw illTyped('A payload’s metadata must be an object', metadata);
+  if (!isPlainObject(metadata)) throw illTyped('A payload’s metadata must be an object', metadata);
   for (const key in metadata) {
     if (!key.isWellFormed()) throw notUnicode();
     const value = metadata[key];
@@ -63,7 +63,7 @@ function withOwnEntries(metadata: NonNullable<Payload['metadata']>): NonNullable
 }
 
 function withExactSize(details: unknown) {
-  if (!isRecord(details)) throw illTyped('An external payload must be an object', details);
+  if (!isPlainObject(details)) throw illTyped('An external payload must be an object', details);
   if ('$unknowns' in details) throw hasUnknownFields();
   const { sizeBytes } = details;
   return isAbsent(sizeBytes) ? {} : { sizeBytes: toInt64(sizeBytes) };
@@ -82,7 +82,7 @@ interface Int64 {
 }
 
 function toInt64(value: unknown): Int64 {
-  if (isRecord(value) && isInt32(value['low']) && isInt32(value['high'])) {
+  if (isPlainObject(value) && isInt32(value['low']) && isInt32(value['high'])) {
     const { low, high, unsigned } = value;
     if (!unsigned || high >= 0) return { low, high, unsigned: false };
   }
@@ -107,7 +107,7 @@ function toInt64(value: unknown): Int64 {
 /** @throws KmsCodecError `malformed` when a field of the context is not text */
 export function checkContext(context: unknown): void {
   if (isAbsent(context)) return;
-  if (!isRecord(context)) throw illTyped('The context must be an object', context);
+  if (!isPlainObject(context)) throw illTyped('The context must be an object', context);
   const { namespace, workflowId, activityId } = context;
   const isValid =
     (namespace === undefined || typeof namespace === 'string') &&
@@ -129,7 +129,7 @@ const notUnicode = () =>
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 
 /** A plain object: not an array, a Map, a Promise or an ArrayBuffer, whose properties would seem to be empty. */
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   isUsualObject(value) ||
   (typeof value === 'object' && value !== null && taggedName(value) === '[object Object]');
 
