@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { defineConfig } from '@playwright/test';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { ownPorts, readyWord } from '@temporal-kms/scripts/dev';
+import { buildDashboard } from './build-dashboard.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -10,14 +11,35 @@ const root = join(import.meta.dirname, '..');
 // file again in its worker process, which inherits the variables. The data stays after the run, to investigate a failure.
 // Tools such as knip read this file too, also while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
-  Object.assign(process.env, await ownPorts(), { DEV_DATA_DIR: join(root, '.dev', 'e2e') });
-  rmSync(join(root, '.dev', 'e2e'), { recursive: true, force: true });
+  const data = join(root, '.dev', 'e2e');
+  const dashboard = join(root, '.dev', 'e2e-dashboard');
+  for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });
+  Object.assign(process.env, await ownPorts(), {
+    DEV_DATA_DIR: data,
+    // As it is deployed, and a page loads a few files instead of hundreds. restart.spec.ts opens the page of the sources.
+    DEV_DASHBOARD_DIR: await buildDashboard(dashboard),
+    // With the names of files, Playwright runs these alone, and not what runs before and after all others.
+    E2E_FILES: process.argv.some((argument) => argument.includes('.spec')) ? '1' : '',
+  });
 }
+
+/** Tests that stop Cloud KMS, change the audit file or start further workflows, which the others would notice. */
+const alone = ['audit', 'collector', 'outage', 'prometheus'].map((name) => `${name}.spec.ts`);
+const first = 'dev.spec.ts';
 
 export default defineConfig({
   testDir: 'test',
   outputDir: '.results/traces',
-  workers: 1,
+  // Each test has its own browser context, and most only read.
+  workers: process.env['E2E_FILES'] ? 1 : 2,
+  ...(!process.env['E2E_FILES'] && {
+    projects: [
+      { name: 'first', testMatch: first, teardown: 'last' },
+      { name: 'together', testIgnore: [first, ...alone], dependencies: ['first'] },
+      // A teardown runs last, whatever has failed.
+      { name: 'last', testMatch: alone, workers: 1 },
+    ],
+  }),
   timeout: 120_000,
   // Two cores run the whole stack and a browser, so a correct page may be slow.
   expect: { timeout: 20_000 },
@@ -28,7 +50,9 @@ export default defineConfig({
   use: {
     baseURL: `http://127.0.0.1:${process.env['DEV_UI_PORT']}`,
     launchOptions: { executablePath: await findChromium(), args: [...chromiumArguments] },
-    trace: 'retain-on-failure',
+    // A film of every test would cost a good part of a core.
+    trace: { mode: 'retain-on-failure', screenshots: false },
+    screenshot: 'only-on-failure',
   },
   webServer: {
     name: 'dev',

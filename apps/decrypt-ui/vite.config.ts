@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +9,10 @@ import { defineConfig, type Plugin } from 'vite';
 const codecServer = `http://127.0.0.1:${process.env['DEV_CODEC_PORT'] ?? 8088}`;
 // With a proxy the browser sees one origin, so development needs no CORS rule. The server allows loopback hosts.
 const proxied = { target: codecServer, changeOrigin: true };
+const proxy = { '/api': proxied, '/encode': proxied, '/decode': proxied };
+
+/** The folder of a build that the development server serves instead of the sources, for tests: a page then loads a few files. */
+const built = process.env['DEV_DASHBOARD_DIR'];
 
 /** Serves `/config.json` in development. The port of Temporal's Web UI is known from the environment only. */
 function devConfig(): Plugin {
@@ -20,6 +25,39 @@ function devConfig(): Plugin {
       server.middlewares.use('/config.json', (_, response) => {
         response.setHeader('content-type', 'application/json');
         response.end(JSON.stringify(config));
+      });
+    },
+  };
+}
+
+const types: Readonly<Record<string, string>> = {
+  '.css': 'text/css',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+/** Serves the files of a build, and its page for every other path, as a deployment does. */
+function devBuild(folder: string): Plugin {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => extname(name) !== '',
+  );
+  const files = new Set(names.map((name) => `/${name.replaceAll('\\', '/')}`));
+  return {
+    name: 'dev-build',
+    apply: 'serve',
+    configureServer({ middlewares }) {
+      middlewares.use((request, response, next) => {
+        const { pathname } = new URL(request.url ?? '/', 'http://dashboard');
+        if (Object.keys(proxy).some((path) => pathname.startsWith(path))) {
+          next();
+          return;
+        }
+        const name = files.has(pathname) ? pathname : '/index.html';
+        response.setHeader('content-type', types[extname(name)] ?? 'application/octet-stream');
+        readFile(join(folder, name)).then((content) => response.end(content), next);
       });
     },
   };
@@ -115,12 +153,13 @@ export default defineConfig({
     // replaces these (`pageBelow` in codec-api).
     renderBuiltUrl: (name, { hostType }) => (hostType === 'html' ? `/${name}` : { relative: true }),
   },
-  plugins: [react(), devConfig(), pageFiles(), compressed()],
+  plugins: [react(), devConfig(), ...(built ? [devBuild(built)] : []), pageFiles(), compressed()],
+  ...(built && { optimizeDeps: { noDiscovery: true, include: [] } }),
   server: {
     host: '127.0.0.1',
     port: Number(process.env['DEV_UI_PORT'] ?? 5173),
     strictPort: true,
-    proxy: { '/api': proxied, '/encode': proxied, '/decode': proxied },
+    proxy,
   },
   // No asset is inlined as a data URL, because the policy's font-src is 'self'.
   build: {

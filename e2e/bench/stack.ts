@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import {
   createServer,
@@ -7,7 +6,6 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -23,8 +21,7 @@ import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { startEmulator } from '@temporal-kms/kms-emulator';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
-
-const dashboard = join(import.meta.dirname, '..', '..', 'apps', 'decrypt-ui');
+import { buildDashboard } from '../build-dashboard.ts';
 
 /** Both web pages over the same Temporal server, with the same codec server. */
 export interface Stack {
@@ -61,7 +58,7 @@ export async function startStack(): Promise<Stack> {
     },
     { port: codecPort, anyCore: true },
   );
-  const site = await serveSite(await buildDashboard(directory), dashboardPort, codecUrl);
+  const site = await serveSite(await buildDashboard(join(directory, 'dashboard')), dashboardPort, codecUrl);
   const codec = benchCodec(emulator.address);
   return {
     temporalAddress: temporal.address,
@@ -78,15 +75,6 @@ export async function startStack(): Promise<Stack> {
       await rm(directory, { recursive: true });
     },
   };
-}
-
-/** Builds the dashboard as `pnpm build` does, into another folder. Returns that folder. */
-export async function buildDashboard(directory: string): Promise<string> {
-  const out = join(directory, 'dashboard');
-  const vite = createRequire(join(dashboard, 'package.json')).resolve('vite/package.json');
-  const cli = join(vite, '..', 'bin', 'vite.js');
-  await promisify(execFile)(process.execPath, [cli, 'build', '--outDir', out], { cwd: dashboard });
-  return out;
 }
 
 const types: Readonly<Record<string, string>> = {

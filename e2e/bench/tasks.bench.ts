@@ -7,7 +7,8 @@ import { ownPorts, startDev } from '@temporal-kms/scripts/dev';
 import { median } from '@temporal-kms/scripts/figures';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { launch } from './browser.ts';
-import { buildDashboard, serveSite } from './stack.ts';
+import { buildDashboard } from '../build-dashboard.ts';
+import { serveSite } from './stack.ts';
 import { dashboardSteps } from './tasks/dashboard.ts';
 import { type Effort, Reader } from './tasks/reader.ts';
 import { answers, type Facts, type Steps, type Task, type TaskId, tasks } from './tasks/tasks.ts';
@@ -132,7 +133,7 @@ async function cell(id: TaskId, site: Site, facts: Facts): Promise<string> {
 const isTask = (id: string): id is TaskId => id in tasks;
 
 const dev = await startDev({ ...ports, DEV_DATA_DIR: directory });
-const site = await serveSite(await buildDashboard(directory), sitePort, '', {
+const site = await serveSite(await buildDashboard(join(directory, 'dashboard')), sitePort, '', {
   target: codecUrl,
   origin: local(ports['DEV_UI_PORT']),
 });

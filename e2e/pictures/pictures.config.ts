@@ -7,6 +7,8 @@ process.env['DEV_AUTH'] = '1';
 
 export default defineConfig({
   ...tests,
+  projects: [{}],
+  workers: 1,
   testDir: '.',
   testMatch: 'pictures.ts',
   outputDir: '../.results/pictures',

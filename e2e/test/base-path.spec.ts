@@ -1,26 +1,15 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request as send, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type Child, startChild } from '@temporal-kms/scripts/child';
 import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { buildDashboard } from '../bench/stack.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
 const root = join(import.meta.dirname, '..', '..');
 const PLAINTEXT = 'Please wrap it as a present';
-
-let folder: string;
-let directory: string;
-test.beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'base-path-'));
-  folder = await buildDashboard(directory);
-});
-test.afterAll(() => rm(directory, { recursive: true, force: true }));
 
 interface Site {
   readonly origin: string;
@@ -38,7 +27,7 @@ async function serveDashboard(pathPrefix: string, port: number, host: string): P
       CODEC_METRICS_PORT: undefined,
       CODEC_CORS_ORIGINS: undefined,
       CODEC_ALLOWED_HOSTS: host,
-      CODEC_DASHBOARD_DIR: folder,
+      CODEC_DASHBOARD_DIR: process.env['DEV_DASHBOARD_DIR'],
       CODEC_PATH_PREFIX: pathPrefix || undefined,
       AUDIT_FILE: undefined,
     },

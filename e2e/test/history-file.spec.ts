@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { findTemporalCli } from '@temporal-kms/scripts/temporal';
+import { violations } from './screens.ts';
 import { latestRun, local } from './stack.ts';
 
 const run = promisify(execFile);
@@ -39,7 +39,7 @@ test('an encoded export contains no plaintext, and shows it when the file is dro
   await page.getByRole('button', { name: 'Export', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Export history' });
   await dialog.getByText('Encoded', { exact: true }).click();
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   const downloading = page.waitForEvent('download');
   await dialog.getByRole('button', { name: 'Export' }).click();
   const download = await downloading;
@@ -58,7 +58,7 @@ test('an encoded export contains no plaintext, and shows it when the file is dro
   await expect(page.getByRole('tab', { name: /^History/ })).toHaveText(new RegExp(`${events}$`));
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme });
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+    expect(await violations(page)).toEqual([]);
   }
   const kept = await page.evaluate(() => JSON.stringify([location.href, Object.entries(localStorage)]));
   expect(kept).not.toContain('present');

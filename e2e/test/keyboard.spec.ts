@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { moveDownTo } from './screens.ts';
+import { moveTo } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -20,7 +20,7 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   const row = page
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
-  await moveDownTo(page, row);
+  await moveTo(page, row);
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
 

@@ -1,4 +1,3 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { expect, test } from '@playwright/test';
 
 test.use({ viewport: { width: 1440, height: 900 } });
@@ -81,33 +80,3 @@ test('the list filters by a condition, which its address and its query contain, 
   await page.goBack();
   await expect(row).toBeFocused();
 });
-
-for (const colorScheme of ['dark', 'light'] as const) {
-  test(`the list is accessible while it is filtered and when it is empty, in the ${colorScheme} theme`, async ({
-    page,
-  }) => {
-    await page.emulateMedia({ colorScheme });
-    await page.goto('/');
-    await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
-    await page.keyboard.press('/');
-    await expect(page.getByRole('option').first()).toBeVisible();
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-    await page.keyboard.type('no-such-workflow');
-    await page.keyboard.press('Enter');
-    await expect(page.getByText(/No workflows match/)).toBeVisible();
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-  });
-
-  test(`the list and a workflow have no accessibility violation in the ${colorScheme} theme`, async ({
-    page,
-  }) => {
-    await page.emulateMedia({ colorScheme });
-    await page.goto('/');
-    await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-    await page.getByText('order-1001', { exact: true }).click();
-    await page.keyboard.press('Enter');
-    await expect(page.getByText('Please wrap it as a present').first()).toBeVisible();
-    expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
-  });
-}

@@ -10,14 +10,18 @@ let folder: string;
 test.beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'restart-test-'))));
 test.afterEach(() => rm(folder, { recursive: true }));
 
-test("Ctrl-C stops everything, and a second start finds the first one's data and keys", async () => {
+test("Ctrl-C stops everything, and a second start finds the first one's data and keys", async ({ page }) => {
   test.setTimeout(240_000);
   const ports = await ownPorts();
-  const environment = { ...ports, DEV_DATA_DIR: folder };
+  const environment = { ...ports, DEV_DATA_DIR: folder, DEV_DASHBOARD_DIR: '' };
   const api = `http://127.0.0.1:${ports['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;
 
   const first = await startDev(environment);
   const before = await readSample(api);
+  // The page of the sources, from Vite. The other tests open a build.
+  await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}`);
+  await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
+  await page.close();
   await first.stop();
   for (const [variable, port] of Object.entries(ports)) {
     expect(await isPortTaken(Number(port)), `a process still listens on ${variable}`).toBe(false);

@@ -7,6 +7,8 @@ import { latestRun, untilSamplesEnded } from './stack.ts';
 /* Each screen of the dashboard without sign-in. Those that exist with sign-in only are in signed-in-screens.spec.ts. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
+// The tests only read, so the workers share them.
+test.describe.configure({ mode: 'parallel' });
 
 const LIST = '/ns/default/workflows';
 const KEYS = '/ns/default/keys';

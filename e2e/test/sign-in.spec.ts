@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { AxeBuilder } from '@axe-core/playwright';
 import { type BrowserContext, expect, type Page, type Request, test } from '@playwright/test';
 import { keptBy, SURNAME, useEverything } from './everything.ts';
 import { signInAs } from './people.ts';
+import { violations } from './screens.ts';
 import { type SignInStack, startSignInStack } from './sign-in-stack.ts';
 
 /* What people do with sign-in. The tokens live for a few seconds, so every test sees renewals. */
@@ -145,11 +145,11 @@ test('shows metadata without payloads to those who may see no payloads, and requ
   await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
   await expect(page.locator('body')).not.toContainText(PLAINTEXT);
   expect(decodes).toEqual([]);
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 });
 
 const JUSTIFICATION = 'PAY-4711: failed capture';
-const axe = async () => (await new AxeBuilder({ page }).analyze()).violations;
+const axe = () => violations(page);
 
 test('reveals payloads on demand with a justification, which the audit records, until the person locks them', async () => {
   const decodes: string[] = [];
@@ -285,7 +285,7 @@ test('explains to those without the permission who may read the audit', async ()
 test('offers only namespaces that the person may read, and explains the others', async () => {
   await signIn('Sam Support', '/ns/payments/workflows');
   await expect(page.getByRole('heading', { name: 'You may not read workflows in payments' })).toBeVisible();
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   await page.getByRole('link', { name: 'Workflows of default' }).click();
   await shown('order-1001');
   await page.getByRole('button', { name: /^Namespace:/ }).click();
@@ -298,7 +298,7 @@ test('tells a person without permissions whom to ask', async () => {
     page.getByRole('heading', { name: 'You may not read workflows in any namespace' }),
   ).toBeVisible();
   await shown('nora.new@example.com');
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 });
 
 test('signs out here, at the provider and in other tabs', async () => {
@@ -317,7 +317,7 @@ test('signs out here, at the provider and in other tabs', async () => {
   await page.getByRole('button', { name: /Yes/ }).click();
   await expect(page.getByRole('heading', { name: 'You are signed out' })).toBeVisible();
   expect(page.url()).toBe(`${stack.origin}/signed-out`);
-  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  expect(await violations(page)).toEqual([]);
   // The provider has forgotten the person too, so the page cannot sign in without them.
   await page.goto('/ns/default/workflows');
   await expect(signInButton()).toBeVisible();

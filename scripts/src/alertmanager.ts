@@ -45,7 +45,7 @@ export interface Alertmanager {
  * @throws Error when it does not start
  */
 export async function startAlertmanager(): Promise<Alertmanager | undefined> {
-  const file = (await which('alertmanager', { nothrow: true })) ?? (await build());
+  const file = await findAlertmanager();
   if (file === undefined) return undefined;
   const received: ReceivedAlert[] = [];
   const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -93,7 +93,13 @@ export async function startAlertmanager(): Promise<Alertmanager | undefined> {
   return { address, received: () => received, close };
 }
 
-async function build(): Promise<string | undefined> {
+/**
+ * Returns the path of Alertmanager: on the PATH, or else built with Go at the first use. Returns undefined, with a message, if
+ * neither is available.
+ */
+export async function findAlertmanager(): Promise<string | undefined> {
+  const present = await which('alertmanager', { nothrow: true });
+  if (present) return present;
   const go = await findGo('what needs Alertmanager is skipped');
   return await go?.install(SOURCE, `alertmanager-${VERSION}`);
 }

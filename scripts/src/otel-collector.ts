@@ -30,6 +30,12 @@ export interface Collector {
   close(): Promise<void>;
 }
 
+/** Returns the path of the collector, built with Go at the first use. Returns undefined, with a message, if there is no Go. */
+export async function findCollector(): Promise<string | undefined> {
+  const go = await findGo('what needs an OpenTelemetry Collector is skipped');
+  return await go?.buildOnce(SOURCE, `otel-collector-${VERSION}`);
+}
+
 /**
  * Starts an OpenTelemetry Collector that receives OTLP and passes it on to this process: built with Go at the first use, in
  * some minutes.
@@ -39,8 +45,7 @@ export interface Collector {
  * @see https://opentelemetry.io/docs/collector/configuration/
  */
 export async function startCollector(): Promise<Collector | undefined> {
-  const go = await findGo('what needs an OpenTelemetry Collector is skipped');
-  const file = await go?.buildOnce(SOURCE, `otel-collector-${VERSION}`);
+  const file = await findCollector();
   if (file === undefined) return undefined;
   const passed: Passed[] = [];
   const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { findGo } from './go.ts';
+import { findGo, type Go } from './go.ts';
 import { projectRoot } from './project.ts';
 
 /** OpenTofu, which runs the same configurations as Terraform, and which Go can build. */
@@ -53,7 +53,7 @@ type Json = any;
 export async function findTerraform(): Promise<Terraform | undefined> {
   const go = await findGo('the Terraform module is not tested');
   if (go === undefined) return undefined;
-  const program = (await installed()) ?? (await go.installFrom(OPENTOFU, './cmd/tofu', `tofu-${VERSION}`));
+  const program = await findTofu(go);
   const folder = await mkdtemp(join(tmpdir(), 'terraform-'));
   await go.build(join(projectRoot, 'scripts/google-provider'), join(folder, 'terraform-provider-google'));
   const config = join(folder, 'config.tfrc');
@@ -83,6 +83,11 @@ export async function findTerraform(): Promise<Terraform | undefined> {
     },
     close: () => rm(folder, { recursive: true }),
   };
+}
+
+/** Returns `tofu` or `terraform` of the PATH, or else OpenTofu, built with Go at the first use. */
+export async function findTofu(go: Go): Promise<string> {
+  return (await installed()) ?? (await go.installFrom(OPENTOFU, './cmd/tofu', `tofu-${VERSION}`));
 }
 
 async function installed(): Promise<string | undefined> {

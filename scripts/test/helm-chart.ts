@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { findGo } from '../src/go.ts';
+import { findHelm } from '../src/helm.ts';
 import { pipInstall } from '../src/pip.ts';
 import { devDir, projectRoot } from '../src/project.ts';
 
@@ -57,8 +57,7 @@ let helm: string | undefined;
 export const isMissing = (): boolean => helm === undefined;
 
 beforeAll(async () => {
-  const go = await findGo('the Helm chart is not tested');
-  helm = await go?.install('helm.sh/helm/v3/cmd/helm@v3.22.0', 'helm-3.22.0');
+  helm = await findHelm();
   if (helm === undefined || existsSync(schemas)) return;
   await pipInstall(join(projectRoot, 'scripts/kubernetes-validate.txt'), schemas);
 }, 900_000);

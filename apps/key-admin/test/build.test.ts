@@ -1,32 +1,21 @@
-import { execFile } from 'node:child_process';
-import { copyFile, cp, glob, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { glob } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { runNode, startNode } from '@temporal-kms/testing/process';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { type Built, buildPrograms } from './support/built.ts';
 import { afterwards, startCloud, variables, VIEWER } from './support/cli.ts';
 
-const root = dirname(fileURLToPath(new URL('.', import.meta.url)));
-const tsdown = () => join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
-
+let built: Built;
 let folder: string;
 let cli: string;
 let worker: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));
-  const built = join(folder, 'dist');
-  await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', built], { cwd: root });
-  [cli, worker] = [join(folder, 'main.mjs'), join(folder, 'worker')];
-  await copyFile(join(built, 'main.mjs'), cli);
-  await copyFile(join(built, 'app.mjs'), join(folder, 'app.mjs'));
-  await cp(join(built, 'scan-worker'), worker, { recursive: true, verbatimSymlinks: true });
-  await rm(built, { recursive: true });
-}, 180_000);
-afterAll(() => rm(folder, { recursive: true, force: true }));
+  built = await buildPrograms();
+  ({ folder, cli, worker } = built);
+}, 600_000);
+afterAll(() => built?.remove());
 
 it('builds two files that run without node_modules', { timeout: 60_000 }, async () => {
   const { as, grant } = await startCloud();

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buildGoTools } from '../go-tools.ts';
 import { projectRoot } from '../project.ts';
 import { type PackageTask, packagesWith, turbo } from '../turbo.ts';
 import { inLanes } from './lanes.ts';
@@ -16,6 +17,7 @@ const longest = [
   'apps/worker',
   'packages/kms-emulator',
   'packages/worker-kit',
+  // The programs that its tests need are being built until then.
   'scripts',
 ];
 /** The browser tests use all cores. */
@@ -32,6 +34,7 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
   for (const { directory } of suites)
     await rm(join(projectRoot, directory, resultsFolder), { recursive: true, force: true });
   const all = !args.some(isFilter);
+  const building = all ? buildGoTools() : undefined;
   const others = args.filter((arg, at) => !isFilter(arg) && !/^(-F|--filter)$/.test(args[at - 1] ?? ''));
   let allSucceeded = true;
   const run = async (suite: PackageTask): Promise<void> => {
@@ -43,6 +46,7 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
     suites.filter(({ directory }) => directory !== last),
     run,
   );
+  await building;
   for (const suite of suites.filter(({ directory }) => directory === last)) await run(suite);
 
   const files = new Map((await Promise.all(suites.map((suite) => readFiles(suite.directory)))).flat());

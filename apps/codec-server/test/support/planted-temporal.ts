@@ -16,7 +16,7 @@ interface Planted {
 export interface PlantedTemporal {
   readonly address: string;
   readonly runs: Map<string, Planted>;
-  /** Encoded response to the next lists. */
+  /** Encoded response to the next lists, for their first page. Further pages are empty. */
   list: Uint8Array;
   close(): Promise<void>;
 }
@@ -36,7 +36,9 @@ export async function startPlantedTemporal(): Promise<PlantedTemporal> {
           none
         );
       case 'ListWorkflowExecutions':
-        return temporal.list;
+        return workflowservice.v1.ListWorkflowExecutionsRequest.decode(request).nextPageToken.length > 0
+          ? none
+          : temporal.list;
       default:
         return none;
     }

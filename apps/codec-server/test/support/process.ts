@@ -31,6 +31,7 @@ export function spawnServer(env: Record<string, string>, args: readonly string[]
   const child = spawn(process.execPath, [...args, main], {
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       [RUN_FOLDER]: process.env[RUN_FOLDER],
       CODEC_PORT: '0',
       TEMPORAL_ADDRESS: '127.0.0.1:1',

@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Go } from '@temporal-kms/scripts/go';
-
-/** The latest version whose modules are all available from Go's module proxy. It contains the Web UI. */
-const UI_SERVER = 'github.com/temporalio/ui-server/v2/cmd/server@v2.55.0';
+import { findWebUiServer } from '@temporal-kms/scripts/web-ui-server';
 
 export interface WebUiOptions {
   readonly go: Go;
@@ -27,7 +25,7 @@ export const callbackUrl = (port: number): string => `http://localhost:${port}/a
  */
 export async function startWebUi(options: WebUiOptions): Promise<{ url: string } & AsyncDisposable> {
   const { go, directory, port, temporal, issuer, client, codecEndpoint } = options;
-  const binary = await go.install(UI_SERVER, 'temporal-ui-server-2.55.0');
+  const binary = await findWebUiServer(go);
   await writeFile(
     join(directory, 'ui.yaml'),
     JSON.stringify({

@@ -10,19 +10,22 @@ import type { ProtoEvent } from '@temporal-kms/history-payloads';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventTime } from '../../src/scan/read-run.ts';
+import { type Built, buildPrograms } from '../support/built.ts';
 import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
 import { canary, createSchedule, plain, startNamespace } from '../support/scanned.ts';
 
-const src = join(import.meta.dirname, '..', '..', 'src');
-
 let temporal: TemporalServer;
 let connection: Connection;
+// From their sources, each scan worker would compile the workflow code at its start.
+let built: Built;
 beforeAll(async () => {
+  built = await buildPrograms();
   // With so few events, each workflow continues as new several times.
   temporal = await startTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
   connection = await Connection.connect({ address: temporal.address });
-}, 60_000);
+}, 600_000);
 afterAll(async () => {
+  await built?.remove();
   await connection.close();
   await temporal.close();
 });
@@ -40,13 +43,13 @@ async function onTemporal({ namespace, env: keys }: Namespace, folder?: string) 
   const state = folder ?? (await temporaryFolder());
   const env = { ...keys, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: namespace };
   const start = (file: string, args: readonly string[]): NodeProcess => {
-    const started = startNode(join(src, file), { args: [...args, '--state', state], env });
+    const started = startNode(file, { args: [...args, '--state', state], env });
     afterwards(() => started.kill());
     return started;
   };
   const client = (...more: string[]): NodeProcess =>
-    start('main.ts', ['scan', '--on-temporal', '--namespace', namespace, '--settle', '3', '--json', ...more]);
-  const worker = (): NodeProcess => start('scan-worker/main.ts', []);
+    start(built.cli, ['scan', '--on-temporal', '--namespace', namespace, '--settle', '3', '--json', ...more]);
+  const worker = (): NodeProcess => start(join(built.worker, 'main.mjs'), []);
   return { state, worker, client };
 }
 
@@ -218,7 +221,7 @@ describe('a scan worker', () => {
     ['the SDK refuses to create it', {}, ['--task-queue', '__temporal_queue'], 70, 'reserved'],
   ])('ends with an error if %s', { timeout: 60_000 }, async (_, more, args, status, text) => {
     const env = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ...more };
-    const worker = startNode(join(src, 'scan-worker/main.ts'), { args: ['--no-state', ...args], env });
+    const worker = startNode(join(built.worker, 'main.mjs'), { args: ['--no-state', ...args], env });
     afterwards(() => worker.kill());
     expect([await worker.ended, worker.stderr()]).toEqual([status, expect.stringContaining(text)]);
   });

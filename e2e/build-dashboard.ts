@@ -1,0 +1,14 @@
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const dashboard = join(import.meta.dirname, '..', 'apps', 'decrypt-ui');
+
+/** Builds the dashboard as `pnpm build` does, into the folder `out`, which must be new. Returns that folder. */
+export async function buildDashboard(out: string): Promise<string> {
+  const vite = createRequire(join(dashboard, 'package.json')).resolve('vite/package.json');
+  const cli = join(vite, '..', 'bin', 'vite.js');
+  await promisify(execFile)(process.execPath, [cli, 'build', '--outDir', out], { cwd: dashboard });
+  return out;
+}
