@@ -16,6 +16,8 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await page.keyboard.type('order-1001');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/order-1001/);
+  // A list that is being loaded does not take the focus.
+  await page.waitForLoadState('networkidle');
   await page.keyboard.press('Escape');
   const row = page
     .getByRole('row')
