@@ -62,10 +62,7 @@ async function licenses(folder: string, bundled: readonly string[]): Promise<str
 }
 
 /** Returns the names and folders of the bundled packages. Each depends on the next: pnpm installs that one next to it. */
-export function bundledFolders(
-  folder: string,
-  bundled: readonly string[],
-): [name: string, folder: string][] {
+export function bundledFolders(folder: string, bundled: readonly string[]): [name: string, folder: string][] {
   let from = join(folder, 'package.json');
   return bundled.map((name) => {
     from = createRequire(from).resolve(name);

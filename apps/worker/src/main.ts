@@ -8,12 +8,7 @@ import {
   unknownVariables,
   workerEnvironment,
 } from '@temporal-kms/config';
-import {
-  combineObservers,
-  createKmsCodec,
-  renewedMeter,
-  reportMetrics,
-} from '@temporal-kms/kms-codec';
+import { combineObservers, createKmsCodec, renewedMeter, reportMetrics } from '@temporal-kms/kms-codec';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { KmsWorkerPlugin, runWorker } from '@temporal-kms/worker-kit';
 import { catchFatalErrors, outageObserver } from '@temporal-kms/worker-kit/logging';

@@ -210,10 +210,13 @@ describe('/decode', () => {
     expect(answered.map(({ data }) => Buffer.from(data!).toString())).toEqual([JSON.stringify(OWN)]);
   });
 
-  it.each(['foreign', 'compressed'] as const)('answers 400 instead of returning ciphertext: %s', async (name) => {
-    const { status, body } = await postDecode(ana(own), [planted[name]]);
-    expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
-  });
+  it.each(['foreign', 'compressed'] as const)(
+    'answers 400 instead of returning ciphertext: %s',
+    async (name) => {
+      const { status, body } = await postDecode(ana(own), [planted[name]]);
+      expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
+    },
+  );
 
   it('authorizes the caller in the namespace that an inner layer names', async () => {
     const refused = await postDecode(ana(own), [planted.copied]);

@@ -1,12 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createKmsCodec,
-  kmsEnvironment,
-  type KmsCodec,
-  type KmsSettings,
-} from '@temporal-kms/kms-codec';
+import { createKmsCodec, kmsEnvironment, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
 import { KmsWorkerPlugin, runWorker, type WorkerCodec } from '@temporal-kms/worker-kit';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';

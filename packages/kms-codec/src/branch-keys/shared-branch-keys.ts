@@ -1,10 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import {
-  type BranchKeyEntry,
-  parseEntry,
-  serializeEntry,
-  type StoredBranchKey,
-} from './entry.ts';
+import { type BranchKeyEntry, parseEntry, serializeEntry, type StoredBranchKey } from './entry.ts';
 import type { GuardedStore, StoreCall } from './guarded-store.ts';
 import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from './store.ts';
 import { isKeyVersionProof, proveKeyVersion } from './key-version-proof.ts';

@@ -51,12 +51,7 @@ export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly 
  * @throws KmsCodecError `malformed` when the data is too short for a nonce and a tag; `integrity_failed`, with the same
  *   message whether key, header, ciphertext or tag was wrong
  */
-export function decrypt(
-  key: KeyObject,
-  aad: Uint8Array | undefined,
-  data: Uint8Array,
-  start = 0,
-): Plaintext {
+export function decrypt(key: KeyObject, aad: Uint8Array | undefined, data: Uint8Array, start = 0): Plaintext {
   checkLength(data, start);
   const ciphertextAt = start + NONCE_BYTES;
   const tagAt = data.length - GCM_TAG_BYTES;

@@ -147,10 +147,13 @@ describe('one codec behind another', () => {
   it.each([
     ['an encoding', proxyCompressed(Buffer.from('x'))],
     ['an entry', marked(json(1), 'application/zstd', Buffer.from('x'))],
-  ])('is layer_unreadable in both languages if the proxy marked it as compressed with %s', async (_, inner) => {
-    const [stored] = await peers.encode('proxy', [inner], payments);
-    await bothRefuse(stored!, payments, 'layer_unreadable');
-  });
+  ])(
+    'is layer_unreadable in both languages if the proxy marked it as compressed with %s',
+    async (_, inner) => {
+      const [stored] = await peers.encode('proxy', [inner], payments);
+      await bothRefuse(stored!, payments, 'layer_unreadable');
+    },
+  );
 
   it('is layer_unreadable in both languages if the inner key is not configured', async () => {
     const inner = {

@@ -1,12 +1,7 @@
 import { StorageContextManager } from '@temporal-kms/testing/trace';
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import {
-  createSafeLogger,
-  type SafeLogEntry,
-  withTraceContext,
-  writeToLog,
-} from '../../src/logging.ts';
+import { createSafeLogger, type SafeLogEntry, withTraceContext, writeToLog } from '../../src/logging.ts';
 import { codecWith, cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
 
