@@ -69,11 +69,7 @@ function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Arra
   };
   const checked = (content: Uint8Array): Uint8Array => {
     if (content.length === contentSize) return content;
-    throw notAsDeclared();
-  };
-  // Every error of zlib means that the frame is malformed.
-  const failed = (): never => {
-    throw notAsDeclared();
+    return failed();
   };
   if (contentSize > MAX_SYNC_BYTES)
     return promisify(zlib.zstdDecompress)(bytes, options).catch(failed).then(checked);
@@ -86,7 +82,10 @@ function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Arra
   return checked(content);
 }
 
-const notAsDeclared = () => malformed('does not have the content that it declares');
+/** Every error of zlib means that the frame is malformed. */
+function failed(): never {
+  throw malformed('does not have the content that it declares');
+}
 
 /** What a zstd frame declares (RFC 8878, section 3.1.1). */
 export interface ZstdFrame {
