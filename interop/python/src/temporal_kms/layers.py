@@ -11,9 +11,7 @@ MAX_LAYERS = 4
 """The maximum number of layers of encryption of one payload."""
 
 
-async def decrypt_layers(
-    decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, inner_codecs: bool
-) -> Payload:
+async def decrypt_layers(decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, inner_codecs: bool) -> Payload:
     """Decrypts a stored payload, and the layers inside it that the rule of its namespace reads.
 
     :param inner_codecs: other codecs decode after this codec and get a layer that this codec does not read
