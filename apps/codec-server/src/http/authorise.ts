@@ -37,7 +37,8 @@ function remember(c: Context<Env>, rates: RateLimits, caller: Caller): Caller {
 
 /**
  * Proof that the caller of a request has a permission in a namespace. Only `authorise` creates one: the module exports the
- * type, not the class, and its private fields make every other object a type error.
+ * type, not the class, and its private fields make every other object a type error. No handler of a route that requires a
+ * permission runs without it.
  */
 class Grant<P extends Permission, N extends string | undefined = string> {
   readonly #permission: P;
@@ -49,8 +50,8 @@ class Grant<P extends Permission, N extends string | undefined = string> {
   }
 
   /** Whether a value is a grant at run time too, whatever its type says. */
-  static isGrant(value: object): boolean {
-    return #permission in value;
+  static isGrant(value: unknown): value is Grant<Permission, string | undefined> {
+    return typeof value === 'object' && value !== null && #permission in value;
   }
 
   get permission(): P {
@@ -63,6 +64,7 @@ class Grant<P extends Permission, N extends string | undefined = string> {
   }
 }
 export type { Grant };
+export const { isGrant } = Grant;
 
 /** Returns what a grant permits. */
 export type ForGrant<P extends Permission, T> = (grant: Grant<P>) => T;
@@ -84,7 +86,7 @@ export function forGrant<const P extends Permission, T>(
 
 /** @throws Error unless `authorise` created the grant, for one of the permissions in a namespace */
 export function requireGrant(grant: Grant<Permission>, permissions: readonly Permission[]): void {
-  if (Grant.isGrant(grant) && permissions.includes(grant.permission) && grant.namespace !== undefined) return;
+  if (isGrant(grant) && permissions.includes(grant.permission) && grant.namespace !== undefined) return;
   throw new Error(`A grant to ${grant.permission} was used to ${permissions.join(' or ')}`);
 }
 

@@ -4,7 +4,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import { tryDecode } from 'hono/utils/url';
 import { z } from 'zod';
 import { HttpError } from '../errors.ts';
-import { authorise, type Authority, type Grant, identify } from './authorise.ts';
+import { authorise, type Authority, type Grant, identify, isGrant } from './authorise.ts';
 import { readJsonBody, type Schema, validate } from './bodies.ts';
 import type { Env } from './context.ts';
 
@@ -140,11 +140,24 @@ export function defineRoute<
     ...(query && { query }),
     ...(documented && { body: documented }),
     handle: (c, given, grant) => {
+      requireOwnGrant(definition, given['namespace'], grant);
       admit?.(c);
       if (body === undefined) return run(c, given, grant, undefined);
       return readJsonBody(c).then((value) => run(c, given, grant, validate(body, value)));
     },
   };
+}
+
+/** @throws Error unless `authorise` returned the grant, for the route's permission and the namespace of the request */
+function requireOwnGrant(
+  { requires, namespaceOf }: Pick<Route, 'requires' | 'namespaceOf'>,
+  inPath: string | undefined,
+  grant: unknown,
+): void {
+  if (requires === 'known' || requires === 'public') return;
+  const isOwn = isGrant(grant) && grant.permission === requires;
+  if (isOwn && (namespaceOf !== undefined || grant.namespace === inPath)) return;
+  throw new Error(`A handler that requires the permission ${requires} was called without its grant`);
 }
 
 /** Names of the parameters in a path, in their order. */

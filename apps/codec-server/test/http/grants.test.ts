@@ -1,5 +1,5 @@
 import { createAudit } from '@temporal-kms/audit';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
 import { exportChunks, type ExportOptions } from '../../src/history/export.ts';
@@ -8,7 +8,7 @@ import type { StreamLifetime } from '../../src/history/stream-limits.ts';
 import * as authorisation from '../../src/http/authorise.ts';
 import { authorise, type Authority, forGrant, requireGrant } from '../../src/http/authorise.ts';
 import type { Env } from '../../src/http/context.ts';
-import { defineRoute } from '../../src/http/define-route.ts';
+import { defineRoute, type Route } from '../../src/http/define-route.ts';
 import { NamespaceAccess } from '../../src/http/namespace-access.ts';
 import { createRateLimits } from '../../src/http/rate-limits.ts';
 import type { CodecProtocol } from '../../src/protocol/codec-protocol.ts';
@@ -25,6 +25,7 @@ declare const keys: KeyRoutesOptions;
 declare const audit: AuditRoutesOptions;
 declare const protocol: CodecProtocol;
 declare const authority: Authority;
+declare const routes: readonly Route[];
 declare const lifetime: StreamLifetime;
 declare const searchOptions: Omit<SearchOptions, 'codec'>;
 declare const exportOptions: Omit<ExportOptions, 'codec'>;
@@ -102,6 +103,8 @@ export const mistakes = () => [
       services.codec(unawaited);
       // @ts-expect-error -- no other object is a grant
       services.codec({ permission: 'decode', namespace: parameters.namespace });
+      // @ts-expect-error
+      await routes[0]?.handle(c, parameters, unawaited);
       return await protocol.decode(c, await unawaited);
     },
   }),
@@ -133,6 +136,53 @@ function servicesOfTest() {
 }
 
 const { signal } = new AbortController();
+
+/** Calls the route's handler with what a router with a mistake could pass. */
+async function answer(of: Route, parameters: Record<string, string>, grant: unknown): Promise<number> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the mistake
+  const app = new Hono<Env>().get('/', (c) => of.handle(c, parameters, grant as undefined));
+  app.onError((_, c) => c.text('', 500));
+  return (await app.request('/')).status;
+}
+
+describe('a handler', () => {
+  const ran: unknown[] = [];
+  const handler = (c: Context<Env>, { grant }: { grant: unknown }): Response => {
+    ran.push(grant);
+    return c.text('');
+  };
+  const reading = defineRoute({ ...route, path, requires: 'metadata', handler });
+  const listing = defineRoute({ ...route, path: '/api/x', requires: 'metadata', handler });
+  const inOrders = { namespace: 'orders' };
+
+  it('does not run without a grant, with a promise of one, or with a forged one', async () => {
+    const grant = await grantOf('metadata', 'orders');
+    const forged = [
+      { permission: 'metadata', namespace: 'orders' },
+      Object.create(grant),
+      { ...grant },
+      true,
+    ];
+    const denied = Promise.reject(new Error('denied'));
+    denied.catch(() => undefined);
+    for (const mistake of [undefined, null, denied, Promise.resolve(grant), ...forged])
+      expect(await answer(reading, inOrders, mistake)).toBe(500);
+    expect(ran).toEqual([]);
+    expect(await answer(reading, inOrders, grant)).toBe(200);
+    expect(ran.splice(0)).toEqual([grant]);
+  });
+
+  it('does not run with the grant for another permission or namespace', async () => {
+    const elsewhere = await grantOf('metadata', 'payments');
+    const nowhere = await grantOf('metadata', undefined);
+    for (const permission of ['decode', 'encode', 'search', 'export', 'audit'] as const)
+      expect(await answer(reading, inOrders, await grantOf(permission, 'orders'))).toBe(500);
+    expect(await answer(reading, inOrders, elsewhere)).toBe(500);
+    expect(await answer(reading, inOrders, nowhere)).toBe(500);
+    expect(await answer(listing, {}, elsewhere)).toBe(500);
+    expect(ran).toEqual([]);
+  });
+});
 
 describe('a grant', () => {
   it('is not given to a caller without the permission in that namespace', async () => {
