@@ -1,5 +1,5 @@
 import type { HistorySource } from '../runs/run/history-source.ts';
-import { ApiFailure } from '../session/server/failure.ts';
+import { unexpectedAnswer } from '../session/server/failure.ts';
 import type { FilesApi } from './api.ts';
 import type { OpenedFile } from './history-file.ts';
 
@@ -66,5 +66,5 @@ const EVENTS = '{"events":[';
 /** Makes a frame of the response without parsing it: the worker of the run does that. */
 function eventsLine(text: string): string {
   if (text.startsWith(EVENTS)) return `{"type":"events",${text.slice(1)}`;
-  throw new ApiFailure('unexpected', 'The codec server’s answer does not match this page’s API.');
+  throw unexpectedAnswer();
 }

@@ -5,7 +5,7 @@ import type { Reveals } from '../payloads/reveal/reveals.ts';
 import type { FollowOptions } from '../runs/run/follow-history.ts';
 import { createRunSession, type RunSession } from '../runs/run/run-session.ts';
 import type { RunAddress } from '../session/server/addresses.ts';
-import { ApiFailure } from '../session/server/failure.ts';
+import { ApiFailure, unexpectedAnswer } from '../session/server/failure.ts';
 import { createQueryClient } from '../session/server/query-client.ts';
 import type { FilesApi } from './api.ts';
 import { describeFile, eventIdsOf } from './file-description.ts';
@@ -53,8 +53,7 @@ export function createFileSession(
     const parsed = described.safeParse(JSON.parse(text));
     const first = parsed.data?.events.at(0);
     const last = parsed.data?.events.at(-1);
-    if (first === undefined || last === undefined)
-      throw new ApiFailure('unexpected', 'The codec server’s answer does not match this page’s API.');
+    if (first === undefined || last === undefined) throw unexpectedAnswer(parsed.error);
     return describeFile({
       first,
       last,

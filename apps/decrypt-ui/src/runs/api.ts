@@ -10,8 +10,8 @@ import { z } from 'zod/mini';
 import { createPayloadsApi, type PayloadsApi } from '../payloads/api.ts';
 import { createSearchApi, type SearchApi } from '../search/api.ts';
 import { type RunAddress, runPath, workflowsPath } from '../session/server/addresses.ts';
-import { type ApiClient, connectionBroke, unexpected, validate } from '../session/server/client.ts';
-import { isAbort } from '../session/server/failure.ts';
+import { type ApiClient, validate } from '../session/server/client.ts';
+import { connectionBroke, isAbort, unexpectedAnswer } from '../session/server/failure.ts';
 import { useServices } from '../session/services.tsx';
 
 export type RunsApi = ReturnType<typeof createRunsApi>;
@@ -53,8 +53,9 @@ export const createRunsApi = (api: ApiClient) => ({
     const document: unknown = await response.json().catch((error: unknown) => {
       throw isAbort(error) ? error : connectionBroke(error);
     });
-    const { events } = validate(storedEvents, document);
-    return events[0] ?? unexpected();
+    const [event] = validate(storedEvents, document).events;
+    if (event === undefined) throw unexpectedAnswer();
+    return event;
   },
   /** The file of an export, as it arrives. It may end early: see `createExport`. */
   export: (run: RunAddress, body: ExportRequest, signal: AbortSignal) =>

@@ -56,9 +56,6 @@ export function endOf(
   };
 }
 
-export const failureOf = (error: unknown): ApiFailure =>
-  error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
-
 interface ContinuedSearch<Frame, Position> {
   readonly after: Position | undefined;
   /** Sends a request, which begins after a position. */

@@ -6,11 +6,10 @@ import type {
 } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import { accessToSearch, type Reveals } from '../payloads/reveal/reveals.ts';
-import { type ApiFailure, isAbort } from '../session/server/failure.ts';
+import { type ApiFailure, failureOf, isAbort } from '../session/server/failure.ts';
 import type { SearchApi } from './api.ts';
 import {
   endOf,
-  failureOf,
   nothingSearched,
   PUBLISH_MS,
   type SearchCounts,

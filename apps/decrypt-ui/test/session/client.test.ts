@@ -31,6 +31,17 @@ test('rejects an answer that breaks the contract', async () => {
   await expect(api.workflows('n', { query: '', pageSize: 1 })).rejects.toMatchObject({ code: 'unexpected' });
 });
 
+test.each([
+  ['a connection that broke', new TypeError('network error'), { code: 'unreachable' }],
+  ['an aborted request', new DOMException('aborted', 'AbortError'), { name: 'AbortError' }],
+])('tells %s from an answer that breaks the contract', async (_, error, failure) => {
+  const broken = () =>
+    answering(new ReadableStream({ pull: (controller) => controller.error(error) })).client;
+  await expect(broken().get(cryptoHealth, '/health')).rejects.toMatchObject(failure);
+  const lines = broken().stream(cryptoHealth, '/lines', {}, new AbortController().signal);
+  await expect(lines.next()).rejects.toMatchObject(failure);
+});
+
 test('keeps the code and the message of an error from the server', async () => {
   const { api } = answering('{"error":{"code":"invalid_query","message":"no such attribute"}}', {
     status: 400,

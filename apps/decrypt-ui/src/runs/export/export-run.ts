@@ -1,7 +1,7 @@
 import { type ExportForm, type ExportSummary, exportSummary, exportTruncated } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import type { RunAddress } from '../../session/server/addresses.ts';
-import { ApiFailure, isAbort } from '../../session/server/failure.ts';
+import { ApiFailure, connectionBroke, isAbort } from '../../session/server/failure.ts';
 import type { RunsApi } from '../api.ts';
 
 /** What an export has written, and how it ended. */
@@ -94,7 +94,7 @@ function failureOf(error: unknown): ApiFailure {
   // The network's errors are of type TypeError; those of a file system are DOMExceptions.
   return error instanceof DOMException
     ? new ApiFailure('unexpected', `The file could not be written: ${error.message}`, { cause: error })
-    : new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause: error });
+    : connectionBroke(error);
 }
 
 async function* chunksOf(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
@@ -144,10 +144,13 @@ class ExportedText {
     const last = lines.at(-1) ?? '';
     const truncated = exportTruncated.safeParse(parsed(last));
     if (truncated.success) return { failure: cutOff(truncated.data.$truncated) };
-    if (this.#form !== 'readable') return last === ']}' ? { events: this.events } : { failure: broken() };
-    if (!last.startsWith('],"summary":') || !last.endsWith('}}')) return { failure: broken() };
+    if (this.#form !== 'readable')
+      return last === ']}' ? { events: this.events } : { failure: connectionBroke() };
+    if (!last.startsWith('],"summary":') || !last.endsWith('}}')) return { failure: connectionBroke() };
     const summary = exportSummary.safeParse(parsed(last.slice('],"summary":'.length, -1)));
-    return summary.success ? { events: summary.data.events, summary: summary.data } : { failure: broken() };
+    return summary.success
+      ? { events: summary.data.events, summary: summary.data }
+      : { failure: connectionBroke() };
   }
 }
 
@@ -164,8 +167,6 @@ function parsed(text: string): unknown {
     return undefined;
   }
 }
-
-const broken = () => new ApiFailure('unreachable', 'The connection to the codec server broke.');
 
 function cutOff({ reason, message }: { reason: string; message?: string | undefined }): ApiFailure {
   switch (reason) {

@@ -1,4 +1,4 @@
-import { ApiFailure } from '../../session/server/failure.ts';
+import { ApiFailure, connectionBroke, unexpectedAnswer } from '../../session/server/failure.ts';
 import type { HistoryDelta } from '../events/history-indexer.ts';
 import type { HistoryEnd, IndexPort, IndexReply, IndexRequest } from './history-protocol.ts';
 import { historyWorker } from './start-history-worker.ts';
@@ -59,11 +59,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
         current.failed(
           reply.cause === 'gap'
             ? new ApiFailure('unreachable', 'The codec server’s answer has a gap.', { cause: reply.message })
-            : new ApiFailure(
-                'unexpected',
-                'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
-                { cause: reply.message },
-              ),
+            : unexpectedAnswer(reply.message),
         );
     }
   }
@@ -113,11 +109,7 @@ export function createHistoryClient({ port, onDelta, onHeartbeat, onFound }: His
           send({ type: 'eof', body });
         };
         pump().catch((error: unknown) => {
-          reject(
-            error instanceof ApiFailure
-              ? error
-              : new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause: error }),
-          );
+          reject(error instanceof ApiFailure ? error : connectionBroke(error));
         });
         return await promise;
       } finally {

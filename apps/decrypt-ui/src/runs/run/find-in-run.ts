@@ -2,7 +2,6 @@ import type { SearchFrame, SearchHit, SearchRequest } from '@temporal-kms/codec-
 import { createStore } from 'zustand/vanilla';
 import {
   endOf,
-  failureOf,
   nothingSearched,
   PUBLISH_MS,
   type SearchCounts,
@@ -12,7 +11,7 @@ import {
 } from '../../search/payload-search.ts';
 import type { FoundInRun } from '../../search/runs-search.ts';
 import type { ApiClient } from '../../session/server/client.ts';
-import { type ApiFailure, isAbort } from '../../session/server/failure.ts';
+import { type ApiFailure, failureOf, isAbort } from '../../session/server/failure.ts';
 import { type Hit, type Matches, searchWords } from '../events/matches.ts';
 
 /** What a search in payloads has covered, and whether it continues. */

@@ -1,5 +1,5 @@
 import { createStore } from 'zustand/vanilla';
-import { ApiFailure, isAbort, isFinal } from '../../session/server/failure.ts';
+import { ApiFailure, failureOf, isAbort, isFinal } from '../../session/server/failure.ts';
 import { createHistoryStore } from '../events/history-store.ts';
 import { emptyHistory, type History } from '../events/history.ts';
 import { createHistoryClient, type HistoryClient } from '../indexer/history-client.ts';
@@ -144,7 +144,7 @@ export function followHistory({
       } catch (error) {
         if (signal.aborted || isAbort(error)) return;
         failures += 1;
-        failure = error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
+        failure = failureOf(error);
         if (isFinal(error)) {
           settle('failed');
           return;

@@ -1,6 +1,6 @@
 import { apiError } from '@temporal-kms/codec-api';
 import { z } from 'zod/mini';
-import { ApiFailure, isAbort } from './failure.ts';
+import { ApiFailure, connectionBroke, isAbort, unexpectedAnswer } from './failure.ts';
 import { createLineParser } from './ndjson.ts';
 
 export interface ApiClientOptions {
@@ -59,7 +59,10 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
     body?: object,
   ): Promise<z.output<T>> {
     const response = await request(path, signal, body);
-    return validate(schema, await response.json().catch((error: unknown) => unexpected(error)));
+    const value: unknown = await response.json().catch((error: unknown) => {
+      throw readingFailure(error);
+    });
+    return validate(schema, value);
   }
 
   /** Returns the body of a response, as it arrives. */
@@ -83,9 +86,7 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
     try {
       for await (const line of ndjson(lines)) yield validate(schema, line);
     } catch (error) {
-      if (isAbort(error) || error instanceof ApiFailure) throw error;
-      if (error instanceof SyntaxError) unexpected(error);
-      throw connectionBroke(error);
+      throw readingFailure(error);
     }
   }
 
@@ -117,23 +118,18 @@ async function failureOf(response: Response): Promise<ApiFailure> {
   return new ApiFailure(code, `The codec server answered with status ${response.status}.`);
 }
 
+/** Returns why a body could not be read. */
+function readingFailure(error: unknown): unknown {
+  if (isAbort(error) || error instanceof ApiFailure) return error;
+  return error instanceof SyntaxError ? unexpectedAnswer(error) : connectionBroke(error);
+}
+
 /** Returns the value as the schema describes it. @throws ApiFailure `unexpected` if it differs */
 export function validate<T extends z.core.$ZodType>(schema: T, value: unknown): z.output<T> {
   const result = z.safeParse(schema, value);
-  return result.success ? result.data : unexpected(result.error);
+  if (!result.success) throw unexpectedAnswer(result.error);
+  return result.data;
 }
-
-/** @throws ApiFailure `unexpected` always */
-export function unexpected(cause?: unknown): never {
-  throw new ApiFailure(
-    'unexpected',
-    'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
-    { cause },
-  );
-}
-
-export const connectionBroke = (cause: unknown) =>
-  new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause });
 
 /**
  * Yields the lines of a streamed body. Leaving the loop early cancels the body.

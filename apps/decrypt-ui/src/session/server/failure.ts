@@ -14,6 +14,20 @@ export class ApiFailure extends Error {
   }
 }
 
+export const unexpectedAnswer = (cause?: unknown) =>
+  new ApiFailure(
+    'unexpected',
+    'The codec server’s answer does not match this page’s API. Deploy the same version of both.',
+    { cause },
+  );
+
+export const connectionBroke = (cause?: unknown) =>
+  new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause });
+
+/** Returns an error as a failure: one that is not expected keeps its text. */
+export const failureOf = (error: unknown): ApiFailure =>
+  error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
+
 export const isAbort = (error: unknown) => error instanceof DOMException && error.name === 'AbortError';
 
 export const failureCode = (error: unknown): FailureCode =>
