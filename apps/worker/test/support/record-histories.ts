@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { readHistory } from '@temporal-kms/testing/history';
+import { recordLines } from '@temporal-kms/testing/record-lines';
 import { startTemporalStack } from '@temporal-kms/testing/stack';
 import { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -57,7 +58,7 @@ await record();
 await rm(recordedDir, { recursive: true, force: true });
 await mkdir(recordedDir);
 for (const [name, history] of await closedHistories()) {
-  await writeFile(join(recordedDir, `${name}.json`), `${historyToJSON(history)}\n`);
+  await writeFile(join(recordedDir, `${name}.json`), recordLines(JSON.parse(historyToJSON(history))));
 }
 worker.shutdown();
 await ended;

@@ -60,6 +60,10 @@ async def vector(
     }
 
 
+def text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 async def main() -> None:
     (inner,) = await DataConverter.default.encode([{"order": 7, "note": "für Zoë"}])
     vectors = []
@@ -77,7 +81,8 @@ async def main() -> None:
     vectors.append(await vector("the SDKs’ encryption sample", why, "static", sample, kms, inner))
     packages = ", ".join(f"{name} {version(name)}" for name in ("temporalio", "cryptography"))
     about = f"Messages that Python classes of the guide’s, the samples’ and the proxy’s behaviour made with {packages}."
-    print(json.dumps({"about": about, "vectors": vectors}, indent=2, ensure_ascii=False))
+    lines = ",\n".join(f"    {text(one)}" for one in vectors)
+    print(f'{{\n  "about": {text(about)},\n  "vectors": [\n{lines}\n  ]\n}}')
 
 
 if __name__ == "__main__":

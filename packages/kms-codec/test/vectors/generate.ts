@@ -3,15 +3,14 @@
  * fixed, so a second run changes nothing.
  */
 import { writeFileSync } from 'node:fs';
+import { recordLines } from '@temporal-kms/testing/record-lines';
 import { keysFileJsonSchema } from '../../src/config/keys-file.ts';
 import { reasonClass, reasonCodes } from '../../src/reason-codes.ts';
 import { generated } from './cases/index.ts';
 
-const files = {
-  ...generated,
-  'files/reason-codes.json': Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)])),
-  '../../keys-file.schema.json': keysFileJsonSchema(),
-};
-for (const [name, file] of Object.entries(files)) {
-  writeFileSync(new URL(name, import.meta.url), `${JSON.stringify(file, undefined, 2)}\n`);
+const write = (name: string, text: string) => writeFileSync(new URL(name, import.meta.url), text);
+const classes = Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)]));
+for (const [name, file] of Object.entries({ ...generated, 'files/reason-codes.json': classes })) {
+  write(name, recordLines(file));
 }
+write('../../keys-file.schema.json', `${JSON.stringify(keysFileJsonSchema(), undefined, 2)}\n`);

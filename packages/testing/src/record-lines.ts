@@ -1,0 +1,18 @@
+/**
+ * Returns JSON with one record per line, the form of recorded data and vectors: each member of the file, and each member of these, has
+ * a line of its own.
+ */
+export const recordLines = (file: object): string => `${spread(file, 2, '')}\n`;
+
+function spread(value: unknown, levels: number, indent: string): string {
+  const entries = levels > 0 && value !== null && typeof value === 'object' ? Object.entries(value) : [];
+  if (entries.length === 0) return JSON.stringify(value);
+  const list = Array.isArray(value);
+  const inner = `${indent}  `;
+  const lines = entries.map(
+    ([key, member]) =>
+      `${inner}${list ? '' : `${JSON.stringify(key)}: `}${spread(member, levels - 1, inner)}`,
+  );
+  const [open, close] = list ? ['[', ']'] : ['{', '}'];
+  return `${open}\n${lines.join(',\n')}\n${indent}${close}`;
+}
