@@ -38,7 +38,8 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
       banner: ({ isEntry, fileName }: { readonly isEntry: boolean; readonly fileName: string }) =>
         isEntry && isChecked(fileName) ? versionCheck(name) : '',
     },
-    dts: true,
+    // The types contain those of `node-utils`: tsdown looks only for files below the folder of this configuration.
+    dts: { tsconfig: join(folder, '../tsconfig.published.json') },
     deps: { alwaysBundle: [...bundled, /^@temporal-kms\/node-utils/], onlyBundle: false as const },
     hooks: {
       'build:done': async ({ options: { outDir } }: { readonly options: { readonly outDir: string } }) => {

@@ -68,8 +68,7 @@ function commandsOf(script: string): string[] {
       part
         .trim()
         .replace(/^\(+|\)+$/g, '')
-        .replace(/^(?:if|then|else|!)\s+/, '')
-        .trim(),
+        .replace(/^(?:(?:if|then|else|!)\s+)+/, ''),
     )
     .filter((part) => part !== '');
 }
