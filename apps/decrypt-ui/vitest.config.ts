@@ -12,10 +12,7 @@ export default defineConfig({
   test: {
     ...common,
     projects: [
-      {
-        extends: true,
-        test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'] },
-      },
+      { extends: true, test: { name: 'node', environment: 'node', include: ['test/**/*.test.ts'] } },
       {
         extends: true,
         plugins: [react()],

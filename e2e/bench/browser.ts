@@ -32,10 +32,7 @@ declare global {
 }
 
 export async function watchedPage(browser: Browser): Promise<Watched> {
-  const context = await browser.newContext({
-    viewport: { width: 1440, height: 900 },
-    acceptDownloads: true,
-  });
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, acceptDownloads: true });
   const page = await context.newPage();
   await page.addInitScript(() => {
     globalThis.longTaskTimes = [];
@@ -104,11 +101,7 @@ async function attachToWorkers(cdp: CDPSession): Promise<() => Promise<number>> 
     const { id, result }: { id?: number; result?: { usedSize?: number } } = JSON.parse(message);
     if (id !== undefined) answers.get(id)?.(result?.usedSize ?? 0);
   });
-  await cdp.send('Target.setAutoAttach', {
-    autoAttach: true,
-    waitForDebuggerOnStart: false,
-    flatten: false,
-  });
+  await cdp.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
   const ask = (sessionId: string, method: string): Promise<number> => {
     calls += 1;
     const id = calls;

@@ -40,11 +40,7 @@ export async function makeActivities(
   end: 'completed' | 'canceled' = 'completed',
 ): Promise<LongHistory & { handle: WorkflowHandle }> {
   const connection = await Connection.connect({ address });
-  const client = new Client({
-    connection,
-    namespace: NAMESPACE,
-    dataConverter: { payloadCodecs: [codec] },
-  });
+  const client = new Client({ connection, namespace: NAMESPACE, dataConverter: { payloadCodecs: [codec] } });
   const { workflowService } = connection;
   const name = `queue-${workflowId}`;
   const queue = { taskQueue: { name, kind: NORMAL }, namespace: NAMESPACE, identity: 'bench' };
@@ -154,11 +150,7 @@ export async function signalMore(
   pause: number,
 ): Promise<void> {
   const connection = await Connection.connect({ address });
-  const client = new Client({
-    connection,
-    namespace: NAMESPACE,
-    dataConverter: { payloadCodecs: [codec] },
-  });
+  const client = new Client({ connection, namespace: NAMESPACE, dataConverter: { payloadCodecs: [codec] } });
   const handle = client.workflow.getHandle(workflowId);
   for (let n = 0; n < count; n += 1) {
     await handle.signal('more', value());

@@ -11,10 +11,7 @@ const project = join(import.meta.dirname, '..', '..');
 const folder = join(import.meta.dirname, '..', '.results', 'pictures');
 const copies = join(project, 'docs', 'images', 'dashboard');
 
-const sizes = {
-  desktop: { width: 1440, height: 900 },
-  phone: { width: 390, height: 844 },
-} as const;
+const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const themes = ['dark', 'light'] as const;
 /** The pictures have the width of a page of documentation, so that all of them together take a few megabytes. */
 const SCALE = 2 / 3;

@@ -155,11 +155,13 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
         annotations.runbook,
       ]),
     );
-  await expect.poll(received).toMatchObject({
-    PayloadsModified: 'docs/runbook.md#payloadsmodified',
-    PayloadsRefused: 'docs/runbook.md#payloadsrefused',
-    PlaintextFound: 'docs/runbook.md#plaintextfound',
-  });
+  await expect
+    .poll(received)
+    .toMatchObject({
+      PayloadsModified: 'docs/runbook.md#payloadsmodified',
+      PayloadsRefused: 'docs/runbook.md#payloadsrefused',
+      PlaintextFound: 'docs/runbook.md#plaintextfound',
+    });
 
   // A message under a branch key that the codec server has not unwrapped waits for Cloud KMS.
   const foreign = await post('/encode', [plain('from another process')], `http://${local('CODEC')}`);

@@ -62,10 +62,7 @@ const refuseApi = (page: Page) =>
   refuse(page, isApi, 401, { code: 'unauthenticated', message: 'The token is refused.' });
 
 export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
-  'the sign-in': {
-    path: LIST,
-    open: (page) => expect(signInButton(page)).toBeVisible(),
-  },
+  'the sign-in': { path: LIST, open: (page) => expect(signInButton(page)).toBeVisible() },
   'a sign-in that failed': {
     path: LIST,
     open: async (page) => {

@@ -127,10 +127,7 @@ function createProvider(issuer: string, options: IdentityProviderOptions): Provi
       RefreshToken: DAY,
       Session: DAY,
     },
-    features: {
-      devInteractions: { enabled: false },
-      resourceIndicators: jwtAccessTokens(audience),
-    },
+    features: { devInteractions: { enabled: false }, resourceIndicators: jwtAccessTokens(audience) },
   });
 }
 

@@ -94,12 +94,7 @@ export async function startCollector(): Promise<Collector | undefined> {
     }
     await sleep(100);
   }
-  return {
-    grpc: `http://127.0.0.1:${grpc}`,
-    http: `http://127.0.0.1:${http}`,
-    passed: () => passed,
-    close,
-  };
+  return { grpc: `http://127.0.0.1:${grpc}`, http: `http://127.0.0.1:${http}`, passed: () => passed, close };
 }
 
 const listenOn = (port: number) => ({ endpoint: `127.0.0.1:${port}` });

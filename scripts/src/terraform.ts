@@ -28,9 +28,7 @@ export interface Terraform {
 
 /** https://developer.hashicorp.com/terraform/internals/json-format */
 export interface Plan {
-  readonly planned_values: {
-    readonly root_module: { readonly resources: readonly PlannedResource[] };
-  };
+  readonly planned_values: { readonly root_module: { readonly resources: readonly PlannedResource[] } };
   /** Values that are known before anything exists. */
   readonly output_changes: Readonly<Record<string, { readonly after: Json }>>;
 }

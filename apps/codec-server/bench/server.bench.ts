@@ -82,12 +82,7 @@ try {
     startBundle(
       bundle,
       directory,
-      {
-        ...kms,
-        ...people.env,
-        CODEC_METRICS_PORT: String((await freePorts(1))[0]),
-        ...sink,
-      },
+      { ...kms, ...people.env, CODEC_METRICS_PORT: String((await freePorts(1))[0]), ...sink },
       { piped: sink['AUDIT_FILE'] === undefined },
     );
   const headers = { ...namespace, Authorization: authorization };

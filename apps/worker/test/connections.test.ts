@@ -62,10 +62,7 @@ describe('the connection to Temporal', () => {
     await app.untilReady();
     const input = ['--input', '{"lastStop":1,"intervalMs":1}', '--wait'];
     const started = await runStarter(['start', 'courier', '--id', queue, ...input], env);
-    expect(started).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('is home after 1 stops'),
-    });
+    expect(started).toMatchObject({ code: 0, stdout: expect.stringContaining('is home after 1 stops') });
     expect(app.output()).not.toContain('the-api-key');
   }
 

@@ -48,10 +48,7 @@ describe('the worker as a process', () => {
     dir = await mkdtemp(join(tmpdir(), 'worker-process-'));
     services = await startTemporalAndKms(join(dir, 'keys.json'));
     ({ connection, emulator } = services);
-    env = {
-      ...kmsVariables(emulator.address),
-      TEMPORAL_ADDRESS: services.address,
-    };
+    env = { ...kmsVariables(emulator.address), TEMPORAL_ADDRESS: services.address };
   });
   afterEach(async () => {
     await Promise.all(apps.splice(0).map((app) => app.kill()));

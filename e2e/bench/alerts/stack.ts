@@ -125,11 +125,7 @@ async function startIn(folder: string, closers: Closers): Promise<Stack> {
   let codecServer = startCodecServer();
   const worker = start(
     'worker',
-    {
-      ...workerOf(health, workerMetrics),
-      KMS_BRANCH_KEYS: `file:${storeFolder}`,
-      CLOCK_FILE: clockFile,
-    },
+    { ...workerOf(health, workerMetrics), KMS_BRANCH_KEYS: `file:${storeFolder}`, CLOCK_FILE: clockFile },
     ['--import', movedClock],
   );
   const url = `http://127.0.0.1:${codecPort}`;

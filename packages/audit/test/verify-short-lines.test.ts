@@ -37,10 +37,7 @@ describe.each([
 ])('verifyFile, after a crash that left %s,', (_, left) => {
   it('counts and hashes each of them, and finds one that is missing or changed', async () => {
     const count = left.filter((byte) => byte === 0x0a).length;
-    expect(await verify(left, (bytes) => bytes)).toMatchObject({
-      lines: count + 2,
-      problemCount: 0,
-    });
+    expect(await verify(left, (bytes) => bytes)).toMatchObject({ lines: count + 2, problemCount: 0 });
     const begin = left.indexOf('\n') + 1;
     expect((await verify(left, (bytes) => bytes.subarray(begin))).problemCount).toBeGreaterThan(0);
     const changed = await verify(left, (bytes) => Buffer.concat([bytes.subarray(0, -1), Buffer.from(' \n')]));

@@ -172,10 +172,7 @@ const settings = z
       ...(values.CODEC_MAX_STREAMS !== undefined && { maxStreams: values.CODEC_MAX_STREAMS }),
       ...(values.CODEC_REQUEST_SECONDS !== undefined && { requestMs: values.CODEC_REQUEST_SECONDS * 1000 }),
     },
-    rates: {
-      kmsRequests: values.CODEC_RATE_KMS_REQUESTS,
-      refused: values.CODEC_RATE_REFUSED,
-    },
+    rates: { kmsRequests: values.CODEC_RATE_KMS_REQUESTS, refused: values.CODEC_RATE_REFUSED },
     ...(values.CODEC_MAX_INFLIGHT_BYTES !== undefined && {
       maxInflightBytes: values.CODEC_MAX_INFLIGHT_BYTES,
     }),

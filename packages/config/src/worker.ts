@@ -64,11 +64,7 @@ export const workerEnvironment: Environment<WorkerConfig> = {
       default: '127.0.0.1',
     },
     WORKER_HEALTH_PORT: { about: 'Port of the health endpoints', example: '8089', default: '8089' },
-    WORKER_METRICS_HOST: {
-      about: 'Address of the metrics',
-      example: '0.0.0.0',
-      default: '127.0.0.1',
-    },
+    WORKER_METRICS_HOST: { about: 'Address of the metrics', example: '0.0.0.0', default: '127.0.0.1' },
     WORKER_METRICS_PORT: {
       about: 'Port for metrics (Prometheus text), without sign-in; unset: no metrics',
       example: '9465',

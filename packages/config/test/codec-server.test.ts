@@ -161,13 +161,7 @@ describe('paths and limits', () => {
       namespacePaths: true,
       proxies: 2,
       maxInflightBytes: 67_108_864,
-      limits: {
-        maxBody: 4096,
-        maxPayloads: 10,
-        maxRequests: 2,
-        maxStreams: 3,
-        requestMs: 5_000,
-      },
+      limits: { maxBody: 4096, maxPayloads: 10, maxRequests: 2, maxStreams: 3, requestMs: 5_000 },
     });
   });
 

@@ -56,10 +56,7 @@ describe("Temporal's configuration", () => {
   });
 
   it('turns TLS on with an API key', () => {
-    const { connectionOptions, namespace } = load({
-      TEMPORAL_CONFIG_FILE: file,
-      TEMPORAL_PROFILE: 'cloud',
-    });
+    const { connectionOptions, namespace } = load({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'cloud' });
     expect(namespace).toBe('payments.a1b2c');
     expect(connectionOptions).toMatchObject({ apiKey: 'secret-key', tls: true });
   });

@@ -75,10 +75,7 @@ export async function benchCold(
   const encrypted = await codec.encode([payload], context);
   const bareEncrypted = bareEncrypt(bareKey, aad, data);
   const operations = {
-    encode: {
-      ours: () => codec.encode([payload], context),
-      bare: () => bareEncrypt(bareKey, aad, data),
-    },
+    encode: { ours: () => codec.encode([payload], context), bare: () => bareEncrypt(bareKey, aad, data) },
     decode: {
       ours: () => codec.decode(encrypted, context),
       bare: () => bareDecrypt(bareKey, aad, bareEncrypted),

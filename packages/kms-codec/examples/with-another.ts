@@ -14,9 +14,7 @@ const old: PayloadCodec = {
 };
 
 const codec = loadKmsCodec();
-const client = new Client({
-  plugins: [new KmsCodecPlugin(codec, { readAlso: [old] })],
-});
+const client = new Client({ plugins: [new KmsCodecPlugin(codec, { readAlso: [old] })] });
 
 const [first, last] = client.options.loadedDataConverter.payloadCodecs;
 const written = await old.encode([defaultPayloadConverter.toPayload('an old message')]);

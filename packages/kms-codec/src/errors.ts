@@ -33,11 +33,7 @@ export class KmsCodecError extends ApplicationFailure {
     // When an activity's input cannot be decoded, Temporal's worker overwrites this property, and would then retry a
     // permanent failure forever.
     const nonRetryable = this.nonRetryable;
-    Object.defineProperty(this, 'nonRetryable', {
-      enumerable: true,
-      get: () => nonRetryable,
-      set() {},
-    });
+    Object.defineProperty(this, 'nonRetryable', { enumerable: true, get: () => nonRetryable, set() {} });
   }
 
   /** @internal Returns a copy. A cached error is thrown many times, and Temporal's worker modifies the errors that it gets. */

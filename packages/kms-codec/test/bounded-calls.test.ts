@@ -101,11 +101,7 @@ describe('callsInFlight', () => {
 const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
   const keyService = new HeldKeyService();
   const encrypted = await encryptApart(keyService, 40);
-  const { codec } = codecWith(rule, {
-    keyService,
-    limits: { callsInFlight: 2 },
-    ...(waitMs && { waitMs }),
-  });
+  const { codec } = codecWith(rule, { keyService, limits: { callsInFlight: 2 }, ...(waitMs && { waitMs }) });
   keyService.isHolding = true;
   const decoding = codec.decode(encrypted.slice(1), pay);
   decoding.catch(() => undefined);

@@ -32,11 +32,7 @@ const BUDGET_MS = 2_500;
 function newCodec() {
   const calls: KmsCall[] = [];
   const observer = { kmsCall: (call: KmsCall) => void calls.push(call) };
-  const keyService = new CloudKms({
-    emulatorHost: address,
-    observer,
-    attemptTimeoutMs: ATTEMPT_MS,
-  });
+  const keyService = new CloudKms({ emulatorHost: address, observer, attemptTimeoutMs: ATTEMPT_MS });
   const codec = new KmsCodec({ rules, keyService, waitMs: { other: BUDGET_MS } });
   onTestFinished(() => codec.close());
   return { codec, calls };

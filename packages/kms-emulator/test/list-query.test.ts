@@ -49,10 +49,7 @@ describe('filters of lists', () => {
   it('selects keys by fields of their primary version, by periods and by labels', async () => {
     const { client } = await threeVersions();
     await client.updateCryptoKey(
-      {
-        cryptoKey: { name: KEY, labels: { team_a: 'payments' } },
-        updateMask: { paths: ['labels'] },
-      },
+      { cryptoKey: { name: KEY, labels: { team_a: 'payments' } }, updateMask: { paths: ['labels'] } },
       once,
     );
     const names = async (filter: string) => {

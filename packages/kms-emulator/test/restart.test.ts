@@ -147,9 +147,7 @@ describe('the data file', () => {
     const { client } = await start({ keys: [KEY] });
     expect(
       await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once)),
-    ).toMatchObject({
-      code: code.INVALID_ARGUMENT,
-    });
+    ).toMatchObject({ code: code.INVALID_ARGUMENT });
     expect((await client.getCryptoKeyVersion({ name: VERSION }, once))[0].state).toBe('ENABLED');
   });
 });

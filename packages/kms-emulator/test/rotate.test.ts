@@ -41,10 +41,7 @@ describe('kms-emulator rotate', () => {
       {
         parent: RING,
         cryptoKeyId: 'reports',
-        cryptoKey: {
-          purpose: 'ASYMMETRIC_SIGN',
-          versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' },
-        },
+        cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
       },
       once,
     );

@@ -12,8 +12,5 @@ export function remoteCodec(endpoint: string): PayloadCodec {
     if (response.status !== 200) throw new Error(`/${route}: ${response.status} ${await response.text()}`);
     return parsePayloads(Buffer.from(await response.arrayBuffer()), payloads.length);
   };
-  return {
-    encode: (payloads) => post('encode', payloads),
-    decode: (payloads) => post('decode', payloads),
-  };
+  return { encode: (payloads) => post('encode', payloads), decode: (payloads) => post('decode', payloads) };
 }

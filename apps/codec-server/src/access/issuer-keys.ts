@@ -192,11 +192,7 @@ export const fetchJson: FetchJson = async (url) => {
 };
 
 async function fetchWithin(url: string, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(url, {
-    headers: { accept: 'application/json' },
-    redirect: 'error',
-    signal,
-  });
+  const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'error', signal });
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
     throw new Error(`${url} answered ${response.status}`);

@@ -129,14 +129,16 @@ const oidc = z
   }));
 
 /** Google's Identity-Aware Proxy: https://docs.cloud.google.com/iap/docs/signed-headers-howto. */
-const iap = z.strictObject({ type: z.literal('iap'), ...common }).transform((set): Issuer => ({
-  ...shared(set),
-  issuer: 'https://cloud.google.com/iap',
-  tokens: 'assertion',
-  algorithms: ['ES256'],
-  keys: { jwks: 'https://www.gstatic.com/iap/verify/public_key-jwk' },
-  name: 'email',
-}));
+const iap = z
+  .strictObject({ type: z.literal('iap'), ...common })
+  .transform((set): Issuer => ({
+    ...shared(set),
+    issuer: 'https://cloud.google.com/iap',
+    tokens: 'assertion',
+    algorithms: ['ES256'],
+    keys: { jwks: 'https://www.gstatic.com/iap/verify/public_key-jwk' },
+    name: 'email',
+  }));
 
 const CLOUD_EMAIL = 'https://saas-api.tmprl.cloud/user/email';
 

@@ -54,11 +54,7 @@ const commands: ReadonlyMap<string, Command> = new Map([
   ['verify-audit', { about: 'verify audit files', usage: VERIFY_USAGE, run: runVerify }],
   [
     'audit-digest',
-    {
-      about: 'print digests of payloads, to find them in the audit',
-      usage: DIGEST_USAGE,
-      run: runDigest,
-    },
+    { about: 'print digests of payloads, to find them in the audit', usage: DIGEST_USAGE, run: runDigest },
   ],
 ]);
 

@@ -34,8 +34,5 @@ function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
   runId?: string;
 } {
   if (requestNamespace !== undefined || source !== undefined) return {};
-  return {
-    ...(workflowId === undefined ? {} : { workflowId }),
-    ...(runId === undefined ? {} : { runId }),
-  };
+  return { ...(workflowId === undefined ? {} : { workflowId }), ...(runId === undefined ? {} : { runId }) };
 }

@@ -55,9 +55,7 @@ export async function workflowSummary(
     historyLength: Number(info.historyLength ?? 0),
     historySizeBytes: Number(info.historySizeBytes ?? 0),
     ...(info.parentExecution?.workflowId
-      ? {
-          parent: { workflowId: info.parentExecution.workflowId, runId: info.parentExecution.runId ?? '' },
-        }
+      ? { parent: { workflowId: info.parentExecution.workflowId, runId: info.parentExecution.runId ?? '' } }
       : {}),
     searchAttributes: searchAttributeValues(info.searchAttributes),
     memo,

@@ -71,10 +71,7 @@ async function readUpTo(
 
 /** Yields events that the caller holds as one page, the last event first. */
 export async function* heldEvents(events: readonly ProtoEvent[]): EventPages {
-  yield {
-    events: events.toSorted((a, b) => eventIdOf(b) - eventIdOf(a)),
-    release: () => undefined,
-  };
+  yield { events: events.toSorted((a, b) => eventIdOf(b) - eventIdOf(a)), release: () => undefined };
 }
 
 const MAX_STEP = 256;

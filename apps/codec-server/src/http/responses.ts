@@ -34,10 +34,7 @@ export function reply(
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   return new Response(
     ReadableStream.from(piecesInTurns(isInPieces(bytes) ? bytes.pieces() : piecesOf(bytes))),
-    {
-      status,
-      headers: { ...headers, 'Content-Length': String(bytes.length) },
-    },
+    { status, headers: { ...headers, 'Content-Length': String(bytes.length) } },
   );
 }
 

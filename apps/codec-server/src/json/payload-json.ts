@@ -262,9 +262,7 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
     if (typeof text !== 'string' || !isInt64(text)) {
       throw notProtocol(`${at}.externalPayloads must have sizeBytes in each entry`);
     }
-    return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({
-      sizeBytes: text,
-    });
+    return proto.temporal.api.common.v1.Payload.ExternalPayloadDetails.fromObject({ sizeBytes: text });
   });
 }
 

@@ -107,9 +107,7 @@ export function keyStateMetrics(
     });
 
   meter
-    .createObservableGauge('codec_key_described', {
-      description: '1 if Cloud KMS described the key, else 0',
-    })
+    .createObservableGauge('codec_key_described', { description: '1 if Cloud KMS described the key, else 0' })
     .addCallback((result) => {
       for (const [key, answer] of latest) result.observe(descriptionOf(answer) ? 1 : 0, { key });
     });

@@ -125,12 +125,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const wait = allowance?.waitMs() ?? 0;
     if (wait > 0) throw rates.kmsExhausted(wait);
     const { payloads, budget } = await read(c, lease);
-    const record = await audit.begin({
-      operation: 'encode',
-      caller,
-      peer: clientAddress(c),
-      namespace,
-    });
+    const record = await audit.begin({ operation: 'encode', caller, peer: clientAddress(c), namespace });
     const request = new RequestSignal(c, budget);
     const encrypt = async (start: number, end: number): Promise<Payload[]> => {
       const slice = payloads.length === end - start ? payloads : payloads.slice(start, end);

@@ -38,9 +38,7 @@ export const grantedServices = ({ temporal, reader, pollers, codec }: Services):
     count: within(namespace, (...args) => temporal.count(...args)),
     describe: within(namespace, (...args) => temporal.describe(...args)),
   })),
-  reader: forGrant(reading, (namespace) => ({
-    read: within(namespace, (...args) => reader.read(...args)),
-  })),
+  reader: forGrant(reading, (namespace) => ({ read: within(namespace, (...args) => reader.read(...args)) })),
   pollers: forGrant(['metadata'], (namespace) => (queue, signal) => pollers(namespace, queue, signal)),
   codec: (grant) => {
     requireGrant(grant, decrypting);

@@ -116,11 +116,7 @@ function pagesOf(
       runs.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
     // A request without a port has no end that would release it.
     if (c.env?.outgoing === undefined) lease.release();
-    return {
-      runs,
-      token,
-      next: next === '' ? undefined : next,
-    };
+    return { runs, token, next: next === '' ? undefined : next };
   };
 }
 

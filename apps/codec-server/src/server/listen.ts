@@ -75,12 +75,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   const server =
     tls === undefined
       ? createHttpServer(timeouts)
-      : createHttpsServer({
-          ...timeouts,
-          ...tls,
-          ...serverTls,
-          handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-        });
+      : createHttpsServer({ ...timeouts, ...tls, ...serverTls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS });
   server.maxConnections = maxConnections();
   server.maxHeadersCount = MAX_HEADER_LINES;
   const connections = trackConnections(server, tls !== undefined);

@@ -275,10 +275,7 @@ function httpErrorOf(error: unknown): HttpError {
         503,
         'temporal_unavailable',
         "Temporal rejected this server's credentials; check the server's configuration.",
-        {
-          cause: error,
-          loggable: true,
-        },
+        { cause: error, loggable: true },
       );
     default:
       return new HttpError(503, 'temporal_unavailable', 'Temporal does not answer; try again.', {

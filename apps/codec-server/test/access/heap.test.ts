@@ -29,12 +29,7 @@ rules:
 `,
   );
   server = await startServer(
-    {
-      AUTH: 'policy',
-      POLICY_FILE: file,
-      KMS_EMULATOR_HOST: '127.0.0.1:1',
-      KMS_ALLOW_DIAGNOSTICS: 'true',
-    },
+    { AUTH: 'policy', POLICY_FILE: file, KMS_EMULATOR_HOST: '127.0.0.1:1', KMS_ALLOW_DIAGNOSTICS: 'true' },
     ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${directory}`],
   );
 });

@@ -43,11 +43,7 @@ rules:
 async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningServer> {
   const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
   writeFileSync(file, policyOf(tokens, audience));
-  const access = accessLoader(file, {
-    log: log.log,
-    canDecrypt: () => true,
-    now: () => Date.now() + late,
-  })();
+  const access = accessLoader(file, { log: log.log, canDecrypt: () => true, now: () => Date.now() + late })();
   return serve(kms, { access, temporal: emptyTemporal, log: log.log });
 }
 

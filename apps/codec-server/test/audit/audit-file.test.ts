@@ -313,9 +313,7 @@ const limited = (blocks: number) =>
   spawn(
     'sh',
     ['-c', `ulimit -f ${blocks}; trap '' XFSZ; exec "$0" "$1" "$2"`, process.execPath, appender, path],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
+    { stdio: ['ignore', 'pipe', 'inherit'] },
   );
 
 describe('an audit file on a full disk', () => {

@@ -5,11 +5,7 @@ import { auditedStream } from '../../src/audit/audited-stream.ts';
 
 const intent: Intent = {
   operation: 'decode',
-  caller: {
-    name: 'ana@example.com',
-    issuer: 'https://issuer.example',
-    subject: '7',
-  },
+  caller: { name: 'ana@example.com', issuer: 'https://issuer.example', subject: '7' },
   peer: '10.0.0.7',
   namespace: 'payments',
   workflowId: 'order-1',

@@ -129,9 +129,7 @@ describe('the position of a page', () => {
     await denied(fresh, '1');
     await expect(
       readAudit(join(directory, `${count}.jsonl`), { ...question, after: next }),
-    ).rejects.toMatchObject({
-      code: 'bad_request',
-    });
+    ).rejects.toMatchObject({ code: 'bad_request' });
   });
 });
 

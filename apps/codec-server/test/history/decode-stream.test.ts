@@ -10,12 +10,7 @@ import { memory } from '../support/memory.ts';
 
 const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
 const never = new AbortController().signal;
-const unlimited = {
-  signal: never,
-  interruption: () => undefined,
-  checkpoint: async () => undefined,
-  memory,
-};
+const unlimited = { signal: never, interruption: () => undefined, checkpoint: async () => undefined, memory };
 const log = pino({ level: 'silent' });
 
 const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>

@@ -25,11 +25,13 @@ const record = { ...anyNamespace, done: () => undefined, refused: () => undefine
 /** A history with one payload of `many` per event, in pages of ten events that are available at once. */
 const reader = {
   read: async (_: unknown, from: number): Promise<any> => ({
-    events: many.slice(from - 1, from + 9).map((payload, n) => ({
-      eventId: from + n,
-      eventType: 26,
-      workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
-    })),
+    events: many
+      .slice(from - 1, from + 9)
+      .map((payload, n) => ({
+        eventId: from + n,
+        eventType: 26,
+        workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
+      })),
     transient: [],
     complete: from + 10 > many.length,
   }),

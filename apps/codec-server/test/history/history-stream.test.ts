@@ -44,11 +44,7 @@ function follow(
 }
 
 const at = (eventId: number, seconds: number): any => ({ ...event(eventId), eventTime: { seconds } });
-const task = (eventId: number, durable: boolean): any => ({
-  eventId,
-  eventType: 5,
-  taskId: durable ? 1 : 0,
-});
+const task = (eventId: number, durable: boolean): any => ({ eventId, eventType: 5, taskId: durable ? 1 : 0 });
 
 describe('historyFrames', () => {
   it('sends heartbeats while no event comes, and continues after the last durable event', async () => {

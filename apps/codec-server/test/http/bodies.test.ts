@@ -156,9 +156,7 @@ describe('a body of unknown length', () => {
 
   it.each(['/decode', `${RUN}/history:search`])('is 413 on %s once it is too large', async (path) => {
     const { url } = await serveApp(kms, { limits: { maxBody: 100 } });
-    const body = new ReadableStream({
-      pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')),
-    });
+    const body = new ReadableStream({ pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')) });
     const response = await fetch(url + path, { ...posted(''), body, duplex: 'half' });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });

@@ -123,11 +123,7 @@ function servicesOfTest() {
     return unexpected();
   };
   const granted = grantedServices({
-    temporal: {
-      list: called('list'),
-      count: called('count'),
-      describe: called('describe'),
-    },
+    temporal: { list: called('list'), count: called('count'), describe: called('describe') },
     reader: { read: called('read') },
     pollers: called('pollers'),
     codec: { decrypt: called('decrypt'), inspect: unexpected, plan: () => ({ kmsCalls: 0 }) },

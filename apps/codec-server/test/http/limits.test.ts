@@ -31,10 +31,7 @@ const members = (count: number): string => Array.from({ length: count }, (_, n) 
 
 /** As the guide's writers make them. */
 const nameless = (n: number): Payload => ({
-  metadata: {
-    encoding: Buffer.from('binary/envelope-kms'),
-    'encrypted-dek': Buffer.from(`data key ${n}`),
-  },
+  metadata: { encoding: Buffer.from('binary/envelope-kms'), 'encrypted-dek': Buffer.from(`data key ${n}`) },
   data: Buffer.alloc(64),
 });
 

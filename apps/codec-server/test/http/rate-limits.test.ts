@@ -97,10 +97,7 @@ async function statuses(count: number, ask_: () => ReturnType<Send>): Promise<Re
 }
 
 /** A message of the guide's direct format that Cloud KMS can't decrypt. */
-const guide = (): Payload => ({
-  metadata: { encoding: text('binary/gcp-kms') },
-  data: randomBytes(200),
-});
+const guide = (): Payload => ({ metadata: { encoding: text('binary/gcp-kms') }, data: randomBytes(200) });
 const bodyOf = (payloads: Payload[]): string => buildPayloads(payloads).toString();
 
 describe('a caller without rights', () => {

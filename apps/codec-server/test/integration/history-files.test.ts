@@ -43,9 +43,7 @@ beforeAll(async () => {
     port: 0,
     app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
   });
-  run = await runEverywhere(stack, SECRET, {
-    searchAttributes: { Customer: ['acme'] },
-  });
+  run = await runEverywhere(stack, SECRET, { searchAttributes: { Customer: ['acme'] } });
   failed = await runFailing(stack, SECRET);
 });
 afterAll(async () => {

@@ -108,11 +108,13 @@ const base64 = (value: string): string => Buffer.from(value).toString('base64');
 async function postDecode(access: Access, payloads: Payload[], codec = stack.kms.codec) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
-  const response = await stack.replica({ access, audit, codec }).request('/decode', {
-    method: 'POST',
-    headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': NAMESPACE },
-    body: buildPayloads(payloads),
-  });
+  const response = await stack
+    .replica({ access, audit, codec })
+    .request('/decode', {
+      method: 'POST',
+      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': NAMESPACE },
+      body: buildPayloads(payloads),
+    });
   return { status: response.status, body: await response.text(), audited };
 }
 

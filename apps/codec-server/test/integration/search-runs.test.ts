@@ -165,10 +165,7 @@ describe('a search over all runs that match a query', () => {
     await expect
       .poll(
         async () => found(await search({ text: `${SECRET} running`, query: `WorkflowId = "${workflowId}"` })),
-        {
-          timeout: 20_000,
-          interval: 500,
-        },
+        { timeout: 20_000, interval: 500 },
       )
       .toEqual([workflowId]);
     await handle.signal(finish, 'bye');

@@ -145,10 +145,7 @@ describe('a search of a workflow with a secret in every payload', () => {
   });
 
   it('ends as signed_out when the token expires', async () => {
-    const access = {
-      ...openAccess,
-      authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }),
-    };
+    const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
     const temporal = createTemporalService(stack.connection);
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });

@@ -78,10 +78,6 @@ describe("with OpenTelemetry's SDK", () => {
         log.info('a line');
       }),
     );
-    expect(lines[0]).toMatchObject({
-      trace_id: 'a'.repeat(32),
-      span_id: 'b'.repeat(16),
-      trace_flags: '00',
-    });
+    expect(lines[0]).toMatchObject({ trace_id: 'a'.repeat(32), span_id: 'b'.repeat(16), trace_flags: '00' });
   });
 });

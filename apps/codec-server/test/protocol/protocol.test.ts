@@ -51,9 +51,7 @@ describe('paths', () => {
     expect(Buffer.from(payloads[0]!.data, 'base64').toString('latin1')).not.toContain('secret');
     const [decrypted] = await kms.codec.decode(
       payloads.map((one: unknown) => parsePayloads(Buffer.from(JSON.stringify({ payloads: [one] })), 1)[0]!),
-      {
-        namespace: 'payments',
-      },
+      { namespace: 'payments' },
     );
     expect(Buffer.from(decrypted!.data!).toString()).toBe('"secret"');
   });

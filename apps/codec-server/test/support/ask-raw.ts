@@ -20,9 +20,5 @@ export async function ask(
   socket.write(`${[requestLine, ...head, 'Connection: close'].join('\r\n')}\r\n\r\n`);
   const answer = await text(socket);
   const end = answer.indexOf('\r\n\r\n');
-  return {
-    status: Number(answer.split(' ', 2)[1]),
-    head: answer.slice(0, end),
-    body: answer.slice(end + 4),
-  };
+  return { status: Number(answer.split(' ', 2)[1]), head: answer.slice(0, end), body: answer.slice(end + 4) };
 }

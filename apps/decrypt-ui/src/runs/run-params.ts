@@ -54,8 +54,5 @@ export const comparisonOf = (namespace: string, { workflowId, runId }: ComparedR
   ({
     to: '/ns/$namespace/workflows/$workflowId/$runId/compare',
     params: { namespace, workflowId, runId },
-    search: {
-      run: other.runId,
-      ...(other.workflowId === workflowId ? {} : { with: other.workflowId }),
-    },
+    search: { run: other.runId, ...(other.workflowId === workflowId ? {} : { with: other.workflowId }) },
   }) as const;

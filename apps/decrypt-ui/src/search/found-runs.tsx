@@ -45,10 +45,7 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
     [found],
   );
   const [current, setCurrent] = useState<number>();
-  useCommands({
-    'match.next': () => go(1),
-    'match.previous': () => go(-1),
-  });
+  useCommands({ 'match.next': () => go(1), 'match.previous': () => go(-1) });
 
   /** Moves the focus to the next hit. */
   function go(by: 1 | -1) {

@@ -49,10 +49,7 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
     keepFocus();
     reveals.lock(namespace);
   };
-  useCommands({
-    'search.runs': () => field.current?.select(),
-    'payloads.lock': search ? lock : undefined,
-  });
+  useCommands({ 'search.runs': () => field.current?.select(), 'payloads.lock': search ? lock : undefined });
 
   function leave() {
     runsSearch.clear();

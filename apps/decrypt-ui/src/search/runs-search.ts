@@ -143,11 +143,7 @@ export function createRunsSearch(
           const { after } = frame;
           search = { ...search, ...sum(base, frame), after, runs: base.runs + frame.runs };
           if (frame.type === 'progress') break;
-          search = {
-            ...search,
-            partial: base.partial + frame.partial,
-            failed: base.failed + frame.failed,
-          };
+          search = { ...search, partial: base.partial + frame.partial, failed: base.failed + frame.failed };
           if (frame.reason === 'signed_out' && renewed) base = search;
           else search = { ...search, ...endOf(frame.reason, frame.message) };
         }

@@ -47,10 +47,7 @@ export function Shell() {
     };
   }, [namespace, reveals, runsSearch]);
   useHotkeys();
-  useCommands({
-    help: () => setHelpOpen(true),
-    settings: () => setSettingsOpen(true),
-  });
+  useCommands({ help: () => setHelpOpen(true), settings: () => setSettingsOpen(true) });
 
   return (
     <div className={styles['shell']}>

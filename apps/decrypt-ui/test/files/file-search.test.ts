@@ -51,13 +51,7 @@ async function search(
 const end = (
   ids: readonly number[],
   reason: 'complete' | 'limit' | 'signed_out' = 'complete',
-): SearchFrame => ({
-  type: 'end',
-  reason,
-  after: ids.at(-1) ?? 0,
-  hits: 0,
-  ...counts,
-});
+): SearchFrame => ({ type: 'end', reason, after: ids.at(-1) ?? 0, hits: 0, ...counts });
 
 describe('a search in the payloads of a file', () => {
   test('requests the last events first, and ends once, with the sums of what the requests covered', async () => {

@@ -78,12 +78,7 @@ describe('a version is unneeded', () => {
     ['it did not see something', { gaps: [{ kind: 'inner_layer', message: 'Another codec.' }] }],
     [
       'it did not look at the closed runs',
-      {
-        looked: {
-          ...complete.looked,
-          closed: { status: 'none', histories: 0, read: 0, payloads: 0 },
-        },
-      },
+      { looked: { ...complete.looked, closed: { status: 'none', histories: 0, read: 0, payloads: 0 } } },
     ],
     ['it is not known when it stopped being primary', observed({ notPrimarySince: undefined })],
     ['the scan did not find the key', { cryptoKeys: [] }],

@@ -76,11 +76,7 @@ describe('a payload by its encoding', () => {
         Uint8Array.from({ length: 20 }, (_, index) => 60 + index),
         1,
       ),
-    ).toEqual({
-      offset: '0010',
-      hex: '4c 4d 4e 4f  ',
-      ascii: 'LMNO',
-    });
+    ).toEqual({ offset: '0010', hex: '4c 4d 4e 4f  ', ascii: 'LMNO' });
   });
 });
 

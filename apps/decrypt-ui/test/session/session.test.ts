@@ -31,13 +31,7 @@ function setUp({ refresh = true, accepts = () => true }: Setting = {}) {
   };
   const tokens = { bearer: 'token-0', subject: 'ana', expiresAt: Date.now() + 10 * MINUTE };
   const session = createSession(
-    {
-      provider,
-      windows,
-      fetch: send,
-      onLock: () => (calls.lock += 1),
-      onForget: () => (calls.forget += 1),
-    },
+    { provider, windows, fetch: send, onLock: () => (calls.lock += 1), onForget: () => (calls.forget += 1) },
     refresh ? { ...tokens, refresh: 'refresh-0' } : tokens,
   );
   return { session, provider, windows, sent, calls, status: () => session.store.getState().status };

@@ -48,10 +48,7 @@ describe('the table of commands', () => {
 
   test('lists commands that belong together on one line of the dialog', () => {
     expect(helpLines().get('Lists')).toContainEqual({ text: 'Next row', keys: ['J', '↓'] });
-    expect(helpLines().get('Find')).toContainEqual({
-      text: 'Next, previous match',
-      keys: ['N', 'Shift N'],
-    });
+    expect(helpLines().get('Find')).toContainEqual({ text: 'Next, previous match', keys: ['N', 'Shift N'] });
     expect(helpLines().get('History')).toContainEqual({
       text: 'Inspector tabs',
       keys: ['1', '2', '3', '4', '5'],

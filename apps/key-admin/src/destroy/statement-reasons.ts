@@ -10,12 +10,7 @@ import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
 export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
   const { statement, key, servers, reports, now, maxAgeMs } = question;
   if (statement === undefined)
-    return [
-      {
-        code: 'not_stated',
-        message: 'no statement (--statement) is given about what no scan sees',
-      },
-    ];
+    return [{ code: 'not_stated', message: 'no statement (--statement) is given about what no scan sees' }];
   const messages: string[] = [];
   const age = now.getTime() - Date.parse(statement.time);
   if (!(age <= maxAgeMs && age >= -MAX_SKEW_MS))

@@ -100,12 +100,7 @@ export class Found {
 
   toPart(): ScanPart {
     const { keys, findings, gaps } = this.#tally.toPart();
-    return mergeParts(this.#others, {
-      looked: this.#looked,
-      keys,
-      findings,
-      gaps: [...this.#gaps, ...gaps],
-    });
+    return mergeParts(this.#others, { looked: this.#looked, keys, findings, gaps: [...this.#gaps, ...gaps] });
   }
 }
 

@@ -214,10 +214,7 @@ describe('temporal-kms inspect with a payload', () => {
     ],
     [
       'temporal-proxy, compressed',
-      {
-        metadata: meta('binary/compressed', { 'compression-algorithm': 'zstd' }),
-        data: Buffer.alloc(40),
-      },
+      { metadata: meta('binary/compressed', { 'compression-algorithm': 'zstd' }), data: Buffer.alloc(40) },
       { state: 'foreign', format: 'plain', compressed: 'zstd', layers: ['zstd (temporal-proxy)'] },
     ],
     [

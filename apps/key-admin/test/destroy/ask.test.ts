@@ -127,10 +127,7 @@ describe('--key', () => {
       const report = await writeReport(atNow(reportOf(...namespaces)));
       return await temporalKms(
         ['may-destroy', '1', '--key', OTHER, '--report', report, ...statement, '--json'],
-        {
-          env,
-          now,
-        },
+        { env, now },
       );
     };
     const one = await ask('default');

@@ -38,9 +38,7 @@ const withKey = (
   const others = further.map((name) => ({ key: name, time: at(2), versions: [] }));
   return {
     reports: [
-      report([namespace({ keys: [{ ...key, formats: {}, places }] })], {
-        cryptoKeys: [...known, ...others],
-      }),
+      report([namespace({ keys: [{ ...key, formats: {}, places }] })], { cryptoKeys: [...known, ...others] }),
     ],
   };
 };

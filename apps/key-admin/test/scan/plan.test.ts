@@ -131,9 +131,7 @@ const part = (first: number): ScanPart => ({
   keys: Array.from({ length: 800 }, (_, index) => ({
     key: { keyId: '0011223344556677', version: first + index },
     formats: { 'envelope-v2': 1 },
-    places: {
-      open: { histories: 1, payloads: 1, oldest: { workflowId: '' }, newest: { workflowId: '' } },
-    },
+    places: { open: { histories: 1, payloads: 1, oldest: { workflowId: '' }, newest: { workflowId: '' } } },
   })),
 });
 

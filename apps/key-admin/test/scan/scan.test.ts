@@ -108,10 +108,7 @@ describe('scan', () => {
       await gcs.createBucket('exports');
       const upload = await fetch(
         `${gcs.url}/upload/storage/v1/b/exports/o?uploadType=media&name=cloud/2030/1.proto`,
-        {
-          method: 'POST',
-          body: await readFile(file),
-        },
+        { method: 'POST', body: await readFile(file) },
       );
       expect(upload.status).toBe(200);
       vi.stubEnv('STORAGE_EMULATOR_HOST', `${gcs.url}/storage/v1`);

@@ -64,12 +64,7 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
       },
       ...(process.geteuid?.() === 0 ? [] : [permissions('read-only', 0o500, 'not_permitted')]),
       permissions('writable by others', 0o777, 'untrusted'),
-      {
-        name: 'corrupted',
-        code: 'malformed',
-        begin: () => replaceNewest(CORRUPTED),
-        end: nothing,
-      },
+      { name: 'corrupted', code: 'malformed', begin: () => replaceNewest(CORRUPTED), end: nothing },
       { name: 'rolled back', begin: () => replaceNewest(old), end: nothing },
     ],
   };

@@ -49,9 +49,7 @@ function main(): void {
   const clock = fleetClock.parse(env['FLEET_CLOCK'] ?? 'codec') === 'codec' ? new MovableClock() : undefined;
   const kind = fleetCodec.parse(env['FLEET_CODEC']);
   let failures: Failures = { count: 0 };
-  const counter: Observer = {
-    refused: ({ code }) => void (failures = { count: failures.count + 1, code }),
-  };
+  const counter: Observer = { refused: ({ code }) => void (failures = { count: failures.count + 1, code }) };
   const codec = createFleetCodec(env, clock, combineObservers(outageObserver(writeLine), counter));
   const worker = runWorker({
     codec,

@@ -57,12 +57,7 @@ export const sampleData: readonly SampleRun[] = [
     afterwards: (handle) => handle.signal(messageCourier, 'ring twice at number 4'),
   },
   { workflowId: 'settlement-5001', sample: 'settlement', ends: 'open' },
-  {
-    workflowId: 'approval-6001-cancelled',
-    sample: 'approval',
-    ends: 'closed',
-    afterwards: cancelWaiting,
-  },
+  { workflowId: 'approval-6001-cancelled', sample: 'approval', ends: 'closed', afterwards: cancelWaiting },
   {
     workflowId: 'approval-6002-timed-out',
     sample: 'approval',
@@ -75,12 +70,7 @@ export const sampleData: readonly SampleRun[] = [
     ends: 'closed',
     afterwards: terminateWithDetails,
   },
-  {
-    workflowId: 'approval-6004-waiting',
-    sample: 'approval',
-    ends: 'open',
-    afterwards: remindInPlaintext,
-  },
+  { workflowId: 'approval-6004-waiting', sample: 'approval', ends: 'open', afterwards: remindInPlaintext },
   { workflowId: 'subscription-7001', sample: 'subscription', ends: 'closed' },
   { workflowId: 'loyalty-report-8001', sample: 'loyalty-report', ends: 'open' },
   { workflowId: 'basket-9001', sample: 'basket', ends: 'closed', afterwards: shop },

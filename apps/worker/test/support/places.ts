@@ -12,11 +12,7 @@ export const places: readonly Place[] = [
   { place: 'workflow result', where: 'WORKFLOW_EXECUTION_COMPLETED', text: (name) => `Delivered to ${name}` },
   { place: 'memo at start', where: 'WORKFLOW_EXECUTION_STARTED', text: (name) => `Card inside: for ${name}` },
   { place: 'memo as described', where: 'memo', text: (name) => `Card inside: for ${name}` },
-  {
-    place: 'upserted memo',
-    where: 'WORKFLOW_PROPERTIES_MODIFIED',
-    text: (name) => `${name} has paid`,
-  },
+  { place: 'upserted memo', where: 'WORKFLOW_PROPERTIES_MODIFIED', text: (name) => `${name} has paid` },
   { place: 'static summary', where: 'WORKFLOW_EXECUTION_STARTED', text: (name) => `Order of ${name}` },
   { place: 'static details', where: 'WORKFLOW_EXECUTION_STARTED', text: (name) => `neighbours of ${name}` },
   {
@@ -188,16 +184,8 @@ export const places: readonly Place[] = [
     where: 'ACTIVITY_TASK_COMPLETED',
     text: (name) => `Repaired the clock of ${name}`,
   },
-  {
-    place: 'heartbeat by token',
-    where: 'pending activity',
-    text: (name) => `Clock of ${name} lies open`,
-  },
-  {
-    place: 'failure by token',
-    where: 'ACTIVITY_TASK_FAILED',
-    text: (name) => `No spare parts for ${name}`,
-  },
+  { place: 'heartbeat by token', where: 'pending activity', text: (name) => `Clock of ${name} lies open` },
+  { place: 'failure by token', where: 'ACTIVITY_TASK_FAILED', text: (name) => `No spare parts for ${name}` },
   {
     place: 'cancellation by token',
     where: 'ACTIVITY_TASK_CANCELED',

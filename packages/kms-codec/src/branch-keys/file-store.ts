@@ -167,9 +167,7 @@ function storeError(directory: string, error: unknown): BranchKeyStoreError {
   return new BranchKeyStoreError(
     codes[code] ?? 'unavailable',
     `The directory ${directory} cannot be used: ${code}`,
-    {
-      cause: error,
-    },
+    { cause: error },
   );
 }
 

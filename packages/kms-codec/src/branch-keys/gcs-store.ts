@@ -54,11 +54,13 @@ export class GcsBranchKeyStore implements BranchKeyStore {
   async replace(id: string, value: Uint8Array, expected: string): Promise<boolean> {
     return await this.#run(async (bucket) => {
       try {
-        await bucket.file(this.#name(id)).save(Buffer.from(value), {
-          resumable: false,
-          preconditionOpts: { ifGenerationMatch: expected === ABSENT ? 0 : expected },
-          metadata: { contentType: 'application/json', cacheControl: 'no-store' },
-        });
+        await bucket
+          .file(this.#name(id))
+          .save(Buffer.from(value), {
+            resumable: false,
+            preconditionOpts: { ifGenerationMatch: expected === ABSENT ? 0 : expected },
+            metadata: { contentType: 'application/json', cacheControl: 'no-store' },
+          });
         return true;
       } catch (error) {
         if (statusOf(error) === PRECONDITION_FAILED) return false;

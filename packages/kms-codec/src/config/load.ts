@@ -85,9 +85,7 @@ const placeOf = (path: readonly PropertyKey[]) =>
   path.map((part) => (typeof part === 'number' ? part : String(part)));
 
 type Fail = (path: readonly (string | number)[], message: string) => void;
-type Names = Readonly<Record<string, string | undefined>> & {
-  readonly GCP_KMS_LOCATION: string;
-};
+type Names = Readonly<Record<string, string | undefined>> & { readonly GCP_KMS_LOCATION: string };
 
 /** Returns rules with the same key for every namespace. */
 function guideRules(env: Names, fail: Fail): KeyRules {

@@ -41,11 +41,7 @@ export function parseYaml(bytes: Uint8Array): ParsedYaml {
   const parser = new Parser(text);
   const value = parser.parse();
   const { mistakes } = parser;
-  return {
-    value: mistakes.length > 0 ? undefined : value,
-    mistakes,
-    lineOf: (path) => parser.lineOf(path),
-  };
+  return { value: mistakes.length > 0 ? undefined : value, mistakes, lineOf: (path) => parser.lineOf(path) };
 }
 
 const MAX_DEPTH = 16;

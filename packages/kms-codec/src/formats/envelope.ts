@@ -72,10 +72,7 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
         'encrypted-dek': source.wrapped,
         'kms-key': Buffer.from(cryptoKey),
       };
-      return {
-        payload: { metadata, data: encrypt(key, noBytes, pieces) },
-        message: { key: cryptoKey },
-      };
+      return { payload: { metadata, data: encrypt(key, noBytes, pieces) }, message: { key: cryptoKey } };
     }),
 };
 

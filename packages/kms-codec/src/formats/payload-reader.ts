@@ -146,10 +146,7 @@ export function readUsual(bytes: Plaintext): Payload | undefined {
   position = dataAt + 1;
   const length = readVarint(bytes);
   if (position + length !== bytes.length) return undefined;
-  return {
-    metadata: { encoding: bytes.subarray(valueAt, dataAt) },
-    data: bytes.subarray(position),
-  };
+  return { metadata: { encoding: bytes.subarray(valueAt, dataAt) }, data: bytes.subarray(position) };
 }
 
 /**

@@ -272,11 +272,7 @@ export class DecryptionKeys {
         autonomyMs = Math.min(autonomyMs, this.#usableUntil(cached) - now);
       }
     }
-    return {
-      autonomyMs: Math.max(0, autonomyMs),
-      isFailing,
-      oldestMs: hasKeys ? now - oldest : undefined,
-    };
+    return { autonomyMs: Math.max(0, autonomyMs), isFailing, oldestMs: hasKeys ? now - oldest : undefined };
   }
 
   /** Revalidates what is due and was used since the last answer; removes what is too old to be used. A timer calls it. */

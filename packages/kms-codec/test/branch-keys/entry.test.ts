@@ -49,10 +49,7 @@ describe('an entry of a store', () => {
     ['a short proof', (value) => ({ ...value, current: { ...value.current, proof: 'AAAA' } })],
     [
       'a long proof',
-      (value) => ({
-        ...value,
-        current: { ...value.current, proof: Buffer.alloc(17).toString('base64') },
-      }),
+      (value) => ({ ...value, current: { ...value.current, proof: Buffer.alloc(17).toString('base64') } }),
     ],
     ['key version 0', (value) => ({ ...value, current: { ...value.current, keyVersion: 0 } })],
     [

@@ -95,10 +95,7 @@ describe('a decoder that was written from the specification alone', () => {
     );
     const answers = await decode([
       ...questions,
-      ...questions.map((question, n) => ({
-        ...question,
-        data: hex(changed(samples[n]!.message.data!, n)),
-      })),
+      ...questions.map((question, n) => ({ ...question, data: hex(changed(samples[n]!.message.data!, n)) })),
     ]);
     expect(answers.slice(0, 500)).toEqual(samples.map(({ inner }) => ({ payload: fromPayload(inner) })));
     expect(answers.slice(500)).toEqual(samples.map(() => ({ code: expect.any(String) })));

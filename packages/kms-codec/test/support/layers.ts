@@ -72,9 +72,6 @@ export const marked = (payload: Payload, algorithm: string, compressed: Uint8Arr
 
 /** A payload as the proxy's design compresses it: whole, with its metadata. */
 export const proxyCompressed = (compressed: Uint8Array): Payload => ({
-  metadata: {
-    encoding: Buffer.from('binary/compressed'),
-    'compression-algorithm': Buffer.from('zstd'),
-  },
+  metadata: { encoding: Buffer.from('binary/compressed'), 'compression-algorithm': Buffer.from('zstd') },
   data: compressed,
 });

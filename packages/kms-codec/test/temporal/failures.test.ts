@@ -90,11 +90,7 @@ async function startElsewhere(before?: () => unknown, options: Partial<KmsCodecO
   const codec = stack.codec({ emulatorHost: stack.kms.identities[activityIdentity]!, ...options });
   await codec.warm(payments);
   const queue = randomUUID();
-  const worker = await stack.work({
-    codec,
-    taskQueue: queue,
-    activities: createActivities(),
-  });
+  const worker = await stack.work({ codec, taskQueue: queue, activities: createActivities() });
   await before?.();
   const handle = await client().workflow.start(workflows.elsewhere, {
     taskQueue,
@@ -116,11 +112,7 @@ const onlyRule = (rule: object): Partial<KmsCodecOptions> => ({
 });
 
 const decryptFails = (status: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED') =>
-  stack.kms.injectFault({
-    effect: { kind: 'error', status },
-    method: 'Decrypt',
-    identity: activityIdentity,
-  });
+  stack.kms.injectFault({ effect: { kind: 'error', status }, method: 'Decrypt', identity: activityIdentity });
 
 /** Gives the activity a message under a key version that was enabled at the time of encryption. */
 async function encryptUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLED' | 'DESTROYED') {
@@ -225,10 +217,12 @@ describe('an activity that an administrator can unblock', () => {
       args: [queue, CARD, 1_000],
     });
     const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
-    await expect.poll(pending, { timeout: 20_000 }).toMatchObject({
-      attempt: 3,
-      lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
-    });
+    await expect
+      .poll(pending, { timeout: 20_000 })
+      .toMatchObject({
+        attempt: 3,
+        lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
+      });
     await misconfigured.stop();
     const codec = stack.codec(onlyRule(readsShipping));
     const updated = one.update && {
@@ -282,12 +276,14 @@ it('keeps a workflow open while its key is disabled, and continues it once the k
   const stranger = stack.codec();
   await stranger.warm(payments);
   await stack.kms.setVersionState(version(payments), 'DISABLED');
-  const handle = await stack.client(payments, stranger).workflow.start(workflows.order, {
-    taskQueue,
-    workflowId: 'locked',
-    args: [CARD],
-    workflowTaskTimeout: '1 second',
-  });
+  const handle = await stack
+    .client(payments, stranger)
+    .workflow.start(workflows.order, {
+      taskQueue,
+      workflowId: 'locked',
+      args: [CARD],
+      workflowTaskTimeout: '1 second',
+    });
   await expect
     .poll(async () => failedTaskTypes(await encryptedHistory(client(), 'locked')), { timeout: 10_000 })
     .toContain('KmsCodecError:key_disabled');

@@ -31,10 +31,7 @@ export function cryptoKeyMessage(key: CryptoKey): CryptoKeyMessage {
     labels: key.labels,
     importOnly: key.importOnly,
     destroyScheduledDuration: toDuration(key.destroyScheduledDuration),
-    versionTemplate: {
-      protectionLevel: key.template.protectionLevel,
-      algorithm: key.template.algorithm,
-    },
+    versionTemplate: { protectionLevel: key.template.protectionLevel, algorithm: key.template.algorithm },
     ...(primary === undefined ? {} : { primary: versionMessage(key, primary) }),
     ...(key.rotationPeriod === undefined ? {} : { rotationPeriod: toDuration(key.rotationPeriod) }),
     ...(key.nextRotationTime === undefined ? {} : { nextRotationTime: toTimestamp(key.nextRotationTime) }),

@@ -65,9 +65,7 @@ function parse(path: string, text: string): State {
   } catch (error) {
     throw new Error(
       `${path} is not a data file of the KMS emulator. Use another path, or move this file away.`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
 }

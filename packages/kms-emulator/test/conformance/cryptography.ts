@@ -120,9 +120,7 @@ function refusalTests(fixture: () => Fixture): void {
     const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
     expect(
       await refusal(client.decrypt({ name: other.name, ciphertext: encrypted.ciphertext ?? '' }, once)),
-    ).toMatchObject({
-      details: "Decryption failed: verify that 'name' refers to the correct CryptoKey.",
-    });
+    ).toMatchObject({ details: "Decryption failed: verify that 'name' refers to the correct CryptoKey." });
     expect(await refusal(client.decrypt({ name, ciphertext: bytes('InvalidKMSData') }, once))).toMatchObject({
       details: 'Decryption failed: the ciphertext is invalid.',
     });

@@ -29,10 +29,7 @@ export class SampleCodec implements PayloadCodec {
       const cipher = createCipheriv('aes-256-gcm', this.#key, iv);
       const parts = [iv, cipher.update(PayloadType.encode(payload).finish()), cipher.final()];
       return {
-        metadata: {
-          encoding: Buffer.from(this.#encoding),
-          'encryption-key-id': Buffer.from(SAMPLE_KEY_ID),
-        },
+        metadata: { encoding: Buffer.from(this.#encoding), 'encryption-key-id': Buffer.from(SAMPLE_KEY_ID) },
         data: Buffer.concat([...parts, cipher.getAuthTag()]),
       };
     });

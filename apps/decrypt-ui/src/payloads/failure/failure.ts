@@ -33,11 +33,7 @@ const words = (prefix: string, info: unknown, name: string) =>
 const retryState = (info: unknown) => words('RETRY_STATE_', info, 'retryState');
 
 const infoKinds: readonly InfoKind[] = [
-  {
-    field: 'applicationFailureInfo',
-    kind: 'ApplicationFailure',
-    details: (info) => [textAt(info, 'type')],
-  },
+  { field: 'applicationFailureInfo', kind: 'ApplicationFailure', details: (info) => [textAt(info, 'type')] },
   {
     field: 'timeoutFailureInfo',
     kind: 'TimeoutFailure',

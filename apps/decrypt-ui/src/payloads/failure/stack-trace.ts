@@ -34,10 +34,7 @@ const forms: readonly Form[] = [
     frame: ([, file = '', line = '', call = '']) => [call, `${file}:${line}`],
   },
   // Ruby: /srv/capture.rb:88:in 'capture'
-  {
-    pattern: /^\s*(?:from )?(\S+:\d+):in [`'](.+)'$/,
-    frame: ([, place = '', call = '']) => [call, place],
-  },
+  { pattern: /^\s*(?:from )?(\S+:\d+):in [`'](.+)'$/, frame: ([, place = '', call = '']) => [call, place] },
   // PHP: #0 /srv/capture.php(88): capture()
   {
     pattern: /^\s*#\d+ (.+)\((\d+)\): (.+)$/,

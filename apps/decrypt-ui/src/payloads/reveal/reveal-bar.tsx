@@ -39,10 +39,7 @@ export function RevealBar({ run }: { run: RunAddress }) {
     const [whole, all] = widerChoices(run);
     askToReveal(reveals, { choices: onDemand ? [whole, all] : [all] });
   };
-  useCommands({
-    'reveal.run': canReveal ? reveal : undefined,
-    'payloads.lock': isOpen ? lock : undefined,
-  });
+  useCommands({ 'reveal.run': canReveal ? reveal : undefined, 'payloads.lock': isOpen ? lock : undefined });
 
   // Another page explains that the person may see nothing here.
   if (!can(namespace, 'metadata')) return null;

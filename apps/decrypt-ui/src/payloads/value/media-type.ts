@@ -21,10 +21,7 @@ const signatures: readonly { readonly at?: number; readonly bytes: string; reado
   { bytes: 'GIF8', media: picture('GIF', 'gif') },
   { at: 8, bytes: 'WEBP', media: picture('WebP', 'webp') },
   { at: 4, bytes: 'ftypavif', media: picture('AVIF', 'avif') },
-  {
-    bytes: '%PDF-',
-    media: { name: 'PDF', extension: 'pdf', type: 'application/pdf', kind: 'document' },
-  },
+  { bytes: '%PDF-', media: { name: 'PDF', extension: 'pdf', type: 'application/pdf', kind: 'document' } },
 ];
 
 /** Recognises a picture or a PDF by its first bytes, whatever the payload's metadata claim. */

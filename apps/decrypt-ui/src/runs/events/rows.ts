@@ -198,15 +198,7 @@ function memberRows(group: Group): Row[] {
     if (event.eventName !== 'ActivityTaskStarted' || group.attempt <= 1) return [row];
     const from = group.events[0].at;
     return [
-      {
-        kind: 'attempts',
-        key: `a${group.id}`,
-        level: 2,
-        group,
-        attempt: group.attempt,
-        from,
-        to: event.at,
-      },
+      { kind: 'attempts', key: `a${group.id}`, level: 2, group, attempt: group.attempt, from, to: event.at },
       row,
     ];
   });

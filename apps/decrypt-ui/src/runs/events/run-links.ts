@@ -173,10 +173,7 @@ const MAX_SEARCHED = 2000;
 interface LinkSources {
   readonly address: Home;
   readonly description: WorkflowDescription;
-  readonly groups: readonly {
-    readonly category: string;
-    readonly events: readonly RecordedEvent[];
-  }[];
+  readonly groups: readonly { readonly category: string; readonly events: readonly RecordedEvent[] }[];
 }
 
 /** The earlier and later runs of the chain, the parent and the root: the links of the header. */

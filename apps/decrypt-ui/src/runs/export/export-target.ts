@@ -29,11 +29,7 @@ export async function chooseTarget(name: string): Promise<ExportTarget | undefin
     const types = [{ description: 'JSON', accept: { 'application/json': ['.json'] } }];
     const handle = await choose.call(window, { suggestedName: name, types });
     const file = await handle.createWritable();
-    return {
-      write: (chunk) => file.write(chunk),
-      close: () => file.close(),
-      discard: () => file.abort(),
-    };
+    return { write: (chunk) => file.write(chunk), close: () => file.close(), discard: () => file.abort() };
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') return undefined;
     return download(name);

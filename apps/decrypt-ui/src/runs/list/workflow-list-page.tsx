@@ -67,10 +67,7 @@ export function WorkflowListPage() {
   const runsSearch = useRunsSearch();
   const { open: searching } = useRunsSearchState();
   const searchButton = useRef<HTMLButtonElement>(null);
-  useCommands({
-    find: () => field.current?.focus(),
-    'search.runs': invalid ? undefined : runsSearch.show,
-  });
+  useCommands({ find: () => field.current?.focus(), 'search.runs': invalid ? undefined : runsSearch.show });
 
   const show = (next: ListView) => void navigate({ search: searchOf(next) });
   const filter = (next: ListQuery) => show({ ...view, query: next });

@@ -163,8 +163,5 @@ function stateOf(work: PendingWork): { outcome: Outcome; text: string } {
       : { outcome: 'running', text: 'Running' };
   }
   if (work.lastFailure !== undefined) return { outcome: 'pending', text: 'Backing off' };
-  return {
-    outcome: 'pending',
-    text: sentence(work.state),
-  };
+  return { outcome: 'pending', text: sentence(work.state) };
 }

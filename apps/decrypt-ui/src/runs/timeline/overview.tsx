@@ -40,14 +40,7 @@ export function Overview({ times, collapse, tasks, pending, now, zoom, onZoom }:
   const end = endOfOpen({ times, now, width, collapse });
   const to = Math.max(times.events.at(-1) ?? 0, open ? end : 0, from + 1);
   const scale = useMemo(
-    () =>
-      createTimeScale({
-        from,
-        to,
-        times,
-        width: Math.max(width - 2 * PAD, 1),
-        collapse,
-      }),
+    () => createTimeScale({ from, to, times, width: Math.max(width - 2 * PAD, 1), collapse }),
     [from, to, times, width, collapse],
   );
   return (

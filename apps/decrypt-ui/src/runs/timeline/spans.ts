@@ -88,8 +88,5 @@ export function eventSpan(event: RecordedEvent): Span {
 
 /** The first and the last millisecond of some shapes. */
 export function extent(spans: readonly Span[]): { from: number; to: number } {
-  return {
-    from: Math.min(...spans.map((span) => span.from)),
-    to: Math.max(...spans.map((span) => span.to)),
-  };
+  return { from: Math.min(...spans.map((span) => span.from)), to: Math.max(...spans.map((span) => span.to)) };
 }

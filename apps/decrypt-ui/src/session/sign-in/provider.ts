@@ -164,9 +164,7 @@ function failureOf(error: unknown): SignInFailure {
   return new SignInFailure(
     'refused',
     `The answer of the identity provider is not valid: ${escapeInvisible(messageOf(error))}.`,
-    {
-      cause: error,
-    },
+    { cause: error },
   );
 }
 

@@ -67,11 +67,7 @@ const commands = {
   'runs.compare': { title: 'Compare the picked runs', keys: ['d'], section: 'Lists' },
   'runs.unpick': { title: 'Drop the picked runs', keys: ['Escape'], section: 'Lists' },
   'copy.id': { title: 'Copy id', keys: ['c'], section: 'Lists' },
-  'search.runs': {
-    title: 'Search in the payloads of these runs',
-    keys: ['Mod+Shift+f'],
-    section: 'Lists',
-  },
+  'search.runs': { title: 'Search in the payloads of these runs', keys: ['Mod+Shift+f'], section: 'Lists' },
 
   'group.expand': {
     title: 'Expand',
@@ -153,11 +149,7 @@ const commands = {
     help: 'Close, or return to the row',
     keysOnly: true,
   },
-  'copy.link': {
-    title: 'Copy link to the event',
-    keys: ['c'],
-    section: 'History',
-  },
+  'copy.link': { title: 'Copy link to the event', keys: ['c'], section: 'History' },
   'run.related': { title: 'Open the related run', keys: ['o'], section: 'History' },
   'run.parent': { title: 'Open the parent run', keys: ['u'], section: 'History' },
   'run.compare': { title: 'Compare with another run', keys: ['d'], section: 'History' },

@@ -67,10 +67,7 @@ describe('the comparison of two runs', () => {
 
   test('requests no payload that the person has not revealed, and says that it is locked', async () => {
     const me = onDemand(newNamespace());
-    const app = await renderApp(compare, {
-      namespace: me.namespaces[0]!.name,
-      session: sessionOf(me).make,
-    });
+    const app = await renderApp(compare, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
     await until(() => list().query() && step('LoadOrder').includes('locked'), 'the lock');
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(app.refs()).toEqual([]);

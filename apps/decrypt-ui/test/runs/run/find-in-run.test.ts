@@ -16,14 +16,7 @@ const end = (
   after: number,
   reason: 'complete' | 'limit' | 'error' | 'signed_out',
   hits: number,
-): SearchFrame => ({
-  type: 'end',
-  reason,
-  after,
-  events: 1,
-  hits,
-  ...counts,
-});
+): SearchFrame => ({ type: 'end', reason, after, events: 1, hits, ...counts });
 
 /** A search whose requests get the given frames, a list per request. An error is thrown. */
 function setUp(...turns: (SearchFrame | ApiFailure)[][]) {

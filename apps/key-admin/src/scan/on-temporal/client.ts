@@ -63,11 +63,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     file,
     progress,
   } = options;
-  const client = new Client({
-    connection,
-    namespace: home,
-    dataConverter: { payloadCodecs: [ownPayloads] },
-  });
+  const client = new Client({ connection, namespace: home, dataConverter: { payloadCodecs: [ownPayloads] } });
   const workflowId = workflowIdOf(namespaceId);
   const keyIds = keys.map(cryptoKeyId);
   const settings = { keyIds, settleMs, rps, taskQueue };

@@ -44,25 +44,19 @@ export const acceptance: VectorFile = {
       'passes plaintext by default',
       'The default rule reports plaintext and lets it pass.',
       json('in plaintext'),
-      {
-        rule: { encrypt: KEY },
-      },
+      { rule: { encrypt: KEY } },
     ),
     passes(
       'passes plaintext if the rule lets it pass without a report',
       'The rule has plaintext: pass.',
       json('in plaintext'),
-      {
-        rule: { encrypt: KEY, plaintext: 'pass' },
-      },
+      { rule: { encrypt: KEY, plaintext: 'pass' } },
     ),
     passes(
       'refuses plaintext',
       'An attacker who can write to the store may replace a message with plaintext.',
       json('forged'),
-      {
-        code: 'format_not_allowed',
-      },
+      { code: 'format_not_allowed' },
     ),
     passes(
       'refuses an unknown encoding',
@@ -74,9 +68,7 @@ export const acceptance: VectorFile = {
       'passes an unknown encoding',
       'Another codec may decode afterwards.',
       payload({ encoding: 'binary/snappy' }, 'x'),
-      {
-        rule: { encrypt: KEY },
-      },
+      { rule: { encrypt: KEY } },
     ),
     passes(
       'compares encodings byte by byte',
@@ -88,9 +80,7 @@ export const acceptance: VectorFile = {
       'refuses data without metadata as plaintext',
       'Without an encoding the format is unknown.',
       payload({}, 'x'),
-      {
-        code: 'format_not_allowed',
-      },
+      { code: 'format_not_allowed' },
     ),
     passes('passes an empty payload', 'It contains nothing to protect or to forge.', payload({}, '')),
     passes(
@@ -102,9 +92,7 @@ export const acceptance: VectorFile = {
       'refuses json/plain without data',
       'Only binary/null is the encoding of a missing value.',
       payload({ encoding: 'json/plain' }, ''),
-      {
-        code: 'format_not_allowed',
-      },
+      { code: 'format_not_allowed' },
     ),
     ...Object.entries(references).flatMap(([encoding, reference]) => [
       passes(

@@ -26,9 +26,7 @@ export function errorBody({ status, message, details: { violations, info } }: Km
     ...(violations === undefined ? [] : [{ '@type': typeUrl('PreconditionFailure'), violations }]),
     ...(info === undefined ? [] : [{ '@type': typeUrl('ErrorInfo'), ...info }]),
   ];
-  return {
-    error: { code: httpStatus[status], message, status, ...(details.length > 0 && { details }) },
-  };
+  return { error: { code: httpStatus[status], message, status, ...(details.length > 0 && { details }) } };
 }
 
 const typeUrl = (name: string): string => `type.googleapis.com/google.rpc.${name}`;

@@ -81,13 +81,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
   const toggle = useCallback((row: ListRow) => setOpen(row, !row.expanded), [setOpen]);
 
   const source = useMemo(() => rowSource(rows, keyOf), [rows]);
-  const grid = useVirtualGrid({
-    rows: source,
-    keyOf,
-    focus,
-    onMove: () => undefined,
-    onOpen: open,
-  });
+  const grid = useVirtualGrid({ rows: source, keyOf, focus, onMove: () => undefined, onOpen: open });
   const { phone } = grid;
   const { startIndex = 0, endIndex = 0 } = grid.virtual.range ?? {};
   const inView = useMemo(
