@@ -9,9 +9,9 @@ const apps = {
 };
 
 function itemOf([name, { about, default: fallback, example }]: readonly [string, Variable]): string {
+  const value = example === fallback || example === '(unset)' ? '' : `=${example}`;
   const usual = fallback === undefined ? '' : ` (\`${fallback}\`)`;
-  const other = fallback === example ? '' : `, for example \`${example}\``;
-  return `- \`${name}\`${usual}: ${about}${other}`;
+  return `- \`${name}${value}\`${usual}: ${about}`;
 }
 
 /** Returns docs/configuration.md: a list for each set of programs that read the same variables. */
@@ -28,11 +28,10 @@ function page(): string {
   );
   return [
     '# Environment variables\n',
-    'All variables that the programs read, from the definitions in `packages/config`, which `--help` prints too. An empty ' +
-      'variable counts as unset. A program that finds a mistake names every mistake and exits with 78; it warns of ' +
-      'variables that are probably misspelt. A value in brackets is the default. [Cloud KMS](gcp-kms.md#configure), ' +
-      "[the codec server](../apps/codec-server/README.md), [the worker](../apps/worker/README.md) and [Temporal's own " +
-      'variables](../apps/worker/README.md#connect-to-temporal) explain them in context.\n',
+    'Every variable, with an example, and the default in brackets; `--help` prints them too. An empty variable counts as unset. A ' +
+      'program exits with 78 and names every mistake; it warns of variables that are probably misspelt. In context: [Cloud ' +
+      'KMS](gcp-kms.md#configure), [the codec server](../apps/codec-server/README.md), [the worker](../apps/worker/README.md), ' +
+      "[Temporal's own variables](../apps/worker/README.md#connect-to-temporal).\n",
     ...sections,
   ].join('\n');
 }
