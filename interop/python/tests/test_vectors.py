@@ -9,7 +9,7 @@ import pytest
 from temporalio.converter import WorkflowSerializationContext
 
 from temporal_kms import KeyRules, KmsCodec, KmsCodecError, NamespaceRule, Wrapped
-from temporal_kms.errors import PERMANENT, RESTORABLE, RETRYABLE
+from temporal_kms.errors import KEY_REFUSED, PERMANENT, RESTORABLE, RETRYABLE
 from temporal_kms.formats import format_of
 from temporal_kms.json_lines import payload_from_json
 from temporal_kms.kms import refusal
@@ -26,9 +26,10 @@ def test_has_the_reason_codes_of_the_vectors() -> None:
     stored = json.loads((FOLDER / "files/reason-codes.json").read_text(encoding="utf8"))
     classes = {"retryable": RETRYABLE, "restorable": RESTORABLE, "permanent": PERMANENT}
     for name, codes in classes.items():
-        assert codes == {code for code, group in stored.items() if group == name}
+        assert codes == {code for code, group in stored["class"].items() if group == name}
+    assert KEY_REFUSED == set(stored["keyRefused"])
     for code in sorted(RETRYABLE | RESTORABLE | PERMANENT):
-        assert KmsCodecError(code, "why").non_retryable == (stored[code] == "permanent")
+        assert KmsCodecError(code, "why").non_retryable == (stored["class"][code] == "permanent")
 
 
 class VectorKms:

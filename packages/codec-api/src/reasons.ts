@@ -15,6 +15,10 @@ export const reasonCode = z.enum(reasonCodes);
 export const reasonCounts = z.partialRecord(reasonCode, z.int().check(z.positive()));
 export type ReasonCounts = z.infer<typeof reasonCounts>;
 
+/** Returns each reason code with its count. */
+export const reasonEntries = (counts: ReasonCounts): [ReasonCode, number][] =>
+  Object.entries(counts).filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined);
+
 /** Adds to the count of a reason code. */
 export function countReason(counts: ReasonCounts, reason: ReasonCode, by = 1): void {
   counts[reason] = (counts[reason] ?? 0) + by;

@@ -19,7 +19,11 @@ export interface Reason {
   readonly meaning: string;
   /** What to do. */
   readonly remedy: string;
+  /** Cloud KMS refuses the key or its version with this code, whatever the message. */
+  readonly refused?: Refused;
 }
+
+type Refused = 'key' | 'version' | undefined;
 
 const retryable = (title: string, meaning: string, remedy: string): Reason => ({
   class: 'retryable',
@@ -28,19 +32,20 @@ const retryable = (title: string, meaning: string, remedy: string): Reason => ({
   meaning,
   remedy,
 });
-const restorable = (title: string, kind: string, meaning: string, remedy: string): Reason => ({
-  class: 'restorable',
-  title,
-  kind,
-  meaning,
-  remedy,
-});
-const permanent = (title: string, meaning: string, remedy: string): Reason => ({
+const restorable = (
+  title: string,
+  kind: string,
+  meaning: string,
+  remedy: string,
+  refused?: Refused,
+): Reason => ({ class: 'restorable', title, kind, meaning, remedy, refused });
+const permanent = (title: string, meaning: string, remedy: string, refused?: Refused): Reason => ({
   class: 'permanent',
   title,
   kind: 'permanent',
   meaning,
   remedy,
+  refused,
 });
 const information = (title: string, meaning: string, remedy: string): Reason => ({
   class: 'information',
@@ -73,18 +78,21 @@ export const reasons = {
     'restorable',
     'The key version is disabled.',
     'Enable it: `gcloud kms keys versions enable`.',
+    'version',
   ),
   key_destroy_scheduled: restorable(
     'Key to be destroyed',
     'restorable',
     'The key version is scheduled for destruction.',
     'Restore it before that date, then enable it: `gcloud kms keys versions restore`.',
+    'version',
   ),
   key_not_found: restorable(
     'Key not found',
     'needs a setting',
     'Cloud KMS has no key of this name.',
     'Check the project, location, key ring and key in the keys file.',
+    'key',
   ),
   key_not_allowed: restorable(
     'Key not allowed',
@@ -97,6 +105,7 @@ export const reasons = {
     'needs a permission',
     'The service account of the worker or codec server may not use the key.',
     'Grant it `roles/cloudkms.cryptoKeyDecrypter` on the key, to write also `roles/cloudkms.cryptoKeyEncrypter`.',
+    'key',
   ),
   namespace_not_configured: restorable(
     'No key configured',
@@ -144,6 +153,7 @@ export const reasons = {
     'Key destroyed',
     'The key version is destroyed.',
     'The payload cannot be recovered.',
+    'version',
   ),
   workflow_mismatch: permanent(
     'Other workflow',

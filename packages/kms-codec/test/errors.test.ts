@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { tableRows } from '@temporal-kms/testing/markdown';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { KmsCodecError, reasonClass, reasonCodes, reasons } from '../src/index.ts';
+import { KmsCodecError, reasonClass, type ReasonCode, reasonCodes, reasons } from '../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 
 it.each(reasonCodes)(
@@ -41,9 +41,17 @@ describe('the table of reason codes', () => {
     expect(Object.fromEntries(listed)).toEqual(classes);
   });
 
-  it('has the classes that Python tests against', () => {
-    expect(JSON.parse(textOf('vectors/files/reason-codes.json'))).toEqual(classes);
-  });
+  it.each(['../../../deploy/monitoring/alerts.yaml', '../../../deploy/helm/temporal-kms/alerts.yaml'])(
+    'has its retryable codes in no alert of %s about refused payloads, and every other code in one',
+    (path) => {
+      const codesOf = (operator: string) =>
+        new RegExp(`payloads_refused_total\\{code${operator}"([a-z_|]+)"`).exec(textOf(path))![1]!.split('|');
+      const temporary = reasonCodes.filter((code) => reasonClass(code) === 'retryable');
+      const attacks = codesOf('=~');
+      expect(attacks.map((code) => reasonClass(code as ReasonCode))).not.toContain('retryable');
+      expect(codesOf('!~').toSorted()).toEqual([...attacks, ...temporary].toSorted());
+    },
+  );
 });
 
 it('gives each caller a separate error object', async () => {

@@ -4,6 +4,7 @@ import {
   type NamespaceKeys,
   type ReasonCode,
   type ReasonCounts,
+  reasonEntries,
 } from '@temporal-kms/codec-api';
 import type { Observer } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
@@ -173,12 +174,9 @@ export function createKeyUsage(now: () => number = Date.now): KeyUsage {
       for (const key of keys) {
         const { total, failed } = calls.get(key) ?? { total: 0, failed: {} };
         sum.total += total;
-        for (const [code, times] of entriesOf(failed)) countReason(sum.failed, code, times);
+        for (const [code, times] of reasonEntries(failed)) countReason(sum.failed, code, times);
       }
       return sum;
     },
   };
 }
-
-const entriesOf = (counts: ReasonCounts): [ReasonCode, number][] =>
-  Object.entries(counts).filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined);

@@ -1,5 +1,12 @@
 import type { CryptoHealth } from '@temporal-kms/codec-api';
-import { combineObservers, type KmsCall, type Observer, type ReasonCode } from '@temporal-kms/kms-codec';
+import {
+  combineObservers,
+  type KmsCall,
+  type Observer,
+  reasonClass,
+  type ReasonCode,
+  reasons,
+} from '@temporal-kms/kms-codec';
 import { outageObserver } from '@temporal-kms/worker-kit/logging';
 import { writeToLog } from '@temporal-kms/node-utils/log-entry';
 import { LRUCache } from 'lru-cache';
@@ -14,22 +21,7 @@ export interface KmsHealth {
   last(): KmsState;
 }
 
-/** Cloud KMS did not serve the call. */
-const outages: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  'kms_unavailable',
-  'kms_quota',
-  'checksum_mismatch',
-]);
-
-/** Answers about a whole key, whatever the version. */
-const ofKey: ReadonlySet<ReasonCode> = new Set<ReasonCode>(['permission_denied', 'key_not_found']);
-
-/** Answers about a key version. Every other code is an answer about one payload. */
-const ofVersion: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
-  'key_disabled',
-  'key_destroy_scheduled',
-  'key_destroyed',
-]);
+const refusedWith = (code: ReasonCode) => reasons[code].refused;
 
 /** A key version, or a key, as one operation uses it. */
 type Used = Omit<Refused, 'since' | 'reason'>;
@@ -69,7 +61,7 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
     const since = before?.reason === reason ? before.since : now().toISOString();
     refusals.set(id, { ...used, reason, since });
     for (const [known, { operation, key }] of successes)
-      if (known === id || (ofKey.has(reason) && operation === used.operation && key === used.key))
+      if (known === id || (refusedWith(reason) === 'key' && operation === used.operation && key === used.key))
         successes.delete(known);
   };
 
@@ -77,22 +69,22 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
     kmsCall: ({ operation: call, key, keyVersion, code }) => {
       if (call === 'describe') return;
       const operation = operations[call];
-      outage = code !== undefined && outages.has(code) ? code : undefined;
+      outage = code !== undefined && reasonClass(code) === 'retryable' ? code : undefined;
       if (outage !== undefined) return;
       const version = keyVersion === undefined ? {} : { version: keyVersion };
       if (code === undefined || code === 'integrity_failed') {
         lastOk = now();
         // Cloud KMS checks the permission before the bytes, so it rejects bytes only for those who may decrypt.
         const ofWhole = refusals.get(idOf({ operation, key }));
-        if (ofWhole !== undefined && (code === undefined || ofKey.has(ofWhole.reason)))
+        if (ofWhole !== undefined && (code === undefined || refusedWith(ofWhole.reason) === 'key'))
           refusals.delete(idOf({ operation, key }));
         if (code !== undefined) return;
         const used = { operation, key, ...version };
         refusals.delete(idOf(used));
         successes.set(idOf(used), used);
-      } else if (ofVersion.has(code)) {
+      } else if (refusedWith(code) === 'version') {
         refuse({ operation, key, ...version }, code);
-      } else if (ofKey.has(code)) {
+      } else if (refusedWith(code) === 'key') {
         // A server that only shows payloads needs no permission to encrypt.
         if (operation === 'decrypt' || code !== 'permission_denied') refuse({ operation, key }, code);
       }

@@ -1,4 +1,11 @@
-import type { ConfiguredKey, NamespaceKeys, ReasonCode, ReasonCounts } from '@temporal-kms/codec-api';
+import {
+  type ConfiguredKey,
+  countReason,
+  type NamespaceKeys,
+  type ReasonCode,
+  type ReasonCounts,
+  reasonEntries,
+} from '@temporal-kms/codec-api';
 import { reasonText } from '../payloads/reasons.ts';
 import { millisOf } from '../payloads/value/proto-json.ts';
 import { plural } from '../ui/format/number.ts';
@@ -92,9 +99,7 @@ const sum = (counts: ReasonCounts): number =>
 
 /** The reasons that keep payloads unreadable, with their counts, the most frequent first. */
 export const reasonsOf = (counts: ReasonCounts): [ReasonCode, number][] =>
-  Object.entries(counts)
-    .filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined && entry[1] > 0)
-    .toSorted((a, b) => b[1] - a[1]);
+  reasonEntries(counts).toSorted((a, b) => b[1] - a[1]);
 
 /** What a process did in the last hour. */
 export interface Hour {
@@ -108,7 +113,7 @@ export function lastHour({ minutes }: Pick<NamespaceKeys, 'minutes'>): Hour {
   let done = 0;
   for (const minute of minutes) {
     done += minute.done;
-    for (const [code, count] of reasonsOf(minute.refused)) reasons[code] = (reasons[code] ?? 0) + count;
+    for (const [code, count] of reasonsOf(minute.refused)) countReason(reasons, code, count);
   }
   return { done, failed: sum(reasons), reasons };
 }

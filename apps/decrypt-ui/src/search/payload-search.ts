@@ -1,4 +1,4 @@
-import type { EndReason, ReasonCounts } from '@temporal-kms/codec-api';
+import { countReason, type EndReason, type ReasonCounts, reasonEntries } from '@temporal-kms/codec-api';
 import { ApiFailure } from '../session/server/failure.ts';
 
 /** `limit`: the server reached a limit on time, hits or cost; the search continues on request. */
@@ -28,11 +28,7 @@ export const nothingSearched: SearchCounts = {
 /** Adds what a request has searched to what earlier requests of the same search had. */
 export function sum(base: SearchCounts, added: SearchCounts): SearchCounts {
   const unreadable: ReasonCounts = { ...base.unreadable };
-  for (const [reason, count] of Object.entries(added.unreadable)) {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of ReasonCounts are reason codes
-    const key = reason as keyof ReasonCounts;
-    unreadable[key] = (unreadable[key] ?? 0) + count;
-  }
+  for (const [reason, count] of reasonEntries(added.unreadable)) countReason(unreadable, reason, count);
   return {
     events: base.events + added.events,
     payloads: base.payloads + added.payloads,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { reasonEntries, reasons } from '@temporal-kms/codec-api';
 import { createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { Option } from 'commander';
@@ -56,12 +57,13 @@ export const addDecryptCommand: AddCommand = (program, deps, exit) => {
   addCommonOptions(command).action(async (file: string | undefined, options: DecryptOptions) => {
     const output = createOutput(deps, options.json === true);
     const counts = await decrypt(file, options, deps, output);
-    const unreadable = Object.entries(counts.unreadable);
+    const unreadable = reasonEntries(counts.unreadable);
     const failed = unreadable.reduce((sum, [, count]) => sum + count, 0);
-    const reasons = unreadable.map(([reason, count]) => `${reason} (${count})`).join(', ');
-    const text = `${counts.payloads - failed} of ${counts.payloads} payloads are readable${reasons === '' ? '' : `; not readable: ${reasons}`}`;
+    const text = `${counts.payloads - failed} of ${counts.payloads} payloads are readable`;
     if (options.out === undefined) output.progress(text);
     else output.result({ out: options.out, ...counts }, () => [`${options.out}: ${text}`]);
+    for (const [code, count] of unreadable)
+      output.progress(`${code} (${count}): ${reasons[code].meaning} ${reasons[code].remedy}`);
     if (failed > 0) exit('failed');
   });
 };

@@ -1,5 +1,5 @@
 import type { OpenAudit } from '@temporal-kms/audit';
-import { countReason, type ReasonCode, type ReasonCounts } from '@temporal-kms/codec-api';
+import { countReason, type ReasonCounts, reasonEntries } from '@temporal-kms/codec-api';
 import type { FileWorkflow } from '@temporal-kms/history-files';
 import {
   eventWriter,
@@ -51,14 +51,10 @@ export async function decryptInput(options: DecryptInputOptions): Promise<Decryp
   for (const workflow of input.file.workflows) {
     const { payloads, unreadable } = await decryptWorkflow(options, workflow);
     totals.payloads += payloads;
-    for (const [reason, count] of entriesOf(unreadable)) countReason(totals.unreadable, reason, count);
+    for (const [reason, count] of reasonEntries(unreadable)) countReason(totals.unreadable, reason, count);
   }
   return totals;
 }
-
-const entriesOf = (counts: ReasonCounts): [ReasonCode, number][] =>
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The object has no other keys.
-  Object.entries(counts) as [ReasonCode, number][];
 
 async function decryptPayloads(
   options: DecryptInputOptions,

@@ -90,7 +90,7 @@ export class Decryptor {
       return { ok: true, payload: decrypted.payload };
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
-      if (error.code === 'kms_unavailable' || error.code === 'kms_quota')
+      if (error.retryable)
         throw new CliError(
           'unavailable',
           `${error.message} (${error.code}); nothing of this input or history was written`,

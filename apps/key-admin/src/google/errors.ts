@@ -63,17 +63,13 @@ export function googleError(error: unknown, purpose: CallPurpose): CliError {
   );
 }
 
-/** Returns the exit of each reason code that calls to Cloud KMS have. */
 const exitOfReason: Readonly<Record<string, Exclude<ExitName, 'ok'>>> = {
-  kms_quota: 'unavailable',
-  kms_unavailable: 'unavailable',
-  checksum_mismatch: 'unavailable',
   key_not_found: 'notFound',
   permission_denied: 'notPermitted',
 };
 
 function codecError(error: KmsCodecError, purpose: CallPurpose): CliError {
-  const exit = exitOfReason[error.code] ?? 'failed';
+  const exit = error.retryable ? 'unavailable' : (exitOfReason[error.code] ?? 'failed');
   return new CliError(exit, `${error.message} (${error.code})`, fixOfReason(error, exit, purpose), error);
 }
 

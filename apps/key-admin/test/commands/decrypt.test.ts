@@ -5,7 +5,7 @@ import { type AuditEntry, readableExport } from '@temporal-kms/codec-api';
 import { readHistoryFile } from '@temporal-kms/history-files';
 import { protoEvent } from '@temporal-kms/history-files/proto';
 import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/history-payloads';
-import { loadKmsCodec } from '@temporal-kms/kms-codec';
+import { loadKmsCodec, reasons } from '@temporal-kms/kms-codec';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
@@ -160,7 +160,9 @@ describe('temporal-kms decrypt with a history', () => {
     });
     expect(JSON.stringify([second, ...json().events.slice(2)])).toContain(SECRET);
     expect(json().summary.unreadable).toEqual({ key_destroyed: 2 });
-    expect(err).toContain('1 of 3 payloads are readable; not readable: key_destroyed (2)');
+    expect(err).toContain('1 of 3 payloads are readable');
+    const { meaning, remedy } = reasons.key_destroyed;
+    expect(err).toContain(`key_destroyed (2): ${meaning} ${remedy}`);
     expect((await entries()).at(-1)?.outcome).toMatchObject({ payloads: 1, refused: { key_destroyed: 2 } });
 
     const decoded = await decrypt([...why, '--as', 'decoded'], input);
@@ -402,15 +404,19 @@ describe('temporal-kms decrypt --out', () => {
     expect((await decrypt([...why, '--workflow-id', 'order-1'], payload)).err).not.toContain('Without');
   });
 
-  it('writes nothing while Cloud KMS does not answer, and exits with 69', { timeout: 30_000 }, async () => {
-    const { cloud, decrypt, folder, entries } = await start();
-    const payload = asJson(await encrypt(cloud, SECRET));
-    cloud.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-    const out = join(folder, 'out.json');
-    expect(await decrypt([...why, '--out', out], payload)).toMatchObject({ code: 69, out: '' });
-    await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
-    expect((await entries()).at(-1)?.outcome?.result).toBe('failed');
-  });
+  it.each([{ kind: 'error', status: 'UNAVAILABLE' }, { kind: 'corrupt_response' }] as const)(
+    'writes nothing while Cloud KMS fails with %o, and exits with 69',
+    { timeout: 30_000 },
+    async (effect) => {
+      const { cloud, decrypt, folder, entries } = await start();
+      const payload = asJson(await encrypt(cloud, SECRET));
+      cloud.emulator.injectFault({ effect, method: 'Decrypt' });
+      const out = join(folder, 'out.json');
+      expect(await decrypt([...why, '--out', out], payload)).toMatchObject({ code: 69, out: '' });
+      await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
+      expect((await entries()).at(-1)?.outcome?.result).toBe('failed');
+    },
+  );
 });
 
 describe('the configuration of temporal-kms decrypt', () => {

@@ -14,7 +14,7 @@ from . import zstd
 from .aead import check_length, decrypt
 from .call_budget import CallBudget
 from .decryption_keys import DecryptionKeys
-from .errors import KmsCodecError
+from .errors import KEY_REFUSED, KmsCodecError
 from .formats import format_of, is_empty, is_failure_placeholder, text
 from .header import (
     MAX_WRAPPED_KEY,
@@ -39,10 +39,6 @@ log = logging.getLogger("temporal_kms")
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 MAX_DIRECT = 65_536 + 1_024
 """Limit on a direct ciphertext: the largest plaintext, and 1 KiB for what Cloud KMS adds, which is not documented."""
-
-_KEY_UNUSABLE = frozenset(
-    {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
-)
 
 
 Accepted: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
@@ -242,7 +238,7 @@ async def _first_success(keys: tuple[str, ...], attempt: Callable[[str], Awaitab
         try:
             return await attempt(key)
         except KmsCodecError as error:
-            if error.code in _KEY_UNUSABLE:
+            if error.code in KEY_REFUSED:
                 unusable = unusable or error
             elif error.code == "integrity_failed":
                 refusal = error

@@ -27,6 +27,12 @@ PERMANENT = frozenset({"key_destroyed", "workflow_mismatch", "integrity_failed",
 """A retry gives the same answer."""
 
 
+KEY_REFUSED = frozenset(
+    {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
+)
+"""Cloud KMS refuses the key or its version, whatever the message, which another key may decrypt."""
+
+
 class KmsCodecError(ApplicationError):
     """The reason why a payload cannot be encrypted or decrypted.
 

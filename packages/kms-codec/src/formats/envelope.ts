@@ -1,5 +1,5 @@
 import { checkLength, encrypt } from '../crypto/aead.ts';
-import { KmsCodecError, type ReasonCode } from '../errors.ts';
+import { KmsCodecError, reasons } from '../errors.ts';
 import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import { decryptMessage, encryptWithDataKey, keyOf, noHeader } from './aead-message.ts';
 import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
@@ -96,15 +96,6 @@ export function candidateKeys(payload: Payload, { rule }: Scope): readonly strin
   throw keyNotListed(rule.namespace);
 }
 
-/** Codes that say something about a crypto key and nothing about the message, which another key may decrypt. */
-const aboutTheKey: ReadonlySet<ReasonCode> = new Set([
-  'permission_denied',
-  'key_not_found',
-  'key_disabled',
-  'key_destroy_scheduled',
-  'key_destroyed',
-]);
-
 /**
  * Tries candidates in order until one of them decrypts. If none does, a crypto key that could not be used is reported
  * first, since it may be the right key. An outage of Cloud KMS ends the attempts: it concerns all keys.
@@ -124,7 +115,8 @@ export async function firstThatDecrypts<Candidate, T>(
       return await attempt(candidate);
     } catch (error) {
       if (!(error instanceof KmsCodecError)) throw error;
-      if (aboutTheKey.has(error.code)) unusable ??= error;
+      // Another key may have encrypted the message.
+      if (reasons[error.code].refused !== undefined) unusable ??= error;
       else if (error.code === 'integrity_failed') failure = error;
       else throw error;
     }

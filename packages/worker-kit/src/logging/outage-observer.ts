@@ -1,4 +1,4 @@
-import { type Observer, reasonClass, type ReasonCode } from '@temporal-kms/kms-codec';
+import { type Observer, reasonClass, type ReasonCode, reasons } from '@temporal-kms/kms-codec';
 import type { SafeLogEntry, WriteLog } from '@temporal-kms/node-utils/log-entry';
 import { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
 import { outageLogs } from '@temporal-kms/node-utils/outage-log';
@@ -62,7 +62,7 @@ export function outageObserver(write: WriteLog, now: () => number = () => perfor
         rejection.up({ operation, key });
       } else if (isOutage(code)) {
         outage.down({ operation, key, code, reason });
-      } else if (code !== 'integrity_failed' && code !== 'malformed') {
+      } else if (reasons[code].refused !== undefined) {
         outage.up({ operation, key });
         rejection.down({ operation, key, code, reason });
       }

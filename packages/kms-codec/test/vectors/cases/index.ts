@@ -1,4 +1,4 @@
-import type { VectorFile } from '../make/vector.ts';
+import { reasonClass, reasonCodes, reasons } from '../../../src/reason-codes.ts';
 import { acceptance } from './acceptance.ts';
 import { compression } from './compression.ts';
 import { direct } from './direct.ts';
@@ -11,8 +11,8 @@ import { layers } from './layers.ts';
 import { profile } from './profile.ts';
 import { rules } from './rules.ts';
 
-/** The vector files of generate.ts, by name. */
-export const generated: Readonly<Record<string, VectorFile>> = {
+/** The files of generate.ts, by name. */
+export const generated: Readonly<Record<string, object>> = {
   'envelope-v2.json': envelopeV2,
   'envelope-v2-refused.json': envelopeV2Refused,
   'envelope-v2-zstd.json': compression,
@@ -25,4 +25,8 @@ export const generated: Readonly<Record<string, VectorFile>> = {
   'layers.json': layers,
   'rules.json': rules,
   'payload-profile.json': profile,
+  'files/reason-codes.json': {
+    class: Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)])),
+    keyRefused: reasonCodes.filter((code) => reasons[code].refused !== undefined),
+  },
 };
