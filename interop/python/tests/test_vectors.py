@@ -27,7 +27,7 @@ def test_has_the_reason_codes_of_the_vectors() -> None:
     classes = {"retryable": RETRYABLE, "restorable": RESTORABLE, "permanent": PERMANENT}
     for name, codes in classes.items():
         assert codes == {code for code, group in stored["class"].items() if group == name}
-    assert KEY_REFUSED == set(stored["keyRefused"])
+    assert set(stored["keyRefused"]) == KEY_REFUSED
     for code in sorted(RETRYABLE | RESTORABLE | PERMANENT):
         assert KmsCodecError(code, "why").non_retryable == (stored["class"][code] == "permanent")
 

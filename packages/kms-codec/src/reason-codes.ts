@@ -20,10 +20,8 @@ export interface Reason {
   /** What to do. */
   readonly remedy: string;
   /** Cloud KMS refuses the key or its version with this code, whatever the message. */
-  readonly refused?: Refused;
+  readonly refused?: 'key' | 'version' | undefined;
 }
-
-type Refused = 'key' | 'version' | undefined;
 
 const retryable = (title: string, meaning: string, remedy: string): Reason => ({
   class: 'retryable',
@@ -37,9 +35,9 @@ const restorable = (
   kind: string,
   meaning: string,
   remedy: string,
-  refused?: Refused,
+  refused?: Reason['refused'],
 ): Reason => ({ class: 'restorable', title, kind, meaning, remedy, refused });
-const permanent = (title: string, meaning: string, remedy: string, refused?: Refused): Reason => ({
+const permanent = (title: string, meaning: string, remedy: string, refused?: Reason['refused']): Reason => ({
   class: 'permanent',
   title,
   kind: 'permanent',

@@ -26,7 +26,6 @@ RESTORABLE = frozenset(
 PERMANENT = frozenset({"key_destroyed", "workflow_mismatch", "integrity_failed", "malformed", "event_not_found"})
 """A retry gives the same answer."""
 
-
 KEY_REFUSED = frozenset(
     {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
 )
