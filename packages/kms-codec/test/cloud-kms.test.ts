@@ -219,7 +219,7 @@ describe('an unavailable Cloud KMS', () => {
     await expect(connect(emulator.address, 300).wrap({ key, plaintext, aad })).rejects.toMatchObject({
       code: 'kms_unavailable',
     });
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(5_000);
   });
 
   it('is reported without its address, because Temporal stores the error and its causes', async () => {

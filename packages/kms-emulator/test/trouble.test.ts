@@ -113,7 +113,7 @@ describe('faults', () => {
     const before = Date.now();
     await emulator.close();
     await call;
-    expect(Date.now() - before).toBeLessThan(2000);
+    expect(Date.now() - before).toBeLessThan(10_000);
   });
 });
 

@@ -119,7 +119,7 @@ describe('a key set', () => {
     expect(await answerTo(tokenOf())).toBe('ana');
     const begun = performance.now();
     await answerTo(tokenOf({ header: { kid: undefined, alg: 'ES256' } }));
-    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(performance.now() - begun).toBeLessThan(5_000);
   });
 
   it.each<[what: string, page: Page]>([

@@ -114,7 +114,7 @@ describe('JSON for reading', () => {
     const line = text([jsonInline(long, 40)]);
     expect(line.length).toBeLessThan(45);
     expect(line.endsWith('…')).toBe(true);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(5_000);
   });
 
   test('handles a value that is nested deeper than the stack', () => {

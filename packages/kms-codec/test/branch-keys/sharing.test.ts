@@ -197,7 +197,7 @@ describe('a store that fails', () => {
     expect(performance.now() - start).toBeLessThan(5_000);
     const second = performance.now();
     await codec.encode([json('x')], inNamespace('bill'));
-    expect(performance.now() - second).toBeLessThan(1_000);
+    expect(performance.now() - second).toBeLessThan(2_000);
     expect(fleet.store.loads).toBe(1);
   });
 

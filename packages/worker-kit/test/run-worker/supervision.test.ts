@@ -161,7 +161,7 @@ describe('stop', () => {
     running.stop();
     expect(running.readiness()).toMatchObject({ status: 'not_ready', phase: 'stopping' });
     expect(await running.ended).toBe(workerExitCodes.abandoned);
-    expect(performance.now() - stopped).toBeLessThan(1_000 + 1_000 + 2_000);
+    expect(performance.now() - stopped).toBeLessThan(1_000 + 1_000 + 5_000);
     expect(exits).toEqual([1]);
     await handle.terminate();
   }, 60_000);
