@@ -24,18 +24,21 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
 }
 
 /** Tests that stop Cloud KMS, change the audit file or start further workflows, which the others would notice. */
-const alone = ['audit', 'collector', 'outage', 'prometheus'].map((name) => `${name}.spec.ts`);
+const alone = ['audit', 'collector', 'outage'].map((name) => `${name}.spec.ts`);
 const first = 'dev.spec.ts';
+/** `pnpm test:long` sets SLOW, and names the files. */
+const long = process.env['SLOW'] ? [] : ['*.long.spec.ts'];
 
 export default defineConfig({
   testDir: 'test',
+  testIgnore: long,
   outputDir: '.results/traces',
   // Each test has its own browser context, and most only read.
   workers: process.env['E2E_FILES'] ? 1 : 2,
   ...(!process.env['E2E_FILES'] && {
     projects: [
       { name: 'first', testMatch: first, teardown: 'last' },
-      { name: 'together', testIgnore: [first, ...alone], dependencies: ['first'] },
+      { name: 'together', testIgnore: [first, ...alone, ...long], dependencies: ['first'] },
       // A teardown runs last, whatever has failed.
       { name: 'last', testMatch: alone, workers: 1 },
     ],

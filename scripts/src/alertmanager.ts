@@ -97,7 +97,7 @@ export async function startAlertmanager(): Promise<Alertmanager | undefined> {
  * Returns the path of Alertmanager: on the PATH, or else built with Go at the first use. Returns undefined, with a message, if
  * neither is available.
  */
-export async function findAlertmanager(): Promise<string | undefined> {
+async function findAlertmanager(): Promise<string | undefined> {
   const present = await which('alertmanager', { nothrow: true });
   if (present) return present;
   const go = await findGo('what needs Alertmanager is skipped');

@@ -5,7 +5,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findAlertmanager } from './alertmanager.ts';
 import { findCaddy } from './caddy.ts';
 import { startChild } from './child.ts';
 import { findGo } from './go.ts';
@@ -39,8 +38,6 @@ async function buildAll(): Promise<void> {
       () => findProgram('promtool'),
       () => findCaddy('what needs it is skipped'),
       findCollector,
-      findAlertmanager,
-      () => findProgram('prometheus'),
     ]) {
       // The test that needs the program builds it again, and reports why that fails.
       await build().catch(() => undefined);

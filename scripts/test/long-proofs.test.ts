@@ -9,7 +9,10 @@ it('are all files that `pnpm test` leaves out, or runs with fewer inputs', async
   for await (const file of glob('{apps,packages}/*/test/**/*.test.{ts,tsx}', { cwd: projectRoot }))
     if (file.includes('.long.') || (await readFile(join(projectRoot, file), 'utf8')).includes("env['SLOW']"))
       found.push(file);
-  for await (const file of glob('scripts/test/*.long.test.ts', { cwd: projectRoot })) found.push(file);
+  for await (const file of glob(['scripts/test/*.long.test.ts', 'e2e/test/*.long.spec.ts'], {
+    cwd: projectRoot,
+  }))
+    found.push(file);
   expect(longProofs.map(({ directory, file }) => `${directory}/${file}`).toSorted()).toEqual(
     found.toSorted(),
   );

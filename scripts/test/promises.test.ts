@@ -88,15 +88,23 @@ describe('a promise', () => {
   });
 
   it('is judged by the command that runs its files', () => {
-    const both = parsePromises('- **A1** It holds. Tests: `a.test.ts`, `b.long.test.ts`');
-    const [short, long] = [new Map([['a.test.ts', passed]]), new Map([['b.long.test.ts', passed]])];
+    const both = parsePromises('- **A1** It holds. Tests: `a.test.ts`, `b.long.test.ts`, `c.long.spec.ts`');
+    const [short, long] = [
+      new Map([['a.test.ts', passed]]),
+      new Map([
+        ['b.long.test.ts', passed],
+        ['c.long.spec.ts', passed],
+      ]),
+    ];
     expect(judge(both, short, everything)).toEqual({
       broken: 0,
-      lines: ['✓ A1 It holds. Tests: a.test.ts (2), b.long.test.ts (pnpm test:long)'],
+      lines: [
+        '✓ A1 It holds. Tests: a.test.ts (2), b.long.test.ts (pnpm test:long), c.long.spec.ts (pnpm test:long)',
+      ],
     });
     expect(judge(both, long, { ...everything, all: false, long: true })).toEqual({
       broken: 0,
-      lines: ['✓ A1 It holds. Tests: a.test.ts (pnpm test), b.long.test.ts (2)'],
+      lines: ['✓ A1 It holds. Tests: a.test.ts (pnpm test), b.long.test.ts (2), c.long.spec.ts (2)'],
     });
     expect(judge(both, short, { ...everything, all: false, long: true }).lines).toEqual([]);
   });

@@ -9,7 +9,7 @@ import { suiteLine } from './times.ts';
 
 export interface LongProof {
   readonly directory: string;
-  /** A file that `pnpm test` leaves out (`*.long.test.ts`), or runs with fewer inputs. */
+  /** A file that `pnpm test` leaves out (`*.long.test.ts`, `*.long.spec.ts`), or runs with fewer inputs. */
   readonly file: string;
   /** On two cores, next to another proof. */
   readonly minutes: number;
@@ -23,6 +23,8 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
+  // It builds Prometheus and Alertmanager.
+  { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
@@ -75,19 +77,18 @@ async function runProof(proof: LongProof, tools: NodeJS.ProcessEnv): Promise<Out
   const cwd = join(projectRoot, proof.directory);
   const folder = folderOf(proof);
   await rm(join(cwd, folder), { recursive: true, force: true });
-  const { all, failed } = await execa(
-    'vitest',
-    ['run', proof.file, `--outputFile.json=${join(folder, 'vitest.json')}`],
-    {
-      cwd,
-      env: { ...tools, SLOW: '1' },
-      preferLocal: true,
-      localDir: cwd,
-      all: true,
-      reject: false,
-      timeout: proof.minutes * PATIENCE * 60_000,
-    },
-  );
+  const [program, args, env] = proof.file.endsWith('.spec.ts')
+    ? ['playwright', ['test', proof.file], { PLAYWRIGHT_JSON_OUTPUT_FILE: join(folder, 'playwright.json') }]
+    : ['vitest', ['run', proof.file, `--outputFile.json=${join(folder, 'vitest.json')}`], {}];
+  const { all, failed } = await execa(program, args, {
+    cwd,
+    env: { ...tools, ...env, SLOW: '1' },
+    preferLocal: true,
+    localDir: cwd,
+    all: true,
+    reject: false,
+    timeout: proof.minutes * PATIENCE * 60_000,
+  });
   console.log(all);
   const outcome = (await readOutcome(cwd, folder)) ?? lost;
   return failed && outcome.failed === 0 ? add(outcome, lost) : outcome;

@@ -35,7 +35,7 @@ export interface JudgeOptions {
   readonly all: boolean;
   /** Whether a skipped test breaks its promise. */
   readonly strict: boolean;
-  /** Whether the long proofs ran (`*.long.test.ts`), or all other files. Each command judges its own files. */
+  /** Whether the long proofs ran (`*.long.test.ts`, `*.long.spec.ts`), or all other files. Each command judges its own files. */
   readonly long: boolean;
 }
 
@@ -68,7 +68,7 @@ export function judge(
   return { lines, broken };
 }
 
-const isLong = (file: string): boolean => file.includes('.long.test.');
+const isLong = (file: string): boolean => /\.long\.(test|spec)\./.test(file);
 
 function verdictOf(outcome: FileOutcome | undefined, strict: boolean): Verdict {
   if (outcome === undefined || outcome.failed) return 'broken';
