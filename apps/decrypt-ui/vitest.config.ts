@@ -4,8 +4,8 @@ import react from '@vitejs/plugin-react';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 
-// Vitest adds a project's `include` to that of the root, so the root must not have one.
-const { include: _, ...common } = shared;
+// Vitest adds a project's `include` to that of the root, so the root must not have one. A page needs a core, and does not wait.
+const { include: _, maxWorkers: _default, ...common } = shared;
 const launchOptions = { executablePath: await findChromium(), args: [...chromiumArguments] };
 
 export default defineConfig({

@@ -4,9 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     ...shared,
-    // Most tests wait: for the end of an outage, for a timeout, for Temporal. On a busy machine a worker may need half a
-    // minute to bundle its workflows.
-    maxWorkers: 2,
+    // On a busy machine a worker may need half a minute to bundle its workflows.
     testTimeout: 90_000,
     hookTimeout: 180_000,
   },

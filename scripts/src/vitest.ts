@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { configDefaults, type ViteUserConfig } from 'vitest/config';
 import { devDir } from './project.ts';
@@ -17,6 +18,8 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   exclude: [...configDefaults.exclude, ...left],
   reporters: ['default', 'json'],
   outputFile: { json: '.results/vitest.json' },
+  // Most tests wait: for Temporal, for a process, for the end of an outage. Vitest's default for two cores is one file at a time.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   testTimeout: 30_000,
   hookTimeout: 120_000,
 };

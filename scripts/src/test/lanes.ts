@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 
-/** Each vitest uses several cores, and each Temporal server a large part of one. */
+/** Each vitest runs two files or more at the same time. The tests wait for about two thirds of their time. */
 const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 
 /** Does the work for every item, for some at the same time, in the order of the items. */

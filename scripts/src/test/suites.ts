@@ -11,12 +11,12 @@ import { suiteLine, timeLines } from './times.ts';
 /** The suites that take minutes, the longest first, so that none of them is the last to run. */
 const longest = [
   'apps/codec-server',
-  'packages/kms-codec',
   'apps/key-admin',
   'apps/decrypt-ui',
   'apps/worker',
-  'packages/kms-emulator',
+  'packages/kms-codec',
   'packages/worker-kit',
+  'packages/kms-emulator',
   // The programs that its tests need are being built until then.
   'scripts',
 ];
