@@ -7,6 +7,8 @@ import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { startCloud, temporalKms, temporaryFolder, variables } from './cli.ts';
 
+const RUNNING = proto.temporal.api.enums.v1.WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
+
 export const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
 
 /** What each payload contains in plaintext. */
@@ -50,15 +52,35 @@ export async function startNamespace(
       workflowExecution: { workflowId },
       ...(details && { details: { payloads: [details] } }),
     });
+  /** Waits until Temporal's lists contain no closed run as open, which they do for a moment after its end. */
+  const untilListed = async (): Promise<void> => {
+    for (;;) {
+      const { executions } = await workflowService.listWorkflowExecutions({
+        namespace,
+        query: "ExecutionStatus = 'Running'",
+        pageSize: 1_000,
+      });
+      const described = await Promise.all(
+        executions.map(({ execution }) =>
+          workflowService
+            .describeWorkflowExecution({ namespace, execution: execution! })
+            .catch(() => ({ workflowExecutionInfo: undefined })),
+        ),
+      );
+      if (described.every(({ workflowExecutionInfo }) => workflowExecutionInfo?.status === RUNNING)) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
   const state = await temporaryFolder();
   const scan = async (
     ...more: string[]
   ): Promise<{ code: number; report: ScanReport; out: string; err: string }> => {
+    await untilListed();
     const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3', '--json', ...more];
     const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
     return { ...ran, report: scanReport.parse(ran.json()) };
   };
-  return { namespace, cloud, env, encrypt, start, terminate, scan, state };
+  return { namespace, cloud, env, encrypt, start, terminate, untilListed, scan, state };
 }
 
 /** Starts a run that no worker executes, and returns its id. */
