@@ -30,6 +30,7 @@ from .per_loop import PerLoop
 from .rules import KeyRules, NamespaceRule
 
 MAX_PAYLOAD = 64 * 2**20
+_EMPTY_MESSAGE = Payload(metadata={"encoding": ENVELOPE_V2})
 
 
 class KmsCodec(PayloadCodec, WithSerializationContext):
@@ -118,7 +119,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         raise failure
 
     async def _decrypt(self, payload: Payload, scope: Scope, decryptor: PayloadDecryptor) -> Payload:
-        _check_size(payload)
+        _check_size(len(payload.data))
         return await decrypt_layers(decryptor, payload, scope, inner_codecs=self._inner_codecs)
 
     async def _encrypt(self, payload: Payload, scope: Scope, keys: EncryptionKeys) -> Payload:
@@ -138,13 +139,14 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
                 f"The namespace {scope.namespace} requires a workflow tag in each message, but no workflow id is known "
                 'here; remove "workflowTag" from its rule if the program must write such messages',
             )
-        _check_size(payload)
-        scope.plaintext.take(len(payload.data))
+        size = len(payload.data)
+        _check_size(size)
+        scope.plaintext.take(size)
         plaintext = payload.SerializeToString()
         _check_known_fields(plaintext, scope)
         frame = zstd.compress(plaintext, self._max_decompressed) if self._compression else None
         # A reader counts the whole plaintext, and twice what is compressed.
-        scope.plaintext.take(len(plaintext) - len(payload.data) + len(frame or b""))
+        scope.plaintext.take(len(plaintext) - size + len(frame or b""))
         key = await keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
         header = bytes(
             Header(
@@ -159,9 +161,11 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             )
         )
         data = header + encrypt(key.derived.cipher, plaintext if frame is None else frame, header)
-        message = Payload(metadata={"encoding": ENVELOPE_V2}, data=data)
         # A reader counts metadata and header too: never write what could not be read.
-        _check_size(message)
+        _check_size(len(data))
+        message = Payload()
+        message.CopyFrom(_EMPTY_MESSAGE)  # a third of the time that the metadata takes
+        message.data = data
         return message
 
     def _scope(self, *, decoding: bool) -> Scope:
@@ -228,6 +232,6 @@ def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
         ) from None
 
 
-def _check_size(payload: Payload) -> None:
-    if len(payload.data) > MAX_PAYLOAD:
-        raise KmsCodecError("too_large", f"The payload has {len(payload.data)} bytes; the limit is {MAX_PAYLOAD}")
+def _check_size(size: int) -> None:
+    if size > MAX_PAYLOAD:
+        raise KmsCodecError("too_large", f"The payload has {size} bytes; the limit is {MAX_PAYLOAD}")

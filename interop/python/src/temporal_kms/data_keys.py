@@ -32,6 +32,8 @@ ENCRYPTION_MAX = 1024
 class BranchKey:
     secret: UnwrappedKey
     wrapped: Wrapped
+    name: WrappedKey
+    """As the cache for decryption names it."""
     born: float
 
 
@@ -69,13 +71,13 @@ class _Slot:
     """Cloud KMS counts as unavailable until then."""
     refresh: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
-    @property
-    def aad(self) -> bytes:
-        return branch_key_aad(self.namespace)
-
-    def wanted(self, branch: BranchKey) -> WrappedKey:
-        """Returns the branch key as the cache for decryption names it."""
-        return (self.crypto_key, self.aad, branch.wrapped.ciphertext)
+    def count(self, key: EncryptionKey, size: int) -> EncryptionKey:
+        """Counts one more message, for a new data key of the same branch key if this one has no room."""
+        if not key.has_room(size):
+            key = self.current = EncryptionKey.derive(key.branch, self.namespace)
+        key.messages += 1
+        key.bytes += size
+        return key
 
     def start_refresh(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a refresh. Another one can follow however it ends, even if it is cancelled before it begins."""
@@ -114,10 +116,10 @@ class EncryptionKeys:
         slot = self._slot(crypto_key, namespace)
         had_one = slot.current is not None
         while True:
-            self._refresh_if_due(slot)
-            key = self._ready(slot, size)
+            now = self._clock()
+            key = self._settled(slot, now) or self._ready(slot, now)
             if key is not None:
-                return key
+                return slot.count(key, size)
             if await self._answered(slot):
                 continue
             try:
@@ -132,51 +134,54 @@ class EncryptionKeys:
     def maintain(self) -> None:
         """Starts the refreshes that are due, so that a process that does not encrypt notices a refusal too."""
         for slot in list(self._slots.values()):
-            self._refresh_if_due(slot)
+            self._refresh_if_due(slot, self._clock())
 
     def _slot(self, crypto_key: str, namespace: str) -> _Slot:
-        slot = self._slots.setdefault((crypto_key, namespace), _Slot(crypto_key, namespace))
+        slot = self._slots.get((crypto_key, namespace))
+        if slot is None:
+            slot = self._slots[crypto_key, namespace] = _Slot(crypto_key, namespace)
+            if len(self._slots) > ENCRYPTION_MAX:
+                self._slots.popitem(last=False)
         self._slots.move_to_end((crypto_key, namespace))
-        if len(self._slots) > ENCRYPTION_MAX:
-            self._slots.popitem(last=False)
         return slot
 
-    def _ready(self, slot: _Slot, size: int) -> EncryptionKey | None:
-        """Returns a data key for one more message, unless Cloud KMS must answer before."""
-        if slot.current is None or self._is_expired(slot, slot.current.branch):
+    def _settled(self, slot: _Slot, now: float) -> EncryptionKey | None:
+        """Returns the current data key if ``_ready`` would return it and nothing is due, as for most messages."""
+        key = slot.current
+        if key is None or now >= slot.retire_at or now - key.branch.born >= REFRESH_AT * SOFT_AGE:
             return None
-        branch = slot.current.branch
-        refusal = self._refusal(slot)
+        # A key that Cloud KMS has refused is not in this cache.
+        return key if self._decryption_keys.may_use(key.branch.name, now) else None
+
+    def _ready(self, slot: _Slot, now: float) -> EncryptionKey | None:
+        """Starts the refresh that is due. Returns the current data key, unless Cloud KMS must answer before."""
+        self._refresh_if_due(slot, now)
+        if slot.current is None or self._is_expired(slot, slot.current.branch, now):
+            return None
         # Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
-        is_readable = refusal is None and self._decryption_keys.may_use(slot.wanted(branch))
-        if self._must_ask(slot) or not (
-            is_readable or self._is_confirmed_by_wrap(slot) or self._clock() < self._grace_until(slot)
+        is_readable = self._refusal(slot) is None and self._decryption_keys.may_use(slot.current.branch.name, now)
+        if self._must_ask(slot, now) or not (
+            is_readable or self._is_confirmed_by_wrap(slot, now) or now < self._grace_until(slot)
         ):
             return None
-        if not slot.current.has_room(size):
-            slot.current = EncryptionKey.derive(branch, slot.namespace)
-        slot.current.messages += 1
-        slot.current.bytes += size
         return slot.current
 
-    def _is_confirmed_by_wrap(self, slot: _Slot) -> bool:
+    def _is_confirmed_by_wrap(self, slot: _Slot, now: float) -> bool:
         """Whether wraps confirm the current key. An outage counts only for an identity that could never unwrap."""
         may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
-        return self._refusal(slot) == UNREADABLE and (may_only_encrypt or self._clock() < slot.wrapped + REVALIDATE)
+        return self._refusal(slot) == UNREADABLE and (may_only_encrypt or now < slot.wrapped + REVALIDATE)
 
     def _refusal(self, slot: _Slot) -> str | None:
-        return None if slot.current is None else self._decryption_keys.refusal(slot.wanted(slot.current.branch))
+        return None if slot.current is None else self._decryption_keys.refusal(slot.current.branch.name)
 
     def _grace_until(self, slot: _Slot) -> float:
-        return 0.0 if slot.current is None else self._decryption_keys.grace_until(slot.wanted(slot.current.branch))
+        return 0.0 if slot.current is None else self._decryption_keys.grace_until(slot.current.branch.name)
 
-    def _is_expired(self, slot: _Slot, branch: BranchKey) -> bool:
-        now = self._clock()
+    def _is_expired(self, slot: _Slot, branch: BranchKey, now: float) -> bool:
         return now >= slot.retire_at or now - branch.born >= HARD_AGE
 
-    def _must_ask(self, slot: _Slot) -> bool:
+    def _must_ask(self, slot: _Slot, now: float) -> bool:
         """Whether Cloud KMS must wrap a key before the current one encrypts: it answers, as far as is known."""
-        now = self._clock()
         if slot.current is None or now < slot.failing_until:
             return False
         if now - slot.current.branch.born >= SOFT_AGE:
@@ -184,11 +189,11 @@ class EncryptionKeys:
         is_confirmed = now < max(slot.wrapped + REVALIDATE, self._grace_until(slot))
         return not is_confirmed and self._refusal(slot) == UNREADABLE
 
-    def _refresh_if_due(self, slot: _Slot) -> None:
+    def _refresh_if_due(self, slot: _Slot, now: float) -> None:
         if slot.current is None or slot.refresh is not None:
             return
-        now, refusal = self._clock(), self._refusal(slot)
-        must_ask = self._must_ask(slot)
+        refusal = self._refusal(slot)
+        must_ask = self._must_ask(slot, now)
         is_refused = refusal is not None and (refusal != UNREADABLE or now - slot.wrapped >= WRAP_AGAIN_AT * REVALIDATE)
         is_old = now - slot.current.branch.born >= REFRESH_AT * SOFT_AGE
         if must_ask or ((is_old or is_refused) and now >= slot.next_try):
@@ -199,10 +204,11 @@ class EncryptionKeys:
 
         Returns False if the current key waits for no answer.
         """
-        if slot.current is None or self._is_expired(slot, slot.current.branch):
+        now = self._clock()
+        if slot.current is None or self._is_expired(slot, slot.current.branch, now):
             return False
-        wanted = slot.wanted(slot.current.branch)
-        refresh = slot.refresh if self._must_ask(slot) else None
+        wanted = slot.current.branch.name
+        refresh = slot.refresh if self._must_ask(slot, now) else None
         calls = {call for call in (refresh, self._decryption_keys.attempt(wanted)) if call is not None}
         if not calls:
             return False
@@ -228,8 +234,10 @@ class EncryptionKeys:
     async def _wrap(self, slot: _Slot, budget: float) -> None:
         # Before the call: this process may be suspended before it reads the answer.
         plaintext, started = new_branch_key(time.time_ns() // 1_000_000), self._clock()
-        wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, slot.aad))
-        branch = BranchKey(import_branch_key(plaintext), wrapped, started)
+        aad = branch_key_aad(slot.namespace)
+        wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
+        name = (slot.crypto_key, aad, wrapped.ciphertext)
+        branch = BranchKey(import_branch_key(plaintext), wrapped, name, started)
         if slot.current is not None and slot.current.branch.wrapped.key_version == wrapped.key_version:
             refusal = self._refusal(slot)
             is_old = started - slot.current.branch.born >= REFRESH_AT * SOFT_AGE
@@ -239,7 +247,7 @@ class EncryptionKeys:
                 return
             if refusal not in (None, UNREADABLE):
                 # Cloud KMS has refused the version for which it has wrapped a key: it must unwrap the key, too.
-                await self._decryption_keys.get(slot.wanted(branch), budget, wrapped.key_version)
+                await self._decryption_keys.get(name, budget, wrapped.key_version)
         slot.current = EncryptionKey.derive(branch, slot.namespace)
         slot.renew(started)
-        self._decryption_keys.add(slot.wanted(branch), branch.secret, wrapped.key_version, started)
+        self._decryption_keys.add(name, branch.secret, wrapped.key_version, started)

@@ -109,12 +109,12 @@ class DecryptionKeys:
         """
         cached = self._find(wanted, key_version)
         if cached is not None:
-            if self._is_usable(wanted, cached):
+            if self._is_usable(wanted, cached, self._clock()):
                 return cached.key
             if cached.access.attempt is not None:
                 await wait_for_answers({cached.access.attempt})
                 self._note_silence(cached.access)
-                if self._is_usable(wanted, cached):
+                if self._is_usable(wanted, cached, self._clock()):
                     return cached.key
         refusal = self._refusals.get(wanted)
         if refusal and refusal[1] > self._clock():
@@ -142,10 +142,10 @@ class DecryptionKeys:
         self._own[wanted] = _CachedKey(key, access, key_version, wrapped, self._clock(), is_own=True)
         _limit(self._own, OWN_MAX)
 
-    def may_use(self, own: WrappedKey) -> bool:
+    def may_use(self, own: WrappedKey, now: float) -> bool:
         """Whether this process may encrypt with its own key now. Starts to ask Cloud KMS again when that is due."""
         cached = self._own.get(own)
-        return cached is not None and self._is_usable(own, cached)
+        return cached is not None and self._is_usable(own, cached, now)
 
     def refusal(self, own: WrappedKey) -> str | None:
         """Returns why Cloud KMS has refused to unwrap a key with which this process encrypts, until it unwraps it."""
@@ -173,7 +173,7 @@ class DecryptionKeys:
         for keys in (self._own, self._keys):
             for wanted, cached in list(keys.items()):
                 if cached.used > cached.access.confirmed:
-                    self._is_usable(wanted, cached, is_used=False)
+                    self._is_usable(wanted, cached, self._clock(), is_used=False)
 
     def _note_silence(self, access: _KeyVersionAccess) -> None:
         # Cloud KMS counts as unavailable. The answer counts whenever it arrives.
@@ -195,9 +195,9 @@ class DecryptionKeys:
             cached.key_version, cached.access = SEVERAL, self._access(wanted, SEVERAL, cached.confirmed)
         return cached
 
-    def _is_usable(self, wanted: WrappedKey, cached: _CachedKey, *, is_used: bool = True) -> bool:
+    def _is_usable(self, wanted: WrappedKey, cached: _CachedKey, now: float, *, is_used: bool = True) -> bool:
         """Whether the key may be used now. Starts to ask Cloud KMS again when that is due."""
-        now, access = self._clock(), cached.access
+        access = cached.access
         if is_used:
             cached.used = now
         if now < access.revalidate_at and now < cached.confirmed + HARD_AGE / 2:

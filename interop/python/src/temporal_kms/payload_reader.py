@@ -14,6 +14,8 @@ METADATA, DATA, EXTERNAL_PAYLOADS = 0x0A, 0x12, 0x1A
 ENTRY_KEY, ENTRY_VALUE = 0x0A, 0x12
 SIZE_BYTES = 0x08
 """Field numbers and wire types, as their only byte."""
+_ENCODING = bytes([ENTRY_KEY, 8]) + b"encoding" + bytes([ENTRY_VALUE])
+"""The start of an entry whose key is ``encoding``, up to the length of its value."""
 
 MAX_VARINT = 10
 
@@ -35,10 +37,27 @@ def parse_payload(plaintext: bytes, reserve: Callable[[int], None]) -> Payload:
 
 def check_plaintext(plaintext: bytes, reserve: Callable[[int], None]) -> None:
     """Checks what ``parse_payload`` would parse, with the same parameters and errors."""
+    if _is_usual(plaintext):
+        return
     fields = _count_fields(plaintext)
     if fields > USUAL_FIELDS:
         reserve(fields * FIELD_MEMORY)
     _check(plaintext)
+
+
+def _is_usual(plaintext: bytes) -> bool:
+    """Whether this is a short encoding and data, as most payloads are. It takes a fourth of the time of all checks."""
+    end, value = len(plaintext), 3 + len(_ENCODING)
+    if end <= value or plaintext[0] != METADATA or not plaintext.startswith(_ENCODING, 2):
+        return False
+    at = value + plaintext[value - 1]
+    # The entry ends with its value, and what follows is data up to the end.
+    return (
+        plaintext[1] == at - 2 < 0x80
+        and at < end
+        and plaintext[at] == DATA
+        and _content(plaintext, at + 1, end)[1] == end
+    )
 
 
 def not_a_payload() -> KmsCodecError:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .errors import KmsCodecError
 from .header import key_id
@@ -34,7 +35,7 @@ class NamespaceRule:
     workflow_tag: str | None = None
     """``require``: only messages with a workflow tag are read and written."""
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Every crypto key with which the codec may call Cloud KMS, the encrypting key first."""
         return tuple(dict.fromkeys([*([self.encrypt] if self.encrypt else []), *self.decrypt]))
