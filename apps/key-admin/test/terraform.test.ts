@@ -5,7 +5,7 @@ import { findTerraform, type Plan, type Terraform } from '@temporal-kms/scripts/
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { auditLogLines } from '../src/google/audit-logs.ts';
 import { keysFileOf } from '../src/setup/files.ts';
-import { grantsFor } from '../src/setup/wish.ts';
+import { grantsFor } from '../src/setup/grants.ts';
 
 const deploy = join(import.meta.dirname, '../../../deploy');
 const folder = join(deploy, 'terraform');

@@ -2,7 +2,7 @@ import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput, timestamp, typeLines } from '../cli/output.ts';
-import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/ask.ts';
+import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/decide.ts';
 import { verdictLines } from '../destroy/verdict-text.ts';
 import { connectGoogle } from '../google/client.ts';
 import { versionLine } from '../google/gcloud.ts';

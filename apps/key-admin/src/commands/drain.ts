@@ -12,7 +12,7 @@ import {
   type DestroyOptions,
   prepare,
   versionNumber,
-} from '../destroy/ask.ts';
+} from '../destroy/decide.ts';
 import { type DrainedVersion, drainLines, drainOf } from '../destroy/drain.ts';
 import { isFixed, type ReencryptedSchedule, reencryptSchedules } from '../destroy/reencrypt-schedules.ts';
 import { namespacesToScan } from '../scan/scan-options.ts';

@@ -1,7 +1,7 @@
 import type { AddCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput } from '../cli/output.ts';
-import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/ask.ts';
+import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/decide.ts';
 import { verdictLines } from '../destroy/verdict-text.ts';
 import { connectGoogle } from '../google/client.ts';
 import { signReport } from '../google/sign-report.ts';

@@ -9,7 +9,8 @@ import { gcloud } from '../google/gcloud.ts';
 import { type ConfigFile, planFiles, writeConfigFile } from '../setup/files.ts';
 import { plan } from '../setup/plan.ts';
 import type { Step } from '../setup/step.ts';
-import { grantsFor, keyName, type Wish } from '../setup/wish.ts';
+import { grantsFor } from '../setup/grants.ts';
+import { keyName, type KeySpec } from '../setup/key-spec.ts';
 
 const examples = `
 Examples:
@@ -102,13 +103,13 @@ export const addSetupCommand: AddCommand = (program, deps) => {
 
 async function setup(options: SetupOptions, deps: CliDeps, output: Output): Promise<void> {
   const values = withEnvFile(deps.env, options.envFile);
-  const wish = wishOf(options, values);
-  const { kms } = loadKeyConfig(values, { key: keyName(wish) });
+  const spec = specOf(options, values);
+  const { kms } = loadKeyConfig(values, { key: keyName(spec) });
   const google = await connectGoogle(kms.emulatorHost, output);
   try {
-    output.progress(`Reading the project ${wish.project}`);
-    const steps = await plan(google, wish, deps.now());
-    const files = await planFiles(wish, {
+    output.progress(`Reading the project ${spec.project}`);
+    const steps = await plan(google, spec, deps.now());
+    const files = await planFiles(spec, {
       folder: options.out,
       namespaces: namespacesOf(options.namespace, values['TEMPORAL_NAMESPACE']),
       temporalAddress: options.temporalAddress ?? values['TEMPORAL_ADDRESS'] ?? 'localhost:7233',
@@ -116,7 +117,7 @@ async function setup(options: SetupOptions, deps: CliDeps, output: Output): Prom
       emulatorHost: kms.emulatorHost,
     });
     if (options.dryRun) {
-      output.result(resultOf(wish, steps, files, undefined), () => script(wish, steps, files));
+      output.result(resultOf(spec, steps, files, undefined), () => script(spec, steps, files));
       return;
     }
     for (const line of shown(steps, files, options)) output.line(line);
@@ -125,7 +126,7 @@ async function setup(options: SetupOptions, deps: CliDeps, output: Output): Prom
       await confirm(open, options, deps);
       await carryOut(steps, writable(files, options), options.out, output);
     }
-    output.result(resultOf(wish, steps, files, writable(files, options)), () => [
+    output.result(resultOf(spec, steps, files, writable(files, options)), () => [
       '',
       summary(steps, files, options),
     ]);
@@ -143,7 +144,7 @@ function namespacesOf(
 }
 
 /** @throws CliError without a project */
-function wishOf(options: SetupOptions, values: Readonly<Record<string, string | undefined>>): Wish {
+function specOf(options: SetupOptions, values: Readonly<Record<string, string | undefined>>): KeySpec {
   const project = options.project ?? values['GCP_PROJECT'];
   if (!project) throw new CliError('usage', 'The Google Cloud project is missing', ['--project PROJECT']);
   const level = options.protectionLevel;
@@ -209,12 +210,12 @@ async function carryOut(
 
 /** @param written the files that were written; undefined in a dry run */
 const resultOf = (
-  wish: Wish,
+  spec: KeySpec,
   steps: readonly Step[],
   files: readonly ConfigFile[],
   written: readonly ConfigFile[] | undefined,
 ) => ({
-  key: keyName(wish),
+  key: keyName(spec),
   dryRun: written === undefined,
   steps: steps.map(({ run: _run, status, ...step }) => ({
     ...step,
@@ -224,7 +225,7 @@ const resultOf = (
 });
 
 /** Returns a shell script that does the same with `gcloud`. */
-function script({ project }: Wish, steps: readonly Step[], files: readonly ConfigFile[]): string[] {
+function script({ project }: KeySpec, steps: readonly Step[], files: readonly ConfigFile[]): string[] {
   return [
     gcloud('services enable', 'cloudkms.googleapis.com', `--project=${project}`),
     ...steps.flatMap(({ title, status, note, gcloud: lines }) => [

@@ -1,4 +1,4 @@
-import type { Found } from './found.ts';
+import type { ScanResults } from './scan-results.ts';
 import { readRun } from './read-run.ts';
 import type { ListedRun, ScanSource } from './source.ts';
 import type { ScanState } from './state.ts';
@@ -14,7 +14,7 @@ export async function countRun(
   source: Pick<ScanSource, 'describeRun' | 'history'>,
   run: ListedRun,
   state: ScanState | undefined,
-  found: Found,
+  found: ScanResults,
   isFatal: (error: unknown) => boolean = () => false,
 ): Promise<void> {
   const known = run.isOpen ? undefined : state?.get(run.runId);

@@ -10,7 +10,7 @@ import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
 import { hasOwnType } from './own-runs.ts';
 import { addEvents, eventTime } from './read-run.ts';
 import { ScanError } from './source.ts';
-import type { TalliedHistory } from './part.ts';
+import type { TalliedHistory } from './scan-part.ts';
 
 /** Files with histories, for example those of Temporal Cloud's Workflow History Export. */
 export interface ExportSource {

@@ -1,4 +1,4 @@
-import type { ScanPart } from './part.ts';
+import type { ScanPart } from './scan-part.ts';
 
 /** What a scan has found before it looks at runs, as JSON. A scan on Temporal keeps it until the scan has ended. */
 export interface BeforeRuns {

@@ -3,7 +3,7 @@ import type { ScannedNamespace, ScanPlace } from '@temporal-kms/codec-api';
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import { duration } from '../cli/output.ts';
 import { type ExportedHistory, type ExportSource, readExports } from './exports.ts';
-import { Found, toReport } from './found.ts';
+import { ScanResults, toReport } from './scan-results.ts';
 import { CONCURRENCY, MAX_CATCH_UP_MS, MAX_SKEW_MS } from './passes.ts';
 import { countRun } from './count-run.ts';
 import { readRun } from './read-run.ts';
@@ -48,7 +48,7 @@ export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespa
 
 class Scan {
   readonly #scan: NamespaceScan;
-  readonly #found: Found;
+  readonly #found: ScanResults;
   /** The ids of the runs that were listed. */
   readonly #seen = new Set<string>();
   /** The ids of the schedules that were listed. */
@@ -65,7 +65,7 @@ class Scan {
 
   constructor(scan: NamespaceScan) {
     this.#scan = scan;
-    this.#found = new Found(scan.keys.map(cryptoKeyId));
+    this.#found = new ScanResults(scan.keys.map(cryptoKeyId));
     this.#started = scan.now();
   }
 
@@ -308,7 +308,7 @@ class Scan {
 
   async #scanExports(): Promise<void> {
     const { exports } = this.#scan;
-    const gaps = new Map<string, ReturnType<Found['addGap']>>();
+    const gaps = new Map<string, ReturnType<ScanResults['addGap']>>();
     const coverage = this.#found.begin('exports');
     this.#begin(() => `exports: ${coverage.histories}`);
     const count = ({ history, summary }: ExportedHistory) =>

@@ -15,7 +15,7 @@ import {
   type ScanPart,
   type TalliedHistory,
   TOO_MANY_KEYS,
-} from './part.ts';
+} from './scan-part.ts';
 
 type GapOfPayloads = Extract<
   Trait,

@@ -8,7 +8,7 @@ import {
 } from '@temporal-kms/config';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { writePrivateFile } from '../cli/private-file.ts';
-import { keyName, type Wish } from './wish.ts';
+import { keyName, type KeySpec } from './key-spec.ts';
 
 /** A configuration file of one of our applications. */
 export interface ConfigFile {
@@ -18,7 +18,7 @@ export interface ConfigFile {
   readonly status: 'to do' | 'exists' | 'differs';
 }
 
-export interface FileWish {
+export interface FileOptions {
   readonly folder: string;
   /** The namespaces for which the programs use the key. The first is the application's. */
   readonly namespaces: readonly [string, ...string[]];
@@ -41,7 +41,7 @@ const left = (name: string, example: string): boolean =>
   example === '(unset)' || unset.has(name) || name.startsWith('GCP_');
 
 /** Returns the files, and what exists of them. Writes nothing. */
-export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile[]> {
+export async function planFiles(spec: KeySpec, files: FileOptions): Promise<ConfigFile[]> {
   const { namespaces, temporalAddress, origins, emulatorHost } = files;
   const [namespace] = namespaces;
   const keysFile = resolve(files.folder, 'keys.yaml');
@@ -53,7 +53,7 @@ export async function planFiles(wish: Wish, files: FileWish): Promise<ConfigFile
   };
   const codecServer = { ...shared, CODEC_CORS_ORIGINS: origins.length > 0 ? origins.join(',') : undefined };
   return [
-    await planned(join(files.folder, 'keys.yaml'), keysFileOf(keyName(wish), namespaces)),
+    await planned(join(files.folder, 'keys.yaml'), keysFileOf(keyName(spec), namespaces)),
     await planned(join(files.folder, 'worker.env'), contentOf('worker', workerEnvironment, shared)),
     await planned(
       join(files.folder, 'codec-server.env'),

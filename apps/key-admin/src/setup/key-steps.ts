@@ -6,7 +6,7 @@ import { ALREADY_EXISTS, grpcCode } from '../google/errors.ts';
 import { gcloud, ringOptions } from '../google/gcloud.ts';
 import { optional } from '../google/locations.ts';
 import type { Step } from './step.ts';
-import { keyName, ringName, type Wish } from './wish.ts';
+import { keyName, ringName, type KeySpec } from './key-spec.ts';
 
 type CryptoKey = protos.google.cloud.kms.v1.ICryptoKey;
 
@@ -20,45 +20,45 @@ const STANDARD_DAYS = 90;
  */
 export async function keySteps(
   google: GoogleClients,
-  wish: Wish,
+  spec: KeySpec,
   now: Date,
   ringExists: boolean,
 ): Promise<Step[]> {
   const { kms, read } = google;
-  const name = keyName(wish);
+  const name = keyName(spec);
   const found = ringExists
     ? await optional(
-        read({ resource: `projects/${wish.project}`, role: 'roles/cloudkms.admin' }, (options) =>
+        read({ resource: `projects/${spec.project}`, role: 'roles/cloudkms.admin' }, (options) =>
           kms.getCryptoKey({ name }, options),
         ),
       )
     : undefined;
   const key = found?.[0];
-  if (key === undefined) return [creation(google, wish, now)];
-  requireUsable(key, wish);
+  if (key === undefined) return [creation(google, spec, now)];
+  requireUsable(key, spec);
   const level = String(key.versionTemplate?.protectionLevel);
   const days = key.rotationPeriod ? Number(key.rotationPeriod.seconds) / DAY_SECONDS : undefined;
   const rotation = days === undefined ? 'without rotation' : `rotated every ${days} days`;
-  const exists: Step = { title: `key ${wish.id} (${level}, ${rotation})`, status: 'exists', gcloud: [] };
-  const wanted = wish.rotationDays ?? days ?? STANDARD_DAYS;
-  return wanted === days ? [exists] : [exists, rotationChange(google, wish, wanted, now)];
+  const exists: Step = { title: `key ${spec.id} (${level}, ${rotation})`, status: 'exists', gcloud: [] };
+  const wanted = spec.rotationDays ?? days ?? STANDARD_DAYS;
+  return wanted === days ? [exists] : [exists, rotationChange(google, spec, wanted, now)];
 }
 
 /** @throws CliError for what cannot be changed */
-function requireUsable({ purpose, versionTemplate }: CryptoKey, wish: Wish): void {
+function requireUsable({ purpose, versionTemplate }: CryptoKey, spec: KeySpec): void {
   const other = '--key OTHER-NAME';
   if (purpose !== 'ENCRYPT_DECRYPT') {
     throw new CliError(
       'failed',
-      `The key ${wish.id} exists with the purpose ${String(purpose)}, which cannot be changed`,
+      `The key ${spec.id} exists with the purpose ${String(purpose)}, which cannot be changed`,
       [other],
     );
   }
   const level = versionTemplate?.protectionLevel;
-  if (wish.protectionLevel !== undefined && level !== wish.protectionLevel) {
+  if (spec.protectionLevel !== undefined && level !== spec.protectionLevel) {
     throw new CliError(
       'failed',
-      `The key ${wish.id} exists with the protection level ${String(level)}, which cannot be changed`,
+      `The key ${spec.id} exists with the protection level ${String(level)}, which cannot be changed`,
       [other],
     );
   }
@@ -76,8 +76,8 @@ const scheduleOptions = (days: number, now: Date): string[] => [
   `--next-rotation-time=${timestamp(nextRotation(days, now))}`,
 ];
 
-function creation({ kms, change }: GoogleClients, wish: Wish, now: Date): Step {
-  const { rotationDays = STANDARD_DAYS, protectionLevel = 'SOFTWARE', id } = wish;
+function creation({ kms, change }: GoogleClients, spec: KeySpec, now: Date): Step {
+  const { rotationDays = STANDARD_DAYS, protectionLevel = 'SOFTWARE', id } = spec;
   return {
     title: `key ${id} (${protectionLevel}, rotated every ${rotationDays} days)`,
     status: 'to do',
@@ -85,18 +85,18 @@ function creation({ kms, change }: GoogleClients, wish: Wish, now: Date): Step {
       gcloud(
         'kms keys create',
         id,
-        ...ringOptions(keyName(wish)),
+        ...ringOptions(keyName(spec)),
         '--purpose=encryption',
         `--protection-level=${protectionLevel.toLowerCase()}`,
         ...scheduleOptions(rotationDays, now),
       ),
     ],
     run: () =>
-      change({ resource: `projects/${wish.project}`, role: 'roles/cloudkms.admin' }, async (options) => {
+      change({ resource: `projects/${spec.project}`, role: 'roles/cloudkms.admin' }, async (options) => {
         try {
           await kms.createCryptoKey(
             {
-              parent: ringName(wish),
+              parent: ringName(spec),
               cryptoKeyId: id,
               cryptoKey: {
                 purpose: 'ENCRYPT_DECRYPT',
@@ -113,12 +113,12 @@ function creation({ kms, change }: GoogleClients, wish: Wish, now: Date): Step {
   };
 }
 
-function rotationChange({ kms, change }: GoogleClients, wish: Wish, days: number, now: Date): Step {
-  const name = keyName(wish);
+function rotationChange({ kms, change }: GoogleClients, spec: KeySpec, days: number, now: Date): Step {
+  const name = keyName(spec);
   return {
-    title: `rotation of the key ${wish.id} every ${days} days`,
+    title: `rotation of the key ${spec.id} every ${days} days`,
     status: 'to do',
-    gcloud: [gcloud('kms keys update', wish.id, ...ringOptions(name), ...scheduleOptions(days, now))],
+    gcloud: [gcloud('kms keys update', spec.id, ...ringOptions(name), ...scheduleOptions(days, now))],
     run: () =>
       change({ resource: name, role: 'roles/cloudkms.admin' }, async (options) => {
         await kms.updateCryptoKey(

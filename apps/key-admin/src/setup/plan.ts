@@ -7,26 +7,26 @@ import { optional, requireLocation } from '../google/locations.ts';
 import { addBinding, hasBinding, readPolicy, rolesOf } from '../google/policies.ts';
 import { keySteps } from './key-steps.ts';
 import type { Step } from './step.ts';
-import { keyName, ringName, type Wish } from './wish.ts';
+import { keyName, ringName, type KeySpec } from './key-spec.ts';
 
 /** Returns what has to be done, from the state of the project. Changes nothing. @throws CliError */
-export async function plan(google: GoogleClients, wish: Wish, now: Date): Promise<readonly Step[]> {
-  await requireLocation(google, wish.project, wish.location, wish.protectionLevel === 'HSM');
-  const ring = await ringStep(google, wish);
-  const [key, ...changes] = await keySteps(google, wish, now, ring.status === 'exists');
+export async function plan(google: GoogleClients, spec: KeySpec, now: Date): Promise<readonly Step[]> {
+  await requireLocation(google, spec.project, spec.location, spec.protectionLevel === 'HSM');
+  const ring = await ringStep(google, spec);
+  const [key, ...changes] = await keySteps(google, spec, now, ring.status === 'exists');
   return [
     ring,
     ...(key ? [key] : []),
     ...changes,
-    ...(await grantSteps(google, wish, key?.status === 'exists')),
-    ...(wish.auditLogs ? [await auditStep(google, wish.project)] : []),
+    ...(await grantSteps(google, spec, key?.status === 'exists')),
+    ...(spec.auditLogs ? [await auditStep(google, spec.project)] : []),
   ];
 }
 
-async function ringStep({ kms, read, change }: GoogleClients, wish: Wish): Promise<Step> {
-  const { project, location, ring } = wish;
+async function ringStep({ kms, read, change }: GoogleClients, spec: KeySpec): Promise<Step> {
+  const { project, location, ring } = spec;
   const purpose = { resource: `projects/${project}`, role: 'roles/cloudkms.admin' };
-  const found = await optional(read(purpose, (options) => kms.getKeyRing({ name: ringName(wish) }, options)));
+  const found = await optional(read(purpose, (options) => kms.getKeyRing({ name: ringName(spec) }, options)));
   return {
     title: `key ring ${ring} in ${location}`,
     status: found === undefined ? 'to do' : 'exists',
@@ -52,11 +52,11 @@ async function unlessExists(call: Promise<unknown>): Promise<void> {
   }
 }
 
-async function grantSteps(google: GoogleClients, wish: Wish, exists: boolean): Promise<Step[]> {
-  const key = keyName(wish);
-  const policy = exists && wish.grants.length > 0 ? await readPolicy(google, key) : {};
-  return wish.grants.map(({ who, member, role }): Step => {
-    const wanted = wish.grants.filter((grant) => grant.member === member).map((grant) => grant.role);
+async function grantSteps(google: GoogleClients, spec: KeySpec, exists: boolean): Promise<Step[]> {
+  const key = keyName(spec);
+  const policy = exists && spec.grants.length > 0 ? await readPolicy(google, key) : {};
+  return spec.grants.map(({ who, member, role }): Step => {
+    const wanted = spec.grants.filter((grant) => grant.member === member).map((grant) => grant.role);
     const more = rolesOf(policy, member).filter((one) => !wanted.includes(one));
     return {
       title: `${role} on the key for ${who} ${member}`,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { countRun } from '../../src/scan/count-run.ts';
-import { Found } from '../../src/scan/found.ts';
+import { ScanResults } from '../../src/scan/scan-results.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { payloadOf } from '../support/messages.ts';
@@ -13,7 +13,7 @@ const eventTime = (milliseconds: number): any => ({ seconds: milliseconds / 1000
 /** Counts a run whose history needs version 1, and whose pending work needs version 2 for as long as it is open. */
 async function count(isListedAsOpen: boolean, hasEnded: boolean) {
   const state = await ScanState.open(`${await temporaryFolder()}/state/n.journal`);
-  const found = new Found([]);
+  const found = new ScanResults([]);
   const source = {
     describeRun: async () => (hasEnded ? {} : { pendingActivities: [{ heartbeatDetails: message(2) }] }),
     async *history() {

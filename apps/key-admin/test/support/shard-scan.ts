@@ -1,11 +1,11 @@
 import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import type { Random } from '@temporal-kms/testing/random';
-import { Found } from '../../src/scan/found.ts';
+import { ScanResults } from '../../src/scan/scan-results.ts';
 import { planShards } from '../../src/scan/on-temporal/plan.ts';
 import { runStage, type StageWork } from '../../src/scan/on-temporal/run-stage.ts';
 import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
 import { type MutableProgress, runStages, startProgress } from '../../src/scan/on-temporal/stages.ts';
-import type { ScanPart } from '../../src/scan/part.ts';
+import type { ScanPart } from '../../src/scan/scan-part.ts';
 import type { TimeRange } from '../../src/scan/passes.ts';
 import type { RemoteRuns } from '../../src/scan/remote-runs.ts';
 import { ScanError } from '../../src/scan/source.ts';
@@ -82,7 +82,7 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
       }),
     scan: ({ range, rps: share }) => inTurn(share, () => scanShard(range)),
     missed: (error) => {
-      const found = new Found([]);
+      const found = new ScanResults([]);
       for (const place of ['open', 'closed'] as const) found.miss(place, error);
       return found.toPart();
     },

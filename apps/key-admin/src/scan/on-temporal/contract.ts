@@ -1,4 +1,4 @@
-import type { ScanPart } from '../part.ts';
+import type { ScanPart } from '../scan-part.ts';
 import type { Stage, TimeRange } from '../passes.ts';
 import type { RunsFound } from '../remote-runs.ts';
 

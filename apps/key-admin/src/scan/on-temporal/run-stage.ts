@@ -1,4 +1,4 @@
-import { mergeParts, type ScanPart } from '../part.ts';
+import { mergeParts, type ScanPart } from '../scan-part.ts';
 import type { TimeRange } from '../passes.ts';
 import { MAX_SLOTS, type Plan } from './contract.ts';
 import { mergeStage, type MutableProgress } from './stages.ts';

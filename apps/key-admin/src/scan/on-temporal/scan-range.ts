@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { countRun } from '../count-run.ts';
-import { Found } from '../found.ts';
-import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../part.ts';
+import { ScanResults } from '../scan-results.ts';
+import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../scan-part.ts';
 import { CONCURRENCY, type TimeRange } from '../passes.ts';
 import { type ListedRun, type RangeSource, ScanError } from '../source.ts';
 import type { ScanState } from '../state.ts';
@@ -59,7 +59,7 @@ export async function scanRange({
   let pageToken: Uint8Array = Buffer.from(from?.pageToken ?? '', 'base64');
   for (;;) {
     const { runs, nextPageToken } = await source.runPage(query, pageToken);
-    const found = new Found(keyIds);
+    const found = new ScanResults(keyIds);
     found.begin('open');
     found.begin('closed');
     const unseen = runs.filter(({ runId }) => !open.has(runId));

@@ -1,4 +1,4 @@
-import { emptyPart, mergeParts } from '../part.ts';
+import { emptyPart, mergeParts } from '../scan-part.ts';
 import { firstStage, isTooLong, nextStage, settleTime, type Stage, type TimeRange } from '../passes.ts';
 import type { RunsFound } from '../remote-runs.ts';
 import type { ScanProgress } from './contract.ts';

@@ -1,4 +1,4 @@
-import { mapHistories, type ScanPart } from '../part.ts';
+import { mapHistories, type ScanPart } from '../scan-part.ts';
 import type { ScanSource } from '../source.ts';
 
 /** Run ids in a query. */

@@ -9,7 +9,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { emptyPart, mergeParts, type ScanPart } from '../part.ts';
+import { emptyPart, mergeParts, type ScanPart } from '../scan-part.ts';
 import type { RunsFound } from '../remote-runs.ts';
 import {
   MAX_ATTEMPTS,

@@ -4,7 +4,7 @@ import type { ScanCoverage, ScanReport } from '@temporal-kms/codec-api';
 import { startTemporal, type TemporalServer as Started } from '@temporal-kms/scripts/temporal';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readBasis } from '../../src/destroy/ask.ts';
+import { readBasis } from '../../src/destroy/decide.ts';
 import { observeKeys } from '../../src/scan/observed-keys.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { describeServer, type TemporalServer } from '../../src/temporal/server.ts';

@@ -16,14 +16,14 @@ import {
   type MessageKeyName,
   type ScanPart,
   type TalliedHistory,
-} from './part.ts';
+} from './scan-part.ts';
 import { type ListedRun, ScanError } from './source.ts';
 import { NamespaceTally } from './tally.ts';
 
 type MutableGap = Omit<CountedGap, 'count'> & { count?: number | undefined };
 
 /** What a scan, or a part of it, has found so far. */
-export class Found {
+export class ScanResults {
   readonly #tally: NamespaceTally;
   readonly #gaps: MutableGap[] = [];
   readonly #looked: Record<ScanPlace, { -readonly [Field in keyof ScanCoverage]: ScanCoverage[Field] }> =

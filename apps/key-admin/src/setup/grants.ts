@@ -7,25 +7,6 @@ export interface Grant {
   readonly role: string;
 }
 
-/** What `setup` shall create. */
-export interface Wish {
-  readonly project: string;
-  readonly location: string;
-  readonly ring: string;
-  readonly id: string;
-  /** Undefined: SOFTWARE for a new key, and any for an existing key. */
-  readonly protectionLevel: 'SOFTWARE' | 'HSM' | undefined;
-  /** Days; undefined: 90 for a key without a rotation. */
-  readonly rotationDays: number | undefined;
-  readonly grants: readonly Grant[];
-  readonly auditLogs: boolean;
-}
-
-export const ringName = ({ project, location, ring }: Wish): string =>
-  `projects/${project}/locations/${location}/keyRings/${ring}`;
-
-export const keyName = (wish: Wish): string => `${ringName(wish)}/cryptoKeys/${wish.id}`;
-
 export interface Programs {
   readonly worker?: readonly string[];
   readonly starter?: readonly string[];

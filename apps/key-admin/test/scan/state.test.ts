@@ -4,7 +4,7 @@ import { startNode } from '@temporal-kms/testing/process';
 import { describe, expect, it } from 'vitest';
 import { isUsable, type KeptScan, otherSettings } from '../../src/scan/on-temporal/kept-scan.ts';
 import { statesIn } from '../../src/scan-worker/states.ts';
-import { emptyPart } from '../../src/scan/part.ts';
+import { emptyPart } from '../../src/scan/scan-part.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
 

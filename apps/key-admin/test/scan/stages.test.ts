@@ -2,7 +2,7 @@ import { Random } from '@temporal-kms/testing/random';
 import { describe, expect, it } from 'vitest';
 import { planShards } from '../../src/scan/on-temporal/plan.ts';
 import { mergeStage, runStages, startProgress } from '../../src/scan/on-temporal/stages.ts';
-import { emptyPart, mergeParts, type ScanPart } from '../../src/scan/part.ts';
+import { emptyPart, mergeParts, type ScanPart } from '../../src/scan/scan-part.ts';
 import { firstStage, nextStage, settleTime, type Stage, type TimeRange } from '../../src/scan/passes.ts';
 
 const NOW = Date.UTC(2030, 0, 1);
