@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { createControlApp } from '../src/control/app.ts';
 import { iamMethods, keyManagementMethods, locationMethods, projectMethods } from '../src/service/methods.ts';
-import { run } from './support/cli.ts';
 import { start } from './support/running.ts';
 
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
@@ -28,11 +27,5 @@ describe('the README', () => {
     expect(named('## Control API', 'A fault affects', /`((?:GET|PUT|POST|DELETE) \/[^`?]+)/g)).toEqual(
       new Set(routes),
     );
-  });
-
-  it('names every option of the command line', async () => {
-    const { stdout } = await run('--help');
-    const options = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option]) => option);
-    expect(named('## Run it', 'Port 0 takes', /\| `(--[a-z-]+)/g)).toEqual(new Set(options));
   });
 });
