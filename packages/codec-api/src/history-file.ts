@@ -15,12 +15,12 @@ export const MAX_FILE_BODY = 8 * 1024 * 1024;
 
 /**
  * `POST /api/namespaces/{namespace}/history-files:inspect`: events of a history file. The client splits the file with
- * `@temporal-kms/history-files`, so that no request contains more than some of its events.
+ * `@temporal-kms/histories/files`, so that no request contains more than some of its events.
  */
 export const fileEventsRequest = z.strictObject({
   /** The workflow of the history, as the file names it: its payloads may be bound to it. */
   workflowId: z.optional(workflowId),
-  /** How the events are written: see `EventEncoding` of `@temporal-kms/history-files`. */
+  /** How the events are written: see `EventEncoding` of `@temporal-kms/histories/files`. */
   encoding: z.enum(['json', 'readable', 'protobuf']),
   /** JSON text, or protobuf in base64. */
   events: z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_FILE_EVENTS)),

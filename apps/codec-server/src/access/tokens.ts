@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { JsonScanner } from '@temporal-kms/history-payloads/json-scanner';
+import { JsonScanner } from '@temporal-kms/histories/json-scanner';
 import { decodeJwt, errors, type JWTPayload, jwtVerify } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';

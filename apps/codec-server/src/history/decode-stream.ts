@@ -1,5 +1,5 @@
 import type { DecodeFrame, DecodeResult } from '@temporal-kms/codec-api';
-import { payloadToJson } from '@temporal-kms/history-payloads';
+import { payloadToJson } from '@temporal-kms/histories/payloads';
 import type { Logger } from 'pino';
 import { nameOf } from '../errors.ts';
 import { hasLargeData, withDeferredData } from '../json/bytes.ts';

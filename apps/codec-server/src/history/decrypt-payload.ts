@@ -1,5 +1,5 @@
 import type { KeyUse, Permission, ReasonCode } from '@temporal-kms/codec-api';
-import { keyOf, otherNamespace, type Payload, type StoredPayload } from '@temporal-kms/history-payloads';
+import { keyOf, otherNamespace, type Payload, type StoredPayload } from '@temporal-kms/histories/payloads';
 import {
   type CallOptions,
   type DecodePlan,

@@ -6,7 +6,7 @@ import {
   type ProtoEvent,
   type StoredPayload,
   workflowContext,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import type { Logger } from 'pino';
 import type { MemoryLease } from '../memory.ts';
 import {

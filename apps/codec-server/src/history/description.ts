@@ -17,8 +17,8 @@ import {
   timestamp,
   workflowContext,
   writeMessage,
-} from '@temporal-kms/history-payloads';
-import { bufferOf } from '@temporal-kms/history-payloads/bytes';
+} from '@temporal-kms/histories/payloads';
+import { bufferOf } from '@temporal-kms/histories/bytes';
 import proto, { type temporal } from '@temporalio/proto';
 import type { Checkpoint } from '../turns/checkpoint.ts';
 import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';

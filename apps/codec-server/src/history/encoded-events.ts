@@ -1,4 +1,4 @@
-import { lookupType, type Payload, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { lookupType, type Payload, type ProtoEvent } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
 import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';

@@ -1,4 +1,4 @@
-import { eventIdOf, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { eventIdOf, type ProtoEvent } from '@temporal-kms/histories/payloads';
 import { HttpError } from '../errors.ts';
 import type { EventRange, HistoryReader, Run } from './reader.ts';
 import type { StreamLifetime } from './stream-limits.ts';

@@ -9,7 +9,7 @@ import {
   storedPayload,
   timestamp,
   writeMessage,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import { isReduced } from './encoded-events.ts';
 import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
 import type { StreamLifetime } from './stream-limits.ts';

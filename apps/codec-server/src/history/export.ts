@@ -18,8 +18,8 @@ import {
   unreadablePayload,
   unreadableValue,
   type WritePayload,
-} from '@temporal-kms/history-payloads';
-import { bodyOf, readableBytesInPieces } from '@temporal-kms/history-payloads/readable';
+} from '@temporal-kms/histories/payloads';
+import { bodyOf, readableBytesInPieces } from '@temporal-kms/histories/readable';
 import { hasLargeData, jsonWithData } from '../json/bytes.ts';
 import { hasTooManyEntries } from '../json/payload.ts';
 import {

@@ -5,9 +5,9 @@ import {
   type PayloadContext,
   type ProtoEvent,
   unreadableReason,
-} from '@temporal-kms/history-payloads';
-import { HistoryFileError } from '@temporal-kms/history-files';
-import { type Admit, protoEventInSteps } from '@temporal-kms/history-files/proto';
+} from '@temporal-kms/histories/payloads';
+import { HistoryFileError } from '@temporal-kms/histories/files';
+import { type Admit, protoEventInSteps } from '@temporal-kms/histories/proto';
 import proto from '@temporalio/proto';
 import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { badRequest, HttpError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryEvent, HistoryFrame } from '@temporal-kms/codec-api';
-import { type ProtoEvent, workflowContext } from '@temporal-kms/history-payloads';
+import { type ProtoEvent, workflowContext } from '@temporal-kms/histories/payloads';
 import type { Logger } from 'pino';
 import { historyEvent } from './event.ts';
 import { readPage } from './event-pages.ts';

@@ -6,7 +6,7 @@ import {
   type ProtoEvent,
   type StoredPayload,
   workflowContext,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import { badRequest, HttpError } from '../errors.ts';
 import type { MemoryBudget } from '../memory.ts';
 import type { MemoryPool, Release } from '../memory-pool.ts';

@@ -5,7 +5,7 @@ import {
   type Payload,
   type PayloadContext,
   type PayloadLocation,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import { hasTooManyEntries } from '../json/payload.ts';
 
 /** Describes a payload from its metadata and header, without decrypting it. `KmsCodec.inspect` implements it. */

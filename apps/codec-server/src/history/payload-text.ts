@@ -1,7 +1,7 @@
 import type { MaskedLength, SearchHit } from '@temporal-kms/codec-api';
-import { utf8Text } from '@temporal-kms/history-payloads/bytes';
-import { JsonScanner, unescaped } from '@temporal-kms/history-payloads/json-scanner';
-import type { PayloadBody } from '@temporal-kms/history-payloads/readable';
+import { utf8Text } from '@temporal-kms/histories/bytes';
+import { JsonScanner, unescaped } from '@temporal-kms/histories/json-scanner';
+import type { PayloadBody } from '@temporal-kms/histories/readable';
 
 /** Where a decoded payload contains the text. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;

@@ -1,4 +1,4 @@
-import { eventIdOf, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { eventIdOf, type ProtoEvent } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { HttpError } from '../errors.ts';

@@ -1,5 +1,5 @@
 import type { EndReason } from '@temporal-kms/codec-api';
-import type { StoredPayload } from '@temporal-kms/history-payloads';
+import type { StoredPayload } from '@temporal-kms/histories/payloads';
 import {
   type DecodePlan,
   type InnerKmsCalls,

@@ -1,5 +1,5 @@
 import { MAX_TASK_QUEUES, type RunTaskQueue } from '@temporal-kms/codec-api';
-import { timestamp } from '@temporal-kms/history-payloads';
+import { timestamp } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { LRUCache } from 'lru-cache';
 import { isNotOffered, type TemporalService } from '../temporal/service.ts';

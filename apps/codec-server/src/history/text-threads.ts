@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
-import type { JsonText, Payload } from '@temporal-kms/history-payloads';
-import { utf8Pieces } from '@temporal-kms/history-payloads/bytes';
-import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/history-payloads/readable';
+import type { JsonText, Payload } from '@temporal-kms/histories/payloads';
+import { utf8Pieces } from '@temporal-kms/histories/bytes';
+import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/histories/readable';
 import workerpool from 'workerpool';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 

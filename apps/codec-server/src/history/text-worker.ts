@@ -1,4 +1,4 @@
-import { type PayloadBody, readableUnlessBytes } from '@temporal-kms/history-payloads/readable';
+import { type PayloadBody, readableUnlessBytes } from '@temporal-kms/histories/readable';
 import workerpool from 'workerpool';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 

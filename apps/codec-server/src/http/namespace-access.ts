@@ -1,6 +1,6 @@
 import type { AuditRecord, Intent, Outcome } from '@temporal-kms/audit';
 import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
-import { keyOf } from '@temporal-kms/history-payloads';
+import { keyOf } from '@temporal-kms/histories/payloads';
 import { type InnerLayer, KmsCodecError } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { ClientDisconnected, HttpError } from '../errors.ts';

@@ -1,5 +1,5 @@
-import type { Payload } from '@temporal-kms/history-payloads';
-import { base64Pieces, bufferOf, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
+import type { Payload } from '@temporal-kms/histories/payloads';
+import { base64Pieces, bufferOf, PIECE_BYTES } from '@temporal-kms/histories/bytes';
 import { SLICE_BYTES, type Steps } from '../turns/slices.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { type Payload, payloadToJson } from '@temporal-kms/history-payloads';
-import { encodeBase64, PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
+import { type Payload, payloadToJson } from '@temporal-kms/histories/payloads';
+import { encodeBase64, PIECE_BYTES } from '@temporal-kms/histories/bytes';
 import proto, { type temporal } from '@temporalio/proto';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { atOnce, SLICE_BYTES, type Steps } from '../turns/slices.ts';

@@ -1,4 +1,4 @@
-import type { Payload } from '@temporal-kms/history-payloads';
+import type { Payload } from '@temporal-kms/histories/payloads';
 import { HttpError } from '../errors.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { AuditRecord } from '@temporal-kms/audit';
 import type { KeyUse, ReasonCode } from '@temporal-kms/codec-api';
-import { keyOf, type Payload } from '@temporal-kms/history-payloads';
+import { keyOf, type Payload } from '@temporal-kms/histories/payloads';
 import { KmsCodecError, type PayloadInfo } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { badRequest, ClientDisconnected, HttpError } from '../errors.ts';

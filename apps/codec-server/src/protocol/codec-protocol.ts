@@ -1,6 +1,6 @@
 import type { Digests } from '@temporal-kms/audit';
-import type { Payload } from '@temporal-kms/history-payloads';
-import { utf8Text } from '@temporal-kms/history-payloads/bytes';
+import type { Payload } from '@temporal-kms/histories/payloads';
+import { utf8Text } from '@temporal-kms/histories/bytes';
 import type { InnerKmsCalls, KmsCodec, PayloadInfo, PlaintextBudget } from '@temporal-kms/kms-codec';
 import type { Context } from 'hono';
 import { type Authority, forGrant, type Grant, requireJustification } from '../http/authorise.ts';

@@ -15,7 +15,7 @@ import {
   type PayloadContext,
   type StoredPayload,
   workflowContext,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import type { Context } from 'hono';
 import { decodeFrames } from '../history/decode-stream.ts';
 import { heldEvents } from '../history/event-pages.ts';

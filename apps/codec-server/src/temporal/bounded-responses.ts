@@ -1,4 +1,4 @@
-import { lookupType } from '@temporal-kms/history-payloads';
+import { lookupType } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import { HttpError } from '../errors.ts';
 import type { MemoryLease } from '../memory.ts';

@@ -1,4 +1,4 @@
-import { lookupType } from '@temporal-kms/history-payloads';
+import { lookupType } from '@temporal-kms/histories/payloads';
 import type { Field, MapField, Type } from 'protobufjs';
 
 /*

@@ -1,4 +1,4 @@
-import { MAX_PATH_KEY } from '@temporal-kms/history-payloads';
+import { MAX_PATH_KEY } from '@temporal-kms/histories/payloads';
 import { MAX_ENTRIES } from '../json/payload.ts';
 import {
   DELIMITED,

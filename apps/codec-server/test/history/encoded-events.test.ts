@@ -1,4 +1,4 @@
-import { eventPayloads, lookupType, workflowContext } from '@temporal-kms/history-payloads';
+import { eventPayloads, lookupType, workflowContext } from '@temporal-kms/histories/payloads';
 import proto from '@temporalio/proto';
 import { describe, expect, it } from 'vitest';
 import {

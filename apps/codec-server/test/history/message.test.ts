@@ -1,4 +1,4 @@
-import { eventPayloads, findPayloads, type ProtoEvent, writeMessage } from '@temporal-kms/history-payloads';
+import { eventPayloads, findPayloads, type ProtoEvent, writeMessage } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import visitor, { type WalkEnv } from '@temporalio/proto/lib/payload-visitor.generated.js';
 import type { Field, MapField, Type } from 'protobufjs';

@@ -1,4 +1,4 @@
-import { bodyOf } from '@temporal-kms/history-payloads/readable';
+import { bodyOf } from '@temporal-kms/histories/readable';
 import { describe, expect, it } from 'vitest';
 import { textFinder } from '../../src/history/payload-text.ts';
 import { type Payload, plain, text } from '../support/stack.ts';

@@ -9,7 +9,7 @@ import {
   type SearchFrame,
   searchFrame,
 } from '@temporal-kms/codec-api';
-import { type FileWorkflow, readHistoryFile } from '@temporal-kms/history-files';
+import { type FileWorkflow, readHistoryFile } from '@temporal-kms/histories/files';
 import { readHistory } from '@temporal-kms/testing/history';
 import proto from '@temporalio/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,4 @@
-import { PIECE_BYTES } from '@temporal-kms/history-payloads/bytes';
+import { PIECE_BYTES } from '@temporal-kms/histories/bytes';
 import { expect, test } from 'vitest';
 import { jsonLine, withDeferredData } from '../../src/json/bytes.ts';
 

@@ -1,5 +1,5 @@
-import { payloadToJson } from '@temporal-kms/history-payloads';
-import { bodyOf, readableText } from '@temporal-kms/history-payloads/readable';
+import { payloadToJson } from '@temporal-kms/histories/payloads';
+import { bodyOf, readableText } from '@temporal-kms/histories/readable';
 import proto from '@temporalio/proto';
 import { expect, it } from 'vitest';
 import { textFinder } from '../../src/history/payload-text.ts';

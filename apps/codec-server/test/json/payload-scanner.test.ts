@@ -1,4 +1,4 @@
-import { payloadToJson } from '@temporal-kms/history-payloads';
+import { payloadToJson } from '@temporal-kms/histories/payloads';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildPayloads, parseAnyPayloads, parsePayloads } from '../../src/json/payload-json.ts';

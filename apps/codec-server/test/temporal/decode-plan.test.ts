@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { lookupType, writeMessage } from '@temporal-kms/history-payloads';
+import { lookupType, writeMessage } from '@temporal-kms/histories/payloads';
 import { describe, expect, it } from 'vitest';
 import { placeholder } from '../../src/history/payload-stub.ts';
 import { planOf } from '../../src/temporal/decode-plan.ts';

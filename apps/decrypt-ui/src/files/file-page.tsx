@@ -1,6 +1,6 @@
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { HistoryFileError, type HistoryFileProblem } from '@temporal-kms/history-files';
+import { HistoryFileError, type HistoryFileProblem } from '@temporal-kms/histories/files';
 import { FileClock, FileWarning, FileX } from 'lucide-react';
 import { useCallback, useEffect } from 'react';
 import { useStore } from 'zustand';

@@ -6,7 +6,7 @@ import {
   MAX_FILE_BYTES,
   readHistoryFile,
   tooLarge,
-} from '@temporal-kms/history-files';
+} from '@temporal-kms/histories/files';
 import type { IndexPort } from '../runs/indexer/history-protocol.ts';
 import { messageOf } from '../ui/errors.ts';
 

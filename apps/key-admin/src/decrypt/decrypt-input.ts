@@ -1,6 +1,6 @@
 import type { OpenAudit } from '@temporal-kms/audit';
 import { countReason, type ReasonCounts, reasonEntries } from '@temporal-kms/codec-api';
-import type { FileWorkflow } from '@temporal-kms/history-files';
+import type { FileWorkflow } from '@temporal-kms/histories/files';
 import {
   eventWriter,
   exportEnd,
@@ -9,8 +9,8 @@ import {
   payloadToJson,
   unreadablePayload,
   unreadableValue,
-} from '@temporal-kms/history-payloads';
-import { bodyOf, readableText } from '@temporal-kms/history-payloads/readable';
+} from '@temporal-kms/histories/payloads';
+import { bodyOf, readableText } from '@temporal-kms/histories/readable';
 import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
 import { workflowPayloads } from '../inspect/inspect-history.ts';
 import type { Input } from '../payload-files/parse-input.ts';

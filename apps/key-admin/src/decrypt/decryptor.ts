@@ -5,7 +5,7 @@ import {
   type Payload,
   type StoredPayload,
   unreadableReason,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import { type CallOptions, type CodecContext, type KmsCodec, KmsCodecError } from '@temporal-kms/kms-codec';
 import { CliError } from '../cli/cli-error.ts';
 import type { FileAudit } from './file-audit.ts';

@@ -1,6 +1,6 @@
 import type { Connection } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { findPayloads, type Payload } from '@temporal-kms/history-payloads';
+import { findPayloads, type Payload } from '@temporal-kms/histories/payloads';
 import { type KmsCodec, KmsCodecError, messageKey } from '@temporal-kms/kms-codec';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-import { type Payload, unreadableReason } from '@temporal-kms/history-payloads';
+import { type Payload, unreadableReason } from '@temporal-kms/histories/payloads';
 import {
   cryptoKeyId,
   type Format,

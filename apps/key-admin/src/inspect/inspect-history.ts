@@ -1,11 +1,11 @@
-import { type FileWorkflow, type HistoryFile, HistoryFileError } from '@temporal-kms/history-files';
-import { protoEvent } from '@temporal-kms/history-files/proto';
+import { type FileWorkflow, type HistoryFile, HistoryFileError } from '@temporal-kms/histories/files';
+import { protoEvent } from '@temporal-kms/histories/proto';
 import {
   eventPayloads,
   type ProtoEvent,
   type StoredPayload,
   workflowContext,
-} from '@temporal-kms/history-payloads';
+} from '@temporal-kms/histories/payloads';
 import { CliError } from '../cli/cli-error.ts';
 import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
 import { BranchKeys, type BranchKeyRow } from './branch-keys.ts';

@@ -1,6 +1,6 @@
-import { type HistoryFile, HistoryFileError, readHistoryFile } from '@temporal-kms/history-files';
-import { payloadFromJson } from '@temporal-kms/history-files/proto';
-import type { Payload } from '@temporal-kms/history-payloads';
+import { type HistoryFile, HistoryFileError, readHistoryFile } from '@temporal-kms/histories/files';
+import { payloadFromJson } from '@temporal-kms/histories/proto';
+import type { Payload } from '@temporal-kms/histories/payloads';
 import { messageHeader } from '@temporal-kms/kms-codec';
 import proto from '@temporalio/proto';
 import { isRecord } from '@temporal-kms/node-utils/is-record';

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { HistoryFileError, MAX_FILE_BYTES, tooLarge } from '@temporal-kms/history-files';
+import { HistoryFileError, MAX_FILE_BYTES, tooLarge } from '@temporal-kms/histories/files';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';

@@ -1,6 +1,6 @@
-import { type Payload, writeMessage } from '@temporal-kms/history-payloads';
-import { bodyOf } from '@temporal-kms/history-payloads/readable';
-import { utf8Text } from '@temporal-kms/history-payloads/bytes';
+import { type Payload, writeMessage } from '@temporal-kms/histories/payloads';
+import { bodyOf } from '@temporal-kms/histories/readable';
+import { utf8Text } from '@temporal-kms/histories/bytes';
 import { messageKey } from '@temporal-kms/kms-codec';
 
 /** The kinds of fields in which Temporal shows values in plaintext. */

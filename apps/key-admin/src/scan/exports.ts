@@ -1,7 +1,7 @@
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FileWorkflow, HistoryFileError, readHistoryFile } from '@temporal-kms/history-files';
-import { protoEvent } from '@temporal-kms/history-files/proto';
+import { type FileWorkflow, HistoryFileError, readHistoryFile } from '@temporal-kms/histories/files';
+import { protoEvent } from '@temporal-kms/histories/proto';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { listObjects } from '../google/storage.ts';

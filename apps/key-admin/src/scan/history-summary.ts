@@ -1,4 +1,4 @@
-import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/history-payloads';
+import { findPayloads, type Payload, type PayloadLocation } from '@temporal-kms/histories/payloads';
 import { messageKey } from '@temporal-kms/kms-codec';
 import { isOwnPayload } from './own-runs.ts';
 

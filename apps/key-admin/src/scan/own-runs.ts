@@ -1,4 +1,4 @@
-import type { Payload, ProtoEvent } from '@temporal-kms/history-payloads';
+import type { Payload, ProtoEvent } from '@temporal-kms/histories/payloads';
 import type { HistorySummary } from './history-summary.ts';
 import { SCAN_WORKFLOW } from './on-temporal/contract.ts';
 

@@ -1,4 +1,4 @@
-import { eventPayloads, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { eventPayloads, type ProtoEvent } from '@temporal-kms/histories/payloads';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
 import { hasOwnType, isOwnRun, isOwnType } from './own-runs.ts';
 import type { ListedRun, ScanSource } from './source.ts';

@@ -1,4 +1,4 @@
-import type { ProtoEvent } from '@temporal-kms/history-payloads';
+import type { ProtoEvent } from '@temporal-kms/histories/payloads';
 import type { temporal } from '@temporalio/proto';
 
 /** A run, as Temporal lists it. */

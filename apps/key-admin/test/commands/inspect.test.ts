@@ -1,7 +1,7 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/history-payloads';
-import { MAX_FILE_BYTES } from '@temporal-kms/history-files';
+import { eventPayloads, payloadToJson, workflowContext } from '@temporal-kms/histories/payloads';
+import { MAX_FILE_BYTES } from '@temporal-kms/histories/files';
 import { cryptoKeyId, headerTags, messageHeader } from '@temporal-kms/kms-codec';
 import { startGcs } from '@temporal-kms/scripts/gcs';
 import { leaksIn } from '@temporal-kms/testing/canaries';

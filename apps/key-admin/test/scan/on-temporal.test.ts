@@ -6,7 +6,7 @@ import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/tempor
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { rawText, readHistory } from '@temporal-kms/testing/history';
-import type { ProtoEvent } from '@temporal-kms/history-payloads';
+import type { ProtoEvent } from '@temporal-kms/histories/payloads';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventTime } from '../../src/scan/read-run.ts';

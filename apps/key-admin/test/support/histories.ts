@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { readHistory } from '@temporal-kms/testing/history';
 import { KmsCodecPlugin, loadKmsCodec } from '@temporal-kms/kms-codec';
-import { eventJson, payloadToJson, type ProtoEvent } from '@temporal-kms/history-payloads';
+import { eventJson, payloadToJson, type ProtoEvent } from '@temporal-kms/histories/payloads';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { afterwards } from './cli.ts';

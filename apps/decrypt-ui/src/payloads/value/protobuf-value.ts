@@ -1,4 +1,4 @@
-import { MalformedProtobuf, type ProtobufField, protobufFields } from '@temporal-kms/history-files';
+import { MalformedProtobuf, type ProtobufField, protobufFields } from '@temporal-kms/histories/files';
 import { LosslessNumber } from 'lossless-json';
 import { hexByte } from './hex.ts';
 import { isReadable, MAX_PARSED } from './payload-value.ts';

@@ -1,7 +1,7 @@
-import { JsonScanner } from '@temporal-kms/history-payloads/json-scanner';
+import { JsonScanner } from '../payloads/json-scanner.ts';
 import proto, { type temporal } from '@temporalio/proto';
-import type { EventEncoding } from '../file-workflow.ts';
-import { HistoryFileError } from '../problem.ts';
+import type { EventEncoding } from '../files/file-workflow.ts';
+import { HistoryFileError } from '../files/problem.ts';
 import { type Admit, readMessage } from './message.ts';
 import { payloadFromReadable, payloadFromText } from './payload.ts';
 

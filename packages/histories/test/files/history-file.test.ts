@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import proto from '@temporalio/proto';
 import { describe, expect, it } from 'vitest';
-import { HistoryFileError, MAX_FILE_BYTES, readHistoryFile, tooLarge } from '../src/index.ts';
-import { protoEvent } from '../src/proto/event.ts';
+import { HistoryFileError, MAX_FILE_BYTES, readHistoryFile, tooLarge } from '../../src/files/index.ts';
+import { protoEvent } from '../../src/proto/event.ts';
 
 const { History } = proto.temporal.api.history.v1;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Payload } from '../src/payload.ts';
-import { bodyOf, readableText } from '../src/readable.ts';
+import type { Payload } from '../../src/payloads/payload.ts';
+import { bodyOf, readableText } from '../../src/payloads/readable.ts';
 
 const text = (value: string): Uint8Array => Buffer.from(value);
 const body = (data: string | Uint8Array, encoding = 'json/plain'): Payload => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HistoryFileError } from '../src/index.ts';
-import { protoEvent } from '../src/proto/event.ts';
+import { HistoryFileError } from '../../src/files/index.ts';
+import { protoEvent } from '../../src/proto/event.ts';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 

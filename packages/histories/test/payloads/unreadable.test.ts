@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { unreadablePayload, unreadableReason } from '../src/index.ts';
+import { unreadablePayload, unreadableReason } from '../../src/payloads/index.ts';
 
 const KEY = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/payments';
 const marked = (entries: Record<string, string>) => ({

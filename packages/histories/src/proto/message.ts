@@ -1,6 +1,6 @@
-import { lookupType } from '@temporal-kms/history-payloads';
+import { lookupType } from '../payloads/index.ts';
 import type { Enum, Field, MapField, Type } from 'protobufjs';
-import { JsonCursor } from '../json-cursor.ts';
+import { JsonCursor } from '../files/json-cursor.ts';
 import { payloadFromText, type ReadPayload, stringOf } from './payload.ts';
 
 /** Called before a value is allocated; may throw. `payload`: a payload, else another message, an entry or an item. */
