@@ -60,6 +60,13 @@ export const bound = [
     code: 'workflow_mismatch',
   }),
   caseV2({
+    name: 'refuses a message for the id without both times if an id ends with two',
+    why: 'Every run of the schedule nightly writes such messages, and this is a run of another schedule.',
+    header: { workflowId: 'nightly' },
+    context: inWorkflow('nightly-2026-11-24T02:00:00Z-2026-11-25T02:00:00Z'),
+    code: 'workflow_mismatch',
+  }),
+  caseV2({
     name: 'refuses a message for an empty workflow id where the id consists of a time only',
     why: 'The id is never shortened to an empty one, which every such id would share.',
     header: { workflowId: '' },
