@@ -47,13 +47,23 @@ export const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRul
   static: new Map(Object.entries(keys).map(([id, key]) => [id, createSecretKey(Buffer.from(key, 'hex'))])),
 });
 
-/** Decodes a vector's stored payload. @throws any error that is not a KmsCodecError */
-export async function outcomeOf(vector: Vector): Promise<Pick<Vector, 'format' | 'expect' | 'asked'>> {
+/**
+ * Decodes a vector's stored payload with `decode`, or with `decrypt`, which decodes one payload.
+ *
+ * @throws any error that is not a KmsCodecError
+ */
+export async function outcomeOf(
+  vector: Vector,
+  method: 'decode' | 'decrypt' = 'decode',
+): Promise<Pick<Vector, 'format' | 'expect' | 'asked'>> {
   const { codec, keyService } = codecFor(vector);
   const stored = toPayload(vector.stored);
   const { format } = codec.inspect(stored, vector.context);
   try {
-    const [payload] = await codec.decode([stored], vector.context);
+    const payload =
+      method === 'decode'
+        ? (await codec.decode([stored], vector.context))[0]
+        : (await codec.decrypt(stored, vector.context)).payload;
     return { format, expect: { payload: fromPayload(payload ?? {}) }, asked: [...keyService.asked] };
   } catch (error) {
     if (!(error instanceof KmsCodecError)) throw error;
