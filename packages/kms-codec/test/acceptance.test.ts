@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
@@ -23,44 +23,6 @@ const encryptIn = async (
 };
 
 describe('a message moved to another namespace', () => {
-  it('is rejected even under the same crypto key', async () => {
-    const keyService = new FakeKeyService();
-    const moved = await encryptIn('ship', keyService);
-    const { codec } = codecWith(rules, { keyService });
-    await expect(codec.decode([moved], inNamespace('pay'))).rejects.toMatchObject({
-      code: 'namespace_mismatch',
-    });
-  });
-
-  it('is rejected without a call to Cloud KMS', async () => {
-    const keyService = new FakeKeyService();
-    const moved = await encryptIn('ship', keyService);
-    const { codec } = codecWith(rules, { keyService });
-    await codec.decode([moved], inNamespace('pay')).catch(() => undefined);
-    expect(keyService.unwraps).toBe(0);
-  });
-
-  it('is rejected by Cloud KMS if its namespace tag is rewritten, because the wrapped branch key is bound too', async () => {
-    const keyService = new FakeKeyService();
-    const moved = await encryptIn('ship', keyService);
-    const local = await encryptIn('pay', keyService);
-    Buffer.from(moved.data!.buffer, moved.data!.byteOffset).set(local.data!.subarray(14, 30), 14);
-    const { codec } = codecWith(rules, { keyService });
-    await expect(codec.decode([moved], inNamespace('pay'))).rejects.toMatchObject({
-      code: 'integrity_failed',
-    });
-  });
-
-  it('is decrypted under the keys of either namespace if the rule accepts the other namespace', async () => {
-    const keyService = new FakeKeyService();
-    const moved = await encryptIn('own', keyService);
-    const { codec } = codecWith({ ...rules, pay: { ...pay, accepts: ['own'] } }, { keyService });
-    expect(valueOf((await codec.decode([moved], inNamespace('pay')))[0])).toBe('secret');
-    await expect(codec.decode([moved], inNamespace('ship'))).rejects.toMatchObject({
-      code: 'namespace_mismatch',
-    });
-  });
-
   it.each(['envelope', 'direct'] as const)(
     'is rejected in the format %s if only the accepted namespace lists its key, because that format names no namespace',
     async (format) => {
@@ -76,29 +38,12 @@ describe('a message moved to another namespace', () => {
       await expect(codec.decode([{ metadata: unnamed, data: data! }], inNamespace('pay'))).rejects.toThrow();
     },
   );
-
-  it("is decrypted in another namespace's context by a worker of the message's namespace", async () => {
-    const keyService = new FakeKeyService();
-    const message = await encryptIn('pay', keyService);
-    const { codec } = codecWith(rules, { keyService, namespace: 'pay' });
-    expect(valueOf((await codec.decode([message], inNamespace('ship')))[0])).toBe('secret');
-  });
 });
 
 const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay', workflowId }) as const;
 
 describe('a message moved to another workflow', () => {
   const bound = { bindWorkflow: true };
-
-  it('is rejected if it is bound to a workflow', async () => {
-    const keyService = new FakeKeyService();
-    const message = await encryptIn('pay', keyService, bound, 'order-1');
-    const { codec } = codecWith(rules, { keyService });
-    await expect(codec.decode([message], inNamespace('pay', 'order-2'))).rejects.toMatchObject({
-      code: 'workflow_mismatch',
-    });
-    expect(valueOf((await codec.decode([message], inNamespace('pay', 'order-1')))[0])).toBe('secret');
-  });
 
   it('is described as bound to its workflow, also without a workflow in the context', async () => {
     const keyService = new FakeKeyService();
@@ -108,14 +53,6 @@ describe('a message moved to another workflow', () => {
     expect(codec.inspect(message, inNamespace('pay')).boundToWorkflow).toBe(true);
     const free = await encryptIn('pay', keyService, {}, 'order-1');
     expect(codec.inspect(free, inNamespace('pay', 'order-1'))).not.toHaveProperty('boundToWorkflow');
-  });
-
-  it('is decrypted if the context has no workflow, as in the codec server and at completion by token', async () => {
-    const keyService = new FakeKeyService();
-    const message = await encryptIn('pay', keyService, bound, 'order-1');
-    expect(
-      valueOf((await codecWith(rules, { keyService }).codec.decode([message], inNamespace('pay')))[0]),
-    ).toBe('secret');
   });
 
   it('is decrypted in each run of the schedule for which it was encrypted, whose id is the configured id and a time', async () => {
@@ -147,35 +84,9 @@ describe('a message moved to another workflow', () => {
     const [message] = await codec.encode([json('secret')], inNamespace('pay', ''));
     expect(codec.inspect(message!, inNamespace('pay'))).not.toHaveProperty('boundToWorkflow');
   });
-
-  it('is decrypted without a workflow tag', async () => {
-    const keyService = new FakeKeyService();
-    const message = await encryptIn('pay', keyService, {}, 'order-1');
-    const { codec } = codecWith(rules, { keyService, bindWorkflow: true });
-    expect(valueOf((await codec.decode([message], inNamespace('pay', 'order-2')))[0])).toBe('secret');
-  });
 });
 
 describe('a message under a key that is not listed', () => {
-  it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    '%s is rejected and Cloud KMS is never called for the key',
-    async (format) => {
-      const keyService = new FakeKeyService();
-      const reads = ['envelope-v2', format] as const;
-      const foreign = { pay: { encrypt: cryptoKey('attacker') } };
-      const [message] = await codecWith(foreign, { keyService, format }).codec.encode(
-        [json('x')],
-        inNamespace('pay'),
-      );
-      keyService.asked.clear();
-      const { codec } = codecWith({ pay: { ...pay, reads } }, { keyService });
-      await expect(codec.decode([message!], inNamespace('pay'))).rejects.toMatchObject({
-        code: 'key_not_allowed',
-      });
-      expect([...keyService.asked]).toEqual([]);
-    },
-  );
-
   it('is decrypted while the old key is listed for decryption, and new messages use the new key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
@@ -189,46 +100,8 @@ describe('a message under a key that is not listed', () => {
   });
 });
 
-describe('an unbound message of an older format in place of a bound message', () => {
-  it.each(['envelope', 'direct'] as const)(
-    '%s is rejected unless the namespace reads that format',
-    async (format) => {
-      const keyService = new FakeKeyService();
-      const [message] = await codecWith({ pay }, { keyService, format }).codec.encode(
-        [json('x')],
-        inNamespace('pay'),
-      );
-      const { codec } = codecWith({ pay }, { keyService });
-      await expect(codec.decode([message!], inNamespace('pay'))).rejects.toMatchObject({
-        code: 'format_not_allowed',
-      });
-      const lenient = codecWith({ pay: { ...pay, reads: ['envelope-v2', format] } }, { keyService }).codec;
-      expect(valueOf((await lenient.decode([message!], inNamespace('pay')))[0])).toBe('x');
-    },
-  );
-
-  it('is rejected under a static key unless the namespace reads that format', async () => {
-    const key = createSecretKey(randomBytes(32));
-    const message = {
-      metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('k1') },
-      data: randomBytes(60),
-    };
-    const { codec } = codecWith({ pay: { ...pay, static: new Map([['k1', key]]) } });
-    await expect(codec.decode([message], inNamespace('pay'))).rejects.toMatchObject({
-      code: 'format_not_allowed',
-    });
-  });
-});
-
 describe('plaintext in place of a message', () => {
   const plain = json('forged');
-
-  it('is rejected if the rule forbids plaintext', async () => {
-    const { codec } = codecWith({ pay: { ...pay, plaintext: 'refuse' } });
-    await expect(codec.decode([plain], inNamespace('pay'))).rejects.toMatchObject({
-      code: 'format_not_allowed',
-    });
-  });
 
   it('passes and is reported by default', async () => {
     const reports: string[] = [];

@@ -82,21 +82,6 @@ describe('a direct message', () => {
   });
 });
 
-describe('an envelope’s wrapped data key', () => {
-  it('never decrypts as a direct message', async () => {
-    const keyService = new FakeKeyService();
-    // Random bytes rarely parse as a payload. These do.
-    const keys = [Buffer.concat([Buffer.of(0x12, 30), randomBytes(30)]), randomBytes(32)];
-    const rule: NamespaceRule = { encrypt: key, reads: ['direct', 'envelope'], unsafe };
-    const { codec } = codecWith({ pay: rule }, { keyService });
-    for (const dataKey of keys) {
-      const { ciphertext } = await keyService.wrap({ key, plaintext: dataKey, aad: none });
-      const message = { metadata: { encoding: Buffer.from('binary/gcp-kms') }, data: ciphertext };
-      await expect(codec.decode([message], context)).rejects.toMatchObject({ code: 'malformed' });
-    }
-  });
-});
-
 describe('rules that read direct together with envelope or proxy', () => {
   const direct: NamespaceRule = { encrypt: key, reads: ['direct'] };
   const envelope: NamespaceRule = { decrypt: [cryptoKey('other'), key], reads: ['envelope-v2', 'envelope'] };
