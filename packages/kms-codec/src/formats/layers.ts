@@ -71,8 +71,9 @@ function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): v
  * Checks a stored payload of another codec that would pass although it is encrypted or compressed.
  * @throws KmsCodecError `layer_unreadable`
  */
-export function checkReadable({ payload, format }: ParsedPayload): void {
-  if (format.name !== 'plain') return;
+export function checkReadable({ payload, format, message }: ParsedPayload): void {
+  // `decrypt` of the format reports a refusal by the rule.
+  if (format.name !== 'plain' || message.reason === 'format_not_allowed') return;
   if (isCompressed(payload)) throw compressedElsewhere();
   if (!isEncrypted(payload)) return;
   throw new KmsCodecError(
