@@ -56,7 +56,7 @@ async function get(path: string): Promise<{ status: number; body: string; cached
   return { status: response.status, body: await response.text(), cached };
 }
 
-describe('the Caddyfile of the dashboard', () => {
+describe('the dashboard’s Caddyfile', () => {
   beforeEach(({ skip }) => {
     if (caddy === undefined) skip();
   });

@@ -22,7 +22,7 @@ async function run(program: string, needed?: number) {
   return await execa(process.execPath, ['main.mjs', '--flag'], { cwd: folder, reject: false });
 }
 
-describe('the entry of a built program', () => {
+describe('a built program’s entry point', () => {
   it('contains only syntax that old versions of Node read, and loads nothing before the check', () => {
     const text = nodeEntry('app.mjs');
     expect(text.replaceAll(/'[^']*'/g, "''")).not.toMatch(modern);

@@ -82,7 +82,7 @@ describe('an activity that another process ends by its task token', () => {
     expect(await completeRepair(client(), 'completed', name)).toBe(collected);
   });
 
-  it('completes by a process that shares only Cloud KMS with the worker', async () => {
+  it('can be completed by a process that shares only Cloud KMS with the worker', async () => {
     const { handle, token } = await startRepair(client(), 'completed-elsewhere', name);
     const file = join(import.meta.dirname, 'support', 'complete-activity.ts');
     const { code, stderr } = await runNode(file, {

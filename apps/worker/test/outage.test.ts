@@ -15,7 +15,7 @@ import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } 
 const OUTAGE_MS = 30_000;
 const eventCount = async (handle: WorkflowHandle) => (await handle.describe()).historyLength;
 
-describe('an outage of Cloud KMS of 30 s', () => {
+describe('a 30 s Cloud KMS outage', () => {
   let dir: string;
   let emulator: Emulator;
   let services: Awaited<ReturnType<typeof startTemporalAndKms>>;

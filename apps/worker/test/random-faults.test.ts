@@ -6,7 +6,7 @@ import type { Readiness } from '../bench/chaos/settings.ts';
 
 /* What `pnpm bench chaos random` plans and judges. It would keep every promise if these found nothing. */
 
-describe('the plan of random faults', () => {
+describe('the random fault plan', () => {
   const plan = planFaults(7, 45, 1_500_000);
 
   it('is the same for the same seed, and another for another', () => {
@@ -97,7 +97,7 @@ const answer = (http: number, status: Readiness['status']): Readiness => ({
   autonomySeconds: 60,
 });
 
-describe('the answer of a process whose tasks fail', () => {
+describe('what a process reports while its tasks fail', () => {
   it.each([
     ['ready', 'kms_unavailable', true],
     ['ready', 'key_disabled', true],

@@ -45,7 +45,7 @@ export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const
  */
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 
-/** Follows the events of a readable export. An export that was cut off lacks it, and does not parse as JSON. */
+/** Trailer of a readable export; absent if the export was truncated, which then does not parse as JSON. */
 export const exportSummary = z.object({
   events: z.int().check(z.nonnegative()),
   payloads: z.int().check(z.nonnegative()),

@@ -57,7 +57,7 @@ const changed = (change: (copy: any) => void): unknown => {
   return copy;
 };
 
-describe('the report of a scan', () => {
+describe('a scan report', () => {
   it('contains keys with and without a version, findings and gaps', () => {
     expect(scanReport.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
   });

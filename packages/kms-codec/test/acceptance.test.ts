@@ -164,7 +164,7 @@ describe('a payload that always passes unchanged', () => {
   });
 });
 
-describe('the namespace of a call', () => {
+describe('a call’s namespace', () => {
   it('is the namespace of its context, never silently another namespace', async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     await expect(codec.encode([json(1)], inNamespace('elsewhere'))).rejects.toMatchObject({

@@ -213,7 +213,7 @@ describe('a message under another key version than its author names', () => {
   });
 });
 
-describe('the Cloud KMS calls of a plan', () => {
+describe('a plan’s Cloud KMS calls', () => {
   it('include the keys that Cloud KMS has to confirm, since it may refuse all of them', async () => {
     const keyService = new FakeKeyService();
     const messages = await Promise.all(Array.from({ length: 100 }, () => messageUnder(keyService, 1)));

@@ -31,7 +31,7 @@ class Recorded implements PlaintextBudget {
   }
 }
 
-describe('the plaintext of one call', () => {
+describe('one call’s plaintext', () => {
   it('is limited in total, even if the ciphertext is small', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxCallBytes: 20 * MiB });
     const [bomb] = await codec.encode([zeros(8 * MiB)], orders);

@@ -111,7 +111,7 @@ describe('damage in transit', () => {
   });
 });
 
-describe('the state of the key version that encrypted', () => {
+describe('the encrypting key version’s state', () => {
   it.each([
     ['DISABLED', 'key_disabled'],
     ['DESTROY_SCHEDULED', 'key_destroy_scheduled'],

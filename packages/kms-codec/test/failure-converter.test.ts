@@ -9,7 +9,7 @@ const toFailure = (error: unknown): ProtoFailure =>
 
 const handlerError = (cause: Error) => new HandlerError('INTERNAL', 'The handler failed', { cause });
 
-describe('the failure of a Nexus handler', () => {
+describe('a Nexus handler’s failure', () => {
   it('stays readable, without stack traces, if the codec caused it', () => {
     const network = new Error('UNAVAILABLE');
     const failure = toFailure(

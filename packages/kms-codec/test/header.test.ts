@@ -16,7 +16,7 @@ const header = (over: Partial<Header> = {}): Header => ({
   ...over,
 });
 
-describe('the header of envelope-kms-v2', () => {
+describe('the envelope-kms-v2 header', () => {
   it('has its fields at the offsets of the specification', () => {
     const bytes = buildHeader(header({ compressed: true, workflowTag: fill(16, 4) }));
     expect(Buffer.from(bytes).toString('hex')).toBe(

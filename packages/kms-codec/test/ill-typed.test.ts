@@ -248,7 +248,7 @@ describe("protobuf's empty fields", () => {
   );
 });
 
-describe('the size of an external payload', () => {
+describe('an external payload’s size', () => {
   const max = 2n ** 63n - 1n;
   const sizes: readonly (readonly [string, unknown, bigint])[] = [
     ['a number', 7, 7n],

@@ -26,7 +26,7 @@ const withMetadata = (payload: Payload, entries: Record<string, string>): Payloa
   },
 });
 
-describe('the key of a message', () => {
+describe('a message’s key', () => {
   it.each([undefined, 'order-1'])(
     'is the id of the crypto key and the version in envelope-v2, bound to the workflow %s',
     async (workflowId) => {

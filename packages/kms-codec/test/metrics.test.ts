@@ -59,7 +59,7 @@ async function valueOf(name: string, labels: Readonly<Record<string, string>>): 
 const eventually = (name: string, labels: Readonly<Record<string, string>>, value: number) =>
   vi.waitFor(async () => expect(await valueOf(name, labels)).toBe(value), { timeout: 20_000, interval: 200 });
 
-describe('metrics of a codec', () => {
+describe('codec metrics', () => {
   it('exist from the start with the value 0, also those of failures', async () => {
     await eventually('codec_payloads_refused_total', { namespace: 'pay', code: 'key_disabled' }, 0);
     await eventually('codec_payloads_decrypted_total', { namespace: 'pay' }, 0);
@@ -140,7 +140,7 @@ it('a meter that cannot be created does not end the process, and gets the totals
   expect(added).toEqual([5, 1]);
 });
 
-describe('metrics of a codec whose worker is replaced, and with it the Runtime', () => {
+describe('codec metrics, when the worker and its Runtime are replaced', () => {
   it('keep their totals and values in the next Runtime', async () => {
     const renewed = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
     const readiness = { status: 'ready' as const, restarts: 1 };

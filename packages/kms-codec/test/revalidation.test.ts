@@ -72,7 +72,7 @@ async function readerOfMany(count: number) {
   return { codec, clock, keyService, readAll, messages };
 }
 
-describe('one answer of Cloud KMS', () => {
+describe('one Cloud KMS answer', () => {
   it('counts for all data keys under the key version', async () => {
     const { clock, keyService, readAll } = await readerOfMany(50);
     expect(keyService.unwraps).toBe(50);

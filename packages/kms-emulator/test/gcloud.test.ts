@@ -98,7 +98,7 @@ const comparable = (all: readonly RestCall[]): unknown =>
       .replaceAll('%2C', ','),
   );
 
-describe('the gcloud lines of docs/gcp-kms.md', () => {
+describe('gcloud lines in docs/gcp-kms.md', () => {
   it('are lines whose requests this test knows', () => {
     expect(lines.length).toBeGreaterThanOrEqual(6);
     expect(new Set(lines.map(({ command }) => command))).toEqual(knownCommands);

@@ -23,7 +23,7 @@ async function threeVersions() {
   return { emulator, client, versions };
 }
 
-describe('filters of lists', () => {
+describe('list filters', () => {
   it.each([
     ['', [1, 2, 3]],
     ['state=ENABLED', [1, 3]],

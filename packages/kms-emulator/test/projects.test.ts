@@ -40,7 +40,7 @@ const startWithAdmin = async () => {
   };
 };
 
-describe('the policies of projects', () => {
+describe('project policies', () => {
   it('contain audit configurations, which change alone if the mask names them alone', async () => {
     const { emulator, owner } = await startWithAdmin();
     await emulator.setPolicy(resource, [binding]);

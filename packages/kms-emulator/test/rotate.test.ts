@@ -11,7 +11,7 @@ const rotationPeriodSeconds = 90 * DAY;
 const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =>
   run('--control-port', new URL(controlUrl).port, ...args);
 
-describe('the rotation period of an emulator', () => {
+describe('an emulator’s rotation period', () => {
   it('is that of its keys, which rotate when the moved clock reaches the time, and not before', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);

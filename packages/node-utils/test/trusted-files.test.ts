@@ -119,7 +119,7 @@ describe('a trusted file', () => {
   });
 });
 
-describe('the folder of a trusted file', () => {
+describe('a trusted file’s folder', () => {
   it.each([0o700, 0o755, 0o750, 0o2755])('may have mode %o', async (mode) => {
     chmodSync(folder, mode);
     expect(await outcomes(file)).toEqual(accepted);
@@ -177,7 +177,7 @@ describe('a folder above', () => {
   });
 });
 
-describe('the volume of a Kubernetes ConfigMap or Secret', () => {
+describe('a Kubernetes ConfigMap or Secret volume', () => {
   it.each([
     ['of a Secret', 0o1777],
     ['of a Secret with fsGroup', 0o3777],

@@ -63,7 +63,7 @@ export function issuerKeys(
       return keys;
     } catch (error) {
       failed(issuer.issuer, error);
-      throw new KeysUnavailable(`no keys of ${issuer.issuer}`, { cause: error });
+      throw new KeysUnavailable(`cannot fetch signing keys from ${issuer.issuer}`, { cause: error });
     }
   };
   const discover = async ({ issuer: iss }: Issuer, url: string): Promise<string> => {

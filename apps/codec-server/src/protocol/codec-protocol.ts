@@ -117,7 +117,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
       throw new HttpError(
         403,
         'forbidden',
-        `This codec server only decodes in namespace "${namespace}": its keys name none that encrypts there.`,
+        `This codec server only decodes in namespace "${namespace}": no encryption key is configured for it.`,
       );
     }
     const caller = c.get('caller');

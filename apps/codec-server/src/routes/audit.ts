@@ -65,7 +65,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       new HttpError(
         501,
         'not_implemented',
-        'This server has no audit file that it can read (AUDIT_FILE). Query Cloud Logging instead: ' +
+        'This server cannot read an audit file (AUDIT_FILE). Query Cloud Logging instead: ' +
           cloudLoggingQuery(namespace, workflowId),
       );
     const file = auditFile?.(grant);

@@ -94,7 +94,7 @@ describe('a decryption that was answered', () => {
   });
 });
 
-describe('digests of ciphertexts in the audit', () => {
+describe('ciphertext digests in the audit', () => {
   const digests = digestsWith(Buffer.alloc(32, 7));
   async function audited(payloads: Payload[], withDigests = true): Promise<AuditEntry[]> {
     const entries: AuditEntry[] = [];

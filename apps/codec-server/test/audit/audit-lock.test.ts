@@ -74,7 +74,7 @@ const isRoot = process.geteuid?.() === 0;
 const hasNamespaces =
   isRoot && spawnSync('unshare', ['--pid', '--net', '--mount', '--fork', 'true']).status === 0;
 
-describe('the lock of an audit file', () => {
+describe('the audit file lock', () => {
   it('keeps a second process out, and disappears when the first has closed the file', async () => {
     const first = await startHolder();
     expect(first.said).toBe('held');
@@ -151,7 +151,7 @@ describe('the lock of an audit file', () => {
   });
 });
 
-describe('another user of the machine', () => {
+describe('another user on the machine', () => {
   it('cannot keep the server from starting by binding a socket with the name of the file', async () => {
     await writeFile(path, '', { mode: 0o600 });
     const { dev, ino } = await stat(path);

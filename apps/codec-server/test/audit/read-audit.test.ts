@@ -107,7 +107,7 @@ it('skips and counts lines that are torn, too long or not entries', async () => 
   expect([workflows(page), page.skipped]).toEqual([['2', '1'], 4]);
 });
 
-describe('the position of a page', () => {
+describe('a page position', () => {
   it('is rejected inside a line, after the end, or in another file', async () => {
     const { path, audit } = await newAudit();
     for (const name of ['1', '2', '3']) await denied(audit, name);

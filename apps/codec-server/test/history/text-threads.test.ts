@@ -103,7 +103,7 @@ describe('a large payload', () => {
   });
 });
 
-describe('a payload that exceeds a limit of the threads', () => {
+describe('a payload that exceeds a thread limit', () => {
   it('is given up at the time limit, and the next payload is searched', async () => {
     const threads = start({ threads: 1, limitMs: 400 });
     expect(await threads.find(query('1'), manyOnes(8), false, never)).toBeUndefined();

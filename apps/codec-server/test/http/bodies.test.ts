@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => kms.close());
 
 const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
-describe('bodies of concurrent requests', () => {
+describe('concurrent request bodies', () => {
   const large = json([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
   /** Room for the memory of two such requests: in one share each. */

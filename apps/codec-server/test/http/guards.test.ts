@@ -31,7 +31,7 @@ const gets = [
   '/api/health',
 ];
 
-describe('requests of other sites', () => {
+describe('cross-site requests', () => {
   const attacks: [string, Record<string, string>, number][] = [
     ['a host name that was rebound to loopback', { host: 'evil.example:8088' }, 403],
     ['a port that is not ours', { host: '127.0.0.1:9999' }, 403],
@@ -72,7 +72,7 @@ describe('requests of other sites', () => {
   });
 });
 
-describe('a page of the server’s own origin', () => {
+describe('a page on the server’s own origin', () => {
   it.each([`http://${HOST}`, `https://${HOST}`])('may send requests as %s', async (origin) => {
     const response = await request('/decode', { ...fine, origin });
     expect(response.status).toBe(200);

@@ -60,7 +60,7 @@ const failsFor =
 
 const noAudit = (): Promise<never> => Promise.reject(new HttpError(503, 'audit_unavailable', 'No audit.'));
 
-describe('the namespaces of one request', () => {
+describe('one request’s namespaces', () => {
   it('are each recorded once, however many messages name them at the same time', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));

@@ -185,7 +185,7 @@ describe.each(['everywhere', 'fails'])('a file with the history of the workflow 
   });
 });
 
-describe('the payloads of a file', () => {
+describe('a file’s payloads', () => {
   it('are those of the chosen workflow, if the file contains several', async () => {
     const file = workflowOf(await cloudExport([run, failed]), 1);
     expect(file).toMatchObject(failed);
@@ -292,7 +292,7 @@ function placesIn(frames: readonly SearchFrame[]) {
   return { places: hits.map(({ ref, pointer }) => `${ref} ${pointer}`), end: frames.at(-1) };
 }
 
-describe('a search in the payloads of a file', () => {
+describe('a search in a file’s payloads', () => {
   it('finds what a search in the run finds, the last event first, in encrypted and in decrypted files', async () => {
     const inRun = await post(stack.app, `${runPath(run)}/history:search`, { text: SECRET });
     const expected = placesIn(await searchFrames(inRun));
@@ -349,7 +349,7 @@ const bodyOfSize = (bytes: number) => ({
   events: [`{"eventId":"1","identity":"${'x'.repeat(bytes)}"}`],
 });
 
-describe('a request with events of a file', () => {
+describe('a request with a file’s events', () => {
   const event = '{"eventId":"1","eventType":"EVENT_TYPE_TIMER_FIRED"}';
   /** Members of an event, each with more values than the server reads. */
   const dense = [

@@ -265,7 +265,7 @@ describe('a failed workflow', () => {
   });
 });
 
-describe('lists and counts of workflows', () => {
+describe('workflow lists and counts', () => {
   beforeAll(async () => {
     const handles = await Promise.all([1, 2, 3, 4].map((n) => stack.start('child', [String(n)])));
     await Promise.all(handles.map((handle) => handle.result()));

@@ -153,7 +153,7 @@ describe('payloads that exceed what one request holds in memory', () => {
   });
 });
 
-describe('the live history of a running workflow', () => {
+describe('a running workflow’s live history', () => {
   it('sends the existing events, each new event, and an end frame when the run closes', async () => {
     const handle = await stack.start('everywhere', [SECRET]);
     const run = await runOf(handle);

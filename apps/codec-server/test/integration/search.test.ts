@@ -34,7 +34,7 @@ const places = (frames: SearchFrame[]): string[] =>
   hitsOf(frames).map(({ ref, pointer }) => `${ref} ${pointer}`);
 const hitsOf = (frames: SearchFrame[]): SearchHit[] => frames.filter((frame) => frame.type === 'hit');
 
-describe('a search of a workflow with a secret in every payload', () => {
+describe('a search for a secret that is in every payload', () => {
   let run: Run;
   let length: number;
   beforeAll(async () => {

@@ -29,7 +29,7 @@ function watched(): { readonly app: Stack['app']; readonly asked: string[] } {
   return { app: stack.replica({ temporal: { ...service, taskQueue } }), asked };
 }
 
-describe('the task queues of a run', () => {
+describe('a run’s task queues', () => {
   it('have pollers while a worker runs', async () => {
     const handle = await stack.start('waiting', ['x']);
     const run = await runOf(handle);

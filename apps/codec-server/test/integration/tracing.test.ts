@@ -65,7 +65,7 @@ const post = async (url: string, body: string, headers: Record<string, string> =
 const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] =>
   spans.filter((span) => span.name === name);
 
-describe('the traces of the codec server', () => {
+describe('codec-server traces', () => {
   it('lead from the span of the caller over the request and its decode to the call of Cloud KMS', async () => {
     const otlp = await receiver();
     const server = await start({

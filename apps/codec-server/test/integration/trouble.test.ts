@@ -132,7 +132,7 @@ describe('a disabled key version', () => {
   });
 });
 
-describe('an outage of Cloud KMS', () => {
+describe('a Cloud KMS outage', () => {
   it('affects only payloads that need a call, is reported by /api/health, and ends by itself', async () => {
     const handle = await stack.start('everywhere', ['input']);
     const run = await runOf(handle);
@@ -207,7 +207,7 @@ describe('an outage of Cloud KMS', () => {
   });
 });
 
-describe('an outage of Temporal', () => {
+describe('a Temporal outage', () => {
   it('makes the history API answer 503 with Retry-After, while /decode still works', async () => {
     const connection = Connection.lazy({ address: '127.0.0.1:1', interceptors });
     const app = stack.replica({ temporal: createTemporalService(connection) });

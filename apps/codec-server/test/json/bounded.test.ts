@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseJson } from '../../src/json/bounded.ts';
 
-describe('the nesting limit of JSON', () => {
+describe('the JSON nesting limit', () => {
   test.each([
     ['brackets in strings', `["${'['.repeat(99)}"]`],
     ['brackets behind escaped quotes', JSON.stringify([`\\"${'{'.repeat(99)}`])],

@@ -59,7 +59,7 @@ const damaged = fc
     }, text),
   );
 
-describe('the scanner of request bodies', () => {
+describe('the request body scanner', () => {
   test('returns the same payloads as JSON.parse, and rejects every body that JSON.parse rejects', () => {
     let scanned = 0;
     fc.assert(

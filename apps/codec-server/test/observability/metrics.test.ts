@@ -219,7 +219,7 @@ it('counts open streams, and audit lines that could not be written', async () =>
   await codec.close();
 });
 
-describe('the application of the metrics port', () => {
+describe('the metrics port application', () => {
   const probes = { kms: { last: () => ({ status: 'ok' as const }) }, emulator: true };
 
   it('serves metrics and probes only', async () => {

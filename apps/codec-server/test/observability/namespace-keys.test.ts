@@ -21,7 +21,7 @@ const json = ({ metadata, data }: Payload) => ({
   data: Buffer.from(data ?? []).toString('base64'),
 });
 
-describe('keys of a namespace', () => {
+describe('namespace keys', () => {
   let kms: Kms;
   let encrypted: Payload[];
   beforeAll(async () => {

@@ -69,7 +69,7 @@ async function written(content: unknown, path = join(directory, `${(count += 1)}
   return path;
 }
 
-describe('the report of a scan', () => {
+describe('a scan report', () => {
   it('is not configured without a file', async () => {
     expect(await scanReports(undefined).of('payments', [keys.payments])).toEqual({
       status: 'not_configured',
@@ -185,7 +185,7 @@ const samplesOf = (path: string) => {
 const histories = (state: string, value: number | 'NaN') =>
   `codec_scan_histories{namespace="payments",key="${keys.payments}",version="1",state="${state}"} ${value}`;
 
-describe('the metrics of the last scan', () => {
+describe('last-scan metrics', () => {
   it('count the histories that need each key version, by the state of the version, without workflow ids', async () => {
     const path = await written(withState('DESTROYED'));
     const samples = samplesOf(path);

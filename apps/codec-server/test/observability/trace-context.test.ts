@@ -16,7 +16,7 @@ function linesOf() {
   return { lines, log: createLog('debug', { write: (line: string) => void lines.push(JSON.parse(line)) }) };
 }
 
-describe('the log of the codec server', () => {
+describe('the codec-server log', () => {
   let kms: Kms;
   beforeAll(async () => {
     kms = await startKms();

@@ -198,7 +198,7 @@ describe('the dashboard on the codec server', () => {
   );
 });
 
-describe('the folder of the dashboard', () => {
+describe('the dashboard folder', () => {
   const paths = [
     '/../secret.txt',
     '/../secret.js',
@@ -330,7 +330,7 @@ describe('a dashboard below a prefix', () => {
 const config = async (more: Partial<DashboardOptions>) =>
   (await fetch(`${(await start(more)).url}/config.json`)).json();
 
-describe('the configuration of the dashboard', () => {
+describe('the dashboard’s configuration', () => {
   it('names this server, whatever the folder contains, and Temporal’s Web UI', async () => {
     expect(await config({})).toEqual({ apiUrl: '' });
     const temporalUiUrl = 'https://temporal.example';

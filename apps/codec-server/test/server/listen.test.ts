@@ -241,7 +241,7 @@ const resetting = async () => {
   return { ask, reset: () => reset?.(), closed: () => closed, server };
 };
 
-describe('the function that resets the connection of a response', () => {
+describe('the function that resets a response’s connection', () => {
   it('resets it when no other request arrived on it', async () => {
     const { ask, reset, closed, server } = await resetting();
     await ask('/second');

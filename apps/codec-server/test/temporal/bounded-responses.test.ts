@@ -36,7 +36,7 @@ const memo = (fields: number): Uint8Array =>
     },
   }).finish();
 
-describe('a response of Temporal', () => {
+describe('a Temporal response', () => {
   it('is not decoded before its memory is reserved', () => {
     const { budget, memory: room } = memory(100 * 1024);
     expect(() => decodeResponse(Description.decode(memo(1_000)), { ...room, share: 10 * MiB })).toThrow(

@@ -35,7 +35,7 @@ async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: numbe
   return { turns, result: await done };
 }
 
-describe('turns of the event loop', () => {
+describe('event loop turns', () => {
   it('are given to one caller each, in the order of the calls, with turns for others in between', async () => {
     const order: string[] = [];
     const caller = async (name: string): Promise<void> => {

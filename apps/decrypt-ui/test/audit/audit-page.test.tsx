@@ -203,7 +203,7 @@ describe('the hash chain', () => {
   });
 });
 
-describe('the export of the audit', () => {
+describe('the audit export', () => {
   test.each([
     ['Found lines as JSON Lines', 'jsonl'],
     ['Found lines as CSV', 'csv'],

@@ -49,7 +49,7 @@ describe('rows', () => {
   });
 });
 
-describe('the run of an entry', () => {
+describe('an entry’s run', () => {
   test('has the event, if all payloads are of one', () => {
     const run = { namespace: 'payments', workflowId: 'order-1', runId: 'run-1' };
     expect(runOf(line())).toEqual(run);
@@ -78,7 +78,7 @@ test('cells have a column for each field, and CSV runs no formula', () => {
   );
 });
 
-describe('the conditions of a search', () => {
+describe('search conditions', () => {
   const NOW = Date.parse('2026-11-24T12:00:00Z');
   test('are those of the address and of the texts in memory', () => {
     const search = auditSearch.parse({ op: 'export', out: 'failed', wf: 'order-1', last: '24h' });

@@ -53,7 +53,7 @@ const end = (
   reason: 'complete' | 'limit' | 'signed_out' = 'complete',
 ): SearchFrame => ({ type: 'end', reason, after: ids.at(-1) ?? 0, hits: 0, ...counts });
 
-describe('a search in the payloads of a file', () => {
+describe('a search in a file’s payloads', () => {
   test('requests the last events first, and ends once, with the sums of what the requests covered', async () => {
     const { frames, asked } = await search(MAX_FILE_EVENTS + 2, (ids) => [hit(ids[0] ?? 0), end(ids)]);
     expect(asked.map((ids) => [ids.at(0), ids.at(-1)])).toEqual([

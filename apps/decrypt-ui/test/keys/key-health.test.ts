@@ -21,7 +21,7 @@ const version = (state: string | undefined, more: Partial<KeyVersion> = {}): Key
   ...more,
 });
 
-describe('the state of a version', () => {
+describe('a version’s state', () => {
   test.each([
     ['ENABLED', 'Enabled', 'ok', undefined],
     ['DISABLED', 'Disabled', 'pending', 'key_disabled'],
@@ -43,7 +43,7 @@ describe('the state of a version', () => {
   });
 });
 
-describe('the health of a namespace', () => {
+describe('namespace health', () => {
   const keys = fixtureKeys('payments', NOW, false);
   test('is the failure of Cloud KMS before anything else', () => {
     expect(health(fixtureKeys('payments', NOW, true))).toEqual({

@@ -169,7 +169,7 @@ describe('the last scan', () => {
   });
 });
 
-describe('the pages of a namespace', () => {
+describe('namespace pages', () => {
   test('are reached by the bar, by keys and by the palette', async () => {
     const app = await renderApp('/ns/NS/workflows');
     const nav = page.getByRole('navigation', { name: 'Main' });

@@ -147,7 +147,7 @@ describe('a payload of 200,000 numbers', () => {
   });
 });
 
-describe('the large view of a payload', () => {
+describe('the large payload view', () => {
   test('opens over the page, folds and unfolds everything, and closes with Escape', async () => {
     await openFiles();
     await userEvent.click(button('Enlarge input 0').first());

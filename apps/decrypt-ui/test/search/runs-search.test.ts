@@ -73,7 +73,7 @@ function setUp(...turns: Turn[]) {
   return { search, reveals, asked, renewed, state, found, becomes };
 }
 
-describe('a search in the payloads of several runs', () => {
+describe('a search in several runs’ payloads', () => {
   it('collects the runs in their order, each with its hits, and what was searched', async () => {
     const { search, asked, state, found, becomes } = setUp([
       run('a', 2),

@@ -20,7 +20,7 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
   return app;
 }
 
-describe('the search in the payloads of all runs of the list', () => {
+describe('a search in all listed runs’ payloads', () => {
   test('explains itself, searches on request, and lists runs with masked matches, progress and cost', async () => {
     const app = await open();
     await until(() => text().includes('all 345 runs that match the filter'), 'the offer');

@@ -19,7 +19,7 @@ async function drag(name: string, by: number) {
   pointer('pointerup', 500 + by);
 }
 
-describe('the columns of the list', () => {
+describe('list columns', () => {
   test('change their width by a drag, and keep it for the next visit', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[data-index]'), 'the rows');
@@ -47,7 +47,7 @@ describe('the columns of the list', () => {
   });
 });
 
-describe('the columns of the history', () => {
+describe('history columns', () => {
   test('move their border with the pointer, and rows follow the heads', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');

@@ -16,7 +16,7 @@ const event = (key: string, shiftKey = false, ctrlKey = false) => ({
   metaKey: false,
 });
 
-describe('the table of commands', () => {
+describe('the command table', () => {
   test('finds a command by its key, in upper and in lower case', () => {
     expect(commandsFor(event('j'))).toEqual(['row.next']);
     expect(commandsFor(event('J'))).toEqual(['row.next']);

@@ -246,7 +246,7 @@ describe('temporal-kms decrypt with a payload', () => {
   });
 });
 
-describe('the audit of temporal-kms decrypt', () => {
+describe('the temporal-kms decrypt audit', () => {
   it('has an intent before and an outcome after, with the person and the justification, in one chain', async () => {
     const { cloud, decrypt, entries, auditFile } = await start();
     const run = await twoVersions(cloud);
@@ -419,7 +419,7 @@ describe('temporal-kms decrypt --out', () => {
   );
 });
 
-describe('the configuration of temporal-kms decrypt', () => {
+describe('the temporal-kms decrypt configuration', () => {
   it('must name the namespace, and have keys for it', async () => {
     const { cloud, auditFile } = await start();
     const env = { ...cloud.as(WORKER), AUDIT_FILE: auditFile };

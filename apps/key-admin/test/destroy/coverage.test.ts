@@ -17,7 +17,7 @@ const all = { hasOtherNamespaces: true, namespaces: [] };
 
 const { clusterId: _id, ...withoutId } = SERVER;
 
-describe('a report of another server', () => {
+describe('another server’s report', () => {
   it.each<[string, Partial<DestroyQuestion>]>([
     ['has another cluster id', { servers: [{ ...SERVER, clusterId: 'other' }] }],
     [

@@ -21,7 +21,7 @@ import { statementFile } from '../support/statement.ts';
 const fresh = statementOf(KEY, at(1));
 const withStatement = (over: object) => ({ statement: { ...fresh, ...over } });
 
-describe('the file of a statement', () => {
+describe('the statement file', () => {
   it('contains what a person states', async () => {
     const [cluster] = fresh.clusters;
     const full: Statement = {

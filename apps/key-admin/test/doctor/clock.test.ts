@@ -20,7 +20,7 @@ async function serverAt(date: string | undefined): Promise<string> {
 const now = new Date('2030-01-01T12:00:00Z');
 const at = (seconds: number) => new Date(now.getTime() + seconds * 1000).toUTCString();
 
-describe('the check of the clock', () => {
+describe('the clock check', () => {
   it.each([
     [0, 'ok', 'agrees'],
     [-4, 'ok', 'agrees'],

@@ -162,7 +162,7 @@ const scanWith = async (description: object, runs: readonly string[]) =>
     },
   });
 
-describe('the result of an earlier run that a schedule keeps', () => {
+describe('an earlier run’s result that a schedule keeps', () => {
   it.each([
     ['Temporal no longer has its run', schedule(started('gone')), []],
     ['Temporal has only a run that it started before', schedule(started('before', 'gone')), ['before']],

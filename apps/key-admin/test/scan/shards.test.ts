@@ -48,7 +48,7 @@ function failing(kind: ScanError['kind'], failures: number) {
   return { attempt, reads };
 }
 
-describe('the scan of a shard', () => {
+describe('a shard scan', () => {
   it('continues at the checkpoint after Temporal did not answer, without a gap', async () => {
     const { attempt, reads } = failing('unavailable', 1);
     await expect(attempt(false)).rejects.toThrow('on demand');

@@ -78,7 +78,7 @@ describe('planShards', () => {
   });
 });
 
-describe('the stages of a scan', () => {
+describe('scan stages', () => {
   it('count no run twice and end if a run may need longer to appear than a pass may take', async () => {
     let now = NOW;
     const settleMs = 900_000;

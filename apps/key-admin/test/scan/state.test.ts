@@ -51,7 +51,7 @@ const summary = { payloads: 1, traits: new Map([['{"is":"plaintext"}', 1]]) };
 const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => `run-${from + n}`);
 const linesIn = async (file: string) => (await readFile(file, 'utf8')).trim().split('\n').length;
 
-describe('the state of a namespace', () => {
+describe('a namespace’s state', () => {
   it('is opened again after an error', async () => {
     const folder = await temporaryFolder();
     const stateOf = statesIn(folder, () => new Date());

@@ -191,7 +191,7 @@ describe('a file that cannot be read', () => {
   });
 });
 
-describe('the text of JSON', () => {
+describe('JSON text', () => {
   it('may have any white space and any strings around the events', () => {
     fc.assert(
       fc.property(

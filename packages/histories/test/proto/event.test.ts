@@ -132,7 +132,7 @@ describe('a payload', () => {
   });
 });
 
-describe('a payload of the readable export', () => {
+describe('a payload in the readable export', () => {
   it('is its value, whatever names that has', () => {
     const value = { metadata: { encoding: base64('json/plain') }, data: base64('1') };
     expect(inputOf([value, 'text', 5], 'readable')).toEqual([

@@ -56,7 +56,7 @@ export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, 
 
 const notDerived = { salt: new Uint8Array(), commitment: new Uint8Array() };
 
-/** Returns a data key that has encrypted nothing: of a branch key the one with a new salt, else the scope key itself. */
+/** Returns an unused data key: for branch keys, one derived with a new salt; otherwise the scope key. */
 export function newDataKey(scope: DataKeyScope, source: ScopeKey): EncryptionKey {
   const unused = { scope, source, messages: 0, bytes: 0 };
   if (!hasBranchKeys(scope)) return { ...unused, ...notDerived, key: source.key };

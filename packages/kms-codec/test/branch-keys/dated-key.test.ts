@@ -14,7 +14,7 @@ const key = createSecretKey(secret);
 const hmac = (secretKey: Uint8Array, ...parts: readonly Uint8Array[]) =>
   createHmac('sha256', secretKey).update(Buffer.concat(parts)).digest();
 
-describe('the plaintext of a wrapped branch key', () => {
+describe('a wrapped branch key’s plaintext', () => {
   it.each([0, 1_790_000_000_123, MAX_CREATED])('contains the date %d and a random key', (created) => {
     const plaintext = Buffer.from(generateBranchKey(created));
     expect(plaintext.subarray(0, 7).toString('hex')).toBe(`01${created.toString(16).padStart(12, '0')}`);
@@ -47,7 +47,7 @@ describe('the plaintext of a wrapped branch key', () => {
   });
 });
 
-describe('the proof of a stored key version', () => {
+describe('a stored key version’s proof', () => {
   it('is the first 16 bytes of HKDF-SHA-256', () => {
     const version = Buffer.of(0, 0, 0, 7, 1);
     const info = [Buffer.from('temporal-kms/v2/key-version\0'), namespaceTag('payments'), version];

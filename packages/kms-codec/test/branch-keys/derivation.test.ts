@@ -180,7 +180,7 @@ describe('a salt', () => {
   });
 });
 
-describe('messages under many salts of one branch key', () => {
+describe('messages under one branch key with many salts', () => {
   it('take one Cloud KMS call', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(200, keyService);

@@ -13,7 +13,7 @@ const entry: BranchKeyEntry = { current: stored(1), next: stored(2) };
 const json = () => JSON.parse(new TextDecoder().decode(serializeEntry(entry)));
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-describe('an entry of a store', () => {
+describe('a store entry', () => {
   it('is read as it was written, with and without the next key', () => {
     expect(parseEntry(serializeEntry(entry))).toEqual(entry);
     expect(parseEntry(serializeEntry({ current: stored(3) }))).toEqual({ current: stored(3) });
@@ -82,7 +82,7 @@ describe('an entry of a store', () => {
   });
 });
 
-describe('the id of an entry', () => {
+describe('an entry’s id', () => {
   it('is safe as a file name and differs by crypto key and by namespace', () => {
     const ids = [
       branchKeyId(cryptoKey('a'), 'pay'),

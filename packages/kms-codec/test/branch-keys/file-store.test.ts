@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe('the directory of the store file:', () => {
+describe('the file: store’s directory', () => {
   it('is created with mode 0700, and files with mode 0600', async () => {
     await new FileBranchKeyStore(directory).replace(id, value, ABSENT);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
@@ -74,7 +74,7 @@ describe('the directory of the store file:', () => {
   });
 });
 
-describe('a file of the store file:', () => {
+describe('a file in the file: store', () => {
   const file = () => join(directory, `${id}.1.json`);
   const load = () => new FileBranchKeyStore(directory).load(id);
 

@@ -33,7 +33,7 @@ function guarded() {
 
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
-describe('an outage of a store', () => {
+describe('a store outage', () => {
   it('is reported once, and its end too', async () => {
     const { guard, clock, events, state } = guarded();
     state.load = gone;

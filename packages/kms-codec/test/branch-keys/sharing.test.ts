@@ -309,7 +309,7 @@ describe('a process that only reads', () => {
     expect(loads).toBeLessThan(100);
   });
 
-  it('asks the store in namespaces only in which it has read', async () => {
+  it('queries the store only for namespaces that it has read', async () => {
     const fleet = fleetOf(1);
     await fleet.pass(hour);
     expect(fleet.store.loads).toBe(0);

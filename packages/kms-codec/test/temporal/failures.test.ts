@@ -240,7 +240,7 @@ const decryptsOf = (identity: string) =>
     .filter((row) => row.identity === identity)
     .reduce((sum, { count }) => sum + count, 0);
 
-describe('an outage of Cloud KMS', () => {
+describe('a Cloud KMS outage', () => {
   it('delays the decode of an activity without using up an attempt', async () => {
     const { handle, workflowId } = await startElsewhere(() => decryptFails('UNAVAILABLE'));
     await sleep(2_500);
@@ -304,7 +304,7 @@ it("encrypts above Temporal's limit, and Temporal's error names the encoded size
   expect(logged?.meta).toMatchObject({ size: encodedSize, limit: 2 * 2 ** 20 });
 });
 
-describe('a worker that cannot encrypt the failure of an activity', () => {
+describe('a worker that cannot encrypt an activity’s failure', () => {
   it('survives it, and stores the failure without its message and details', async () => {
     const queue = 'reads-only';
     const codec = stack.codec({ rules: new KeyRules({ [payments]: { decrypt: [cryptoKey(payments)] } }) });

@@ -56,7 +56,7 @@ const transitions: Record<string, (version: KeyVersion) => void> = {
 
 const refused = 'FAILED_PRECONDITION';
 
-describe('the states of a version', () => {
+describe('the version state table', () => {
   it.each<[VersionState, enable: string, disable: string, destroy: string, restored: string, wait: string]>([
     ['ENABLED', 'ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', refused, 'ENABLED'],
     ['DISABLED', 'ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', refused, 'DISABLED'],
@@ -108,7 +108,7 @@ describe('time', () => {
     expect(version).not.toHaveProperty('destroyTime');
   });
 
-  it('ends the use of a disabled version after the delay, and of an enabled version never', () => {
+  it('stops using a disabled version after the delay, never an enabled one', () => {
     const version = versionIn('ENABLED');
     setState(version, NAME, 'DISABLED', NOW, 60);
     expect([isUsable(version, NOW + 59), isUsable(version, NOW + 60)]).toEqual([true, false]);

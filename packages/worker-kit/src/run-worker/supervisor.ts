@@ -48,7 +48,7 @@ export interface SupervisorOptions<C extends WorkerConnection> {
   readonly times: SupervisorTimes;
 }
 
-/** A worker neither runs nor ends. Only the end of the process releases what it holds. Its cause is why the worker failed. */
+/** Thrown when a worker hangs. Only the end of the process releases what it holds. The cause is why the worker failed. */
 export class WorkerNotSettled extends Error {
   override readonly name = 'WorkerNotSettled';
 

@@ -48,7 +48,7 @@ async function decodeInput(
   return { attempts, outcome, beats };
 }
 
-describe('the input of an activity whose key is not unwrapped', () => {
+describe('an activity’s input under a key that is not unwrapped', () => {
   it.each([
     ['60 s, so that another worker gets the task', {}, undefined, 60],
     ['half of the attempt if that is less', { limitMs: 40_000 }, undefined, 20],
@@ -125,7 +125,7 @@ describe('the input of an activity whose key is not unwrapped', () => {
   });
 });
 
-describe('the result of an activity', () => {
+describe('an activity’s result', () => {
   it('waits for as long as a workflow task, also in the worker that has run the activity', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 300, activity: minute });
     const begun = performance.now();

@@ -150,7 +150,7 @@ describe('createSafeLogger', () => {
   });
 });
 
-describe('the fields of an error', () => {
+describe('error fields', () => {
   it('are its name, type and code', () => {
     expect(errorFields(new KmsCodecError('key_disabled', 'the key is disabled'))).toEqual({
       error: 'ApplicationFailure',

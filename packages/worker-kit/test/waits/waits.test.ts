@@ -174,7 +174,7 @@ describe("an activity's result, decoded in a workflow task", () => {
   }, 60_000);
 });
 
-describe('the last attempt of an activity that waits for Cloud KMS', () => {
+describe('the last attempt, while it waits for Cloud KMS', () => {
   it('fails with the cause before its worker abandons it at the end of a shutdown', async () => {
     const queue = randomUUID();
     const codec = otherCodec();

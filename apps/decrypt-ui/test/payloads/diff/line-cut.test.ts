@@ -3,7 +3,7 @@ import { CUT, cutOf, cutText, MORE } from '../../../src/payloads/diff/line-cut.t
 
 const long = (length: number, end = '') => 'x'.repeat(length - end.length) + end;
 
-describe('the part of two long lines that a comparison shows', () => {
+describe('the compared part of two long lines', () => {
   test('is all of them up to the limit', () => {
     expect(cutText('short', cutOf('short', 'line', 0))).toBe('short');
     const line = long(CUT);

@@ -12,7 +12,7 @@ const json = (text: string) =>
     }),
   );
 
-describe('the comparison of two texts', () => {
+describe('a text comparison', () => {
   test('joins removed and added lines that are next to each other', () => {
     const { parts, aligned } = lineDiff(['a', 'b', 'c'], ['a', 'x', 'y', 'c']);
     expect(aligned).toBe(true);
@@ -69,7 +69,7 @@ describe('the comparison of two texts', () => {
   });
 });
 
-describe('the lines of a payload for a comparison', () => {
+describe('a payload’s lines for a comparison', () => {
   test('do not depend on the order of members, and keep every digit', () => {
     expect(json('{"b":1.0,"a":{"d":12345678901234567890,"c":[2,1]}}')).toEqual(
       json('{"a":{"c":[2,1],"d":12345678901234567890},"b":1.0}'),
@@ -79,7 +79,7 @@ describe('the lines of a payload for a comparison', () => {
   });
 });
 
-describe('the lines of JSON', () => {
+describe('JSON lines', () => {
   test('sort the members, indent them and keep every digit', () => {
     expect(json('{"b":[1.10,{}],"a":{"c":"x\\ny"},"d":[]}')).toEqual([
       '{',

@@ -20,7 +20,7 @@ const wrapped = {
   activityFailureInfo: { activityType: { name: 'charge' }, retryState: 'RETRY_STATE_TIMEOUT' },
 };
 
-describe('a chain of failures', () => {
+describe('chained failures', () => {
   test('lists the outermost failure first, each with its kind and message', () => {
     expect(failureChain(wrapped).map(({ kind, details, message }) => [kind, details, message])).toEqual([
       ['ActivityFailure', ['charge', 'timeout'], 'Activity task failed'],

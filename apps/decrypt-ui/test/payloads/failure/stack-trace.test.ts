@@ -6,7 +6,7 @@ const frames = (text: string) =>
     .filter(isFrame)
     .map(({ call, place, own }) => [call, place, own]);
 
-describe('the frames of a stack trace', () => {
+describe('stack trace frames', () => {
   test('are read from JavaScript', () => {
     expect(
       frames(
@@ -81,7 +81,7 @@ describe('the frames of a stack trace', () => {
   });
 });
 
-describe('the lines of a stack trace that are shown', () => {
+describe('visible stack trace lines', () => {
   const trace = stackLines(
     [
       'Error: x',

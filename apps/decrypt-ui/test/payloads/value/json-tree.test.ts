@@ -21,7 +21,7 @@ const text = (rows: readonly JsonRow[]) =>
 const customer = { name: 'Maren Vogel', email: 'maren.vogel@mail.example', city: 'Kiel' };
 const order = { customer, items: [{ sku: 'SKU-1', count: 2 }] };
 
-describe('the tree of a JSON value', () => {
+describe('a JSON tree', () => {
   test('folds what the reader has folded, with the beginning of its members', () => {
     const rows = jsonRows(order, { chosen: new Map([[customer, false]]), lines: SHORT });
     expect(text(rows)).toEqual([

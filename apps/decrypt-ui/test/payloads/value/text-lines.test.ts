@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { MAX_LINE, textLines } from '../../../src/payloads/value/text-lines.ts';
 
-describe('the lines of a text', () => {
+describe('text lines', () => {
   test('are those of the text', () => {
     expect(textLines('a\n\nb')).toEqual(['a', '', 'b']);
   });

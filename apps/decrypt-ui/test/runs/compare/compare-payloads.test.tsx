@@ -36,7 +36,7 @@ async function openRevealed() {
   return app;
 }
 
-describe('the comparison of payloads', () => {
+describe('a payload comparison', () => {
   test('begins with the result of the same activity, and offers the same place in other events', async () => {
     await renderApp(`${order}?ev=11`);
     await until(() => button('More about input').query(), 'the payload');

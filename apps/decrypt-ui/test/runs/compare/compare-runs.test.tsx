@@ -11,7 +11,7 @@ const list = () => page.getByRole('list', { name: 'Steps of the two runs' });
 const steps = () => [...list().element().querySelectorAll('button')].map((step) => step.textContent ?? '');
 const step = (name: string) => steps().find((text) => text.includes(name)) ?? '';
 
-describe('the comparison of two runs', () => {
+describe('a run comparison', () => {
   test('is opened from a run, which offers the other runs of its workflow id', async () => {
     const app = await renderApp(`/ns/NS/workflows/refund-7/${FIRST}`);
     await until(() => page.getByRole('button', { name: 'Compare' }).query(), 'the button');

@@ -11,7 +11,7 @@ const ours = stepsOf(first!);
 const theirs = stepsOf(second!);
 const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts, ours, theirs);
 
-describe('the steps of two runs', () => {
+describe('two runs’ steps', () => {
   test('are aligned by category and name, and keep those of one run', () => {
     expect(steps.map(({ left, right }) => [left?.id, right?.id])).toEqual([
       [1, 1],

@@ -57,7 +57,7 @@ describe('rows', () => {
   });
 });
 
-describe('positions of rows', () => {
+describe('row positions', () => {
   const history = order();
 
   test('map to rows and back, with any groups expanded, in both views, and among matches only', () => {

@@ -56,7 +56,7 @@ const asked = (app: Awaited<ReturnType<typeof renderApp>>) =>
     .filter(({ url }) => url.endsWith('history:export'))
     .map(({ body }) => exportRequest.parse(JSON.parse(body)));
 
-describe('the export of a run', () => {
+describe('a run’s export', () => {
   test('begins at the chosen form, so that Enter exports', async () => {
     const app = await openDialog();
     await expect.element(dialog().getByRole('radio', { name: /^Readable/ })).toHaveFocus();

@@ -127,7 +127,7 @@ const printed = (suggestions: ReturnType<typeof suggestionsFor>) =>
       : printQuery({ kind: 'conditions', conditions: [suggestion.condition] }),
   );
 
-describe('a suggestion of the filter', () => {
+describe('a filter suggestion', () => {
   const known = {
     attributes: ['TenantId'],
     values: new Map([

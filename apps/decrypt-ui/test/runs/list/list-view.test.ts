@@ -101,7 +101,7 @@ describe('a visibility query', () => {
   });
 });
 
-describe('the view of the list', () => {
+describe('the list view', () => {
   it.each([
     {},
     { q: 'ExecutionStatus = "Failed" AND StartTime >= "-24h"' },

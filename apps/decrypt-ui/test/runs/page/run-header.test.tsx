@@ -63,7 +63,7 @@ describe('alerts', () => {
   });
 });
 
-describe('the header of a run', () => {
+describe('the run header', () => {
   test('counts payloads in plaintext, and leads from one to the next', async () => {
     await renderApp(stuck);
     const button = page.getByRole('button', { name: '2 plaintext, go to the next' });

@@ -12,7 +12,7 @@ const rowsOf = (title: string) =>
     (element.textContent ?? '').replace(/\s+/g, ' '),
   );
 
-describe('the relations of a run', () => {
+describe('a run’s relations', () => {
   test('show the whole family as a tree with a waterfall, from any of its runs', async () => {
     await renderApp(`${fraud}?tab=relations`);
     await until(() => rowsOf('family-title').length === 4, 'the family');

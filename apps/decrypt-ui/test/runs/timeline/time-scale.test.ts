@@ -39,7 +39,7 @@ describe('idle time', () => {
 /** Times from 0 to `to`, one for each step. */
 const each = (step: number, to: number) => Array.from({ length: to / step }, (_, index) => index * step);
 
-describe('the end of the scale of an open run', () => {
+describe('the end of an open run’s scale', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
   /** The different ends while a minute passes, and by how much they are ahead of the present at most. */
