@@ -1,6 +1,4 @@
 import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
-  test: { ...shared, globalSetup: 'test/support/whole-run.ts', expect: { poll: { timeout: 10_000 } } },
-});
+export default defineConfig({ test: { ...shared, globalSetup: 'test/support/whole-run.ts' } });

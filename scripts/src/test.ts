@@ -20,10 +20,11 @@ The last lines name the tests that failed, or passed only at the second attempt,
 "N passed, N failed".`;
 
 async function main(args: readonly string[]): Promise<Outcome> {
-  const tools = {
-    TEMPORAL_CLI_PATH: await findTemporalCli({ onProgress: console.log }),
-    CHROMIUM_PATH: await findChromium(console.log),
-  };
+  const [temporal, chromium] = await Promise.all([
+    findTemporalCli({ onProgress: console.log }),
+    findChromium(console.log),
+  ]);
+  const tools = { TEMPORAL_CLI_PATH: temporal, CHROMIUM_PATH: chromium };
   if (!args.includes('--long')) return await runSuites(args, tools);
   const { values, positionals } = parseArgs({
     args: [...args],

@@ -22,4 +22,5 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   maxWorkers: Math.max(2, availableParallelism() - 1),
   testTimeout: 30_000,
   hookTimeout: 120_000,
+  expect: { poll: { timeout: 10_000 } },
 };

@@ -105,7 +105,7 @@ const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
   keyService.isHolding = true;
   const decoding = codec.decode(encrypted.slice(1), pay);
   decoding.catch(() => undefined);
-  await vi.waitFor(() => expect(keyService.begun).toBe(2));
+  await expect.poll(() => keyService.begun).toBe(2);
   const decodeFirst = () => codec.decode(encrypted.slice(0, 1), { ...pay, type: 'activity' });
   return { keyService, decoding, decodeFirst };
 };
@@ -151,7 +151,7 @@ describe('a call whose caller has aborted', () => {
     if (begun === 0) leave.abort(new Error('left'));
     const asked = codec.decode(encrypted, pay, leave);
     asked.catch(() => undefined);
-    await vi.waitFor(() => expect(keyService.begun).toBe(begun));
+    await expect.poll(() => keyService.begun).toBe(begun);
     leave.abort(new Error('left'));
     await expect(asked).rejects.toThrow('left');
     keyService.answerAll();

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KmsCodecError } from '../src/errors.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { WatchedKeyService } from '../src/keys/watched-key-service.ts';
@@ -37,7 +37,7 @@ describe('keyState', () => {
     keyService.failing = undefined;
     clock.time += minute;
     codec.maintain();
-    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
   });
 
   it('counts the data keys of other processes that are in use', async () => {
@@ -75,7 +75,7 @@ describe('keyState', () => {
     keyService.failing = undefined;
     clock.time += minute / 2;
     codec.maintain();
-    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
     expect(await read(codec, own)).toBe('x');
   });
@@ -95,10 +95,10 @@ describe('keyState', () => {
     // Cloud KMS is asked every 10 s after its refusal, and for another key 10 s after that failed.
     clock.time += 6_000;
     codec.maintain();
-    await vi.waitFor(() => expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0));
+    await expect.poll(() => codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
     clock.time += 6_000;
     codec.maintain();
-    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
   });
 
   it('recovers with a key under another version if the version in use stays disabled', async () => {
@@ -112,7 +112,7 @@ describe('keyState', () => {
     await settle();
     clock.time += minute / 2;
     codec.maintain();
-    await vi.waitFor(() => expect(codec.keyState('pay').failure).toBeUndefined());
+    await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
     const [message] = await codec.encode([json('y')], context);
     expect(codec.inspect(message!, context)).toMatchObject({ keyVersion: 2 });
     await expect(codec.decode(own, context)).rejects.toMatchObject({ code: 'key_disabled' });
@@ -153,7 +153,7 @@ it('a process that loses only the permission to decrypt is not ready until it ge
   keyService.unwrap = unwrap;
   clock.time += 10_000;
   codec.maintain();
-  await vi.waitFor(() => expect(codec.keyState('pay')).toMatchObject({ failure: undefined }));
+  await expect.poll(() => codec.keyState('pay')).toMatchObject({ failure: undefined });
   expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
 });
 

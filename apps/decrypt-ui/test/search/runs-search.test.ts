@@ -69,7 +69,7 @@ function setUp(...turns: Turn[]) {
   );
   const state = () => search.store.getState();
   const found = () => state().found.map(({ workflow: { runId }, hits }) => [runId, hits.length]);
-  const becomes = (status: string) => vi.waitFor(() => expect(state().search?.status).toBe(status));
+  const becomes = (status: string) => expect.poll(() => state().search?.status).toBe(status);
   return { search, reveals, asked, renewed, state, found, becomes };
 }
 
@@ -99,7 +99,7 @@ describe('a search in several runs’ payloads', () => {
     const { search, found } = setUp([run('a'), hit(9), 'wait']);
     search.setText('x');
     search.start(list);
-    await vi.waitFor(() => expect(found()).toEqual([['a', 1]]));
+    await expect.poll(() => found()).toEqual([['a', 1]]);
     search.clear();
   });
 
@@ -110,7 +110,7 @@ describe('a search in several runs’ payloads', () => {
     );
     search.setText('x');
     search.start(list, 'ticket 17');
-    await vi.waitFor(() => expect(found()).toHaveLength(2));
+    await expect.poll(() => found()).toHaveLength(2);
     search.stop();
     expect(state().search).toMatchObject({ status: 'stopped', after: '.a' });
     search.resume();

@@ -22,7 +22,7 @@ describe('withTraceContext', () => {
       entries.length = 0;
       inSpan(() => write(entry));
       expect(entries).toEqual([{ ...entry, fields: { ...ids, namespace: 'pay' } }]);
-    });
+    }, 10_000);
     write(entry);
     expect(entries[1]).toBe(entry);
   });

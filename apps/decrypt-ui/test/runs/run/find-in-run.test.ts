@@ -45,7 +45,7 @@ test('searches names with each key, and payloads only on request', async () => {
   expect([...state().matches!.keys()]).toEqual([4, 7]);
   expect(asked).toEqual([]);
   find.searchPayloads();
-  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  await expect.poll(() => state().search?.status).toBe('complete');
   expect(asked[0]).toMatchObject({ text: 'Capture  Failed', order: 'newest_first', caseSensitive: false });
   expect([...state().matches!.keys()]).toEqual([3]);
 });
@@ -65,9 +65,9 @@ test('continues after a limit, and adds the counts and hits of both requests', a
   );
   find.setTerm('x');
   find.searchPayloads();
-  await vi.waitFor(() => expect(state().search?.status).toBe('limit'));
+  await expect.poll(() => state().search?.status).toBe('limit');
   find.resume();
-  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  await expect.poll(() => state().search?.status).toBe('complete');
   expect(asked[1]).toMatchObject({ after: 8 });
   expect(state().hits.map(({ eventId }) => eventId)).toEqual([9, 5]);
   expect(state().search).toMatchObject({ events: 2, payloads: 2, bytes: 200, kmsCalls: 2 });
@@ -80,7 +80,7 @@ test('continues with a new token after the token has expired, and repeats no hit
   );
   find.setTerm('x');
   find.searchPayloads('ticket 17');
-  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  await expect.poll(() => state().search?.status).toBe('complete');
   expect(renewed).toHaveBeenCalledOnce();
   expect(asked[1]).toMatchObject({ after: 8, justification: 'ticket 17' });
   expect(state().hits.map(({ eventId }) => eventId)).toEqual([9, 5, 3]);
@@ -92,9 +92,9 @@ test('keeps the justification of a search that continues', async () => {
   const { find, asked, state } = setUp([end(8, 'limit', 0)], [end(1, 'complete', 0)]);
   find.setTerm('x');
   find.searchPayloads('ticket 17');
-  await vi.waitFor(() => expect(state().search?.status).toBe('limit'));
+  await expect.poll(() => state().search?.status).toBe('limit');
   find.resume();
-  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  await expect.poll(() => state().search?.status).toBe('complete');
   expect(asked[1]).toMatchObject({ after: 8, justification: 'ticket 17' });
 });
 
@@ -106,7 +106,7 @@ test('shows what a search in several runs has found, without a request, and cont
   expect(state()).toMatchObject({ open: true, term: 'x', scope: 'payloads', current: 1, hits: found });
   expect([...state().matches!.keys()]).toEqual([9, 4]);
   find.resume();
-  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  await expect.poll(() => state().search?.status).toBe('complete');
   expect(asked[0]).toMatchObject({ text: 'x', caseSensitive: true, after: 4 });
   expect(state().hits.map(({ eventId }) => eventId)).toEqual([9, 4, 2]);
 });
@@ -115,19 +115,19 @@ test('reports why a search failed, and keeps its hits', async () => {
   const failed = setUp([hit(9), progress(9, 1), end(9, 'error', 1)]);
   failed.find.setTerm('x');
   failed.find.searchPayloads();
-  await vi.waitFor(() => expect(failed.state().search?.status).toBe('failed'));
+  await expect.poll(() => failed.state().search?.status).toBe('failed');
   expect(failed.state().hits).toHaveLength(1);
   const refused = setUp([new ApiFailure('forbidden', 'no')]);
   refused.find.setTerm('x');
   refused.find.searchPayloads();
-  await vi.waitFor(() => expect(refused.state().search?.failure?.code).toBe('forbidden'));
+  await expect.poll(() => refused.state().search?.failure?.code).toBe('forbidden');
 });
 
 test('fails when the answer ends without its last line', async () => {
   const { find, state } = setUp([progress(9, 1)]);
   find.setTerm('x');
   find.searchPayloads();
-  await vi.waitFor(() => expect(state().search?.status).toBe('failed'));
+  await expect.poll(() => state().search?.status).toBe('failed');
 });
 
 test('forgets the text and the results when it is closed', async () => {
@@ -135,7 +135,7 @@ test('forgets the text and the results when it is closed', async () => {
   find.show('payloads');
   find.setTerm('x');
   find.searchPayloads();
-  await vi.waitFor(() => expect(state().hits).toHaveLength(1));
+  await expect.poll(() => state().hits).toHaveLength(1);
   find.clear();
   expect(state()).toMatchObject({ open: false, term: '', hits: [], matches: undefined, search: undefined });
 });
@@ -144,7 +144,7 @@ test('forgets the text and the results of a search in payloads, and keeps a sear
   const { find, state } = setUp([hit(3), end(1, 'complete', 1)]);
   find.setTerm('Vogel');
   find.searchPayloads();
-  await vi.waitFor(() => expect(state().search?.status).toBe('complete'));
+  await expect.poll(() => state().search?.status).toBe('complete');
   find.forgetPayloads();
   expect(state()).toMatchObject({ open: true, scope: 'payloads', term: '', hits: [] });
   expect(state().search).toBeUndefined();
