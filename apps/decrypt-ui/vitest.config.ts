@@ -25,7 +25,6 @@ export default defineConfig({
         test: {
           name: 'page',
           include: ['test/**/*.test.tsx'],
-          testTimeout: 60_000,
           // Two cores may run four suites at once. `pnpm test` lists what passes only at the second attempt.
           retry: 1,
           globalSetup: ['test/support/setup-server.ts'],

@@ -20,7 +20,8 @@ export const shared: NonNullable<ViteUserConfig['test']> = {
   outputFile: { json: '.results/vitest.json' },
   // Most tests wait: for Temporal, for a process, for the end of an outage. Vitest's default for two cores is one file at a time.
   maxWorkers: Math.max(2, availableParallelism() - 1),
-  testTimeout: 30_000,
+  // Only a test that fails takes so long. Some wait for a process to start, which may take half a minute on a busy machine.
+  testTimeout: 60_000,
   hookTimeout: 120_000,
   expect: { poll: { timeout: 10_000 } },
 };
