@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { tableRows } from '@temporal-kms/testing/markdown';
 import { Runtime } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type CodecMetrics, combineObservers, renewedMeter, reportMetrics } from '../src/index.ts';
@@ -167,10 +166,13 @@ describe('docs/metrics.md', () => {
   it('lists each metric of the codec and of runWorker, with its labels', async () => {
     const metricsPage = join(import.meta.dirname, '../../../docs/metrics.md');
     const page = await readFile(metricsPage, 'utf8');
-    const listed = (header: string) =>
-      tableRows(page, header, 'labels')
-        .map(([name, labels = '']) => `${name} ${labels.replaceAll('`', '')}`)
+    const listed = (heading: string) => {
+      const [, rest = ''] = page.split(`\n### ${heading}\n`);
+      const [section = ''] = rest.split('\n#');
+      return [...section.matchAll(/^- `(codec_\w+)`(?: \(([^)]*)\))?: /gm)]
+        .map(([, name, labels = '']) => `${name} ${labels.replaceAll('`', '')}`)
         .toSorted();
+    };
     const codecMetrics = [
       ...counters.map(
         ({ name, labels }) => `${name}_total ${labels.flatMap((one) => one?.name ?? []).join(', ')}`,
@@ -180,8 +182,8 @@ describe('docs/metrics.md', () => {
       `${callsWaiting.name} `,
       `${storeFailing.name} operation`,
     ];
-    expect(listed('codec metric')).toEqual(codecMetrics.toSorted());
-    expect(listed('worker metric')).toEqual([`${workerReady.name} `, `${workerRestarts.name}_total `]);
+    expect(listed('Metrics of the codec')).toEqual(codecMetrics.toSorted());
+    expect(listed('Metrics of a worker')).toEqual([`${workerReady.name} `, `${workerRestarts.name}_total `]);
   });
 });
 

@@ -187,7 +187,7 @@ it('has no metric that docs/metrics.md does not list', async () => {
   await post('/encode', 'payments', payloads(1));
   const page = await readFile(join(import.meta.dirname, '../../../../docs/metrics.md'), 'utf8');
   const listed = new Set(
-    [...page.matchAll(/^\| (`codec_.*?) \|/gm)].flatMap(([, names]) => names!.split(/, |`/).filter(Boolean)),
+    [...page.matchAll(/^- (`codec_[^:(]*)/gm)].flatMap(([, names]) => names!.split(/[, `]+/).filter(Boolean)),
   );
   const names = [...(await metrics.text()).matchAll(/^# TYPE (codec_\S+)/gm)].map(([, name]) => name);
   expect(names.filter((name) => !listed.has(name!))).toEqual([]);
