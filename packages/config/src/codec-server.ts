@@ -203,8 +203,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     CODEC_HOST: { about: 'Address to listen on', example: '127.0.0.1', default: '127.0.0.1' },
     CODEC_PORT: { about: 'Port to listen on', example: '8088', default: '8088' },
     CODEC_CORS_ORIGINS: {
-      about:
-        "Origins whose web pages may call the server, separated by commas: Temporal's Web UI, a dashboard elsewhere",
+      about: 'Origins whose web pages may call the server, separated by commas',
       example: 'https://temporal.example.com,https://decrypt.example.com',
     },
     CODEC_ALLOWED_HOSTS: {
@@ -214,35 +213,32 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_PATH_PREFIX: { about: 'Path prefix of every route except the probes', example: '/codec' },
     CODEC_DASHBOARD_DIR: {
-      about:
-        'Folder with the build of the dashboard, which the server then serves below CODEC_PATH_PREFIX (default none)',
+      about: "Folder with the dashboard's build, which the server serves (default none)",
       example: '/srv/dashboard',
     },
     CODEC_DASHBOARD_CONNECT_SOURCES: {
       about:
-        "Origins to which the dashboard's content security policy permits requests, separated by commas, in addition to " +
-        "the server's and the sign-in issuer's: a token endpoint elsewhere",
+        "More origins for connect-src of the dashboard's content security policy, such as a token " +
+        "endpoint's, separated by commas",
       example: 'https://oauth2.example.com',
     },
     CODEC_DASHBOARD_FRAME_SOURCES: {
-      about:
-        "Origins that the policy permits in frames, in addition to the sign-in issuer's: an authorization endpoint elsewhere",
+      about: "The same for frame-src, such as an authorization endpoint's",
       example: 'https://login.example.com',
     },
     CODEC_DASHBOARD_TEMPORAL_UI_URL: {
-      about: "Temporal's Web UI, to which the dashboard links from each run (default no link)",
+      about: "Temporal's Web UI, to which the dashboard links (default no link)",
       example: 'https://temporal.example.com',
     },
     CODEC_NAMESPACE_PATHS: {
-      about:
-        'Serve /{namespace}/encode and /{namespace}/decode too; X-Namespace must name the same namespace',
+      about: 'Serve /{namespace}/encode and /{namespace}/decode too',
       example: 'true',
       default: 'false',
     },
     CODEC_TRUSTED_PROXIES: {
       about:
-        "Number of addresses that trusted proxies append to X-Forwarded-For, the client's included; Google's load " +
-        'balancers append 2 (default none: the address of the connection)',
+        "Number of addresses that trusted proxies append to X-Forwarded-For, the client's included (Google's load " +
+        'balancers: 2; default none: the address of the connection)',
       example: '2',
     },
     CODEC_MAX_BODY: {
@@ -252,8 +248,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_MAX_INFLIGHT_BYTES: {
       about:
-        'Bytes of memory that all requests in flight share (default half of the memory limit after 192 MiB for the ' +
-        'process, 32 to 512 MiB)',
+        'Bytes of memory that all requests in flight share (default half of the memory limit after 192 MiB, 32 to 512 MiB)',
       example: '268435456',
     },
     CODEC_MAX_PAYLOADS: { about: 'Most payloads in one /encode or /decode (default 10000)', example: '1000' },
@@ -290,16 +285,14 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_METRICS_ALLOWED_HOSTS: {
       about:
-        'Accepted Host headers of /metrics, separated by commas, with the port unless it is 80 (default the loopback ' +
-        'names; the address of the connection is always accepted)',
+        'Accepted Host headers of /metrics, separated by commas, with the port unless it is 80 (default the loopback names)',
       example: 'codec-server.payments.svc:9464',
     },
     ...tracingVariables,
     ...auditVariables,
     SCAN_REPORT_FILE: {
       about:
-        'Report of temporal-kms scan (--out), which the keys in the API and in the dashboard contain; read again when it ' +
-        'changes (default none)',
+        'Report of temporal-kms scan (--out) for the API and the dashboard; read again when it changes (default none)',
       example: '/var/lib/temporal-kms/scan.json',
     },
     AUTH: {
