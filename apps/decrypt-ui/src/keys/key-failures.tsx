@@ -5,6 +5,7 @@ import { explain, reasonText } from '../payloads/reasons.ts';
 import { RunAnchor } from '../runs/run-link.tsx';
 import { Button } from '../ui/controls/button.tsx';
 import { formatCount } from '../ui/format/number.ts';
+import { Table } from '../ui/page/table.tsx';
 import { Moment } from '../ui/text/moment.tsx';
 import { keyPlace } from './key-health.ts';
 import styles from './keys.module.css';
@@ -28,29 +29,19 @@ export function KeyFailures({ keys }: { keys: NamespaceKeys }) {
       {failures.length === 0 ? (
         <p className={styles['none']}>No payload has failed in this process.</p>
       ) : (
-        <div className={styles['scroll']} role="group" aria-labelledby="failures-title" tabIndex={0}>
-          <table className={styles['table']} aria-labelledby="failures-title">
-            <thead>
-              <tr>
-                <th scope="col">Time</th>
-                <th scope="col">Reason</th>
-                <th scope="col">Key</th>
-                <th scope="col" className={styles['rest']}>
-                  Payload
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {shown.map((failure, index) => (
-                <FailureRow
-                  key={`${failures.length - index} ${failure.time}`}
-                  failure={failure}
-                  namespace={namespace}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          className={styles['table']}
+          headingId="failures-title"
+          columns={['Time', 'Reason', 'Key', ['Payload', styles['rest']]]}
+        >
+          {shown.map((failure, index) => (
+            <FailureRow
+              key={`${failures.length - index} ${failure.time}`}
+              failure={failure}
+              namespace={namespace}
+            />
+          ))}
+        </Table>
       )}
       {shown.length < failures.length ? (
         <p className={styles['more']}>

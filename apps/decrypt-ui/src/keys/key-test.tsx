@@ -3,6 +3,7 @@ import { CircleAlert } from 'lucide-react';
 import { explain, reasonText } from '../payloads/reasons.ts';
 import { formatClock } from '../ui/format/time.ts';
 import { Notice } from '../ui/page/notice.tsx';
+import { Table } from '../ui/page/table.tsx';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
 import { OutcomeGlyph } from '../ui/text/outcome.tsx';
 import { Reason } from './key-failures.tsx';
@@ -30,31 +31,22 @@ export function KeyTestResult({ test }: { test: KeyTestState }) {
         <h2 id="test-title">Test at {formatClock(Date.parse(result.time), format)}</h2>
         <span className="small t3">random bytes, in Cloud KMS itself, without a key in memory</span>
       </header>
-      <div className={styles['scroll']} role="group" aria-labelledby="test-title" tabIndex={0}>
-        <table className={styles['table']} aria-labelledby="test-title">
-          <thead>
-            <tr>
-              <th scope="col">Key</th>
-              <th scope="col">Result</th>
-              <th scope="col">Version</th>
-              <th scope="col" className={styles['right']}>
-                Encrypt
-              </th>
-              <th scope="col" className={styles['right']}>
-                Decrypt
-              </th>
-              <th scope="col" className={styles['rest']}>
-                What was tested
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {result.keys.map((key) => (
-              <TestRow key={key.name} tested={key} namespace={result.namespace} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        className={styles['table']}
+        headingId="test-title"
+        columns={[
+          'Key',
+          'Result',
+          'Version',
+          ['Encrypt', styles['right']],
+          ['Decrypt', styles['right']],
+          ['What was tested', styles['rest']],
+        ]}
+      >
+        {result.keys.map((key) => (
+          <TestRow key={key.name} tested={key} namespace={result.namespace} />
+        ))}
+      </Table>
     </section>
   );
 }

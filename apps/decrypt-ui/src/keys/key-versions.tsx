@@ -9,6 +9,7 @@ import { formatDurationShort } from '../ui/format/duration.ts';
 import { formatCount, plural } from '../ui/format/number.ts';
 import { formatDay, formatMoment, formatMomentExact } from '../ui/format/time.ts';
 import { Notice } from '../ui/page/notice.tsx';
+import { Table } from '../ui/page/table.tsx';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
 import { PHONE_BELOW, useNarrowerThan } from '../ui/preferences/window-size.ts';
 import { Moment } from '../ui/text/moment.tsx';
@@ -42,36 +43,30 @@ export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
       {keys.keys.length === 0 ? (
         <p className={styles['none']}>The configuration names no crypto key for this namespace.</p>
       ) : (
-        <div className={styles['scroll']} role="group" aria-labelledby="versions-title" tabIndex={0}>
-          <table className={styles['table']} data-versions="" aria-labelledby="versions-title">
-            <thead>
-              <tr>
-                <th scope="col">Version</th>
-                <th scope="col">State</th>
-                <th scope="col">Used to</th>
-                <th scope="col">Created</th>
-                {scanned ? <th scope="col">Stored, by the scan</th> : null}
-                <th scope="col">Used by this process</th>
-                <th scope="col">Last used</th>
-                {phone ? null : (
-                  <th scope="col" className={styles['rest']}>
-                    Attention
-                  </th>
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              {keys.keys.map((key) => (
-                <KeyRows
-                  key={key.name}
-                  configured={key}
-                  namespace={keys.namespace}
-                  {...{ scanned, most, columns }}
-                />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          className={styles['table']}
+          data-versions=""
+          headingId="versions-title"
+          columns={[
+            'Version',
+            'State',
+            'Used to',
+            'Created',
+            ...(scanned ? ['Stored, by the scan'] : []),
+            'Used by this process',
+            'Last used',
+            ...(phone ? [] : [['Attention', styles['rest']] as const]),
+          ]}
+        >
+          {keys.keys.map((key) => (
+            <KeyRows
+              key={key.name}
+              configured={key}
+              namespace={keys.namespace}
+              {...{ scanned, most, columns }}
+            />
+          ))}
+        </Table>
       )}
     </section>
   );

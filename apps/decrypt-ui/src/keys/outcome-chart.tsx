@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { Button } from '../ui/controls/button.tsx';
 import { formatCount } from '../ui/format/number.ts';
 import { formatHour } from '../ui/format/time.ts';
+import { Table } from '../ui/page/table.tsx';
 import { useTimeFormat } from '../ui/preferences/preferences.ts';
 import { useNow } from '../ui/use-now.ts';
 import { chartTones, lastHour, type MinuteBar, minuteBars, reasonsOf } from './key-health.ts';
@@ -103,29 +104,18 @@ function Minutes({ bars }: { bars: readonly MinuteBar[] }) {
   const shown = bars.filter((bar) => totalOf(bar) > 0).toReversed();
   if (shown.length === 0) return <p className={styles['none']}>No payloads in the last hour.</p>;
   return (
-    <div className={styles['scroll']} role="group" aria-labelledby="outcome-title" tabIndex={0}>
-      <table className={styles['table']} aria-labelledby="outcome-title">
-        <thead>
-          <tr>
-            <th scope="col">Minute</th>
-            <th scope="col" className={styles['right']}>
-              Readable
-            </th>
-            <th scope="col" className={styles['rest']}>
-              Unreadable
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {shown.map((bar) => (
-            <tr key={bar.time}>
-              <td>{formatHour(bar.time, format)}</td>
-              <td className={styles['right']}>{formatCount(bar.done)}</td>
-              <td className="t2">{linesOf(bar).slice(1).join(', ') || '–'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      className={styles['table']}
+      headingId="outcome-title"
+      columns={['Minute', ['Readable', styles['right']], ['Unreadable', styles['rest']]]}
+    >
+      {shown.map((bar) => (
+        <tr key={bar.time}>
+          <td>{formatHour(bar.time, format)}</td>
+          <td className={styles['right']}>{formatCount(bar.done)}</td>
+          <td className="t2">{linesOf(bar).slice(1).join(', ') || '–'}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

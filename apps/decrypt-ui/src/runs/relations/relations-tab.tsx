@@ -5,6 +5,7 @@ import { millisOf } from '../../payloads/value/proto-json.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
+import { Table } from '../../ui/page/table.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { Moment } from '../../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
@@ -113,43 +114,39 @@ function Chain() {
           {data?.nextPageToken ? `the latest ${runs.length}` : plural(runs.length, 'run')}
         </span>
       </header>
-      <div className={styles['scroll']} role="group" aria-labelledby="chain-title" tabIndex={0}>
-        <table className={styles['table']} aria-labelledby="chain-title">
-          <thead>
-            <tr>
-              <th scope="col">Run</th>
-              {phone ? null : <th scope="col">Relation</th>}
-              <th scope="col" className={styles['state']}>
-                <span className={phone ? 'sr-only' : undefined}>Status</span>
-              </th>
-              <th scope="col" className={styles['right']}>
-                Started
-              </th>
-              <th scope="col" className={styles['right']}>
-                Duration
-              </th>
+      <Table
+        className={styles['table']}
+        headingId="chain-title"
+        columns={[
+          'Run',
+          ...(phone ? [] : ['Relation']),
+          [
+            <span key="status" className={phone ? 'sr-only' : undefined}>
+              Status
+            </span>,
+            styles['state'],
+          ],
+          ['Started', styles['right']],
+          ['Duration', styles['right']],
+        ]}
+      >
+        {runs.map((run) => (
+          <ChainRow key={run.runId} run={run} links={links} now={now} phone={phone} />
+        ))}
+        {/* A run that Temporal does not list any more, or not yet. */}
+        {links
+          .filter(({ runId }) => runId !== undefined && !listed.has(runId))
+          .map((link) => (
+            <tr key={link.runId}>
+              <RunCell relation={link.relation} phone={phone}>
+                <RunAnchor run={link}>{link.runId}</RunAnchor>
+              </RunCell>
+              <td className="t3" colSpan={3}>
+                not in Temporal’s list
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {runs.map((run) => (
-              <ChainRow key={run.runId} run={run} links={links} now={now} phone={phone} />
-            ))}
-            {/* A run that Temporal does not list any more, or not yet. */}
-            {links
-              .filter(({ runId }) => runId !== undefined && !listed.has(runId))
-              .map((link) => (
-                <tr key={link.runId}>
-                  <RunCell relation={link.relation} phone={phone}>
-                    <RunAnchor run={link}>{link.runId}</RunAnchor>
-                  </RunCell>
-                  <td className="t3" colSpan={3}>
-                    not in Temporal’s list
-                  </td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+      </Table>
     </section>
   );
 }
