@@ -75,22 +75,16 @@ function keyTitle(key: KeyUse | undefined): string {
 
 /** Explains a reason code: what happened, why, and what to do. Invisible characters in names are escaped. */
 export function explain(code: ReasonCode, context: ReasonContext): string {
-  const { meaning, remedy: advice } = reasons[code];
-  const [general, toDo] = [meaning, advice].map((text) => text.replaceAll('`', ''));
-  return escapeInvisible(`${specifically(code, context) ?? general} ${toDo}`);
+  return escapeInvisible(`${meaningOf(code, context)} ${withoutMarkup(reasons[code].remedy)}`);
 }
 
+const withoutMarkup = (text: string) => text.replaceAll('`', '');
+
 /** The meaning of a code with the names that the context contains. */
-function specifically(code: ReasonCode, context: ReasonContext): string | undefined {
+function meaningOf(code: ReasonCode, context: ReasonContext): string {
   const key = keyTitle(context.key);
   const { namespace, workflowId } = context;
   switch (code) {
-    case 'key_disabled':
-      return `${key} is disabled.`;
-    case 'key_destroy_scheduled':
-      return `${key} is scheduled for destruction.`;
-    case 'key_destroyed':
-      return `${key} is destroyed.`;
     case 'key_not_allowed':
       return `The server’s keys file does not list this key for ${namespace}, so the server did not call Cloud KMS.`;
     case 'permission_denied':
@@ -104,7 +98,7 @@ function specifically(code: ReasonCode, context: ReasonContext): string | undefi
     case 'malformed':
       return `The content does not match its encoding: ${context.encoding || 'none'}.`;
     default:
-      return undefined;
+      return withoutMarkup(reasons[code].meaning).replace(/^The key version/, () => key);
   }
 }
 

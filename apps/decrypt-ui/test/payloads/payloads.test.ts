@@ -1,4 +1,4 @@
-import { reasonClass, reasonCode } from '@temporal-kms/codec-api';
+import { reasonClass, reasonCode, reasons } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { maskWidth } from '../../src/payloads/mask.tsx';
 import { addStub, keyBadges, keyUsage, type StubTally } from '../../src/payloads/payload-keys.ts';
@@ -165,7 +165,8 @@ describe('reason codes', () => {
   });
 
   test('name the key and its version in the explanation', () => {
-    expect(explain('key_disabled', context)).toContain('kyc v3');
+    const named = reasonCode.options.filter((code) => explain(code, context).startsWith('kyc v3 is '));
+    expect(named).toEqual(reasonCode.options.filter((code) => reasons[code].refused === 'version'));
     expect(explain('namespace_not_permitted', { ...context, otherNamespace: 'cards' })).toContain('cards');
     expect(explain('key_disabled', { ...context, key: undefined })).toContain('The key');
   });
