@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
-import { install, node, pack, temporalPackages, typeErrors } from '@temporal-kms/testing/published';
+import {
+  apiReport,
+  install,
+  node,
+  pack,
+  temporalPackages,
+  typeErrors,
+} from '@temporal-kms/testing/published';
 import { filesOfReadme } from '@temporal-kms/testing/readme';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -62,6 +69,11 @@ describe('the tarball', () => {
     const analysis = await checkPackage(createPackageFromTarballData(bytes));
     expect(analysis.types).toBeTruthy();
     expect('problems' in analysis ? analysis.problems : []).toEqual([]);
+  });
+
+  it('declares the public API of the committed report', async () => {
+    const report = await apiReport(join(project(), 'node_modules/@temporal-kms/kms-codec/dist'));
+    await expect(report).toMatchFileSnapshot('../api-report.txt');
   });
 
   it('can be required from CommonJS', async () => {

@@ -79,6 +79,20 @@ export async function pack(packageFolder: string, into: string): Promise<string>
   return join(into, tarball);
 }
 
+/**
+ * Returns the declarations of a built package without their comments and the hashes of file names: the API report, which a
+ * reviewer sees change. `npx vitest run test/package.test.ts -u` writes it again.
+ */
+export async function apiReport(dist: string): Promise<string> {
+  const names = (await readdir(dist)).filter((name) => name.endsWith('.d.cts')).toSorted();
+  const texts = names.map(async (name) => `// ${name}\n${await readFile(join(dist, name), 'utf8')}`);
+  const text = (await Promise.all(texts)).join('\n');
+  return text
+    .replaceAll(/\s*\/\*\*[\s\S]*?\*\//g, '')
+    .replaceAll(/-[\w-]{8}(?=\.(?:d\.)?cts|\.cjs)/g, '')
+    .replaceAll(/^\/\/#.*\n/gm, '');
+}
+
 export interface Project {
   readonly manager: Manager;
   readonly type?: 'module' | 'commonjs';

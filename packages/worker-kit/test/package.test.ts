@@ -9,6 +9,7 @@ import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { historyBytes } from '@temporal-kms/testing/history';
 import { runNode } from '@temporal-kms/testing/process';
 import {
+  apiReport,
   install,
   node,
   pack,
@@ -77,6 +78,11 @@ describe('the tarball', () => {
     const analysis = await checkPackage(createPackageFromTarballData(bytes));
     expect(analysis.types).toBeTruthy();
     expect('problems' in analysis ? analysis.problems : []).toEqual([]);
+  });
+
+  it('declares the public API of the committed report', async () => {
+    const report = await apiReport(join(project(), 'node_modules/@temporal-kms/worker-kit/dist'));
+    await expect(report).toMatchFileSnapshot('../api-report.txt');
   });
 
   it('declares exactly the packages that it imports, with the codec and the Temporal packages as peers', async () => {
