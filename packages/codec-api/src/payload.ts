@@ -11,8 +11,21 @@ import { hasVisibleText } from './visible-text.ts';
  */
 export const payloadRef = z
   .string()
-  .check(z.regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0'));
+  .check(z.regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0'))
+  .brand('PayloadRef');
+/** A ref of one run, or of one file: keep it with the run, because other runs have equal refs. */
 export type PayloadRef = z.infer<typeof payloadRef>;
+
+/** Returns the ref of the n-th payload of an event, or of the description (event 0). */
+export const payloadRefOf = (eventId: number, n: number): PayloadRef =>
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a brand has no value
+  `${eventId}:${n}` as PayloadRef;
+
+/** Returns the parts of a ref. Event id 0: the run's description. */
+export function partsOfRef(ref: PayloadRef): { readonly eventId: number; readonly n: number } {
+  const [eventId = 0, n = 0] = ref.split(':').map(Number);
+  return { eventId, n };
+}
 
 /** Replaces a payload in attributes. */
 export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });

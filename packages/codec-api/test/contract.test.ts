@@ -6,7 +6,9 @@ import {
   historyFrame,
   MAX_REFS,
   payloadPlaceholder,
+  partsOfRef,
   payloadRef,
+  payloadRefOf,
   reasonClass,
   reasonCode,
   workflowCount,
@@ -15,6 +17,13 @@ import {
 describe('a ref', () => {
   test.each(['1:0', '51200:12', '0:281474976710655', '9223372036854775807:0'])('may be %s', (ref) => {
     expect(payloadRef.parse(ref)).toBe(ref);
+  });
+
+  test('is made of its parts, or parsed, and no other string', () => {
+    const { eventId, n } = partsOfRef(payloadRef.parse('0:281474976710655'));
+    expect(payloadRefOf(eventId, n)).toBe('0:281474976710655');
+    // @ts-expect-error -- it may be the id of an event, or of a run
+    expect(partsOfRef('5')).toMatchObject({ eventId: 5 });
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import type { DecodeFrame, DecodeResult } from '@temporal-kms/codec-api';
+import type { DecodeFrame, DecodeResult, PayloadRef } from '@temporal-kms/codec-api';
 import { payloadToJson } from '@temporal-kms/histories/payloads';
 import type { Logger } from 'pino';
 import { nameOf } from '../errors.ts';
@@ -127,7 +127,7 @@ async function* decodeResults(
   }
 }
 
-function decodeResult(ref: string, decrypted: Extract<DecryptResult, { ok: true }>): DecodeResult {
+function decodeResult(ref: PayloadRef, decrypted: Extract<DecryptResult, { ok: true }>): DecodeResult {
   const { payload } = decrypted;
   const isLarge = hasLargeData(payload);
   const { metadata = {}, data = '' } = payloadToJson(isLarge ? { ...payload, data: null } : payload);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KeyUse, PayloadRef, ReasonCode } from '@temporal-kms/codec-api';
+import { type KeyUse, type PayloadRef, payloadRefOf, type ReasonCode } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventPayloads,
@@ -121,7 +121,7 @@ async function decryptEvent(
     // Decryption is synchronous if the data key is cached.
     if (n > 0) await lifetime.checkpoint();
     const decrypted = decryptPayload(codec, log, stored, options).then((result) => ({
-      ref: `${eventId}:${n}`,
+      ref: payloadRefOf(eventId, n),
       stored,
       result,
     }));

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import {
   type PayloadPlaceholder,
+  type PayloadRef,
+  payloadRefOf,
   type PayloadStub,
   type WorkflowDescription,
   type WorkflowRelations,
@@ -21,7 +23,7 @@ import {
 import { bufferOf } from '@temporal-kms/histories/bytes';
 import proto, { type temporal } from '@temporalio/proto';
 import type { Checkpoint } from '../turns/checkpoint.ts';
-import { type Inspect, payloadStub, placeholder } from './payload-stub.ts';
+import { type Inspect, payloadStub } from './payload-stub.ts';
 
 type Info = temporal.api.workflow.v1.IWorkflowExecutionInfo;
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
@@ -71,9 +73,9 @@ export async function workflowDescription(
 ): Promise<WorkflowDescription> {
   const info = description.workflowExecutionInfo ?? {};
   const context = contextOf(info, namespace);
-  const found: { location: PayloadLocation; hole: PayloadPlaceholder }[] = [];
+  const found: { location: PayloadLocation; hole: Partial<PayloadPlaceholder> }[] = [];
   const details = writeMessage(TYPE, description, (location) => {
-    const hole = placeholder('');
+    const hole: Partial<PayloadPlaceholder> = {};
     found.push({ location, hole });
     return hole;
   });
@@ -81,8 +83,9 @@ export async function workflowDescription(
   const payloads: PayloadStub[] = [];
   for (const { location, hole } of found) {
     await checkpoint();
-    hole.$payload = refOf(location);
-    payloads.push(payloadStub(hole.$payload, location, context, inspect));
+    const ref = refOf(location);
+    hole.$payload = ref;
+    payloads.push(payloadStub(ref, location, context, inspect));
   }
   const workflow = await workflowSummary(info, namespace, inspect, checkpoint);
   return { workflow, relations: workflowRelations(description), details, payloads };
@@ -95,9 +98,9 @@ const contextOf = (info: Info, namespace: string): PayloadContext =>
 export async function describedPayloads(
   description: Description,
   checkpoint: Checkpoint,
-): Promise<Map<string, PayloadLocation>> {
+): Promise<Map<PayloadRef, PayloadLocation>> {
   const refOf = contentRefs();
-  const byRef = new Map<string, PayloadLocation>();
+  const byRef = new Map<PayloadRef, PayloadLocation>();
   for (const location of findPayloads(TYPE, description)) {
     await checkpoint();
     byRef.set(refOf(location), location);
@@ -118,7 +121,7 @@ const nothing = new Uint8Array();
  * a pending activity closes, later payloads move up, and a ref must never name another payload. Equal payloads get
  * different refs.
  */
-function contentRefs(): (location: PayloadLocation) => string {
+function contentRefs(): (location: PayloadLocation) => PayloadRef {
   // The next number to try for each hash: a memo may contain thousands of equal payloads.
   const nextByHash = new Map<number, number>();
   const used = new Set<number>();
@@ -132,7 +135,7 @@ function contentRefs(): (location: PayloadLocation) => string {
     while (used.has(n)) n += 1;
     used.add(n);
     nextByHash.set(first, n + 1);
-    return `0:${n}`;
+    return payloadRefOf(0, n);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Attributes, HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
+import { type Attributes, type HistoryEvent, payloadRefOf, type PayloadStub } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventName,
@@ -30,13 +30,13 @@ export async function historyEvent(
   const eventId = eventIdOf(event);
   const locations: PayloadLocation[] = [];
   const json = writeMessage(TYPE, event, (location) =>
-    placeholder(`${eventId}:${locations.push(location) - 1}`),
+    placeholder(payloadRefOf(eventId, locations.push(location) - 1)),
   );
   const payloads: PayloadStub[] = [];
   for (const [n, location] of locations.entries()) {
     if (n > 0) await checkpoint();
     const stored = storedPayload(location, event, home);
-    payloads.push(payloadStub(`${eventId}:${n}`, stored, stored.context, inspect));
+    payloads.push(payloadStub(payloadRefOf(eventId, n), stored, stored.context, inspect));
   }
   const eventType = event.eventType ?? 0;
   return {

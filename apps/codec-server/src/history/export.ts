@@ -4,6 +4,7 @@ import {
   type ExportForm,
   type ExportRequest,
   type ExportSummary,
+  partsOfRef,
   type PayloadRef,
   type ReasonCounts,
 } from '@temporal-kms/codec-api';
@@ -146,7 +147,7 @@ const readablePayload =
   };
 
 function payloadOf(payloads: readonly DecryptedPayload[], ref: PayloadRef): DecryptedPayload {
-  const payload = payloads[Number(ref.split(':')[1])];
+  const payload = payloads[partsOfRef(ref).n];
   if (payload?.ref !== ref)
     throw new RangeError(`The payload ${ref} of an exported event was not decrypted.`);
   return payload;

@@ -1,4 +1,9 @@
-import { type DecodeRequest, type FileEventsRequest, type Permission } from '@temporal-kms/codec-api';
+import {
+  type DecodeRequest,
+  type FileEventsRequest,
+  partsOfRef,
+  type Permission,
+} from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventPayloads,
@@ -125,7 +130,7 @@ export function filePayloads(
 ): PayloadRequest[] {
   const byId = new Map(events.map((event) => [eventIdOf(event), eventPayloads(event, home)]));
   return [...new Set(refs)].map((ref) => {
-    const [eventId = 0, n = 0] = ref.split(':').map(Number);
+    const { eventId, n } = partsOfRef(ref);
     const held = byId.get(eventId)?.[n];
     if (held === undefined) throw badRequest(`The events of the request have no payload ${ref}.`);
     return { ref, bytes: held.payload.data?.length ?? 0, held, load: async () => held };

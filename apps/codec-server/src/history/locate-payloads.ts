@@ -1,4 +1,4 @@
-import type { DecodeRequest, PayloadRef } from '@temporal-kms/codec-api';
+import { type DecodeRequest, partsOfRef, type PayloadRef, payloadRefOf } from '@temporal-kms/codec-api';
 import {
   eventIdOf,
   eventPayloads,
@@ -65,7 +65,7 @@ export async function locatePayloads(
       const payloads = event === undefined ? [] : eventPayloads(event, home);
       for (const n of byEvent.get(eventId) ?? []) {
         const stored = event === undefined ? undefined : payloadAt(payloads, eventId, n);
-        requests.add(`${eventId}:${n}`, stored, (later) => readAgain(source, run, eventId, n, later));
+        requests.add(payloadRefOf(eventId, n), stored, (later) => readAgain(source, run, eventId, n, later));
       }
     }
     return requests.all;
@@ -95,12 +95,12 @@ async function locateDescribed(
     return next;
   };
   // Only payloads of the description itself need all of it.
-  const needsAll = refs.some((ref) => ref.startsWith('0:'));
+  const needsAll = refs.some((ref) => partsOfRef(ref).eventId === 0);
   return await withDescription(source, run, needsAll, signal, async (description) => {
     const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
     const described = needsAll ? await describedBy(description, run) : undefined;
     for (const n of byEvent.get(0) ?? []) {
-      const ref = `0:${n}`;
+      const ref = payloadRefOf(0, n);
       requests.add(ref, described?.get(ref), (later) => again(ref, later));
     }
     byEvent.delete(0);
@@ -206,7 +206,7 @@ class LocatedPayload implements PayloadRequest {
 function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number, number[]> {
   const byEvent = new Map<number, number[]>();
   for (const ref of new Set(refs)) {
-    const [eventId = 0, n = 0] = ref.split(':').map(Number);
+    const { eventId, n } = partsOfRef(ref);
     if (eventId === 0 && n >= DESCRIBED_REFS)
       throw badRequest(`No description has a ref ${ref}; use refs that the API returned.`);
     if (eventId > length) throw badRequest(`The run has no event ${eventId}; its last event is ${length}.`);

@@ -1,3 +1,4 @@
+import { payloadRefOf } from '@temporal-kms/codec-api';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeFrames, inCompletionOrder } from '../../src/history/decode-stream.ts';
@@ -16,7 +17,7 @@ const log = pino({ level: 'silent' });
 const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>
   payloads.map((payload, n) => {
     const held = { payload, path: 'input.payloads[0]', encryptable: true, context };
-    return { ref: `1:${n}`, bytes: payload.data?.length ?? 0, held, load: async () => held };
+    return { ref: payloadRefOf(1, n), bytes: payload.data?.length ?? 0, held, load: async () => held };
   });
 
 let kms: Kms;
@@ -129,7 +130,7 @@ describe('decodeFrames', () => {
         const own = { ...context, workflowId: `child-${n}` };
         const [payload] = await writer.codec.encode([plain(n)], own);
         const held = { payload: payload!, path: 'input.payloads[0]', encryptable: true, context: own };
-        return { ref: `1:${n}`, bytes: 1, held, load: async () => held };
+        return { ref: payloadRefOf(1, n), bytes: 1, held, load: async () => held };
       }),
     );
     await using other = kms.another();

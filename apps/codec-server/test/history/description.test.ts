@@ -1,4 +1,4 @@
-import { workflowRelations as contract } from '@temporal-kms/codec-api';
+import { type PayloadRef, workflowRelations as contract } from '@temporal-kms/codec-api';
 import proto from '@temporalio/proto';
 import { expect, it } from 'vitest';
 import {
@@ -27,7 +27,7 @@ const description = (...pendingActivities: any[]): any => ({
   pendingActivities,
 });
 
-const refsByPath = async (described: any): Promise<Record<string, string>> =>
+const refsByPath = async (described: any): Promise<Record<string, PayloadRef>> =>
   Object.fromEntries(
     (await workflowDescription(described, 'n', inspect, createCheckpoint())).payloads.map(({ path, ref }) => [
       path,

@@ -1,4 +1,4 @@
-import type { DecodeFrame } from '@temporal-kms/codec-api';
+import { type DecodeFrame, payloadRefOf } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import proto from '@temporalio/proto';
 import { pino } from 'pino';
@@ -46,7 +46,7 @@ afterAll(async () => {
 const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>
   payloads.map((payload, n) => {
     const held = { payload, path: 'input.payloads[0]', encryptable: true, context };
-    return { ref: `1:${n}`, bytes: payload.data?.length ?? 0, held, load: async () => held };
+    return { ref: payloadRefOf(1, n), bytes: payload.data?.length ?? 0, held, load: async () => held };
   });
 const streamOf = (memory: MemoryBudget, payloads: readonly Payload[], gone: AbortSignal = never) =>
   decodeFrames(
@@ -119,7 +119,7 @@ describe('streams of payloads that they have located', () => {
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   /** Encrypted bytes, in MiB. One payload exceeds the memory for copies. */
   const SIZES = [0.001, 1.5, 3, 9, 0.001, 1.5, 0, 3];
-  const refs = SIZES.map((_, n) => `${n + 1}:0`);
+  const refs = SIZES.map((_, n) => payloadRefOf(n + 1, 0));
   let service: TemporalService;
   beforeAll(async () => {
     const home = { type: 'workflow', ...run } as const;
@@ -211,7 +211,9 @@ describe('streams of payloads that they have located', () => {
 
   it('free their copies when locating fails', async () => {
     const memory = new MemoryBudget(160 * MiB);
-    await expect(locate(memory, ['1:0', '2:0', '3:7'])).rejects.toMatchObject({ code: 'bad_request' });
+    await expect(
+      locate(memory, [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 7)]),
+    ).rejects.toMatchObject({ code: 'bad_request' });
     expect(memory.inUse).toBe(0);
   });
 });
@@ -336,7 +338,12 @@ describe('streams of pages that take much memory', () => {
   it('release the page once the requested payloads are located', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const { reader } = optionsOf(memory);
-    const requests = await locatePayloads({ temporal: service, reader, memory }, run, ['1:0', '3:0'], never);
+    const requests = await locatePayloads(
+      { temporal: service, reader, memory },
+      run,
+      [payloadRefOf(1, 0), payloadRefOf(3, 0)],
+      never,
+    );
     expect(requests.map(({ ref }) => ref)).toEqual(['1:0', '3:0']);
     expect(memory.held).toBe(0);
   });

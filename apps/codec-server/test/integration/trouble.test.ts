@@ -1,4 +1,4 @@
-import { cryptoHealth } from '@temporal-kms/codec-api';
+import { cryptoHealth, type PayloadRef, payloadRefOf } from '@temporal-kms/codec-api';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
@@ -31,7 +31,7 @@ const health = async (app: Stack['app']) => cryptoHealth.parse(await (await get(
 /** Starts a run whose payloads are encrypted, damaged, plaintext, of another namespace, and in external storage. */
 async function mixed(): Promise<{
   run: { workflowId: string; runId: string };
-  refs: Record<string, string>;
+  refs: Record<string, PayloadRef>;
 }> {
   // On a task queue without a worker, which would fail on these payloads.
   const handle = await stack.start('everywhere', ['input'], { taskQueue: 'no-worker' });
@@ -71,7 +71,7 @@ async function mixed(): Promise<{
     data: Buffer.from('{}'),
   });
   const events = await history(stack.app, run);
-  const refs: Record<string, string> = { input: '1:0' };
+  const refs: Record<string, PayloadRef> = { input: payloadRefOf(1, 0) };
   for (const event of events) {
     const name = event.attributes['signalName'];
     if (typeof name !== 'string') continue;

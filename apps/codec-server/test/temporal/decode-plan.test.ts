@@ -1,3 +1,4 @@
+import { payloadRefOf } from '@temporal-kms/codec-api';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { lookupType, writeMessage } from '@temporal-kms/histories/payloads';
@@ -45,7 +46,7 @@ describe.each([
         const charged = measure(encoded, plan).bytes + encoded.length;
         const taken = allocated(() => {
           const message = type.decode(cut(encoded, plan, { values: MAX_VALUES, bytes: 64 * MiB }));
-          const json = writeMessage(name, message, () => placeholder('1:1'));
+          const json = writeMessage(name, message, () => placeholder(payloadRefOf(1, 1)));
           return { message, json, text: JSON.stringify(json) };
         });
         return charged + NOISE < taken ? [`${path} (${density}): ${charged} of ${taken} bytes`] : [];

@@ -1,8 +1,9 @@
-import type {
-  HistoryEvent,
-  PayloadStub,
-  WorkflowDescription,
-  WorkflowRelations,
+import {
+  type HistoryEvent,
+  partsOfRef,
+  type PayloadStub,
+  type WorkflowDescription,
+  type WorkflowRelations,
 } from '@temporal-kms/codec-api';
 import { at, isRecord, textAt } from '../payloads/value/proto-json.ts';
 import { closedAs } from '../runs/events/run-ends.ts';
@@ -97,5 +98,5 @@ const fieldsOf = (attributes: Record<string, unknown>, names: readonly string[])
 
 /** The events of the refs. */
 export const eventIdsOf = (refs: readonly PayloadStub['ref'][]): number[] => [
-  ...new Set(refs.map((ref) => Number(ref.split(':')[0]))),
+  ...new Set(refs.map((ref) => partsOfRef(ref).eventId)),
 ];

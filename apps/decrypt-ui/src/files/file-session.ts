@@ -1,4 +1,4 @@
-import { historyEvent, type PayloadRef, type WorkflowDescription } from '@temporal-kms/codec-api';
+import { historyEvent, partsOfRef, type PayloadRef, type WorkflowDescription } from '@temporal-kms/codec-api';
 import { z } from 'zod/mini';
 import type { PlaintextCache } from '../payloads/reveal/plaintext-cache.ts';
 import type { Reveals } from '../payloads/reveal/reveals.ts';
@@ -66,7 +66,7 @@ export function createFileSession(
 
   async function* decode(refs: readonly PayloadRef[], signal: AbortSignal, justification?: string) {
     for await (const events of requestsOf(eventIdsOf(refs), (eventIds) => file.pick(run, eventIds))) {
-      const wanted = refs.filter((ref) => events.eventIds.has(Number(ref.split(':')[0])));
+      const wanted = refs.filter((ref) => events.eventIds.has(partsOfRef(ref).eventId));
       const reason = justification === undefined ? {} : { justification };
       yield* api.decodeFile(namespace, { ...workflow, ...events.body, ...reason, refs: wanted }, signal);
     }

@@ -1,4 +1,10 @@
-import { escapeInvisible, type NamespaceKeys, type ReasonCode } from '@temporal-kms/codec-api';
+import {
+  escapeInvisible,
+  type NamespaceKeys,
+  partsOfRef,
+  type PayloadRef,
+  type ReasonCode,
+} from '@temporal-kms/codec-api';
 import { useState } from 'react';
 import { ReasonIcon } from '../payloads/reason-icon.tsx';
 import { explain, reasonText } from '../payloads/reasons.ts';
@@ -90,9 +96,9 @@ function FailureRow({ failure, namespace }: FailureRowProps) {
 }
 
 /** The event of a payload ref. Event 0 is the description of the run. */
-function eventOf(ref: string | undefined): { eventId?: number } {
-  const id = Number(ref?.split(':')[0] ?? 0);
-  return id > 0 ? { eventId: id } : {};
+function eventOf(ref: PayloadRef | undefined): { eventId?: number } {
+  const { eventId } = ref === undefined ? { eventId: 0 } : partsOfRef(ref);
+  return eventId > 0 ? { eventId } : {};
 }
 
 /** A reason code with its colour and icon, and what it means in a tooltip. */

@@ -1,4 +1,10 @@
-import { type DecodeResult, type PayloadRef, type PayloadStub, reasonClass } from '@temporal-kms/codec-api';
+import {
+  type DecodeResult,
+  partsOfRef,
+  type PayloadRef,
+  type PayloadStub,
+  reasonClass,
+} from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import { type Finding, type Findings, isEncrypted } from './payload-keys.ts';
 
@@ -119,7 +125,7 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     /** Counts an encrypted payload of the history as decrypted, or no longer. */
     count: (ref: PayloadRef, ok: boolean) => {
       const own = stub(ref);
-      if (!own || !isEncrypted(own) || ref.startsWith('0:') || decrypted.has(ref) === ok) return;
+      if (!own || !isEncrypted(own) || partsOfRef(ref).eventId === 0 || decrypted.has(ref) === ok) return;
       if (ok) decrypted.add(ref);
       else decrypted.delete(ref);
       settle();

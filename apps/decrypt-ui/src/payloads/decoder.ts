@@ -2,7 +2,7 @@ import { type DecodeResult, MAX_REFS, type PayloadRef, type PayloadStub } from '
 import { ApiFailure, isAbort, isFinal } from '../session/server/failure.ts';
 import { createDecoderStore, isRetryable, type PayloadState } from './decoder-store.ts';
 import { payloadKey, type PlaintextCache } from './reveal/plaintext-cache.ts';
-import type { PayloadAccess } from './reveal/reveals.ts';
+import type { PayloadAccess, PayloadPlace, PayloadsTarget } from './reveal/reveals.ts';
 
 /** Decides which payloads are open. */
 export interface DecoderAccess {
@@ -32,6 +32,16 @@ export interface DecoderOptions {
 }
 
 export type Decoder = ReturnType<typeof createDecoder>;
+
+/** The payloads of a run. */
+export interface Payloads {
+  readonly decoder: Decoder;
+  readonly place: (ref: PayloadRef) => PayloadPlace;
+  /** The payloads of the event that contains a payload; empty if no event of the loaded history does. */
+  readonly ofEvent: (ref: PayloadRef) => readonly PayloadRef[];
+  /** What a person reveals: payloads of this run. */
+  readonly target: (refs: readonly PayloadRef[]) => PayloadsTarget;
+}
 
 /** The reveal for which a payload is requested: `automatic`, or the id of a grant. Undefined: it is closed. */
 type Opening = string | undefined;

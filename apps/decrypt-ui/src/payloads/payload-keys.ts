@@ -2,9 +2,10 @@ import {
   escapeInText,
   escapeInvisible,
   type KeyUse,
+  type PayloadRef,
   type PayloadStub,
-  type ReasonCode,
   reasonClass,
+  type ReasonCode,
 } from '@temporal-kms/codec-api';
 import { reasonText } from './reasons.ts';
 
@@ -14,7 +15,7 @@ export interface Finding {
   readonly key?: KeyUse;
 }
 /** Findings by payload ref. */
-export type Findings = ReadonlyMap<string, Finding>;
+export type Findings = ReadonlyMap<PayloadRef, Finding>;
 
 export type KeyTone = 'crypto' | 'bad' | 'dead' | 'retry' | 'none';
 
@@ -157,7 +158,7 @@ function addPayload(
 export function keyUsage(
   tallies: readonly StubTally[],
   findings: Findings,
-  stubOf: (ref: string) => PayloadStub | undefined,
+  stubOf: (ref: PayloadRef) => PayloadStub | undefined,
 ): KeyUsage {
   const corrected = new Map(
     tallies.map((tally) => [`${tally.label} ${tally.reason} ${tally.encrypted}`, tally]),

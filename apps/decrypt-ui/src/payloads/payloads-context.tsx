@@ -1,4 +1,10 @@
-import type { JsonPayload, PayloadRef, PayloadStub, ReasonCode } from '@temporal-kms/codec-api';
+import {
+  type JsonPayload,
+  partsOfRef,
+  type PayloadRef,
+  type PayloadStub,
+  type ReasonCode,
+} from '@temporal-kms/codec-api';
 import {
   createContext,
   type ReactNode,
@@ -10,26 +16,17 @@ import {
   useRef,
 } from 'react';
 import { useStore } from 'zustand';
-import type { Decoder } from './decoder.ts';
+import type { Decoder, Payloads } from './decoder.ts';
 import { type Findings, isUnreadable, reasonOf } from './payload-keys.ts';
 import { useRevealed } from './reveal/reveals-context.tsx';
-import { accessTo, type PayloadPlace } from './reveal/reveals.ts';
+import { accessTo } from './reveal/reveals.ts';
 import { interpret, valueOf, valuesStore } from './value/interpret.ts';
 import type { PayloadValue } from './value/payload-value.ts';
-
-/** The payloads of a run. */
-export interface Payloads {
-  readonly decoder: Decoder;
-  readonly place: (ref: PayloadRef) => PayloadPlace;
-  /** The payloads of the event that contains a payload; empty if no event of the loaded history does. */
-  readonly ofEvent: (ref: PayloadRef) => readonly PayloadRef[];
-}
 
 const Context = createContext<Payloads | undefined>(undefined);
 
 /** Provides the payloads of a run. */
-export function PayloadsProvider({ decoder, place, ofEvent, children }: Payloads & { children: ReactNode }) {
-  const payloads = useMemo(() => ({ decoder, place, ofEvent }), [decoder, place, ofEvent]);
+export function PayloadsProvider({ payloads, children }: { payloads: Payloads; children: ReactNode }) {
   return <Context value={payloads}>{children}</Context>;
 }
 
@@ -115,13 +112,17 @@ function useInView(enter: (() => () => void) | undefined) {
 }
 
 /** Keeps payloads in view while the component is mounted. Returns a list that stays the same while its refs do. */
-export function usePayloadsInView(decoder: Decoder, refs: readonly PayloadRef[]): readonly PayloadRef[] {
+export function usePayloadsInView(
+  decoder: Decoder | undefined,
+  refs: readonly PayloadRef[],
+): readonly PayloadRef[] {
   const joined = refs.join(' ');
-  const viewed = useMemo(() => (joined === '' ? [] : joined.split(' ')), [joined]);
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the same refs may come in another list
+  const viewed = useMemo(() => refs, [joined]);
   const enter = useCallback(() => {
-    const leave = viewed.map((ref) => decoder.view(ref));
+    const leave = viewed.map((ref) => decoder?.view(ref));
     return () => {
-      for (const stop of leave) stop();
+      for (const stop of leave) stop?.();
     };
   }, [decoder, viewed]);
   useInView(enter);
@@ -168,7 +169,7 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
  * described the run. The next description contains the new payload.
  */
 const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
-  ref.startsWith('0:') && reason === 'event_not_found';
+  partsOfRef(ref).eventId === 0 && reason === 'event_not_found';
 
 function readable(value: PayloadValue, payload: JsonPayload): PayloadView {
   const known = views.get(value);

@@ -1,4 +1,4 @@
-import type { PayloadRef } from '@temporal-kms/codec-api';
+import { partsOfRef, type PayloadRef } from '@temporal-kms/codec-api';
 import { Eye } from 'lucide-react';
 import { Button } from '../ui/controls/button.tsx';
 import { useOpenUntil, usePayloads, useSomeLocked } from './payloads-context.tsx';
@@ -33,21 +33,17 @@ export function RevealControl({ refs, title }: RevealControlProps) {
 /** Returns a function that reveals the payloads, or more of their event or run. */
 function useReveal(refs: readonly PayloadRef[], title: string) {
   const reveals = useReveals();
-  const { place, ofEvent } = usePayloads();
+  const { target, ofEvent } = usePayloads();
   return () => {
     const [first] = refs;
     if (first === undefined) return;
-    const { run } = place(first);
-    const event = Number(first.split(':', 1)[0]);
+    const own = target(refs);
+    const event = partsOfRef(first).eventId;
     const all = ofEvent(first);
-    const whole = all.length > refs.length ? [eventsChoice(run, [event, event], all)] : [];
+    const whole = all.length > refs.length ? [eventsChoice([event, event], target(all))] : [];
     const name = all.length > 0 ? `${title} of event ${event}` : title;
     askToReveal(reveals, {
-      choices: [
-        { target: { kind: 'payloads', run, refs }, text: title, name },
-        ...whole,
-        ...widerChoices(run),
-      ],
+      choices: [{ target: own, text: title, name }, ...whole, ...widerChoices(own.run)],
     });
   };
 }

@@ -1,3 +1,4 @@
+import { payloadRefOf } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PayloadState } from '../../src/payloads/decoder-store.ts';
 import { createDecoder } from '../../src/payloads/decoder.ts';
@@ -81,7 +82,7 @@ function setUp() {
 /** Two payloads in view: the first is published, the answer about the second waits for the next frame. */
 async function withPending() {
   const set = setUp();
-  const leaves = ['1:0', '2:0'].map((ref) => set.decoder.view(ref));
+  const leaves = [payloadRefOf(1, 0), payloadRefOf(2, 0)].map((ref) => set.decoder.view(ref));
   await vi.advanceTimersByTimeAsync(1);
   await set.arrive('1:0');
   await vi.advanceTimersByTimeAsync(1);
@@ -93,7 +94,7 @@ async function withPending() {
 describe('answers that arrive together', () => {
   test('are published once', async () => {
     const { decoder, arrive, published } = setUp();
-    const refs = Array.from({ length: 200 }, (_, index) => `${index + 1}:0`);
+    const refs = Array.from({ length: 200 }, (_, index) => payloadRefOf(index + 1, 0));
     for (const ref of refs) decoder.view(ref);
     await vi.advanceTimersByTimeAsync(1);
     await arrive(...refs);
@@ -113,13 +114,13 @@ describe('answers that arrive together', () => {
 test('a reveal requests its payloads at once', async () => {
   const { decoder, change, requests } = setUp();
   change(locked);
-  for (const ref of ['1:0', '2:0']) decoder.view(ref);
+  for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0)]) decoder.view(ref);
   change(revealedBy('a'));
   await vi.advanceTimersByTimeAsync(1);
   change(locked);
   change(revealedBy('b'));
   // A row that comes into view with the reveal does not delay the others.
-  decoder.view('3:0');
+  decoder.view(payloadRefOf(3, 0));
   await vi.advanceTimersByTimeAsync(1);
   expect(requests).toEqual([
     ['1:0', '2:0'],
@@ -158,23 +159,23 @@ describe('an answer that waits for its publication', () => {
 
   test('is removed for a component that has read it already', async () => {
     const { decoder, change, published } = await withPending();
-    expect(decoder.state('2:0').status).toBe('answered');
+    expect(decoder.state(payloadRefOf(2, 0)).status).toBe('answered');
     const before = published.length;
     change(locked);
     expect(published).toHaveLength(before + 1);
-    expect(decoder.state('2:0')).toEqual({ status: 'locked' });
+    expect(decoder.state(payloadRefOf(2, 0))).toEqual({ status: 'locked' });
   });
 
   test('is removed for such a component if it is the only answer', async () => {
     const { decoder, cache, arrive, published } = setUp();
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(1);
     await arrive('1:0');
     expect(published).toEqual([]);
-    expect(decoder.state('1:0').status).toBe('answered');
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
     cache.clear();
     expect(published).toEqual([[]]);
-    expect(decoder.state('1:0')).toEqual({ status: 'waiting' });
+    expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'waiting' });
   });
 
   test('is not published with the answers of a run that has been opened again', async () => {
@@ -182,7 +183,7 @@ describe('an answer that waits for its publication', () => {
     decoder.stop();
     cache.clear();
     published.length = 0;
-    decoder.view('3:0');
+    decoder.view(payloadRefOf(3, 0));
     await vi.advanceTimersByTimeAsync(50);
     await arrive('3:0');
     await vi.advanceTimersByTimeAsync(1000);

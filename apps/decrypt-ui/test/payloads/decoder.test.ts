@@ -1,4 +1,4 @@
-import type { DecodeResult } from '@temporal-kms/codec-api';
+import { type DecodeResult, payloadRefOf } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDecoder, type DecoderAccess } from '../../src/payloads/decoder.ts';
 import { createPlaintextCache } from '../../src/payloads/reveal/plaintext-cache.ts';
@@ -40,21 +40,21 @@ function setUp(
 describe('payloads in view', () => {
   test('are requested at once when the page opens', async () => {
     const { decoder, requests } = setUp();
-    decoder.view('1:0');
-    decoder.view('2:0');
+    decoder.view(payloadRefOf(1, 0));
+    decoder.view(payloadRefOf(2, 0));
     expect(requests).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
     expect(requests).toEqual([['1:0', '2:0']]);
-    expect(decoder.state('1:0').status).toBe('answered');
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
   });
 
   test('are later requested together when no more payloads have come into view for a moment', async () => {
     const { decoder, requests } = setUp();
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(1);
-    decoder.view('2:0');
+    decoder.view(payloadRefOf(2, 0));
     await vi.advanceTimersByTimeAsync(30);
-    decoder.view('3:0');
+    decoder.view(payloadRefOf(3, 0));
     await vi.advanceTimersByTimeAsync(30);
     expect(requests).toEqual([['1:0']]);
     await vi.advanceTimersByTimeAsync(10);
@@ -63,8 +63,8 @@ describe('payloads in view', () => {
 
   test('are never requested if they leave the view before that', async () => {
     const { decoder, requests } = setUp();
-    const leave = decoder.view('1:0');
-    decoder.view('2:0');
+    const leave = decoder.view(payloadRefOf(1, 0));
+    decoder.view(payloadRefOf(2, 0));
     leave();
     await vi.advanceTimersByTimeAsync(100);
     expect(requests).toEqual([['2:0']]);
@@ -72,15 +72,15 @@ describe('payloads in view', () => {
 
   test('are requested in batches of at most 200', async () => {
     const { decoder, requests } = setUp();
-    for (let id = 1; id <= 450; id += 1) decoder.view(`${id}:0`);
+    for (let id = 1; id <= 450; id += 1) decoder.view(payloadRefOf(id, 0));
     await vi.advanceTimersByTimeAsync(100);
     expect(requests.map((refs) => refs.length)).toEqual([200, 200, 50]);
   });
 
   test('have their request aborted when the last of them leaves the view, and not before', async () => {
     const { decoder, aborted } = setUp(() => 'never');
-    const first = decoder.view('1:0');
-    const second = decoder.view('2:0');
+    const first = decoder.view(payloadRefOf(1, 0));
+    const second = decoder.view(payloadRefOf(2, 0));
     await vi.advanceTimersByTimeAsync(100);
     first();
     expect(aborted).toEqual([]);
@@ -90,8 +90,8 @@ describe('payloads in view', () => {
 
   test('are requested once if they are in two places', async () => {
     const { decoder, requests } = setUp();
-    const leave = decoder.view('1:0');
-    decoder.view('1:0');
+    const leave = decoder.view(payloadRefOf(1, 0));
+    decoder.view(payloadRefOf(1, 0));
     leave();
     await vi.advanceTimersByTimeAsync(100);
     expect(requests).toEqual([['1:0']]);
@@ -99,11 +99,11 @@ describe('payloads in view', () => {
 
   test('come from the cache when they return into view', async () => {
     const { decoder, requests } = setUp();
-    const leave = decoder.view('1:0');
+    const leave = decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(100);
     leave();
-    decoder.view('1:0');
-    expect(decoder.state('1:0').status).toBe('answered');
+    decoder.view(payloadRefOf(1, 0));
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
     await vi.advanceTimersByTimeAsync(100);
     expect(requests).toHaveLength(1);
   });
@@ -112,11 +112,11 @@ describe('payloads in view', () => {
     const { decoder } = setUp();
     const heard: string[] = [];
     decoder.store.subscribe((now, before) => {
-      for (const ref of ['1:0', '2:0']) {
+      for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0)]) {
         if (now.payloads.get(ref) !== before.payloads.get(ref)) heard.push(ref);
       }
     });
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(100);
     expect(heard).toEqual(['1:0']);
   });
@@ -128,15 +128,17 @@ describe('reason codes', () => {
     const { decoder, requests } = setUp((ref) =>
       encrypted('text', down ? { reason: 'kms_unavailable' } : {}).answer(ref),
     );
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(100);
-    expect(decoder.state('1:0')).toMatchObject({ result: { ok: false, reason: 'kms_unavailable' } });
+    expect(decoder.state(payloadRefOf(1, 0))).toMatchObject({
+      result: { ok: false, reason: 'kms_unavailable' },
+    });
     await vi.advanceTimersByTimeAsync(1200);
     await vi.advanceTimersByTimeAsync(2200);
     expect(requests).toHaveLength(3);
     down = false;
     await vi.advanceTimersByTimeAsync(4200);
-    expect(decoder.state('1:0')).toMatchObject({ result: { ok: true } });
+    expect(decoder.state(payloadRefOf(1, 0))).toMatchObject({ result: { ok: true } });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(requests).toHaveLength(4);
   });
@@ -145,7 +147,7 @@ describe('reason codes', () => {
     const { decoder } = setUp((ref) =>
       encrypted('', { reason: ref === '1:0' ? 'kms_quota' : 'key_destroyed' }).answer(ref),
     );
-    const leaves = [decoder.view('1:0'), decoder.view('2:0')];
+    const leaves = [decoder.view(payloadRefOf(1, 0)), decoder.view(payloadRefOf(2, 0))];
     await vi.advanceTimersByTimeAsync(200);
     expect([...decoder.store.getState().findings.keys()]).toEqual(['1:0', '2:0']);
     for (const leave of leaves) leave();
@@ -155,10 +157,10 @@ describe('reason codes', () => {
 
   test('lead to no other request if they are permanent, unless the reader asks for one', async () => {
     const { decoder, requests } = setUp((ref) => encrypted('', { reason: 'key_destroyed' }).answer(ref));
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(requests).toHaveLength(1);
-    decoder.retry(['1:0']);
+    decoder.retry([payloadRefOf(1, 0)]);
     await vi.advanceTimersByTimeAsync(100);
     expect(requests).toHaveLength(2);
   });
@@ -171,9 +173,9 @@ describe('reason codes', () => {
     decoder.store.subscribe((now, before) => {
       if (now.findings !== before.findings) changes += 1;
     });
-    for (const ref of ['1:0', '2:0', '3:0']) decoder.view(ref);
+    for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 0)]) decoder.view(ref);
     await vi.advanceTimersByTimeAsync(200);
-    expect(decoder.store.getState().findings.get('2:0')).toMatchObject({
+    expect(decoder.store.getState().findings.get(payloadRefOf(2, 0))).toMatchObject({
       reason: 'key_disabled',
       key: { version: 3 },
     });
@@ -195,16 +197,16 @@ describe('a request that fails as a whole', () => {
       scope: 'run',
       retryFirst: 1000,
     });
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(100);
-    expect(decoder.state('1:0')).toEqual({
+    expect(decoder.state(payloadRefOf(1, 0))).toEqual({
       status: 'failed',
       message: 'The codec server didn’t answer.',
       final: false,
     });
     failure = new ApiFailure('forbidden', 'You may not read payloads here.');
     await vi.advanceTimersByTimeAsync(1200);
-    expect(decoder.state('1:0')).toMatchObject({ status: 'failed', final: true });
+    expect(decoder.state(payloadRefOf(1, 0))).toMatchObject({ status: 'failed', final: true });
     await vi.advanceTimersByTimeAsync(60_000);
     expect(requests).toBe(2);
   });
@@ -214,12 +216,12 @@ describe('the cache', () => {
   test('is bounded by bytes', async () => {
     const cache = createPlaintextCache(40_000);
     const { decoder } = setUp((ref) => encrypted('x'.repeat(2000)).answer(ref), cache);
-    for (let id = 1; id <= 50; id += 1) decoder.view(`${id}:0`);
+    for (let id = 1; id <= 50; id += 1) decoder.view(payloadRefOf(id, 0));
     await vi.advanceTimersByTimeAsync(100);
     expect(cache.bytes).toBeLessThanOrEqual(40_000);
     expect(cache.bytes).toBeGreaterThan(0);
     // The decoder keeps the payloads in view, whatever the cache evicts.
-    expect(decoder.state('1:0').status).toBe('answered');
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
   });
 });
 
@@ -269,44 +271,45 @@ function setUpLocked({ hold = false } = {}) {
 describe('a locked payload', () => {
   test('is not requested until it is revealed, then with the justification of its reveal', async () => {
     const { decoder, requests, open } = setUpLocked();
-    for (const ref of ['1:0', '2:0', '3:0', '4:0']) decoder.view(ref);
+    for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 0), payloadRefOf(4, 0)])
+      decoder.view(ref);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(requests).toEqual([]);
-    expect(decoder.state('1:0')).toEqual({ status: 'locked' });
+    expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'locked' });
     open({ '1:0': grant('a'), '2:0': grant('b'), '3:0': grant('a') });
-    expect(decoder.state('1:0')).toEqual({ status: 'waiting' });
+    expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'waiting' });
     await vi.advanceTimersByTimeAsync(100);
     expect(requests).toEqual([
       [['1:0', '3:0'], 'because a'],
       [['2:0'], 'because b'],
     ]);
-    expect(decoder.state('1:0').status).toBe('answered');
-    expect(decoder.state('4:0').status).toBe('locked');
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
+    expect(decoder.state(payloadRefOf(4, 0)).status).toBe('locked');
   });
 
   test('leaves no plaintext behind when it is locked again', async () => {
     const { decoder, cache, open } = setUpLocked();
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     open({ '1:0': grant('a') });
     await vi.advanceTimersByTimeAsync(100);
-    expect(decoder.state('1:0').status).toBe('answered');
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
     cache.forgetGrant('a');
     open({ '1:0': locked });
-    expect(decoder.state('1:0')).toEqual({ status: 'locked' });
+    expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'locked' });
     expect([...decoder.store.getState().payloads]).toEqual([]);
     expect(cache.bytes).toBe(0);
   });
 
   test('drops the answer to a request that was sent before it was locked', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
-    decoder.view('1:0');
-    decoder.view('2:0');
+    decoder.view(payloadRefOf(1, 0));
+    decoder.view(payloadRefOf(2, 0));
     open({ '1:0': grant('a'), '2:0': grant('a') });
     await vi.advanceTimersByTimeAsync(100);
     open({ '1:0': locked });
     release();
     await vi.advanceTimersByTimeAsync(0);
-    expect(decoder.state('1:0')).toEqual({ status: 'locked' });
+    expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'locked' });
     expect([...decoder.store.getState().payloads.keys()]).toEqual(['2:0']);
     const both = cache.bytes;
     cache.forgetGrant('a');
@@ -316,8 +319,8 @@ describe('a locked payload', () => {
 
   test('drops an answer that arrives for a payload out of view after it was locked', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
-    const leave = decoder.view('1:0');
-    decoder.view('2:0');
+    const leave = decoder.view(payloadRefOf(1, 0));
+    decoder.view(payloadRefOf(2, 0));
     open({ '1:0': grant('a'), '2:0': grant('a') });
     await vi.advanceTimersByTimeAsync(100);
     leave();
@@ -329,11 +332,11 @@ describe('a locked payload', () => {
 
   test('is requested again for another reveal, so that the audit contains its justification', async () => {
     const { decoder, requests, open } = setUpLocked();
-    decoder.view('1:0');
+    decoder.view(payloadRefOf(1, 0));
     open({ '1:0': grant('a') });
     await vi.advanceTimersByTimeAsync(100);
     open({ '1:0': grant('b') });
-    expect(decoder.state('1:0').status).toBe('waiting');
+    expect(decoder.state(payloadRefOf(1, 0)).status).toBe('waiting');
     await vi.advanceTimersByTimeAsync(100);
     expect(requests.map(([, justification]) => justification)).toEqual(['because a', 'because b']);
   });
@@ -352,7 +355,9 @@ test('counts the encrypted payloads of the history that the server has decrypted
     scope: 'run',
     stub: (ref) => encrypted('x').stub(ref, 'input'),
   });
-  const leaves = ['1:0', '2:0', '3:0', '0:7'].map((ref) => decoder.view(ref));
+  const leaves = [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 0), payloadRefOf(0, 7)].map((ref) =>
+    decoder.view(ref),
+  );
   await vi.advanceTimersByTimeAsync(200);
   expect(decoder.store.getState().decrypted).toBe(2);
   for (const leave of leaves) leave();

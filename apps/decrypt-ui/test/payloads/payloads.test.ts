@@ -1,4 +1,4 @@
-import { reasonClass, reasonCode, reasons } from '@temporal-kms/codec-api';
+import { payloadRefOf, reasonClass, reasonCode, reasons } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { maskWidth } from '../../src/payloads/mask.tsx';
 import { addStub, keyBadges, keyUsage, type StubTally } from '../../src/payloads/payload-keys.ts';
@@ -201,7 +201,7 @@ describe('key versions', () => {
 
   test('come from the decoded result if it differs from the stub', () => {
     const decoded = stub(encrypted(1, { version: 7 }));
-    const found = new Map([['1:0', { reason: 'key_destroyed' as const }]]);
+    const found = new Map([[payloadRefOf(1, 0), { reason: 'key_destroyed' as const }]]);
     expect(keyBadges([decoded], found)[0]).toMatchObject({ label: 'v7', tone: 'dead' });
   });
 
@@ -223,7 +223,7 @@ describe('key versions', () => {
       ['v3', 1],
     ]);
     expect(usage).toMatchObject({ encrypted: 5, unreadable: 1 });
-    const lost = new Map([['1:0', { reason: 'key_destroyed' as const }]]);
+    const lost = new Map([[payloadRefOf(1, 0), { reason: 'key_destroyed' as const }]]);
     expect(keyUsage([...tallies.values()], lost, byRef)).toMatchObject({ encrypted: 5, unreadable: 2 });
   });
 });

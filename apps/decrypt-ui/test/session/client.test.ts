@@ -1,4 +1,4 @@
-import { cryptoHealth } from '@temporal-kms/codec-api';
+import { cryptoHealth, payloadRefOf } from '@temporal-kms/codec-api';
 import { expect, test } from 'vitest';
 import { createPayloadsApi } from '../../src/payloads/api.ts';
 import { createRunsApi } from '../../src/runs/api.ts';
@@ -129,7 +129,7 @@ test('requests the payloads again that were left when the token expired, and no 
   const refs: string[] = [];
   for await (const { ref } of createPayloadsApi(client).decode(
     run,
-    ['1:0', '2:0'],
+    [payloadRefOf(1, 0), payloadRefOf(2, 0)],
     new AbortController().signal,
   ))
     refs.push(ref);

@@ -1,9 +1,9 @@
-import type { SearchHit } from '@temporal-kms/codec-api';
+import { payloadRefOf, type SearchHit } from '@temporal-kms/codec-api';
 
 /** A hit in the first payload of an event, as the server sends it. */
 export const hit = (eventId: number): SearchHit & { readonly type: 'hit' } => ({
   type: 'hit',
-  ref: `${eventId}:0`,
+  ref: payloadRefOf(eventId, 0),
   eventId,
   path: 'input.payloads[0]',
   pointer: '/a',

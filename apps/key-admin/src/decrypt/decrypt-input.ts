@@ -1,5 +1,12 @@
 import type { OpenAudit } from '@temporal-kms/audit';
-import { countReason, type ReasonCounts, reasonEntries } from '@temporal-kms/codec-api';
+import {
+  countReason,
+  partsOfRef,
+  type PayloadRef,
+  payloadRefOf,
+  type ReasonCounts,
+  reasonEntries,
+} from '@temporal-kms/codec-api';
 import type { FileWorkflow } from '@temporal-kms/histories/files';
 import {
   eventWriter,
@@ -69,7 +76,7 @@ async function decryptPayloads(
     }
     const [first] = results;
     if (form === 'raw') return first?.ok ? [bodyOf(first.payload).data] : [];
-    const texts = results.map((result, n) => payloadText(form, result, `0:${n}`));
+    const texts = results.map((result, n) => payloadText(form, result, payloadRefOf(0, n)));
     return [texts.length === 1 ? `${texts[0] ?? ''}\n` : `{"payloads":[\n${texts.join(',\n')}\n]}\n`];
   });
 }
@@ -91,7 +98,7 @@ async function decryptWorkflow(options: DecryptInputOptions, workflow: FileWorkf
     let events = 0;
     for (const { event, found } of workflowPayloads(name, { ...workflow, workflowId }, namespace)) {
       const text = await write(event, async (_, ref) => {
-        const one = found[Number(ref.split(':')[1])];
+        const one = found[partsOfRef(ref).n];
         if (one === undefined) throw new RangeError(`The payload ${ref} was not found.`);
         const { payload, encryptable, context } = one;
         const result = await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId });
@@ -105,7 +112,7 @@ async function decryptWorkflow(options: DecryptInputOptions, workflow: FileWorkf
   });
 }
 
-function payloadText(form: 'readable' | 'decoded', result: Decrypted, ref: string): string {
+function payloadText(form: 'readable' | 'decoded', result: Decrypted, ref: PayloadRef): string {
   if (form === 'decoded')
     return JSON.stringify(result.ok ? payloadToJson(result.payload) : unreadablePayload(ref, result));
   return result.ok ? readableText(bodyOf(result.payload)) : JSON.stringify(unreadableValue(ref, result));

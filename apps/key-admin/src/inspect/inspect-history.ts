@@ -1,3 +1,4 @@
+import { payloadRefOf } from '@temporal-kms/codec-api';
 import { type FileWorkflow, type HistoryFile, HistoryFileError } from '@temporal-kms/histories/files';
 import { protoEvent } from '@temporal-kms/histories/proto';
 import {
@@ -55,7 +56,7 @@ export function* inspectHistory(
       for (const [n, { payload, path, encryptable, context }] of found.entries()) {
         const workflowId = context.workflowId === '' ? undefined : context.workflowId;
         const described = describePayload(payload, { ...known, workflowId });
-        const inspected = { ref: `${eventId}:${n}`, path, encryptable, ...described };
+        const inspected = { ref: payloadRefOf(eventId, n), path, encryptable, ...described };
         summary.add(eventId, described);
         branchKeys.add(eventId, described);
         payloads += 1;

@@ -4,6 +4,7 @@ import {
   type ExportForm,
   type ExportSummary,
   type PayloadRef,
+  payloadRefOf,
 } from '@temporal-kms/codec-api';
 import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
 import type { Payload } from './payload.ts';
@@ -45,7 +46,7 @@ export function eventWriter(
     const texts: JsonText[] = [];
     for (const [n, payload] of found.entries()) {
       await checkpoint();
-      texts.push(await writePayload(payload, `${eventIdOf(event)}:${n}`));
+      texts.push(await writePayload(payload, payloadRefOf(eventIdOf(event), n)));
     }
     // A readable export escapes invisible characters in names, but not in decrypted JSON, which keeps its exact form.
     const template = form === 'readable' ? escapeInvisible(json) : json;

@@ -1,3 +1,4 @@
+import { payloadRefOf } from '@temporal-kms/codec-api';
 import { expect, it } from 'vitest';
 import { unreadablePayload, unreadableReason } from '../../src/payloads/index.ts';
 
@@ -12,7 +13,10 @@ const marked = (entries: Record<string, string>) => ({
 });
 
 it('reads what an export has written', () => {
-  const { metadata } = unreadablePayload('5:0', { reason: 'key_disabled', key: { name: KEY, version: 7 } });
+  const { metadata } = unreadablePayload(payloadRefOf(5, 0), {
+    reason: 'key_disabled',
+    key: { name: KEY, version: 7 },
+  });
   const payload = {
     metadata: Object.fromEntries(
       Object.entries(metadata ?? {}).map(([name, text]) => [name, Buffer.from(text, 'base64')]),

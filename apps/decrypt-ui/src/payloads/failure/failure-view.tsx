@@ -1,4 +1,4 @@
-import type { PayloadStub } from '@temporal-kms/codec-api';
+import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
 import { KeyBadges } from '../key-badges.tsx';
 import { PayloadLine } from '../payload-cell.tsx';
 import { keyBadges } from '../payload-keys.ts';
@@ -24,7 +24,7 @@ export interface FailureViewProps {
 export function FailureView({ failure, stubs, title = 'Failure', note }: FailureViewProps) {
   const chain = failureChain(failure);
   const findings = useFindings();
-  const find = (ref: string) => stubs.find((stub) => stub.ref === ref);
+  const find = (ref: PayloadRef) => stubs.find((stub) => stub.ref === ref);
   const encoded = chain.flatMap((level) => (level.encoded ? (find(level.encoded) ?? []) : []));
   const details = chain.flatMap((level) => level.payloads.flatMap((ref) => find(ref) ?? []));
   return (

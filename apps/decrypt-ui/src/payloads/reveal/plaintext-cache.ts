@@ -1,4 +1,4 @@
-import type { DecodeResult } from '@temporal-kms/codec-api';
+import type { DecodeResult, PayloadRef } from '@temporal-kms/codec-api';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import { createSizedLru } from './sized-lru.ts';
 
@@ -67,7 +67,7 @@ export function createPlaintextCache(maxBytes = 32 * 1024 * 1024) {
  * @param scope as `runScope` returns it
  * @param grant the id of the reveal; absent where the namespace reveals automatically
  */
-export const payloadKey = (scope: string, ref: string, grant?: string) =>
+export const payloadKey = (scope: string, ref: PayloadRef, grant?: string) =>
   `${scope} ${ref}${grant === undefined ? '' : grantSuffix(grant)}`;
 
 const grantSuffix = (id: string) => ` #${id}`;

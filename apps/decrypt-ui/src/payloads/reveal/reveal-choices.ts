@@ -1,8 +1,14 @@
-import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
+import { escapeInvisible, payloadRefOf } from '@temporal-kms/codec-api';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import type { RevealChoice } from './reveal-request.ts';
 import { useRevealed, useReveals } from './reveals-context.tsx';
-import { accessTo, type Grant, needsJustification, type RevealsState } from './reveals.ts';
+import {
+  accessTo,
+  type Grant,
+  needsJustification,
+  type PayloadsTarget,
+  type RevealsState,
+} from './reveals.ts';
 
 /** The choices that every reveal in a run offers. */
 export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
@@ -18,21 +24,13 @@ export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
 }
 
 /** The choice that reveals the payloads of some events, from the first event to the last. */
-export function eventsChoice(
-  run: RunAddress,
-  [first, last]: readonly [number, number],
-  refs: readonly PayloadRef[],
-): RevealChoice {
+export function eventsChoice([first, last]: readonly [number, number], target: PayloadsTarget): RevealChoice {
   const name = first === last ? `event ${first}` : `events ${first}–${last}`;
-  return {
-    target: { kind: 'payloads', run, refs },
-    text: name.charAt(0).toUpperCase() + name.slice(1),
-    name,
-  };
+  return { target, text: name.charAt(0).toUpperCase() + name.slice(1), name };
 }
 
 /** No history contains this payload, so only a reveal of the whole run covers it. */
-const NO_PAYLOAD = '0:0';
+const NO_PAYLOAD = payloadRefOf(0, 0);
 
 /** Returns whether the page may show the whole run. */
 export const useRunAccess = (run: RunAddress) =>

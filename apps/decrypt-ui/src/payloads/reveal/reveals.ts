@@ -9,9 +9,16 @@ import { namespaceScope, type PlaintextCache, runScope } from './plaintext-cache
  * that contain a text, but no payload.
  */
 export type RevealTarget =
-  | { readonly kind: 'payloads'; readonly run: RunAddress; readonly refs: readonly PayloadRef[] }
+  | PayloadsTarget
   | { readonly kind: 'run' | 'search'; readonly run: RunAddress }
   | { readonly kind: 'namespace' | 'searches'; readonly namespace: string };
+
+/** Payloads of a run. Only the session of the run puts its refs next to its address: other runs have equal refs. */
+export interface PayloadsTarget {
+  readonly kind: 'payloads';
+  readonly run: RunAddress;
+  readonly refs: readonly PayloadRef[];
+}
 
 /** A reveal that has not ended. */
 export interface Grant {

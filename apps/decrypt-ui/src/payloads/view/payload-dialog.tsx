@@ -1,4 +1,4 @@
-import type { PayloadStub } from '@temporal-kms/codec-api';
+import { partsOfRef, type PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronsDownUp, ChevronsUpDown } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
@@ -26,7 +26,7 @@ export function PayloadDialog({ view, stub, title, onOpen }: PayloadDialogProps)
   const findings = useFindings();
   const [folds, setFolds] = useState<JsonFolds>(unfolded);
   const { value } = view;
-  const event = Number(stub.ref.split(':', 1)[0]);
+  const event = partsOfRef(stub.ref).eventId;
   return (
     <Dialog
       title={event > 0 ? `${title} of event ${event}` : title}

@@ -1,4 +1,4 @@
-import type { PayloadStub } from '@temporal-kms/codec-api';
+import { partsOfRef, type PayloadStub } from '@temporal-kms/codec-api';
 import { Download, Ellipsis, GitCompareArrows, Maximize2 } from 'lucide-react';
 import { Button } from '../../ui/controls/button.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
@@ -36,7 +36,7 @@ export function PayloadTools({ stub, title, onOpen, large = false }: PayloadTool
     const payload = read(stub.ref);
     if (!payload) return;
     module.savePayload(
-      [place(stub.ref).run.workflowId, `event-${stub.ref.split(':', 1)[0] ?? ''}`, name],
+      [place(stub.ref).run.workflowId, `event-${partsOfRef(stub.ref).eventId}`, name],
       payload,
     );
     announce(`Saved ${name}`);

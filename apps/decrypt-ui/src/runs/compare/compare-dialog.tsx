@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import type { PayloadRef } from '@temporal-kms/codec-api';
+import { partsOfRef } from '@temporal-kms/codec-api';
 import { type ReactNode, useId, useMemo, useState } from 'react';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
@@ -24,7 +24,7 @@ export function CompareDialog({ stub, title, onClose }: ComparisonProps) {
   const [left, setLeft] = useState<PayloadValue>();
   const [right, setRight] = useState<PayloadValue>();
   const other = useMemo(() => ({ ...address, runId }), [address, runId]);
-  const event = stub.ref.split(':', 1)[0] ?? '';
+  const { eventId } = partsOfRef(stub.ref);
   const second = <Second position={position} isSameRun={runId === address.runId} onValue={setRight} />;
   return (
     <Dialog title="Compare payloads" large open onOpenChange={(open) => !open && onClose()}>
@@ -33,7 +33,7 @@ export function CompareDialog({ stub, title, onClose }: ComparisonProps) {
           <div className={styles['choice']}>
             <span className={styles['name']}>
               {title}
-              {event === '0' ? '' : ` of event ${event}`}
+              {eventId === 0 ? '' : ` of event ${eventId}`}
             </span>
           </div>
           <ComparedPayload stub={stub} title={title} onValue={setLeft} />
@@ -108,7 +108,7 @@ interface SecondProps {
 function Second({ position, isSameRun, onValue }: SecondProps) {
   const { follow } = useRun();
   const { history, phase } = follow;
-  const [chosen, setChosen] = useState<PayloadRef>();
+  const [chosen, setChosen] = useState<string>();
   const choices = useMemo(() => payloadChoices(history, position, isSameRun), [history, position, isSameRun]);
   const choice = choices.find(({ ref }) => ref === chosen) ?? choices[0];
   if (!choice)

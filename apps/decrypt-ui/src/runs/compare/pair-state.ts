@@ -1,13 +1,13 @@
-import type { JsonPayload, PayloadRef } from '@temporal-kms/codec-api';
+import type { JsonPayload } from '@temporal-kms/codec-api';
 import { useMemo } from 'react';
 import { useStore } from 'zustand';
-import type { Decoder } from '../../payloads/decoder.ts';
+import { createStore } from 'zustand/vanilla';
+import type { DecoderState, PayloadState } from '../../payloads/decoder-store.ts';
 import { comparableLines } from '../../payloads/diff/comparable.ts';
 import { usePayloadsInView } from '../../payloads/payloads-context.tsx';
 import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
 import { payloadValue } from '../../payloads/value/payload-value.ts';
-import type { RunScope } from '../run/run-context.tsx';
-import type { PayloadPair } from './run-alignment.ts';
+import type { PayloadPair, PlacedPayload } from './run-alignment.ts';
 
 /** What is known about the payloads of a step in two runs. */
 export interface PairCounts {
@@ -23,15 +23,22 @@ export interface PairCounts {
 
 type Known = 'hidden' | 'waiting' | 'unreadable' | JsonPayload;
 
-/** Keeps payloads in view, and returns what the decoder knows about each. */
-function useKnown(decoder: Decoder, refs: readonly PayloadRef[]): readonly Known[] {
-  const viewed = usePayloadsInView(decoder, refs);
-  const { payloads } = useStore(decoder.store);
+const waiting: PayloadState = { status: 'waiting' };
+const unknown = createStore<Pick<DecoderState, 'payloads'>>()(() => ({ payloads: new Map() }));
+
+/** Keeps payloads of a run in view, and returns what its decoder knows about each. */
+function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
+  const decoder = placed[0]?.scope.payloads.decoder;
+  const viewed = usePayloadsInView(
+    decoder,
+    placed.map(({ stub }) => stub.ref),
+  );
+  const { payloads } = useStore(decoder?.store ?? unknown);
   const grants = useRevealed((state) => state);
   return useMemo(
     () =>
       viewed.map((ref) => {
-        const state = decoder.state(ref);
+        const state = decoder?.state(ref) ?? waiting;
         if (state.status === 'answered') return state.result.ok ? state.result.payload : 'unreadable';
         if (state.status === 'failed') return 'unreadable';
         return state.status === 'waiting' ? 'waiting' : 'hidden';
@@ -42,16 +49,10 @@ function useKnown(decoder: Decoder, refs: readonly PayloadRef[]): readonly Known
 }
 
 /** Decodes the payloads of a step in both runs, as far as they are open, and counts which differ. */
-export function usePairCounts(left: RunScope, right: RunScope, pairs: readonly PayloadPair[]): PairCounts {
+export function usePairCounts(pairs: readonly PayloadPair[]): PairCounts {
   const both = pairs.filter((pair) => pair.left && pair.right);
-  const first = useKnown(
-    left.payloads.decoder,
-    both.flatMap((pair) => pair.left?.ref ?? []),
-  );
-  const second = useKnown(
-    right.payloads.decoder,
-    both.flatMap((pair) => pair.right?.ref ?? []),
-  );
+  const first = useKnown(both.flatMap((pair) => pair.left ?? []));
+  const second = useKnown(both.flatMap((pair) => pair.right ?? []));
   return useMemo(() => {
     const counts = { equal: 0, different: 0, hidden: 0, unreadable: 0, waiting: 0, single: 0 };
     for (const [index, one] of first.entries()) counts[verdict(one, second[index] ?? 'waiting')] += 1;

@@ -2,6 +2,7 @@ import type { PayloadStub } from '@temporal-kms/codec-api';
 import type { DiffPart } from '../../payloads/diff/line-diff.ts';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
 import type { Group, History } from '../events/history.ts';
+import type { RunScope } from '../run/run-context.tsx';
 import { isEnd } from '../events/run-ends.ts';
 import { subjectOf } from './payload-choices.ts';
 
@@ -42,28 +43,34 @@ export function alignedSteps(
   return rows;
 }
 
+/** A payload with its run: the other run has an equal ref. */
+export interface PlacedPayload<Scope = RunScope> {
+  readonly stub: PayloadStub;
+  readonly scope: Scope;
+}
+
 /** The payloads at one place of a step in the two runs. */
-export interface PayloadPair {
+export interface PayloadPair<Scope = RunScope> {
   /** The type of the event and the path in its attributes. */
   readonly place: string;
   /** `Input`. */
   readonly title: string;
-  readonly left?: PayloadStub;
-  readonly right?: PayloadStub;
+  readonly left?: PlacedPayload<Scope>;
+  readonly right?: PlacedPayload<Scope>;
 }
 
 /** The payloads of a step, by their places. */
-export function payloadPairs({ left, right }: AlignedStep): PayloadPair[] {
-  const pairs = new Map<string, PayloadPair>();
-  for (const [side, step] of [
-    ['left', left],
-    ['right', right],
+export function payloadPairs<Scope>(step: AlignedStep, left: Scope, right: Scope): PayloadPair<Scope>[] {
+  const pairs = new Map<string, PayloadPair<Scope>>();
+  for (const [side, group, scope] of [
+    ['left', step.left, left],
+    ['right', step.right, right],
   ] as const) {
-    for (const event of step?.events ?? []) {
+    for (const event of group?.events ?? []) {
       for (const stub of event.payloads) {
         const place = `${event.eventName} ${stub.path}`;
         const known = pairs.get(place) ?? { place, title: payloadTitle(stub, event.payloads) };
-        pairs.set(place, { ...known, [side]: stub });
+        pairs.set(place, { ...known, [side]: { stub, scope } });
       }
     }
   }

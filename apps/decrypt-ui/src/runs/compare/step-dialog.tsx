@@ -19,35 +19,28 @@ interface StepDialogProps {
 /** The payloads of a step in two runs, next to each other. */
 export function StepDialog({ step, left, right, onClose }: StepDialogProps) {
   const group = step.left ?? step.right;
-  const pairs = payloadPairs(step);
+  const pairs = payloadPairs(step, left, right);
   const title = group ? `${categoryText[group.category]} ${groupName(group).text}` : '';
   return (
     <Dialog title={title} large open onOpenChange={(open) => !open && onClose()}>
       <div className={styles['pairs']}>
         {pairs.length === 0 ? <p className="t2">This step has no payloads.</p> : null}
         {pairs.map((pair) => (
-          <Pair key={pair.place} pair={pair} left={left} right={right} />
+          <Pair key={pair.place} pair={pair} />
         ))}
       </div>
     </Dialog>
   );
 }
 
-interface PairProps {
-  readonly pair: PayloadPair;
-  readonly left: RunScope;
-  readonly right: RunScope;
-}
-
-function Pair({ pair, left, right }: PairProps) {
+function Pair({ pair: { title, left, right } }: { pair: PayloadPair }) {
   const [first, setFirst] = useState<PayloadValue>();
   const [second, setSecond] = useState<PayloadValue>();
-  const { title } = pair;
-  if (!pair.left || !pair.right) {
-    const [stub, scope, name] = pair.left ? [pair.left, left, 'first'] : [pair.right, right, 'second'];
-    return stub ? (
-      <RunScopeProvider scope={scope}>
-        <PayloadBlock stub={stub} title={`${title}, ${name} run only`} />
+  if (!left || !right) {
+    const only = left ?? right;
+    return only ? (
+      <RunScopeProvider scope={only.scope}>
+        <PayloadBlock stub={only.stub} title={`${title}, ${left ? 'first' : 'second'} run only`} />
       </RunScopeProvider>
     ) : null;
   }
@@ -56,13 +49,13 @@ function Pair({ pair, left, right }: PairProps) {
       <h3 className={styles['name']}>{title}</h3>
       <div className={styles['sides']}>
         <div className={styles['side']}>
-          <RunScopeProvider scope={left}>
-            <ComparedPayload stub={pair.left} title={`${title}, first run`} onValue={setFirst} />
+          <RunScopeProvider scope={left.scope}>
+            <ComparedPayload stub={left.stub} title={`${title}, first run`} onValue={setFirst} />
           </RunScopeProvider>
         </div>
         <div className={styles['side']}>
-          <RunScopeProvider scope={right}>
-            <ComparedPayload stub={pair.right} title={`${title}, second run`} onValue={setSecond} />
+          <RunScopeProvider scope={right.scope}>
+            <ComparedPayload stub={right.stub} title={`${title}, second run`} onValue={setSecond} />
           </RunScopeProvider>
         </div>
       </div>

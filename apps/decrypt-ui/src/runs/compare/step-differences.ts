@@ -22,8 +22,8 @@ export interface StepDifferences {
 
 /** In which the two runs differ at a step. It decodes the payloads of the step, as far as they are open. */
 export function useStepDifferences({ step, left, right }: StepOfRuns): StepDifferences {
-  const pairs = useMemo(() => payloadPairs(step), [step]);
-  const counts = usePairCounts(left, right, pairs);
+  const pairs = useMemo(() => payloadPairs(step, left, right), [step, left, right]);
+  const counts = usePairCounts(pairs);
   const failures = useMemo(() => plainFailure(step.left) !== plainFailure(step.right), [step]);
   return differences(step, counts, failures, left, right);
 }

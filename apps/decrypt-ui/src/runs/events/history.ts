@@ -1,4 +1,4 @@
-import type { Attributes, PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
+import { type Attributes, partsOfRef, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
 import type { StubTally } from '../../payloads/payload-keys.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Category } from './event-kinds.ts';
@@ -77,7 +77,7 @@ export const groupOfEvent = (history: History, eventId: number | undefined): Gro
 
 /** The event that contains a payload. */
 export const eventOfPayload = (history: History, ref: PayloadRef): RecordedEvent | undefined =>
-  history.events[Number(ref.split(':', 1)[0]) - 1];
+  history.events[partsOfRef(ref).eventId - 1];
 
 /** The stub of an event's payload. */
 export const stubOf = (history: History, ref: PayloadRef): PayloadStub | undefined =>

@@ -1,7 +1,7 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { Eye } from 'lucide-react';
 import { failureChain } from '../../payloads/failure/failure.ts';
-import { useSomeLocked } from '../../payloads/payloads-context.tsx';
+import { usePayloads, useSomeLocked } from '../../payloads/payloads-context.tsx';
 import { eventsChoice, widerChoices } from '../../payloads/reveal/reveal-choices.ts';
 import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
 import styles from '../../payloads/reveal/reveal.module.css';
@@ -10,17 +10,15 @@ import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import type { RecordedEvent } from '../events/history.ts';
 import type { PendingWork } from '../events/pending.ts';
-import { useRun } from '../run/run-context.tsx';
 
 /** Returns a function that reveals the payloads of some events, and of the pending work that belongs to them. */
 export function useRevealEvents() {
   const reveals = useReveals();
-  const { address } = useRun();
+  const { target } = usePayloads();
   return (events: readonly RecordedEvent[], pending?: PendingWork) => {
     const ends = [events[0]?.eventId ?? 0, events.at(-1)?.eventId ?? 0] as const;
-    askToReveal(reveals, {
-      choices: [eventsChoice(address, ends, refsOf(events, pending)), ...widerChoices(address)],
-    });
+    const own = target(refsOf(events, pending));
+    askToReveal(reveals, { choices: [eventsChoice(ends, own), ...widerChoices(own.run)] });
   };
 }
 

@@ -1,4 +1,4 @@
-import { escapeInvisible, type PayloadStub } from '@temporal-kms/codec-api';
+import { escapeInvisible, partsOfRef, type PayloadStub } from '@temporal-kms/codec-api';
 import type { ReactNode } from 'react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { isEncrypted, keyBadges, reasonOf } from '../../payloads/payload-keys.ts';
@@ -32,7 +32,7 @@ function Crypto({ stub }: { stub: PayloadStub }) {
       <header className={styles['head']}>
         <h3>{payloadLabel(stub.path)}</h3>
         <KeyBadges badges={keyBadges([stub], findings)} />
-        <span className={styles['note']}>event {stub.ref.split(':')[0]}</span>
+        <span className={styles['note']}>event {partsOfRef(stub.ref).eventId}</span>
       </header>
       <dl className={styles['list']}>
         <Item name="format">{format.name}</Item>

@@ -1,4 +1,4 @@
-import { escapeInvisible } from '@temporal-kms/codec-api';
+import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
 import { CircleCheck, CornerDownLeft } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
@@ -86,7 +86,7 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
   const { address, description } = useRun();
   const format = useTimeFormat();
   const { outcome, text } = stateOf(work);
-  const stub = (ref: string) => description.payloads.find((candidate) => candidate.ref === ref);
+  const stub = (ref: PayloadRef) => description.payloads.find((candidate) => candidate.ref === ref);
   const facts = [
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
     ['Scheduled', work.scheduledAt && formatMoment(work.scheduledAt, format)],

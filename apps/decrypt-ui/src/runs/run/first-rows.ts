@@ -30,7 +30,10 @@ const HOLD = 2_000;
  * that has events already.
  * @returns a function that ends it
  */
-export function viewFirstRows({ history, decoder, store }: RunSession, rows: FirstRows): () => void {
+export function viewFirstRows(
+  { history, payloads: { decoder }, store }: RunSession,
+  rows: FirstRows,
+): () => void {
   const { tab = 'history', ev } = rows.search;
   if (tab !== 'history' || ev !== undefined || history.getState().history.events.length > 0)
     return () => undefined;

@@ -1,13 +1,9 @@
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
 import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
+import type { Payloads } from '../../payloads/decoder.ts';
 import { type KeyUsage, keyUsage } from '../../payloads/payload-keys.ts';
-import {
-  type Payloads,
-  PayloadsProvider,
-  useFindings,
-  usePayloads,
-} from '../../payloads/payloads-context.tsx';
+import { PayloadsProvider, useFindings, usePayloads } from '../../payloads/payloads-context.tsx';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import { useStoreInSteps } from '../../ui/use-store-in-steps.ts';
 import { stubOf } from '../events/history.ts';
@@ -62,7 +58,7 @@ export function useRunScope(): RunScope {
 
 export function RunScopeProvider({ scope, children }: { scope: RunScope; children: ReactNode }) {
   return (
-    <PayloadsProvider {...scope.payloads}>
+    <PayloadsProvider payloads={scope.payloads}>
       <Context value={scope.run}>{children}</Context>
     </PayloadsProvider>
   );
@@ -108,7 +104,7 @@ function SessionProvider({ session, renderFailed, loading, children }: FileRunPr
   const { description, failure, attemptsSeen } = useStoreInSteps(session.store);
   if (!description) return failure ? renderFailed(failure, session.refresh) : loading;
   return (
-    <PayloadsProvider decoder={session.decoder} place={session.place} ofEvent={session.ofEvent}>
+    <PayloadsProvider payloads={session.payloads}>
       <Loaded session={session} description={description} attemptsSeen={attemptsSeen}>
         {children}
       </Loaded>

@@ -1,7 +1,7 @@
 import { type QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/react-query';
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
-import { createDecoder } from '../../payloads/decoder.ts';
+import { createDecoder, type Payloads } from '../../payloads/decoder.ts';
 import { type PlaintextCache, runScope } from '../../payloads/reveal/plaintext-cache.ts';
 import { accessTo, accessToSearch, type Reveals } from '../../payloads/reveal/reveals.ts';
 import type { RunAddress } from '../../session/server/addresses.ts';
@@ -64,7 +64,7 @@ export function createRunSession(
   const decoder = createDecoder({
     decode: (refs, signal, justification) => api.decode(address, refs, signal, justification),
     access: {
-      of: (ref) => accessTo(reveals.store.getState(), place(ref)),
+      of: (ref) => accessTo(reveals.store.getState(), payloads.place(ref)),
       subscribe: (listener) => reveals.store.subscribe(listener),
     },
     cache: plaintext,
@@ -74,11 +74,15 @@ export function createRunSession(
   let described = new Map<PayloadRef, PayloadStub>();
   let running: (() => void) | undefined;
 
+  const payloads: Payloads = {
+    decoder,
+    place: (ref) => ({ run: address, ref, otherNamespace: findStub(ref)?.namespace }),
+    ofEvent: (ref) =>
+      eventOfPayload(follower.store.getState().history, ref)?.payloads.map((stub) => stub.ref) ?? [],
+    target: (refs) => ({ kind: 'payloads', run: address, refs }),
+  };
   const findStub = (ref: PayloadRef): PayloadStub | undefined =>
     described.get(ref) ?? stubOf(follower.store.getState().history, ref);
-  const place = (ref: PayloadRef) => ({ run: address, ref, otherNamespace: findStub(ref)?.namespace });
-  const ofEvent = (ref: PayloadRef): readonly PayloadRef[] =>
-    eventOfPayload(follower.store.getState().history, ref)?.payloads.map((stub) => stub.ref) ?? [];
 
   // The results of a search in payloads leave the page with the plaintext, also while the run is not on the screen.
   const stopForgetting = [
@@ -156,7 +160,7 @@ export function createRunSession(
     store,
     /** The history of the run. */
     history: follower.store,
-    decoder,
+    payloads,
     find,
     /** Requests the description again. */
     refresh,
@@ -164,10 +168,6 @@ export function createRunSession(
     drawn: follower.drawn,
     /** The stub of an event's payload, or of a payload of the description (`0:<n>`). */
     stub: findStub,
-    /** Where a payload is, for `accessTo`. */
-    place,
-    /** The payloads of the event that contains a payload; empty if no event of the loaded history does. */
-    ofEvent,
     /** Loads the run until `stop` is called. Starting again continues where it was. */
     start() {
       running ??= start();

@@ -1,4 +1,4 @@
-import type { Me } from '@temporal-kms/codec-api';
+import { type Me, payloadRef, payloadRefOf } from '@temporal-kms/codec-api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createPlaintextCache, payloadKey, runScope } from '../../../src/payloads/reveal/plaintext-cache.ts';
 import {
@@ -40,14 +40,18 @@ function setUp() {
   const plaintext = createPlaintextCache();
   const reveals = createReveals({ access, plaintext });
   const state = (ref: string, at = run, otherNamespace?: string) =>
-    accessTo(reveals.store.getState(), { run: at, ref, otherNamespace });
+    accessTo(reveals.store.getState(), { run: at, ref: payloadRef.parse(ref), otherNamespace });
   const status = (ref: string, at = run, otherNamespace?: string) => state(ref, at, otherNamespace).status;
   const reveal = (target: RevealTarget, minutes = 5, justification = 'PAY-1') =>
     reveals.reveal({ target, name: 'x', minutes, justification });
   return { plaintext, reveals, state, status, reveal };
 }
 
-const payloads = (...refs: string[]): RevealTarget => ({ kind: 'payloads', run, refs });
+const payloads = (...refs: string[]): RevealTarget => ({
+  kind: 'payloads',
+  run,
+  refs: refs.map((ref) => payloadRef.parse(ref)),
+});
 
 describe('a payload', () => {
   it('is refused without the permission, open where the namespace reveals automatically, and else locked', () => {
@@ -61,7 +65,7 @@ describe('a payload', () => {
     const { status, reveals } = setUp();
     expect(status('1:0', automatic, 'cards')).toBe('locked');
     reveals.reveal({
-      target: { kind: 'payloads', run: automatic, refs: ['1:0'] },
+      target: { kind: 'payloads', run: automatic, refs: [payloadRefOf(1, 0)] },
       name: 'Input',
       minutes: 5,
       justification: 'PAY-1',
@@ -119,8 +123,8 @@ describe('plaintext in the cache', () => {
     reveal(payloads('2:0'), 15);
     const [first, second] = reveals.store.getState().grants;
     for (const [ref, grant] of [
-      ['1:0', first],
-      ['2:0', second],
+      [payloadRefOf(1, 0), first],
+      [payloadRefOf(2, 0), second],
     ] as const) {
       const answer = encrypted('secret').answer(ref);
       if (answer.ok) plaintext.set(payloadKey(runScope(run), ref, grant!.id), answer);
@@ -150,7 +154,10 @@ describe('the person', () => {
 
     reveals.lock('orders');
     expect(status('1:0', automatic)).toBe('locked');
-    reveals.reveal({ target: { kind: 'payloads', run: automatic, refs: ['1:0'] }, name: 'Input' });
+    reveals.reveal({
+      target: { kind: 'payloads', run: automatic, refs: [payloadRefOf(1, 0)] },
+      name: 'Input',
+    });
     expect([status('1:0', automatic), status('2:0', automatic)]).toEqual(['open', 'locked']);
     reveals.reveal({ target: { kind: 'namespace', namespace: 'orders' }, name: 'all' });
     expect(status('2:0', automatic)).toBe('open');

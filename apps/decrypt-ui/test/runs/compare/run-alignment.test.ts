@@ -1,3 +1,4 @@
+import { payloadRefOf } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { lineDiff } from '../../../src/payloads/diff/line-diff.ts';
 import { payloadChoices, positionOf } from '../../../src/runs/compare/payload-choices.ts';
@@ -10,6 +11,9 @@ const [first, second] = comparedRuns(Date.now()).map((run) => historyOf(run.even
 const ours = stepsOf(first!);
 const theirs = stepsOf(second!);
 const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts, ours, theirs);
+
+/** What a pair contains of one of the runs. */
+const side = (ref: string, scope: string) => ({ scope, stub: { ref } });
 
 describe('two runs’ steps', () => {
   test('are aligned by category and name, and keep those of one run', () => {
@@ -38,25 +42,25 @@ describe('two runs’ steps', () => {
   });
 
   test('pair their payloads by event type and path', () => {
-    const pairs = payloadPairs(steps[3]!);
-    expect(pairs.map(({ title, left, right }) => [title, left?.ref, right?.ref])).toEqual([
-      ['Input', '5:0', '8:0'],
-      ['Result', '7:0', '10:0'],
+    const pairs = payloadPairs(steps[3]!, 'ours', 'theirs');
+    expect(pairs).toMatchObject([
+      { title: 'Input', left: side('5:0', 'ours'), right: side('8:0', 'theirs') },
+      { title: 'Result', left: side('7:0', 'ours'), right: side('10:0', 'theirs') },
     ]);
-    expect(payloadPairs(steps[2]!).every(({ left }) => left === undefined)).toBe(true);
+    expect(payloadPairs(steps[2]!, 'ours', 'theirs').every(({ left }) => left === undefined)).toBe(true);
   });
 });
 
 describe('the payloads that are offered for a comparison', () => {
   test('begin with the result of the same step, in the same run', () => {
-    const [best] = payloadChoices(first!, positionOf(first!, '5:0'), true);
+    const [best] = payloadChoices(first!, positionOf(first!, payloadRefOf(5, 0)), true);
     expect(best).toMatchObject({ ref: '7:0', likeness: 'event' });
-    const [result] = payloadChoices(first!, positionOf(first!, '1:0'), true);
+    const [result] = payloadChoices(first!, positionOf(first!, payloadRefOf(1, 0)), true);
     expect(result).toMatchObject({ ref: '8:0', likeness: 'event' });
   });
 
   test('begin with the same place, in another run', () => {
-    const [best] = payloadChoices(second!, positionOf(first!, '5:0'), false);
+    const [best] = payloadChoices(second!, positionOf(first!, payloadRefOf(5, 0)), false);
     expect(best).toMatchObject({ ref: '8:0', likeness: 'place' });
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { DecodeResult } from '@temporal-kms/codec-api';
+import { type DecodeResult, payloadRefOf } from '@temporal-kms/codec-api';
 import { QueryClient } from '@tanstack/react-query';
 import { createPlaintextCache } from '../../../src/payloads/reveal/plaintext-cache.ts';
 import { createReveals } from '../../../src/payloads/reveal/reveals.ts';
@@ -68,11 +68,11 @@ test('rows that the page renders are not requested again', async () => {
   preload({}, 2);
   await vi.advanceTimersByTimeAsync(100);
   const leave = sessions.use(address);
-  const { decoder } = sessions.get(address);
-  const hide = ['1:0', '2:0', '3:0'].map((ref) => decoder.view(ref));
+  const { decoder } = sessions.get(address).payloads;
+  const hide = [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 0)].map((ref) => decoder.view(ref));
   await vi.advanceTimersByTimeAsync(60_000);
   expect(requests).toEqual([['1:0', '2:0'], ['3:0']]);
-  expect(decoder.state('1:0').status).toBe('answered');
+  expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
   for (const stop of [...hide, leave]) stop();
 });
 
