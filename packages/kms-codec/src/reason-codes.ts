@@ -59,7 +59,7 @@ export const reasons = {
   kms_unavailable: retryable(
     'KMS unreachable',
     'Cloud KMS did not answer in time.',
-    'If it continues, check the network to Cloud KMS and the status page of Google Cloud.',
+    'If it continues, check the network to Cloud KMS, and the status page of Google Cloud.',
   ),
   checksum_mismatch: retryable(
     'Checksum differs',
@@ -68,7 +68,7 @@ export const reasons = {
   ),
   data_key_exhausted: retryable(
     'Data key spent',
-    'A payload cannot be encrypted: the key that encrypts has reached its hard limit, and Cloud KMS wraps no new key.',
+    'The key that encrypts has reached its hard limit, and Cloud KMS wraps no new key.',
     'Restore access to Cloud KMS.',
   ),
   key_disabled: restorable(
@@ -89,19 +89,19 @@ export const reasons = {
     'Key not found',
     'needs a setting',
     'Cloud KMS has no key of this name.',
-    'Check the project, location, key ring and key in the keys file.',
+    'Check the name in the keys file.',
     'key',
   ),
   key_not_allowed: restorable(
     'Key not allowed',
     'needs a setting',
-    'The keys file does not list the key for the namespace, or denies the wrapped key of the message, so Cloud KMS was not called.',
-    'Add the key under `decrypt`, or under `encrypt` to write, in the keys file. If the error names the deny-list, an attacker may have written the message.',
+    'The keys file does not list the key for the namespace, or denies the wrapped key of the message.',
+    'Add the key under `decrypt`, or to write under `encrypt`. If the error names the deny-list, an attacker may have written the message.',
   ),
   permission_denied: restorable(
     'No permission',
     'needs a permission',
-    'The service account of the worker or codec server may not use the key.',
+    'The service account may not use the key.',
     'Grant it `roles/cloudkms.cryptoKeyDecrypter` on the key, to write also `roles/cloudkms.cryptoKeyEncrypter`.',
     'key',
   ),
@@ -114,26 +114,26 @@ export const reasons = {
   namespace_mismatch: restorable(
     'Other namespace',
     'needs a setting',
-    'The message was encrypted for another namespace, which the error names if the keys file has a rule for it.',
+    'The message was encrypted for another namespace.',
     'If this namespace is meant to read it, add the other namespace under `accepts`. Otherwise find out who copied it here.',
   ),
   format_not_allowed: restorable(
     'Format not allowed',
     'needs a setting',
     'The keys file does not let the namespace read this format, plaintext, a reference to external storage, or a message without a workflow tag.',
-    'Change `reads`, `plaintext` or `workflowTag` in the keys file.',
+    'Change `reads`, `plaintext` or `workflowTag` in that file.',
   ),
   namespace_not_permitted: restorable(
     'No permission there',
     'needs a permission',
-    'The message was encrypted in another namespace, in which the caller has no permission or for which the caller sent no justification.',
+    'The message was encrypted in another namespace, for which the caller has no permission or sent no justification.',
     'Add a policy rule in that namespace, or send a justification.',
   ),
   layer_unreadable: restorable(
     'Still encrypted',
     'needs a setting',
-    'The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read; the error contains its format, and its key if it has one.',
-    'List that format under `reads` and its key under `decrypt` or `static`. For zstd, run Node 22.15 or later. With more than four layers or an unknown compression, decode the payload with the codec that wrote it.',
+    'The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read. The error contains its format and key.',
+    'List that format under `reads` and its key under `decrypt` or `static`. For zstd, run Node 22.15 or later. With more than four layers or an unknown compression, use the codec that wrote it.',
   ),
   unsupported_version: restorable(
     'Newer format',
@@ -161,12 +161,12 @@ export const reasons = {
   integrity_failed: permanent(
     'Integrity failed',
     'Authentication failed: the message was modified or truncated, or the key is wrong.',
-    'Check the key, and compare the payload with the same payload in a backup or an export.',
+    'Check the key, and compare the payload with a backup or an export.',
   ),
   malformed: permanent(
     'Malformed',
     'The content does not have the format that its metadata names.',
-    'Compare the payload with the same payload in a backup or an export.',
+    'Compare the payload with a backup or an export.',
   ),
   event_not_found: permanent(
     'Event gone',
@@ -175,13 +175,13 @@ export const reasons = {
   ),
   external_reference: information(
     'Stored elsewhere',
-    'The payload is a reference to external storage, where the value was stored after it was encrypted.',
+    'The payload is a reference to the encrypted value in external storage.',
     'Fetch the object with the storage driver of the application.',
   ),
   system_envelope: information(
     'Packed payloads',
-    'A request to the Nexus endpoint of Temporal itself (`__temporal_system`), into which the SDK has packed payloads. The server shows it as it is stored, and neither decrypts nor searches the payloads inside.',
-    'Read them where they arrive: in the history of the workflow that the request starts or signals.',
+    'A request to the Nexus endpoint of Temporal itself (`__temporal_system`), into which the SDK has packed payloads. The server neither decrypts nor searches them.',
+    'Read them in the history of the workflow that the request starts or signals.',
   ),
   not_encrypted: information(
     'Plaintext',
