@@ -61,15 +61,11 @@ export class OutageLog {
 }
 
 /** Returns a function that gives each name an `OutageLog`. The names must come from a small, closed set. */
-export function outageLogs(
-  write: WriteLog,
-  messages: OutageMessages,
-  now?: () => number,
-): (name: string) => OutageLog {
+export function outageLogs(write: WriteLog, messages: OutageMessages): (name: string) => OutageLog {
   const known = new Map<string, OutageLog>();
   return (name) => {
     let outage = known.get(name);
-    if (outage === undefined) known.set(name, (outage = new OutageLog(write, messages, now)));
+    if (outage === undefined) known.set(name, (outage = new OutageLog(write, messages)));
     return outage;
   };
 }

@@ -13,11 +13,11 @@ export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
       return begun.then((record) => ({
         done: (key, payloads = 1) => {
           record.done(key, payloads);
-          counts.done(key, payloads, usage.now());
+          counts.done(key, payloads, Date.now());
         },
         refused: (code, of = {}) => {
           record.refused(code, of);
-          counts.refused(code, { ...runOf(intent), ...of }, usage.now());
+          counts.refused(code, { ...runOf(intent), ...of }, Date.now());
         },
         end: (result) => record.end(result),
       }));

@@ -72,11 +72,7 @@ const STATES = ['ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', 'DESTROYED'];
  * Adds gauges of the keys. While a key cannot be described, its gauges are NaN, which no comparison of an alert matches, and
  * `codec_key_described` is 0. OpenTelemetry keeps a series for ever, so each state of a version has one, with 0 or 1.
  */
-export function keyStateMetrics(
-  meter: Meter,
-  latest: KeyStates['latest'],
-  now: () => number = Date.now,
-): void {
+export function keyStateMetrics(meter: Meter, latest: KeyStates['latest']): void {
   const versionsSeen = new Map<string, Set<number>>();
   const perKey = (name: string, description: string, read: (key: KeyDescription) => number | undefined) =>
     meter.createObservableGauge(name, { description }).addCallback((result) => {
@@ -128,13 +124,13 @@ export function keyStateMetrics(
   perVersion(
     'codec_key_version_age_seconds',
     'Time since the version was created',
-    ({ created }) => created && (now() - created.getTime()) / 1_000,
+    ({ created }) => created && (Date.now() - created.getTime()) / 1_000,
   );
   perVersion(
     'codec_key_version_destroy_seconds',
     'Time until the version is destroyed',
     ({ state, destroyTime }) =>
-      state === 'DESTROY_SCHEDULED' && destroyTime ? (destroyTime.getTime() - now()) / 1_000 : undefined,
+      state === 'DESTROY_SCHEDULED' && destroyTime ? (destroyTime.getTime() - Date.now()) / 1_000 : undefined,
   );
 }
 

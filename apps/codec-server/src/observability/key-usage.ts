@@ -131,8 +131,6 @@ type KmsCalls = Outcomes['kmsCalls'];
 export interface KeyUsage {
   /** Milliseconds since 1970. */
   readonly since: number;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
   /** Observes the codec. What callers ask for is counted by `withUsageCounting` of the audit. */
   readonly observer: Observer;
   of(namespace: string): NamespaceUsage;
@@ -143,7 +141,7 @@ export interface KeyUsage {
 const MAX_NAMESPACES = 1_024;
 const MAX_KEYS = 4_096;
 
-export function createKeyUsage(now: () => number = Date.now): KeyUsage {
+export function createKeyUsage(): KeyUsage {
   const namespaces = new LRUCache<string, NamespaceUsage>({
     max: MAX_NAMESPACES,
     memoMethod: () => new NamespaceUsage(),
@@ -155,8 +153,7 @@ export function createKeyUsage(now: () => number = Date.now): KeyUsage {
   });
 
   return {
-    since: now(),
-    now,
+    since: Date.now(),
     of,
     observer: {
       notEncrypted: ({ namespace }) => of(namespace).notEncrypted(),

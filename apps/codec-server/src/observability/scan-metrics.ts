@@ -19,7 +19,7 @@ interface Needed {
  * they are NaN, which no comparison of an alert matches. OpenTelemetry keeps a series for ever, so a version that no history
  * needs any longer gets 0.
  */
-export function scanMetrics(meter: Meter, scans: ScanReports, now: () => number = Date.now): void {
+export function scanMetrics(meter: Meter, scans: ScanReports): void {
   const seen = new Map<string, Needed>();
   meter
     .createObservableGauge('codec_scan_report_age_seconds', {
@@ -27,7 +27,7 @@ export function scanMetrics(meter: Meter, scans: ScanReports, now: () => number 
     })
     .addCallback(async (result) => {
       const report = await scans.latest();
-      result.observe(report === undefined ? Number.NaN : (now() - Date.parse(report.started)) / 1_000);
+      result.observe(report === undefined ? Number.NaN : (Date.now() - Date.parse(report.started)) / 1_000);
     });
   meter
     .createObservableGauge('codec_scan_histories', {

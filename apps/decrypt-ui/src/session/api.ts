@@ -3,7 +3,7 @@ import { cryptoHealth, me, namespaceList, signIn } from '@temporal-kms/codec-api
 import type { ApiClient } from './server/client.ts';
 
 /** How people sign in to the codec server. */
-export const requestSignIn = (api: ApiClient, signal?: AbortSignal) => api.get(signIn, '/sign-in', signal);
+export const requestSignIn = (api: ApiClient) => api.get(signIn, '/sign-in');
 
 /**
  * The person and their permissions. They change when the operator changes the policy: the page asks again when the person

@@ -81,7 +81,7 @@ export function drainLines({ version, isFree, freeOn, waitsFor, reasons }: Drain
     `version ${version}: ${freeOn === null ? 'the date on which it becomes free is not known' : `free on ${freeOn}, unless something else happens`}`,
     ...waitsFor.flatMap(({ namespace, place, histories, until }) => [
       `  ${namespace}: ${until === null && place !== 'closed' ? waitingTexts[place] : `until ${until ?? 'an unknown time'}`}`,
-      ...evidenceLines({ [place]: histories }, '    '),
+      ...evidenceLines({ [place]: histories }),
     ]),
     ...reasons.filter(({ code }) => code !== 'needed').map(({ message }) => `  ${message}`),
   ];

@@ -24,7 +24,7 @@ export function verdictLines(verdict: Verdict): string[] {
     ...(scanAfter === null || mayDestroy ? [] : [`  A scan that starts after ${scanAfter} counts.`]),
     ...evidence.flatMap(({ server, namespace, places }) => [
       `  ${namespace} of ${server}:`,
-      ...evidenceLines(places, '    '),
+      ...evidenceLines(places),
     ]),
     ...(template === null ? [] : ['', ...template]),
   ];

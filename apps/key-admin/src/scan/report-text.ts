@@ -63,10 +63,10 @@ function namespaceLines({ namespace, looked, keys, findings, gaps }: ScannedName
       : indent(
           columns([['HISTORIES THAT NEED', ...scanPlaces.map((place) => place.toUpperCase())], ...rows]),
         )),
-    ...sortedKeys(keys).flatMap((key) => [`  ${keyName(key)}`, ...evidenceLines(key.places, '    ')]),
+    ...sortedKeys(keys).flatMap((key) => [`  ${keyName(key)}`, ...evidenceLines(key.places)]),
     ...findings.flatMap(({ kind, places: found }) => [
       `  FOUND: ${findingTexts[kind]}`,
-      ...evidenceLines(found, '    '),
+      ...evidenceLines(found),
     ]),
     ...gaps.map(
       (gap) =>
@@ -90,7 +90,7 @@ function keyName({ key, keyId, staticKey, version }: Omit<NeededKey, 'formats' |
 }
 
 /** Returns a line for each place, with the oldest and the newest history. */
-export function evidenceLines(places: ScannedByPlace, margin: string): string[] {
+export function evidenceLines(places: ScannedByPlace): string[] {
   return scanPlaces.flatMap((place) => {
     const found = places[place];
     if (found === undefined) return [];
@@ -99,7 +99,7 @@ export function evidenceLines(places: ScannedByPlace, margin: string): string[] 
       ...(oldest === undefined ? [] : [`oldest ${historyText(oldest)}`]),
       ...(newest === undefined || histories === 1 ? [] : [`newest ${historyText(newest)}`]),
     ];
-    return [`${margin}${place} ${histories}: ${ends.join('; ')}`];
+    return [`    ${place} ${histories}: ${ends.join('; ')}`];
   });
 }
 

@@ -20,18 +20,21 @@ const MAX_DEPTH = 200;
  * 64-bit integers may be strings. Fields that this version of the protos does not know are left out.
  *
  * @param text as `FileWorkflow.event` returns it
- * @param admit called for each value of the message in JSON before it is allocated; what it throws is passed on
  * @throws HistoryFileError `malformed`
  */
-export function protoEvent(text: string, encoding: EventEncoding, admit?: Admit): ProtoEvent {
-  const steps = protoEventInSteps(text, encoding, admit);
+export function protoEvent(text: string, encoding: EventEncoding): ProtoEvent {
+  const steps = protoEventInSteps(text, encoding);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
   }
 }
 
-/** Like `protoEvent`, in two steps of which each takes about 1 ms for 1 MB. Yields the characters that a step has read. */
+/**
+ * Like `protoEvent`, in two steps of which each takes about 1 ms for 1 MB. Yields the characters that a step has read.
+ *
+ * @param admit called for each value of the message in JSON before it is allocated; what it throws is passed on
+ */
 export function* protoEventInSteps(
   text: string,
   encoding: EventEncoding,

@@ -38,18 +38,13 @@ function onceAMinute(write: WriteLog): WriteLog {
  * const codec = loadKmsCodec({ observer: outageObserver(({ level, message, fields }) => log(level, message, fields)) });
  * ```
  */
-export function outageObserver(write: WriteLog, now: () => number = () => performance.now()): Observer {
+export function outageObserver(write: WriteLog): Observer {
   // The codec calls Cloud KMS for configured keys only, so there are few.
-  const unavailable = outageLogs(
-    write,
-    { down: 'Cloud KMS unavailable', up: 'Cloud KMS available again' },
-    now,
-  );
-  const rejected = outageLogs(
-    write,
-    { down: 'Cloud KMS rejects calls', up: 'Cloud KMS accepts calls again' },
-    now,
-  );
+  const unavailable = outageLogs(write, { down: 'Cloud KMS unavailable', up: 'Cloud KMS available again' });
+  const rejected = outageLogs(write, {
+    down: 'Cloud KMS rejects calls',
+    up: 'Cloud KMS accepts calls again',
+  });
   const repeated = onceAMinute(write);
   return {
     kmsCall: ({ operation, key, code, message: reason }) => {

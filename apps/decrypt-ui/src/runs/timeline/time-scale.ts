@@ -186,17 +186,19 @@ export interface Tick {
   readonly afterGap: boolean;
 }
 
+const SPACING = 76;
+
 /**
- * Ticks at round offsets, at least `spacing` pixels apart and half of that from the edges of their part. They count like
+ * Ticks at round offsets, at least `SPACING` pixels apart and half of that from the edges of their part. They count like
  * the Start column: `gaps` are the gaps of the whole run.
  */
-export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[], spacing = 76): Tick[] {
+export function ticks(scale: TimeScale, origin: number, gaps: readonly Interval[]): Tick[] {
   return scale.parts.flatMap((part) => {
-    const step = niceSteps.find((candidate) => (candidate / (part.to - part.from)) * part.width >= spacing);
+    const step = niceSteps.find((candidate) => (candidate / (part.to - part.from)) * part.width >= SPACING);
     if (step === undefined) return [];
     const gap = gaps.findLast((candidate) => candidate.to <= part.from);
     const base = gap?.to ?? origin;
-    const margin = spacing / 2;
+    const margin = SPACING / 2;
     const found: Tick[] = [];
     const first = Math.max(1, Math.ceil((part.from - base) / step));
     for (let offset = first * step; base + offset < part.to; offset += step) {
