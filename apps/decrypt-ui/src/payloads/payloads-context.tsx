@@ -5,17 +5,9 @@ import {
   type PayloadStub,
   type ReasonCode,
 } from '@temporal-kms/codec-api';
-import {
-  createContext,
-  type ReactNode,
-  useCallback,
-  useContext,
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-} from 'react';
+import { type ReactNode, useCallback, useEffect, useLayoutEffect, useMemo, useRef } from 'react';
 import { useStore } from 'zustand';
+import { requiredContext } from '../ui/required-context.ts';
 import type { Decoder, Payloads } from './decoder.ts';
 import { type Findings, isUnreadable, reasonOf } from './payload-keys.ts';
 import { useRevealed } from './reveal/reveals-context.tsx';
@@ -23,17 +15,12 @@ import { accessTo } from './reveal/reveals.ts';
 import { interpret, valueOf, valuesStore } from './value/interpret.ts';
 import type { PayloadValue } from './value/payload-value.ts';
 
-const Context = createContext<Payloads | undefined>(undefined);
+const [Context, usePayloads] = requiredContext<Payloads>('PayloadsProvider');
+export { usePayloads };
 
 /** Provides the payloads of a run. */
 export function PayloadsProvider({ payloads, children }: { payloads: Payloads; children: ReactNode }) {
   return <Context value={payloads}>{children}</Context>;
-}
-
-export function usePayloads(): Payloads {
-  const payloads = useContext(Context);
-  if (!payloads) throw new Error('A payload was rendered outside of <PayloadsProvider>.');
-  return payloads;
 }
 
 export const useDecoder = (): Decoder => usePayloads().decoder;

@@ -1,18 +1,14 @@
-import { createContext, type ReactNode, useContext } from 'react';
+import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
+import { requiredContext } from '../ui/required-context.ts';
 import type { RunsSearch, RunsSearchState } from './runs-search.ts';
 
-const Context = createContext<RunsSearch | undefined>(undefined);
+const [Context, useRunsSearch] = requiredContext<RunsSearch>('RunsSearchProvider');
+export { useRunsSearch };
 
 /** Gives the pages the search in the payloads of several runs. */
 export function RunsSearchProvider({ search, children }: { search: RunsSearch; children: ReactNode }) {
   return <Context value={search}>{children}</Context>;
-}
-
-export function useRunsSearch(): RunsSearch {
-  const search = useContext(Context);
-  if (!search) throw new Error('useRunsSearch() was called outside of <RunsSearchProvider>.');
-  return search;
 }
 
 export const useRunsSearchState = (): RunsSearchState => useStore(useRunsSearch().store);

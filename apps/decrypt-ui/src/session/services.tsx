@@ -1,6 +1,7 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { createContext, type ReactNode, useContext } from 'react';
+import type { ReactNode } from 'react';
 import { useStore } from 'zustand';
+import { requiredContext } from '../ui/required-context.ts';
 import type { RuntimeConfig } from './config.ts';
 import type { ApiClient } from './server/client.ts';
 import type { Session, SessionState } from './sign-in/session.ts';
@@ -14,16 +15,11 @@ export interface Services {
   readonly session: Session;
 }
 
-const Context = createContext<Services | undefined>(undefined);
+const [Context, useServices] = requiredContext<Services>('ServicesProvider');
+export { useServices };
 
 export function ServicesProvider({ services, children }: { services: Services; children: ReactNode }) {
   return <Context value={services}>{children}</Context>;
-}
-
-export function useServices(): Services {
-  const services = useContext(Context);
-  if (!services) throw new Error('useServices() was called outside of <ServicesProvider>.');
-  return services;
 }
 
 export const useSessionState = (): SessionState => useStore(useServices().session.store);

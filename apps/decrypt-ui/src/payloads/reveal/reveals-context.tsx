@@ -1,6 +1,7 @@
-import { createContext, type ReactNode, useContext, useEffect, useLayoutEffect, useMemo } from 'react';
+import { type ReactNode, useEffect, useLayoutEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import { useMe } from '../../session/me.tsx';
+import { requiredContext } from '../../ui/required-context.ts';
 import type { PlaintextCache } from './plaintext-cache.ts';
 import type { Reveals, RevealsState } from './reveals.ts';
 
@@ -9,7 +10,7 @@ interface Access {
   readonly plaintext: PlaintextCache;
 }
 
-const Context = createContext<Access | undefined>(undefined);
+const [Context, useAccess] = requiredContext<Access>('RevealsProvider');
 
 interface RevealsProviderProps extends Access {
   readonly children: ReactNode;
@@ -22,12 +23,6 @@ export function RevealsProvider({ reveals, plaintext, children }: RevealsProvide
   useEffect(() => watchPage(reveals, plaintext), [reveals, plaintext]);
   const value = useMemo(() => ({ reveals, plaintext }), [reveals, plaintext]);
   return <Context value={value}>{children}</Context>;
-}
-
-function useAccess(): Access {
-  const access = useContext(Context);
-  if (!access) throw new Error('Payloads were used outside of <RevealsProvider>.');
-  return access;
 }
 
 export const useReveals = (): Reveals => useAccess().reveals;

@@ -1,5 +1,6 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext } from 'react';
+import type { ReactNode } from 'react';
+import { requiredContext } from '../../ui/required-context.ts';
 
 export interface ComparisonProps {
   readonly stub: PayloadStub;
@@ -10,15 +11,10 @@ export interface ComparisonProps {
 /** Renders the dialog that compares a payload with another payload. */
 type RenderComparison = (props: ComparisonProps) => ReactNode;
 
-const Context = createContext<RenderComparison | undefined>(undefined);
+const [Context, useComparison] = requiredContext<RenderComparison>('ComparisonProvider');
+export { useComparison };
 
 /** Provides the dialog that compares payloads. It finds the other payload in runs, which this folder does not import. */
 export function ComparisonProvider({ render, children }: { render: RenderComparison; children: ReactNode }) {
   return <Context value={render}>{children}</Context>;
-}
-
-export function useComparison(): RenderComparison {
-  const render = useContext(Context);
-  if (!render) throw new Error('A payload was rendered outside of <ComparisonProvider>.');
-  return render;
 }

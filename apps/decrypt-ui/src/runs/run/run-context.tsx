@@ -1,10 +1,11 @@
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
-import { createContext, type ReactNode, useContext, useEffect, useMemo } from 'react';
+import { type ReactNode, useEffect, useMemo } from 'react';
 import { useStore } from 'zustand';
 import type { Payloads } from '../../payloads/decoder.ts';
 import { type KeyUsage, keyUsage } from '../../payloads/payload-keys.ts';
 import { PayloadsProvider, useFindings, usePayloads } from '../../payloads/payloads-context.tsx';
 import type { RunAddress } from '../../session/server/addresses.ts';
+import { requiredContext } from '../../ui/required-context.ts';
 import { useStoreInSteps } from '../../ui/use-store-in-steps.ts';
 import { stubOf } from '../events/history.ts';
 import { openHistoryPort } from '../indexer/history-client.ts';
@@ -35,13 +36,8 @@ export interface Run {
   readonly find: Find;
 }
 
-const Context = createContext<Run | undefined>(undefined);
-
-export function useRun(): Run {
-  const run = useContext(Context);
-  if (!run) throw new Error('useRun() was called outside of <RunProvider>.');
-  return run;
-}
+const [Context, useRun] = requiredContext<Run>('RunProvider');
+export { useRun };
 
 /** What components read of the run around them. */
 export interface RunScope {

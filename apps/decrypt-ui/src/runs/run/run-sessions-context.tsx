@@ -1,4 +1,5 @@
-import { createContext, type ReactNode, useContext } from 'react';
+import type { ReactNode } from 'react';
+import { requiredContext } from '../../ui/required-context.ts';
 import type { RunSessionOptions } from './run-session.ts';
 import type { RunSessions } from './run-sessions.ts';
 
@@ -10,7 +11,8 @@ type Options = Omit<RunSessionOptions, 'openPort' | 'source'>;
  */
 export type RunSessionsPlace = (create: (options: Options) => RunSessions) => RunSessions;
 
-const Context = createContext<RunSessionsPlace | undefined>(undefined);
+const [Context, useRunSessionsPlace] = requiredContext<RunSessionsPlace>('RunSessionsProvider');
+export { useRunSessionsPlace };
 
 /** Returns the place of the sessions of runs, with what they need. */
 export function createRunSessionsPlace(options: Options): RunSessionsPlace {
@@ -21,10 +23,4 @@ export function createRunSessionsPlace(options: Options): RunSessionsPlace {
 /** Gives the pages the place of the sessions of runs. */
 export function RunSessionsProvider({ place, children }: { place: RunSessionsPlace; children: ReactNode }) {
   return <Context value={place}>{children}</Context>;
-}
-
-export function useRunSessionsPlace(): RunSessionsPlace {
-  const place = useContext(Context);
-  if (!place) throw new Error('A run was rendered outside of <RunSessionsProvider>.');
-  return place;
 }

@@ -1,17 +1,9 @@
 import { clsx } from 'clsx';
 import { ChevronDown } from 'lucide-react';
-import {
-  createContext,
-  type KeyboardEvent,
-  type MouseEvent,
-  type ReactNode,
-  useContext,
-  useId,
-  useRef,
-  useState,
-} from 'react';
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useId, useRef, useState } from 'react';
 import { type ButtonLook, buttonClass } from '../controls/button.tsx';
 import { lazyModule, useModule } from '../lazy-module.ts';
+import { requiredContext } from '../required-context.ts';
 import type { ActionProps, ChoiceProps, OpenedBy, ToggleProps } from './menu-popup.tsx';
 
 /** Base UI's menu is a fifth of the page's code, and most visits open no menu. */
@@ -20,13 +12,7 @@ const popup = lazyModule(() => import('./menu-popup.tsx'));
 /** The module with the contents of menus. A menu provides it to its children once it has been loaded. */
 type Parts = typeof import('./menu-popup.tsx');
 
-const PartsContext = createContext<Parts | undefined>(undefined);
-
-function useParts(): Parts {
-  const parts = useContext(PartsContext);
-  if (!parts) throw new Error('The entries of a menu must be inside a Menu.');
-  return parts;
-}
+const [PartsContext, useParts] = requiredContext<Parts>('Menu');
 
 interface MenuProps {
   readonly label: string;

@@ -1,0 +1,14 @@
+import { type Context, createContext, useContext } from 'react';
+
+/** Creates a context, and the hook that returns its value. The hook throws outside of the provider. */
+export function requiredContext<T extends object>(provider: string): [Context<T | undefined>, () => T] {
+  const context = createContext<T | undefined>(undefined);
+  return [
+    context,
+    () => {
+      const value = useContext(context);
+      if (value === undefined) throw new Error(`A component was rendered outside of <${provider}>.`);
+      return value;
+    },
+  ];
+}
