@@ -19,7 +19,8 @@ import {
   limitStreams,
   shuttingDown,
 } from './http/limits.ts';
-import { type Account, createRateLimits, type Rates } from './http/rate-limits.ts';
+import type { Account, Rates } from './http/account.ts';
+import { createRateLimits } from './http/rate-limits.ts';
 import { requestLog } from './http/request-log.ts';
 import { errorResponse } from './http/responses.ts';
 import type { BranchKeyStoreHealth } from './observability/branch-key-store.ts';

@@ -6,8 +6,9 @@ import type { Context } from 'hono';
 import type { Caller } from '../access/access.ts';
 import { ClientDisconnected } from '../errors.ts';
 import type { MemoryBudget } from '../memory.ts';
-import type { Headers } from './guards.ts';
-import type { Account, RateLimit } from './rate-limits.ts';
+import type { Account, RateLimit } from './account.ts';
+
+export type Headers = Readonly<Record<string, string>>;
 
 /** What the guards and the router store for the handlers. */
 export interface Env {

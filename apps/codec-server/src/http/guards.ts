@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { HttpError } from '../errors.ts';
 import { bodyTooLarge } from './bodies.ts';
-import type { Env } from './context.ts';
+import type { Env, Headers } from './context.ts';
 
 /** Most header lines of one request. Node keeps each in memory until the head has ended. */
 export const MAX_HEADER_COUNT = 100;
@@ -115,8 +115,6 @@ const always = {
 
 /** One year. Sent only over TLS: browsers ignore it elsewhere, and a proxy that terminates TLS sends its own. */
 const overTls = { 'Strict-Transport-Security': 'max-age=31536000' } as const;
-
-export type Headers = Readonly<Record<string, string>>;
 
 /**
  * Response headers by the request's origin, built once: Hono's `cors()` took half of a small `/decode` when measured.

@@ -2,38 +2,16 @@ import { hash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Context } from 'hono';
-import { TokenBucket } from 'limiter';
 import { LRUCache } from 'lru-cache';
 import type { Caller } from '../access/access.ts';
 import { ClientDisconnected, HttpError } from '../errors.ts';
-import { KmsAllowance, type KmsBucket } from '../observability/kms-calls.ts';
-import type { TurnTaker } from '../turns/fair-turns.ts';
+import { KmsAllowance } from '../observability/kms-calls.ts';
+import { type Account, Bucket, bucketOf, type RateLimit, type Rates } from './account.ts';
 import { clientAddress, type Env, isResponseClosed } from './context.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
-/** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */
-export interface Rates {
-  /** Cloud KMS requests that one caller causes. */
-  readonly kmsRequests?: number | undefined;
-  /** Refused requests (4xx) of one caller, and of one address without a valid token. */
-  readonly refused?: number | undefined;
-}
-
-/** The limit that a caller or an address exceeded, for the metrics. */
-export type RateLimit = keyof Rates | 'unauthenticated' | 'inFlight' | 'keyTests';
-
 /** Tests of keys per minute and caller: each calls Cloud KMS twice for each key. */
 const KEY_TESTS = 6;
-
-/** What one caller uses now, and may still use. All tokens of a subject share it. */
-export interface Account extends TurnTaker {
-  readonly kms: Bucket | undefined;
-  readonly refused: Bucket | undefined;
-  readonly keyTests: Bucket;
-  inFlight: number;
-  /** Requests that wait until Cloud KMS requests are allowed again. */
-  delayed: number;
-}
 
 export interface RateLimits {
   /**
@@ -165,46 +143,8 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
   };
 }
 
-const MINUTE_MS = 60_000;
-
 /** Most callers, and most addresses, that are tracked; the least recently used is evicted first. */
 const MAX_BUCKETS = 10_000;
-
-const bucketOf = (perMinute: number | undefined): Bucket | undefined =>
-  perMinute === undefined ? undefined : new Bucket(perMinute);
-
-/** A token bucket that starts full, on a monotonic clock. */
-class Bucket implements KmsBucket {
-  readonly #tokens: TokenBucket;
-
-  constructor(perMinute: number) {
-    this.#tokens = new TokenBucket({
-      bucketSize: perMinute,
-      tokensPerInterval: perMinute,
-      interval: MINUTE_MS,
-    });
-    this.#tokens.content = perMinute;
-  }
-
-  take(count: number): number {
-    // A request that needs more tokens than the bucket holds is accepted when the bucket is full.
-    const most = Math.min(count, this.#tokens.bucketSize);
-    return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
-  }
-
-  available(): number {
-    this.#tokens.drip();
-    return Math.floor(this.#tokens.content);
-  }
-
-  waitMs(): number {
-    return this.#tokens.getWaitTime(1);
-  }
-
-  charge(count: number): void {
-    this.#tokens.content -= count;
-  }
-}
 
 const MAX_IDENTITY = 256;
 

@@ -6,8 +6,8 @@ import type { Logger } from 'pino';
 import { HttpError } from '../errors.ts';
 import { type BodyInPieces, jsonLine } from '../json/bytes.ts';
 import { SLICE_BYTES, Slices } from '../turns/slices.ts';
-import type { Env } from './context.ts';
-import type { Headers, ResponseHeaders } from './guards.ts';
+import type { Env, Headers } from './context.ts';
+import type { ResponseHeaders } from './guards.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { gzipParts } from './stream-compression.ts';
 

@@ -5,8 +5,7 @@ import { isPageAddress, pageBelow, pageCacheControl, pageHeaders } from '@tempor
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { HttpError } from '../errors.ts';
-import type { Env } from '../http/context.ts';
-import type { Headers } from '../http/guards.ts';
+import type { Env, Headers } from '../http/context.ts';
 import { reply } from '../http/responses.ts';
 
 export interface DashboardOptions {

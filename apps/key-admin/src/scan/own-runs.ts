@@ -1,5 +1,4 @@
 import type { Payload, ProtoEvent } from '@temporal-kms/histories/payloads';
-import type { HistorySummary } from './history-summary.ts';
 import { SCAN_WORKFLOW } from './on-temporal/contract.ts';
 
 /** The metadata entry of the payloads of a scan's workflows. */
@@ -19,8 +18,10 @@ export const hasOwnType = (first: ProtoEvent | undefined): boolean =>
   isOwnType(first?.workflowExecutionStartedEventAttributes?.workflowType?.name);
 
 /** Whether a run is part of a scan on Temporal, and contains nothing that a scan counts: no message and no other payload. */
-export const isOwnRun = (first: ProtoEvent | undefined, { traits }: HistorySummary): boolean =>
-  hasOwnType(first) && [...traits.keys()].every((text) => text === FAILURE);
+export const isOwnRun = (
+  first: ProtoEvent | undefined,
+  { traits }: { readonly traits: ReadonlyMap<string, number> },
+): boolean => hasOwnType(first) && [...traits.keys()].every((text) => text === FAILURE);
 
 /** The failures of a scan's activities have messages of this program. */
 const FAILURE = JSON.stringify({ is: 'failure_in_plaintext' });

@@ -1,7 +1,6 @@
 import type { KeyDescription } from '@temporal-kms/kms-codec';
 import type { Random } from '@temporal-kms/testing/random';
 import { KEY, type Message } from './messages.ts';
-import type { Clock } from './namespace-model.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -16,7 +15,7 @@ interface Process {
 export class KeyModel {
   readonly #random: Random;
   /** Google's. */
-  readonly #clock: Pick<Clock, 'now'>;
+  readonly #clock: { readonly now: number };
   readonly versions: { readonly version: number; readonly created: number }[];
   /** Which version was made primary when, the latest last. */
   readonly primaries: { readonly version: number; readonly time: number }[];
@@ -26,7 +25,7 @@ export class KeyModel {
   /** Whether Cloud KMS answers no program that asks for a new key. */
   readonly #hasOutage: boolean;
 
-  constructor(random: Random, clock: Pick<Clock, 'now'>) {
+  constructor(random: Random, clock: { readonly now: number }) {
     this.#random = random;
     this.#clock = clock;
     const { now } = clock;

@@ -24,9 +24,9 @@ import {
   type EncryptOptions,
   isEncoding,
   keyNotListed,
-  type ParsedMessage,
   type WritableWireFormat,
 } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 

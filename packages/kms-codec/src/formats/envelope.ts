@@ -9,9 +9,9 @@ import {
   isEncoding,
   keyNotListed,
   metadataText,
-  type ParsedMessage,
   type WritableWireFormat,
 } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 

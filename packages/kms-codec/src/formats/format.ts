@@ -1,36 +1,15 @@
 import { isCryptoKeyName } from '../crypto-key-name.ts';
-import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import { type WrappedKey, wrappedKeyHash } from '../keys/wrapped-key.ts';
+import { KmsCodecError } from '../errors.ts';
+import { wrappedKeyHash } from '../keys/wrapped-key.ts';
 import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { EncryptedFormat } from '../keys/key-rules.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /** How a payload is stored: encrypted in one of the formats, as a reference to external storage, or in plaintext. */
 export type Format = EncryptedFormat | 'external' | 'plain';
-
-/**
- * What a format knows about a payload before it is decrypted. Key, key version and namespace are claims of the payload
- * until then.
- */
-export interface ParsedMessage {
-  /** Resource name of the crypto key that the payload names, if the namespace's rule lists it. */
-  readonly key?: string | undefined;
-  readonly keyVersion?: number | undefined;
-  /** The namespace that the message names, if its format has one. */
-  readonly namespace?: string;
-  /** The message names the workflow that it was encrypted for, and is refused in any other. */
-  readonly boundToWorkflow?: true;
-  /** A warning about a payload that passes unchanged. */
-  readonly reason?: ReasonCode;
-  /** Decoding returns the payload unchanged, or refuses it if the rule refuses plaintext. */
-  readonly passes?: true;
-  /** The wrapped key, once for each crypto key under which it is tried, in their order. */
-  readonly wrappedKeys?: readonly WrappedKey[];
-  /** Cloud KMS calls whose answers are never cached. */
-  readonly uncachedCalls?: number;
-}
 
 /** A wire format: everything that the codec knows about it. `formats.ts` lists all of them. */
 export interface WireFormat<Message extends ParsedMessage = ParsedMessage> {

@@ -5,13 +5,8 @@ import type { DataKeys } from '../keys/data-keys.ts';
 import { direct } from './direct.ts';
 import { envelope } from './envelope.ts';
 import { envelopeV2 } from './envelope-v2.ts';
-import {
-  type Format,
-  metadataText,
-  type ParsedMessage,
-  type WireFormat,
-  type WritableWireFormat,
-} from './format.ts';
+import { type Format, metadataText, type WireFormat, type WritableWireFormat } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 import { external, plain } from './plain.ts';
 import type { Payload } from './payload.ts';
 import { proxy } from './proxy.ts';

@@ -1,4 +1,5 @@
-import { isEncoding, metadataText, type ParsedMessage, passThrough, type WireFormat } from './format.ts';
+import { isEncoding, metadataText, passThrough, type WireFormat } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 import { isFailurePlaceholder } from './failure-placeholder.ts';
 import { isEmpty, type Payload } from './payload.ts';
 import type { Scope } from './scope.ts';

@@ -8,10 +8,10 @@ import {
   checkNotDenied,
   isEncoding,
   metadataText,
-  type ParsedMessage,
   passThrough,
   type WireFormat,
 } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 import type { Payload } from './payload.ts';
 import type { Scope } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';

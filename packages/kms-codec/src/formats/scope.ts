@@ -7,7 +7,7 @@ import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { KeyRules, ResolvedRule } from '../keys/key-rules.ts';
 import type { WaitBudget } from '../keys/wait-budget.ts';
 import { checkContext } from './check-payload.ts';
-import type { ParsedMessage } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 
 /** The namespace and workflow of payloads, and what the keys file allows there. */
 export interface Scope {

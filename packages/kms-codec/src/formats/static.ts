@@ -1,13 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { decryptMessage, noHeader } from './aead-message.ts';
-import {
-  checkFormat,
-  isEncoding,
-  metadataText,
-  type ParsedMessage,
-  passThrough,
-  type WireFormat,
-} from './format.ts';
+import { checkFormat, isEncoding, metadataText, passThrough, type WireFormat } from './format.ts';
+import type { ParsedMessage } from './parsed-message.ts';
 
 /*
  * `binary/encrypted` with `encryption-key-id` and without a data key: the encryption samples of Temporal's SDKs, under a

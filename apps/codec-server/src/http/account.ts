@@ -1,0 +1,63 @@
+import { TokenBucket } from 'limiter';
+import type { KmsBucket } from '../observability/kms-calls.ts';
+import type { TurnTaker } from '../turns/fair-turns.ts';
+
+/** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */
+export interface Rates {
+  /** Cloud KMS requests that one caller causes. */
+  readonly kmsRequests?: number | undefined;
+  /** Refused requests (4xx) of one caller, and of one address without a valid token. */
+  readonly refused?: number | undefined;
+}
+
+/** The limit that a caller or an address exceeded, for the metrics. */
+export type RateLimit = keyof Rates | 'unauthenticated' | 'inFlight' | 'keyTests';
+
+/** What one caller uses now, and may still use. All tokens of a subject share it. */
+export interface Account extends TurnTaker {
+  readonly kms: Bucket | undefined;
+  readonly refused: Bucket | undefined;
+  readonly keyTests: Bucket;
+  inFlight: number;
+  /** Requests that wait until Cloud KMS requests are allowed again. */
+  delayed: number;
+}
+
+const MINUTE_MS = 60_000;
+
+/** @param perMinute absent: no limit */
+export const bucketOf = (perMinute: number | undefined): Bucket | undefined =>
+  perMinute === undefined ? undefined : new Bucket(perMinute);
+
+/** A token bucket that starts full, on a monotonic clock. */
+export class Bucket implements KmsBucket {
+  readonly #tokens: TokenBucket;
+
+  constructor(perMinute: number) {
+    this.#tokens = new TokenBucket({
+      bucketSize: perMinute,
+      tokensPerInterval: perMinute,
+      interval: MINUTE_MS,
+    });
+    this.#tokens.content = perMinute;
+  }
+
+  take(count: number): number {
+    // A request that needs more tokens than the bucket holds is accepted when the bucket is full.
+    const most = Math.min(count, this.#tokens.bucketSize);
+    return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
+  }
+
+  available(): number {
+    this.#tokens.drip();
+    return Math.floor(this.#tokens.content);
+  }
+
+  waitMs(): number {
+    return this.#tokens.getWaitTime(1);
+  }
+
+  charge(count: number): void {
+    this.#tokens.content -= count;
+  }
+}
