@@ -231,7 +231,7 @@ export class KmsCodec implements PayloadCodec {
     const info = infoOf(parsed);
     if (parsed.error === undefined && info.format !== 'plain' && info.reason === 'key_not_allowed')
       throw keyNotListed(scope.rule.namespace);
-    if (scope.rule.plaintext !== 'refuse') checkReadable(parsed);
+    checkReadable(parsed);
     const call: Call = { ...this.#call(scope, context, options), onUnreadableLayer: 'refuse' };
     const [decrypted = payload] = await this.#each([parsed], call, (one) => this.#cipher.decrypt(one, call));
     return { payload: decrypted, info };
