@@ -45,10 +45,6 @@ describe.each(routes.filter(([, , , needs]) => needs !== 'known' && needs !== 'p
       expect(response.status).toBe(403);
       expect(checked).toEqual([['ana', permission, namespace]]);
     });
-
-    it('answers 401 to a request without credentials', async () => {
-      expect((await send(requiringSignIn, method, path)).status).toBe(401);
-    });
   },
 );
 
@@ -71,18 +67,6 @@ it('answers 401 before it shows whether a namespace exists', async () => {
   expect((await send(requiringSignIn, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
   const elsewhere = { method: 'POST', headers: { ...headers, 'x-namespace': 'elsewhere' }, body: '{}' };
   expect((await appWith(kms, { access: requiringSignIn }).request('/decode', elsewhere)).status).toBe(401);
-});
-
-it('lists the namespaces in which the caller has the permission metadata', async () => {
-  const access: Access = {
-    authenticate: () => ({ name: 'ana' }),
-    allows: (_, __, namespace) => namespace !== 'payments',
-    reveal: () => 'automatic',
-    revealMinutes: () => 15,
-    signIn: () => undefined,
-  };
-  const response = await send(access, 'GET', '/api/namespaces');
-  expect(await response.json()).toEqual({ namespaces: [{ name: 'orders' }], default: 'orders' });
 });
 
 it('answers 404 for a namespace that is not configured, whatever the permissions', async () => {

@@ -296,16 +296,6 @@ describe('a namespace that reveals on demand', () => {
     ['payments'],
   );
 
-  test('answers 403 to a decode without justification, and explains how to send a justification', async () => {
-    const { post, audited } = server(access);
-    const response = await post('decode', 'payments', await sealedIn('payments'));
-    expect([response.status, await response.text()]).toEqual([
-      403,
-      expect.stringContaining('--codec-header'),
-    ]);
-    expect(audited.filter(({ event }) => event === 'intent')).toEqual([]);
-  });
-
   test.each([
     ['ticket 4711', 'ticket 4711'],
     // The bytes of UTF-8, one a character, as HTTP hands them over.
@@ -323,12 +313,6 @@ describe('a namespace that reveals on demand', () => {
       ]);
     },
   );
-
-  test('answers 400 to a justification of more than 500 characters', async () => {
-    const { post } = server(access);
-    const more = { 'x-reveal-justification': 'x'.repeat(501) };
-    expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(400);
-  });
 
   test('needs no justification to encode, which reveals nothing', async () => {
     expect(
