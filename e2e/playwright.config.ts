@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { defineConfig } from '@playwright/test';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { ownPorts, readyWord } from '@temporal-kms/scripts/dev';
@@ -11,20 +11,22 @@ const root = join(import.meta.dirname, '..');
 // file again in its worker process, which inherits the variables. The data stays after the run, to investigate a failure.
 // Tools such as knip read this file too, also while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
-  const data = join(root, '.dev', 'e2e');
-  const dashboard = join(root, '.dev', 'e2e-dashboard');
+  const files = process.argv.filter((argument) => argument.includes('.spec'));
+  // Two long proofs may run at the same time.
+  const data = join(root, '.dev', ['e2e', ...files.map((file) => basename(file))].join('-'));
+  const dashboard = `${data}-dashboard`;
   for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });
   Object.assign(process.env, await ownPorts(), {
     DEV_DATA_DIR: data,
     // As it is deployed, and a page loads a few files instead of hundreds. restart.spec.ts opens the page of the sources.
     DEV_DASHBOARD_DIR: await buildDashboard(dashboard),
     // With the names of files, Playwright runs these alone, and not what runs before and after all others.
-    E2E_FILES: process.argv.some((argument) => argument.includes('.spec')) ? '1' : '',
+    E2E_FILES: files.length > 0 ? '1' : '',
   });
 }
 
-/** Tests that stop Cloud KMS, change the audit file or start further workflows, which the others would notice. */
-const alone = ['audit', 'collector', 'outage'].map((name) => `${name}.spec.ts`);
+/** Tests that stop Cloud KMS or change the audit file, which the others would notice. */
+const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
 const first = 'dev.spec.ts';
 /** `pnpm test:long` sets SLOW, and names the files. */
 const long = process.env['SLOW'] ? [] : ['*.long.spec.ts'];

@@ -9,7 +9,6 @@ import { findCaddy } from './caddy.ts';
 import { startChild } from './child.ts';
 import { findGo } from './go.ts';
 import { findHelm } from './helm.ts';
-import { findCollector } from './otel-collector.ts';
 import { projectRoot } from './project.ts';
 import { findProgram } from './prometheus.ts';
 import { findTofu } from './terraform.ts';
@@ -37,7 +36,6 @@ async function buildAll(): Promise<void> {
       findHelm,
       () => findProgram('promtool'),
       () => findCaddy('what needs it is skipped'),
-      findCollector,
     ]) {
       // The test that needs the program builds it again, and reports why that fails.
       await build().catch(() => undefined);

@@ -31,7 +31,7 @@ export interface Collector {
 }
 
 /** Returns the path of the collector, built with Go at the first use. Returns undefined, with a message, if there is no Go. */
-export async function findCollector(): Promise<string | undefined> {
+async function findCollector(): Promise<string | undefined> {
   const go = await findGo('what needs an OpenTelemetry Collector is skipped');
   return await go?.buildOnce(SOURCE, `otel-collector-${VERSION}`);
 }

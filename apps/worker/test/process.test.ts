@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEmulator, type Emulator } from '@temporal-kms/kms-emulator';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import type { Connection } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { startApp, runStarter, runWorker, type App } from './support/app.ts';
 import { kmsVariables, startTemporalAndKms } from './support/stack.ts';
@@ -102,6 +104,29 @@ describe('the worker as a process', () => {
     expect(text).toMatch(/^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m);
     expect(text).toContain(`codec_worker_build_info{version="${packageJson.version}"} 1\n`);
     expect(text).toMatch(/^temporal_worker_task_slots_available\{/m);
+  });
+
+  it('sends them to an OTLP receiver', async () => {
+    const received = new Map<string, string>();
+    const receiver = createServer((request, response) => {
+      const { url = '' } = request;
+      request
+        .setEncoding('latin1')
+        .on('data', (text: string) => received.set(url, (received.get(url) ?? '') + text))
+        .on('end', () => response.end());
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      receiver.close();
+      receiver.closeAllConnections();
+    });
+    await once(receiver, 'listening');
+    const address = receiver.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    await start({ WORKER_OTLP_ENDPOINT: `http://127.0.0.1:${port}/v1/metrics` }).untilReady();
+    const metrics = () => received.get('/v1/metrics');
+    for (const name of ['codec_autonomy_seconds', 'codec_worker_build_info', 'temporal_worker_task_slots'])
+      await expect.poll(metrics, { message: name, timeout: 20_000 }).toContain(name);
+    expect([...received.keys()]).toEqual(['/v1/metrics']);
   });
 
   it('opens no inspector on SIGUSR1 and keeps running', async () => {

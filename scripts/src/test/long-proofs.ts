@@ -23,8 +23,9 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
-  // It builds Prometheus and Alertmanager.
+  // Each builds what it sends metrics to.
   { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
+  { directory: 'e2e', file: 'test/collector.long.spec.ts', minutes: 4 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
@@ -78,7 +79,11 @@ async function runProof(proof: LongProof, tools: NodeJS.ProcessEnv): Promise<Out
   const folder = folderOf(proof);
   await rm(join(cwd, folder), { recursive: true, force: true });
   const [program, args, env] = proof.file.endsWith('.spec.ts')
-    ? ['playwright', ['test', proof.file], { PLAYWRIGHT_JSON_OUTPUT_FILE: join(folder, 'playwright.json') }]
+    ? [
+        'playwright',
+        ['test', proof.file, '--output', join(folder, 'traces')],
+        { PLAYWRIGHT_JSON_OUTPUT_FILE: join(folder, 'playwright.json') },
+      ]
     : ['vitest', ['run', proof.file, `--outputFile.json=${join(folder, 'vitest.json')}`], {}];
   const { all, failed } = await execa(program, args, {
     cwd,
