@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { findHelm } from '../src/helm.ts';
+import { withLock } from '../src/lock.ts';
 import { pipInstall } from '../src/pip.ts';
 import { devDir, projectRoot } from '../src/project.ts';
 
@@ -58,8 +60,13 @@ export const isMissing = (): boolean => helm === undefined;
 
 beforeAll(async () => {
   helm = await findHelm();
-  if (helm === undefined || existsSync(schemas)) return;
-  await pipInstall(join(projectRoot, 'scripts/kubernetes-validate.txt'), schemas);
+  if (helm === undefined) return;
+  await withLock(`${schemas}.lock`, async () => {
+    if (existsSync(schemas)) return;
+    const unfinished = `${schemas}.${process.pid}`;
+    await pipInstall(join(projectRoot, 'scripts/kubernetes-validate.txt'), unfinished);
+    await rename(unfinished, schemas);
+  });
 }, 900_000);
 
 export const run = (command: readonly string[], values: object) =>

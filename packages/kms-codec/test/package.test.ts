@@ -159,7 +159,7 @@ describe('installed by npm next to Temporal', () => {
 describe('the README', () => {
   it('has programs that type-check against the published types', async () => {
     expect(await typeErrors(project())).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it('has a codec next to another codec, and an observer, that run unchanged', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { withLock } from '@temporal-kms/scripts/lock';
 
 const execFileAsync = promisify(execFile);
 
@@ -70,10 +71,15 @@ async function pnpm(cwd: string, ...args: string[]): Promise<void> {
   await run(cwd, 'npx', ['-y', version ?? 'pnpm', ...args]);
 }
 
-/** Builds and packs a package as `pnpm publish` does. @returns the tarball's path */
+/**
+ * Builds and packs a package as `pnpm publish` does. Several suites pack the same package, whose `dist` has one writer at a time.
+ * @returns the tarball's path
+ */
 export async function pack(packageFolder: string, into: string): Promise<string> {
   const before = new Set(await readdir(into));
-  await pnpm(packageFolder, 'pack', '--pack-destination', into);
+  await withLock(join(packageFolder, 'node_modules', '.pack.lock'), () =>
+    pnpm(packageFolder, 'pack', '--pack-destination', into),
+  );
   const tarball = (await readdir(into)).find((name) => name.endsWith('.tgz') && !before.has(name));
   if (tarball === undefined) throw new Error('pnpm pack left no tarball');
   return join(into, tarball);

@@ -116,7 +116,7 @@ describe('the tarball', () => {
 describe('the README', () => {
   it('has programs that type-check against the published types', async () => {
     expect(await typeErrors(project())).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 
   it.each(['worker.ts', 'supervised-worker.ts'])(
     'has %s, a client and a replay that run unchanged and leave no plaintext in Temporal',
@@ -137,7 +137,7 @@ describe('the README', () => {
         await temporal.close();
       }
     },
-    60_000,
+    180_000,
   );
 
   it.each([
