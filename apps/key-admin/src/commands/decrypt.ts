@@ -92,7 +92,7 @@ async function decrypt(
   if (options.out !== undefined && auditFile.file && resolve(options.out) === resolve(auditFile.file))
     throw new CliError('usage', '--out and the audit name the same file');
   if (input.kind === 'payloads' && options.workflowId === undefined)
-    output.progress('Without --workflow-id, it is not checked to which workflow a message is bound');
+    output.progress('Without --workflow-id, the workflow that a message is bound to is not checked');
   const sink =
     options.out === undefined ? { write: deps.writeContent, end: () => undefined } : createFile(options.out);
   let isComplete = false;

@@ -77,7 +77,7 @@ function keyToRotate({ rules }: KmsSettings, wanted: string | undefined): string
   throw new CliError(
     'usage',
     keys.length === 0
-      ? 'No key of the configuration encrypts'
+      ? 'The configuration has no key that encrypts'
       : 'The configuration has several keys that encrypt',
     keys.map(({ key }) => `temporal-kms rotate --key ${key}`),
   );

@@ -17,7 +17,7 @@ export async function openFileAudit(
   { progress }: Pick<Output, 'progress'>,
 ): Promise<OpenAudit> {
   if (file === undefined)
-    throw new CliError('usage', 'No file is named for the audit, without which nothing is decrypted', [
+    throw new CliError('usage', 'No audit file is named; without one, nothing is decrypted', [
       '--audit /var/log/temporal-kms/decryptions.jsonl',
       'export AUDIT_FILE=/var/log/temporal-kms/decryptions.jsonl',
     ]);

@@ -233,7 +233,7 @@ function scanError(error: unknown, namespace: string): ScanError {
     case NOT_FOUND:
       return new ScanError(
         'not_permitted',
-        `Temporal has no namespace ${namespace}, or no longer what was listed.`,
+        `Temporal no longer has the namespace ${namespace}, or what it listed there.`,
         error,
       );
     case undefined:

@@ -85,7 +85,7 @@ function parseJson(value: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(value));
   } catch {
-    throw new BranchKeyStoreError('malformed', 'The stored branch keys are no JSON');
+    throw new BranchKeyStoreError('malformed', 'The stored branch keys are not JSON');
   }
 }
 

@@ -80,12 +80,12 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       if (other !== undefined)
         throw new CliError(
           'failed',
-          `A scan of the namespace ${namespace} is in progress that was started otherwise. Run the command with ${other}, or end the scan.`,
+          `A scan of the namespace ${namespace} with other options is in progress. Run the command with ${other}, or end that scan.`,
           [terminateLine],
         );
       isStarted = true;
       const started = new Date(kept.before.started).toISOString();
-      progress(`the scan continues that was started at ${started} on the task queue ${kept.taskQueue}`);
+      progress(`continuing the scan that started at ${started} on the task queue ${kept.taskQueue}`);
       return kept.before;
     },
 
