@@ -112,7 +112,9 @@ export class PayloadCipher {
   ): Payload | undefined {
     if (!(data instanceof Uint8Array) || data.length > Math.min(this.#maxPayload, maxBytes)) return undefined;
     const message = knownMessage(metadata, data, scope);
-    const key = message && !message.isCompressed && decryption.confirmed(message.branchKey);
+    // What has layers would be decrypted here in vain.
+    const isUsual = message && !message.isCompressed && !message.hasLayers;
+    const key = isUsual && decryption.confirmed(message.branchKey);
     const decrypted = key && tryDecrypt(key, data, message);
     if (!decrypted || !isContent(decrypted)) return undefined;
     const { namespace } = scope.rule;

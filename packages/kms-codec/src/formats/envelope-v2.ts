@@ -110,6 +110,7 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
     wrappedKeys: [branchKey],
     aad: Buffer.from(data.subarray(0, length)),
     isCompressed: header.compressed,
+    hasLayers: false,
     branchKey,
     derivation: derivation(
       new Uint8Array(header.salt),

@@ -21,12 +21,14 @@ const MAX_LAYERS = 4;
  * @throws KmsCodecError `layer_unreadable`, and what the formats throw
  */
 export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
-  if (parsed.error) throw parsed.error;
-  const decrypted = parsed.format.decrypt(parsed.message, parsed.payload, call);
-  if (decrypted === parsed.payload) return decrypted;
-  return decrypted instanceof Promise
-    ? decrypted.then((payload) => decryptContent(payload, 1, call))
-    : decryptContent(decrypted, 1, call);
+  const { payload, format, message, error } = parsed;
+  if (error) throw error;
+  const decrypted = format.decrypt(message, payload, call);
+  if (decrypted === payload) return decrypted;
+  return andThen(decrypted, (content) => {
+    message.hasLayers = !isContent(content);
+    return message.hasLayers ? decryptContent(content, 1, call) : content;
+  });
 }
 
 /** Whether a decrypted payload has no layer that this codec would decrypt or refuse. */
@@ -38,9 +40,8 @@ export function isContent(payload: Payload): boolean {
   return name === 'external' || (name === 'plain' && !isEncrypted(payload));
 }
 
-/** @param layers that were decrypted before */
+/** Decrypts a payload that is not only content. @param layers that were decrypted before */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
-  if (isContent(payload)) return payload;
   if (isCompressed(payload)) return unreadable(payload, call, compressedElsewhere);
   const format = formatOf(payload);
   const { name } = format;
@@ -55,7 +56,7 @@ function decryptContent(payload: Payload, layers: number, call: Call): MaybeProm
   if (parsed.error) throw parsed.error;
   return andThen(format.decrypt(parsed.message, payload, call), (content) => {
     call.options.onInnerLayer?.(infoOf(parsed));
-    return decryptContent(content, layers + 1, call);
+    return isContent(content) ? content : decryptContent(content, layers + 1, call);
   });
 }
 

@@ -21,4 +21,6 @@ export interface ParsedMessage {
   readonly wrappedKeys?: readonly WrappedKey[];
   /** Cloud KMS calls whose answers are never cached. */
   readonly uncachedCalls?: number;
+  /** Whether the last payload that was decrypted with this message had a further layer. */
+  hasLayers?: boolean;
 }
