@@ -85,7 +85,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
         );
       isStarted = true;
       const started = new Date(kept.before.started).toISOString();
-      progress(`continuing the scan that started at ${started} on the task queue ${kept.taskQueue}`);
+      progress(`the scan continues: it started at ${started} on the task queue ${kept.taskQueue}`);
       return kept.before;
     },
 
