@@ -233,7 +233,7 @@ function scanError(error: unknown, namespace: string): ScanError {
     case NOT_FOUND:
       return new ScanError(
         'not_permitted',
-        `Temporal no longer has the namespace ${namespace}, or what it listed there.`,
+        `Temporal has no namespace ${namespace}, or no longer has what it listed.`,
         error,
       );
     case undefined:
