@@ -58,7 +58,7 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
   return {
     build: async (folder, binary) => {
-      await execa(go, ['build', '-trimpath', '-o', binary, '.'], { cwd: folder, env });
+      await execa(go, ['build', '-trimpath', '-o', binary, '.'], { cwd: folder, env: { ...env, ...STATIC } });
     },
     buildOnce: (cwd, name) =>
       once(basename(cwd), name, async (unfinished) => {
@@ -84,7 +84,7 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
   };
 }
 
-/** Without C, a program is static, and runs in an image that has no libraries. */
+/** Without C, a program is static, and runs in an image that has no libraries. Go keeps what it compiles with and without C apart. */
 const STATIC = { CGO_ENABLED: '0' };
 
 /** As in releases: a third of the size is symbols and debugging information. */
