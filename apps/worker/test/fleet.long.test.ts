@@ -2,12 +2,20 @@ import { describe, it } from 'vitest';
 import { join } from '../bench/chaos/scenarios/join.ts';
 import { kill } from '../bench/chaos/scenarios/kill.ts';
 import { limit } from '../bench/chaos/scenarios/limit.ts';
+import { outage } from '../bench/chaos/scenarios/outage.ts';
 import { revoke } from '../bench/chaos/scenarios/revoke.ts';
 import { store } from '../bench/chaos/scenarios/store.ts';
 import { expectKept } from './support/chaos.ts';
 
-/* `pnpm bench chaos` runs these scenarios for longer. */
+/* `pnpm bench chaos` runs these scenarios for longer, `pnpm test` an outage of one worker: outage.test.ts. */
 describe('a fleet', () => {
+  // Every payload is read by another process than its writer's. Every key is due for replacement and revalidation in the outage.
+  it(
+    'without Cloud KMS completes workflows and repeats nothing, although the outage is longer than the lifetime of all keys',
+    () => expectKept(outage, { processes: 2, seconds: 12 }),
+    300_000,
+  );
+
   it(
     'works while new processes wait for Cloud KMS, and answers queries and updates',
     () => expectKept(join),

@@ -19,7 +19,7 @@ export interface LongProof {
 export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/crash-content.test.ts', minutes: 12 },
   { directory: 'packages/kms-codec', file: 'test/interop/differential.test.ts', minutes: 10 },
-  { directory: 'apps/worker', file: 'test/fleet.long.test.ts', minutes: 8 },
+  { directory: 'apps/worker', file: 'test/fleet.long.test.ts', minutes: 10 },
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
