@@ -40,7 +40,7 @@ beforeAll(async () => {
   app = appWith(kms, {
     temporal: { ...noTemporal, history: async () => response, describe: async () => described },
   });
-}, 60_000);
+});
 afterAll(() => kms.close());
 
 const headers = { host: HOST, 'content-type': 'application/json' };

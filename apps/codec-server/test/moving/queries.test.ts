@@ -17,7 +17,7 @@ const commands = [...page.matchAll(/^ *(temporal workflow (?:count|delete) .+)$/
 let temporal: TemporalServer;
 beforeAll(async () => {
   temporal = await startTemporal({ namespaces: ['payments'] });
-}, 60_000);
+});
 afterAll(() => temporal.close());
 
 async function run(script: string): Promise<string> {

@@ -24,7 +24,7 @@ let connection: Connection;
 beforeAll(async () => {
   temporal = await startTemporal();
   connection = await Connection.connect({ address: temporal.address });
-}, 60_000);
+});
 afterAll(async () => {
   await connection.close();
   await temporal.close();

@@ -30,7 +30,7 @@ beforeAll(async () => {
   for (const namespace of ['default', 'orders'])
     await connection.workflowService.listWorkflowExecutions({ namespace });
   server = await describeServer(connection, temporal.address, []);
-}, 60_000);
+});
 afterAll(async () => {
   await connection.close();
   await temporal.close();

@@ -31,7 +31,7 @@ beforeAll(async () => {
   temporal = await startTemporal({ namespaces: ['payments', 'orders'] });
   connection = await Connection.connect({ address: temporal.address });
   server = await describeServer(connection, temporal.address, []);
-}, 60_000);
+});
 afterAll(async () => {
   await connection.close();
   await temporal.close();

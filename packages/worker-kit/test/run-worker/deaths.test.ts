@@ -20,7 +20,7 @@ const processes: WorkerProcess[] = [];
 beforeAll(async () => {
   stack = await startTemporalStack();
   client = new Client({ connection: stack.connection });
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((one) => one.kill()));
 });

@@ -32,12 +32,12 @@ beforeAll(async () => {
   installRuntime();
   [stack, workflowBundle] = await Promise.all([startStack({ emulator: { keys: [key] } }), bundle()]);
   emulator = stack.emulator;
-}, 60_000);
+});
 afterEach(async () => {
   worker.stop();
   await worker.ended;
   await clientCodec.close();
-}, 60_000);
+});
 afterAll(async () => {
   await emulator?.close();
   await stack?.close();

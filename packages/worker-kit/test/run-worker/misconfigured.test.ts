@@ -19,7 +19,7 @@ let stack: Awaited<ReturnType<typeof startStack>>;
 beforeAll(async () => {
   installRuntime();
   stack = await startStack({ emulator: { keys: [key] } });
-}, 60_000);
+});
 afterAll(() => stack?.close());
 
 interface Stumble {

@@ -28,13 +28,13 @@ beforeAll(async () => {
   installRuntime();
   [stack, workflowBundle] = await Promise.all([startTemporalStack(), bundle()]);
   client = new Client({ connection: stack.connection });
-}, 60_000);
+});
 afterAll(() => stack?.close());
 afterEach(async () => {
   worker?.stop();
   await worker?.ended;
   worker = undefined;
-}, 60_000);
+});
 
 interface StartOptions {
   readonly times?: Partial<typeof times>;
