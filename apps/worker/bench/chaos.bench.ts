@@ -1,18 +1,18 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
-import { Checks } from './chaos/checks.ts';
-import type { Scenario, ScenarioOptions } from './chaos/scenario.ts';
-import { freeze } from './chaos/scenarios/freeze.ts';
-import { join } from './chaos/scenarios/join.ts';
-import { kill } from './chaos/scenarios/kill.ts';
-import { limit } from './chaos/scenarios/limit.ts';
-import { memory } from './chaos/scenarios/memory.ts';
-import { outage } from './chaos/scenarios/outage.ts';
-import { random } from './chaos/scenarios/random.ts';
-import { revoke } from './chaos/scenarios/revoke.ts';
-import { store } from './chaos/scenarios/store.ts';
-import { storeKinds } from './chaos/stores.ts';
+import { Checks } from '../test/chaos/checks.ts';
+import type { Scenario, ScenarioOptions } from '../test/chaos/scenario.ts';
+import { freeze } from '../test/chaos/scenarios/freeze.ts';
+import { join } from '../test/chaos/scenarios/join.ts';
+import { kill } from '../test/chaos/scenarios/kill.ts';
+import { limit } from '../test/chaos/scenarios/limit.ts';
+import { memory } from '../test/chaos/scenarios/memory.ts';
+import { outage } from '../test/chaos/scenarios/outage.ts';
+import { random } from '../test/chaos/scenarios/random.ts';
+import { revoke } from '../test/chaos/scenarios/revoke.ts';
+import { store } from '../test/chaos/scenarios/store.ts';
+import { storeKinds } from '../test/chaos/stores.ts';
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   outage,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cpuTime, mean, range, residentMemory } from '@temporal-kms/scripts/figures';
-import { type Fleet, startFleet, startServices } from './chaos/fleet.ts';
-import type { FleetCodec, Role } from './chaos/settings.ts';
+import { type Fleet, startFleet, startServices } from '../test/chaos/fleet.ts';
+import type { FleetCodec, Role } from '../test/chaos/settings.ts';
 
 const { values } = parseArgs({
   options: {

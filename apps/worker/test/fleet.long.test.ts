@@ -1,10 +1,10 @@
 import { describe, it } from 'vitest';
-import { join } from '../bench/chaos/scenarios/join.ts';
-import { kill } from '../bench/chaos/scenarios/kill.ts';
-import { limit } from '../bench/chaos/scenarios/limit.ts';
-import { outage } from '../bench/chaos/scenarios/outage.ts';
-import { revoke } from '../bench/chaos/scenarios/revoke.ts';
-import { store } from '../bench/chaos/scenarios/store.ts';
+import { join } from './chaos/scenarios/join.ts';
+import { kill } from './chaos/scenarios/kill.ts';
+import { limit } from './chaos/scenarios/limit.ts';
+import { outage } from './chaos/scenarios/outage.ts';
+import { revoke } from './chaos/scenarios/revoke.ts';
+import { store } from './chaos/scenarios/store.ts';
 import { expectKept } from './support/chaos.ts';
 
 /* `pnpm bench chaos` runs these scenarios for longer, `pnpm test` an outage of one worker: outage.test.ts. */

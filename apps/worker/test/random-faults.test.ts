@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { faultKinds, planFaults } from '../bench/chaos/random/plan.ts';
-import { ReadinessWatch, reportsReady } from '../bench/chaos/random/readiness-watch.ts';
-import { type Disruption, findRepeats, type ProcessRun } from '../bench/chaos/random/repeats.ts';
-import type { Readiness } from '../bench/chaos/settings.ts';
+import { faultKinds, planFaults } from './chaos/random/plan.ts';
+import { ReadinessWatch, reportsReady } from './chaos/random/readiness-watch.ts';
+import { type Disruption, findRepeats, type ProcessRun } from './chaos/random/repeats.ts';
+import type { Readiness } from './chaos/settings.ts';
 
 /* What `pnpm bench chaos random` plans and judges. It would keep every promise if these found nothing. */
 

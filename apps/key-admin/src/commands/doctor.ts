@@ -5,7 +5,7 @@ import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, type Output, typeLines } from '../cli/output.ts';
-import type { Finding } from '../doctor/finding.ts';
+import type { Finding } from '../cli/finding.ts';
 import { runChecks } from '../doctor/run-checks.ts';
 import { type AppName, apps } from '../doctor/variables.ts';
 

@@ -4,7 +4,7 @@ import type { AddCommand, CliDeps } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, type Output } from '../cli/output.ts';
-import { workflowPayloads } from '../inspect/inspect-history.ts';
+import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
 import { parseInput } from '../payload-files/parse-input.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
 import { clearValues } from '../plaintext/clear-values.ts';

@@ -19,7 +19,7 @@ import {
 } from '@temporal-kms/histories/payloads';
 import { bodyOf, readableText } from '@temporal-kms/histories/readable';
 import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
-import { workflowPayloads } from '../inspect/inspect-history.ts';
+import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
 import type { Input } from '../payload-files/parse-input.ts';
 import { type Decrypted, type DecryptCounts, Decryptor } from './decryptor.ts';
 import { FileAudit, type FileAuditIntent } from './file-audit.ts';

@@ -8,7 +8,7 @@ import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts'
 import { keyUses, servesOthers } from '../cli/key-uses.ts';
 import { collect } from '../cli/options.ts';
 import type { Output } from '../cli/output.ts';
-import { GOOGLE_TIME, requireClock } from '../doctor/clock.ts';
+import { GOOGLE_TIME, requireClock } from '../google/clock.ts';
 import { addScanOptions, scan, type ScanOptions } from '../scan/scan-options.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
 import { temporalConfig, withTemporal } from '../temporal/connect.ts';

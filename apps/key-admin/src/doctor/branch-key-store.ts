@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type BranchKeyStore, BranchKeyStoreError, type KmsSettings } from '@temporal-kms/kms-codec';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, failed, skipped } = findings('branch-key store');
 

@@ -2,7 +2,7 @@ import { isLoopback } from '@temporal-kms/config';
 import { codeOf, messageOf } from '@temporal-kms/node-utils/error-details';
 import type { Payload } from '@temporalio/common';
 import { checkAnswer } from './decode-answer.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, warning, failed, skipped } = findings('codec server');
 

@@ -1,4 +1,4 @@
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, warning, failed } = findings('codec server');
 

@@ -6,7 +6,7 @@ import { projectOf } from '../google/errors.ts';
 import { grantLine } from '../google/gcloud.ts';
 import { testPermissions } from '../google/permissions.ts';
 import { findProblems } from '../keys/problems.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 import type { AppName } from './variables.ts';
 
 const ENCRYPT = 'cloudkms.cryptoKeyVersions.useToEncrypt';

@@ -3,7 +3,7 @@ import { type CloudKms, createKmsCodec, KmsCodecError, type KmsSettings } from '
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { googleError } from '../google/errors.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 import { type Caller, memberOf } from './keys.ts';
 
 const { ok, failed } = findings('round trip');

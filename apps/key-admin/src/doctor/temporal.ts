@@ -4,7 +4,7 @@ import { Connection } from '@temporalio/client';
 import { duration } from '../cli/output.ts';
 import { quote } from '../cli/quote.ts';
 import { grpcCode, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, warning, failed, skipped } = findings('temporal');
 

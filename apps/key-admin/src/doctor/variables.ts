@@ -12,7 +12,7 @@ import {
 import type { KmsSettings } from '@temporal-kms/kms-codec';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { fixOf } from '../cli/environment.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 
 export const apps = ['worker', 'codec-server'] as const;
 export type AppName = (typeof apps)[number];

@@ -1,13 +1,6 @@
 import { payloadRefOf } from '@temporal-kms/codec-api';
-import { type FileWorkflow, type HistoryFile, HistoryFileError } from '@temporal-kms/histories/files';
-import { protoEvent } from '@temporal-kms/histories/proto';
-import {
-  eventPayloads,
-  type ProtoEvent,
-  type StoredPayload,
-  workflowContext,
-} from '@temporal-kms/histories/payloads';
-import { CliError } from '../cli/cli-error.ts';
+import type { HistoryFile } from '@temporal-kms/histories/files';
+import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
 import { describePayload, type KnownNames, type PayloadDescription } from './describe-payload.ts';
 import { BranchKeys, type BranchKeyRow } from './branch-keys.ts';
 import { Summary, type SummaryRow } from './summary.ts';
@@ -75,34 +68,5 @@ export function* inspectHistory(
       branchKeys: branchKeys.rows(),
       plaintext: plaintext.map(({ ref, path, encoding, bytes }) => ({ ref, path, encoding, bytes })),
     };
-  }
-}
-
-/** An event of a file, and its payloads with the workflow that each was encrypted for. */
-interface FileEvent {
-  readonly eventId: number;
-  readonly event: ProtoEvent;
-  readonly found: readonly StoredPayload[];
-}
-
-/**
- * Yields the events of a workflow in a file.
- * @param namespace of the payloads, where it is known
- * @throws CliError `data` for an event that is not what Temporal writes
- */
-export function* workflowPayloads(
-  name: string,
-  workflow: FileWorkflow,
-  namespace = '',
-): Generator<FileEvent, void> {
-  const home = workflowContext({ namespace, workflowId: workflow.workflowId ?? '' });
-  for (let eventId = 1; eventId <= workflow.length; eventId += 1) {
-    try {
-      const event = protoEvent(workflow.event(eventId), workflow.encoding);
-      yield { eventId, event, found: eventPayloads(event, home) };
-    } catch (error) {
-      if (!(error instanceof HistoryFileError)) throw error;
-      throw new CliError('data', `${name}: event ${eventId}: ${error.message}`, [], error);
-    }
   }
 }

@@ -2,8 +2,13 @@ import type { Connection } from '@temporalio/client';
 import { CliError } from '../cli/cli-error.ts';
 import { duration, type Output } from '../cli/output.ts';
 import { grpcCode, INVALID_ARGUMENT, NOT_FOUND } from '../google/errors.ts';
-import { type ListedRun, type NamespaceDescription, ScanError, type ScanSource } from '../scan/source.ts';
-import { perSecond, temporalSource } from '../scan/temporal-source.ts';
+import {
+  type ListedRun,
+  type NamespaceDescription,
+  ScanError,
+  type ScanSource,
+} from '../temporal/scan-source.ts';
+import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 import { clearValues } from './clear-values.ts';
 import type { Findings } from './findings.ts';
 

@@ -4,7 +4,7 @@ import type { Connection } from '@temporalio/client';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../scan/on-temporal/activities.ts';
 import { ownPayloads } from '../scan/on-temporal/own-payloads.ts';
-import { shareOf, temporalSource } from '../scan/temporal-source.ts';
+import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
 import { statesIn } from './states.ts';
 
 /** Time for running activities to notice a shutdown. Another worker continues what they have not ended. */

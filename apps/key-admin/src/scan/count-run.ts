@@ -1,6 +1,6 @@
 import type { ScanResults } from './scan-results.ts';
 import { readRun } from './read-run.ts';
-import type { ListedRun, ScanSource } from './source.ts';
+import type { ListedRun, ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';
 
 /**

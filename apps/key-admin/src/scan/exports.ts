@@ -9,7 +9,7 @@ import { readBytes } from '../payload-files/read-bytes.ts';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
 import { hasOwnType } from './own-runs.ts';
 import { addEvents, eventTime } from './read-run.ts';
-import { ScanError } from './source.ts';
+import { ScanError } from '../temporal/scan-source.ts';
 import type { TalliedHistory } from './scan-part.ts';
 
 /** Files with histories, for example those of Temporal Cloud's Workflow History Export. */

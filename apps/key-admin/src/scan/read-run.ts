@@ -1,8 +1,8 @@
 import { eventPayloads, type ProtoEvent } from '@temporal-kms/histories/payloads';
 import { type HistorySummary, SummaryBuilder } from './history-summary.ts';
 import { hasOwnType, isOwnRun, isOwnType } from './own-runs.ts';
-import type { ListedRun, ScanSource } from './source.ts';
-import { milliseconds } from './times.ts';
+import type { ListedRun, ScanSource } from '../temporal/scan-source.ts';
+import { milliseconds } from '../temporal/times.ts';
 
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const DESCRIPTION = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';

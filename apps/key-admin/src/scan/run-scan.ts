@@ -4,14 +4,14 @@ import { SCAN_REPORT_VERSION, type ScannedServer, type ScanReport } from '@tempo
 import { type KeyDescription, KmsCodecError, type KeyRules, type KmsSettings } from '@temporal-kms/kms-codec';
 import { CliError } from '../cli/cli-error.ts';
 import { keyUses } from '../cli/key-uses.ts';
-import { GOOGLE_TIME, requireClock } from '../doctor/clock.ts';
+import { GOOGLE_TIME, requireClock } from '../google/clock.ts';
 import { describeKey, withKeyService } from '../google/describe.ts';
 import type { ExportSource } from './exports.ts';
 import { observeKeys } from './observed-keys.ts';
 import { scanNamespace } from './scan-namespace.ts';
 import type { TemporalScanOptions } from './on-temporal/client.ts';
 import type { RemoteRuns } from './remote-runs.ts';
-import type { ScanSource } from './source.ts';
+import type { ScanSource } from '../temporal/scan-source.ts';
 import { notKept, ScanState } from './state.ts';
 
 export interface ScanRequest {

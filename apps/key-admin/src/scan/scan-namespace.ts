@@ -9,9 +9,9 @@ import { countRun } from './count-run.ts';
 import { readRun } from './read-run.ts';
 import type { BeforeRuns, RemoteRuns, RunsFound, ScheduledRun } from './remote-runs.ts';
 import { readSchedule } from './schedules.ts';
-import { type ListedRun, type NamespaceDescription, type ScanSource } from './source.ts';
+import { type ListedRun, type NamespaceDescription, type ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';
-import { milliseconds } from './times.ts';
+import { milliseconds } from '../temporal/times.ts';
 
 /** Time between lines of progress, and between writes of what was read, in milliseconds: a kill loses no more. */
 const TICK_MS = 3_000;

@@ -13,7 +13,7 @@ import { runScan } from './run-scan.ts';
 import { DEFAULT_TASK_QUEUE } from './on-temporal/contract.ts';
 import { runsOnTemporal } from './on-temporal/client.ts';
 import { defaultStateFolder, STATE_DEFAULT } from './state.ts';
-import { perSecond, temporalSource } from './temporal-source.ts';
+import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 
 /** The options of a scan, which other commands that scan share. */
 export interface ScanOptions extends CommonOptions {

@@ -17,7 +17,7 @@ import {
   type ScanPart,
   type TalliedHistory,
 } from './scan-part.ts';
-import { type ListedRun, ScanError } from './source.ts';
+import { type ListedRun, ScanError } from '../temporal/scan-source.ts';
 import { NamespaceTally } from './tally.ts';
 
 type MutableGap = Omit<CountedGap, 'count'> & { count?: number | undefined };

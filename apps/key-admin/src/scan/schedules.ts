@@ -2,7 +2,7 @@ import proto, { type temporal } from '@temporalio/proto';
 import { SummaryBuilder } from './history-summary.ts';
 import type { HistorySummary } from './history-summary.ts';
 import type { ScheduledRun } from './remote-runs.ts';
-import { milliseconds } from './times.ts';
+import { milliseconds } from '../temporal/times.ts';
 
 type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResponse;
 

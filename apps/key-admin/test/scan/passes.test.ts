@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { exportSource } from '../../src/scan/exports.ts';
 import { readRun } from '../../src/scan/read-run.ts';
 import { scanNamespace } from '../../src/scan/scan-namespace.ts';
-import type { ListedRun, ScanSource } from '../../src/scan/source.ts';
+import type { ListedRun, ScanSource } from '../../src/temporal/scan-source.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { temporaryFolder } from '../support/cli.ts';
 import { KEY, payloadOf } from '../support/messages.ts';

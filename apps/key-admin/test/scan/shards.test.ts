@@ -3,7 +3,7 @@ import { toFailure } from '../../src/scan/on-temporal/failures.ts';
 import { OWN_PAYLOAD } from '../../src/scan/own-runs.ts';
 import { type Checkpoint, scanRange } from '../../src/scan/on-temporal/scan-range.ts';
 import { readRun } from '../../src/scan/read-run.ts';
-import { type RangeSource, ScanError } from '../../src/scan/source.ts';
+import { type RangeSource, ScanError } from '../../src/temporal/scan-source.ts';
 import { KEY, payloadOf } from '../support/messages.ts';
 
 const run = (runId: string, isOpen = false) => ({

@@ -1,5 +1,10 @@
 import type { Random } from '@temporal-kms/testing/random';
-import { type ListedRun, type RangeSource, ScanError, type ScanSource } from '../../src/scan/source.ts';
+import {
+  type ListedRun,
+  type RangeSource,
+  ScanError,
+  type ScanSource,
+} from '../../src/temporal/scan-source.ts';
 import type { KeyModel } from './key-model.ts';
 import { type Message, payloadOf } from './messages.ts';
 

@@ -8,7 +8,7 @@ import { type MutableProgress, runStages, startProgress } from '../../src/scan/o
 import type { ScanPart } from '../../src/scan/scan-part.ts';
 import type { TimeRange } from '../../src/scan/passes.ts';
 import type { RemoteRuns } from '../../src/scan/remote-runs.ts';
-import { ScanError } from '../../src/scan/source.ts';
+import { ScanError } from '../../src/temporal/scan-source.ts';
 import { ScanState } from '../../src/scan/state.ts';
 import { KEY } from './messages.ts';
 import { type Clock, Crash, LAG, type WorldSource } from './namespace-model.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { Checks } from '../../bench/chaos/checks.ts';
-import type { Scenario, ScenarioOptions } from '../../bench/chaos/scenario.ts';
+import { Checks } from '../chaos/checks.ts';
+import type { Scenario, ScenarioOptions } from '../chaos/scenario.ts';
 
 /** A scenario of `pnpm bench chaos` in its short form. */
 const short: ScenarioOptions = {

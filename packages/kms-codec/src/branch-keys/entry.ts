@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BranchKeyStoreError, MAX_VALUE_BYTES } from './store.ts';
 import { PROOF_BYTES } from './key-version-proof.ts';
 import { MAX_CREATED } from './wrapped-branch-key.ts';
-import { MAX_WRAPPED_KEY_BYTES } from '../formats/envelope-v2-header.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../keys/wrapped-key.ts';
 
 /*
  * The value that a store has for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is

@@ -4,7 +4,7 @@ import type { BranchKeyStore } from '../branch-keys/store.ts';
 import { KmsCodec } from '../codec.ts';
 import { KmsConfigurationError } from '../configuration-error.ts';
 import type { KmsCodecOptions } from '../codec-options.ts';
-import { exposingSettings } from './diagnostics.ts';
+import { exposingSettings } from '../diagnostics.ts';
 import { CloudKms } from '../keys/cloud-kms.ts';
 import { emulatorProblem } from '../keys/emulator-options.ts';
 import { KeyRules, type NamespaceRule, unsafeSettings } from '../keys/key-rules.ts';

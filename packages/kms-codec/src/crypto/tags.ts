@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { KEY_ID_BYTES, TAG_BYTES } from '../formats/envelope-v2-header.ts';
+
+export const KEY_ID_BYTES = 8;
+export const TAG_BYTES = 16;
 
 /**
  * Truncated SHA-256 tags bind a message to its crypto key, namespace and workflow (docs/wire-formats.md). They have no salt:

@@ -1,5 +1,7 @@
 import { COMMITMENT_BYTES, SALT_BYTES } from '../branch-keys/branch-key.ts';
+import { KEY_ID_BYTES, TAG_BYTES } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../keys/wrapped-key.ts';
 
 /**
  * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the
@@ -27,10 +29,6 @@ const VERSION = 0x02;
 const WORKFLOW_TAG = 0b01;
 const COMPRESSED = 0b10;
 
-export const KEY_ID_BYTES = 8;
-export const TAG_BYTES = 16;
-/** Cloud KMS wraps 39 bytes into about 120. Cached failures keep the wrapped key, so all formats have this limit. */
-export const MAX_WRAPPED_KEY_BYTES = 1024;
 const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
 
 /** Returns the index of the length of the wrapped key, after the workflow tag, if any, the salt and the commitment. */

@@ -1,8 +1,7 @@
 import { checkLength } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
-import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES, wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
 import { decryptWithWrappedKey, noHeader } from './aead-message.ts';
-import { MAX_WRAPPED_KEY_BYTES } from './envelope-v2-header.ts';
 import {
   checkFormat,
   checkNotDenied,

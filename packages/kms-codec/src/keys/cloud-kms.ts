@@ -1,5 +1,5 @@
 import CRC32C from 'crc-32/crc32c.js';
-import { refuseDiagnostics } from '../config/diagnostics.ts';
+import { refuseDiagnostics } from '../diagnostics.ts';
 import { KmsCodecError } from '../errors.ts';
 import type { KmsCall, Observer } from '../observer.ts';
 import { GoogleClient, type KmsClient } from './google-client.ts';

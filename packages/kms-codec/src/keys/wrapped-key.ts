@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 
+/** Cloud KMS wraps 39 bytes into about 120. Cached failures keep the wrapped key, so all formats have this limit. */
+export const MAX_WRAPPED_KEY_BYTES = 1024;
+
 /** A wrapped branch key or data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
 export interface WrappedKey {
   /** Identifies the wrapped key in the caches. Distinct for each triple of crypto key, AAD and wrapped bytes. */

@@ -23,7 +23,7 @@ export const runSessionsAt = (place: RunSessionsPlace): RunSessions =>
 export const useRunSessions = (): RunSessions => runSessionsAt(useRunSessionsPlace());
 
 /** Everything that the page knows about one run. */
-export interface Run {
+interface Run {
   readonly address: RunAddress;
   readonly description: WorkflowDescription;
   readonly open: boolean;

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { RangeSource } from '../source.ts';
+import type { RangeSource } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
 import { MAX_ATTEMPTS, type ScanActivities } from './contract.ts';
 import { isExpected, toFailure } from './failures.ts';

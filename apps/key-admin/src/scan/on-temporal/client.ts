@@ -12,7 +12,7 @@ import { CliError } from '../../cli/cli-error.ts';
 import { quote } from '../../cli/quote.ts';
 import { grpcCode, NOT_FOUND } from '../../google/errors.ts';
 import type { BeforeRuns, RemoteRuns, RunsFound } from '../remote-runs.ts';
-import type { ScanSource } from '../source.ts';
+import type { ScanSource } from '../../temporal/scan-source.ts';
 import {
   PROGRESS_QUERY,
   SCAN_WORKFLOW,

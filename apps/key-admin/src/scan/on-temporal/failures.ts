@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { ScanError } from '../source.ts';
+import { ScanError } from '../../temporal/scan-source.ts';
 
 /** Whether the message of an error was written for reports, and contains no payload. */
 export const isExpected = (error: unknown): error is ScanError => error instanceof ScanError;

@@ -1,5 +1,5 @@
 import { MAX_SKEW_MS, type TimeRange } from '../passes.ts';
-import type { RangeSource } from '../source.ts';
+import type { RangeSource } from '../../temporal/scan-source.ts';
 import type { Plan } from './contract.ts';
 
 /** Runs of a shard: a worker that is killed loses at most the work on a page of them. */

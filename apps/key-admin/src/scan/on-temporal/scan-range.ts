@@ -3,7 +3,7 @@ import { countRun } from '../count-run.ts';
 import { ScanResults } from '../scan-results.ts';
 import { emptyPart, mapHistories, mergeParts, type ScanPart } from '../scan-part.ts';
 import { CONCURRENCY, type TimeRange } from '../passes.ts';
-import { type ListedRun, type RangeSource, ScanError } from '../source.ts';
+import { type ListedRun, type RangeSource, ScanError } from '../../temporal/scan-source.ts';
 import type { ScanState } from '../state.ts';
 import { queryFor } from './plan.ts';
 

@@ -1,5 +1,5 @@
 import { mapHistories, type ScanPart } from '../scan-part.ts';
-import type { ScanSource } from '../source.ts';
+import type { ScanSource } from '../../temporal/scan-source.ts';
 
 /** Run ids in a query. */
 const MAX_IDS = 50;

@@ -3,7 +3,13 @@ import type { Connection } from '@temporalio/client';
 import proto, { type temporal } from '@temporalio/proto';
 import { RateLimiter, TokenBucket } from 'limiter';
 import { grpcCode, INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED } from '../google/errors.ts';
-import { type ListedRun, type NotWalked, type RangeSource, ScanError, type ScanSource } from './source.ts';
+import {
+  type ListedRun,
+  type NotWalked,
+  type RangeSource,
+  ScanError,
+  type ScanSource,
+} from './scan-source.ts';
 import { milliseconds } from './times.ts';
 
 const { ArchivalState, BatchOperationState, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;

@@ -1,6 +1,6 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { isMainThread } from 'node:worker_threads';
-import { KmsConfigurationError } from '../configuration-error.ts';
+import { KmsConfigurationError } from './configuration-error.ts';
 
 /** A setting of the process that makes Node or Google's client print or export data keys, tokens or plaintext. */
 export interface ExposingSetting {

@@ -1,7 +1,7 @@
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { duration } from '../cli/output.ts';
-import { type Finding, findings } from './finding.ts';
+import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, warning, failed, skipped } = findings('clock');
 

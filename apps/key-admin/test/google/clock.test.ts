@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { checkClock, requireClock } from '../../src/doctor/clock.ts';
+import { checkClock, requireClock } from '../../src/google/clock.ts';
 import { afterwards } from '../support/cli.ts';
 
 /** Starts a server with this time in its `Date`. */

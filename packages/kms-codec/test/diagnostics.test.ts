@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exposingSettings } from '../../src/config/diagnostics.ts';
+import { exposingSettings } from '../src/diagnostics.ts';
 
 const settings = (env: Record<string, string>, execArgv: string[] = []) =>
   exposingSettings({ env, execArgv }).map(({ setting, problem }) => `${setting} ${problem}`);
@@ -80,20 +80,16 @@ describe('a process that uses the library', () => {
   afterAll(() => kms.close());
 
   const start = (env: Record<string, string> = {}, execArgv: readonly string[] = []) => {
-    const child = spawn(
-      process.execPath,
-      [...execArgv, join(import.meta.dirname, '../support/diagnosed.ts')],
-      {
-        env: {
-          PATH: process.env['PATH'],
-          GCP_PROJECT: 'p',
-          GCP_KMS_KEY_RING: 'r',
-          GCP_KMS_KEY: 'k',
-          KMS_EMULATOR_HOST: kms.address,
-          ...env,
-        },
+    const child = spawn(process.execPath, [...execArgv, join(import.meta.dirname, 'support/diagnosed.ts')], {
+      env: {
+        PATH: process.env['PATH'],
+        GCP_PROJECT: 'p',
+        GCP_KMS_KEY_RING: 'r',
+        GCP_KMS_KEY: 'k',
+        KMS_EMULATOR_HOST: kms.address,
+        ...env,
       },
-    );
+    });
     children.push(child);
     const output = { out: '', err: '' };
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output.out += text));
