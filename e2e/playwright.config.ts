@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '..');
 // file again in its worker process, which inherits the variables. The data stays after the run, to investigate a failure.
 // Tools such as knip read this file too, also while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
-  const files = process.argv.filter((argument) => argument.includes('.spec'));
+  const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
   // Two long proofs may run at the same time.
   const data = join(root, '.dev', ['e2e', ...files.map((file) => basename(file))].join('-'));
   const dashboard = `${data}-dashboard`;
