@@ -16,9 +16,7 @@ const single: Readonly<Record<string, string>> = {
   server: 'apps/codec-server/bench/server.bench.ts',
   history: 'apps/codec-server/bench/history.bench.ts',
   readers: 'apps/codec-server/bench/readers.bench.ts',
-  search: 'apps/codec-server/bench/search.bench.ts',
   streams: 'apps/codec-server/bench/streams.bench.ts',
-  'search-runs': 'apps/codec-server/bench/search-runs.bench.ts',
   memory: 'apps/codec-server/bench/memory.bench.ts',
   ready: 'apps/codec-server/bench/ready.bench.ts',
   scan: 'apps/key-admin/bench/scan.bench.ts',
@@ -34,9 +32,7 @@ const help = `Usage: pnpm bench            the benchmarks of every package, one 
        pnpm bench server     /decode and /encode on one core, compared with the Go SDK's codec server
        pnpm bench history    10,000 encrypted events, compared with Temporal's CLI and Web UI
        pnpm bench readers    latency of one caller while another reads 51,200 events with Temporal's CLI and Web UI
-       pnpm bench search     latency of other requests while four clients search 1.9 MB payloads and one exports them
        pnpm bench streams    latency of small requests while others stream payloads of 12 MB; fails above 100 ms
-       pnpm bench search-runs  a search in the payloads of 200 small runs
        pnpm bench memory     100,000 payloads through the codec server within 256 MiB
        pnpm bench ready      the start of the codec server from its bundle
        pnpm bench scan       many small histories scanned in one process and by 1, 2 and 4 workers, one of them killed

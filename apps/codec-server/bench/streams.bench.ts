@@ -33,7 +33,7 @@ if (values.help) {
 const PLAINTEXT_BYTES = 12_000_000;
 const seconds = Number(values.seconds);
 const limit = Number(values.limit);
-const stack = await startStack(values.bundle, 'zstd');
+const stack = await startStack(values.bundle);
 const { temporal, server, codec } = stack;
 try {
   const loads = await makeLoads();

@@ -6,11 +6,10 @@ import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { benchCodec, buildBundle, KEY, NAMESPACE, startBundle } from './bundle.ts';
 
 /**
- * Starts Temporal, the KMS emulator and the codec server from its bundle, and a codec whose payloads the server reads.
+ * Starts Temporal, the KMS emulator and the codec server from its bundle, and a codec that compresses, whose payloads the server reads.
  * @param bundle the main module of a bundle that was built before; absent: builds one
- * @param compression of the codec
  */
-export async function startStack(bundle?: string, compression?: 'zstd') {
+export async function startStack(bundle?: string) {
   const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));
   const emulator = await startEmulator({ keys: [KEY] });
   const temporal = await startTemporal({ namespaces: [NAMESPACE] });
@@ -24,7 +23,7 @@ export async function startStack(bundle?: string, compression?: 'zstd') {
     },
     { anyCore: true },
   );
-  const codec = benchCodec(emulator.address, compression);
+  const codec = benchCodec(emulator.address, 'zstd');
   return {
     temporal,
     server,
