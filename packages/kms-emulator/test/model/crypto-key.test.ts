@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  advanceKey,
   createVersion,
   effectivePrimary,
   nextEvent,
@@ -14,7 +13,6 @@ import { checkSchedule } from '../../src/model/rotation.ts';
 
 const DAY = 24 * 3600 * 1000;
 const source: MaterialSource = { material: () => 'AAAA', locator: String };
-const noDelays = { disable: 0, primary: 0, generation: 0 };
 
 const keyWith = (changes: Partial<CryptoKey> = {}): CryptoKey => ({
   name: 'projects/p/locations/l/keyRings/r/cryptoKeys/k',
@@ -29,26 +27,6 @@ const keyWith = (changes: Partial<CryptoKey> = {}): CryptoKey => ({
 });
 
 describe('rotation', () => {
-  it('rotates at the scheduled time, once for each period that has passed', () => {
-    const key = keyWith({ rotationPeriod: 10 * DAY, nextRotationTime: 10 * DAY });
-    createVersion(key, 0, source, 0);
-    expect(nextEvent(key)).toBe(10 * DAY);
-    expect(advanceKey(key, 10 * DAY - 1, source, noDelays)).toBe(false);
-    expect(advanceKey(key, 35 * DAY, source, noDelays)).toBe(true);
-    expect(key.versions.map(({ createTime }) => createTime / DAY)).toEqual([0, 10, 20, 30]);
-    expect(key).toMatchObject({ primary: { number: 4 }, nextRotationTime: 40 * DAY });
-    expect(nextEvent(key)).toBe(40 * DAY);
-  });
-
-  it('changes the version of Encrypt after the delay', () => {
-    const key = keyWith({ nextRotationTime: 10 * DAY });
-    createVersion(key, 0, source, 0);
-    setPrimary(key, 1, 0, 0);
-    advanceKey(key, 10 * DAY, source, { ...noDelays, primary: 60 });
-    expect(effectivePrimary(key, 10 * DAY + 59)?.number).toBe(1);
-    expect(effectivePrimary(key, 10 * DAY + 60)?.number).toBe(2);
-  });
-
   it.each([
     ['a period of 24 hours', { period: DAY, next: 1 }, true],
     ['a period of 876,000 hours', { period: 36_500 * DAY, next: 1 }, true],

@@ -80,44 +80,9 @@ describe('the version state table', () => {
   it.each(versionStates)('makes a version in the state %s usable only if it is ENABLED', (state) => {
     expect(isUsable(versionIn(state), NOW)).toBe(state === 'ENABLED');
   });
-
-  it('lets an update set only ENABLED and DISABLED', () => {
-    for (const state of versionStates.filter((one) => one !== 'ENABLED' && one !== 'DISABLED')) {
-      expect(() => setState(versionIn('ENABLED'), NAME, state, NOW, 0)).toThrow(
-        expect.objectContaining({ status: 'INVALID_ARGUMENT' }),
-      );
-    }
-  });
 });
 
 describe('time', () => {
-  it('enables a version when its material has been generated, and not before', () => {
-    const version = { ...versionIn('PENDING_GENERATION'), generateTime: NOW + 10 };
-    expect(advanceVersion(version, NOW + 9)).toBe(false);
-    expect(advanceVersion(version, NOW + 10)).toBe(true);
-    expect(version.state).toBe('ENABLED');
-  });
-
-  it('destroys a version at its destroy time and deletes the material', () => {
-    const version = versionIn('ENABLED');
-    scheduleDestruction(version, NAME, NOW, MONTH, 0);
-    expect(advanceVersion(version, NOW + MONTH - 1)).toBe(false);
-    expect(advanceVersion(version, NOW + MONTH)).toBe(true);
-    expect(version).toMatchObject({ state: 'DESTROYED', destroyEventTime: NOW + MONTH });
-    expect(version).not.toHaveProperty('material');
-    expect(version).not.toHaveProperty('destroyTime');
-  });
-
-  it('stops using a disabled version after the delay, never an enabled one', () => {
-    const version = versionIn('ENABLED');
-    setState(version, NAME, 'DISABLED', NOW, 60);
-    expect([isUsable(version, NOW + 59), isUsable(version, NOW + 60)]).toEqual([true, false]);
-    setState(version, NAME, 'DISABLED', NOW + 100, 60);
-    expect(isUsable(version, NOW + 101)).toBe(false);
-    setState(version, NAME, 'ENABLED', NOW + 200, 60);
-    expect(isUsable(version, NOW + 10_000_000)).toBe(true);
-  });
-
   it('does not extend the delay if a disabled version is destroyed', () => {
     const version = versionIn('ENABLED');
     setState(version, NAME, 'DISABLED', NOW, 60);
