@@ -8,8 +8,8 @@ const page = `
 # Promises
 
 - **A limit.** No promise.
-- **A1** No one comes in. Tests: \`apps/a/test/in.test.ts\`, \`apps/a/test/out.spec.ts\`
-- **A12** Nothing leaks. Tests: \`apps/a/test/leak.test.tsx\`
+- **A1** No one comes in. \`apps/a/test/in.test.ts\`, \`apps/a/test/out.spec.ts\`
+- **A12** Nothing leaks. \`apps/a/test/leak.test.tsx\`
 `;
 
 it('reads the list items', () => {
@@ -20,11 +20,12 @@ it('reads the list items', () => {
 });
 
 it.each([
-  ['has no id', '- Nothing leaks. Tests: `leak.test.ts`'],
+  ['has no id', '- Nothing leaks. `leak.test.ts`'],
   ['names no test file', '- **A1** Nothing leaks.'],
-  ['names a file that is no test', '- **A1** Nothing leaks. Tests: `leak.test.ts`, `leak.ts`'],
-  ['separates its test files otherwise', '- **A1** Nothing leaks. Tests: `a.test.ts` `b.test.ts`'],
-  ['is indented', '  - **A1** Nothing leaks. Tests: `leak.test.ts`'],
+  ['names a file that is no test', '- **A1** Nothing leaks. `leak.test.ts`, `leak.ts`'],
+  ['has test files in its text', '- **A1** Nothing `a.test.ts` leaks. `leak.test.ts`'],
+  ['separates its test files otherwise', '- **A1** Nothing leaks. `a.test.ts` `b.test.ts`'],
+  ['is indented', '  - **A1** Nothing leaks. `leak.test.ts`'],
 ])('refuses a list item that %s', (_, line) => {
   expect(() => parsePromises(line)).toThrow(line);
 });
@@ -88,7 +89,7 @@ describe('a promise', () => {
   });
 
   it('is judged by the command that runs its files', () => {
-    const both = parsePromises('- **A1** It holds. Tests: `a.test.ts`, `b.long.test.ts`, `c.long.spec.ts`');
+    const both = parsePromises('- **A1** It holds. `a.test.ts`, `b.long.test.ts`, `c.long.spec.ts`');
     const [short, long] = [
       new Map([['a.test.ts', passed]]),
       new Map([

@@ -10,12 +10,13 @@ export interface DocumentedPromise {
   readonly files: readonly string[];
 }
 
-const item = /^- \*\*([A-Z]\d+)\*\* (\S.*) Tests: (.+)$/;
-const tests = /^`[^`]+\.(?:test|spec)\.tsx?`(?:, `[^`]+\.(?:test|spec)\.tsx?`)*$/;
-const promise = /^\s*[-*+] (?:.*\bTests: |\*\*[A-Z]\d+\*\*)/;
+const item =
+  /^- \*\*([A-Z]\d+)\*\* (\S.*?\.) (`[^`]+\.(?:test|spec)\.tsx?`(?:, `[^`]+\.(?:test|spec)\.tsx?`)*)$/;
+const test = /`[^`]+\.(?:test|spec)\.tsx?`/;
+const promise = /^\s*[-*+] (?:.*`[^`]+\.(?:test|spec)\.tsx?`|\*\*[A-Z]\d+\*\*)/;
 
 /**
- * Returns the list items with an id or with tests: ``- **A1** Text. Tests: `a.test.ts`, `b.test.ts` ``. Throws an error for one
+ * Returns the list items with an id or with tests: ``- **A1** Text. `a.test.ts`, `b.test.ts` ``. Throws an error for one
  * of them that has another form, because its tests would otherwise be ignored. Other list items are text.
  */
 export function parsePromises(markdown: string): DocumentedPromise[] {
@@ -24,8 +25,8 @@ export function parsePromises(markdown: string): DocumentedPromise[] {
     .filter((line) => promise.test(line))
     .map((line) => {
       const [, id, text, files] = item.exec(line) ?? [];
-      if (id === undefined || text === undefined || files === undefined || !tests.test(files))
-        throw new Error(`Not of the form "- **A1** Text. Tests: \`a.test.ts\`, \`b.test.ts\`": ${line}`);
+      if (id === undefined || text === undefined || files === undefined || test.test(text))
+        throw new Error(`Not of the form "- **A1** Text. \`a.test.ts\`, \`b.test.ts\`": ${line}`);
       return { id, text, files: files.slice(1, -1).split('`, `') };
     });
 }
