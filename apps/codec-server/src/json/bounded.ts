@@ -1,3 +1,4 @@
+import { endOfString } from '@temporal-kms/histories/end-of-string';
 import { badRequest, HttpError } from '../errors.ts';
 
 /** Limit on the nesting of a body. The codec protocol needs 4 levels, the history API 3. */
@@ -27,6 +28,7 @@ export function parseJson(text: string, limit: ValueLimit, admit?: (values: numb
   }
 }
 
+/** Only counts: `JSON.parse` checks the text, which `JsonScanner` would do a second time, character by character. */
 function countValues(text: string, { base, each = 0 }: ValueLimit): number {
   let depth = 0;
   let values = 1;
@@ -68,13 +70,3 @@ const tooMany = (maxValues: number): HttpError =>
     'too_large',
     `The body contains more than ${maxValues} values of JSON; send fewer per request.`,
   );
-
-/** Returns the index of the quote that ends a string. Searching for quotes skips base64, most of a body, quickly. */
-function endOfString(text: string, from: number): number {
-  for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {
-    let escapes = 0;
-    while (quote - escapes > from && text.charCodeAt(quote - escapes - 1) === 0x5c) escapes += 1;
-    if (escapes % 2 === 0) return quote;
-  }
-  return -1;
-}

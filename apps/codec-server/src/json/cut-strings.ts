@@ -55,6 +55,7 @@ export function cutLongStrings(body: Buffer): CutJson {
   };
 }
 
+/** Reads bytes: the text of a large body, which `JsonScanner` needs, is what this avoids. */
 function* longStrings(body: Buffer): Generator<Place, void> {
   let backslash = -1;
   let at = 0;

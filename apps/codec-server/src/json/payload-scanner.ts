@@ -80,6 +80,7 @@ function scanMetadata(
 /** Keys without escapes, not `__proto__`, and not starting with a digit, which JavaScript would reorder. */
 const KEY = /^[A-Za-z][\w./-]*$/;
 
+/** Takes one expected token after the other from bytes: `JsonScanner` and `JsonCursor` need the body as text. */
 class Scanner {
   readonly #body: Buffer;
   #at = 0;

@@ -5,7 +5,8 @@ import {
   type WorkflowDescription,
   type WorkflowRelations,
 } from '@temporal-kms/codec-api';
-import { at, isRecord, textAt } from '../payloads/value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+import { at, textAt } from '../payloads/value/proto-json.ts';
 import { closedAs } from '../runs/events/run-ends.ts';
 
 export interface FileHistory {

@@ -1,6 +1,6 @@
 import proto, { type google, type temporal } from '@temporalio/proto';
 import type { Enum, Field, MapField, Root, Type } from 'protobufjs';
-import { JsonScanner } from './json-scanner.ts';
+import { JsonScanner } from '../json/json-scanner.ts';
 import { type Payload, payloadToJson } from './payload.ts';
 
 /** A payload and its place in a message. */

@@ -1,6 +1,6 @@
 import { exportMarks } from '@temporal-kms/codec-api';
 import { base64Pieces, utf8Text } from './bytes.ts';
-import { JsonScanner, unescaped } from './json-scanner.ts';
+import { JsonScanner, unescaped } from '../json/json-scanner.ts';
 import type { Payload } from './payload.ts';
 
 /** A decoded payload's bytes and its `encoding`. */

@@ -1,4 +1,4 @@
-import { JsonScanner } from '../payloads/json-scanner.ts';
+import { JsonScanner } from '../json/json-scanner.ts';
 import proto, { type temporal } from '@temporalio/proto';
 import type { EventEncoding } from '../files/file-workflow.ts';
 import { HistoryFileError } from '../files/problem.ts';

@@ -1,6 +1,6 @@
 import { lookupType } from '../payloads/index.ts';
 import type { Enum, Field, MapField, Type } from 'protobufjs';
-import { JsonCursor } from '../files/json-cursor.ts';
+import { JsonCursor } from '../json/json-cursor.ts';
 import { payloadFromText, type ReadPayload, stringOf } from './payload.ts';
 
 /** Called before a value is allocated; may throw. `payload`: a payload, else another message, an entry or an item. */

@@ -1,6 +1,6 @@
 import { UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
 import type { temporal } from '@temporalio/proto';
-import { JsonCursor } from '../files/json-cursor.ts';
+import { JsonCursor } from '../json/json-cursor.ts';
 
 export type Payload = temporal.api.common.v1.IPayload;
 

@@ -2,7 +2,7 @@ import { escapeInText } from '@temporal-kms/codec-api';
 import { isLosslessNumber } from 'lossless-json';
 import { hexLine } from '../value/hex.ts';
 import { parseJson, type PayloadValue } from '../value/payload-value.ts';
-import { isRecord } from '../value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { stringifyJson } from '../value/stringify-json.ts';
 
 /** What is compared: a decoded payload, or lines. */

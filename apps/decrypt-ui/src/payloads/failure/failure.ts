@@ -1,6 +1,7 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { sentence } from '../value/attribute-words.ts';
-import { at, enumAt, isRecord, linesAt, refAt, refsIn, textAt } from '../value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../value/proto-json.ts';
 
 /** One failure of a chain of causes. */
 export interface FailureLevel {

@@ -1,6 +1,6 @@
 import { escapeInText } from '@temporal-kms/codec-api';
 import { isLosslessNumber } from 'lossless-json';
-import { isRecord } from './proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 
 export interface Token {
   readonly kind: 'key' | 'punctuation' | 'value';

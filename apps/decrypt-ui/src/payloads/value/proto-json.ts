@@ -1,12 +1,10 @@
 import { escapeInText, escapeInvisible, payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 
 /*
  * These functions read proto3 JSON whose shape is known by convention only. They return `undefined` for a value that is
  * missing or has another type, so that the page shows an event of a newer server in part and never breaks.
  */
-
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The value at a path of member names. */
 export function at(value: unknown, ...path: readonly string[]): unknown {

@@ -1,6 +1,7 @@
 import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
 import { failureChain, type FailureLevel, headline } from '../../payloads/failure/failure.ts';
-import { at, durationAt, isRecord, listAt, refAt, refsIn, textAt } from '../../payloads/value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+import { at, durationAt, listAt, refAt, refsIn, textAt } from '../../payloads/value/proto-json.ts';
 import type { Outcome } from '../outcome.ts';
 import { type Category, eventKind } from './event-kinds.ts';
 import { outcomeOfEvent } from './grouping.ts';

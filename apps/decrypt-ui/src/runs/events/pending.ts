@@ -1,9 +1,9 @@
 import type { PayloadRef, WorkflowDescription } from '@temporal-kms/codec-api';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import {
   at,
   durationAt,
   enumAt,
-  isRecord,
   listAt,
   millisAt,
   numberAt,

@@ -5,7 +5,7 @@ import { levelText } from '../../payloads/failure/level-text.ts';
 import { Mask } from '../../payloads/mask.tsx';
 import { PayloadCell, PayloadLine } from '../../payloads/payload-cell.tsx';
 import { usePayload } from '../../payloads/payloads-context.tsx';
-import { isRecord } from '../../payloads/value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { formatTick, formatTicking } from '../../ui/format/duration.ts';
 import { formatDay, formatHour } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';

@@ -4,7 +4,7 @@ import { useStore } from 'zustand';
 import { useDecoder, usePayload } from '../../payloads/payloads-context.tsx';
 import { valueOf, valuesStore } from '../../payloads/value/interpret.ts';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
-import { isRecord } from '../../payloads/value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { Button } from '../../ui/controls/button.tsx';
 import { rawEvent, type RecordedEvent } from '../events/history.ts';
 import { useRun } from '../run/run-context.tsx';

@@ -1,5 +1,6 @@
 import type { WorkflowDescription, WorkflowSummary } from '@temporal-kms/codec-api';
-import { at, isRecord, millisOf, textAt } from '../../payloads/value/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+import { at, millisOf, textAt } from '../../payloads/value/proto-json.ts';
 import type { Group } from '../events/history.ts';
 import { isOpen, type Outcome, outcomeOf } from '../outcome.ts';
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JsonScanner, unescaped } from '../../src/payloads/json-scanner.ts';
+import { JsonScanner, unescaped } from '../../src/json/json-scanner.ts';
 
 const isJson = (text: string): boolean => new JsonScanner(text).scan(() => undefined);
 

@@ -1,10 +1,9 @@
-import { HistoryFileError } from './problem.ts';
-
-const BACKSLASH = 0x5c;
+import { HistoryFileError } from '../files/problem.ts';
+import { endOfString } from './end-of-string.ts';
 
 /**
  * Moves through JSON text without building its values: a file has tens of MiB of payloads, and text that was not parsed
- * keeps the digits of its numbers. It checks brackets and strings only; `JSON.parse` of the parts checks the rest.
+ * keeps the digits of its numbers. `JsonScanner` would visit every token of every payload. It checks brackets and strings only; `JSON.parse` of the parts checks the rest.
  */
 export class JsonCursor {
   readonly text: string;
@@ -111,11 +110,8 @@ export class JsonCursor {
   }
 
   #endOfString(from: number): number {
-    for (let quote = this.text.indexOf('"', from); quote >= 0; quote = this.text.indexOf('"', quote + 1)) {
-      let escapes = 0;
-      while (this.text.charCodeAt(quote - escapes - 1) === BACKSLASH && quote - escapes > from) escapes += 1;
-      if (escapes % 2 === 0) return quote;
-    }
+    const end = endOfString(this.text, from);
+    if (end >= 0) return end;
     this.#at = this.text.length;
     throw this.#unexpected();
   }
