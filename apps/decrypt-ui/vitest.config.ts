@@ -32,6 +32,8 @@ export default defineConfig({
           browser: {
             enabled: true,
             headless: true,
+            // With empty caches on a busy machine, the first page may take more than the default of a minute.
+            connectTimeout: 180_000,
             screenshotFailures: false,
             viewport: { width: 1440, height: 900 },
             // Animations would only slow the tests down.
