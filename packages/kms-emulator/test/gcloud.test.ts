@@ -100,7 +100,6 @@ const comparable = (all: readonly RestCall[]): unknown =>
 
 describe('gcloud lines in docs/gcp-kms.md', () => {
   it('are lines whose requests this test knows', () => {
-    expect(lines.length).toBeGreaterThanOrEqual(6);
     expect(new Set(lines.map(({ command }) => command))).toEqual(knownCommands);
   });
 

@@ -52,7 +52,6 @@ const calls: Readonly<Record<string, (args: Args) => (RestCall | ((policy: any) 
       body: { policy: { bindings: [{ members: [args['member']], role: args['role'] }], etag, version: 3 } },
     }),
   ],
-  'kms keys describe': (args) => [{ method: 'GET', path: `${key(args)}?alt=json` }],
   'logging read': ({ project, limit, '': filter }) => [
     {
       method: 'POST',
@@ -87,8 +86,7 @@ export async function sendLine(
 }
 
 /**
- * Returns the gcloud lines in the code blocks of a document under `docs/`, and the commands that its text names. The latter get
- * the arguments of a key.
+ * Returns the gcloud lines in the code blocks of a document under `docs/`.
  *
  * @param variables the values of the shell variables in the lines
  */
@@ -105,11 +103,8 @@ export async function gcloudLines(
     });
   const blocks = [...markdown.matchAll(/^```\S*\n([^]*?)^```$/gm)].map(([, code = '']) => code);
   const code = blocks.join('\n').replaceAll(/\\\n\s*/g, '');
-  const named = [...markdown.matchAll(/`(gcloud [a-z -]+)`/g)].map(
-    ([, command]) =>
-      `${command} "$KEY_NAME" --keyring="$KEY_RING" --location="$LOCATION" --project="$PROJECT_ID"`,
-  );
-  return [...code.split('\n').filter((line) => line.startsWith('gcloud ')), ...named].map((line) => {
+  const lines = code.split('\n').filter((line) => line.startsWith('gcloud '));
+  return lines.map((line) => {
     const words = (expanded(line).match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((word) =>
       // Quotes around a whole word or a flag's value belong to the shell.
       word.replace(/^(--[a-z-]+=)?(["'])(.*)\2$/, '$1$3'),
