@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { tableRows } from '@temporal-kms/testing/markdown';
 import { ApplicationFailure } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { KmsCodecError, reasonClass, type ReasonCode, reasonCodes, reasons } from '../src/index.ts';
+import { KmsCodecError, reasonClass, reasonCodes, reasons } from '../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 
 it.each(reasonCodes)(
@@ -55,7 +55,7 @@ describe('the table of reason codes', () => {
         new RegExp(`payloads_refused_total\\{code${operator}"([a-z_|]+)"`).exec(textOf(path))![1]!.split('|');
       const temporary = reasonCodes.filter((code) => reasonClass(code) === 'retryable');
       const attacks = codesOf('=~');
-      expect(attacks.map((code) => reasonClass(code as ReasonCode))).not.toContain('retryable');
+      expect(attacks.filter((code) => temporary.some((one) => one === code))).toEqual([]);
       expect(codesOf('!~').toSorted()).toEqual([...attacks, ...temporary].toSorted());
     },
   );

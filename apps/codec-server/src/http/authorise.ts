@@ -50,7 +50,7 @@ class Grant<P extends Permission, N extends string | undefined = string> {
   }
 
   /** Whether a value is a grant at run time too, whatever its type says. */
-  static isGrant(value: unknown): value is Grant<Permission, string | undefined> {
+  static isGrant(this: void, value: unknown): value is Grant<Permission, string | undefined> {
     return typeof value === 'object' && value !== null && #permission in value;
   }
 

@@ -156,7 +156,7 @@ describe('a handler', () => {
     const forged = [
       { permission: 'metadata', namespace: 'orders' },
       Object.create(grant),
-      { ...grant },
+      Object.assign({}, grant),
       true,
     ];
     const denied = Promise.reject(new Error('denied'));
