@@ -240,6 +240,35 @@ def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
     run(work())
 
 
+@pytest.mark.parametrize("code", ["permission_denied", "key_disabled"])
+def test_a_refused_branch_key_encrypts_for_five_minutes_from_its_confirmation_also_past_its_soft_age(code: str) -> None:
+    async def work() -> None:
+        kms, clock = FakeKms(), Clock()
+        codec = codec_for(kms, clock=clock)
+        await codec.encode([plain()])
+        wrap = kms.wrap
+
+        async def no_answer(key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+            raise KmsCodecError("kms_unavailable", "The test does not answer")
+
+        kms.wrap = no_answer  # type: ignore[method-assign]
+        clock.now = confirmed = 1000.0 + SOFT_AGE - 60
+        await codec.encode([plain()])
+        kms.failing, kms.wrap = code, wrap  # type: ignore[method-assign]
+        clock.now += 90
+        await codec.encode([plain()])
+        kms.failing = "kms_unavailable"
+        clock.now += 60
+        await codec.encode([plain()])
+        kms.failing = code
+        clock.now = confirmed + REVALIDATE - 1
+        await codec.encode([plain()])
+        clock.now += 1
+        await fails(code, codec.encode([plain()]))
+
+    run(work())
+
+
 @pytest.mark.parametrize(("limit", "value"), [("MAX_MESSAGES", 3), ("MAX_BYTES", 3 * 28)])
 def test_never_uses_a_salt_beyond_its_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(f"temporal_kms.data_keys.{limit}", value)

@@ -13,7 +13,7 @@ from fake_kms import FakeKms
 from temporalio.api.common.v1 import Payload
 from test_codec import codec_for, plain
 
-from temporal_kms import KmsCodec, KmsCodecError
+from temporal_kms import KmsCodec, KmsCodecError, Wrapped
 from temporal_kms.clock import elapsed_clock
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**31))
@@ -38,6 +38,9 @@ class Process:
         self.foreign: list[Payload] = []
         self.last = {"encode": 0.0, "decode": 0.0}
         self.refused_at = float("inf")
+        self.confirmed = 0.0
+        """When the last call began in which Cloud KMS unwrapped a key."""
+        self.kms.unwrap = self._note_confirmation(self.kms.unwrap)  # type: ignore[assignment, method-assign]
 
     async def start(self) -> None:
         self.foreign = await codec_for(self.kms).encode([plain()])
@@ -74,6 +77,19 @@ class Process:
     async def _let_tasks_run(self) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
+
+    def _note_confirmation(self, unwrap: Callable[..., Awaitable[bytes]]) -> Callable[..., Awaitable[bytes]]:
+        async def noted(*arguments: object) -> bytes:
+            started, key = self.time, await unwrap(*arguments)
+            self.confirmed = max(self.confirmed, started)
+            return key
+
+        return noted
+
+    @property
+    def has_noticed(self) -> bool:
+        """Whether Cloud KMS has refused to replace the key that encrypts."""
+        return any(slot.retire_at < float("inf") for slot in self.codec._keys.get().encryption_keys._slots.values())
 
     async def _note(self, name: str, attempt: Awaitable[object]) -> None:
         try:
@@ -177,3 +193,36 @@ def test_no_key_is_used_for_more_than_five_minutes_after_its_refusal(
             most[kind] = max(most[kind], at - one.refused_at)
             assert at - one.refused_at <= LIMIT, f"{kind}, SEED={seed} RUNS=1"
     worst[name] = most
+
+
+async def _run_past_the_soft_age(seed: int) -> Process:
+    one = Process(seed)
+    await one.start()
+    await one.work(40 * MINUTE)
+    wrap = one.kms.wrap
+
+    async def no_answer(*_: object) -> Wrapped:
+        raise KmsCodecError("kms_unavailable", "The test does not answer")
+
+    # The key becomes old in an outage of wraps, in which Cloud KMS confirms it.
+    one.kms.wrap = no_answer  # type: ignore[assignment, method-assign]
+    await one.work((21 + one.random.random() * 60) * MINUTE)
+    one.kms.wrap = wrap  # type: ignore[method-assign]
+    one.refuse()
+    while not one.has_noticed:
+        await one.work(STEP)
+    await _three(one, one.random.random() * 2 * HOUR)
+    one.kms.failing = "kms_unavailable"
+    await one.work(20 * MINUTE)
+    return one
+
+
+def test_a_refused_key_past_its_soft_age_encrypts_for_five_minutes_from_its_confirmation_whatever_follows(
+    worst: dict[str, dict[str, float]],
+) -> None:
+    most = {"encode": 0.0, "decode": 0.0}
+    for seed in range(SEED, SEED + RUNS):
+        one = asyncio.run(_run_past_the_soft_age(seed))
+        most["encode"] = max(most["encode"], one.last["encode"] - one.confirmed)
+        assert most["encode"] <= LIMIT, f"SEED={seed} RUNS=1"
+    worst["refused past the soft age, then three of these, since the confirmation"] = most

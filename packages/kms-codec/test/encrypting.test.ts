@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KmsCodecError } from '../src/index.ts';
 import { codecWith, json } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-import { context, hour, minute } from './support/fleet.ts';
+import { context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
@@ -103,4 +103,94 @@ describe('an identity that may only encrypt', () => {
       await expect(codec.encode([json(n)], context)).resolves.toHaveLength(1);
     }
   });
+});
+
+/** Cloud KMS, and the time of its last answer that was no failure. */
+function confirmingKeyService(clock: { readonly time: number }) {
+  const keyService = new FakeKeyService();
+  const unwrap = keyService.unwrap.bind(keyService);
+  const last = { confirmed: 0 };
+  keyService.unwrap = async (request) => {
+    const [started, key] = [clock.time, await unwrap(request)];
+    last.confirmed = started;
+    return key;
+  };
+  return { keyService, last };
+}
+
+describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
+  'a key that is refused (%s)',
+  (code) => {
+    /** Encrypts every 15 s until Cloud KMS refuses. @returns when the key did so last */
+    async function encryptUntilRefused(encode: () => Promise<unknown>, clock: { time: number }) {
+      for (;;) {
+        try {
+          await encode();
+        } catch (error) {
+          expect(error).toMatchObject({ code });
+          return clock.time - 15_000;
+        }
+        await settle();
+        clock.time += 15_000;
+      }
+    }
+
+    it('encrypts past its soft age if Cloud KMS refuses the next key shortly before', async () => {
+      const clock = { time: 1_790_000_000_000 };
+      const { keyService, last } = confirmingKeyService(clock);
+      const { codecs, store, encrypt, pass } = fleetOf(1, { keyService, clock });
+      const foreign = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
+      const end = clock.time + 56 * minute;
+      while (clock.time < end) {
+        await encrypt();
+        await pass(15_000);
+      }
+      // The process may not return to a key that it has obtained before.
+      store.values.clear();
+      // Confirms the key version.
+      await codecs[0]!.decode(foreign, context);
+      keyService.failing = code;
+      expect((await encryptUntilRefused(encrypt, clock)) - last.confirmed).toBe(4.75 * minute);
+    });
+
+    it('encrypts for 5 min from its confirmation if its first refresh is refused past the soft age', async () => {
+      const clock = { time: 1_000_000 };
+      const { keyService, last } = confirmingKeyService(clock);
+      const { codec } = codecWith(rule, { keyService, now: () => clock.time });
+      const encode = () => codec.encode([json('x')], context);
+      await encode();
+      clock.time += 0.65 * hour;
+      await encode();
+      Object.assign(keyService, { failing: 'kms_unavailable', affected: 'wrap' });
+      clock.time += 0.33 * hour;
+      await encode();
+      await settle();
+      clock.time += 2 * minute;
+      Object.assign(keyService, { failing: code, affected: undefined });
+      expect((await encryptUntilRefused(encode, clock)) - last.confirmed).toBe(4.75 * minute);
+      expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: code });
+    });
+  },
+);
+
+it('an identity that may only encrypt does so for 5 min after the last wrap', async () => {
+  const { codec, clock, keyService } = encrypter();
+  let wrapped = 0;
+  for (const end = clock.time + 20 * minute; clock.time < end; clock.time += minute / 2) {
+    const { wraps } = keyService;
+    await codec.encode([json('x')], context);
+    await settle();
+    if (keyService.wraps > wraps) wrapped = clock.time;
+  }
+  keyService.failing = 'permission_denied';
+  let last = 0;
+  for (; clock.time <= wrapped + 6 * minute; clock.time += minute / 4) {
+    await codec.encode([json('x')], context).then(
+      () => (last = clock.time),
+      () => undefined,
+    );
+    await settle();
+  }
+  expect(last - wrapped).toBeGreaterThan(4.5 * minute);
+  expect(last - wrapped).toBeLessThan(5 * minute);
 });

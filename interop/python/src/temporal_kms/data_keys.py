@@ -97,8 +97,8 @@ class EncryptionKeys:
 
     A branch key encrypts only while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use it,
     and up to its soft age. Beyond either, a caller waits for Cloud KMS, and continues only if that does not answer: up
-    to the hard age. A refusal retires the branch key. The messages and bytes of a data key are limited; the next data
-    key of the same branch key takes only a new salt.
+    to the hard age. A refusal retires the branch key at its soft age, or later while its last confirmation counts. The
+    messages and bytes of a data key are limited; the next data key of the same branch key takes only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
@@ -177,6 +177,9 @@ class EncryptionKeys:
     def _grace_until(self, slot: _Slot) -> float:
         return 0.0 if slot.current is None else self._decryption_keys.grace_until(slot.current.branch.name)
 
+    def _confirmed_until(self, slot: _Slot) -> float:
+        return 0.0 if slot.current is None else self._decryption_keys.confirmed_until(slot.current.branch.name)
+
     def _is_expired(self, slot: _Slot, branch: BranchKey, now: float) -> bool:
         return now >= slot.retire_at or now - branch.born >= HARD_AGE
 
@@ -184,7 +187,8 @@ class EncryptionKeys:
         """Whether Cloud KMS must wrap a key before the current one encrypts: it answers, as far as is known."""
         if slot.current is None or now < slot.failing_until:
             return False
-        if now - slot.current.branch.born >= SOFT_AGE:
+        # After a refusal, the current key may have to complete what is in progress.
+        if slot.retire_at == float("inf") and now - slot.current.branch.born >= SOFT_AGE:
             return True
         is_confirmed = now < max(slot.wrapped + REVALIDATE, self._grace_until(slot))
         return not is_confirmed and self._refusal(slot) == UNREADABLE
@@ -219,6 +223,8 @@ class EncryptionKeys:
         return True
 
     async def _try_refresh(self, slot: _Slot) -> None:
+        # If Cloud KMS refuses, only what it has confirmed before counts.
+        confirmed_until = max(slot.wrapped + REVALIDATE, self._confirmed_until(slot))
         try:
             await self._flights.join((slot.crypto_key, slot.namespace), lambda: self._wrap(slot, 0))
         except KmsCodecError as error:
@@ -227,9 +233,8 @@ class EncryptionKeys:
             if error.retryable:
                 slot.failing_until = now + FAILURE_COUNTS
             elif slot.current is not None:
-                is_unreadable = self._refusal(slot) == UNREADABLE
-                limit = self._grace_until(slot) if is_unreadable else slot.current.branch.born + SOFT_AGE
-                slot.retire_at = min(slot.retire_at, max(limit, now))
+                soft_limit = 0.0 if self._refusal(slot) == UNREADABLE else slot.current.branch.born + SOFT_AGE
+                slot.retire_at = min(slot.retire_at, max(soft_limit, confirmed_until, now))
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
         # Before the call: this process may be suspended before it reads the answer.

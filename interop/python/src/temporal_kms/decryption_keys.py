@@ -157,6 +157,11 @@ class DecryptionKeys:
         refused = self._refused.get(own)
         return 0.0 if refused is None else refused.grace_until
 
+    def confirmed_until(self, own: WrappedKey) -> float:
+        """Until when Cloud KMS's last confirmation of an own key counts, also if it refuses the key now."""
+        cached = self._own.get(own)
+        return self.grace_until(own) if cached is None else cached.access.confirmed + REVALIDATE
+
     def attempt(self, own: WrappedKey) -> "asyncio.Task[None] | None":
         """Returns the call in flight that decides whether this process may use its own key."""
         cached = self._own.get(own)

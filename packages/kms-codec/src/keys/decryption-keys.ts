@@ -149,6 +149,12 @@ export class DecryptionKeys {
     return cached !== undefined && this.#use(cached, now) !== undefined;
   }
 
+  /** Until when Cloud KMS's last confirmation of an own key counts, also if it refuses the key now. */
+  confirmedUntil(own: WrappedKey): number {
+    const access = this.#own.peek(own.id)?.access;
+    return access ? access.confirmed + this.#limits.revalidateMs : this.refused.graceUntil(own);
+  }
+
   /** Waits until it is known whether Cloud KMS still unwraps an own key. @returns undefined if Cloud KMS is not asked now */
   revalidated({ id }: WrappedKey, waitBudget: WaitBudget): Promise<void> | undefined {
     const access = this.#own.peek(id)?.access;

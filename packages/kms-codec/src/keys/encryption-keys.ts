@@ -201,6 +201,7 @@ export class EncryptionKeys {
    */
   async #activate(slot: EncryptionSlot, next: ScopeKey): Promise<void> {
     const { namespace } = slot.scope;
+    slot.asking();
     try {
       const key = asWrappedKey(slot.scope, next);
       await this.#decryption.confirm(namespace, key, new WaitBudget(REFRESH_BUDGET_MS));
@@ -217,6 +218,7 @@ export class EncryptionKeys {
   async #obtain(slot: EncryptionSlot, waitBudget: WaitBudget, isUrgent: boolean): Promise<void> {
     const { scope } = slot;
     await this.#flights.join(scope.id, scope.cryptoKey, waitBudget, async (signal) => {
+      slot.asking();
       try {
         const shared = this.#sharing(scope);
         const create = () => this.#create(slot, waitBudget, signal);

@@ -47,14 +47,15 @@ interface SlotOptions {
   /** Whether processes share the scope's branch keys. */
   readonly isShared: boolean;
   /** Where this process decrypts. */
-  readonly decryption: Pick<DecryptionKeys, 'mayUse' | 'refused'>;
+  readonly decryption: Pick<DecryptionKeys, 'mayUse' | 'confirmedUntil' | 'refused'>;
 }
 
 /**
  * The keys that encrypt in one scope: the current data key, its limits, and when to replace it. Makes no call.
  *
  * A key encrypts only while Cloud KMS lets this process use it: it has confirmed that within `revalidateMs`, and its age is
- * below the soft age. Beyond either, an encode waits for Cloud KMS, and continues only if that does not answer.
+ * below the soft age. Beyond either, an encode waits for Cloud KMS, and continues only if that does not answer, or if it
+ * refuses another key while its last confirmation of this one counts.
  */
 export class EncryptionSlot {
   readonly scope: DataKeyScope;
@@ -75,8 +76,12 @@ export class EncryptionSlot {
   /** After a failed refresh: no further refresh before this time. */
   #nextRefresh = 0;
   #refreshFailure: ReasonCode | undefined;
-  /** When the current scope key expires because Cloud KMS rejected its refresh. An outage does not set it. */
+  /** From when on the process counts as without a key, because Cloud KMS rejected its refresh. An outage does not set it. */
   #retireAt = Number.POSITIVE_INFINITY;
+  /** When the current scope key expires then: it may be later, to complete what is in progress. */
+  #expiresAt = Number.POSITIVE_INFINITY;
+  /** Until when Cloud KMS's last confirmation of the current scope key before the last call counts. */
+  #confirmedUntil = 0;
   /** When the last call began in which Cloud KMS wrapped a key under the key version of the current scope key. */
   #wrapped = 0;
   /** Cloud KMS counts as unavailable until then. */
@@ -237,6 +242,7 @@ export class EncryptionSlot {
     this.#refreshFailure = undefined;
     this.#failure = undefined;
     this.#retireAt = Number.POSITIVE_INFINITY;
+    this.#expiresAt = Number.POSITIVE_INFINITY;
     this.#unansweredUntil = 0;
   }
 
@@ -249,7 +255,13 @@ export class EncryptionSlot {
   failed(error: KmsCodecError): void {
     if (error.retryable) return this.#unanswered();
     this.#failure = { error, until: this.#now() + FAILURE_TTL_MS };
-    this.#wake();
+  }
+
+  /** Records that a call begins: if Cloud KMS rejects it, only what it has confirmed before counts. */
+  asking(): void {
+    if (this.#wrappedKey === undefined) return;
+    const byWrap = this.#wrapped + this.#limits.revalidateMs;
+    this.#confirmedUntil = Math.max(byWrap, this.#decryption.confirmedUntil(this.#wrappedKey));
   }
 
   /** Records why a refresh failed. If Cloud KMS rejected it, the current scope key is retired. */
@@ -260,6 +272,7 @@ export class EncryptionSlot {
     const softLimit = this.#current.source.born + this.#limits.softAgeMs;
     const limit = Math.max(this.isUnreadable ? this.#graceUntil : softLimit, this.#now());
     this.#retireAt = Math.min(this.#retireAt, limit);
+    this.#expiresAt = Math.min(this.#expiresAt, Math.max(limit, this.#confirmedUntil));
   }
 
   get #mayOnlyEncrypt(): boolean {
@@ -292,7 +305,9 @@ export class EncryptionSlot {
   /** Whether Cloud KMS must wrap a key before the current one encrypts, because it answers, as far as is known. */
   #mustAsk(now: number): boolean {
     if (!this.#current || now < this.#unansweredUntil) return false;
-    if (now >= this.#current.source.born + this.#limits.softAgeMs) return true;
+    // After a refusal, the current key may have to complete what is in progress.
+    const isRefused = this.#expiresAt !== Number.POSITIVE_INFINITY;
+    if (!isRefused && now >= this.#current.source.born + this.#limits.softAgeMs) return true;
     const isConfirmed = now < Math.max(this.#wrapped + this.#limits.revalidateMs, this.#graceUntil);
     return !isConfirmed && this.isUnreadable;
   }
@@ -315,7 +330,7 @@ export class EncryptionSlot {
 
   #isPastAge(now: number): boolean {
     if (!this.#current) return false;
-    return now >= this.#retireAt || now - this.#current.source.born >= this.#limits.hardAgeMs;
+    return now >= this.#expiresAt || now - this.#current.source.born >= this.#limits.hardAgeMs;
   }
 
   /** Returns a data key of the current scope key that may encrypt one more message, if there is one. */
