@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { faultKinds, planFaults } from './chaos/random/plan.ts';
+import { type FaultKind, faultKinds, planFaults } from './chaos/random/plan.ts';
 import { ReadinessWatch, reportsReady } from './chaos/random/readiness-watch.ts';
-import { type Disruption, findRepeats, type ProcessRun } from './chaos/random/repeats.ts';
+import { type Disruption, findRepeats, type ProcessRun, refusedUnconfirmed } from './chaos/random/repeats.ts';
 import type { Readiness } from './chaos/settings.ts';
 
 /* What `pnpm bench chaos random` plans and judges. It would keep every promise if these found nothing. */
@@ -49,6 +49,27 @@ describe('an activity that runs again', () => {
   ])('is not explained when %s', (_, disruption) => {
     const { all, unexplained } = findRepeats(runs, disruption ? [disruption] : []);
     expect([all, unexplained.length]).toEqual([1, 1]);
+  });
+});
+
+const at = (kind: FaultKind, from: number, to: number) => ({ kind, from, to });
+
+describe('a refusal without grace', () => {
+  it.each([
+    ['an outage goes before', at('black hole', 0, 9_000), at('disabled', 10_000, 20_000), [10_000, 20_000]],
+    ['an outage hides it', at('quota', 12_000, 25_000), at('denied twice', 10_000, 20_000), [12_000, 25_000]],
+    ['a clock is moved', at('clock jump', 15_000, 16_000), at('destroyed', 10_000, 20_000), [15_000, 20_000]],
+  ])('is found when %s', (_, pause, refusal, [from, to]) => {
+    expect(refusedUnconfirmed([refusal, pause], 5_000)).toEqual([{ from, to, pids: 'all' }]);
+  });
+
+  it.each([
+    ['the outage has ended long before', at('slow', 0, 4_000), at('disabled', 10_000, 20_000)],
+    ['the outage begins later', at('slow', 20_000, 30_000), at('disabled', 10_000, 20_000)],
+    ['only the store fails', at('full disk', 0, 30_000), at('disabled', 10_000, 20_000)],
+    ['no key is refused', at('slow', 0, 30_000), at('rotated', 10_000, 20_000)],
+  ])('is not found when %s', (_, ...faults) => {
+    expect(refusedUnconfirmed(faults, 5_000)).toEqual([]);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { ActivityRun } from '../fleet-worker.ts';
+import type { FaultKind } from './plan.ts';
 
 /** A time in which a fault of processes or of Temporal may make Temporal start activities again, see `machineTime`. */
 export interface Disruption {
@@ -7,6 +8,42 @@ export interface Disruption {
   to: number;
   /** The processes that it concerns; all if it concerns Temporal. */
   readonly pids: readonly number[] | 'all';
+}
+
+/** A fault that has ended, in ms of `machineTime`. */
+export interface FaultTime {
+  readonly kind: FaultKind;
+  readonly from: number;
+  readonly to: number;
+}
+
+const refusals: readonly FaultKind[] = ['denied twice', 'disabled', 'destroyed'];
+/** Faults in which Cloud KMS confirms no key, or after which a confirmation seems old. */
+const pauses: readonly FaultKind[] = [
+  'refused connections',
+  'black hole',
+  'slow',
+  'quota',
+  'corrupted checksums',
+  'clock jump',
+];
+
+/**
+ * Returns when Cloud KMS refused a key that it had not confirmed shortly before. Such a key has no grace (ADR 12): activities in
+ * progress cannot encrypt their results, and run again.
+ * @param confirmedMs how long a confirmation counts
+ */
+export function refusedUnconfirmed(faults: readonly FaultTime[], confirmedMs: number): Disruption[] {
+  const timesOf = (kinds: readonly FaultKind[]) => faults.filter(({ kind }) => kinds.includes(kind));
+  return timesOf(refusals).flatMap((refusal) =>
+    timesOf(pauses)
+      .filter((pause) => pause.from < refusal.to && refusal.from < pause.to + confirmedMs)
+      .map((pause) => ({
+        from: Math.max(refusal.from, pause.from),
+        to: Math.max(refusal.to, pause.to),
+        pids: 'all' as const,
+      })),
+  );
 }
 
 /** An execution of an activity in a process. */

@@ -11,11 +11,12 @@ import { type Fleet, KEY, startFleet } from '../fleet.ts';
 import type { Load } from '../load.ts';
 import { runFault, type Targets } from '../random/faults.ts';
 import { faultGroups, faultKinds, planFaults } from '../random/plan.ts';
-import { findRepeats } from '../random/repeats.ts';
+import { type FaultTime, findRepeats, refusedUnconfirmed } from '../random/repeats.ts';
 import { watchReadiness } from '../random/readiness-watch.ts';
 import { openRandomStore } from '../random/store.ts';
 import type { FleetReport } from '../report.ts';
 import type { ScenarioOptions } from '../scenario.ts';
+import { machineTime } from '../settings.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
@@ -60,11 +61,13 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
     const fleets = [fleet, control];
     const loads = fleets.map((one) => one.load('order').start(IN_FLIGHT));
     await Promise.all(loads.map((load) => load.warm()));
-    const watch = watchReadiness(fleet, keyLifetimeMs / 6 + SLACK_MS);
+    // As in `keyLimits`.
+    const confirmedMs = keyLifetimeMs / 6;
+    const watch = watchReadiness(fleet, confirmedMs + SLACK_MS);
     closers.defer(watch.stop);
     const targets: Targets = { emulator, network, store, temporal, fleets, permit, disruptions: [] };
 
-    await runFaults(checks, options, targets, loads);
+    const faults = await runFaults(checks, options, targets, loads);
 
     const ready = await Promise.allSettled(
       fleet.workers.filter((worker) => worker.isRunning()).map((worker) => worker.untilReady()),
@@ -74,10 +77,11 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
     await Promise.race([Promise.all(loads.map((load) => load.stop())), sleep(SETTLED_MS)]);
     const readiness = await watch.stop();
     checks.progress('reading all histories');
+    const refused = refusedUnconfirmed(faults, confirmedMs);
     const [ours, controls] = await Promise.all(
       fleets.map(async (one) => ({
         ...(await one.report()),
-        repeats: findRepeats(runsOf(one), targets.disruptions),
+        repeats: findRepeats(runsOf(one), [...targets.disruptions, ...(one === fleet ? refused : [])]),
       })),
     );
     if (!ours || !controls) throw new RangeError('Two fleets are compared');
@@ -87,7 +91,7 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
     const compared = [
       ['activity is lost', ours.lostActivities, controls.lostActivities],
       [
-        'activity runs again without a fault of its process or of Temporal',
+        'activity runs again without a fault of its process or of Temporal, or a refusal after an outage',
         ours.repeats.unexplained.length,
         controls.repeats.unexplained.length,
       ],
@@ -109,13 +113,13 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
   }
 }
 
-/** Runs the planned faults to the end of the last one. @throws Error when a fault cannot be applied */
+/** Runs the planned faults to the end of the last one, and returns when they happened. @throws Error when a fault cannot be applied */
 async function runFaults(
   checks: Checks,
   { seed, faults: count, minutes }: ScenarioOptions,
   targets: Targets,
   loads: readonly Load[],
-): Promise<void> {
+): Promise<FaultTime[]> {
   const kinds = faultKinds.filter((kind) => kind !== 'full disk' || targets.store.disk);
   if (kinds.length < faultKinds.length)
     checks.progress('no full disk: this process may mount no file system');
@@ -123,6 +127,7 @@ async function runFaults(
   checks.progress(`${plan.length} faults of seed ${seed}`);
   const byGroup = new Map<string, Promise<void>>();
   const problems: unknown[] = [];
+  const ended: FaultTime[] = [];
   const begin = performance.now();
   for (const [index, fault] of plan.entries()) {
     const { kind, atMs, lengthMs } = fault;
@@ -133,9 +138,12 @@ async function runFaults(
     const completed = loads.map((load) => load.completed).join(' and ');
     const what = `${kind}, ${(lengthMs / 1_000).toFixed(1)} s`;
     checks.progress(`fault ${index + 1} of ${count}: ${what}; ${completed} workflows completed`);
+    const from = machineTime();
     byGroup.set(
       group,
-      runFault[kind](targets, fault).catch((error: unknown) => void problems.push(error)),
+      runFault[kind](targets, fault)
+        .then(() => void ended.push({ kind, from, to: machineTime() }))
+        .catch((error: unknown) => void problems.push(error)),
     );
     // What a later fault restores is older than what the processes have now.
     await targets.store.backUp();
@@ -145,6 +153,7 @@ async function runFaults(
   checks.progress('the last fault has ended');
   const counts = Object.entries(Object.groupBy(plan, ({ kind }) => kind));
   checks.figure(counts.map(([kind, all]) => `${kind} ${all.length}`).join(', '));
+  return ended;
 }
 
 const runsOf = ({ workers }: Fleet) =>
@@ -163,7 +172,7 @@ function report(
     ['incomplete', ({ lost }) => lost],
     ['activities lost', ({ lostActivities }) => lostActivities],
     ['run again', ({ repeats }) => repeats.all],
-    ['of these, without a fault of the process or of Temporal', ({ repeats }) => repeats.unexplained.length],
+    ['of these, without such a fault', ({ repeats }) => repeats.unexplained.length],
     ['workflow tasks failed or timed out', ({ taskFailures }) => taskFailures],
     ['calls of the client failed and were repeated', ({ clientErrors }) => clientErrors],
     ['workers ended or replaced', ({ deadWorkers }) => deadWorkers],
