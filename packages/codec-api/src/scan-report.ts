@@ -89,7 +89,6 @@ export const scanFindingKind = z.enum([
 export type ScanFindingKind = z.infer<typeof scanFindingKind>;
 
 export const scanFinding = z.object({ kind: scanFindingKind, places: scannedByPlace });
-export type ScanFinding = z.infer<typeof scanFinding>;
 
 /**
  * Why a scan could not see something.
@@ -109,7 +108,6 @@ export const scanGapKind = z.enum([
   'inner_layer',
   'not_walked',
 ]);
-export type ScanGapKind = z.infer<typeof scanGapKind>;
 
 /** Something that the scan was to see and did not see. It may need any key version. */
 export const scanGap = z.object({
