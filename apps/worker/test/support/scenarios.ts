@@ -30,17 +30,21 @@ export async function runSchedule(client: Client, name: string) {
       staticDetails: `Print it for ${name}`,
     },
   });
+  const started = (count: number) =>
+    until(async () => {
+      const description = await handle.describe();
+      const runs = description.info.recentActions.map(({ action }) => action.workflow.workflowId);
+      if (runs.length < count)
+        throw new Error(`The schedule has started ${runs.length} of ${count} workflows.`);
+      return { runs, description };
+    });
   await handle.trigger('BUFFER_ALL');
+  await started(1);
   // A schedule passes on the result of a run only if it waits for the run to end, because the next one must wait. The
-  // workflow ids of a schedule differ by the second.
+  // workflow ids of a schedule differ by the second in which it handles a trigger.
   await sleep(1_100);
   await handle.trigger('BUFFER_ALL');
-  const { runs, description } = await until(async () => {
-    const described = await handle.describe();
-    const ids = described.info.recentActions.map(({ action }) => action.workflow.workflowId);
-    if (ids.length < 2) throw new Error('The schedule has not started both workflows.');
-    return { runs: ids, description: described };
-  });
+  const { runs, description } = await started(2);
   const results = await Promise.all(
     runs.map((workflowId) => client.workflow.getHandle<typeof dailyReport>(workflowId).result()),
   );
