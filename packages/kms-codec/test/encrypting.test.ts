@@ -138,19 +138,19 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
     it('encrypts past its soft age if Cloud KMS refuses the next key shortly before', async () => {
       const clock = { time: 1_790_000_000_000 };
       const { keyService, last } = confirmingKeyService(clock);
-      const { codecs, store, encrypt, pass } = fleetOf(1, { keyService, clock });
+      const fleet = fleetOf(1, { keyService, clock });
       const foreign = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
       const end = clock.time + 56 * minute;
       while (clock.time < end) {
-        await encrypt();
-        await pass(15_000);
+        await fleet.encrypt();
+        await fleet.pass(15_000);
       }
       // The process may not return to a key that it has obtained before.
-      store.values.clear();
+      fleet.store.values.clear();
       // Confirms the key version.
-      await codecs[0]!.decode(foreign, context);
+      await fleet.codecs[0]!.decode(foreign, context);
       keyService.failing = code;
-      expect((await encryptUntilRefused(encrypt, clock)) - last.confirmed).toBe(4.75 * minute);
+      expect((await encryptUntilRefused(() => fleet.encrypt(), clock)) - last.confirmed).toBe(4.75 * minute);
     });
 
     it('encrypts for 5 min from its confirmation if its first refresh is refused past the soft age', async () => {
