@@ -1,4 +1,5 @@
 /** How the packages for npm are built, with tsdown. */
+import { writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -38,8 +39,7 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
       banner: ({ isEntry, fileName }: { readonly isEntry: boolean; readonly fileName: string }) =>
         isEntry && isChecked(fileName) ? versionCheck(name) : '',
     },
-    // The types contain those of `node-utils`: tsdown looks only for files below the folder of this configuration.
-    dts: { tsconfig: join(folder, '../tsconfig.published.json') },
+    dts: { tsconfig: writeTsconfig(join(folder, '..')) },
     deps: { alwaysBundle: [...bundled, /^@temporal-kms\/node-utils/], onlyBundle: false as const },
     hooks: {
       'build:done': async ({ options: { outDir } }: { readonly options: { readonly outDir: string } }) => {
@@ -52,6 +52,21 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
       },
     },
   };
+}
+
+/**
+ * Writes the configuration with which the compiler emits types, and returns its path. The types contain those of `node-utils`,
+ * and tsdown takes only files below the folder of the configuration. `turbo prune` copies no file that is next to packages.
+ */
+function writeTsconfig(packages: string): string {
+  const path = join(packages, 'tsconfig.published.json');
+  const config = {
+    extends: './tsconfig/base.json',
+    compilerOptions: { stripInternal: true, typeRoots: ['./node-utils/node_modules/@types'] },
+    include: ['kms-codec/src', 'worker-kit/src', 'node-utils/src'],
+  };
+  writeFileSync(path, JSON.stringify(config));
+  return path;
 }
 
 /** The license of each bundled package, whose terms require that copies include it. */
