@@ -15,6 +15,6 @@ export async function startDurableTemporal(dbFile: string) {
       process.kill(server.pid, 'SIGKILL');
       await server.exited;
     },
-    stop: () => server.close(),
+    close: () => server.close(),
   };
 }

@@ -107,5 +107,8 @@ export function createFleetCodec(env: Environment, clock?: MovableClock, observe
 function keyLimits(lifetime: string | undefined): Partial<DataKeyLimits> {
   if (lifetime === undefined) return {};
   const ms = Number(lifetime);
-  return { softAgeMs: ms, revalidateMs: ms / 6 };
+  return { softAgeMs: ms, revalidateMs: confirmedMs(ms) };
 }
+
+/** How long an answer of Cloud KMS counts for keys of a lifetime. */
+export const confirmedMs = (lifetimeMs: number): number => lifetimeMs / 6;

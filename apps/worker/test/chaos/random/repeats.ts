@@ -1,5 +1,5 @@
 import type { ActivityRun } from '../fleet-worker.ts';
-import type { FaultKind } from './plan.ts';
+import { type FaultKind, faultGroups } from './plan.ts';
 
 /** A time in which a fault of processes or of Temporal may make Temporal start activities again, see `machineTime`. */
 export interface Disruption {
@@ -17,16 +17,10 @@ export interface FaultTime {
   readonly to: number;
 }
 
-const refusals: readonly FaultKind[] = ['denied twice', 'disabled', 'destroyed'];
-/** Faults in which Cloud KMS confirms no key, or after which a confirmation seems old. */
-const pauses: readonly FaultKind[] = [
-  'refused connections',
-  'black hole',
-  'slow',
-  'quota',
-  'corrupted checksums',
-  'clock jump',
-];
+const isRefusal = (kind: FaultKind): boolean => faultGroups[kind] === 'rights' && kind !== 'rotated';
+/** Whether Cloud KMS confirms no key in a fault, or a confirmation seems old after it. */
+const isPause = (kind: FaultKind): boolean =>
+  ['network', 'answers'].includes(faultGroups[kind]) || kind === 'clock jump';
 
 /**
  * Returns when Cloud KMS refused a key that it had not confirmed shortly before. Such a key has no grace (ADR 12): activities in
@@ -34,16 +28,18 @@ const pauses: readonly FaultKind[] = [
  * @param confirmedMs how long a confirmation counts
  */
 export function refusedUnconfirmed(faults: readonly FaultTime[], confirmedMs: number): Disruption[] {
-  const timesOf = (kinds: readonly FaultKind[]) => faults.filter(({ kind }) => kinds.includes(kind));
-  return timesOf(refusals).flatMap((refusal) =>
-    timesOf(pauses)
-      .filter((pause) => pause.from < refusal.to && refusal.from < pause.to + confirmedMs)
-      .map((pause) => ({
-        from: Math.max(refusal.from, pause.from),
-        to: Math.max(refusal.to, pause.to),
-        pids: 'all' as const,
-      })),
-  );
+  const pauses = faults.filter(({ kind }) => isPause(kind));
+  return faults
+    .filter(({ kind }) => isRefusal(kind))
+    .flatMap((refusal) =>
+      pauses
+        .filter((pause) => pause.from < refusal.to && refusal.from < pause.to + confirmedMs)
+        .map((pause) => ({
+          from: Math.max(refusal.from, pause.from),
+          to: Math.max(refusal.to, pause.to),
+          pids: 'all' as const,
+        })),
+    );
 }
 
 /** An execution of an activity in a process. */

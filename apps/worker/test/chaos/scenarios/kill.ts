@@ -31,8 +31,7 @@ export async function kill(
   try {
     const folder = await mkdtemp(join(tmpdir(), 'fleet-services-'));
     closers.defer(() => rm(folder, { recursive: true, force: true }));
-    const temporal = await startDurableTemporal(join(folder, 'temporal.db'));
-    closers.defer(() => temporal.stop());
+    const temporal = closers.use(await startDurableTemporal(join(folder, 'temporal.db')));
     const kms = await startKms(join(folder, 'keys.json'));
     closers.defer(() => kms.kill());
     const store = closers.use(await openStore(kind));

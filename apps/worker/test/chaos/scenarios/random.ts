@@ -16,7 +16,7 @@ import { watchReadiness } from '../random/readiness-watch.ts';
 import { openRandomStore } from '../random/store.ts';
 import type { FleetReport } from '../report.ts';
 import type { ScenarioOptions } from '../scenario.ts';
-import { machineTime } from '../settings.ts';
+import { confirmedMs, machineTime } from '../settings.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
@@ -39,8 +39,7 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
   try {
     const folder = await mkdtemp(join(tmpdir(), 'fleet-services-'));
     closers.defer(() => rm(folder, { recursive: true, force: true }));
-    const temporal = await startDurableTemporal(join(folder, 'temporal.db'));
-    closers.defer(() => temporal.stop());
+    const temporal = closers.use(await startDurableTemporal(join(folder, 'temporal.db')));
     const emulator = closers.use(await startEmulator({ keys: [KEY], identities: { [IDENTITY]: 0 } }));
     const permit = async (isPermitted: boolean) =>
       void (await emulator.setPolicy(KEY, isPermitted ? [ROLE] : []));
@@ -61,9 +60,8 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
     const fleets = [fleet, control];
     const loads = fleets.map((one) => one.load('order').start(IN_FLIGHT));
     await Promise.all(loads.map((load) => load.warm()));
-    // As in `keyLimits`.
-    const confirmedMs = keyLifetimeMs / 6;
-    const watch = watchReadiness(fleet, confirmedMs + SLACK_MS);
+    const countsMs = confirmedMs(keyLifetimeMs);
+    const watch = watchReadiness(fleet, countsMs + SLACK_MS);
     closers.defer(watch.stop);
     const targets: Targets = { emulator, network, store, temporal, fleets, permit, disruptions: [] };
 
@@ -77,7 +75,7 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
     await Promise.race([Promise.all(loads.map((load) => load.stop())), sleep(SETTLED_MS)]);
     const readiness = await watch.stop();
     checks.progress('reading all histories');
-    const refused = refusedUnconfirmed(faults, confirmedMs);
+    const refused = refusedUnconfirmed(faults, countsMs);
     const [ours, controls] = await Promise.all(
       fleets.map(async (one) => ({
         ...(await one.report()),
