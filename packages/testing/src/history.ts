@@ -1,4 +1,4 @@
-import type { Connection } from '@temporalio/client';
+import { type Connection, WorkflowFailedError } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
 
@@ -24,6 +24,21 @@ export async function readHistory(
 /** Returns the protobuf bytes of a history: what Temporal stores. */
 export const historyBytes = (history: temporal.api.history.v1.IHistory): Buffer =>
   Buffer.from(History.encode(history).finish());
+
+/**
+ * Returns how a workflow failed.
+ *
+ * @throws Error if it completed
+ */
+export async function failureOf(run: Promise<unknown>): Promise<WorkflowFailedError> {
+  try {
+    await run;
+  } catch (error) {
+    if (error instanceof WorkflowFailedError) return error;
+    throw error;
+  }
+  throw new Error('The workflow completed; a failure was expected.');
+}
 
 /** Returns every payload inside a message at any depth, in the order of the message's fields. */
 export function payloadsIn(value: unknown): Payload[] {

@@ -5,7 +5,7 @@ import {
   type TemporalServer,
 } from '@temporal-kms/scripts/temporal';
 import { Connection, type ConnectionOptions } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
+import { NativeConnection, type Worker } from '@temporalio/worker';
 
 /** Parts that a test starts one after another and closes in the reverse order. */
 export class Closers {
@@ -25,6 +25,24 @@ export class Closers {
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).toReversed()) await close();
   }
+}
+
+export interface RunningWorker {
+  /** Shuts the worker down if it still runs. @throws the error that ended the worker */
+  stop(): Promise<void>;
+}
+
+/** Runs a worker until the test stops it or the parts close. */
+export function runUntilStopped(worker: Worker, closers: Closers): RunningWorker {
+  const ended = worker.run();
+  // stop() reports the failure. Until then Node must not take it for an unhandled rejection.
+  ended.catch(() => undefined);
+  const stop = async () => {
+    if (worker.getState() === 'RUNNING') worker.shutdown();
+    await ended;
+  };
+  closers.defer(stop);
+  return { stop };
 }
 
 export interface TemporalStack {

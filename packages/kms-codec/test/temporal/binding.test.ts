@@ -8,13 +8,14 @@ import { createActivities } from './support/activities.ts';
 import {
   CARD,
   failedTaskTypes,
-  failureOf,
   encryptedPayloadsIn,
   encryptedHistory,
   textsByNamespace,
 } from './support/history.ts';
 import { shipping } from './support/service.ts';
-import { payments, type RunningWorker, shippingNamespace, type Stack, startStack } from './support/stack.ts';
+import { failureOf } from '@temporal-kms/testing/history';
+import type { RunningWorker } from '@temporal-kms/testing/stack';
+import { payments, shippingNamespace, type Stack, startStack } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
 
 const taskQueue = 'orders';

@@ -8,7 +8,8 @@ import { KeyRules, type KmsCodec, type KmsCodecOptions, type ReasonCode } from '
 import type { Payload } from '../../src/formats/payload.ts';
 import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
-import { CARD, failedTaskTypes, failureOf, encryptedHistory } from './support/history.ts';
+import { failureOf } from '@temporal-kms/testing/history';
+import { CARD, failedTaskTypes, encryptedHistory } from './support/history.ts';
 import {
   activityIdentity,
   payments,

@@ -11,10 +11,10 @@ import {
 } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KmsCodec, KmsCodecError, KmsCodecPlugin } from '../../src/index.ts';
-import { encodingOf } from '@temporal-kms/testing/history';
+import { failureOf, encodingOf } from '@temporal-kms/testing/history';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { createActivities } from './support/activities.ts';
-import { CARD, failureOf, encryptedPayloadsIn, encryptedHistory } from './support/history.ts';
+import { CARD, encryptedPayloadsIn, encryptedHistory } from './support/history.ts';
 import { payments, type Stack, startStack } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
 

@@ -6,7 +6,8 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { KmsWorkerPlugin, runWorker } from '../../src/index.ts';
-import { activityIdentity, failureOf, payments, type Stack, startStack } from './support/stack.ts';
+import { failureOf } from '@temporal-kms/testing/history';
+import { activityIdentity, payments, type Stack, startStack } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
 
 const taskQueue = 'orders';

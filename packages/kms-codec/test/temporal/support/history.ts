@@ -1,5 +1,5 @@
 import { encodingOf, historyBytes, payloadsIn, textOf } from '@temporal-kms/testing/history';
-import { type Client, WorkflowFailedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { expect } from 'vitest';
@@ -28,21 +28,6 @@ export const failedTaskTypes = ({ events }: History): string[] =>
     ({ workflowTaskFailedEventAttributes: attributes }) =>
       attributes?.failure?.applicationFailureInfo?.type ?? [],
   );
-
-/**
- * Returns how a workflow failed.
- *
- * @throws Error if it completed
- */
-export async function failureOf(run: Promise<unknown>): Promise<WorkflowFailedError> {
-  try {
-    await run;
-  } catch (error) {
-    if (error instanceof WorkflowFailedError) return error;
-    throw error;
-  }
-  throw new Error('The workflow completed; a failure was expected.');
-}
 
 /** Decodes as the codec server does: one payload at a time, with the namespace as the only context. */
 export async function textsByNamespace(

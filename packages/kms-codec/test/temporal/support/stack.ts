@@ -1,7 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { Client, type Connection } from '@temporalio/client';
 import type { Emulator } from '@temporal-kms/kms-emulator';
-import { startStack as startServices } from '@temporal-kms/testing/stack';
+import {
+  type RunningWorker,
+  runUntilStopped,
+  startStack as startServices,
+} from '@temporal-kms/testing/stack';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -42,11 +46,6 @@ export const rules: Readonly<Record<string, NamespaceRule>> = {
 export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
 
 type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
-
-export interface RunningWorker {
-  /** Shuts the worker down if it still runs. @throws the error that ended the worker */
-  stop(): Promise<void>;
-}
 
 export interface Stack {
   readonly kms: Emulator;
@@ -105,15 +104,7 @@ export async function startStack(): Promise<Stack> {
           plugins: [new KmsCodecPlugin(codec)],
           ...options,
         });
-        const ended = worker.run();
-        // stop() reports the failure. Until then Node must not take it for an unhandled rejection.
-        ended.catch(() => undefined);
-        const stop = async () => {
-          if (worker.getState() === 'RUNNING') worker.shutdown();
-          await ended;
-        };
-        closers.defer(stop);
-        return { stop };
+        return runUntilStopped(worker, closers);
       },
       close,
     };

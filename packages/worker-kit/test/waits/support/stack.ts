@@ -1,8 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { CloudKms, KeyRules, KmsCodec, type KmsCodecOptions, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import type { Emulator } from '@temporal-kms/kms-emulator';
-import { startStack as startServices } from '@temporal-kms/testing/stack';
-import { Client, WorkflowFailedError } from '@temporalio/client';
+import {
+  type RunningWorker,
+  runUntilStopped,
+  startStack as startServices,
+} from '@temporal-kms/testing/stack';
+import { Client } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -29,9 +33,7 @@ export interface Stack {
   codec(options?: CodecOptions): KmsCodec;
   client(codec: KmsCodec): Client;
   /** Runs a worker in `payments` until the test stops it or the stack closes. */
-  work(
-    options: Partial<WorkerOptions> & { readonly codec: KmsCodec },
-  ): Promise<{ readonly stop: () => Promise<void> }>;
+  work(options: Partial<WorkerOptions> & { readonly codec: KmsCodec }): Promise<RunningWorker>;
   close(): Promise<void>;
 }
 
@@ -66,15 +68,7 @@ export async function startStack(): Promise<Stack> {
           plugins: [new KmsWorkerPlugin(codec)],
           ...options,
         });
-        const ended = worker.run();
-        // stop() reports the failure. Until then Node must not take it for an unhandled rejection.
-        ended.catch(() => undefined);
-        const stop = async () => {
-          if (worker.getState() === 'RUNNING') worker.shutdown();
-          await ended;
-        };
-        closers.defer(stop);
-        return { stop };
+        return runUntilStopped(worker, closers);
       },
       close,
     };
@@ -90,18 +84,3 @@ const bundleWorkflows = async (): Promise<WorkflowBundle> =>
     logger: new DefaultLogger('ERROR'),
     failureConverterPath: fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter')),
   });
-
-/**
- * Returns how a workflow failed.
- *
- * @throws Error if it completed
- */
-export async function failureOf(run: Promise<unknown>): Promise<WorkflowFailedError> {
-  try {
-    await run;
-  } catch (error) {
-    if (error instanceof WorkflowFailedError) return error;
-    throw error;
-  }
-  throw new Error('The workflow completed; a failure was expected.');
-}
