@@ -69,7 +69,7 @@ export function issuerKeys(
   const discover = async ({ issuer: iss }: Issuer, url: string): Promise<string> => {
     const document = discovery.parse(await fetchDocument(url));
     // OpenID Connect Discovery 1.0, section 4.3: the issuer must match exactly.
-    if (document.issuer !== iss) throw new Error(`${url} is of another issuer: ${document.issuer}`);
+    if (document.issuer !== iss) throw new Error(`${url} belongs to another issuer: ${document.issuer}`);
     if (
       !isSafeUrl(document.jwks_uri) ||
       (iss.startsWith('https:') && !document.jwks_uri.startsWith('https:'))
@@ -201,7 +201,7 @@ async function fetchWithin(url: string, signal: AbortSignal): Promise<unknown> {
   let length = 0;
   for await (const chunk of response.body) {
     length += chunk.length;
-    if (length > MAX_BYTES) throw new Error(`${url} answered more than ${MAX_BYTES} bytes`);
+    if (length > MAX_BYTES) throw new Error(`${url} returned more than ${MAX_BYTES} bytes`);
     chunks.push(chunk);
   }
   return JSON.parse(Buffer.concat(chunks).toString()) as unknown;

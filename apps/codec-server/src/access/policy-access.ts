@@ -71,7 +71,7 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
       }
       return bearerTokens.get(bearerToken(request), async (token) => {
         const known = bearers.get(claimedIssuer(token) ?? '');
-        if (!known) throw invalidToken('its issuer is not one that the policy names');
+        if (!known) throw invalidToken('the policy does not list its issuer');
         return callerOf(known, token);
       });
     },

@@ -106,7 +106,7 @@ const oidc = z
     type: z.literal('oidc'),
     issuer: url.refine(
       (value) => !/(^|\.)tmprl\.cloud$/.test(URL.parse(value)?.hostname ?? ''),
-      'is Temporal Cloud, whose tokens other servers receive too: write type: temporal-cloud',
+      'is Temporal Cloud, whose tokens other servers also receive: write type: temporal-cloud',
     ),
     ...common,
     tokens: z.enum(['access', 'access-untyped', 'id']),
@@ -167,8 +167,8 @@ const shared = (set: { audience: readonly string[]; clockSkewSeconds: number; ma
 
 export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
 
-const values = oneOrMany(literalText('is compared literally: there are no wildcards, so name each value'));
-const namespace = literalText('must be a name; for all, write namespaces: "*"');
+const values = oneOrMany(literalText('is compared literally: there are no wildcards, so list each value'));
+const namespace = literalText('must be a name; for all namespaces, write namespaces: "*"');
 /** For the JSON Schema, which does not contain the refinements. */
 const atLeastOne = { minProperties: 1 };
 
@@ -193,7 +193,7 @@ const rule = z.strictObject({
     .record(text, values)
     .refine(
       (claims) => Object.keys(claims).length > 0,
-      'names no claim: name at least one claim, so that the rule is not for every caller',
+      'names no claim, so the rule would apply to every caller: name at least one',
     )
     .meta(atLeastOne),
   namespaces: z.union([z.literal('*'), z.array(namespace).min(1, 'is empty')], {
@@ -219,7 +219,7 @@ export const policy = z
       .record(text, issuer)
       .refine(
         (issuers) => Object.keys(issuers).length > 0,
-        'names none, so no caller could sign in: add an issuer',
+        'is empty, so no caller could sign in: add an issuer',
       )
       .meta(atLeastOne),
     rules: z.array(rule).default([]),
@@ -255,8 +255,7 @@ export const policy = z
     const names = new Map<string, string>();
     for (const [name, { issuer: iss }] of named) {
       const other = names.get(iss);
-      if (other !== undefined)
-        wrong(['issuers', name], `is the same issuer as ${other}: it must appear once`);
+      if (other !== undefined) wrong(['issuers', name], `is the same issuer as ${other}: list it only once`);
       names.set(iss, name);
     }
     for (const [index, { issuer: name, match }] of rules.entries()) {
@@ -278,7 +277,10 @@ export const policy = z
     if (!provider) {
       wrong(['dashboard', 'issuer'], `must be one of issuers: ${[...named.keys()].join(', ')}`);
     } else if (provider.tokens === 'assertion' || provider.onlyByName !== undefined) {
-      wrong(['dashboard', 'issuer'], 'must be an issuer of type oidc: pages cannot sign in to the others');
+      wrong(
+        ['dashboard', 'issuer'],
+        'must be an issuer of type oidc: web pages cannot sign in with other types',
+      );
     }
   })
   .meta({ title: 'Policy file of the codec server', description: 'Described in docs/access.md.' });

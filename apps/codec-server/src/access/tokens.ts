@@ -49,7 +49,7 @@ const noToken = (): HttpError =>
   new HttpError(
     401,
     'unauthenticated',
-    'Sign in: send the header Authorization: Bearer with a token of an issuer that the policy of this server names. ' +
+    "Sign in: send the header Authorization: Bearer with a token from an issuer in this server's policy. " +
       '(Temporal\'s CLI sends it with --codec-auth "Bearer …", its Web UI when it passes access tokens.)',
     { challenge: 'Bearer', loggable: true },
   );
@@ -147,7 +147,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
       const { sub, exp, iat } = payload;
       if (typeof sub !== 'string' || sub === '' || exp === undefined || iat === undefined)
         throw invalidToken('it has no subject (sub)');
-      if (!isUnambiguous(token)) throw invalidToken('it contains a name twice, or nests too deep');
+      if (!isUnambiguous(token)) throw invalidToken('it contains a name twice, or is nested too deeply');
       const wrong = wrongKind(issuer, protectedHeader, payload);
       if (wrong !== undefined) throw invalidToken(wrong);
       // RFC 7519 section 2: seconds may have fractions.
@@ -164,7 +164,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
   };
 }
 
-const UNUSABLE_KEY = 'the key that its issuer publishes for it is unusable';
+const UNUSABLE_KEY = 'the signing key that its issuer publishes is unusable';
 
 function describe(error: errors.JOSEError, issuer: Issuer, now: number): string {
   if (error instanceof errors.JWTExpired) {
@@ -260,7 +260,7 @@ function wrongKind(
   const type = typeof header['typ'] === 'string' ? normalized(header['typ']) : header['typ'];
   if (!types[tokens].includes(type)) {
     if (tokens === 'access') return 'its type is not at+jwt (an access token)';
-    return type === 'at+jwt' ? IS_ACCESS_TOKEN : 'its type is not that of a token for signing in';
+    return type === 'at+jwt' ? IS_ACCESS_TOKEN : 'its type is not that of a sign-in token';
   }
   // RFC 7519 section 5.2.
   if ('cty' in header) return 'it contains another token';
@@ -268,7 +268,7 @@ function wrongKind(
   if ('events' in claims) return 'it is a logout token or another security event';
   // RFC 7800: without the holder's key, a stolen token must be worthless.
   if ('cnf' in claims)
-    return "it is bound to its holder's key (DPoP or mutual TLS), which this server does not check";
+    return "it is bound to its holder's key (DPoP or mutual TLS), which this server cannot check";
   const kinds = tokens === 'id' ? idKinds : accessKinds;
   if (
     tokens !== 'assertion' &&

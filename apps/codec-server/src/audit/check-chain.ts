@@ -47,7 +47,7 @@ async function check({
   const missing =
     head.seq === 0 || found.has(own)
       ? []
-      : [{ problem: `the last line that this process wrote, ${own}, is not in the file` }];
+      : [{ problem: `the file does not contain the last line that this process wrote, ${own}` }];
   const count = problemCount + missing.length;
   return {
     ...now(),

@@ -27,12 +27,12 @@ class UsageError extends Error {
 
 const VERIFY_USAGE = `Usage: node main.mjs verify-audit [options] FILE...
 
-Verifies audit files: finds changed, removed, inserted, repeated and moved lines. Name a file together with the files
-that it was rotated to, in any order.
+Verifies audit files: finds changed, removed, inserted, repeated and moved lines. Name a file together with its
+rotated files, in any order.
 
   --expect-head SEQ:HASH  a line that must exist (from the log, or "head" of GET .../audit); repeatable
-  --after SEQ:HASH        the last line of a file that was removed on purpose; repeatable
-  --mixed                 skip lines of other programs, for collected standard output
+  --after SEQ:HASH        the last line of a deliberately removed file; repeatable
+  --mixed                 skip other programs' lines, for collected standard output
   --json                  print the result as JSON
   --help                  print this
 
@@ -44,7 +44,7 @@ const DIGEST_USAGE = `Usage: node main.mjs audit-digest --key-file FILE EXPORT..
 Prints the digest of each payload in JSON files, with its JSON Pointer. The files are exports in the form "encoded",
 histories as the Temporal CLI prints them, or bodies of /decode. Search for the digests in the audit with grep -F.
 
-  --key-file FILE  the key file that the server has in AUDIT_DIGEST_KEY_FILE
+  --key-file FILE  the server's key file (AUDIT_DIGEST_KEY_FILE)
   --help           print this
 
 Exit status: 0 digests printed, 1 a file not readable, 64 wrong usage.

@@ -54,7 +54,7 @@ export async function* decodeFrames(
     if (reason === 'disconnected') return;
     const message =
       reason === 'error'
-        ? { message: 'A page of the history could not be read again; repeat the request.' }
+        ? { message: 'A page of the history could not be read again; retry the request.' }
         : {};
     yield { type: 'end', reason, ...message };
   } finally {

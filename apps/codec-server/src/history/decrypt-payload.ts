@@ -71,12 +71,12 @@ export async function decryptPayload(
   options: DecryptOptions,
 ): Promise<DecryptResult> {
   if (stored === undefined) {
-    const message = 'The payload no longer exists: its retention has passed, or the run has changed it.';
+    const message = 'The payload no longer exists: its retention has passed, or the run has replaced it.';
     return { ok: false, reason: 'event_not_found', message };
   }
   const { payload, encryptable, isEnvelope, context } = stored;
   if (hasTooManyEntries(payload)) {
-    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event too many values; it was not decrypted.`;
+    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event has too many values; it was not decrypted.`;
     return { ok: false, reason: 'too_large', message };
   }
   try {

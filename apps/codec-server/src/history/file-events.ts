@@ -51,7 +51,7 @@ export async function parseFileEvents(
     for (const text of events) {
       await checkpoint(text.length);
       const event = await inTurns(parse(text));
-      if (eventIdOf(event) < 1) throw badRequest('An event of the file has no id.');
+      if (eventIdOf(event) < 1) throw badRequest('An event in the file has no id.');
       parsed.push(event);
     }
     return parsed;
@@ -110,7 +110,7 @@ const { HistoryEvent } = proto.temporal.api.history.v1;
 const EVENT = planOf('temporal.api.history.v1.HistoryEvent');
 
 const notAnEvent = (cause?: unknown): HttpError =>
-  badRequest('An event of the file is not what Temporal writes.', cause);
+  badRequest('An event in the file is not in the form that Temporal writes.', cause);
 
 const tooManyValues = (): HttpError =>
   new HttpError(
@@ -132,7 +132,7 @@ export function filePayloads(
   return [...new Set(refs)].map((ref) => {
     const { eventId, n } = partsOfRef(ref);
     const held = byId.get(eventId)?.[n];
-    if (held === undefined) throw badRequest(`The events of the request have no payload ${ref}.`);
+    if (held === undefined) throw badRequest(`The request's events have no payload ${ref}.`);
     return { ref, bytes: held.payload.data?.length ?? 0, held, load: async () => held };
   });
 }

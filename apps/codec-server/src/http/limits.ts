@@ -79,9 +79,12 @@ export function limitRequests(
       }
       inFlight.delete(request);
       request.giveUp(
-        new HttpError(504, 'timeout', `The request took longer than ${requestMs} ms; request less at once.`, {
-          loggable: true,
-        }),
+        new HttpError(
+          504,
+          'timeout',
+          `The request took longer than ${requestMs} ms; send smaller requests.`,
+          { loggable: true },
+        ),
       );
     }
   };

@@ -79,7 +79,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
   const kmsExhausted = (waitMs: number): HttpError =>
     tooMany(
       'kmsRequests',
-      `You caused more Cloud KMS requests than a caller may (${rates.kmsRequests} per minute, ` +
+      `You exceeded the limit of Cloud KMS requests per caller (${rates.kmsRequests} per minute, ` +
         "CODEC_RATE_KMS_REQUESTS). Ask this server's operator to raise the limit if you need more.",
       waitMs,
     );
@@ -97,7 +97,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
       if (account.inFlight >= mostInFlight) {
         throw tooMany(
           'inFlight',
-          `You have ${mostInFlight} requests in flight, the most for one caller: three quarters of ` +
+          `You have ${mostInFlight} requests in flight, the limit for one caller: three quarters of ` +
             'CODEC_MAX_REQUESTS. Send fewer at once.',
           0,
         );

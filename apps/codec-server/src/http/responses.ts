@@ -184,7 +184,7 @@ const isRefusal = ({ status, cause }: HttpError): boolean =>
 function unexpected(error: Error, log: Logger): HttpError {
   // The stack names files and functions. The message is not logged: it may quote the data that was read.
   log.error({ error: error.name, stack: stackOf(error) }, 'request failed unexpectedly');
-  return new HttpError(500, 'internal', 'The server failed. The operator finds the cause in its log.');
+  return new HttpError(500, 'internal', 'The server failed. Its log contains the cause.');
 }
 
 const stackOf = (error: Error): string =>

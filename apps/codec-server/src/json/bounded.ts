@@ -49,7 +49,7 @@ function countValues(text: string, { base, each = 0 }: ValueLimit): number {
         depth += 1;
         values += 1;
         if (depth === ITEM_DEPTH) maxValues += each;
-        if (depth > MAX_DEPTH) throw badRequest(`The body nests deeper than ${MAX_DEPTH} levels.`);
+        if (depth > MAX_DEPTH) throw badRequest(`The body is nested deeper than ${MAX_DEPTH} levels.`);
         if (values > maxValues) throw tooMany(maxValues);
         break;
       case 0x5d: // ]
@@ -68,5 +68,5 @@ const tooMany = (maxValues: number): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The body contains more than ${maxValues} values of JSON; send fewer per request.`,
+    `The body contains more than ${maxValues} JSON values; send fewer per request.`,
   );

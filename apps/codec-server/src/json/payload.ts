@@ -20,7 +20,7 @@ export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): bool
 
 /** @param at the place in the body */
 export function tooManyEntries(at: string): HttpError {
-  return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the most that a payload may have`);
+  return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the limit for a payload`);
 }
 
 export function keyTooLong(at: string): HttpError {
@@ -29,7 +29,7 @@ export function keyTooLong(at: string): HttpError {
 
 export function tooManyPayloads(max: number): HttpError {
   return tooLarge(
-    `The body holds at least ${max + 1} payloads, and one request may hold ${max}; send fewer a request`,
+    `The body holds at least ${max + 1} payloads, and the limit for a request is ${max}; send fewer per request`,
   );
 }
 

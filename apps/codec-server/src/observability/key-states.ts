@@ -49,7 +49,7 @@ export function watchKeyStates({
       const last = latest.get(key);
       const lastReason = last && 'reason' in last ? last.reason : undefined;
       if (reason !== undefined && reason !== lastReason)
-        log.warn({ key, reason }, 'the states of the versions of a key are not known');
+        log.warn({ key, reason }, 'key version states unknown');
       latest.set(key, answer);
     }
     // Servers that start together must not ask together.

@@ -147,7 +147,7 @@ const codecMeter = (meter: Meter): CodecMeter => ({
 function memoryMetrics(meter: Meter, memory: MemoryUse): void {
   meter
     .createObservableGauge('codec_memory_budget_bytes', {
-      description: 'Memory that all requests in flight may hold together',
+      description: 'Memory that all requests in flight may hold in total',
     })
     .addCallback((result) => result.observe(memory.bytes));
   meter

@@ -92,7 +92,7 @@ class LoggedExporter implements SpanExporter {
 
   constructor(exporter: SpanExporter, log: Logger) {
     this.#exporter = exporter;
-    const messages = { down: 'trace export failing', up: 'trace export working again' };
+    const messages = { down: 'trace export failing', up: 'trace export works again' };
     this.#outage = new OutageLog(writeToLog(log), messages);
   }
 

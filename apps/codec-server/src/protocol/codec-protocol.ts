@@ -191,8 +191,8 @@ const tooManyKmsCalls = (): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The payloads have more than ${MAX_KMS_CALLS} wrapped keys that are not cached, and each takes a Cloud KMS call ` +
-      '(a message that names no key counts once for each key that it may be under); send fewer payloads per request.',
+    `The payloads have more than ${MAX_KMS_CALLS} uncached wrapped keys, and each needs a Cloud KMS call ` +
+      '(a message that names no key counts once for each possible key); send fewer payloads per request.',
   );
 
 interface Read {

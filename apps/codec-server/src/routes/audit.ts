@@ -106,7 +106,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       method: 'get',
       path: '/api/namespaces/{namespace}/audit',
       operationId: 'readAudit',
-      summary: "Returns a page of a namespace's audit entries, the newest first",
+      summary: "Returns a page of a namespace's audit entries, newest first",
       description: FILE,
       requires: 'audit',
       query: auditQuery,
@@ -117,8 +117,8 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       method: 'post',
       path: '/api/namespaces/{namespace}/audit:search',
       operationId: 'searchAudit',
-      summary: "Returns a page of a namespace's audit entries that fulfil conditions, the newest first",
-      description: `${FILE} A page searches at most 8 MiB of the file, so that it may be empty although others follow.`,
+      summary: "Returns a page of a namespace's matching audit entries, newest first",
+      description: `${FILE} A page searches at most 8 MiB of the file, so it may be empty even if more pages follow.`,
       requires: 'audit',
       body: auditSearchRequest,
       response: { description: 'A page', type: 'application/json', schema: auditPage },
@@ -144,7 +144,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
   ];
 }
 
-const NO_CHAIN = 'This server does not know the last line of its audit, so it cannot verify the file.';
+const NO_CHAIN = "This server does not know its audit's last line, so it cannot verify the file.";
 
 /** False for a pipe or a device: they cannot be read back. */
 async function isFile(path: string): Promise<boolean> {

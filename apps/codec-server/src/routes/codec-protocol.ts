@@ -19,7 +19,7 @@ export function protocolRoutes(
       operationId: `${operation}Protocol`,
       summary: `Temporal's codec protocol: ${operation}s payloads`,
       description:
-        'X-Namespace names the namespace of the payloads. The response contains all payloads in their order, or an error ' +
+        'X-Namespace names the namespace of the payloads. The response contains all payloads in the same order, or an error ' +
         'as text. https://docs.temporal.io/codec-server',
       headers: {
         'X-Namespace': { required: true, description: "The payloads' namespace" },
@@ -116,7 +116,7 @@ function nothingHere({ pathPrefix, namespacePaths }: AddressOptions): HttpError 
   return new HttpError(
     404,
     'not_found',
-    `Nothing is here. The codec endpoint of this server is ${pathPrefix === '' ? 'its root' : pathPrefix}${also}; ` +
+    `There is nothing here. This server's codec endpoint is ${pathPrefix === '' ? 'its root' : pathPrefix}${also}; ` +
       `clients add /encode and /decode to it.${more}`,
   );
 }
@@ -144,12 +144,12 @@ function namespaceOf(
     throw new HttpError(
       400,
       'namespace_required',
-      'X-Namespace is missing: send the namespace of the payloads in it. (The CLI sends it from --namespace.)',
+      "X-Namespace is missing: set it to the payloads' namespace. (The CLI sends it from --namespace.)",
     );
   }
   if (!serves(header)) throw badRequest('This codec server has no keys for the namespace in X-Namespace.');
   if (inPath !== undefined && inPath !== header) {
-    throw badRequest('The path names another namespace than X-Namespace; send the same namespace in both.');
+    throw badRequest('The path and X-Namespace name different namespaces; send the same namespace in both.');
   }
   return header;
 }

@@ -42,7 +42,7 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
   const root = await realpath(options.folder);
   const files = new Set(await namesIn(root));
   if (!files.has('/index.html') || ![...files].some((name) => name.startsWith('/assets/'))) {
-    throw new Error(`${options.folder} contains no build of the dashboard (index.html and assets/)`);
+    throw new Error(`${options.folder} does not contain a dashboard build (index.html and assets/)`);
   }
   const page = pageBelow(await readFile(join(root, 'index.html'), 'utf8'), pathPrefix);
   const config = JSON.stringify({ apiUrl: '', ...(temporalUiUrl !== undefined && { temporalUiUrl }) });

@@ -66,9 +66,9 @@ function inspectFile(options: HistoryFileOptions): Route {
     method: 'post',
     path: `${FILES}:inspect`,
     operationId: 'inspectHistoryFile',
-    summary: 'Describes events of a history file, payloads replaced by placeholders',
+    summary: 'Describes events of a history file, with placeholders for payloads',
     description:
-      'Takes some of the events of a file, as JSON of Temporal’s tools or as protobuf, and returns them as `streamHistory` ' +
+      "Takes some of a file's events, as JSON from Temporal’s tools or as protobuf, and returns them as `streamHistory` " +
       'does. Makes no Cloud KMS request.',
     requires: 'metadata',
     body: fileEventsRequest,
@@ -126,7 +126,7 @@ function searchFile(options: HistoryFileOptions): Route {
     operationId: 'searchHistoryFile',
     summary: 'Searches for text in the decrypted payloads of events of a history file',
     description:
-      'Decrypts all payloads of the events, and answers as `searchHistory` does, the last event first. After an end of ' +
+      'Decrypts all payloads of the events, and answers as `searchHistory` does, last event first. If the reason is ' +
       '`limit`, continue with the events before `after`. The audit records the workflow of the file, which the server cannot ' +
       'verify, with `"source": "file"`.',
     requires: 'search',

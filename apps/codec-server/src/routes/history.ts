@@ -52,11 +52,11 @@ function streamHistory(options: RunRoutesOptions): Route {
     method: 'get',
     path: `${RUN}/history`,
     operationId: 'streamHistory',
-    summary: 'Streams the events of a run in order, payloads replaced by placeholders',
+    summary: "Streams a run's events in order, with placeholders for payloads",
     description:
       'Streams events as they are read, at most 250 in a line, and makes no Cloud KMS request. With `Accept-Encoding: gzip` the stream is compressed, ' +
       'line by line. The last line contains the reason for the end and ' +
-      'the last event. A stream without such a line was cut off: request the rest with `after`. With `limit` the stream ends ' +
+      'the last event. A stream without such a line was truncated: request the rest with `after`. With `limit` the stream ends ' +
       'after that many events, with the reason `limit`.',
     requires: 'metadata',
     query: historyQuery,
@@ -169,7 +169,7 @@ function exportHistory(options: RunRoutesOptions): Route {
     operationId: 'exportHistory',
     summary: 'Exports a whole history, or some of its events, as one JSON document',
     description:
-      'Streams the document. It is complete if it parses as JSON: a document that was cut off stays unclosed, and its ' +
+      'Streams the document. It is complete if it parses as JSON: a truncated document stays unclosed, and its ' +
       'last line is `{"$truncated": {"reason", "after"}}` where the client was still connected.',
     requires: 'export',
     body: exportRequest,

@@ -32,7 +32,7 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       operationId: 'describeKeys',
       summary: "Describes a namespace's keys, their versions and states, and their use in this process",
       description:
-        'Looks each key up at most once in 30 seconds. An error of Cloud KMS is a reason code next to the key.',
+        'Looks up each key at most once every 30 seconds. A Cloud KMS error is a reason code next to the key.',
       requires: 'metadata',
       response: { description: 'The keys', type: 'application/json', schema: namespaceKeys },
       handler: async (c, { grant }) => replyJson(c, await describeKeys(grant)()),
@@ -41,10 +41,9 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       method: 'post',
       path: '/api/namespaces/{namespace}/keys:test',
       operationId: 'testKeys',
-      summary:
-        'Encrypts and decrypts random bytes with the keys of a namespace, and returns how long that took',
+      summary: "Encrypts and decrypts random bytes with a namespace's keys, and returns how long that took",
       description:
-        'Calls Cloud KMS for each key, without a cache. A key that only decrypts gets bytes that Cloud KMS refuses, which ' +
+        'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, it sends bytes that Cloud KMS refuses, which ' +
         'shows whether the server may decrypt with it. A caller may test six times per minute, and the calls count ' +
         "for the caller's limit of Cloud KMS requests.",
       requires: 'decode',

@@ -88,7 +88,7 @@ export const healthRoute = ({
     requires: 'metadata',
     response: {
       description:
-        'What Cloud KMS answered to real calls of late, that of the store of branch keys, and whether Temporal responds',
+        'How Cloud KMS answered recent real calls, the state of the branch-key store, and whether Temporal responds',
       type: 'application/json',
       schema: cryptoHealth,
     },
@@ -127,7 +127,9 @@ export function metricsApp(
   app.use(async (c, next) => {
     c.set('headers', headers.of(undefined));
     if (c.req.method === 'GET' || c.req.method === 'HEAD') return next();
-    return reply(c, 'This port serves GET only.\n', 'text/plain; charset=utf-8', 405, { Allow: 'GET, HEAD' });
+    return reply(c, 'This port accepts only GET.\n', 'text/plain; charset=utf-8', 405, {
+      Allow: 'GET, HEAD',
+    });
   });
   serveProbes(app, probeRoutes({ ...probes, headers }));
   app.get('/metrics', async (c) => {

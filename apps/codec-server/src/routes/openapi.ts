@@ -130,7 +130,7 @@ function schemaOf(schema: unknown): Json {
 
 /** Status codes and what they mean here; proxies may send others. */
 const meanings: Readonly<Record<number, string>> = {
-  400: 'The request is invalid: the message names what is wrong',
+  400: 'The request is invalid: the message states what is wrong',
   401: 'The token is missing or not valid: sign in',
   403: 'The caller lacks a permission or a justification: the message names it',
   404: 'Not found, or deleted after its retention period',
@@ -139,7 +139,7 @@ const meanings: Readonly<Record<number, string>> = {
   429: 'The caller exceeded a rate limit for requests or Cloud KMS requests: try again after Retry-After',
   500: 'The server failed',
   503: 'Temporal, Cloud KMS or the audit is unavailable, or the server is busy or shutting down: try again',
-  504: 'The request took too long: request less at once',
+  504: 'The request took too long: send smaller requests',
 };
 
 function errors(route: RouteDescription): Json {

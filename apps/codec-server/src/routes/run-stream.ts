@@ -177,7 +177,7 @@ const DECODE_MS = 2 * 60_000;
 const SEARCH_MS = 60_000;
 
 export const decodeResponse = {
-  description: 'Results in the order in which they are ready, then an end',
+  description: 'Results in the order in which they become ready, then an end',
   type: 'application/x-ndjson',
   schema: decodeFrame,
 } as const;

@@ -108,7 +108,7 @@ function pagesOf(
       ),
     ).catch((error: unknown) => {
       if (token === '' || !hasUnknownStatus(error)) throw error;
-      throw badRequest('after is invalid; send the value of an earlier search.', error);
+      throw badRequest('after is invalid; send a value from an earlier search.', error);
     });
     const next = Buffer.from(page.nextPageToken).toString('base64url');
     const runs: WorkflowSummary[] = [];

@@ -48,7 +48,7 @@ export function workflowRoutes({
       method: 'get',
       path: WORKFLOWS,
       operationId: 'listWorkflows',
-      summary: 'Lists the runs that match a visibility query, the newest first, in pages',
+      summary: 'Lists the runs that match a visibility query, newest first, in pages',
       requires: 'metadata',
       query: workflowListQuery,
       response: { description: 'A page', type: 'application/json', schema: workflowList },
@@ -72,7 +72,7 @@ export function workflowRoutes({
             ),
           ).catch((error: unknown) => {
             if (nextPageToken === undefined || !hasUnknownStatus(error)) throw error;
-            throw badRequest('pageToken is invalid; send the nextPageToken of an earlier page.', error);
+            throw badRequest("pageToken is invalid; send an earlier page's nextPageToken.", error);
           });
           const workflows: WorkflowSummary[] = [];
           for (const info of page.executions)
@@ -106,7 +106,7 @@ export function workflowRoutes({
       method: 'get',
       path: `${WORKFLOWS}/{workflowId}`,
       operationId: 'describeWorkflow',
-      summary: 'Describes a run, its relations and pending work, payloads replaced by placeholders',
+      summary: 'Describes a run, its relations and pending work, with placeholders for payloads',
       requires: 'metadata',
       query: workflowDescriptionQuery,
       response: { description: 'The description', type: 'application/json', schema: workflowDescription },
@@ -130,8 +130,8 @@ export function workflowRoutes({
       operationId: 'describeTaskQueues',
       summary: 'Describes the workers that poll the task queues on which an open run depends',
       description:
-        'The task queue of the run, and those of its pending activities that no worker has taken, at most 8. Temporal is ' +
-        'asked about a task queue at most once in 10 seconds; those are left out about which it does not answer. The caller cannot name other task queues: Temporal creates ' +
+        "The run's task queue, and those of its pending activities that no worker has taken, at most 8. The server asks " +
+        'Temporal about a task queue at most once every 10 seconds, and leaves out those that it gets no answer for. The caller cannot name other task queues: Temporal creates ' +
         'a task queue when it is asked about it.',
       requires: 'metadata',
       response: { description: 'The task queues', type: 'application/json', schema: runTaskQueues },

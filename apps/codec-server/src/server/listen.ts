@@ -183,14 +183,11 @@ function answerBadRequests(server: Server, tls: boolean, mayAnswer: (socket: Dup
 function parserError(code: string | undefined): readonly [status: number, text: string] {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return [
-        431,
-        `The head of the request is larger than ${MAX_HEAD} bytes; send fewer or smaller headers.`,
-      ];
+      return [431, `The request head is larger than ${MAX_HEAD} bytes; send fewer or smaller headers.`];
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return [413, 'The extensions of a chunk are too large; send the body without them.'];
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [408, 'The request did not arrive in time; send it faster, or less at once.'];
+      return [408, 'The request did not arrive in time; send it faster, or send less.'];
     default:
       return [400, 'This is not an HTTP/1.1 request.'];
   }

@@ -249,7 +249,7 @@ function outageReason({ cause, message }: HttpError): {
 const notFoundMessage = (details: string): string =>
   details.startsWith('Namespace ')
     ? `Temporal has no such namespace: ${details}`
-    : `Temporal does not have it, or its retention has passed: ${details}`;
+    : `Temporal no longer has it, or never had it: ${details}`;
 
 function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;
@@ -257,7 +257,7 @@ function httpErrorOf(error: unknown): HttpError {
     return new HttpError(500, 'internal', "Temporal's response could not be decoded.", { cause: error });
   }
   if (isTooLarge(error)) {
-    return new HttpError(500, 'too_large', "Temporal's response exceeds Temporal's own limit on messages.", {
+    return new HttpError(500, 'too_large', "Temporal's response exceeds Temporal's own message size limit.", {
       cause: error,
     });
   }

@@ -81,7 +81,7 @@ describe('keys', () => {
 
   it("are not accepted from another issuer's document", async () => {
     pages.set(DISCOVERY, json({ issuer: 'https://other.example.com', jwks_uri: `${origin()}/jwks` }));
-    expect(await failureOf(origin())).toContain('is of another issuer');
+    expect(await failureOf(origin())).toContain('belongs to another issuer');
     expect(asked).toEqual([DISCOVERY]);
   });
 

@@ -36,7 +36,7 @@ it('accepts the example of the documentation', () => {
 describe('a policy with a mistake', () => {
   it.each<[what: string, content: string, mistake: RegExp]>([
     ['no part of it', '{}', /issuers is missing/],
-    ['no issuer', 'issuers: {}', /line 1: issuers names none, so no caller could sign in: add an issuer/],
+    ['no issuer', 'issuers: {}', /line 1: issuers is empty, so no caller could sign in: add an issuer/],
     ['a field that does not exist', rule('groups: []'), /groups/],
     [
       'a misspelt field, where it stands',
@@ -81,7 +81,7 @@ describe('a policy with a mistake', () => {
     [
       'the same issuer twice',
       `issuers:\n${issuer}\n${issuer.replace('company', 'other').replace('tokens: access', 'tokens: id')}`,
-      /line 7: issuers.other is the same issuer as company: it must appear once/,
+      /line 7: issuers.other is the same issuer as company: list it only once/,
     ],
     [
       'Temporal Cloud as any issuer',
@@ -171,7 +171,7 @@ const cloud = (match: string): string => `issuers:
 rules:
   - { issuer: cloud, match: ${match}, namespaces: [orders], permissions: [decode] }`;
 
-describe("a rule for Temporal Cloud's tokens, which other codec servers receive too", () => {
+describe("a rule for Temporal Cloud's tokens, which other codec servers also receive", () => {
   const claim = 'https://saas-api.tmprl.cloud/user/email';
 
   it('accepts e-mail addresses', () => {

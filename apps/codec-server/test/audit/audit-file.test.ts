@@ -199,7 +199,7 @@ describe('an audit file that changes between two writes', () => {
     await audit.begin(intent);
     expect(lines.map((one) => JSON.parse(one).message)).toEqual([
       'audit cannot be written',
-      'audit is written again',
+      'audit can be written again',
     ]);
     await file.close();
   });

@@ -182,7 +182,7 @@ describe('responses', () => {
     });
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
-      error: { code: 'internal', message: 'The server failed. The operator finds the cause in its log.' },
+      error: { code: 'internal', message: 'The server failed. Its log contains the cause.' },
     });
     expect(lines.join('')).not.toContain('secret-term');
     expect(lines.join('')).not.toContain('Temporal was asked');

@@ -76,7 +76,7 @@ describe('paths', () => {
       expect([path, response.status, await response.text()]).toEqual([
         path,
         404,
-        expect.stringMatching(/codec endpoint of this server is \/codec;.*CODEC_NAMESPACE_PATHS/),
+        expect.stringMatching(/codec endpoint is \/codec;.*CODEC_NAMESPACE_PATHS/),
       ]);
     }
     for (const path of ['/codec/decode', '/codec//decode']) {
