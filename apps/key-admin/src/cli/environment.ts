@@ -34,7 +34,7 @@ export function withEnvFile(env: Values, file: string | undefined): Values {
     return { ...parseEnv(readFileSync(file, 'utf8')), ...withoutEmpty(env) };
   } catch (error) {
     const reason = codeOf(error) ?? 'it cannot be read';
-    throw new CliError('configuration', `The file ${file} of --env-file cannot be used: ${reason}`);
+    throw new CliError('configuration', `The --env-file ${file} cannot be used: ${reason}`);
   }
 }
 

@@ -12,10 +12,7 @@ export const addCommonOptions = (command: Command): Command =>
     .option('--env-file <file>', "read the application's variables from a file, as node --env-file does");
 
 export const addKeyOption = (command: Command): Command =>
-  command.option(
-    '--key <name>',
-    'crypto key, projects/…/cryptoKeys/… (default: the keys of the configuration)',
-  );
+  command.option('--key <name>', 'crypto key, projects/…/cryptoKeys/… (default: the configured keys)');
 
 /** Parses a whole number of seconds. */
 export function seconds(text: string): number {

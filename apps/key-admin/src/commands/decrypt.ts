@@ -22,7 +22,7 @@ Examples:
   $ temporal workflow show -w order-1 -o json | temporal-kms decrypt --namespace payments-prod --justification 'ticket 4711' --as decoded
   $ temporal-kms decrypt payload.json --namespace payments-prod --env-file codec-server.env --audit decryptions.jsonl --justification 'ticket 4711'
 
-Needs roles/cloudkms.cryptoKeyDecrypter on each key, and the variables of an application. Prints plaintext. The audit
+Needs roles/cloudkms.cryptoKeyDecrypter on each key, and an application's variables. Prints plaintext. The audit
 (--audit or AUDIT_FILE) has an intent before anything is decrypted, and an outcome before anything is printed. Exits with 1
 if a payload cannot be decrypted: its reason code is in its place.`;
 
@@ -41,18 +41,18 @@ export const addDecryptCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('decrypt')
     .argument('[file]', 'file, gs://BUCKET/OBJECT, or - for standard input (default)')
-    .description('decrypt payloads and exported histories with the keys of an application, and audit it')
+    .description("decrypt payloads and exported histories with an application's keys, and audit it")
     .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
     .addOption(
       new Option('--as <form>', 'JSON for people, payloads that SDKs replay, or the bytes of one payload')
         .choices(outputForms)
         .default('readable'),
     )
-    .option('--namespace <name>', 'namespace of the payloads (default: TEMPORAL_NAMESPACE)')
-    .option('--workflow-id <id>', 'workflow of the payloads (default: that of the history)')
+    .option('--namespace <name>', "the payloads' namespace (default: TEMPORAL_NAMESPACE)")
+    .option('--workflow-id <id>', "the payloads' workflow (default: the history's)")
     .option('--out <file>', 'write to this file, readable for its owner only; it must not exist')
     .option('--audit <file>', 'append the audit to this file (default: AUDIT_FILE)')
-    .option('--justification <text>', 'why; required, and recorded in the audit')
+    .option('--justification <text>', 'why you decrypt; required, and recorded in the audit')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (file: string | undefined, options: DecryptOptions) => {
     const output = createOutput(deps, options.json === true);
@@ -83,16 +83,16 @@ async function decrypt(
   const { name, bytes } = await readBytes(file, deps);
   const input = parseInput({ name, bytes }, options.format);
   if (options.as === 'raw' && (input.kind !== 'payloads' || input.payloads.length !== 1))
-    throw new CliError('usage', `${name} is not one payload, of which --as raw returns the bytes`);
+    throw new CliError('usage', `${name} is not a single payload, as --as raw requires`);
   if (options.as === 'raw' && options.out === undefined && deps.showsOutput)
-    throw new CliError('usage', '--as raw writes bytes, which a terminal does not show as they are', [
+    throw new CliError('usage', '--as raw writes bytes, which a terminal would not show unchanged', [
       'temporal-kms decrypt … --as raw --out FILE',
     ]);
   const auditFile = options.audit === undefined ? configured : { ...configured, file: options.audit };
   if (options.out !== undefined && auditFile.file && resolve(options.out) === resolve(auditFile.file))
-    throw new CliError('usage', '--out and the audit name the same file');
+    throw new CliError('usage', '--out and --audit name the same file');
   if (input.kind === 'payloads' && options.workflowId === undefined)
-    output.progress('Without --workflow-id, the workflow that a message is bound to is not checked');
+    output.progress('Without --workflow-id, the command does not check which workflow a message is bound to');
   const sink =
     options.out === undefined ? { write: deps.writeContent, end: () => undefined } : createFile(options.out);
   let isComplete = false;
@@ -187,7 +187,7 @@ function createFile(path: string): Sink {
     descriptor = openSync(path, 'wx', 0o600);
   } catch (error) {
     const why = codeOf(error) === 'EEXIST' ? 'it exists already' : (codeOf(error) ?? 'unknown');
-    throw new CliError('configuration', `The file ${path} of --out cannot be created: ${why}`, [], error);
+    throw new CliError('configuration', `The --out file ${path} cannot be created: ${why}`, [], error);
   }
   return {
     write: (part) => {

@@ -13,8 +13,8 @@ Examples:
   $ temporal-kms destroy 3 --report report.json --yes
 
 Decides as may-destroy does, and asks. Cloud KMS destroys the version later (30 days, unless the key has another duration);
-until then it can be restored. Needs roles/cloudkms.admin on the key and what may-destroy needs. Exits with 1 if the version
-may not be destroyed: then nothing is changed.`;
+until then it can be restored. Needs roles/cloudkms.admin on the key and what may-destroy needs. Exits with 1, and changes
+nothing, if the version may not be destroyed.`;
 
 interface DestroyCommandOptions extends DestroyOptions {
   readonly yes?: true;

@@ -32,10 +32,10 @@ export const addDoctorCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('doctor')
     .description(
-      'check the set-up of an application: variables, credentials, keys, permissions, Temporal, codec server',
+      "check an application's set-up: variables, credentials, keys, permissions, Temporal, codec server",
     )
     .addOption(
-      new Option('--app <name>', 'the application whose configuration is read')
+      new Option('--app <name>', 'the application whose configuration to read')
         .choices(apps)
         .makeOptionMandatory(),
     )
@@ -93,6 +93,6 @@ function readToken(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8').trim();
   } catch {
-    throw new CliError('configuration', `The file ${file} of --token-file cannot be read`);
+    throw new CliError('configuration', `The --token-file ${file} cannot be read`);
   }
 }

@@ -25,8 +25,8 @@ Examples:
   $ temporal-kms drain 3 --reencrypt
   $ temporal-kms drain 3 --watch --every 3600
 
-Needs roles/cloudkms.viewer on the key and to read the namespaces in Temporal; --reencrypt also needs
-roles/cloudkms.cryptoKeyEncrypterDecrypter and to write schedules. Exits with 75 while a version is not free.`;
+Needs roles/cloudkms.viewer on the key, and permission to read the namespaces in Temporal; --reencrypt also needs
+roles/cloudkms.cryptoKeyEncrypterDecrypter and permission to write schedules. Exits with 75 while a version is not free.`;
 
 interface DrainOptions extends DestroyOptions {
   readonly reencrypt?: true;
@@ -44,13 +44,13 @@ interface Drained {
 export const addDrainCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('drain')
-    .description('show when each key version becomes free, and encrypt again what can be')
+    .description('show when each key version becomes free, and re-encrypt what schedules keep')
     .argument(
       '[version]',
       'number of the key version (default: every version that is not primary)',
       versionNumber,
     )
-    .option('--reencrypt', 'encrypt the inputs and memos of schedules again, under the primary version')
+    .option('--reencrypt', "re-encrypt schedules' inputs and memos under the primary version")
     .option('--watch', 'scan again until every version is free')
     .option('--every <seconds>', 'time between scans with --watch', interval, 3_600)
     .addHelpText('after', examples);
@@ -58,7 +58,7 @@ export const addDrainCommand: AddCommand = (program, deps, exit) => {
     async (version: number | undefined, options: DrainOptions) => {
       const output = createOutput(deps, options.json === true);
       if (options.watch === true && options.report !== undefined)
-        throw new CliError('usage', '--watch scans again, so it cannot use --report');
+        throw new CliError('usage', '--watch scans repeatedly, so it cannot use --report');
       let drained = await drain(version, options, deps, output);
       const isFree = (): boolean => drained.versions.every((one) => one.isFree);
       while (options.watch === true && !isFree()) {
@@ -113,7 +113,11 @@ function requireDrainable(version: number, { key, description }: Basis, isWatch:
   if (description.versions.find((one) => one.version === version)?.state === 'DESTROYED')
     throw new CliError('notFound', `Version ${version} of ${key} is destroyed`, fix);
   if (isWatch && description.primary === version)
-    throw new CliError('usage', `Version ${version} is primary: it never becomes free while it is`, fix);
+    throw new CliError(
+      'usage',
+      `Version ${version} is primary: it cannot become free while it is primary`,
+      fix,
+    );
 }
 
 async function reencrypt(
@@ -134,7 +138,7 @@ async function reencrypt(
           : named;
       const done: (ReencryptedSchedule & { readonly namespace: string })[] = [];
       for (const namespace of namespaces) {
-        progress(`${namespace}: encrypting schedules again`);
+        progress(`${namespace}: re-encrypting schedules`);
         const found = await reencryptSchedules({
           connection,
           namespace,
@@ -157,14 +161,14 @@ function linesOf({ key, versions, schedules }: Drained): string[] {
   return [
     key,
     ...schedules.flatMap(({ namespace, scheduleId, outcome, remaining }) => [
-      `  schedule ${scheduleId} of ${namespace}: ${outcome === 'done' ? 'encrypted again' : `not encrypted again (${outcome})`}`,
+      `  schedule ${scheduleId} of ${namespace}: ${outcome === 'done' ? 're-encrypted' : `not re-encrypted (${outcome})`}`,
       ...remaining.map(
         (path) =>
-          `    still needs the version: ${path}${isFixed(path) ? ', which Temporal cannot change: create the schedule anew, and delete this one' : ''}`,
+          `    still needs the version: ${path}${isFixed(path) ? ', which Temporal cannot change: recreate the schedule, and delete this one' : ''}`,
       ),
     ]),
     ...(versions.length === 0
-      ? ['  has no version but the primary version']
+      ? ['  has no version except the primary version']
       : versions.flatMap(drainLines).map((line) => `  ${line}`)),
   ];
 }

@@ -21,7 +21,7 @@ Examples:
   $ temporal-kms inspect gs://exports/2030/01/31/histories.proto --json | jq '.workflows[].summary'
   $ pbpaste | temporal-kms inspect --key projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption
 
-Decrypts nothing and calls no Cloud KMS: it needs no key and, for local files, no credentials. Needs roles/storage.objectViewer
+Decrypts nothing and does not call Cloud KMS: it needs no key and, for local files, no credentials. Needs roles/storage.objectViewer
 on the bucket for gs://. What it prints is what the payloads claim. Exits with 1 if a payload is damaged.`;
 
 interface InspectOptions extends CommonOptions {
@@ -42,9 +42,9 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
     )
     .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
     .option('--namespace <name>', 'namespace to look for in headers; may be repeated', collect)
-    .option('--workflow-id <id>', 'workflow to look for in headers (default: that of the history)')
+    .option('--workflow-id <id>', "workflow to look for in headers (default: the history's)")
     .option('--key <name>', 'crypto key to look for in headers; may be repeated', collect)
-    .option('--payloads', 'list each payload of a history')
+    .option('--payloads', 'list every payload of a history')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (file: string | undefined, options: InspectOptions) => {
     const output = createOutput(deps, options.json === true);
@@ -137,7 +137,7 @@ function boundText(
 ): string {
   if (bound === undefined) return `not bound to a ${what}`;
   return name === undefined
-    ? `bound to a ${what} that is not named here (tag ${bound.tag})`
+    ? `bound to a ${what} whose name is unknown here (tag ${bound.tag})`
     : `bound to ${name}`;
 }
 

@@ -19,8 +19,8 @@ Examples:
   $ temporal-kms plaintext --namespace payments-prod --query 'StartTime > "2030-01-01T00:00:00Z"' --patterns patterns.yaml
   $ temporal-kms plaintext history.json gs://exports/2030/01/31/histories.proto --json | jq '.findings[].path'
 
-Patterns that are built in: ${builtInNames.join(', ')}. Decrypts nothing, and prints no found value in full.
-With --namespace, it needs to read the namespace in Temporal (TEMPORAL_ADDRESS and others). Exits with 1 if it finds one.`;
+Built-in patterns: ${builtInNames.join(', ')}. Decrypts nothing, and prints no found value in full.
+With --namespace, it needs permission to read the namespace in Temporal (TEMPORAL_ADDRESS and others). Exits with 1 if it finds one.`;
 
 interface PlaintextOptions extends CommonOptions {
   readonly namespace?: readonly string[];
@@ -43,9 +43,9 @@ export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
       'look in the histories and schedules of this namespace; may be repeated',
       collect,
     )
-    .option('--query <query>', "only in runs that match this query of Temporal's visibility")
-    .option('--patterns <file>', 'file with further patterns, and values that are allowed')
-    .option('--payloads', 'also in payloads in plaintext; not useful for decoded exports')
+    .option('--query <query>', 'only in runs that match this visibility query')
+    .option('--patterns <file>', 'file with more patterns and with allowed values')
+    .option('--payloads', 'also in plaintext payloads; not useful for decoded exports')
     .option('--rps <calls>', 'calls to Temporal per second', rate, 20)
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (files: readonly string[], options: PlaintextOptions) => {

@@ -46,7 +46,7 @@ export const addRotateCommand: AddCommand = (program, deps, exit) => {
     .option('--no-verify', 'do not encrypt and decrypt 32 random bytes under the new version')
     .option(
       '--wait <seconds>',
-      'how long to wait until Cloud KMS encrypts under the new version',
+      'how long to wait for Cloud KMS to encrypt under the new version',
       seconds,
       120,
     )
@@ -214,7 +214,7 @@ async function encryptAndDecrypt(service: CloudKms, key: string): Promise<number
     const decrypted = await service.unwrap({ key, ciphertext, aad, keyVersion });
     const isSame = decrypted.length === plaintext.length && timingSafeEqual(decrypted, plaintext);
     decrypted.fill(0);
-    if (!isSame) throw new CliError('internal', `${key} version ${keyVersion} decrypted to other bytes`);
+    if (!isSame) throw new CliError('internal', `${key} version ${keyVersion} decrypted to different bytes`);
     return keyVersion;
   } catch (error) {
     throw googleError(error, { resource: key, role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter' });
@@ -240,7 +240,7 @@ function linesOf({ key, previous, version, verified, milliseconds, processes }: 
     yes: `Verified: Cloud KMS encrypts and decrypts under version ${version} (${milliseconds} ms).`,
     'not yet':
       `Not verified: Cloud KMS still encrypts under another version. A new primary version takes effect within minutes, ` +
-      'in rare cases hours. Version and promotion are done: do not rotate again.',
+      'in rare cases hours. The version exists and is primary: do not rotate again.',
     skipped: 'Not verified (--no-verify).',
   };
   return [`Version ${version} of ${key} is primary${from}.`, verification[verified], '', ...processes.lines];

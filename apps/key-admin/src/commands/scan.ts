@@ -16,8 +16,8 @@ Examples:
   $ temporal-kms scan --namespace payments --exports gs://exports/temporal-workflow-history/payments
   $ temporal-kms scan --json | jq '.namespaces[].keys[] | {key, version, places}'
 
-Decrypts nothing. Needs to read the namespaces in Temporal (in Temporal Cloud the permission Read) and, for the states of
-key versions, roles/cloudkms.viewer on each key. Exits with 1 if something could not be seen,
+Decrypts nothing. Needs permission to read the namespaces in Temporal (Read in Temporal Cloud) and, for the states of
+key versions, roles/cloudkms.viewer on each key. Exits with 1 if the scan could not see everything,
 or if histories need a version that is destroyed or whose destruction is scheduled.`;
 
 interface ScanCommandOptions extends ScanOptions {

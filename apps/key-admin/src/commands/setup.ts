@@ -17,7 +17,7 @@ Examples:
   $ temporal-kms setup --project acme --location us-east1 --dry-run \\
       --worker worker@acme.iam.gserviceaccount.com --codec-server codec@acme.iam.gserviceaccount.com
   $ temporal-kms setup --project acme --location europe-west3 --protection-level hsm --yes
-  $ temporal-kms setup --project acme --dry-run > setup.sh      # the equal gcloud lines
+  $ temporal-kms setup --project acme --dry-run > setup.sh      # the equivalent gcloud lines
 
 Needs roles/cloudkms.admin in the project; for the audit logs also roles/resourcemanager.projectIamAdmin. Repeating it
 changes nothing that exists. A key ring or key cannot be renamed, moved or deleted: choose the names with care.`;
@@ -48,7 +48,9 @@ interface SetupOptions extends CommonOptions {
 export const addSetupCommand: AddCommand = (program, deps) => {
   const command = program
     .command('setup')
-    .description('create key ring and key, grant roles, switch audit logs on, and write configuration files')
+    .description(
+      'create a key ring and key, grant roles, switch on audit logs, and write configuration files',
+    )
     .option('--project <id>', 'Google Cloud project (default: GCP_PROJECT)')
     .option('--location <id>', 'location of the key ring (default: GCP_KMS_LOCATION, else global)')
     .option('--key-ring <id>', 'key ring (default: GCP_KMS_KEY_RING, else temporal-keys)')
@@ -79,12 +81,12 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     .option('--no-audit-logs', 'leave the Data Access audit logs of Cloud KMS as they are')
     .option(
       '--namespace <name>',
-      'Temporal namespace with the key; may be repeated, and the first is that of the application (default: TEMPORAL_NAMESPACE, else default)',
+      "Temporal namespace with the key; may be repeated; the first is the application's (default: TEMPORAL_NAMESPACE, else default)",
       collect,
     )
     .option(
       '--temporal-address <host:port>',
-      'Temporal server of the files (default: TEMPORAL_ADDRESS, else localhost:7233)',
+      'Temporal server for the files (default: TEMPORAL_ADDRESS, else localhost:7233)',
     )
     .option(
       '--web-ui <origin>',
@@ -93,7 +95,7 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     )
     .option('--out <folder>', 'folder for the configuration files', '.')
     .option('--overwrite', 'replace configuration files that differ')
-    .option('--dry-run', 'change nothing, and print the equal gcloud lines')
+    .option('--dry-run', 'change nothing, and print the equivalent gcloud lines')
     .option('--yes', 'do not ask')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (options: SetupOptions) => {
@@ -182,7 +184,7 @@ function shown(steps: readonly Step[], files: readonly ConfigFile[], { overwrite
 /** @throws CliError without a confirmation */
 async function confirm(open: number, { yes, json }: SetupOptions, deps: CliDeps): Promise<void> {
   if (yes) return;
-  const question = `Carry out ${open} step${open === 1 ? '' : 's'}? [y/N] `;
+  const question = `Execute ${open} step${open === 1 ? '' : 's'}? [y/N] `;
   if (deps.isTerminal && !json && /^y(es)?$/i.test((await deps.ask(question)).trim())) return;
   throw new CliError('usage', 'Nothing was changed, because the steps were not confirmed', [
     'temporal-kms setup … --yes',

@@ -17,7 +17,7 @@ export async function openFileAudit(
   { progress }: Pick<Output, 'progress'>,
 ): Promise<OpenAudit> {
   if (file === undefined)
-    throw new CliError('usage', 'No audit file is named; without one, nothing is decrypted', [
+    throw new CliError('usage', 'No audit file is given; without one, the command decrypts nothing', [
       '--audit /var/log/temporal-kms/decryptions.jsonl',
       'export AUDIT_FILE=/var/log/temporal-kms/decryptions.jsonl',
     ]);
@@ -44,7 +44,7 @@ const ignore = (): void => undefined;
 const notAudited = (cause: unknown): CliError =>
   new CliError(
     'configuration',
-    `The audit cannot be written, so nothing is decrypted: ${messageOf(cause)}`,
+    `The audit cannot be written, so the command decrypts nothing: ${messageOf(cause)}`,
     [],
     cause,
   );

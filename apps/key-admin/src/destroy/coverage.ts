@@ -40,7 +40,7 @@ export function coverageReasons(question: DestroyQuestion): Reason[] {
       .filter((stated) => !servers.some((server) => isSame(server, stated)))
       .map((stated) => ({
         code: 'not_seen' as const,
-        message: `the Temporal server ${serverText(stated)}, which the statement names, is none of those that answered: ${servers.map(serverText).join(', ')}. Check its address and id, and name its variables under environment`,
+        message: `the Temporal server ${serverText(stated)} from the statement is not among those that answered: ${servers.map(serverText).join(', ')}. Check its address and id, and give its variables under environment`,
       })),
     ...reports
       .filter(({ complete, finished }) => !complete || finished === undefined)
@@ -59,7 +59,7 @@ const other = (message: string): Reason => ({ code: 'other_server', message });
 /** Whether the report is about a server that answers now, and about the namespaces that it has now. */
 function identityReasons({ server, namespaces }: ScanReport, servers: readonly TemporalServer[]): Reason[] {
   if (server === undefined)
-    return [other('the report does not contain which Temporal server was scanned: scan again')];
+    return [other('the report does not state which Temporal server was scanned: scan again')];
   const now = servers.find((one) => isSame(one, server));
   if (now === undefined)
     return [
@@ -72,7 +72,7 @@ function identityReasons({ server, namespaces }: ScanReport, servers: readonly T
     if (known !== undefined && known.id !== '' && known.id === id) return [];
     return [
       other(
-        `the namespace ${namespace} of ${server.address} is not the one that was scanned: ${known === undefined ? 'it no longer exists' : 'it was created anew'}. Scan again`,
+        `the namespace ${namespace} of ${server.address} is not the one that was scanned: ${known === undefined ? 'it no longer exists' : 'it was recreated'}. Scan again`,
       ),
     ];
   });
@@ -98,7 +98,7 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
     return [
       {
         code: 'not_stated',
-        message: `Temporal at ${server.address} does not list its namespaces for these credentials: grant them to read the whole server (the role reader of the system, with Temporal's default authorizer), or name under namespaces in the statement all that the key serves`,
+        message: `Temporal at ${server.address} does not list its namespaces for these credentials: let them read the whole server (with Temporal's default authorizer, the system role reader), or list under namespaces in the statement all that the key serves`,
       },
     ];
   // A server that does not list its namespaces may still show those that the configuration names.
@@ -114,7 +114,7 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
       : [
           {
             code: 'not_stated' as const,
-            message: `namespaces of ${server.address} that the configuration does not name were not scanned: ${someOf(further)}. Scan them too, or name under namespaces in the statement all that the key serves`,
+            message: `namespaces of ${server.address} that the configuration does not name were not scanned: ${someOf(further)}. Scan them too, or list under namespaces in the statement all that the key serves`,
           },
         ]),
   ];

@@ -34,7 +34,7 @@ export const addDestroyOptions = (command: Command): Command =>
       collect,
     )
     .option('--statement <file>', 'what a person states about data that no scan sees')
-    .option('--max-age <hours>', 'the oldest report and statement that count', hours, 24)
+    .option('--max-age <hours>', 'maximum age of the report and statement', hours, 24)
     .option(
       '--not-primary-since <time>',
       'when the version stopped being primary, from the audit log: 2030-01-31T12:00:00Z',
@@ -217,7 +217,7 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 function checkName(key: string, known = key): void {
   const { project } = parseKeyName(key);
   if (/^\d+$/.test(project))
-    throw new CliError('configuration', `${key} must name the project by its id, not by its number`, [
+    throw new CliError('configuration', `${key} must name the project by id, not by number`, [
       `gcloud projects describe ${project} --format='value(projectId)'`,
     ]);
   if (known !== key)

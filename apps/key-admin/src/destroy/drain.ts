@@ -67,9 +67,9 @@ function removedOn(
 }
 
 const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
-  open: 'until these runs have been closed, and their retention has passed',
+  open: 'until these runs have closed and their retention has passed',
   schedules:
-    'until these schedules have been encrypted again (--reencrypt names the fields that it cannot change), changed or deleted',
+    'until these schedules have been re-encrypted (--reencrypt names the fields that it cannot change), changed or deleted',
   archived: 'for as long as the archive is kept',
   exports: 'for as long as the exports are kept',
 };
@@ -78,7 +78,7 @@ const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
 export function drainLines({ version, isFree, freeOn, waitsFor, reasons }: DrainedVersion): string[] {
   if (isFree) return [`version ${version}: free. Type: temporal-kms may-destroy ${version}`];
   return [
-    `version ${version}: ${freeOn === null ? 'the date on which it becomes free is not known' : `free on ${freeOn}, unless something else happens`}`,
+    `version ${version}: ${freeOn === null ? 'the date when it becomes free is unknown' : `free on ${freeOn}, unless something else happens`}`,
     ...waitsFor.flatMap(({ namespace, place, histories, until }) => [
       `  ${namespace}: ${until === null && place !== 'closed' ? waitingTexts[place] : `until ${until ?? 'an unknown time'}`}`,
       ...evidenceLines({ [place]: histories }),

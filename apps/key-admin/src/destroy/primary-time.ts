@@ -11,7 +11,7 @@ export function stoppedAt(question: DestroyQuestion): StoppedAt {
   const since = notPrimarySince?.getTime() ?? observedTime(question);
   if (since === undefined || Number.isNaN(since))
     return {
-      unknown: `it is not known when version ${version} stopped being primary: no scan with this state folder has observed it before`,
+      unknown: `when version ${version} stopped being primary is unknown: no earlier scan with this state folder has seen the key`,
     };
   const unknown = contradictionOf(question, since);
   return unknown === undefined ? { since } : { unknown };

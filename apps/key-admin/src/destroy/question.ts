@@ -33,7 +33,7 @@ export interface DestroyQuestion extends VersionQuestion {
 
 /**
  * Why a version may not be destroyed.
- * - `no_version`: the crypto key has no such version, or it is destroyed already
+ * - `no_version`: the crypto key has no such version, or it is already destroyed
  * - `primary`: it encrypts
  * - `needed`: histories need it
  * - `not_seen`: the scan did not see everything, or not every namespace

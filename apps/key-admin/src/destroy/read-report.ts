@@ -22,7 +22,7 @@ export function readReport(file: string): ScanReport {
   }
   const report = scanReport.safeParse(content);
   if (report.success) return report.data;
-  throw new CliError('data', `${file} is not a report of this version of scan`, [
+  throw new CliError('data', `${file} is not a report from this version of scan`, [
     `temporal-kms scan --out ${file}`,
   ]);
 }

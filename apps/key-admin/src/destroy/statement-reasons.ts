@@ -10,14 +10,14 @@ import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
 export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
   const { statement, key, servers, reports, now, maxAgeMs } = question;
   if (statement === undefined)
-    return [{ code: 'not_stated', message: 'no statement (--statement) is given about what no scan sees' }];
+    return [{ code: 'not_stated', message: 'there is no statement (--statement) about what no scan sees' }];
   const messages: string[] = [];
   const age = now.getTime() - Date.parse(statement.time);
   if (!(age <= maxAgeMs && age >= -MAX_SKEW_MS))
-    messages.push(`the statement is of ${statement.time}, which is too long ago or in the future`);
+    messages.push(`the statement is from ${statement.time}, which is too long ago or in the future`);
   if ('since' in stopped && !(Date.parse(statement.time) >= stopped.since + STOPS_WITHIN_MS))
     messages.push(
-      `the statement is of ${statement.time}, and programs may have encrypted under the version until ${new Date(stopped.since + STOPS_WITHIN_MS).toISOString()}`,
+      `the statement is from ${statement.time}, and programs may have encrypted under the version until ${new Date(stopped.since + STOPS_WITHIN_MS).toISOString()}`,
     );
   if (statement.key !== key) messages.push(`the statement is about ${statement.key}`);
   for (const server of servers) {
@@ -28,17 +28,19 @@ export function statementReasons(question: DestroyQuestion, stopped: StoppedAt):
   const archived = scanned.find(({ looked }) => looked.archived.status !== 'none');
   if (statement.archives === 'none' && archived !== undefined)
     messages.push(
-      `there is no archive by the statement, and the namespace ${archived.namespace} has an archive`,
+      `the statement says that there is no archive, but the namespace ${archived.namespace} has one`,
     );
   if (statement.archives === 'scanned' && archived === undefined)
-    messages.push('archives were scanned by the statement, and the report contains none');
+    messages.push('the statement says that archives were scanned, but the report contains none');
   const exports = new Set(scanned.flatMap((namespace) => namespace.exports));
   if (statement.exports === 'none') {
     if (exports.size > 0)
-      messages.push(`there are no exports by the statement, and ${[...exports].join(', ')} was scanned`);
+      messages.push(
+        `the statement says that there are no exports, but ${[...exports].join(', ')} was scanned`,
+      );
   } else {
     for (const location of statement.exports)
-      if (!exports.has(location)) messages.push(`the exports ${location} of the statement were not scanned`);
+      if (!exports.has(location)) messages.push(`the exports ${location} in the statement were not scanned`);
   }
   return messages.map((message) => ({ code: 'not_stated', message }));
 }

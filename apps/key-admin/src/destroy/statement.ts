@@ -81,7 +81,7 @@ export function statementTemplate({ key, servers, namespaces, now }: TemplateFie
     "name: '' # who states this",
     `time: ${quoted(timestamp(now))}`,
     `key: ${quoted(key)}`,
-    'clusters: # every Temporal server that has or had messages under the key; for another server than that of the',
+    'clusters: # every Temporal server that has or had messages under the key; for a server other than that of the',
     '  # command, add environment: FILE with its TEMPORAL_* variables',
     ...servers.flatMap(({ address, clusterId, isListed, namespaces: known }) => [
       `  - address: ${quoted(address)}`,
@@ -95,7 +95,7 @@ export function statementTemplate({ key, servers, namespaces, now }: TemplateFie
               .join(', ')}] # every namespace of this server that the key serves`,
           ]),
     ]),
-    "archives: '' # none, or scanned: Temporal's archives, those that are disabled too",
+    "archives: '' # none, or scanned: Temporal's archives, including disabled ones",
     "exports: '' # none, or a list of the locations that --exports named: Workflow History Export and other files",
     "otherUses: '' # none: no other configuration, program or data uses the key, and no message is inside another message",
     "copies: '' # accepted: backups and copies under the version become unreadable",

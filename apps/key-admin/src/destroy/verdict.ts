@@ -123,7 +123,7 @@ function versionReasons({ key, version, description }: VersionQuestion): Reason[
   const found = description.versions.find((one) => one.version === version);
   if (found === undefined) return [{ code: 'no_version', message: `${key} has no version ${version}` }];
   if (found.state === 'DESTROYED')
-    return [{ code: 'no_version', message: `version ${version} is destroyed already` }];
+    return [{ code: 'no_version', message: `version ${version} is already destroyed` }];
   if (description.primary === version)
     return [{ code: 'primary', message: `version ${version} is primary: programs encrypt under it` }];
   return [];
@@ -210,7 +210,7 @@ function evidenceText({ server, namespace, version, unknownKeyId, otherName, pla
   const counts = Object.entries(places).map(([place, { histories }]) => `${histories} ${place}`);
   const what =
     unknownKeyId !== undefined
-      ? `may need it (the key id ${unknownKeyId} in their messages is of no crypto key of the configuration)`
+      ? `may need it (the key id ${unknownKeyId} in their messages belongs to no configured crypto key)`
       : otherName !== undefined
         ? `may need it (they name ${otherName}, which is the same crypto key if the number is that of its project)`
         : version === undefined

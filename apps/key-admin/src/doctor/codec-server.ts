@@ -34,14 +34,12 @@ export async function checkCodecServer(target: CodecServerTarget): Promise<reado
     const fix = 'temporal-kms doctor --app codec-server --codec-url https://codec.example.com';
     return isNamed
       ? [failed(text, 'node --disable-sigusr1 main.mjs')]
-      : [skipped(`${text}: start the codec server and repeat, or name its URL`, fix)];
+      : [skipped(`${text}: start the codec server and try again, or give its URL`, fix)];
   }
   const found: Finding[] = [ok(`a server answers at ${url}`, performance.now() - start)];
   const { origins = [] } = target;
   if (target.origins === undefined) {
-    found.push(
-      skipped('name the origin of the Web UI to check CORS', '--origin https://temporal.example.com'),
-    );
+    found.push(skipped("give the Web UI's origin to check CORS", '--origin https://temporal.example.com'));
   } else if (origins.length === 0) {
     found.push(
       warning(

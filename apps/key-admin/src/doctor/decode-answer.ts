@@ -29,7 +29,7 @@ export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
         : [
             ok('the codec server refuses callers without a token (401)'),
             warning(
-              'authentication was not checked further: name a file with an access token',
+              'authentication was not checked further: give a file with an access token',
               'temporal-kms doctor --app codec-server --token-file token.txt',
             ),
           ];
@@ -45,7 +45,7 @@ export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
     case 404:
       return [failed(`this is not the codec endpoint: ${said}`, 'export CODEC_PATH_PREFIX=…')];
     case 429:
-      return [warning(`the codec server limits this caller: ${said}`)];
+      return [warning(`the codec server's rate limit refuses this caller: ${said}`)];
     case 503:
       return [failed(`Cloud KMS is unavailable to the codec server: ${said}`)];
     default:
@@ -55,12 +55,12 @@ export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
 
 function decoded({ body, expected, isEncrypted, namespace, milliseconds, withToken }: DecodeAnswer): Finding {
   if (plaintextOf(body) !== expected) {
-    return failed(`the codec server returned another payload in the namespace ${namespace}`);
+    return failed(`the codec server returned a different payload in the namespace ${namespace}`);
   }
   const caller = withToken ? ' for this token' : '';
   return isEncrypted
     ? ok(`it decrypts a payload of ${namespace}${caller}`, milliseconds)
-    : ok(`it answers /decode in ${namespace}${caller} with a payload that is not encrypted`, milliseconds);
+    : ok(`it answers /decode in ${namespace}${caller} with an unencrypted payload`, milliseconds);
 }
 
 function plaintextOf(body: string): unknown {

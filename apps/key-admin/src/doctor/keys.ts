@@ -77,7 +77,7 @@ export async function checkPermissions(
   if (app === 'codec-server' && !access.views) {
     found.push(
       permissions.warning(
-        `this identity may not see the states of versions of ${key}, so payloads of a destroyed version count as temporarily unreadable`,
+        `this identity may not see the version states of ${key}, so payloads under a destroyed version count as temporarily unreadable`,
         grantLine(key, member, 'roles/cloudkms.viewer'),
       ),
     );
@@ -105,7 +105,7 @@ export async function checkKeyState(
   const { key } = use;
   if (!access.views) {
     return [
-      state.skipped(`this identity may not look at ${key} (roles/cloudkms.viewer); see the round trip`),
+      state.skipped(`this identity may not describe ${key} (roles/cloudkms.viewer); see the round trip`),
     ];
   }
   try {

@@ -46,7 +46,7 @@ export async function checkRoundTrip(
       const isSame =
         decrypted !== undefined && defaultPayloadConverter.fromPayload<string>(decrypted) === plaintext;
       if (!isSame || encrypted === undefined)
-        return { found: [failed(`${namespace}: the payload decrypted to another text`)] };
+        return { found: [failed(`${namespace}: the payload decrypted to a different text`)] };
       return {
         found: [
           ok(
@@ -81,7 +81,7 @@ export async function checkDecryption(
   const start = performance.now();
   try {
     await service.unwrap({ key, ciphertext: new Uint8Array(CIPHERTEXT_BYTES), aad: new Uint8Array() });
-    return [failed(`${key} decrypted bytes that it has not encrypted`)];
+    return [failed(`${key} decrypted bytes that it had not encrypted`)];
   } catch (error) {
     if (error instanceof KmsCodecError && error.code === 'integrity_failed') {
       return [ok(`${key} answers Decrypt`, performance.now() - start)];

@@ -151,7 +151,7 @@ async function checkServer(
   const url = options.codecUrl ?? (codecServer && ownUrl(codecServer));
   if (url === undefined) {
     return [
-      findings('codec server').skipped('name its URL to check it', '--codec-url https://codec.example.com'),
+      findings('codec server').skipped('give its URL to check it', '--codec-url https://codec.example.com'),
     ];
   }
   if (!URL.canParse(url)) throw new CliError('usage', `${url} of --codec-url is not a URL`);

@@ -63,7 +63,7 @@ async function checkNamespace(
     if (isRefusal(error))
       return isOwn
         ? refused(address, error)
-        : skipped(`these credentials may not look at the namespace ${namespace} of the keys file`);
+        : skipped(`these credentials may not describe the namespace ${namespace} from the keys file`);
     if (grpcCode(error) === NOT_FOUND) {
       const report = isOwn ? failed : warning;
       return report(

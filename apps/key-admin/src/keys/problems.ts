@@ -22,7 +22,7 @@ export function findProblems(description: KeyDescription, now: Date): Problem[] 
     return [
       {
         code: 'no_primary',
-        message: 'the key has no primary version, so it encrypts nothing',
+        message: 'the key has no primary version, so it cannot encrypt',
         fix: [`temporal-kms rotate --key ${key}`],
       },
     ];
@@ -33,7 +33,7 @@ export function findProblems(description: KeyDescription, now: Date): Problem[] 
       : [
           {
             code: 'primary_not_enabled' as const,
-            message: `the primary version ${primary} is ${current.state}, so the key encrypts nothing`,
+            message: `the primary version ${primary} is ${current.state}, so the key cannot encrypt`,
             fix: fixOfState(key, primary, current.state),
           },
         ]),
@@ -54,7 +54,7 @@ function overdue(
   return [
     {
       code: 'rotation_overdue',
-      message: `the rotation of ${timestamp(nextRotation ?? new Date(due))} has not happened`,
+      message: `the rotation due on ${timestamp(nextRotation ?? new Date(due))} has not happened`,
       fix: [`temporal-kms rotate --key ${key}`],
     },
   ];

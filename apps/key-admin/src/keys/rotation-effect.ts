@@ -25,15 +25,15 @@ export function rotationEffect(
     oldVersion === undefined
       ? []
       : [
-          `What was encrypted under version ${oldVersion} stays readable while that version is enabled. Nothing is encrypted ` +
-            'again: keep the version enabled until the retention of the last history that needs it has passed.',
+          `Messages under version ${oldVersion} stay readable while that version is enabled. They are not ` +
+            're-encrypted: keep the version enabled until the last history that needs it is past its retention.',
         ];
   if (format === 'direct') {
     return {
       newVersionWithinSeconds: 0,
       oldVersionAtMostSeconds: 0,
       lines: [
-        `Running processes write the format direct: each payload is encrypted under version ${version} from now on.`,
+        `Running processes write the format direct: from now on they encrypt each payload under version ${version}.`,
         ...old,
       ],
     };
@@ -42,14 +42,14 @@ export function rotationEffect(
   const shared =
     settings.openBranchKeyStore?.() === undefined
       ? `each process replaces its ${what}`
-      : `the fleet replaces the ${what} that it shares (KMS_BRANCH_KEYS)`;
+      : `the fleet replaces its shared ${what} (KMS_BRANCH_KEYS)`;
   return {
     newVersionWithinSeconds: softAgeMs / 1000,
     oldVersionAtMostSeconds: hardAgeMs / 1000,
     lines: [
       `Running processes need no restart. Within ${minutes(softAgeMs)} ${shared}, and Cloud KMS wraps the new one under ` +
-        `version ${version}. Until then they encrypt under the ${what} that they have.`,
-      `A process to which Cloud KMS does not answer keeps its ${what} for at most ${duration(hardAgeMs)}.`,
+        `version ${version}. Until then they encrypt under their current ${what}.`,
+      `A process that gets no answer from Cloud KMS keeps its ${what} for at most ${duration(hardAgeMs)}.`,
       ...old,
     ],
   };

@@ -38,7 +38,7 @@ export function parseInput({ name, bytes }: NamedBytes, format: InputFormat = 'a
   if (bytes.length > MAX_PAYLOAD_BYTES)
     throw new CliError(
       'data',
-      `${name} is no history, and has more than the ${MAX_PAYLOAD_BYTES / 2 ** 20} MiB that payloads may have`,
+      `${name} is not a history, and exceeds the limit for payloads, ${MAX_PAYLOAD_BYTES / 2 ** 20} MiB`,
     );
   for (const read of format === 'auto' ? [fromJson, fromProtobuf, fromBase64] : [readers[format]]) {
     const [first, ...more] = read(bytes) ?? [];

@@ -21,7 +21,7 @@ export async function readBytes(
 ): Promise<NamedBytes> {
   if (source === undefined || source === '-') {
     if (source === undefined && isTerminal)
-      throw new CliError('usage', 'No file is named, and standard input is a terminal', [
+      throw new CliError('usage', 'No file is given, and standard input is a terminal', [
         'temporal-kms inspect history.json',
       ]);
     return { name: 'standard input', bytes: await collect('standard input', stdin()) };
@@ -49,7 +49,7 @@ async function collect(name: string, chunks: AsyncIterable<Uint8Array>): Promise
 function readError(name: string, error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof HistoryFileError)
-    return new CliError('data', `${name}: more than the ${MAX_FILE_BYTES / 2 ** 20} MiB that can be read`);
+    return new CliError('data', `${name} exceeds the limit of ${MAX_FILE_BYTES / 2 ** 20} MiB`);
   const code = codeOf(error);
   if (code === 'ENOENT') return new CliError('notFound', `${name} does not exist`);
   return new CliError(

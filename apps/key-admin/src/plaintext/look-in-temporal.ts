@@ -98,7 +98,7 @@ function searchError(error: ScanError, namespace: string, query: string): CliErr
 }
 
 const retentionText = ({ retentionSeconds }: Pick<NamespaceDescription, 'retentionSeconds'>): string =>
-  `reading histories, which Temporal keeps for ${duration(retentionSeconds * 1000)} after they have ended`;
+  `reading histories, which Temporal keeps for ${duration(retentionSeconds * 1000)} after they end`;
 
 async function lookInRun(
   source: ScanSource,

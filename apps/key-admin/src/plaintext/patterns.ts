@@ -79,7 +79,7 @@ const expression = z.string().transform((source, context) => {
   try {
     return new RegExp(source, 'gu');
   } catch {
-    context.addIssue('must be a regular expression of JavaScript');
+    context.addIssue('must be a JavaScript regular expression');
     return z.NEVER;
   }
 });

@@ -40,9 +40,9 @@ const command = new Command('scan-worker')
   )
   .option(
     '--state <folder>',
-    `folder in which scans keep what they have read of closed runs ${STATE_DEFAULT}`,
+    `folder in which scans keep what they have read from closed runs ${STATE_DEFAULT}`,
   )
-  .option('--no-state', 'keep nothing: each scan reads all closed runs')
+  .option('--no-state', 'keep nothing: every scan reads all closed runs')
   .configureOutput({ outputError: (text) => print([text.trimEnd()]) })
   // Commander itself would exit with 1 after wrong usage.
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage))

@@ -9,7 +9,7 @@ export async function checkStateFolder(folder: string): Promise<void> {
     const reason = messageOf(error);
     throw new CliError(
       'configuration',
-      `The worker cannot keep what it reads: ${reason}. Set another folder, or keep nothing.`,
+      `The worker cannot store its state: ${reason}. Set another folder, or use --no-state.`,
       ['--state FOLDER', '--no-state'],
       error,
     );

@@ -52,7 +52,7 @@ export async function readExports(source: ExportSource, visit: ExportVisitor): P
       visit.unreadable(file.name, error.message.replace(`${file.name}: `, ''));
     }
   }
-  if (files === 0) visit.unreadable(source.location, 'It contains no file.');
+  if (files === 0) visit.unreadable(source.location, 'The folder contains no file.');
 }
 
 function summaryOf(workflow: FileWorkflow, file: string): ExportedHistory {

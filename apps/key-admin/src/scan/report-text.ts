@@ -12,8 +12,8 @@ import { columns } from '../cli/output.ts';
 const findingTexts = {
   plaintext: 'payloads in plaintext where programs should encrypt',
   failure_in_plaintext: 'failures with messages in plaintext',
-  older_format: 'messages in another format than envelope-v2',
-  unknown_key: 'messages under a crypto key that the configuration does not list for the namespace',
+  older_format: 'messages in a format other than envelope-v2',
+  unknown_key: 'messages under a crypto key that is not configured for the namespace',
   malformed: 'messages that no key decrypts, because their header is damaged',
 } as const;
 
@@ -21,12 +21,11 @@ const findingTexts = {
 export const reportLines = (report: ScanReport): string[] => [
   ...report.namespaces.flatMap((namespace) => [...namespaceLines(namespace), '']),
   report.complete
-    ? `Complete: everything that the scan was asked to look at has been read (${report.started} to ${report.finished ?? '…'}).`
+    ? `Complete: the scan read everything that it was asked to (${report.started} to ${report.finished ?? '…'}).`
     : NOT_COMPLETE,
 ];
 
-const NOT_COMPLETE =
-  'NOT COMPLETE: the scan could not see everything. What it did not see may need any key version.';
+const NOT_COMPLETE = 'NOT COMPLETE: the scan could not see everything. The rest may need any key version.';
 
 /** Returns what the scan could not see, without ids of histories. */
 export const gapLines = ({ complete, namespaces }: ScanReport): string[] =>

@@ -130,7 +130,7 @@ class Scan {
         kind: 'not_offered',
         place: 'archived',
         message:
-          'Temporal archives histories of this namespace without an archive of visibility records, which would list them.',
+          "Temporal archives this namespace's histories, but not the visibility records that would list them.",
       });
     }
     if (exports.length > 0) await this.#guard(['exports'], () => this.#scanExports());
@@ -218,7 +218,7 @@ class Scan {
       kind: 'not_walked',
       place: 'schedules',
       message:
-        'The schedule keeps the result of an earlier run, which Temporal does not show. Trigger it once, or create it anew.',
+        "The schedule keeps an earlier run's result, which Temporal does not show. Trigger it once, or recreate it.",
       count: hidden.length,
       example: { workflowId },
     });

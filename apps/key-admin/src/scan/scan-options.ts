@@ -31,21 +31,21 @@ export const addScanOptions = (command: Command): Command =>
   command
     .option(
       '--namespace <name>',
-      'namespace to scan; may be repeated (default: those of the configuration; with a key for every namespace, all of the server)',
+      'namespace to scan; may be repeated (default: those configured; if a key serves every namespace, all on the server)',
       collect,
     )
     .option(
       '--exports <[namespace=]folder>',
-      "files of Temporal Cloud's Workflow History Export; may be repeated",
+      "files from Temporal Cloud's Workflow History Export; may be repeated",
       collect,
     )
     .option(
       '--state <folder>',
-      `folder in which scans keep what they have read of closed runs ${STATE_DEFAULT}`,
+      `folder in which scans keep what they have read from closed runs ${STATE_DEFAULT}`,
     )
     .option('--rps <calls>', 'calls to Temporal per second, for each namespace', rate, 50)
     .option('--settle <seconds>', "how long a new run may take to appear in Temporal's lists", seconds, 60)
-    .option('--on-temporal', 'scan runs by workflows in TEMPORAL_NAMESPACE, which scan workers execute')
+    .option('--on-temporal', 'scan runs in workflows in TEMPORAL_NAMESPACE, executed by scan workers')
     .option('--task-queue <name>', 'task queue of the scan workers', DEFAULT_TASK_QUEUE);
 
 /**

@@ -24,8 +24,8 @@ type GapOfPayloads = Extract<
 
 const gapMessages: Readonly<Record<GapOfPayloads, string>> = {
   external_storage: 'Payloads are in external storage: the scan sees only the references to them.',
-  inner_layer: 'Another codec encrypted or compressed payloads: messages under any key may be inside them.',
-  unreadable: 'Messages have a header of a version that this program does not know.',
+  inner_layer: 'Another codec encrypted or compressed payloads: they may contain messages under any key.',
+  unreadable: "Some messages' headers have a version that this program does not know.",
   not_walked: "Requests to Temporal's own Nexus endpoint contain payloads that the scan does not read.",
 };
 

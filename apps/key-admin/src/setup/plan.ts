@@ -80,7 +80,7 @@ async function auditStep(google: GoogleClients, project: string): Promise<Step> 
       title,
       status: 'not possible',
       gcloud: auditLogLines(project),
-      note: `${error.message}. Ask an administrator of the project to type the lines`,
+      note: `${error.message}. Ask an administrator of the project to run these lines`,
     };
   }
 }

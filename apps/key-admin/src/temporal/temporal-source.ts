@@ -239,7 +239,7 @@ function scanError(error: unknown, namespace: string): ScanError {
     case NOT_FOUND:
       return new ScanError(
         'not_permitted',
-        `Temporal has no namespace ${namespace}, or no longer has what it listed.`,
+        `Temporal has no namespace ${namespace}, or no longer has an item that it listed.`,
         error,
       );
     case undefined:

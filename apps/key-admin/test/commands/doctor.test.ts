@@ -121,7 +121,7 @@ describe('temporal-kms doctor --app worker', () => {
         await emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DESTROYED');
         await grant(WORKER, 'roles/cloudkms.viewer');
       },
-      'is DESTROYED, so the key encrypts nothing',
+      'is DESTROYED, so the key cannot encrypt',
       `temporal-kms rotate --key ${KEY}`,
     ],
     [

@@ -168,11 +168,11 @@ describe('drain', () => {
       });
       const { emulator } = cloud;
       const events = (async () => {
-        await whenSeen('until these runs have been closed', async () =>
+        await whenSeen('until these runs have closed', async () =>
           emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } }),
         );
         await whenSeen('The next scan follows in 1 second', async () => emulator.clearFaults());
-        await whenSeen('until these runs have been closed', () => deleteRun(workflowId));
+        await whenSeen('until these runs have closed', () => deleteRun(workflowId));
       })();
       const { code, json } = await watch;
       await events;

@@ -128,7 +128,9 @@ describe('temporal-kms inspect with a history', () => {
     const { out: payload } = await temporalKms(['inspect'], {
       input: JSON.stringify(payloadToJson(await firstPayload(run))),
     });
-    expect(payload).toMatch(/^namespace +bound to a namespace that is not named here \(tag [0-9a-f]{32}\)$/m);
+    expect(payload).toMatch(
+      /^namespace +bound to a namespace whose name is unknown here \(tag [0-9a-f]{32}\)$/m,
+    );
   });
 
   it('takes keys and namespaces from the configuration of an application', async () => {

@@ -35,11 +35,11 @@ describe('temporal-kms rotate', () => {
     const standard = await rotate();
     expect(standard.out).toContain('Version 2 of');
     expect(standard.out).toContain('Within 60 minutes each process replaces its branch key');
-    expect(standard.out).toContain('encrypted under version 1 stays readable');
+    expect(standard.out).toContain('Messages under version 1 stay readable');
     const shared = await rotate([], { KMS_BRANCH_KEYS: 'file:/var/lib/branch-keys' });
-    expect(shared.out).toContain('Within 60 minutes the fleet replaces the branch key that it shares');
+    expect(shared.out).toContain('Within 60 minutes the fleet replaces its shared branch key');
     const direct = await rotate([], { KMS_FORMAT: 'direct' });
-    expect(direct.out).toContain('each payload is encrypted under version 4 from now on');
+    expect(direct.out).toContain('from now on they encrypt each payload under version 4');
   });
 
   it('prints neither plaintext nor key bytes', async () => {

@@ -169,7 +169,7 @@ it('refuses the name of a key that differs from the one in headers', { timeout: 
     await ask({}, '--key', key),
     await ask({ ...variables, GCP_PROJECT: '123456789012' }),
   ])
-    expect([code, err]).toEqual([78, expect.stringContaining('by its id, not by its number')]);
+    expect([code, err]).toEqual([78, expect.stringContaining('by id, not by number')]);
 });
 
 it('refuses a report that others can write, or that is too large', { timeout: 60_000 }, async () => {

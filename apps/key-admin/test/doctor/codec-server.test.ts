@@ -81,7 +81,7 @@ describe('temporal-kms doctor --app codec-server', () => {
       expect.arrayContaining([
         `a server answers at ${url}`,
         `pages of ${PAGE} may call ${url}/decode`,
-        'it answers /decode in default with a payload that is not encrypted',
+        'it answers /decode in default with an unencrypted payload',
         expect.stringMatching(/ answers Decrypt$/),
         expect.stringContaining('/encode of the codec server is not possible'),
       ]),
@@ -118,7 +118,7 @@ describe('temporal-kms doctor --app codec-server', () => {
     const ran = await doctor(['--codec-url', url], { CODEC_CORS_ORIGINS: '' });
     expect(ran.code).toBe(0);
     expect(textsOf(ran, 'warning')).toEqual([
-      expect.stringContaining('may not see the states of versions'),
+      expect.stringContaining('may not see the version states'),
       expect.stringContaining('no web page may call the codec server'),
     ]);
   });

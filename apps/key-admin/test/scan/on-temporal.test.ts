@@ -213,7 +213,7 @@ describe('scan --on-temporal', () => {
     expect(await refused.ended).toBe(1);
     const { error } = JSON.parse(refused.stdout());
     expect([error.message, error.fix]).toEqual([
-      expect.stringContaining('the crypto keys that the configuration had then'),
+      expect.stringContaining('the crypto keys that were configured then'),
       [expect.stringContaining('temporal workflow terminate')],
     ]);
   });

@@ -211,7 +211,7 @@ it('has one gap for all files of an export that cannot be read for the same reas
     ['exports', 20],
     ['exports', 1],
   ]);
-  expect(gaps[1]!.message).toBe(`${empty}: It contains no file.`);
+  expect(gaps[1]!.message).toBe(`${empty}: The folder contains no file.`);
   expect(looked.exports.status).toBe('partial');
 });
 

@@ -120,6 +120,6 @@ it('does not start a worker that cannot use its state folder', async () => {
   const env = { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:9', TEMPORAL_NAMESPACE: 'payments' };
   const worker = startNode(main, { args: ['--state', join(file, 'state')], env });
   expect(await worker.ended).not.toBe(0);
-  expect(worker.stderr()).toContain('cannot keep what it reads');
+  expect(worker.stderr()).toContain('cannot store its state');
   expect(worker.stderr()).toContain('--no-state');
 });

@@ -62,7 +62,7 @@ async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Prom
   } catch (error) {
     // After a cancellation, the SDK expects the reason.
     if (context.cancellationSignal.aborted) await context.cancelled;
-    if (!isExpected(error)) context.log.error('The scan of a part failed', { error });
+    if (!isExpected(error)) context.log.error('Scanning a part failed', { error });
     throw toFailure(error);
   } finally {
     clearInterval(timer);

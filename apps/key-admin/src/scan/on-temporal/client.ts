@@ -80,7 +80,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       if (other !== undefined)
         throw new CliError(
           'failed',
-          `A scan of the namespace ${namespace} with other options is in progress. Run the command with ${other}, or end that scan.`,
+          `A scan of the namespace ${namespace} with different options is in progress. Run the command with ${other}, or end that scan.`,
           [terminateLine],
         );
       isStarted = true;
@@ -137,7 +137,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       await forgetScan(file);
       throw new CliError(
         'failed',
-        `A scan of the namespace ${namespace} is in progress that was started with another state folder. Wait for it, or end it.`,
+        `A scan of the namespace ${namespace} is in progress with another state folder. Wait for it, or end it.`,
         [terminateLine],
         error,
       );
@@ -159,7 +159,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
       if (!(error instanceof WorkflowFailedError)) throw error;
       throw new CliError(
         'failed',
-        `The workflow ${workflowId} in the namespace ${home} did not complete. Run the command again to begin a new scan.`,
+        `The workflow ${workflowId} in the namespace ${home} did not complete. Run the command again to start a new scan.`,
         [`temporal workflow describe --namespace ${quote(home)} --workflow-id ${workflowId}`],
         error,
       );

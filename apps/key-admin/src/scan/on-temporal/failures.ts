@@ -12,7 +12,7 @@ export function toFailure(error: unknown): ApplicationFailure {
   if (!isExpected(error))
     return ApplicationFailure.create({
       type: 'unreadable',
-      message: 'A part of the runs could not be read: the log of the worker contains the reason.',
+      message: "Some runs could not be read: the worker's log contains the reason.",
     });
   const { kind: type, message } = error;
   return ApplicationFailure.create({ type, message, nonRetryable: type === 'not_permitted' });

@@ -32,7 +32,7 @@ export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boo
 
 /** Returns what a command must have to continue a scan in progress. Undefined: it has it. */
 export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
-  if (!hasSameKeys(kept, wanted)) return 'the crypto keys that the configuration had then';
+  if (!hasSameKeys(kept, wanted)) return 'the crypto keys that were configured then';
   const { rps, taskQueue, settleMs } = kept;
   return rps === wanted.rps && taskQueue === wanted.taskQueue && settleMs === wanted.settleMs
     ? undefined

@@ -76,7 +76,7 @@ function missed(error: unknown): ScanPart {
   const message =
     known?.type === kind && known.message
       ? known.message
-      : 'A part of the runs could not be read: the logs of the workers contain the reason.';
+      : "Some runs could not be read: the workers' logs contain the reason.";
   const empty = emptyPart();
   const failed = { status: 'partial' as const, histories: 0, read: 0, payloads: 0 };
   return {
