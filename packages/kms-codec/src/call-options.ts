@@ -65,7 +65,7 @@ export class CallBudget implements PlaintextBudget {
     if (this.#used <= this.#limit) return;
     throw new KmsCodecError(
       'too_large',
-      `The payloads of this call hold more than ${this.#limit} bytes of plaintext: send fewer or smaller payloads per call`,
+      `This call's payloads hold more than ${this.#limit} bytes of plaintext: send fewer or smaller payloads per call`,
     );
   }
 }

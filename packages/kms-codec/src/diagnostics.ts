@@ -29,12 +29,12 @@ const nodeOptions = {
   '--inspect': 'it opens an inspector, which exports keys and plaintext',
   '--heapsnapshot': 'it writes plaintext to a file',
   '--heap-snapshot-on': 'it writes plaintext to a file',
-  '--experimental-config-file': 'it reads more options from a file, where they are not checked',
-  '--experimental-default-config-file': 'it reads more options from a file, where they are not checked',
+  '--experimental-config-file': 'it reads more options from a file, which the library does not check',
+  '--experimental-default-config-file': 'it reads more options from a file, which the library does not check',
   '--report-on': 'it writes the environment and error messages to a file',
   '--report-uncaught': 'it writes the environment and error messages to a file',
-  '--tls-keylog': 'it writes the keys of TLS connections to a file',
-  '--trace-tls': 'it prints the traffic of TLS connections',
+  '--tls-keylog': 'it writes TLS session keys to a file',
+  '--trace-tls': 'it prints TLS traffic',
   '--abort-on-uncaught': 'it makes the process dump its memory',
 } as const;
 

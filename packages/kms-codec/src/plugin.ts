@@ -116,7 +116,7 @@ export class KmsCodecPlugin {
       'code' in workflowBundle ? workflowBundle.code : readFileSync(workflowBundle.codePath, 'utf8');
     if (code.includes(FAILURE_MARK)) return;
     throw new KmsConfigurationError(
-      'The workflow bundle contains no failure converter, so Temporal would store the messages of failures in plaintext. ' +
+      'The workflow bundle contains no failure converter, so Temporal would store failure messages in plaintext. ' +
         "Build the bundle with bundleWorkflowCode({ …, failureConverterPath }), the path of '@temporal-kms/kms-codec/failure-converter'.",
     );
   }

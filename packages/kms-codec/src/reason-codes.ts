@@ -59,11 +59,11 @@ export const reasons = {
   kms_unavailable: retryable(
     'KMS unreachable',
     'Cloud KMS did not answer in time.',
-    'If it continues, check the network to Cloud KMS, and the status page of Google Cloud.',
+    "If it continues, check the network to Cloud KMS and Google Cloud's status page.",
   ),
   checksum_mismatch: retryable(
     'Checksum differs',
-    'The answer of Cloud KMS was damaged in transit.',
+    "Cloud KMS's response was damaged in transit.",
     'If it continues, check the network to Cloud KMS.',
   ),
   data_key_exhausted: retryable(
@@ -95,14 +95,14 @@ export const reasons = {
   key_not_allowed: restorable(
     'Key not allowed',
     'needs a setting',
-    'The keys file does not list the key for the namespace, or denies the wrapped key of the message.',
-    'Add the key under `decrypt`, or to write under `encrypt`. If the error names the deny-list, an attacker may have written the message.',
+    "The keys file does not list the key for the namespace, or denies the message's wrapped key.",
+    'Add the key under `decrypt` or, to write, under `encrypt`. If the error names the deny-list, an attacker may have written the message.',
   ),
   permission_denied: restorable(
     'No permission',
     'needs a permission',
     'The service account may not use the key.',
-    'Grant it `roles/cloudkms.cryptoKeyDecrypter` on the key, to write also `roles/cloudkms.cryptoKeyEncrypter`.',
+    'Grant it `roles/cloudkms.cryptoKeyDecrypter` on the key and, to write, also `roles/cloudkms.cryptoKeyEncrypter`.',
     'key',
   ),
   namespace_not_configured: restorable(
@@ -145,7 +145,7 @@ export const reasons = {
     'Too large',
     'needs a setting',
     'The payload exceeds a limit: 64 MiB encrypted (`maxPayloadBytes`), 16 MiB decompressed (`maxDecompressedBytes`), 128 MiB in one call (`maxCallBytes`), or 64 KiB with `direct` (8 KiB with an HSM key; 65 KiB encrypted).',
-    'To read it, raise the limit of the reader. To write it, use an envelope format instead of `direct`, or external storage.',
+    "To read it, raise the reader's limit. To write it, use an envelope format instead of `direct`, or external storage.",
   ),
   key_destroyed: permanent(
     'Key destroyed',
@@ -176,11 +176,11 @@ export const reasons = {
   external_reference: information(
     'Stored elsewhere',
     'The payload is a reference to the encrypted value in external storage.',
-    'Fetch the object with the storage driver of the application.',
+    "Fetch the object with the application's storage driver.",
   ),
   system_envelope: information(
     'Packed payloads',
-    'A request to the Nexus endpoint of Temporal itself (`__temporal_system`), into which the SDK has packed payloads. The server neither decrypts nor searches them.',
+    "A request to Temporal's own Nexus endpoint (`__temporal_system`), in which the SDK has packed payloads. The server neither decrypts nor searches them.",
     'Read them in the history of the workflow that the request starts or signals.',
   ),
   not_encrypted: information(

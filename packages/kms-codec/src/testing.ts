@@ -52,7 +52,7 @@ let isWarned = false;
 export function createTestCodec({ keyText, ...options }: TestCodecOptions = {}): KmsCodec {
   if (process.env['NODE_ENV'] === 'production') {
     throw new Error(
-      'createTestCodec is for tests only, and NODE_ENV is production: its key is lost when this process ends, and ' +
+      'createTestCodec is for tests only, but NODE_ENV is production: its key is lost when this process ends, and ' +
         'with it every payload. Use loadKmsCodec() instead.',
     );
   }

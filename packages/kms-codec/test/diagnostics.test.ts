@@ -21,7 +21,7 @@ describe('exposingSettings', () => {
     [{ NODE_OPTIONS: '--report-on-fatalerror' }, /have --report-on-fatalerror: it writes the environment/],
     [{ NODE_OPTIONS: '--report-on-signal' }, /have --report-on-signal: /],
     [{ NODE_OPTIONS: '--report-uncaught-exception' }, /have --report-uncaught-exception: /],
-    [{ NODE_OPTIONS: '--tls-keylog=/tmp/keys' }, /have --tls-keylog: it writes the keys/],
+    [{ NODE_OPTIONS: '--tls-keylog=/tmp/keys' }, /have --tls-keylog: it writes TLS session keys/],
     [{ NODE_OPTIONS: '--trace-tls' }, /have --trace-tls: /],
     [{ NODE_OPTIONS: '--abort-on-uncaught-exception' }, /have --abort-on-uncaught-exception: /],
     [{ NODE_OPTIONS: '--in"spect"=0' }, /have --inspect: /],

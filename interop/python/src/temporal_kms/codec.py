@@ -129,7 +129,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         if crypto_key is None:
             raise KmsCodecError(
                 "key_not_allowed",
-                f'The rule of the namespace {scope.namespace} has no crypto key that encrypts; add "encrypt" to it',
+                f'The rule for the namespace {scope.namespace} has no crypto key that encrypts; add "encrypt" to it',
             )
         is_required = scope.rule.workflow_tag is not None
         bound_to = self._bound_workflow_id() if self._bind_workflow or is_required else None
@@ -137,7 +137,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             raise KmsCodecError(
                 "format_not_allowed",
                 f"The namespace {scope.namespace} requires a workflow tag in each message, but no workflow id is known "
-                'here; remove "workflowTag" from its rule if the program must write such messages',
+                'here; remove "workflowTag" from its rule if the program has to write such messages',
             )
         size = len(payload.data)
         _check_size(size)

@@ -113,7 +113,7 @@ class PayloadDecryptor:
         if header.workflow_tag is None and scope.rule.workflow_tag:
             raise KmsCodecError(
                 "format_not_allowed",
-                f"The message has no workflow tag, and the rule of the namespace {scope.namespace} requires one; let "
+                f"The message has no workflow tag, and the rule for the namespace {scope.namespace} requires one; let "
                 'its writer bind messages to their workflow, or remove "workflowTag" from the rule',
             )
         bound_to, workflow_id = header.workflow_tag, scope.workflow_id
@@ -224,7 +224,7 @@ def _check_not_denied(wrapped: bytes, scope: Scope) -> None:
 def _key_not_listed(scope: Scope) -> KmsCodecError:
     return KmsCodecError(
         "key_not_allowed",
-        f"The message names a crypto key that the rule of the namespace {scope.namespace} does not list; "
+        f"The message names a crypto key that the rule for the namespace {scope.namespace} does not list; "
         "Cloud KMS was not called",
     )
 
@@ -232,7 +232,7 @@ def _key_not_listed(scope: Scope) -> KmsCodecError:
 async def _first_success(keys: tuple[str, ...], attempt: Callable[[str], Awaitable[T]], scope: Scope) -> T:
     unusable: KmsCodecError | None = None
     refusal = KmsCodecError(
-        "key_not_allowed", f"The rule of the namespace {scope.namespace} lists no crypto key that decrypts"
+        "key_not_allowed", f"The rule for the namespace {scope.namespace} lists no crypto key that decrypts"
     )
     for key in keys:
         try:
@@ -282,7 +282,7 @@ def pass_through(payload: Payload, scope: Scope) -> Payload:
         raise KmsCodecError(
             "format_not_allowed",
             f"The payload is {what if format_of(payload) == 'external' else 'not encrypted by this codec'}, "
-            f"and the rule of the namespace {scope.namespace} refuses plaintext",
+            f"and the rule for the namespace {scope.namespace} refuses plaintext",
         )
     if scope.rule.plaintext == "report" and format_of(payload) == "plain":
         log.warning("Read a plaintext payload in the namespace %s", scope.namespace)

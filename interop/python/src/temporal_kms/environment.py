@@ -35,7 +35,7 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
     if "KMS_KEYS_FILE" in env and "GCP_KMS_KEY" in env:
         raise ValueError("KMS_KEYS_FILE and GCP_KMS_KEY are both set; use one of them")
     if "KMS_KEYS_FILE" in env and "KMS_UNSAFE" in env:
-        raise ValueError("KMS_UNSAFE has no effect with KMS_KEYS_FILE; write unsafe into the rules of the keys file")
+        raise ValueError("KMS_UNSAFE has no effect with KMS_KEYS_FILE; write unsafe into the keys file's rules")
     rules = read_keys_file(Path(env["KMS_KEYS_FILE"])) if "KMS_KEYS_FILE" in env else _guide_rules(env)
     codec = KmsCodec(
         rules,

@@ -63,7 +63,7 @@ def _is_usual(plaintext: bytes) -> bool:
 def not_a_payload() -> KmsCodecError:
     return KmsCodecError(
         "malformed",
-        "The message was decrypted, but its content is not a Temporal payload as writers serialize it",
+        "The message was decrypted, but its content is not a Temporal payload in the form that writers serialize",
     )
 
 

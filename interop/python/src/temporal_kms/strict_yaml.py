@@ -202,7 +202,7 @@ class _Reader:
             if _AMBIGUOUS.search(text) or _WORDS.match(text):
                 raise _mistake(event, place, f"is ambiguous without quotes: quote {text}")
         if "\n" in self._text[event.start_mark.index : event.end_mark.index]:
-            raise _mistake(event, place, "continues in the next line: put it in quotes, on one line")
+            raise _mistake(event, place, "continues on the next line: put it in quotes, on one line")
         if _CONTROL.search(text):
             raise _mistake(event, place, "contains a control character")
         return text

@@ -84,7 +84,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
 
   /** Returns the generations of a value that exist, in their order. */
   async #generations(id: string): Promise<number[]> {
-    if (!ID.test(id)) throw new BranchKeyStoreError('malformed', 'The id of a stored value is malformed');
+    if (!ID.test(id)) throw new BranchKeyStoreError('malformed', "A stored value's id is malformed");
     const generations: number[] = [];
     for (const name of await readdir(this.#directory)) {
       if (!name.startsWith(`${id}.`)) continue;

@@ -105,6 +105,6 @@ export class GuardedStore {
   }
 }
 
-const inOutage = () => new BranchKeyStoreError('unavailable', 'The store failed some seconds ago');
+const inOutage = () => new BranchKeyStoreError('unavailable', 'The store failed a few seconds ago');
 
 const unexpected = (cause: unknown) => new BranchKeyStoreError('unavailable', 'The store failed', { cause });

@@ -256,7 +256,7 @@ export class SharedBranchKeys {
       );
     }
     if (created > this.#wall() + CLOCK_SKEW_MS) {
-      throw new BranchKeyStoreError('unverified', 'The date of a stored branch key is in the future');
+      throw new BranchKeyStoreError('unverified', "A stored branch key's date is in the future");
     }
     const dataKey = asWrappedKey(scope, { wrapped, keyVersion });
     const born = this.#bornOf(dataKey.id, created);
@@ -279,7 +279,7 @@ export class SharedBranchKeys {
     if (createdOf(key) !== created || !isKeyVersionProof(key, namespace, keyVersion, proof)) {
       throw new BranchKeyStoreError(
         'unverified',
-        'The date or the key version of a stored branch key is not authentic',
+        "A stored branch key's date or key version is not authentic",
       );
     }
     this.#decryption.authenticated(dataKey);

@@ -29,7 +29,7 @@ export const cryptoKey = z
 /** A name without wildcards, which would match nothing, and without space at its ends, which would be invisible. */
 const name = z
   .string()
-  .regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without space at its beginning or end');
+  .regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without a space at its beginning or end');
 
 const namespaceRule = z.strictObject({
   encrypt: cryptoKey.optional(),

@@ -113,7 +113,7 @@ function fileRules(path: string, env: Names, fail: Fail) {
   if (env.GCP_KMS_KEY !== undefined)
     fail(['KMS_KEYS_FILE'], 'and GCP_KMS_KEY are both set; unset one of them');
   if (env.KMS_UNSAFE !== undefined) {
-    fail(['KMS_UNSAFE'], 'has no effect with KMS_KEYS_FILE; write unsafe into the rules of the keys file');
+    fail(['KMS_UNSAFE'], "has no effect with KMS_KEYS_FILE; write unsafe into the keys file's rules");
   }
   return readKeysFile(path, (place, message) => fail(['KMS_KEYS_FILE', ...place], message));
 }

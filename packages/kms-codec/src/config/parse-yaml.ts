@@ -181,7 +181,7 @@ class Parser {
     const [colon] = /^ *:/.exec(this.#text.slice(end, end + MAX_KEY)) ?? [];
     if (colon !== undefined && codePoints(this.#text.slice(start, end) + colon) <= MAX_KEY) return;
     this.#report(
-      `has a key without a colon behind it in the first ${MAX_KEY} characters of its line`,
+      `has a key without a colon after it in the first ${MAX_KEY} characters of its line`,
       start,
       path,
     );
@@ -200,7 +200,7 @@ class Parser {
     }
     const text = String(value);
     if (this.#text.slice(start, end).includes('\n')) {
-      return this.#report('continues in the next line: put it in quotes, on one line', start, path);
+      return this.#report('continues on the next line: put it in quotes, on one line', start, path);
     }
     if (CONTROL.test(text)) return this.#report('contains a control character', start, path);
     return text;

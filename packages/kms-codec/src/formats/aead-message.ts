@@ -35,7 +35,7 @@ export function encryptWithDataKey(
 export const noEncryptionKey = (namespace: string): KmsCodecError =>
   new KmsCodecError(
     'key_not_allowed',
-    `The rule of the namespace ${namespace} has no crypto key that encrypts; add "encrypt" to it`,
+    `The rule for the namespace ${namespace} has no crypto key that encrypts; add "encrypt" to it`,
   );
 
 /** How the data of a message is encrypted. */

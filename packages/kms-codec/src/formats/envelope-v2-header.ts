@@ -40,7 +40,7 @@ export function buildHeader(header: Header): Uint8Array {
   if (wrappedKey.length < 1 || wrappedKey.length > MAX_WRAPPED_KEY_BYTES) {
     throw new KmsCodecError(
       'too_large',
-      `Cloud KMS wrapped the branch key into ${wrappedKey.length} bytes, which do not fit into the header`,
+      `Cloud KMS wrapped the branch key into ${wrappedKey.length} bytes, too many for the header`,
     );
   }
   const bytes = new Uint8Array(lengthAt(workflowTag !== undefined) + 2 + wrappedKey.length);
@@ -70,7 +70,7 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
   if (data[0] !== VERSION) {
     throw new KmsCodecError(
       'unsupported_version',
-      `The message has the envelope version ${data[0]}; this codec knows version ${VERSION}`,
+      `The message has envelope version ${data[0]}; this codec knows version ${VERSION}`,
     );
   }
   if (flags & ~(WORKFLOW_TAG | COMPRESSED)) {

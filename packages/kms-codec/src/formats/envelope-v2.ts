@@ -188,7 +188,7 @@ function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: 
     if (rule.workflowTag === undefined) return;
     throw new KmsCodecError(
       'format_not_allowed',
-      `The message has no workflow tag, and the rule of the namespace ${rule.namespace} requires one; let its writer bind ` +
+      `The message has no workflow tag, which the rule for the namespace ${rule.namespace} requires; let its writer bind ` +
         'messages to their workflow, or remove "workflowTag" from the rule',
     );
   }
@@ -199,13 +199,13 @@ function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: 
 /** @param other the namespace of the message, if the rules name it: the message contains only a hash */
 function notAccepted(namespace: string, other: string | undefined): string {
   const from = other === undefined ? 'a namespace that has no rule,' : `the namespace ${other},`;
-  const remedy = `If ${namespace} may read it, add ${other ?? 'that namespace'} to accepts in the rule of ${namespace}`;
+  const remedy = `If ${namespace} may read it, add ${other ?? 'that namespace'} to accepts in the rule for ${namespace}`;
   return `The message was encrypted in ${from} which ${namespace} does not accept. ${remedy}`;
 }
 
 /** A context alone does not make a codec read another namespace, see `Scopes.toDecrypt`. */
 const notConfigured = (namespace: string): string =>
-  `The message was encrypted in the namespace ${namespace}, and this codec is configured with another namespace. If it may ` +
+  `The message was encrypted in the namespace ${namespace}, but this codec is configured with another namespace. If it may ` +
   `read ${namespace}, add a rule for ${namespace} to the keys file`;
 
 function encryptMessage(

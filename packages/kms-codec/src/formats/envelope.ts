@@ -107,7 +107,7 @@ export async function firstThatDecrypts<Candidate, T>(
   let unusable: KmsCodecError | undefined;
   let failure = new KmsCodecError(
     'key_not_allowed',
-    `The rule of the namespace ${scope.rule.namespace} lists no crypto key that decrypts`,
+    `The rule for the namespace ${scope.rule.namespace} lists no crypto key that decrypts`,
   );
   for (const candidate of candidates) {
     try {

@@ -97,7 +97,7 @@ export function passThrough(
   if (rule.plaintext !== 'refuse') return payload;
   throw new KmsCodecError(
     'format_not_allowed',
-    `The payload ${what}, and the rule of the namespace ${rule.namespace} refuses plaintext`,
+    `The payload ${what}, and the rule for the namespace ${rule.namespace} refuses plaintext`,
   );
 }
 
@@ -105,7 +105,7 @@ export function passThrough(
 export function keyNotListed(namespace: string, keyVersion?: number): KmsCodecError {
   return new KmsCodecError(
     'key_not_allowed',
-    `The message names a crypto key that the rule of the namespace ${namespace} does not list; Cloud KMS was not called`,
+    `The message names a crypto key that the rule for the namespace ${namespace} does not list; Cloud KMS was not called`,
     { keyVersion },
   );
 }
@@ -131,6 +131,6 @@ export function checkWritten(format: Format, workflowId: string | undefined, { r
   throw new KmsCodecError(
     'format_not_allowed',
     `The namespace ${rule.namespace} requires a workflow tag in each message, but ${why}; remove "workflowTag" from its ` +
-      'rule if the program must write such messages',
+      'rule if the program has to write such messages',
   );
 }

@@ -168,5 +168,5 @@ export function countFields(bytes: Plaintext): number {
 export const notAPayload = (): KmsCodecError =>
   new KmsCodecError(
     'malformed',
-    'The message was decrypted, but its content is not a Temporal payload as writers serialize it',
+    'The message was decrypted, but its content is not a Temporal payload in the form that writers serialize',
   );

@@ -244,9 +244,7 @@ const aadFields = (aad: Uint8Array) =>
   aad.length === 0 ? {} : { additionalAuthenticatedData: aad, additionalAuthenticatedDataCrc32c: crc(aad) };
 
 const checksumMismatch = (key: string) =>
-  new KmsCodecError('checksum_mismatch', `A response of Cloud KMS for ${key} was damaged in transit`, {
-    key,
-  });
+  new KmsCodecError('checksum_mismatch', `A Cloud KMS response for ${key} was damaged in transit`, { key });
 
 /** gax returns bytes as Buffers. Its types also allow base64 strings, which only REST returns. */
 function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {

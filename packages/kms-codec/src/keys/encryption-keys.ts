@@ -329,6 +329,6 @@ export class EncryptionKeys {
 const exhausted = ({ cryptoKey }: DataKeyScope, cause?: KmsCodecError): KmsCodecError =>
   new KmsCodecError(
     'data_key_exhausted',
-    'The key that encrypts has reached a hard limit and Cloud KMS wraps no new key; encryption resumes when it does',
+    'The key that encrypts has reached a hard limit, and Cloud KMS does not wrap a new key; encryption resumes when it does',
     { key: cryptoKey, cause },
   );

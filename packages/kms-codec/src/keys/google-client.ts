@@ -142,7 +142,7 @@ async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
 const credentialsMissing = (key: string) =>
   new KmsCodecError(
     'kms_unavailable',
-    "Google's credentials are not available: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS name a file " +
+    "Google's credentials are not available: attach a service account, or set GOOGLE_APPLICATION_CREDENTIALS to a file " +
       'that can be read',
     { key },
   );

@@ -211,8 +211,8 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
     const key = keysOf(rule).find((one) => isNumbered(one) && named.has(withoutProject(one)));
     if (key === undefined) return [];
     const message =
-      `names ${key} by the number of its project, and ${named.get(withoutProject(key))} is named by an id: if they are ` +
-      'one key, messages under one name cannot be read under the other. Name every project by its id ' +
+      `names ${key} by its project's number, but ${named.get(withoutProject(key))} by an id: if they are ` +
+      'the same key, messages under one name cannot be read under the other. Name every project by its id ' +
       '(gcloud projects describe NUMBER)';
     return [{ namespace, field: key === rule.encrypt ? 'encrypt' : 'decrypt', message }];
   });

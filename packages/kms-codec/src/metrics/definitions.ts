@@ -120,13 +120,13 @@ export const counters: readonly CounterDefinition[] = [
   counter({
     event: 'keyRevalidated',
     name: 'codec_key_revalidations',
-    description: 'Key versions in use that Cloud KMS was asked about again',
+    description: 'Checks with Cloud KMS of key versions in use',
     labels: [namespace, outcome(['confirmed', 'refused', 'unavailable'])],
   }),
   counter({
     event: 'dataKeyRotated',
     name: 'codec_data_key_rotations',
-    description: 'New keys that encrypt, by the reason why the previous key was replaced',
+    description: 'New encryption keys, by the reason for replacing the previous key',
     labels: [
       namespace,
       { name: 'reason', values: ['first', 'age', 'messages', 'bytes'], of: ({ reason }) => reason },
@@ -135,20 +135,20 @@ export const counters: readonly CounterDefinition[] = [
   counter({
     event: 'dataKeyRotated',
     name: 'codec_branch_keys_adopted',
-    description: 'New keys that encrypt and that another process created',
+    description: 'New encryption keys that another process created',
     labels: [namespace],
     counts: ({ origin }) => origin === 'store',
   }),
   counter({
     event: 'dataKeyRefreshFailed',
     name: 'codec_data_key_refresh_failures',
-    description: 'Failed attempts to get a new key that encrypts, by reason code',
+    description: 'Failed attempts to get a new encryption key, by reason code',
     labels: [namespace, code(kmsCallCodes)],
   }),
   counter({
     event: 'branchKeyStoreFailed',
     name: 'codec_branch_key_store_failures',
-    description: 'Outages of the store of branch keys, and stored keys that were refused',
+    description: 'Outages of the branch-key store, and refused stored keys',
     labels: [operation(storeOperations), code(Object.keys(storeCodes))],
   }),
   counter({
@@ -183,7 +183,7 @@ interface KeyGauge extends Metric {
 export const keyGauges: readonly KeyGauge[] = [
   {
     name: 'codec_autonomy_seconds',
-    description: 'Seconds for which the keys in memory last without Cloud KMS',
+    description: 'Seconds for which the keys in memory will last without Cloud KMS',
     of: ({ autonomySeconds }) => (Number.isFinite(autonomySeconds) ? autonomySeconds : undefined),
   },
   {
@@ -205,21 +205,21 @@ export const keyGauges: readonly KeyGauge[] = [
 
 export const callsWaiting: Metric = {
   name: 'codec_calls_waiting',
-  description: 'Calls of encode and decode that wait for Cloud KMS',
+  description: 'Encode and decode calls that are waiting for Cloud KMS',
 };
 
 export const storeFailing = {
   name: 'codec_branch_key_store_failing',
-  description: '1 while the store of branch keys fails or a stored key is refused, else 0',
+  description: '1 while the branch-key store fails or a stored key is refused, else 0',
   operations: storeOperations,
 };
 
 export const workerRestarts: Metric = {
   name: 'codec_worker_restarts',
-  description: 'Workers that failed and were replaced in this process',
+  description: 'Failed workers that were replaced in this process',
 };
 
 export const workerReady: Metric = {
   name: 'codec_worker_ready',
-  description: '1 while the worker polls, Temporal answers and keys suffice, else 0',
+  description: '1 while the worker polls, Temporal answers and keys last long enough, else 0',
 };

@@ -156,7 +156,7 @@ class WorkerProcess<C extends WorkerConnection> implements RunningWorker {
       const cause = error instanceof WorkerNotSettled ? (error.cause ?? error) : error;
       this.#write({
         level: 'ERROR',
-        message: 'The worker failed and does not settle; the process ends',
+        message: 'The worker failed and cannot be released; the process ends',
         fields: { ...errorFields(cause) },
       });
       return this.#stopping.signal.aborted ? workerExitCodes.abandoned : workerExitCodes.notSettled;

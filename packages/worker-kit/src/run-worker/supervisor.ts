@@ -53,7 +53,7 @@ export class WorkerNotSettled extends Error {
   override readonly name = 'WorkerNotSettled';
 
   constructor(options?: ErrorOptions) {
-    super('The worker does not settle', options);
+    super('The worker cannot be released', options);
   }
 }
 

@@ -136,7 +136,7 @@ function failureOf(error: unknown): Failure {
     reason: error.code,
     message: error.retryable
       ? 'Cloud KMS unavailable; waiting for a key'
-      : 'Cloud KMS rejected the call for a key; retrying until an administrator has corrected its settings',
+      : 'Cloud KMS rejected the call for a key; retrying until an administrator corrects its settings',
     fields: { ...fields, code: error.code, ...(error.key !== undefined && { key: error.key }) },
   };
 }

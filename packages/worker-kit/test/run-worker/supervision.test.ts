@@ -146,7 +146,7 @@ describe('a worker that fails', () => {
     await expect.poll(() => running.readiness(), { timeout: 20_000 }).toMatchObject({ status: 'not_ready' });
     expect(await running.ended).toBe(workerExitCodes.notSettled);
     expect(log.map(({ message, fields }) => [message, fields])).toEqual([
-      ['The worker failed and does not settle; the process ends', { error: 'TypeError' }],
+      ['The worker failed and cannot be released; the process ends', { error: 'TypeError' }],
       ['Worker stopped', { exitCode: 70 }],
     ]);
   }, 60_000);
