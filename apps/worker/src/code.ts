@@ -66,7 +66,7 @@ async function withPlugins(options: WorkerOptions): Promise<WorkerOptions> {
 
 function mistakeIn(code: Readonly<Record<string, unknown>>): string | undefined {
   for (const [option, variable] of Object.entries(ownOptions)) {
-    if (code[option] !== undefined) return `exports ${option}, which ${variable} determines`;
+    if (code[option] !== undefined) return `exports ${option}, which ${variable} sets`;
   }
   const { activities, nexusServices, plugins, workflowBundle, workflowsPath } = code;
   const isEmpty = [activities, nexusServices, plugins, workflowBundle, workflowsPath].every(

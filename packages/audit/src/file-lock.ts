@@ -42,7 +42,8 @@ export async function lockFile(path: string): Promise<FileLock> {
   try {
     take(database, path);
     // The process that had the lock removes the file before it releases the lock.
-    if (!(await isHeld())) throw new Error(`The lock ${lockPath} was removed while it was taken; try again.`);
+    if (!(await isHeld()))
+      throw new Error(`The lock ${lockPath} was removed while this process took it; try again.`);
   } catch (error) {
     database.close();
     throw error;
@@ -64,7 +65,7 @@ async function createIfMissing(lockPath: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return;
     throw new Error(
-      `The lock ${lockPath} cannot be created: ${messageOf(error)}. Let this process write in the folder, or create the ` +
+      `The lock ${lockPath} cannot be created: ${messageOf(error)}. Let this process write to the folder, or create the ` +
         'lock: an empty file with the owner of the process and mode 0600.',
       { cause: error },
     );

@@ -138,7 +138,7 @@ export function auditSink(
 ): AuditSink {
   const outage = new OutageLog(writeToLog(log), {
     down: 'audit cannot be written',
-    up: 'audit is written again',
+    up: 'audit can be written again',
     level: 'ERROR',
   });
   const lines = new LineQueue(append, {

@@ -52,7 +52,7 @@ function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): G
   const firsts = new Map<string, string>();
   for (const { file, after: before, head, lost } of files) {
     if (before === undefined || head === undefined) {
-      yield `${file} contains no line of a chain`;
+      yield `${file} contains no chained line`;
       continue;
     }
     const link = formatHead(before);
@@ -80,7 +80,7 @@ function* missing(files: readonly VerifiedFile[], expected: readonly ChainHead[]
     if (head.seq === NOTHING.seq) continue;
     const text = formatHead(head);
     if (!files.some(({ found }) => found.has(text))) {
-      yield `the expected line ${text} is in no file: lines at the end of a file are missing or were changed`;
+      yield `no file contains the expected line ${text}: lines at the end of a file are missing or were changed`;
     }
   }
 }
@@ -298,7 +298,7 @@ class FileCheck {
   #checkMark({ at, torn, lost }: Extract<Mark, { event: 'opened' }>): void {
     if (lost !== undefined) {
       if (this.#lost.length < MAX_LOST) this.#lost.push({ line: this.#lines, head: lost });
-      else this.#problem(`records a lost line, which more than ${MAX_LOST} lines before it do`);
+      else this.#problem(`records a lost line, as more than ${MAX_LOST} lines before it do`);
     }
     if (this.#options.mixed) return;
     this.#checkPosition(at ?? this.bytes);
@@ -306,7 +306,7 @@ class FileCheck {
     if (torn === undefined) this.#noTorn();
     // No interrupted write leaves more, whatever the line records.
     else if (left === undefined || left.size > 2 * MAX_LINE || left.hash.digest('hex') !== torn.sha256) {
-      this.#problem('what a crash or a full disk left before this line was changed');
+      this.#problem('bytes that a crash or full disk left before this line were changed');
     }
   }
 

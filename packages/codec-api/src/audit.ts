@@ -44,7 +44,7 @@ export const auditEntry = z.object({
     .optional(z.string())
     .check(
       z.describe(
-        'The namespace of the request, where `namespace` is that of a message found in it. Then `workflowId`, `runId` ' +
+        'The namespace of the request, where `namespace` is that of a message in the request. Then `workflowId`, `runId` ' +
           'and `refs` belong to this namespace.',
       ),
     ),

@@ -44,8 +44,8 @@ export const otherNamespace = z
   .string()
   .check(
     z.describe(
-      'The namespace that the message names, where it differs from that of the history. The message is decrypted only ' +
-        'for callers who have the permission of the operation in it, and who give a justification where it requires one.',
+      "The namespace that the message names, if it differs from the history's. The server decrypts the message only " +
+        "for callers who have the operation's permission in that namespace, and give a justification if it requires one.",
     ),
   );
 

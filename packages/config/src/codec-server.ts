@@ -213,12 +213,12 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_PATH_PREFIX: { about: 'Path prefix of every route except the probes', example: '/codec' },
     CODEC_DASHBOARD_DIR: {
-      about: "Folder with the dashboard's build, which the server serves (default none)",
+      about: 'Folder with the dashboard build to serve (default none)',
       example: '/srv/dashboard',
     },
     CODEC_DASHBOARD_CONNECT_SOURCES: {
       about:
-        "More origins for connect-src of the dashboard's content security policy, such as a token " +
+        "More origins for connect-src in the dashboard's content security policy, such as a token " +
         "endpoint's, separated by commas",
       example: 'https://oauth2.example.com',
     },
@@ -237,13 +237,13 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_TRUSTED_PROXIES: {
       about:
-        "Number of addresses that trusted proxies append to X-Forwarded-For, the client's included (Google's load " +
-        'balancers: 2; default none: the address of the connection)',
+        "Number of addresses that trusted proxies append to X-Forwarded-For, including the client's (Google's load " +
+        "balancers: 2; default none: the connection's address)",
       example: '2',
     },
     CODEC_MAX_BODY: {
       about:
-        'Largest body of a request, in bytes (default 16 MiB; less where CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
+        'Largest request body, in bytes (default 16 MiB; less where CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
       example: '4194304',
     },
     CODEC_MAX_INFLIGHT_BYTES: {
@@ -251,18 +251,21 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
         'Bytes of memory that all requests in flight share (default half of the memory limit after 192 MiB, 32 to 512 MiB)',
       example: '268435456',
     },
-    CODEC_MAX_PAYLOADS: { about: 'Most payloads in one /encode or /decode (default 10000)', example: '1000' },
-    CODEC_MAX_REQUESTS: { about: 'Most requests in flight (default 256)', example: '64' },
-    CODEC_MAX_STREAMS: { about: 'Most open streams of the history API (default 256)', example: '64' },
+    CODEC_MAX_PAYLOADS: {
+      about: 'Maximum number of payloads in one /encode or /decode (default 10000)',
+      example: '1000',
+    },
+    CODEC_MAX_REQUESTS: { about: 'Maximum number of requests in flight (default 256)', example: '64' },
+    CODEC_MAX_STREAMS: { about: 'Maximum number of open history API streams (default 256)', example: '64' },
     CODEC_REQUEST_SECONDS: { about: 'Seconds for one request, streams excluded (default 30)', example: '10' },
     CODEC_RATE_KMS_REQUESTS: {
-      about: 'Cloud KMS requests per minute that one caller may cause; off: no limit',
+      about: 'Cloud KMS requests per minute per caller; off: no limit',
       example: 'off',
       default: '6000',
     },
     CODEC_RATE_REFUSED: {
       about:
-        'Refused requests (4xx) per minute of one caller, and of one address without a valid token; off: no limit',
+        'Refused requests (4xx) per minute per caller, and per address without a valid token; off: no limit',
       example: '60',
       default: '600',
     },
@@ -301,7 +304,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       default: 'none',
     },
     POLICY_FILE: {
-      about: 'Issuers of tokens, and the permissions of callers by namespace (YAML); requires AUTH=policy',
+      about: "Token issuers, and callers' permissions by namespace (YAML); requires AUTH=policy",
       example: '/etc/temporal-kms/policy.yaml',
     },
     NODE_TLS_REJECT_UNAUTHORIZED: {

@@ -48,7 +48,7 @@ export function list<T>(item: z.ZodType<T, string>) {
 /** `scheme://host[:port]`, exactly as a browser sends it in `Origin`. */
 export const origin = z.string().superRefine((value, context) => {
   if (value === '*') {
-    context.addIssue('must name each origin: with * every web page could read decrypted payloads');
+    context.addIssue('must list each origin: with *, every web page could read decrypted payloads');
   } else if (!/^https?:/i.test(value) || URL.parse(value)?.origin !== value) {
     context.addIssue(
       'must be an origin: http or https, host in lower case, port unless it is the default, no path',

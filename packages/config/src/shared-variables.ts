@@ -10,11 +10,11 @@ export const temporalVariables = {
   TEMPORAL_API_KEY: { about: 'API key of Temporal Cloud', example: '<key>', secret: true },
   TEMPORAL_TLS: { about: 'Whether to use TLS', example: 'true' },
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: {
-    about: "Certificates (PEM) of a private authority for the server's certificate",
+    about: "Certificates (PEM) of the private authority that issued the server's certificate",
     example: '/etc/temporal/ca.pem',
   },
   TEMPORAL_TLS_SERVER_NAME: {
-    about: "Name in the server's certificate, if it is not that of the address",
+    about: "Name in the server's certificate, if it differs from the address",
     example: 'temporal.example.com',
   },
   TEMPORAL_TLS_CLIENT_CERT_PATH: {
@@ -33,22 +33,22 @@ const keyPath = 'projects/acme-prod/locations/global/keyRings/temporal-keys/cryp
 
 /** Validated by kms-codec's `kmsEnvironment`; listed here so that they are described and printed. */
 export const kmsVariables = {
-  GCP_PROJECT: { about: 'Google Cloud project of the key ring', example: 'acme-prod' },
-  GCP_KMS_LOCATION: { about: 'Location of the key ring (default global)', example: 'us-east1' },
+  GCP_PROJECT: { about: "The key ring's Google Cloud project", example: 'acme-prod' },
+  GCP_KMS_LOCATION: { about: "The key ring's location (default global)", example: 'us-east1' },
   GCP_KMS_KEY_RING: { about: 'Key ring', example: 'temporal-keys' },
   GCP_KMS_KEY: { about: 'Crypto key', example: 'workflow-encryption' },
   KMS_KEYS_FILE: {
-    about: `Keys of several namespaces (YAML), instead of GCP_KMS_KEY; a key is ${keyPath}`,
+    about: `Keys for several namespaces (YAML), instead of GCP_KMS_KEY; a key is ${keyPath}`,
     example: '/etc/temporal-kms/keys.yaml',
   },
   KMS_FORMAT: { about: 'Format of new payloads (default envelope-v2)', example: 'envelope-v2' },
   KMS_UNSAFE: {
-    about: 'Accepted risk: reads the formats direct and envelope under one key (docs/security-model.md)',
+    about: 'Accepts a risk: reads the formats direct and envelope under one key (docs/security-model.md)',
     example: 'direct-with-envelope',
   },
   KMS_COMPRESSION: { about: 'Compression of payloads before encryption', example: 'zstd' },
   KMS_BIND_WORKFLOW: {
-    about: 'Whether new ciphertext can be decrypted in its workflow only',
+    about: 'Whether new ciphertext can be decrypted only in its workflow',
     example: 'true',
   },
   KMS_BRANCH_KEYS: {
@@ -60,11 +60,12 @@ export const kmsVariables = {
     example: '127.0.0.1:9061',
   },
   KMS_EMULATOR_IN_PRODUCTION: {
-    about: '1: allows the emulator where NODE_ENV is production, as in the images; for trials and tests only',
+    about:
+      '1: allows the emulator although NODE_ENV is production, as in the images; only for trials and tests',
     example: '1',
   },
   GOOGLE_APPLICATION_CREDENTIALS: {
-    about: "Google's credentials file, where the machine has no default credentials",
+    about: "Google's credentials file, if the machine has no default credentials",
     example: '/etc/google/credentials.json',
   },
   GOOGLE_SDK_NODE_LOGGING: {
@@ -73,12 +74,12 @@ export const kmsVariables = {
   },
   NODE_DEBUG: { about: 'Must not be set: it makes Node print data keys and tokens', example: '(unset)' },
   NODE_OPTIONS: {
-    about: 'Options of Node; none may open an inspector, or write memory, reports or TLS keys to a file',
+    about: 'Node options; none may open an inspector, or write memory, reports or TLS keys to a file',
     example: '--max-old-space-size=384',
   },
   KMS_ALLOW_DIAGNOSTICS: {
     about:
-      'true: allows debugging with the options that NODE_OPTIONS must not contain; with KMS_EMULATOR_HOST only',
+      'true: allows debugging with the options that NODE_OPTIONS must not contain; only with KMS_EMULATOR_HOST',
     example: 'true',
   },
 } as const satisfies Record<string, Variable>;

@@ -71,10 +71,6 @@ export const tracingVariables = {
     about: 'service.name of the traces (default temporal-kms-codec-server)',
     example: 'codec-server-eu',
   },
-  OTEL_TRACES_SAMPLER_ARG: {
-    about: 'Share of traces that is exported, from 0 to 1',
-    example: '0.1',
-    default: '1',
-  },
-  OTEL_SDK_DISABLED: { about: 'No traces, whatever the endpoint', example: 'true', default: 'false' },
+  OTEL_TRACES_SAMPLER_ARG: { about: 'Share of traces to export, from 0 to 1', example: '0.1', default: '1' },
+  OTEL_SDK_DISABLED: { about: 'Turns off traces, whatever the endpoint', example: 'true', default: 'false' },
 } as const satisfies Record<string, Variable>;

@@ -34,7 +34,7 @@ const settings = z
   })
   .refine((values) => values.WORKER_METRICS_PORT === undefined || values.WORKER_OTLP_ENDPOINT === undefined, {
     path: ['WORKER_OTLP_ENDPOINT'],
-    error: 'and WORKER_METRICS_PORT are both set; Temporal exports metrics to one of them only',
+    error: 'and WORKER_METRICS_PORT are both set; Temporal exports metrics to only one of them',
   })
   .transform((values) => ({
     taskQueue: values.TEMPORAL_TASK_QUEUE,

@@ -30,7 +30,7 @@ Examples:
   $ kms-emulator --data-file .dev/kms.json --port 9061 --control-port 9062 \\
       --identity worker@demo.iam.gserviceaccount.com=9071 \\
       --grant serviceAccount:worker@demo.iam.gserviceaccount.com,roles/cloudkms.cryptoKeyEncrypter,projects/demo
-  $ kms-emulator rotate                 # in another terminal: rotates the keys of the emulator that runs
+  $ kms-emulator rotate                 # in another terminal: rotates the keys of the running emulator
   $ kms-emulator clock --advance 90d    # moves its clock: scheduled rotation and destruction happen
 
 The caller on --port may do everything. Clients send no credentials over an insecure channel, so each
@@ -44,7 +44,7 @@ const command = new Command('kms-emulator')
   .option('--host <address>', 'loopback address to listen on', '127.0.0.1')
   .option(
     '--port <number>',
-    'port of the owner (gRPC and REST), who may do everything; 0 chooses a free port',
+    "the owner's port (gRPC and REST), who may do everything; 0 chooses a free port",
     parsePort,
     9061,
   )
@@ -53,7 +53,7 @@ const command = new Command('kms-emulator')
   .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect)
   .option(
     '--rotation-period <duration>',
-    'rotation period of the keys of --key that have none, such as 90d (default: no rotation)',
+    'rotation period for --key keys without one, such as 90d (default: no rotation)',
     parseDuration,
   )
   .option(
@@ -62,8 +62,8 @@ const command = new Command('kms-emulator')
     parseIdentityPort,
   )
   .option('--grant <member,role,resource>', 'add a binding to a policy; may be repeated', parseGrant)
-  .option('--tls-cert <path>', 'certificate chain (PEM) for TLS on the ports of callers', readBytes)
-  .option('--tls-key <path>', 'private key (PEM) of the certificate', readBytes)
+  .option('--tls-cert <path>', "certificate chain (PEM) for TLS on the callers' ports", readBytes)
+  .option('--tls-key <path>', "the certificate's private key (PEM)", readBytes)
   .addHelpText('after', help)
   .enablePositionalOptions()
   .action(run);
@@ -74,7 +74,7 @@ await command.parseAsync();
 async function run(given: CliOptions): Promise<void> {
   const { key = [], identity = {}, grant = [], rotationPeriod, tlsCert, tlsKey, ...options } = given;
   if ((tlsCert === undefined) !== (tlsKey === undefined))
-    command.error('kms-emulator: --tls-cert and --tls-key belong together; set both or none.');
+    command.error('kms-emulator: set both --tls-cert and --tls-key, or neither.');
   const tls = tlsCert && tlsKey && { tls: { cert: tlsCert, key: tlsKey } };
   const rotation = rotationPeriod !== undefined && { rotationPeriodSeconds: rotationPeriod };
   const emulator = await start({ ...options, ...tls, ...rotation, keys: key, identities: identity }, grant);

@@ -72,7 +72,7 @@ describe('the command line', () => {
     [['--grant', 'a,b'], 'Write it as'],
     [['--grant', 'user:a@example.com,roles/nothing,projects/p'], 'Role roles/nothing is not supported'],
     [['--tls-cert', 'none.pem'], 'ENOENT'],
-    [['--tls-key', cli], '--tls-cert and --tls-key belong together'],
+    [['--tls-key', cli], 'set both --tls-cert and --tls-key, or neither'],
     [['--tls-key', cli, '--tls-cert', cli], 'kms-emulator: '],
     [['--unknown'], "unknown option '--unknown'"],
   ])('refuses %j and explains what to write', async (args, message) => {

@@ -138,7 +138,7 @@ describe('the last scan', () => {
       rowOf('Key versions', 'v2'),
       /; the scan found no history that needs it; run temporal-kms may-destroy 2 for this key/,
     );
-    // Version 1 of kyc was used after the scan, and version 4 of payments is destroyed already.
+    // Version 1 of kyc was used after the scan, and version 4 of payments is already destroyed.
     const unneeded = rowOf('Key versions', 'the scan found no history that needs it');
     expect(unneeded.elements()).toHaveLength(2);
     await has(unneeded.first(), /lost for good; the scan found no history that needs it$/);

@@ -118,7 +118,7 @@ export const catalogue = {
     options: ({ courier: name }) => ({ staticSummary: `Tour of ${name}` }),
   }),
   settlement: defineSample({
-    description: 'stays open with a pending activity that fails at every attempt',
+    description: 'stays open with a pending activity that fails on every attempt',
     workflow: settlement,
     input: { merchant: 'Okafor Books', bankOpensAtAttempt: 0 },
   }),
@@ -150,7 +150,7 @@ export const catalogue = {
     input: { customer: 'Goran Petrov', article: 'kettle' },
   }),
   'daily-report': defineSample({
-    description: 'made for a schedule: each run continues the result of the run before it',
+    description: "made for a schedule: each run continues the previous run's result",
     workflow: dailyReport,
     input: { shop: 'Northgate' },
   }),

@@ -38,7 +38,7 @@ export function createStarterProgram(deps: StarterDeps): Command {
     .command('start')
     .description('start one sample')
     .argument('<sample>', `one of ${Object.keys(catalogue).join(', ')}`)
-    .option('--id <workflow id>', 'default: the sample and the time')
+    .option('--id <workflow id>', 'default: the sample name and the time')
     .option('--input <JSON>', 'fields that replace those of the default input', jsonObject)
     .addOption(
       new Option('--format <format>', "format of the starter's payloads; plain does not encrypt")
@@ -49,7 +49,7 @@ export function createStarterProgram(deps: StarterDeps): Command {
     .action((name: string, options: StartOptions) => startOne(name, options, deps));
   program
     .command('list')
-    .description('list the samples and their default input')
+    .description('list the samples and their default inputs')
     .action(() => {
       for (const [name, { description, input }] of Object.entries(catalogue)) {
         print(`${name}\n    ${description}\n    ${JSON.stringify(input)}`);
@@ -57,7 +57,7 @@ export function createStarterProgram(deps: StarterDeps): Command {
     });
   program
     .command('samples')
-    .description('start all sample data; workflows that exist stay as they are')
+    .description('start all sample data; existing workflows stay as they are')
     .action(() => startAll(deps));
   return program;
 }
@@ -85,7 +85,7 @@ async function startAll(deps: StarterDeps): Promise<void> {
     print(`Starting ${runs.length} samples. A worker must poll the task queue ${taskQueue}.`);
     for (const { workflowId, format } of sampleData.filter((run) => !runs.includes(run)))
       print(
-        `${workflowId}: left out, because the keys let no program read the format ${format} (KMS_UNSAFE)`,
+        `${workflowId}: skipped, because the keys file lets no program read the format ${format} (KMS_UNSAFE)`,
       );
     const { started, kept, failed } = await seed({ clients, taskQueue, runs, print });
     print(`${started} started, ${kept} exist already, ${failed} failed`);

@@ -48,7 +48,7 @@ export function readProtobuf(bytes: Uint8Array): FileWorkflow[] {
       .map(workflowOf);
   } catch (error) {
     if (!(error instanceof MalformedProtobuf)) throw error;
-    throw new HistoryFileError('cut_off', 'The file is incomplete: a message in it is cut off.', {
+    throw new HistoryFileError('cut_off', 'The file is incomplete: it ends within a message.', {
       cause: error,
     });
   }

@@ -28,10 +28,10 @@ export interface FileWorkflow {
 export function checkId(eventId: number, expected: number): void {
   if (eventId === expected) return;
   if (!Number.isSafeInteger(eventId) || eventId < 1)
-    throw new HistoryFileError('malformed', `Event ${expected} of the file has no valid event id.`);
+    throw new HistoryFileError('malformed', `Event ${expected} in the file has no valid event id.`);
   throw new HistoryFileError(
     'gap',
-    `The file contains event ${eventId} where event ${expected} must follow: open a complete history.`,
+    `The file contains event ${eventId} where event ${expected} was expected: open a complete history.`,
   );
 }
 

@@ -48,7 +48,7 @@ export function readHistoryFile(bytes: Uint8Array): HistoryFile {
 export function tooLarge(size: number): HistoryFileError {
   return new HistoryFileError(
     'too_large',
-    `The file has ${mib(size)} MiB; histories of up to ${mib(MAX_FILE_BYTES)} MiB can be opened.`,
+    `The file has ${mib(size)} MiB; the limit is ${mib(MAX_FILE_BYTES)} MiB.`,
   );
 }
 
@@ -57,7 +57,7 @@ const mib = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
 const notAHistory = (cause?: unknown): HistoryFileError =>
   new HistoryFileError(
     'not_a_history',
-    'The file is not a workflow history. It must be JSON of the Temporal CLI, of Temporal’s Web UI or of the temporal-kms dashboard, or an export of Temporal Cloud.',
+    'The file is not a workflow history. It must be JSON from the Temporal CLI, Temporal’s Web UI or the temporal-kms dashboard, or an export from Temporal Cloud.',
     { cause },
   );
 

@@ -106,12 +106,12 @@ function parseEvent(text: string, place: number): Record<string, unknown> {
   try {
     event = JSON.parse(text);
   } catch (error) {
-    throw new HistoryFileError('malformed', `Event ${place} of the file is not valid JSON.`, {
+    throw new HistoryFileError('malformed', `Event ${place} in the file is not valid JSON.`, {
       cause: error,
     });
   }
   if (isRecord(event)) return event;
-  throw new HistoryFileError('malformed', `Event ${place} of the file is not a JSON object.`);
+  throw new HistoryFileError('malformed', `Event ${place} in the file is not a JSON object.`);
 }
 
 type Start = Pick<FileWorkflow, 'workflowId' | 'runId' | 'type' | 'startedAt'>;

@@ -122,10 +122,12 @@ export class JsonCursor {
 
   #unexpected(cause?: unknown): HistoryFileError {
     if (this.#at >= this.text.length)
-      return new HistoryFileError('cut_off', 'The file is incomplete: its JSON is cut off.', { cause });
+      return new HistoryFileError('cut_off', 'The file is incomplete: its JSON is truncated.', { cause });
     const line = this.text.slice(0, this.#at).split('\n').length;
-    return new HistoryFileError('not_a_history', `The file is not JSON: line ${line} has a mistake.`, {
-      cause,
-    });
+    return new HistoryFileError(
+      'not_a_history',
+      `The file is not JSON: there is a mistake in line ${line}.`,
+      { cause },
+    );
   }
 }

@@ -60,4 +60,6 @@ function fromBytes(bytes: Uint8Array): ProtoEvent {
 }
 
 const malformed = (cause?: unknown): HistoryFileError =>
-  new HistoryFileError('malformed', 'An event of the file is not what Temporal writes.', { cause });
+  new HistoryFileError('malformed', 'An event in the file is not in the form that Temporal writes.', {
+    cause,
+  });

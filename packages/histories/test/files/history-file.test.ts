@@ -82,7 +82,7 @@ describe('a history file', () => {
     ['an exported workflow in JSON', utf8(JSON.stringify({ items: [{ history: { events } }] }))],
     ['a list of events', utf8(JSON.stringify(events))],
     ['an event per line', utf8(`${events.map((event) => JSON.stringify(event)).join('\n')}\n`)],
-    ['an export of Temporal Cloud', cloudExport([events])],
+    ['an export from Temporal Cloud', cloudExport([events])],
   ];
 
   it.each(forms)('may be %s', (_, bytes) => {
@@ -100,7 +100,7 @@ describe('a history file', () => {
     expect(eventsOf(bytes).map(canonical)).toEqual(expected);
   });
 
-  it('contains several workflows in an export of Temporal Cloud, and none without events', () => {
+  it('contains several workflows in an export from Temporal Cloud, and none without events', () => {
     const other = structuredClone(started);
     other.workflowExecutionStartedEventAttributes.workflowId = 'charge-2';
     const bytes = cloudExport([events, [], [other]]);

@@ -28,7 +28,7 @@ export function addRemoteCommands(program: Command): void {
   program
     .command('rotate [key]')
     .description(
-      'create a version of a key in a running emulator and make it primary (default: of every key)',
+      'create a version of a key in a running emulator and make it primary (default: for every key)',
     )
     .action(async (name?: string) => {
       print(keysBody.parse(await call('POST', '/rotate', name === undefined ? {} : { name })).keys);
