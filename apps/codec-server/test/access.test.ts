@@ -48,7 +48,7 @@ describe.each(routes.filter(([, , , needs]) => needs !== 'known' && needs !== 'p
   },
 );
 
-it('requires a token and no permission for /api/me, and neither for /api/sign-in', async () => {
+it('requires only a token for /api/me, and no token for /api/sign-in', async () => {
   expect((await send(requiringSignIn, 'GET', '/api/me')).status).toBe(401);
   expect(await (await send(refusing, 'GET', '/api/me')).json()).toEqual({ name: 'ana', namespaces: [] });
   expect(await (await send(requiringSignIn, 'GET', '/api/sign-in')).json()).toEqual({ required: true });
@@ -63,7 +63,7 @@ it('states in /api/sign-in that every client may call a server with AUTH=none', 
   expect(await (await send(openAccess, 'GET', '/api/sign-in')).json()).toEqual({ required: false });
 });
 
-it('answers 401 before it shows whether a namespace exists', async () => {
+it('answers 401 before revealing whether a namespace exists', async () => {
   expect((await send(requiringSignIn, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
   const elsewhere = { method: 'POST', headers: { ...headers, 'x-namespace': 'elsewhere' }, body: '{}' };
   expect((await appWith(kms, { access: requiringSignIn }).request('/decode', elsewhere)).status).toBe(401);

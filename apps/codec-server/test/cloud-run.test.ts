@@ -21,7 +21,7 @@ const variables = ({ spec }: any): Record<string, string> =>
   );
 
 describe('the Cloud Run services', () => {
-  it.for(apps)('are what the API of Cloud Run accepts, without unknown fields: %s', async (app) => {
+  it.for(apps)('contain only fields that Cloud Run’s API accepts: %s', async (app) => {
     const { annotations, ...definitions } = schema;
     const validate = new Ajv2020({ strict: false }).compile(definitions);
     const resource = await service(app);
@@ -85,7 +85,7 @@ describe('the Cloud Run services', () => {
     ]).toEqual(['1', '1']);
   });
 
-  it('let the codec server serve the dashboard of its image, with the variables that are comments', async () => {
+  it('let the codec server serve its image’s dashboard, with the commented variables', async () => {
     const comment = / {12}# (?=- \{ name: CODEC_DASHBOARD_)/g;
     const text = await read('deploy/cloud-run/codec-server.yaml');
     expect(text.match(comment)).toHaveLength(2);

@@ -130,7 +130,7 @@ async function attack(random: Random, corpus: readonly JsonPayload[], count: num
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-it('rejects malformed requests, never with 500 or 503, and keeps nothing of them in memory', async () => {
+it('rejects malformed requests, never with 500 or 503, and does not retain them in memory', async () => {
   const random = new Random(seed);
   const corpus = await makeCorpus();
   const started = performance.now();
@@ -158,7 +158,7 @@ it('rejects malformed requests, never with 500 or 503, and keeps nothing of them
   expect(growth).toBeLessThanOrEqual(1.1);
 });
 
-it('answers 503 while Cloud KMS fails, and recovers with it', async () => {
+it('answers 503 while Cloud KMS fails, and recovers when it recovers', async () => {
   const [encrypted] = await kms.codec.encode([plain('x')], { namespace: 'payments' });
   // A data key that the server hasn't seen.
   await using other = kms.another();

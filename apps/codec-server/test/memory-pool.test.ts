@@ -5,7 +5,7 @@ import { MemoryPool } from '../src/memory-pool.ts';
 const never = new AbortController().signal;
 
 describe('a memory pool', () => {
-  it('grants in the order of the requests, and nothing past one that waits', async () => {
+  it('grants in request order, and nothing ahead of a waiting request', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(80)!;
     const granted: string[] = [];
@@ -22,7 +22,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('grants more than it has to one request at a time', async () => {
+  it('grants more than it has to only one request at a time', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(500)!;
     expect(pool.take(1)).toBeUndefined();
@@ -33,7 +33,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('lets those behind a request continue that stops waiting', async () => {
+  it('lets requests continue that were behind a request that stops waiting', async () => {
     const pool = new MemoryPool(100);
     pool.take(50);
     const gone = new AbortController();

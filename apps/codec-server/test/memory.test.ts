@@ -18,7 +18,7 @@ const refusalOf = (act: () => void): { status: number; code: string } | undefine
 const { signal } = new AbortController();
 
 describe('a budget', () => {
-  test('refuses what one lease may never hold with 413, and what others hold with 503', () => {
+  test('refuses with 413 what one lease may never hold, and with 503 what others currently hold', () => {
     const budget = new MemoryBudget(100, 60);
     const [one, other] = [budget.lease(), budget.lease()];
     expect(refusalOf(() => one.take(61))).toEqual({ status: 413, code: 'too_large' });
@@ -30,7 +30,7 @@ describe('a budget', () => {
     expect([budget.held, budget.refusals]).toEqual([60, { busy: 1, too_large: 1 }]);
   });
 
-  test('limits what all page leases hold together to half of the memory that is not lent', async () => {
+  test('limits all page leases together to half of the memory that is not lent', async () => {
     const budget = new MemoryBudget(100, 60);
     const [page, other] = [budget.pageLease(), budget.pageLease()];
     expect([budget.pageShare, page.wait(15, signal)]).toEqual([20, undefined]);
@@ -52,7 +52,7 @@ describe('a budget', () => {
     await waiting;
   });
 
-  test('grants one lease its whole share whatever small ones hold', () => {
+  test('grants one lease its whole share, whatever small leases hold', () => {
     const budget = new MemoryBudget(100, 60);
     for (let n = 0; n < 40; n += 1) budget.lease().take(1);
     const large = budget.lease();
@@ -74,7 +74,7 @@ describe('a budget', () => {
     expect(budget.held).toBe(60);
   });
 
-  test('ends a wait with its signal, and grants what is left to others', async () => {
+  test('ends a wait when its signal aborts, and grants what is left to others', async () => {
     const budget = new MemoryBudget(100, 60);
     const holder = budget.lease();
     holder.take(60);
@@ -88,7 +88,7 @@ describe('a budget', () => {
     expect([budget.held, budget.waits]).toEqual([60, 2]);
   });
 
-  test('takes nothing for a lease that has ended', () => {
+  test('reserves nothing for an ended lease', () => {
     const budget = new MemoryBudget(100, 60);
     const lease = budget.lease();
     lease.take(10);
@@ -97,7 +97,7 @@ describe('a budget', () => {
     expect(budget.held).toBe(0);
   });
 
-  test('never grants more than there is, and lets every lease finish that waits', async () => {
+  test('never grants more than there is, and lets every waiting lease finish', async () => {
     // Each lease takes its parts one after the other, holding what it has while it waits, and then gives all back.
     const parts = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 });
     await fc.assert(
@@ -141,7 +141,7 @@ describe('short-lived buffers', () => {
     expect(Math.min(...runs)).toBeLessThan(3);
   });
 
-  it("are counted by V8's default where the heap is small", () => {
+  it("are counted with V8's default if the heap is small", () => {
     expect(markings(ours + work, '--max-old-space-size=96')).toBeGreaterThan(3);
   });
 });

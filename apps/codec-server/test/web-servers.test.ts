@@ -205,7 +205,7 @@ for (const [name, start] of servers) {
         }
       });
 
-      it('lets no cache store that a file does not exist', async () => {
+      it('keeps caches from storing that a file does not exist', async () => {
         const response = await fetch(`${url}/assets/app-9z8y.js`);
         expect(response.status).toBe(404);
         expect([null, 'no-store']).toContain(response.headers.get('cache-control'));
@@ -228,7 +228,7 @@ for (const [name, start] of servers) {
       });
 
       if (basePath !== '') {
-        it('leads from the base path to the page, whatever the scheme and port of a proxy in front', async () => {
+        it('redirects from the base path to the page, whatever the scheme and port of a proxy in front', async () => {
           const response = await fetch(url, { redirect: 'manual' });
           expect([301, 308]).toContain(response.status);
           expect(response.headers.get('location')).toBe(`${basePath}/`);

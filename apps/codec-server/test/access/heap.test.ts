@@ -100,7 +100,7 @@ async function strings(): Promise<string> {
   return snapshot;
 }
 
-it('keeps no token in the heap after its request has ended', async () => {
+it('keeps no token in the heap after the request ends', async () => {
   const sent = new Map<string, string>();
   const token = async (name: string, change: (token: string) => string = (same) => same): Promise<string> => {
     const changed = change(await provider.programToken());

@@ -108,7 +108,7 @@ describe('a key set', () => {
     expect(await answerTo(tokenOf({ header: { alg: 'HS256' } }))).not.toBe('ana');
   });
 
-  it('with one unusable key still verifies tokens under its other keys', async () => {
+  it('with one unusable key still verifies tokens signed by its other keys', async () => {
     pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
   });
@@ -156,7 +156,7 @@ describe('a key set', () => {
     ['is a list', json([])],
     ['is null', json(null)],
   ])(
-    'that %s delays its own callers only',
+    'that %s delays only its own callers',
     async (_, page) => {
       pages.set(KEYS, page);
       expect(await answerTo(tokenOf())).toMatch(/keys are unavailable/);
@@ -228,7 +228,7 @@ describe('a token', () => {
     },
   );
 
-  it('is refused with the group order and its like as an ECDSA signature', async () => {
+  it('is refused with the group order and similar values as an ECDSA signature', async () => {
     const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex');
     const one = Buffer.alloc(32, 0).fill(1, 31);
     const none = Buffer.alloc(32);
@@ -261,7 +261,7 @@ describe('a token', () => {
     ['jwk', { jwk: published(ec) }],
     ['x5c', { x5c: ['AAAA'] }],
     ['x5t', { x5t: 'AAAA', 'x5t#S256': 'AAAA' }],
-  ])("is verified with its issuer's key only, whatever its header %s contains", async (_, header) => {
+  ])("is verified only with its issuer's key, whatever its header %s contains", async (_, header) => {
     expect(await answerTo(tokenOf({ header }))).toBe('ana');
     expect(await answerTo(tokenOf({ header: { ...header, alg: 'ES256' }, key: ec.privateKey }))).not.toBe(
       'ana',

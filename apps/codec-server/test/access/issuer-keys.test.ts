@@ -97,7 +97,7 @@ describe('keys', () => {
     }
   });
 
-  it('are not accepted from more than a mebibyte', async () => {
+  it('are not accepted from a response above one mebibyte', async () => {
     pages.set(DISCOVERY, (response) => void response.end(`"${'x'.repeat(1024 * 1024)}"`));
     expect(await failureOf(origin())).toContain('more than 1048576 bytes');
   });

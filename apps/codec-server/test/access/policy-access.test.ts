@@ -42,7 +42,7 @@ const signInWith = (tokens: string, dashboard: string) => {
   return accessLoader(file, { log: keptLog().log, canDecrypt: () => true })().signIn();
 };
 
-it('names the token that a page must send: the ID token only where the policy accepts ID tokens', () => {
+it('names the token that a page must send: an ID token only if the policy accepts ID tokens', () => {
   const dashboard = 'dashboard: { issuer: company, clientId: page }';
   expect(signInWith('access', dashboard)?.token).toBe('access');
   expect(signInWith('access-untyped', dashboard)?.token).toBe('access');
@@ -67,7 +67,7 @@ const minutesWith = (more: string) => {
   return ['cards', 'orders'].map((namespace) => access.revealMinutes(namespace));
 };
 
-it('limits the time of a reveal by the namespace, else by the policy, else to 15 minutes', () => {
+it('limits a reveal by the namespace’s setting, or else the policy’s, or else to 15 minutes', () => {
   const namespaces =
     'namespaces: { cards: { reveal: on-demand, revealMinutes: 5 }, orders: { reveal: on-demand } }';
   expect(minutesWith(namespaces)).toEqual([5, 15]);

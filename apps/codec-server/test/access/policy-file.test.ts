@@ -57,7 +57,7 @@ describe('a policy file', () => {
     for (let length = 0; length < end; length += 1) refusal(whole.subarray(0, length).toString('latin1'));
   });
 
-  it('is refused when it begins in the middle', () => {
+  it('is refused when its beginning is missing', () => {
     const whole = examplePolicy();
     refusal(whole.slice(whole.indexOf('rules:')));
   });

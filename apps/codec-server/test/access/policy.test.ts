@@ -29,7 +29,7 @@ rules:
     permissions: [decode]
 ${fields}`;
 
-it('accepts the example of the documentation', () => {
+it('accepts the documented example', () => {
   expect(Object.keys(parsePolicy(examplePolicy()).issuers)).toEqual(['company', 'partner', 'proxy', 'cloud']);
 });
 
@@ -149,19 +149,19 @@ describe('a policy with a mistake', () => {
       ),
       /dashboard.parameters names a parameter that the page sets itself/,
     ],
-  ])('is refused with line and field: %s', (_, content, mistake) => {
+  ])('is refused, naming line and field: %s', (_, content, mistake) => {
     const found = mistakesIn(content);
     expect(found.join('\n')).toMatch(mistake);
   });
 
-  it('is refused with all its mistakes at once', () => {
+  it('is refused, naming all its mistakes at once', () => {
     const found = mistakesIn(
       rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: sometimes'),
     );
     expect(found).toHaveLength(4);
   });
 
-  it('is refused with the cause if the file does not exist', () => {
+  it('is refused, naming the cause, if the file does not exist', () => {
     expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(/in POLICY_FILE:\n\s+cannot be read: ENOENT/);
   });
 });
@@ -230,7 +230,7 @@ const temporalGrants = (permissions: unknown, more = ''): Grants => {
 };
 
 describe("Temporal's own claims", () => {
-  it('grant in their namespace what the policy lists for their role, and nothing else', () => {
+  it('grant in their namespace only what the policy lists for their role', () => {
     const given = temporalGrants([
       'payments:read',
       'orders:WRITE',
@@ -249,7 +249,7 @@ describe("Temporal's own claims", () => {
   });
 
   it.each(['system', 'temporal-system'])(
-    'of %s count in every namespace only if the policy sets every-namespace',
+    'of %s apply in every namespace only if the policy sets every-namespace',
     (system) => {
       expect(temporalGrants([`${system}:admin`]).has('audit', undefined)).toBe(false);
       const everywhere = temporalGrants([`${system}:admin`], '\n      system: every-namespace');

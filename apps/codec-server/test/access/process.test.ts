@@ -65,7 +65,7 @@ const described = (content: string) => ({
   bytes: content.length,
 });
 
-it('logs the digest of the policy in force, at the start and after each reload that succeeds', async () => {
+it('logs the digest of the policy in force, at startup and after each successful reload', async () => {
   const first = policy('[decode]');
   const second = policy('[metadata]');
   const { child, output } = (server = await startServer(environment(first)));
@@ -83,7 +83,7 @@ it('logs the digest of the policy in force, at the start and after each reload t
   expect(inForce(output)).toMatchObject([described(first), described(second)]);
 });
 
-it('logs the digest of the keys file that the process has read', async () => {
+it('logs the digest of the keys file that the process read', async () => {
   const keysFile = join(dirname(file), 'keys.yaml');
   const content = `namespaces:
   payments: { encrypt: projects/test/locations/global/keyRings/temporal-keys/cryptoKeys/payments }
@@ -102,7 +102,7 @@ it('logs the digest of the keys file that the process has read', async () => {
   });
 });
 
-it('keeps the policy while other users can write to the file, and does not start with such a file', async () => {
+it('keeps the previous policy while other users can write to the file, and does not start with such a file', async () => {
   const { child, output } = (server = await startServer(environment(policy('[decode]'))));
   chmodSync(file, 0o664);
   try {
@@ -124,7 +124,7 @@ it('does not start with a truncated policy', async () => {
   expect(output.err).toMatch(/POLICY_FILE:\n\s+does not end with a line that contains only \.\.\./);
 });
 
-it('serves other machines with a policy, and reads the policy again on SIGHUP', async () => {
+it('serves other machines if it has a policy, and rereads the policy on SIGHUP', async () => {
   const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));
   const logged = (words: string) => expect.poll(() => output.out, { timeout: 10_000 }).toContain(words);
   const port = Number(new URL(url).port);

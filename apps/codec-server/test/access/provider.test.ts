@@ -91,7 +91,7 @@ const clear = JSON.stringify({
 });
 
 describe('tokens of a real provider', () => {
-  it('lets a program encode and a person decode, each with a token, and nothing else', async () => {
+  it('let a program only encode and a person only decode', async () => {
     const program = await provider.programToken();
     expect(decodeProtectedHeader(program).typ).toBe('at+jwt');
     const encrypted = await protocol(program, 'encode', clear);
@@ -138,7 +138,7 @@ describe('tokens of a real provider', () => {
     }
   });
 
-  it('keeps accepting tokens when the policy is read again while the issuer is unreachable', async () => {
+  it('are still accepted when the policy is reread while the issuer is unreachable', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
     writeFileSync(file, policyOf('access', AUDIENCE));
     const load = accessLoader(file, { log: log.log, canDecrypt: () => true });
@@ -165,12 +165,12 @@ describe('tokens of a real provider', () => {
 });
 
 describe("the provider's keys", () => {
-  it('are fetched once, however many tokens there are', async () => {
+  it('are fetched once for any number of tokens', async () => {
     await Promise.all(Array.from({ length: 20 }, async () => me(await provider.programToken())));
     expect(provider.keyRequests()).toBe(1);
   });
 
-  it('include a new key as soon as a token under it arrives', async () => {
+  it('include a new key as soon as a token signed by it arrives', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -188,7 +188,7 @@ describe("the provider's keys", () => {
     expect((await me(old)).challenge).toContain('a key that its issuer does not have');
   });
 
-  it('are fetched at most once in ten seconds for tokens under unknown keys', async () => {
+  it('are fetched at most once every ten seconds for tokens signed by unknown keys', async () => {
     expect((await me(await provider.programToken())).status).toBe(200);
     await using stranger = await startProvider();
     const unknown = (await stranger.programToken()).split('.');
@@ -206,7 +206,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests() - before).toBe(3);
   });
 
-  it('are used for an hour of an outage, then tokens get 401 with the reason until the issuer is available again', async () => {
+  it('are used for an hour of an outage; then tokens get 401 with the reason until the issuer is available again', async () => {
     const known = await provider.programToken();
     expect((await me(known)).status).toBe(200);
     await provider.down();
@@ -225,7 +225,7 @@ describe("the provider's keys", () => {
     expect((await me(known)).status).toBe(200);
   });
 
-  it('do not block the start while the issuer is unreachable, and are fetched once it is available', async () => {
+  it('do not block startup while the issuer is unreachable, and are fetched once it is available', async () => {
     const token = await provider.programToken();
     await provider.down();
     const other = await serving();

@@ -117,7 +117,7 @@ const api = async (path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body) }),
   });
 
-it('returns the history to a caller with metadata, and payloads for a justification', async () => {
+it('returns the history to a caller with the permission metadata, and payloads for a justification', async () => {
   const history = await api('history');
   const [first] = history.body
     .split('\n')

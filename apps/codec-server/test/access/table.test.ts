@@ -155,7 +155,7 @@ function send(route: Route, namespace: string, { headers, query = '' }: Credenti
   });
 }
 
-it('names each caller of the matrix once', () => {
+it('names each caller in the matrix once', () => {
   expect(new Set(callers.map(({ who }) => who)).size).toBe(callers.length);
 });
 
@@ -355,13 +355,13 @@ const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }>
 
 const holdersOf = (what: string) => people.filter(({ settings }) => ofSome[what]?.of(settings) ?? true);
 
-it('tests each defect of the matrix and no other', () => {
+it('tests exactly the defects in the matrix', () => {
   expect(Object.keys(defects).toSorted()).toEqual(Object.keys(tokenRefusals).toSorted());
 });
 
 const ofSomeOnly = Object.entries(ofSome).map(([what, { since }]) => [what, since] as const);
 
-it.each(ofSomeOnly)('tests "%s" with the tokens of some callers only, because %s', (what) => {
+it.each(ofSomeOnly)('tests "%s" only with some callers’ tokens, because %s', (what) => {
   expect(Object.keys(defects)).toContain(what);
   const count = holdersOf(what).length;
   expect(count).toBeGreaterThan(0);
@@ -449,7 +449,7 @@ it('accepts clocks that differ by 30 s in either direction', async () => {
   expect(await statusOfMe({ claims: { iat: now() + 20, nbf: now() + 20 } })).toBe(200);
 });
 
-it('sends no request because of a token of an unknown issuer', async () => {
+it('sends no request for a token from an unknown issuer', async () => {
   const before = issuers.asked.length;
   expect(await statusOfMe({ claims: { iss: 'https://169.254.169.254/' } })).toBe(401);
   expect(issuers.asked).toHaveLength(before);
@@ -476,7 +476,7 @@ const openCards = async (body: object): Promise<Answer> =>
     body: JSON.stringify(body),
   });
 
-it('requires a justification in a namespace with reveal on demand, and audits requests without it', async () => {
+it('requires a justification in a namespace that reveals on demand, and audits requests without one', async () => {
   expect(await decodeCards([])).toMatchObject({
     status: 403,
     body: expect.stringContaining('X-Reveal-Justification'),
@@ -492,7 +492,7 @@ it('requires a justification in a namespace with reveal on demand, and audits re
   expect(denied()).toHaveLength(2);
 });
 
-it('answers /api/me with the name, the end of the sign-in and the permissions of the caller', async () => {
+it('answers /api/me with the caller’s name, permissions and sign-in expiry', async () => {
   const { body } = await askAs(lead, '/api/me');
   const { expiresAt, ...me } = JSON.parse(body);
   expect(me).toEqual({
@@ -510,7 +510,7 @@ it('answers /api/me with the name, the end of the sign-in and the permissions of
   expect(Math.abs(Date.parse(expiresAt) - Date.now() - 600_000)).toBeLessThan(10_000);
 });
 
-it('answers /api/sign-in with the settings of the dashboard', async () => {
+it('answers /api/sign-in with the dashboard’s settings', async () => {
   const { body } = await ask(server.port, { path: '/api/sign-in' });
   expect(JSON.parse(body)).toEqual({
     required: true,
@@ -529,7 +529,7 @@ async function namespacesFor(who: string): Promise<unknown> {
   return JSON.parse(body);
 }
 
-it('lists only the namespaces in which the caller has the permission metadata', async () => {
+it('lists only the namespaces where the caller has the permission metadata', async () => {
   expect(await namespacesFor('lead')).toEqual({
     namespaces: [{ name: 'cards' }, { name: 'payments' }],
     default: 'payments',

@@ -52,7 +52,7 @@ async function check(
 const refused = { status: 401, challenge: expect.stringMatching(/^Bearer error="invalid_token"/) };
 
 describe.each(names)('a token of an issuer with tokens: %s', (name) => {
-  it('is accepted as it is', async () => {
+  it('is accepted unchanged', async () => {
     await expect(check(name)).resolves.toBeUndefined();
   });
 
@@ -192,7 +192,7 @@ describe('the kind that a token declares', () => {
     await expect(check(name, { header: { typ } })).resolves.toBeUndefined();
   });
 
-  it('refuses claims that nest deeper than the stack', async () => {
+  it('refuses claims that are nested deeper than the stack allows', async () => {
     await expect(check('access', { json: nested })).rejects.toMatchObject(refused);
   });
 });

@@ -105,12 +105,12 @@ async function verifiedAssertion(alg: string): Promise<VerifiedToken> {
   return verifier(proxy, { find: () => pair.publicKey }, () => NOW * 1_000)(assertion);
 }
 
-it("accepts an assertion of Google's proxy with ES256", async () => {
+it("accepts an ES256 assertion from Google's proxy", async () => {
   expect((await verifiedAssertion('ES256')).claims.sub).toBe('accounts.google.com:1');
 });
 
 it.each(['RS256', 'PS256', 'ES384', 'EdDSA'])(
-  "refuses an assertion of Google's proxy with %s",
+  "refuses an assertion from Google's proxy with %s",
   async (alg) => {
     await expect(verifiedAssertion(alg)).rejects.toMatchObject({
       status: 401,

@@ -67,7 +67,7 @@ const intent = {
 } as const;
 
 describe('an audit file', () => {
-  it('has mode 0600, and consecutive processes continue one chain', async () => {
+  it('has mode 0600 and one chain that consecutive processes continue', async () => {
     for (const value of ['a', 'b']) {
       const file = await auditFileAt(path);
       await file.append([line(value)]);
@@ -83,7 +83,7 @@ describe('an audit file', () => {
     ['half a line', '{"torn":'],
     ['several lines that are none', 'x\n\ny\n{"half'],
     ['bytes that are no text', Buffer.from([0, 255, 10, 128])],
-  ])('continues after %s that a crash left, and records what that was', async (_, torn) => {
+  ])('continues after %s that a crash left, and records it', async (_, torn) => {
     const first = await auditFileAt(path);
     await first.append([line('whole')]);
     await first.close();
@@ -111,7 +111,7 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('is followed by a new file after rotation, whose first line continues the chain', async () => {
+  it('is followed after rotation by a new file whose first line continues the chain', async () => {
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });
     await file.append([line('old')]);
@@ -188,7 +188,7 @@ describe('an audit file that changes between two writes', () => {
     },
   );
 
-  it('rejects lines while the folder is missing, and continues when it exists again', async () => {
+  it('rejects lines while the folder is missing, and continues once it exists again', async () => {
     const file = await auditFileAt(path, { now: () => 0 });
     const { log, lines } = keptLog();
     const audit = createAudit(auditSink(file.append, { log }));
@@ -287,7 +287,7 @@ describe('openAuditFile', () => {
   });
 
   it.runIf(process.geteuid?.() === 0)(
-    'rejects a file that belongs to another user, or whose folder does',
+    'rejects a file if it or its folder belongs to another user',
     async () => {
       await writeFile(path, '', { mode: 0o600 });
       execFileSync('chown', ['12345', path]);
@@ -310,7 +310,7 @@ const limited = (blocks: number) =>
   );
 
 describe('an audit file on a full disk', () => {
-  it('confirms complete lines only, rejects others, and continues when there is space', async () => {
+  it('confirms only complete lines, rejects others, and continues once there is space', async () => {
     const child = limited(16);
     const confirmed = (await textOf(child.stdout)).trim().split('\n');
     expect(confirmed.at(-1)).toBe('refused');
@@ -325,7 +325,7 @@ describe('an audit file on a full disk', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('causes one log line, one count per lost line, and a 503 for each', async () => {
+  it('causes one log line, and a count and a 503 for each lost line', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -346,7 +346,7 @@ describe('an audit file on a full disk', () => {
 });
 
 it(
-  'contains every confirmed line after SIGKILL at any moment, and can be continued',
+  'contains every confirmed line after SIGKILL at any moment, and stays usable',
   { timeout: 60_000 },
   async () => {
     const confirmed: string[] = [];
@@ -371,7 +371,7 @@ it(
   },
 );
 
-it('has every confirmed line in a file that was not removed, when files are renamed, removed and replaced under load', async () => {
+it('keeps every confirmed line in some remaining file while files are renamed, removed and replaced under load', async () => {
   const file = await auditFileAt(path);
   const sink = auditSink(file.append, { log: keptLog().log });
   const confirmed: number[] = [];

@@ -24,26 +24,26 @@ function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): 
   return matched;
 }
 
-it('accepts the entries of the namespace only', () => {
+it('accepts only entries of the namespace', () => {
   expect(accepts({})).toBe(true);
   expect(accepts({}, { namespace: 'payments-2' })).toBe(false);
   expect(accepts({}, { namespace: 'orders', requestNamespace: 'payments' })).toBe(false);
 });
 
-it('accepts a part of the name or subject, in upper or lower case', () => {
+it('accepts part of the name or subject, in upper or lower case', () => {
   expect(accepts({ who: 'ana.king' })).toBe(true);
   expect(accepts({ who: 'USER-17' })).toBe(true);
   expect(accepts({ who: 'bo' })).toBe(false);
 });
 
-it('accepts a part of the justification, in upper or lower case, and no entry without one', () => {
+it('accepts part of the justification, in upper or lower case, and no entry without a justification', () => {
   expect(accepts({ justification: 'pay-4417' })).toBe(true);
   expect(accepts({ justification: 'pay-4418' })).toBe(false);
   const { justification: _, ...without } = entry();
   expect(entryFilter({ namespace: 'payments', justification: 'a' }).matches(without)).toBe(false);
 });
 
-it('accepts the given operations, workflow and refusals only', () => {
+it('accepts only the given operations, workflow and refusals', () => {
   expect(accepts({ operations: ['export', 'decode'] })).toBe(true);
   expect(accepts({ operations: ['export'] })).toBe(false);
   expect(accepts({ workflowId: 'order-1' })).toBe(true);
@@ -52,7 +52,7 @@ it('accepts the given operations, workflow and refusals only', () => {
   expect(accepts({ denied: true }, { event: 'denied', denied: 'forbidden' })).toBe(true);
 });
 
-it('accepts outcomes with one of the given results only', () => {
+it('accepts only outcomes with one of the given results', () => {
   const outcome: AuditEntry['outcome'] = { result: 'failed', payloads: 0, keys: [], refused: {} };
   expect(accepts({ results: ['failed', 'cut_off'] }, { event: 'outcome', outcome })).toBe(true);
   expect(accepts({ results: ['complete'] }, { event: 'outcome', outcome })).toBe(false);
@@ -60,14 +60,14 @@ it('accepts outcomes with one of the given results only', () => {
   expect(accepts({ results: ['failed'] }, { event: 'denied', denied: 'forbidden' })).toBe(false);
 });
 
-it('accepts times from the first moment to before the last, in any time zone', () => {
+it('accepts times from the first moment up to but excluding the last, in any time zone', () => {
   expect(accepts({ from: '2026-11-24T12:00:00Z', to: '2026-11-24T12:00:00.001Z' })).toBe(true);
   expect(accepts({ from: '2026-11-24T13:00:00+01:00' })).toBe(true);
   expect(accepts({ from: '2026-11-24T12:00:00.001Z' })).toBe(false);
   expect(accepts({ to: '2026-11-24T12:00:00Z' })).toBe(false);
 });
 
-it('ends a search at lines that are much older than the first moment, whatever texts they contain', () => {
+it('stops a search at lines much older than the first moment, whatever texts they contain', () => {
   const { isBefore } = entryFilter({ namespace: 'payments', from: '2026-11-24T14:00:00Z' });
   expect(isBefore(entryLine(entry()))).toBe(true);
   // A clock that was set back must not hide entries.

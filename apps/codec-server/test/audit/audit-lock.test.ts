@@ -75,7 +75,7 @@ const hasNamespaces =
   isRoot && spawnSync('unshare', ['--pid', '--net', '--mount', '--fork', 'true']).status === 0;
 
 describe('the audit file lock', () => {
-  it('keeps a second process out, and disappears when the first has closed the file', async () => {
+  it('keeps a second process out, and disappears when the first closes the file', async () => {
     const first = await startHolder();
     expect(first.said).toBe('held');
     expect((await stat(lock)).mode & 0o777).toBe(0o600);
@@ -98,7 +98,7 @@ describe('the audit file lock', () => {
     expect(await readdir(directory)).toEqual(['audit.jsonl']);
   });
 
-  it('stays with a process that is stopped', async () => {
+  it('stays with a suspended process', async () => {
     const holder = await startHolder();
     holder.child.kill('SIGSTOP');
     expect((await startHolder()).said).toMatch(TAKEN);
@@ -139,7 +139,7 @@ describe('the audit file lock', () => {
     },
   );
 
-  it('is noticed as lost when an administrator removes its file and another process takes it', async () => {
+  it('is detected as lost when an administrator removes its file and another process takes it', async () => {
     const file = await auditFileAt(path, { now: () => 0 });
     await rm(lock);
     const other = await auditFileAt(path);
@@ -152,7 +152,7 @@ describe('the audit file lock', () => {
 });
 
 describe('another user on the machine', () => {
-  it('cannot keep the server from starting by binding a socket with the name of the file', async () => {
+  it('cannot keep the server from starting by binding a socket with the file’s name', async () => {
     await writeFile(path, '', { mode: 0o600 });
     const { dev, ino } = await stat(path);
     const server = createServer();
@@ -161,11 +161,9 @@ describe('another user on the machine', () => {
     await (await auditFileAt(path)).close();
   });
 
-  it.runIf(isRoot)(
-    'can neither lock nor replace the file of the lock, also after the server was killed',
-    async () => {
-      await (await startHolder()).end();
-      const script = `
+  it.runIf(isRoot)('cannot lock or replace the lock file, even after the server is killed', async () => {
+    await (await startHolder()).end();
+    const script = `
 import fcntl, os, sys
 lock, other = sys.argv[1:]
 def attempt(name, act):
@@ -180,33 +178,27 @@ attempt('remove', lambda: os.unlink(lock))
 attempt('rename', lambda: os.rename(lock, other))
 attempt('create', lambda: os.open(other, os.O_CREAT | os.O_RDWR))
 `;
-      const denied = ['write', 'read', 'remove', 'rename', 'create'].map(
-        (act) => `${act} Permission denied\n`,
-      );
-      expect(asOtherUser(script, lock, join(directory, '.other.lock'))).toBe(denied.join(''));
-      await (await auditFileAt(path)).close();
-    },
-  );
+    const denied = ['write', 'read', 'remove', 'rename', 'create'].map((act) => `${act} Permission denied\n`);
+    expect(asOtherUser(script, lock, join(directory, '.other.lock'))).toBe(denied.join(''));
+    await (await auditFileAt(path)).close();
+  });
 
-  it.runIf(isRoot)(
-    'cannot hand the server a lock in a folder in which everyone may create files',
-    async () => {
-      await chmod(directory, 0o1777);
-      asOtherUser('import os, sys; os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600)', lock);
-      await expect(auditFileAt(path)).rejects.toThrow(/audit\.jsonl\.lock belongs to the user 12345/);
-      await rm(lock);
-      asOtherUser('import os, sys; os.symlink(sys.argv[1], sys.argv[2])', join(directory, 'made'), lock);
-      await expect(auditFileAt(path)).rejects.toThrow(/is not an empty regular file/);
-      expect(await readdir(directory)).not.toContain('made');
-      await rm(lock);
-      // SQLite looks for these files of a database next to it.
-      asOtherUser(
-        'import os, sys; [os.mkdir(sys.argv[1] + end) for end in ("-journal", "-wal", "-shm")]',
-        lock,
-      );
-      await expect(auditFileAt(path)).rejects.toThrow(/lock .* cannot be taken/);
-    },
-  );
+  it.runIf(isRoot)('cannot give the server a lock in a folder where everyone may create files', async () => {
+    await chmod(directory, 0o1777);
+    asOtherUser('import os, sys; os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600)', lock);
+    await expect(auditFileAt(path)).rejects.toThrow(/audit\.jsonl\.lock belongs to the user 12345/);
+    await rm(lock);
+    asOtherUser('import os, sys; os.symlink(sys.argv[1], sys.argv[2])', join(directory, 'made'), lock);
+    await expect(auditFileAt(path)).rejects.toThrow(/is not an empty regular file/);
+    expect(await readdir(directory)).not.toContain('made');
+    await rm(lock);
+    // SQLite looks for these files of a database next to it.
+    asOtherUser(
+      'import os, sys; [os.mkdir(sys.argv[1] + end) for end in ("-journal", "-wal", "-shm")]',
+      lock,
+    );
+    await expect(auditFileAt(path)).rejects.toThrow(/lock .* cannot be taken/);
+  });
 });
 
 describe('openAuditFile', () => {
@@ -235,7 +227,7 @@ describe('openAuditFile', () => {
       /can be written by its group or by others.*chmod go-w/,
     ],
   ];
-  it.each(cases)('refuses %s in the place of the lock', async (_, make, why) => {
+  it.each(cases)('refuses %s in place of the lock', async (_, make, why) => {
     await make();
     await expect(auditFileAt(path)).rejects.toThrow(why);
     expect(await readdir(directory)).not.toContain('made');
@@ -267,7 +259,7 @@ describe.runIf(hasNamespaces)('in a container', () => {
     expect((await startHolder(...container)).said).toMatch(TAKEN);
   });
 
-  it('the server needs a lock that was created before, where only the audit file is writable', async () => {
+  it('the server needs a previously created lock if only the audit file is writable', async () => {
     await writeFile(path, '', { mode: 0o600 });
     expect((await startHolder(...readOnly(path))).said).toMatch(
       /The lock .* cannot be created: EROFS.*create the lock/,

@@ -81,7 +81,7 @@ it('queues one line at a time for an intent with 10,000 digests', async () => {
   expect(most).toBe(1);
 });
 
-it('names the keys that decrypted a payload, however many other keys refused messages name', async () => {
+it('names the keys that decrypted a payload, however many other keys are named by refused messages', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
@@ -90,7 +90,7 @@ it('names the keys that decrypted a payload, however many other keys refused mes
   expect(entries[1]!.outcome!.keys).toContainEqual({ name: 'real', version: 3, payloads: 500 });
 });
 
-it('bounds the length of a line, whatever the caller sends and however many keys there are', async () => {
+it('bounds the length of a line, whatever the caller sends and however many keys exist', async () => {
   const { audit, entries } = kept();
   const long = '\u0000'.repeat(100_000);
   const record = await audit.begin({
@@ -106,7 +106,7 @@ it('bounds the length of a line, whatever the caller sends and however many keys
   expect(entries[1]!.outcome!.payloads).toBe(999);
 });
 
-it('resolves settled() when every started operation has written its outcome or failed to', async () => {
+it('resolves settled() once every started operation has written its outcome or failed to', async () => {
   let outcome: PromiseWithResolvers<void> | undefined;
   const audit = createAudit({
     write: ({ event }) =>
@@ -141,14 +141,14 @@ const drain = async (stream: AsyncIterable<unknown>): Promise<void> => {
 };
 
 describe('auditedStream', () => {
-  it('records complete when the last line was taken', async () => {
+  it('records complete when the reader takes the last line', async () => {
     expect(await run((record) => drain(auditedStream(record, lines(3), () => undefined)))).toEqual([
       2,
       'complete',
     ]);
   });
 
-  it('records cut_off when the reader leaves between two lines or while a line is made', async () => {
+  it('records cut_off when the reader leaves between two lines or during one', async () => {
     const between = await run(async (record) => {
       const stream = auditedStream(record, lines(3), () => undefined);
       await stream.next();
@@ -240,7 +240,7 @@ describe('an audit line', () => {
     ['a tag', '\u{e0041}'],
     ['a private-use character', '\u{f0000}'],
     ['a quotation mark', '"}'],
-  ])('can not be forged with %s, and reads back as it was sent', (_, char) => {
+  ])('cannot be forged with %s, and reads back as it was sent', (_, char) => {
     const justification = `a${char}${forged}${char}b`;
     const line = entryLine({ ...entry, justification, workflowId: justification });
     expect(line.endsWith('\n')).toBe(true);
@@ -254,7 +254,7 @@ describe('an audit line', () => {
       expect(parseEntryLine(other)).toBeUndefined();
   });
 
-  it('is found in Cloud Logging by a query with its quoted namespace', () => {
+  it('can be found in Cloud Logging by its quoted namespace', () => {
     expect(cloudLoggingQuery('a" OR "b', 'w')).toBe(
       'labels.log="audit" AND jsonPayload.audit.namespace="a\\" OR \\"b" AND jsonPayload.audit.workflowId="w"',
     );

@@ -42,7 +42,7 @@ const positionIn = (ino: number, at: number | string) => Buffer.from(`${ino}:${a
 
 const question = { namespace: 'payments', workflowId: undefined, after: undefined, limit: 100 };
 
-it('returns the entries of one namespace, the newest first', async () => {
+it('returns a namespace’s entries, newest first', async () => {
   const { path, audit } = await newAudit();
   for (const [workflow, namespace] of [
     ['1', 'payments'],
@@ -57,7 +57,7 @@ it('returns the entries of one namespace, the newest first', async () => {
   expect(page).not.toHaveProperty('next');
 });
 
-it('returns every entry once over all pages, with lines longer than a chunk', async () => {
+it('returns every entry once across all pages, including lines longer than a chunk', async () => {
   const { path, audit } = await newAudit();
   const names = Array.from({ length: 300 }, (_, n) => `${n}-${'é'.repeat(n * 3)}`);
   for (const name of names) await denied(audit, name);
@@ -86,7 +86,7 @@ it('searches a bounded part of the file per page, and continues there on the nex
   expect(pages.length).toBeGreaterThan(3);
 });
 
-it('finds one workflow and no workflow whose id contains it', async () => {
+it('finds a workflow, but not workflows whose ids contain its id', async () => {
   const { path, audit } = await newAudit();
   for (const name of ['order-1', 'order-11', 'a\u2028"b', 'order-1']) await denied(audit, name);
   expect(workflows(await readAudit(path, { ...question, workflowId: 'order-1' }))).toHaveLength(2);
@@ -137,7 +137,7 @@ const get = (deps: Parameters<typeof appWith>[1], query = '') =>
   appWith(kms, deps).request(`/api/namespaces/payments/audit${query}`, { headers: { host: HOST } });
 
 describe('GET /api/namespaces/{namespace}/audit', () => {
-  it('answers an auditor, and records this in the audit', async () => {
+  it('answers an auditor, and records that in the audit', async () => {
     const { path, audit } = await newAudit();
     await denied(audit, '1');
     const response = await get({ audit, auditFile: path }, '?limit=2');
@@ -155,7 +155,7 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
     ]);
   });
 
-  it('answers from the new file as soon as the old file was renamed', async () => {
+  it('answers from the new file as soon as the old file is renamed', async () => {
     const path = join(directory, 'rotated.jsonl');
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });

@@ -119,7 +119,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('finds missing lines at the beginning, also before the first line of a process', async () => {
+  it('finds missing lines at the beginning, even before a process’s first line', async () => {
     for (let n = 1; n < lines.length; n += 1) expect(await isOk(lines.slice(n)), `from ${n}`).toBe(false);
   });
 
@@ -133,14 +133,14 @@ describe('verifyAudit', () => {
     expect(await isOk([Buffer.from('an older version\n'), ...lines])).toBe(false);
   });
 
-  it('accepts an expected head that later lines follow', async () => {
+  it('accepts an expected head followed by later lines', async () => {
     const head = { seq: 5, hash: createHash('sha256').update(lines[4]!).digest('hex') };
     expect((await verifyAudit({ ...NONE, files: [path], expected: [head] })).ok).toBe(true);
     expect((await verifyAudit({ ...NONE, files: [path], expected: [{ ...head, seq: 6 }] })).ok).toBe(false);
   });
 });
 
-it('verifies standard output with other lines between, process after process', async () => {
+it('verifies standard output with other lines in between, from several processes', async () => {
   let out = '{"severity":"INFO","message":"listening"}\n';
   for (const instance of [newInstance(), newInstance()]) {
     const { append } = await chainedOutput(async (text) => void (out += text), {
@@ -197,7 +197,7 @@ describe('the command verify-audit', () => {
   });
 
   it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
-    'is not confused with %s, which every object inherits',
+    'is not confused by %s, which every object inherits',
     async (name) => {
       expect((await run(name, '--help')).status).toBeUndefined();
       const whole = spawnSync(process.execPath, [main, name], { encoding: 'utf8' });

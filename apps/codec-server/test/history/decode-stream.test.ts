@@ -75,7 +75,7 @@ describe('decodeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(1);
   });
 
-  it('counts one call for each payload that it has not read yet', async () => {
+  it('counts one call per payload not yet read', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
     const notHeld = requestsFor(many).map((one): PayloadRequest => ({
@@ -89,7 +89,7 @@ describe('decodeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
   });
 
-  it('sends no result after the token has expired, even if no timer could fire', async () => {
+  it('sends no result after the token expires, even if no timer could fire', async () => {
     const busy: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
       plan: () => ({ kmsCalls: 1 }),
@@ -142,7 +142,7 @@ describe('decodeFrames', () => {
 });
 
 describe('inCompletionOrder', () => {
-  it('yields each result once, in the order in which they are ready', async () => {
+  it('yields each result once, as it becomes ready', async () => {
     const gates = new Map([0, 1, 2].map((n) => [n, Promise.withResolvers<number>()] as const));
     const results = inCompletionOrder([0, 1, 2], {
       start: (n) => gates.get(n)!.promise,

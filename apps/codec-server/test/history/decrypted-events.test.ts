@@ -61,7 +61,7 @@ it('reports the progress of a search', async () => {
   expect(frames.at(-1)).toMatchObject({ type: 'end', reason: 'complete', after: 60, hits: 0 });
 });
 
-it('ends a search after 64 Cloud KMS calls, with the event from which to continue', async () => {
+it('ends a search after 64 Cloud KMS calls, with the event to continue from', async () => {
   await using other = kms.another();
   const search = (after: number) =>
     collect(
@@ -125,7 +125,7 @@ it.each(['search', 'export'] as const)(
   },
 );
 
-it('drops the exported text that was not sent before the token expired', async () => {
+it('drops exported text that was not sent before the token expired', async () => {
   let decrypted = 0;
   const hanging: any = {
     inspect: kms.codec.inspect.bind(kms.codec),
@@ -184,7 +184,7 @@ it('ends an export with an error if the history lacks events', async () => {
   expect(chunks.at(-1)).toMatchObject({ end: 'error', text: expect.stringContaining('$truncated') });
 });
 
-it('an export that the shutdown interrupts within a payload of 12 MB completes it, and says so in its last line', async () => {
+it('an export interrupted by a shutdown completes the current 12 MB payload, and states the reason in its last line', async () => {
   const stopping = new AbortController();
   const { signal } = stopping;
   const lifetime = streamLifetime({ disconnected: never, stopping: signal, maxMs: 60_000, memory });

@@ -47,7 +47,7 @@ it('keeps the ref of a payload when an earlier payload disappears', async () => 
   expect((await describedPayloads(after, createCheckpoint())).get(gone)).toBeUndefined();
 });
 
-it('names an empty payload, as it is decoded', async () => {
+it('gives an empty payload a ref, because it can be decoded', async () => {
   const Description = proto.temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse;
   const memo = { fields: { empty: {}, entry: { metadata: { encoding: Buffer.alloc(0) } } } };
   const bytes = Description.encode({ workflowExecutionInfo: { memo } }).finish();
@@ -67,7 +67,7 @@ it('gives equal payloads different refs', async () => {
   expect(new Set(refs).size).toBe(4);
 });
 
-it('names thousands of equal payloads in linear time', async () => {
+it('gives thousands of equal payloads refs in linear time', async () => {
   const described = description(activity('1', ...Array.from({ length: 24_000 }, () => 'same')));
   const begun = performance.now();
   const refs = Object.values(await refsByPath(described));
@@ -135,7 +135,7 @@ it('lists the parent, the root, the children, the first run and the run after a 
   });
 });
 
-it('lists no relations for a run without any', async () => {
+it('lists no relations for a run that has none', async () => {
   const unrelated = {
     execution: { workflowId: 'w', runId: 'r' },
     rootExecution: { workflowId: 'w', runId: 'r' },

@@ -47,7 +47,7 @@ const at = (eventId: number, seconds: number): any => ({ ...event(eventId), even
 const task = (eventId: number, durable: boolean): any => ({ eventId, eventType: 5, taskId: durable ? 1 : 0 });
 
 describe('historyFrames', () => {
-  it('sends heartbeats while no event comes, and continues after the last durable event', async () => {
+  it('sends heartbeats while no event arrives, and continues after the last durable event', async () => {
     const late = Promise.withResolvers<EventRange>();
     const { frames, requested } = follow([
       async () => range([event(1), event(2)], false),
@@ -80,7 +80,7 @@ describe('historyFrames', () => {
     expect(requested).toEqual([1]);
   });
 
-  it('ends with the error, and the event from which to continue, when Temporal fails', async () => {
+  it('ends with the error and the event to continue from when Temporal fails', async () => {
     const { frames } = follow([
       async () => range([event(1)], false),
       async () => {
@@ -95,7 +95,7 @@ describe('historyFrames', () => {
     });
   });
 
-  it('reveals no detail of an unexpected error, neither to the client nor in the log', async () => {
+  it('reveals no detail of an unexpected error to the client or in the log', async () => {
     const { frames, lines } = follow([
       async () => {
         throw new Error('secret-detail');
@@ -156,7 +156,7 @@ describe('historyFrames', () => {
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: limit });
   });
 
-  it('counts durable events, and sends those of a task in progress together with the last of them', async () => {
+  it('counts durable events, and sends the events of a task in progress together with the last durable event', async () => {
     const events = [event(1), event(2)];
     const transient = [task(3, false), task(4, false)];
     const { frames } = follow([async () => ({ events, transient, complete: false })], { limit: 2 });
@@ -170,7 +170,7 @@ describe('historyFrames', () => {
     expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   });
 
-  it('names the last event that it has sent when it has to end within a page', async () => {
+  it('names the last event sent when it has to end within a page', async () => {
     const events = Array.from({ length: 600 }, (_, index) => event(index + 1));
     let left = 300;
     const { frames } = follow([async () => range(events, true)], {

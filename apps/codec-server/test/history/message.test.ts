@@ -122,7 +122,7 @@ describe.each(eventTypes)('%s', (name, type) => {
     expect(new Set(found.map(({ path }) => path)).size).toBe(found.length);
   });
 
-  it('marks only payloads in headers as not encryptable', async () => {
+  it('marks only header payloads as not encryptable', async () => {
     const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
       history: { events: [event] },
     });
@@ -209,7 +209,7 @@ describe('proto3 JSON', () => {
     });
   });
 
-  it('writes an enum value that the protos do not know as a number', async () => {
+  it('writes an enum value unknown to the protos as a number', async () => {
     expect(write({ eventType: 61 })['eventType']).toBe(61);
     const newer: any = HistoryEvent.fromObject({ eventId: 1, eventType: 61 });
     expect((await historyEvent(newer, own, plain, lifetime)).eventName).toBe('Unknown(61)');

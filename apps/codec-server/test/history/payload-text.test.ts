@@ -34,7 +34,7 @@ describe('textFinder in JSON', () => {
     expect(hit).toMatchObject({ pointer: '/id', snippet: { before: '5-16', match: '740993', after: '0' } });
   });
 
-  it('finds text that the JSON contains with escapes', () => {
+  it('finds text that is escaped in the JSON', () => {
     expect(findIn('é', body('["\\u00e9"]'))).toHaveLength(1);
     expect(places('say "no"\n', ['say "no"\n'])).toEqual(['value /0']);
     expect(places('C:\\dir', ['C:\\dir'])).toEqual(['value /0']);
@@ -45,7 +45,7 @@ describe('textFinder in JSON', () => {
     expect(find('{', { a: 1 })).toEqual([]);
   });
 
-  it('takes all characters of the text literally', () => {
+  it('treats all characters of the text literally', () => {
     expect(places('a.c', ['abc', 'a.c'])).toEqual(['value /1']);
     for (const term of '\\^$.*+?()[]{}|/-&#~'.split(''))
       expect(places(term, ['plain', `<${term}>`]), term).toEqual(['value /1']);
@@ -61,7 +61,7 @@ describe('textFinder in JSON', () => {
     expect(find('REFUND', 'a Refund', true)).toEqual([]);
   });
 
-  it('returns the match and the rough length of the text around it, and nothing else', () => {
+  it('returns only the match and the rough length of the text around it', () => {
     expect(find('mid', `${'s'.repeat(17)}mid${'t'.repeat(70)} mid`)).toEqual([
       { pointer: '', in: 'value', matches: 2, snippet: { before: '17-64', match: 'mid', after: '65+' } },
     ]);
@@ -69,7 +69,7 @@ describe('textFinder in JSON', () => {
     expect(find('mid', 'abcdmid!')[0]?.snippet).toEqual({ before: '1-4', match: 'mid', after: '1-4' });
   });
 
-  it('returns at most a hundred matches of a payload, and the number of further matches', () => {
+  it('returns at most a hundred matches per payload, and the number of others', () => {
     const hits = find(
       'x',
       Array.from({ length: 250 }, () => 'x'),

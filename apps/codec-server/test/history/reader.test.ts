@@ -74,7 +74,7 @@ describe('HistoryReader', () => {
     expect(await ids(1, one)).toEqual([1]);
   });
 
-  it('does not ask Temporal for events after the end of a closed run', async () => {
+  it('does not ask Temporal for events beyond the end of a closed run', async () => {
     const { service, state } = growing(2);
     state.closed = true;
     const one = reader(service);
@@ -83,7 +83,7 @@ describe('HistoryReader', () => {
     expect(state.requestedTokens).toHaveLength(1);
   });
 
-  it('returns no events if none came during the wait, and reads on later', async () => {
+  it('returns no events if none arrived during the wait, and continues reading later', async () => {
     const { service, state } = growing(2);
     const one = reader(service);
     await ids(1, one);
@@ -109,7 +109,7 @@ describe('HistoryReader', () => {
   });
 });
 
-it('never answers with the cached pages of another run', async () => {
+it('never answers with another run’s cached pages', async () => {
   const { service, state } = growing(2);
   const one = reader(service);
   await ids(1, one);

@@ -129,13 +129,13 @@ it.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
   },
 );
 
-it('answers event_not_found for a ref that the description may have had', async () => {
+it('answers event_not_found for a ref that an earlier description may have had', async () => {
   const response = await send(`${RUN}/payloads:decode`, { refs: ['0:281474976710655'] });
   const [first = ''] = (await response.text()).split('\n');
   expect(JSON.parse(first)).toMatchObject({ ref: '0:281474976710655', reason: 'event_not_found' });
 });
 
-it('rejects a ref to a payload that the event does not have, and sends Temporal nothing of it', async () => {
+it('rejects a ref to a payload that the event does not have, and sends none of it to Temporal', async () => {
   expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: ['3:123456'] }))).toEqual([
     400,
     'bad_request',

@@ -38,7 +38,7 @@ describe('streamLifetime', () => {
     expect(signal.aborted).toBe(false);
   });
 
-  it('distinguishes a shutdown from a client that has disconnected', () => {
+  it('distinguishes a shutdown from a disconnected client', () => {
     expect(lifetimeWith({ stopping: AbortSignal.abort() }).interruption()).toBe('shutdown');
     expect(
       lifetimeWith({ disconnected: AbortSignal.abort(), stopping: AbortSignal.abort() }).interruption(),

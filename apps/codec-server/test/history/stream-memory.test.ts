@@ -61,7 +61,7 @@ const reasons = (frames: readonly DecodeFrame[]): string[] =>
   frames.flatMap((frame) => ('ok' in frame ? [frame.ok ? 'ok' : frame.reason] : [frame.reason]));
 
 describe('a stream that decrypts', () => {
-  it('waits for memory while others hold it, and completes', async () => {
+  it('waits while others hold the memory, and completes', async () => {
     // Memory for little more than one payload: 64 streams take turns.
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const streams = Array.from({ length: 64 }, () => collect(streamOf(memory, times(3, oneMiB))));
@@ -115,7 +115,7 @@ const decoded = (memory: MemoryBudget, requests: PayloadRequest[], gone: AbortSi
     anyNamespace,
   );
 
-describe('streams of payloads that they have located', () => {
+describe('streams of located payloads', () => {
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   /** Encrypted bytes, in MiB. One payload exceeds the memory for copies. */
   const SIZES = [0.001, 1.5, 3, 9, 0.001, 1.5, 0, 3];
@@ -144,7 +144,7 @@ describe('streams of payloads that they have located', () => {
       wanted,
       signal,
     );
-  it('copy them within the memory for copies, and complete', async () => {
+  it('copy payloads within the memory for copies, and complete', async () => {
     const memory = new MemoryBudget(160 * MiB);
     let most = 0;
     const streams = Array.from({ length: 12 }, async (_, n) => {
@@ -164,7 +164,7 @@ describe('streams of payloads that they have located', () => {
     expect(memory.inUse).toBe(0);
   }, 60_000);
 
-  it('hold no copy behind a payload of which they hold none', async () => {
+  it('hold no copy behind a payload that they could not copy', async () => {
     const memory = new MemoryBudget(64 * MiB, 60 * MiB);
     const requests = await locate(memory);
     // The fourth does not fit, the fifth would.
@@ -173,7 +173,7 @@ describe('streams of payloads that they have located', () => {
     expect(memory.inUse).toBe(0);
   });
 
-  it('read a payload of the description again when there is memory', async () => {
+  it('reread a description’s payload once there is memory', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const { payloads } = await workflowDescription(
       await service.describe({}, never),
@@ -193,7 +193,7 @@ describe('streams of payloads that they have located', () => {
     expect(memory.inUse).toBe(0);
   });
 
-  it('free their copies when the client disconnects, whether they are held or awaited', async () => {
+  it('free their copies when the client disconnects, whether held or awaited', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const gone = new AbortController();
     const located = await Promise.all(Array.from({ length: 8 }, () => locate(memory)));
@@ -291,7 +291,7 @@ describe('streams of pages that take much memory', () => {
     lifetime: streamLifetime({ disconnected: client, stopping: never, maxMs: 60_000, memory }),
   });
 
-  it('wait while the pages of other streams hold the memory for pages, and complete', async () => {
+  it('wait while other streams’ pages hold the memory for pages, and complete', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const streams = Array.from({ length: 8 }, () => historyFrames(optionsOf(memory)));
     const sent: string[] = [];
@@ -360,7 +360,7 @@ describe('streams of pages that take much memory', () => {
     expect(memory.held).toBe(memory.pageShare);
   });
 
-  it('pass a checkpoint for each payload of an event', async () => {
+  it('pass a checkpoint for each of an event’s payloads', async () => {
     const memory = new MemoryBudget(256 * MiB);
     const options = optionsOf(memory);
     for (const stream of [

@@ -17,7 +17,7 @@ const activity = (queue: string, more: object = {}) => ({
 const description = (more: object) => ({ executionConfig: { taskQueue: { name: 'orders' } }, ...more });
 
 describe('taskQueuesOf', () => {
-  it('returns the task queue of the run, and those of activities that no worker has taken', () => {
+  it('returns the run’s task queue, and those of activities that no worker has taken', () => {
     const pendingActivities = [
       activity('cards'),
       activity('cards'),
@@ -88,7 +88,7 @@ describe('taskQueuePollers', () => {
     expect(temporal.modes).toEqual([0, 1]);
   });
 
-  it('reports a worker that polled minutes ago as one that polls no more', async () => {
+  it('reports a worker that last polled minutes ago as no longer polling', async () => {
     const temporal = service([poller('a', 200)], [poller('a', 200)]);
     const found = await taskQueuePollers(temporal)('payments', queue, never);
     expect(found).toMatchObject({ pollers: 1, polling: false, lastPoll: expect.any(String) });
@@ -110,7 +110,7 @@ describe('taskQueuePollers', () => {
     },
   );
 
-  it('keeps the answers of namespaces and of kinds apart', async () => {
+  it('keeps answers separate by namespace and kind', async () => {
     const temporal = service([poller('a', 5)], []);
     const pollers = taskQueuePollers(temporal);
     await pollers('payments', queue, never);

@@ -104,21 +104,21 @@ describe('a large payload', () => {
 });
 
 describe('a payload that exceeds a thread limit', () => {
-  it('is given up at the time limit, and the next payload is searched', async () => {
+  it('is abandoned at the time limit, and the next payload is searched', async () => {
     const threads = start({ threads: 1, limitMs: 400 });
     expect(await threads.find(query('1'), manyOnes(8), false, never)).toBeUndefined();
     expect(await threads.readable(manyOnes(48), never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('is given up at the memory limit, and the next payload is searched', async () => {
+  it('is abandoned at the memory limit, and the next payload is searched', async () => {
     const threads = start({ threads: 1, limitMs: 60_000, heapMiB: 16 });
     const huge = body(text(`"${'\\u0041'.repeat(8 * MB)}"`));
     expect(await threads.find(query('A'), huge, false, never)).toBeUndefined();
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('is not charged for the time that it waits in the queue', async () => {
+  it('is not charged for its time in the queue', async () => {
     const threads = start({ threads: 1, limitMs: 2_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>

@@ -43,7 +43,7 @@ describe('an event that may still be replaced', () => {
     expect(frames.at(-1)).toMatchObject({ reason: 'complete', events: 2 });
   });
 
-  it('cannot be decoded, since its ref may later name another payload', async () => {
+  it('cannot be decoded, because its ref may later name another payload', async () => {
     expect((await post('payloads:decode', { refs: ['4:0'] })).status).toBe(400);
   });
 });

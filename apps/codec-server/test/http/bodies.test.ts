@@ -49,7 +49,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 1, too_large: 0 });
   });
 
-  it('release their memory when the client disconnects, even while work for them continues', async () => {
+  it('release their memory when the client disconnects, even if work on them continues', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForOne();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -65,7 +65,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('are 413 when one alone exceeds its share of the memory', async () => {
+  it('are 413 if one body alone exceeds its share of the memory', async () => {
     const memory = new MemoryBudget(4 * large.length, 2 * large.length);
     const { url } = await serveApp(kms, { memory, limits });
     const response = await fetch(`${url}/decode`, posted(large));
@@ -73,7 +73,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 0, too_large: 1 });
   });
 
-  it('hold memory for what has arrived of a body of unknown length', async () => {
+  it('hold memory for the part of a body of unknown length that has arrived', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url, port } = await serveApp(kms, { codec, memory, limits });
@@ -91,7 +91,7 @@ describe('concurrent request bodies', () => {
     expect((await first).status).toBe(200);
   });
 
-  it('count each chunk of a body that arrives in chunks of one byte', async () => {
+  it('count every chunk of a body that arrives in one-byte chunks', async () => {
     const memory = new MemoryBudget(400_000, 200_000);
     const { port } = await serveApp(kms, { memory, limits });
     const socket = connect(port, '127.0.0.1');

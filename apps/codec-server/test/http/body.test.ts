@@ -38,7 +38,7 @@ const bodyOf = (bytes: number): string =>
 
 // The server reads bodies in another way from 64 KiB on, and if the request does not contain their length.
 it.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
-  'a payload of %d bytes comes back',
+  'a payload of %d bytes makes a round trip',
   async (bytes) => {
     const plain = bodyOf(bytes);
     const expected = bytes === 0 ? plain.replace(',"data":""', '') : plain;
@@ -74,7 +74,7 @@ it('does not log an error when a client disconnects in the middle of its body', 
   await own.close(0);
 });
 
-it('keeps no reference to a body from its request, whose connection may stay idle', async () => {
+it('does not keep a body referenced by its request, whose connection may stay idle', async () => {
   let read: Buffer | undefined;
   const requests: WeakRef<Buffer>[] = [];
   const listeners: number[] = [];

@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => kms.close());
 
-it('escapes invisible characters of a name in an error of the history API', async () => {
+it('escapes invisible characters of a name in a history API error', async () => {
   const path = `/api/namespaces/${encodeURIComponent('pay\u202e\u200b\u{e0041}ments')}/workflows`;
   const response = await appWith(kms, { access: ana([]) }).request(path, { headers: { host: HOST } });
   const { error } = apiError.parse(await response.json());
@@ -20,7 +20,7 @@ it('escapes invisible characters of a name in an error of the history API', asyn
   ]);
 });
 
-it('escapes invisible characters in the text of a codec endpoint, which the CLI prints, and keeps line breaks', async () => {
+it('escapes invisible characters in a codec endpoint’s text, which the CLI prints, and keeps line breaks', async () => {
   const response = await appWith(kms, { access: ana([]) }).request('/decode', {
     method: 'POST',
     headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'pay\u00admen\u009bts' },

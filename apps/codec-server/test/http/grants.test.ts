@@ -151,7 +151,7 @@ describe('a handler', () => {
   const listing = defineRoute({ ...route, path: '/api/x', requires: 'metadata', handler });
   const inOrders = { namespace: 'orders' };
 
-  it('does not run without a grant, with a promise of one, or with a forged one', async () => {
+  it('does not run without a grant, with a promise of a grant, or with a forged grant', async () => {
     const grant = await grantOf('metadata', 'orders');
     const forged = [
       { permission: 'metadata', namespace: 'orders' },
@@ -234,7 +234,7 @@ describe('a grant', () => {
     expect(calls).toEqual([]);
   });
 
-  it.each(['metadata', 'encode', 'audit'] as const)('of %s decrypts nothing', async (permission) => {
+  it.each(['metadata', 'encode', 'audit'] as const)('of %s does not decrypt', async (permission) => {
     const { granted } = servicesOfTest();
     const grant = await grantOf(permission, 'orders');
     // @ts-expect-error -- it is for another permission
@@ -252,7 +252,7 @@ describe('a grant', () => {
     },
   );
 
-  it('in some namespace permits nothing in any', async () => {
+  it('for some namespace grants nothing in any specific namespace', async () => {
     const { granted } = servicesOfTest();
     const grant = await grantOf('decode', undefined);
     // @ts-expect-error -- it names no namespace

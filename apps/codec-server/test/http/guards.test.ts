@@ -79,7 +79,7 @@ describe('a page on the server’s own origin', () => {
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('gets no CORS header for a preflight, which a browser sends only for another origin', async () => {
+  it('gets no CORS header for a preflight, which browsers send only for other origins', async () => {
     const response = await request(
       '/decode',
       { host: HOST, origin: `https://${HOST}` },
@@ -137,7 +137,7 @@ describe('an allowed page', () => {
     expect(response.headers.get('vary')).toBe('Origin');
   });
 
-  it('gets no preflight response when it is not listed', async () => {
+  it('gets no preflight response if it is not listed', async () => {
     const response = await request(
       '/decode',
       { host: HOST, origin: 'https://evil.example' },
@@ -203,7 +203,7 @@ describe('a body', () => {
 });
 
 describe('the request log', () => {
-  it('contains rejected and failed requests, and successful requests at level debug only', async () => {
+  it('contains rejected and failed requests, and successful requests only at level debug', async () => {
     const { log, lines } = keptLog();
     log.level = 'debug';
     const app = appWith(kms, { log });
@@ -218,7 +218,7 @@ describe('the request log', () => {
     ]);
   });
 
-  it('contains the reason of a rejection if it contains nothing from the caller, and its code otherwise', async () => {
+  it('contains a rejection’s reason if it contains nothing from the caller, and its code otherwise', async () => {
     const { log, lines } = keptLog();
     const access: AppDeps['access'] = {
       ...openAccess,
@@ -237,7 +237,7 @@ describe('the request log', () => {
     ]);
   });
 
-  it('has one line per request with method, pattern, status and time, and nothing of its content', async () => {
+  it('has one line per request with method, pattern, status and time, but no content', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const headers = { ...fine, authorization: 'Bearer token-7f3a' };

@@ -4,7 +4,7 @@ import { justificationFor } from '../../src/http/authorise.ts';
 
 const opens = (reveal: Reveal) => ({ reveal: () => reveal });
 
-it('requires no justification where a namespace reveals automatically, and keeps a given one', () => {
+it('requires no justification where a namespace reveals automatically, but records one that is sent', () => {
   expect(justificationFor(opens('automatic'), 'payments', undefined)).toBeUndefined();
   expect(justificationFor(opens('automatic'), 'payments', 'ticket 4711')).toBe('ticket 4711');
 });

@@ -105,7 +105,7 @@ describe('a request', () => {
   });
 
   it.each(['[', '{"a":'])(
-    'that nests 33 levels of %s is 400, on every route that takes a body',
+    'with 33 nested levels of %s is 400, on every route that takes a body',
     async (open) => {
       const body = open.repeat(33);
       const response = await post(body);
@@ -115,7 +115,7 @@ describe('a request', () => {
     },
   );
 
-  it('is 413 with payloads with more than 64 wrapped keys that are not cached, without a Cloud KMS request', async () => {
+  it('is 413 if its payloads have more than 64 uncached wrapped keys, without a Cloud KMS request', async () => {
     const payloads: Payload[] = [];
     for (let n = 0; n < 65; n += 1) {
       await using writer = kms.another();
@@ -135,7 +135,7 @@ describe('a request', () => {
     expect((await post(json(payloads), {}, { codec })).status).toBe(200);
   });
 
-  it('counts a message without a key id once for each key that it may be under', async () => {
+  it('counts a message without a key id once for each possible key', async () => {
     const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
     const tried = await startKms({ payments: both });
     const many = json(Array.from({ length: 33 }, (_, n) => nameless(n)));
@@ -211,7 +211,7 @@ describe('concurrent requests', () => {
   });
 });
 
-it('answers a request that still waits at the end of the shutdown period with 503', async () => {
+it('answers a request that is still waiting at the end of the shutdown period with 503', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   const stopping = new AbortController();
   const temporal = { ...noTemporal, describe: () => new Promise<never>(() => undefined) };

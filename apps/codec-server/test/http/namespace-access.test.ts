@@ -61,7 +61,7 @@ const failsFor =
 const noAudit = (): Promise<never> => Promise.reject(new HttpError(503, 'audit_unavailable', 'No audit.'));
 
 describe('one request’s namespaces', () => {
-  it('are each recorded once, however many messages name them at the same time', async () => {
+  it('are each recorded once, however many messages name them concurrently', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));
     // From then on no promise is made: decoding stays synchronous.
@@ -103,13 +103,13 @@ describe('one request’s namespaces', () => {
     expect(audited).toHaveLength(2 * 33);
   });
 
-  it('are at most 32 denied ones, so that a history cannot fill the audit', async () => {
+  it('are denied at most 32 times, so a history cannot fill the audit', async () => {
     const { namespaces, audited } = await begun({ access: ana([['decode', 'home']]) });
     await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => authorize(namespaces, `other-${n}`)));
     expect(audited).toHaveLength(33);
   });
 
-  it('are all permitted before anything begins where the request names them, or the request is rejected', async () => {
+  it('are all permitted before any work starts if the request names them, or the request is rejected', async () => {
     const others = ['a', 'b'];
     const { audited } = await begun({ others });
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'intent b']);
@@ -124,7 +124,7 @@ describe('one request’s namespaces', () => {
 });
 
 describe('a namespace whose audit cannot be written', () => {
-  it('is denied, and permitted once the audit is writable again', async () => {
+  it('is denied until the audit is writable again', async () => {
     let isDown = true;
     const write = failsFor(({ namespace }) => isDown && namespace === 'a');
     const { namespaces, audited } = await begun({ write });
@@ -154,7 +154,7 @@ describe('a namespace whose audit cannot be written', () => {
 });
 
 describe('a request that ends while a namespace is being checked', () => {
-  it('permits nothing further, and leaves no intent without an outcome', async () => {
+  it('permits nothing else, and leaves no intent without an outcome', async () => {
     const gate = Promise.withResolvers<void>();
     const write = ({ event, namespace }: AuditEntry) =>
       event === 'intent' && namespace === 'a' ? gate.promise : Promise.resolve();

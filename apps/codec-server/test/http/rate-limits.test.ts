@@ -131,7 +131,7 @@ describe('a caller without rights', () => {
 const garbage = { body: '{' } as const;
 
 describe('a caller whose requests are refused', () => {
-  it('gets 429 with Retry-After before body and audit, and is served again later', async () => {
+  it('gets 429 with Retry-After before its body is read or audited, and is served again later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send, audited, port } = await server({ rates: { refused: 20 } });
     const token = await tokenOf('reader');
@@ -154,7 +154,7 @@ describe('a caller whose requests are refused', () => {
     ['forbidden', 403, { path: '/encode' }],
     ['a path without a route', 404, { path: '/api/nowhere' }],
     ['a namespace that is not configured', 400, { headers: [['X-Namespace', 'other']] as const }],
-  ])('counts %s, and does not affect another caller', async (_, status, asked) => {
+  ])('counts %s, and does not affect other callers', async (_, status, asked) => {
     const { send } = await server({ rates: { refused: 5 } });
     const eager = await tokenOf('reader');
     expect(await statuses(20, () => send(eager, asked))).toEqual({ [status]: 5, 429: 15 });
@@ -185,14 +185,14 @@ describe('a caller whose requests are refused', () => {
 });
 
 describe('a caller with many requests', () => {
-  it('is answered as often as it asks for payloads under keys in memory', async () => {
+  it('is always answered for payloads under keys in memory', async () => {
     const { send } = await server({ rates: { kmsRequests: 1, refused: 1 } });
     const token = await tokenOf('reader');
     await send(token);
     expect(await statuses(60, () => send(token))).toEqual({ 200: 60 });
   });
 
-  it('has three quarters of the requests in flight at most, and another caller has room', async () => {
+  it('has at most three quarters of the requests in flight, which leaves room for another caller', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { send } = await server({ codec, limits: { maxRequests: 4 } });
     const [eager, other] = [await tokenOf('reader'), await tokenOf('auditor')];
@@ -209,7 +209,7 @@ describe('a caller with many requests', () => {
 });
 
 describe('a caller without a valid token', () => {
-  it('gets 429 after too many rejected requests of the address; valid tokens are still accepted', async () => {
+  it('gets 429 after too many rejected requests from its address; valid tokens are still accepted', async () => {
     const { send, logged } = await server({ rates: { refused: 10 } });
     let n = 0;
     const forged = () =>
@@ -236,7 +236,7 @@ describe('a caller without a valid token', () => {
     expect((await from('2001:db8:0:1::1')).status).toBe(401);
   });
 
-  it('fills neither log nor memory with methods, routes and paths', async () => {
+  it('cannot fill the log or memory with methods, routes and paths', async () => {
     const { logged, port } = await server();
     const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'PURGE', 'LINK', 'SEARCH', 'COPY', 'LOCK'];
     const paths = [
@@ -285,7 +285,7 @@ describe('Cloud KMS requests', () => {
     expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(30);
   });
 
-  it('of one caller do not use up those of another', async () => {
+  it('by one caller do not use up another’s', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 4 }, limits: impatient });
     const eager = await tokenOf('reader');
@@ -294,7 +294,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
 
-  it('are waited for before a request is refused, in bounded number and memory', async () => {
+  it('are awaited before a request is refused, in bounded number and memory', async () => {
     const rates = createRateLimits({ kmsRequests: 600 });
     const c = new Context<Env>(new Request('http://localhost'));
     c.set('account', rates.admit({ name: 'reader' }));
@@ -314,7 +314,7 @@ describe('Cloud KMS requests', () => {
   });
 });
 
-it('counts limited requests in the metrics, without a label of the caller', async () => {
+it('counts limited requests in the metrics, without a caller label', async () => {
   const meter = createMetrics();
   const { send } = await server({ rates: { refused: 1 }, meter });
   const token = await tokenOf('reader');

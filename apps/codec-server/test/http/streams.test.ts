@@ -52,7 +52,7 @@ async function* oneLine() {
 }
 
 describe('streams', () => {
-  it('count until their connection is done with them', async () => {
+  it('count until their connection has finished with them', async () => {
     const { url } = await streaming(10, { maxStreams: 1 });
     const leave = new AbortController();
     const first = await fetch(url, { signal: leave.signal });
@@ -95,7 +95,7 @@ describe('streams', () => {
     await expect.poll(() => memory.inUse).toBe(0);
   });
 
-  it('are sent as they are while other streams hold the memory of compressors', async () => {
+  it('are sent uncompressed while other streams hold the compressors’ memory', async () => {
     // Memory for one compressor.
     const little = new MemoryBudget(2 ** 20);
     const app = new Hono<Env>();
@@ -174,7 +174,7 @@ describe('streams', () => {
   it.each([
     ['asks once', 1],
     ['asks again before it is answered', 2],
-  ])('are cut when their reader reads nothing and %s, and their work ends', async (_, times) => {
+  ])('are cut off when their client reads nothing and %s, and their work ends', async (_, times) => {
     const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
@@ -212,7 +212,7 @@ describe('one large response', () => {
     ],
   ];
 
-  it.each(large)('is not cut while its reader reads slowly, %s', async (_, answer) => {
+  it.each(large)('is not cut off while its client reads slowly, %s', async (_, answer) => {
     const app = new Hono<Env>();
     app.use(watching(1_000));
     app.get('/', (c) => {
@@ -305,12 +305,12 @@ describe("the history API's streams", () => {
     leave.abort();
   });
 
-  it('are not used up by unauthenticated clients', async () => {
+  it('cannot be used up by unauthenticated clients', async () => {
     const { url } = await serveApp(kms, { access: noAccess, limits: { maxStreams: 0 } });
     expect((await fetch(`${url}${RUN}/history`)).status).toBe(401);
   });
 
-  it('are cut when the client does not read them', async () => {
+  it('are cut off when the client does not read them', async () => {
     const written: unknown[] = [];
     const audit = createAudit({ write: async (entry) => void written.push(entry) });
     const temporal = { ...noTemporal, describe: async () => described, history };
@@ -343,7 +343,7 @@ describe("the history API's streams", () => {
     await expect(rest()).rejects.toThrow('terminated');
   });
 
-  it("are cut after the caller's token expired, wherever their data is", async () => {
+  it("are cut off after the caller's token expires, wherever their data is", async () => {
     const written: unknown[] = [];
     const audit = createAudit({ write: async (entry) => void written.push(entry) });
     const temporal = { ...noTemporal, describe: async () => described, history };

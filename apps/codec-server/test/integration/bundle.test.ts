@@ -75,11 +75,11 @@ const post = (url: string, body: string) =>
     body,
   });
 
-test('is three files: the check of Node’s version, the server, and the thread that works on large payloads', async () => {
+test('is three files: the Node version check, the server, and the worker thread for large payloads', async () => {
   expect((await readdir(directory)).toSorted()).toEqual(['app.mjs', 'main.mjs', 'text-worker.mjs']);
 });
 
-test('encodes, decodes and lists by itself, and says on start and in /readyz that keys come from an emulator', async () => {
+test('encodes, decodes and lists by itself, and reports at startup and in /readyz that keys come from an emulator', async () => {
   const { url, output } = await startServing();
   const payload = {
     metadata: { encoding: 'anNvbi9wbGFpbg==' },
@@ -100,7 +100,7 @@ test('encodes, decodes and lists by itself, and says on start and in /readyz tha
   expect(output.err).toBe('');
 });
 
-test('ends a stream with an end line, and exits with status 0, also after several signals', async () => {
+test('ends a stream with an end line, and exits with status 0, even after several signals', async () => {
   const { url, child, exited } = await startServing();
   const handle = await stack.start('everywhere', [SECRET]);
   const stream = lines(await fetch(`${url}${runPath(await runOf(handle))}/history?live=true`), historyFrame);
@@ -165,7 +165,7 @@ test('opens no inspector on SIGUSR1, and continues', async () => {
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
-test('names the variable when its port is taken', async () => {
+test('names the variable if its port is in use', async () => {
   const { url } = await startServing();
   const port = new URL(url).port;
   const { code, err } = await start({ ...keyVariables, CODEC_PORT: port }).exited;
@@ -175,7 +175,7 @@ test('names the variable when its port is taken', async () => {
   ]);
 });
 
-test('does not start without the file of its worker threads', async () => {
+test('does not start without its worker threads’ file', async () => {
   const file = join(directory, 'text-worker.mjs');
   await rename(file, `${file}.away`);
   try {
@@ -201,7 +201,7 @@ test('reports its version on the command line and at /version', async () => {
 });
 
 test.each([['--prot=9'], ['-h'], ['start']])(
-  'ends with 64 on %s, which it does not know',
+  'exits with 64 for the unknown argument %s',
   async (argument) => {
     const { code, err } = await start({}, [argument]).exited;
     expect(code).toBe(64);

@@ -95,7 +95,7 @@ test('starts, signals, queries, updates, shows and lists encrypted workflows in 
   expect(bare).toContain(Buffer.from('binary/envelope-kms-v2').toString('base64'));
 });
 
-test('sends what --codec-auth and --codec-header say, and fails where one is missing and needed', async () => {
+test('sends --codec-auth and --codec-header, and fails if a required one is missing', async () => {
   const given: (string | undefined)[][] = [];
   const strict = await listen({
     host: '127.0.0.1',
@@ -180,16 +180,16 @@ describe('a refusal', () => {
       'Gateway Timeout: The request took',
       () => ({ codec: waitingCodec(stack.kms).codec, limits: { requestMs: 300 } }),
     ],
-  ])('reaches a person who queries: %s', async (text, deps) => {
+  ])('is shown to a person who queries: %s', async (text, deps) => {
     expect(await query(deps())).toContain(text);
   });
 
-  test('of a caller at a limit reaches a person who queries', async () => {
+  test('because of a limit is shown to a person who queries', async () => {
     const shown = await query({ rates: { refused: 1 } }, (url) => fetch(`${url}/decode`, posted('{')));
     expect(shown).toContain('Too Many Requests: This server refused');
   });
 
-  test('for Cloud KMS and for a key reaches a person who queries', async () => {
+  test('because of Cloud KMS or a key is shown to a person who queries', async () => {
     await using other = stack.kms.another({}, 100);
     const { codec } = other;
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

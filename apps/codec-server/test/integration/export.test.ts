@@ -78,7 +78,7 @@ describe('an encoded export', () => {
     expect(stack.kms.emulator.calls.rows().length).toBe(before);
   });
 
-  it('contains the requested events only, as Temporal stores them', async () => {
+  it('contains only the requested events, as Temporal stores them', async () => {
     const { events } = await exported(run, 'encoded');
     const response = await postExport(run, 'encoded', stack.app, { events: { first: 3, last: 5 } });
     expect(await response.json()).toEqual({ events: events.slice(2, 5) });
@@ -118,7 +118,7 @@ describe('a decoded export', () => {
     expect(JSON.stringify(decoded)).toContain(base64(`"${SECRET} result"`));
   });
 
-  it('contains a payload that no converter accepts in place of one that cannot be decrypted', async () => {
+  it('contains a payload that no converter accepts in place of an unreadable payload', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const decoded = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
@@ -173,7 +173,7 @@ describe('a readable export', () => {
     expect(failure.applicationFailureInfo.details.payloads).toEqual([`${SECRET} outer detail`]);
   });
 
-  it('contains reason, ref and key of each payload that cannot be decrypted, and counts them', async () => {
+  it('contains the reason, ref and key of each unreadable payload, and counts them', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const readable = await exported(run, 'readable', stack.replica({ codec: other.codec }));
@@ -191,7 +191,7 @@ describe('a readable export', () => {
 });
 
 describe('an export', () => {
-  it('contains large payloads between small ones, exactly', async () => {
+  it('contains large payloads between small payloads, byte for byte', async () => {
     const bytes = randomBytes(600_001);
     const order = `{"note": "${'n'.repeat(300_000)}", "total": 1.50}`;
     const payloads = [
@@ -220,7 +220,7 @@ describe('an export', () => {
     expect(readable).toContain(order);
   });
 
-  it('has a file name of letters, digits and ._- only', async () => {
+  it('has a file name of only letters, digits and ._-', async () => {
     const response = await postExport(run, 'decoded');
     expect(response.headers.get('content-disposition')).toBe(
       `attachment; filename="export_me_now_.${run.runId}.decoded.json"`,

@@ -36,7 +36,7 @@ const client = async (path: string, namespace: string, values: string[], given =
   });
 };
 
-it('encodes and decodes for the Go SDK, and decodes payloads of the TypeScript codec', async ({ skip }) => {
+it('encodes and decodes for the Go SDK, and decodes the TypeScript codec’s payloads', async ({ skip }) => {
   if (go === undefined) return skip('Go was not found');
   const encrypted = await kms.codec.encode([plain('from TypeScript'), plain('ü')], { namespace: 'payments' });
   for (const path of ['/codec', '/codec/payments']) {

@@ -192,7 +192,7 @@ describe('a file’s payloads', () => {
     expect(valueOf((await decoded(file, ['1:0']))[0])).toBe(JSON.stringify(SECRET));
   });
 
-  it('have the reason code of an export that could not decrypt them', async () => {
+  it('have the reason code from an export that could not decrypt them', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const app = stack.replica({ codec: other.codec });
@@ -240,7 +240,7 @@ describe('a file’s payloads', () => {
     expect(entries).toMatchObject([{ event: 'denied', operation: 'decode', source: 'file' }]);
   });
 
-  it('put no text of their author into the audit', async () => {
+  it('put none of their author’s text into the audit', async () => {
     const forged = [
       { key: 'x'.repeat(2_000_000), 'key-version': '7' },
       { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },
@@ -293,7 +293,7 @@ function placesIn(frames: readonly SearchFrame[]) {
 }
 
 describe('a search in a file’s payloads', () => {
-  it('finds what a search in the run finds, the last event first, in encrypted and in decrypted files', async () => {
+  it('finds what a search in the run finds, last event first, in encrypted and decrypted files', async () => {
     const inRun = await post(stack.app, `${runPath(run)}/history:search`, { text: SECRET });
     const expected = placesIn(await searchFrames(inRun));
     expect(expected.places.length).toBeGreaterThan(4);
@@ -393,7 +393,7 @@ describe('a request with a file’s events', () => {
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
   });
 
-  it('may have a body of 8 MiB, and no more', async () => {
+  it('may have a body of at most 8 MiB', async () => {
     expect((await post(stack.app, `${FILES}:inspect`, bodyOfSize(7 * 1024 * 1024))).status).toBe(200);
     expect((await post(stack.app, `${FILES}:inspect`, bodyOfSize(8 * 1024 * 1024))).status).toBe(413);
   });

@@ -38,7 +38,7 @@ describe('a workflow with a secret in every payload', () => {
     events = await history(stack.app, run);
   });
 
-  it('is streamed event by event, in order and without any plaintext of payloads', async () => {
+  it('is streamed event by event, in order and without plaintext payloads', async () => {
     expect(events.map(({ eventId }) => eventId)).toEqual(events.map((_, index) => index + 1));
     expect(events[0]).toMatchObject({ eventName: 'WorkflowExecutionStarted', durable: true });
     expect(events.at(-1)).toMatchObject({ eventName: 'WorkflowExecutionCompleted' });
@@ -156,7 +156,7 @@ describe('a workflow with a secret in every payload', () => {
     expect(results.map(valueOf).toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
   });
 
-  it('is decoded by a replica that has not read it before, from any event', async () => {
+  it('is decoded, from any event, by a replica that has not read it before', async () => {
     await using other = stack.kms.another();
     const last = events.at(-1)!;
     const app = stack.replica({ codec: other.codec });
@@ -211,7 +211,7 @@ describe('a workflow with a secret in every payload', () => {
 });
 
 describe('a waiting workflow', () => {
-  it('is described with its pending activity, the failure details and its child, and the child with its parent', async () => {
+  it('is described with its pending activity, failure details and child, and the child with its parent', async () => {
     const handle = await stack.start('pending', [SECRET]);
     const described = async (workflowId: string) =>
       workflowDescription.parse(
@@ -243,7 +243,7 @@ describe('a waiting workflow', () => {
 });
 
 describe('a failed workflow', () => {
-  it('is decoded with message, details and causes of its failure', async () => {
+  it('is decoded with its failure’s message, details and causes', async () => {
     const run = await runFailing(stack, SECRET);
     const failed = (await history(stack.app, run)).at(-1)!;
     const results = await decode(

@@ -161,7 +161,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     metrics = await (await fetch(server.metricsUrl!)).text();
   });
 
-  it('appear in responses to permitted callers, so the searches below can find them', () => {
+  it('appear in responses to permitted callers, which shows that the searches below can find them', () => {
     const decoded = exchanges.filter(({ request, status }) => status === 200 && request.includes(':decode'));
     for (const { body } of decoded) expect(leaksIn(body, [PLAINTEXT])).not.toEqual([]);
     expect(exchanges.filter(({ status }) => status >= 400).length).toBeGreaterThan(10);

@@ -58,7 +58,7 @@ const cases: [name: string, operation: string, path: () => string, init?: () => 
   ['a bad ref', 'decodePayloads', () => `${runPath(run)}/payloads:decode`, () => post({ refs: ['999:0'] })],
 ];
 
-test.each(cases)('%s is what the document says of %s', async (_, operationId, path, init) => {
+test.each(cases)('%s matches the document for %s', async (_, operationId, path, init) => {
   const operation: any = Object.values<any>(document.paths)
     .flatMap((methods) => Object.values<any>(methods))
     .find((one) => one.operationId === operationId);
@@ -79,7 +79,7 @@ test.each(cases)('%s is what the document says of %s', async (_, operationId, pa
   }
 });
 
-test('a request body that the document refuses is refused, and one that it takes is taken', async () => {
+test('a request body is accepted exactly if the document permits it', async () => {
   const [event] = await history(stack.app, run);
   const ref = event!.payloads[0]!.ref;
   const bodies: unknown[] = [

@@ -59,7 +59,7 @@ const entries = (text: string) =>
     .map((line) => parseEntryLine(line));
 
 describe('an audit log that cannot be written', () => {
-  it('blocks plaintext, is counted, and does not affect routes without audit entries', async () => {
+  it('blocks plaintext, is counted, and does not affect unaudited routes', async () => {
     const ciphertext = await encrypted();
     const folder = await mkdtemp(join(directory, 'removed-'));
     const { url, metricsUrl, output } = await start({
@@ -109,7 +109,7 @@ describe('an audit log that cannot be written', () => {
       'missing',
       { CODEC_TLS_CERT_FILE: '/nowhere/tls.crt', CODEC_TLS_KEY_FILE: '/nowhere/tls.key' },
     ],
-  ])('prevents the start if the file of %s is %s', async (name, _, env) => {
+  ])('prevents startup if the file %s is %s', async (name, _, env) => {
     const { exited, output } = spawnServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...env });
     expect(await exited).toBe(78);
     expect(output.err).toMatch(new RegExp(`${name}.*nowhere`));

@@ -160,7 +160,7 @@ const secretIn = (text: string): boolean =>
   text.includes(SECRET) || text.includes(Buffer.from(JSON.stringify(SECRET)).toString('base64'));
 
 describe('a caller without permissions in the namespace of copied messages', () => {
-  it('gets all other payloads from payloads:decode, but no plaintext of these', async () => {
+  it('gets all other payloads from payloads:decode, but no plaintext of these messages', async () => {
     const results = await replica(ana(own)).decode(refs());
     expect(results).toHaveLength(stubs.length);
     for (const result of results) {
@@ -185,7 +185,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
       expect(result).toMatchObject({ ok: false, reason: 'namespace_not_permitted' });
   });
 
-  it('learns from a search only how many payloads could not be read', async () => {
+  it('learns from a search only how many payloads are unreadable', async () => {
     const found = await replica(ana(own)).search('canary-of');
     expect(found.filter(({ type }) => type === 'hit')).toMatchObject([{ path: 'input.payloads[1]' }]);
     expect(found.at(-1)).toMatchObject({
@@ -217,7 +217,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     expect(readable).toContain('"reason":"namespace_not_permitted"');
   });
 
-  it('sees in the history the namespace of each payload and that it is not permitted', async () => {
+  it('sees in the history each payload’s namespace and that it is not permitted', async () => {
     const { app } = replica(ana(own));
     const shown = (await history(app, run)).flatMap(({ payloads }) => payloads);
     for (const stub of shown) {
@@ -239,7 +239,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     });
   });
 
-  it('is denied messages that another caller has just decrypted with the same cached data key', async () => {
+  it('is denied messages that another caller just decrypted with the same cached data key', async () => {
     const permitted = replica(ana(everywhere));
     const refused = replica(ana(own));
     for (let n = 0; n < 3; n += 1) {
@@ -252,14 +252,14 @@ describe('a caller without permissions in the namespace of copied messages', () 
   });
 
   it.each(['metadata', 'encode', 'audit'] as const)(
-    'is denied the messages with only the permission %s there',
+    'is denied the messages if it has only the permission %s there',
     async (permission) => {
       const results = await replica(ana([...own, [permission, 'orders']])).decode(['1:0']);
       expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
     },
   );
 
-  it('needs the permission of the route: decode permits neither search nor export', async () => {
+  it('needs the route’s permission: decode does not permit search or export', async () => {
     const decodes = replica(ana([...own, ['decode', 'orders']]));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
@@ -315,7 +315,7 @@ describe('a caller with permissions in both namespaces', () => {
     );
   });
 
-  it('leaves the workflow ids of one namespace out of the recent failures of another', async () => {
+  it('does not show one namespace’s workflow ids in another’s recent failures', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ access: ana(everywhere), codec: other.codec, keyUse: other.use });
     stack.kms.emulator.injectFault({
@@ -366,7 +366,7 @@ it('decrypts everything except messages of a namespace whose audit log cannot be
   ]);
 });
 
-it('decrypts for every caller without authentication, with entries in both audit logs', async () => {
+it('without authentication decrypts for every caller, with entries in both audit logs', async () => {
   const { decode, audited } = replica(openAccess);
   expect((await decode(refs())).every(({ ok }) => ok)).toBe(true);
   expect(audited.map(({ event, namespace }) => `${event} ${namespace}`)).toEqual([

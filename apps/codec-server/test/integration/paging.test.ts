@@ -54,7 +54,7 @@ describe('a long history', () => {
     await handle.result();
   });
 
-  it('is streamed page by page, and identically from any event on', async () => {
+  it('is streamed page by page, identically from any event on', async () => {
     const collected: HistoryFrame[] = [];
     for await (const frame of frames(await get(stack.replica(), `${runPath(run)}/history`)))
       collected.push(frame);
@@ -71,7 +71,7 @@ describe('a long history', () => {
     expect(beyond.status).toBe(400);
   });
 
-  it('ends with the limit where the caller asks for some events only', async () => {
+  it('ends with the limit if the caller requests only some events', async () => {
     const all = await history(stack.app, run);
     for (const after of [0, 777]) {
       const answer = await get(stack.app, `${runPath(run)}/history?after=${after}&limit=100`);
@@ -95,7 +95,7 @@ describe('a long history', () => {
     expect([whole > 2, calls]).toEqual([true, 0]);
   });
 
-  it('is read again from Temporal by a single page if the cache has evicted it', async () => {
+  it('is reread from Temporal page by page where the cache has evicted it', async () => {
     let calls = 0;
     const app = countingReplica(() => (calls += 1), 1);
     const events = await history(app, run);
@@ -250,7 +250,7 @@ describe('a running workflow’s live history', () => {
   });
 });
 
-it('rejects a page token of a list that Temporal did not issue', async () => {
+it('rejects a list’s page token that Temporal did not issue', async () => {
   for (const token of ['YWJj', 'W0ZpbHRlcmVkXQ', 'AAEC']) {
     const response = await get(stack.app, `/api/namespaces/payments/workflows?pageToken=${token}`);
     expect([token, response.status]).toEqual([token, 400]);

@@ -63,7 +63,7 @@ function watched(refuse: (workflowId: string) => boolean) {
 }
 
 describe('a search over all runs that match a query', () => {
-  it('finds the runs with the text in the order of the list, each with its hits', async () => {
+  it('finds the runs that contain the text, in list order, each with its hits', async () => {
     const frames = await search({ text: SECRET, query });
     const response = await get(
       stack.app,
@@ -94,7 +94,7 @@ describe('a search over all runs that match a query', () => {
     });
   });
 
-  it('continues after a position, and neither repeats nor misses a run', async () => {
+  it('continues after a position without repeating or missing a run', async () => {
     const response = await get(
       stack.app,
       `/api/namespaces/${NAMESPACE}/workflows?query=${encodeURIComponent(query)}`,
@@ -109,7 +109,7 @@ describe('a search over all runs that match a query', () => {
     expect(ends(rest)).toMatchObject({ reason: 'complete', runs: RUNS - 10 });
   });
 
-  it('writes an audit entry for each run, and the text into no audit entry and no log line', async () => {
+  it('writes an audit entry for each run, but never the text into the audit or log', async () => {
     const { log, lines: logged } = keptLog();
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });
@@ -188,7 +188,7 @@ describe('a search over all runs that match a query', () => {
       );
     });
 
-    it('asks for the lengths of several runs at a time, of each once', async () => {
+    it('requests the lengths of several runs at a time, each once', async () => {
       const { seen, app } = watched(() => false);
       const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
       expect(found(frames)).toHaveLength(OPEN);

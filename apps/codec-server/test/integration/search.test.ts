@@ -98,12 +98,12 @@ describe('a search for a secret that is in every payload', () => {
     expect(rest).toEqual(all.filter(isAfter));
   });
 
-  it('finds nothing for other text, or for another case if it is case-sensitive', async () => {
+  it('finds nothing for other text, or for different case if it is case-sensitive', async () => {
     expect(hitsOf(await search(run, { text: 'no such text' }))).toEqual([]);
     expect(hitsOf(await search(run, { text: SECRET.toUpperCase(), caseSensitive: true }))).toEqual([]);
   });
 
-  it('is audited with run and justification, and leaves the text out of the audit log and the log', async () => {
+  it('is audited with run and justification, but without the text, which is not logged either', async () => {
     const { log, lines: logged } = keptLog();
     const entries: any[] = [];
     const audit = createAudit({ write: async (entry) => void entries.push(entry) });

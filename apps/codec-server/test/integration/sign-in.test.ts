@@ -18,7 +18,7 @@ const signedInFor = (ms: number) => ({
   authenticate: () => ({ name: 'ana', expiresAt: Date.now() + ms }),
 });
 
-test('a followed history ends with the sign-in, after the event that was sent last', async () => {
+test('a followed history ends when the sign-in expires, after the last event sent', async () => {
   const app = stack.replica({ access: signedInFor(2_000) });
   const start = performance.now();
   const all = await collect(frames(await get(app, `${runPath(run)}/history?live=true`)));
@@ -29,7 +29,7 @@ test('a followed history ends with the sign-in, after the event that was sent la
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'signed_out', after: durable.at(-1)!.eventId });
 });
 
-test('payloads that are not open by then stay unanswered, and the audit says why', async () => {
+test('payloads not decrypted by then stay unanswered, and the audit states why', async () => {
   await using other = stack.kms.another(undefined, 60_000);
   const entries: any[] = [];
   const audit = createAudit({ write: async (entry) => void entries.push(entry) });

@@ -70,7 +70,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('are asked about once by requests that come together or soon after each other', async () => {
+  it('are looked up once for requests that arrive together or soon after each other', async () => {
     const { app, asked } = watched();
     const handle = await stack.start('waiting', ['x']);
     const run = await runOf(handle);
@@ -80,7 +80,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('are asked about in the namespace of the request only, and not for a run of another namespace', async () => {
+  it('are looked up only in the request’s namespace, not for another namespace’s run', async () => {
     const { app, asked } = watched();
     const handle = await stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' });
     const { workflowId, runId } = await runOf(handle);

@@ -66,7 +66,7 @@ const named = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] =>
   spans.filter((span) => span.name === name);
 
 describe('codec-server traces', () => {
-  it('lead from the span of the caller over the request and its decode to the call of Cloud KMS', async () => {
+  it('lead from the caller’s span through the request and its decode to the Cloud KMS call', async () => {
     const otlp = await receiver();
     const server = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
@@ -113,7 +113,7 @@ describe('codec-server traces', () => {
     expect(otlp.headers[0]).toMatchObject({ url: '/v1/traces', 'content-type': 'application/x-protobuf' });
   });
 
-  it('have no plaintext, token, path, query, host or message, also of requests that fail', async () => {
+  it('contain no plaintext, token, path, query, host or message, even for failed requests', async () => {
     const otlp = await receiver();
     const server = await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${otlp.url}/custom` });
     const { url } = server;
@@ -186,7 +186,7 @@ describe('codec-server traces', () => {
     expect(namespaces).toEqual(['other', 'payments']);
   });
 
-  it('do not delay requests while no collector listens, and the log contains that once', async () => {
+  it('do not delay requests while no collector listens, which is logged once', async () => {
     const [port] = await freePorts(1);
     const server = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
@@ -201,7 +201,7 @@ describe('codec-server traces', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('do not keep the process alive while a collector gives no answer', async () => {
+  it('do not keep the process alive while a collector does not answer', async () => {
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: await collector(() => undefined) });
     expect(await post(`${server.url}/encode`, buildPayloads([plain('text')]).toString())).toBe(200);
     const begin = performance.now();
@@ -219,7 +219,7 @@ describe('codec-server traces', () => {
     expect(server.output.out + server.output.err).not.toContain(SECRET);
   });
 
-  it('are exported in the share that is set, whatever trace id a caller chooses', async () => {
+  it('are exported in the configured share, whatever trace id a caller chooses', async () => {
     const otlp = await receiver();
     const server = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
@@ -236,7 +236,7 @@ describe('codec-server traces', () => {
   });
 });
 
-it("loads nothing of OpenTelemetry's SDK for traces without an endpoint, or if it is disabled", async () => {
+it("does not load OpenTelemetry's tracing SDK without an endpoint, or if it is disabled", async () => {
   const hook = `data:text/javascript,import { registerHooks } from 'node:module';registerHooks({ load(url, c, next) { if (/sdk-trace|trace-otlp/.test(url)) console.error('LOADED ' + url); return next(url, c); } });`;
   const args = ['--import', hook, ...keepAnswers];
   const payload = buildPayloads([plain('text')]).toString();

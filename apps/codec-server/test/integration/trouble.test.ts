@@ -113,7 +113,7 @@ describe('a history with payloads of every kind', () => {
 });
 
 describe('a disabled key version', () => {
-  it('is reported with key, version and reason code for its own payloads only', async () => {
+  it('is reported with key, version and reason code, only for its own payloads', async () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     await stack.kms.emulator.setVersionState(VERSION_1, 'DISABLED');
@@ -254,7 +254,7 @@ async function rawInput(run: { workflowId: string; runId: string }) {
 }
 
 describe('a workflow started without a codec', () => {
-  it('has plaintext in its history, which shows that the searches for plaintext can find it', async () => {
+  it('has plaintext in its history, which shows that the plaintext searches work', async () => {
     const bare = new Client({ connection: stack.connection, namespace: NAMESPACE });
     const handle = await bare.workflow.start('everywhere', {
       args: ['canary-77'],

@@ -10,7 +10,7 @@ const line = (data: string) => ({
 });
 
 test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])(
-  'a line with %d bytes of deferred data is written as if it held them as base64',
+  'a line with %d bytes of deferred data is written as if it contained them in base64',
   (length) => {
     const data = Buffer.alloc(length, 'some bytes, no multiple of three');
     const pieces = [...jsonLine(withDeferredData(line(''), data))];

@@ -10,7 +10,7 @@ import { buildPayloads } from '../../src/json/payload-json.ts';
 const bytes = Uint8Array.from([0x0a, 10, 0x0a, 8, ...Buffer.from('encoding')]);
 const payload = proto.temporal.api.common.v1.Payload.decode(bytes);
 
-it('writes a payload with empty fields wherever payloads are written', () => {
+it('writes a payload’s empty fields wherever payloads are written', () => {
   expect(payloadToJson(payload)).toEqual({ metadata: { encoding: '' } });
   expect(JSON.parse(buildPayloads([payload]).toString())).toEqual({
     payloads: [{ metadata: { encoding: '' } }],

@@ -166,7 +166,7 @@ const longBody = fc
   )
   .map((payloads) => `{"payloads":[${payloads.join()}]}`);
 
-test('a body is parsed as JSON.parse parses it, although its long strings are cut out', () => {
+test('parses a body as JSON.parse does, although it cuts out long strings', () => {
   fc.assert(
     fc.property(longBody, (text) => {
       const expected = parsed(Buffer.from(text));

@@ -97,7 +97,7 @@ describe.each(origins)(
     const encodings = async ({ workflowId }: WorkflowHandle, after?: number): Promise<Set<string>> =>
       encodingsIn(await move.stored(workflowId), after);
 
-    it('stores nothing in the new format while any program may be an old one', async () => {
+    it('stores nothing in the new format while any old program may run', async () => {
       running['readers'] = await move.worker({ generation: 'before', encrypts: false, ...decodeOnly() });
       clients['readers'] = await move.client(decodeOnly());
       orders.push(await startOrder(clients['old']!, customer(1)));
@@ -110,7 +110,7 @@ describe.each(origins)(
       }
     });
 
-    it('continues the running workflows on workers of both steps', async () => {
+    it('continues running workflows on workers of both steps', async () => {
       running['writers'] = await move.worker({ generation: 'before', encrypts: true, ...encrypting() });
       clients['writers'] = await move.client(encrypting());
       const order = await startOrder(clients['writers'], customer(3));
@@ -126,7 +126,7 @@ describe.each(origins)(
       }
     });
 
-    it('completes them after the move, with everything from before it', async () => {
+    it('completes them after the move, with all earlier data', async () => {
       await Promise.all([running['readers']!.stop(), running['writers']!.stop()]);
       movedAt = Date.now();
       running['moved'] = await move.worker({ generation: 'after', encrypts: true, ...encrypting() });
@@ -143,7 +143,7 @@ describe.each(origins)(
       for (const order of orders) expect(await encodings(order, movedAt)).toEqual(new Set([V2]));
     });
 
-    it('is readable in the codec server, which reports what is old', async () => {
+    it('is readable in the codec server, which reports old formats', async () => {
       const [order] = orders;
       const run = await runOf(order!);
       const stubs = (await history(move.app, run)).flatMap(({ payloads }) => payloads);
@@ -172,7 +172,7 @@ describe.each(origins)(
       await Worker.runReplayHistory({ workflowsPath, dataConverter }, exported, run.workflowId);
     });
 
-    it('encodes the arguments of a schedule again when it is updated', async () => {
+    it('re-encodes a schedule’s arguments when it is updated', async () => {
       const { connection } = move.stack;
       const input = async () => inputOf(connection, 'reports');
       await clients['old']!.schedule.create({

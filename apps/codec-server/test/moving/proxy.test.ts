@@ -85,7 +85,7 @@ it('does not continue such a workflow on a worker that connects directly', async
   await direct.stop();
 });
 
-it('reads with all programs before the first encrypts, behind the proxy', async () => {
+it('reads with all programs, behind the proxy, before the first encrypts', async () => {
   const plugin = new KmsCodecPlugin(move.codec(), { decodeOnly: true });
   let worker = await move.worker({
     generation: 'before',
@@ -130,7 +130,7 @@ it('completes all workflows behind the proxy with its encryption off', async () 
   await worker.stop();
 });
 
-it('connects directly with workflows that started after that', async () => {
+it('connects directly for workflows that started after that', async () => {
   const worker = await move.worker({
     generation: 'before',
     encrypts: true,

@@ -28,7 +28,7 @@ async function run(script: string): Promise<string> {
   return stdout;
 }
 
-it('has queries that find what started before the time of a move', { timeout: 60_000 }, async () => {
+it('has queries that find what started before a move', { timeout: 60_000 }, async () => {
   const connection = await Connection.connect({ address: temporal.address });
   const { workflow } = new Client({ connection, namespace: 'payments' });
   const count = async (query?: string): Promise<number> => (await workflow.count(query)).count;

@@ -47,7 +47,7 @@ const exported = async (form: string): Promise<any> => {
   return (await app.request(`${RUN}/history:export`, init)).json();
 };
 
-describe('a history that temporal-proxy has encrypted', () => {
+describe('a history encrypted by temporal-proxy', () => {
   it('contains encrypted markers of patches and of a local activity', () => {
     const markers = (history.events ?? []).flatMap(({ markerRecordedEventAttributes: one }) => one ?? []);
     expect(markers.map(({ markerName }) => markerName)).toEqual([
@@ -76,7 +76,7 @@ describe('a history that temporal-proxy has encrypted', () => {
     await expect(replay).rejects.toThrow(/Local activity marker was unparsable/);
   });
 
-  it('does not replay either if only the markers of patches are encrypted', async () => {
+  it('does not replay either if only patch markers are encrypted', async () => {
     const [encoded, decoded] = await Promise.all([exported('encoded'), exported('decoded')]);
     for (const [index, event] of decoded.events.entries()) {
       if (event.markerRecordedEventAttributes?.markerName !== 'core_patch') continue;

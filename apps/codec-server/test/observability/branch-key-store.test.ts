@@ -5,7 +5,7 @@ import { appWith, HOST, startKms } from '../support/stack.ts';
 
 const adopt = (key: string) => ({ operation: 'adopt', namespace: 'secret-namespace', key }) as const;
 
-it('reports what fails and since when, until it works again', () => {
+it('reports what has been failing since when, until it works again', () => {
   let now = Date.parse('2026-11-24T12:00:00Z');
   const { observer, last } = watchBranchKeyStore(() => new Date(now));
   expect(last()).toEqual({ status: 'unknown', failures: [] });

@@ -31,7 +31,7 @@ function followed() {
 
 const number = (line = ''): number => Number(line.split(' ').at(-1));
 
-it('shows state and age of each version, and which one is primary', async () => {
+it('shows each version’s state and age, and which version is primary', async () => {
   const { samples } = followed();
   const inState = async () =>
     (await samples('codec_key_version_state'))
@@ -49,7 +49,7 @@ it('shows state and age of each version, and which one is primary', async () => 
   await kms.emulator.setVersionState(version, 'ENABLED');
 });
 
-it('shows when a version that is scheduled for destruction will be destroyed', async () => {
+it('shows when a version scheduled for destruction will be destroyed', async () => {
   const { samples } = followed();
   const left = async () => (await samples('codec_key_version_destroy_seconds')).map(number);
   await expect.poll(left).toEqual([Number.NaN]);
@@ -59,7 +59,7 @@ it('shows when a version that is scheduled for destruction will be destroyed', a
   await expect.poll(left).toEqual([Number.NaN]);
 });
 
-it('shows and logs a key that cannot be described once, and no old values of it', async () => {
+it('shows a key that cannot be described, without stale values, and logs it once', async () => {
   const { samples, log } = followed();
   onTestFinished(() => kms.emulator.clearFaults());
   const known = (payments: 0 | 1) => [
@@ -78,7 +78,7 @@ it('shows and logs a key that cannot be described once, and no old values of it'
   expect(of(missing).length).toBeGreaterThan(0);
 });
 
-it('asks no more when it is stopped', async () => {
+it('stops asking when it is stopped', async () => {
   const { states, samples } = followed();
   await expect.poll(() => samples('codec_key_version_state')).toHaveLength(4);
   states.stop();

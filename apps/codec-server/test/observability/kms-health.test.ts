@@ -30,7 +30,7 @@ describe('watchKms', () => {
     ]);
   });
 
-  it('logs no event that a caller can cause without limit', () => {
+  it('does not log events that a caller can cause without limit', () => {
     const { log, lines } = keptLog();
     const { observer } = watchKms({ log });
     observer.refused?.({ namespace: 'payments', code: 'integrity_failed' });
@@ -131,7 +131,7 @@ describe('what Cloud KMS answers about keys', () => {
     ]);
   });
 
-  it('counts a permission that is missing for the key, and the test of keys', async () => {
+  it('counts a missing permission on the key, and key tests', async () => {
     await using replica = server();
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     expect((await replica.test()).status).toBe(200);
@@ -151,7 +151,7 @@ describe('what Cloud KMS answers about keys', () => {
     ]);
   });
 
-  it('is about the version that Cloud KMS refuses, whatever version a message names', async () => {
+  it('names the version that Cloud KMS refuses, whatever version a message names', async () => {
     const own = await startKms();
     const context = { type: 'activity', namespace: 'payments' } as const;
     const [old = {}] = await own.codec.encode([plain('secret')], context);
@@ -173,7 +173,7 @@ describe('what Cloud KMS answers about keys', () => {
     await own.close();
   });
 
-  it('does not deny that a key works when the disabled version of a message has no name', () => {
+  it('still reports that a key works if a message’s disabled version is not named', () => {
     const health = watchKms();
     const call = { operation: 'unwrap', key: 'a', milliseconds: 1, requests: 1 } as const;
     health.observer.kmsCall?.({ ...call, keyVersion: 2 });
@@ -199,7 +199,7 @@ describe('what Cloud KMS answers about keys', () => {
     expect(health.last().refused).toHaveLength(1);
   });
 
-  it('is failing as soon as the whole key is refused of which a version worked', () => {
+  it('is failing as soon as the whole key is refused, even if one of its versions worked', () => {
     const health = watchKms();
     const call = { operation: 'unwrap', milliseconds: 1, requests: 1 } as const;
     health.observer.kmsCall?.({ ...call, key: 'a', keyVersion: 1 });
@@ -221,7 +221,7 @@ describe('what Cloud KMS answers about keys', () => {
     expect(health.last().status).toBe('failing');
   });
 
-  it('proves nothing about a key where a message was rejected or a key described', () => {
+  it('draws no conclusion about a key from a rejected message or a described key', () => {
     const health = watchKms();
     const call = { key: 'a', keyVersion: 1, milliseconds: 1, requests: 1 } as const;
     health.observer.kmsCall?.({ ...call, operation: 'unwrap', code: 'key_disabled' });

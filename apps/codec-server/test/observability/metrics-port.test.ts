@@ -92,7 +92,7 @@ describe('the metrics port', () => {
     expect(answer.body).not.toContain('codec_open_streams');
   });
 
-  it('refuses metrics without a Host and with two', async () => {
+  it('refuses metrics to a request with no Host or two', async () => {
     expect((await to('GET', '/metrics', [])).body).not.toContain('codec_open_streams');
     const two = ['Host: rebound.example.com', `Host: localhost:${server.port}`];
     expect((await to('GET', '/metrics', two)).body).not.toContain('codec_open_streams');

@@ -100,7 +100,7 @@ it('counts requests by route pattern and status, never by path', async () => {
   await codec.close();
 });
 
-it('counts denied requests apart from others, so that their first burst has an increase', async () => {
+it('counts denied requests separately, so increase() sees their first burst', async () => {
   const { metrics, counted, codec } = measured();
   for (const status of [200, 401, 401, 403, 404])
     metrics.request({ method: 'GET', route: '/api/namespaces', status, ms: 1 });
@@ -142,7 +142,7 @@ it('counts payloads by format and reason code, and Cloud KMS calls and data-key 
   await another.codec.close();
 });
 
-it('has each counter of a configured namespace from the start, with the value 0', async () => {
+it('has each counter of a configured namespace from the start, at 0', async () => {
   const { samples, codec } = measured();
   expect(await samples('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 0 },
@@ -164,7 +164,7 @@ it('has each counter of a configured namespace from the start, with the value 0'
   await codec.close();
 });
 
-it('counts failures of the store of branch keys, and shows them until it works again', async () => {
+it('counts failures of the branch-key store, and shows them until it works again', async () => {
   const { metrics, samples, counted, codec } = measured();
   const { observer } = metrics.codec;
   const failure = { operation: 'load', code: 'unavailable', message: 'no answer' } as const;
@@ -222,7 +222,7 @@ it('counts open streams, and audit lines that could not be written', async () =>
 describe('the metrics port application', () => {
   const probes = { kms: { last: () => ({ status: 'ok' as const }) }, emulator: true };
 
-  it('serves metrics and probes only', async () => {
+  it('serves only metrics and probes', async () => {
     const { metrics, post, codec } = measured();
     await post('/encode', 'payments', payloads(1));
     const app = metricsApp(metrics, {
@@ -262,7 +262,7 @@ describe('the metrics port application', () => {
     await expect.poll(runs).toBeGreaterThan(before);
   });
 
-  it('returns text without findings by promtool, where that is installed', async () => {
+  it('returns text that promtool accepts, where it is installed', async () => {
     const { metrics, post, codec } = measured();
     await post('/encode', 'payments', payloads(1));
     const text = await metrics.text();

@@ -58,7 +58,7 @@ describe('namespace keys', () => {
     expect([reads, plaintext]).toEqual([['envelope-v2'], 'report']);
   });
 
-  it('are reported with how long the keys in memory last without Cloud KMS', async () => {
+  it('include how long the keys in memory will last without Cloud KMS', async () => {
     const { inMemory } = await keysOf(appWith(kms));
     // The process has encrypted, so it has a branch key, which lasts a day.
     expect(inMemory.failure).toBeUndefined();
@@ -92,7 +92,7 @@ describe('namespace keys', () => {
     expect((await keysOf(app, 'orders')).outcomes.done).toBe(0);
   });
 
-  it('have a reason code if Cloud KMS refuses to describe them, which does not change the health', async () => {
+  it('have a reason code if Cloud KMS refuses to describe them, without affecting the health', async () => {
     await using other = kms.another();
     const app = appWith(kms, { codec: other.codec, keyUse: other.use, kms: other.watch });
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
@@ -114,7 +114,7 @@ describe('describedKeys', () => {
     versions: [],
   };
 
-  it('makes one call for concurrent look-ups, and another call when the answer has expired', async () => {
+  it('makes one call for concurrent lookups, and another once the answer has expired', async () => {
     let calls = 0;
     const keyService = {
       describe: async () => {

@@ -76,7 +76,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('is returned for the namespace and its keys only, without the places of exports', async () => {
+  it('is returned only for the namespace and its keys, without the places of exports', async () => {
     const scans = scanReports(await written(report('orders', 'payments')));
     const { exports: _, ...expected } = scannedOf('payments');
     const found = await scans.of('payments', [keys.payments]);
@@ -105,7 +105,7 @@ describe('a scan report', () => {
     expect(found).toMatchObject({ scanned: { gaps: [{ ...gap, place: 'exports' }, gaps[1]] } });
   });
 
-  it('is read again when the file changes, and once for many requests', async () => {
+  it('is reread when the file changes, once for many requests', async () => {
     const path = await written(report('orders'));
     const logged: string[] = [];
     const scans = scanReports(path, (message) => logged.push(message));
@@ -201,7 +201,7 @@ describe('last-scan metrics', () => {
     );
   });
 
-  it('have no old values while the report cannot be read', async () => {
+  it('have no stale values while the report cannot be read', async () => {
     const path = await written(withState('DESTROYED'));
     const samples = samplesOf(path);
     await samples();

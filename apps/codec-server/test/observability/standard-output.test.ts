@@ -27,7 +27,7 @@ function output() {
 }
 
 describe('while no reader takes the output', () => {
-  it('keeps a bounded part of the log, and reports afterwards how many lines it dropped', async () => {
+  it('keeps a bounded part of the log, and later reports how many lines it dropped', async () => {
     const { taken, drain, stream, output: to } = output();
     const line = `${'x'.repeat(1_023)}\n`;
     for (let n = 0; n < 5_000; n += 1) to.log.write(line);
@@ -51,7 +51,7 @@ describe('while no reader takes the output', () => {
     expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, message: 'log lines dropped' });
   });
 
-  it('resolves required writes with their callback', async () => {
+  it('resolves required writes when their callback is called', async () => {
     const { drain, output: to } = output();
     let written = false;
     const waiting = to.append('line\n').then(() => (written = true));

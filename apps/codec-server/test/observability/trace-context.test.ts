@@ -23,7 +23,7 @@ describe('the codec-server log', () => {
   });
   afterAll(() => kms.close());
 
-  it('has the trace of the caller in the lines of a request, and of no other request', async () => {
+  it('has the caller’s trace in its request’s lines, and in no other', async () => {
     const { log, lines } = linesOf();
     const app = appWith(kms, { log });
     const ask = (headers: Record<string, string>) =>
@@ -58,7 +58,7 @@ describe('the codec-server log', () => {
     expect(lines[0]).not.toHaveProperty('trace_id');
   });
 
-  it('reads the traceparent of a later version, which may have more fields', () => {
+  it('reads a later version’s traceparent, which may have more fields', () => {
     const { log, lines } = linesOf();
     inTraceOf(`01-${traceId}-${spanId}-01-more`, () => log.info('a line'));
     expect(lines[0]).toMatchObject(ids);
@@ -68,7 +68,7 @@ describe('the codec-server log', () => {
 describe("with OpenTelemetry's SDK", () => {
   afterEach(() => context.disable());
 
-  it('has the active span, in preference to the span of the caller', async () => {
+  it('prefers the active span to the caller’s span', async () => {
     context.setGlobalContextManager(new StorageContextManager());
     const { log, lines } = linesOf();
     const span = trace.wrapSpanContext({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), traceFlags: 0 });

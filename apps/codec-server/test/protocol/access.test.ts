@@ -122,7 +122,7 @@ describe('the audit outcome', () => {
   });
 });
 
-test('a history decrypts accepted messages for callers who may decode in both namespaces', async () => {
+test('in a history, accepted messages decrypt for callers who may decode in both namespaces', async () => {
   const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
   const described: any = { workflowExecutionInfo: { historyLength: 1 } };
   const history = async (): Promise<any> => ({
@@ -197,7 +197,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('under a key that Cloud KMS rejects is recorded in the audit of its namespace', async () => {
+  test('under a key that Cloud KMS rejects is recorded in its namespace’s audit', async () => {
     await using other = kms.another();
     const { post, audited } = server(both, other.codec);
     const body = await sealedIn('orders');
@@ -214,7 +214,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('that was modified is recorded in the audit of its namespace', async () => {
+  test('that was modified is recorded in its namespace’s audit', async () => {
     const { post, audited } = server(both);
     const [encrypted] = await kms.codec.encode([plain('secret')], { namespace: 'orders' });
     const data = Uint8Array.from(encrypted!.data!);
@@ -251,7 +251,7 @@ describe('a message that names another namespace', () => {
     await shared.close();
   });
 
-  test('is not decrypted when the audit of its namespace cannot be written, and every intent gets an outcome', async () => {
+  test('is not decrypted if its namespace’s audit cannot be written, and every intent gets an outcome', async () => {
     const audited: AuditEntry[] = [];
     const audit = createAudit({
       write: async (entry) => {
@@ -333,7 +333,7 @@ describe('encoding', () => {
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);
   });
 
-  test('makes no data key in a process that only decodes', async () => {
+  test('creates no data key in a process that only decodes', async () => {
     const payload = await sealedIn('payments');
     kms.emulator.calls.reset();
     await using other = kms.another();

@@ -69,7 +69,7 @@ describe('paths', () => {
     expect((await post(path, body([]))).status).toBe(status);
   });
 
-  test('answers a wrong path with the path of the endpoint', async () => {
+  test('answers a wrong path with the endpoint’s path', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
       const response = await app.request(path, { method: 'POST', headers, body: body([]) });
@@ -117,7 +117,7 @@ describe('paths', () => {
     });
   });
 
-  test('answers GET with what to send', async () => {
+  test('explains to a GET what to send', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });
@@ -224,7 +224,7 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],
-  ])('answers %s with 400 and the place of the mistake', async (sent, where) => {
+  ])('answers %s with 400, naming the place of the mistake', async (sent, where) => {
     const response = await post('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
@@ -257,7 +257,7 @@ describe('JSON', () => {
     expect(answered).toBe(buildPayloads(parsePayloads(Buffer.from(body(payloads)), 100)).toString());
   });
 
-  test('keeps number and order of encrypted and plaintext payloads', async () => {
+  test('keeps the number and order of encrypted and plaintext payloads', async () => {
     const [a, b] = await encrypted('a', 'b');
     expect(await values(await post('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
   });

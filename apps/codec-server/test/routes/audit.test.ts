@@ -64,7 +64,7 @@ async function start(...people: readonly (readonly [name: string, justification:
 }
 
 describe('POST /api/namespaces/{namespace}/audit:search', () => {
-  it('returns the entries that fulfil all conditions, the newest first', async () => {
+  it('returns the entries that meet all conditions, newest first', async () => {
     const { found } = await start(['ana', 'ticket 1'], ['bo', 'ticket 2'], ['ana', 'ticket 2']);
     expect((await found({ who: 'ANA', justification: 'Ticket 2' })).lines).toEqual([
       'ana outcome',
@@ -123,7 +123,7 @@ describe('POST /api/namespaces/{namespace}/audit:search', () => {
 });
 
 describe('GET /api/namespaces/{namespace}/audit:verify', () => {
-  it('reports an intact chain with the last line, and is in the audit itself', async () => {
+  it('reports an intact chain with its last line, and is itself audited', async () => {
     const { file, verify, found } = await start(['ana', 'a']);
     const result = await verify();
     expect(result).toMatchObject({ status: 'intact', problems: [], problemCount: 0 });
@@ -154,7 +154,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     }
   });
 
-  it('finds that the end of the file is missing, by the line that the process wrote last', async () => {
+  it('detects a missing end of the file by the process’s last line', async () => {
     const { path, file } = await start(['ana', 'a'], ['bo', 'b']);
     const check = chainCheck({ file: path, head: () => file.head() });
     expect((await check()).status).toBe('intact');
@@ -167,14 +167,14 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     });
   });
 
-  it('does not take a line that is being written for a fault', async () => {
+  it('does not report a line that is being written', async () => {
     const { path, file } = await start(['ana', 'a']);
     await appendFile(path, '{"severity":"NOTICE"');
     const check = chainCheck({ file: path, head: () => file.head() });
     expect((await check()).status).toBe('intact');
   });
 
-  it('names the line of the rotated file that the file follows', async () => {
+  it('names the rotated file’s line that the file follows', async () => {
     const { path, file, verify, reveal } = await start(['ana', 'a']);
     const before = file.head();
     await rename(path, `${path}.1`);

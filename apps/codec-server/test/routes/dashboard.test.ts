@@ -103,7 +103,7 @@ describe('the dashboard on the codec server', () => {
       expect((await fetch(server.url + path)).status, path).toBe(404);
   });
 
-  it.each(pages)('answers %s with the page, which browsers check each time', async (path) => {
+  it.each(pages)('answers %s with the page, which browsers revalidate each time', async (path) => {
     const server = await start();
     const response = await fetch(server.url + path);
     expect(response.status).toBe(200);
@@ -116,7 +116,7 @@ describe('the dashboard on the codec server', () => {
     expect(response.headers.get('content-security-policy')).not.toMatch(/unsafe|data:|blob:|\*/);
   });
 
-  it('lets browsers keep files whose names contain a hash, and no other file', async () => {
+  it('lets browsers cache only files whose names contain a hash', async () => {
     const server = await start();
     const cached = async (path: string) => {
       const response = await fetch(server.url + path);
@@ -171,7 +171,7 @@ describe('the dashboard on the codec server', () => {
     }
   });
 
-  it('still runs the codec protocol in a namespace with the name of a page', async () => {
+  it('still serves the codec protocol in a namespace named like a page', async () => {
     const server = await start({}, { access: noAccess });
     const response = await fetch(`${server.url}/decode`, {
       method: 'POST',
@@ -226,7 +226,7 @@ describe('the dashboard folder', () => {
     '//evil.example/%2e%2e',
     '/index.html/../../secret.txt',
   ];
-  it.each(paths)('is not left, and lists nothing, for %s', async (path) => {
+  it.each(paths)('is not left or listed for %s', async (path) => {
     const server = await start();
     const { status, body } = await askFor(server, path);
     expect([400, 404, 405]).toContain(status);
@@ -250,7 +250,7 @@ describe('the dashboard folder', () => {
     await expect(openDashboard(options())).rejects.toThrow('is a symbolic link');
   });
 
-  it('may itself be reached over a symbolic link', async () => {
+  it('may itself be reached through a symbolic link', async () => {
     await symlink('dist', join(parent, 'current'));
     const server = await start({ folder: join(parent, 'current') });
     expect((await fetch(`${server.url}/assets/main-1a2b.js`)).status).toBe(200);
@@ -337,7 +337,7 @@ describe('the dashboard’s configuration', () => {
     expect(await config({ temporalUiUrl })).toEqual({ apiUrl: '', temporalUiUrl });
   });
 
-  it('permits the issuer of the sign-in, and origins that the operator lists', async () => {
+  it('permits the sign-in issuer and origins that the operator lists', async () => {
     const signIn = {
       issuer: 'https://login.example/realms/a',
       clientId: 'c',

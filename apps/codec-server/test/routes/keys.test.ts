@@ -93,14 +93,14 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
     ]);
   });
 
-  it('calls no Cloud KMS if the audit cannot be written', async () => {
+  it('does not call Cloud KMS if the audit cannot be written', async () => {
     await using server = start({ audit: createAudit({ write: fails }) });
     kms.emulator.calls.reset();
     expect((await server.post()).status).toBe(500);
     expect(kms.emulator.calls.count('Encrypt')).toBe(0);
   });
 
-  it('is no use of a key for a payload', async () => {
+  it('does not count as use of a key for a payload', async () => {
     await using server = start();
     await resultOf(await server.post());
     const { keys: reported, outcomes } = await server.usage();
@@ -111,7 +111,7 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
     expect([outcomes.done, outcomes.refused]).toEqual([0, {}]);
   });
 
-  it('returns a reason code for each call that fails, and the health follows', async () => {
+  it('returns a reason code for each failed call, and updates the health', async () => {
     await using server = start();
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     const { keys: tested } = await resultOf(await server.post());
@@ -168,7 +168,7 @@ describe('an attacker with the permission decode', () => {
     expect(kms.emulator.calls.count('Encrypt')).toBe(0);
   });
 
-  it('gets nothing of the bytes that Cloud KMS encrypted or returned', async () => {
+  it('gets none of the bytes that Cloud KMS encrypted or returned', async () => {
     await using server = start();
     const before = kms.keyBytes.length;
     const text = await (await server.post()).text();
@@ -203,7 +203,7 @@ describe('an attacker with the permission decode', () => {
     expect(statuses).toEqual([200, 429, 429]);
   });
 
-  it('cannot make the browser of another person start a test from another site', async () => {
+  it('cannot make another person’s browser start a test from another site', async () => {
     await using server = start();
     kms.emulator.calls.reset();
     expect((await server.post({}, 'text/plain')).status).toBe(415);

@@ -108,7 +108,7 @@ describe('the served OpenAPI document', () => {
       expect(() => ajv.compile({ $ref: `api#/components/schemas/${name}` }), name).not.toThrow();
   });
 
-  it('names the path prefix as its server, so that clients find the routes', async () => {
+  it('names the path prefix as its server, so clients find the routes', async () => {
     const { body } = await documentOf('/codec');
     expect(body.servers).toEqual([{ url: '/codec' }]);
     expect(body.paths).toEqual(document.paths);

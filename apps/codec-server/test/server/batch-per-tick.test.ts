@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { batchPerTick } from '../../src/server/listen.ts';
 
-it('continues callers of one turn of the event loop together, in their order', async () => {
+it('continues callers from one turn of the event loop together, in order', async () => {
   const turn = batchPerTick();
   const steps: string[] = [];
   const work = async (name: string): Promise<void> => {

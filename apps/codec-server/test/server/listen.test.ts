@@ -63,7 +63,7 @@ describe('graceful shutdown', () => {
     LIMIT,
   );
 
-  it('lets a stream whose head was sent write its last line, then closes its connection', async () => {
+  it('lets a stream that has started write its last line, then closes its connection', async () => {
     const stopping = new AbortController();
     const waiting = Promise.withResolvers<void>();
     const app = new Hono<Env>().get('/', (c) =>
@@ -180,7 +180,7 @@ describe('pipelined requests on one connection', () => {
     await server.close(0);
   });
 
-  it('above that close the connection, and are not handled', async () => {
+  it('beyond that close the connection and are not handled', async () => {
     const { ask, server, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);

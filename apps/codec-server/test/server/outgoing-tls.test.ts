@@ -65,7 +65,7 @@ it.each<[what: string, options: TlsOptions]>([
 it.each<[what: string, options: TlsOptions]>([
   ['TLS 1.3', { minVersion: 'TLSv1.3' }],
   ['TLS 1.2 with ECDHE and an AEAD', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' }],
-])('takes the keys of an issuer that offers %s', async (_, options) => {
+])('fetches keys from an issuer that offers %s', async (_, options) => {
   expect(await fetched(await issuerWith(options), true)).toBe('{}');
 });
 
@@ -94,7 +94,7 @@ async function completesHandshake(options: TlsOptions, hardened: boolean): Promi
 it.each<[what: string, options: TlsOptions]>([
   ['TLS 1.1', { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'ALL:@SECLEVEL=0' }],
   ['CBC', { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA256' }],
-])('connects by gRPC to no server that offers only %s, whatever NODE_OPTIONS allows', async (_, options) => {
+])('refuses a gRPC server that offers only %s, whatever NODE_OPTIONS allows', async (_, options) => {
   expect(await completesHandshake(options, false)).toBe(true);
   expect(await completesHandshake(options, true)).toBe(false);
 });

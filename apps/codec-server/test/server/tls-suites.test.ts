@@ -65,13 +65,13 @@ describe.each(certificates)('TLS with %s', (name) => {
   });
 
   it.each(['TLS_AES_256_GCM_SHA384', 'TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256'])(
-    'accepts the suite %s of TLS 1.3',
+    'accepts the TLS 1.3 suite %s',
     async (cipher) => {
       expect(await agreed(name, { ciphers: cipher, minVersion: 'TLSv1.3' })).toMatchObject({ cipher });
     },
   );
 
-  it('refuses suites of TLS 1.3 with a shortened tag', async () => {
+  it('refuses TLS 1.3 suites with a shortened tag', async () => {
     const ccm = { ciphers: 'TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256:@SECLEVEL=0' };
     await expect(agreed(name, { ...ccm, minVersion: 'TLSv1.3' })).rejects.toThrow();
   });
@@ -91,7 +91,7 @@ describe.each(certificates)('TLS with %s', (name) => {
     await expect(agreed(name, { ...everything, maxVersion: version })).rejects.toThrow();
   });
 
-  it('accepts no other suite of TLS 1.2, whichever a client requires', async () => {
+  it('accepts no other TLS 1.2 suite, whatever a client requires', async () => {
     const refused = ciphers.filter((cipher) => !isTaken(cipher));
     expect(refused.length).toBeGreaterThan(20);
     const accepted = await Promise.all(

@@ -114,7 +114,7 @@ it.each([
 );
 
 describe('certificate files', () => {
-  it('are rejected by name when one is missing, they do not match, or the certificate has expired', async () => {
+  it('are rejected by name if one is missing, they do not match, or the certificate has expired', async () => {
     await expect(readTlsPair({ ...first, keyFile: join(directory, 'none') })).rejects.toThrow(
       /none cannot be read/,
     );
@@ -179,7 +179,7 @@ it.each([
   ['says nothing', ''],
   ['stops in the middle', '\x16\x03\x01\x00\xff'],
 ])(
-  'a handshake that %s is given up after ten seconds',
+  'abandons a handshake that %s after ten seconds',
   async (_, sent) => {
     const server = await serve();
     const socket = connectTcp(server.port, HOST);

@@ -52,7 +52,7 @@ describe('a Temporal response', () => {
     expect(Number(Description.decode(memo(1)).workflowExecutionInfo?.historyLength)).toBe(7);
   });
 
-  it('has payloads with one surplus entry where they have too many', () => {
+  it('keeps one entry above the limit in payloads with too many entries', () => {
     const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
     const bytes = Description.encode({
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },
@@ -71,7 +71,7 @@ describe('a Temporal response', () => {
     ['50,000 values', () => memory().memory, 50_000],
     ['half of what one request may hold', () => memory(12 * MiB).memory, 10_000],
     ['2,000 values where its memory is not reserved', () => undefined, 2_000],
-  ])('is cut to %s, and keeps its single values', (_, room, most) => {
+  ])('is truncated to %s, and keeps its single values', (_, room, most) => {
     const { workflowExecutionInfo: info } = decodeResponse(Description.decode(memo(60_000)), room());
     const { historyLength, memo: cut } = info!;
     const fields = Object.keys(cut!.fields!).length;
@@ -79,14 +79,14 @@ describe('a Temporal response', () => {
     expect(decodeWhole(Description.decode(memo(60_000)), memory().memory)).toBeUndefined();
   });
 
-  it('cannot be decoded where it is not valid', () => {
+  it('cannot be decoded if it is not valid', () => {
     expect(() =>
       decodeResponse(Description.decode(Buffer.from([0x12, 0x02, 0x08, 0x80])), memory().memory),
     ).not.toThrow();
     expect(() => Description.decode(Buffer.from([0x0a, 0xff])).workflowExecutionInfo).toThrow(RangeError);
   });
 
-  it('has the events of a history in encoded form', () => {
+  it('contains a history’s events in encoded form', () => {
     const events = [{ eventId: seven }];
     const bytes = History.encode({ history: { events }, nextPageToken: Buffer.from('next') }).finish();
     const { history, rawHistory, nextPageToken } = rawHistoryOf(History.decode(bytes));

@@ -25,13 +25,13 @@ function order(turns: FairTurns) {
   return { given, take };
 }
 
-it('lets little work start at once', () => {
+it('lets small work start at once', () => {
   const turns = shared();
   const one = taker();
   for (let n = 0; n < 64; n += 1) expect(turns.take(one, 16 * 1024)).toBeUndefined();
 });
 
-it('gives the next turn to the caller that used least', async () => {
+it('gives the next turn to the caller that has used least', async () => {
   const turns = shared();
   const { given, take } = order(turns);
   const [eager, other] = [taker(), taker()];
@@ -60,7 +60,7 @@ it('gives callers equal shares of work, not of turns', async () => {
   expect(given.slice(0, untilLast).filter((name) => name === 'small').length).toBeLessThanOrEqual(16);
 });
 
-it('lets a request that has just begun end before work that fills the loop', async () => {
+it('lets a new request finish before work that fills the loop', async () => {
   const turns = shared();
   const { given, take } = order(turns);
   const [large, small] = [taker(), taker()];
@@ -85,7 +85,7 @@ it('gives a turn to work of any size', async () => {
   expect(given).toHaveLength(3);
 });
 
-it('holds nothing against a caller for what it used while no other waited', async () => {
+it('does not count what a caller used while no other waited', async () => {
   const turns = shared();
   const [long, late] = [taker(), taker()];
   for (let n = 0; n < 50; n += 1) {
@@ -102,7 +102,7 @@ it('holds nothing against a caller for what it used while no other waited', asyn
   expect(given.slice(0, 8).filter((name) => name === 'long').length).toBeGreaterThanOrEqual(3);
 });
 
-it('lets a caller wait for nothing while no other is active', async () => {
+it('does not make a caller wait while no other is active', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const turns = shared();
   const one = taker();

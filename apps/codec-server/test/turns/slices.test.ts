@@ -36,7 +36,7 @@ async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: numbe
 }
 
 describe('event loop turns', () => {
-  it('are given to one caller each, in the order of the calls, with turns for others in between', async () => {
+  it('are given to one caller each, in call order, with turns for others in between', async () => {
     const order: string[] = [];
     const caller = async (name: string): Promise<void> => {
       for (let n = 0; n < 3; n += 1) {
@@ -82,7 +82,7 @@ describe('a payload of 12 MiB', () => {
     expect(Buffer.compare(parsePayloads(Buffer.from(whole), 1)[0]!.data!, payload.data)).toBe(0);
   });
 
-  it('is refused if its base64 has a mistake in a late slice', async () => {
+  it('is refused if its base64 is invalid in a late slice', async () => {
     const body = String(buildPayloads([{ ...plain(1), data }])).replace(/.{9}"\}\]\}$/, '*aaaaaaaa"}]}');
     await expect(inTurns(parseInSteps(Buffer.from(body), 1, lease))).rejects.toMatchObject({
       status: 400,
@@ -98,7 +98,7 @@ describe('a payload of 12 MiB', () => {
     expect(result.get('payments')).toEqual([digests.of(data)]);
   });
 
-  it('is written in pieces of at most a slice, which together are the body', () => {
+  it('is written in pieces of at most one slice, which together form the body', () => {
     const payloads = [plain('small'), { ...plain(1), data }, plain('last')];
     const body = writePayloads(payloads);
     const pieces = [...body.pieces()];
@@ -116,7 +116,7 @@ describe('a payload of 12 MiB', () => {
           yield withDeferredData({ payload: { data: '' } }, data);
         }),
     ],
-  ])('is sent in a turn for each slice, also to a client that reads fast, %s', async (_, answer) => {
+  ])('is sent one slice per turn, even to a client that reads fast, %s', async (_, answer) => {
     const app = new Hono<Env>();
     app.get('/', (c) => {
       c.set('headers', {});
