@@ -57,7 +57,7 @@ describe('temporal-kms', () => {
     expect((await temporalKms([])).code).toBe(64);
   });
 
-  it('prints a wrong use as JSON too with --json', async () => {
+  it('also prints a usage error as JSON with --json', async () => {
     const { code, err, json } = await temporalKms(['scan', '--rps', 'fast', '--json']);
     expect(err).toContain("argument 'fast'");
     expect([code, json().error]).toEqual([
@@ -66,7 +66,7 @@ describe('temporal-kms', () => {
     ]);
   });
 
-  it('is started in such a way that Node leaves --env-file to it', async () => {
+  it('is started so that Node leaves --env-file to it', async () => {
     const [, options = ''] = /^#!\/usr\/bin\/env -S node (.+)\n/.exec(await readFile(main, 'utf8')) ?? [];
     const { code, stdout } = await runNode(main, {
       nodeOptions: options.split(' '),

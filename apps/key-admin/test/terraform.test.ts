@@ -59,7 +59,7 @@ async function expected(kind: string, more: object): Promise<Record<string, unkn
 const account = (app: string): string => `temporal-${app}@acme-prod.iam.gserviceaccount.com`;
 
 describe('the Terraform module', () => {
-  it('is valid by the schema of the google provider, and formatted', async ({ skip }) => {
+  it('is formatted and valid by the google provider’s schema', async ({ skip }) => {
     if (terraform === undefined) return skip();
     expect(await terraform.run(folder, ['fmt', '-check', '-diff'])).toEqual({ exitCode: 0, output: '' });
     const { exitCode, output } = await terraform.run(folder, ['validate', '-no-color']);
@@ -160,7 +160,7 @@ describe('the Terraform module', () => {
     expect(planned('google_logging_metric')).toEqual(metrics);
   });
 
-  it('lets the pods of the Helm chart act as their service accounts, only on request', async ({ skip }) => {
+  it('lets the Helm chart’s pods act as their service accounts only on request', async ({ skip }) => {
     if (terraform === undefined) return skip();
     const type = 'google_service_account_iam_member';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
@@ -176,7 +176,7 @@ describe('the Terraform module', () => {
     expect(helpers).toContain('serviceAccountName: {{ .root.Release.Name }}-{{ .name }}');
   });
 
-  it('restricts Cloud KMS to a perimeter only on request, and first without an effect', async ({ skip }) => {
+  it('restricts Cloud KMS to a perimeter only on request, and at first only logs', async ({ skip }) => {
     if (terraform === undefined) return skip();
     const type = 'google_access_context_manager_service_perimeter';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
@@ -193,9 +193,7 @@ describe('the Terraform module', () => {
     expect(values(enforced, type).map((value) => asInApi(value))).toMatchObject([{ status: restricted }]);
   });
 
-  it('outputs the keys file that temporal-kms setup writes, also as a value of the chart', async ({
-    skip,
-  }) => {
+  it('outputs the keys file that temporal-kms setup writes, also as a chart value', async ({ skip }) => {
     if (terraform === undefined) return skip();
     const { output_changes: outputs } = await terraform.plan(folder, required);
     const key = 'projects/acme-prod/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption';

@@ -53,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => temporal.close());
 
 describe.each(projects(process.env))('in $name', ({ project, location, waitSeconds, env }) => {
-  it('sets a project up, checks it, shows the key and rotates it', { timeout: 600_000 }, async () => {
+  it('sets up a project, checks it, shows the key and rotates it', { timeout: 600_000 }, async () => {
     const variables = await env();
     const folder = await temporaryFolder();
     const key = `key-${randomUUID()}`;
@@ -133,7 +133,7 @@ async function untilAnswers(url: string, server: ReturnType<typeof startNode>): 
 
 describe('from an empty project', () => {
   it(
-    'leads with setup and doctor alone to a payload that the codec server decrypts',
+    'leads with only setup and doctor to a payload that the codec server decrypts',
     { timeout: 180_000 },
     async () => {
       const { as, grant } = await startCloud({

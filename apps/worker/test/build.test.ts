@@ -50,7 +50,7 @@ it('runs from the built folder, outside the repository', async () => {
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
 });
 
-it('contains the native library for this machine only, and no compiler', async () => {
+it('contains the native library only for this machine, and no compiler', async () => {
   const found: string[] = [];
   for await (const file of glob('**/*.node', { cwd: join(dir, 'dist', 'node_modules', '.pnpm') }))
     found.push(file);
@@ -97,7 +97,7 @@ it('runs the workflows and activities of the README from another folder, encrypt
   expect(stored).not.toMatch(/Grace Hopper|Mallory/);
 });
 
-it('refuses code whose plugin adds workflows that are not compiled', async () => {
+it('refuses code whose plugin adds uncompiled workflows', async () => {
   const code = join(dir, 'uncompiled.mjs');
   const plugin = '{ name: "mine", configureWorker: (given) => ({ ...given, workflowsPath: "/w.ts" }) }';
   await writeFile(code, `export default { plugins: [${plugin}] }`);

@@ -27,7 +27,7 @@ async function moduleWith(text: string): Promise<string> {
 }
 
 describe('the code that WORKER_CODE names', () => {
-  it('is the default export of a module, with further options of a worker', async () => {
+  it('is a module’s default export, with other worker options', async () => {
     const path = await moduleWith(
       'export default { activities: {}, maxConcurrentActivityTaskExecutions: 7 }',
     );
@@ -69,7 +69,7 @@ describe('the code that WORKER_CODE names', () => {
     expect(options).toMatchObject({ workflowsPath: '/w.ts', taskQueue: 'payments' });
   });
 
-  it('may contain a plugin that compiles the workflows that the code exports', async () => {
+  it('may contain a plugin that compiles the exported workflows', async () => {
     const plugin = pluginAdding('workflowsPath: undefined, workflowBundle: { code: "" }');
     const path = await moduleWith(`export default { workflowsPath: "/w.ts", plugins: [${plugin}] }`);
     const { options } = await loadCode(path, built);
@@ -92,7 +92,7 @@ describe('the code that WORKER_CODE names', () => {
       () => moduleWith('export default { workflowBundle: { code: "globalThis.__TEMPORAL__ = {}" } }'),
       /workflow bundle contains no failure converter/,
     ],
-  ])('ends the worker with code 78 if it %s', async (_, path, message) => {
+  ])('makes the worker exit with 78 if it %s', async (_, path, message) => {
     const variables = { ...kmsVariables('127.0.0.1:9'), WORKER_CODE: await path() };
     const { code, stdout } = await runWorker([], variables);
     expect(code).toBe(78);

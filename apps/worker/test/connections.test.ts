@@ -102,7 +102,7 @@ describe('the connection to Temporal', () => {
         TEMPORAL_TLS_CLIENT_KEY_PATH: file('stranger.key'),
       }),
     ],
-  ])('waits and reports it %s', async (_what, variables) => {
+  ])('waits and reports the problem %s', async (_what, variables) => {
     app = startApp({ ...kms, ...variables() });
     await expect
       .poll(() => app?.readyz(), { timeout: 30_000 })

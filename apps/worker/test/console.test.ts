@@ -25,7 +25,7 @@ describe('what code prints in the worker', () => {
   });
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  it('becomes one line of JSON for each call, with the severity of the method', async () => {
+  it('becomes one JSON line per call, with the method’s severity', async () => {
     const src = new URL('../src/', import.meta.url).href;
     const program = `
       import { logConsole } from '${src}console.ts';
@@ -73,7 +73,7 @@ describe('what code prints in the worker', () => {
     ]);
   });
 
-  it('is in the log as JSON also if workflows and activities print it', async () => {
+  it('is in the log as JSON even if workflows and activities print it', async () => {
     const services = await startTemporalAndKms();
     let app: App | undefined;
     try {

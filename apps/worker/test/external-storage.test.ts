@@ -47,7 +47,7 @@ describe('external storage with the codec', () => {
     expect(result).toBe(`1 prices of ${supplier} are valid`);
   });
 
-  it('stores references in history, and ciphertext under the keys of the namespace in the store', async () => {
+  it('stores references in history, and ciphertext under the namespace’s keys in the store', async () => {
     const { events } = await stack.clients.get('plain').workflow.getHandle('prices').fetchHistory();
     const references = payloadsIn(events).filter(
       (payload) => stack.codec?.inspect(payload, { namespace }).reason === 'external_reference',
@@ -65,7 +65,7 @@ describe('external storage with the codec', () => {
     expect(databaseCells(stack.dbFile).includes(name)).toBe(false);
   });
 
-  it('lets another process decrypt an object that it has fetched itself', async () => {
+  it('lets another process decrypt an object that it fetched itself', async () => {
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
     const texts = (await codec.decode(await storage.payloads(), { namespace })).map(textOf);
     expect(texts).toContain(JSON.stringify({ supplier, articles: 1 }));

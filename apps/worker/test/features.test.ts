@@ -44,7 +44,7 @@ async function causeOf(result: Promise<unknown>): Promise<Error | undefined> {
 }
 
 describe('a schedule', () => {
-  it('starts runs that read its encrypted input and the result of the run before', async () => {
+  it('starts runs that read its encrypted input and the previous run’s result', async () => {
     const { description, results } = await runSchedule(client(), name);
     const first = `First report of Corner shop of ${name}`;
     expect(results).toEqual([first, `Report of Corner shop of ${name}, which continues "${first}"`]);

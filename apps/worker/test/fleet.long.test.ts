@@ -11,7 +11,7 @@ import { expectKept } from './support/chaos.ts';
 describe('a fleet', () => {
   // Every payload is read by another process than its writer's. Every key is due for replacement and revalidation in the outage.
   it(
-    'without Cloud KMS completes workflows and repeats nothing, although the outage is longer than the lifetime of all keys',
+    'without Cloud KMS completes workflows and repeats nothing, although the outage outlasts all keys',
     () => expectKept(outage, { processes: 2, seconds: 12 }),
     300_000,
   );
@@ -41,7 +41,7 @@ describe('a fleet', () => {
   );
 
   it(
-    'fails nothing while its store of branch keys is gone, not permitted, corrupted or rolled back',
+    'fails nothing while its branch-key store is gone, not permitted, corrupted or rolled back',
     () => expectKept(store, { store: 'file', keyLifetimeMs: 12_000 }),
     400_000,
   );

@@ -94,11 +94,11 @@ describe('a 30 s Cloud KMS outage', () => {
     );
   });
 
-  it('keeps a data key from the worker that it needs', () => {
+  it('withholds a data key that the worker needs', () => {
     expect(app.output()).toContain('kms_unavailable');
   });
 
-  it('neither ends nor restarts the worker', async () => {
+  it('does not end or restart the worker', async () => {
     expect(app.isRunning()).toBe(true);
     expect(await app.readyz()).toMatchObject({ http: 200, worker: { phase: 'polling', restarts: 0 } });
     expect(() => process.kill(app.pid, 0)).not.toThrow();

@@ -201,7 +201,7 @@ describe('the worker as a process', () => {
     await expectEndWithin(2_000, app, 1);
   });
 
-  it('waits for Temporal at the start and stops on SIGTERM meanwhile', async () => {
+  it('waits for Temporal at startup, and stops on SIGTERM while waiting', async () => {
     const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
     await expect
       .poll(() => app.readyz(), { timeout: 60_000 })
@@ -246,13 +246,13 @@ describe('the worker as a process', () => {
     });
   });
 
-  it('prints its version for --version, as its starter does', async () => {
+  it('prints its version for --version, as does its starter', async () => {
     const printed = { code: 0, stdout: `${packageJson.version}\n` };
     expect(await runWorker(['--version'])).toMatchObject(printed);
     expect(await runStarter(['--version'])).toMatchObject(printed);
   });
 
-  it("reports a fault of Temporal's profile file without quoting it and exits with 78", async () => {
+  it("reports a mistake in Temporal's profile file without quoting it and exits with 78", async () => {
     const app = start({ TEMPORAL_CONFIG_FILE: join(dir, 'keys.json'), LOG_LEVEL: 'fatal' });
     expect(await app.ended).toBe(78);
     expect(app.messages()).toEqual([expect.stringContaining('TEMPORAL_CONFIG_FILE')]);

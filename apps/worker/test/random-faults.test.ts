@@ -9,12 +9,12 @@ import type { Readiness } from './chaos/settings.ts';
 describe('the random fault plan', () => {
   const plan = planFaults(7, 45, 1_500_000);
 
-  it('is the same for the same seed, and another for another', () => {
+  it('is the same for the same seed, and differs for another', () => {
     expect(planFaults(7, 45, 1_500_000)).toEqual(plan);
     expect(planFaults(8, 45, 1_500_000)).not.toEqual(plan);
   });
 
-  it('contains every kind at least twice, and begins every fault within the time', () => {
+  it('contains every kind at least twice, and starts every fault in time', () => {
     expect(plan).toHaveLength(45);
     for (const kind of faultKinds)
       expect(plan.filter((fault) => fault.kind === kind).length, kind).toBeGreaterThanOrEqual(2);
@@ -87,13 +87,13 @@ const watch = (samples: readonly (readonly [isReady: boolean, hasFailed: boolean
 };
 
 describe('a process that reports ready while its tasks fail', () => {
-  it('is noticed after the time limit, once, also if not every second has a failure', () => {
+  it('is noticed once, after the time limit, even if not every second has a failure', () => {
     expect(watch(seconds(40, true, true)).violations).toBe(1);
     const every = [...seconds(1, true, true), ...seconds(8, true, false)];
     expect(watch([...every, ...every, ...every]).violations).toBe(1);
   });
 
-  it('is noticed again after it was unready', () => {
+  it('is noticed again after being unready', () => {
     const one = seconds(20, true, true);
     expect(watch([...one, ...seconds(5, false, true), ...one]).violations).toBe(2);
   });
@@ -129,7 +129,7 @@ describe('what a process reports while its tasks fail', () => {
     expect(reportsReady(answer(200, status), { code })).toBe(expected);
   });
 
-  it('does not count as ready when it is 503, or missing', () => {
+  it('does not count as ready if it is 503 or missing', () => {
     expect(reportsReady(answer(503, 'not_ready'), { code: 'key_disabled' })).toBe(false);
     expect(reportsReady(undefined, { code: 'key_disabled' })).toBe(false);
   });

@@ -90,7 +90,7 @@ describe('the sample data', () => {
     expect(signals?.map(textOf)).toEqual(['"sent without the codec"']);
   });
 
-  it('stays as it is at a second start', async () => {
+  it('is unchanged by a second start', async () => {
     const { executions: before } = await stack.connection.workflowService.listWorkflowExecutions({
       namespace,
     });

@@ -112,7 +112,7 @@ describe("the starter's command line", () => {
 const idsWith = (formats: Parameters<typeof samplesReadWith>[0]): string[] =>
   samplesReadWith(formats).map(({ workflowId }) => workflowId);
 
-it('leaves out the samples whose payloads the worker would refuse', () => {
+it('skips the samples whose payloads the worker would refuse', () => {
   const all = idsWith(new Set(['envelope-v2', 'envelope', 'direct']));
   expect(all).toContain('order-1002');
   // The formats that are read without KMS_UNSAFE.

@@ -89,7 +89,7 @@ describe('worker versioning', () => {
     { behavior: 'AUTO_UPGRADE', ranOn: ['1.0', '2.0'] },
     { behavior: 'PINNED', ranOn: ['1.0'] },
   ] as const)(
-    'keeps the payloads of a workflow that is $behavior while a version is released',
+    'keeps a $behavior workflow’s payloads while a version is released',
     async ({ behavior, ranOn }) => {
       const taskQueue = `shop-${behavior}`;
       const client = stack.clients.get('envelope-v2');

@@ -104,7 +104,7 @@ describe('what commands print', () => {
     );
   });
 
-  it('is equal JSON with --json', async () => {
+  it('is the same as JSON with --json', async () => {
     await fc.assert(
       fc.asyncProperty(hostile, async (text) => {
         const ran = await temporalKms(['inspect', '--json'], { input: historyOf(text) });
@@ -114,7 +114,7 @@ describe('what commands print', () => {
     );
   });
 
-  it('shows the ids of a namespace as visible characters', { timeout: 120_000 }, async () => {
+  it('shows a namespace’s ids as visible characters', { timeout: 120_000 }, async () => {
     const temporal = await startTemporal();
     afterwards(() => temporal.close());
     const connection = await Connection.connect({ address: temporal.address });
@@ -141,7 +141,7 @@ describe('what commands print', () => {
     }
   });
 
-  it('is content as it is, and visible characters where a terminal shows it', async () => {
+  it('is unchanged content, or visible characters on a terminal', async () => {
     const body = JSON.stringify({ note: 'a\u009b1A\u202eb', list: [1] });
     const payload = {
       metadata: { encoding: Buffer.from('json/plain').toString('base64') },
@@ -178,7 +178,7 @@ describe('what commands print', () => {
     expect([raw.code, raw.out]).toEqual([64, '']);
   });
 
-  it('is written by the start of the program alone', async () => {
+  it('is written only by the program’s entry point', async () => {
     const source = join(import.meta.dirname, '../../src');
     const writers: string[] = [];
     for await (const file of glob('**/*.ts', { cwd: source }))

@@ -172,7 +172,7 @@ describe('temporal-kms decrypt with a history', () => {
     expect(again.json().summary).toEqual(json().summary);
   });
 
-  it('decrypts nothing of another namespace or workflow, or under a key that is not configured', async () => {
+  it('decrypts nothing from another namespace or workflow, or under an unconfigured key', async () => {
     const { cloud, decrypt } = await start();
     const run = await twoVersions(cloud);
     const input = await cliShow(histories, run, 'json');
@@ -188,7 +188,7 @@ describe('temporal-kms decrypt with a history', () => {
     }
   });
 
-  it('writes one document for each history of an export, each with its audit', async () => {
+  it('writes one document per history in an export, each with its audit', async () => {
     const { cloud, decrypt, entries } = await start();
     const [one, other] = [await twoVersions(cloud), await histories.start('order-b', cloud.as(WORKER))];
     const { code, bytes } = await decrypt(
@@ -237,7 +237,7 @@ describe('temporal-kms decrypt with a payload', () => {
     expect([code, json().$unreadable.reason]).toEqual([1, 'integrity_failed']);
   });
 
-  it('refuses --as raw for anything but one payload', async () => {
+  it('refuses --as raw for anything except a single payload', async () => {
     const { cloud, decrypt } = await start();
     const payload = payloadToJson(await encrypt(cloud, SECRET));
     const two = JSON.stringify({ payloads: [payload, payload] });
@@ -247,7 +247,7 @@ describe('temporal-kms decrypt with a payload', () => {
 });
 
 describe('the temporal-kms decrypt audit', () => {
-  it('has an intent before and an outcome after, with the person and the justification, in one chain', async () => {
+  it('has an intent before and an outcome after, with person and justification, in one chain', async () => {
     const { cloud, decrypt, entries, auditFile } = await start();
     const run = await twoVersions(cloud);
     await decrypt(why, await cliShow(histories, run, 'json'));
@@ -281,7 +281,7 @@ describe('the temporal-kms decrypt audit', () => {
     expect((await stat(auditFile)).mode & 0o777).toBe(0o600);
   });
 
-  it('contains digests of the ciphertexts where a key for digests is configured', async () => {
+  it('contains digests of the ciphertexts if a digest key is configured', async () => {
     const { cloud, decrypt, entries } = await start();
     const key = 'ab'.repeat(32);
     const file = await temporaryFile('digest.key', key);
@@ -291,7 +291,7 @@ describe('the temporal-kms decrypt audit', () => {
     expect(intent?.digests).toEqual([digestsWith(Buffer.from(key, 'hex')).of(payload.data!)]);
   });
 
-  it('has an intent in each namespace whose messages are decrypted', async () => {
+  it('has an intent in each namespace whose messages it decrypts', async () => {
     const { cloud, decrypt, entries } = await start();
     const keys = await temporaryFile(
       'keys.yaml',
@@ -372,7 +372,7 @@ describe('temporal-kms decrypt --out', () => {
     expect((await stat(out)).mode & 0o777).toBe(0o600);
   });
 
-  it('replaces no file, also not through a symbolic link', async () => {
+  it('replaces no file, even through a symbolic link', async () => {
     const { cloud, decrypt, folder } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));
     const there = join(folder, 'there.json');
@@ -397,7 +397,7 @@ describe('temporal-kms decrypt --out', () => {
     await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('says that it does not check the workflow of a payload without --workflow-id', async () => {
+  it('reports that it does not check a payload’s workflow without --workflow-id', async () => {
     const { cloud, decrypt } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));
     expect((await decrypt(why, payload)).err).toContain('Without --workflow-id');
@@ -420,7 +420,7 @@ describe('temporal-kms decrypt --out', () => {
 });
 
 describe('the temporal-kms decrypt configuration', () => {
-  it('must name the namespace, and have keys for it', async () => {
+  it('must name the namespace and have keys for it', async () => {
     const { cloud, auditFile } = await start();
     const env = { ...cloud.as(WORKER), AUDIT_FILE: auditFile };
     expect(await temporalKms(['decrypt', ...why], { env, input: '{}' })).toMatchObject({ code: 64 });

@@ -192,7 +192,7 @@ describe('temporal-kms doctor --app worker', () => {
     ]);
   });
 
-  it('looks in Temporal for the namespaces that it checks, and warns of those of the keys file', async () => {
+  it('looks up the checked namespaces in Temporal, and warns about missing namespaces of the keys file', async () => {
     const { as, grant } = await startCloud();
     await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
     const { KMS_EMULATOR_HOST } = as(WORKER);
@@ -212,7 +212,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(named)).toMatchObject([{ check: 'temporal', text: expect.stringContaining('paymets') }]);
   });
 
-  it('needs no namespace for the codec server that the keys file does not name', async () => {
+  it('needs no namespace that the keys file does not name, for the codec server', async () => {
     const { as, grant } = await startCloud();
     await grant(WORKER, 'roles/cloudkms.cryptoKeyDecrypter');
     const { KMS_EMULATOR_HOST } = as(WORKER);
@@ -226,7 +226,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(JSON.stringify(ran.json().checks)).not.toContain('namespace default');
   });
 
-  it('points to a file that has a mistake', async () => {
+  it('names the file that has a mistake', async () => {
     const file = await temporaryFile('keys.yaml', 'namespaces:\n  payments: { encrpt: x }\n...\n');
     const env = { KMS_KEYS_FILE: file };
     const ran = await temporalKms(['doctor', '--app', 'worker', '--json'], { env });
@@ -234,7 +234,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect((await temporalKms(['keys', '--json'], { env })).json().error.fix).toContain(`$EDITOR ${file}`);
   });
 
-  it('checks the keys of every namespace of a keys file', async () => {
+  it('checks the keys of every namespace in a keys file', async () => {
     const old = `${RING}/cryptoKeys/old`;
     const { as, grant, emulator } = await startCloud({ keys: [KEY, old] });
     await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
@@ -260,7 +260,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(emulator.calls.count('Encrypt')).toBe(1);
   });
 
-  it('reads and writes the store of branch keys, and states what to do if others can write it', async () => {
+  it('reads and writes the branch-key store, and states what to do if others can write to it', async () => {
     const { doctor } = await startWorkable();
     const folder = join(await temporaryFolder(), 'branch-keys');
     await mkdir(folder, { mode: 0o700 });
@@ -285,7 +285,7 @@ describe('temporal-kms doctor --app worker', () => {
     ]);
   });
 
-  it('prints neither plaintext nor key bytes', async () => {
+  it('does not print plaintext or key bytes', async () => {
     const { doctor, plaintexts } = await startWorkable();
     const { out, err } = await doctor();
     expect(plaintexts.length).toBeGreaterThan(0);
@@ -296,7 +296,7 @@ describe('temporal-kms doctor --app worker', () => {
     }
   });
 
-  it('requires the name of an application', async () => {
+  it('requires an application’s name', async () => {
     expect((await temporalKms(['doctor'])).code).toBe(64);
     expect((await temporalKms(['doctor', '--app', 'dashboard'])).code).toBe(64);
   });

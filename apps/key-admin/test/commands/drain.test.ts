@@ -89,7 +89,7 @@ const kept = (scheduleId: string, outcome: string) => ({
 
 describe('drain', () => {
   it(
-    'names what a version waits for, encrypts schedules again, and states the date',
+    'names what a version waits for, re-encrypts schedules, and states the date',
     { timeout: 180_000 },
     async () => {
       const { cloud, withCodec, encrypt, run } = await startDrainable();
@@ -147,7 +147,7 @@ describe('drain', () => {
   );
 
   it(
-    'scans again with --watch until the version is free, also after an outage',
+    'rescans with --watch until the version is free, even after an outage',
     { timeout: 120_000 },
     async () => {
       const { cloud, encrypt, run } = await startDrainable();
@@ -180,7 +180,7 @@ describe('drain', () => {
     },
   );
 
-  it('leaves a schedule as it is whose messages it cannot decrypt', { timeout: 120_000 }, async () => {
+  it('leaves a schedule unchanged if it cannot decrypt its messages', { timeout: 120_000 }, async () => {
     const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     await createSchedule(scheduleId, await encrypt('another-workflow'), await encrypt(`of-${scheduleId}`));
@@ -205,7 +205,7 @@ describe('drain', () => {
   });
 
   it(
-    'leaves what needs another version, and names the fields that still need it',
+    'leaves messages under other versions unchanged, and names the fields that still need the version',
     { timeout: 120_000 },
     async () => {
       const { cloud, encrypt, run } = await startDrainable();

@@ -66,7 +66,7 @@ const inspect = (args: readonly string[], input?: string | Uint8Array) =>
   temporalKms(['inspect', '--json', ...args], input === undefined ? {} : { input });
 
 describe('temporal-kms inspect with a history', () => {
-  it('counts payloads by state, format and key version, and says where plaintext is, in every form', async () => {
+  it('counts payloads by state, format and key version, and states where plaintext is, in every form', async () => {
     const { run } = await twoVersions();
     const events = await histories.events(run);
     const files = {
@@ -116,7 +116,7 @@ describe('temporal-kms inspect with a history', () => {
     }
   });
 
-  it('prints a table for people, and names neither key nor namespace that it does not know', async () => {
+  it('prints a table for people, without keys or namespaces that it does not know', async () => {
     const { run } = await twoVersions();
     const { code, out } = await temporalKms(['inspect', '-'], {
       input: await cliShow(histories, run, 'json'),
@@ -133,7 +133,7 @@ describe('temporal-kms inspect with a history', () => {
     );
   });
 
-  it('takes keys and namespaces from the configuration of an application', async () => {
+  it('takes keys and namespaces from an application’s configuration', async () => {
     const { cloud, run } = await twoVersions();
     const file = await temporaryFile('keys.yaml', `namespaces:\n  ${NAMESPACE}:\n    encrypt: ${KEY}\n...\n`);
     const { json } = await temporalKms(['inspect', '--json'], {
@@ -143,7 +143,7 @@ describe('temporal-kms inspect with a history', () => {
     expect(json().workflows[0].summary[0].key.name).toBe(KEY);
   });
 
-  it('reads an object of Cloud Storage', { timeout: 60_000 }, async () => {
+  it('reads a Cloud Storage object', { timeout: 60_000 }, async () => {
     const { run } = await twoVersions();
     const gcs = await startGcs();
     afterwards(() => gcs.close());
@@ -163,7 +163,7 @@ describe('temporal-kms inspect with a history', () => {
 });
 
 describe('temporal-kms inspect with a payload', () => {
-  it('recognizes JSON, protobuf, base64 and the data alone', async () => {
+  it('recognizes JSON, protobuf, base64 and bare data', async () => {
     const { run } = await twoVersions();
     const payload = await firstPayload(run);
     const { Payload: PayloadMessage, Payloads: PayloadsMessage } = proto.temporal.api.common.v1;
@@ -261,7 +261,7 @@ describe('temporal-kms inspect with a payload', () => {
     expect([code, json().payloads[0]]).toMatchObject([1, { state: 'damaged', reason }]);
   });
 
-  it('writes no control characters of an unknown writer to a terminal', async () => {
+  it('does not write an unknown writer’s control characters to a terminal', async () => {
     const payload = { metadata: meta('binary/\u001b[31mred\u202e'), data: Buffer.from('x') };
     const { out } = await temporalKms(['inspect'], { input: JSON.stringify(payloadToJson(payload)) });
     expect(out).not.toMatch(/[^\n\x20-\x7e]/);
@@ -303,7 +303,7 @@ describe('temporal-kms inspect with another input', () => {
     expect(json().error.exit).toBe('data');
   });
 
-  it('reads no more of a file than its limit', async () => {
+  it('reads a file only up to the limit', async () => {
     const path = await temporaryFile('large.json', '[');
     await truncate(path, MAX_FILE_BYTES + 1);
     const { code, json } = await inspect([path]);

@@ -84,7 +84,7 @@ describe('temporal-kms keys', () => {
     });
   });
 
-  it('prints the same for people, with the command that restores a version', async () => {
+  it('prints the same in a form for people, with the command that restores a version', async () => {
     const { keys } = await threeVersions();
     const { code, out, err } = await keys();
     expect(code).toBe(0);
@@ -126,7 +126,7 @@ describe('temporal-kms keys', () => {
     expect(json().keys[0]).toMatchObject({ primary: null, problems: [{ code: 'no_primary' }] });
   });
 
-  it('shows every key of a keys file with the namespaces that use it, and the branch keys that it denies', async () => {
+  it('shows every key in a keys file with the namespaces that use it, and the denied branch keys', async () => {
     const denied = 'ab'.repeat(32);
     const { as, grant } = await startCloud({ keys: [KEY, `${RING}/cryptoKeys/old`] });
     await grant(VIEWER, 'roles/cloudkms.viewer', RING);
@@ -146,7 +146,7 @@ describe('temporal-kms keys', () => {
     expect(json().deny).toEqual([denied]);
   });
 
-  it('reads the variables from --env-file, and those of the process first', async () => {
+  it('reads the variables from --env-file, after those of the process', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     const lines = Object.entries({ ...variables, GCP_PROJECT: 'other' }).map(
@@ -158,7 +158,7 @@ describe('temporal-kms keys', () => {
     expect(await temporalKms(['keys', '--env-file', file], { env })).toMatchObject({ code: 0 });
   });
 
-  it('exits with 77 and names the role if the caller may not look at the key', async () => {
+  it('exits with 77 and names the role if the caller may not describe the key', async () => {
     const { as } = await startCloud();
     const { code, out, err } = await temporalKms(['keys'], { env: as(WORKER) });
     expect([code, out]).toEqual([77, '']);
@@ -180,7 +180,7 @@ describe('temporal-kms keys', () => {
     });
   });
 
-  it('exits with 69 while Cloud KMS does not answer, after it has tried again', async () => {
+  it('exits with 69 if Cloud KMS still does not answer a retry', async () => {
     const { emulator, as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

@@ -67,7 +67,7 @@ const stateOf = async ({ owner }: Cloud, version: number) =>
 const missing = (name: string) => ['not_seen', expect.stringContaining(`the namespace ${name} of`)];
 
 describe('may-destroy', () => {
-  it('says no after the first scan, and yes after a scan a day later', { timeout: 120_000 }, async () => {
+  it('answers no after the first scan, and yes after a scan a day later', { timeout: 120_000 }, async () => {
     const { scanOptions, run } = await startRotated();
     const first = await run(['may-destroy', '1', ...scanOptions, '--json'], 0);
     expect([first.code, first.json().reasons.map(({ code }: any) => code)]).toEqual([
@@ -80,7 +80,7 @@ describe('may-destroy', () => {
     expect(text.out).toMatch(/^YES: version 1[^]*saw everything in default, orders[^]*stated by Ada/);
   });
 
-  it('says no while another namespace of the server needs the version', { timeout: 120_000 }, async () => {
+  it('answers no while another namespace of the server needs the version', { timeout: 120_000 }, async () => {
     const workflowId = 'order-1';
     const namespace = 'orders';
     const { cloud, env, scanOptions, run } = await startRotated(async (keys) => {
@@ -117,7 +117,7 @@ describe('may-destroy', () => {
     expect(await reasons('may-destroy')).toEqual([0]);
   });
 
-  it('decides from a report, and refuses a file that is no report', { timeout: 120_000 }, async () => {
+  it('decides from a report, and refuses a file that is not a report', { timeout: 120_000 }, async () => {
     const { folder, scanOptions, run } = await startRotated();
     const file = join(folder, 'report.json');
     await writeFile(file, '');
@@ -139,7 +139,7 @@ describe('may-destroy', () => {
     ['RSA_SIGN_PKCS1_2048_SHA256', 'RS256'],
     ['RSA_SIGN_PSS_2048_SHA256', 'PS256'],
   ] as const)(
-    'signs its answer with %s, so that any JOSE library verifies it',
+    'signs its answer with %s, so any JOSE library can verify it',
     { timeout: 120_000 },
     async (algorithm, alg) => {
       const { cloud, scanOptions, run } = await startRotated();
@@ -210,7 +210,7 @@ describe('may-destroy', () => {
     expect((await run(['may-destroy', '1', '--report', 'no-report.json'], 0)).code).toBe(66);
   });
 
-  it('refuses what is no version', async () => {
+  it('refuses an argument that is not a version', async () => {
     for (const version of ['0', 'x', '-1', '1.5'])
       expect((await temporalKms(['may-destroy', version])).code).toBe(64);
   });

@@ -62,7 +62,7 @@ const plaintext = async (args: readonly string[], input?: string | Uint8Array) =
 };
 
 describe('temporal-kms plaintext', () => {
-  it('finds values in the ids, memo keys, reasons and schedules of a namespace', async () => {
+  it('finds values in a namespace’s ids, memo keys, reasons and schedules', async () => {
     const { code, err, json } = await plaintext(['--namespace', NAMESPACE, '--rps', '1000', '--json']);
     expect(code).toBe(1);
     expect(err).toMatch(/: runs: 1\n[^]*: schedules: 1\n$/);
@@ -85,7 +85,7 @@ describe('temporal-kms plaintext', () => {
     });
   });
 
-  it('looks into payloads in plaintext only with --payloads', async () => {
+  it('looks into plaintext payloads only with --payloads', async () => {
     const shown = await cliShow(histories, found, 'json');
     const without = await plaintext(['--json', '-'], shown);
     expect(JSON.stringify(without.json())).not.toContain('iban');
@@ -103,7 +103,7 @@ describe('temporal-kms plaintext', () => {
     expect(out).toMatch(/^2 histories and 0 schedules, \d+ texts: found in \d+ fields$/m);
   });
 
-  it('exits with 0 where all payloads are encrypted and nothing else is personal', async () => {
+  it('exits with 0 if all payloads are encrypted and nothing else is personal', async () => {
     const cloud = await startCloud();
     await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
     const run = await histories.start('order-clean', cloud.as(WORKER));
@@ -113,7 +113,7 @@ describe('temporal-kms plaintext', () => {
     await client.workflow.getHandle(run.workflowId).terminate();
   });
 
-  it('only looks in runs that match the query, and for the patterns of a file', async () => {
+  it('looks only in runs that match the query, and for a file’s patterns', async () => {
     const query = ['--query', 'WorkflowId = "none"'];
     const { json } = await plaintext(['--namespace', NAMESPACE, '--json', '--rps', '1000', ...query]);
     expect(json()).toMatchObject({ histories: 0, schedules: 1 });

@@ -15,7 +15,7 @@ async function startRotatable() {
 }
 
 describe('temporal-kms rotate', () => {
-  it('creates a version, makes it primary, and verifies it by a round trip', async () => {
+  it('creates a version, makes it primary, and verifies it with a round trip', async () => {
     const { rotate, primary, emulator } = await startRotatable();
     const { code, json } = await rotate(['--json']);
     expect(code).toBe(0);
@@ -30,7 +30,7 @@ describe('temporal-kms rotate', () => {
     expect([emulator.calls.count('Encrypt'), emulator.calls.count('Decrypt')]).toEqual([1, 1]);
   });
 
-  it('states what running processes do and when, by their configuration', async () => {
+  it('states what running processes do and when, depending on their configuration', async () => {
     const { rotate } = await startRotatable();
     const standard = await rotate();
     expect(standard.out).toContain('Version 2 of');
@@ -42,7 +42,7 @@ describe('temporal-kms rotate', () => {
     expect(direct.out).toContain('from now on they encrypt each payload under version 4');
   });
 
-  it('prints neither plaintext nor key bytes', async () => {
+  it('does not print plaintext or key bytes', async () => {
     const { rotate, plaintexts } = await startRotatable();
     const { out, err } = await rotate();
     expect(plaintexts).toHaveLength(2);
@@ -114,7 +114,7 @@ describe('temporal-kms rotate', () => {
     expect(await primary()).toBe(`${KEY}/cryptoKeyVersions/2`);
   });
 
-  it('waits for the key material of a version', async () => {
+  it('waits for a version’s key material', async () => {
     const { rotate, emulator } = await startRotatable();
     emulator.setPropagation({ generation: 1 });
     const { code, err } = await rotate();
@@ -122,7 +122,7 @@ describe('temporal-kms rotate', () => {
     expect(err).toContain('Waiting for its key material');
   });
 
-  it('states how to finish if the version exists and cannot be made primary', async () => {
+  it('states how to finish if the version exists but cannot be made primary', async () => {
     const { rotate, emulator } = await startRotatable();
     emulator.injectFault({
       effect: { kind: 'error', status: 'UNAVAILABLE' },

@@ -87,7 +87,7 @@ describe('temporal-kms setup', () => {
     expect([emulator.policy(KEY), emulator.policy('projects/acme')]).toEqual(policies);
   });
 
-  it('completes what a run that was interrupted has left', async () => {
+  it('completes an interrupted run', async () => {
     const { setup, emulator } = await emptyProject();
     emulator.injectFault({
       effect: { kind: 'error', status: 'UNAVAILABLE' },
@@ -105,7 +105,7 @@ describe('temporal-kms setup', () => {
     ]);
   });
 
-  it('prints the equal gcloud lines in a dry run, and changes nothing', async () => {
+  it('prints the equivalent gcloud lines in a dry run, and changes nothing', async () => {
     const { setup, emulator, folder } = await emptyProject();
     const { code, out } = await setup([...programs, '--dry-run']);
     expect(code).toBe(0);
@@ -152,7 +152,7 @@ describe('temporal-kms setup', () => {
     expect(emulator.calls.count('CreateKeyRing')).toBe(0);
   });
 
-  it('creates HSM keys, with another rotation, in any location', async () => {
+  it('creates HSM keys, with a different rotation, in any location', async () => {
     const { setup, owner } = await emptyProject();
     const args = ['--location', 'europe-west3', '--protection-level', 'hsm', '--rotation', '30', '--yes'];
     expect((await setup(args)).code).toBe(0);
@@ -163,7 +163,7 @@ describe('temporal-kms setup', () => {
     });
   });
 
-  it('lets the codec server encrypt only if it serves /encode, and see key states only if it shows them', async () => {
+  it('lets the codec server encrypt only if it serves /encode, and see key states only if requested', async () => {
     const { setup, emulator } = await emptyProject();
     await setup(['--codec-server', CODEC, '--encode', '--no-key-states', '--no-audit-logs', '--yes']);
     expect(emulator.policy(KEY).bindings).toEqual([
@@ -172,7 +172,7 @@ describe('temporal-kms setup', () => {
     expect(emulator.policy('projects/acme').auditConfigs).toBeUndefined();
   });
 
-  it('keeps bindings that exist, and points out roles that a program does not need', async () => {
+  it('keeps existing bindings, and reports roles that a program does not need', async () => {
     const { setup, emulator, grant } = await emptyProject();
     await setup(['--yes']);
     await grant(WORKER, 'roles/cloudkms.admin');
@@ -188,7 +188,7 @@ describe('temporal-kms setup', () => {
     });
   });
 
-  it('adds a rotation to a key without one, and keeps another rotation unless --rotation names a period', async () => {
+  it('adds a rotation to a key without one, and keeps an existing rotation unless --rotation sets a period', async () => {
     const { setup, owner } = await emptyProject();
     await owner.createKeyRing({
       parent: 'projects/acme/locations/us-east1',
@@ -223,7 +223,7 @@ describe('temporal-kms setup', () => {
     expect([mac.code, mac.err]).toEqual([1, expect.stringContaining('purpose MAC')]);
   });
 
-  it('keeps the audit configurations of other services, and exempted members', async () => {
+  it('keeps other services’ audit configurations, and exempted members', async () => {
     const { setup, emulator, projects } = await emptyProject();
     const storage = {
       service: 'storage.googleapis.com',
@@ -254,7 +254,7 @@ describe('temporal-kms setup', () => {
     ]);
   });
 
-  it('does the rest without rights for the audit logs, and prints the lines for an administrator', async () => {
+  it('without rights for the audit logs, does the rest and prints the lines for an administrator', async () => {
     const { setup, emulator } = await emptyProject(['roles/cloudkms.admin']);
     const { code, json } = await setup(['--yes', '--json']);
     expect(code).toBe(0);

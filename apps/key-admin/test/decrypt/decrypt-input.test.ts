@@ -47,7 +47,7 @@ async function decryptWith(failsAt: AuditEntry['event'] | undefined) {
 }
 
 describe('decryptInput', () => {
-  it('writes plaintext only after the outcome is in the audit', async () => {
+  it('writes plaintext only once the outcome is in the audit', async () => {
     const { written, order } = await decryptWith(undefined);
     expect(order).toEqual(['intent', 'outcome', 'plaintext']);
     expect(written).toEqual(['"plaintext"\n']);

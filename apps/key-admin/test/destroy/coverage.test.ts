@@ -43,7 +43,7 @@ describe('another server’s report', () => {
         reports: [report([namespace({ id: '' })])],
       },
     ],
-  ])('leads to no if the server %s', (_, over) => {
+  ])('makes the answer no if the server %s', (_, over) => {
     expect(codes(over)).toContain('other_server');
   });
 
@@ -83,7 +83,7 @@ describe('a key that serves every namespace', () => {
 describe('a key that serves namespaces of a keys file', () => {
   const servers = [withNamespaces('payments', 'orders')];
 
-  it('needs the statement that it serves no other namespace, or a scan of those', () => {
+  it('needs a statement that it serves no other namespace, or a scan of the others', () => {
     expect(codes({ servers })).toEqual(['not_stated']);
     const many = withNamespaces('payments', ...Array.from({ length: 500 }, (_, n) => `n-${n}`));
     expect(codes({ servers: [many] })).toEqual(['not_stated']);
@@ -92,13 +92,13 @@ describe('a key that serves namespaces of a keys file', () => {
     expect(codes({ servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
   });
 
-  it('needs the scan of a namespace of the file that the statement leaves out', () => {
+  it('needs a scan of a namespace that is in the file but not in the statement', () => {
     expect(codes({ servers, namespaces: ['payments', 'orders'], ...stated('payments') })).toContain(
       'not_seen',
     );
   });
 
-  it('needs a scan of each namespace of the file, also if no server has it', () => {
+  it('needs a scan of each namespace in the file, even if no server has it', () => {
     expect(codes({ namespaces: ['payments', 'gone'] })).toEqual(['not_seen']);
   });
 
@@ -123,7 +123,7 @@ describe('several servers', () => {
   const servers = [SERVER, second];
 
   it.each([true, false])(
-    'need a scan of each namespace of the configuration that a server without a list has (all: %s)',
+    'need a scan of each configured namespace that a server without a list has (all: %s)',
     (hasOtherNamespaces) => {
       const orders = { name: 'orders', id: 'id-of-orders' };
       const hidden = { ...unlisted(second), namespaces: [...second.namespaces, orders] };
@@ -167,7 +167,7 @@ describe('several servers', () => {
     );
   });
 
-  it('that observed the version to be primary at different times count with the last', () => {
+  it('that observed the version as primary at different times count with the last', () => {
     const [observed] = report([]).cryptoKeys;
     const versions = (over: object) =>
       observed!.versions.map((one) => (one.version === 1 ? { ...one, ...over } : one));

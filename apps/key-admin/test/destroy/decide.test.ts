@@ -115,7 +115,7 @@ const keysFile = () =>
   );
 
 describe('--key', () => {
-  it('leaves the namespaces and the keys of the keys file as they are', { timeout: 60_000 }, async () => {
+  it('leaves the keys file’s namespaces and keys unchanged', { timeout: 60_000 }, async () => {
     const cloud = await startRotated();
     const env = {
       KMS_KEYS_FILE: await keysFile(),
@@ -149,7 +149,7 @@ describe('--key', () => {
     expect(settings.rules.resolve('payments').encrypt).toBe(KEY);
   });
 
-  it('names the crypto key where the environment names none', { timeout: 60_000 }, async () => {
+  it('names the crypto key if the environment names none', { timeout: 60_000 }, async () => {
     const cloud = await startRotated();
     const report = await writeReport(atNow(reportOf(...everywhere())));
     const { code } = await temporalKms(
@@ -160,7 +160,7 @@ describe('--key', () => {
   });
 });
 
-it('refuses the name of a key that differs from the one in headers', { timeout: 60_000 }, async () => {
+it('refuses a key name that differs from the name in headers', { timeout: 60_000 }, async () => {
   const report = await writeReport(atNow(reportOf('default')));
   const key = KEY.replace('acme', '123456789012');
   const ask = async (env: Record<string, string>, ...args: string[]) =>
@@ -243,7 +243,7 @@ describe('destroy', () => {
   );
 
   it(
-    'changes nothing if a namespace appeared, or was created anew, while the person was asked',
+    'changes nothing if a namespace appeared, or was recreated, while the person was asked',
     { timeout: 60_000 },
     async () => {
       const cloud = await startRotated();
@@ -271,7 +271,7 @@ describe('destroy', () => {
   );
 
   it(
-    'needs a report and an answer of each Temporal server that the statement names',
+    'needs a report on, and an answer from, each Temporal server in the statement',
     { timeout: 90_000 },
     async () => {
       const cloud = await startRotated();

@@ -33,7 +33,7 @@ async function reencrypt(drops: number) {
   return { found, updates };
 }
 
-it('sends an update again that the server has dropped', async () => {
+it('resends an update that the server dropped', async () => {
   for (const drops of [0, 1, 4])
     expect(await reencrypt(drops)).toEqual({
       found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [] }],
@@ -41,7 +41,7 @@ it('sends an update again that the server has dropped', async () => {
     });
 });
 
-it('does not report an update as done that the server has always dropped', async () => {
+it('does not report an update as done if the server keeps dropping it', async () => {
   const { found } = await reencrypt(Infinity);
   expect(found).toEqual([
     {

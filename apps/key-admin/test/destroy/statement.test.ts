@@ -60,7 +60,7 @@ describe('the statement file', () => {
     expect(() => readStatement('no-statement.yaml')).toThrow(expect.objectContaining({ exit: 'notFound' }));
   });
 
-  it('is refused as long as the template is not filled in', async () => {
+  it('is refused until the template is filled in', async () => {
     const lines = statementTemplate({
       key: KEY,
       servers: [SERVER],

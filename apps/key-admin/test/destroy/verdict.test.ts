@@ -52,7 +52,7 @@ const seen = (lastPrimary: string) => {
 };
 
 describe('a version', () => {
-  it('may be destroyed if nothing needs it, everything was seen, and no program encrypts under it', () => {
+  it('may be destroyed if nothing needs it, the scan saw everything, and no program encrypts under it', () => {
     expect(judge(question())).toMatchObject({ mayDestroy: true, reasons: [], evidence: [] });
   });
 
@@ -144,7 +144,7 @@ describe('a version', () => {
     expect(codes(over)).toEqual([]);
   });
 
-  it('counts as stopped from the time that a person states, unless the scan found it to be primary', () => {
+  it('counts as stopped from the time that a person states, unless the scan found it primary', () => {
     expect(
       codes({ ...stated(100), reports: [report([namespace()], { cryptoKeys: cryptoKeys(3) })] }),
     ).toEqual([]);
@@ -153,7 +153,7 @@ describe('a version', () => {
     ).toContain('may_still_encrypt');
   });
 
-  it('counts as stopped from no time that scans contradict, or at which the version did not exist', () => {
+  it('does not count as stopped from a time that scans contradict, or when it did not exist', () => {
     expect(codes({ ...stated(90), ...seen(at(10)) })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen('unreadable') })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen(at(90)) })).toEqual([]);
@@ -178,7 +178,7 @@ describe('a version', () => {
       [version(1, 2_000), { ...version(2, 300), generated: new Date(now - 150 * HOUR) }],
     ],
     ['is older than the version', [version(0, 3_000), version(1, 2_000), version(2, 101)]],
-  ])('counts as stopped from no time at which the only other version %s', (_, versions) => {
+  ])('does not count as stopped from a time when the only other version %s', (_, versions) => {
     const description = { ...question().description, versions, primary: versions.at(-1)!.version };
     const of = (over: Partial<DestroyQuestion>) => codes({ description, ...over });
     expect(of(stated(200))).toEqual(['may_still_encrypt']);
@@ -190,7 +190,7 @@ describe('a version', () => {
     expect(of({ reports: [edited] })).toEqual(['may_still_encrypt']);
   });
 
-  it('counts as stopped from a time at which a later version existed that is destroyed now', () => {
+  it('counts as stopped from a time when a later, now destroyed version existed', () => {
     const versions = [version(1, 2_000), destroyed(version(2, 300), 150), version(3, 101)];
     expect(codes({ description: { ...question().description, versions }, ...stated(200) })).toEqual([]);
   });
@@ -199,23 +199,26 @@ describe('a version', () => {
     ['the version itself', 2],
     ['an earlier version', 1],
     ['no version', undefined],
-  ])('counts as stopped from no time after which %s was primary, unless a person states it', (_, primary) => {
-    const [observed] = report([]).cryptoKeys;
-    const versions = [{ version: 2, state: 'ENABLED', created: at(101), notPrimarySince: at(99) }];
-    const first = report([namespace()], { cryptoKeys: [{ ...observed!, time: at(99), versions }] });
-    const { primary: _primary, ...rest } = { ...observed!, time: at(60), versions: [] };
-    const later = { ...rest, ...(primary === undefined ? {} : { primary }) };
-    // Another state folder, which knows nothing of the first scan.
-    const second = report([namespace()], { cryptoKeys: [later] });
-    expect(codes({ version: 2, reports: [first] })).toEqual([]);
-    expect(codes({ version: 2, reports: [first, second] })).toEqual(['may_still_encrypt']);
-    if (primary === 2) return;
-    expect(codes({ version: 2, reports: [first, second], ...stated(99) })).toEqual([]);
-    const rolledBack = { description: { ...question().description, primary } };
-    expect(codes({ version: 2, reports: [first], ...rolledBack })).toEqual(['may_still_encrypt']);
-  });
+  ])(
+    'does not count as stopped from a time after which %s was primary, unless a person states it',
+    (_, primary) => {
+      const [observed] = report([]).cryptoKeys;
+      const versions = [{ version: 2, state: 'ENABLED', created: at(101), notPrimarySince: at(99) }];
+      const first = report([namespace()], { cryptoKeys: [{ ...observed!, time: at(99), versions }] });
+      const { primary: _primary, ...rest } = { ...observed!, time: at(60), versions: [] };
+      const later = { ...rest, ...(primary === undefined ? {} : { primary }) };
+      // Another state folder, which knows nothing of the first scan.
+      const second = report([namespace()], { cryptoKeys: [later] });
+      expect(codes({ version: 2, reports: [first] })).toEqual([]);
+      expect(codes({ version: 2, reports: [first, second] })).toEqual(['may_still_encrypt']);
+      if (primary === 2) return;
+      expect(codes({ version: 2, reports: [first, second], ...stated(99) })).toEqual([]);
+      const rolledBack = { description: { ...question().description, primary } };
+      expect(codes({ version: 2, reports: [first], ...rolledBack })).toEqual(['may_still_encrypt']);
+    },
+  );
 
-  it('may be destroyed from the moment at which the last program has stopped, and not a moment earlier', () => {
+  it('may be destroyed from the moment when the last program has stopped, and not earlier', () => {
     const started = now - 2 * HOUR;
     const since = (milliseconds: number) => ({
       notPrimarySince: new Date(started - STOPS_WITHIN_MS + milliseconds),

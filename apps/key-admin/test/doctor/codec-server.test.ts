@@ -72,7 +72,7 @@ const textsOf = (ran: Awaited<ReturnType<typeof temporalKms>>, status: string): 
     .map(({ text }: any) => text);
 
 describe('temporal-kms doctor --app codec-server', () => {
-  it('calls the server as a page of the Web UI does: preflight, then /decode', async () => {
+  it('calls the server as a Web UI page does: preflight, then /decode', async () => {
     const { env, doctor } = await startServed();
     const url = await startServer(env);
     const ran = await doctor(['--codec-url', url]);
@@ -123,7 +123,7 @@ describe('temporal-kms doctor --app codec-server', () => {
     ]);
   });
 
-  it('fails if nothing answers at the URL, and skips the check where no URL was named', async () => {
+  it('fails if nothing answers at the URL, and skips the check if no URL is given', async () => {
     const { doctor } = await startServed();
     const [port = 0] = await freePorts(1);
     const named = await doctor(['--codec-url', `http://127.0.0.1:${port}`]);
@@ -148,7 +148,7 @@ describe('temporal-kms doctor --app codec-server', () => {
   });
 
   describe('with a policy', () => {
-    it('accepts the refusal of callers without a token, and warns that it checked no more', async () => {
+    it('accepts that callers without a token are refused, and warns that it checked nothing else', async () => {
       const { doctor } = await startWithPolicy('[decode]');
       const ran = await doctor();
       expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
@@ -166,7 +166,7 @@ describe('temporal-kms doctor --app codec-server', () => {
       expect(ran.out + ran.err).not.toContain(token.split('.')[2]);
     });
 
-    it('fails for a token that the server refuses, and for one without the permission', async () => {
+    it('fails for a refused token, and for a token without the permission', async () => {
       const { doctor, issuer } = await startWithPolicy('[metadata]');
       const forged = await doctor('not.a.token');
       expect([forged.code, textsOf(forged, 'failed')]).toEqual([

@@ -27,7 +27,7 @@ describe('the clock check', () => {
     [60, 'warning', '61 seconds behind'],
     [-3600, 'failed', '60 minutes ahead'],
     [3600, 'failed', 'behind'],
-  ])('compares it with a server that is %i s ahead: %s', async (seconds, status, text) => {
+  ])('compares the clock with a server that is %i s ahead: %s', async (seconds, status, text) => {
     const finding = await checkClock(await serverAt(at(seconds)), () => now);
     expect(finding).toMatchObject({ status, text: expect.stringContaining(text) });
     if (status === 'failed') expect(finding.fix).toEqual(['timedatectl set-ntp true']);
@@ -38,7 +38,7 @@ describe('the clock check', () => {
     expect(await checkClock(await serverAt(undefined), () => now)).toMatchObject({ status: 'warning' });
   });
 
-  it('ends a command if the clock is wrong by minutes, and says what it found if by seconds', async () => {
+  it('ends a command if the clock is minutes off, and reports seconds', async () => {
     const said: string[] = [];
     const require = async (seconds: number) =>
       await requireClock(

@@ -13,7 +13,7 @@ const valuesOf = (attributes: object, withPayloads = false) =>
   );
 
 describe('clearValues', () => {
-  it('returns ids, names, memo keys, search attributes and headers, and no content of payloads', () => {
+  it('returns ids, names, memo keys, search attributes and headers, but no payload content', () => {
     const values = valuesOf({
       workflowExecutionStartedEventAttributes: {
         workflowId: 'w-1',
@@ -44,7 +44,7 @@ describe('clearValues', () => {
     expect(JSON.stringify(values)).not.toContain('secret');
   });
 
-  it('returns messages and types of failures and their causes', () => {
+  it('returns the messages and types of failures and their causes', () => {
     const values = valuesOf({
       activityTaskFailedEventAttributes: {
         failure: {
@@ -64,7 +64,7 @@ describe('clearValues', () => {
     );
   });
 
-  it('returns the content of payloads in plaintext only on request, and of messages never', () => {
+  it('returns plaintext payload content only on request, and encrypted content never', () => {
     const event = {
       workflowExecutionSignaledEventAttributes: {
         signalName: 's',

@@ -7,7 +7,7 @@ import { temporaryFile } from '../support/cli.ts';
 const builtIn = loadPatterns(undefined);
 const found = (text: string) => matchesIn(text, builtIn).map(({ pattern, text: match }) => [pattern, match]);
 
-describe('the patterns that are built in', () => {
+describe('the built-in patterns', () => {
   it.each([
     ['email', 'ana.maria+tag@mail.example.com'],
     ['email', "o'neil@example.co.uk"],

@@ -136,7 +136,7 @@ describe('scan --on-temporal', () => {
   });
 
   it(
-    'ends with the same result if workers and the client are killed and started again',
+    'produces the same result if workers and the client are killed and restarted',
     { timeout: 240_000 },
     async () => {
       const one = await startNamespace(connection, temporal);
@@ -164,7 +164,7 @@ describe('scan --on-temporal', () => {
     },
   );
 
-  it('keeps the rate over all workers', { timeout: 240_000 }, async () => {
+  it('keeps to the rate across all workers', { timeout: 240_000 }, async () => {
     const one = await startNamespace(connection, temporal);
     const runs = 200;
     await fill(one, runs);

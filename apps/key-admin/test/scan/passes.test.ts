@@ -48,7 +48,7 @@ async function scan(source: ScanSource, ...exports: string[]) {
   });
 }
 
-it('finds the copy of a run that was reset and deleted before the list came to it', async () => {
+it('finds the copy of a run that was reset and deleted before the list reached it', async () => {
   const now = Date.now();
   const asked: string[] = [];
   const report = await scan({
@@ -73,7 +73,7 @@ it('finds the copy of a run that was reset and deleted before the list came to i
   expect(Date.parse(since)).toBeLessThan(now);
 });
 
-it('finds the run of a schedule that was deleted before the runs were listed', async () => {
+it('finds a deleted schedule’s run although the schedule was deleted before the runs were listed', async () => {
   const calls: string[] = [];
   await scan({
     ...nothing,
@@ -180,7 +180,7 @@ describe('an earlier run’s result that a schedule keeps', () => {
   it.each([
     ['it has not started a run', schedule(), []],
     ['the run that it started last was read', schedule(started('gone', 'last')), ['last']],
-  ])('is no gap if %s', async (_, description, runs) => {
+  ])('is not a gap if %s', async (_, description, runs) => {
     expect((await scanWith(description, runs)).gaps).toEqual([]);
   });
 });
@@ -203,7 +203,7 @@ it.each([
   expect(report.complete).toBe(false);
 });
 
-it('has one gap for all files of an export that cannot be read for the same reason, and for an empty one', async () => {
+it('has one gap for all unreadable export files with the same reason, and for an empty export', async () => {
   const [damaged, empty] = [await temporaryFolder(), await temporaryFolder()];
   for (let file = 1; file <= 20; file += 1) await writeFile(join(damaged, `${file}.pb`), 'no history');
   const { gaps, looked } = await scan(nothing, damaged, empty);

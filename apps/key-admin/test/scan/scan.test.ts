@@ -125,7 +125,7 @@ describe('scan', () => {
     },
   );
 
-  it('agrees with an independent walk over what Temporal stores', { timeout: 120_000 }, async () => {
+  it('agrees with an independent walk over Temporal’s data', { timeout: 120_000 }, async () => {
     const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
     const stored: Payload[] = [];
     for (let version = 1; version <= 3; version += 1) {
@@ -166,7 +166,7 @@ describe('scan', () => {
   });
 
   it(
-    'reads closed runs once, open runs again, and nothing of a state that was cut off',
+    'reads closed runs once, open runs again, and ignores truncated state',
     { timeout: 120_000 },
     async () => {
       const { encrypt, start, terminate, scan, state } = await startNamespace(connection, temporal);
@@ -204,7 +204,7 @@ describe('scan', () => {
     },
   );
 
-  it('keeps within seconds what it has read, so that a kill loses little', { timeout: 120_000 }, async () => {
+  it('saves within seconds what it has read, so a kill loses little', { timeout: 120_000 }, async () => {
     const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(
       connection,
       temporal,

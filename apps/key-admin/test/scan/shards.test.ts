@@ -49,7 +49,7 @@ function failing(kind: ScanError['kind'], failures: number) {
 }
 
 describe('a shard scan', () => {
-  it('continues at the checkpoint after Temporal did not answer, without a gap', async () => {
+  it('continues at the checkpoint, without a gap, after Temporal did not answer', async () => {
     const { attempt, reads } = failing('unavailable', 1);
     await expect(attempt(false)).rejects.toThrow('on demand');
     const part = await attempt(false);
@@ -69,7 +69,7 @@ describe('a shard scan', () => {
 });
 
 describe('the failure that Temporal stores', () => {
-  it('contains nothing of an error that the worker does not expect', () => {
+  it('contains no detail of an unexpected error', () => {
     const error = new Error('canary', { cause: new Error('canary') });
     const failure = toFailure(error);
     expect(JSON.stringify([failure, failure.message, failure.stack, failure.cause ?? null])).not.toContain(
@@ -81,14 +81,14 @@ describe('the failure that Temporal stores', () => {
   it.each([
     ['not_permitted', true],
     ['unavailable', false],
-  ] as const)('contains the message of an expected error, and is final or not: %s', (kind, isFinal) => {
+  ] as const)('contains an expected error’s message, and is final or not: %s', (kind, isFinal) => {
     const failure = toFailure(new ScanError(kind, 'Temporal refuses', new Error('canary')));
     expect(failure).toMatchObject({ type: kind, message: 'Temporal refuses', nonRetryable: isFinal });
     expect(failure.cause).toBeUndefined();
   });
 });
 
-describe('a payload in plaintext with the metadata of a scan', () => {
+describe('a plaintext payload with a scan’s metadata', () => {
   const marked = { metadata: { encoding: Buffer.from('json/plain'), [OWN_PAYLOAD]: Buffer.from('1') } };
   const read = (type: string, isOpen: boolean, pending: object = {}) =>
     readRun(

@@ -19,7 +19,7 @@ function source(starts: readonly number[]) {
 }
 
 describe('planShards', () => {
-  it('covers each run once, with at most the wanted runs in a shard', async () => {
+  it('covers each run once, with at most the requested number of runs per shard', async () => {
     const random = new Random(1);
     for (let round = 0; round < 50; round += 1) {
       const starts = Array.from({ length: random.below(400) }, () =>
@@ -45,7 +45,7 @@ describe('planShards', () => {
     }
   });
 
-  it('needs few counts for the runs that started after now, because Temporal has another clock', async () => {
+  it('needs few counts for runs that started in the future, because Temporal’s clock differs', async () => {
     const behind = 60_000;
     const starts = Array.from({ length: 2_000 }, (_, index) => NOW - 100_000 + index * 50);
     let calls = 0;
@@ -60,7 +60,7 @@ describe('planShards', () => {
     expect(calls).toBeLessThan(150);
   });
 
-  it('counts a range itself before it leaves it out', async () => {
+  it('counts a range itself before skipping it', async () => {
     let calls = 0;
     const counts = [20, 20];
     const plan = await planShards(
@@ -99,7 +99,7 @@ describe('scan stages', () => {
     expect([kinds, found.looked.open.histories]).toEqual([['first', 'settled', 'newest'], 3]);
   });
 
-  it('cover each start time once, and look again at the newest runs after a pass that took long', () => {
+  it('cover each start time once, and revisit the newest runs after a long pass', () => {
     const random = new Random(2);
     for (let round = 0; round < 100; round += 1) {
       const settle = random.pick([60_000, 900_000]);
@@ -135,7 +135,7 @@ const part = (first: number): ScanPart => ({
   })),
 });
 
-it('lists a limited number of keys after parts were merged, and has a gap for the others', () => {
+it('list a limited number of keys after merging parts, and have a gap for the others', () => {
   const merged = mergeParts(part(1), part(401));
   expect(merged.keys).toHaveLength(1_000);
   expect(merged.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 200 }]);
@@ -168,7 +168,7 @@ const progressOf = (kind: Stage['kind']) => ({
 });
 
 describe('the input with which a scan continues as new', () => {
-  it('stays below the 2 MB that Temporal stores, also if the names of keys are long', () => {
+  it('stays below the 2 MB that Temporal stores, even if key names are long', () => {
     const progress = progressOf('newest');
     mergeStage(progress);
     expect(progress.stageFound.keys.length).toBeGreaterThan(500);
@@ -179,7 +179,7 @@ describe('the input with which a scan continues as new', () => {
     ]);
   });
 
-  it('contains one list of keys, except while the newest runs are looked at', () => {
+  it('contains one list of keys, except while the newest runs are revisited', () => {
     for (const kind of ['first', 'settled'] as const) {
       const progress = progressOf(kind);
       const { found, stageFound } = progress;

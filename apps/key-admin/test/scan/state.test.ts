@@ -27,13 +27,13 @@ it.each([
   [1, { keyIds: ['a', 'b', 'c'] }, false],
   [1, { settleMs: 0 }, false],
 ])(
-  'the result of a scan that was started %i hours ago, for a command with %j, is usable: %s',
+  'the result of a scan started %i hours ago, for a command with %j, is usable: %s',
   (hours, other, isOne) => {
     expect(isUsable(kept(NOW - hours * HOUR), { ...settings, ...other }, NOW)).toBe(isOne);
   },
 );
 
-it('names what a scan in progress was started with', () => {
+it('names the options that a scan in progress was started with', () => {
   expect(otherSettings(kept(NOW), settings)).toBeUndefined();
   for (const other of [{ rps: 200 }, { taskQueue: 'other' }, { settleMs: 0 }])
     expect(otherSettings(kept(NOW), { ...settings, ...other })).toBe(
@@ -42,7 +42,7 @@ it('names what a scan in progress was started with', () => {
   expect(otherSettings(kept(NOW), { ...settings, keyIds: ['a', 'c'] })).toContain('crypto keys');
 });
 
-it('quotes the name of a task queue for the shell', () => {
+it('quotes a task queue’s name for the shell', () => {
   const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
   expect(otherSettings(odd, settings)).toBe("--rps 100 --task-queue 'a; rm b' --settle 60");
 });
@@ -52,7 +52,7 @@ const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, 
 const linesIn = async (file: string) => (await readFile(file, 'utf8')).trim().split('\n').length;
 
 describe('a namespace’s state', () => {
-  it('is opened again after an error', async () => {
+  it('is reopened after an error', async () => {
     const folder = await temporaryFolder();
     const stateOf = statesIn(folder, () => new Date());
     await mkdir(join(folder, 'id.journal'));
@@ -63,7 +63,7 @@ describe('a namespace’s state', () => {
     expect(await stateOf('id', 60)).toBe(state);
   });
 
-  it('loses the runs that no longer exist, and keeps what another process has read meanwhile', async () => {
+  it('drops runs that no longer exist, and keeps what another process has read meanwhile', async () => {
     const file = join(await temporaryFolder(), 'id.journal');
     const state = await ScanState.open(file);
     for (const id of ids(0, 20)) state.set(id, summary);
@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('loses, in a worker, the runs that were read before the retention began, once a day', async () => {
+  it('in a worker, drops once a day the runs that were read before the retention period', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));
@@ -98,7 +98,7 @@ describe('a namespace’s state', () => {
     expect(await linesIn(join(folder, 'id.journal'))).toBe(5);
   });
 
-  it('is written again after an error', async () => {
+  it('is rewritten after an error', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'id.journal');
     const state = await ScanState.open(file);

@@ -44,14 +44,14 @@ const listNamespaces = async ({ nextPageToken }: any) =>
     : { namespaces: [{ namespaceInfo: { name: 'payments', id: 'a' } }], nextPageToken: Uint8Array.of(1) };
 
 describe('a Temporal server', () => {
-  it('describes all its namespaces, of every page, whatever the caller asks for', async () => {
+  it('describes all its namespaces, from every page, whatever the caller asks for', async () => {
     const server = await describeWith({}, 'gone');
     expect(server).toMatchObject({ address: 'temporal:7233', clusterId: 'cluster', isListed: true });
     expect(namesOf(server)).toEqual(['payments', 'orders', 'temporal-system']);
   });
 
   it.each([PERMISSION_DENIED, UNIMPLEMENTED])(
-    'that refuses the list with status %i describes the namespaces that the caller asks for and that exist',
+    'that refuses the list with status %i describes the requested namespaces that exist',
     async (code) => {
       const server = await describeWith({ listNamespaces: refuse(code) }, 'orders', 'orders', 'gone');
       expect([server.isListed, namesOf(server)]).toEqual([false, ['orders']]);
