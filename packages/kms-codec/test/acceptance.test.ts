@@ -24,7 +24,7 @@ const encryptIn = async (
 
 describe('a message moved to another namespace', () => {
   it.each(['envelope', 'direct'] as const)(
-    'is rejected in the format %s if only the accepted namespace lists its key, because that format names no namespace',
+    'is rejected in the format %s, which names no namespace, if only the accepted namespace lists its key',
     async (format) => {
       const keyService = new FakeKeyService();
       const moved = await encryptIn('own', keyService, { format });
@@ -45,7 +45,7 @@ const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay'
 describe('a message moved to another workflow', () => {
   const bound = { bindWorkflow: true };
 
-  it('is described as bound to its workflow, also without a workflow in the context', async () => {
+  it('is described as bound to its workflow, even without a workflow in the context', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService, bound, 'order-1');
     const { codec } = codecWith(rules, { keyService });
@@ -55,7 +55,7 @@ describe('a message moved to another workflow', () => {
     expect(codec.inspect(free, inNamespace('pay', 'order-1'))).not.toHaveProperty('boundToWorkflow');
   });
 
-  it('is decrypted in each run of the schedule for which it was encrypted, whose id is the configured id and a time', async () => {
+  it('is decrypted in each run of its schedule, whose id is the configured id and a time', async () => {
     const keyService = new FakeKeyService();
     const action = await encryptIn('pay', keyService, bound, 'nightly');
     const { codec } = codecWith(rules, { keyService, ...bound });
@@ -67,7 +67,7 @@ describe('a message moved to another workflow', () => {
     }
   });
 
-  it('is rejected in another run of the schedule if it was encrypted for an activity', async () => {
+  it('is rejected in another run of the schedule if it belongs to an activity', async () => {
     const { codec } = codecWith(rules, bound);
     const run = inActivity('nightly-2026-11-24T02:00:00Z');
     const [message] = await codec.encode([json('secret')], run);
@@ -151,7 +151,7 @@ describe('a payload that always passes unchanged', () => {
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
-  it('is binary/encrypted of another codec, which decrypt() reports as key_not_allowed', async () => {
+  it('is binary/encrypted from another codec, which decrypt() reports as key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
       data: randomBytes(60),
@@ -165,7 +165,7 @@ describe('a payload that always passes unchanged', () => {
 });
 
 describe('a call’s namespace', () => {
-  it('is the namespace of its context, never silently another namespace', async () => {
+  it('is its context’s namespace, never silently another', async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     await expect(codec.encode([json(1)], inNamespace('elsewhere'))).rejects.toMatchObject({
       code: 'namespace_not_configured',
@@ -184,7 +184,7 @@ describe('a call’s namespace', () => {
     expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
   });
 
-  it('decodes only, if it has no key for encryption', async () => {
+  it('only decodes if it has no key for encryption', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith({ pay: { decrypt: [cryptoKey('shared')] } }, { keyService });

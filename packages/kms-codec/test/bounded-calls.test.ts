@@ -70,7 +70,7 @@ const encryptApart = async (keyService: FakeKeyService, count: number, context =
 };
 
 describe('callsInFlight', () => {
-  it('limits the calls of one namespace and delays none of another', async () => {
+  it('limits one namespace’s calls without delaying another’s', async () => {
     const keyService = new WatchedKeyService();
     const payments = await encryptApart(keyService, 50);
     const shipments = await encryptApart(keyService, 10, ship);
@@ -120,7 +120,7 @@ describe('a call that waits for a slot', () => {
     expect(keyService.begun).toBe(3);
   });
 
-  it('is not made once its waiters belong to a request that has failed', async () => {
+  it('is not made once its waiters’ request has failed', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany();
     keyService.failing = 'key_disabled';
     keyService.answerOne();
@@ -216,7 +216,7 @@ describe('a wrapped data key that is longer than 1,024 bytes', () => {
 });
 
 describe('DecodePlan.kmsCalls', () => {
-  it('counts each data key that is not cached once, without a call to Cloud KMS', async () => {
+  it('counts each uncached data key once, without a call to Cloud KMS', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await encryptApart(keyService, 4);
     const { codec } = codecWith(rule, { keyService });
@@ -235,7 +235,7 @@ describe('DecodePlan.kmsCalls', () => {
   });
 
   it.each(['envelope', 'direct'] as const)(
-    'counts every key that decryption of a message in the format %s without kms-key would try',
+    'counts every key that decryption would try for a message in the format %s without kms-key',
     async (format) => {
       const keyService = new FakeKeyService();
       const decrypt = ['a', 'b', 'c'].map(cryptoKey);
@@ -247,7 +247,7 @@ describe('DecodePlan.kmsCalls', () => {
     },
   );
 
-  it('counts no further key for a message with a cached data key, and none for a damaged message', async () => {
+  it('counts no key for a message with a cached data key or a damaged message', async () => {
     const keyService = new FakeKeyService();
     const decrypt = ['a', 'b', 'c'].map(cryptoKey);
     const many = { pay: { ...rule.pay, decrypt } };

@@ -94,7 +94,7 @@ describe('a message whose header was changed to name another key version', () =>
     await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not keep the version that it names readable when that is disabled', async () => {
+  it('does not keep the named version readable once that is disabled', async () => {
     const { keyService, other, read, forge, clock } = await readerOfVersion2();
     keyService.disabled.add(2);
     for (let n = 0; n < 6; n += 1) {
@@ -105,7 +105,7 @@ describe('a message whose header was changed to name another key version', () =>
     await expect(read(other)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('costs the messages under that version no further calls', async () => {
+  it('causes no further calls for messages under that version', async () => {
     const { keyService, message, read, forge } = await readerOfVersion2();
     for (let n = 0; n < 20; n += 1) {
       await forge();
@@ -181,7 +181,7 @@ describe('a message under another key version than its author names', () => {
     expect(lookups).toEqual(['hit']);
   });
 
-  it('does not keep a process that takes it from the store from encrypting when its version is disabled', async () => {
+  it('does not stop a process that took it from the store from encrypting when its version is disabled', async () => {
     const keyService = new VersionedKeyService();
     const wrap = keyService.wrap.bind(keyService);
     keyService.wrap = async (request) => ({ ...(await wrap(request)), keyVersion: 2 });
@@ -214,7 +214,7 @@ describe('a message under another key version than its author names', () => {
 });
 
 describe('a plan’s Cloud KMS calls', () => {
-  it('include the keys that Cloud KMS has to confirm, since it may refuse all of them', async () => {
+  it('include the keys that Cloud KMS must confirm, because it may refuse all of them', async () => {
     const keyService = new FakeKeyService();
     const messages = await Promise.all(Array.from({ length: 100 }, () => messageUnder(keyService, 1)));
     const { codec, clock } = codecWith(rule, { keyService });
@@ -231,7 +231,7 @@ describe('a plan’s Cloud KMS calls', () => {
     expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 2);
   });
 
-  it('include each key that names no version, since each needs a separate answer', async () => {
+  it('include each key that names no version, because each needs a separate answer', async () => {
     const keyService = new FakeKeyService();
     const envelope = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope' as const] } };
     const write = async () => {
@@ -249,7 +249,7 @@ describe('a plan’s Cloud KMS calls', () => {
     expect(kmsCalls).toBe(100);
   });
 
-  it('are none for the keys that are usable in an outage', async () => {
+  it('do not include keys that are usable in an outage', async () => {
     const keyService = new FakeKeyService();
     const message = await messageUnder(keyService, 1);
     const { codec, clock } = codecWith(rule, { keyService, waitMs: { activity: 5_000, other: 5_000 } });

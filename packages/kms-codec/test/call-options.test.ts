@@ -40,7 +40,7 @@ describe('one call’s plaintext', () => {
     await expect(codec.decode([bomb!, bomb!, bomb!], orders)).rejects.toMatchObject({ code: 'too_large' });
   });
 
-  it('is limited by encode, so that one call can decode every result', async () => {
+  it('is limited by encode, so one call can decode every result', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
     const half = zeros(MiB / 2 - 1_000);
     await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
@@ -149,7 +149,7 @@ async function foreign(keyService: FakeKeyService) {
 }
 
 describe('authorizeNamespace', () => {
-  it('is called before the decryption of a message of another namespace, and for no other message', async () => {
+  it('is called before decrypting another namespace’s message, and for no other message', async () => {
     const keyService = new FakeKeyService();
     const { card, order } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -183,7 +183,7 @@ describe('authorizeNamespace', () => {
     });
   });
 
-  it('is called by a codec of the namespace that the message names, in the context of another namespace', async () => {
+  it('is called by a codec for the namespace that the message names, in another namespace’s context', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService, namespace: 'cards' });
@@ -203,7 +203,7 @@ describe('authorizeNamespace', () => {
     expect(named).toHaveLength(4);
   });
 
-  it('passes on an error of the caller unchanged', async () => {
+  it('passes on the caller’s error unchanged', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });

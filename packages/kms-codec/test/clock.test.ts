@@ -16,7 +16,7 @@ function clocks() {
   };
 }
 
-it('counts the time for which the machine was suspended, also when its clock is set back later', () => {
+it('counts the time during which the machine was suspended, even if its clock is set back later', () => {
   const { passed, move } = clocks();
   move(3_600_000, 0);
   expect(passed()).toBeCloseTo(3_600_000, -1);
@@ -25,7 +25,7 @@ it('counts the time for which the machine was suspended, also when its clock is 
   expect(passed()).toBeCloseTo(3_660_000, -1);
 });
 
-it('is neither fast nor slow because the clocks are read one after the other, in whole milliseconds', () => {
+it('does not run fast or slow although it reads the clocks one after the other, in whole milliseconds', () => {
   const { passed, move } = clocks();
   for (let n = 0; n < 100_000; n += 1) {
     move(0.25, 0.25);
@@ -35,7 +35,7 @@ it('is neither fast nor slow because the clocks are read one after the other, in
   expect(passed()).toBeLessThanOrEqual(25_000 + 2);
 });
 
-it('never goes back, and is behind neither clock for more than 250 ms, however the time of day is set', () => {
+it('never goes back, and lags behind either clock for at most 250 ms, however the time of day is set', () => {
   const step = fc.record({ ms: fc.nat(10_000_000), set: fc.integer({ min: -10_000_000, max: 10_000_000 }) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 50 }), (steps) => {

@@ -96,7 +96,7 @@ describe('Cloud KMS answers again soon after an outage', () => {
     expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
   });
 
-  it('in which no connection was possible since the start of the process', async () => {
+  it('in which no connection was possible since the process started', async () => {
     const network = await newNetwork();
     await network.refuse();
     const caller = newCaller(`127.0.0.1:${network.port}`);

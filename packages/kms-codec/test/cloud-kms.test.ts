@@ -105,7 +105,7 @@ describe('damage in transit', () => {
     },
   );
 
-  it('of a request, whose checksums Cloud KMS did not receive, is checksum_mismatch', async () => {
+  it('of a request whose checksums Cloud KMS did not receive is checksum_mismatch', async () => {
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'Encrypt', times: 1 });
     await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code: 'checksum_mismatch' });
   });
@@ -145,7 +145,7 @@ describe('the encrypting key version’s state', () => {
     await own.close();
   });
 
-  it('is that of the version that Cloud KMS refuses, whatever version the message names', async () => {
+  it('is the state of the version that Cloud KMS refuses, whatever version the message names', async () => {
     const name = cryptoKey('claimed');
     const own = await startEmulator({ keys: [name] });
     const client = connect(own.address);
@@ -260,7 +260,7 @@ describe('sizes', () => {
   });
 });
 
-it('describes the versions of a key, their states and the primary version', async () => {
+it('describes a key’s versions, their states and the primary version', async () => {
   expect(await kms.describe(key)).toMatchObject({
     name: key,
     key,
@@ -313,7 +313,7 @@ describe("Google's credentials that cannot be read", () => {
     },
   );
 
-  it('are read within a second once they exist, and not searched for by every call before', async () => {
+  it('are read within a second once they exist; until then, not every call searches for them', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       publicKeyEncoding: { type: 'spki', format: 'pem' },

@@ -50,7 +50,7 @@ describe('single-flight', () => {
     expect(keyService.unwraps).toBe(1);
   });
 
-  it('makes a new call for a waiter that comes after all others have timed out', async () => {
+  it('makes a new call for a waiter that arrives after all others have timed out', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
@@ -124,7 +124,7 @@ describe('a key for encryption', () => {
   });
 
   it.each(['envelope', 'envelope-v2'] as const)(
-    'is used for one message that alone exceeds the limit of bytes in the format %s',
+    'is used for a single message that exceeds the byte limit in the format %s',
     async (format) => {
       const { codec, keyService } = codecWith(rule, { limits: { hardBytes: 2 }, format });
       expect(await codec.encode([json('long'), json('longer')], context)).toHaveLength(2);
@@ -218,7 +218,7 @@ describe('revocation: after the last successful call', () => {
 });
 
 describe('the cache', () => {
-  it('keeps a rejection for seconds, so that a history under a disabled key makes one call', async () => {
+  it('keeps a rejection for seconds, so a history under a disabled key causes one call', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec, clock } = codecWith(rule, { keyService });

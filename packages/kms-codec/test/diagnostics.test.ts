@@ -39,7 +39,7 @@ describe('exposingSettings', () => {
     ]);
   });
 
-  it("rejects V8's snapshots and a file of options on Node's command line", () => {
+  it("rejects V8's snapshots and an options file on Node's command line", () => {
     const execArgv = [
       '--heap_snapshot-on-oom',
       '--heap-snapshot-on-gc=1',
@@ -103,7 +103,7 @@ describe('a process that uses the library', () => {
     ['NODE_OPTIONS=--inspect=0', { NODE_OPTIONS: '--inspect=0' }, []],
     ['node --inspect=0', {}, ['--inspect=0']],
     ['node --report-on-signal', {}, ['--report-on-signal']],
-  ])('ends at its start with %s', async (_, env, execArgv) => {
+  ])('exits at startup with %s', async (_, env, execArgv) => {
     const { output, ended } = start(env, execArgv);
     expect(await ended).toBe(1);
     expect(output.out).toBe('');

@@ -6,7 +6,7 @@ import { context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
-  it('asks Cloud KMS about its key every 5 min, and stops within them when it is refused', async () => {
+  it('asks Cloud KMS about its key every 5 min, and stops within 5 min of a refusal', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     for (let n = 0; n < 40; n += 1) {
       await codec.encode([json(n)], context);
@@ -32,7 +32,7 @@ describe('a process that only encrypts', () => {
     expect([keyService.wraps, keyService.unwraps]).toEqual([1, 0]);
   });
 
-  it('continues through an outage after a pause, and waits for it once', async () => {
+  it('continues through an outage after a pause, and waits only once', async () => {
     const { codec, clock, keyService } = codecWith(rule, { waitMs: { activity: 5_000, other: 5_000 } });
     await codec.encode([json('x')], context);
     keyService.latencyMs = 60_000;
@@ -76,7 +76,7 @@ describe('an identity that may only encrypt', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
   });
 
-  it('stops within 5 min when it may not encrypt any more', async () => {
+  it('stops within 5 min of losing the permission to encrypt', async () => {
     const { codec, clock, keyService } = encrypter();
     for (let n = 0; n < 10; n += 1) {
       await codec.encode([json(n)], context);

@@ -49,7 +49,7 @@ describe('the table of reason codes', () => {
   });
 
   it.each(['../../../deploy/monitoring/alerts.yaml', '../../../deploy/helm/temporal-kms/alerts.yaml'])(
-    'has its retryable codes in no alert of %s about refused payloads, and every other code in one',
+    'has its retryable codes in no refused-payload alert of %s, and every other code in one',
     (path) => {
       const codesOf = (operator: string) =>
         new RegExp(`payloads_refused_total\\{code${operator}"([a-z_|]+)"`).exec(textOf(path))![1]!.split('|');

@@ -49,7 +49,7 @@ describe('a Nexus handler’s failure', () => {
   });
 });
 
-it('encodes a codec error that no Nexus handler reports', () => {
+it('encodes a codec error outside Nexus handlers', () => {
   const failure = toFailure(new KmsCodecError('malformed', 'The message is malformed'));
   expect(failure).toMatchObject({
     message: 'Encoded failure',

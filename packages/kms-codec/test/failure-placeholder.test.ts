@@ -43,7 +43,7 @@ const failures = {
 };
 
 describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, failure) => {
-  it('are all marked, in its causes too', () => {
+  it('are all marked, including those of its causes', () => {
     const payloads = payloadsOf(failure).flat();
     expect(payloads.length).toBeGreaterThan(0);
     for (const payload of payloads) expect(Object.keys(payload.metadata ?? {})).toContain(FAILURE_MARK);
@@ -84,7 +84,7 @@ describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, fa
   );
 });
 
-it('replaces a failure in a namespace that is not configured, or whose rule only decrypts', async () => {
+it('replaces a failure in an unconfigured namespace, or one whose rule only decrypts', async () => {
   const { codec } = codecWith({ pay: { decrypt: [cryptoKey('old')] } });
   const [payloads = []] = payloadsOf(failures.plain);
   for (const namespace of ['pay', 'elsewhere']) {
@@ -93,7 +93,7 @@ it('replaces a failure in a namespace that is not configured, or whose rule only
   }
 });
 
-it('still fails for a payload that belongs to no failure, and for a list that contains one', async () => {
+it('still fails for a payload outside a failure, and for a list that contains one', async () => {
   const keyService = new FakeKeyService();
   keyService.failing = 'kms_unavailable';
   const { codec } = codecWith(rule, { keyService });
@@ -114,7 +114,7 @@ async function placeholder(): Promise<Payload> {
 describe('the placeholder', () => {
   const refusing = { pay: { encrypt: cryptoKey('pay'), plaintext: 'refuse' as const } };
 
-  it('is read where the rule refuses plaintext, and reported nowhere', async () => {
+  it('is accepted where the rule refuses plaintext, and is not reported', async () => {
     const reported: unknown[] = [];
     const observer: Observer = { notEncrypted: (event) => void reported.push(event) };
     for (const rules of [refusing, rule]) {
@@ -126,7 +126,7 @@ describe('the placeholder', () => {
     expect(reported).toEqual([]);
   });
 
-  it('opens no way for other plaintext: each changed byte and added field is refused', async () => {
+  it('does not let other plaintext through: each changed byte and added field is refused', async () => {
     const { codec } = codecWith(refusing);
     const payload = await placeholder();
     const changed = Buffer.from(payload.data!);

@@ -44,7 +44,7 @@ describe('a compressed message that declares', () => {
     return report.parse(JSON.parse(stdout));
   };
 
-  it('1 GiB is rejected before memory is allocated for it', async () => {
+  it('1 GiB is rejected before memory is allocated', async () => {
     const { outcomes, grownBytes } = await decode(1024 * MiB, 16 * MiB, 200);
     process.stdout.write(`1 GiB declared, 200 times: ${Math.round(grownBytes / MiB)} MiB more\n`);
     expect(outcomes).toEqual(['too_large']);

@@ -29,7 +29,7 @@ describe('the envelope-kms-v2 header', () => {
     header({ compressed: true }),
     header({ workflowTag: fill(16, 4) }),
     header({ keyVersion: 2 ** 32 - 1 }),
-  ])('parses to what it was built from, without the bytes that follow', (original) => {
+  ])('parses to the fields that it was built from, without the bytes that follow', (original) => {
     const bytes = buildHeader(original);
     const parsed = parseHeader(Buffer.concat([bytes, fill(40, 9)]));
     expect(parsed.length).toBe(bytes.length);
@@ -40,7 +40,7 @@ describe('the envelope-kms-v2 header', () => {
     expect(buildHeader(parsed.header)).toEqual(bytes);
   });
 
-  it('is malformed if it is cut at any byte', () => {
+  it('is malformed if it is truncated at any byte', () => {
     const bytes = buildHeader(header({ workflowTag: fill(16, 4) }));
     for (let length = 0; length < bytes.length; length += 1) {
       expect(() => parseHeader(bytes.subarray(0, length))).toThrow(
@@ -49,7 +49,7 @@ describe('the envelope-kms-v2 header', () => {
     }
   });
 
-  it('leaves room for a 100-byte summary in the 400 bytes that Temporal allows, with the workflow tag and n = 125', () => {
+  it('leaves room for a 100-byte summary within Temporal’s 400 bytes, with the workflow tag and n = 125', () => {
     const summary = {
       metadata: { encoding: Buffer.from('json/plain') },
       data: Buffer.from(`"${'s'.repeat(100)}"`),

@@ -99,7 +99,7 @@ describe('ill-typed input', () => {
     },
   );
 
-  it('does not include the empty arrays that protobufjs reads for absent bytes', async () => {
+  it('does not include the empty arrays that protobufjs returns for absent bytes', async () => {
     // A field and a map entry without a value: `key` alone.
     const marker = Buffer.from('compression/algorithm');
     const entry = Buffer.concat([Buffer.of(0x0a, marker.length + 2, 0x0a, marker.length), marker]);
@@ -138,7 +138,7 @@ describe('ill-typed input', () => {
 const withEmpty = (key: string) =>
   PayloadType.decode(Uint8Array.from([0x0a, key.length + 2, 0x0a, key.length, ...Buffer.from(key)]));
 
-describe('a payload that is no object literal', () => {
+describe('a payload that is not an object literal', () => {
   const metadata = { encoding: text };
 
   class WithGetters {

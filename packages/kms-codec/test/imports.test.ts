@@ -15,7 +15,7 @@ function importersOf(name: string): string[] {
   return files.filter((file) => specifier.test(readFileSync(join(repository, file), 'utf8')));
 }
 
-it('allows imports of the emulator in tests, benchmarks and development only', () => {
+it('allows imports of the emulator only in tests, benchmarks and development', () => {
   const importers = importersOf('@temporal-kms/kms-emulator');
   expect(importers).toContain('packages/kms-codec/test/package.test.ts');
   expect(importers.filter((file) => !/\/(test|bench|dev)\/|^(e2e|packages\/testing)\//.test(file))).toEqual(
@@ -23,7 +23,7 @@ it('allows imports of the emulator in tests, benchmarks and development only', (
   );
 });
 
-it("allows imports of Google's Cloud KMS client in one file of the library only", () => {
+it("allows only one file of the library to import Google's Cloud KMS client", () => {
   const importers = importersOf('@google-cloud/kms');
   expect(importers.filter((file) => file.startsWith('packages/kms-codec/src/'))).toEqual([
     'packages/kms-codec/src/keys/google-client.ts',

@@ -8,7 +8,7 @@ import { context, hour, minute } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('keyState', () => {
-  it('counts down while Cloud KMS does not answer, and names the reason', async () => {
+  it('counts down while Cloud KMS does not answer, and states the reason', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     expect(codec.keyState('pay')).toEqual({
       autonomySeconds: 0,
@@ -40,7 +40,7 @@ describe('keyState', () => {
     await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('counts the data keys of other processes that are in use', async () => {
+  it('counts other processes’ data keys that are in use', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     keyService.failing = 'kms_unavailable';
     clock.time += 2 * hour;
@@ -80,7 +80,7 @@ describe('keyState', () => {
     expect(await read(codec, own)).toBe('x');
   });
 
-  it('has no reason any more if Cloud KMS accepts the key again before the failed refresh is repeated', async () => {
+  it('has no reason once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -131,7 +131,7 @@ class RotatedKeyService extends FakeKeyService {
   }
 }
 
-it('a process that loses only the permission to decrypt is not ready until it gets it back', async () => {
+it('a process that loses only the permission to decrypt is not ready until the permission is restored', async () => {
   const { codec, clock, keyService } = codecWith(rule);
   const own = await codec.encode([json('x')], context);
   clock.time += 4.1 * minute;
@@ -170,7 +170,7 @@ async function readerWithoutKeys(count: number) {
 }
 
 describe('the failure of keyState', () => {
-  it('is that of calls for keys that are not in memory, until Cloud KMS answers', async () => {
+  it('is the failure of calls for keys outside memory, until Cloud KMS answers', async () => {
     const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_quota';
@@ -182,7 +182,7 @@ describe('the failure of keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('ends a minute after the last call, because nothing is known without calls', async () => {
+  it('ends a minute after the last call, because without calls the state is unknown', async () => {
     const { codec, clock, keyService, messages } = await readerWithoutKeys(1);
     keyService.failing = 'kms_unavailable';
     await expect(codec.decode(messages, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
@@ -202,7 +202,7 @@ describe('the failure of keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('shows that a process which starts cannot get its first key', async () => {
+  it('shows that a starting process cannot get its first key', async () => {
     const { codec, keyService } = codecWith({ pay: { encrypt: cryptoKey('pay') } });
     keyService.failing = 'kms_unavailable';
     await expect(codec.warm('pay')).rejects.toMatchObject({ code: 'kms_unavailable' });
@@ -212,7 +212,7 @@ describe('the failure of keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('is that of calls in the format direct, which has no keys in memory', async () => {
+  it('is the failure of calls in the format direct, which has no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';
@@ -221,7 +221,7 @@ describe('the failure of keyState', () => {
   });
 });
 
-it('a call that fails after a later one was answered is no outage', async () => {
+it('a call that fails after a later call was answered is not an outage', async () => {
   const slow = Promise.withResolvers<Uint8Array>();
   const keyService = new FakeKeyService();
   let time = 0;
@@ -237,7 +237,7 @@ it('a call that fails after a later one was answered is no outage', async () => 
   expect(watched.failure([cryptoKey('pay')])).toBeUndefined();
 });
 
-it('a process that loses the permission to decrypt stops within 5 min if Cloud KMS does not answer its wraps', async () => {
+it('a process that loses the permission to decrypt stops within 5 min if Cloud KMS does not answer its wrap calls', async () => {
   const { codec, clock, keyService } = codecWith(rule);
   const own = await codec.encode([json('x')], context);
   clock.time += 4.1 * minute;

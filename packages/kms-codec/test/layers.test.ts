@@ -45,32 +45,29 @@ describe('a payload in two layers', () => {
 describe('authorizeNamespace', () => {
   const rules = { orders: { ...readsAll, accepts: ['cards'] }, cards: { encrypt: cryptoKey('shared') } };
 
-  it.each(formats)(
-    'is called before the decryption of an inner layer of another namespace in %s',
-    async (outer) => {
-      const keyService = new FakeKeyService();
-      const card = await inLayer('envelope-v2', keyService, secret, 'cards');
-      const message = await inLayer(outer, keyService, card);
-      const { codec } = codecWith(rules, { keyService });
-      const unwrapsOfOuter = outer === 'static' ? 0 : 1;
-      const unwrapsBefore: number[] = [];
-      const authorizeNamespace = (namespace: string): void => {
-        unwrapsBefore.push(keyService.unwraps);
-        throw new KmsCodecError('namespace_not_permitted', `no permission in ${namespace}`);
-      };
-      const options = { authorizeNamespace };
-      const refused = { code: 'namespace_not_permitted' };
-      await expect(codec.decrypt(message, orders, options)).rejects.toMatchObject(refused);
-      await expect(codec.decode([message], orders, options)).rejects.toMatchObject(refused);
-      expect(unwrapsBefore[0]).toBe(unwrapsOfOuter);
-      expect(keyService.unwraps).toBe(outer === 'direct' ? 2 : unwrapsOfOuter);
-      expect(valueOf((await codec.decrypt(message, orders)).payload)).toBe(valueOf(secret));
-    },
-  );
+  it.each(formats)('is called before decrypting another namespace’s inner layer in %s', async (outer) => {
+    const keyService = new FakeKeyService();
+    const card = await inLayer('envelope-v2', keyService, secret, 'cards');
+    const message = await inLayer(outer, keyService, card);
+    const { codec } = codecWith(rules, { keyService });
+    const unwrapsOfOuter = outer === 'static' ? 0 : 1;
+    const unwrapsBefore: number[] = [];
+    const authorizeNamespace = (namespace: string): void => {
+      unwrapsBefore.push(keyService.unwraps);
+      throw new KmsCodecError('namespace_not_permitted', `no permission in ${namespace}`);
+    };
+    const options = { authorizeNamespace };
+    const refused = { code: 'namespace_not_permitted' };
+    await expect(codec.decrypt(message, orders, options)).rejects.toMatchObject(refused);
+    await expect(codec.decode([message], orders, options)).rejects.toMatchObject(refused);
+    expect(unwrapsBefore[0]).toBe(unwrapsOfOuter);
+    expect(keyService.unwraps).toBe(outer === 'direct' ? 2 : unwrapsOfOuter);
+    expect(valueOf((await codec.decrypt(message, orders)).payload)).toBe(valueOf(secret));
+  });
 });
 
 describe('a budget for calls to Cloud KMS', () => {
-  it('counts each data key of an inner layer once for all payloads that share it', async () => {
+  it('counts an inner layer’s data key once for all payloads that share it', async () => {
     const keyService = new FakeKeyService();
     const inner = await inLayer('envelope-v2', keyService, secret);
     const messages = await Promise.all([1, 2, 3].map(() => asProxy(keyService, inner)));
@@ -83,7 +80,7 @@ describe('a budget for calls to Cloud KMS', () => {
     expect(keyService.unwraps).toBe(4);
   });
 
-  it('ends a chain of layers before a call to Cloud KMS', async () => {
+  it('stops a chain of layers before a call to Cloud KMS', async () => {
     const keyService = new FakeKeyService();
     const message = await inLayer('proxy', keyService, await inLayer('direct', keyService, secret));
     const spent = new Error('spent');

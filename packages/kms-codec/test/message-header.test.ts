@@ -29,7 +29,7 @@ describe('messageHeader', () => {
     });
   });
 
-  it('returns the workflow tag of a bound message, which is one of those of each run of its schedule', () => {
+  it('returns a bound message’s workflow tag, which every run of its schedule accepts', () => {
     const bound = { ...header, compressed: true, workflowTag: workflowTag('payments', 'order-1') };
     const tag = headerTags.workflow('payments', 'order-1');
     expect(messageHeader(buildHeader(bound))).toMatchObject({ compressed: true, workflowTag: tag });
@@ -40,7 +40,7 @@ describe('messageHeader', () => {
     ['malformed', buildHeader(header).subarray(0, 60)],
     ['malformed', new Uint8Array()],
     ['unsupported_version', fill(200, 3)],
-  ])('throws %s for a header that cannot be read', (code, data) => {
+  ])('throws %s for an unreadable header', (code, data) => {
     expect(() => messageHeader(data)).toThrow(expect.objectContaining({ code }));
   });
 });

@@ -45,7 +45,7 @@ describe('a message’s key', () => {
     }
   });
 
-  it('is no crypto key where the message names none', async () => {
+  it('is not a crypto key if the message names none', async () => {
     const message = await inLayer('envelope', new FakeKeyService(), secret);
     const { 'kms-key': _, ...metadata } = message.metadata!;
     expect(messageKey({ ...message, metadata })).toEqual({ format: 'envelope' });
@@ -66,7 +66,7 @@ describe('a message’s key', () => {
 });
 
 describe('a payload without a key', () => {
-  it('is in plaintext, hides nothing, or is a reference', () => {
+  it('is plaintext, contains nothing hidden, or is a reference', () => {
     expect(messageKey(secret)).toEqual({ format: 'plain' });
     expect(messageKey({})).toEqual({ format: 'plain', empty: true });
     expect(messageKey(withMetadata({}, { encoding: 'binary/null' }))).toEqual({
@@ -87,7 +87,7 @@ describe('a payload without a key', () => {
     expect(messageKey(marked(await underVersion(1), 'zstd', Buffer.from('x')))).toEqual(hidden);
   });
 
-  it('is malformed if its header is cut at any byte, and unsupported if its version is unknown', async () => {
+  it('is malformed if its header is truncated at any byte, and unsupported if its version is unknown', async () => {
     const { metadata, data } = await underVersion(1);
     for (let length = 0; length < 48; length += 1) {
       expect(messageKey({ metadata: metadata!, data: data!.subarray(0, length) })).toEqual({

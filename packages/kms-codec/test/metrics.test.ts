@@ -59,7 +59,7 @@ const eventually = (name: string, labels: Readonly<Record<string, string>>, valu
   vi.waitFor(async () => expect(await valueOf(name, labels)).toBe(value), { timeout: 20_000, interval: 200 });
 
 describe('codec metrics', () => {
-  it('exist from the start with the value 0, also those of failures', async () => {
+  it('exist from the start with the value 0, including failure metrics', async () => {
     await eventually('codec_payloads_refused_total', { namespace: 'pay', code: 'key_disabled' }, 0);
     await eventually('codec_payloads_decrypted_total', { namespace: 'pay' }, 0);
     await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 0);
@@ -109,7 +109,7 @@ describe('codec metrics', () => {
     await eventually('codec_worker_ready', {}, 0);
   });
 
-  it('have no label with a namespace that is not followed, and nothing of a payload', async () => {
+  it('have no label for an unfollowed namespace, and no payload content', async () => {
     const encrypted = await codec.encode([json(SECRET)], inNamespace('hidden'));
     await expect(codec.decode(encrypted, inNamespace('pay'))).rejects.toThrow();
     await eventually('codec_payloads_encrypted_total', { namespace: 'other' }, 1);
@@ -120,7 +120,7 @@ describe('codec metrics', () => {
   });
 });
 
-it('a meter that cannot be created does not end the process, and gets the totals later', () => {
+it('a meter that cannot be created does not end the process, and receives the totals later', () => {
   const added: number[] = [];
   let isFree = false;
   const instrument = { add: (value: number) => void added.push(value) };
@@ -188,7 +188,7 @@ describe('docs/metrics.md', () => {
 });
 
 describe('combineObservers', () => {
-  it('calls each observer in its order, and only for events that one of them handles', () => {
+  it('calls the observers in order, and only for events that one of them handles', () => {
     const called: string[] = [];
     const both = combineObservers(
       { notEncrypted: () => void called.push('first') },

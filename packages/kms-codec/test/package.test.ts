@@ -62,7 +62,7 @@ const environment = (extra: Record<string, string> = {}) => ({
 });
 
 describe('the tarball', () => {
-  it('has no finding of publint and are-the-types-wrong', async () => {
+  it('passes publint and are-the-types-wrong', async () => {
     const bytes = new Uint8Array(await readFile(tarball));
     const { messages } = await publint({ pack: { tarball: bytes.buffer }, strict: true });
     expect(messages).toEqual([]);
@@ -108,7 +108,7 @@ describe('the tarball', () => {
     expect([...packages].toSorted()).toEqual(declared.toSorted());
   });
 
-  it('contains a bill of materials with what it needs and what its files contain', async () => {
+  it('contains a bill of materials of its dependencies and bundled code', async () => {
     const {
       dependencies,
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
@@ -129,7 +129,7 @@ describe('the tarball', () => {
     for (const { version } of bill.components) expect(version).toMatch(/^\d/);
   });
 
-  it('has the docstrings in its types, and no internal types', async () => {
+  it('has docstrings in its types, and no internal types', async () => {
     const dist = join(project(), 'node_modules/@temporal-kms/kms-codec/dist');
     const files = globSync('*.d.cts', { cwd: dist });
     const types = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
@@ -146,7 +146,7 @@ describe('installed by npm next to Temporal', () => {
     );
   });
 
-  it('has a failure converter that a workflow bundle contains without Node or Cloud KMS', async () => {
+  it('has a failure converter that can be bundled without Node or Cloud KMS', async () => {
     await node(project(), ['bundle.ts']);
     const bundle = await readFile(join(project(), 'workflows.bundle.js'), 'utf8');
     expect(bundle).toContain('encodeCommonAttributes: true');
@@ -161,14 +161,14 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 180_000);
 
-  it('has a codec next to another codec, and an observer, that run unchanged', async () => {
+  it('has runnable examples of a codec next to another codec, and of an observer', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
       /^wrap ok [\d.]+\nnew branch key for default 1 first created\n$/,
     );
   });
 
-  it('has a test with the test codec that passes', async () => {
+  it('has a passing test with the test codec', async () => {
     expect(await node(project(), ['--test', '--test-reporter=tap', 'order.test.ts'])).toContain('# pass 1\n');
   });
 

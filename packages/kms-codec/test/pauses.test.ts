@@ -178,7 +178,7 @@ async function run(
 describe.each([
   ['without a store', () => undefined],
   ['with a store', () => new MemoryStore()],
-])('after Cloud KMS has begun to refuse, a process %s uses no key for more than 5 min', (name, open) => {
+])('once Cloud KMS refuses, a process %s uses no key for more than 5 min', (name, open) => {
   it.each(Object.entries(pauses))(
     'what happens: %s',
     async (title, pause) => {
@@ -201,7 +201,7 @@ it.each([
   ['encrypt', 'wrap', 'encode', hour + 1_000],
   ['decrypt', 'unwrap', 'decode', LIMIT],
 ] as const)(
-  'after only the permission to %s was removed, a process does so no longer than it promises',
+  'after losing only the permission to %s, a process does so no longer than promised',
   async (permission, affected, kind, limit) => {
     const most = { encode: 0, decode: 0 };
     for (let n = 0; n < 3 * RUNS; n += 1) {

@@ -13,7 +13,7 @@ it('parses a payload with data and an encoding in one pass', () => {
   expect(readUsual(serialize(payload))).toEqual(payload);
 });
 
-it('parses in one pass only what the strict reader parses in the same way', () => {
+it('parses in one pass only what the strict reader parses identically', () => {
   const serialized = fc
     .record({ encoding: bytes(130), data: bytes(300) })
     .map(({ encoding, data }) => Buffer.from(serialize({ metadata: { encoding }, data })));

@@ -88,7 +88,7 @@ describe('decode(encode(x)) returns x', () => {
 });
 
 describe('parse and build are each other’s inverse', () => {
-  it('for a header with any bytes behind it', () => {
+  it('for a header followed by any bytes', () => {
     fc.assert(
       fc.property(header, fc.uint8Array({ maxLength: 40 }), (wanted, rest) => {
         const built = buildHeader(wanted);
@@ -134,7 +134,7 @@ describe('a zstd frame', () => {
   );
   const settings = fc.record({ level: fc.integer({ min: -5, max: 12 }), checksum: fc.boolean() });
 
-  it('has the size that zstd wrote, with any bytes behind it', async () => {
+  it('has the size that zstd wrote, whatever bytes follow', async () => {
     const after = fc.uint8Array({ maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(content, settings, after, async (given, { level, checksum }, rest) => {
@@ -151,7 +151,7 @@ describe('a zstd frame', () => {
     );
   });
 
-  it('decompresses to its declared size or is rejected, however it was changed', async () => {
+  it('decompresses to its declared size or is rejected, however it was modified', async () => {
     const changes = fc.array(fc.tuple(fc.nat(5_000), fc.integer({ min: 1, max: 255 })), {
       minLength: 1,
       maxLength: 4,
@@ -204,7 +204,7 @@ describe('a workflow tag', () => {
     );
   });
 
-  it('of an activity is accepted in one run of a schedule only', () => {
+  it('of an activity is accepted in only one run of a schedule', () => {
     fc.assert(
       fc.property(id, due, due, (scheduled, one, other) => {
         fc.pre(one !== other);

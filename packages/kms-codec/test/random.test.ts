@@ -42,7 +42,7 @@ describe('nonces', () => {
     for (const count of counts) expect(Math.abs(count - total / 2)).toBeLessThan(6 * Math.sqrt(total / 4));
   });
 
-  it("use bytes of the kernel's generator, also after its file was closed", () => {
+  it("use bytes from the kernel's generator, even after its file was closed", () => {
     draw(100);
     const [descriptor] = kernelDescriptors();
     expect(descriptor).toBeDefined();

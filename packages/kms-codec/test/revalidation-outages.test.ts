@@ -6,7 +6,7 @@ import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('while Cloud KMS does not answer', () => {
   it.each(['kms_unavailable', 'kms_quota', 'checksum_mismatch'] as const)(
-    'a data key in use decrypts for 23 hours (%s), and then no more',
+    'a data key in use decrypts for 23 hours (%s), but no longer',
     async (code) => {
       const { codec, clock, message, keyService, events, lookups } = await readerOf();
       keyService.failing = code;

@@ -38,7 +38,7 @@ describe('a data key in use', () => {
     expect(keyService.unwraps).toBe(1);
   });
 
-  it('is confirmed after it was unused for longer than 5 minutes, before it is used again', async () => {
+  it('is confirmed before use if it was unused for more than 5 minutes', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     clock.time += hour;
     keyService.failing = 'permission_denied';
@@ -154,7 +154,7 @@ class HeldKeyService extends FakeKeyService {
 }
 
 describe('an answer that takes longer than a second', () => {
-  it('is no outage if Cloud KMS has answered a later call under the key version', async () => {
+  it('is not an outage if Cloud KMS has answered a later call under the key version', async () => {
     const keyService = new HeldKeyService();
     const { codec, clock, message } = await readerOf(keyService);
     const other = await codecWith(rule, { keyService }).codec.encode([json('other')], context);
@@ -174,7 +174,7 @@ describe('an answer that takes longer than a second', () => {
     await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not keep the codec from asking again, even if it never arrives', async () => {
+  it('does not keep the codec from asking again, even if the answer never arrives', async () => {
     const keyService = new HeldKeyService();
     const { codec, clock, message } = await readerOf(keyService);
     clock.time += 6 * minute;

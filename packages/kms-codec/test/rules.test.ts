@@ -15,7 +15,7 @@ const ship = inNamespace('ship');
 
 const sameId = () => new Uint8Array(8);
 
-describe('crypto keys with one id', () => {
+describe('crypto keys with the same id', () => {
   const a = { encrypt: cryptoKey('a') };
   const b = { decrypt: [cryptoKey('b')] };
 
@@ -28,7 +28,7 @@ describe('crypto keys with one id', () => {
     expect(findRuleMistakes(Object.entries(namespaces), byDefault)).toEqual([]);
   });
 
-  it('are accepted if they are one key', () => {
+  it('are accepted if they are the same key', () => {
     expect(findRuleMistakes(Object.entries({ pay: a, ship: a }), a, sameId)).toEqual([]);
   });
 });
@@ -38,7 +38,7 @@ describe('a codec that is configured with one namespace', () => {
   const byContext = codecWith({}, { keyService, default: shared }).codec;
   const encrypted = async (context: typeof pay) => await byContext.encode([json('secret')], context);
 
-  it('decrypts no message of another because a context names it, by whichever method', async () => {
+  it('decrypts no message from another namespace that a context names, with any method', async () => {
     const messages = await encrypted(ship);
     expect(valueOf((await byContext.decode(messages, ship))[0])).toBe('secret');
     const { codec } = codecWith({}, { keyService, default: shared });
@@ -50,7 +50,7 @@ describe('a codec that is configured with one namespace', () => {
     expect(configured.inspect(messages[0]!, ship).reason).toBe('namespace_mismatch');
   });
 
-  it('decrypts none as the codec of a client or worker either', async () => {
+  it('decrypts none as a client’s or worker’s codec either', async () => {
     const messages = await encrypted(ship);
     const plugin = new KmsCodecPlugin(byContext);
     const options: ConvertingOptions = { namespace: 'pay' };
@@ -62,7 +62,7 @@ describe('a codec that is configured with one namespace', () => {
     }
   });
 
-  it('asks whether the caller may read its namespace in the context of another', async () => {
+  it('asks whether the caller may read its namespace in another namespace’s context', async () => {
     const configured = byContext.forNamespace('pay');
     const asked: string[] = [];
     const authorizeNamespace = (namespace: string) => void asked.push(namespace);
@@ -80,7 +80,7 @@ describe('a namespace that requires workflow tags', () => {
   const rules = { pay: { ...shared, workflowTag: 'require' } } as const;
   const order = inNamespace('pay', 'order-1');
 
-  it('binds what it encrypts to the workflow, without a further setting', async () => {
+  it('binds what it encrypts to the workflow, without any other setting', async () => {
     const { codec } = codecWith(rules);
     const messages = await codec.encode([json('x')], order);
     expect(codec.inspect(messages[0]!, order).boundToWorkflow).toBe(true);

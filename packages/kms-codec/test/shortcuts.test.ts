@@ -61,7 +61,7 @@ it('serializes payloads as protobuf’s writer does', () => {
   );
 });
 
-it('encodes payloads that are decoded in the same way with and without shortcuts', async () => {
+it('encodes payloads that decode identically with and without shortcuts', async () => {
   await fc.assert(
     fc.asyncProperty(payload, async (one) => {
       const [written] = await codec.encode([one], orders);
@@ -78,7 +78,7 @@ it('encodes payloads that are decoded in the same way with and without shortcuts
   );
 });
 
-it('decodes or refuses a changed message in the same way with and without shortcuts', async () => {
+it('decodes or refuses a modified message identically with and without shortcuts', async () => {
   const [message = {}] = await codec.encode([json('"a plaintext"')], orders);
   const data = Buffer.from(message.data ?? []);
   const change = fc.record({ at: fc.nat(data.length), to: fc.uint8Array({ maxLength: 3 }), cut: fc.nat(3) });
@@ -106,7 +106,7 @@ it('decodes or refuses a changed message in the same way with and without shortc
 it.each([
   ['an array of numbers as encoding', { encoding: [...Buffer.from('binary/envelope-kms-v2')] }],
   ['a Map as metadata', Object.assign(new Map(), { encoding: Buffer.from('binary/envelope-kms-v2') })],
-])('refuses %s although the scope keeps the header', async (_, metadata) => {
+])('refuses %s although the scope caches the header', async (_, metadata) => {
   const [message = {}] = await codec.encode([json('"x"')], orders);
   await codec.decode([message], orders);
   const altered: any = { metadata, data: message.data };

@@ -73,7 +73,7 @@ it('reports a real outage in time', async () => {
   expect(reader.calls.map(({ code }) => code)).toContain('kms_unavailable');
 });
 
-it('reports an outage that begins with a stall', async () => {
+it('reports an outage that starts with a stall', async () => {
   const encrypted = await newCodec().codec.encode([json('lost')], context);
   const reader = newCodec();
   await setLatency(60_000);

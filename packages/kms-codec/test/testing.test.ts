@@ -23,14 +23,14 @@ describe('createTestCodec', () => {
     },
   );
 
-  it('returns codecs that decrypt the payloads of each other', async () => {
+  it('returns codecs that decrypt each other’s payloads', async () => {
     const [client, worker] = [createTestCodec(), createTestCodec()];
     const encrypted = await client.encode([json('card 4111')], context);
     expect(valueOf((await worker.decode(encrypted, context))[0])).toBe('card 4111');
     await Promise.all([client.close(), worker.close()]);
   });
 
-  it('derives its key from a text, so that a later process decrypts recorded payloads', async () => {
+  it('derives its key from a text, so a later process can decrypt recorded payloads', async () => {
     const recorder = createTestCodec({ keyText: 'recorded histories' });
     const encrypted = await recorder.encode([json('card 4111')], context);
     vi.resetModules();

@@ -163,7 +163,7 @@ describe('anything else', () => {
     expect(await failure()).toMatchObject(unavailable);
   });
 
-  it('is not caused by a token that is issued: the call goes to Cloud KMS', async () => {
+  it('is not caused by an issued token: the call goes to Cloud KMS', async () => {
     await federate(true);
     const expireTime = new Date(Date.now() + 3_600_000).toISOString();
     answers = { token, generateAccessToken: [200, { accessToken: 'canary', expireTime }] };

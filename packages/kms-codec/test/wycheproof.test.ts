@@ -25,7 +25,7 @@ const path = new URL('vectors/files/wycheproof-aes-gcm.json', import.meta.url);
 const { vectors } = file.parse(JSON.parse(readFileSync(path, 'utf8')));
 const ofOurKeys = vectors.filter(({ key }) => key.length === 32);
 
-describe('AES-256-GCM with a nonce of 96 bits and a tag of 128, as every format uses it', () => {
+describe('AES-256-GCM with a 96-bit nonce and a 128-bit tag, as in every format', () => {
   const inScope = ofOurKeys.filter(({ iv }) => iv.length === 12);
 
   it('has valid and invalid vectors', () => {
@@ -58,7 +58,7 @@ describe('a parameter that no format uses', () => {
     }
   });
 
-  it('is a data key of 128 or 192 bits, which cannot be imported', () => {
+  it('is a 128-bit or 192-bit data key, which cannot be imported', () => {
     const others = vectors.filter(({ key }) => key.length !== 32);
     expect(new Set(others.map(({ key }) => key.length))).toEqual(new Set([16, 24]));
     for (const { key } of others) {

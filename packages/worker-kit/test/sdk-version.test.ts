@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { requireTestedSdk, testedSdkVersions } from '../src/sdk-version.ts';
 
-it('accepts the versions of Temporal’s SDK that were tested, and the one that these tests run', () => {
+it('accepts the tested versions of Temporal’s SDK, including the version that these tests run', () => {
   for (const version of testedSdkVersions) expect(() => requireTestedSdk(`${version}.7`)).not.toThrow();
   expect(() => requireTestedSdk()).not.toThrow();
 });

@@ -125,7 +125,7 @@ describe('a holder of a branch key who writes the store', () => {
     }
   });
 
-  it('cannot give it another date in the past, which would make it the key that encrypts now', async () => {
+  it('cannot backdate it, which would make it the key that encrypts now', async () => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(0.76 * hour);
     const { current, next } = entryOf(fleet);
@@ -139,7 +139,7 @@ describe('a holder of a branch key who writes the store', () => {
 
 const now = () => 1_790_000_000_000;
 
-it('encode fails, and does not ask the store again and again, if it gives only a key past its hard age', async () => {
+it('encode fails without querying the store repeatedly if the store has only a key past its hard age', async () => {
   const limits = resolveLimits();
   const keyService = new FakeKeyService();
   const semaphore = new KeyedSemaphore(limits.callsInFlight);
@@ -175,7 +175,7 @@ it('encode fails, and does not ask the store again and again, if it gives only a
   expect(syncs).toBeLessThanOrEqual(3);
 });
 
-it('a process accepts a key of a process whose clock is four minutes ahead', async () => {
+it('a process accepts a key from a process whose clock is four minutes ahead', async () => {
   const { fleet, entry } = await fleetWithEntry();
   fleet.clock.time -= 4 * minute;
   const [message] = await fleet.start().encode([json('x')], context);
@@ -229,7 +229,7 @@ it.each<[string, Uint8Array]>([
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
-it('an entry of a later version is reported and stays', async () => {
+it('an entry with a later version is reported and kept', async () => {
   const { fleet } = await fleetWithEntry();
   const later = new TextEncoder().encode('{"version":2}');
   fleet.store.put(payId, later);
@@ -241,7 +241,7 @@ it('an entry of a later version is reported and stays', async () => {
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
 });
 
-it('a writer that replaces each entry by garbage costs each process few calls', async () => {
+it('a writer that replaces every entry with garbage costs each process few calls', async () => {
   const { fleet } = await fleetWithEntry();
   const replace = fleet.store.replace.bind(fleet.store);
   fleet.store.replace = async (...call) => {

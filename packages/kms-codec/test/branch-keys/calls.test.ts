@@ -91,7 +91,7 @@ async function callsOfReader({ messages, keyService, rules, time }: Run): Promis
 }
 
 describe('a fleet with a store', () => {
-  it('has a branch key for each rotation, and a process makes one call for each, and to revalidate', async () => {
+  it('has one branch key per rotation, and each process makes one call for it, plus revalidations', async () => {
     const [processes, namespaces, hours] = [50, 3, 6];
     const shared = await run({ processes, namespaces, hours, isShared: true });
     // A key encrypts for 43.8 to 45 min.
@@ -104,7 +104,7 @@ describe('a fleet with a store', () => {
     expect(shared.unwraps).toBeLessThanOrEqual(processes * namespaces * (rotations + 1) + revalidations);
   }, 120_000);
 
-  it('of any size leaves a history that a new reader reads with a call for each rotation', async () => {
+  it('of any size leaves a history that a new reader reads with one call per rotation', async () => {
     const size = { namespaces: 1, hours: 24, isShared: true, stepS: 15 };
     const small = await run({ ...size, processes: 2 });
     const large = await run({ ...size, processes: 10 });
@@ -115,7 +115,7 @@ describe('a fleet with a store', () => {
 });
 
 describe('a fleet without a store', () => {
-  it('has a branch key for each process and rotation, which each other process unwraps', async () => {
+  it('has a branch key per process and rotation, which every other process unwraps', async () => {
     const [processes, hours] = [10, 6];
     const apart = await run({ processes, namespaces: 1, hours, isShared: false });
     expect(apart.keys).toBeGreaterThanOrEqual(processes * hours);
@@ -124,7 +124,7 @@ describe('a fleet without a store', () => {
   }, 120_000);
 });
 
-it('a process that only encrypts confirms its key, which costs at most a call every 2.5 min in a day', async () => {
+it('a process that only encrypts confirms its key with at most one call every 2.5 min over a day', async () => {
   const [processes, hours] = [4, 24];
   const { wraps, unwraps } = await run({
     processes,

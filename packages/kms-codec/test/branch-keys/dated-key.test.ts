@@ -55,7 +55,7 @@ describe('a stored key version’s proof', () => {
     expect(Buffer.from(proveKeyVersion(key, 'payments', 7))).toEqual(expected);
   });
 
-  it('holds for the same key, namespace and key version only', () => {
+  it('holds only for the same key, namespace and key version', () => {
     const proof = proveKeyVersion(key, 'payments', 7);
     expect(isKeyVersionProof(key, 'payments', 7, proof)).toBe(true);
     expect(isKeyVersionProof(key, 'payments', 8, proof)).toBe(false);

@@ -9,7 +9,7 @@ const denying = (branch: string) =>
   new KeyRules(rules, undefined, [wrappedKeyHash(Buffer.from(branch, 'hex'))]);
 
 describe('a branch key in the store that the deny-list contains', () => {
-  it('is not adopted by a process that starts with the list, which replaces it for the fleet', async () => {
+  it('is not adopted by a process that starts with the list; the process replaces it for the fleet', async () => {
     const fleet = fleetOf(2);
     const denied = branchOf((await fleet.encrypt())[0]!);
     await fleet.pass(minute);

@@ -94,7 +94,7 @@ describe('withDataKey', () => {
     }
   });
 
-  it('refuses a message that is committed to another data key, also after a message under that salt', () => {
+  it('refuses a message committed to another data key, even after a message under that salt', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 5));
     const salt = generateSalt();
     const genuine = committed(fresh, salt, info);
@@ -114,7 +114,7 @@ describe('withDataKey', () => {
     }
   });
 
-  it('keeps the keys that were used last, and a limited number of them', () => {
+  it('keeps a limited number of the most recently used keys', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 3));
     const derivations = Array.from({ length: 65 }, () => committed(fresh, generateSalt(), info));
     const keys = derivations.slice(0, 64).map((each) => dataKeyOf(fresh, each));
@@ -125,7 +125,7 @@ describe('withDataKey', () => {
     expect(dataKeyOf(fresh, derivations[1]!)).not.toBe(keys[1]);
   });
 
-  it('keeps no key that decrypts nothing, such as one for the salt of a forged message', () => {
+  it('keeps no useless key, such as one for a forged message’s salt', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 4));
     const genuine = committed(fresh, generateSalt(), info);
     const genuineKey = dataKeyOf(fresh, genuine);
@@ -160,7 +160,7 @@ describe('a salt', () => {
     ['bytes', { softBytes: 8 * 5 }, 8],
     ['messages, if only the hard limit was lowered,', { hardMessages: 3 }, 3],
     ['bytes, if each message has more', { softBytes: 4 }, 1],
-  ])('is never used for more than its limit of %s, also without Cloud KMS', async (_, limits, most) => {
+  ])('is never used beyond its limit of %s, even without Cloud KMS', async (_, limits, most) => {
     const { codec, keyService } = codecWith(rule, { limits });
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -194,7 +194,7 @@ describe('messages under one branch key with many salts', () => {
     expect(codec.plan(messages, context).kmsCalls).toBe(0);
   });
 
-  it('are refused if their header was changed, after a genuine message with the same start of the salt', async () => {
+  it('are refused if their header was changed, even after a genuine message whose salt starts the same', async () => {
     const keyService = new FakeKeyService();
     const [message] = await encryptApart(1, keyService);
     const { codec } = codecWith(rule, { keyService });
@@ -213,7 +213,7 @@ describe('messages under one branch key with many salts', () => {
     }
   });
 
-  it('take a call again as soon as the branch key has left the cache', async () => {
+  it('need another call once the branch key has left the cache', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(20, keyService);
     const [other] = await encryptApart(1, keyService);
@@ -230,7 +230,7 @@ describe('messages under one branch key with many salts', () => {
   });
 });
 
-it('wraps a branch key with AAD that names its purpose and the namespace', async () => {
+it('wraps a branch key with AAD that names its purpose and namespace', async () => {
   const keyService = new FakeKeyService();
   const { codec } = codecWith({ pay: rule.pay, ship: rule.pay }, { keyService });
   const [message] = await codec.encode([json('x')], context);

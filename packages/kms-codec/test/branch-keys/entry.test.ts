@@ -19,12 +19,12 @@ describe('a store entry', () => {
     expect(parseEntry(serializeEntry({ current: stored(3) }))).toEqual({ current: stored(3) });
   });
 
-  it('contains wrapped keys and their dates only', () => {
+  it('contains only wrapped keys and their dates', () => {
     expect(Object.keys(json())).toEqual(['version', 'current', 'next']);
     expect(Object.keys(json().current)).toEqual(['wrapped', 'keyVersion', 'created', 'proof']);
   });
 
-  it('of a later version is refused as such, whatever else it contains', () => {
+  it('with a later version is refused as such, whatever else it contains', () => {
     expect(() => parseEntry(bytes({ version: 2, keys: [] }))).toThrow(
       expect.objectContaining({ code: 'unsupported_version' }),
     );

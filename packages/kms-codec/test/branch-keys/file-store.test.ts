@@ -61,7 +61,7 @@ describe('the file: store’s directory', () => {
     ]);
   });
 
-  it('lets a process that was stopped for several generations not win', async () => {
+  it('does not let a process win that was stopped for several generations', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
     for (let generation = 1; generation < 9; generation += 1) {

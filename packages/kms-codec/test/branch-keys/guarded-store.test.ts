@@ -34,7 +34,7 @@ function guarded() {
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
 describe('a store outage', () => {
-  it('is reported once, and its end too', async () => {
+  it('is reported once when it starts and once when it ends', async () => {
     const { guard, clock, events, state } = guarded();
     state.load = gone;
     for (let n = 0; n < 10; n += 1) {
@@ -66,7 +66,7 @@ describe('a store outage', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('of writing does not prevent reading, and a read does not end it', async () => {
+  it('that affects writes does not prevent reads, and a read does not end it', async () => {
     const { guard, events, state } = guarded();
     state.replace = new BranchKeyStoreError('not_permitted', 'read-only');
     await expect(guard.replace('id', value, ABSENT)).rejects.toMatchObject({ code: 'not_permitted' });
@@ -75,7 +75,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['replace not_permitted']);
   });
 
-  it('begins when a store does not answer in time, and no call is made while that call hangs', async () => {
+  it('starts when a store does not answer in time, and no other call is made while that call hangs', async () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     state.load = promise;
@@ -101,7 +101,7 @@ describe('a store outage', () => {
     expect(events).toEqual([]);
   });
 
-  it('is also what an error of another type is', async () => {
+  it('includes errors of other types', async () => {
     const { guard, state } = guarded();
     state.load = new TypeError('bug');
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable', cause: state.load });

@@ -85,7 +85,7 @@ const steps = [
 
 describe.each(['start', 'rotation'])('a process that is killed at its %s', (phase) => {
   it.each(steps)(
-    '%s prevents no other process from the next',
+    '%s does not keep other processes from getting the next key',
     async (step) => {
       let time = 1_790_000_000_000;
       // At a rotation, these processes run already.

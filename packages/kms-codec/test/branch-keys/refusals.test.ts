@@ -24,7 +24,7 @@ const stores = {
 } satisfies Record<string, () => BranchKeyStore | undefined | Promise<BranchKeyStore | undefined>>;
 
 it.each(Object.entries(stores))(
-  'each refusal of the same branch key is noticed within 5 min, and its end within 30 s, with %s',
+  'notices each refusal of the same branch key within 5 min, and its end within 30 s, with %s',
   async (_, open) => {
     const store = await open();
     const fleet = fleetOf(2, { branchKeyStore: store });
@@ -65,7 +65,7 @@ it.each(Object.entries(stores))(
   60_000,
 );
 
-it('in any order of refusals and their ends, no process is ready while it can not decrypt for more than 5 min', async () => {
+it('in any order of refusals and their ends, no process stays ready for more than 5 min while it cannot decrypt', async () => {
   const phase = fc.record({
     code: fc.constantFrom(undefined, ...codes),
     minutes: fc.integer({ min: 1, max: 80 }),

@@ -11,7 +11,7 @@ const entryIn = (store: MemoryStore) => parseEntry(store.values.get(store.ids[0]
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
 describe('a fleet that starts', () => {
-  it('encrypts with one branch key, which one process has created and the others have adopted', async () => {
+  it('encrypts with one branch key, created by one process and adopted by the others', async () => {
     const fleet = fleetOf(20);
     const messages = await fleet.encrypt();
     expect(distinct(messages.map(branchOf))).toBe(1);
@@ -30,7 +30,7 @@ describe('a fleet that starts', () => {
     expect(origins.slice(3).toSorted()).toEqual(['created', 'store', 'store']);
   });
 
-  it('makes one call for each process that starts later', async () => {
+  it('makes one call per process that starts later', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();
     for (let n = 0; n < 10; n += 1) fleet.start();
@@ -46,7 +46,7 @@ describe('a fleet that starts', () => {
     expect(fleet.store.ids).toHaveLength(2);
   });
 
-  it('stores no branch key of the format envelope', async () => {
+  it('does not store keys of the format envelope', async () => {
     const store = new MemoryStore();
     const { codec } = codecWith(rules, { branchKeyStore: store, format: 'envelope' });
     await codec.encode([json('x')], context);
@@ -55,7 +55,7 @@ describe('a fleet that starts', () => {
 });
 
 describe('a rotation', () => {
-  it('of 20 processes at the same moment has one winner, whose key all others unwrap at once', async () => {
+  it('of 20 processes at the same moment has one winner, and all others unwrap its key at once', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     const { won } = fleet.store;
@@ -70,7 +70,7 @@ describe('a rotation', () => {
     expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
   });
 
-  it('takes place in a minute, one call for each process and one for the new key', async () => {
+  it('takes place within a minute, with one call per process and one for the new key', async () => {
     const fleet = fleetOf(50);
     await fleet.encrypt();
     const { wraps, unwraps } = fleet.keyService;
@@ -97,7 +97,7 @@ describe('a rotation', () => {
     expect(distinct(seen)).toBe(2);
   });
 
-  it('does not take place during an outage that begins when the next key has been stored', async () => {
+  it('does not take place during an outage that starts after the next key was stored', async () => {
     const fleet = fleetOf(5, { limits: { revalidateMs: 5 * minute } });
     await fleet.encrypt();
     const late = fleet.codecs[4]!;
@@ -143,7 +143,7 @@ describe('a rotation', () => {
     }
   });
 
-  it('leaves each process able to read all others for an hour of outage right after start', async () => {
+  it('lets each process read all others’ messages through an hour’s outage right after startup', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     fleet.keyService.failing = 'kms_unavailable';
@@ -183,7 +183,7 @@ describe('a store that fails', () => {
     },
   );
 
-  it('by not answering delays the first payload of a process by two seconds, and no other', async () => {
+  it('by not answering delays only a process’s first payload, by two seconds', async () => {
     const fleet = fleetOf(1);
     fleet.store.loading = new Promise<never>(() => undefined);
     const start = performance.now();
@@ -201,7 +201,7 @@ describe('a store that fails', () => {
     expect(fleet.store.loads).toBe(1);
   });
 
-  it('by answering late is not what a slow wrap by Cloud KMS looks like: processes that start agree on one key', async () => {
+  it('by answering late is distinguished from a slow wrap by Cloud KMS: starting processes agree on one key', async () => {
     const fleet = fleetOf(3, { waitMs: { activity: 10_000, other: 10_000 } });
     const wrap = fleet.keyService.wrap.bind(fleet.keyService);
     fleet.keyService.wrap = async (request) => {
@@ -229,7 +229,7 @@ describe('a store that fails', () => {
     expect(fleet.keyService.wraps).toBe(20);
   });
 
-  it('for minutes around a rotation only delays the rotation', async () => {
+  it('for minutes around a rotation only delays that rotation', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     await fleet.pass(0.7 * hour);
@@ -243,7 +243,7 @@ describe('a store that fails', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
-  it('beyond the soft age leaves each process with a key of its own', async () => {
+  it('beyond the soft age leaves each process with a separate key', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.loading = gone;
@@ -252,7 +252,7 @@ describe('a store that fails', () => {
     expect(distinct([...messages.map(branchOf), branchOf(before!)])).toBe(6);
   });
 
-  it('by losing its values is filled again with the key in use', async () => {
+  it('by losing its values is refilled with the key in use', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.values.clear();
@@ -315,7 +315,7 @@ describe('a process that only reads', () => {
     expect(fleet.store.loads).toBe(0);
   });
 
-  it('does not ask the store in a namespace for whose messages Cloud KMS unwraps no key', async () => {
+  it('does not query the store for a namespace whose keys Cloud KMS does not unwrap', async () => {
     const fleet = fleetOf(1);
     const [message] = await codecWith(rules).codec.encode(
       [json('under the key of another project')],
@@ -328,7 +328,7 @@ describe('a process that only reads', () => {
 });
 
 describe('an identity that may only encrypt', () => {
-  it('uses keys of its own and leaves the stored keys to the others', async () => {
+  it('uses its own keys and leaves the stored keys to the others', async () => {
     const fleet = fleetOf(2);
     await fleet.encrypt();
     const before = entryIn(fleet.store);

@@ -58,7 +58,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect(textOf((await store.load(id))?.value)).toBe('two');
   });
 
-  it('does not create a value again that the caller has seen and that is gone', async () => {
+  it('does not recreate a value that the caller has seen and that has since been removed', async () => {
     const id = newId();
     expect(await open().replace(id, text('late'), '5')).toBe(false);
     expect(await open().load(id)).toBeUndefined();
@@ -85,7 +85,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect([textOf((await store.load(a))?.value), textOf((await store.load(b))?.value)]).toEqual(['a', 'b']);
   });
 
-  it('returns at most a little more than 8 KiB of a value that another program wrote', async () => {
+  it('returns at most slightly more than 8 KiB of a value that another program wrote', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, new Uint8Array(1_000_000), ABSENT);
     const { value, generation } = (await store.load(id))!;

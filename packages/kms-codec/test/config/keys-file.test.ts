@@ -17,7 +17,7 @@ describe('the keys file', () => {
     else expect(typeof result === 'string' ? result : described(result)).toEqual(rules);
   });
 
-  it('is rejected if it is cut at any byte', () => {
+  it('is rejected if it is truncated at any byte', () => {
     const key = 'projects/p/locations/l/keyRings/r/cryptoKeys/payments';
     const whole = `namespaces:\n  payments-test: { encrypt: ${key}-test, accepts: [orders-old] }\ndefault:\n  encrypt: ${key}\n...`;
     expect(typeof read(whole)).toBe('object');

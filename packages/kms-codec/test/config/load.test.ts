@@ -76,7 +76,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are rejected in an environment in which the client prints data keys', () => {
+  it('are rejected in an environment that makes the client print data keys', () => {
     expect(mistakes({ ...guide, GOOGLE_SDK_NODE_LOGGING: 'all' })).toEqual([
       expect.stringMatching(/^GOOGLE_SDK_NODE_LOGGING: .*plaintext data keys/),
     ]);
@@ -102,14 +102,14 @@ describe("the guide's variables", () => {
   });
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
-    'are all named at once by loadKmsCodec, including %s: a wrong value hides no missing variable',
+    'are all named at once by loadKmsCodec, including %s: a wrong value does not hide a missing variable',
     (variable) => {
       expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(variable);
     },
   );
 });
 
-it('warns of variables that the library does not have, by name and without values', async () => {
+it('warns of unknown variables by name, without values', async () => {
   const warned = once(process, 'warning');
   const env = { ...guide, KMS_BIND_WORKFLOWS: 'true', GCP_KMS_KEYRING: 'secret', KMS_EMPTY: '', KMSX: '1' };
   await loadKmsCodec({ env: { ...env, KMS_EMULATOR_HOST: '127.0.0.1:9' } }).close();
@@ -120,14 +120,14 @@ it('warns of variables that the library does not have, by name and without value
 });
 
 describe('KMS_BRANCH_KEYS', () => {
-  it('names no store by default', () => {
+  it('selects no store by default', () => {
     expect(kmsEnvironment.parse(guide).openBranchKeyStore?.()).toBeUndefined();
     expect(
       kmsEnvironment.parse({ ...guide, KMS_BRANCH_KEYS: 'none' }).openBranchKeyStore?.(),
     ).toBeUndefined();
   });
 
-  it('names the store of the codec, which closes it', async () => {
+  it('selects the store that the codec uses and closes', async () => {
     const KMS_BRANCH_KEYS = `file:${join(tmpdir(), 'missing/branch-keys')}`;
     const codes: string[] = [];
     const codec = loadKmsCodec({

@@ -49,7 +49,7 @@ describe('the strict YAML reader', () => {
     expect(Object.getPrototypeOf(parse('a: b\n...\n').value)).toBe(null);
   });
 
-  it('rejects a file that is cut at any byte', () => {
+  it('rejects a file truncated at any byte', () => {
     const whole = 'a: { b: payments-test, c: [one, two] }\nd:\n  e: f\n...';
     expect(parse(whole).value).toEqual({ a: { b: 'payments-test', c: ['one', 'two'] }, d: { e: 'f' } });
     for (let length = 0; length < whole.length; length += 1) refusal(() => parse(whole.slice(0, length)));
@@ -146,7 +146,7 @@ describe('a file', () => {
     });
   });
 
-  it('is never read in part while another process writes it from its beginning', async () => {
+  it('is never read partially while another process overwrites it', async () => {
     const file = join(folder, 'written.yaml');
     writeFileSync(file, large('p'));
     const write =

@@ -80,8 +80,8 @@ async function decode(questions: readonly Question[]): Promise<unknown[]> {
     .map((line): unknown => JSON.parse(line));
 }
 
-describe('a decoder that was written from the specification alone', () => {
-  it('reads 500 messages, and refuses each if a byte was changed', async () => {
+describe('a decoder written from the specification alone', () => {
+  it('reads 500 messages, and refuses each if a byte is changed', async () => {
     const keyService = new FakeKeyService();
     const samples = await encryptSamples(500, keyService);
     const kinds = new Set(samples.map(({ message }) => message.data![1]));
@@ -101,7 +101,7 @@ describe('a decoder that was written from the specification alone', () => {
     expect(answers.slice(500)).toEqual(samples.map(() => ({ code: expect.any(String) })));
   }, 720_000);
 
-  it('gives the outcome of each vector of envelope-v2 without layers and further rules', async () => {
+  it('produces the outcome of each envelope-v2 vector without layers and further rules', async () => {
     const vectors = vectorFiles
       .filter(({ file }) => /^(envelope-v2.*|payload-profile|reference-python)\.json$/.test(file))
       .flatMap((file) => file.vectors)

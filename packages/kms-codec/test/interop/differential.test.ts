@@ -122,7 +122,7 @@ describe(`with the seed ${seed}, Python`, () => {
   );
 
   it(
-    'accepts or rejects every changed keys file as TypeScript does',
+    'accepts or rejects every modified keys file as TypeScript does',
     async () => {
       const random = new Random(seed);
       const texts = keysFileVectors.filter(({ files }) => files === undefined);

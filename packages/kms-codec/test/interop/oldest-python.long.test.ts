@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { vectorFiles } from '../support/vectors.ts';
 import { findOldestPython, passedTests, runScript } from './support/python.ts';
 
-it('passes the tests with the oldest versions that the Python package allows, and installs without the peers', async () => {
+it('passes the tests with the oldest versions that the Python package supports, and installs without the peers', async () => {
   const python = await findOldestPython();
   const vectors = vectorFiles.flatMap((file) => file.vectors);
   expect(await passedTests(python)).toBeGreaterThan(vectors.length);

@@ -142,7 +142,7 @@ const resolutions = [
 
 describe('TypeScript', () => {
   it.for(resolutions)(
-    'compiles an application with moduleResolution $moduleResolution, which then runs',
+    'compiles and runs an application with moduleResolution $moduleResolution',
     async ({ moduleResolution, module, files }) => {
       const config = `tsconfig.${moduleResolution}.json`;
       const outDir = `out-${moduleResolution}`;
@@ -234,7 +234,7 @@ describe('yarn', () => {
     expect(await program('yarn', 24, ['bundle.cjs'])).toBe('true false');
   });
 
-  it('installs no Cloud Storage client, which the package reports when it needs it, and encrypts all the same', async () => {
+  it('installs no Cloud Storage client, reports that when it needs one, and still encrypts', async () => {
     const script = `
       const { loadKmsCodec } = require('@temporal-kms/kms-codec');
       const observer = { branchKeyStoreFailed: ({ code }) => console.log(code) };

@@ -144,7 +144,7 @@ describe.each([
     await encrypted(id('child'));
   });
 
-  it('decodes runs of a schedule: the input for the id that it names, and the result of the run before', async () => {
+  it('decodes a schedule’s runs: the input for the id that it names, and the previous run’s result', async () => {
     const schedule = await client().schedule.create({
       scheduleId: id('nightly'),
       spec: {},
@@ -206,7 +206,7 @@ describe.each([
     expect(stored).toContain('Encoded failure');
   });
 
-  it('decodes in a replay worker, whose contexts name neither namespace nor workflow', async () => {
+  it('decodes in a replay worker, whose contexts name no namespace or workflow', async () => {
     await runOrder(id('replayed'));
     const history = await encrypted(id('replayed'));
     const codec = stack.codec({ bindWorkflow, namespace: payments });
@@ -243,7 +243,7 @@ describe.each([
   });
 
   if (bindWorkflow) {
-    it('rejects the result of a Nexus operation that ran a workflow, which is a documented limit', async () => {
+    it('rejects the result of a Nexus operation that ran a workflow (a documented limit)', async () => {
       const handle = await callNexus('ship');
       await expect
         .poll(async () => failedTaskTypes(await encrypted(id('ship'))), { timeout: 10_000 })

@@ -66,7 +66,7 @@ describe('KmsCodecPlugin', () => {
     expect(payloadCodecs).toEqual([other, expect.any(KmsCodec)]);
   });
 
-  it('adds its codec once for any number of calls', () => {
+  it('adds its codec only once, however often it is called', () => {
     const once: Partial<WorkerOptions> = plugin.configureWorker({ namespace: payments });
     expect(converterFor(plugin, once).payloadCodecs).toHaveLength(1);
   });
@@ -148,7 +148,7 @@ describe('KmsCodecPlugin', () => {
       expect((await decodeWith(codecs, mixed)).map(valueOf)).toEqual(['new', 'old', 'plain']);
     });
 
-    it('adds each codec once for any number of calls', () => {
+    it('adds each codec only once, however often it is called', () => {
       const once = reading.configureWorker({ namespace: payments, dataConverter: { payloadCodecs: [old] } });
       expect(converterFor(reading, once).payloadCodecs).toHaveLength(2);
       expect(converterFor(plugin, once).payloadCodecs).toHaveLength(2);
@@ -174,7 +174,7 @@ describe('KmsCodecPlugin', () => {
       expect(reader.configureBundler(bundle)).toEqual(bundle);
     });
 
-    it('decodes in the namespace of the client or worker, also if it is added twice', async () => {
+    it('decodes in the client’s or worker’s namespace, even if it is added twice', async () => {
       const once: Partial<WorkerOptions> = reader.configureWorker({ namespace: payments });
       const twice = converterFor(reader, once).payloadCodecs!;
       expect(twice).toHaveLength(1);

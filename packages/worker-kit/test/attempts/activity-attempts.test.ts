@@ -60,7 +60,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
     expect(outcome).toEqual({ at: seconds, of: 'kms_unavailable' });
   });
 
-  it('sends heartbeats within the heartbeat timeout, and one when it ends to wait', async () => {
+  it('sends heartbeats within the heartbeat timeout, and one when it stops waiting', async () => {
     const { outcome, beats } = await decodeInput({ heartbeatTimeoutMs: 9_000 }, undefined, 10_000);
     await vi.advanceTimersByTimeAsync(minute);
     expect(outcome).toEqual({ at: 10, of: 'input' });
@@ -94,7 +94,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
   it.each([
     ['waits for longer', 0],
     ['begins to wait in the last second', 19_500],
-  ])('ends in the last attempt before a worker that shuts down abandons it: it %s', async (_, startsAtMs) => {
+  ])('ends in the last attempt before a stopping worker abandons it: it %s', async (_, startsAtMs) => {
     const { attempts, codec, payload } = await worker();
     vi.useFakeTimers();
     attempts.shutDown(20_000);
@@ -126,7 +126,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
 });
 
 describe('an activity’s result', () => {
-  it('waits for as long as a workflow task, also in the worker that has run the activity', async () => {
+  it('waits for as long as a workflow task, even in the worker that ran the activity', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 300, activity: minute });
     const begun = performance.now();
     const options = { limitMs: minute, heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };

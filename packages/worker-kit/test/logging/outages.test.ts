@@ -35,7 +35,7 @@ describe('outageObserver', () => {
     ]);
   });
 
-  it('logs the first of equal refusals at once, and the number of the others when the minute ends', () => {
+  it('logs the first of equal refusals at once, and the number of others when the minute ends', () => {
     const observer = outageObserver(write);
     const refusal = { namespace: 'pay', code: 'integrity_failed' } as const;
     for (let n = 0; n < 500; n += 1) observer.refused?.(refusal);
@@ -60,7 +60,7 @@ describe('outageObserver', () => {
     expect(messages()).toEqual(['Cloud KMS unavailable', 'Payload rejected']);
   });
 
-  it('counts refusals of more kinds than it distinguishes in one line', () => {
+  it('counts the kinds of refusals beyond its limit in one line', () => {
     const observer = outageObserver(write);
     for (let n = 0; n < 1_500; n += 1) observer.refused?.({ namespace: `ns-${n}`, code: 'malformed' });
     expect(entries).toHaveLength(1_000);

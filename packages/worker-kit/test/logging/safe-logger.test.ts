@@ -57,7 +57,7 @@ describe('createSafeLogger', () => {
     expect(written({}, (logger) => logger.error(message, ofWorker))).toMatchObject([{ message: expected }]);
   });
 
-  it('keeps messages of Core and withholds those of other crates', () => {
+  it('keeps Core’s messages and withholds other crates’ messages', () => {
     const entries = written({}, (logger) => {
       logger.warn('Failing workflow task', { sdkComponent: 'core', target: 'temporalio_sdk_core::worker' });
       logger.warn('canary', { sdkComponent: 'core', target: 'h2::codec' });
@@ -81,7 +81,7 @@ describe('createSafeLogger', () => {
     },
   );
 
-  it("keeps the code of Temporal's rules in a warning of the SDK about a workflow", () => {
+  it('keeps the code of a Temporal rule in an SDK warning about a workflow', () => {
     const [entry] = written({}, (logger) =>
       logger.warn('[TMPRL1102] Workflow finished canary', { sdkComponent: 'workflow' }),
     );
@@ -169,7 +169,7 @@ describe('error fields', () => {
   });
 
   it.each(['a card 4111', 'line\nbreak', '"canary"', 'ü', 'x'.repeat(101), 4111, undefined])(
-    'leave out a name or type that is no identifier: %j',
+    'leave out a name or type that is not an identifier: %j',
     (text) => {
       const error = Object.assign(new Error('canary'), { name: text, type: text });
       expect(errorFields(error)).toEqual({ error: 'Error' });
@@ -178,7 +178,7 @@ describe('error fields', () => {
     },
   );
 
-  it('contain the message of a wrong configuration as one line', () => {
+  it('contain a configuration error’s message as one line', () => {
     const error = new KmsConfigurationError(
       'The environment is wrong:\n  GCP_KMS_KEY is missing\n  X\u202e is',
     );
@@ -193,11 +193,11 @@ describe('error fields', () => {
     ['Error', Object.assign(new Error('canary'), { name: 'KmsConfigurationError' })],
     ['TransportError', transportError('canary')],
     ['TypeError', new TypeError('fn client_new.args[1].targetUrl: canary 4111')],
-  ])('omit the message of an %s that only resembles one of them', (_class, error) => {
+  ])('omit the message of an %s that only resembles a known error', (_class, error) => {
     expect(JSON.stringify(errorFields(error))).not.toContain('canary');
   });
 
-  it('state why the connection to Temporal failed, without the text of the native client', () => {
+  it('state why the connection to Temporal failed, without the native client’s text', () => {
     const texts = [
       'tonic::transport::Error(Transport, ConnectError(ConnectError("tcp connect error", Os { kind: ConnectionRefused })))',
       'Namespace nope was not found or otherwise could not be described: Status { code: NotFound, message: "canary" }',
@@ -212,7 +212,7 @@ describe('error fields', () => {
     expect(reasons.join('')).not.toContain('canary');
   });
 
-  it('omit what a thrown record states about itself, and error types that Temporal does not define', () => {
+  it('omit a thrown object’s claims about itself, and error types that Temporal does not define', () => {
     const record = { name: 'canary', type: 'canary', code: 'ECANARY' };
     expect(errorFields({ ...record, cause: record })).toEqual({ error: 'object' });
     expect(errorFields(new Error('x', { cause: record }))).toEqual({ error: 'Error', causes: ['object'] });

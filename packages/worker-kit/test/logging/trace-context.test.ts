@@ -57,14 +57,14 @@ describe('createSafeLogger', () => {
     expect(fieldsOf({ sdkComponent: 'worker', ...ids })).toMatchObject(ids);
   });
 
-  it('drops values under these names that are no ids, because code may put other values there', () => {
+  it('drops values under these names that are not ids, because code may put other values there', () => {
     const other = { trace_id: 'card-4111', span_id: 4_111, trace_flags: 'SECRET' };
     expect(Object.keys(fieldsOf({ sdkComponent: 'activity', ...other }) ?? {})).toEqual(['sdkComponent']);
   });
 });
 
 describe('writeToLog', () => {
-  it('calls the method of the level with the fields and the message', () => {
+  it('calls the level’s method with the fields and the message', () => {
     const methods = { trace: vi.fn(), debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
     writeToLog(methods)({ level: 'WARN', message: 'Activity failed', fields: { attempt: 2 } });
     expect(methods.warn.mock.calls).toEqual([[{ attempt: 2 }, 'Activity failed']]);

@@ -67,7 +67,7 @@ async function expectToWork(name: string): Promise<void> {
 }
 
 it(
-  'never hangs, and works whenever it is ready, after each death under a blocked event loop',
+  'never hangs after dying under a blocked event loop, and works whenever it is ready',
   async () => {
     let worker = startWorker({ BLOCK_MS: '150' });
     await untilReady(worker);

@@ -108,7 +108,7 @@ async function advance(milliseconds: number): Promise<void> {
 }
 
 describe('a worker and its keys in Cloud KMS', () => {
-  it('stops polling when its key is disabled, before it fails a task, and polls again when it is enabled', async () => {
+  it('stops polling when its key is disabled, before it fails a task, and polls again when the key is enabled', async () => {
     await start();
     await untilReadiness({ status: 'ready', autonomySeconds: expect.toSatisfy((s: number) => s > 86_000) });
     expect(await (await echo('before')).result()).toBe('before');
@@ -132,7 +132,7 @@ describe('a worker and its keys in Cloud KMS', () => {
     expect(messages().lastIndexOf('Keys ready; starting to poll')).toBeGreaterThan(waiting);
   }, 120_000);
 
-  it('stops polling before its key expires if Cloud KMS wraps no other key, and polls again when it does', async () => {
+  it('stops polling before its key expires if Cloud KMS wraps no new key, and polls again when it does', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     expect(await (await echo('before-refusal')).result()).toBe('before-refusal');
@@ -160,7 +160,7 @@ describe('a worker and its keys in Cloud KMS', () => {
     ]);
   }, 120_000);
 
-  it('polls through an outage that ends before the hard limit, with one line at its start and one at its end', async () => {
+  it('polls through an outage that ends before the hard limit, with one log line at its start and one at its end', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     // The worker unwraps the client's key, which it needs in the outage.

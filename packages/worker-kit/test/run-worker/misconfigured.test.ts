@@ -102,14 +102,14 @@ describe('a worker whose configuration is wrong', () => {
       { worker: { workflowBundle: { code: 'exports = {}' } } },
       /failureConverterPath/,
     ],
-  ])('ends with 78 and one line if it %s', async (_what, stumble, reason) => {
+  ])('exits with 78 and one log line if it %s', async (_what, stumble, reason) => {
     const { running, problems } = start(stumble);
     expect(await running.ended).toBe(workerExitCodes.misconfigured);
     expect(problems().at(-1)?.fields['reason']).toMatch(reason);
     expect(problems().length).toBeLessThanOrEqual(2);
   });
 
-  it('waits for a namespace that may be created later, with one line', async () => {
+  it('waits for a namespace that may be created later, with one log line', async () => {
     const { running, log, problems } = start({ namespace: 'nope', namespaceMs: 60_000 });
     const attempts = () => log.filter(({ message }) => message === 'Waiting before the next attempt');
     await expect.poll(() => attempts().length, { timeout: 10_000 }).toBeGreaterThan(2);
@@ -121,17 +121,20 @@ describe('a worker whose configuration is wrong', () => {
   it.each([
     ['key_not_found', { encrypt: cryptoKey('missing') }],
     ['key_disabled', {}],
-  ])('waits for an administrator after %s, with one line that names the key', async (errorCode, stumble) => {
-    const isDisabled = errorCode === 'key_disabled';
-    const version = `${key}/cryptoKeyVersions/1`;
-    if (isDisabled) await stack.emulator.setVersionState(version, 'DISABLED');
-    const { running, problems } = start(stumble);
-    await expect.poll(() => running.readiness().trouble, { timeout: 10_000 }).toBe(errorCode);
-    expect(problems()).toMatchObject([
-      { fields: { errorCode, reason: expect.stringContaining(key.slice(0, 40)) } },
-    ]);
-    if (isDisabled) await stack.emulator.setVersionState(version, 'ENABLED');
-    running.stop();
-    await running.ended;
-  });
+  ])(
+    'waits for an administrator after %s, with one log line that names the key',
+    async (errorCode, stumble) => {
+      const isDisabled = errorCode === 'key_disabled';
+      const version = `${key}/cryptoKeyVersions/1`;
+      if (isDisabled) await stack.emulator.setVersionState(version, 'DISABLED');
+      const { running, problems } = start(stumble);
+      await expect.poll(() => running.readiness().trouble, { timeout: 10_000 }).toBe(errorCode);
+      expect(problems()).toMatchObject([
+        { fields: { errorCode, reason: expect.stringContaining(key.slice(0, 40)) } },
+      ]);
+      if (isDisabled) await stack.emulator.setVersionState(version, 'ENABLED');
+      running.stop();
+      await running.ended;
+    },
+  );
 });

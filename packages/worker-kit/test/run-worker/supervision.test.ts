@@ -102,7 +102,7 @@ const threadsOfProcess = () =>
 const entries = (message: string) => log.filter((entry) => entry.message === message);
 
 describe('a worker that fails', () => {
-  it('ends without runWorker, and hides why', async () => {
+  it('stops without runWorker, and hides why', async () => {
     codec = new BreakableCodec();
     const connection = await NativeConnection.connect({ address: stack.address });
     const alone = await createWorker(connection, codec, { workflowBundle, taskQueue: 'alone' });
@@ -139,7 +139,7 @@ describe('a worker that fails', () => {
     await expect.poll(threadsOfProcess).toBe(threads);
   }, 60_000);
 
-  it('ends the process with 70 if the SDK waits for ever to finalize the worker', async () => {
+  it('ends the process with 70 if the SDK never finalizes the worker', async () => {
     const running = start({ times: { settleMs: 500 }, isFinalizable: false });
     await untilReady(running);
     await run('kill', 'not-finalized');
@@ -166,7 +166,7 @@ describe('stop', () => {
     await handle.terminate();
   }, 60_000);
 
-  it('loses no task that Temporal has just given to the worker', async () => {
+  it('loses no task that Temporal has just dispatched to the worker', async () => {
     const loop = { worker: { taskQueue: 'busy' } };
     const bursts: Promise<number>[] = [];
     for (let round = 1; round <= 3; round++) {
@@ -186,7 +186,7 @@ describe('stop', () => {
 });
 
 describe('keys', () => {
-  it('stop polling before they expire, and start it again', async () => {
+  it('stop polling before they expire, and start polling again', async () => {
     const running = start();
     await untilReady(running);
     autonomySeconds = 59;
@@ -203,7 +203,7 @@ describe('keys', () => {
     expect(running.readiness()).toMatchObject({ restarts: 0 });
   }, 60_000);
 
-  it('suffice while they last for long enough, but readiness is degraded while Cloud KMS does not answer', async () => {
+  it('are sufficient while they last long enough, but readiness is degraded while Cloud KMS does not answer', async () => {
     const running = start();
     await untilReady(running);
     failure = 'kms_unavailable';

@@ -60,7 +60,7 @@ const cases = {
   resumed: { startToCloseTimeout: 8_000, heartbeatTimeout: 2_000, maximumAttempts: 10, retryAfter: 3_000 },
 } satisfies Record<string, workflows.Limits>;
 
-describe('an activity whose worker has not unwrapped the key of its input when Cloud KMS fails for 15 s', () => {
+describe('an activity whose worker has not unwrapped its input’s key when Cloud KMS fails for 15 s', () => {
   const ran: string[] = [];
   const resumedFrom: unknown[] = [];
   const handles = new Map<string, WorkflowHandle>();
@@ -122,7 +122,7 @@ describe('an activity whose worker has not unwrapped the key of its input when C
     expect(runs('short-timeout')).toBe(0);
   });
 
-  it('runs once, in an attempt that has half of its time left, if Temporal retries it', async () => {
+  it('runs once, in an attempt with half of its time left, if Temporal retries it', async () => {
     expect(await handle('short-timeout-with-retries').result()).toBe('noted short-timeout-with-retries');
     expect(runs('short-timeout-with-retries')).toBe(1);
     expect(await lastAttempt('short-timeout-with-retries')).toBeGreaterThan(1);
