@@ -28,7 +28,7 @@ it.each([
   expect(unpinnedImages(`${pinned}${line}\n`)).toEqual([image]);
 });
 
-it('finds nothing in the Dockerfile, whose bases `pnpm images` makes under the same tags', async () => {
+it('finds nothing in the Dockerfile, because `pnpm images` makes its bases under the same tags', async () => {
   const dockerfile = await read('deploy/docker/Dockerfile');
   expect(unpinnedImages(dockerfile)).toEqual([]);
   const made = await read('scripts/src/images/bases.ts');

@@ -61,7 +61,7 @@ describe('the dashboard’s Caddyfile', () => {
     if (caddy === undefined) skip();
   });
 
-  it('lets browsers keep files whose names contain a hash', async () => {
+  it('lets browsers cache files whose names contain a hash', async () => {
     expect(await get('/assets/app-1a2b.js')).toEqual({
       status: 200,
       body: 'export {};',
@@ -69,12 +69,12 @@ describe('the dashboard’s Caddyfile', () => {
     });
   });
 
-  it('answers 404 to a name of another version, and does not let browsers keep that', async () => {
+  it('answers 404 to another version’s file name, and does not let browsers cache that', async () => {
     expect(await get('/assets/app-9z8y.js')).toEqual({ status: 404, body: '', cached: null });
   });
 
   it.for(['/', '/ns/default/workflows'])(
-    'serves the page at %s, which browsers check each time',
+    'serves the page at %s, which browsers revalidate each time',
     async (path) => {
       expect(await get(path)).toEqual({ status: 200, body: '<div id="root"></div>', cached: 'no-cache' });
     },
@@ -93,7 +93,7 @@ describe('the dashboard’s Caddyfile', () => {
     expect(server?.tail()).not.toContain('"level":"error"');
   });
 
-  it('is tested with the version that the image contains', async () => {
+  it('is tested with the image’s version', async () => {
     const [, version] =
       /^FROM caddy:([\d.]+)-/m.exec(await readFile(join(docker, 'Dockerfile'), 'utf8')) ?? [];
     const { stdout } = await execa(caddy ?? '', ['version']);

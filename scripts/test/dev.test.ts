@@ -28,7 +28,7 @@ const exported = {
 };
 
 describe('devEnvironment', () => {
-  it('names its own Temporal and Cloud KMS and drops those that the user exported', () => {
+  it('sets its own Temporal and Cloud KMS, and drops the user’s exported variables', () => {
     const env = devEnvironment(exported, devPorts({ DEV_TEMPORAL_PORT: '17233', DEV_KMS_PORT: '19061' }));
     const chosen = Object.entries(env).filter(([name]) => /^(TEMPORAL|GCP|KMS|GOOGLE)_/.test(name));
     expect(Object.fromEntries(chosen)).toEqual({
@@ -47,7 +47,7 @@ describe('devEnvironment', () => {
     expect(JSON.stringify(env)).not.toContain('canary');
   });
 
-  it('keeps the exported variables with DEV_REMOTE=1 and with no other value', () => {
+  it('keeps the exported variables only with DEV_REMOTE=1', () => {
     const ports = devPorts({});
     expect(devEnvironment({ ...exported, DEV_REMOTE: '1' }, ports)).toMatchObject(exported);
     for (const value of ['', '0', 'true', 'no']) {
@@ -97,7 +97,7 @@ describe('pnpm dev', () => {
   it.each([
     ['without a version', undefined],
     ['of another version', '1\n'],
-  ])('does not start with data %s, and leaves it as it is', async (_, version) => {
+  ])('does not start with data %s, and leaves the data unchanged', async (_, version) => {
     const env = await setting();
     const folder = env['DEV_DATA_DIR']!;
     await writeFile(join(folder, 'temporal.db'), 'payloads');
@@ -124,7 +124,7 @@ describe('pnpm dev', () => {
     180_000,
   );
 
-  it('stops everything when its launcher ends without passing the signal on', async () => {
+  it('stops everything when its launcher exits without forwarding the signal', async () => {
     const env = await setting();
     // As npx does: its name is "npm exec", it starts the command through a shell, and SIGTERM ends it alone.
     const launcher = `process.title = 'npm exec pnpm dev';
@@ -136,7 +136,7 @@ describe('pnpm dev', () => {
   }, 180_000);
 });
 
-it('recognizes the data of a folder that it has marked', async () => {
+it('recognizes the data in a folder that it has marked', async () => {
   const { DEV_DATA_DIR: folder = '' } = await setting();
   await requireDataVersion(folder);
   await writeFile(join(folder, 'temporal.db'), 'payloads');

@@ -67,19 +67,19 @@ it('lists every chapter of the guide', () => {
 });
 
 describe.each(rows)('the chapter "$chapter"', ({ code, links, command, promises: ids }) => {
-  it('names code that exists, and documentation', () => {
+  it('names existing code and documentation', () => {
     expect(code.length * links.length).toBeGreaterThan(0);
     for (const path of code) expect(existsSync(join(projectRoot, path)), path).toBe(true);
   });
 
-  it('names a command that a test of its promises runs', async () => {
+  it('names a command that its promises’ tests run', async () => {
     const files = ids.flatMap((id) => promises.get(id) ?? [`no promise ${id}`]);
     const texts = await Promise.all(files.map(sources));
     expect(texts.filter((text) => inTests(command).test(text)).length, command).toBeGreaterThan(0);
   });
 });
 
-it('finds no command that tests do not run', async () => {
+it('lists no command that tests do not run', async () => {
   const text = await sources('packages/kms-emulator/test/gcloud.test.ts');
   expect(inTests('gcloud kms keys create').test(text)).toBe(true);
   expect(inTests('gcloud kms keys destroy').test(text)).toBe(false);

@@ -12,7 +12,7 @@ const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
 const podOf = (resources: any[], app: string) => named(resources, 'Deployment', app).spec.template.spec;
 const scanPod = (resources: any[]) => named(resources, 'CronJob', 'scan').spec.jobTemplate.spec.template.spec;
 
-it('lets servers accept connections until clients know that the pod ends', async ({ skip }) => {
+it('lets servers accept connections until clients know that the pod is terminating', async ({ skip }) => {
   if (isMissing()) return skip();
   const resources = await render({
     codecServer: { policy, terminationGracePeriodSeconds: 25, preStopSleepSeconds: 10 },
@@ -24,7 +24,7 @@ it('lets servers accept connections until clients know that the pod ends', async
   expect(podOf(without, 'codec-server').containers[0]).not.toHaveProperty('lifecycle');
 });
 
-it('mounts further volumes', async ({ skip }) => {
+it('mounts additional volumes', async ({ skip }) => {
   if (isMissing()) return skip();
   const resources = await render(everything);
   for (const [pod, volume] of [
@@ -113,7 +113,7 @@ it('scans with the image key-admin, and lets the codec server read the report', 
   expect(variables(without, 'codec-server')).not.toHaveProperty('SCAN_REPORT_FILE');
 });
 
-it('keeps the report of a scan out of the log, but no error, argument or exit status', async ({ skip }) => {
+it('keeps a scan’s report out of the log, but not errors, arguments or the exit status', async ({ skip }) => {
   if (isMissing()) return skip();
   const { command, args } = scanPod(await render(everything)).containers[0];
   const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-scan-'));
@@ -129,7 +129,7 @@ it('keeps the report of a scan out of the log, but no error, argument or exit st
   expect([stdout, stderr, exitCode]).toEqual(['', args.join(' '), 1]);
 });
 
-it('contains the alerts of deploy/monitoring, without a change', async ({ skip }) => {
+it('contains the alerts of deploy/monitoring unchanged', async ({ skip }) => {
   const alerts = await read('deploy/monitoring/alerts.yaml');
   expect(await readFile(join(chart, 'alerts.yaml'), 'utf8')).toBe(alerts);
   if (isMissing()) return skip();
@@ -142,7 +142,7 @@ async function spread(values: object, app: string): Promise<any> {
   return podOf(await render({ codecServer: { policy }, ...values }), app).topologySpreadConstraints;
 }
 
-it('spreads pods over zones and nodes where it can, or as the values say', async ({ skip }) => {
+it('spreads pods over zones and nodes if possible, or as the values specify', async ({ skip }) => {
   if (isMissing()) return skip();
   const labelSelector = {
     matchLabels: { 'app.kubernetes.io/name': 'worker', 'app.kubernetes.io/instance': 'tk' },
@@ -191,7 +191,7 @@ it.for([
 const optionsOf = async (worker: object) =>
   variables(await render({ codecServer: { policy }, worker }), 'worker')['NODE_OPTIONS'];
 
-it('limits the young generation of a worker as the docs recommend, unless its own options say otherwise', async ({
+it('limits a worker’s young generation as the docs recommend, unless its own options differ', async ({
   skip,
 }) => {
   const [, option] = /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/limits.md')) ?? [];

@@ -99,7 +99,7 @@ describe('the Helm chart', () => {
     expect(variables(resources, 'worker')).toMatchObject({ WORKER_SHUTDOWN_GRACE_SECONDS: '1000000' });
   });
 
-  it('prefers env of an application to env of all, and that to what the chart sets', async ({ skip }) => {
+  it('prefers an application’s env to the common env, and that to the chart’s settings', async ({ skip }) => {
     if (isMissing()) return skip();
     const resources = await render({
       env: { AUTH: 'none', KMS_KEYS_FILE: '/keys.yaml', LOG_LEVEL: 'debug', TEMPORAL_TLS: true },
@@ -130,7 +130,7 @@ describe('the Helm chart', () => {
 
   const collector = { WORKER_OTLP_ENDPOINT: 'http://collector:4317' };
   it.for([{ env: collector }, { worker: { env: collector } }])(
-    'gives a worker that sends metrics to a collector no port for them: %j',
+    'opens no metrics port for a worker that sends metrics to a collector: %j',
     async (values, { skip }) => {
       if (isMissing()) return skip();
       const scraped = { codecServer: { policy }, serviceMonitor: { enabled: true } };
@@ -164,7 +164,7 @@ describe('the Helm chart', () => {
     expect(await admitted({ networkPolicy: {} }, 'dashboard')).toEqual([{ podSelector: {} }]);
   });
 
-  it('lets the codec server serve the dashboard, in place of a Deployment for it', async ({ skip }) => {
+  it('lets the codec server serve the dashboard, instead of a separate Deployment', async ({ skip }) => {
     if (isMissing()) return skip();
     const resources = await render({
       ...everything,
@@ -207,7 +207,7 @@ describe('the Helm chart', () => {
       });
   });
 
-  it.for(apps)('contains nothing of %s when it is switched off', async (app, { skip }) => {
+  it.for(apps)('contains no trace of %s when it is switched off', async (app, { skip }) => {
     if (isMissing()) return skip();
     const key = app === 'codec-server' ? 'codecServer' : app;
     const values = { ...everything, [key]: { enabled: false }, scan: {} };

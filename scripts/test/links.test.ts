@@ -40,7 +40,7 @@ it.each([...texts])('%s links only to files and headings that exist', (file, tex
   expect(broken).toEqual([]);
 });
 
-it('finds the pages and headings to which code, deployments and alerts point', async () => {
+it('finds the pages and headings that code, deployments and alerts link to', async () => {
   const { stdout: found } = await execa(
     'git',
     ['grep', '-IohE', String.raw`docs/[a-z/-]+\.md(#[a-z-]+)?`, '--', ':!*.md', ':!pnpm-lock.yaml'],

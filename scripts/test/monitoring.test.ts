@@ -59,7 +59,7 @@ it('expects each alert in a test of promtool', async () => {
   expect(missing.map(({ alert }) => alert)).toEqual([]);
 });
 
-it('lets each alert fire as promtool computes it', { timeout: BUILD_MS }, async (context) => {
+it('fires each alert as promtool computes it', { timeout: BUILD_MS }, async (context) => {
   const promtool = await findProgram('promtool');
   if (promtool === undefined) context.skip();
   const run = (...args: string[]) => execa(promtool!, args, { cwd: folder, reject: false, all: true });
@@ -69,7 +69,7 @@ it('lets each alert fire as promtool computes it', { timeout: BUILD_MS }, async 
   expect(tested.exitCode, tested.all).toBe(0);
 });
 
-it('shortens every duration of the rules that wait or compare with a time before, and no threshold', async () => {
+it('shortens every duration in rules that wait or compare with an earlier time, but no threshold', async () => {
   const text = await read('alerts.yaml');
   const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
   const rules = groups.flatMap((group) => group.rules);

@@ -29,7 +29,7 @@ describe('a built program’s entry point', () => {
     expect(text.indexOf('import(')).toBeGreaterThan(text.indexOf('process.exit(78)'));
   });
 
-  it('names the version that is needed and the one that runs, and exits with 78, before the program is parsed', async () => {
+  it('names the required and the running version, and exits with 78, before the program is parsed', async () => {
     const ended = await run('this is no JavaScript', 99);
     expect(ended.exitCode).toBe(78);
     expect(ended.stderr).toContain(`needs Node 99 or later. This is Node ${process.versions.node}`);

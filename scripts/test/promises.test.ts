@@ -30,7 +30,7 @@ it.each([
   expect(() => parsePromises(line)).toThrow(line);
 });
 
-it('finds in docs/security-model.md each id once, and only test files that exist', async () => {
+it('finds each id in docs/security-model.md once, and only existing test files', async () => {
   const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'security-model.md'), 'utf8'));
   const ids = promises.map(({ id }) => id);
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
@@ -66,7 +66,7 @@ describe('a promise', () => {
     expect(lines[1]).toMatch(/^✗ A12 /);
   });
 
-  it('is broken by a file that did not run, unless the run was limited to some suites', () => {
+  it('is broken by a file that did not run, unless only some suites ran', () => {
     const some = new Map([...kept].slice(0, 2));
     expect(judge(promises, some, everything)).toMatchObject({ broken: 1 });
     expect(judge(promises, some, { ...everything, all: false })).toMatchObject({

@@ -21,7 +21,7 @@ it('waits until a port accepts connections', async () => {
   await waitUntilReady(await startLate(1_000), 1);
 });
 
-it('gives up after its time and reports the last fault', async () => {
+it('gives up after its time limit and reports the last fault', async () => {
   const unready = `http://${await startLate(1_000)}/readyz`;
   await expect(waitUntilReady(unready, 0.2)).rejects.toThrow(
     `${unready} was not ready within 0.2 s: status 503, not yet`,
@@ -39,7 +39,7 @@ it("prints the lines that connect Temporal's CLI to the stack", () => {
   ]);
 });
 
-it('prints the lines that rotate the key, now or by its schedule', () => {
+it('prints the lines that rotate the key, now or on its schedule', () => {
   expect(rotationLines(19_062)).toEqual([
     'npx -y pnpm@12.21.0 kms-emulator --control-port 19062 rotate',
     'npx -y pnpm@12.21.0 kms-emulator --control-port 19062 clock --advance 90d',

@@ -8,7 +8,7 @@ import { packagesWith } from '../src/turbo.ts';
 
 const files = Object.keys(versionedFiles);
 
-it('finds one version in all files of a release', async () => {
+it('finds the same version in all of a release’s files', async () => {
   const version = await releaseVersion();
   const packages = await packagesWith('types', []);
   for (const { directory } of packages) {
@@ -23,7 +23,7 @@ it('finds one version in all files of a release', async () => {
   }
 });
 
-it('knows every file outside the packages with the version of the release', async () => {
+it('knows every file outside the packages that contains the release’s version', async () => {
   const options = ['grep', '-lF', await releaseVersion(), '--', 'deploy', 'docs', 'compose.yaml'];
   const { stdout } = await execa('git', [...options, '*.toml', '*/README.md'], { cwd: projectRoot });
   expect(files.toSorted()).toEqual(stdout.split('\n').toSorted());

@@ -6,7 +6,7 @@ import { devEnvironment, devPorts, requireFreePorts } from '../src/dev/environme
 import { peopleLines, samplePeople, samplePolicy, writeSamplePolicy } from '../src/dev/sign-in.ts';
 import { startIdentityProvider } from '../src/identity-provider.ts';
 
-it('requires a policy with DEV_AUTH=1 and with no other value', () => {
+it('requires a policy only with DEV_AUTH=1', () => {
   const ports = devPorts({});
   const signedIn = devEnvironment({ DEV_AUTH: '1', DEV_DATA_DIR: '/data', AUTH: 'none' }, ports);
   expect(signedIn).toMatchObject({ AUTH: 'policy', POLICY_FILE: '/data/policy.yaml' });
@@ -27,7 +27,7 @@ it('writes a policy file that only its owner may write', async () => {
   expect(await readFile(file, 'utf8')).toBe(samplePolicy('http://127.0.0.1:8090'));
 });
 
-it('gives each sample person a line and their rules', () => {
+it('prints each sample person with their rules', () => {
   expect(peopleLines()).toHaveLength(samplePeople.length);
   const rules = samplePolicy('http://127.0.0.1:8090').match(/match: \{ groups: [\w.]+ \}/g);
   expect(rules).toEqual(
@@ -35,7 +35,7 @@ it('gives each sample person a line and their rules', () => {
   );
 });
 
-it('starts an identity provider on the port, which shows the people and frees the port at its end', async () => {
+it('starts an identity provider on the port, which shows the people and frees the port when it ends', async () => {
   const redirect = 'http://127.0.0.1:5173/sign-in';
   const provider = await startIdentityProvider({
     people: samplePeople,

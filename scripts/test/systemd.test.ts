@@ -41,7 +41,7 @@ describe.each(units)('the unit %s', (name) => {
     expect(all).toContain('ProtectSystm');
   });
 
-  it('opens no inspector, writes no core dump and can write no file of the system', async () => {
+  it('opens no inspector, writes no core dump and cannot write system files', async () => {
     const unit = await read(name);
     expect(unit).toMatch(/^ExecStart=\/usr\/bin\/node --disable-sigusr1 /m);
     for (const setting of [

@@ -30,7 +30,7 @@ async function start(...[options]: Parameters<typeof startTemporal>): Promise<Te
   return server;
 }
 
-it('has the namespaces, search attributes and Web UI of its options', async () => {
+it('has the namespaces, search attributes and Web UI from its options', async () => {
   const server = await start({
     namespaces: ['payments'],
     searchAttributes: { Customer: 'Keyword' },

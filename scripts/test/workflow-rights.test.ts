@@ -20,7 +20,7 @@ describe('a job that may write', () => {
     'run: git status; ./build.sh',
     'run: if ! node x.ts; then true; fi',
     'uses: changesets/action@8488615a623b1b9c987934bb89eae8af6a946ac1',
-  ])('does not run code of dependencies: %s', (step) => {
+  ])('does not run dependencies’ code: %s', (step) => {
     expect(rightsFindings(job('permissions: { id-token: write }', step))).toHaveLength(1);
     expect(rightsFindings(job('permissions: { contents: write }', step))).toHaveLength(1);
     expect(rightsFindings(job('permissions: write-all', step))).toHaveLength(1);

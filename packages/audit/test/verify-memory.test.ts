@@ -54,7 +54,7 @@ async function writeAudit(file: string, after: ChainHead, bytes: number): Promis
 }
 
 describe('a file several times larger than the heap', () => {
-  it('is verified, with the file that follows it, and a truncated last line is found', async () => {
+  it('is verified together with the next file, and a truncated last line is found', async () => {
     const rotated = join(directory, 'rotated');
     const current = join(directory, 'current');
     const cut = join(directory, 'cut');

@@ -35,7 +35,7 @@ describe.each([
   ['the longest lines that are too short for a link', repeated(`${'{'.repeat(MIN_LINKED_BYTES - 1)}\n`)],
   ['short and long lines in turn', repeated(`\n${'{'.repeat(MIN_LINKED_BYTES)}\nx\n`)],
 ])('verifyFile, after a crash that left %s,', (_, left) => {
-  it('counts and hashes each of them, and finds one that is missing or changed', async () => {
+  it('counts and hashes each line, and finds a missing or changed line', async () => {
     const count = left.filter((byte) => byte === 0x0a).length;
     expect(await verify(left, (bytes) => bytes)).toMatchObject({ lines: count + 2, problemCount: 0 });
     const begin = left.indexOf('\n') + 1;
@@ -45,7 +45,7 @@ describe.each([
   });
 });
 
-it('verifyFile does not hash short lines one by one, and names the first that has no link', async () => {
+it('verifyFile does not hash short lines one by one, and names the first line without a link', async () => {
   const update = vi.spyOn(Hash.prototype, 'update');
   const instance = newInstance();
   const { bytes } = chain(instance, NOTHING, [openedLine(instance, { at: 0 })]);

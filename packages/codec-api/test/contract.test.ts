@@ -19,7 +19,7 @@ describe('a ref', () => {
     expect(payloadRef.parse(ref)).toBe(ref);
   });
 
-  test('is made of its parts, or parsed, and no other string', () => {
+  test('is built from its parts or parsed, and no other string is accepted', () => {
     const { eventId, n } = partsOfRef(payloadRef.parse('0:281474976710655'));
     expect(payloadRefOf(eventId, n)).toBe('0:281474976710655');
     // @ts-expect-error -- it may be the id of an event, or of a run
@@ -55,7 +55,7 @@ describe('a placeholder', () => {
 });
 
 describe('a request to decode', () => {
-  test('holds between one and 200 refs and nothing else', () => {
+  test('contains one to 200 refs and nothing else', () => {
     const refs = Array.from({ length: MAX_REFS }, (_, n) => `1:${n}`);
     expect(decodeRequest.safeParse({ refs }).success).toBe(true);
     expect(decodeRequest.safeParse({ refs: [...refs, '2:0'] }).success).toBe(false);
@@ -65,7 +65,7 @@ describe('a request to decode', () => {
 });
 
 describe('a result', () => {
-  test('is a payload or a reason, never both and never neither', () => {
+  test('is either a payload or a reason, never both', () => {
     const payload = { metadata: {}, data: '' };
     expect(decodeResult.parse({ ref: '1:0', ok: true, payload })).toEqual({ ref: '1:0', ok: true, payload });
     expect(decodeResult.safeParse({ ref: '1:0', ok: true }).success).toBe(false);
@@ -91,7 +91,7 @@ test('every reason has a class', () => {
   expect(reasonCode.options.filter((code) => !known.has(reasonClass(code)))).toEqual([]);
 });
 
-test('a stream ends with a reason and the last event that it gave', () => {
+test('a stream ends with a reason and the last event that it sent', () => {
   expect(historyFrame.safeParse({ type: 'end', reason: 'shutdown', after: 0 }).success).toBe(true);
   expect(historyFrame.safeParse({ type: 'end', reason: 'complete' }).success).toBe(false);
   expect(historyFrame.safeParse({ type: 'end', reason: 'tired', after: 1 }).success).toBe(false);
@@ -104,7 +104,7 @@ test('a count may leave out a status that no workflow has', () => {
   });
 });
 
-test('an error says what kind it is and what to do', () => {
+test('an error states its kind and what to do', () => {
   expect(apiError.safeParse({ error: { code: 'not_found', message: 'm' } }).success).toBe(true);
   expect(apiError.safeParse({ error: { code: 'teapot', message: 'm' } }).success).toBe(false);
 });

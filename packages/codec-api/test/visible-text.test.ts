@@ -83,13 +83,13 @@ describe('a justification', () => {
 });
 
 describe('invisible characters', () => {
-  it.each(invisible)('are written as escapes that JSON reads: %s', (_, text) => {
+  it.each(invisible)('are written as JSON escapes: %s', (_, text) => {
     const escaped = escapeInvisible(`a${text}b`);
     expect(escaped).toMatch(/^a(?:\\u[0-9a-f]{4})+b$/);
     expect(JSON.parse(`"${escaped}"`)).toBe(`a${text}b`);
   });
 
-  it('are escaped in JSON without a change of its value', () => {
+  it('are escaped in JSON without changing its value', () => {
     const value = { [invisible.map(([, text]) => text).join('x')]: '\u202egnp.exe', n: [1, null] };
     const json = escapeInvisible(JSON.stringify(value));
     expect(JSON.parse(json)).toEqual(value);
@@ -105,7 +105,7 @@ describe('invisible characters', () => {
 });
 
 describe('text of several lines', () => {
-  it('keeps line breaks, tabs and what joins emoji and letters', () => {
+  it('keeps line breaks, tabs, and joiners of emoji and letters', () => {
     const text = 'one\r\n\ttwo\n👩\u200d💻 ❤\ufe0f می\u200cخواهم';
     expect(escapeInText(text)).toBe(text);
   });
@@ -117,11 +117,11 @@ describe('text of several lines', () => {
     },
   );
 
-  it('does not keep a carriage return that ends no line: it would draw over the line before', () => {
+  it('drops a carriage return that does not end a line: it would overwrite the previous line', () => {
     expect(escapeInText('paid\rnot paid')).toBe('paid\\u000dnot paid');
   });
 
-  it('does not keep joiners where they join nothing', () => {
+  it('drops joiners that join nothing', () => {
     expect(escapeInText('\u200d \u200c')).toBe('\\u200d \\u200c');
   });
 });

@@ -5,7 +5,7 @@ import { kms, mistakesOf } from './environments.ts';
 const parse = (values: Record<string, string>) => parseConfig(codecServerEnvironment, { ...kms, ...values });
 const mistakes = (values: Record<string, string>) => mistakesOf(() => parse(values));
 
-test('has a safe default for everything but the key', () => {
+test('has a safe default for everything except the key', () => {
   expect(parse({})).toMatchObject({
     host: '127.0.0.1',
     port: 8088,
@@ -71,7 +71,7 @@ describe('with a policy', () => {
     expect(mistakes({ POLICY_FILE: 'policy.yaml' })).toEqual([['POLICY_FILE', problem]]);
   });
 
-  test('knows no other way to sign in', () => {
+  test('accepts no other way to sign in', () => {
     expect(mistakes({ AUTH: 'oidc' })).toEqual([['AUTH', expect.stringContaining('must be policy')]]);
   });
 });
@@ -118,7 +118,7 @@ test.each(['codec', '/codec/', '/', '//codec', '/co dec'])('refuses the path pre
   expect(mistakes({ CODEC_PATH_PREFIX: prefix })).toEqual([['CODEC_PATH_PREFIX', expect.any(String)]]);
 });
 
-test('takes a certificate and its key only together', () => {
+test('accepts a certificate only with its key', () => {
   const tls = { certFile: '/tls.crt', keyFile: '/tls.key' };
   expect(parse({ CODEC_TLS_CERT_FILE: tls.certFile, CODEC_TLS_KEY_FILE: tls.keyFile }).tls).toEqual(tls);
   const missing = expect.stringContaining('TLS needs both');
@@ -133,7 +133,7 @@ test('does not start while Node trusts every certificate', () => {
   expect(() => parse({ NODE_TLS_REJECT_UNAUTHORIZED: '1' })).not.toThrow();
 });
 
-test('serves metrics only where a port is named, by default on loopback', () => {
+test('serves metrics only if a port is set, by default on loopback', () => {
   expect(parse({})).not.toHaveProperty('metrics');
   expect(parse({ CODEC_METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
   expect(
@@ -142,7 +142,7 @@ test('serves metrics only where a port is named, by default on loopback', () => 
 });
 
 describe('paths and limits', () => {
-  test('are off or the server’s own unless they are set', () => {
+  test('are off or have the server’s defaults unless they are set', () => {
     expect(parse({})).toMatchObject({ namespacePaths: false, limits: {} });
   });
 
@@ -178,7 +178,7 @@ describe('paths and limits', () => {
   });
 });
 
-test('serves no dashboard by default, and the one that is named with its sources', () => {
+test('serves no dashboard by default, and a configured dashboard with its sources', () => {
   expect(parse({})).not.toHaveProperty('dashboard');
   expect(
     parse({
@@ -205,7 +205,7 @@ test.each(['https://a.example; script-src *', "'unsafe-inline'", '*', 'https://a
 describe('traces', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
 
-  test('are exported only where an endpoint is set and the SDK is not disabled', () => {
+  test('are exported only if an endpoint is set and the SDK is not disabled', () => {
     expect(parse({})).not.toHaveProperty('tracing');
     expect(parse({ OTEL_TRACES_SAMPLER_ARG: '0.5' })).not.toHaveProperty('tracing');
     expect(parse(endpoint).tracing).toEqual({ ratio: 1 });
@@ -224,7 +224,7 @@ describe('traces', () => {
     expect(mistakes({ ...endpoint, [name]: value })).toEqual([[name, expect.not.stringContaining('secret')]]);
   });
 
-  test('have an endpoint and headers that are never printed', () => {
+  test('never have their endpoint and headers printed', () => {
     const headers = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer secret' };
     const printed = printableConfig(codecServerEnvironment, { ...kms, ...endpoint, ...headers });
     expect(printed).toMatchObject({

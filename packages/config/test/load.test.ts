@@ -24,14 +24,14 @@ test('names every mistake at once: variable, what is wrong, an example', () => {
   expect(load).toThrow(/^ {2}GCP_PROJECT is missing/m);
 });
 
-test('freezes the configuration, inside too', () => {
+test('freezes the configuration deeply', () => {
   const config = parseConfig(workerEnvironment, kms);
   expect(Object.isFrozen(config)).toBe(true);
   expect(Object.isFrozen(config.health)).toBe(true);
   expect(Object.isFrozen(config.kms)).toBe(true);
 });
 
-test('a start with a mistake ends with status 78 and prints nothing but the mistakes', async () => {
+test('a start with mistakes ends with status 78 and prints only the mistakes', async () => {
   const module = JSON.stringify(new URL('../src/index.ts', import.meta.url).href);
   const code = `const { loadConfigOrExit, workerEnvironment } = await import(${module});
     loadConfigOrExit(workerEnvironment); console.log('started');`;
@@ -45,7 +45,7 @@ test('a start with a mistake ends with status 78 and prints nothing but the mist
   expect(await runNode(code, kms)).toEqual({ status: 0, stdout: 'started\n', stderr: '' });
 });
 
-test('prints what is in force, never a secret nor a variable that is not ours', () => {
+test('prints the settings in force, but no secrets and no unrelated variables', () => {
   const values = {
     ...kms,
     TEMPORAL_API_KEY: 'canary-key',
@@ -61,7 +61,7 @@ test('prints what is in force, never a secret nor a variable that is not ours', 
   expect(JSON.stringify(printed)).not.toContain('canary');
 });
 
-test('names variables that are not its own but have its prefix or almost one of its names', () => {
+test('names unknown variables that have its prefix or resemble one of its names', () => {
   const wrong = {
     CODEC_PROT: '1',
     CODEC_CORS_ORIGIN: 'x',
@@ -94,7 +94,7 @@ test('names variables that are not its own but have its prefix or almost one of 
   ]);
 });
 
-test('names the misspelt variable next to the one that is missing, and not its value', () => {
+test('names the misspelt variable next to the missing variable, without its value', () => {
   const values = { GCP_PROJECT: 'p', GCP_KMS_KEYRING: 'canary', GCP_KMS_KEY: 'k' };
   const load = () => parseConfig(workerEnvironment, values);
   expect(load).toThrow(/GCP_KMS_KEYRING is set, but .* GCP_KMS_KEY_RING was probably meant/);

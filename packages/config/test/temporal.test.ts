@@ -61,7 +61,7 @@ describe("Temporal's configuration", () => {
     expect(connectionOptions).toMatchObject({ apiKey: 'secret-key', tls: true });
   });
 
-  it('takes a variable in place of the value of the profile, and ignores an empty variable', () => {
+  it('prefers a variable to the profile, and ignores an empty variable', () => {
     const { connectionOptions, namespace } = load({
       TEMPORAL_CONFIG_FILE: file,
       TEMPORAL_PROFILE: 'cloud',

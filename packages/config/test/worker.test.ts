@@ -7,7 +7,7 @@ import { kms, mistakesOf } from './environments.ts';
 
 const parse = (values: Record<string, string>) => parseConfig(workerEnvironment, { ...kms, ...values });
 
-test('needs nothing but the key', () => {
+test('needs only the key', () => {
   expect(parse({})).toMatchObject({
     taskQueue: 'kms-sample',
     health: { host: '127.0.0.1', port: 8089 },
@@ -16,7 +16,7 @@ test('needs nothing but the key', () => {
   });
 });
 
-test('takes what is set', () => {
+test('uses the variables that are set', () => {
   const values = {
     TEMPORAL_TASK_QUEUE: 'payments',
     WORKER_HEALTH_HOST: '0.0.0.0',
@@ -39,7 +39,7 @@ test('exports metrics to Prometheus or to a collector, not to both', () => {
   ]);
 });
 
-test('counts an empty value as unset, as compose files write it', () => {
+test('treats an empty value as unset, as compose files write it', () => {
   expect(parse({ TEMPORAL_TASK_QUEUE: '', LOG_LEVEL: '' })).toMatchObject({
     taskQueue: 'kms-sample',
     logLevel: 'info',
@@ -60,7 +60,7 @@ test("refuses the switch that makes Google's client print plaintext data keys", 
 test.each([
   ['NODE_DEBUG', 'stream'],
   ['NODE_OPTIONS', '--max-old-space-size=96 --inspect=0'],
-])('refuses %s=%s, with which Node would expose data keys', (variable, value) => {
+])('refuses %s=%s, which would make Node expose data keys', (variable, value) => {
   const problems = mistakesOf(() => parse({ [variable]: value }));
   expect(problems).toEqual([[variable, expect.stringMatching(/must not (be set|have)/)]]);
 });

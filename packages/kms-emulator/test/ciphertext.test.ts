@@ -90,7 +90,7 @@ describe('a ciphertext', () => {
     expect(new Set(all.map((one) => one.toString('hex'))).size).toBe(100);
   });
 
-  it('has one encoding: a length in more bytes than needed is refused', () => {
+  it('has one encoding: a length that uses more bytes than needed is refused', () => {
     const ciphertext = encryptBytes(material, locator, Buffer.from('x'), Buffer.alloc(0));
     const length = ciphertext[39] ?? 0;
     const longer = Buffer.concat([
@@ -111,7 +111,7 @@ describe('CRC-32C', () => {
     [Buffer.from(Array.from({ length: 32 }, (_, index) => index)), 0x46dd794e],
     [Buffer.from('123456789'), 0xe3069283],
     [Buffer.alloc(0), 0],
-  ])('of published inputs is what was published', (input, expected) => {
+  ])('of published inputs has the published value', (input, expected) => {
     expect(crc32c(input)).toBe(expected);
   });
 });

@@ -55,7 +55,7 @@ describe('the command line', () => {
     expect(await event(child, 'exit')).toEqual([0, null]);
   });
 
-  it('exits if two signals arrive', async () => {
+  it('exits after two signals', async () => {
     const { child } = await launch();
     // While the process is stopped, both signals wait for it. Otherwise the second could arrive when it has ended.
     for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) child.kill(signal);

@@ -107,7 +107,7 @@ describe('the control API', () => {
     ['IMPORT_FAILED', 'importFailureReason'],
     ['GENERATION_FAILED', 'generationFailureReason'],
     ['EXTERNAL_DESTRUCTION_FAILED', 'externalDestructionFailureReason'],
-  ] as const)('puts a version into %s with a reason, where no RPC leads to', async (state, field) => {
+  ] as const)('puts a version into %s with a reason, which no RPC can do', async (state, field) => {
     const { client, send } = await started();
     await send('POST', '/versions', { name: VERSION, state, reason: 'because' });
     const [version] = await client.getCryptoKeyVersion({ name: VERSION }, once);
@@ -168,7 +168,7 @@ const raw = (url: string, method: string, headers: Record<string, string>, body 
   });
 
 describe('against web pages the control API', () => {
-  it('refuses a foreign Host, with which a page reaches loopback through its own name', async () => {
+  it('refuses a foreign Host, which a page could use to reach loopback under its own name', async () => {
     const { emulator } = await start();
     expect(await raw(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
     expect(await raw(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(403);
@@ -182,7 +182,7 @@ describe('against web pages the control API', () => {
     }
   });
 
-  it('refuses bodies that need no preflight', async () => {
+  it('refuses bodies that a browser sends without a preflight', async () => {
     const { emulator } = await start();
     const body = JSON.stringify({ advanceSeconds: 40 * DAY });
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {

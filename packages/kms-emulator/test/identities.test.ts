@@ -24,7 +24,7 @@ describe('identities', () => {
     ).resolves.toBeDefined();
   });
 
-  it('denies an identity everything that no policy grants, with the text of Cloud KMS', async () => {
+  it('denies an identity everything that no policy grants, with Cloud KMS’s text', async () => {
     const { owner, worker } = await startWithWorker();
     const [encrypted] = await owner.encrypt({ name: KEY, plaintext }, once);
     const cases: [() => Promise<unknown>, permission: string, resource: string][] = [
@@ -167,7 +167,7 @@ describe('identities', () => {
     expect(destroyed).toMatchObject({ state: 'DESTROY_SCHEDULED' });
   });
 
-  it('accepts the question for every permission of Cloud KMS', async () => {
+  it('accepts TestIamPermissions for every Cloud KMS permission', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoOperator') });
     // Those that HashiCorp's go-kms-wrapping and Terraform ask for, and one that has nothing to do with a key's use.

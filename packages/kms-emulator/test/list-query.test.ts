@@ -68,7 +68,7 @@ describe('list filters', () => {
     expect(await versions('', 'state, createTime desc')).toEqual([2, 3, 1]);
   });
 
-  it('pages through what a filter selects, and refuses a token of another filter', async () => {
+  it('pages through what a filter selects, and refuses another filter’s token', async () => {
     const { client } = await threeVersions();
     const request = { parent: KEY, filter: 'state=ENABLED', pageSize: 1 };
     const page = { ...once, autoPaginate: false };
@@ -91,7 +91,7 @@ describe('list filters', () => {
     },
   );
 
-  it('refuses an order that names no field', async () => {
+  it('refuses an order without a field', async () => {
     const { client } = await threeVersions();
     const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' }, once);
     expect(await refusal(call)).toMatchObject({ code: code.INVALID_ARGUMENT });

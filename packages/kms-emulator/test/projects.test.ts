@@ -41,7 +41,7 @@ const startWithAdmin = async () => {
 };
 
 describe('project policies', () => {
-  it('contain audit configurations, which change alone if the mask names them alone', async () => {
+  it('contain audit configurations, which change separately if the mask names only them', async () => {
     const { emulator, owner } = await startWithAdmin();
     await emulator.setPolicy(resource, [binding]);
     const [policy] = await owner.getIamPolicy({ resource }, once);
@@ -61,7 +61,7 @@ describe('project policies', () => {
     expect(without).toMatchObject({ bindings: [], auditConfigs });
   });
 
-  it('stay as they are if another caller changed them since they were read', async () => {
+  it('stay unchanged if another caller changed them since they were read', async () => {
     const { owner } = await startWithAdmin();
     const [policy] = await owner.getIamPolicy({ resource }, once);
     await owner.setIamPolicy({ resource, policy: { bindings: [binding] } }, once);

@@ -10,7 +10,7 @@ import { afterwards, KEY } from './support/running.ts';
 
 const clients = join(import.meta.dirname, 'clients', 'python');
 
-it('encrypts for Tink in Python, which connects to the address of Google', { timeout: 400_000 }, async () => {
+it('encrypts for Tink in Python, which connects to Google’s address', { timeout: 400_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'kms-python-clients-'));
   afterwards(() => rm(folder, { recursive: true }));
   const packages = join(folder, 'packages');

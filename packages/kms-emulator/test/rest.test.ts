@@ -125,7 +125,7 @@ describe('REST', () => {
     );
   });
 
-  it('returns locations with their metadata, also with a query parameter for the format', async () => {
+  it('returns locations with their metadata, even with a query parameter for the format', async () => {
     const { send } = await started();
     const { body } = await send('GET', 'v1/projects/p/locations/us-east1?$alt=json;enum-encoding=int');
     expect(body.metadata).toEqual({
@@ -135,7 +135,7 @@ describe('REST', () => {
     expect((await send('GET', 'v1/projects/p/locations?pageSize=3')).body.locations).toHaveLength(3);
   });
 
-  it('returns errors in the form of Google with their typed details', async () => {
+  it('returns errors in Google’s form with their typed details', async () => {
     const { emulator, send } = await started();
     await send('PATCH', `v1/${VERSION}?updateMask=state`, { state: 'DISABLED' });
     expect(await send('POST', `v1/${KEY}:encrypt`, { plaintext: 'eA==' })).toEqual({
@@ -231,7 +231,7 @@ describe('REST', () => {
     expect(await send(method, path)).toMatchObject({ status: 404, body: { error: { status: 'NOT_FOUND' } } });
   });
 
-  it('may do on the port of an identity only what policies grant', async () => {
+  it('permits on an identity’s port only what policies grant', async () => {
     const { emulator } = await started({ keys: [KEY], identities: { [EMAIL]: 0 } });
     const send = sender(`http://${emulator.identities[EMAIL]}`);
     expect(await send('GET', `v1/${KEY}`)).toMatchObject({

@@ -23,7 +23,7 @@ async function dataFile(): Promise<string> {
 const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
 
 describe('the data file', () => {
-  it('keeps keys, versions, states and policies over a restart', async () => {
+  it('keeps keys, versions, states and policies across a restart', async () => {
     const path = await dataFile();
     const yesterday = await startEmulator({ dataFile: path, keys: [KEY] });
     const before = connect(yesterday.address);
@@ -45,7 +45,7 @@ describe('the data file', () => {
     expect((await iam(client).getPolicy(RING))[0]).toEqual(policyBefore);
   });
 
-  it('makes the file readable by its owner only, even if others could read it before', async () => {
+  it('makes the file readable only by its owner, even if others could read it before', async () => {
     const path = await dataFile();
     const first = await startEmulator({ dataFile: path, keys: [KEY] });
     expect(await modeOf(path)).toBe('600');
@@ -99,7 +99,7 @@ describe('the data file', () => {
     }
   });
 
-  it('never overwrites a file that another emulator has written', async () => {
+  it('never overwrites a file written by another emulator', async () => {
     const path = await dataFile();
     const reported: unknown[] = [];
     const { client } = await start({ dataFile: path, keys: [KEY], report: (error) => reported.push(error) });
@@ -112,7 +112,7 @@ describe('the data file', () => {
     expect(await readFile(path, 'utf8')).toBe(content);
   });
 
-  it('answers only after the file is written, so that nothing is encrypted that could not be decrypted', async () => {
+  it('answers only after the file is written, so everything encrypted can be decrypted', async () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY], report: () => undefined });
     const folder = join(path, '..');

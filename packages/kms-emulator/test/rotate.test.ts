@@ -12,7 +12,7 @@ const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =
   run('--control-port', new URL(controlUrl).port, ...args);
 
 describe('an emulator’s rotation period', () => {
-  it('is that of its keys, which rotate when the moved clock reaches the time, and not before', async () => {
+  it('applies to its keys, which rotate when the moved clock reaches the time, and not before', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
     expect(emulator.keys()).toMatchObject([
@@ -55,7 +55,7 @@ describe('kms-emulator rotate', () => {
     expect(encrypted.name).toBe(SECOND);
   });
 
-  it('rotates the named key only, and refuses a key that has no primary or does not exist', async () => {
+  it('rotates only the named key, and refuses a key that has no primary or does not exist', async () => {
     const other = `${RING}/cryptoKeys/other`;
     const { emulator } = await start({ keys: [KEY, other] });
     expect(await runAgainst(emulator, 'rotate', other)).toMatchObject({ code: 0 });
@@ -77,7 +77,7 @@ describe('kms-emulator rotate', () => {
 });
 
 describe('kms-emulator clock', () => {
-  it('moves the clock, so that rotation and destruction that are due happen', async () => {
+  it('moves the clock, and performs the rotation and destruction that are due', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
     await client.destroyCryptoKeyVersion({ name: SECOND }, once);

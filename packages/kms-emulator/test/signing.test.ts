@@ -53,7 +53,7 @@ describe('signing', () => {
     else expect(await refusal(view)).toMatchObject(denied('cloudkms.cryptoKeyVersions.viewPublicKey'));
   });
 
-  it('keeps signing keys over a restart', async () => {
+  it('keeps signing keys across a restart', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
     afterwards(() => rm(folder, { recursive: true }));
     const dataFile = join(folder, 'keys.json');
@@ -78,7 +78,7 @@ describe('signing', () => {
       expect(await refusal(call)).toMatchObject({ code: code.UNIMPLEMENTED });
   });
 
-  it('corrupts signatures and ignores checksums when a test asks for that', async () => {
+  it('corrupts signatures and ignores checksums on request', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
     const [{ pem }] = await client.getPublicKey({ name: SIGNING_VERSION }, once);

@@ -201,7 +201,7 @@ describe('the clock', () => {
     expect(reset).toBeLessThanOrEqual(Date.now());
   });
 
-  it('can be the clock of a test', async () => {
+  it('can be a test’s clock', async () => {
     const { emulator, client } = await start({ keys: [KEY], clock: { now: () => 1_000_000 } });
     await emulator.advance(1);
     const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);

@@ -57,7 +57,7 @@ describe('TLS', () => {
     });
   });
 
-  it('is not trusted by a client without the authority, and answers no client without TLS', async () => {
+  it('is not trusted by a client without the authority, and does not answer a client without TLS', async () => {
     const { emulator } = await startWithTls();
     expect(
       await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }, { ...once, timeout: 3000 })),

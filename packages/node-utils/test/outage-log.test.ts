@@ -25,7 +25,7 @@ describe('OutageLog', () => {
     ]);
   });
 
-  it('logs a fault that comes and goes with every call once per minute', () => {
+  it('logs an intermittent fault once per minute', () => {
     const clock = { time: 0 };
     const outage = new OutageLog(write, texts, () => clock.time);
     for (let second = 0; second < 90; second += 1) {

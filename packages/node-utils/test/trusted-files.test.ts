@@ -90,7 +90,7 @@ describe('a trusted file', () => {
     expect(await outcomes(file)).toEqual(refused);
   });
 
-  it('has no other name that is a symbolic link', async () => {
+  it('is not reached through a symbolic link to the file', async () => {
     for (const [n, target] of [file, 'policy.yaml', '..data/other', 'x/../policy.yaml'].entries()) {
       const link = join(folder, `link-${n}`);
       symlinkSync(target, link);
@@ -105,7 +105,7 @@ describe('a trusted file', () => {
     await expect(openTrustedFile('/dev/null', constants.O_RDWR)).rejects.toEqual(untrusted);
   });
 
-  it('has at most the given size, and exists', () => {
+  it('exists, and has at most the given size', () => {
     expect(() => readTrustedFile(file, 3)).toThrow(Error);
     expect(read(join(folder, 'missing'))).toMatchObject({ code: 'ENOENT' });
     expect(read(join(file, 'below'))).toMatchObject({ code: 'ENOTDIR' });
@@ -132,12 +132,12 @@ describe('a trusted file’s folder', () => {
     await expect(checkTrustedFolder(folder)).rejects.toEqual(untrusted);
   });
 
-  it('may be writable for everybody with the sticky bit, as /tmp is', async () => {
+  it('may be writable by everyone if it has the sticky bit, as /tmp does', async () => {
     chmodSync(folder, 0o1777);
     expect(await outcomes(file)).toEqual(accepted);
   });
 
-  it('may be a link, whose target is checked', async () => {
+  it('may be a link if its target passes the checks', async () => {
     const link = join(dirname(folder), 'link');
     symlinkSync('folder', link);
     expect(await outcomes(join(link, 'policy.yaml'))).toEqual(accepted);
@@ -194,7 +194,7 @@ describe('a Kubernetes ConfigMap or Secret volume', () => {
     expect(read(mounted())).toBe('content');
   });
 
-  it('is read after kubelet has replaced its content', () => {
+  it('is read after kubelet replaces its content', () => {
     mount();
     write('..2026_11_29_11_00_00.2', 'renewed');
     rmSync(join(volume(), '..2026_11_29_10_00_00.1'), { recursive: true });
@@ -257,7 +257,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(read(join(dirname(folder), 'policy.yaml'))).toEqual(untrusted);
   });
 
-  it('may read a file of root, and their own, but not one of a third user', async () => {
+  it('may use root’s files and their own, but not a third user’s', async () => {
     chmodSync(root, 0o755);
     chmodSync(dirname(folder), 0o755);
     const asOther = async () => {
@@ -271,7 +271,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(await asOther()).toEqual(refused);
   });
 
-  it('cannot hide behind a second name of the file', async () => {
+  it('cannot hide behind the file’s second name', async () => {
     const name = join(folder, basename(file, '.yaml'));
     linkSync(file, name);
     chownSync(name, OTHER, OTHER);

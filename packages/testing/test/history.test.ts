@@ -21,6 +21,6 @@ it('finds payloads at any depth, in order', () => {
   expect(new Set(found.map(encodingOf))).toEqual(new Set(['json/plain']));
 });
 
-it('returns strings and bytes of a message as text', () => {
+it('returns a message’s strings and bytes as text', () => {
   for (const part of ['first', 'third', 'json/plain', 'a worker']) expect(rawText(event)).toContain(part);
 });

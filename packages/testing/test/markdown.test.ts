@@ -20,7 +20,7 @@ it('returns the rows of the table with the header', () => {
   expect(tableRecords(text, 'name', 'value')[1]).toEqual({ name: 'b', value: '' });
 });
 
-it('names the header that no table has', () => {
+it('names a header that no table has', () => {
   expect(() => tableRows(text, 'other')).toThrow('No table has a header that begins with other.');
 });
 

@@ -100,7 +100,7 @@ describe('a history file', () => {
     expect(eventsOf(bytes).map(canonical)).toEqual(expected);
   });
 
-  it('contains several workflows in an export from Temporal Cloud, and none without events', () => {
+  it('can be a Temporal Cloud export of several workflows, without those that have no events', () => {
     const other = structuredClone(started);
     other.workflowExecutionStartedEventAttributes.workflowId = 'charge-2';
     const bytes = cloudExport([events, [], [other]]);
@@ -111,18 +111,18 @@ describe('a history file', () => {
     expect(eventsOf(bytes, 1).map(canonical)).toEqual([canonical(protoEvent(JSON.stringify(other), 'json'))]);
   });
 
-  it('takes the ids of a run from a readable export', () => {
+  it('takes a run’s ids from a readable export', () => {
     const file = read({ namespace: 'payments', workflowId: 'w', runId: 'r', events, summary: {} });
     expect(file.workflows[0]).toMatchObject({ encoding: 'readable', workflowId: 'w', runId: 'r' });
   });
 
-  it('keeps the text of each event, with the digits of its numbers', () => {
+  it('keeps each event’s text, including the digits of its numbers', () => {
     const event = JSON.stringify(started).replace('"Charge"', '"Charge","x":12345678901234567890.10');
     const file = readHistoryFile(utf8(`{"events":[ ${event} ]}`));
     expect(file.workflows[0].event(1)).toBe(event);
   });
 
-  it('accepts a workflow without the ids that older servers did not write', () => {
+  it('accepts a workflow that lacks ids which older servers did not write', () => {
     const { workflowExecutionStartedEventAttributes: _, ...bare } = started;
     expect(read({ events: [bare] }).workflows[0]).toMatchObject({ workflowId: undefined, type: undefined });
   });
@@ -165,7 +165,7 @@ describe('a file that cannot be read', () => {
     expect(tooLarge(MAX_FILE_BYTES + 1).code).toBe('too_large');
   });
 
-  it('is refused with a HistoryFileError wherever it is cut, and whatever byte is changed', () => {
+  it('is refused with a HistoryFileError wherever it is truncated and whichever byte is changed', () => {
     const files = [utf8(cut), cloudExport([events])];
     fc.assert(
       fc.property(fc.constantFrom(...files), fc.nat(), fc.nat(255), fc.boolean(), (file, at, byte, isCut) => {
@@ -179,7 +179,7 @@ describe('a file that cannot be read', () => {
     );
   });
 
-  it('names no content of the file in its message', () => {
+  it('has a message without content of the file', () => {
     const secret = 'canary-5eaf00d';
     for (const text of [`{"events":["${secret}"]}`, `{"${secret}"`, secret, `[${secret}]`]) {
       try {

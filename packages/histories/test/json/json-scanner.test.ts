@@ -73,7 +73,7 @@ describe('JsonScanner', () => {
     );
   });
 
-  it('visits each key, string, number and word with its pointer, in the order of the document', () => {
+  it('visits each key, string, number and literal with its pointer, in document order', () => {
     fc.assert(
       fc.property(json, (text) => {
         const value: unknown = JSON.parse(text);
@@ -90,17 +90,17 @@ describe('JsonScanner', () => {
     ]);
   });
 
-  it('visits both of two equal keys', () => {
+  it('visits two equal keys separately', () => {
     expect(tokens('{"a":1,"a":2}')).toEqual(['key /a a', 'value /a 1', 'key /a a', 'value /a 2']);
   });
 
-  it('refuses what nests deeper than its limit, and only that', () => {
+  it('refuses only documents nested deeper than its limit', () => {
     expect(new JsonScanner(nested(10), 10).scan(() => undefined)).toBe(true);
     expect(new JsonScanner(nested(11), 10).scan(() => undefined)).toBe(false);
     expect(isJson(nested(1_000_000))).toBe(true);
   });
 
-  it('ends a pointer that is too long at the last container that fits', () => {
+  it('cuts an overlong pointer at the last container that fits', () => {
     const text = '{"a":{"a long key":1}}';
     const pointers: string[] = [];
     const scanner = new JsonScanner(text);

@@ -15,7 +15,7 @@ describe('readableText', () => {
     expect(readableJson(body('{"id": 9007199254740993, "a":1.0}'))).toBe('{"id": 9007199254740993, "a":1.0}');
   });
 
-  it.each(['$unreadable', '$value', '$text', '$bytes'])('wraps an object whose own key is %s', (key) => {
+  it.each(['$unreadable', '$value', '$text', '$bytes'])('wraps an object that has the key %s', (key) => {
     const own = { [key]: { reason: 'key_destroyed' } };
     expect(JSON.parse(readableJson(plain(own)))).toEqual({ $value: own });
   });
@@ -36,7 +36,7 @@ describe('readableText', () => {
     });
   });
 
-  it('returns text of mostly control characters as bytes, since JSON would take six times as much', () => {
+  it('returns text with mostly control characters as bytes, because JSON would be six times as long', () => {
     const controls = Buffer.alloc(100, 1);
     expect(JSON.parse(readableJson(body(controls, 'binary/plain')))).toEqual({
       $bytes: controls.toString('base64'),
@@ -49,7 +49,7 @@ describe('readableText', () => {
     });
   });
 
-  it('returns invalid JSON as text, so that the document stays valid', () => {
+  it('returns invalid JSON as text, so the document stays valid', () => {
     expect(JSON.parse(readableJson(body('{"open": ')))).toEqual({
       $text: '{"open": ',
       encoding: 'json/plain',

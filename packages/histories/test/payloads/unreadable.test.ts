@@ -12,7 +12,7 @@ const marked = (entries: Record<string, string>) => ({
   ),
 });
 
-it('reads what an export has written', () => {
+it('reads what an export wrote', () => {
   const { metadata } = unreadablePayload(payloadRefOf(5, 0), {
     reason: 'key_disabled',
     key: { name: KEY, version: 7 },
@@ -41,6 +41,6 @@ it.each(['1.5', '-1', '0', '1e300', 'Infinity', '0x10', ' 7', '99999999999999999
   },
 );
 
-it('takes a reason that it does not know for malformed', () => {
+it('treats an unknown reason as malformed', () => {
   expect(unreadableReason(marked({ reason: 'a text of the author' }))).toEqual({ reason: 'malformed' });
 });

@@ -19,17 +19,17 @@ function inputOf(input: unknown, encoding: 'json' | 'readable' = 'json') {
 }
 
 describe('an event in JSON', () => {
-  it('has enum values by their names, in camel case, and by their numbers', () => {
+  it('accepts enum values by name, in camel case, and by number', () => {
     for (const eventType of ['EVENT_TYPE_TIMER_FIRED', 'TimerFired', 18])
       expect(protoEvent(JSON.stringify({ eventId: '1', eventType }), 'json').eventType).toBe(18);
   });
 
-  it('has names in camel case and as in the proto file', () => {
+  it('accepts field names in camel case and as in the proto file', () => {
     const event = protoEvent('{"event_id":5,"timer_fired_event_attributes":{"timer_id":"a"}}', 'json');
     expect(event).toMatchObject({ eventId: '5', timerFiredEventAttributes: { timerId: 'a' } });
   });
 
-  it('has times with nanoseconds and durations with a sign', () => {
+  it('accepts times with nanoseconds and durations with a sign', () => {
     const event = protoEvent(
       '{"eventTime":"2026-11-24T13:02:11.000000001Z","timerStartedEventAttributes":{"startToFireTimeout":"-1.5s"}}',
       'json',
@@ -62,7 +62,7 @@ describe('an event in JSON', () => {
     expect(() => protoEvent(text, 'json')).toThrow(HistoryFileError);
   });
 
-  it('is malformed if it is no protobuf', () => {
+  it('is malformed if it is not protobuf', () => {
     expect(() => protoEvent(base64('\u0007\u0007nonsense'), 'protobuf')).toThrow(HistoryFileError);
   });
 });
@@ -120,7 +120,7 @@ describe('a payload', () => {
     },
   );
 
-  it('may have the names of a payload in its value', () => {
+  it('may have a payload’s field names in its value', () => {
     const value = { metadata: { encoding: 7 }, data: 'x', more: true };
     expect(inputOf([value])).toEqual([{ encoding: 'json/plain', data: JSON.stringify(value) }]);
   });
@@ -133,7 +133,7 @@ describe('a payload', () => {
 });
 
 describe('a payload in the readable export', () => {
-  it('is its value, whatever names that has', () => {
+  it('is its value, whatever field names that has', () => {
     const value = { metadata: { encoding: base64('json/plain') }, data: base64('1') };
     expect(inputOf([value, 'text', 5], 'readable')).toEqual([
       { encoding: 'json/plain', data: JSON.stringify(value) },

@@ -68,7 +68,7 @@ describe('the version state table', () => {
     ['IMPORT_FAILED', refused, refused, refused, refused, 'IMPORT_FAILED'],
     ['PENDING_EXTERNAL_DESTRUCTION', refused, refused, refused, refused, 'PENDING_EXTERNAL_DESTRUCTION'],
     ['EXTERNAL_DESTRUCTION_FAILED', refused, refused, refused, refused, 'EXTERNAL_DESTRUCTION_FAILED'],
-  ])('lead from %s where Cloud KMS lets them, and a refusal changes nothing', (state, ...expected) => {
+  ])('leads from %s only where Cloud KMS does, and a refusal changes nothing', (state, ...expected) => {
     const reached = Object.values(transitions).map((transition) => after(state, transition));
     expect(reached).toEqual(expected);
   });
@@ -83,7 +83,7 @@ describe('the version state table', () => {
 });
 
 describe('time', () => {
-  it('does not extend the delay if a disabled version is destroyed', () => {
+  it('does not extend the delay if a disabled version is scheduled for destruction', () => {
     const version = versionIn('ENABLED');
     setState(version, NAME, 'DISABLED', NOW, 60);
     scheduleDestruction(version, NAME, NOW + 30, MONTH, 60);
