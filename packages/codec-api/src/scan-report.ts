@@ -14,14 +14,16 @@ export const SCAN_REPORT_VERSION = 1;
 const count = z.int().check(z.nonnegative());
 
 /**
- * Where a scan looks for payloads: runs that are open and runs that are closed, schedules (the input, memo and metadata of
- * the workflows that they start), archived runs, and runs in files of Temporal Cloud's Workflow History Export.
+ * Where a scan looks for payloads: runs that are open and runs that are closed, schedules (the input, memo and metadata
+ * of the workflows that they start), archived runs, and runs in files of Temporal Cloud's Workflow History Export.
  */
 export const scanPlaces = ['open', 'closed', 'schedules', 'archived', 'exports'] as const;
 export const scanPlace = z.enum(scanPlaces);
 export type ScanPlace = z.infer<typeof scanPlace>;
 
-/** A history that a scan names as evidence: a run, or a schedule, whose id is in `workflowId` and which has no run id. */
+/**
+ * A history that a scan names as evidence: a run, or a schedule, whose id is in `workflowId` and which has no run id.
+ */
 export const scannedHistory = z.object({
   workflowId: z.string(),
   runId: z.optional(z.string()),
@@ -33,8 +35,8 @@ export const scannedHistory = z.object({
 export type ScannedHistory = z.infer<typeof scannedHistory>;
 
 /**
- * Histories in one place with something in common, for example a key version that they need. The oldest and the newest are
- * those with the first and the last `closeTime`, or `startTime` where there is none.
+ * Histories in one place with something in common, for example a key version that they need. The oldest and the newest
+ * are those with the first and the last `closeTime`, or `startTime` where there is none.
  */
 export const scannedHistories = z.object({
   histories: count,
@@ -50,19 +52,19 @@ export type ScannedByPlace = z.infer<typeof scannedByPlace>;
 
 /** A key, and the histories that need it. */
 export const neededKey = z.object({
-  /** Resource name of the crypto key: one of the configuration, or one that messages name and the configuration does not. */
+  /** Resource name of a crypto key that is configured, or that only messages name. */
   key: z.optional(z.string()),
   /**
-   * Id of the crypto key in the headers of `envelope-v2` messages, 16 hexadecimal digits. Without `key`: no crypto key of
-   * the configuration has this id.
+   * Id of the crypto key in the headers of `envelope-v2` messages, 16 hexadecimal digits. Without `key`: no crypto key
+   * of the configuration has this id.
    */
   keyId: z.optional(z.string().check(z.regex(/^[0-9a-f]{16}$/))),
   /** Id of a static key, in place of a crypto key. */
   staticKey: z.optional(z.string()),
   /**
-   * The version that wrapped the branch key. Absent for messages of the other formats, which name no version: they may need
-   * each version of the crypto key that existed when they were written. Without key ids too, they may need any crypto key of
-   * the namespace.
+   * The version that wrapped the branch key. Absent for messages of the other formats, which name no version: they may
+   * need each version of the crypto key that existed when they were written. Without key ids too, they may need any
+   * crypto key of the namespace.
    */
   version: z.optional(z.int().check(z.positive())),
   /** Number of payloads by wire format. */
@@ -124,8 +126,8 @@ export type ScanGap = z.infer<typeof scanGap>;
 /** What the scan looked at in one place of a namespace. */
 export const scanCoverage = z.object({
   /**
-   * `complete`: everything that Temporal listed was read. `partial`: the scan ended early, or something could not be seen.
-   * `none`: there is no such place here, or the scan was not asked to look there.
+   * `complete`: everything that Temporal listed was read. `partial`: the scan ended early, or something could not be
+   * seen. `none`: there is no such place here, or the scan was not asked to look there.
    */
   status: z.enum(['complete', 'partial', 'none']),
   /** Histories, including those that an earlier scan had read. */
@@ -144,7 +146,10 @@ export const scannedNamespace = z.object({
   started: timestamp,
   /** Absent: the scan ended early. */
   finished: z.optional(timestamp),
-  /** Whether everything that the scan was asked to look at has been read. False: there are gaps, or the scan ended early. */
+  /**
+   * Whether everything that the scan was asked to look at has been read. False: there are gaps, or the scan ended
+   * early.
+   */
   complete: z.boolean(),
   /** For how long Temporal keeps closed runs. */
   retentionSeconds: z.optional(count),
@@ -171,9 +176,9 @@ export const sawEverything = ({
   Object.values(looked).every(({ status }) => status !== 'partial');
 
 /**
- * How long a version may still encrypt after it stopped being primary, in milliseconds: Cloud KMS takes up to 3 h to stop
- * wrapping branch keys under it (https://cloud.google.com/kms/docs/consistency), a process replaces its branch key after 24 h
- * at the latest, and a message may take 1 h to reach Temporal's store.
+ * How long a version may still encrypt after it stopped being primary, in milliseconds: Cloud KMS takes up to 3 h to
+ * stop wrapping branch keys under it (https://cloud.google.com/kms/docs/consistency), a process replaces its branch key
+ * after 24 h at the latest, and a message may take 1 h to reach Temporal's store.
  */
 export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
 
@@ -190,8 +195,8 @@ export const scannedKey = z.object({
       state: z.string(),
       created: z.optional(timestamp),
       /**
-       * The first of the consecutive scans, with the same state folder, that found a later version to be primary. Cloud KMS does
-       * not record when a version stopped being primary. Absent: it is not known.
+       * The first of the consecutive scans, with the same state folder, that found a later version to be primary. Cloud
+       * KMS does not record when a version stopped being primary. Absent: it is not known.
        */
       notPrimarySince: z.optional(timestamp),
       /** The last scan, with the same state folder, that found the version to be primary. Absent: none. */
@@ -201,7 +206,9 @@ export const scannedKey = z.object({
 });
 export type ScannedKey = z.infer<typeof scannedKey>;
 
-/** A Temporal server, to recognize it again: a server at another address or with another cluster id is another server. */
+/**
+ * A Temporal server, to recognize it again: a server at another address or with another cluster id is another server.
+ */
 export const scannedServer = z.object({
   address: z.string(),
   /** Absent: Temporal does not return it for these credentials. */
@@ -211,7 +218,10 @@ export type ScannedServer = z.infer<typeof scannedServer>;
 
 export const scanReport = z.object({
   version: z.literal(SCAN_REPORT_VERSION),
-  /** The Temporal server that was scanned. Absent in reports of earlier programs, from which no version may be destroyed. */
+  /**
+   * The Temporal server that was scanned. Absent in reports of earlier programs, from which no version may be
+   * destroyed.
+   */
   server: z.optional(scannedServer),
   started: timestamp,
   /** Absent: the scan ended early. */

@@ -8,7 +8,9 @@ import { workflowSummary } from './workflow.ts';
 /** Most hits of one search; then it ends with `limit`. */
 export const MAX_HITS = 1_000;
 
-/** Characters. The limit bounds the time of a search: a crafted payload may match nearly all of the text at each place. */
+/**
+ * Characters. The limit bounds the time of a search: a crafted payload may match nearly all of the text at each place.
+ */
 const MAX_TEXT = 200;
 
 /** What a search looks for. */
@@ -28,7 +30,7 @@ export const searchRequest = z.strictObject({
 });
 export type SearchRequest = z.infer<typeof searchRequest>;
 
-/** Roughly how many characters are masked: the exact number would reveal more than a search needs. */
+/** Roughly how many characters are masked. The exact number would reveal more than a search needs. */
 const maskedLength = z.enum(['0', '1-4', '5-16', '17-64', '65+']);
 export type MaskedLength = z.infer<typeof maskedLength>;
 

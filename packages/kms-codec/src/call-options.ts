@@ -1,6 +1,6 @@
 import { KmsCodecError } from './errors.ts';
 
-/** Limits the plaintext that is in memory at the same time: of one call, of a request, or of a process. */
+/** Limits the plaintext in memory at the same time, for one call, a request, or a process. */
 export interface PlaintextBudget {
   /**
    * The codec calls this before it allocates plaintext: once with the size of a ciphertext, and again with the declared
@@ -28,7 +28,7 @@ export interface InnerLayer {
   /** Crypto key resource name, when the layer names one. */
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;
-  /** The namespace that the layer names, where its format has one. */
+  /** The namespace that the layer names, if its format has one. */
   readonly namespace?: string | undefined;
 }
 
@@ -40,11 +40,13 @@ export interface CallOptions {
   readonly budget?: PlaintextBudget | undefined;
   /** Default: no limit other than three calls per payload and crypto key. */
   readonly innerKmsCalls?: InnerKmsCalls | undefined;
-  /** Called after a layer inside an encrypted payload was decrypted, for an audit: `inspect` cannot see such a layer. */
+  /**
+   * Called after a layer inside an encrypted payload was decrypted, for an audit: `inspect` cannot see such a layer.
+   */
   readonly onInnerLayer?: ((layer: InnerLayer) => void) | undefined;
   /**
-   * Called before the codec decrypts a message that names a namespace other than the call's, for every such message. The
-   * keys file's `accepts` specifies what a namespace's workers may read, not what a person may.
+   * Called before the codec decrypts a message that names a namespace other than the call's, for every such message.
+   * The keys file's `accepts` specifies what a namespace's workers may read, not what a person may.
    * @throws KmsCodecError `namespace_not_permitted` to refuse this payload; any other error fails the call
    */
   authorizeNamespace?(namespace: string): void | Promise<void>;

@@ -22,8 +22,8 @@ export interface KmsCodecOptions {
   readonly rules: KeyRules;
   readonly keyService: KeyService;
   /**
-   * The namespace of calls without a context. If it is set, its messages are also read in the contexts of other
-   * namespaces, and messages of another namespace are read only if the rules name that namespace or accept it, whatever a
+   * The namespace of calls without a context. If set, the codec also reads its messages in other namespaces'
+   * contexts, and reads another namespace's messages only if the rules name or accept that namespace, whatever a
    * context contains. Default: calls without a context use `default`, and only a context's namespace counts otherwise.
    */
   readonly namespace?: string | undefined;
@@ -44,8 +44,8 @@ export interface KmsCodecOptions {
    */
   readonly innerCodecs?: boolean | undefined;
   /**
-   * Where processes share their branch keys, in the format `envelope-v2`. The codec closes it. Give all processes that share
-   * a store the same `limits`. Default none: each process creates its own branch keys.
+   * Where processes share their branch keys, in the format `envelope-v2`. The codec closes it. Give all processes that
+   * share a store the same `limits`. Default none: each process creates its own branch keys.
    */
   readonly branchKeyStore?: BranchKeyStore | undefined;
   readonly limits?: Partial<DataKeyLimits> | undefined;
@@ -58,10 +58,9 @@ export interface KmsCodecOptions {
   /**
    * How long a call waits for each answer of Cloud KMS, in ms. Default 60,000 in an activity's context, else 5,000.
    *
-   * In a worker with `KmsWorkerPlugin` of worker-kit, the input of an activity also waits no longer than its attempt allows:
-   * half of its time, so that the activity has the other half. The last attempt waits until shortly before its time limit, if
-   * `activity` is not set.
-   * An activity's result is decoded in a workflow task, for which `other` counts.
+   * In a worker with worker-kit's `KmsWorkerPlugin`, an activity's input also waits no longer than its attempt allows:
+   * half of its time, so the activity has the other half. The last attempt waits until shortly before its time limit,
+   * if `activity` is not set. An activity's result is decoded in a workflow task, so `other` applies to it.
    */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;

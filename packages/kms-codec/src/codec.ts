@@ -41,8 +41,8 @@ const noOptions: CallOptions = {};
 
 /**
  * Temporal's PayloadCodec with keys in Google Cloud KMS. `encode` encrypts every payload except references to external
- * storage. `decode` decrypts what the namespace's rule allows; it returns other payloads unchanged, or refuses them if the
- * rule says so. Both throw only {@link KmsCodecError}, or the reason of the caller's `AbortSignal`.
+ * storage. `decode` decrypts what the namespace's rule allows; it returns other payloads unchanged, or refuses them if
+ * the rule requires that. Both throw only {@link KmsCodecError}, or the reason of the caller's `AbortSignal`.
  */
 export class KmsCodec implements PayloadCodec {
   readonly keyService: KeyService;
@@ -110,11 +110,12 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Encrypts payloads, in their order. References to external storage pass unchanged. Makes no Cloud KMS call while there
+   * Encrypts payloads, in order. References to external storage pass unchanged. Makes no Cloud KMS call while there
    * is a data key.
    *
-   * The message and the details of a failure, as this package's failure converter marks them, never cause an error: Temporal's
-   * worker would end. If they cannot be encrypted, the result is a constant payload instead, and they are lost.
+   * The message and the details of a failure, as this package's failure converter marks them, never cause an error:
+   * Temporal's worker would end. If they cannot be encrypted, the result is a constant payload instead, and they are
+   * lost.
    *
    * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (the rule only decrypts), `too_large`,
    *   `data_key_exhausted`, or why Cloud KMS wraps no key
@@ -153,7 +154,7 @@ export class KmsCodec implements PayloadCodec {
     }
   }
 
-  /** Encodes like {@link encode}, and returns also what `inspect` would return for each result. */
+  /** Encodes like {@link encode}, and also returns what `inspect` would return for each result. */
   async encodeWithInfo(
     payloads: Payload[],
     context?: CodecContext,
@@ -168,9 +169,9 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Decrypts payloads, in their order and with all their layers. Returns payloads that the codec did not encrypt
-   * unchanged, unless the namespace's rule refuses them. Refuses a payload whose decrypted content is still encrypted or
-   * compressed, unless other codecs decode after this codec (`innerCodecs`).
+   * Decrypts payloads, in order and with all their layers. Returns payloads that the codec did not encrypt
+   * unchanged, unless the namespace's rule refuses them. Refuses a payload whose decrypted content is still encrypted
+   * or compressed, unless other codecs decode after this codec (`innerCodecs`).
    * @throws KmsCodecError for the first payload that cannot be decrypted
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
@@ -197,8 +198,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Parses payloads, without a Cloud KMS call. The plan contains what `inspect` returns for each payload and how many Cloud KMS
-   * calls it takes to decrypt them, and decrypts them without parsing them again.
+   * Parses payloads, without a Cloud KMS call. The plan contains what `inspect` returns for each payload and how many
+   * Cloud KMS calls it takes to decrypt them, and decrypts them without parsing them again.
    * @throws KmsCodecError `malformed` when the input is not a list of payloads. The plan contains all other errors
    */
   plan(payloads: readonly Payload[], context?: CodecContext): DecodePlan {
@@ -219,10 +220,10 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Decrypts one payload, and returns also what was known about it before. Unlike `decode`, it refuses a payload that it
-   * would have to return encrypted or compressed: with `key_not_allowed` if the payload names a key that is not
-   * configured, else with `layer_unreadable`. A payload in plaintext where the rule reports that has `info.reason`
-   * `not_encrypted`.
+   * Decrypts one payload, and also returns what was known about it before decryption. Unlike `decode`, it refuses a
+   * payload that it would have to return encrypted or compressed: with `key_not_allowed` if the payload names a key
+   * that is not configured, else with `layer_unreadable`. If the rule reports plaintext, a plaintext payload has
+   * `info.reason` `not_encrypted`.
    */
   async decrypt(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<DecryptedPayload> {
     checkPayload(payload);
@@ -251,8 +252,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Has Cloud KMS wrap the first branch key or data key of a namespace, so that its first message does not wait for it. Does
-   * nothing when the rule only decrypts or the format has neither.
+   * Has Cloud KMS wrap the first branch key or data key of a namespace, so that its first message does not wait for it.
+   * Does nothing when the rule only decrypts or the format has neither.
    */
   async warm(namespace?: string): Promise<void> {
     const context = namespace === undefined ? undefined : { namespace };
@@ -262,8 +263,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Returns how long this process could continue in a namespace if Cloud KMS stopped answering now, and whether it answers.
-   * Makes no call.
+   * Returns how long this process could continue in a namespace if Cloud KMS stopped answering now, and whether it
+   * answers. Makes no call.
    *
    * @example
    * const { autonomySeconds, failure } = codec.keyState('payments');
@@ -276,7 +277,7 @@ export class KmsCodec implements PayloadCodec {
     return keyStateOf(this.#keys, rule, dataKeyScope);
   }
 
-  /** How many calls of this process wait for Cloud KMS now, in all namespaces. */
+  /** How many of this process's calls are waiting for Cloud KMS now, in all namespaces. */
   get callsWaiting(): number {
     return this.#keys.calls.waiting;
   }
@@ -331,7 +332,7 @@ export class KmsCodec implements PayloadCodec {
     };
   }
 
-  /** Maps payloads in their order. When one fails, the call stops waiting for the others. */
+  /** Maps payloads in order. When one fails, the call stops waiting for the others. */
   #each<T, R>(items: readonly T[], call: Call, map: (item: T) => MaybePromise<R>): MaybePromise<R[]> {
     let results: MaybePromise<R[]>;
     try {
@@ -354,7 +355,7 @@ export class KmsCodec implements PayloadCodec {
     return error.clone();
   }
 
-  /** Encrypts payloads, which were checked, in their order. Returns the result of `of` for each. */
+  /** Encrypts checked payloads, in order. Returns the result of `of` for each. */
   #encryptAll<R>(
     payloads: readonly Payload[],
     context: CodecContext | undefined,

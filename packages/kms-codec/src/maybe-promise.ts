@@ -6,7 +6,7 @@ export const andThen = <T, R>(value: MaybePromise<T>, use: (value: T) => MaybePr
   value instanceof Promise ? value.then((settled) => use(settled)) : use(value);
 
 /**
- * Maps items to results in their order. Synchronous results cost no promise. When one item fails, the rejections of the
+ * Maps items to results in order. Synchronous results cost no promise. When one item fails, the rejections of the
  * others are handled, too.
  * @throws what `map` throws
  */

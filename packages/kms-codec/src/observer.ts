@@ -7,8 +7,8 @@ export interface KmsCall {
   /** Crypto key resource name. */
   readonly key: string;
   /**
-   * The key version that the message names or, if Cloud KMS refuses another, the refused one. Absent where the message names
-   * none, and for calls under the primary version.
+   * The key version that the message names or, if Cloud KMS refuses another, the refused one. Absent where the message
+   * names none, and for calls under the primary version.
    */
   readonly keyVersion?: number;
   readonly milliseconds: number;
@@ -20,8 +20,8 @@ export interface KmsCall {
 }
 
 /**
- * Receives what metrics and logs need. Every method is optional, is called synchronously and must not throw. Events never
- * contain plaintext or key bytes.
+ * Receives the events that metrics and logs need. Every method is optional, is called synchronously and must not throw.
+ * Events never contain plaintext or key bytes.
  */
 export interface Observer {
   kmsCall?(call: KmsCall): void;
@@ -43,8 +43,8 @@ export interface Observer {
   /** A plaintext payload passed, and the namespace's rule reports that. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**
-   * A lookup of a branch key or data key in the data-key cache. `joined`: another call was already unwrapping the same key.
-   * `stale`: Cloud KMS does not answer, so its last answer counts for longer.
+   * A lookup of a branch key or data key in the data-key cache. `joined`: another call was already unwrapping the same
+   * key. `stale`: Cloud KMS does not answer, so its last answer counts for longer.
    */
   dataKeyLookup?(event: {
     readonly namespace: string;
@@ -52,7 +52,8 @@ export interface Observer {
   }): void;
   /**
    * The codec asked Cloud KMS again whether a key version in use still decrypts. `refused`: the keys under it were
-   * removed. `unavailable`: they remain in use for now. `namespace` is the one of the key that Cloud KMS was asked to unwrap.
+   * removed. `unavailable`: they remain in use for now. `namespace` is the one of the key that Cloud KMS was asked to
+   * unwrap.
    */
   keyRevalidated?(event: {
     readonly namespace: string;
@@ -62,8 +63,8 @@ export interface Observer {
     readonly code?: ReasonCode | undefined;
   }): void;
   /**
-   * A new key that Cloud KMS wrapped, a branch key or data key, encrypts from now on. `reason` is why it replaced the previous
-   * key: of a branch key always its age. Not called for a new salt.
+   * A new key that Cloud KMS wrapped, a branch key or data key, encrypts from now on. `reason` is why it replaced the
+   * previous key: of a branch key always its age. Not called for a new salt.
    */
   dataKeyRotated?(event: {
     readonly namespace: string;
@@ -80,8 +81,8 @@ export interface Observer {
     readonly code: ReasonCode;
   }): void;
   /**
-   * The store of branch keys failed, or a key in it was refused (`adopt`). Called once until it works again; payloads are
-   * not affected. The message is for people.
+   * The store of branch keys failed, or a key in it was refused (`adopt`). Called once until it works again; payloads
+   * are not affected. The message is for people.
    */
   branchKeyStoreFailed?(event: {
     readonly operation: 'load' | 'replace' | 'adopt';
@@ -121,7 +122,8 @@ const events = Object.keys(listed).filter((name): name is keyof Observer => name
  * Returns one observer that calls several in their order; it observes only events that one of them handles.
  *
  * @example
- * const codec = loadKmsCodec({ observer: combineObservers(metrics.observer, { refused: (event) => log.warn(event) }) });
+ * const codec = loadKmsCodec({ observer: combineObservers(metrics.observer, { refused: (event) => log.warn(event) })
+ * });
  */
 export function combineObservers(...observers: readonly Observer[]): Observer {
   return Object.fromEntries(

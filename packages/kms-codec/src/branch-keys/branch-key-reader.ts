@@ -8,7 +8,7 @@ import { WaitBudget } from '../keys/wait-budget.ts';
 interface Followed {
   readonly scope: DataKeyScope;
   isLoading: boolean;
-  /** No request to the store before this time. */
+  /** The store is not queried before this time. */
   nextLoad: number;
 }
 
@@ -18,8 +18,8 @@ const LOAD_EVERY_MS = 60_000;
 const BUDGET_MS = 10_000;
 
 /**
- * Unwraps the branch keys in the store for a process that reads in a namespace and does not encrypt, such as a codec server:
- * before any process encrypts with them, so that it can read the messages even if Cloud KMS is unavailable by then.
+ * Unwraps the branch keys in the store for a process that reads in a namespace and does not encrypt, such as a codec
+ * server: before any process encrypts with them, so it can read the messages even if Cloud KMS is unavailable by then.
  */
 export class BranchKeyReader {
   readonly #shared: SharedBranchKeys;
@@ -38,7 +38,9 @@ export class BranchKeyReader {
     this.#followed.set(scope.id, { scope, isLoading: false, nextLoad: 0 });
   }
 
-  /** Unwraps what the store has, where a new key can be expected. @param encrypts whether a scope's keys are in use anyway */
+  /**
+   * Unwraps what the store has if a new key can be expected. @param encrypts whether a scope's keys are in use anyway
+   */
   maintain(encrypts: (scope: DataKeyScope) => boolean): void {
     for (const followed of this.#followed.values()) {
       const { scope, isLoading, nextLoad } = followed;

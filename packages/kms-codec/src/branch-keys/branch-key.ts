@@ -19,7 +19,7 @@ export interface DerivedKey {
   readonly commitment: Uint8Array;
 }
 
-/** Returns the data key of a branch key that a salt selects, and its commitment: HKDF-SHA-256 (RFC 5869). */
+/** Returns the data key that a salt selects from a branch key, and its commitment: HKDF-SHA-256 (RFC 5869). */
 export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): DerivedKey {
   const length = DATA_KEY_BYTES + COMMITMENT_BYTES;
   const bytes = new Uint8Array(hkdfSync('sha256', branchKey, salt, info, length));
@@ -31,7 +31,7 @@ export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint
   }
 }
 
-/** How the data key of a message is derived from its branch key. */
+/** How a message's data key is derived from its branch key. */
 export interface Derivation {
   /** Identifies the data key among those of its branch key. Distinct for each salt, info and commitment. */
   readonly id: string;
@@ -46,10 +46,12 @@ export function derivation(salt: Uint8Array, commitment: Uint8Array, info: Uint8
   return { id: Buffer.concat([salt, commitment, info]).toString('latin1'), salt, commitment, info };
 }
 
-/** Limit on the derived keys of one branch key in memory. To derive a key again costs about as much as to decrypt 1 KiB. */
+/**
+ * Limit on the derived keys of one branch key in memory. Deriving a key again costs about as much as decrypting 1 KiB.
+ */
 const MAX_DERIVED_KEYS = 64;
 
-/** Derived keys have no other owner than their branch key, so they leave memory when the branch key is evicted. */
+/** Only their branch key owns derived keys, so they leave memory when the branch key is evicted. */
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
 /** Returns a data key of a branch key, if it is in memory. It does not count as used. */
@@ -57,8 +59,8 @@ export const knownDataKey = (branchKey: KeyObject, { id }: Derivation): KeyObjec
   derivedKeys.get(branchKey)?.get(id);
 
 /**
- * Calls `use` with a data key of a branch key, from memory if it was used recently. Keeps the data key unless `use` throws: an
- * attacker can write any salt into a header, and the key that it selects decrypts nothing.
+ * Calls `use` with a data key of a branch key, from memory if it was used recently. Keeps the data key unless `use`
+ * throws: an attacker can write any salt into a header, and the key that it selects decrypts nothing.
  * @throws KmsCodecError `integrity_failed` when the message is committed to another data key
  */
 export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (key: KeyObject) => T): T {

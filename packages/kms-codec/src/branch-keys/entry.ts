@@ -5,8 +5,8 @@ import { MAX_CREATED } from './wrapped-branch-key.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../keys/wrapped-key.ts';
 
 /*
- * The value that a store has for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is
- * believed before Cloud KMS has unwrapped its keys, and their dates and key versions have been verified.
+ * A store's value for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is
+ * trusted until Cloud KMS has unwrapped its keys and their dates and key versions have been verified.
  */
 
 /** A wrapped branch key in a store. */

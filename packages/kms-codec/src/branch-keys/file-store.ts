@@ -17,11 +17,13 @@ import {
   type StoredValue,
 } from './store.ts';
 
-/** How many generations of a value stay, so that a process that was stopped meanwhile sees newer ones than its own. */
+/**
+ * How many generations of a value are kept, so that a process that was suspended sees generations newer than its own.
+ */
 const KEPT = 4;
-/** A process that ended while it wrote leaves its unfinished file, which is removed after this time. */
+/** A process that ended while writing leaves an unfinished file, which is removed after this time. */
 const UNFINISHED_MS = 3_600_000;
-/** How often a value is read again because another process has removed the generation that was the newest. */
+/** How often a value is reread because another process has removed its newest generation. */
 const MAX_READS = 4;
 
 const ID = /^[0-9a-f-]+$/;
@@ -32,7 +34,7 @@ const UNFINISHED = /^\.[0-9a-f-]+\.tmp$/;
  *
  * Each generation of a value is a separate file, `ID.GENERATION.json`, which is written under another name and then
  * linked: link(2) fails if another process has created the generation. A rename would overwrite it. So there is no lock
- * that a process could leave behind, and a file is complete from the moment when it has its name.
+ * that a process could leave behind, and a file is complete as soon as it has its name.
  */
 export class FileBranchKeyStore implements BranchKeyStore {
   readonly #directory: string;

@@ -12,13 +12,13 @@ export interface GcsBranchKeyStoreOptions {
   readonly bucket: string;
   /** Prefix of the objects' names, without `/` at its end. Empty: none. */
   readonly prefix: string;
-  /** URL of another server than Google's, for tests. */
+  /** URL of a server other than Google's, for tests. */
   readonly apiEndpoint?: string | undefined;
 }
 
 /** Deadline of one request, in ms. The client's default is 60 s. */
 const REQUEST_MS = 5_000;
-/** How often an object is read again because another process has replaced it between the two requests. */
+/** How often an object is reread because another process has replaced it between the two requests. */
 const MAX_READS = 3;
 
 /**
@@ -115,7 +115,7 @@ const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 412;
 
-/** Returns an HTTP status, or the code of an error in the network. */
+/** Returns an HTTP status, or a network error's code. */
 const statusOf = (error: unknown): number | string | undefined => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'number' || typeof code === 'string' ? code : undefined;

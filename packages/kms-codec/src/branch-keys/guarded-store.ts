@@ -18,21 +18,21 @@ interface Outage {
 export interface StoreCall {
   /** A payload waits for the answer: the call fails at once during an outage. Background calls try the store again. */
   readonly isUrgent?: boolean;
-  /** The time that calls with the same object may take together. Stalls of this process do not count. */
+  /** The total time that calls with the same object may take. Stalls of this process do not count. */
   readonly time?: { leftMs: number };
 }
 
 /**
- * Calls a store in a way that it can delay nothing: each call has a time limit, an outage makes further calls fail at once,
- * and at most one call is made while an earlier call hangs. Reports an outage once, and its end.
+ * Calls a store so that it cannot delay anything: each call has a time limit, an outage makes further calls fail at
+ * once, and at most one call is made while an earlier call hangs. Reports an outage once, and its end.
  */
 export class GuardedStore {
   readonly #store: BranchKeyStore;
   readonly #observer: Observer;
   readonly #now: () => number;
-  /** Separate for each operation: a store may be readable and not writable. */
+  /** Separate for each operation: a store may be readable but not writable. */
   readonly #outages = new Map<Operation, Outage>();
-  /** Calls that have reached their time limit and not ended. */
+  /** Calls that have reached their time limit but not ended. */
   #hanging = 0;
 
   constructor(store: BranchKeyStore, observer: Observer, now: () => number) {

@@ -13,8 +13,8 @@ import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../keys/scope-ke
 import { WaitBudget } from '../keys/wait-budget.ts';
 
 /**
- * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed; `refused`,
- * that this process can neither use the stored key nor replace it.
+ * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed;
+ * `refused`, that this process can neither use the stored key nor replace it.
  */
 type Sharing = 'shared' | 'unshared' | 'refused';
 
@@ -27,7 +27,7 @@ export interface SharedKeys {
 }
 
 export interface SyncOptions {
-  /** Creates a branch key of this process. Called only when the store has none that can be used. */
+  /** Creates a branch key of this process. Called only when the store has no usable key. */
   readonly create: () => Promise<ScopeKey>;
   readonly waitBudget: WaitBudget;
   /** The part of the soft age after which a next key is created. */
@@ -36,9 +36,9 @@ export interface SyncOptions {
   readonly isUrgent: boolean;
 }
 
-/** The part of a soft limit after which a key is replaced at the latest. */
+/** The part of a soft limit after which, at the latest, a key is replaced. */
 export const REFRESH_AT = 0.75;
-/** The part of the soft age for which a next key waits, so that every process has unwrapped it before any encrypts with it. */
+/** The part of the soft age that a next key waits, so that every process unwraps it before any encrypts with it. */
 const LEAD = 0.2;
 /** How far in the future a key's creation may be: the clocks of two machines differ. */
 const CLOCK_SKEW_MS = 300_000;
@@ -62,11 +62,12 @@ interface Found {
 }
 
 /**
- * Branch keys that processes share through a store. A process uses a key from the store only after Cloud KMS has unwrapped it
- * for this crypto key and namespace, its date is the one that Cloud KMS has unwrapped, its age is below the soft age, and the
- * keys file does not deny it.
+ * Branch keys that processes share through a store. A process uses a key from the store only after Cloud KMS has
+ * unwrapped it for this crypto key and namespace, its date is the one that Cloud KMS has unwrapped, its age is below
+ * the soft age, and the keys file does not deny it.
  *
- * A process writes only what it has read since, so of several that write at once one wins, and the others use its key.
+ * A process replaces only the value that it has read, so when several write at once, one wins and the others use its
+ * key.
  */
 export class SharedBranchKeys {
   readonly #store: GuardedStore;
@@ -77,8 +78,8 @@ export class SharedBranchKeys {
   readonly #denies: (wrapped: Uint8Array) => boolean;
   readonly #wall: () => number;
   /**
-   * When the branch keys that this process has seen were created, on its clock of ages. The time of day may be set back later,
-   * and the key, which looks younger then, may still be in the store.
+   * When the branch keys that this process has seen were created, on its clock of ages. The time of day may be set back
+   * later, and the key, which looks younger then, may still be in the store.
    */
   readonly #born: LRUCache<string, number>;
   /** The scopes whose entries were reported as unusable. */
@@ -105,7 +106,7 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Returns the keys of the fleet: those in the store, or else those that this process has written into it. Creates a next key
+   * Returns the fleet's keys: those in the store, or else those that this process has written to it. Creates a next key
    * when one is due.
    * @param own the current key of this process, and whether the store had it
    * @throws KmsCodecError why Cloud KMS neither unwraps nor wraps a key; BranchKeyStoreError why the store cannot be used, if
@@ -158,7 +159,7 @@ export class SharedBranchKeys {
     { create, waitBudget, refreshShare, isUrgent }: SyncOptions,
   ): Promise<SharedKeys | undefined> {
     const id = branchKeyId(scope.cryptoKey, scope.namespace);
-    // One time limit for all calls for which a payload waits. Calls to Cloud KMS do not count.
+    // One time limit for all calls that a payload waits for. Calls to Cloud KMS do not count.
     const call: StoreCall = isUrgent ? { isUrgent, time: { leftMs: URGENT_MS } } : {};
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await this.#store.load(id, call);
@@ -188,7 +189,7 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Finds the keys within the time for which a payload waits for the store.
+   * Finds the keys within the time that a payload waits for the store.
    * @throws BranchKeyStoreError when Cloud KMS does not unwrap them by then: it may still wrap a key of this process
    */
   async #findSoon(scope: DataKeyScope, stored: StoredValue | undefined): Promise<Found> {
@@ -314,8 +315,9 @@ export class SharedBranchKeys {
 }
 
 /**
- * Returns the key with which to encrypt. A key that the store had before counts unless the stored key is newer: someone may
- * have put back an older entry. A key that the store never had yields, so that a fleet which lost its store agrees again.
+ * Returns the key with which to encrypt. A key that the store had before counts unless the stored key is newer: an
+ * attacker may have restored an older entry. A key that the store never had yields, so that a fleet that lost its store
+ * agrees again.
  */
 function choose(
   own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,

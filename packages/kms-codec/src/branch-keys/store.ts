@@ -14,12 +14,13 @@ export interface StoredValue {
 }
 
 /**
- * Where processes share their wrapped branch keys: one small value for each crypto key and namespace. Nothing in a store is
- * secret or trusted, and losing it loses nothing. Implementations throw only `BranchKeyStoreError`.
+ * Where processes share their wrapped branch keys: one small value for each crypto key and namespace. Nothing in a
+ * store is secret or trusted, and losing it loses nothing. Implementations throw only `BranchKeyStoreError`.
  */
 export interface BranchKeyStore {
   /**
-   * Returns a value, or undefined if it does not exist. Need not return all of a value above 8 KiB, which is malformed.
+   * Returns a value, or undefined if it does not exist. Need not return all of a value above 8 KiB, which is malformed
+   * anyway.
    * @param id hexadecimal digits and `-`
    */
   load(id: string): Promise<StoredValue | undefined>;
@@ -65,8 +66,8 @@ export class BranchKeyStoreError extends Error {
 }
 
 /**
- * Returns the id of the value that a crypto key and a namespace have in a store: the hashes of their names that a message's
- * header contains too, in hexadecimal digits.
+ * Returns the id of a crypto key and namespace's value in a store: the hashes of their names, as in a message's header,
+ * in hexadecimal digits.
  */
 export const branchKeyId = (cryptoKey: string, namespace: string): string =>
   `${Buffer.from(keyId(cryptoKey)).toString('hex')}-${Buffer.from(namespaceTag(namespace)).toString('hex')}`;

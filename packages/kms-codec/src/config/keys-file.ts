@@ -26,7 +26,10 @@ export const cryptoKey = z
     'must be projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY',
   );
 
-/** A name without wildcards, which would match nothing, and without space at its ends, which would be invisible. */
+/**
+ * A name without wildcards, which would match nothing, and without leading or trailing space, which would be
+ * invisible.
+ */
 const name = z
   .string()
   .regex(/^[^\s*]([^*]*[^\s*])?$/, 'must be a name without * and without a space at its beginning or end');
@@ -120,8 +123,8 @@ const HEX = /^[0-9A-Fa-f]{64}$/;
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
- * Reads the file of a static key: 32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64, which one line
- * end may follow. 32 bytes of text are rejected, because they may be a hexadecimal key of half the length.
+ * Reads the file of a static key: 32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64, which one
+ * line end may follow. 32 bytes of text are rejected, because they may be a hexadecimal key of half the length.
  * @throws Error that describes the mistake without the content of the file
  */
 function readStaticKey(path: string): KeyObject {

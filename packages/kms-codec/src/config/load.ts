@@ -48,8 +48,9 @@ const variables = z.looseObject({
 });
 
 /**
- * A schema for the environment variables: the guide's variables or a keys file, and how payloads are written. The path of
- * each issue starts with its variable; for a keys file, the place in the file follows. All issues are reported at once.
+ * A schema for the environment variables: the guide's variables or a keys file, and how payloads are written. The path
+ * of each issue starts with its variable; for a keys file, the place in the file follows. All issues are reported at
+ * once.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
   // Not a zod record, because process.env is not a plain object.
@@ -118,10 +119,10 @@ function fileRules(path: string, env: Names, fail: Fail) {
   return readKeysFile(path, (place, message) => fail(['KMS_KEYS_FILE', ...place], message));
 }
 
-/** Variables of the library that {@link kmsEnvironment} hands on to other modules. */
+/** The library's variables that {@link kmsEnvironment} passes on to other modules. */
 const readElsewhere = ['KMS_ALLOW_DIAGNOSTICS', 'KMS_EMULATOR_IN_PRODUCTION'];
 
-/** A misspelt optional variable, such as KMS_BIND_WORKFLOWS, would have no effect without a word. */
+/** A misspelt optional variable, such as KMS_BIND_WORKFLOWS, would silently have no effect. */
 function warnOfUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
   const known = new Set([...Object.keys(variables.shape), ...readElsewhere]);
   const unknown = Object.keys(env).filter(
@@ -140,7 +141,7 @@ export type KmsCodecExtras = Pick<
   'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'innerCodecs' | 'waitMs'
 >;
 
-/** Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` at its end. */
+/** Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` when it ends. */
 export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {}): KmsCodec {
   const { rules, emulatorHost, format, compression, bindWorkflow, openBranchKeyStore } = settings;
   const keyService = new CloudKms({ emulatorHost, ...(extras.observer && { observer: extras.observer }) });
@@ -150,7 +151,7 @@ export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {
 
 /**
  * Creates the codec that the environment describes, as the guide's `load_kms_codec` does. Emits the process warning
- * `TEMPORAL_KMS_UNKNOWN_VARIABLE` if variables with the prefixes `KMS_` and `GCP_KMS_` are set that it does not have.
+ * `TEMPORAL_KMS_UNKNOWN_VARIABLE` if unknown variables with the prefixes `KMS_` and `GCP_KMS_` are set.
  * @throws KmsConfigurationError that lists every variable that is missing or wrong
  */
 export function loadKmsCodec(

@@ -29,7 +29,7 @@ export interface ParsedYaml {
   readonly lineOf: (path: YamlPath) => number | undefined;
 }
 
-/** Parses the subset of YAML that all YAML 1.1 and 1.2 parsers read in the same way. Reports everything else. */
+/** Parses the subset of YAML that all YAML 1.1 and 1.2 parsers read the same way. Reports everything else. */
 export function parseYaml(bytes: Uint8Array): ParsedYaml {
   let text: string;
   try {
@@ -54,7 +54,7 @@ const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /**
  * By these first characters YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, each in its own way. Some
- * parsers take any question mark inside brackets for the beginning of a key.
+ * parsers treat any question mark inside brackets as the beginning of a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
 /** Characters that are not printable in both YAML versions, tabs, and line ends of a single version. */

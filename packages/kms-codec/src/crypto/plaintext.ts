@@ -1,8 +1,9 @@
 declare const brand: unique symbol;
 
 /**
- * A serialized payload, before it is encrypted or after decryption has authenticated it. The type keeps apart what anyone can
- * write to Temporal, such as the data of a message: only a plaintext is parsed. It does not exist at run time.
+ * A serialized payload, before it is encrypted or after decryption has authenticated it. The type separates it from
+ * what anyone can write to Temporal, such as a message's data: only a plaintext is parsed. It does not exist at run
+ * time.
  */
 export type Plaintext = Uint8Array & { readonly [brand]: 'plaintext' };
 

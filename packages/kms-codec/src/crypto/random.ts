@@ -3,9 +3,9 @@ import { openSync, readSync } from 'node:fs';
 
 /*
  * OpenSSL keeps the state of its generator in the process and reseeds it from the kernel at most once an hour. If a
- * snapshot of a machine or process is resumed twice, both copies draw the same bytes, and two equal nonces under one data
- * key break AES-GCM. Nonces and data keys therefore also use bytes of the kernel's generator, which is reseeded when the
- * hypervisor announces a clone (VM generation id, Linux 5.18).
+ * snapshot of a machine or process is resumed twice, both copies draw the same bytes, and two equal nonces under one
+ * data key break AES-GCM. Nonces and data keys therefore also use bytes of the kernel's generator, which is reseeded
+ * when the hypervisor announces a clone (VM generation id, Linux 5.18).
  */
 const KERNEL_DEVICE = '/dev/urandom';
 let kernel: number | undefined;
@@ -28,8 +28,8 @@ const WORDS_PER_NONCE = NONCE_BYTES / Uint32Array.BYTES_PER_ELEMENT;
 const fromKernel = new Uint32Array(BATCH * WORDS_PER_NONCE);
 
 /**
- * Fills `words` with random bytes of OpenSSL's generator XORed with the kernel's, which is at least as good as the better
- * of the two. Uses OpenSSL's alone where the kernel's cannot be read.
+ * Fills `words` with random bytes from OpenSSL's generator XORed with the kernel's, which is at least as good as the
+ * better of the two. Uses only OpenSSL's where the kernel's cannot be read.
  * @param words at most as many words as a batch of nonces has
  */
 export function fillRandom(words: Uint32Array): void {
@@ -51,8 +51,8 @@ const now = new Float64Array(1);
 const nowWords = new Uint32Array(now.buffer);
 
 /**
- * Returns a random nonce, as a view that is valid until the next call. The monotonic clock's nanoseconds are mixed in: a
- * clone that has the same unused nonces in memory repeats one only if it uses it at the same nanosecond of its clock.
+ * Returns a random nonce, as a view that is valid until the next call. The monotonic clock's nanoseconds are mixed in:
+ * a clone that has the same unused nonces in memory repeats one only if it uses it at the same nanosecond of its clock.
  */
 export function nextNonce(): Uint8Array {
   const nonce = unused.pop();

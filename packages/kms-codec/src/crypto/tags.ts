@@ -5,8 +5,8 @@ export const KEY_ID_BYTES = 8;
 export const TAG_BYTES = 16;
 
 /**
- * Truncated SHA-256 tags bind a message to its crypto key, namespace and workflow (docs/wire-formats.md). They have no salt:
- * they hide nothing, since Temporal knows the namespace and the workflow id.
+ * Truncated SHA-256 tags bind a message to its crypto key, namespace and workflow (docs/wire-formats.md). They have no
+ * salt, because they need to hide nothing: Temporal knows the namespace and the workflow id.
  */
 const remember = <K extends {}>(compute: (key: K) => Uint8Array) => {
   const cache = new LRUCache<K, Uint8Array>({ max: 4096, memoMethod: compute });
@@ -25,7 +25,10 @@ export const namespaceTag = remember((namespace: string) =>
 
 const workflowTags = remember((joined: string) => sha256(TAG_BYTES, 'temporal-kms/v2/workflow', joined));
 
-/** Returns the tag of a workflow id, as it is: see {@link boundWorkflowId} for writers, {@link isOfWorkflow} for readers. */
+/**
+ * Returns the tag of a workflow id, as it is: see {@link boundWorkflowId} for writers, {@link isOfWorkflow} for
+ * readers.
+ */
 export const workflowTag = (namespace: string, workflowId: string): Uint8Array =>
   workflowTags(`${namespace}\0${workflowId}`);
 
@@ -44,8 +47,9 @@ interface WorkflowContext {
 }
 
 /**
- * Returns the workflow id to which a writer binds a message. In a workflow's context it is that of the schedule, because
- * Temporal hands the result and the failure of a run to the next run of the schedule. An activity's payloads stay in its run.
+ * Returns the workflow id to which a writer binds a message. In a workflow's context it is that of the schedule,
+ * because Temporal passes a run's result and failure to the schedule's next run. An activity's payloads stay in its
+ * run.
  * @returns undefined where no workflow is known; Temporal has none with an empty id
  */
 export function boundWorkflowId(context: WorkflowContext | undefined): string | undefined {
@@ -53,7 +57,10 @@ export function boundWorkflowId(context: WorkflowContext | undefined): string | 
   return context.type === 'activity' ? context.workflowId : scheduledWorkflowId(context.workflowId);
 }
 
-/** Whether a message with this tag is read in a workflow: the tag is that of its id, or of the id that its schedule names. */
+/**
+ * Whether a message with this tag is read in a workflow: the tag is that of its id, or of the id that its schedule
+ * names.
+ */
 export const isOfWorkflow = (tag: Uint8Array, namespace: string, workflowId: string): boolean =>
   sameBytes(tag, workflowTag(namespace, workflowId)) ||
   sameBytes(tag, workflowTag(namespace, scheduledWorkflowId(workflowId)));

@@ -52,8 +52,8 @@ export const noHeader: Encryption = {};
 const noBytes = new Uint8Array();
 
 /**
- * Decrypts a message with a wrapped key: at once when the key is cached, else after Cloud KMS has unwrapped it. The rule
- * must list the wrapped key's crypto key.
+ * Decrypts a message with a wrapped key: at once when the key is cached, else after Cloud KMS has unwrapped it. The
+ * rule must list the wrapped key's crypto key.
  */
 export function decryptWithWrappedKey(
   wrappedKey: WrappedKey,
@@ -74,8 +74,8 @@ export function decryptWithWrappedKey(
 }
 
 /**
- * Returns a key, from the cache or from Cloud KMS. Call it before a key is derived: under a branch key that has left the cache,
- * no message may be decrypted.
+ * Returns a key, from the cache or from Cloud KMS. Call it before deriving a key: no message may be decrypted under a
+ * branch key that has left the cache.
  */
 export function keyOf(wrappedKey: WrappedKey, { scope, keys, waitBudget }: Call): MaybePromise<KeyObject> {
   const { namespace } = scope.rule;
@@ -85,7 +85,7 @@ export function keyOf(wrappedKey: WrappedKey, { scope, keys, waitBudget }: Call)
 }
 
 /**
- * Decrypts a message and parses the payload in it. The call's budget is asked before anything is allocated.
+ * Decrypts a message and parses the payload in it. It reserves from the call's budget before it allocates anything.
  * @param key the data key, or the branch key from which the `derivation` derives it
  * @param wrappedKey the key as Cloud KMS wrapped it, if it did
  * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`; why Cloud KMS does not unwrap the key any more
@@ -152,7 +152,7 @@ export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePro
   return andThen(budget.reserve(memory), () => deserialize(plaintext));
 }
 
-/** Parses the payload in a plaintext. Returns undefined if it has so many fields that a budget must be asked. */
+/** Parses the payload in a plaintext. Returns undefined if it has so many fields that memory must be reserved. */
 function parseUnbudgeted(plaintext: Plaintext): Payload | undefined {
   const usual = readUsual(plaintext);
   if (usual) return usual;

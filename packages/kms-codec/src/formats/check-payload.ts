@@ -12,7 +12,7 @@ const PayloadMessage = proto.temporal.api.common.v1.Payload;
 /** @throws KmsCodecError `malformed` */
 export function checkPayloads(payloads: unknown): asserts payloads is readonly Payload[] {
   if (!Array.isArray(payloads)) throw illTyped('payloads must be an array', payloads);
-  // By index, so that a hole in the array is found.
+  // By index, to find holes in the array.
   for (let index = 0; index < payloads.length; index += 1) checkPayload(payloads[index]);
 }
 
@@ -33,7 +33,7 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
 }
 
 /**
- * Returns the payload in a form that protobuf's writer writes completely, and that readers accept. The writer omits inherited
+ * Returns the payload in a form that protobuf's writer writes completely and readers accept. The writer omits inherited
  * properties, such as the getters of a class, rounds sizes, and writes unknown fields that a parser has kept.
  * @throws KmsCodecError `malformed` for unknown fields, and for sizes of external payloads that are not an int64
  */
@@ -150,8 +150,8 @@ const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
 /**
- * Accepts a Uint8Array of another realm, as in test runners and vm contexts, and an empty array, which protobuf's reader
- * returns for no bytes. Rejects an array that has lost its bytes.
+ * Accepts a Uint8Array of another realm, as in test runners and vm contexts, and an empty array, which protobuf's
+ * reader returns for no bytes. Rejects an array that has lost its bytes.
  */
 const isBytes = (value: unknown): value is Uint8Array =>
   (Array.isArray(value) && value.length === 0) || isUint8Array(value);

@@ -3,15 +3,18 @@ import { isEncoding } from './format.ts';
 import type { Payload } from './payload.ts';
 
 /*
- * What temporalio/temporal-proxy is to write for a payload that it compresses before it encrypts. Its rfc/compression.md
- * specifies an encoding and an entry that names the algorithm (commit 41161af). An earlier draft (commit 2aae5b5) specifies
- * another entry and leaves the encoding unchanged. docs/adr/0004-libraries.md explains why this codec decompresses neither.
+ * What temporalio/temporal-proxy is specified to write for a payload that it compresses before encryption. Its
+ * rfc/compression.md specifies an encoding and an entry that names the algorithm (commit 41161af). An earlier draft
+ * (commit 2aae5b5) specifies another entry and leaves the encoding unchanged. docs/adr/0004-libraries.md explains why
+ * this codec decompresses neither.
  */
 const ENCODING = Buffer.from('binary/compressed');
 const ALGORITHM = 'compression-algorithm';
 const DRAFT_ALGORITHM = 'compression/algorithm';
 
-/** Whether a payload is marked as compressed by the proxy. Its data is then not what `encoding` would mean elsewhere. */
+/**
+ * Whether a payload is marked as compressed by the proxy. Its data is then not what `encoding` would mean elsewhere.
+ */
 export function isCompressed({ metadata }: Payload): boolean {
   if (metadata?.[DRAFT_ALGORITHM] !== undefined) return true;
   const encoding = metadata?.['encoding'];

@@ -31,8 +31,8 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms-v2`: AES-256-GCM under a data key that is derived from a branch key, which Cloud KMS wrapped for one
- * namespace. The header is the additional authenticated data. docs/wire-formats.md is the specification.
+ * `binary/envelope-kms-v2`: AES-256-GCM under a data key that is derived from a branch key, which Cloud KMS wrapped for
+ * one namespace. The header is the additional authenticated data. docs/wire-formats.md is the specification.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms-v2');
@@ -78,12 +78,15 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
 
 const boundToWorkflow = { boundToWorkflow: true } as const;
 
-/** Writers of which a scope keeps a message. A fleet has one or two for each process, and rarely more than this at a time. */
+/**
+ * Limit on the writers from which a scope keeps a message. A fleet has one or two per process, rarely more than this
+ * at a time.
+ */
 const MAX_KEPT = 64;
 
 /**
- * Parses and checks a message in the order that docs/wire-formats.md gives. A scope keeps parsed messages, without those that
- * are bound to a workflow: all messages that one process encrypts under one data key have the same header.
+ * Parses and checks a message in the order that docs/wire-formats.md gives. A scope keeps parsed messages, except those
+ * bound to a workflow: all messages that one process encrypts under one data key have the same header.
  */
 function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
   const kept = keptMessage(data, scope);
@@ -139,8 +142,8 @@ function keptMessage(data: Uint8Array, { kept }: Pick<Scope, 'kept'>): EnvelopeV
 }
 
 /**
- * Returns what `parse` would return for a payload with the metadata that writers give it, if the scope keeps a message with
- * the same header.
+ * Returns what `parse` would return for a payload with the metadata that writers give it, if the scope keeps a message
+ * with the same header.
  */
 export function knownMessage(
   metadata: unknown,
@@ -182,7 +185,10 @@ function checkHeader(
   return { namespace, cryptoKey };
 }
 
-/** @throws KmsCodecError `format_not_allowed` when the rule requires a workflow tag and there is none, `workflow_mismatch` */
+/**
+ * @throws KmsCodecError `format_not_allowed` when the rule requires a workflow tag and there is none,
+ * `workflow_mismatch`
+ */
 function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: Scope): void {
   if (header.workflowTag === undefined) {
     if (rule.workflowTag === undefined) return;
@@ -226,7 +232,7 @@ export const encryptPlain = (key: EncryptionKey, piece: Uint8Array): Payload => 
   data: encrypt(key.key, prefixOf(key, false, undefined).header, [piece]),
 });
 
-/** What all messages have in common that are neither compressed nor bound to a workflow. */
+/** What all messages that are neither compressed nor bound to a workflow have in common. */
 interface Prefix {
   readonly header: Uint8Array;
   readonly message: ParsedMessage;

@@ -15,8 +15,8 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms`: the guide's envelope encryption. It has no additional authenticated data, neither in the message
- * nor in Cloud KMS. `kms-key` is this project's addition, which the guide's readers ignore.
+ * `binary/envelope-kms`: the guide's envelope encryption. It has no additional authenticated data, in the message or in
+ * Cloud KMS. `kms-key` is this project's addition, which the guide's readers ignore.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms');
@@ -85,7 +85,8 @@ function wrappedIn(payload: Payload): Uint8Array {
 }
 
 /**
- * Returns the crypto keys under which a message without header is tried: the key that it names, or all keys of the namespace.
+ * Returns the crypto keys under which a message without header is tried: the key that it names, or all keys of the
+ * namespace.
  * @throws KmsCodecError `key_not_allowed` when the named key is not listed
  */
 export function candidateKeys(payload: Payload, { rule }: Scope): readonly string[] {

@@ -61,8 +61,8 @@ const MAX_NAME_BYTES = 512;
 const PROXY_SCHEME = 'gcpkms://';
 
 /**
- * Returns the resource name of the crypto key that a metadata entry contains, or that is in temporal-proxy's URL. Undefined for
- * any other text.
+ * Returns the resource name of the crypto key that a metadata entry contains, or that is in temporal-proxy's URL.
+ * Undefined for any other text.
  */
 export function namedCryptoKey(payload: Payload, entry: string): string | undefined {
   if ((payload.metadata?.[entry]?.length ?? 0) > MAX_NAME_BYTES) return undefined;
@@ -122,7 +122,7 @@ export function checkNotDenied(wrapped: Uint8Array, { denies }: Scope, keyVersio
 }
 
 /**
- * Checks that a reader under the same rule accepts a message with regard to its workflow tag.
+ * Checks that a reader under the same rule would accept the message's workflow tag.
  * @throws KmsCodecError `format_not_allowed` when the rule requires a tag, and the message would have none
  */
 export function checkWritten(format: Format, workflowId: string | undefined, { rule }: Scope): void {

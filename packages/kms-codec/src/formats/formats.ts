@@ -63,7 +63,10 @@ export const unparsedPayload = (payload: Payload, error: KmsCodecError): ParsedP
   error,
 });
 
-/** The description of a payload, without decryption. Key, key version and namespace are claims until the payload has been decrypted. */
+/**
+ * The description of a payload, without decryption. Key, key version and namespace are claims until the payload has
+ * been decrypted.
+ */
 export interface PayloadInfo {
   readonly format: Format;
   /** `metadata.encoding`; empty when there is none. */
@@ -77,7 +80,7 @@ export interface PayloadInfo {
   readonly keyVersion?: number;
   /** The namespace that the message names, if its format has one and it is accepted here. */
   readonly namespace?: string;
-  /** The message is bound to one workflow id; absent: to its namespace at most. */
+  /** The message is bound to one workflow id; if absent, at most to its namespace. */
   readonly boundToWorkflow?: true;
   /**
    * Why the payload cannot be decrypted, as far as that is known without Cloud KMS. `not_encrypted` and
@@ -123,7 +126,8 @@ let uncachedCalls = 0;
 
 /**
  * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key share its id;
- * calls whose answers are not cached have separate ids. A key that can be used now, or whose failure is cached, needs no call.
+ * calls whose answers are not cached have separate ids. A key that can be used now, or whose failure is cached, needs
+ * no call.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
   for (const wrapped of message.wrappedKeys ?? []) {

@@ -20,7 +20,8 @@ export interface MessageHeader {
 }
 
 /**
- * Returns what the header of an `envelope-v2` message contains, without a configuration and without decrypting the message.
+ * Returns what the header of an `envelope-v2` message contains, without a configuration and without decrypting the
+ * message.
  *
  * @param data the `data` of a payload with the encoding `binary/envelope-kms-v2`
  * @throws KmsCodecError `malformed` (truncated, or a length out of range), `unsupported_version` (an unknown version or
@@ -46,9 +47,9 @@ export function messageHeader(data: Uint8Array): MessageHeader {
 }
 
 /**
- * Returns the tags by which a header names a namespace and a workflow, in hexadecimal digits. `workflow` returns the tag of a
- * workflow id as it is, `workflows` the tags of all messages that are read in a workflow: in the run of a schedule also that of
- * the id that the schedule names.
+ * Returns the tags with which a header names a namespace and a workflow, in hexadecimal digits. `workflow` returns the
+ * tag of a workflow id as it is, `workflows` the tags of all messages that are read in a workflow: in the run of a
+ * schedule also that of the id that the schedule names.
  */
 export const headerTags = {
   namespace: (namespace: string): string => hex(namespaceTag(namespace)),

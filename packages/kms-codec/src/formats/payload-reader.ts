@@ -6,8 +6,8 @@ import type { Payload } from './payload.ts';
 
 /*
  * Reads the plaintext of a message: the serialization of a Payload, in the strict profile of protobuf that
- * docs/wire-formats.md specifies. Parsers of protobuf disagree about unknown and repeated fields, long varints and invalid
- * UTF-8, so that one message could mean different things to two readers.
+ * docs/wire-formats.md specifies. Protobuf parsers disagree about unknown and repeated fields, long varints and invalid
+ * UTF-8, so one message could mean different things to two readers.
  */
 
 const { ExternalPayloadDetails } = proto.temporal.api.common.v1.Payload;
@@ -88,7 +88,7 @@ function readExternalPayload(bytes: Uint8Array, end: number): ExternalPayloads[n
 const textOf = ({ buffer, byteOffset, length }: Uint8Array): string =>
   Buffer.from(buffer, byteOffset, length).toString();
 
-/** Reads a length, and returns where the content ends, which begins at `position`. */
+/** Reads a length, and returns the end of the content that begins at `position`. */
 function readEnd(bytes: Uint8Array, limit: number): number {
   const end = readVarint(bytes) + position;
   if (end <= limit) return end;
@@ -121,8 +121,8 @@ function readVarint(bytes: Uint8Array): number {
 const ENCODING_KEY = Buffer.from('encoding');
 
 /**
- * Parses what most payloads are, faster than `deserialize`: the encoding as the only metadata, then the data. The fields
- * become views into `bytes`. Returns undefined for everything else, valid or not.
+ * Parses what most payloads are, faster than `deserialize`: the encoding as the only metadata, then the data. The
+ * fields become views into `bytes`. Returns undefined for everything else, valid or not.
  */
 export function readUsual(bytes: Plaintext): Payload | undefined {
   // metadata { 1: "encoding", 2: value }

@@ -19,16 +19,19 @@ const newWriter = () => PayloadMessage.encode({});
 let writer = newWriter();
 
 /**
- * Serializes a whole payload, metadata and data, in one piece or two. The buffer is reused for the next payload: `use` is
- * synchronous and must not keep it. It is wiped afterwards, because it holds plaintext. Reusing the writer halves the
- * time to encode 16 KiB.
+ * Serializes a whole payload, metadata and data, in one piece or two. The buffer is reused for the next payload: `use`
+ * is synchronous and must not keep it. It is wiped afterwards, because it holds plaintext. Reusing the writer halves
+ * the time to encode 16 KiB.
  */
 export function withSerialized<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) => T): T {
   const written = writeUsual(payload);
   return written === undefined ? withWritten(payload, use) : useAndWipe(written, (piece) => use([piece]));
 }
 
-/** Serializes a payload for `use` as `withSerialized` does, if it has one metadata entry, the encoding, and little data. */
+/**
+ * Serializes a payload for `use` as `withSerialized` does, if it has one metadata entry, the encoding, and little
+ * data.
+ */
 export function withUsual<T>(payload: Payload, use: (piece: Uint8Array) => T): T | undefined {
   if ('$unknowns' in payload || (payload.externalPayloads && !Array.isArray(payload.externalPayloads)))
     return undefined;
@@ -113,16 +116,16 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
 export const serialize = (payload: Payload): Plaintext =>
   asPlaintext(PayloadMessage.encode(payload).finish());
 
-/** Returns how many fields a payload's serialization has at most. */
+/** Returns the maximum number of fields in a payload's serialization. */
 export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
   Object.keys(metadata ?? {}).length + 1 + (externalPayloads?.length ?? 0);
 
 /** A payload has about three fields; up to this number their memory does not count. */
 const USUAL_FIELDS = 16;
-/** Bytes of memory for a field besides its content, which may be as little as two bytes in the message. */
+/** Bytes of memory for a field in addition to its content; in the message, it may take only two bytes. */
 const FIELD_BYTES = 256;
 
-/** Returns the bytes that the fields of a payload take from the limit of a call, besides their content. */
+/** Returns how many bytes of a call's limit a payload's fields take in addition to their content. */
 export const memoryOfFields = (fields: number): number => (fields <= USUAL_FIELDS ? 0 : fields * FIELD_BYTES);
 
 /** Whether a payload has neither data nor an encoding other than `binary/null`. */

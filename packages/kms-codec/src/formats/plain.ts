@@ -22,8 +22,8 @@ const reference: ParsedMessage = { reason: 'external_reference', passes: true };
 const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
 
 /**
- * A reference to external storage. It is not authenticated: an attacker who writes to Temporal chooses the object. So it counts as
- * plaintext, and passes in both directions unless the rule refuses plaintext.
+ * A reference to external storage. It is not authenticated: an attacker who writes to Temporal chooses the object. So
+ * it counts as plaintext, and passes both ways unless the rule refuses plaintext.
  */
 export const external: WireFormat = {
   name: 'external',

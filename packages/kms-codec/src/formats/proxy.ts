@@ -16,12 +16,13 @@ import type { Scope } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';
 
 /*
- * `binary/encrypted` with `encryption-dek`: what temporalio/temporal-proxy writes with Google's keys. Read only. The data
- * key is base64 in the metadata, the crypto key is named by its Go CDK URL, and there is no additional authenticated data.
+ * `binary/encrypted` with `encryption-dek`: what temporalio/temporal-proxy writes with Google's keys. Read only. The
+ * data key is base64 in the metadata, the crypto key is named by its Go CDK URL, and there is no additional
+ * authenticated data.
  */
 
 interface ProxyMessage extends ParsedMessage {
-  /** Absent when the payload names a key that is not listed, or none of Google's: it passes. */
+  /** Absent if the payload names an unlisted key, or no key of Google's: then it passes. */
   readonly dataKey?: WrappedKey;
 }
 

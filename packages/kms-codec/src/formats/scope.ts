@@ -41,7 +41,7 @@ export interface Call {
   readonly budget: PlaintextBudget;
   /** Limit on the content of one compressed payload, in bytes. */
   readonly maxDecompressedBytes: number;
-  /** What happens to a decrypted payload whose content is encrypted or compressed in a way that is not read here. */
+  /** What happens to a decrypted payload whose content is encrypted or compressed in a form that is not read here. */
   readonly onUnreadableLayer: 'refuse' | 'pass';
   readonly options: CallOptions;
 }
@@ -59,7 +59,7 @@ interface LastScope {
 export class Scopes {
   readonly #options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>;
   readonly #dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined;
-  // Bounded, since a namespace may come from a request.
+  // Bounded, because a namespace may come from a request.
   readonly #namespaces = new LRUCache<string, NamespaceScope>({ max: 1_024 });
   readonly #readable = new LRUCache<string, NamespaceScope>({ max: 1_024 });
 
@@ -69,7 +69,10 @@ export class Scopes {
     decrypt: undefined,
   };
 
-  /** @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data keys */
+  /**
+   * @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data
+   * keys
+   */
   constructor(
     options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>,
     dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined,
@@ -87,8 +90,8 @@ export class Scopes {
   }
 
   /**
-   * Returns the scope in which payloads are decrypted. A context alone does not make a codec read another namespace: if the
-   * codec has a namespace, and the rules do not name that of the context, only the codec's own rule counts.
+   * Returns the scope in which payloads are decrypted. A context alone does not make a codec read another namespace: if
+   * the codec has a namespace, and the rules do not name that of the context, only the codec's own rule counts.
    * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
    */
   toDecrypt(context: CodecContext | undefined): Scope {

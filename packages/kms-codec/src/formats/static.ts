@@ -4,15 +4,15 @@ import { checkFormat, isEncoding, metadataText, passThrough, type WireFormat } f
 import type { ParsedMessage } from './parsed-message.ts';
 
 /*
- * `binary/encrypted` with `encryption-key-id` and without a data key: the encryption samples of Temporal's SDKs, under a
- * key from the keys file. Read only.
+ * `binary/encrypted` with `encryption-key-id` and without a data key: the encryption samples of Temporal's SDKs, under
+ * a key from the keys file. Read only.
  */
 
 /** The proxy and the samples use the same encoding. Only the proxy writes a data key. */
 export const ENCRYPTED_ENCODING = Buffer.from('binary/encrypted');
 
 interface StaticMessage extends ParsedMessage {
-  /** Absent when the payload names a key id that is not configured: it passes. */
+  /** Absent if the payload names a key id that is not configured: then it passes. */
   readonly staticKey?: KeyObject;
 }
 

@@ -11,20 +11,24 @@ export const systemClocks: Clocks = { wall: () => Date.now(), running: () => per
 /** The clocks that a test sets: its one clock is the time of day. */
 export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
 
-/** A wall clock that is behind by no more than this, in ms, counts as unchanged: the two clocks are not read at once. */
+/**
+ * A wall clock that is behind by at most this, in ms, counts as unchanged, because the two clocks are not read at the
+ * same moment.
+ */
 const TOLERANCE_MS = 100;
 
 /**
- * For so long after both clocks were read, in ms of the wall clock, it alone is read: in a worker, a clock whose code is not in
- * the processor's caches takes two microseconds. A wall clock that is set back during a pause is noticed this much later.
+ * For this long after both clocks were read, in ms of the wall clock, only the wall clock is read: in a worker, a clock
+ * whose code is not in the processor's caches takes two microseconds. A wall clock that is set back during a pause is
+ * noticed this much later.
  */
 const WALL_ONLY_MS = 250;
 
 /**
- * Returns a clock for ages: by whichever clock more time has passed since its last reading. So it counts the time for which
- * the machine was suspended, and continues when the time of day is set back: otherwise keys would be used for longer. It cannot
- * see a suspension during which the time of day was set back by as much. `maintain` reads it every 15 s. It starts with the
- * time of day.
+ * Returns a clock for ages: it advances by whichever clock has advanced more since the last reading. So it counts the
+ * time during which the machine was suspended, and continues when the time of day is set back: otherwise keys would be
+ * used for longer. It cannot see a suspension if the time of day was set back by the same amount. `maintain` reads it
+ * every 15 s. It starts with the time of day.
  */
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();

@@ -36,12 +36,12 @@ const SOFTWARE_LIMIT = 64 * KIB;
 /** Plaintext and additional authenticated data together, for keys in an HSM. */
 const HSM_LIMIT = 8 * KIB;
 
-/** How often a call is repeated because this process was stalled, before its failure is reported. */
+/** How often a call is retried because this process was stalled, before its failure is reported. */
 const MAX_REPEATS = 3;
 
 /**
- * Cloud KMS through Google's client. Each method makes one attempt, and a second one where Google's data integrity guide asks for
- * it or where this process was stalled during the first. Callers retry.
+ * Cloud KMS through Google's client. Each method makes one attempt, and a second one where Google's data integrity
+ * guide asks for it or where this process was stalled during the first. Callers retry.
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
@@ -177,7 +177,7 @@ export class CloudKms implements KeyService {
           ? await this.#stateOf(key, version, callOptions)
           : undefined;
         const mapped = mapKmsError(error, operation, key, version, state);
-        // Cloud KMS is not to blame for a deadline that passed while this process could not read the response.
+        // The deadline passed while this process could not read the response: not Cloud KMS's fault.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (mapped.code === 'kms_unavailable' && wasStalled && repeats < MAX_REPEATS) continue;
         if (isDeadlineExceeded(error)) this.#google.replace();
@@ -189,7 +189,9 @@ export class CloudKms implements KeyService {
     }
   }
 
-  /** Looks up the state of a key version, which an error does not always contain. Needs a permission that is optional. */
+  /**
+   * Looks up the state of a key version, which an error does not always contain. Needs a permission that is optional.
+   */
   async #stateOf(
     key: string,
     keyVersion: number | undefined,

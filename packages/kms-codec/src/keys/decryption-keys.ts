@@ -20,20 +20,20 @@ interface CachedKey {
   readonly key: KeyObject;
   access: KeyVersionAccess;
   /**
-   * The version that wrapped it, as authentic messages name it; undefined before there is one, and `SEVERAL` if messages name
-   * more than one. Of a key of this process, that of Cloud KMS or of a proof.
+   * The version that wrapped it, as authentic messages name it; undefined before there is one, and `SEVERAL` if
+   * messages name more than one. Of a key of this process, that of Cloud KMS or of a proof.
    */
   version: number | undefined;
   /** Whether this process made it. */
   readonly isOwn: boolean;
-  /** When Cloud KMS last unwrapped this very key; for a key of this process, when Cloud KMS wrapped it. */
+  /** When Cloud KMS last unwrapped this key itself; for this process's own key, when Cloud KMS wrapped it. */
   confirmed: number;
   used: number;
 }
 
 interface CachedKeysState {
   /**
-   * For how many milliseconds the keys that were used within the soft age remain usable if Cloud KMS stops answering now.
+   * How many milliseconds the keys used within the soft age remain usable if Cloud KMS stops answering now.
    * Infinity: there are none.
    */
   readonly autonomyMs: number;
@@ -43,15 +43,15 @@ interface CachedKeysState {
   readonly oldestMs: number | undefined;
 }
 
-/** How long a failure that is not retryable is cached: a history under a disabled key must not cost a call per payload. */
+/** How long a non-retryable failure is cached: a history under a disabled key must not cost a call per payload. */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
 /** In place of a version. Cloud KMS numbers versions from 1. */
 const SEVERAL = 0;
 
 /**
- * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key share one Cloud
- * KMS call. A data key that is derived from a branch key is not in it: the branch key must be looked up first.
+ * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key share one
+ * Cloud KMS call. It does not contain data keys derived from branch keys: look up the branch key first.
  *
  * A key is used only while Cloud KMS has confirmed within `revalidateMs` that this process may use its key version.
  * While keys are in use, the cache asks again in the background before that time is over. A refusal removes the
@@ -67,7 +67,7 @@ export class DecryptionKeys {
   readonly #keys: LRUCache<string, CachedKey>;
   /** Keys of this process. Reading other keys, however many, must not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
-  /** The key that was found last, as long as a cache holds it: most consecutive messages have the same wrapped key. */
+  /** The last key found, while a cache holds it: most consecutive messages have the same wrapped key. */
   #last: CachedKey | undefined;
   /** The same for the keys that encrypt. */
   #lastOwn: CachedKey | undefined;
@@ -127,7 +127,7 @@ export class DecryptionKeys {
     return undefined;
   }
 
-  /** Returns the key if it is cached and Cloud KMS need not be asked. The caller reports the hit. */
+  /** Returns the key if it is cached and needs no answer from Cloud KMS. The caller reports the hit. */
   confirmed(wanted: WrappedKey): KeyObject | undefined {
     const cached = this.#find(wanted);
     const now = this.#now();
@@ -226,8 +226,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Notes that a message under a key is authentic, so that a holder of the key has named its version. Until then an attacker
-   * may have: no answer for the version counts for the key, and none for the key counts for the version.
+   * Notes that a message under a key is authentic, so that a holder of the key has named its version. Until then an
+   * attacker may have: no answer for the version counts for the key, and none for the key counts for the version.
    */
   authenticated({ id, keyVersion }: WrappedKey): void {
     const cached = this.#keys.peek(id);
@@ -260,7 +260,7 @@ export class DecryptionKeys {
     });
   }
 
-  /** Returns what is known about the keys of a namespace, without a call. */
+  /** Returns what is known about a namespace's keys, without a call. */
   state(namespace: string): CachedKeysState {
     const now = this.#now();
     let autonomyMs = Number.POSITIVE_INFINITY;
@@ -281,7 +281,10 @@ export class DecryptionKeys {
     return { autonomyMs: Math.max(0, autonomyMs), isFailing, oldestMs: hasKeys ? now - oldest : undefined };
   }
 
-  /** Revalidates what is due and was used since the last answer; removes what is too old to be used. A timer calls it. */
+  /**
+   * Revalidates keys that are due and were used since the last answer; removes keys that are too old to use. A timer
+   * calls it.
+   */
   maintain(): void {
     const now = this.#now();
     this.#failures.purgeStale();
@@ -331,8 +334,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * A holder of a key can name several versions for it, and an attacker can change the version in a header. If messages name
-   * two, answers for either do not count for it. The version of a key of this process comes from Cloud KMS.
+   * A holder of a key can name several versions for it, and an attacker can change the version in a header. If messages
+   * name two, answers for either do not count for it. The version of a key of this process comes from Cloud KMS.
    */
   #find(wanted: WrappedKey): CachedKey | undefined {
     const { id } = wanted;
@@ -370,8 +373,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Whether to ask Cloud KMS again. An answer for one key counts for all of its key version. A message's author names the
-   * version, so each key is also unwrapped again itself, at half of the hard age.
+   * Whether to ask Cloud KMS again. An answer for one key counts for all of its key version. A message's author names
+   * the version, so each key is also unwrapped again itself, at half of the hard age.
    */
   #isDue({ access, confirmed }: CachedKey, now: number): boolean {
     return now >= access.revalidateAt || now >= confirmed + this.#limits.hardAgeMs / 2;
@@ -414,13 +417,13 @@ export class DecryptionKeys {
 }
 
 /**
- * Whether a key may be used now: `hit`, because the last answer of Cloud KMS counts; `stale`, because Cloud KMS does not answer;
- * `unconfirmed`, when Cloud KMS has answered; `unusable`, not any more.
+ * Whether a key may be used now: `hit`, because the last answer of Cloud KMS counts; `stale`, because Cloud KMS does
+ * not answer; `unconfirmed`, when Cloud KMS has answered; `unusable`, no longer.
  */
 type Usability = 'hit' | 'stale' | 'unconfirmed' | 'unusable';
 
 const isUsable = (usability: Usability): usability is 'hit' | 'stale' =>
   usability === 'hit' || usability === 'stale';
 
-/** For each key that encrypts, the one that it replaced and the one that replaces it stay in memory too. */
+/** For each key that encrypts, its predecessor and successor also stay in memory. */
 const OWN_PER_SCOPE = 3;

@@ -26,16 +26,16 @@ import { WaitBudget } from './wait-budget.ts';
 const SHARE_AGAIN_MS = 30_000;
 /** How long a refresh in the background retries. No caller waits for it. */
 const REFRESH_BUDGET_MS = 60_000;
-/** How often an encode waits for the answers about its key, before it asks for another key itself. */
+/** How often an encode waits for answers about its key before it requests another key itself. */
 const MAX_WAITS = 10;
 
 /**
- * The data keys that encrypt, one for each scope. After the first, encryption does not wait for Cloud KMS: a new scope key
- * is wrapped in the background. During an outage the current scope key is used up to its hard limits; when Cloud KMS rejects
- * the crypto key, the current scope key is retired.
+ * The data keys that encrypt, one per scope. After the first, encryption does not wait for Cloud KMS: a new scope key
+ * is wrapped in the background. During an outage the current scope key is used up to its hard limits; when Cloud KMS
+ * rejects the crypto key, the current scope key is retired.
  *
- * A data key encrypts a limited number of messages and bytes. The next data key of a branch key takes only a new salt. A data
- * key that Cloud KMS wrapped itself (format `envelope`) can be replaced only by Cloud KMS.
+ * A data key encrypts a limited number of messages and bytes. The next data key of a branch key takes only a new salt.
+ * A data key that Cloud KMS wrapped itself (format `envelope`) can be replaced only by Cloud KMS.
  */
 export class EncryptionKeys {
   readonly #keyService: KeyService;
@@ -47,7 +47,9 @@ export class EncryptionKeys {
   /** The time of day, in ms: the date of a branch key, which processes compare. */
   readonly #wall: () => number;
   readonly #slots: LRUCache<string, EncryptionSlot>;
-  /** The slot that was used last, which is the last that the cache evicts: most consecutive messages are in one scope. */
+  /**
+   * The slot that was used last, which is the last that the cache evicts: most consecutive messages are in one scope.
+   */
   #last: EncryptionSlot | undefined;
   readonly #flights: SingleFlight<void>;
   readonly #shared: SharedBranchKeys | undefined;
@@ -89,8 +91,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns the current data key, or waits: for a second at most where Cloud KMS must answer before it encrypts, else until
-   * Cloud KMS has wrapped the next.
+   * Returns the current data key, or waits: for a second at most where Cloud KMS must answer before it encrypts, else
+   * until Cloud KMS has wrapped the next.
    * @throws KmsCodecError why Cloud KMS wraps none; `data_key_exhausted` when an outage outlasts the hard limits
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
@@ -108,7 +110,7 @@ export class EncryptionKeys {
         await revalidated;
         if (refreshed || revalidated) continue;
       }
-      // A key that another attempt has given before: further attempts would repeat it.
+      // A key that an earlier attempt returned: further attempts would return it again.
       if (current && tried.has(current.key)) throw exhausted(scope);
       if (current) tried.add(current.key);
       try {
@@ -121,8 +123,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns how long the current scope key may encrypt, its age, and why the last attempt to replace it failed. The time is 0
-   * while Cloud KMS refuses to unwrap the key, because no process can read what it encrypts.
+   * Returns how long the current scope key may encrypt, its age, and why the last attempt to replace it failed. The
+   * time is 0 while Cloud KMS refuses to unwrap the key, because no process can read what it encrypts.
    */
   state(scope: DataKeyScope): EncryptionState {
     return this.#slots.get(scope.id)?.state ?? { remainingMs: 0, failure: undefined };
@@ -196,8 +198,9 @@ export class EncryptionKeys {
   }
 
   /**
-   * Encrypts with the next key from now on, if Cloud KMS unwraps it now. During an outage the current key stays, since another
-   * process may not have unwrapped the next key before the outage began. What the cache knows about Cloud KMS may be older.
+   * Encrypts with the next key from now on, if Cloud KMS unwraps it now. During an outage the current key stays, since
+   * another process may not have unwrapped the next key before the outage began. What the cache knows about Cloud KMS
+   * may be older.
    */
   async #activate(slot: EncryptionSlot, next: ScopeKey): Promise<void> {
     const { namespace } = slot.scope;
@@ -302,8 +305,8 @@ export class EncryptionKeys {
   }
 
   /**
-   * Encrypts with a scope key from now on, with a new salt. Processes may share a branch key, because each derives its own
-   * data keys, but never a data key, whose messages each process counts alone.
+   * Encrypts with a scope key from now on, with a new salt. Processes may share a branch key, because each derives its
+   * own data keys, but never a data key, whose messages each process counts alone.
    */
   #adopt(slot: EncryptionSlot, next: ScopeKey): void {
     const { scope, refusal, isUnreadable, wrappedKey } = slot;

@@ -28,7 +28,7 @@ export type PlaintextRule = 'pass' | 'report' | 'refuse';
 export interface NamespaceRule {
   /** Resource name of the crypto key that encrypts. Absent: this process only decrypts. */
   readonly encrypt?: string | undefined;
-  /** Further crypto keys that decrypt, in the order in which they are tried. */
+  /** Other crypto keys that decrypt, in the order in which they are tried. */
   readonly decrypt?: readonly string[] | undefined;
   /** Other namespaces whose messages are read in this namespace. */
   readonly accepts?: readonly string[] | undefined;
@@ -41,8 +41,8 @@ export interface NamespaceRule {
   /** `require`: only messages with a workflow tag are read and written. Default: also others. */
   readonly workflowTag?: 'require' | undefined;
   /**
-   * Accepted risks. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key under which `direct` is also
-   * read, so that messages can be forged (docs/security-model.md).
+   * Accepted risks. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key that is also used to read
+   * `direct`, so messages can be forged (docs/security-model.md).
    */
   readonly unsafe?: readonly UnsafeSetting[] | undefined;
 }
@@ -60,12 +60,12 @@ export interface ResolvedRule {
   readonly workflowTag: 'require' | undefined;
 }
 
-/** The crypto keys of each namespace: an allow-list. Cloud KMS is never called with a key that is not listed. */
+/** The crypto keys of each namespace: an allow-list. Cloud KMS is never called with an unlisted key. */
 export class KeyRules {
   readonly #rules: ReadonlyMap<string, NamespaceRule>;
   readonly #default: NamespaceRule | undefined;
   readonly #deny: ReadonlySet<string>;
-  // Bounded, since namespaces also come from requests.
+  // Bounded, because namespaces also come from requests.
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
   /**
@@ -179,8 +179,8 @@ export interface RuleMistake {
 type Rules = readonly (readonly [namespace: string | undefined, rule: NamespaceRule])[];
 
 /**
- * Returns the mistakes that no single field shows: two names or the same id for two keys, `direct` together with `envelope`,
- * and formats without a workflow tag where `workflowTag` requires one.
+ * Returns the mistakes that no single field shows: two names or the same id for two keys, `direct` together with
+ * `envelope`, and formats without a workflow tag where `workflowTag` requires one.
  * @param idOf returns the id of a crypto key in headers; only tests pass another, because real ids do not collide by chance
  */
 export function findRuleMistakes(
@@ -202,7 +202,8 @@ const withoutProject = (key: string) => key.replace(/^projects\/[^/]+/, '');
 
 /**
  * Returns the rules with a crypto key whose project they name by its number, where a rule names it by its id. Cloud KMS
- * accepts both. But messages contain a hash of the name, so that each name is another key for caches, scans and headers.
+ * accepts both. But messages contain a hash of the name, so that each name is another key for caches, scans and
+ * headers.
  */
 function findDoubleNames(rules: Rules): RuleMistake[] {
   const keys = rules.flatMap(([, rule]) => keysOf(rule));
@@ -219,8 +220,8 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
 }
 
 /**
- * Returns the rules with a crypto key whose id in headers is that of another key: a reader would call Cloud KMS with the key
- * that is listed first, and a scan would report a key that the message does not need.
+ * Returns the rules with a crypto key whose id in headers is that of another key: a reader would call Cloud KMS with
+ * the key that is listed first, and a scan would report a key that the message does not need.
  */
 function findCollidingIds(rules: Rules, idOf: (cryptoKey: string) => Uint8Array): RuleMistake[] {
   const first = new Map<string, string>();
@@ -250,8 +251,9 @@ function findUntaggedFormats(rules: Rules): RuleMistake[] {
 }
 
 /**
- * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by any rule, unless
- * the rule accepts the risk: messages can be forged by anyone who gets 32 known bytes encrypted as a direct message.
+ * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by any rule,
+ * unless the rule accepts the risk: messages can be forged by anyone who gets 32 known bytes encrypted as a direct
+ * message.
  */
 function findMixedFormats(rules: Rules): RuleMistake[] {
   const readingDirect = new Map<string, string | undefined>();

@@ -1,4 +1,4 @@
-/** The operations of Cloud KMS that this library needs. Implementations throw only `KmsCodecError`. */
+/** The Cloud KMS operations that this library needs. Implementations throw only `KmsCodecError`. */
 export interface KeyService {
   /** Encrypts under the crypto key's primary version. At most 64 KiB of plaintext (8 KiB with the AAD for HSM keys). */
   wrap(request: WrapRequest): Promise<Wrapped>;
@@ -36,9 +36,9 @@ export interface UnwrapRequest {
 export type KeyVersionState = 'ENABLED' | 'DISABLED' | 'DESTROYED' | 'DESTROY_SCHEDULED' | (string & {});
 
 export interface KeyDescription {
-  /** The resource name with which Cloud KMS was asked. */
+  /** The resource name in the request to Cloud KMS. */
   readonly key: string;
-  /** The resource name with which Cloud KMS answered. */
+  /** The resource name in Cloud KMS's answer. */
   readonly name?: string | undefined;
   readonly primary: number | undefined;
   readonly protectionLevel: string | undefined;
@@ -48,7 +48,10 @@ export interface KeyDescription {
     readonly version: number;
     readonly state: KeyVersionState;
     readonly created: Date | undefined;
-    /** When its key material was generated or, in the end, imported. Before, no program could encrypt under the version. */
+    /**
+     * When its key material was generated or, in the end, imported. Before, no program could encrypt under the
+     * version.
+     */
     readonly generated?: Date | undefined;
     readonly destroyTime: Date | undefined;
     /** Name of Cloud KMS's CryptoKeyVersionAlgorithm. */

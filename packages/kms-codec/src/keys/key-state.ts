@@ -6,20 +6,21 @@ import type { DataKeyScope } from './scope-key.ts';
 /** How long the keys in memory last without Cloud KMS. */
 export interface KeyState {
   /**
-   * Seconds for which the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it has no
-   * key that encrypts, or Cloud KMS refuses to unwrap it. Infinity: the rule only decrypts, and no key is in use.
+   * How many seconds the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it
+   * has no key that encrypts, or Cloud KMS refuses to unwrap it. Infinity: the rule only decrypts, and no key is in
+   * use.
    */
   readonly autonomySeconds: number;
   /**
-   * Why the last attempt to replace or confirm a key failed, or to wrap or unwrap another key within the last minute; undefined
-   * while Cloud KMS answers.
+   * Why the last attempt to replace or confirm a key failed, or to wrap or unwrap another key within the last minute;
+   * undefined while Cloud KMS answers.
    */
   readonly failure: ReasonCode | undefined;
   /** Age of the branch key or data key that encrypts, in seconds; undefined without such a key. */
   readonly encryptionKeyAgeSeconds: number | undefined;
   /**
-   * Seconds since Cloud KMS last unwrapped the oldest key in memory, or wrapped it if this process made it. A revoked key is
-   * removed from memory at the latest at the hard age. Undefined without keys.
+   * Seconds since Cloud KMS last unwrapped the oldest key in memory, or wrapped it if this process made it. A revoked
+   * key leaves memory at the hard age at the latest. Undefined without keys.
    */
   readonly oldestKeyAgeSeconds: number | undefined;
 }

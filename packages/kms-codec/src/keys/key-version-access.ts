@@ -17,32 +17,39 @@ interface KeyVersionAccessOptions {
   readonly keyService: KeyService;
   readonly observer: Observer;
   readonly now: () => number;
-  /** Milliseconds for which an answer of Cloud KMS counts. */
+  /** How many milliseconds a Cloud KMS answer counts. */
   readonly revalidateMs: number;
   /** Called when Cloud KMS has unwrapped a key. */
   readonly unwrapped: () => void;
-  /** Returns another key under the version, if one is in memory: of this process if possible, whose version is certain. */
+  /**
+   * Returns another key under the version, if one is in memory: of this process if possible, whose version is certain.
+   */
   readonly another: (access: KeyVersionAccess, probe: Probe) => Probe | undefined;
   /** Called when Cloud KMS refuses the key version, or only the probe. */
   readonly refused: (access: KeyVersionAccess, code: ReasonCode, only?: Probe) => void;
 }
 
-/** The part of `revalidateMs` after which a key version is revalidated: random, so that a fleet does not ask at once. */
+/**
+ * The part of `revalidateMs` after which a key version is revalidated: random, so that a fleet does not ask at once.
+ */
 const EARLIEST = 0.5;
 const LATEST = 0.8;
 
-/** After so long without an answer, in ms, Cloud KMS counts as unavailable. The answer counts whenever it arrives. */
+/** After this time without an answer, in ms, Cloud KMS counts as unavailable. The answer counts whenever it arrives. */
 const SLOW_MS = 1_000;
 
 /** Milliseconds from a failed attempt to the next: a random part of twice this. */
 const RETRY_MS = 10_000;
 
-/** For so long, in ms, Cloud KMS counts as unavailable after a failed attempt. While a key is in use, attempts follow sooner. */
+/**
+ * How long, in ms, Cloud KMS counts as unavailable after a failed attempt. While a key is in use, attempts follow
+ * sooner.
+ */
 export const FAILURE_COUNTS_MS = 60_000;
 
 /**
- * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for all
- * wrapped keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
+ * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for
+ * all wrapped keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
  */
 export class KeyVersionAccess {
   readonly cryptoKey: string;
@@ -76,7 +83,10 @@ export class KeyVersionAccess {
     return this.#revalidateAt;
   }
 
-  /** Whether Cloud KMS did not answer the last attempt. Unknown again a minute later, if the key version was not in use. */
+  /**
+   * Whether Cloud KMS did not answer the last attempt. Unknown again a minute later, if the key version was not in
+   * use.
+   */
   get isFailing(): boolean {
     return this.#options.now() < this.#failingUntil;
   }
@@ -96,7 +106,10 @@ export class KeyVersionAccess {
     this.#nextAttempt = 0;
   }
 
-  /** Starts to ask Cloud KMS, unless a call is in flight or has just failed. The probe counts as confirmed if it answers. */
+  /**
+   * Starts to ask Cloud KMS, unless a call is in flight or has just failed. The probe counts as confirmed if it
+   * answers.
+   */
   revalidate(probe: Probe): void {
     if (this.#attempt !== undefined || this.#isRefused || this.#options.now() < this.#nextAttempt) return;
     const started = this.#options.now();
@@ -128,7 +141,9 @@ export class KeyVersionAccess {
     leave();
   }
 
-  /** Records that a call that began at `started` has failed or takes long, unless Cloud KMS has answered a later call. */
+  /**
+   * Records that a call that began at `started` has failed or takes long, unless Cloud KMS has answered a later call.
+   */
   #failed(started: number): void {
     if (started <= this.#confirmed) return;
     const now = this.#options.now();
@@ -137,10 +152,10 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Asks with the probe. Its message names the version, and every identity that may encrypt can name a wrong one. So a second
-   * key confirms a refusal before all keys of the version are removed. If Cloud KMS refuses another version for it or doesn't
-   * answer, only the probe is removed, and the next use of another key asks again: until then this is neither a refusal nor
-   * an outage.
+   * Asks with the probe. Its message names the version, and every identity that may encrypt can name a wrong one. So a
+   * second key confirms a refusal before all keys of the version are removed. If Cloud KMS refuses another version for
+   * it or doesn't answer, only the probe is removed, and the next use of another key asks again: until then this is
+   * neither a refusal nor an outage.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
     const { another, refused, now } = this.#options;
@@ -158,7 +173,10 @@ export class KeyVersionAccess {
     this.#report(probe, 'refused', error);
   }
 
-  /** Whether an error of Cloud KMS refuses this version, and not another: that of a key whose message names a wrong one. */
+  /**
+   * Whether an error of Cloud KMS refuses this version, and not another: that of a key whose message names a wrong
+   * one.
+   */
   #isRefusedBy(error: unknown): boolean {
     if (!isRefusal(error)) return false;
     return error.keyVersion === undefined || (this.keyVersion ?? error.keyVersion) === error.keyVersion;

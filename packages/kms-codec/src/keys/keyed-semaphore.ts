@@ -2,11 +2,11 @@ import { withResolvers } from '../maybe-promise.ts';
 
 interface Slots {
   running: number;
-  /** Callers that wait for a slot, in their order. */
+  /** Callers waiting for a slot, in order. */
   readonly waiting: Set<() => void>;
 }
 
-/** A semaphore per key: limits how many calls run at the same time for one key. The others wait in their order. */
+/** A semaphore per key: limits how many calls run at the same time for one key. The others wait in order. */
 export class KeyedSemaphore {
   readonly #limit: number;
   readonly #slots = new Map<string, Slots>();

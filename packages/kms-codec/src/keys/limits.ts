@@ -2,8 +2,8 @@ const HOUR = 3_600_000;
 const GiB = 2 ** 30;
 
 /**
- * How long a branch key or data key encrypts, how much one data key encrypts, and for how long an answer of Cloud KMS
- * counts. The defaults are those of docs/wire-formats.md. Each may be lowered, none raised.
+ * How long a branch key or data key encrypts, how much one data key encrypts, and how long a Cloud KMS answer counts.
+ * The defaults are those of docs/wire-formats.md. They can be lowered but not raised.
  */
 export interface DataKeyLimits {
   /** At 75 % of it Cloud KMS wraps a new key in the background, which then replaces the current one. */
@@ -11,15 +11,15 @@ export interface DataKeyLimits {
   /** Above it `encode` fails with `data_key_exhausted`. */
   readonly hardAgeMs: number;
   /**
-   * At a soft limit the codec derives the next data key, without Cloud KMS. In the format `envelope`, which does not derive
-   * data keys, Cloud KMS wraps a new data key at 75 %, as for the age.
+   * At a soft limit the codec derives the next data key, without Cloud KMS. In the format `envelope`, which does not
+   * derive data keys, Cloud KMS wraps a new data key at 75 %, as for the age.
    */
   readonly softMessages: number;
   readonly softBytes: number;
   /** Only in the format `envelope`. With 2^28 messages under one data key a nonce collision has probability 2^-41. */
   readonly hardMessages: number;
   readonly hardBytes: number;
-  /** Keys decrypt only while Cloud KMS has confirmed within this time that their key version may be used. */
+  /** Keys decrypt only if Cloud KMS has confirmed within this time that their key version may be used. */
   readonly revalidateMs: number;
   /** Limit on the branch keys and data keys for decryption in memory; the least recently used is evicted first. */
   readonly maxDecryptionKeys: number;

@@ -15,7 +15,7 @@ interface RefusedKey {
   isAsking: boolean;
 }
 
-/** How often Cloud KMS is asked whether it unwraps a refused key of this process again. */
+/** How often the process asks Cloud KMS whether it unwraps a refused key again. */
 const ASK_AGAIN_MS = 10_000;
 /** How often if the identity may only encrypt. */
 const ASK_ENCRYPTER_MS = 240_000;
@@ -44,7 +44,9 @@ export class RefusedKeys {
     return this.#keys.size === 0 ? undefined : this.#keys.peek(id)?.code;
   }
 
-  /** Whether this identity has no permission to unwrap, and never had it while this process ran: it may only encrypt. */
+  /**
+   * Whether this identity has no permission to unwrap, and never had it while this process ran: it may only encrypt.
+   */
   isOfEncrypter(own: WrappedKey): boolean {
     return this.codeOf(own) === 'permission_denied' && !this.readable.has(own.cryptoKey);
   }
@@ -69,12 +71,12 @@ export class RefusedKeys {
     this.#keys.delete(id);
   }
 
-  /** Forgets a key that does not encrypt any more. */
+  /** Forgets a key that no longer encrypts. */
   delete({ id }: WrappedKey): void {
     this.#keys.delete(id);
   }
 
-  /** Asks whether Cloud KMS unwraps refused keys again. A process that has stopped to work needs no key otherwise. */
+  /** Asks whether Cloud KMS unwraps refused keys again. A process that has stopped working needs no key otherwise. */
   askAgain(): void {
     for (const refused of this.#keys.values()) void this.#ask(refused);
   }

@@ -8,7 +8,7 @@ export interface CallCount {
 
 /** An attempt of an activity whose payloads a call decodes. */
 export interface AttemptWaits {
-  /** Whether the attempt has ended on Temporal's side, so that the activity must not run any more. */
+  /** Whether Temporal has ended the attempt, so the activity must no longer run. */
   readonly hasEnded: boolean;
   /**
    * Starts to wait for one response.
@@ -45,7 +45,10 @@ export class WaitBudget {
     this.#attempt = attempt;
   }
 
-  /** Whether the call needs no further response: it has failed, its caller has aborted it, or the activity's attempt has ended. */
+  /**
+   * Whether the call needs no further response: it has failed, its caller has aborted it, or the activity's attempt
+   * has ended.
+   */
   get isFinished(): boolean {
     return this.#hasFailed || this.isAborted || this.hasAttemptEnded;
   }

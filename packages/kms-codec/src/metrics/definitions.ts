@@ -5,8 +5,8 @@ import type { Observer } from '../observer.ts';
 import { reasonClass, reasonCodes } from '../reason-codes.ts';
 
 /*
- * Every metric of a codec and of `runWorker`: its name, what it measures, its labels, and the event of the observer from which
- * it comes. docs/metrics.md explains them to operators, and a test compares both.
+ * Every metric of a codec and of `runWorker`: its name, what it measures, its labels, and the event of the observer
+ * from which it comes. docs/metrics.md explains them to operators, and a test compares both.
  */
 
 /** What an observer receives for an event. */
@@ -21,7 +21,9 @@ interface Metric {
 /** A label of a metric that comes from an event. No label contains anything from a payload. */
 export interface Label<E extends keyof Observer> {
   readonly name: string;
-  /** The values with which the series exist before the first event. Of `namespace`: the namespaces that are followed. */
+  /**
+   * The label values for which series exist before the first event. Of `namespace`: the namespaces that are followed.
+   */
   readonly values?: readonly string[];
   of(event: EventOf<E>): string;
 }

@@ -1,21 +1,21 @@
 import type { CodecMeter, SeriesLabels } from './report.ts';
 
-/** A meter whose series outlive the meter to which they are written. */
+/** A meter whose series outlive the meter that they are written to. */
 export interface RenewedMeter extends CodecMeter {
   /** Writes all series to the current meter if it is another one. `reportMetrics` calls it every second. */
   renew(): void;
 }
 
-/** Writes an instrument's series to a meter, if it is not the meter to which they were written last. */
+/** Writes an instrument's series to a meter, unless they were last written to it. */
 interface Instrument {
   renew(meter: CodecMeter): void;
 }
 
 /**
- * Returns a meter that writes to the meter that `current` returns at the time. Temporal's Runtime ends when its last connection
- * closes, and its meter and metrics with it: each time that `runWorker` replaces a worker, and while it waits for Cloud KMS. The
- * next Runtime has another meter, to which counters are written with their totals, and gauges with their last values. Histograms
- * begin again.
+ * Returns a meter that writes to the meter that `current` returns at the time. Temporal's Runtime ends when its last
+ * connection closes, and its meter and metrics with it: each time that `runWorker` replaces a worker, and while it
+ * waits for Cloud KMS. The next Runtime has another meter, to which counters are written with their totals, and gauges
+ * with their last values. Histograms begin again.
  *
  * @param current creates the Runtime if there is none. If it throws, for example because the port of the last Runtime is not free
  * yet, the series are written later
