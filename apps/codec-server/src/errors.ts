@@ -43,14 +43,14 @@ export class HttpError extends Error {
 export const badRequest = (message: string, cause?: unknown): HttpError =>
   new HttpError(400, 'bad_request', message, { cause });
 
-/** The client does not wait for the response any more: it disconnected, or its request timed out. */
+/** The client no longer waits for the response: it disconnected, or its request timed out. */
 export class ClientDisconnected extends HttpError {
   constructor() {
     super(504, 'timeout', 'The client disconnected.', { loggable: true });
   }
 }
 
-/** Returns the message with that of the cause: the message of `fetch` is `fetch failed` for every error. */
+/** Returns the message together with its cause's: the message of `fetch` is `fetch failed` for every error. */
 export function withCause(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${codeOf(cause) ?? messageOf(cause)}`;

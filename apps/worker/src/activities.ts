@@ -55,7 +55,7 @@ export const activities = {
     });
   },
 
-  /** Heartbeats and fails, until the attempt at which the bank opens. */
+  /** Heartbeats and fails until the attempt when the bank opens. */
   async transferFunds(merchant: string, bankOpensAtAttempt: number): Promise<string> {
     const { attempt } = activityInfo();
     heartbeat({ attempt, step: `Account of ${merchant} opened` });
@@ -75,7 +75,10 @@ export const activities = {
     return `${items.length} articles set aside for ${customer}`;
   },
 
-  /** Heartbeats once and then not again, until the heartbeat timeout. The failure in history has `lastHeartbeatDetails`. */
+  /**
+   * Heartbeats once and then not again, until the heartbeat timeout. The failure in history has
+   * `lastHeartbeatDetails`.
+   */
   async packByRobot(customer: string, items: readonly OrderItem[]): Promise<never> {
     heartbeat({ packed: 1, of: items.length, label: `Label printed for ${customer}` });
     await sleep(4_000);

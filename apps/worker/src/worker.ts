@@ -32,7 +32,7 @@ export function createWorker(deps: WorkerDeps): Promise<Worker> {
   });
 }
 
-/** `dist/` contains a prebuilt bundle, so that a deployed worker needs neither the sources nor the bundler. */
+/** `dist/` contains a prebuilt bundle, so a deployed worker does not need the sources or the bundler. */
 const bundle = join(import.meta.dirname, 'workflow-bundle.js');
 
 /** Whether this is the built worker, which has no compiler for workflow code. */

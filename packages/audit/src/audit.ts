@@ -65,7 +65,7 @@ export interface AuditRecord {
 
 export interface Audit {
   /**
-   * Writes the `intent` entry. Decrypt nothing before the promise has resolved.
+   * Writes the `intent` entry. Do not decrypt before the promise has resolved.
    * @throws what the sink throws
    */
   begin(intent: Intent): Promise<AuditRecord>;

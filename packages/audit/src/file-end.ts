@@ -40,7 +40,7 @@ function checkNames(path: string, { nlink }: Stats): void {
     throw new UntrustedFileError(`${path} has other names (hard links): remove them, or name another file`);
 }
 
-/** Bytes at a file's end in which the last line of the chain is searched; a line has at most a quarter of them. */
+/** How many bytes at a file's end are searched for the chain's last line; a line has at most a quarter of them. */
 const WINDOW = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
@@ -56,8 +56,8 @@ export interface FileEnd {
 }
 
 /**
- * Finds the last line of the chain in a file, and what a crash or a full disk left after it. A last line that lacks only
- * its line feed is complete.
+ * Finds the last line of the chain in a file, and what a crash or a full disk left after it. A last line that lacks
+ * only its line feed is complete.
  * @throws Node's error when the file cannot be read
  */
 export async function readEnd(handle: FileHandle, size: number): Promise<FileEnd> {

@@ -12,7 +12,7 @@ export type Append = (text: string) => Promise<void>;
 export type AppendLines = (lines: readonly string[]) => Promise<void>;
 
 export interface LineQueueOptions {
-  /** Milliseconds in which a line must be written, including its wait. A stall of this process does not count. */
+  /** How many milliseconds writing a line may take, including its wait. A stall of this process does not count. */
   readonly waitMs?: number;
   /** Characters that may wait to be written. */
   readonly maxWaiting?: number;
@@ -131,7 +131,10 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
   readonly producer?: string;
 }
 
-/** Returns a sink that queues lines, logs outages, and throws the error of `unavailable` for each line that is not written. */
+/**
+ * Returns a sink that queues lines, logs outages, and throws the error of `unavailable` for each line that is not
+ * written.
+ */
 export function auditSink(
   append: AppendLines,
   { log, failed, unavailable, producer = CODEC_SERVER, ...limits }: AuditSinkOptions,

@@ -6,7 +6,7 @@ import { type ChainHead, formatHead, parseHead } from './chain.ts';
 /** The program that writes the audit, unless another writes it. */
 export const CODEC_SERVER = 'temporal-kms/codec-server';
 
-/** The label by which Cloud Logging finds the audit. */
+/** The label that Cloud Logging finds the audit by. */
 const LABELS = { log: 'audit' } as const;
 const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
 
@@ -136,5 +136,7 @@ export function cloudLoggingQuery(namespace: string, workflowId: string | undefi
   return parts.join(' AND ');
 }
 
-/** Returns JSON without invisible characters, so no caller's text can look like a separate line or like another text. */
+/**
+ * Returns JSON without invisible characters, so no caller's text can look like a separate line or like another text.
+ */
 export const visibleJson = (value: unknown): string => escapeInvisible(JSON.stringify(value));

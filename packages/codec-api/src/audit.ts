@@ -27,8 +27,8 @@ export const auditChain = z.object({
 
 /**
  * A line of the audit: the caller, the operation, its time and address, the payloads, their keys, and the outcome. It
- * never contains a payload, a token or a search term. Each operation has an `intent` before anything is decrypted and an
- * `outcome` with the same `id`, or one `denied`.
+ * never contains a payload, a token or a search term. Each operation has an `intent` before anything is decrypted and
+ * an `outcome` with the same `id`, or one `denied`.
  */
 export const auditEntry = z.object({
   time: timestamp,
@@ -50,7 +50,9 @@ export const auditEntry = z.object({
     ),
   workflowId: z.optional(z.string()),
   runId: z.optional(z.string()),
-  /** `file`: the caller sent the payloads. The workflow is that of the caller's file, which the server cannot verify. */
+  /**
+   * `file`: the caller sent the payloads. The workflow is that of the caller's file, which the server cannot verify.
+   */
   source: z.optional(z.literal('file')),
   refs: z.optional(z.array(z.string())),
   /**
@@ -75,7 +77,9 @@ export const auditEntry = z.object({
       result: auditResult,
       /** Payloads decrypted or encrypted. */
       payloads: z.int().check(z.nonnegative()),
-      /** Keys, each with its payloads that were decrypted or encrypted; 0 where all payloads that name the key failed. */
+      /**
+       * Keys, each with its payloads that were decrypted or encrypted; 0 where all payloads that name the key failed.
+       */
       keys: z.array(z.extend(keyUse, { payloads: z.int().check(z.nonnegative()) })),
       /** Payloads that failed, by reason code. */
       refused: reasonCounts,
@@ -87,12 +91,15 @@ export const auditEntry = z.object({
 export type AuditEntry = z.infer<typeof auditEntry>;
 
 /**
- * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: a page of entries of one namespace, the newest
- * first, from the file of the replica that answers.
+ * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: a page of entries of one namespace, newest first,
+ * from the file of the replica that answers.
  */
 export const auditPage = z.object({
   entries: z.array(auditEntry),
-  /** The last line of the process. Record it elsewhere: with it, a verifier detects that the end of the file is missing. */
+  /**
+   * The last line of the process. Record it elsewhere: with it, a verifier detects that the end of the file is
+   * missing.
+   */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
   /** `after` of the next page: a position in the file. Absent on the last page. */
   next: z.optional(z.string()),
@@ -155,7 +162,9 @@ export const auditVerification = z.object({
   bytes: z.int().check(z.nonnegative()),
   /** The last line that the process had written when the check began. Record it elsewhere. */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
-  /** The line, usually of a rotated file, that the first line of the file follows. The server does not read that file. */
+  /**
+   * The line, usually of a rotated file, that the first line of the file follows. The server does not read that file.
+   */
   follows: z.optional(z.object({ seq: z.int().check(z.positive()), hash: z.string() })),
   /** The first problems; `line` is absent for a problem of the whole file. */
   problems: z.array(z.object({ line: z.optional(z.int().check(z.positive())), problem: z.string() })),

@@ -5,7 +5,7 @@
 
 /** Origins in the content security policy, in addition to the page's own. */
 export interface PageSources {
-  /** To which the page sends requests: the identity provider, and a codec server on another origin. */
+  /** Where the page sends requests: the identity provider, and a codec server on another origin. */
   readonly connect?: readonly string[];
   /** Which the page shows in a hidden frame: the identity provider. */
   readonly frame?: readonly string[];

@@ -9,8 +9,8 @@ import { timestamp } from './workflow.ts';
 export const cryptoHealth = z.object({
   kms: z.object({
     /**
-     * `failing`: Cloud KMS does not answer, or no key version could be used of late. `degraded`: some could not be used.
-     * `unknown`: the process has called Cloud KMS for no payload yet.
+     * `failing`: Cloud KMS does not answer, or no key version could be used of late. `degraded`: some could not be
+     * used. `unknown`: the process has called Cloud KMS for no payload yet.
      */
     status: z.enum(['ok', 'degraded', 'failing', 'unknown']),
     /** The reason code of the last call that failed, while calls fail. */
@@ -32,10 +32,12 @@ export const cryptoHealth = z.object({
     emulator: z.boolean(),
   }),
   temporal: z.object({ status: z.enum(['ok', 'unavailable']) }),
-  /** The store in which processes share branch keys (`KMS_BRANCH_KEYS`); absent: this process uses none. */
+  /** The store where processes share branch keys (`KMS_BRANCH_KEYS`); absent: this process uses none. */
   branchKeyStore: z.optional(
     z.object({
-      /** `unknown`: the process has not used it yet. A failing store delays nothing: the process creates its own keys. */
+      /**
+       * `unknown`: the process has not used it yet. A failing store delays nothing: the process creates its own keys.
+       */
       status: z.enum(['ok', 'failing', 'unknown']),
       /** What fails. */
       failures: z.array(

@@ -8,7 +8,7 @@ import { searchedText } from './search.ts';
 export const MAX_FILE_EVENTS = 500;
 
 /**
- * Most bytes of one request's body. Temporal limits each list of payloads in an event to 2 MiB, and base64 and JSON
+ * Maximum bytes of a request's body. Temporal limits each list of payloads in an event to 2 MiB, and base64 and JSON
  * enlarge them.
  */
 export const MAX_FILE_BODY = 8 * 1024 * 1024;
@@ -42,8 +42,8 @@ export const fileDecodeRequest = z.extend(fileEventsRequest, {
 export type FileDecodeRequest = z.infer<typeof fileDecodeRequest>;
 
 /**
- * `POST /api/namespaces/{namespace}/history-files:search`: searches for text in the payloads of the events in the request, the
- * last event first. The response is that of `history:search`.
+ * `POST /api/namespaces/{namespace}/history-files:search`: searches for text in the payloads of the events in the
+ * request, last event first. The response is that of `history:search`.
  */
 export const fileSearchRequest = z.extend(fileEventsRequest, {
   ...searchedText,

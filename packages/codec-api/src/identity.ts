@@ -15,7 +15,7 @@ export const me = z.object({
   name: z.string(),
   /** When the caller must sign in again; absent: never. */
   expiresAt: z.optional(timestamp),
-  /** Namespaces in which the caller has a permission. */
+  /** Namespaces where the caller has a permission. */
   namespaces: z.array(
     z.object({
       name: z.string(),

@@ -12,8 +12,8 @@ const seen = z.object({ payloads: count, lastSeen: z.optional(timestamp) });
 export const keyVersion = z.object({
   version: z.int().check(z.positive()),
   /**
-   * Cloud KMS's CryptoKeyVersionState, states that are newer than this contract included. Absent where Cloud KMS does not
-   * know the version, or did not answer.
+   * Cloud KMS's CryptoKeyVersionState, states that are newer than this contract included. Absent where Cloud KMS does
+   * not know the version, or did not answer.
    */
   state: z.optional(z.string()),
   /** New branch keys and data keys are wrapped under it. */
@@ -60,7 +60,10 @@ export const namespaceScan = z.discriminatedUnion('status', [
   z.object({
     status: z.literal('scanned'),
     scanned: z.extend(z.omit(scannedNamespace, { exports: true }), {
-      /** The keys of the namespace's configuration, as the scan found them. Absent: those that Cloud KMS did not describe. */
+      /**
+       * The keys of the namespace's configuration, as the scan found them. Absent: those that Cloud KMS did not
+       * describe.
+       */
       cryptoKeys: z.array(scannedKey),
     }),
   }),
@@ -102,9 +105,9 @@ export const namespaceKeys = z.object({
     /** Requests to Cloud KMS for these keys, for all namespaces, and the failed ones by reason code. */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
-  /** The last hour, the oldest first, without minutes in which nothing happened. */
+  /** The last hour, oldest first, without minutes that had no events. */
   minutes: z.array(z.object({ time: timestamp, done: count, refused: reasonCounts })),
-  /** The latest 50 failures, the newest first. */
+  /** The latest 50 failures, newest first. */
   failures: z.array(
     z.object({
       time: timestamp,
@@ -140,9 +143,9 @@ export const keyTest = z.object({
       name: z.string(),
       use: z.enum(['encrypt_and_decrypt', 'decrypt']),
       /**
-       * `round_trip`: Cloud KMS encrypted bytes and decrypted them. `decrypt_permission`, for a key that only decrypts, and
-       * for a server that may not encrypt: Cloud KMS was asked to decrypt bytes that are no ciphertext of the key. That it
-       * refuses the bytes, not the server, shows that the server may decrypt.
+       * `round_trip`: Cloud KMS encrypted bytes and decrypted them. `decrypt_permission`, for a key that only decrypts,
+       * and for a server that may not encrypt: Cloud KMS was asked to decrypt bytes that are no ciphertext of the key.
+       * That it refuses the bytes, not the server, shows that the server may decrypt.
        */
       check: z.enum(['round_trip', 'decrypt_permission']),
       /** The key version that encrypted. */

@@ -116,9 +116,9 @@ export const decodeRequest = z.strictObject({
 export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
- * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as it is stored:
- * `not_encrypted`, `external_reference`, whose content is in external storage, or `system_envelope`, inside which payloads
- * stay encrypted.
+ * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as stored:
+ * `not_encrypted`, `external_reference`, whose content is in external storage, or `system_envelope`, inside which
+ * payloads stay encrypted.
  */
 export const decodeResult = z.discriminatedUnion('ok', [
   z.object({
@@ -141,7 +141,7 @@ export const decodeResult = z.discriminatedUnion('ok', [
 export type DecodeResult = z.infer<typeof decodeResult>;
 
 /**
- * The lines of the NDJSON response of `payloads:decode`: results in the order in which they are ready, then an end.
+ * The lines of the NDJSON response of `payloads:decode`: results as they become ready, then an end.
  * Each requested ref has at most one result, and exactly one where the end is `complete`. After another end, or none,
  * request the missing refs again.
  */

@@ -219,8 +219,7 @@ export type ScannedServer = z.infer<typeof scannedServer>;
 export const scanReport = z.object({
   version: z.literal(SCAN_REPORT_VERSION),
   /**
-   * The Temporal server that was scanned. Absent in reports of earlier programs, from which no version may be
-   * destroyed.
+   * The Temporal server that was scanned. Absent in reports from earlier programs, which permit no destruction.
    */
   server: z.optional(scannedServer),
   started: timestamp,

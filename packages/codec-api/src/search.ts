@@ -5,7 +5,7 @@ import { visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { workflowSummary } from './workflow.ts';
 
-/** Most hits of one search; then it ends with `limit`. */
+/** Maximum number of hits in one search; then it ends with `limit`. */
 export const MAX_HITS = 1_000;
 
 /**
@@ -83,7 +83,7 @@ export const searchFrame = z.discriminatedUnion('type', [
 ]);
 export type SearchFrame = z.infer<typeof searchFrame>;
 
-/** Most runs of one search over several runs; then it ends with `limit`. */
+/** Maximum number of runs in one search across runs; then it ends with `limit`. */
 export const MAX_SEARCHED_RUNS = 1_000;
 
 /** `POST …/workflows:search`: searches for text in the payloads of all runs that match a visibility query. */
@@ -104,7 +104,7 @@ export const workflowSearchRequest = z.strictObject({
 export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;
 
 const searchedRuns = {
-  /** The position after the last run of which all was sent. */
+  /** The position after the last run that was sent completely. */
   after: z.string(),
   /** Runs searched. */
   runs: z.int().check(z.nonnegative()),
@@ -128,7 +128,7 @@ export const workflowSearchFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('end'),
     reason: endReason,
-    /** Runs of which only the newest events were searched. */
+    /** Runs whose newest events only were searched. */
     partial: z.int().check(z.nonnegative()),
     /** Runs that could not be read, for example because their retention has passed. */
     failed: z.int().check(z.nonnegative()),

@@ -3,10 +3,10 @@ import { timestamp } from './workflow.ts';
 
 const count = z.int().check(z.nonnegative());
 
-/** A task queue on which a run depends, and the workers that poll it. */
+/** A task queue that a run depends on, and the workers that poll it. */
 export const runTaskQueue = z.object({
   name: z.string(),
-  /** Which tasks of the queue: those of workflows or of activities. */
+  /** Which of the queue's tasks: workflow tasks or activity tasks. */
   kind: z.enum(['workflow', 'activity']),
   /** How many tasks of the run wait in the queue. */
   waiting: count,

@@ -26,7 +26,7 @@ export interface CodecServerConfig {
   /** Absent: the server serves no dashboard. */
   readonly dashboard?: {
     readonly folder: string;
-    /** Origins in the content security policy, in addition to the server's and that of the sign-in. */
+    /** Origins in the content security policy, in addition to the server's and the sign-in issuer's. */
     readonly connectSources: readonly string[];
     readonly frameSources: readonly string[];
     readonly temporalUiUrl?: string;

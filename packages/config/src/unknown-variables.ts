@@ -1,6 +1,6 @@
 import type { Environment, Values } from './environment.ts';
 
-/** Names of which other programs and libraries read some that resemble ours. */
+/** Names that resemble ours and that other programs and libraries may read. */
 const ofOthers: ReadonlySet<string> = new Set([
   'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_CERT_DATA',
@@ -20,7 +20,10 @@ export interface UnknownVariable {
   readonly similar?: string;
 }
 
-/** Returns set variables that the app does not have and that have its prefix, or almost the name of one of its variables. */
+/**
+ * Returns set variables that the app does not have and that have its prefix, or almost the name of one of its
+ * variables.
+ */
 export function unknownVariables(
   environment: Environment<unknown>,
   values: Values = process.env,

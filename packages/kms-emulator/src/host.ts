@@ -12,7 +12,7 @@ export function requireLoopback(host: string): void {
   );
 }
 
-/** Returns the error for an address on which the emulator cannot listen, with the reason. */
+/** Returns the error, with its reason, for an address that the emulator cannot listen on. */
 export function cannotListen(address: string, cause: Error): Error {
   const reason = cause.message.includes('EADDRINUSE') ? 'the port is in use' : cause.message;
   return new Error(`Cannot listen on ${address}: ${reason}.`, { cause });

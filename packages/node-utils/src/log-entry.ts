@@ -30,7 +30,7 @@ const severities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Options of pino with which its lines have the shape of all logs of this project, the fields of Cloud Logging's `LogEntry`:
+ * Options that give pino's lines the shape of all logs of this project, the fields of Cloud Logging's `LogEntry`:
  * `time`, `severity` and `message`, and then the entry's fields.
  * @see https://docs.cloud.google.com/logging/docs/structured-logging
  * @example

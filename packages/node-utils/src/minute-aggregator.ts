@@ -14,14 +14,14 @@ export interface SuppressedEvents<T> {
 export interface MinuteAggregatorOptions<T> {
   /** How many kinds are distinguished in a minute. */
   readonly kinds: number;
-  /** Called when a minute ends, with the kinds of which at least one event did not pass. */
+  /** Called when a minute ends, with the kinds that had suppressed events. */
   readonly flushed: (suppressed: readonly SuppressedEvents<T>[]) => void;
 }
 
 /**
- * Bounds what is written about events that may be many: the first events of each kind pass at once, and further events of
- * the same minute are counted and reported together. A minute begins with its first event; a change of the system clock does
- * not move its end.
+ * Bounds what is written about events that may be many: the first events of each kind pass at once, and further events
+ * of the same minute are counted and reported together. A minute begins with its first event; a change of the system
+ * clock does not move its end.
  */
 export class MinuteAggregator<T> {
   readonly #options: MinuteAggregatorOptions<T>;

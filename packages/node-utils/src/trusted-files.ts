@@ -95,7 +95,7 @@ function openToRead(path: string): number {
   }
 }
 
-/** Returns the file to which a link of a Kubernetes volume leads; undefined for any other path. */
+/** Returns the file that a link in a Kubernetes volume leads to; undefined for any other path. */
 function inKubernetesVolume(path: string): string | undefined {
   const info = lstatSync(path);
   if (!info.isSymbolicLink()) return undefined;
@@ -126,7 +126,7 @@ export async function openTrustedFile(path: string, flags: number): Promise<Open
 }
 
 /**
- * Checks a folder in which this process keeps files, and the folders above it.
+ * Checks a folder where this process keeps files, and the folders above it.
  * @throws UntrustedFileError when it is no folder, or a symbolic link; Node's error, with its `code`
  */
 export async function checkTrustedFolder(path: string): Promise<void> {
@@ -144,8 +144,8 @@ async function checkFolder(folder: string): Promise<string> {
 }
 
 /**
- * Checks every folder and every link through which the kernel reaches a folder. Yields the paths whose `lstat` it needs, and
- * returns the path without symbolic links.
+ * Checks every folder and every link through which the kernel reaches a folder. Yields the paths whose `lstat` it
+ * needs, and returns the path without symbolic links.
  */
 function* walk(folder: string): Generator<string, string, Stats> {
   const { root } = parse(folder);

@@ -26,9 +26,9 @@ function tick(): void {
 }
 
 /**
- * A time limit for a response that counts only the time in which this process can receive it. Time in which a synchronous
- * task blocks the event loop, or the machine suspends the process, does not count. Accurate to about 20 ms. Call `stop` when
- * the response has arrived.
+ * A time limit for a response that counts only time when this process can receive it. Time when a synchronous
+ * task blocks the event loop, or the machine suspends the process, does not count. Accurate to about 20 ms. Call `stop`
+ * when the response has arrived.
  *
  * @example
  * const timer = new WaitTimer(3_000, () => request.abort());
@@ -65,7 +65,7 @@ export class WaitTimer {
     return runningTime() - this.#start;
   }
 
-  /** Milliseconds in which the event loop was stalled. */
+  /** How many milliseconds the event loop was stalled. */
   get stalledMs(): number {
     return performance.now() - this.#realStart - this.waitedMs;
   }

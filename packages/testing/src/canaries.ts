@@ -13,7 +13,7 @@ export const newCanary = (): string =>
     .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)));
 
 /**
- * Returns the forms in which a log, a file or a response may contain a secret: plain, JSON, hex, base64 and base64url
+ * Returns the forms that a secret may take in a log, a file or a response: plain, JSON, hex, base64 and base64url
  * at each of three offsets, and bytes as Node and JSON print them.
  */
 export function formsOf(secret: string | Uint8Array): string[] {
@@ -43,7 +43,7 @@ export function formsOf(secret: string | Uint8Array): string[] {
   ];
 }
 
-/** Returns the forms of the secrets that the text contains. */
+/** Returns which forms of the secrets the text contains. */
 export const leaksIn = (text: string, secrets: readonly (string | Uint8Array)[]): string[] =>
   secrets.flatMap(formsOf).filter((form) => text.includes(form));
 

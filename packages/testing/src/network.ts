@@ -9,7 +9,7 @@ export interface Network {
   refuse(): Promise<void>;
   /** Ends {@link refuse}. */
   accept(): Promise<void>;
-  /** Accepts connections and passes nothing on, also on open connections. None of them ever works again. */
+  /** Accepts connections but passes nothing on, even on open connections. None of them ever works again. */
   silence(): void;
   /** Ends {@link silence} for new connections. */
   speak(): void;

@@ -6,7 +6,7 @@ import type { CertificateFiles } from './certificates.ts';
 export interface TlsProxy {
   /** `127.0.0.1:PORT` */
   readonly address: string;
-  /** Names of the client certificates with which connections were accepted, without repetitions. */
+  /** Names of the client certificates of accepted connections, without repetitions. */
   clients(): string[];
   close(): Promise<void>;
 }

@@ -19,9 +19,9 @@ export interface SafeLoggerOptions {
   /** Writes an entry, as in `({ level, message, fields }) => …`. Default: a line of JSON to standard error. */
   readonly write?: (entry: SafeLogEntry) => void;
   /**
-   * Whether to write messages that workflow, activity and Nexus code logs. Default false: their level, ids and error types
-   * are written, and the message is withheld, because code puts values into it. Set it only if that code logs no payload
-   * content.
+   * Whether to write messages that workflow, activity and Nexus code logs. Default false: their level, ids and error
+   * types are written, and the message is withheld, because code puts values into it. Set it only if that code logs no
+   * payload content.
    */
   readonly applicationMessages?: boolean;
   /** Further attributes to write if they are numbers, booleans or strings, such as an order's id. Default none. */
@@ -64,7 +64,7 @@ const ofSdk: Attributes = {
 };
 
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
-/** @internal The message of an entry with which a process ends whose configuration is wrong. */
+/** @internal The message of the last entry of a misconfigured process. */
 export const MISCONFIGURED = 'Wrong configuration; the process ends';
 const WITHHELD = 'Message withheld: it may hold plaintext';
 /**
@@ -159,7 +159,7 @@ export interface SafeRuntimeOptions {
 }
 
 /**
- * Returns options for `Runtime.install` with which Temporal's Core also logs through the logger.
+ * Returns options for `Runtime.install` that make Temporal's Core also log through the logger.
  * @param options.coreLevel of Core's entries. Default `WARN`.
  */
 export function safeRuntimeOptions(
@@ -175,10 +175,10 @@ export function safeRuntimeOptions(
 const EX_CONFIG = 78;
 
 /**
- * Logs uncaught errors and unhandled rejections, and ends the process. Node would print their messages, causes and stacks. The
- * entry contains the type of an error, and its message only if that cannot contain plaintext: of a `KmsCodecError`, of a
- * `KmsConfigurationError`, and of a failed connection to Temporal. The status is 78 if only another configuration of the process
- * helps, else 1.
+ * Logs uncaught errors and unhandled rejections, and ends the process. Node would print their messages, causes and
+ * stacks. The entry contains the type of an error, and its message only if that cannot contain plaintext: of a
+ * `KmsCodecError`, of a `KmsConfigurationError`, and of a failed connection to Temporal. The status is 78 if only
+ * another configuration of the process helps, else 1.
  */
 export function catchFatalErrors(logger: Logger): void {
   const end = (error: unknown) => {

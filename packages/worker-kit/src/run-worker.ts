@@ -17,13 +17,13 @@ import { requireTestedSdk } from './sdk-version.ts';
  *   `workerExitCodes.notSettled` (70).
  * - After a signal, activities have the worker's `shutdownGraceTime` and `shutdownForceTime`. The process ends at the latest
  *   `stopMs` after these, whatever Cloud KMS, Temporal or an activity does. A second signal ends it at once.
- * - Before a worker stops, it waits up to 1 s for its outstanding polls, so that no task is lost (ADR 15). Its
+ * - Before a worker stops, it waits up to 1 s for its outstanding polls, so it loses no task (ADR 15). Its
  *   `shutdownForceTime` must be longer. `TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS` changes the time.
  * - `readiness()` reports what was measured: when Temporal's server last received a poll, whether it answers, and how long
  *   keys last.
  *
- * A failed worker may keep polling inside the SDK's native Core until the last connection of the process is closed. Open
- * no other `NativeConnection` in the process.
+ * A failed worker may keep polling inside the SDK's native Core until the last connection of the process is closed.
+ * Open no other `NativeConnection` in the process.
  * @throws RangeError when `stopMs` is negative
  * @throws KmsConfigurationError with a version of Temporal's SDK that is not in `testedSdkVersions`
  * @example

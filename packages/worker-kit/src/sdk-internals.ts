@@ -7,8 +7,8 @@ import { settlesWithin } from './run-worker/waits.ts';
 import { testedSdkVersions } from './sdk-version.ts';
 
 /*
- * What this package reads and replaces of the inside of Temporal's SDK (`@temporalio/worker` 1.24, `Worker`), which has no
- * public place for it. Each function that needs a member throws if the worker lacks it, before the worker runs.
+ * What this package reads and replaces of the inside of Temporal's SDK (`@temporalio/worker` 1.24, `Worker`), which has
+ * no public place for it. Each function that needs a member throws if the worker lacks it, before the worker runs.
  */
 
 /** What the SDK keeps to itself of a worker that fails. */
@@ -24,8 +24,8 @@ export interface FailureDetails {
 /**
  * Works around three faults of a worker that fails (`Worker.runInternal`).
  *
- * - While polls are outstanding or workflows are cached, its clean-up throws an `IllegalStateError`, with which `run()`
- *   rejects instead of the cause. The SDK logs the cause before that.
+ * - While polls are outstanding or workflows are cached, its clean-up throws an `IllegalStateError`, which `run()`
+ *   rejects with instead of the cause. The SDK logs the cause before that.
  * - If no poll is outstanding but a task is, `finalizeShutdown` waits for ever. Here it waits until a time limit.
  * - The threads that run workflow code stay if workflows are cached.
  *
@@ -86,7 +86,10 @@ const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
 
 const attemptsOf = new WeakMap<object, ActivityAttempts>();
 
-/** Ends the waits of a worker's activities before the process ends, which abandons them. @param endMs milliseconds until then */
+/**
+ * Ends the waits of a worker's activities before the process ends, which abandons them. @param endMs milliseconds
+ * until then
+ */
 export function endWaitsWithin(worker: object, endMs: number): void {
   attemptsOf.get(worker)?.shutDown(endMs);
 }
@@ -94,8 +97,8 @@ export function endWaitsWithin(worker: object, endMs: number): void {
 /**
  * Reports the shutdown of a worker, and the activity tasks that it receives, before the SDK decodes their payloads
  * (`Worker.pollLoop$`). The codec cannot learn the time limits of a task otherwise: the SDK passes only ids, and calls
- * interceptors after it has decoded the input. It also has no way to send a heartbeat before that, except the one of Core
- * (`NativeWorker`).
+ * interceptors after it has decoded the input. It also has no way to send a heartbeat before that, except the one of
+ * Core (`NativeWorker`).
  *
  * @throws KmsConfigurationError if the worker lacks one of these members
  */

@@ -3,8 +3,8 @@ import { KmsConfigurationError } from '@temporal-kms/kms-codec';
 import { propertyOf } from '@temporal-kms/node-utils/error-details';
 
 /**
- * The versions of `@temporalio/worker` with which this package was tested. It reads and replaces internals of the SDK, which
- * another minor version may change without notice.
+ * The versions of `@temporalio/worker` that this package was tested with. It reads and replaces internals of the SDK,
+ * which another minor version may change without notice.
  */
 export const testedSdkVersions = ['1.24'] as const;
 

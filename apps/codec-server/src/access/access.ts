@@ -6,7 +6,7 @@ export interface Caller {
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
-  /** Milliseconds since 1970 at which the sign-in ends, and with it the caller's streams. Absent: it does not end. */
+  /** When the sign-in and the caller's streams end, in milliseconds since 1970. Absent: it does not end. */
   readonly expiresAt?: number;
 }
 
@@ -58,7 +58,7 @@ export const openAccess: Access = {
 };
 
 export interface ReloadableAccess extends Access {
-  /** Uses what `load` returns for new requests. @throws what `load` throws; then nothing changes */
+  /** Uses the result of `load` for new requests. @throws what `load` throws; then nothing changes */
   reload(): void;
 }
 

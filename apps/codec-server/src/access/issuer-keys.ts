@@ -48,8 +48,8 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /**
  * Returns an issuer's keys. They are found by discovery, refreshed, and used for a bounded time while the issuer is
- * unreachable. jose's `createRemoteJWKSet` rejects every token once its cache is stale and the issuer is unreachable, and
- * has no discovery.
+ * unreachable. jose's `createRemoteJWKSet` rejects every token once its cache is stale and the issuer is unreachable,
+ * and has no discovery.
  */
 export function issuerKeys(
   issuer: Issuer,
@@ -100,9 +100,9 @@ const discovery = z.object({ issuer: z.string(), jwks_uri: z.string() });
 const keySet: z.ZodType<JSONWebKeySet> = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
 export interface RefreshedValueOptions {
-  /** Milliseconds for which a value is used without a new attempt. */
+  /** How many milliseconds a value is used without a new attempt. */
   readonly freshMs: number;
-  /** Milliseconds for which a value is used while attempts to load a newer value fail. */
+  /** How many milliseconds a value is used while attempts to load a newer value fail. */
   readonly usableMs: number;
   /** Milliseconds between two attempts. */
   readonly retryMs: number;

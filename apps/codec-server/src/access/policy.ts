@@ -17,7 +17,9 @@ const oneOrMany = <One extends z.ZodType<string>>(one: One) =>
     .union([one, z.array(one).min(1, 'is empty')], { error: 'must be text, or a list of texts' })
     .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
 
-/** Returns whether keys can be fetched from a URL: https, or http from this machine only, since http proves no sender. */
+/**
+ * Returns whether keys can be fetched from a URL: https, or http from this machine only, since http proves no sender.
+ */
 export function isSafeUrl(value: string): boolean {
   const url = URL.parse(value);
   if (url === null || url.username !== '' || url.password !== '' || url.hash !== '') return false;
@@ -65,7 +67,7 @@ export interface Issuer {
   /** The claim with the caller's name; a token without it is named by `sub`. */
   readonly name: string;
   readonly clockSkewSeconds: number;
-  /** Seconds after `iat` at which a token is too old, whatever its `exp`. */
+  /** How many seconds after `iat` a token is too old, whatever its `exp`. */
   readonly maxAgeSeconds: number;
   /** For tokens that are made for another server: rules must name people by this claim. */
   readonly onlyByName?: string;
@@ -172,7 +174,9 @@ const namespace = literalText('must be a name; for all namespaces, write namespa
 /** For the JSON Schema, which does not contain the refinements. */
 const atLeastOne = { minProperties: 1 };
 
-/** Parameters of the authorization request that the page chooses itself (RFC 6749, RFC 7636, RFC 8707, OpenID Connect). */
+/**
+ * Parameters of the authorization request that the page chooses itself (RFC 6749, RFC 7636, RFC 8707, OpenID Connect).
+ */
 const ownParameters: ReadonlySet<string> = new Set([
   'client_id',
   'code_challenge',

@@ -33,7 +33,10 @@ function checkLength(token: string): string {
   return token;
 }
 
-/** Returns the issuer that a token claims, before verification. Use it only to choose the keys to verify the token with. */
+/**
+ * Returns the issuer that a token claims, before verification. Use it only to choose the keys to verify the token
+ * with.
+ */
 export function claimedIssuer(token: string): string | undefined {
   try {
     return decodeJwt(token).iss;
@@ -71,7 +74,7 @@ const malformedRequest = (): HttpError =>
     { challenge: 'Bearer error="invalid_request"', loggable: true },
   );
 
-/** The challenge has no error, so that clients keep a token that may be valid. */
+/** The challenge has no error, so clients keep a token that may be valid. */
 const keysUnavailable = (cause: unknown): HttpError =>
   new HttpError(
     401,
@@ -89,9 +92,9 @@ interface Expires {
 }
 
 /**
- * Caches what verified tokens lead to (a caller and their grants) for a minute, but not past the token's expiry. The keys
- * are SHA-256 digests, so a heap dump contains no token whose request has ended. An expired entry stays until it is
- * replaced or evicted.
+ * Caches what verified tokens lead to (a caller and their grants) for a minute, but not past the token's expiry. The
+ * keys are SHA-256 digests, so a heap dump contains no token whose request has ended. An expired entry stays until it
+ * is replaced or evicted.
  */
 export class TokenCache<T extends Expires> {
   readonly #entries: LRUCache<string, { readonly value: T; readonly until: number }>;
@@ -200,8 +203,8 @@ function notValidYet(
 const MAX_DEPTH = 64;
 
 /**
- * Returns whether no object in the header or the claims contains a name twice. Parsers disagree about which of two values
- * counts, so the issuer and this server could read different claims (RFC 7519 section 4).
+ * Returns whether no object in the header or the claims contains a name twice. Parsers disagree about which of two
+ * values counts, so the issuer and this server could read different claims (RFC 7519 section 4).
  */
 function isUnambiguous(token: string): boolean {
   return token.split('.', 2).every((part) => {
@@ -235,7 +238,10 @@ const types: Readonly<Record<Issuer['tokens'], readonly unknown[]>> = {
   assertion: [undefined, 'jwt'],
 };
 
-/** Claims in which Keycloak (`typ`) and Cognito (`token_use`) name the kind of a token, and their values in lower case. */
+/**
+ * The claims that contain a token's kind in Keycloak (`typ`) and Cognito (`token_use`), and their values in lower
+ * case.
+ */
 const kindClaims = ['typ', 'token_use'];
 const accessKinds: readonly unknown[] = ['bearer', 'access'];
 const idKinds: readonly unknown[] = ['id'];
@@ -249,8 +255,8 @@ const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access toke
 const IS_ACCESS_TOKEN = 'it is an access token, but this server accepts only ID tokens of its issuer';
 
 /**
- * Returns why a verified token is not of the kind that the policy names, or undefined. An ID token is issued to a client
- * and an access token to a server, so neither is accepted in place of the other.
+ * Returns why a verified token is not of the kind that the policy names, or undefined. An ID token is issued to a
+ * client and an access token to a server, so neither is accepted in place of the other.
  */
 function wrongKind(
   { tokens, audience }: Issuer,

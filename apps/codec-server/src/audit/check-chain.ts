@@ -15,8 +15,8 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_PROBLEMS = 10;
 
 /**
- * Returns a function that checks the hash chain of the file to which this process writes. Requests at the same time share
- * one check.
+ * Returns a function that checks the hash chain of the file that this process writes to. Requests at the same time
+ * share one check.
  * @returns rejects with Node's error when the file cannot be read
  */
 export function chainCheck(options: ChainCheckOptions): () => Promise<AuditVerification> {

@@ -15,7 +15,7 @@ export interface AuditQuery extends AuditFilter {
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Resolves to one page of the entries that match, the newest first.
+ * Resolves to one page of the entries that match, newest first.
  * @throws HttpError `bad_request` for a position that is not in this file; Node's error when the file cannot be read
  */
 export async function readAudit(

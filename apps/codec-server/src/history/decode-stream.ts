@@ -22,7 +22,7 @@ import {
 } from './stream-limits.ts';
 
 /**
- * Yields the results of the requested payloads, in the order in which they are ready. The last frame shows whether all
+ * Yields the results of the requested payloads, as they become ready. The last frame shows whether all
  * results were sent; if not, the caller requests the missing refs again.
  */
 export async function* decodeFrames(
@@ -68,8 +68,8 @@ interface ReadyResult {
 }
 
 /**
- * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early when the lifetime ends or a payload cannot be
- * read again.
+ * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early when the lifetime ends or a payload cannot
+ * be read again.
  */
 async function* decodeResults(
   codec: HistoryCodec,
@@ -143,7 +143,7 @@ interface CompletionOrderOptions<Item, Result> {
   readonly limit: number;
 }
 
-/** Yields the results in the order in which they are ready. */
+/** Yields the results as they become ready. */
 export async function* inCompletionOrder<Item, Result>(
   items: readonly Item[],
   { start, weigh, limit }: CompletionOrderOptions<Item, Result>,

@@ -19,7 +19,7 @@ export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
   KmsCodec,
   'decrypt' | 'inspect'
 > {
-  /** The permission with which the caller got it: plaintext that a search finds must not leave as decoded payloads. */
+  /** The permission that the caller used to get it: plaintext found by a search must not leave as decoded payloads. */
   readonly use?: Use;
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
   /** The Cloud KMS calls that the caller may still cause. Unlimited if absent. */
@@ -59,8 +59,8 @@ export interface DecryptOptions extends CallOptions {
 }
 
 /**
- * Decrypts one payload. Returns a reason code if that fails, so that a failure never hides other payloads. Ignore the result
- * once the signal is aborted.
+ * Decrypts one payload. Returns a reason code if that fails, so that a failure never hides other payloads. Ignore the
+ * result once the signal is aborted.
  * @param stored undefined if the history no longer has the payload
  * @throws KmsCallBudgetExhausted, and nothing else
  */
@@ -86,7 +86,7 @@ export async function decryptPayload(
       return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
     }
     const decrypted = await codec.decrypt(payload, context, options);
-    // The codec reserves memory for plaintext that it decrypts, but not for a payload that it returns as it is.
+    // The codec reserves memory for plaintext that it decrypts, but not for a payload that it returns unchanged.
     if (decrypted.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
     const { reason } = decrypted.info;
     return {
@@ -114,8 +114,8 @@ export async function decryptPayload(
 }
 
 /**
- * SDKs never encrypt headers, so plaintext in a header is neither an error nor a warning. `decrypt` refuses a payload that
- * temporal-proxy compressed.
+ * SDKs never encrypt headers, so plaintext in a header is neither an error nor a warning. `decrypt` refuses a payload
+ * that temporal-proxy compressed.
  */
 const isPlain = ({ format, compressed }: ReturnType<HistoryCodec['inspect']>): boolean =>
   format === 'plain' && compressed === undefined;

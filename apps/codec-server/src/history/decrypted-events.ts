@@ -46,7 +46,7 @@ export interface DecryptEventsOptions {
   readonly run: Run;
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** Absent: no limit on the number of wrapped keys, but on the rate at which the caller's allowance grows. */
+  /** Absent: limits only the rate (the caller's allowance), not the number of wrapped keys. */
   readonly budget?: KmsCallBudget;
 }
 

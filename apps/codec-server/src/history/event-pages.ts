@@ -69,7 +69,7 @@ async function readUpTo(
   );
 }
 
-/** Yields events that the caller holds as one page, the last event first. */
+/** Yields events that the caller holds as one page, last event first. */
 export async function* heldEvents(events: readonly ProtoEvent[]): EventPages {
   yield { events: events.toSorted((a, b) => eventIdOf(b) - eventIdOf(a)), release: () => undefined };
 }
@@ -79,9 +79,9 @@ const MAX_STEP = 256;
 /**
  * Yields the events from `first` down to 1. A reader without cached pages walks to the end once and caches the pages.
  *
- * Only reading from its start finds out where a page ends, so each step goes back by as many events as the last page had
- * and skips pages until it reaches the end of the step. It never holds more than one page: streams that hold a page while
- * they wait for memory for the next would wait for each other.
+ * Only reading from its start finds out where a page ends, so each step goes back by as many events as the last page
+ * had and skips pages until it reaches the end of the step. It never holds more than one page: streams that hold a page
+ * while they wait for memory for the next would wait for each other.
  */
 export async function* descending(
   reader: Reader,

@@ -56,9 +56,9 @@ export interface ExportChunk {
 const CHUNK_LENGTH = 64 * 1024;
 
 /**
- * Yields a run's history, or some of its events, as the text of one JSON document, with one event per line. The document parses only if it is
- * complete: an interrupted export stays unclosed, and its last line, if the client is still connected, is
- * `{"$truncated": {"reason", "after"}}`.
+ * Yields a run's history, or some of its events, as the text of one JSON document, with one event per line. The
+ * document parses only if it is complete: an interrupted export stays unclosed, and its last line, if the client is
+ * still connected, is `{"$truncated": {"reason", "after"}}`.
  */
 export async function* exportChunks(options: ExportOptions): AsyncGenerator<ExportChunk, void> {
   const { form, lifetime, log } = options;
@@ -72,7 +72,7 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
       text += after === 0 ? '\n' : ',\n';
       after = eventId;
       let isSent = false;
-      // Nothing fails between the pieces of an event, so a document that was cut off ends with a complete event.
+      // Nothing fails between the pieces of an event, so a truncated document ends with a complete event.
       for (const piece of typeof json === 'string' ? [json] : json) {
         text += piece;
         if (text.length < CHUNK_LENGTH) continue;
@@ -123,7 +123,9 @@ async function* exportedEvents(
   }
 }
 
-/** Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that. */
+/**
+ * Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that.
+ */
 const encodedPayload: WritePayload = (payload, ref) =>
   hasTooManyEntries(payload)
     ? JSON.stringify(unreadablePayload(ref, { reason: 'too_large' }))

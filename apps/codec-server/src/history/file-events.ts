@@ -26,13 +26,13 @@ import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
 
 /**
- * Bytes of memory for a value and for a payload, with what a stream derives from it, and for a byte of text: itself, its strings,
- * and the bytes of base64.
+ * Bytes of memory for a value and for a payload, with what a stream derives from it, and for a byte of text: itself,
+ * its strings, and the bytes of base64.
  */
 const VALUE_COST = 512;
 const PAYLOAD_COST = 1_536;
 const TEXT_COST = 4;
-/** Values for which memory is taken at a time. */
+/** How many values' memory is reserved at a time. */
 const VALUES_AT_ONCE = 64;
 
 /**

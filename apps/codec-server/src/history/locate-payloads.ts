@@ -41,12 +41,12 @@ export interface PayloadSource {
   readonly memory: MemoryBudget;
 }
 
-/** Bytes of copies that one request holds until they are decrypted. It reads further payloads a second time. */
+/** Bytes of copies that one request holds until they are decrypted. It reads other payloads a second time. */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /**
- * Finds the payloads that the refs name. Sends Temporal only event numbers that the run has; nothing else of a ref leaves
- * the server. Call `release` of each request.
+ * Finds the payloads that the refs name. Sends Temporal only event numbers that the run has; nothing else of a ref
+ * leaves the server. Call `release` of each request.
  * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that the run does not have
  */
 export async function locatePayloads(
@@ -154,7 +154,7 @@ class LocatedPayloads {
     this.#mayHold = free !== undefined;
     this.#held += cost;
     const load: ReadAgain = async (signal, keep) => {
-      // Before the page is read: nothing that others wait for is held during this wait.
+      // Before reading the page, so that this wait holds nothing that others need.
       keep(await this.#copies.wait(cost, signal));
       return read(signal);
     };
@@ -230,7 +230,7 @@ const copyCost = ({ data, metadata }: Payload): number =>
     IN_FLIGHT_OVERHEAD_BYTES + (data?.length ?? 0),
   );
 
-/** Copies the bytes: those of a read payload are views that keep its whole page in memory. */
+/** Copies the bytes, because a read payload's bytes are views that keep its whole page in memory. */
 function copyOf(stored: StoredPayload): StoredPayload;
 function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined;
 function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
@@ -269,8 +269,8 @@ async function readAgain(
 }
 
 /**
- * Yields the events with the given ids, and reads each page once. Yields undefined for an event that was deleted after the
- * run was described.
+ * Yields the events with the given ids, and reads each page once. Yields undefined for an event that was deleted after
+ * the run was described.
  * @param ids ascending
  */
 async function* eventsById(

@@ -25,7 +25,7 @@ const MAX_FAILURES = 3;
 
 const PROGRESS_MS = 250;
 
-/** A page of runs that match the query, and the token with which it was read. */
+/** A page of runs that match the query, and the token that it was read with. */
 export interface RunPage {
   readonly runs: readonly WorkflowSummary[];
   readonly token: string;
@@ -56,8 +56,8 @@ interface SearchedRun {
 }
 
 /**
- * Searches the runs of a list in its order, several at a time, and yields those with hits. The position that the frames
- * contain is that after the last run of which all was yielded, so that a search that continues there misses no run. It
+ * Searches a list's runs in order, several at a time, and yields those with hits. The frames contain the
+ * position after the last fully yielded run, so a search continued there misses no run. It
  * repeats a run only if the list has changed so much that the last run is on another page.
  */
 export async function* searchRunsFrames(

@@ -13,9 +13,11 @@ type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling'>;
 /** A task queue, as a run uses it. */
 type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
 
-/** Milliseconds. A poller that Temporal has not seen for this time does not poll: Temporal holds a poll for up to 60 s. */
+/**
+ * Milliseconds. A poller that Temporal has not seen for this time does not poll: Temporal holds a poll for up to 60 s.
+ */
 const STALE_MS = 100_000;
-/** Milliseconds for which an answer is cached: a page that many people watch causes few calls. */
+/** How many milliseconds an answer is cached: a page that many people watch causes few calls. */
 const KEEP_MS = 10_000;
 /** Task queues with a cached answer. */
 const MAX_KEPT = 1_024;
@@ -30,8 +32,8 @@ const types: Readonly<Record<Kind, temporal.api.enums.v1.TaskQueueType>> = {
 };
 
 /**
- * Returns the task queues on which an open run depends: that of its workflow tasks, and those of its pending activities that
- * no worker has taken. Those on which more tasks wait come first.
+ * Returns the task queues that an open run depends on: its workflow tasks', and those of its pending activities that no
+ * worker has taken. Queues with more waiting tasks come first.
  */
 export function taskQueuesOf(description: Description): UsedQueue[] {
   const { workflowExecutionInfo: info, executionConfig: config, pendingWorkflowTask: task } = description;
@@ -55,8 +57,8 @@ export function taskQueuesOf(description: Description): UsedQueue[] {
 }
 
 /**
- * Returns a function that reports the workers that poll a task queue; undefined where Temporal does not permit the question.
- * Concurrent and repeated questions share one call.
+ * Returns a function that reports the workers that poll a task queue; undefined where Temporal does not permit the
+ * question. Concurrent and repeated questions share one call.
  */
 export function taskQueuePollers(
   temporal: Pick<TemporalService, 'taskQueue'>,

@@ -36,9 +36,9 @@ function remember(c: Context<Env>, rates: RateLimits, caller: Caller): Caller {
 }
 
 /**
- * Proof that the caller of a request has a permission in a namespace. Only `authorise` creates one: the module exports the
- * type, not the class, and its private fields make every other object a type error. No handler of a route that requires a
- * permission runs without it.
+ * Proof that the caller of a request has a permission in a namespace. Only `authorise` creates one: the module exports
+ * the type, not the class, and its private fields make every other object a type error. No handler of a route that
+ * requires a permission runs without it.
  */
 class Grant<P extends Permission, N extends string | undefined = string> {
   readonly #permission: P;
@@ -58,7 +58,7 @@ class Grant<P extends Permission, N extends string | undefined = string> {
     return this.#permission;
   }
 
-  /** Undefined: the caller has the permission in some namespace, which permits nothing in any of them. */
+  /** Undefined: the caller has the permission in some namespace, which grants nothing in any specific namespace. */
   get namespace(): N {
     return this.#namespace;
   }
@@ -70,8 +70,8 @@ export const { isGrant } = Grant;
 export type ForGrant<P extends Permission, T> = (grant: Grant<P>) => T;
 
 /**
- * Returns a function that binds a capability to the namespace of a grant. Handlers get such functions, never what `bind`
- * closes over.
+ * Returns a function that binds a capability to the namespace of a grant. Handlers get such functions, never what
+ * `bind` closes over.
  * @returns throws Error for a grant of another permission
  */
 export function forGrant<const P extends Permission, T>(

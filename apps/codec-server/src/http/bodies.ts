@@ -138,7 +138,7 @@ export async function readJsonBody(c: Context<Env>): Promise<unknown> {
   }
 }
 
-/** A schema of `zod`, or of `zod/mini`, in which the contract with the dashboard is written. */
+/** A schema of `zod`, or of `zod/mini`, which the contract with the dashboard uses. */
 export type Schema<Output = unknown> = z.core.$ZodType<Output>;
 
 /**

@@ -72,7 +72,7 @@ export function clientAddress(c: Context<Env>): string | undefined {
 
 type WithBindings = { readonly env?: Env['Bindings'] };
 
-/** Whether no client waits for the response any more: it disconnected, or a timeout answered the request. */
+/** Whether no client waits for the response any longer: it disconnected, or a timeout answered the request. */
 export function isResponseClosed({ env }: WithBindings): boolean {
   const outgoing = env?.outgoing;
   return outgoing !== undefined && (outgoing.destroyed || outgoing.writableEnded);

@@ -78,9 +78,9 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
 }
 
 /**
- * Whether a request comes from a page of the origin to which it was sent, such as the dashboard, and `Host` was accepted. The
- * server does not know the scheme behind a proxy, so it accepts both. Their responses have no CORS headers: a browser shows them only
- * to a page of the same origin, scheme included.
+ * Whether a request comes from a page of its own origin, such as the dashboard, and its `Host` was accepted. The
+ * server does not know the scheme behind a proxy, so it accepts both. Their responses have no CORS headers: a browser
+ * shows them only to a page of the same origin, scheme included.
  */
 const isOwn = (origin: string, host = ''): boolean =>
   /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase();
@@ -147,8 +147,8 @@ export function createResponseHeaders(origins: readonly string[], tls = false): 
     preflight: (origin) => ({
       ...of(origin),
       'Access-Control-Allow-Methods': 'GET, POST, OPTIONS',
-      // The Web UI sends Authorization-Extras (the ID token) whenever it passes its access token. Pages that are traced send
-      // Traceparent and Tracestate.
+      // The Web UI sends Authorization-Extras (the ID token) whenever it passes its access token. Pages that are traced
+      // send Traceparent and Tracestate.
       'Access-Control-Allow-Headers':
         'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras, Traceparent, Tracestate',
       // Chromium's maximum.

@@ -4,7 +4,9 @@ import type { Env } from './context.ts';
 
 /** Limits of one request and of all requests together. Operators configure the first five. */
 export interface Limits {
-  /** Bytes of one body. Default 16 MiB: four times the largest gRPC message of Temporal, which base64 and JSON enlarge. */
+  /**
+   * Bytes of one body. Default 16 MiB: four times the largest gRPC message of Temporal, which base64 and JSON enlarge.
+   */
   readonly maxBody: number;
   /** Payloads in one request of the codec protocol. Default 10,000. */
   readonly maxPayloads: number;
@@ -14,7 +16,7 @@ export interface Limits {
   readonly maxStreams: number;
   /** Milliseconds for one request, without streams; then it is answered 504. Default 30,000. */
   readonly requestMs: number;
-  /** Milliseconds in which a client may read nothing of a response that waits for it. Default 30,000. */
+  /** How many milliseconds a client may read nothing of a waiting response. Default 30,000. */
   readonly stalledMs: number;
 }
 

@@ -13,13 +13,13 @@ import { gzipParts } from './stream-compression.ts';
 
 /**
  * Bodies of at least this many bytes, or characters, are written in slices. Node reports a write as done only when the
- * socket has taken all of it: with one write of many MiB, `cutStalledReaders` could not tell a slow reader from a stalled
- * one.
+ * socket has taken all of it: with one write of many MiB, `cutStalledReaders` could not tell a slow reader from a
+ * stalled one.
  */
 const LARGE = 1024 * 1024;
 
 /**
- * Responds with a plain object of headers, which node-server writes as it is: Hono's `c.body()` and `c.header()` would
+ * Responds with a plain object of headers, which node-server writes unchanged: Hono's `c.body()` and `c.header()` would
  * build a `Headers` object first.
  */
 export function reply(
@@ -152,7 +152,9 @@ async function* written(lines: AsyncIterable<unknown>): AsyncGenerator<string, v
 export interface ErrorResponseOptions {
   readonly headers: ResponseHeaders;
   readonly log: Logger;
-  /** Whether a path belongs to the history API, whose errors are JSON. Other errors are text: the CLI prints the body. */
+  /**
+   * Whether a path belongs to the history API, whose errors are JSON. Other errors are text: the CLI prints the body.
+   */
   readonly isApi: (path: string) => boolean;
   /** Absent: refused requests are not limited. */
   readonly rates?: Pick<RateLimits, 'refused'>;

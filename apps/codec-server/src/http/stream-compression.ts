@@ -12,7 +12,7 @@ export interface StreamCompressor {
   readonly push: (part: Uint8Array) => Promise<Uint8Array>;
   /** Returns the end of the stream. */
   readonly end: () => Promise<Uint8Array>;
-  /** Frees the memory of a stream that does not reach its end. */
+  /** Frees the memory of a stream that stops early. */
   readonly close: () => void;
 }
 
@@ -25,8 +25,8 @@ const OPTIONS = { level: constants.Z_BEST_SPEED, windowBits: 12, memLevel: 6 };
 const COMPRESSOR_BYTES = 128 * 1024;
 
 /**
- * Returns a gzip compressor that flushes after each part (`Z_SYNC_FLUSH`). Use it for metadata only: next to text that a
- * third party chose, the compressed size would reveal something about plaintext.
+ * Returns a gzip compressor that flushes after each part (`Z_SYNC_FLUSH`). Use it for metadata only: next to text that
+ * a third party chose, the compressed size would reveal something about plaintext.
  * @returns undefined if the client does not read gzip, or other streams hold the memory: the stream is sent as it is
  */
 export function gzipParts(c: Context<Env>): StreamCompressor | undefined {

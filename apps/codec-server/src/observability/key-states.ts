@@ -26,7 +26,7 @@ export interface KeyStates {
 }
 
 /**
- * Asks Cloud KMS at once, and then at intervals, for the states of the versions of keys. A key that cannot be
+ * Asks Cloud KMS for key version states, at once and then at intervals. A key that cannot be
  * described is reported once in the log, and again after it could be.
  */
 export function watchKeyStates({
@@ -69,8 +69,9 @@ export function watchKeyStates({
 const STATES = ['ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', 'DESTROYED'];
 
 /**
- * Adds gauges of the keys. While a key cannot be described, its gauges are NaN, which no comparison of an alert matches, and
- * `codec_key_described` is 0. OpenTelemetry keeps a series for ever, so each state of a version has one, with 0 or 1.
+ * Adds gauges of the keys. While a key cannot be described, its gauges are NaN, which no comparison of an alert
+ * matches, and `codec_key_described` is 0. OpenTelemetry keeps a series for ever, so each state of a version has one,
+ * with 0 or 1.
  */
 export function keyStateMetrics(meter: Meter, latest: KeyStates['latest']): void {
   const versionsSeen = new Map<string, Set<number>>();

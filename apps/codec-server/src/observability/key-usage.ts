@@ -85,7 +85,7 @@ export class NamespaceUsage {
     };
   }
 
-  /** Returns the last 50 failures, the newest first. */
+  /** Returns the last 50 failures, newest first. */
   failures(): Failure[] {
     return [...this.#failures];
   }

@@ -26,7 +26,10 @@ const refusedWith = (code: ReasonCode) => reasons[code].refused;
 /** A key version, or a key, as one operation uses it. */
 type Used = Omit<Refused, 'since' | 'reason'>;
 
-/** Most answers of each kind. A message names its key version, so forged messages must not make the server remember more. */
+/**
+ * Maximum number of answers of each kind. A message names its key version, so forged messages must not make the server
+ * remember more.
+ */
 const MAX_ANSWERS = 256;
 
 /** After a key version was restored, perhaps no caller reads what was encrypted under it. */
@@ -111,7 +114,9 @@ const operations: Readonly<Record<Exclude<KmsCall['operation'], 'describe'>, Ref
   unwrap: 'decrypt',
 };
 
-/** Logs outages of Cloud KMS and of the store. Callers could cause the other events, and have a line for each request. */
+/**
+ * Logs outages of Cloud KMS and of the store. Callers could cause the other events, and have a line for each request.
+ */
 function outagesOnly(log: Logger): Observer {
   const all = outageObserver(writeToLog(log));
   return {

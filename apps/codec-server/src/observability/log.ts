@@ -5,8 +5,8 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { traceFields } from './trace-context.ts';
 
 /**
- * Returns a logger that writes lines of JSON in the shape of `pinoFormat`, with the ids of the trace. It escapes invisible
- * characters, so that no text in a line can pass for another text.
+ * Returns a logger that writes lines of JSON in the shape of `pinoFormat`, with the ids of the trace. It escapes
+ * invisible characters, so that no text in a line can pass for another text.
  */
 export const createLog = (level: string, output: DestinationStream): Logger =>
   pino(
@@ -28,7 +28,7 @@ const droppedLines = (dropped: number) => ({
   dropped,
 });
 
-/** Most bytes of log that wait for a reader. */
+/** Maximum bytes of log waiting for a reader. */
 const MAX_WAITING = 2 ** 20;
 /** Log lines of this many characters are written at once. */
 const CHUNK = 16 * 1024;

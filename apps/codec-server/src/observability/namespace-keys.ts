@@ -21,7 +21,7 @@ export interface DescribedKeysOptions {
   readonly keyService: Pick<KeyService, 'describe'>;
   /** Milliseconds that one look-up may take. Default 5,000. */
   readonly waitMs?: number;
-  /** Milliseconds for which an answer is cached. Default 30,000. */
+  /** How many milliseconds an answer is cached. Default 30,000. */
   readonly keepMs?: number;
 }
 
@@ -35,8 +35,8 @@ export interface DescribedKeys {
 const MAX_DESCRIBED = CALLS_IN_FLIGHT / 2;
 
 /**
- * Returns a cache of what Cloud KMS knows about keys. Concurrent look-ups of a key share one call and answers are cached
- * for seconds, so a page that many people watch causes a few calls per minute. Look-ups never reject.
+ * Returns a cache of what Cloud KMS knows about keys. Concurrent look-ups of a key share one call and answers are
+ * cached for seconds, so a page that many people watch causes a few calls per minute. Look-ups never reject.
  */
 export function describedKeys({
   keyService,

@@ -20,13 +20,13 @@ import { version } from '../version.ts';
 import { createSpans, type Spans } from './spans.ts';
 
 /*
- * Only `main.ts` imports this file, and only if an endpoint for traces is set: OpenTelemetry's SDK takes memory and time at
- * the start.
+ * Only `main.ts` imports this file, and only if an endpoint for traces is set: OpenTelemetry's SDK takes memory and
+ * time at the start.
  */
 
 const NAME = 'temporal-kms-codec-server';
 
-/** Spans that wait for their export. The processor drops further spans, so that an endpoint that fails costs no memory. */
+/** Spans that wait for their export. The processor drops further spans, so a failing endpoint costs no memory. */
 const MAX_QUEUE = 2_048;
 
 export interface TracingOptions {
@@ -44,8 +44,8 @@ export interface Tracing {
 }
 
 /**
- * Exports the server's spans by OTLP over HTTP, in protobuf. The exporter reads its endpoint, headers and time limit from the
- * variables of OpenTelemetry's specification.
+ * Exports the server's spans by OTLP over HTTP, in protobuf. The exporter reads its endpoint, headers and time limit
+ * from the variables of OpenTelemetry's specification.
  * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
@@ -85,7 +85,10 @@ const randomSampler = (ratio: number): Sampler => ({
 
 type ExportDone = Parameters<SpanExporter['export']>[1];
 
-/** Logs when exports start to fail and when they succeed again. OpenTelemetry's own messages contain its URL and response. */
+/**
+ * Logs when exports start to fail and when they succeed again. OpenTelemetry's own messages contain its URL and
+ * response.
+ */
 class LoggedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;
   readonly #outage: OutageLog;

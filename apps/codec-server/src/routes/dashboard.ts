@@ -13,7 +13,7 @@ export interface DashboardOptions {
   readonly folder: string;
   /** Empty, or `/…` without a slash at the end. */
   readonly pathPrefix: string;
-  /** Origins to which the page may send requests, in addition to this server and the issuer of the sign-in. */
+  /** Origins that the page may send requests to, in addition to this server and the sign-in issuer. */
   readonly connectSources: readonly string[];
   /** Origins that the page may show in a frame, in addition to the issuer of the sign-in. */
   readonly frameSources: readonly string[];
@@ -24,16 +24,19 @@ export interface DashboardOptions {
 /** @param access names the issuer of the sign-in */
 export type Dashboard = (c: Context<Env>, access: Access) => Promise<Response> | undefined;
 
-/** Files that a build contains: at its root, or in `assets/`. Every name has an extension, so none is a path of the API. */
+/**
+ * Files that a build contains: at its root, or in `assets/`. Every name has an extension, so none is a path of the
+ * API.
+ */
 const servedName = /^\/(?:assets\/)?[\w-][\w.-]*\.\w+$/;
 
 /** Suffixes of compressed files, for the encodings that `serveStatic` knows. */
 const compressed = ['.br', '.gz', '.zst'];
 
 /**
- * Returns a function that serves the dashboard's files and, at the addresses of the application, its page. They need no token,
- * because they contain no data. Only names that the folder contains now are served, so a path in a request is never a path in the
- * file system.
+ * Returns a function that serves the dashboard's files and, at the addresses of the application, its page. They need no
+ * token, because they contain no data. Only names that the folder contains now are served, so a path in a request is
+ * never a path in the file system.
  *
  * @throws Error if the folder is no build of the dashboard, or contains a symbolic link
  */

@@ -123,7 +123,10 @@ function pagesOf(
 /** Open runs whose lengths the server asks Temporal for at a time, ahead of their search. */
 const CONCURRENT_LENGTHS = 8;
 
-/** The number of events of runs. Temporal's visibility store knows it for closed runs only, so the server asks for the others. */
+/**
+ * The number of events of runs. Temporal's visibility store knows it for closed runs only, so the server asks for the
+ * others.
+ */
 class RunLengths {
   readonly #temporal: GrantedTemporal;
   readonly #namespace: string;
@@ -178,8 +181,8 @@ interface RunSearch {
 }
 
 /**
- * Returns a function that searches a run. Its audit is that of a search of one run, so that an auditor of a run finds every
- * search of it.
+ * Returns a function that searches a run. Each run is audited like a search of that run, so an auditor of a run finds
+ * every search of it.
  */
 function runSearch(
   c: Context<Env>,

@@ -10,7 +10,7 @@ const UNRESERVED: Allowance = { values: 2_000, bytes: 1024 * 1024 };
 
 /** Memory for a decoded response. */
 export interface ResponseMemory {
-  /** Most bytes that may be reserved. */
+  /** Maximum bytes that may be reserved. */
   readonly share: number;
   readonly reserve: (bytes: number) => void;
 }
@@ -42,9 +42,9 @@ const encoded = new WeakMap<object, Encoded>();
 let isInstalled = false;
 
 /**
- * Makes Temporal's client return the responses that contain data of workflows without having decoded them, once per process.
- * Anyone who may start a workflow decides what they contain, and the client would decode a response completely, whatever
- * memory that takes. `decodeResponse` decodes it; so does the first access to a field of it.
+ * Makes Temporal's client return the responses that contain data of workflows without having decoded them, once per
+ * process. Anyone who may start a workflow decides what they contain, and the client would decode a response
+ * completely, whatever memory that takes. `decodeResponse` decodes it; so does the first access to a field of it.
  */
 export function boundResponses(): void {
   if (isInstalled) return;
@@ -73,8 +73,8 @@ export function boundResponses(): void {
 }
 
 /**
- * Returns a response of Temporal, decoded once its memory is reserved. Lists, maps and texts beyond `MAX_VALUES`, or beyond half of
- * what may be reserved, are cut.
+ * Returns a response of Temporal, decoded once its memory is reserved. Lists, maps and texts beyond `MAX_VALUES`, or
+ * beyond half of what may be reserved, are cut.
  * @param memory absent: decodes what fits into `UNRESERVED`
  * @throws HttpError; what `memory` throws
  */

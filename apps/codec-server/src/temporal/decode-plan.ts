@@ -3,7 +3,7 @@ import type { Field, MapField, Type } from 'protobufjs';
 
 /*
  * What messages of Temporal's API cost in memory once they are decoded and written as JSON. It is derived from their
- * descriptors, so that it covers the fields that a newer version of the protos adds.
+ * descriptors, so it covers fields added by newer protos.
  */
 
 export interface MessagePlan {
@@ -24,7 +24,7 @@ export interface FieldPlan {
   readonly packed: number;
   /** Bytes of memory for a value, in addition to those of its message. */
   readonly bytes: number;
-  /** Whether text is decoded and written as JSON, parsed as JSON, or stays as it is. */
+  /** Whether text is decoded and written as JSON, parsed as JSON, or stays unchanged. */
   readonly content: Content;
   /** Characters that the field adds to the path of each payload below it. */
   readonly path: number;

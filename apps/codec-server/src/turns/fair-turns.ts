@@ -1,6 +1,6 @@
 /** What `FairTurns` remembers of a caller. */
 export interface TurnTaker {
-  /** The virtual time at which the caller's last turn ends. */
+  /** The virtual time when the caller's last turn ends. */
   turnsEnd: number;
 }
 
@@ -28,11 +28,11 @@ interface Turn {
 }
 
 /**
- * Shares the event loop between callers (start-time fair queueing). Work starts at once while little was started in this
- * iteration of the loop. Other work waits for one of the next iterations, in which the caller that used least goes first:
- * a caller who sends a request now and then waits for the work in progress, not for all that another caller has sent.
- * Work that fills an iteration also waits up to 10 ms for another caller's request that has just begun. A caller waits for
- * nothing while no other is active: requests that wait hold their bodies, which costs a fifth of the throughput.
+ * Shares the event loop between callers (start-time fair queueing). Work starts at once while little was started in
+ * this iteration of the loop. Other work waits for one of the next iterations, in which the caller that used least goes
+ * first: a caller who sends a request now and then waits for the work in progress, not for all that another caller has
+ * sent. Work that fills an iteration also waits up to 10 ms for another caller's request that has just begun. A caller
+ * does not wait while no other is active: requests that wait hold their bodies, which costs a fifth of the throughput.
  */
 export class FairTurns {
   #started = 0;
@@ -112,7 +112,7 @@ export class FairTurns {
 
   readonly #next = (): void => {
     this.#started = 0;
-    // Without competition, nothing that a caller used counts against it later.
+    // Without competition, what a caller used does not count against it later.
     if (this.#waiting.length === 0) this.#now = this.#latest;
     for (;;) {
       const first = this.#first();

@@ -13,7 +13,7 @@ export type AuditConditions = Omit<AuditSearchRequest, 'after' | 'limit'>;
 
 const PAGE_SIZE = 200;
 
-/** A page of entries, the newest first. The server records in the audit that a person read it. */
+/** A page of entries, newest first. The server records in the audit that a person read it. */
 export const searchAudit = (
   api: ApiClient,
   namespace: string,

@@ -47,7 +47,7 @@ const columns = [
   { id: 'payloads', title: 'Payloads', align: 'right' },
 ] as const;
 
-/** The operations, the newest first. Older lines are loaded before the reader reaches the last row. */
+/** The operations, newest first. Older lines are loaded before the reader reaches the last row. */
 export function AuditTable(props: AuditTableProps) {
   const { name, rows, selected, onSelect, loading, searching, pages, more, onMore, filtered, onClear } =
     props;

@@ -61,7 +61,9 @@ export function unusable({ state }: KeyVersion): ReasonCode | undefined {
   }
 }
 
-/** What happens next to a version that is not simply enabled; empty if nothing does. `restoreBy` is a formatted time. */
+/**
+ * What happens next to a version that is not simply enabled; empty if nothing does. `restoreBy` is a formatted time.
+ */
 export function attention(version: KeyVersion, restoreBy: string | undefined): string {
   const reason = unusable(version);
   if (reason === 'key_destroyed') return 'payloads under it are lost for good';
@@ -150,7 +152,7 @@ export interface MinuteBar {
 const MINUTE = 60_000;
 const MINUTES = 60;
 
-/** The last 60 minutes, the oldest first, those included in which nothing happened. */
+/** The last 60 minutes, oldest first, including minutes without events. */
 export function minuteBars({ minutes }: Pick<NamespaceKeys, 'minutes'>, now: number): MinuteBar[] {
   const known = new Map(minutes.map((minute) => [millisOf(minute.time), minute]));
   const last = now - (now % MINUTE);

@@ -9,8 +9,8 @@ import { createStore } from 'zustand/vanilla';
 import { type Finding, type Findings, isEncrypted } from './payload-keys.ts';
 
 /**
- * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers payloads
- * that are queued and payloads that are in flight.
+ * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers
+ * payloads that are queued and payloads that are in flight.
  */
 export type PayloadState =
   | { readonly status: 'refused' | 'locked' | 'waiting' }
@@ -26,11 +26,11 @@ export interface DecoderState {
   readonly decrypted: number;
 }
 
-/** Milliseconds in which the findings of several answers are collected. */
+/** How many milliseconds findings from several answers are collected. */
 const SETTLE = 40;
 /**
- * Milliseconds between two publications of answers, about a frame of the screen: each publication copies the answers in view
- * and makes every payload on the page compare its state. Not `requestAnimationFrame`, which stops in a hidden tab.
+ * Milliseconds between two publications of answers, about a frame of the screen: each publication copies the answers in
+ * view and makes every payload on the page compare its state. Not `requestAnimationFrame`, which stops in a hidden tab.
  */
 const FRAME = 16;
 
@@ -41,8 +41,8 @@ export interface DecoderStoreOptions {
 }
 
 /**
- * The store of a decoder. It collects answers and publishes those of a frame together. What is dropped before that is never
- * published.
+ * The store of a decoder. It collects answers and publishes those of a frame together. What is dropped before that is
+ * never published.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
   const store = createStore<DecoderState>()(() => ({
@@ -95,7 +95,9 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     /** The answer of a payload in view, published or not. */
     get: (ref: PayloadRef): PayloadState | undefined =>
       pending.get(ref) ?? store.getState().payloads.get(ref),
-    /** Adds an answer. The first is published with those of the same chunk of the stream, the next ones once per frame. */
+    /**
+     * Adds an answer. The first is published with those of the same chunk of the stream, the next ones once per frame.
+     */
     add: (ref: PayloadRef, state: PayloadState) => {
       pending.set(ref, state);
       publishing ??= setTimeout(publish, Math.max(published + FRAME - performance.now(), 0));

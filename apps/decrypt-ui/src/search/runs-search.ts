@@ -54,7 +54,7 @@ export interface RunsSearchProgress extends SearchCounts, SearchedRuns {
   readonly after: string | undefined;
   /** How many runs were searched. */
   readonly runs: number;
-  /** Runs of which only the newest events were searched. */
+  /** Runs whose newest events only were searched. */
   readonly partial: number;
   /** Runs that could not be read. */
   readonly failed: number;
@@ -83,8 +83,8 @@ const initial: RunsSearchState = {
 };
 
 /**
- * The search for text in the decrypted payloads of all runs of a list. Its text never leaves memory, except in a request's
- * body. It stays while the reader is on the page of a run, so that Back finds it again.
+ * The search for text in the decrypted payloads of all runs of a list. Its text never leaves memory, except in a
+ * request's body. It stays while the reader is on the page of a run, so that Back finds it again.
  */
 export function createRunsSearch(
   { searchWorkflows, renewed }: Pick<SearchApi, 'searchWorkflows' | 'renewed'>,

@@ -47,7 +47,7 @@ export function createScanWorker({
   });
 }
 
-/** `dist/` contains a prebuilt bundle, so that a deployed worker needs neither the sources nor the bundler. */
+/** `dist/` contains a prebuilt bundle, so a deployed worker does not need the sources or the bundler. */
 function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
   const codePath = join(import.meta.dirname, 'workflow-bundle.js');
   return existsSync(codePath)

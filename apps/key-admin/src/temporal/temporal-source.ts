@@ -15,7 +15,7 @@ import { milliseconds } from './times.ts';
 const { ArchivalState, BatchOperationState, WorkflowExecutionStatus } = proto.temporal.api.enums.v1;
 type Page = { readonly nextPageToken?: Uint8Array | null };
 
-/** Time for one call, in which Temporal's client tries again. */
+/** Time for one call, including retries by Temporal's client. */
 const CALL_MS = 60_000;
 const PAGE_SIZE = 1_000;
 
@@ -43,8 +43,8 @@ export const perSecond = (calls: number): CallLimiter =>
   new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
 
 /**
- * Permits a share of a rate, which may be less than one call per second. It begins without a call and saves up those of a
- * tenth of a second, so that shares that begin and end one after the other add up to the rate, and no more.
+ * Permits a share of a rate, which may be less than one call per second. It begins without a call and saves up those of
+ * a tenth of a second, so that shares that begin and end one after the other add up to the rate, and no more.
  */
 export const shareOf = (calls: number): CallLimiter =>
   new TokenBucket({ bucketSize: Math.max(1, calls / 10), tokensPerInterval: calls, interval: 'second' });

@@ -20,7 +20,7 @@ export interface Seeded {
 }
 
 /**
- * Starts the sample data. A workflow that exists stays as it is, unless it should be closed and still runs: then an
+ * Starts the sample data. An existing workflow stays unchanged, unless it should be closed and still runs: then an
  * earlier call was interrupted, and this call completes it. A sample that fails does not stop the others.
  */
 export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promise<Seeded> {

@@ -17,7 +17,7 @@ export interface RepairInput {
 
 /** The activity sends its task token, in base64. */
 const workshopTicket = defineSignal<[ticket: string]>('workshopTicket');
-/** Returns the task token with which the workshop completes the activity, or an empty text before it is known. */
+/** Returns the task token that the workshop completes the activity with, or an empty text before it is known. */
 export const ticket = defineQuery<string>('ticket');
 export const collect = defineSignal<[collector: string]>('collect');
 

@@ -12,7 +12,7 @@ import { MalformedProtobuf, protobufFields } from './protobuf-fields.ts';
  * https://github.com/temporalio/api/blob/master/temporal/api/export/v1/message.proto
  *
  * This file splits it into events, and reads of the first event what the choice of a workflow shows. Nothing else of an
- * event is read here, so that a page needs no schema of Temporal's messages, which have hundreds of KiB.
+ * event is read here, so a page needs no schema of Temporal's messages, which takes hundreds of KiB.
  */
 
 /** Fields of the messages above, and of the messages in the first event. */

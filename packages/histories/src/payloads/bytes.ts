@@ -9,7 +9,7 @@ export const encodeBase64 = (bytes: Uint8Array): string => bufferOf(bytes).toStr
 /** Bytes per piece of base64. A multiple of three, so that the base64 of the pieces is the base64 of the whole. */
 export const PIECE_BYTES = 192 * 1024;
 
-/** Yields the base64 of bytes in pieces, so that that of many MiB never exists as a whole. */
+/** Yields the base64 of bytes in pieces, so that the base64 of many MiB never exists as a whole. */
 export function* base64Pieces(data: Uint8Array): Generator<string, void> {
   const bytes = bufferOf(data);
   for (let from = 0; from < bytes.length; from += PIECE_BYTES)

@@ -38,15 +38,15 @@ export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPa
 }
 
 /**
- * Whether the event is stored. The server sets `taskId` when it stores an event. It appends the events of a workflow task
- * in progress without one (transient events after a failed task, speculative events for an update), and may later store
- * other events under the same ids.
+ * Whether the event is stored. The server sets `taskId` when it stores an event. It appends the events of a workflow
+ * task in progress without one (transient events after a failed task, speculative events for an update), and may later
+ * store other events under the same ids.
  */
 export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 0) !== 0;
 
 const ATTRIBUTES = /EventAttributes$/;
 
-/** Makes paths relative to the attributes. A path outside of them (`userMetadata.summary`) stays as it is. */
+/** Makes paths relative to the attributes. A path outside of them (`userMetadata.summary`) stays unchanged. */
 export function storedPayload(
   location: PayloadLocation,
   event: ProtoEvent,
@@ -63,8 +63,8 @@ export function storedPayload(
 }
 
 /**
- * Returns the context of the workflow that a payload was encrypted for. A child's input, result and failure, and a signal
- * to another workflow, are encrypted for that workflow, also where the parent's history holds them (SDK 1.24,
+ * Returns the context of the workflow that a payload was encrypted for. A child's input, result and failure, and a
+ * signal to another workflow, are encrypted for that workflow, also where the parent's history holds them (SDK 1.24,
  * WorkflowCodecRunner).
  *
  * The namespace is always that of the request. Whether messages of other namespaces may be decrypted is decided by that
@@ -89,7 +89,9 @@ function targetWorkflow(event: ProtoEvent, path: string): string | null | undefi
   return event.startChildWorkflowExecutionInitiatedEventAttributes?.workflowId;
 }
 
-/** Whether Temporal's Core writes the field of a marker after the codec has run. Such fields are plaintext by design. */
+/**
+ * Whether Temporal's Core writes the field of a marker after the codec has run. Such fields are plaintext by design.
+ */
 function isCoreField(path: string, { markerRecordedEventAttributes: marker }: ProtoEvent): boolean {
   switch (marker?.markerName) {
     case 'core_patch':

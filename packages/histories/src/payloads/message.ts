@@ -7,8 +7,8 @@ import { type Payload, payloadToJson } from './payload.ts';
 export interface PayloadLocation {
   readonly payload: Payload;
   /**
-   * Path within the message, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`. The
-   * keys of maps are cut to `MAX_PATH_KEY` characters.
+   * Path within the message, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`.
+   * The keys of maps are cut to `MAX_PATH_KEY` characters.
    */
   readonly path: string;
   /** Whether SDKs pass the payload to a codec. False in headers: the TypeScript SDK never does. */
@@ -35,8 +35,8 @@ interface PayloadWriters {
 
 /**
  * Returns a proto message as proto3 JSON, with each payload replaced by what `visit` returns. Fields are written by
- * ascending field number and maps by ascending key: servers written in Go return a map's entries in a different order at
- * every read, but a ref must name the same payload each time and on every replica.
+ * ascending field number and maps by ascending key: servers written in Go return a map's entries in a different order
+ * at every read, but a ref must name the same payload each time and on every replica.
  *
  * Walks messages by reflection. A list of places would miss the fields that a newer version of the protos adds.
  *
@@ -51,7 +51,7 @@ export function writeMessage(
   return writeFields(fieldWriters(typeOf(typeName)), message, '', true, { visit, searchAttribute });
 }
 
-/** Returns the message's payloads in the order in which `writeMessage` visits them. */
+/** Returns the message's payloads in the order that `writeMessage` visits them. */
 export function findPayloads(typeName: string, message: object): PayloadLocation[] {
   const locations: PayloadLocation[] = [];
   writeMessage(typeName, message, (location) => {
@@ -131,7 +131,10 @@ function writeFields(
   return json;
 }
 
-/** Characters of a map's key in a path. A key may be as long as its event, and tens of thousands of payloads may follow it. */
+/**
+ * Characters of a map's key in a path. A key may be as long as its event, and tens of thousands of payloads may follow
+ * it.
+ */
 export const MAX_PATH_KEY = 128;
 
 function mapKey(key: string): string {

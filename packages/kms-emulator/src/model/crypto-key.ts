@@ -123,7 +123,7 @@ export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, 
   return changed;
 }
 
-/** Returns the next time at which {@link advanceKey} changes anything; infinity if never. */
+/** Returns the next time when {@link advanceKey} changes anything; infinity if never. */
 export function nextEvent(key: CryptoKey): number {
   let next = key.nextRotationTime ?? Infinity;
   for (const { state, generateTime, destroyTime } of key.versions) {

@@ -104,7 +104,7 @@ async function waitFor(milliseconds: number, signal: AbortSignal): Promise<void>
   }
 }
 
-/** The fields in which requests name their resource, outermost first. */
+/** The fields where requests name their resource, outermost first. */
 const fields = ['name', 'parent', 'resource', 'location'] as const;
 
 /** Returns the resource name in a request; empty if there is none. */

@@ -11,7 +11,7 @@ interface LocationMessage {
   readonly metadata: { readonly type_url: string; readonly value: Uint8Array };
 }
 
-/** Locations of Cloud KMS in which both protection levels of the emulator exist (cloud.google.com/kms/docs/locations). */
+/** Cloud KMS locations that have both of the emulator's protection levels (cloud.google.com/kms/docs/locations). */
 const ids = `
   africa-south1 asia asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 asia-south1 asia-south2
   asia-southeast1 asia-southeast2 asia1 australia-southeast1 australia-southeast2 ca eur3 eur4 eur5 eur6 europe

@@ -17,7 +17,7 @@ export interface AttemptOptions extends AttemptTerms {
   readonly onWait: (isWaiting: boolean) => void;
 }
 
-/** The part of the time of an attempt that is not the last after which the wait ends: the activity needs the rest. */
+/** The part of an attempt's time (unless it is the last) after which the wait ends: the activity needs the rest. */
 const WAIT_SHARE = 0.5;
 /** The last attempt gives up this much before its limit, so that its failure arrives before Temporal's timeout. */
 const MARGIN_SHARE = 0.05;
@@ -30,9 +30,9 @@ const DEFAULT_HEARTBEAT_MS = 10_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * One attempt of an activity whose input this process decodes. While a decode waits for Cloud KMS, it sends heartbeats. The
- * wait ends when the attempt has ended on Temporal's side, and early enough otherwise: for the last attempt shortly before its
- * limit, else at half of it.
+ * One attempt of an activity whose input this process decodes. While a decode waits for Cloud KMS, it sends heartbeats.
+ * The wait ends when the attempt has ended on Temporal's side, and early enough otherwise: for the last attempt shortly
+ * before its limit, else at half of it.
  */
 export class ActivityAttempt implements InputAttempt {
   readonly isLast: boolean;
@@ -54,7 +54,7 @@ export class ActivityAttempt implements InputAttempt {
     this.#waitMs = isLast ? this.#endMs : WAIT_SHARE * limitMs;
   }
 
-  /** Milliseconds for which a decode may still wait. */
+  /** How many milliseconds a decode may still wait. */
   get remainingMs(): number {
     return this.hasEnded ? 0 : Math.max(0, this.#waitMs - this.#clock.elapsedMs);
   }
@@ -115,7 +115,10 @@ export class ActivityAttempt implements InputAttempt {
   }
 }
 
-/** Measures the time since its creation. The monotonic clock stops while the machine is suspended, the other can be set back. */
+/**
+ * Measures the time since its creation. The monotonic clock stops while the machine is suspended, the other can be set
+ * back.
+ */
 class LaterClock {
   readonly #monotonic = performance.now();
   readonly #wall = Date.now();

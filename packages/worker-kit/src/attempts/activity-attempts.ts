@@ -15,9 +15,9 @@ const MAX_STARTED = 10_000;
 const SHUTDOWN_MARGIN_MS = 1_000;
 
 /**
- * The attempts of activities that a worker has started and whose input it decodes. Temporal's SDK passes the same context to
- * the codec when an activity's result is decoded in a workflow task. Only a context whose ids are those of a task that has
- * just arrived belongs to an attempt; from then on the object itself identifies it.
+ * The attempts of activities that a worker has started and whose input it decodes. Temporal's SDK passes the same
+ * context to the codec when an activity's result is decoded in a workflow task. Only a context whose ids are those of a
+ * task that has just arrived belongs to an attempt; from then on the object itself identifies it.
  */
 export class ActivityAttempts implements WorkerAttempts {
   isComplete = false;
@@ -42,9 +42,9 @@ export class ActivityAttempts implements WorkerAttempts {
   }
 
   /**
-   * Records that Core has cancelled an attempt. The wait of an attempt that is gone ends. At a shutdown, another attempt soon
-   * follows; the last attempt has none, so it waits on, see `shutDown`. An activity whose cancellation was requested handles it
-   * itself.
+   * Records that Core has cancelled an attempt. Ends the wait of an attempt that no longer exists. At a shutdown,
+   * another attempt soon follows; the last attempt has none, so it waits on, see `shutDown`. An activity whose
+   * cancellation was requested handles it itself.
    */
   cancel(taskToken: string, reason: CancelReason): void {
     const attempt = this.#waiting.get(taskToken);
@@ -52,8 +52,8 @@ export class ActivityAttempts implements WorkerAttempts {
   }
 
   /**
-   * Records that the worker has begun to shut down. Waits end before it abandons its activities: a last attempt would be lost,
-   * and the workflow would learn that only from a timeout.
+   * Records that the worker has begun to shut down. Waits end before it abandons its activities: a last attempt would
+   * be lost, and the workflow would learn that only from a timeout.
    * @param forceMs milliseconds from now until then
    */
   shutDown(forceMs: number): void {

@@ -3,7 +3,7 @@ import type { SafeLogEntry, WriteLog } from '@temporal-kms/node-utils/log-entry'
 import { MinuteAggregator } from '@temporal-kms/node-utils/minute-aggregator';
 import { outageLogs } from '@temporal-kms/node-utils/outage-log';
 
-/** Most kinds of events that are distinguished in a minute. */
+/** Maximum number of event kinds distinguished within a minute. */
 const MAX_KINDS = 1_000;
 
 const isOutage = (code: ReasonCode): boolean => reasonClass(code) === 'retryable';
@@ -30,12 +30,13 @@ function onceAMinute(write: WriteLog): WriteLog {
 
 /**
  * Returns an observer that logs what matters to an operator: new keys; one line when Cloud KMS becomes unavailable in
- * a location or rejects a key, and one when that ends, whatever the number of payloads; payloads that are rejected for another reason, at
- * most once a minute for each reason. No line contains plaintext or key bytes.
+ * a location or rejects a key, and one when that ends, whatever the number of payloads; payloads that are rejected for
+ * another reason, at most once a minute for each reason. No line contains plaintext or key bytes.
  * @param write receives the lines, as in `createSafeLogger({ write })`
  * @example
  * ```ts
- * const codec = loadKmsCodec({ observer: outageObserver(({ level, message, fields }) => log(level, message, fields)) });
+ * const codec = loadKmsCodec({ observer: outageObserver(({ level, message, fields }) => log(level, message, fields))
+ * });
  * ```
  */
 export function outageObserver(write: WriteLog): Observer {

@@ -33,14 +33,15 @@ const ALL_PARTITIONS = 1;
 const DEFAULT_ACTIVITY_SLOTS = 100;
 /** The share of the time limit after which all partitions are asked. */
 const SOON_STALE = 0.8;
-/** gRPC statuses with which a server answers that it will not tell: it is reachable, and polls are not measured. */
+/** gRPC statuses of a server that refuses to answer: it is reachable, but polls are not measured. */
 const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
 /** The first failure may be a lost packet. */
 const FAILURES_UNTIL_UNREACHABLE = 2;
 
 /**
  * Measures whether Temporal answers, and whether it has received polls of a worker recently, over the worker's own
- * connection: it asks the server when it last saw the worker's identity in the task queue. See ADR 15 for the alternatives.
+ * connection: it asks the server when it last saw the worker's identity in the task queue. See ADR 15 for the
+ * alternatives.
  */
 export class PollProbe {
   readonly #connection: WorkerConnection;
@@ -74,7 +75,7 @@ export class PollProbe {
     return kindsInUse.every((kind) => this.#isFresh(kind, this.#times.staleMs) || this.#isBusy(kind));
   }
 
-  /** Seconds since the server last saw a poll, of the poller for which that is longest ago. */
+  /** Seconds since the server last saw a poll, for the poller with the oldest poll. */
   get secondsSincePoll(): number | undefined {
     const ages = this.#kinds().map((kind) => performance.now() - (this.#seen.get(kind)?.at ?? Number.NaN));
     const longest = Math.max(...ages);
@@ -82,8 +83,8 @@ export class PollProbe {
   }
 
   /**
-   * Notes what the server has seen of the identity before the worker starts: an earlier worker of this process has the same.
-   * A failure is no fault, because `run` measures again.
+   * Notes what the server has seen of the identity before the worker starts: an earlier worker of this process has the
+   * same. A failure is no fault, because `run` measures again.
    */
   async prepare(): Promise<void> {
     for (const kind of ['workflow', 'activity'] as const) {
@@ -181,7 +182,7 @@ export class PollProbe {
     return kind === 'activity' && (this.#worker.getStatus().numInFlightNonLocalActivities ?? 0) >= slots;
   }
 
-  /** The kinds of tasks for which the SDK polls Core. */
+  /** The kinds of tasks that the SDK polls Core for. */
   #kinds(): Kind[] {
     const { workflowPollerState, activityPollerState } = this.#worker.getStatus();
     const states = { workflow: workflowPollerState, activity: activityPollerState };

@@ -27,11 +27,14 @@ export const workerExitCodes = {
 export interface RunWorkerOptions<C extends WorkerConnection> {
   /** The codec that the worker's plugin uses. `runWorker` closes it. */
   readonly codec: WorkerCodec;
-  /** The namespace in which the worker polls. */
+  /** The namespace that the worker polls in. */
   readonly namespace: string;
   /** Opens a connection, as `() => NativeConnection.connect(…)`. The process must have no other: see `runWorker`. */
   readonly connect: () => Promise<C>;
-  /** Creates a worker on the connection, as `(connection) => Worker.create({ connection, … })`. Called for each restart. */
+  /**
+   * Creates a worker on the connection, as `(connection) => Worker.create({ connection, … })`. Called for each
+   * restart.
+   */
   readonly createWorker: (connection: C) => Promise<SupervisedWorker>;
   /** Receives the lines of the log, as in `createSafeLogger({ write })`. Default: a line of JSON to standard error. */
   readonly write?: WriteLog;
@@ -57,7 +60,10 @@ export interface WorkerReadiness {
   readonly trouble?: string;
   /** Whether Temporal answered the last calls. Absent while there is no worker, or no answer yet. */
   readonly temporalReachable?: boolean;
-  /** Whether Temporal's server has received polls recently. Absent while there is no worker, or if the server does not report it. */
+  /**
+   * Whether Temporal's server has received polls recently. Absent while there is no worker, or if the server does not
+   * report it.
+   */
   readonly polling?: boolean;
   /** Seconds since the server was last seen to have received or answered a poll. An idle worker polls once a minute. */
   readonly secondsSincePoll?: number;

@@ -34,7 +34,10 @@ export interface SupervisorTimes {
   /** The first and the longest delay between two workers. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
-  /** How long a namespace may be missing on Temporal's server before the first worker: it may be created at this moment. */
+  /**
+   * How long a namespace may be missing on Temporal's server before the first worker: it may be created at this
+   * moment.
+   */
   readonly namespaceMs: number;
   readonly probe: ProbeTimes;
 }
@@ -48,7 +51,9 @@ export interface SupervisorOptions<C extends WorkerConnection> {
   readonly times: SupervisorTimes;
 }
 
-/** Thrown when a worker hangs. Only the end of the process releases what it holds. The cause is why the worker failed. */
+/**
+ * Thrown when a worker hangs. Only the end of the process releases what it holds. The cause is why the worker failed.
+ */
 export class WorkerNotSettled extends Error {
   override readonly name = 'WorkerNotSettled';
 
@@ -186,8 +191,8 @@ export class Supervisor<C extends WorkerConnection> {
   }
 
   /**
-   * Whether a worker that could not be created never can be. Without an earlier worker, only the connection to Temporal may
-   * work later: a mistake in the options of the worker, or in its workflow code, stays.
+   * Whether a worker that could not be created never can be. Without an earlier worker, only the connection to Temporal
+   * may work later: a mistake in the options of the worker, or in its workflow code, stays.
    */
   #isFinal(error: unknown): boolean {
     if (this.#hasRun) return false;
@@ -280,4 +285,4 @@ const succeeded = (promise: Promise<unknown>): Promise<boolean> =>
     () => false,
   );
 
-/** The message of an error of a connection or of a worker's start. Others may contain plaintext. */
+/** The message of a connection error or a worker's start-up error. Others may contain plaintext. */

@@ -1,6 +1,9 @@
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** Delays between attempts: they double from the first to the limit. Half of each is random, so that a fleet spreads out. */
+/**
+ * Delays between attempts: they double from the first to the limit. Half of each is random, so that a fleet spreads
+ * out.
+ */
 export class Backoff {
   readonly #firstMs: number;
   #attempt = 0;
@@ -51,7 +54,7 @@ export function untilAborted<T>(
 }
 
 /**
- * Waits for a promise for at most a time in which this process ran: a blocked event loop does not count.
+ * Waits for a promise for at most the given running time: a blocked event loop does not count.
  * @returns whether the promise settled in time
  */
 export function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {

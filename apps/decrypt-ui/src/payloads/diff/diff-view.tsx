@@ -17,7 +17,7 @@ interface DiffViewProps {
   readonly fill?: boolean;
 }
 
-/** Two payloads next to each other, with the lines and words in which they differ. Equal lines are folded. */
+/** Two payloads next to each other, with the differing lines and words. Equal lines are folded. */
 export function DiffView({ left, right, label, fill }: DiffViewProps) {
   const result = useDiff(left, right);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());

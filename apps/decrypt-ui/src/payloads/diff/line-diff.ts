@@ -9,11 +9,13 @@ export interface DiffPart {
 
 export interface LineDiff {
   readonly parts: readonly DiffPart[];
-  /** False if the texts differ so much that they are not aligned: then everything between the common ends has changed. */
+  /**
+   * False if the texts differ so much that they are not aligned: then everything between the common ends has changed.
+   */
   readonly aligned: boolean;
 }
 
-/** Milliseconds for which the lines are aligned. */
+/** How many milliseconds the lines are aligned. */
 const TIMEOUT = 8000;
 
 /** Aligns the lines of two texts. It can take seconds, so call it in a worker. */
@@ -58,7 +60,9 @@ export type DiffRow =
 /** Equal lines that are shown next to a change. */
 const CONTEXT = 3;
 
-/** Lays out a comparison side by side. Equal lines far from a change are folded, unless `open` contains their position. */
+/**
+ * Lays out a comparison side by side. Equal lines far from a change are folded, unless `open` contains their position.
+ */
 export function diffRows(parts: readonly DiffPart[], open: ReadonlySet<number>): DiffRow[] {
   const rows: DiffRow[] = [];
   let [left, right] = [0, 0];
@@ -102,7 +106,7 @@ export interface Piece {
 /** In longer lines, no words are compared. */
 const MAX_WORDS = 2000;
 
-/** The words in which two lines differ; none if the lines have little in common. */
+/** The words that differ between two lines; none if the lines have little in common. */
 export function wordDiff(left: string, right: string): { left: Piece[]; right: Piece[] } {
   if (left.length + right.length > MAX_WORDS)
     return { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };

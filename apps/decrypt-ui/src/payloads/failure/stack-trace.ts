@@ -107,13 +107,15 @@ const frameOf = (call: string, place: string): StackFrame => ({
 
 export const isFrame = (line: StackLine): line is StackFrame => 'place' in line;
 
-/** What is shown of a stack trace: its lines, and adjacent frames of libraries as one line until the reader opens them. */
+/**
+ * What is shown of a stack trace: its lines, and adjacent frames of libraries as one line until the reader opens them.
+ */
 export type StackRow =
   | { readonly kind: 'line'; readonly line: StackLine }
   /** `from` is the position of the first frame, which identifies them. */
   | { readonly kind: 'libraries'; readonly from: number; readonly count: number };
 
-/** Folds adjacent frames that are not the application's. A trace without a frame of the application stays as it is. */
+/** Folds adjacent frames that are not the application's. A trace without application frames stays unchanged. */
 export function stackRows(lines: readonly StackLine[], open: ReadonlySet<number>): StackRow[] {
   const hasOwn = lines.some((line) => isFrame(line) && line.own);
   const rows: StackRow[] = [];

@@ -24,7 +24,7 @@ interface JustificationFieldProps {
 }
 
 /**
- * The field in which a person states why they need plaintext. Send its text in the body of a request, never in a URL, and
+ * The field where a person states why they need plaintext. Send its text in the body of a request, never in a URL, and
  * keep it in memory only.
  */
 export function JustificationField({ value, onChange, missing, field, optional }: JustificationFieldProps) {
@@ -85,7 +85,7 @@ interface JustificationDialogProps {
   readonly description: ReactNode;
   /** Further choices, between the description and the field. */
   readonly children?: ReactNode;
-  /** The text of the button that submits. */
+  /** The submit button's text. */
   readonly action: ReactNode;
   /** The text in the field at first. */
   readonly initial?: string;
@@ -94,8 +94,8 @@ interface JustificationDialogProps {
 }
 
 /**
- * Asks for a justification before the server decrypts in a namespace that reveals on demand. The caller renders it while
- * it is open, and closes it in `onSubmit`.
+ * Asks for a justification before the server decrypts in a namespace that reveals on demand. The caller renders it
+ * while it is open, and closes it in `onSubmit`.
  */
 export function JustificationDialog({
   title,

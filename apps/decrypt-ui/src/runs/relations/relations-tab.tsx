@@ -21,7 +21,9 @@ import { familyRows, familyRuns } from './family.ts';
 import styles from './relations-tab.module.css';
 import { useLineage, useMessageLinks } from './use-relations.ts';
 
-/** The Relations tab: the family as a waterfall, the runs of the same workflow id, and the runs that exchange messages. */
+/**
+ * The Relations tab: the family as a waterfall, the runs of the same workflow id, and the runs that exchange messages.
+ */
 export function RelationsTab() {
   return (
     <div className={styles['tab']}>
@@ -90,7 +92,7 @@ function Family() {
   );
 }
 
-/** The runs of the same workflow id, the newest first: continued, retried, reset and started again. */
+/** The runs of the same workflow id, newest first: continued, retried, reset and started again. */
 function Chain() {
   const api = useRunsApi();
   const { address } = useRun();

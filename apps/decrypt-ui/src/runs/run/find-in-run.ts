@@ -74,7 +74,10 @@ const noResults = { hits: [], current: undefined, search: undefined } as const;
 
 const nothingCovered = { ...nothingSearched, after: undefined, of: undefined } as const;
 
-/** The search in one run: its text, its progress and its hits. The text never leaves memory, except in a request's body. */
+/**
+ * The search in one run: its text, its progress and its hits. The text never leaves memory, except in a request's
+ * body.
+ */
 export function createFind({ findNames, searchPayloads, renewed }: FindOptions) {
   const store = createStore<FindState>()(() => initial);
   let abort: AbortController | undefined;
@@ -141,7 +144,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
           if (frame.reason === 'signed_out' && renewed) base = search;
           else search = { ...search, ...endOf(frame.reason, frame.message) };
         }
-        // Hits are published with the progress that covers them, so that a search that continues repeats none.
+        // Hits are published with the progress that covers them, so a continued search repeats none.
         if (frame.type === 'end' || performance.now() - published > PUBLISH_MS) publish();
       }
       if (search.status === 'running') search = { ...search, ...endOf('error', undefined) };

@@ -30,14 +30,19 @@ export interface FollowOptions {
   readonly retryMost?: number;
 }
 
-/** Most milliseconds for which the follower waits until the first events are on the screen, before it opens another stream. */
+/**
+ * How many milliseconds the follower waits at most for the first events to be on the screen before it opens another
+ * stream.
+ */
 const DRAW_MS = 300;
-/** Each update costs in proportion to the history, so this many events lengthen the time between two updates by 1 ms. */
+/**
+ * Each update costs in proportion to the history, so this many events lengthen the time between two updates by 1 ms.
+ */
 const EVENTS_PER_MS = 100;
 
 /**
- * Reads a history to its end and, while the run is open, as it grows. When the stream ends early, the follower reconnects
- * and continues after the last durable event.
+ * Reads a history to its end and, while the run is open, as it grows. When the stream ends early, the follower
+ * reconnects and continues after the last durable event.
  */
 export function followHistory({
   source,

@@ -3,7 +3,10 @@ import type { TimeRange } from '../passes.ts';
 import { MAX_SLOTS, type Plan } from './contract.ts';
 import { mergeStage, type MutableProgress } from './stages.ts';
 
-/** Temporal Cloud permits 30 calls of its visibility API per second, and others need some: https://docs.temporal.io/cloud/limits */
+/**
+ * Temporal Cloud permits 30 calls of its visibility API per second, and others need some:
+ * https://docs.temporal.io/cloud/limits
+ */
 const MAX_COUNTS_PER_SECOND = 20;
 
 /** What an activity gets: a range of start times, and its share of the rate, in calls per second. */
@@ -18,7 +21,7 @@ export interface StageWork {
   /** Divides the range into shards. */
   readonly plan: (work: Work & { readonly slots: number; readonly shardSize?: number }) => Promise<Plan>;
   readonly scan: (work: Work) => Promise<ScanPart>;
-  /** Returns what a failed activity could not read, as gaps. @throws if the scan must end */
+  /** Returns gaps for what a failed activity could not read. @throws if the scan must end */
   readonly missed: (error: unknown) => ScanPart;
   /** Whether the scan must continue as new soon. */
   readonly isFull: () => boolean;
@@ -27,9 +30,9 @@ export interface StageWork {
 }
 
 /**
- * Runs the rest of a stage: plans shards, and has them scanned by at most as many activities as there are slots. At most one
- * activity plans. All have equal shares of the rate, unless one plans alone. When the run is full, it starts no activity, and
- * continues as new once none is running.
+ * Runs the rest of a stage: plans shards, and has them scanned by at most as many activities as there are slots. At
+ * most one activity plans. All have equal shares of the rate, unless one plans alone. When the run is full, it starts
+ * no activity, and continues as new once none is running.
  */
 export async function runStage(
   progress: MutableProgress,

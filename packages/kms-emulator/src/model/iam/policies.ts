@@ -107,7 +107,7 @@ export function etagOf({ bindings, auditConfigs }: Policy): Buffer {
   return createHash('sha256').update(JSON.stringify(content)).digest().subarray(0, 8);
 }
 
-/** Returns a resource and everything from which it inherits policies. */
+/** Returns a resource and everything that it inherits policies from. */
 function lineage(resource: string): string[] {
   const names = [resource];
   // A key version has no policy and inherits from its key.
