@@ -54,7 +54,7 @@ const isRenewal = (url: URL) => url.href.startsWith(`${stack.issuer}/token`);
 const payloadRequests = (request: Request) => request.url().endsWith('payloads:decode');
 const shown = (text: string, on = page) => expect(on.getByText(text, { exact: true }).first()).toBeVisible();
 
-test('leads through the sign-in to the address that was opened', async () => {
+test('leads through the sign-in to the opened address', async () => {
   const path = '/ns/default/workflows/order-1001?tab=memo';
   await page.goto(path);
   await expect(signInButton()).toBeVisible();

@@ -55,7 +55,7 @@ export interface Torn {
   readonly sha256: string;
 }
 
-/** What the first line of a process in a file, or on standard output, records in addition to its link. */
+/** What a process's first line, in a file or on standard output, records in addition to its link. */
 export interface Opened {
   /** Name of the file without its folder; absent: standard output. */
   readonly file?: string | undefined;

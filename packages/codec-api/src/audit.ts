@@ -10,8 +10,8 @@ export const auditOperation = z.enum([...permission.options, 'self_test']);
 export type AuditOperation = z.infer<typeof auditOperation>;
 
 /**
- * How an operation ended. `cut_off`: the client disconnected, or the server shut down before it had all. `signed_out`,
- * `limit` and `shutdown`: the stream ended early for this reason.
+ * How an operation ended. `cut_off`: the client disconnected or the server shut down before everything was sent.
+ * `signed_out`, `limit` and `shutdown`: the stream ended early for this reason.
  */
 export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
 export type AuditResult = z.infer<typeof auditResult>;

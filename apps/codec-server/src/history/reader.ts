@@ -67,8 +67,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns the events from `from` on, at most one page. If a running history ends before `from`, waits up to about 20 s
-   * for a new event. Reserves the memory of the page before it decodes the events, or keeps them decoded.
+   * Returns the events from `from` on, at most one page. If a running history ends before `from`, waits up to about 20
+   * s for a new event. Reserves the memory of the page before it decodes the events, or keeps them decoded.
    * @throws HttpError `not_found` if the run no longer exists, `temporal_unavailable`
    */
   async read(run: Run, from: number, signal: AbortSignal, budget?: PageBudget): Promise<EventRange> {
@@ -159,9 +159,10 @@ export class HistoryReader {
   }
 
   /**
-   * Temporal limits a page to 256 batches of events, whatever their size, and then fails to send a page that exceeds its
-   * own limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on, and so is a page with
-   * too many values. Of a single batch with too many, the events with the most values lose their attributes.
+   * Temporal limits a page to 256 batches of events, whatever their size, and then fails to send a page that exceeds
+   * its own limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on, and so is a
+   * page with too many values. If a single batch has too many values, its events with the most values lose their
+   * attributes.
    */
   async #request(
     run: Run,
@@ -224,8 +225,9 @@ interface Flight<T> {
 }
 
 /**
- * Lets concurrent callers with the same key share one call. A caller that aborts leaves the call running for the others;
- * when the last caller has aborted, the call is aborted too. Own code, since each caller must be able to cancel separately.
+ * Lets concurrent callers with the same key share one call. A caller that aborts leaves the call running for the
+ * others; when the last caller has aborted, the call is aborted too. Own code, since each caller must be able to cancel
+ * separately.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();

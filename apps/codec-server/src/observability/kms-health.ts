@@ -77,7 +77,7 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
       const version = keyVersion === undefined ? {} : { version: keyVersion };
       if (code === undefined || code === 'integrity_failed') {
         lastOk = now();
-        // Cloud KMS checks the permission before the bytes, so it rejects bytes only for those who may decrypt.
+        // Cloud KMS checks the permission before the bytes, so if it rejects the bytes, the caller may decrypt.
         const ofWhole = refusals.get(idOf({ operation, key }));
         if (ofWhole !== undefined && (code === undefined || refusedWith(ofWhole.reason) === 'key'))
           refusals.delete(idOf({ operation, key }));

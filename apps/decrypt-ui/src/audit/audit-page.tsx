@@ -38,7 +38,9 @@ import { EntryPane } from './entry-pane.tsx';
 
 const route = getRouteApi('/ns/$namespace/audit');
 
-/** The page with the audit of a namespace: who decrypted, searched or exported what, when, why and with which outcome. */
+/**
+ * The page with the audit of a namespace: who decrypted, searched or exported what, when, why and with which outcome.
+ */
 export function AuditPage() {
   const { namespace } = route.useParams();
   return <Audit key={namespace} namespace={namespace} />;
@@ -55,7 +57,7 @@ function Audit({ namespace }: { namespace: string }) {
     before: search,
     view: viewOf(reveals, namespace, search),
   }));
-  /** How often the conditions changed outside of the fields of the filter, which then begin anew. */
+  /** How often the conditions changed outside the filter's fields, which are then reset. */
   const [renewed, setRenewed] = useState(0);
   if (search !== changed.before && !sameSearch(search, changed.view.search)) {
     // A link or the history of the browser changed the address.

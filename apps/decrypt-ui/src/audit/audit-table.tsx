@@ -118,7 +118,7 @@ interface RestProps extends Pick<AuditTableProps, 'rows' | 'filtered' | 'onClear
   readonly paused: boolean;
 }
 
-/** Why no row is shown, or no more rows are. */
+/** Why there are no rows, or no more rows. */
 function Rest({ rows, filtered, onClear, onMore, searching, paused }: RestProps) {
   if (paused) {
     return (

@@ -15,8 +15,8 @@ interface SearchedFile {
 }
 
 /**
- * Searches the decrypted payloads of a run in a file, last event first. The server searches some events in each
- * request; the result is that of one search: its counts are sums, and it has one end.
+ * Searches the decrypted payloads of a run in a file, last event first. The server searches some events per
+ * request; the results form one search, with summed counts and one end.
  */
 export async function* fileSearch(
   { api, namespace, workflow, file, run }: SearchedFile,

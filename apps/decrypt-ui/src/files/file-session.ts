@@ -32,7 +32,7 @@ export interface FileSessionSource {
 
 const described = z.object({ events: z.array(historyEvent) });
 
-/** The session of a run in a history file: the server describes and decrypts its events, and keeps none of them. */
+/** The session of a history file's run: the server describes and decrypts its events, and keeps none of them. */
 export function createFileSession(
   { namespace, file, fileId, run }: FileSessionSource,
   { api, plaintext, reveals, openPort }: FileSessionOptions,

@@ -10,7 +10,7 @@ export interface HistoryFilesState {
   readonly file?: OpenedFile | undefined;
   /** Why the file cannot be opened. */
   readonly failure?: Error | undefined;
-  /** The run of the file that is shown; undefined until the reader chooses one of several. */
+  /** The file's run on the screen; undefined until the reader chooses one of several. */
   readonly run?: number | undefined;
 }
 

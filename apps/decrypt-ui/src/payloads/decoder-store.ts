@@ -36,12 +36,12 @@ const FRAME = 16;
 
 export interface DecoderStoreOptions {
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
-  /** Whether a payload is in view, and open to the reveal for which it was requested. */
+  /** Whether a payload is in view, and still permitted by the reveal that it was requested for. */
   readonly mayShow: (ref: PayloadRef) => boolean;
 }
 
 /**
- * The store of a decoder. It collects answers and publishes those of a frame together. What is dropped before that is
+ * The store of a decoder. It collects answers and publishes them once per frame. What is dropped before that is
  * never published.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
@@ -96,7 +96,7 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     get: (ref: PayloadRef): PayloadState | undefined =>
       pending.get(ref) ?? store.getState().payloads.get(ref),
     /**
-     * Adds an answer. The first is published with those of the same chunk of the stream, the next ones once per frame.
+     * Adds an answer. The first is published with the others in its stream chunk, the next ones once per frame.
      */
     add: (ref: PayloadRef, state: PayloadState) => {
       pending.set(ref, state);
@@ -141,7 +141,7 @@ export const isRetryable = (state: PayloadState | undefined) =>
 const isSame = (a: Finding | undefined, b: Finding | undefined) =>
   a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
 
-/** The facts of a result that the stub does not contain. */
+/** A result's facts that the stub does not contain. */
 function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
   const reason = result.ok ? result.warning : result.reason;
   const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };

@@ -69,10 +69,10 @@ const closed: Readonly<Record<'refused' | 'locked', PayloadState>> = {
 const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: () => () => undefined };
 
 /**
- * Decodes the payloads in view and no others. Payloads that come into view within the debounce go into one request of at
- * most 200 refs. The decoder aborts a request when none of its payloads is in view any more, and repeats requests for
- * payloads with a retryable reason while they are in view. Only payloads in view and the bounded cache hold plaintext.
- * When a payload closes, the decoder drops its plaintext and every answer about it that is on its way.
+ * Decodes the payloads in view and no others. Payloads that come into view within the debounce go into one request of
+ * at most 200 refs. The decoder aborts a request when none of its payloads is in view any longer, and repeats requests
+ * for payloads with a retryable reason while they are in view. Only payloads in view and the bounded cache hold
+ * plaintext. When a payload closes, the decoder drops its plaintext and every answer about it that is on its way.
  */
 export function createDecoder({
   decode,
@@ -196,7 +196,9 @@ export function createDecoder({
     entry.retry = setTimeout(() => enqueue(ref), delay);
   }
 
-  /** Forgets what is in view, and requests it again: the session holds the requests back until the person may read it. */
+  /**
+   * Forgets what is in view, and requests it again: the session holds the requests back until the person may read it.
+   */
   function hide() {
     for (const batch of batches) batch.abort.abort();
     answers.clear();

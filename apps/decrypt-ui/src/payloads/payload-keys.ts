@@ -152,8 +152,8 @@ function addPayload(
 }
 
 /**
- * Counts payloads by key version: the most used version first, unreadable payloads last. The tallies count the stubs; the
- * findings, of which there are few, correct them.
+ * Counts payloads by key version: the most used version first, unreadable payloads last. The tallies count the stubs;
+ * the few findings correct them.
  */
 export function keyUsage(
   tallies: readonly StubTally[],

@@ -27,7 +27,7 @@ export const workflowSearch = z.object({
   tasks: maybe(z.boolean()),
   /** False draws idle time at full length. */
   idle: maybe(z.boolean()),
-  /** The part of the run that the waterfall shows, in milliseconds from the start of the run. */
+  /** The part of the run in the waterfall, in milliseconds from the run's start. */
   from: maybe(z.number().check(z.nonnegative())),
   to: maybe(z.number().check(z.nonnegative())),
 });
@@ -39,7 +39,7 @@ export const historyGrid = ({ namespace, runId }: Pick<RunAddress, 'namespace' |
 
 /** The search parameters of a comparison: the other run. */
 export const compareSearch = z.object({
-  /** The workflow id of the other run; that of the first by default. */
+  /** The other run's workflow id; by default, the first run's. */
   with: maybe(z.string()),
   run: maybe(z.string()),
 });

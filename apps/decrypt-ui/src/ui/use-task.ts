@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { errorOf } from './errors.ts';
 
-/** What a task has come to: `result` and `error` are those of the last run that ended. */
+/** What a task has come to: `result` and `error` belong to the last run that ended. */
 export interface Task<T> {
   readonly running: boolean;
   readonly result: T | undefined;

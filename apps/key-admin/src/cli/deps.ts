@@ -22,7 +22,9 @@ export interface CliDeps extends Omit<CliProcess, 'stdout' | 'stderr'> {
   readonly print: (lines: readonly string[]) => void;
   /** Prints lines on standard error. */
   readonly printError: (lines: readonly string[]) => void;
-  /** Writes decrypted content to standard output as it is. If a terminal shows it, what a terminal acts on is escaped. */
+  /**
+   * Writes decrypted content to standard output unchanged. If a terminal shows it, what a terminal acts on is escaped.
+   */
   readonly writeContent: (content: string | Uint8Array) => void;
 }
 

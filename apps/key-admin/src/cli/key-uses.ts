@@ -3,7 +3,7 @@ import type { KeyRules } from '@temporal-kms/kms-codec';
 /** Stands for every namespace that has no rule. No namespace can have this name. */
 const OTHERS = '*';
 
-/** A crypto key, and the namespaces for which the configuration uses it. */
+/** A crypto key, and the namespaces that the configuration uses it for. */
 export interface KeyUse {
   readonly key: string;
   readonly encryptsFor: readonly string[];

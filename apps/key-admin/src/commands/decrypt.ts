@@ -50,7 +50,7 @@ export const addDecryptCommand: AddCommand = (program, deps, exit) => {
     )
     .option('--namespace <name>', "the payloads' namespace (default: TEMPORAL_NAMESPACE)")
     .option('--workflow-id <id>', "the payloads' workflow (default: the history's)")
-    .option('--out <file>', 'write to this file, readable for its owner only; it must not exist')
+    .option('--out <file>', 'write to this file, readable only by its owner; it must not exist')
     .option('--audit <file>', 'append the audit to this file (default: AUDIT_FILE)')
     .option('--justification <text>', 'why you decrypt; required, and recorded in the audit')
     .addHelpText('after', examples);

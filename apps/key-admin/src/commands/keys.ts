@@ -62,7 +62,7 @@ interface KeyReport {
   readonly key: string;
   readonly use: Omit<KeyUse, 'key'>;
   readonly protectionLevel: string | null;
-  /** The version with which Cloud KMS encrypts. */
+  /** The version that Cloud KMS encrypts under. */
   readonly primary: number | null;
   readonly rotationPeriodSeconds: number | null;
   readonly nextRotation: string | null;

@@ -29,7 +29,7 @@ export const addScanCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('scan')
     .description('read the headers of all stored messages: which histories need which key version')
-    .option('--out <file>', 'write the report to a file, as JSON, readable for its owner only')
+    .option('--out <file>', 'write the report to a file, as JSON, readable only by its owner')
     .addHelpText('after', examples);
   addScanOptions(addKeyOption(addCommonOptions(command))).action(async (options: ScanCommandOptions) => {
     const output = createOutput(deps, options.json === true);

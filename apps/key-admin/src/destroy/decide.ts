@@ -77,8 +77,8 @@ interface Answer extends Basis {
 }
 
 /**
- * Decides whether a version may be destroyed, from reports or a new scan. It does not scan if the result could not change the
- * answer.
+ * Decides whether a version may be destroyed, from reports or a new scan. It does not scan if the result could not
+ * change the answer.
  * @throws CliError
  */
 export async function mayDestroy(
@@ -100,7 +100,8 @@ export async function mayDestroy(
 }
 
 /**
- * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files and the clock.
+ * Checks everything that does not need a scan, which may take hours: the configuration, the key, the files and the
+ * clock.
  * @param wanted a version that must exist
  * @throws CliError
  */
@@ -154,7 +155,7 @@ export async function prepare(
 const nameOf = ({ namespace }: ScanReport['namespaces'][number]): string => namespace;
 
 /**
- * Asks the Temporal server of the application, in any case, and each for which the statement names a file with its variables.
+ * Asks the application's Temporal server in any case, and each server that the statement names a variables file for.
  * @throws CliError if one of them does not answer
  */
 async function askServers(
@@ -210,8 +211,8 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 }
 
 /**
- * Refuses a name that is not the one that programs use. The headers of messages contain a hash of the name, so a scan would
- * find none of the messages that were written under another name of the key.
+ * Refuses a name that is not the one that programs use. The headers of messages contain a hash of the name, so a scan
+ * would find none of the messages that were written under another name of the key.
  * @throws CliError
  */
 function checkName(key: string, known = key): void {

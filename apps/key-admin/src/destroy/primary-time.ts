@@ -46,7 +46,7 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
   if (created !== undefined && created.getTime() > since)
     return `version ${version} was created at ${created.toISOString()}, after the time of ${source}`;
   const isStated = notPrimarySince !== undefined;
-  // Then versions were made primary in another order than that of their numbers, and this one may have been among them.
+  // Then versions became primary in an order other than their numbers', and this version may have been among them.
   const isEarlier = ({ primary = 0 }: { readonly primary?: number | undefined }) => primary < version;
   const earlier = [...observations(question), { time: now.toISOString(), primary: description.primary }].find(
     (observed) => isEarlier(observed) && !(Date.parse(observed.time) <= since),
@@ -62,8 +62,8 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
 const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT', 'IMPORT_FAILED'];
 
 /**
- * Whether a version can have been primary at a time. For a time that a person states, a version that is destroyed counts only
- * if Cloud KMS shows that it was destroyed later.
+ * Whether a version can have been primary at a time. For a time that a person states, a version that is destroyed
+ * counts only if Cloud KMS shows that it was destroyed later.
  */
 function canBePrimary(
   { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],

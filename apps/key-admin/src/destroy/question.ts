@@ -26,7 +26,7 @@ export interface DestroyQuestion extends VersionQuestion {
   readonly hasOtherNamespaces: boolean;
   /** When the version stopped being primary, if a person states it, for example from the audit log. */
   readonly notPrimarySince?: Date;
-  /** The oldest report that counts, by the time at which its scan started. */
+  /** The maximum age of a report, from the time when its scan started. */
   readonly maxAgeMs: number;
   readonly now: Date;
 }

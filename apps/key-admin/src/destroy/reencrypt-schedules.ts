@@ -14,8 +14,8 @@ type Fields = Record<string, Payload>;
 export interface ReencryptedSchedule {
   readonly scheduleId: string;
   /**
-   * `not possible`: only fields need the version that the command does not change. `changed meanwhile`: others changed the schedule at
-   * every attempt. Other texts are reason codes.
+   * `not possible`: only fields need the version that the command does not change. `changed meanwhile`: others changed
+   * the schedule at every attempt. Other texts are reason codes.
    */
   readonly outcome: 'done' | 'not possible' | 'changed meanwhile' | (string & {});
   /** The fields that still need the version, as paths in Temporal's description of the schedule. */
@@ -30,7 +30,7 @@ export interface Reencryption {
   readonly namespace: string;
   /** A codec of the namespace. It encrypts under the primary version. */
   readonly codec: KmsCodec;
-  /** Whether a message with this key version can stay as it is. Undefined: the message names no version. */
+  /** Whether a message with this key version can stay unchanged. Undefined: the message names no version. */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
   /** Time between two looks at a schedule that was updated, in milliseconds. Default 500. */
   readonly pollMs?: number;
@@ -45,9 +45,9 @@ const conflicts: ReadonlySet<number | undefined> = new Set([3, 9, 10]);
 const CALL_MS = 30_000;
 
 /**
- * Encrypts input, memo and metadata of the workflows that schedules start again, under the version that is primary now, unless
- * their messages can stay as they are. It sends the conflict token of the schedule that it has read, so that it does not undo a change that others make meanwhile.
- * Plaintext stays in memory.
+ * Encrypts input, memo and metadata of the workflows that schedules start again, under the version that is primary now,
+ * unless their messages can stay as they are. It sends the conflict token of the schedule that it has read, so that it
+ * does not undo a change that others make meanwhile. Plaintext stays in memory.
  */
 export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
   const done: ReencryptedSchedule[] = [];
@@ -75,7 +75,7 @@ async function describe(
   }
 }
 
-/** Returns the paths of the messages that cannot stay as they are, in all fields that a scan counts. */
+/** Returns the paths of the messages that cannot stay unchanged, in all fields that a scan counts. */
 const remainingIn = (description: ScheduleDescription | undefined, request: Reencryption): string[] =>
   description === undefined
     ? []
@@ -130,8 +130,8 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
 }
 
 /**
- * Whether a schedule has the update that was sent. The server's scheduler drops an update with another conflict token than
- * the schedule's, after the call has succeeded.
+ * Whether a schedule has the update that was sent. The server's scheduler drops an update with another conflict token
+ * than the schedule's, after the call has succeeded.
  */
 async function isStored(request: Reencryption, scheduleId: string): Promise<boolean> {
   const { pollMs = 500 } = request;

@@ -4,8 +4,8 @@ import type { StoppedAt } from './primary-time.ts';
 import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
 
 /**
- * Returns why the statement is missing, does not count, or contradicts the scans. Like a scan, a statement is about what exists
- * when it is made, so it counts from the time at which no program can encrypt under the version any longer.
+ * Returns why the statement is missing, does not count, or contradicts the scans. Like a scan, a statement is about
+ * what exists when it is made, so it counts from the time when no program can encrypt under the version any longer.
  */
 export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
   const { statement, key, servers, reports, now, maxAgeMs } = question;

@@ -8,13 +8,16 @@ import { gcloud } from '../google/gcloud.ts';
 import type { TemporalServer } from '../temporal/server.ts';
 
 /*
- * What an operator states about data that no scan sees. Without a statement, the answer of may-destroy is no. docs/cli.md
- * describes the fields.
+ * What an operator states about data that no scan sees. Without a statement, the answer of may-destroy is no.
+ * docs/cli.md describes the fields.
  */
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/;
 
-/** Returns whether a text is a time in UTC such as `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2 March. */
+/**
+ * Returns whether a text is a time in UTC such as `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2
+ * March.
+ */
 export function isTime(text: string): boolean {
   const time = new Date(text);
   return TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 16));
@@ -69,7 +72,7 @@ export function readStatement(file: string): Statement {
 export interface TemplateFields {
   readonly key: string;
   readonly servers: readonly TemporalServer[];
-  /** The namespaces for which the configuration uses the key. Empty: every namespace. */
+  /** The namespaces that the configuration uses the key for. Empty: every namespace. */
   readonly namespaces: readonly string[];
   readonly now: Date;
 }

@@ -22,7 +22,7 @@ interface Evidence {
   readonly version?: number;
   /** The id in the headers, if it is of no known crypto key: it may be another name of this one. */
   readonly unknownKeyId?: string;
-  /** The name in the messages or the configuration, if it is not that of the question. */
+  /** The name in the messages or the configuration, if it differs from the name in the question. */
   readonly otherName?: string;
   readonly places: ScannedByPlace;
 }
@@ -34,7 +34,7 @@ export interface Verdict {
   /** Why not. Empty if the version may be destroyed. */
   readonly reasons: readonly Reason[];
   readonly evidence: readonly Evidence[];
-  /** The first time at which another version was known to be primary. */
+  /** The first time when another version was known to be primary. */
   readonly notPrimarySince: string | null;
   /** A scan that starts later can lead to a yes, if nothing needs the version. Null: that is not known. */
   readonly scanAfter: string | null;
@@ -55,9 +55,9 @@ export interface Verdict {
 }
 
 /**
- * Decides whether a key version may be destroyed, from reports of scans. The answer is yes only if the scans have seen every
- * namespace that the key may serve, after no program could encrypt under the version any longer, nothing needs it, and a person
- * states the rest.
+ * Decides whether a key version may be destroyed, from reports of scans. The answer is yes only if the scans have seen
+ * every namespace that the key may serve, after no program could encrypt under the version any longer, nothing needs
+ * it, and a person states the rest.
  */
 export function judge(question: DestroyQuestion): Verdict {
   const { key, version, reports, servers, statement } = question;
@@ -95,7 +95,7 @@ export function judge(question: DestroyQuestion): Verdict {
   };
 }
 
-/** The namespaces for which the configuration uses the key. Empty: every namespace. */
+/** The namespaces that the configuration uses the key for. Empty: every namespace. */
 const namedOnly = ({ namespaces, hasOtherNamespaces }: DestroyQuestion): readonly string[] =>
   hasOtherNamespaces ? [] : namespaces;
 
@@ -183,7 +183,7 @@ function nameIn(needed: NeededKey, question: DestroyQuestion): Pick<Evidence, 'u
   return name === question.key ? {} : { otherName: name };
 }
 
-/** Whether a resource name is that of the crypto key, or is if its project's number is that of the key's project. */
+/** Whether a resource name names the crypto key, or would if its project number is the key's project. */
 const mayBe = (name: string, key: string): boolean =>
   name === key || (/^projects\/\d+\//.test(name) && withoutProject(name) === withoutProject(key));
 

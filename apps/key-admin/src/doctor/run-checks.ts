@@ -98,8 +98,8 @@ async function* checkKeys(
 }
 
 /**
- * Returns the namespace that the application needs. The codec server serves those of its requests: with a keys file it needs
- * none that the options and variables do not name.
+ * Returns the namespace that the application needs. The codec server serves its requests' namespaces: with a keys file
+ * it needs only those that options and variables name.
  */
 function ownNamespace({ options, values }: Checks, { app, kms, temporal }: AppConfig): string | undefined {
   if (options.namespace !== undefined) return options.namespace;

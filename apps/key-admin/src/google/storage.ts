@@ -6,7 +6,7 @@ import { signInLines } from './errors.ts';
 const URL_OF_OBJECT = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])\/(.+)$/;
 
 /**
- * Returns the content of an object of Cloud Storage, `gs://BUCKET/OBJECT`, as it arrives.
+ * Streams the content of a Cloud Storage object, `gs://BUCKET/OBJECT`.
  * @throws CliError if the object does not exist, may not be read, or Cloud Storage does not answer; also while the content
  *   is read
  */
@@ -21,7 +21,7 @@ export async function openObject(url: string): Promise<AsyncIterable<Uint8Array>
 const URL_OF_FOLDER = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/(.*))?$/;
 
 /**
- * Returns the URLs of the objects in a folder of Cloud Storage, `gs://BUCKET/FOLDER`, and in the folders in it.
+ * Returns the URLs of the objects in a Cloud Storage folder, `gs://BUCKET/FOLDER`, and its subfolders.
  * @throws CliError if the bucket does not exist or may not be listed, or Cloud Storage does not answer
  */
 export async function* listObjects(url: string): AsyncGenerator<string, void> {

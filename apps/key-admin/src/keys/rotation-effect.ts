@@ -5,13 +5,13 @@ import { duration } from '../cli/output.ts';
 export interface RotationEffect {
   /** Seconds until every process encrypts under the new version, if Cloud KMS answers it. */
   readonly newVersionWithinSeconds: number;
-  /** Seconds for which a process may encrypt under the old version if Cloud KMS does not answer it. */
+  /** How many seconds a process may encrypt under the old version if Cloud KMS does not answer it. */
   readonly oldVersionAtMostSeconds: number;
   readonly lines: readonly string[];
 }
 
 /**
- * Returns what the processes with this configuration do after a rotation of their crypto key, from the ages at which they
+ * Returns what processes with this configuration do after their crypto key is rotated, based on the ages when they
  * replace keys (docs/wire-formats.md).
  */
 export function rotationEffect(

@@ -3,7 +3,7 @@ import { bodyOf } from '@temporal-kms/histories/readable';
 import { utf8Text } from '@temporal-kms/histories/bytes';
 import { messageKey } from '@temporal-kms/kms-codec';
 
-/** The kinds of fields in which Temporal shows values in plaintext. */
+/** The kinds of fields where Temporal shows values in plaintext. */
 export const fieldKinds = [
   'workflow id',
   'activity id',
@@ -30,8 +30,8 @@ export interface ClearValue {
 }
 
 /**
- * Yields each text of a message that is not encrypted: fields, keys of maps, search attributes, and headers, which SDKs never
- * encrypt.
+ * Yields each text of a message that is not encrypted: fields, keys of maps, search attributes, and headers, which SDKs
+ * never encrypt.
  * @param typeName full name of the message's type
  * @param withPayloads also the content of payloads that SDKs encrypt and that are in plaintext here
  */

@@ -16,7 +16,10 @@ const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const RUN = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 const SCHEDULE = 'temporal.api.workflowservice.v1.DescribeScheduleResponse';
 
-/** Runs or schedules after which the person reads how far the search is: at the default rate, at least every few seconds. */
+/**
+ * Runs or schedules after which the person reads how far the search is: at the default rate, at least every few
+ * seconds.
+ */
 const PROGRESS_EVERY = 100;
 
 export interface LookOptions {
@@ -28,7 +31,7 @@ export interface LookOptions {
   readonly withPayloads: boolean;
 }
 
-/** Number of histories and schedules in which a command looked. */
+/** Number of histories and schedules that a command looked at. */
 export interface Looked {
   histories: number;
   schedules: number;

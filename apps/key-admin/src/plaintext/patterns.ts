@@ -44,7 +44,7 @@ const builtIn: readonly Pattern[] = [
   },
 ];
 
-/** The names of the patterns that are built in. */
+/** The names of the built-in patterns. */
 export const builtInNames: readonly string[] = builtIn.map(({ name }) => name);
 
 /** ISO 13616: the digits of the rearranged number, with letters as 10 to 35, are 1 modulo 97. */
@@ -93,8 +93,8 @@ const patternsFile = z.strictObject({
 });
 
 /**
- * Returns the patterns that are built in, changed by a file: `patterns` adds some, `without` removes some, and `allow` lists
- * expressions for whole values that may be in plaintext.
+ * Returns the patterns that are built in, changed by a file: `patterns` adds some, `without` removes some, and `allow`
+ * lists expressions for whole values that may be in plaintext.
  * @throws CliError for a file with mistakes
  */
 export function loadPatterns(file: string | undefined): Patterns {

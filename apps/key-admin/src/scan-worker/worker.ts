@@ -15,7 +15,7 @@ export interface ScanWorkerDeps {
   readonly worker: NativeConnection;
   /** Reads the namespaces. */
   readonly reader: Connection;
-  /** The namespace in which the workflows run. */
+  /** The namespace that the workflows run in. */
   readonly home: string;
   readonly taskQueue: string;
   /** The folder that keeps what was read of closed runs. Undefined: they are read by each scan. */

@@ -3,8 +3,8 @@ import { messageKey } from '@temporal-kms/kms-codec';
 import { isOwnPayload } from './own-runs.ts';
 
 /**
- * What the payloads of a history have in common with those of others: the key that they need, or what there is to point
- * out. The text of a trait is its JSON, so that equal traits are equal strings.
+ * What a history's payloads share with others': the key that they need, or a finding. The text of a trait is its JSON,
+ * so that equal traits are equal strings.
  */
 export type Trait =
   | {
@@ -85,8 +85,8 @@ export class SummaryBuilder {
 }
 
 /**
- * Whether the payload is an envelope for Temporal's own Nexus endpoint, whose payloads are inside a serialized request that
- * this walk does not parse.
+ * Whether the payload is an envelope for Temporal's own Nexus endpoint, whose payloads are inside a serialized request
+ * that this walk does not parse.
  */
 const isSystemEnvelope = ({ metadata }: Payload): boolean =>
   metadata?.['__temporal_system_payload'] !== undefined;
@@ -111,7 +111,9 @@ const isFailure = (value: object): value is Failure =>
   'message' in value &&
   typeof value.message === 'string';
 
-/** Whether an SDK wrote a failure without encrypting it. The server's failures (timeouts, cancellations) name no SDK. */
+/**
+ * Whether an SDK wrote a failure without encrypting it. The server's failures (timeouts, cancellations) name no SDK.
+ */
 const isInPlaintext = ({ message, source, stackTrace, encodedAttributes }: Failure): boolean =>
   (encodedAttributes === undefined || encodedAttributes === null) &&
   source !== '' &&

@@ -15,8 +15,8 @@ interface Observation {
 type Observations = Record<string, readonly Observation[]>;
 
 /**
- * Adds what Cloud KMS describes now to what earlier scans observed, and returns the keys for the report. Cloud KMS does not
- * record when a version stopped being primary, so a program can only observe that it no longer is.
+ * Adds what Cloud KMS describes now to what earlier scans observed, and returns the keys for the report. Cloud KMS does
+ * not record when a version stopped being primary, so a program can only observe that it no longer is.
  *
  * @param path the file that keeps the observations
  */
@@ -52,8 +52,8 @@ export async function observeKeys(
 }
 
 /**
- * Returns the first of the last observations in which a later version was primary. An observation in which an earlier version
- * was primary shows nothing: the version may have been primary after it.
+ * Returns the first of the latest observations where a later version was primary. An observation where an earlier
+ * version was primary shows nothing: the version may have been primary after it.
  */
 function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
   const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);
@@ -67,7 +67,7 @@ const shorten = (observations: readonly Observation[]): Observation[] =>
       observations[index - 1]?.primary !== primary || observations[index + 1]?.primary !== primary,
   );
 
-/** A file that does not exist or is damaged has no observations: then a version must be observed anew. */
+/** A file that does not exist or is damaged has no observations: then a version must be observed again. */
 const isObservations = (content: unknown): content is Observations =>
   typeof content === 'object' &&
   content !== null &&

@@ -28,10 +28,13 @@ export interface RunsFound {
 
 /** Other processes, which read the runs of a namespace. */
 export interface RemoteRuns {
-  /** Returns what the scan in progress has found before it looked at runs. Undefined: none is in progress. @throws CliError */
+  /**
+   * Returns what the scan in progress has found before it looked at runs. Undefined: none is in progress. @throws
+   * CliError
+   */
   resume(): Promise<BeforeRuns | undefined>;
   /** Starts the processes' work, unless it is in progress, and waits until it ends. @throws CliError */
   run(before: BeforeRuns): Promise<RunsFound>;
-  /** Ends the scan: the next scan begins anew. */
+  /** Ends the scan: the next scan starts over. */
   end(): Promise<void>;
 }

@@ -16,14 +16,14 @@ import { notKept, ScanState } from './state.ts';
 
 export interface ScanRequest {
   readonly settings: KmsSettings;
-  /** Crypto keys whose versions the report contains in addition to those of the configuration. */
+  /** Crypto keys, in addition to the configured ones, whose versions the report contains. */
   readonly keys: readonly string[];
   /** The Temporal server that has the namespaces. */
   readonly server: ScannedServer;
   readonly namespaces: readonly string[];
   readonly sourceOf: (namespace: string) => ScanSource;
   readonly exportsOf: (namespace: string) => readonly ExportSource[];
-  /** Folder in which scans keep what they have read. */
+  /** Folder where scans keep what they have read. */
   readonly stateFolder: string;
   readonly settleMs: number;
   /** Reads the runs in place of this process. */

@@ -8,8 +8,8 @@ import type {
 } from '@temporal-kms/codec-api';
 
 /*
- * What a part of a scan has found, as JSON: counts and examples, whose size does not depend on the number of histories. This
- * file imports no code, so that workflows can add parts up too.
+ * What a part of a scan has found, as JSON: counts and examples, whose size does not depend on the number of histories.
+ * This file imports no code, so that workflows can add parts up too.
  */
 
 /** A history that was looked at. Times are milliseconds since 1970. */
@@ -75,8 +75,8 @@ export const emptyPart = (): ScanPart => ({
 export const MAX_KEYS = 1_000;
 export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the report does not list them all.';
 /**
- * Bytes of the keys of a part as JSON. The progress of a scan on Temporal contains two parts, and Temporal stores no payload
- * above 2 MB: https://docs.temporal.io/cloud/limits
+ * Bytes of the keys of a part as JSON. The progress of a scan on Temporal contains two parts, and Temporal stores no
+ * payload above 2 MB: https://docs.temporal.io/cloud/limits
  */
 const MAX_KEY_BYTES = 950_000;
 /** Bytes of a key's counts and examples as JSON, at most, without workflow ids. */
@@ -122,7 +122,7 @@ export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
 const bytesOf = (id: string): number => encoder.encode(id).length + COUNTS_BYTES;
 const encoder = new TextEncoder();
 
-/** Adds a history to those with which it has something in common. */
+/** Adds a history to the histories that it shares something with. */
 export function addHistory(
   places: CountedByPlace,
   place: ScanPlace,
@@ -164,7 +164,7 @@ function mergeCounts(place: ScanPlace, a: CountedHistories, b: CountedHistories)
   };
 }
 
-/** Orders histories by time and then by id, so that the order in which parts are merged does not matter. */
+/** Orders histories by time and then by id, so the order of merging parts does not matter. */
 function compare(a: TalliedHistory, b: TalliedHistory, unknown: number): number {
   const [timeA, timeB] = [timeOf(a, unknown), timeOf(b, unknown)];
   if (timeA !== timeB) return timeA < timeB ? -1 : 1;

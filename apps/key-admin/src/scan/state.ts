@@ -14,7 +14,10 @@ import type { HistorySummary } from './history-summary.ts';
 
 /** Lines that are written together. */
 const MAX_BUFFERED = 500;
-/** Runs of which a process keeps what it has read. Each takes some hundred bytes of memory. The others are read again. */
+/**
+ * How many runs a process keeps what it has read of. Each takes some hundred bytes of memory. The others are read
+ * again.
+ */
 const MAX_RUNS = 10_000_000;
 /** Written in front of every line's checksum, so that a file of another form has no valid line. */
 const FORM = 'temporal-kms scan 2 ';
@@ -26,9 +29,9 @@ interface KeptSummary extends HistorySummary {
 }
 
 /**
- * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal: a scan that is
- * killed at any moment loses at most the lines that it had not written, and reads those runs again. A line counts only if its
- * checksum is right, so a line that was cut off or mixed with another is as if it were missing.
+ * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal: a scan
+ * that is killed at any moment loses at most the lines that it had not written, and reads those runs again. A line
+ * counts only if its checksum is right, so a line that was cut off or mixed with another is as if it were missing.
  *
  * The file contains run ids, key ids, versions, counts, and the days on which runs were read.
  */
@@ -47,7 +50,10 @@ export class ScanState {
     this.#now = now;
   }
 
-  /** Reads the state, or begins one. @throws Error if the file can be neither read nor created, or if others can write it */
+  /**
+   * Reads the state, or begins one. @throws Error if the file can be neither read nor created, or if others can write
+   * it
+   */
   static async open(path: string, now: () => Date = () => new Date()): Promise<ScanState> {
     const state = new ScanState(path, now);
     await createStateFolder(dirname(path));
@@ -186,7 +192,10 @@ export class ScanState {
 
 const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 
-/** Creates the folder in which scans keep what they have read. @throws Error if this process cannot write it, or others can */
+/**
+ * Creates the folder where scans keep what they have read. @throws Error if this process cannot write it, or others
+ * can
+ */
 export async function createStateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await checkTrustedFolder(folder);
@@ -214,7 +223,7 @@ export async function readState(path: string): Promise<unknown> {
 /** What the help states about {@link defaultStateFolder}. */
 export const STATE_DEFAULT = '(default: ~/.local/state/temporal-kms)';
 
-/** Returns the folder in which scans keep what they have read, unless an option names another. */
+/** Returns the folder where scans keep what they have read, unless an option names another. */
 export const defaultStateFolder = (values: Values): string =>
   join(values['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state'), 'temporal-kms');
 

@@ -98,7 +98,7 @@ export class NamespaceTally {
     return this.#keys.size < MAX_KEYS || this.#keys.has(JSON.stringify(keyOf(trait)));
   }
 
-  /** Returns the groups of histories to which a message belongs. */
+  /** Returns the groups of histories that a message belongs to. */
   #groupsOf(trait: Message, payloads: number): CountedByPlace[] {
     const format = payloadFormat.parse(trait.format);
     const key = keyOf(trait);

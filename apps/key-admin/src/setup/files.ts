@@ -20,7 +20,7 @@ export interface ConfigFile {
 
 export interface FileOptions {
   readonly folder: string;
-  /** The namespaces for which the programs use the key. The first is the application's. */
+  /** The namespaces that the programs use the key for. The first is the application's. */
   readonly namespaces: readonly [string, ...string[]];
   readonly temporalAddress: string;
   /** Origins of Temporal's Web UI and dashboards. */
@@ -82,7 +82,10 @@ async function planned(path: string, content: string): Promise<ConfigFile> {
   }
 }
 
-/** Returns a file for `node --env-file`, systemd and container engines: what is set, then all other variables as comments. */
+/**
+ * Returns a file for `node --env-file`, systemd and container engines: what is set, then all other variables as
+ * comments.
+ */
 function contentOf(app: string, { variables }: Environment<unknown>, values: Values): string {
   const entries = Object.entries(variables);
   const set = entries.flatMap(([name, { about }]) =>

@@ -17,7 +17,7 @@ export interface Programs {
   readonly encode: boolean;
 }
 
-/** Returns the least roles with which the programs work (docs/gcp-kms.md). */
+/** Returns the minimal roles that the programs need (docs/gcp-kms.md). */
 export function grantsFor({
   worker = [],
   starter = [],

@@ -1,6 +1,9 @@
 /** Characters of a line that a comparison shows at first. Of two such lines, `wordDiff` compares the words. */
 export const CUT = 900;
-/** Characters that each request for more adds. The browser lays out a line as a whole, so a line of 2 MiB would stop the page. */
+/**
+ * Characters that each request for more adds. The browser lays out a line as a whole, so a line of 2 MiB would stop
+ * the page.
+ */
 export const MORE = 20_000;
 /** Characters that both lines have in common before the first difference that is shown. */
 const CONTEXT = 100;
@@ -12,8 +15,8 @@ export interface Cut {
 }
 
 /**
- * The part of two compared lines that is shown. At first it begins shortly before the first difference, because the beginning of
- * two long lines may be equal.
+ * The part of two compared lines that is shown. At first it begins shortly before the first difference, because the
+ * beginning of two long lines may be equal.
  *
  * @param more how often the reader has requested more
  */
@@ -33,7 +36,7 @@ function firstDifference(left: string, right: string): number {
   return left.length === right.length && at === shorter ? 0 : at;
 }
 
-/** The text of a part of a line, with an ellipsis where the line continues. Surrogate pairs stay together. */
+/** The text of part of a line, with an ellipsis where the line continues. Surrogate pairs stay together. */
 export function cutText(line: string, { from, to }: Cut): string {
   const start = isLowSurrogate(line, from) ? from + 1 : from;
   const end = isLowSurrogate(line, to) ? to + 1 : to;

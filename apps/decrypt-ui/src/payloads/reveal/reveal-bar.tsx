@@ -16,8 +16,8 @@ import { useRevealed, useReveals } from './reveals-context.tsx';
 import { type Grant, needsJustification, type RevealTarget } from './reveals.ts';
 
 /**
- * The line above a run whose payloads the page does not simply show: why they are hidden and what reveals them, or what is
- * revealed and for how long. It also gives the commands of reveals their actions.
+ * The line above a run whose payloads the page does not simply show: why they are hidden and what reveals them, or what
+ * is revealed and for how long. It also gives the commands of reveals their actions.
  */
 export function RevealBar({ run }: { run: RunAddress }) {
   const reveals = useReveals();
@@ -113,7 +113,7 @@ function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
   );
 }
 
-/** The names of the last two reveals, and how many there are besides. */
+/** The names of the last two reveals, and the number of others. */
 function namesOf(grants: readonly Grant[]): string {
   const names = [...new Set(grants.map(({ name }) => name))].toReversed();
   const more = names.length - 2;
@@ -142,7 +142,7 @@ function Line({ icon, title, open = false, action, children }: LineProps) {
   );
 }
 
-/** Milliseconds before the end at which screen readers are warned. */
+/** How many milliseconds before the end screen readers are warned. */
 const WARNING = 60_000;
 
 /** Tells screen readers that payloads are hidden again, and a minute before that. */

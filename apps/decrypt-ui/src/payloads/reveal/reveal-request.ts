@@ -24,7 +24,7 @@ export interface Asked {
 
 interface Dialog {
   readonly asked: Asked | undefined;
-  /** The part of the page from which the person came. */
+  /** The part of the page that the person came from. */
   readonly from: HTMLElement | null;
 }
 
@@ -56,8 +56,8 @@ const partWithFocus = () =>
   document.activeElement?.closest<HTMLElement>('[data-inspector], main') ?? document.getElementById('main');
 
 /**
- * Moves the focus to a part of the page if the button that has it is removed, so that the keyboard continues there. Call it
- * before the removal.
+ * Moves the focus to a part of the page if the button that has it is removed, so that the keyboard continues there.
+ * Call it before the removal.
  */
 export function keepFocus(part = partWithFocus()): void {
   setTimeout(() => {

@@ -5,8 +5,8 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { namespaceScope, type PlaintextCache, runScope } from './plaintext-cache.ts';
 
 /**
- * What a person reveals at once. `search` and `searches`: the places in the payloads of a run, or of all runs of a namespace,
- * that contain a text, but no payload.
+ * What a person reveals at once. `search` and `searches`: the places in the payloads of a run, or of all runs of a
+ * namespace, that contain a text, but no payload.
  */
 export type RevealTarget =
   | PayloadsTarget
@@ -22,7 +22,7 @@ export interface PayloadsTarget {
 
 /** A reveal that has not ended. */
 export interface Grant {
-  /** Differs for each reveal: plaintext belongs to the reveal for which the server decrypted it. */
+  /** Differs for each reveal: plaintext belongs to the reveal that the server decrypted it for. */
   readonly id: string;
   readonly target: RevealTarget;
   /** For people: `Input`, `event 5`. */
@@ -48,7 +48,7 @@ type RevealAccess = Pick<MyAccess, 'can' | 'reveal'>;
 export interface PayloadPlace {
   readonly run: RunAddress;
   readonly ref: PayloadRef;
-  /** The namespace in which it was encrypted, if it is another: its rule counts too. */
+  /** The namespace that it was encrypted in, if it differs: its rule applies too. */
   readonly otherNamespace?: string | undefined;
 }
 
@@ -61,9 +61,9 @@ export type PayloadAccess =
   /** `grant` is absent where the namespace reveals automatically. */
   | { readonly status: 'open'; readonly grant?: Grant };
 
-/** Milliseconds for which a tab may be hidden until reveals on demand end. */
+/** How many milliseconds a tab may be hidden before reveals on demand end. */
 export const HIDDEN = 60_000;
-/** Milliseconds for which a tab may be hidden until plaintext of every namespace leaves the page. */
+/** How many milliseconds a tab may be hidden before all plaintext leaves the page. */
 export const AWAY = 5 * 60_000;
 /** The longest delay of `setTimeout`. */
 const MAX_DELAY = 2 ** 31 - 1;
@@ -72,7 +72,7 @@ const refusedAccess: PayloadAccess = { status: 'refused' };
 const lockedAccess: PayloadAccess = { status: 'locked' };
 const openAccess: PayloadAccess = { status: 'open' };
 
-/** Whether the namespace, or the one in which the payload was encrypted, decrypts with a justification only. */
+/** Whether the namespace, or the namespace that the payload was encrypted in, decrypts only with a justification. */
 export const needsJustification = ({ access }: RevealsState, namespace: string, other?: string): boolean =>
   access.reveal(namespace) === 'on-demand' || (other !== undefined && access.reveal(other) === 'on-demand');
 
@@ -151,7 +151,9 @@ export interface RevealsOptions {
   readonly plaintext: PlaintextCache;
 }
 
-/** Which payloads are open, for how long and why. It decides for every payload whether the page requests and shows it. */
+/**
+ * Which payloads are open, for how long and why. It decides for every payload whether the page requests and shows it.
+ */
 export type Reveals = ReturnType<typeof createReveals>;
 
 /** Counts all reveals of the page, because the cache of plaintext lives longer than the reveals of one person. */
@@ -207,7 +209,10 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     store,
     /** The last justification that the person gave in a namespace. */
     lastJustification: (namespace: string) => justifications.get(namespace) ?? '',
-    /** Changes the permissions. What was decrypted under the earlier ones leaves the page; what may still be shown comes back. */
+    /**
+     * Changes the permissions. What was decrypted under the earlier ones leaves the page; what may still be shown
+     * comes back.
+     */
     setAccess: (next: RevealAccess) => {
       if (next === store.getState().access) return;
       store.setState({ access: next });
@@ -240,7 +245,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
       keep(elsewhere(namespace), { locked: new Set([...state.locked, namespace]) });
       forget(namespace);
     },
-    /** Ends the reveals of a namespace that the person leaves, and drops what was decrypted in it. */
+    /** Ends the reveals in a namespace that the person leaves, and drops what was decrypted there. */
     leave(namespace: string) {
       keep(elsewhere(namespace));
       justifications.delete(namespace);
@@ -261,7 +266,9 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
       expire();
       if (store.getState().away) store.setState({ away: false });
     },
-    /** Ends all reveals: the cache of plaintext was cleared, because the sign-in has expired or the page is put away. */
+    /**
+     * Ends all reveals: the cache of plaintext was cleared, because the sign-in has expired or the page is put away.
+     */
     end() {
       justifications.clear();
       keep([]);

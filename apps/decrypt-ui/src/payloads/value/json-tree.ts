@@ -14,8 +14,8 @@ import {
 } from './json-text.ts';
 
 /**
- * A line of laid-out JSON. `open` and `close` are the lines around the members of an object or array; `folded` stands for
- * all of them. `rowTokens` makes its text.
+ * A line of laid-out JSON. `open` and `close` are the lines around the members of an object or array; `folded` stands
+ * for all of them. `rowTokens` makes its text.
  */
 export interface JsonRow {
   readonly kind: 'flat' | 'open' | 'folded' | 'close';
@@ -33,7 +33,7 @@ class Range {
   readonly owner: Members;
   readonly from: number;
   readonly to: number;
-  /** The name of the first member, and that of the last. */
+  /** The names of the first and last members. */
   readonly ends: readonly [string, string];
 
   constructor(owner: Members, names: readonly string[] | undefined, from: number, to: number) {
@@ -76,7 +76,7 @@ export const SHORT = 2000;
 /** The lines that "Unfold all" opens at most: a longer layout would make the page wait. */
 export const LONG = 20_000;
 
-/** The characters of a text that a line shows: the browser lays out a longer line as a whole, which takes long. */
+/** How many characters of a text a line shows: the browser lays out a longer line as a whole, which is slow. */
 const LONG_LINE = 10_000;
 
 /** Characters of a line that contains a whole object or array. */
@@ -87,8 +87,8 @@ const FOLDED = 60;
 export const unfolded: JsonFolds = { chosen: new Map(), lines: SHORT };
 
 /**
- * Lays out JSON as a tree of lines. Objects and arrays that fit into 46 characters take one line, and those with more than 1,000
- * members consist of ranges. It makes no text, so that a value of 2 MiB is laid out in some milliseconds.
+ * Lays out JSON as a tree of lines. Objects and arrays that fit into 46 characters take one line, and those with more
+ * than 1,000 members consist of ranges. It makes no text, so that a value of 2 MiB is laid out in some milliseconds.
  */
 export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded): JsonRow[] {
   const rows: JsonRow[] = [];
@@ -166,8 +166,8 @@ export const memberCount = ({ value }: JsonRow): number =>
   value instanceof Range ? value.to - value.from : hasMembers(value) ? membersIn(value) : 0;
 
 /**
- * The position of the next line before (`step` -1) or after (1) a position, without the lines that only close an object or
- * array. Returns the position itself if there is none.
+ * The position of the next line before (`step` -1) or after (1) a position, without the lines that only close an object
+ * or array. Returns the position itself if there is none.
  */
 export function nextRow(rows: readonly JsonRow[], from: number, step: 1 | -1): number {
   let next = from + step;

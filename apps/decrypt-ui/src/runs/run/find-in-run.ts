@@ -23,7 +23,7 @@ export interface PayloadSearch extends SearchCounts {
   readonly after: number | undefined;
   /** How many events the run had when the search began; undefined until the server reports it. */
   readonly of: number | undefined;
-  /** The search in several runs found the hits, so the counts are not those of this run. */
+  /** A search across runs found the hits, so the counts are not this run's. */
   readonly inRuns?: true;
   readonly failure?: ApiFailure | undefined;
 }
@@ -39,9 +39,9 @@ export interface FindState {
   readonly only: boolean;
   /** Undefined without a search. */
   readonly matches: Matches | undefined;
-  /** The places in payloads in the order in which they were found: the newest event first. */
+  /** The places in payloads in the order found: newest event first. */
   readonly hits: readonly SearchHit[];
-  /** The place in `hits` to which the reader has jumped. */
+  /** The place in `hits` that the reader has jumped to. */
   readonly current: number | undefined;
   readonly search: PayloadSearch | undefined;
 }
@@ -126,7 +126,7 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
     try {
       for await (const frame of frames) {
         if (frame.type === 'hit') {
-          // The event in which a request ended is searched again.
+          // The event that a request ended in is searched again.
           if (seen.has(placeOf(frame))) continue;
           seen.add(placeOf(frame));
           hits.push(frame);

@@ -21,13 +21,13 @@ export interface FirstRows {
   readonly count: number;
 }
 
-/** Milliseconds for which the payloads stay in view. By then, the page has drawn the rows. */
+/** How many milliseconds the payloads must stay in view. By then, the page has drawn the rows. */
 const HOLD = 2_000;
 
 /**
- * Brings the payloads of the first rows into view for a moment when their events arrive, so that the request for them does not
- * wait until the page is drawn. It does nothing for a page that begins with another tab or at an event, and for a history
- * that has events already.
+ * Brings the payloads of the first rows into view for a moment when their events arrive, so that the request for them
+ * does not wait until the page is drawn. It does nothing for a page that begins with another tab or at an event, and
+ * for a history that has events already.
  * @returns a function that ends it
  */
 export function viewFirstRows(

@@ -14,13 +14,13 @@ export type RunSessionsPlace = (create: (options: Options) => RunSessions) => Ru
 const [Context, useRunSessionsPlace] = requiredContext<RunSessionsPlace>('RunSessionsProvider');
 export { useRunSessionsPlace };
 
-/** Returns the place of the sessions of runs, with what they need. */
+/** Returns the store of run sessions, with what they need. */
 export function createRunSessionsPlace(options: Options): RunSessionsPlace {
   let sessions: RunSessions | undefined;
   return (create) => (sessions ??= create(options));
 }
 
-/** Gives the pages the place of the sessions of runs. */
+/** Gives the pages the store of run sessions. */
 export function RunSessionsProvider({ place, children }: { place: RunSessionsPlace; children: ReactNode }) {
   return <Context value={place}>{children}</Context>;
 }

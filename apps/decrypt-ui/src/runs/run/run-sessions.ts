@@ -2,7 +2,7 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { type FirstRows, viewFirstRows } from './first-rows.ts';
 import { createRunSession, type RunSession, type RunSessionOptions } from './run-session.ts';
 
-/** Milliseconds for which a run that has left the screen is kept, so that going back shows it at once. */
+/** How many milliseconds a run is kept after leaving the screen, so that going back shows it at once. */
 const KEEP = 10_000;
 
 interface Entry {
@@ -64,8 +64,8 @@ export function createRunSessions(options: RunSessionOptions) {
     /** Starts the session of a run until the returned function is called. */
     use,
     /**
-     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that the page
-     * will show first. The session stops if no page uses it within `KEEP`.
+     * Starts the session of a run whose page is not on the screen yet, and requests the payloads of the rows that the
+     * page will show first. The session stops if no page uses it within `KEEP`.
      *
      * @param rows undefined for a page that begins elsewhere
      */

@@ -79,7 +79,7 @@ export function zoneLabel(zone: Zone, now = Date.now()): string {
 /** The name of a time zone in words: `Europe/Berlin` is `Berlin`. */
 export const zoneCity = (zone: Zone) => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
 
-/** Milliseconds by which the clocks of a time zone are ahead of UTC at a moment. */
+/** How many milliseconds a time zone's clocks are ahead of UTC at a moment. */
 function offsetAt(millis: number, zone: Zone): number {
   const whole = Math.floor(millis / 1000) * 1000;
   const parts = formatter('parts', zone, {
@@ -107,7 +107,7 @@ function offsetAt(millis: number, zone: Zone): number {
 export const toWallTime = (millis: number, zone: Zone) =>
   new Date(millis + offsetAt(millis, zone)).toISOString().slice(0, -1);
 
-/** The moment at which the clocks of a time zone show `text`; undefined if it is no date with a time. */
+/** The moment when a time zone's clocks show `text`; undefined if that is not a date with a time. */
 export function fromWallTime(text: string, zone: Zone): number | undefined {
   const written = Date.parse(`${text}Z`);
   if (Number.isNaN(written)) return undefined;
@@ -116,6 +116,6 @@ export function fromWallTime(text: string, zone: Zone): number | undefined {
   return written - offsetAt(guess, zone);
 }
 
-/** The moment at which the day of another moment begins in a time zone. */
+/** The moment when another moment's day begins in a time zone. */
 export const startOfDay = (millis: number, zone: Zone): number =>
   fromWallTime(`${toWallTime(millis, zone).slice(0, 10)}T00:00:00`, zone) ?? millis;

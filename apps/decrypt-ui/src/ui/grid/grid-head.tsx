@@ -15,7 +15,7 @@ interface ColumnSize {
   readonly width: number;
   readonly min: number;
   readonly max: number;
-  /** The side with the handle: the side of the column that takes the rest of the row. */
+  /** The side with the handle: next to the column that takes the rest of the row. */
   readonly side: 'left' | 'right';
   /** The column shares the rest of the row with others. It keeps its width while another column is resized. */
   readonly flexible?: boolean;
@@ -99,7 +99,7 @@ export function GridHead({ columns, onResize }: GridHeadProps) {
   );
 }
 
-/** CSS pixels by which an arrow key changes a width. */
+/** How many CSS pixels an arrow key changes a width by. */
 const STEP = 8;
 
 interface ColumnHandleProps {

@@ -19,13 +19,18 @@ import styles from './virtual-grid.module.css';
 /** Height of the column heads in CSS pixels; `--row-head` of tokens.css. */
 const HEAD_HEIGHT = 28;
 
-/** Rows enter and leave the document in blocks of this many. Each change lays out the table, whatever the number of rows. */
+/**
+ * Rows enter and leave the document in blocks of this many. Each change lays out the table, whatever the number of
+ * rows.
+ */
 const BLOCK = 4;
 
-/** Most rows that are printed, about 40 pages. */
+/** Maximum number of printed rows, about 40 pages. */
 const MAX_PRINTED = 2000;
 
-/** Asks the grid to bring a row into view. Each request is a new object, so that the same row can be asked for again. */
+/**
+ * Asks the grid to bring a row into view. Each request is a new object, so that the same row can be asked for again.
+ */
 interface ScrollTarget {
   readonly key: string;
   /** `unless-elsewhere`: focuses the row if nothing else has the focus. */
@@ -121,7 +126,10 @@ interface GridOptions<R> {
   readonly rows: RowSource<R>;
   readonly keyOf: (row: R) => string;
   readonly focus: GridFocus;
-  /** Whether more rows come by themselves. Undefined: unknown. A grid that was scrolled comes back so when it has enough rows. */
+  /**
+   * Whether more rows come by themselves. Undefined: unknown. A grid that was scrolled comes back so when it has
+   * enough rows.
+   */
   readonly loading?: boolean;
   /** A key moved to this row. */
   readonly onMove: (row: R) => void;

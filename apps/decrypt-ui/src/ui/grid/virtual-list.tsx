@@ -7,7 +7,7 @@ interface VirtualListProps {
   readonly count: number;
   /** The height of each item in CSS pixels. */
   readonly itemHeight: number;
-  /** The item to which the list scrolls. */
+  /** The item that the list scrolls to. */
   readonly current?: number | undefined;
   readonly label?: string;
   readonly className?: string | undefined;

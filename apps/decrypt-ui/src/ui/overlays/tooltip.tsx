@@ -3,7 +3,7 @@ import { lazyModule, useModule } from '../lazy-module.ts';
 
 const popup = lazyModule(() => import('./tooltip-popup.tsx'));
 
-/** Milliseconds for which the pointer rests on an element before its tooltip appears. */
+/** How many milliseconds the pointer rests on an element before its tooltip appears. */
 const DELAY = 400;
 
 const SELECTOR = '[data-tip]';
@@ -12,8 +12,8 @@ const tippedElement = (target: EventTarget | null) =>
   target instanceof Element ? target.closest<HTMLElement>(SELECTOR) : null;
 
 /**
- * Shows the tooltips of all elements with `data-tip` (the text) and, if they have a key, `data-tip-key`. One layer for the
- * page costs nothing per row. Such an element needs a separate accessible name, because the tooltip is only for the
+ * Shows the tooltips of all elements with `data-tip` (the text) and, if they have a key, `data-tip-key`. One layer for
+ * the page costs nothing per row. Such an element needs a separate accessible name, because the tooltip is only for the
  * eye. Never put plaintext into a tooltip.
  */
 export function TooltipLayer() {

@@ -12,7 +12,9 @@ interface SplitViewProps {
   readonly children: ReactNode;
 }
 
-/** The page with the inspector next to it. On narrow screens the inspector is a sheet over the lower part of the page. */
+/**
+ * The page with the inspector next to it. On narrow screens the inspector is a sheet over the lower part of the page.
+ */
 export function SplitView({ side, reserve, children }: SplitViewProps) {
   const sheet = useNarrowerThan(SHEET_BELOW);
   const [ref, { width }] = useSize();
@@ -36,8 +38,8 @@ interface PanelProps {
 }
 
 /**
- * The inspector next to the page, or as a sheet. Its contents stay mounted when the width of the window changes which of
- * them it is: an open dialog of a payload stays open when the reader turns a tablet.
+ * The inspector next to the page, or as a sheet. Its contents stay mounted when the width of the window changes which
+ * of them it is: an open dialog of a payload stays open when the reader turns a tablet.
  */
 function Panel({ sheet, most, children }: PanelProps) {
   const { inspector } = usePreferences();
@@ -58,7 +60,7 @@ function Panel({ sheet, most, children }: PanelProps) {
   );
 }
 
-/** CSS pixels by which a key changes the width. */
+/** How many CSS pixels a key changes the width by. */
 const KEY_STEP = 40;
 
 interface WidthHandleProps {

@@ -31,7 +31,7 @@ const QUERY_MS = 10_000;
 
 export interface TemporalScanOptions {
   readonly connection: Connection;
-  /** The namespace in which the workflows run. */
+  /** The namespace that the workflows run in. */
   readonly home: string;
   readonly taskQueue: string;
   /** The namespace to scan. */
@@ -48,7 +48,10 @@ export interface TemporalScanOptions {
   readonly progress: (text: string) => void;
 }
 
-/** Scans the runs of a namespace by workflows. A client that was killed continues to wait for the workflow that it started. */
+/**
+ * Scans the runs of a namespace by workflows. A client that was killed continues to wait for the workflow that it
+ * started.
+ */
 export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
   const {
     connection,

@@ -5,8 +5,8 @@ import { ScanError } from '../../temporal/scan-source.ts';
 export const isExpected = (error: unknown): error is ScanError => error instanceof ScanError;
 
 /**
- * Returns what Temporal stores of an error. It stores messages, stacks and causes in plaintext, so that those of an unexpected
- * error stay in the log of the worker.
+ * Returns what Temporal stores of an error. It stores messages, stacks and causes in plaintext, so an unexpected
+ * error's stay in the worker's log.
  */
 export function toFailure(error: unknown): ApplicationFailure {
   if (!isExpected(error))
