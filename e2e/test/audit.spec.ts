@@ -5,7 +5,7 @@ import { latestRun } from './stack.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('shows what was decrypted a moment ago, and leads back to the run', async ({ page }) => {
+test('shows what was just decrypted, and leads back to the run', async ({ page }) => {
   await expect
     .poll(async () => (await latestRun('order-1001')).status, { timeout: 60_000 })
     .toBe('Completed');

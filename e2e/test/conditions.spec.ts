@@ -64,7 +64,7 @@ test.describe('in the reader’s colours', () => {
   }
 });
 
-test('nothing moves for a reader who wants little motion', async ({ page }) => {
+test('nothing moves for a reader who prefers reduced motion', async ({ page }) => {
   await page.emulateMedia({ reducedMotion: 'reduce' });
   for (const path of [`${LIST}/settlement-5001`, `${LIST}/settlement-5001?tab=pending`, LIST]) {
     await page.goto(path);

@@ -3,7 +3,7 @@ import { moveTo } from './screens.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('a reader finds a workflow, reads a payload, follows it to its child and comes back, with keys only', async ({
+test('a reader finds a workflow, reads a payload, follows it to its child and comes back, with only the keyboard', async ({
   page,
 }) => {
   await page.goto('/');

@@ -40,7 +40,7 @@ for (const [name, open] of [...Object.entries(screens), ...Object.entries(failin
   });
 }
 
-test('loading the list and a run moves nothing that is shown already', async ({ page }) => {
+test('loading the list and a run moves nothing that is already shown', async ({ page }) => {
   await page.addInitScript(() => {
     interface Source {
       readonly node: Node | null;

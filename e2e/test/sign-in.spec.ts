@@ -73,7 +73,7 @@ test('recovers the sign-in after a reload, at the same address and without a cli
   expect(page.url()).toBe(`${stack.origin}/ns/default/workflows?q=order-1001`);
 });
 
-test('decrypts for those who may, and renews the token without a trace while a history is followed', async () => {
+test('decrypts for permitted people, and renews the token unnoticed while a history is followed', async () => {
   await signIn('Adam Admin', '/ns/default/workflows/courier-3001');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await expect(page.getByText(/payloads readable/)).toBeVisible();
@@ -177,7 +177,7 @@ test('reveals payloads on demand with a justification, which the audit records, 
   expect(audit.join('\n')).not.toContain(PLAINTEXT);
 });
 
-test('records the test of the keys in the audit, under the name of the person', async () => {
+test('records the key test in the audit, under the person’s name', async () => {
   await signIn('Olivia Oncall', '/ns/payments/keys');
   await page.getByRole('button', { name: 'Test the keys' }).click();
   await expect(page.getByRole('table', { name: /^Test at/ }).getByText('Passed')).toBeVisible();
@@ -196,7 +196,7 @@ test('records the test of the keys in the audit, under the name of the person', 
   expect(await axe()).toEqual([]);
 });
 
-test('shows an auditor who revealed what and why, and the others which permission they lack', async () => {
+test('shows an auditor who revealed what and why, and shows others which permission they lack', async () => {
   await signIn('Audrey Audit', '/ns/payments/audit');
   const search = page.getByRole('search', { name: 'Filter the audit' });
   await search.getByRole('textbox', { name: 'Person' }).fill('olivia');

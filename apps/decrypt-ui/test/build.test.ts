@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(outDir, { recursive: true, force: true }));
 
 describe('the built page', () => {
-  test('contains no module of the codec or of Google’s or Temporal’s clients', () => {
+  test('contains no module of the codec or Google’s or Temporal’s clients', () => {
     const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
     expect(modules.some((id) => id.includes('/apps/decrypt-ui/src/main.tsx'))).toBe(true);
     expect(
@@ -48,11 +48,11 @@ describe('the built page', () => {
     }
   });
 
-  test('contains the small variant of zod only', () => {
+  test('contains only the small variant of zod', () => {
     for (const name of scripts()) expect(read(name), name).not.toMatch(/["'`]ZodString["'`]/);
   });
 
-  test('has no inline script or style, so that it runs under a strict content security policy', () => {
+  test('has no inline script or style, so it runs under a strict content security policy', () => {
     const html = read('index.html');
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)/);
     expect(html).not.toMatch(/<style|\son[a-z]+=|\sstyle=/);
@@ -71,7 +71,7 @@ describe('the built page', () => {
     for (const name of scripts()) expect(read(name), name).not.toContain('sourceMappingURL');
   });
 
-  test('links the styles of the whole page in index.html, so that it is never drawn without them', () => {
+  test('links the whole page’s styles in index.html, so the page is never drawn without them', () => {
     const linked = [...read('index.html').matchAll(/<link rel="stylesheet"[^>]* href="\/([^"]+)"/g)];
     expect(linked.map(([, name]) => read(name!)).join('\n')).toMatch(/--bg:/);
   });

@@ -69,7 +69,7 @@ describe('the audit page', () => {
     await until(() => rows() > 10, 'all rows');
   });
 
-  test('shows and keeps the conditions of an address that changes outside of the filter', async () => {
+  test('shows and keeps the conditions of an address that changes outside the filter', async () => {
     const app = await openAudit();
     await field('Workflow id').fill('nowhere');
     app.history.push(`/ns/${app.namespace}/audit?wf=order-88213`);
@@ -119,7 +119,7 @@ describe('the audit page', () => {
     });
   });
 
-  test('opens the details of a row by keys, and returns to the row', async () => {
+  test('opens a row’s details from the keyboard, and returns to the row', async () => {
     await openAudit();
     press('j');
     await until(() => document.activeElement === row(key(0)), 'the first row');

@@ -80,7 +80,7 @@ test('cells have a column for each field, and CSV runs no formula', () => {
 
 describe('search conditions', () => {
   const NOW = Date.parse('2026-11-24T12:00:00Z');
-  test('are those of the address and of the texts in memory', () => {
+  test('come from the address and the texts in memory', () => {
     const search = auditSearch.parse({ op: 'export', out: 'failed', wf: 'order-1', last: '24h' });
     expect(conditionsOf({ search, text: { who: ' ana ', justification: '' }, now: NOW })).toEqual({
       operations: ['export'],

@@ -96,7 +96,7 @@ describe('a history file', () => {
     await expect.element(heading('order-88213')).toBeVisible();
   });
 
-  test('closes, and says on its page how to open another', async () => {
+  test('closes, and its page explains how to open another', async () => {
     const app = await renderApp('/ns/NS/file');
     await expect.element(heading('No history file is open')).toBeVisible();
     drop(await exported('encoded'));

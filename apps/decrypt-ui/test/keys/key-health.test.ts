@@ -89,7 +89,7 @@ test('bars are the last 60 minutes, with each reason under its tone', () => {
   });
 });
 
-test('the short list of versions keeps those that are used or need attention', () => {
+test('the short list of versions keeps versions that are used or need attention', () => {
   const versions = Array.from({ length: 40 }, (_, index) =>
     version(index === 35 ? 'DISABLED' : 'ENABLED', {
       version: 40 - index,

@@ -26,7 +26,7 @@ describe('the keys page', () => {
     expect(rowOf('Key versions', 'Destroyed').elements()).toHaveLength(2);
   });
 
-  test('says what the counts cover', async () => {
+  test('states what the counts cover', async () => {
     await renderApp('/ns/NS/keys');
     await expect
       .element(page.getByText(/All other counts come from the server process that answered, since/))
@@ -76,7 +76,7 @@ describe('the keys page', () => {
     expect(sent.map(({ body }) => body)).toEqual(['{}']);
   });
 
-  test('offers no test to people who may not decrypt, and says which permission it needs', async () => {
+  test('offers no test to people who may not decrypt, and names the permission that it needs', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata'])]));
     const app = await renderApp('/ns/NS/keys', { namespace, session: make });
@@ -98,7 +98,7 @@ describe('the keys page', () => {
 const region = (name: RegExp) => page.getByRole('region', { name });
 
 describe('the last scan', () => {
-  test('is shown with its date, what it looked at, what it found, and what it did not see', async () => {
+  test('is shown with its date, what it covered, what it found, and what it did not see', async () => {
     await renderApp('/ns/NS/keys');
     const scan = region(/^Scan of .* incomplete$/);
     await expect
@@ -129,7 +129,7 @@ describe('the last scan', () => {
     expect(rowOf('Key versions', 'found no history that needs it').elements()).toEqual([]);
   });
 
-  test('says that it found no history that needs a version only if it has seen everything', async () => {
+  test('states that no history needs a version only if it has seen everything', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'complete' });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -160,7 +160,7 @@ describe('the last scan', () => {
     ).toBeNull();
   });
 
-  test('says why it cannot be shown', async () => {
+  test('states why it cannot be shown', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'unreadable' });
     await page.getByRole('button', { name: 'Update' }).click();

@@ -178,7 +178,7 @@ describe('an answer that waits for its publication', () => {
     expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'waiting' });
   });
 
-  test('is not published with the answers of a run that has been opened again', async () => {
+  test('is not published with the answers of a reopened run', async () => {
     const { decoder, cache, arrive, published } = await withPending();
     decoder.stop();
     cache.clear();

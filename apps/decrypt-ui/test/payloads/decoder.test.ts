@@ -77,7 +77,7 @@ describe('payloads in view', () => {
     expect(requests.map((refs) => refs.length)).toEqual([200, 200, 50]);
   });
 
-  test('have their request aborted when the last of them leaves the view, and not before', async () => {
+  test('have their request aborted only when the last of them leaves the view', async () => {
     const { decoder, aborted } = setUp(() => 'never');
     const first = decoder.view(payloadRefOf(1, 0));
     const second = decoder.view(payloadRefOf(2, 0));
@@ -108,7 +108,7 @@ describe('payloads in view', () => {
     expect(requests).toHaveLength(1);
   });
 
-  test('notify their own observers only', async () => {
+  test('notify only their own observers', async () => {
     const { decoder } = setUp();
     const heard: string[] = [];
     decoder.store.subscribe((now, before) => {
@@ -330,7 +330,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('is requested again for another reveal, so that the audit contains its justification', async () => {
+  test('is requested again for another reveal, so the audit contains its justification', async () => {
     const { decoder, requests, open } = setUpLocked();
     decoder.view(payloadRefOf(1, 0));
     open({ '1:0': grant('a') });

@@ -161,7 +161,7 @@ describe('the large payload view', () => {
     await until(() => !dialog(), 'no dialog', 10_000);
   });
 
-  test('stays as it is when the window becomes so narrow that the inspector is a sheet, and wide again', async () => {
+  test('stays unchanged when the window becomes so narrow that the inspector is a sheet, and then wide again', async () => {
     await openFiles();
     await userEvent.click(button('Enlarge input 0').first());
     await until(() => lines() > 10, 'the dialog');
@@ -220,7 +220,7 @@ describe('the large payload view', () => {
   });
 });
 
-test('a payload whose reveal has ended is neither copied nor saved, also before the page has hidden it', async () => {
+test('a payload whose reveal has ended is not copied or saved, even before the page hides it', async () => {
   const saved = watchSaves();
   const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue(undefined);
   const me = onDemand(newNamespace());
@@ -244,7 +244,7 @@ test('a payload whose reveal has ended is neither copied nor saved, also before 
   expect(saved).toEqual([]);
 });
 
-test('a stack trace whose reveal has ended is not copied, also before the page has hidden it', async () => {
+test('a stack trace whose reveal has ended is not copied, even before the page hides it', async () => {
   const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue(undefined);
   const me = onDemand(newNamespace());
   await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=39&pane=failure`, {

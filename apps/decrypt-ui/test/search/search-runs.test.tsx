@@ -42,7 +42,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(searches(app)).toEqual([{ text: 'vogel', caseSensitive: false, query: '' }]);
   });
 
-  test('searches the runs of the filter only, and says so when the filter changes', async () => {
+  test('searches only the filter’s runs, and says so when the filter changes', async () => {
     const app = await open('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
     await userEvent.keyboard('acme{Enter}');
     await until(() => searches(app).length === 1, 'the request');
@@ -157,7 +157,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(searches(app)[1]).toMatchObject({ justification: 'PAY-4417' });
   });
 
-  test('requests nothing for a person who may not search, and says which permission they need', async () => {
+  test('requests nothing for a person who may not search, and names the permission that they need', async () => {
     const { namespace, make } = personWith(['metadata']);
     const app = await renderApp('/ns/NS/workflows', { namespace, session: make });
     await until(() => rows().length > 0, 'the rows');
@@ -166,7 +166,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(searches(app)).toEqual([]);
   });
 
-  test('hides its results while the sign-in has expired, and shows them again after it', async () => {
+  test('hides its results once the sign-in expires, and shows them again after a new sign-in', async () => {
     const { namespace, ...signedIn } = personWith(['metadata', 'search']);
     const { make, expire, permit } = expiring(signedIn);
     const app = await open('/ns/NS/workflows', { namespace, session: make });

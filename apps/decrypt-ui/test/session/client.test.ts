@@ -42,7 +42,7 @@ test.each([
   await expect(lines.next()).rejects.toMatchObject(failure);
 });
 
-test('keeps the code and the message of an error from the server', async () => {
+test('keeps the code and message of a server error', async () => {
   const { api } = answering('{"error":{"code":"invalid_query","message":"no such attribute"}}', {
     status: 400,
   });
@@ -72,7 +72,7 @@ const progress = {
   unreadable: {},
 };
 
-test('sends the text of a search in the body, and not in the address', async () => {
+test('sends a search text in the body, not in the address', async () => {
   const { search, asked, bodies } = answering(`${JSON.stringify(progress)}\n`);
   for await (const frame of search.search(run, request, new AbortController().signal)) {
     expect(frame.type).toBe('progress');
@@ -112,7 +112,7 @@ test('drops an incomplete last line of a stream', async () => {
 const refused = (ref: string) =>
   JSON.stringify({ ref, ok: false, reason: 'key_disabled', message: 'disabled' });
 
-test('requests the payloads again that were left when the token expired, and no others', async () => {
+test('requests again only the payloads that were left when the token expired', async () => {
   const bodies = [
     `${refused('1:0')}\n{"type":"end","reason":"signed_out"}\n`,
     `${refused('2:0')}\n{"type":"end","reason":"complete"}\n`,

@@ -23,7 +23,7 @@ describe('without sign-in', () => {
     expect(app.asked.some(({ url }) => url.endsWith('/api/me'))).toBe(false);
   });
 
-  test('a server that offers no sign-in to pages says what its operator can do', async () => {
+  test('a server that offers pages no sign-in leads to a page that tells its operator what to do', async () => {
     await renderApp('/ns/NS/workflows', { session: () => withoutSignIn('external', refused) });
     await expect.element(heading('The codec server does not know who you are')).toBeVisible();
     await expect.element(page.getByText('Sign in: send a token.')).toBeVisible();
@@ -56,7 +56,7 @@ describe('the sign-in page', () => {
 });
 
 describe('a person', () => {
-  test('without any permission sees which one they need, and may check again', async () => {
+  test('without any permission sees which permission they need, and can check again', async () => {
     const { make } = sessionOf(person([]));
     const app = await renderApp('/', { session: make });
     await expect.element(heading('You may not read workflows in any namespace')).toBeVisible();
@@ -141,7 +141,7 @@ describe('a sign-in that the server refuses', () => {
 });
 
 describe('an expired sign-in', () => {
-  test('hides plaintext, keeps the page and its place, and shows plaintext again after the sign-in', async () => {
+  test('hides plaintext, keeps the page and its place, and shows plaintext again after signing in', async () => {
     const { namespace, ...signedIn } = personWith(['metadata', 'decode']);
     const { make, expire, permit } = expiring(signedIn);
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=39`, { namespace, session: make });

@@ -59,7 +59,7 @@ describe('a request', () => {
     expect(provider.renewals).toEqual(['refresh-0']);
   });
 
-  it('is not repeated a second time, and fails with the answer of the server', async () => {
+  it('is not retried a second time, and fails with the server’s answer', async () => {
     const { session, sent, status, calls } = setUp({ accepts: () => false });
     expect(await ask(session)).toBe(401);
     expect(sent).toEqual(['token-0', 'token-1']);
@@ -168,7 +168,7 @@ describe('the token', () => {
     expect(provider.renewals).toHaveLength(1);
   });
 
-  it('is in no state, and in nothing that a caller can read from the session', async () => {
+  it('is not in the state or anywhere that a caller can read from the session', async () => {
     const { session } = setUp();
     await ask(session);
     const seen = JSON.stringify([session, session.store.getState(), Object.entries(session)]);

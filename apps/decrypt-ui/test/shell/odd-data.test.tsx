@@ -74,7 +74,7 @@ const LONG = `order-${'0123456789'.repeat(99)}`;
 const MIXED = 'طلب-عاجل-1001 👩🏽‍🚀 订单';
 
 describe('a run with two thousand pending activities', () => {
-  test('shows those that fail first, and the others on request', async () => {
+  test('shows failing items first, and the others on request', async () => {
     await renderChanged(`${order}?tab=pending`, many);
     await until(() => document.querySelectorAll('article').length > 0, 'the pending work');
     expect(document.querySelectorAll('article').length).toBeLessThanOrEqual(50);
@@ -119,7 +119,7 @@ describe('ids and names of a thousand characters, and of other scripts', () => {
 });
 
 describe('a server that fails in the middle', () => {
-  test('is not requested over and over for the rest of a list, only when the reader asks for it', async () => {
+  test('is not requested repeatedly for the rest of a list, only when the reader asks for it', async () => {
     let asked = 0;
     let broken = true;
     await renderApp('/ns/NS/workflows', {
@@ -146,7 +146,7 @@ describe('a server that fails in the middle', () => {
     expect(body()).not.toContain('The page token has expired.');
   });
 
-  test('leaves the page of a run as it is when its description cannot be read again', async () => {
+  test('leaves a run’s page unchanged when its description cannot be reread', async () => {
     let broken = false;
     const app = await renderApp(`${order}?ev=39`, {
       session: ({ fetch: send }) =>

@@ -51,7 +51,7 @@ describe('the palette', () => {
     expect(options().join()).not.toContain('Next row');
   });
 
-  test('goes to a workflow by the beginning of its id, and to an event by its number', async () => {
+  test('goes to a workflow by the start of its id, and to an event by its number', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     await open();

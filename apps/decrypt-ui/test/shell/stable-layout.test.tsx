@@ -60,7 +60,7 @@ describe('the list', () => {
     expect(moved(before)).toEqual([]);
   });
 
-  test('shows the buttons of the statuses without numbers if it cannot count', async () => {
+  test('shows the status buttons without numbers if it cannot count', async () => {
     await listWithLateCounts(Promise.reject(new TypeError('Failed to fetch')));
     await expect.element(page.getByRole('button', { name: 'Running –' })).toBeVisible();
   });

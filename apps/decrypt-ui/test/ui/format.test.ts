@@ -114,7 +114,7 @@ test('names the offset of a time zone', () => {
   expect(isZone('Mars/Olympus')).toBe(false);
 });
 
-test('converts between moments and what the clocks of a time zone show', () => {
+test('converts between moments and a time zone’s local time', () => {
   const cases: [string, string, string][] = [
     ['utc', '2026-11-24T13:04:58.204Z', '2026-11-24T13:04:58.204'],
     ['America/New_York', '2026-07-01T03:30:00.000Z', '2026-06-30T23:30:00.000'],

@@ -38,7 +38,7 @@ test('Tab closes a menu and returns the focus to its button', async () => {
   await until(() => document.activeElement === button.element(), 'the focus on the button');
 });
 
-test('a click on the button of a menu opens it, and another click closes it', async () => {
+test('a click on a menu’s button opens the menu, and another click closes it', async () => {
   await renderApp('/ns/NS/workflows');
   const button = page.getByRole('button', { name: 'Theme' });
   await button.click();

@@ -33,7 +33,7 @@ describe('a comparison with very long lines', () => {
     expect(button(/Show/).query()).toBeNull();
   });
 
-  test('leaves shorter lines as they are', async () => {
+  test('leaves shorter lines unchanged', async () => {
     const line = 'x'.repeat(CUT);
     const [left, right] = [text(line), text('y')];
     await render(<DiffView left={left} right={right} label="Differences" />);

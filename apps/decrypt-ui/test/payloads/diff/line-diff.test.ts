@@ -24,7 +24,7 @@ describe('a text comparison', () => {
     expect(changedLines(parts)).toBe(2);
   });
 
-  test('gives up after its time, and then compares the ends only', () => {
+  test('stops at its time limit, and then compares only the ends', () => {
     const left = ['head', ...Array.from({ length: 4000 }, (_, index) => `left ${index}`), 'tail'];
     const right = ['head', ...Array.from({ length: 3000 }, (_, index) => `right ${index}`), 'tail'];
     expect(lineDiff(left, right, 0)).toEqual({
@@ -60,7 +60,7 @@ describe('a text comparison', () => {
     expect(opened[0]).toEqual({ kind: 'same', left: 0, right: 0 });
   });
 
-  test('marks the words in which two lines differ', () => {
+  test('marks the words that differ between two lines', () => {
     const { left, right } = wordDiff('"amount": 12890,', '"amount": 12891,');
     expect(left.filter(({ changed }) => changed).map(({ text }) => text)).toEqual(['12890']);
     expect(right.filter(({ changed }) => changed).map(({ text }) => text)).toEqual(['12891']);

@@ -29,7 +29,7 @@ const openDialog = (initial?: string) =>
     />,
   );
 
-test('sends what the person wrote, without white space around it, on Enter', async () => {
+test('sends what the person wrote, trimmed, on Enter', async () => {
   await openDialog();
   await expect.element(page.getByRole('dialog', { name: 'Reveal payloads' })).toBeVisible();
   await expect.element(field()).toHaveFocus();
@@ -37,7 +37,7 @@ test('sends what the person wrote, without white space around it, on Enter', asy
   expect(submitted).toEqual(['PAY-4417']);
 });
 
-test('refuses a text that the server would refuse, and says what is missing', async () => {
+test('refuses a text that the server would refuse, and states what is missing', async () => {
   await openDialog();
   // A zero-width space is invisible.
   await userEvent.fill(field(), ' \u200b ');

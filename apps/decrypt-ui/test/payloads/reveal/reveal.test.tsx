@@ -105,7 +105,7 @@ describe('where the namespace reveals on demand', () => {
     expect([...new Set(app.refs())]).toHaveLength(1);
   });
 
-  test('R reveals the payloads of the event, and no others', async () => {
+  test('R reveals only the event’s payloads', async () => {
     const app = await renderRun({ search: '?ev=39' });
     // The command has its action some time after the event is in the document. A dialog that loads or is open takes the key.
     await until(() => {

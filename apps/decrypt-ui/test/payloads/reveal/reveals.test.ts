@@ -61,7 +61,7 @@ describe('a payload', () => {
     expect(status('1:0')).toBe('locked');
   });
 
-  it('is locked where the namespace in which it was encrypted reveals on demand', () => {
+  it('is locked if the namespace that it was encrypted in reveals on demand', () => {
     const { status, reveals } = setUp();
     expect(status('1:0', automatic, 'cards')).toBe('locked');
     reveals.reveal({
@@ -88,7 +88,7 @@ describe('a payload', () => {
     );
   });
 
-  it('is locked again at the end of its time, and not before', () => {
+  it('is locked again at the end of its time, not before', () => {
     const { status, reveal } = setUp();
     reveal(payloads('1:0'));
     vi.advanceTimersByTime(5 * MINUTE - 1);
@@ -97,7 +97,7 @@ describe('a payload', () => {
     expect(status('1:0')).toBe('locked');
   });
 
-  it('is locked at the end of its time even if the timer is late, as after the computer slept', () => {
+  it('is locked at the end of its time even if the timer is late, for example after the computer slept', () => {
     const { status, reveal } = setUp();
     reveal(payloads('1:0'));
     vi.setSystemTime(Date.now() + 6 * MINUTE);
@@ -117,7 +117,7 @@ describe('a payload', () => {
 });
 
 describe('plaintext in the cache', () => {
-  it('leaves with the reveal for which it was decrypted', () => {
+  it('leaves with the reveal that it was decrypted for', () => {
     const { plaintext, reveals, reveal } = setUp();
     reveal(payloads('1:0'), 5);
     reveal(payloads('2:0'), 15);
@@ -145,7 +145,7 @@ describe('plaintext in the cache', () => {
 });
 
 describe('the person', () => {
-  it('locks the payloads of a namespace at once, and shows those again that are revealed automatically', () => {
+  it('locks a namespace’s payloads at once, and shows automatically revealed payloads again', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'run', run });
     reveals.lock('cards');
@@ -163,7 +163,7 @@ describe('the person', () => {
     expect(status('2:0', automatic)).toBe('open');
   });
 
-  it('ends the reveals of a namespace and forgets its justification when the person leaves it', () => {
+  it('ends a namespace’s reveals and forgets its justification when the person leaves it', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'namespace', namespace: 'cards' });
     expect(reveals.lastJustification('cards')).toBe('PAY-1');
@@ -188,7 +188,7 @@ describe('a hidden tab', () => {
     expect(status('1:0')).toBe('locked');
   });
 
-  it('keeps no plaintext after five minutes, and shows what is revealed automatically when it returns', () => {
+  it('keeps no plaintext after five minutes, and on return shows automatically revealed payloads', () => {
     const { status, reveals } = setUp();
     const forgotten: unknown[] = [];
     reveals.onForget((namespace) => forgotten.push(namespace));
@@ -223,7 +223,7 @@ it('ends everything when the sign-in ends', () => {
   expect(reveals.lastJustification('cards')).toBe('');
 });
 
-it('permits a search for the reveal of a search, of the run and of the namespace, not of a payload', () => {
+it('permits a search under the reveal of a search, the run or the namespace, but not of a payload', () => {
   const { reveals, reveal } = setUp();
   const search = (at = run) =>
     accessToSearch(reveals.store.getState(), { namespace: at.namespace, run: at }).status;

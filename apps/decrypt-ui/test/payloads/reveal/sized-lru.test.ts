@@ -3,7 +3,7 @@ import { createSizedLru } from '../../../src/payloads/reveal/sized-lru.ts';
 
 const texts = (maxSize: number) => createSizedLru<string>(maxSize, (text) => text.length);
 
-describe('a map with a limit on the sizes of its entries', () => {
+describe('a map that limits the total size of its entries', () => {
   test('drops the entry that was not used for the longest time', () => {
     const map = texts(12);
     for (const key of ['a', 'b', 'c', 'd']) map.set(key, `${key}23`);

@@ -22,7 +22,7 @@ const customer = { name: 'Maren Vogel', email: 'maren.vogel@mail.example', city:
 const order = { customer, items: [{ sku: 'SKU-1', count: 2 }] };
 
 describe('a JSON tree', () => {
-  test('folds what the reader has folded, with the beginning of its members', () => {
+  test('keeps folded what the reader folded, showing the first members', () => {
     const rows = jsonRows(order, { chosen: new Map([[customer, false]]), lines: SHORT });
     expect(text(rows)).toEqual([
       '{',
@@ -64,7 +64,7 @@ describe('a JSON tree', () => {
     expect(text(rows)[nextRow(rows, 6, -1)]).toContain('Kiel');
   });
 
-  test('of 200,000 numbers consists of ranges that fold, and reads the numbers of open ranges only', () => {
+  test('of 200,000 numbers consists of foldable ranges, and reads only the numbers in open ranges', () => {
     const numbers = Array.from({ length: 200_000 }, (_, index) => index);
     let reads = 0;
     const watched = new Proxy(numbers, {

@@ -23,7 +23,7 @@ describe('a run comparison', () => {
     expect(app.history.location.href).toContain(`/refund-7/${FIRST}/compare?run=`);
   });
 
-  test('aligns the steps, and names those of one run and those whose payloads differ', async () => {
+  test('aligns the steps, and names steps of only one run and steps whose payloads differ', async () => {
     await renderApp(compare);
     await until(() => list().query() && steps().length >= 5, 'the steps');
     await until(() => step('LoadOrder').includes('equal'), 'an equal step');
@@ -36,7 +36,7 @@ describe('a run comparison', () => {
     await until(() => steps().length === 1, 'the single step');
   });
 
-  test('says above the steps whether input and result differ, and opens them', async () => {
+  test('states above the steps whether input and result differ, and opens them', async () => {
     await renderApp(compare);
     await until(
       () => list().query() && page.getByRole('button', { name: 'Input differs' }).query(),
@@ -65,7 +65,7 @@ describe('a run comparison', () => {
     );
   });
 
-  test('requests no payload that the person has not revealed, and says that it is locked', async () => {
+  test('does not request a payload that the person has not revealed, and shows it as locked', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(compare, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
     await until(() => list().query() && step('LoadOrder').includes('locked'), 'the lock');
@@ -74,7 +74,7 @@ describe('a run comparison', () => {
     expect(step('AskForReview')).toContain('second run only');
   });
 
-  test('says that the histories are loading until they have loaded, and compares nothing before', async () => {
+  test('shows that the histories are loading, and compares nothing until they have loaded', async () => {
     const gate = Promise.withResolvers<void>();
     await renderApp(compare, { session: withHistory(() => gate.promise) });
     await until(() => state().includes('The histories are being loaded'), 'the state');

@@ -16,7 +16,7 @@ const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts,
 const side = (ref: string, scope: string) => ({ scope, stub: { ref } });
 
 describe('two runs’ steps', () => {
-  test('are aligned by category and name, and keep those of one run', () => {
+  test('are aligned by category and name, and include steps of only one run', () => {
     expect(steps.map(({ left, right }) => [left?.id, right?.id])).toEqual([
       [1, 1],
       [2, 2],
@@ -26,7 +26,7 @@ describe('two runs’ steps', () => {
     ]);
   });
 
-  test('are aligned at the ends of the runs, also if the runs ended in different ways', () => {
+  test('are aligned at the ends of the runs, even if the runs ended differently', () => {
     const run = new FixtureRun({ workflowId: 'w', runId: 'r', type: 'T', taskQueue: 'q', start: 0 });
     run.add('WorkflowExecutionStarted', 0, { workflowType: { name: 'T' } });
     run.add('WorkflowExecutionFailed', 10, { failure: { message: 'No.' } });

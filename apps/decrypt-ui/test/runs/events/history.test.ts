@@ -90,7 +90,7 @@ describe('grouping', () => {
     expect(historyOf(run.events).groups[0]!.outcome).toBe('failed');
   });
 
-  test('distinguishes a local activity from other markers, and names it by the data of the Core SDK', () => {
+  test('distinguishes a local activity from other markers, and names it from the Core SDK’s data', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('MarkerRecorded', 0, {
       markerName: 'core_local_activity',

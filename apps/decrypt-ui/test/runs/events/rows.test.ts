@@ -60,7 +60,7 @@ describe('rows', () => {
 describe('row positions', () => {
   const history = order();
 
-  test('map to rows and back, with any groups expanded, in both views, and among matches only', () => {
+  test('map to rows and back, with any groups expanded, in both views, and with only matches shown', () => {
     const everyGroup = new Set(history.groups.map((group) => group.id));
     const some = new Set([11, 39, 53]);
     const events = new Set([11, 12, 40, 44]);
@@ -111,7 +111,7 @@ describe('find', () => {
     expect(groups('order-88213-fraud')).toEqual([21]);
   });
 
-  test('finds an event by the name of its group', () => {
+  test('finds an event by its group’s name', () => {
     expect(events('capturepayment')).toEqual([39, 43, 44]);
     expect(events('capturepayment failed')).toEqual([44]);
   });

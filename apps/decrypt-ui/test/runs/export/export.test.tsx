@@ -90,7 +90,7 @@ describe('a run’s export', () => {
     await folder.removeEntry(name);
   });
 
-  test('starts nothing when the person closes the dialog of the browser', async () => {
+  test('starts nothing when the person closes the browser’s dialog', async () => {
     vi.stubGlobal('showSaveFilePicker', () => Promise.reject(new DOMException('closed', 'AbortError')));
     const app = await openDialog();
     await userEvent.click(button('Export'));

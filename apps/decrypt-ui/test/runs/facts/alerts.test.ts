@@ -36,7 +36,7 @@ describe('runAlerts', () => {
     expect(runAlerts({ ...sources, open: false }).map(({ kind }) => kind)).toEqual(['paused']);
   });
 
-  it('reports the failure of a workflow task with its attempt, its cause and its event', () => {
+  it('reports a workflow task’s failure with its attempt, cause and event', () => {
     expect(alertsOf(stuck!)[0]).toMatchObject({
       kind: 'taskFailure',
       attempt: 14,
@@ -46,7 +46,7 @@ describe('runAlerts', () => {
     });
   });
 
-  it('reports no failure of a workflow task after a later one has completed', () => {
+  it('does not report a workflow task’s failure once a later task has completed', () => {
     const [run] = alertRuns(Date.now());
     run!.add('WorkflowTaskScheduled', 80_000);
     run!.add('WorkflowTaskCompleted', 80_010, { scheduledEventId: String(run!.events.length) });

@@ -16,7 +16,7 @@ describe('the inspector', () => {
     expect(inspector()).not.toContain('RETRY_STATE');
   });
 
-  test('names the queue of the workflow and the worker of a sticky queue', async () => {
+  test('names the workflow’s queue and a sticky queue’s worker', async () => {
     await renderApp(`${stuck}?ev=2`);
     await until(() => inspector().includes('Queueorders'), 'the queue', 10_000);
     expect(inspector()).toContain('Sticky to worker51c02@orders-worker-sticky');
@@ -83,7 +83,7 @@ test('names what a payload is bound to', async () => {
   expect(inspector()).toMatch(/boundto its namespace(?! and)/);
 });
 
-test('the sheet of a phone changes its height by keys and by a drag of its handle', async () => {
+test('the sheet on a phone is resized with keys or by dragging its handle', async () => {
   await page.viewport(390, 844);
   try {
     await renderApp(`${order}?ev=39`);

@@ -67,7 +67,7 @@ describe('a visibility query', () => {
     ['a = 1 AND', 'a part of it is no comparison of an attribute with a value'],
     ['In valid', 'a part of it is no comparison of an attribute with a value'],
     ['a IN ("b" "c")', 'a part of it is no comparison of an attribute with a value'],
-  ])('keeps %s as it is, and states why', (text, problem) => {
+  ])('keeps %s unchanged, and states why', (text, problem) => {
     expect(words(text)).toBe(`raw: ${problem}`);
     expect(printQuery(parseQuery(text))).toBe(text.trim());
   });
@@ -87,7 +87,7 @@ describe('a visibility query', () => {
     expect(printQuery(parseQuery(printed))).toBe(printed);
   });
 
-  it('replaces relative times of time attributes, and nothing else', () => {
+  it('replaces only the relative times of time attributes', () => {
     const now = Date.UTC(2026, 10, 24, 13, 5);
     const midnight = Date.UTC(2026, 10, 24);
     const resolved = (text: string) => resolveTimes(text, now, midnight);
@@ -129,7 +129,7 @@ describe('the list view', () => {
     expect(toggled(usualColumns, '@Tenant').at(-1)).toBe('@Tenant');
   });
 
-  it('limits the list to statuses in the same text, and keeps the place of the condition', () => {
+  it('limits the list to statuses within the same text, and keeps the condition’s place', () => {
     const query = parseQuery('a = 1 AND ExecutionStatus = "Failed" AND b = 2');
     expect(statusesOf(query)).toEqual(['Failed']);
     const two = withStatuses(query, ['Failed', 'Running']);

@@ -61,7 +61,7 @@ describe('the workflow list', () => {
     expect(decodeURIComponent(app.history.location.search)).toContain('q=ExecutionStatus+=+"Failed"');
   });
 
-  test('finds runs by the beginning of a workflow id, and offers to clear a filter without matches', async () => {
+  test('finds runs by the start of a workflow id, and offers to clear a filter without matches', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     press('/');
@@ -182,7 +182,7 @@ describe('the workflow list', () => {
     await until(() => heads().includes('Type') && !heads().includes('Closed'), 'the usual columns');
   });
 
-  test('shows children below their parent, and says so where there are none', async () => {
+  test('shows children below their parent, or that there are none', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     const parent = rows().findIndex(({ textContent }) => textContent?.includes('order-88213'));

@@ -139,7 +139,7 @@ describe('unreadable payloads', () => {
 });
 
 describe('the inspector', () => {
-  test('shows the event of a link, expands its group and scrolls to it', async () => {
+  test('shows a link’s event, expands its group and scrolls to it', async () => {
     await renderApp(`${order}?ev=44`);
     const event = await until(() => row('e44'), 'the event');
     await until(() => event.getAttribute('aria-selected') === 'true', 'its selection');
@@ -150,7 +150,7 @@ describe('the inspector', () => {
     expect(box.bottom).toBeLessThan(innerHeight);
   });
 
-  test('shows the event of a link into a long history when the event is loaded', async () => {
+  test('shows a link’s event in a long history once the event is loaded', async () => {
     await renderApp('/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1?ev=9000');
     const table = await until(() => document.querySelector('[role="treegrid"]'), 'the table');
     const { width } = table.getBoundingClientRect();
@@ -220,7 +220,7 @@ describe('the inspector', () => {
 });
 
 describe('links and loading', () => {
-  test('say that the run has no event with the id of the link', async () => {
+  test('state that the run has no event with the link’s id', async () => {
     await renderApp(`${order}?ev=999`);
     await expect.element(page.getByText('This run has no event 999')).toBeVisible();
     await page.getByRole('button', { name: 'Dismiss' }).click();
@@ -335,7 +335,7 @@ describe('find', () => {
     await until(() => status().includes('2 found'), 'the later events');
   });
 
-  test('says that no name matches, and offers the search in payloads, whose hits it lists and marks', async () => {
+  test('states that no name matches, and offers a payload search, whose hits it lists and marks', async () => {
     const app = await renderApp(order);
     await until(() => row('g39'), 'the rows');
     press('/');
@@ -358,7 +358,7 @@ describe('find', () => {
     expect(matchButtons()[0]!.getAttribute('aria-current')).toBe('true');
   });
 
-  test('never puts the text of a search into an address, the title or the browser’s storage', async () => {
+  test('never puts a search text into an address, the title or the browser’s storage', async () => {
     const app = await renderApp(order);
     await until(() => row('g39'), 'the rows');
     press('f', document.body, { ctrlKey: true, shiftKey: true });
@@ -461,7 +461,7 @@ test('writes no plaintext into the address, the title or the browser’s storage
   expect(await caches.keys()).toEqual([]);
 });
 
-test('drops the plaintext of a namespace when the reader leaves it', async () => {
+test('drops a namespace’s plaintext when the reader leaves it', async () => {
   const app = await renderApp(`${order}?ev=39`);
   await until(() => text('g11').includes('HAM-2'), 'the plaintext');
   expect(app.plaintext.bytes).toBeGreaterThan(0);

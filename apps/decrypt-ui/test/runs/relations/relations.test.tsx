@@ -36,7 +36,7 @@ describe('a run’s relations', () => {
     await until(() => rowsOf('family-title').length === 3, 'the branch without its child');
   });
 
-  test('show the events of another run below it, on the same time scale', async () => {
+  test('show another run’s events below it, on the same time scale', async () => {
     const app = await renderApp(`${fraud}?tab=relations`);
     await until(() => rowsOf('family-title').length === 4, 'the family');
     await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));

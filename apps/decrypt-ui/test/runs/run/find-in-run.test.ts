@@ -50,7 +50,7 @@ test('searches names with each key, and payloads only on request', async () => {
   expect([...state().matches!.keys()]).toEqual([3]);
 });
 
-test('adds names of later events, and drops those of events that were replaced', () => {
+test('adds later events’ names, and drops the names of replaced events', () => {
   const { find, state } = setUp();
   find.setTerm('late');
   find.addNames([2, 8], 1);
@@ -73,7 +73,7 @@ test('continues after a limit, and adds the counts and hits of both requests', a
   expect(state().search).toMatchObject({ events: 2, payloads: 2, bytes: 200, kmsCalls: 2 });
 });
 
-test('continues with a new token after the token has expired, and repeats no hit of the event in between', async () => {
+test('continues with a new token after the token expires, without repeating a hit of the event in between', async () => {
   const { find, asked, renewed, state } = setUp(
     [hit(9), progress(9, 1), hit(5), end(8, 'signed_out', 2)],
     [hit(5), hit(3), end(1, 'complete', 2)],
@@ -98,7 +98,7 @@ test('keeps the justification of a search that continues', async () => {
   expect(asked[1]).toMatchObject({ after: 8, justification: 'ticket 17' });
 });
 
-test('shows what a search in several runs has found, without a request, and continues after it', async () => {
+test('shows the results of a search across runs, without a request, and continues after them', async () => {
   const { find, asked, state } = setUp([hit(2), end(1, 'complete', 1)]);
   const found = [hit(9), hit(4)].flatMap((frame) => (frame.type === 'hit' ? frame : []));
   find.adopt({ text: 'x', caseSensitive: true, hits: found, partial: true, current: 1 });

@@ -56,14 +56,14 @@ function setUp(reveal: 'automatic' | 'on-demand' = 'automatic') {
   return { sessions, requests, preload };
 }
 
-test('the payloads of the rows that fit into the window are requested before the page is rendered, and no others', async () => {
+test('only the payloads of rows that fit into the window are requested before the page renders', async () => {
   const { requests, preload } = setUp();
   preload({}, 3);
   await vi.advanceTimersByTimeAsync(300);
   expect(requests).toEqual([['1:0', '2:0', '3:0']]);
 });
 
-test('rows that the page renders are not requested again', async () => {
+test('rendered rows are not requested again', async () => {
   const { sessions, requests, preload } = setUp();
   preload({}, 2);
   await vi.advanceTimersByTimeAsync(100);
@@ -79,7 +79,7 @@ test('rows that the page renders are not requested again', async () => {
 test.each([
   ['another tab', { tab: 'pending' }],
   ['an event', { ev: 40 }],
-] as const)('a page that opens at %s requests nothing beforehand', async (_, search) => {
+] as const)('a page that opens at %s requests nothing before it renders', async (_, search) => {
   const { requests, preload } = setUp();
   preload(search, 3);
   await vi.advanceTimersByTimeAsync(300);

@@ -35,7 +35,7 @@ const streamOf = (chunks: AsyncGenerator<Uint8Array<ArrayBuffer>>) =>
     },
   });
 
-test('opens another stream with a newer token when the token of the first stream has expired', async () => {
+test('opens another stream with a newer token when the first stream’s token has expired', async () => {
   const all = events(2);
   const streams: HistoryFrame[][] = [
     [
@@ -168,7 +168,7 @@ test('reports a broken connection, waits longer and longer, and clears the failu
   expect(follower.store.getState().failure).toBeUndefined();
 });
 
-test('reads again from the last durable event when a stream has a gap', async () => {
+test('rereads from the last durable event when a stream has a gap', async () => {
   const all = events(6);
   const { follower, opened } = setUp(
     [

@@ -16,7 +16,7 @@ const open = async () => {
 const millis = (text: string) => Date.parse(`${text}Z`);
 
 describe('the visible part of a run', () => {
-  test('is chosen by the times of its ends, and reset by a button', async () => {
+  test('is selected by its start and end times, and reset by a button', async () => {
     const app = await renderApp(charge);
     await until(() => row('g11'), 'the rows');
     await open();
@@ -56,7 +56,7 @@ const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b
 const loaded = () =>
   until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
 
-test('a run that is loaded again has the scroll position that it had, unless a link leads to an event', async () => {
+test('a reloaded run keeps its scroll position, unless a link leads to an event', async () => {
   const app = await renderApp(longRun);
   (await loaded()).scrollTop = 50_000;
   await until(() => row('g1790'), 'a later row');

@@ -118,7 +118,7 @@ describe('the scale', () => {
     expect(scale.gaps.map(({ from }) => from)).toEqual([20_100, 70_100]);
   });
 
-  test('does not collapse a run that consists of gaps only', () => {
+  test('does not collapse a run that consists only of gaps', () => {
     expect(scaleOf([0, 20_000, 40_000]).gaps).toEqual([]);
     expect(scaleOf([0, 20_000, 40_000]).x(20_000)).toBeCloseTo(500);
   });
@@ -142,7 +142,7 @@ test('puts ticks at round offsets with space between them, counted from the end 
   }
 });
 
-test('counts an offset from the end of the gap before it, but an event at its end from the start of the run', () => {
+test('counts an offset from the end of the previous gap, but an event at that end from the start of the run', () => {
   const gaps = [{ from: 100, to: 5000 }];
   expect(offsetFrom(80, 0, gaps)).toEqual({ offset: 80, afterGap: false });
   expect(offsetFrom(5000, 0, gaps)).toEqual({ offset: 5000, afterGap: false });
