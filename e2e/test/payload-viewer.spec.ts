@@ -38,7 +38,7 @@ test('a payload is saved as the client wrote it, and copied likewise', async ({ 
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(INPUT);
 });
 
-test('the stack trace of a root cause shows file and line of the application', async ({ page }) => {
+test('a root cause’s stack trace shows the application’s file and line', async ({ page }) => {
   const inspector = await openRun(page, 'checkout-2001', 'Failed');
   await page.getByRole('row', { name: /Workflow Failed/ }).click();
   await inspector.getByRole('tab', { name: 'Failure' }).click();

@@ -159,7 +159,7 @@ export class MemoryBudget {
     }
   }
 
-  /** @internal Grants what fits now, to the longest waiting first. */
+  /** @internal Grants what fits now, longest-waiting request first. */
   wake(): void {
     for (const waiting of this.#waiting) {
       if (!this.grant(waiting.lease, waiting.bytes)) continue;

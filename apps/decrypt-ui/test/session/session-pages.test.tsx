@@ -23,7 +23,7 @@ describe('without sign-in', () => {
     expect(app.asked.some(({ url }) => url.endsWith('/api/me'))).toBe(false);
   });
 
-  test('a server that offers pages no sign-in leads to a page that tells its operator what to do', async () => {
+  test('a server that offers no sign-in to pages leads to a page that states what its operator can do', async () => {
     await renderApp('/ns/NS/workflows', { session: () => withoutSignIn('external', refused) });
     await expect.element(heading('The codec server does not know who you are')).toBeVisible();
     await expect.element(page.getByText('Sign in: send a token.')).toBeVisible();

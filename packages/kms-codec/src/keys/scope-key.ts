@@ -28,7 +28,7 @@ export interface ScopeKey {
 /** A data key that encrypts, and how much it has encrypted. */
 export interface EncryptionKey {
   readonly scope: DataKeyScope;
-  /** The key from which it is derived, or which it is. */
+  /** The key that it is derived from, or the data key itself. */
   readonly source: ScopeKey;
   /** Empty if the data key is not derived, as is `commitment`. */
   readonly salt: Uint8Array;
