@@ -111,7 +111,7 @@ export type AuditPage = z.infer<typeof auditPage>;
 /** Part of a text, compared without regard to case. */
 const part = z
   .string()
-  .check(z.trim(), z.minLength(1, 'is empty'), z.maxLength(500, 'is longer than 500 characters'));
+  .check(z.maxLength(500, 'is longer than 500 characters'), z.trim(), z.minLength(1, 'is empty'));
 
 const WHOLE = 'must be a whole number from 1 to 1,000';
 

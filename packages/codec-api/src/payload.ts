@@ -103,9 +103,10 @@ export const MAX_REFS = 200;
 export const justification = z
   .string()
   .check(
+    // Before `trim`: the OpenAPI document has this limit for what a client sends.
+    z.maxLength(500, 'is longer than 500 characters'),
     z.trim(),
     z.minLength(1, 'is empty'),
-    z.maxLength(500, 'is longer than 500 characters'),
     z.refine(hasVisibleText, 'has no visible character: write why you need the plaintext'),
   );
 

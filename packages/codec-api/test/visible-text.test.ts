@@ -80,6 +80,11 @@ describe('a justification', () => {
   ])('may be %s', (text) => {
     expect(given(text).data?.justification).toBe(text);
   });
+
+  it('is trimmed, but the space around it counts towards the 500 characters', () => {
+    expect(given(`\u000b${'x'.repeat(499)}`).data?.justification).toBe('x'.repeat(499));
+    expect(given(`\u000b${'x'.repeat(500)}`).success).toBe(false);
+  });
 });
 
 describe('invisible characters', () => {
