@@ -100,15 +100,13 @@ export const MAX_REFS = 200;
  * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Required where a
  * namespace reveals on demand; accepted everywhere.
  */
-export const justification = z
-  .string()
-  .check(
-    // Before `trim`: the OpenAPI document has this limit for what a client sends.
-    z.maxLength(500, 'is longer than 500 characters'),
-    z.trim(),
-    z.minLength(1, 'is empty'),
-    z.refine(hasVisibleText, 'has no visible character: write why you need the plaintext'),
-  );
+export const justification = z.string().check(
+  // Before `trim`: the OpenAPI document has this limit for what a client sends.
+  z.maxLength(500, 'is longer than 500 characters'),
+  z.trim(),
+  z.minLength(1, 'is empty'),
+  z.refine(hasVisibleText, 'has no visible character: write why you need the plaintext'),
+);
 
 export const decodeRequest = z.strictObject({
   refs: z.array(payloadRef).check(z.minLength(1), z.maxLength(MAX_REFS)),
