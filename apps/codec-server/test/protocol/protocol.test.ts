@@ -107,8 +107,8 @@ describe('paths', () => {
     });
 
     test.each([
-      ['/orders/decode', 'payments', 'another namespace'],
-      ['/payments%2F/decode', 'payments', 'another namespace'],
+      ['/orders/decode', 'payments', 'different namespaces'],
+      ['/payments%2F/decode', 'payments', 'different namespaces'],
       ['/%ff/decode', 'payments', 'UTF-8'],
       ['/payments/decode', 'undefined', 'X-Namespace is missing'],
     ])('%s is 400 where X-Namespace is %s', async (path, namespace, message) => {
