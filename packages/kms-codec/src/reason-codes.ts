@@ -180,7 +180,7 @@ export const reasons = {
   ),
   system_envelope: information(
     'Packed payloads',
-    "A request to Temporal's own Nexus endpoint (`__temporal_system`), in which the SDK has packed payloads. The server neither decrypts nor searches them.",
+    "A request to Temporal's own Nexus endpoint (`__temporal_system`), in which the SDK has packed payloads. The server does not decrypt or search them.",
     'Read them in the history of the workflow that the request starts or signals.',
   ),
   not_encrypted: information(
