@@ -1,0 +1,58 @@
+import type { HistoryEvent } from '@temporal-kms/codec-api';
+import { type Category, eventKind } from './event-kinds.ts';
+import type { Outcome } from './outcome.ts';
+import { at, textAt } from './proto-json.ts';
+
+/*
+ * What an event contributes to its group. The server sends no groups; Temporal's Web UI derives them in the same way.
+ */
+
+/** The part of an event that its group depends on. */
+type EventFacts = Pick<HistoryEvent, 'eventName' | 'attributes'>;
+
+/**
+ * A local activity is recorded as a marker: `core_local_activity` by the Core SDKs (TypeScript, Python), `LocalActivity` by
+ * the Go and Java SDKs.
+ */
+export function categoryOf(head: EventFacts): Category {
+  const { category } = eventKind(head);
+  if (category !== 'marker') return category;
+  const name = textAt(head.attributes, 'markerName');
+  return name === 'core_local_activity' || name === 'LocalActivity' ? 'local' : category;
+}
+
+/** The outcome that an event records; undefined for events without one. */
+export function outcomeOfEvent(event: EventFacts): Outcome | undefined {
+  if (event.eventName === 'MarkerRecorded') {
+    if (categoryOf(event) !== 'local') return undefined;
+    return at(event.attributes, 'failure') ? 'failed' : 'ok';
+  }
+  if (event.eventName === 'WorkflowExecutionUpdateCompleted' && at(event.attributes, 'outcome', 'failure')) {
+    return 'failed';
+  }
+  return eventKind(event).ends;
+}
+
+/** True for an event that joins an admitted update by the update's id. */
+export const isUpdateDecision = ({ eventName }: Pick<HistoryEvent, 'eventName'>) =>
+  eventName === 'WorkflowExecutionUpdateAccepted' || eventName === 'WorkflowExecutionUpdateRejected';
+
+/** The id of the update that an event is about. */
+export function updateId({ attributes }: Pick<HistoryEvent, 'attributes'>): string | undefined {
+  return (
+    textAt(attributes, 'acceptedRequest', 'meta', 'updateId') ??
+    textAt(attributes, 'rejectedRequest', 'meta', 'updateId') ??
+    textAt(attributes, 'request', 'meta', 'updateId') ??
+    textAt(attributes, 'protocolInstanceId')
+  );
+}
+
+const starts: ReadonlySet<string> = new Set([
+  'WorkflowTaskStarted',
+  'ActivityTaskStarted',
+  'ChildWorkflowExecutionStarted',
+  'NexusOperationStarted',
+]);
+
+/** True for the event with which the work that a head scheduled began to run. */
+export const isStart = ({ eventName }: Pick<HistoryEvent, 'eventName'>) => starts.has(eventName);

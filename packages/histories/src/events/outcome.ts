@@ -1,0 +1,16 @@
+/** The outcome of a run, a group of events or an event. */
+export type Outcome =
+  | 'running'
+  | 'ok'
+  | 'failed'
+  | 'timed-out'
+  | 'canceled'
+  | 'terminated'
+  | 'continued'
+  | 'paused'
+  | 'pending'
+  | 'neutral';
+
+/** Whether the work did not reach its end. A cancellation is no failure: a caller asked for it. */
+export const isFailure = (outcome: Outcome | undefined): boolean =>
+  outcome === 'failed' || outcome === 'timed-out' || outcome === 'terminated';

@@ -1,0 +1,135 @@
+import type { PayloadRef, WorkflowDescription } from '@temporal-kms/codec-api';
+import {
+  at,
+  durationAt,
+  enumAt,
+  isRecord,
+  listAt,
+  millisAt,
+  numberAt,
+  refsIn,
+  textAt,
+} from './proto-json.ts';
+
+/** An activity, Nexus operation or child workflow in progress. Its attempt is in the run's description, not in its history. */
+export interface PendingWork {
+  readonly kind: 'activity' | 'nexus' | 'child';
+  /** The `activityId` of an activity; for Nexus operations and children the event id of their group's head. */
+  readonly id: string;
+  readonly name: string;
+  readonly state: string;
+  /** 1 for the first attempt; 0 for a child workflow, which has none. */
+  readonly attempt: number;
+  readonly maximumAttempts: number | undefined;
+  readonly scheduledAt: number | undefined;
+  readonly lastStartedAt: number | undefined;
+  readonly lastHeartbeatAt: number | undefined;
+  readonly nextAttemptAt: number | undefined;
+  readonly worker: string | undefined;
+  /** The failure of the last attempt in proto3 JSON with placeholders; undefined without one. */
+  readonly lastFailure: unknown;
+  readonly heartbeat: readonly PayloadRef[];
+  readonly paused: boolean;
+  /** Who paused it, and why. */
+  readonly pausedBy?: string | undefined;
+  readonly pauseReason?: string | undefined;
+  readonly cancelRequested?: boolean;
+  /** When the last attempt ended, in milliseconds. */
+  readonly lastEndedAt?: number | undefined;
+  /** Milliseconds between the last attempt and the next. */
+  readonly retryInterval?: number | undefined;
+  /** When Temporal gives up, whatever the attempt, in milliseconds. */
+  readonly expiresAt?: number | undefined;
+  /** Why a Nexus operation is not attempted. */
+  readonly blocked?: string | undefined;
+  readonly endpoint?: string | undefined;
+  /** The run of a child. */
+  readonly child?: { readonly workflowId: string; readonly runId: string };
+}
+
+/** The pending work in the description of a run. */
+export function pendingWork(description: Pick<WorkflowDescription, 'details'> | undefined): PendingWork[] {
+  const details = description?.details;
+  return [
+    ...listAt(details, 'pendingActivities').map(activity),
+    ...listAt(details, 'pendingNexusOperations').map(nexus),
+    ...listAt(details, 'pendingChildren').map(child),
+  ];
+}
+
+function activity(value: unknown): PendingWork {
+  const pause = at(value, 'pauseInfo');
+  return {
+    kind: 'activity',
+    id: textAt(value, 'activityId') ?? '',
+    name: textAt(value, 'activityType', 'name') ?? 'Activity',
+    state: enumAt('PENDING_ACTIVITY_STATE_', value, 'state') ?? 'SCHEDULED',
+    attempt: numberAt(value, 'attempt') ?? 1,
+    heartbeat: refsIn(at(value, 'heartbeatDetails')),
+    paused: at(value, 'paused') === true,
+    maximumAttempts: numberAt(value, 'maximumAttempts') || undefined,
+    scheduledAt: millisAt(value, 'scheduledTime'),
+    lastStartedAt: millisAt(value, 'lastStartedTime'),
+    lastHeartbeatAt: millisAt(value, 'lastHeartbeatTime'),
+    nextAttemptAt: millisAt(value, 'nextAttemptScheduleTime'),
+    worker: textAt(value, 'lastWorkerIdentity'),
+    lastFailure: at(value, 'lastFailure') ?? undefined,
+    pausedBy: textAt(pause, 'manual', 'identity') ?? textAt(pause, 'rule', 'identity'),
+    pauseReason: textAt(pause, 'manual', 'reason') ?? textAt(pause, 'rule', 'reason'),
+    cancelRequested: enumAt('PENDING_ACTIVITY_STATE_', value, 'state') === 'CANCEL_REQUESTED',
+    lastEndedAt: millisAt(value, 'lastAttemptCompleteTime'),
+    retryInterval: durationAt(value, 'currentRetryInterval'),
+    expiresAt: millisAt(value, 'expirationTime'),
+  };
+}
+
+function nexus(value: unknown): PendingWork {
+  return {
+    kind: 'nexus',
+    id: String(numberAt(value, 'scheduledEventId') ?? ''),
+    name: [textAt(value, 'service'), textAt(value, 'operation')].filter(Boolean).join('.'),
+    state: enumAt('PENDING_NEXUS_OPERATION_STATE_', value, 'state') ?? 'SCHEDULED',
+    attempt: numberAt(value, 'attempt') ?? 1,
+    heartbeat: [],
+    paused: false,
+    scheduledAt: millisAt(value, 'scheduledTime'),
+    lastStartedAt: undefined,
+    lastEndedAt: millisAt(value, 'lastAttemptCompleteTime'),
+    cancelRequested: isRecord(at(value, 'cancellationInfo')),
+    blocked: textAt(value, 'blockedReason'),
+    endpoint: textAt(value, 'endpoint'),
+    nextAttemptAt: millisAt(value, 'nextAttemptScheduleTime'),
+    lastFailure: at(value, 'lastAttemptFailure') ?? undefined,
+    maximumAttempts: undefined,
+    lastHeartbeatAt: undefined,
+    worker: undefined,
+  };
+}
+
+function child(value: unknown): PendingWork {
+  return {
+    kind: 'child',
+    id: String(numberAt(value, 'initiatedId') ?? ''),
+    name: textAt(value, 'workflowTypeName') ?? textAt(value, 'workflowId') ?? 'Child',
+    state: 'STARTED',
+    attempt: 0,
+    heartbeat: [],
+    paused: false,
+    maximumAttempts: undefined,
+    scheduledAt: undefined,
+    lastStartedAt: undefined,
+    lastHeartbeatAt: undefined,
+    nextAttemptAt: undefined,
+    worker: undefined,
+    lastFailure: undefined,
+    ...childRun(value),
+  };
+}
+
+function childRun(value: unknown): Pick<PendingWork, 'child'> {
+  const workflowId = at(value, 'workflowId');
+  const runId = at(value, 'runId');
+  return typeof workflowId === 'string' && typeof runId === 'string' && runId !== ''
+    ? { child: { workflowId, runId } }
+    : {};
+}

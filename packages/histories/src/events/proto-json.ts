@@ -1,0 +1,81 @@
+import { escapeInText, escapeInvisible, payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+
+export { isRecord };
+
+/*
+ * These functions read proto3 JSON whose shape is known by convention only. They return `undefined` for a value that is
+ * missing or has another type, so that the page shows an event of a newer server in part and never breaks.
+ */
+
+/** The value at a path of member names. */
+export function at(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (isRecord(inner) ? inner[key] : undefined), value);
+}
+
+/** A name, an id or another single line of text, with invisible characters escaped. */
+export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
+  const found = at(value, ...path);
+  return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
+}
+
+/** The same for text of several lines; empty when it is missing. */
+export function linesAt(value: unknown, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  return typeof found === 'string' ? escapeInText(found) : '';
+}
+
+/** A number, also from the string that proto3 JSON writes for a 64-bit integer. */
+export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
+  const found = at(value, ...path);
+  if (typeof found === 'number') return found;
+  return typeof found === 'string' && /^-?\d{1,15}$/.test(found) ? Number(found) : undefined;
+}
+
+export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
+  const found = at(value, ...path);
+  return Array.isArray(found) ? found : [];
+}
+
+/** Milliseconds since 1970 of an RFC 3339 timestamp. The zero times of the protos (0001, 1970) count as missing. */
+export function millisOf(timestamp: unknown): number | undefined {
+  if (typeof timestamp !== 'string') return undefined;
+  const millis = Date.parse(timestamp);
+  return Number.isFinite(millis) && millis > 0 ? millis : undefined;
+}
+
+export const millisAt = (value: unknown, ...path: readonly string[]) => millisOf(at(value, ...path));
+
+/** Milliseconds of a proto3 JSON Duration (`"3.5s"`). Zero counts as missing: servers send unset timeouts as `"0s"`. */
+export function durationAt(value: unknown, ...path: readonly string[]): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)s$/.exec(textAt(value, ...path) ?? '');
+  const millis = match ? Number(match[1]) * 1000 : 0;
+  return millis > 0 ? millis : undefined;
+}
+
+/** The payload ref of the placeholder at a path. */
+export function refAt(value: unknown, ...path: readonly string[]): PayloadRef | undefined {
+  return placeholderIn(at(value, ...path));
+}
+
+/** The payload refs of all placeholders in a value, in document order. */
+export function refsIn(value: unknown): PayloadRef[] {
+  if (Array.isArray(value)) return value.flatMap(refsIn);
+  if (!isRecord(value)) return [];
+  const own = placeholderIn(value);
+  return own === undefined ? Object.values(value).flatMap(refsIn) : [own];
+}
+
+function placeholderIn(value: unknown): PayloadRef | undefined {
+  // Most values are no placeholders, and the schema is slow to refuse them.
+  if (!isRecord(value) || typeof value['$payload'] !== 'string') return undefined;
+  const found = payloadPlaceholder.safeParse(value);
+  return found.success ? found.data.$payload : undefined;
+}
+
+/** The name of an enum value without its prefix (`RETRY_STATE_`); undefined if it is unspecified. */
+export function enumAt(prefix: string, value: unknown, ...path: readonly string[]): string | undefined {
+  const found = textAt(value, ...path);
+  if (found === undefined || found.endsWith('_UNSPECIFIED')) return undefined;
+  return found.startsWith(prefix) ? found.slice(prefix.length) : found;
+}

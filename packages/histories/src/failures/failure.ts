@@ -1,0 +1,132 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { at, enumAt, isRecord, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
+
+/** One failure of a chain of causes. */
+export interface FailureLevel {
+  /** The SDKs' name of the failure: `ApplicationFailure`, `TimeoutFailure`, …; `Failure` when it has none. */
+  readonly kind: string;
+  /** The application's type, or the Nexus handler's: `CardDeclined`, `UNAVAILABLE`. */
+  readonly type?: string;
+  /** The member of the failure that its kind adds, such as `activityFailureInfo`, in proto3 JSON. */
+  readonly info: unknown;
+  /** The application's type, the type of the timeout, the retry state. */
+  readonly details: readonly string[];
+  /** The plaintext message. If `encoded` is present, the real message is in that payload. */
+  readonly message: string;
+  readonly stackTrace: string;
+  readonly nonRetryable: boolean;
+  /** The encrypted message and stack trace (`encodedAttributes`). */
+  readonly encoded?: PayloadRef;
+  /** Application details, cancellation details or the last heartbeat. */
+  readonly payloads: readonly PayloadRef[];
+  /** True for a level that only names the place of its cause: an activity, a child, a Nexus operation. */
+  readonly wrapper: boolean;
+}
+
+interface InfoKind {
+  readonly field: string;
+  readonly kind: string;
+  readonly wrapper?: boolean;
+  /** Its member `type` is a name of the application or of the Nexus handler. */
+  readonly typed?: boolean;
+  readonly details?: (info: unknown) => readonly (string | undefined)[];
+}
+
+const words = (prefix: string, info: unknown, name: string) =>
+  enumAt(prefix, info, name)?.toLowerCase().replaceAll('_', ' ');
+
+const retryState = (info: unknown) => words('RETRY_STATE_', info, 'retryState');
+
+const infoKinds: readonly InfoKind[] = [
+  {
+    field: 'applicationFailureInfo',
+    kind: 'ApplicationFailure',
+    typed: true,
+    details: (info) => [textAt(info, 'type')],
+  },
+  {
+    field: 'timeoutFailureInfo',
+    kind: 'TimeoutFailure',
+    details: (info) => [words('TIMEOUT_TYPE_', info, 'timeoutType')],
+  },
+  { field: 'canceledFailureInfo', kind: 'CancelledFailure' },
+  { field: 'terminatedFailureInfo', kind: 'TerminatedFailure' },
+  { field: 'serverFailureInfo', kind: 'ServerFailure' },
+  { field: 'resetWorkflowFailureInfo', kind: 'ResetWorkflowFailure' },
+  {
+    field: 'activityFailureInfo',
+    kind: 'ActivityFailure',
+    wrapper: true,
+    details: (info) => [textAt(info, 'activityType', 'name'), retryState(info)],
+  },
+  {
+    field: 'childWorkflowExecutionFailureInfo',
+    kind: 'ChildWorkflowFailure',
+    wrapper: true,
+    details: (info) => [textAt(info, 'workflowType', 'name'), retryState(info)],
+  },
+  {
+    field: 'nexusOperationExecutionFailureInfo',
+    kind: 'NexusOperationFailure',
+    wrapper: true,
+    details: (info) => [textAt(info, 'operation')],
+  },
+  {
+    field: 'nexusHandlerFailureInfo',
+    kind: 'NexusHandlerError',
+    typed: true,
+    details: (info) => [textAt(info, 'type')],
+  },
+];
+
+/** Limits the work for a malicious chain. Temporal's size limit truncates real chains long before. */
+const MAX_LEVELS = 64;
+
+/** The levels of a failure, from the outermost to the root cause. */
+export function failureChain(failure: unknown): FailureLevel[] {
+  const levels: FailureLevel[] = [];
+  for (
+    let inner = failure;
+    isRecord(inner) && levels.length < MAX_LEVELS;
+    inner = at(inner, 'cause') ?? undefined
+  ) {
+    levels.push(levelOf(inner));
+  }
+  return levels;
+}
+
+function levelOf(failure: Record<string, unknown>): FailureLevel {
+  const known = infoKinds.find(({ field }) => isRecord(failure[field]));
+  const info = known ? failure[known.field] : undefined;
+  const encoded = refAt(failure, 'encodedAttributes');
+  const type = known?.typed ? textAt(info, 'type') : undefined;
+  return {
+    kind: known?.kind ?? 'Failure',
+    ...(type === undefined ? {} : { type }),
+    info,
+    details: (known?.details?.(info) ?? []).filter((detail) => detail !== undefined),
+    message: linesAt(failure, 'message'),
+    stackTrace: linesAt(failure, 'stackTrace'),
+    nonRetryable: at(info, 'nonRetryable') === true,
+    payloads: refsIn(info),
+    wrapper: known?.wrapper ?? false,
+    ...(encoded ? { encoded } : {}),
+  };
+}
+
+/** The root cause: the deepest level that does not only name the place of its cause. */
+export const rootCause = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
+  chain.findLast((level) => !level.wrapper) ?? chain.at(-1);
+
+/** The level to show on one line: the first that is not a wrapper. */
+export const headline = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
+  chain.find((level) => !level.wrapper) ?? chain[0];
+
+/** Message and stack trace from decrypted `encodedAttributes`, as the SDKs' failure converters write them. */
+export function decodedAttributes(value: unknown): { message: string; stackTrace: string } | undefined {
+  if (!isRecord(value)) return undefined;
+  const message = value['message'];
+  const stackTrace = value['stack_trace'];
+  if (typeof message !== 'string' && typeof stackTrace !== 'string') return undefined;
+  return { message: linesAt(value, 'message'), stackTrace: linesAt(value, 'stack_trace') };
+}

@@ -1,0 +1,57 @@
+/** How to recognize the frames of one language that are not the application's. */
+interface LibraryFrames {
+  readonly language: string;
+  /** Files of packages, of the runtime and of Temporal's SDK. */
+  readonly place?: RegExp;
+  /** Their functions, where a frame does not contain the whole path. */
+  readonly call?: RegExp;
+  /** Where the rule comes from. */
+  readonly source: string;
+}
+
+/** One row per language of Temporal's SDKs. Each row also covers Temporal's SDK, whose frames explain nothing to its user. */
+export const libraryFrames: readonly LibraryFrames[] = [
+  {
+    language: 'JavaScript',
+    // `index 0` is a member of `Promise.all`; `<anonymous>` and `native` are functions of the engine.
+    place:
+      /(?:^|[\\/])node_modules[\\/]|@temporalio[\\/]|^(?:node:|internal[\\/]|webpack-internal:)|^(?:<anonymous>|native|index \d+)$/,
+    source: 'filenameIsInApp of getsentry/sentry-javascript',
+  },
+  {
+    language: 'Python',
+    place: /[\\/](?:site|dist)-packages[\\/]|[\\/]lib[\\/]python\d|^<frozen /,
+    source: '_is_external_source of getsentry/sentry-python; https://docs.python.org/3/library/site.html',
+  },
+  {
+    language: 'Go',
+    place:
+      /[\\/](?:vendor|third_party)[\\/]|[\\/]go[\\/]pkg[\\/]mod[\\/]|@v\d+\.\d+\.\d+[^\\/]*[\\/]|[\\/]usr[\\/](?:local|lib)[\\/]go[^\\/]*[\\/]src[\\/]|[\\/]go[\\/]src[\\/]runtime[\\/]/,
+    call: /^(?:panic$|(?:runtime|reflect|testing|go\.temporal\.io)[./])/,
+    source: 'isInAppFrame of getsentry/sentry-go; https://go.dev/ref/mod#module-cache',
+  },
+  {
+    language: 'Java',
+    call: /^(?:app\/\/)?(?:java|javax|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|io\.grpc|io\.temporal)[./]/,
+    source: "the default in-app excludes of Sentry's Java SDK",
+  },
+  {
+    language: '.NET',
+    call: /^(?:System|Microsoft|Temporalio)\./,
+    source: 'InAppExclude of getsentry/sentry-dotnet',
+  },
+  {
+    language: 'Ruby',
+    place: /[\\/]gems[\\/]|[\\/]lib[\\/]ruby[\\/]|^<internal:/,
+    source: 'https://guides.rubygems.org/command-reference/#gem-environment',
+  },
+  {
+    language: 'PHP',
+    place: /[\\/]vendor[\\/]/,
+    source: 'https://getcomposer.org/doc/06-config.md#vendor-dir',
+  },
+];
+
+/** Whether a frame belongs to a library, to a runtime or to Temporal's SDK. */
+export const isLibraryFrame = (call: string, place: string): boolean =>
+  libraryFrames.some((row) => row.place?.test(place) || row.call?.test(call.replace(/^async /, '')));

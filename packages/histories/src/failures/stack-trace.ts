@@ -1,0 +1,135 @@
+import { isLibraryFrame } from './library-frames.ts';
+
+/** A call in a stack trace. */
+export interface StackFrame {
+  /** The function; empty where the trace does not name it. */
+  readonly call: string;
+  /** File, line and column as the trace has them: `/srv/app/capture.ts:88:11`. */
+  readonly place: string;
+  /** The line of source, which Python's traces contain. */
+  readonly code?: string | undefined;
+  /** It belongs to the application, not to a library, an SDK of Temporal or the language. */
+  readonly own: boolean;
+}
+
+/** A line of a stack trace that is no frame, such as the message above the frames, or a frame. */
+export type StackLine = { readonly text: string } | StackFrame;
+
+interface Form {
+  readonly pattern: RegExp;
+  readonly frame: (match: readonly string[]) => readonly [call: string, place: string];
+}
+
+/** How the languages of Temporal's SDKs write a frame. */
+const forms: readonly Form[] = [
+  // .NET: at Shop.Capture.Run() in /src/Capture.cs:line 88
+  {
+    pattern: /^\s*at (.+) in (.+):line (\d+)$/,
+    frame: ([, call = '', file = '', line = '']) => [call, `${file}:${line}`],
+  },
+  // JavaScript: at capture (/srv/capture.ts:88:11); Java: at shop.Capture.run(Capture.java:88)
+  { pattern: /^\s*at (.+?) ?\(([^()]*)\)$/, frame: ([, call = '', place = '']) => [call, place] },
+  { pattern: /^\s*at (?:async )?(\S+:\d+)$/, frame: ([, place = '']) => ['', place] },
+  // Python: File "/srv/capture.py", line 88, in capture
+  {
+    pattern: /^\s*File "(.+)", line (\d+)(?:, in (.+))?$/,
+    frame: ([, file = '', line = '', call = '']) => [call, `${file}:${line}`],
+  },
+  // Ruby: /srv/capture.rb:88:in 'capture'
+  { pattern: /^\s*(?:from )?(\S+:\d+):in [`'](.+)'$/, frame: ([, place = '', call = '']) => [call, place] },
+  // PHP: #0 /srv/capture.php(88): capture()
+  {
+    pattern: /^\s*#\d+ (.+)\((\d+)\): (.+)$/,
+    frame: ([, file = '', line = '', call = '']) => [call, `${file}:${line}`],
+  },
+];
+
+/** Go writes a frame on two lines: the call, then an indented place. */
+const goCall = /^(\S+)\(.*\)$/;
+const goPlace = /^\t(\S+:\d+)(?: \+0x[\da-f]+)?$/;
+
+/** Reads a stack trace line by line. Lines in no known form stay as text, and empty lines are left out. */
+export function stackLines(stackTrace: string): StackLine[] {
+  const lines = stackTrace.split('\n').filter((line) => line.trim() !== '');
+  const found: StackLine[] = [];
+  for (let at = 0; at < lines.length; at += 1) {
+    const line = lines[at] ?? '';
+    const next = lines[at + 1] ?? '';
+    const call = isLong(line) ? undefined : goCall.exec(line)?.[1];
+    const [, place] = goPlace.exec(next) ?? [];
+    if (call !== undefined && place !== undefined) {
+      found.push(frameOf(call, place));
+      at += 1;
+      continue;
+    }
+    const frame = frameIn(line);
+    if (!frame) {
+      found.push({ text: line });
+      continue;
+    }
+    // The line of source is indented more than its frame.
+    const isCode = line.trimStart().startsWith('File "') && indent(next) > indent(line) && !frameIn(next);
+    found.push(isCode ? { ...frame, code: next.trim() } : frame);
+    if (isCode) at += 1;
+  }
+  return found;
+}
+
+/** The forms take quadratic time on some lines, so a long line is text. */
+const isLong = (line: string) => line.length > 2_000;
+
+const indent = (line: string) => line.length - line.trimStart().length;
+
+function frameIn(line: string): StackFrame | undefined {
+  if (isLong(line)) return undefined;
+  for (const { pattern, frame } of forms) {
+    const match = pattern.exec(line);
+    if (match) return frameOf(...frame(match));
+  }
+  return undefined;
+}
+
+const frameOf = (call: string, place: string): StackFrame => ({
+  call,
+  place,
+  own: !isLibraryFrame(call, place),
+});
+
+export const isFrame = (line: StackLine): line is StackFrame => 'place' in line;
+
+/** Python writes the innermost call last; all other languages write it first. */
+const innermostLast = /^\s*File "/m;
+
+/** Returns the application's frames, the one that threw first. */
+export function ownFrames(stackTrace: string): StackFrame[] {
+  const frames = stackLines(stackTrace)
+    .filter((line) => isFrame(line))
+    .filter(({ own }) => own);
+  return innermostLast.test(stackTrace) ? frames.toReversed() : frames;
+}
+
+/** What is shown of a stack trace: its lines, and adjacent frames of libraries as one line until the reader opens them. */
+export type StackRow =
+  | { readonly kind: 'line'; readonly line: StackLine }
+  /** `from` is the position of the first frame, which identifies them. */
+  | { readonly kind: 'libraries'; readonly from: number; readonly count: number };
+
+/** Folds adjacent frames that are not the application's. A trace without a frame of the application stays as it is. */
+export function stackRows(lines: readonly StackLine[], open: ReadonlySet<number>): StackRow[] {
+  const hasOwn = lines.some((line) => isFrame(line) && line.own);
+  const rows: StackRow[] = [];
+  for (let at = 0; at < lines.length; at += 1) {
+    const line = lines[at];
+    if (!line) continue;
+    if (!hasOwn || !isFrame(line) || line.own) {
+      rows.push({ kind: 'line', line });
+      continue;
+    }
+    const end = lines.findIndex((other, index) => index > at && (!isFrame(other) || other.own));
+    const frames = lines.slice(at, end < 0 ? lines.length : end);
+    rows.push({ kind: 'libraries', from: at, count: frames.length });
+    if (open.has(at)) rows.push(...frames.map((frame) => ({ kind: 'line' as const, line: frame })));
+    at += frames.length - 1;
+  }
+  return rows;
+}

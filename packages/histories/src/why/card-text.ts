@@ -1,0 +1,123 @@
+import { reasons } from '@temporal-kms/codec-api';
+import type { Cause } from './cause.ts';
+import type { Explanation } from './explain.ts';
+import type { Finding } from './finding.ts';
+import type { Place } from './place.ts';
+import { counted, seconds } from './words.ts';
+
+/** What the lines need besides the explanation. */
+export interface CardOptions {
+  /** Milliseconds since 1970; ages are relative to it. */
+  readonly now: number;
+  /** A sentence that says how to decrypt what is locked. */
+  readonly howToReveal: string;
+}
+
+/** Findings of one rule that are printed in full; the others are counted. */
+const MAX_PRINTED = 5;
+/** Lines of one message. */
+const MAX_LINES = 8;
+
+/**
+ * Returns the card as lines of text, for the command line and for tickets: the root message first, then where, the first frame
+ * of the application, and the wrappers.
+ *
+ * @example
+ * cardLines(explanation, { now: Date.now(), howToReveal: 'Reveal the run.' });
+ * // ['Failed: CardDeclined: Card 4242 was declined', '  in activity charge #17, attempt 5, maximum attempts reached', …]
+ */
+export function cardLines(explanation: Explanation, options: CardOptions): string[] {
+  const { findings, more, locked } = explanation;
+  const lines: string[] = [];
+  if (findings.length === 0) lines.push('Nothing failed, and nothing is pending.');
+  const printed = new Map<string, number>();
+  for (const finding of findings) {
+    const number = (printed.get(finding.rule) ?? 0) + 1;
+    printed.set(finding.rule, number);
+    if (number <= MAX_PRINTED)
+      lines.push(...findingLines(finding, options).flatMap((line) => line.split('\n')));
+  }
+  for (const [rule, number] of printed) {
+    const rest =
+      number - Math.min(number, MAX_PRINTED) + (Object.entries(more).find(([id]) => id === rule)?.[1] ?? 0);
+    const title = findings.find((finding) => finding.rule === rule)?.title ?? rule;
+    if (rest > 0) lines.push(`${title}: ${rest} more`);
+  }
+  if (locked > 0)
+    lines.push(
+      `${counted(locked, 'payload')} of this card ${locked === 1 ? 'is' : 'are'} locked. ${options.howToReveal}`,
+    );
+  return lines;
+}
+
+function findingLines(finding: Finding, { now }: CardOptions): string[] {
+  const { title, detail, cause, place, since, attempt, maximumAttempts, nextAt, queue, remedy, eventId } =
+    finding;
+  const subject = cause === undefined ? place && placeText(place) : causeText(cause);
+  const [frame] = cause?.frames ?? [];
+  const where = [
+    place && cause ? `in ${placeText(place)}` : undefined,
+    eventId === undefined ? undefined : `event #${eventId}`,
+    attempt === undefined
+      ? undefined
+      : `attempt ${attempt}${maximumAttempts ? ` of ${maximumAttempts}` : ''}`,
+    place?.retryState,
+    nextAt === undefined ? undefined : whenText(nextAt, now, finding.rule.startsWith('timer')),
+    queue && `queue ${queue}`,
+    since === undefined ? undefined : `since ${timeText(since)}${ageText(since, now)}`,
+  ].filter(Boolean);
+  const inner = cause?.places.slice(place === undefined ? 0 : 1).map(placeText) ?? [];
+  return [
+    [title, subject].filter(Boolean).join(': '),
+    detail && `  ${detail}`,
+    where.length > 0 ? `  ${where.join(', ')}` : undefined,
+    inner.length > 0 ? `  through ${inner.join(' › ')}` : undefined,
+    frame && `  at ${frame.call === '' ? frame.place : `${frame.call} (${frame.place})`}`,
+    cause && cause.wrappers.length > 0 ? `  ${[...cause.wrappers, cause.type].join(' › ')}` : undefined,
+    remedy && `  ${remedy}`,
+  ].filter((line): line is string => Boolean(line));
+}
+
+/** Type and message; of a locked message, that it is locked. */
+function causeText({ type, timeout, message }: Cause): string {
+  const name = timeout === undefined ? type : `${type} (${timeout})`;
+  if (message.status === 'locked') return `${name} (message locked)`;
+  if (message.status === 'unreadable') {
+    const { title, remedy } = reasons[message.reason];
+    return `${name} (message not readable: ${message.reason}, ${title}. ${remedy})`;
+  }
+  return message.text === '' ? name : `${name}: ${shortened(message.text)}`;
+}
+
+/** The first lines of a message, each after the first indented. */
+function shortened(text: string): string {
+  const lines = text.trimEnd().split('\n');
+  return [...lines.slice(0, MAX_LINES), ...(lines.length > MAX_LINES ? ['…'] : [])].join('\n    ');
+}
+
+const kindText: Readonly<Record<Place['kind'], string>> = {
+  activity: 'activity',
+  local: 'local activity',
+  child: 'child workflow',
+  nexus: 'Nexus operation',
+  update: 'update',
+  timer: 'timer',
+  external: 'message',
+  signal: 'signal',
+  task: 'workflow task',
+};
+
+const placeText = ({ kind, name, run }: Place): string =>
+  `${kindText[kind]} ${name}${run === undefined ? '' : ` (${run.workflowId})`}`;
+
+/** To the second, in UTC: `2030-01-31T12:00:00Z`. */
+const timeText = (time: number): string => new Date(time).toISOString().replace(/\.\d+Z$/, 'Z');
+
+const ageText = (since: number, now: number): string =>
+  now - since < 1000 ? '' : ` (${seconds(now - since)})`;
+
+function whenText(at: number, now: number, isTimer: boolean): string {
+  const what = isTimer ? 'fires' : 'next attempt';
+  if (at > now) return `${what} in ${seconds(at - now)}`;
+  return isTimer ? `due for ${seconds(now - at)}` : `${what} due`;
+}

@@ -1,0 +1,115 @@
+import { type PayloadRef, type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
+import { at, linesAt } from '../events/proto-json.ts';
+import { decodedAttributes, failureChain, type FailureLevel, rootCause } from '../failures/failure.ts';
+import { ownFrames, type StackFrame } from '../failures/stack-trace.ts';
+import { type Place, placesOf } from './place.ts';
+import type { WhyRun } from './run.ts';
+
+/** A failure's message. */
+export type Message =
+  /** `text` may be empty: not every error has a message. */
+  | { readonly status: 'readable'; readonly text: string; readonly encrypted: boolean }
+  | { readonly status: 'locked'; readonly ref: PayloadRef }
+  | { readonly status: 'unreadable'; readonly ref: PayloadRef; readonly reason: ReasonCode };
+
+/** The root cause of a failure, and the way to it. */
+export interface Cause {
+  /** `ApplicationFailure`, `TimeoutFailure`, … */
+  readonly kind: string;
+  /** The application's type, else the kind: `CardDeclined`, `TimeoutFailure`. Needs no plaintext. */
+  readonly type: string;
+  /** Of a timeout: `start to close`, `heartbeat`, … */
+  readonly timeout?: string | undefined;
+  readonly nonRetryable: boolean;
+  readonly message: Message;
+  /** The application's frames next to the throw, the innermost first. Empty while they are locked. */
+  readonly frames: readonly StackFrame[];
+  /** Where it failed, from this run inwards: children, Nexus operations, activities. Empty for the workflow's own code. */
+  readonly places: readonly Place[];
+  /** The failures between: `ActivityFailure › ApplicationFailure: OrderFailed`. Outermost first, without the root. */
+  readonly wrappers: readonly string[];
+  /** A failure of the codec itself, by its reason code. */
+  readonly codec?: ReasonCode | undefined;
+  /** The payloads with messages and stack traces of the chain. Decrypt them to complete the cause. */
+  readonly refs: readonly PayloadRef[];
+}
+
+/** The type under which Temporal stores the codec's errors: `KmsCodecError:key_disabled`. */
+const CODEC_TYPE = /^KmsCodecError:([a-z_]+)$/;
+
+/** Frames of the application that a cause keeps. */
+const MAX_FRAMES = 8;
+
+/**
+ * Returns the root cause of a failure.
+ * @param failure in proto3 JSON with placeholders
+ *
+ * @example
+ * const { type, message, places } = causeOf(event.attributes['failure'], run) ?? {};
+ */
+export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>): Cause | undefined {
+  const chain = failureChain(failure);
+  const root = rootCause(chain);
+  if (root === undefined) return undefined;
+  const depth = chain.indexOf(root);
+  const type = root.type ?? errorClass(root, run) ?? root.kind;
+  return {
+    kind: root.kind,
+    type,
+    timeout: root.kind === 'TimeoutFailure' ? root.details[0] : undefined,
+    nonRetryable: root.nonRetryable,
+    message: messageOf(root, run),
+    frames: framesOf(chain.slice(0, depth + 1), run),
+    places: placesOf(chain, run.groups),
+    wrappers: chain.slice(0, depth).map(wrapperText),
+    codec: codecReason(type),
+    refs: chain.flatMap(({ encoded }) => encoded ?? []),
+  };
+}
+
+/** The line above the frames: `TypeError: Cannot read …`, `java.lang.IllegalStateException`. */
+const ERROR_CLASS = /^(?:[\w$]+\.)*(\w*(?:Error|Exception|Failure))(?::|$)/m;
+
+/** Errors of workflow code that no SDK converts have no type. Their stack trace names the class. */
+function errorClass(root: FailureLevel, run: Pick<WhyRun, 'read'>): string | undefined {
+  if (root.kind !== 'Failure') return undefined;
+  return ERROR_CLASS.exec(stackTraceOf(root, run).slice(0, MAX_HEADER))?.[1];
+}
+
+/** Characters of a stack trace in which its header is. */
+const MAX_HEADER = 4_000;
+
+const wrapperText = ({ kind, type }: FailureLevel): string =>
+  type === undefined ? kind : `${kind}: ${type}`;
+
+/** Returns the reason code of the codec's errors. A type with an unknown code is an application's. */
+function codecReason(type: string): ReasonCode | undefined {
+  const parsed = reasonCode.safeParse(CODEC_TYPE.exec(type)?.[1]);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'read'>): Message {
+  if (encoded === undefined) return { status: 'readable', text: message, encrypted: false };
+  const reading = read(encoded);
+  if (reading.status !== 'readable') return { ...reading, ref: encoded };
+  return { status: 'readable', text: decodedAttributes(reading.value)?.message ?? message, encrypted: true };
+}
+
+/** The innermost failure with a frame of the application has it: a library may have thrown the root cause. */
+function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
+  for (const level of chain.toReversed()) {
+    const frames = ownFrames(stackTraceOf(level, run));
+    if (frames.length > 0) return frames.slice(0, MAX_FRAMES);
+  }
+  return [];
+}
+
+function stackTraceOf({ encoded, stackTrace }: FailureLevel, { read }: Pick<WhyRun, 'read'>): string {
+  if (encoded === undefined) return stackTrace;
+  const reading = read(encoded);
+  return reading.status === 'readable' ? linesAt(reading.value, 'stack_trace') : '';
+}
+
+/** The failure in an event's attributes, in proto3 JSON. */
+export const failureOf = (attributes: unknown): unknown =>
+  at(attributes, 'failure') ?? at(attributes, 'outcome', 'failure') ?? undefined;

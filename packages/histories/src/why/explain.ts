@@ -1,0 +1,57 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { fingerprint } from './fingerprint.ts';
+import type { Fact, Finding, Rule, Severity } from './finding.ts';
+import { type RuleId, rules } from './rules.ts';
+import type { WhyRun } from './run.ts';
+
+/** Why a run failed, what it waits for, and what went wrong on the way. */
+export interface Explanation {
+  /** That of the most urgent finding; `fine` without one that matters. */
+  readonly state: Exclude<Severity, 'note'> | 'fine';
+  /** The most urgent first. */
+  readonly findings: readonly (Finding & { readonly rule: RuleId })[];
+  /** How many findings of a rule were left out. */
+  readonly more: Readonly<Partial<Record<RuleId, number>>>;
+  /** Payloads whose plaintext completes the explanation: messages, stack traces, names. Each once. */
+  readonly refs: readonly PayloadRef[];
+  /** How many of `refs` the caller has not decrypted. */
+  readonly locked: number;
+}
+
+const findingOf = ({ id, severity, title, remedy }: Rule & { readonly id: RuleId }, fact: Fact) => ({
+  ...fact,
+  rule: id,
+  severity,
+  title: fact.title ?? title,
+  remedy: fact.remedy ?? remedy,
+  fingerprint: fact.cause && fingerprint(fact.cause).id,
+});
+
+/** Findings of one rule: a run may have 2,000 pending activities. */
+const MAX_PER_RULE = 20;
+
+/**
+ * Explains a run from its history and, if there is one, its description. Pure: explain with `allLocked` first, decrypt `refs`,
+ * and explain again with what was decrypted.
+ *
+ * @example
+ * const { state, findings: [first] } = explain({ events, groups: groupEvents(events), status: 'Failed', read, now });
+ * // 'failed', { rule: 'run-failed', cause: { type: 'CardDeclined', places: [{ kind: 'activity', name: 'charge', … }] } }
+ */
+export function explain(run: WhyRun): Explanation {
+  const more: Partial<Record<RuleId, number>> = {};
+  const findings = rules.flatMap((rule: Rule & { readonly id: RuleId }) => {
+    const facts = rule.find(run);
+    if (facts.length > MAX_PER_RULE) more[rule.id] = facts.length - MAX_PER_RULE;
+    return facts.slice(0, MAX_PER_RULE).map((fact) => findingOf(rule, fact));
+  });
+  const refs = new Set(findings.flatMap(({ refs: own = [], cause }) => [...(cause?.refs ?? []), ...own]));
+  const [first] = findings;
+  return {
+    state: first === undefined || first.severity === 'note' ? 'fine' : first.severity,
+    findings,
+    more,
+    refs: [...refs],
+    locked: [...refs].filter((ref) => run.read(ref).status === 'locked').length,
+  };
+}

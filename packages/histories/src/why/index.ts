@@ -1,0 +1,26 @@
+export { groupEvents, type EventGroup, type RunEvent } from '../events/groups.ts';
+export { type Cause, causeOf, type Message } from './cause.ts';
+export { type Explanation, explain } from './explain.ts';
+export type { Finding, Severity } from './finding.ts';
+export type { OtherRun, Place } from './place.ts';
+export { type RuleId, rules } from './rules.ts';
+export { allLocked, type Reading, type ReadPayload, type WhyQueue, type WhyRun } from './run.ts';
+export {
+  criticalPath,
+  type CriticalPath,
+  type PathKind,
+  type PathPart,
+  type PathStep,
+} from './critical-path.ts';
+export { type Difference, type FieldMap, type WhatDiffers, whatDiffers } from './differs.ts';
+export { flatFields } from './flat-fields.ts';
+export {
+  type Fingerprint,
+  fingerprint,
+  FINGERPRINT_VERSION,
+  type FingerprintParts,
+  type Likeness,
+  whySame,
+} from './fingerprint.ts';
+export { messageShape } from './message-shape.ts';
+export { cardLines } from './card-text.ts';

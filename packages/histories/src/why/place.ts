@@ -1,0 +1,98 @@
+import type { Category } from '../events/event-kinds.ts';
+import { type EventGroup, groupByHead, type RunEvent } from '../events/groups.ts';
+import { enumAt, numberAt, textAt } from '../events/proto-json.ts';
+import type { FailureLevel } from '../failures/failure.ts';
+
+/** A run of another workflow, as ids. */
+export interface OtherRun {
+  readonly workflowId: string;
+  readonly runId?: string | undefined;
+}
+
+/** A step in which something failed or waits. */
+export interface Place {
+  readonly kind: Extract<
+    Category,
+    'activity' | 'local' | 'child' | 'nexus' | 'update' | 'timer' | 'external' | 'signal' | 'task'
+  >;
+  /** The activity's or workflow's type; `service.operation` of Nexus; the name of an update or a signal. */
+  readonly name: string;
+  /** The event of the failure; the head while the step is open. Absent where the event is in another run's history. */
+  readonly eventId?: number | undefined;
+  /** The number of the latest attempt, from 1. */
+  readonly attempt?: number | undefined;
+  /** Why there was no further attempt: `maximum attempts reached`. */
+  readonly retryState?: string | undefined;
+  /** The worker that ran it. */
+  readonly worker?: string | undefined;
+  /** The run of a child. The places after it are in that run. */
+  readonly run?: OtherRun | undefined;
+}
+
+const retryState = (info: unknown): string | undefined =>
+  enumAt('RETRY_STATE_', info, 'retryState')?.toLowerCase().replaceAll('_', ' ');
+
+/** The steps that a chain of failures names. Only those before the first child are in the run of `groups`. */
+export function placesOf(chain: readonly FailureLevel[], groups: readonly EventGroup[]): Place[] {
+  const places: Place[] = [];
+  let isHome = true;
+  for (const { kind, info } of chain) {
+    const place = placeOf(kind, info, isHome ? groups : []);
+    if (place === undefined) continue;
+    places.push(place);
+    if (place.kind === 'child' || place.kind === 'nexus') isHome = false;
+  }
+  return places;
+}
+
+function placeOf(kind: string, info: unknown, groups: readonly EventGroup[]): Place | undefined {
+  switch (kind) {
+    case 'ActivityFailure': {
+      const group = groupByHead(groups, numberAt(info, 'scheduledEventId')) ?? lastFailedLocal(info, groups);
+      return {
+        kind: group?.category === 'local' ? 'local' : 'activity',
+        name: textAt(info, 'activityType', 'name') ?? 'Activity',
+        ...endOf(group),
+        retryState: retryState(info),
+        worker: textAt(info, 'identity'),
+      };
+    }
+    case 'ChildWorkflowFailure': {
+      const workflowId = textAt(info, 'workflowExecution', 'workflowId');
+      return {
+        kind: 'child',
+        name: textAt(info, 'workflowType', 'name') ?? 'Child workflow',
+        ...endOf(groupByHead(groups, numberAt(info, 'initiatedEventId'))),
+        retryState: retryState(info),
+        run:
+          workflowId === undefined
+            ? undefined
+            : { workflowId, runId: textAt(info, 'workflowExecution', 'runId') },
+      };
+    }
+    case 'NexusOperationFailure':
+      return {
+        kind: 'nexus',
+        name: [textAt(info, 'service'), textAt(info, 'operation')].filter(Boolean).join('.'),
+        ...endOf(groupByHead(groups, numberAt(info, 'scheduledEventId'))),
+      };
+    default:
+      return undefined;
+  }
+}
+
+const lastEvent = ({ events }: EventGroup): RunEvent => events.at(-1) ?? events[0];
+
+function endOf(group: EventGroup | undefined): Pick<Place, 'eventId' | 'attempt'> {
+  if (group === undefined) return {};
+  return {
+    eventId: lastEvent(group).eventId,
+    attempt: group.category === 'activity' ? group.attempt : undefined,
+  };
+}
+
+/** The failure of a local activity names no event. Its marker is the last one that failed. */
+function lastFailedLocal(info: unknown, groups: readonly EventGroup[]): EventGroup | undefined {
+  if (numberAt(info, 'scheduledEventId')) return undefined;
+  return groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');
+}

@@ -1,0 +1,151 @@
+import type { Rule } from './finding.ts';
+import { canceled, codecErrors, failed, terminated, timedOut } from './rules/failed.ts';
+import { signalsNotDelivered, signalsWithoutEffect, updatesOpen } from './rules/messages.ts';
+import {
+  activitiesNotTaken,
+  activitiesPaused,
+  nexusBlocked,
+  openSteps,
+  retries,
+  timers,
+} from './rules/pending.ts';
+import { failedSteps } from './rules/steps.ts';
+import {
+  cancelRequested,
+  nothingPending,
+  runPaused,
+  taskFailing,
+  taskNotTaken,
+  taskOpen,
+} from './rules/task.ts';
+
+/**
+ * Everything that an explanation can contain, the most urgent first. A rule reads only the run: no model, and no state. Rules
+ * of the same severity may all apply; two rules never report the same thing.
+ */
+export const rules = [
+  // How it ended
+  { id: 'codec-failed', severity: 'failed', title: 'Codec error', find: codecErrors('ended') },
+  { id: 'run-failed', severity: 'failed', title: 'Failed', find: failed },
+  { id: 'run-timed-out', severity: 'failed', title: 'Exceeded its time limit', find: timedOut },
+  { id: 'run-terminated', severity: 'failed', title: 'Terminated', find: terminated },
+  { id: 'run-canceled', severity: 'failed', title: 'Canceled on request', find: canceled },
+  // Why it does not get on
+  { id: 'codec-stuck', severity: 'stuck', title: 'Codec error', find: codecErrors('open') },
+  {
+    id: 'nondeterminism',
+    severity: 'stuck',
+    title: 'The code does not match the history',
+    remedy:
+      'Deploy code that replays this history (patch or version the change), or reset the run to an event before it.',
+    find: taskFailing('nondeterminism'),
+  },
+  {
+    id: 'deadlock',
+    severity: 'stuck',
+    title: 'Workflow code blocks its worker',
+    remedy: 'Move waiting, input and output and long computations from the workflow into activities.',
+    find: taskFailing('deadlock'),
+  },
+  {
+    id: 'task-times-out',
+    severity: 'stuck',
+    title: 'Workflow task times out',
+    remedy: 'Look for workers that crash, run out of memory, or block while they replay.',
+    find: taskFailing('timeout'),
+  },
+  {
+    id: 'unhandled-command',
+    severity: 'stuck',
+    title: 'Workflow ends while messages arrive',
+    remedy: 'Temporal repeats the task. If it continues, drain signals before the workflow returns.',
+    find: taskFailing('unhandled'),
+  },
+  {
+    id: 'task-fails',
+    severity: 'stuck',
+    title: 'Workflow task fails',
+    remedy: 'Fix and deploy the workflow code: Temporal repeats the task, and the run continues where it is.',
+    find: taskFailing('other'),
+  },
+  { id: 'run-paused', severity: 'stuck', title: 'Paused', remedy: 'Unpause the run.', find: runPaused },
+  {
+    id: 'task-not-taken',
+    severity: 'stuck',
+    title: 'No worker takes the workflow task',
+    remedy: 'Start a worker for the task queue, or check the versions that its workers poll for.',
+    find: taskNotTaken,
+  },
+  {
+    id: 'activity-not-taken',
+    severity: 'stuck',
+    title: 'No worker takes the activity',
+    remedy: 'Start a worker with this activity for the task queue.',
+    find: activitiesNotTaken,
+  },
+  {
+    id: 'activity-paused',
+    severity: 'stuck',
+    title: 'Activity paused',
+    remedy: 'Unpause the activity.',
+    find: activitiesPaused,
+  },
+  {
+    id: 'activity-retries',
+    severity: 'stuck',
+    title: 'Activity fails and is retried',
+    find: retries('activity'),
+  },
+  {
+    id: 'nexus-blocked',
+    severity: 'stuck',
+    title: 'Nexus operation blocked',
+    remedy: 'Temporal calls the endpoint again once its circuit breaker closes: check the endpoint.',
+    find: nexusBlocked,
+  },
+  {
+    id: 'nexus-retries',
+    severity: 'stuck',
+    title: 'Nexus operation fails and is retried',
+    find: retries('nexus'),
+  },
+  {
+    id: 'timer-overdue',
+    severity: 'stuck',
+    title: 'Timer overdue',
+    remedy: 'Check the health of Temporal: it fires timers even without workers.',
+    find: timers(true),
+  },
+  // What it waits for
+  { id: 'cancel-requested', severity: 'waits', title: 'Cancellation requested', find: cancelRequested },
+  { id: 'task-open', severity: 'waits', title: 'Workflow task waits for a worker', find: taskOpen },
+  { id: 'activity-open', severity: 'waits', title: 'Activity in progress', find: openSteps('activity') },
+  { id: 'child-open', severity: 'waits', title: 'Child workflow in progress', find: openSteps('child') },
+  { id: 'nexus-open', severity: 'waits', title: 'Nexus operation in progress', find: openSteps('nexus') },
+  {
+    id: 'message-open',
+    severity: 'waits',
+    title: 'Message to another workflow not delivered',
+    find: openSteps('external'),
+  },
+  { id: 'update-open', severity: 'waits', title: 'Update without a result', find: updatesOpen },
+  { id: 'timer-open', severity: 'waits', title: 'Timer', find: timers(false) },
+  { id: 'signal-not-delivered', severity: 'waits', title: 'Signal not delivered', find: signalsNotDelivered },
+  {
+    id: 'signal-without-effect',
+    severity: 'waits',
+    title: 'Signal without visible effect',
+    remedy: 'If it should have had one, check that the workflow has a handler of this name.',
+    find: signalsWithoutEffect,
+  },
+  {
+    id: 'nothing-pending',
+    severity: 'waits',
+    title: 'Nothing pending: only a signal, an update or a cancellation can wake it',
+    find: nothingPending,
+  },
+  // What happened on the way
+  { id: 'failed-steps', severity: 'note', title: 'Failed steps', find: failedSteps },
+] as const satisfies readonly Rule[];
+
+export type RuleId = (typeof rules)[number]['id'];

@@ -1,0 +1,130 @@
+import { reasons } from '@temporal-kms/codec-api';
+import { durationAt, enumAt, textAt } from '../../events/proto-json.ts';
+import { type Cause, causeOf, failureOf } from '../cause.ts';
+import type { Fact } from '../finding.ts';
+import { isOpen, type WhyRun } from '../run.ts';
+import { endOfRun, failingTask, pendingSteps, runFailure } from '../sources.ts';
+import { type Step, stepOf } from '../step.ts';
+import { seconds } from '../words.ts';
+
+/** Errors of the codec and of Cloud KMS: the table of reason codes explains them. */
+export const codecErrors =
+  (state: 'ended' | 'open') =>
+  (run: WhyRun): Fact[] =>
+    isOpen(run) === (state === 'open') ? codecFacts(run) : [];
+
+function codecFacts(run: WhyRun): Fact[] {
+  const ended = runFailure(run);
+  const task = failingTask(run);
+  const found: (Fact & { readonly cause: Cause })[] = [];
+  if (ended?.cause.codec) {
+    const { cause, event } = ended;
+    const [place] = cause.places;
+    found.push({ cause, place, eventId: place?.eventId ?? event.eventId, since: event.at });
+  }
+  if (task?.cause?.codec)
+    found.push({ cause: task.cause, eventId: task.event?.eventId, attempt: task.attempt, since: task.since });
+  for (const { work, group, cause } of pendingSteps(run)) {
+    if (!cause?.codec) continue;
+    found.push({
+      cause,
+      eventId: group?.id,
+      attempt: work.attempt,
+      nextAt: work.nextAttemptAt,
+      place: { kind: work.kind, name: work.name, eventId: group?.id },
+    });
+  }
+  return found.map((fact) => {
+    const reason = reasons[fact.cause.codec ?? 'malformed'];
+    return { ...fact, title: reason.title, detail: reason.meaning, remedy: reason.remedy };
+  });
+}
+
+/** What the time limits of activities mean: https://docs.temporal.io/encyclopedia/detecting-activity-failures */
+const timeouts: Readonly<Record<string, string>> = {
+  'start to close': 'An attempt took longer than its time limit.',
+  'schedule to start': 'No worker took it from the task queue in time.',
+  'schedule to close': 'All attempts together took longer than their time limit.',
+  heartbeat: 'No heartbeat came in time: its worker has ended, or its code blocks.',
+};
+
+/** The failure with which the run ended. */
+export function failed(run: WhyRun): Fact[] {
+  const ended = runFailure(run);
+  if (ended === undefined || ended.cause.codec) return [];
+  if (
+    ended.event.eventName !== 'WorkflowExecutionFailed' &&
+    ended.event.eventName !== 'WorkflowExecutionContinuedAsNew'
+  )
+    return [];
+  const { event, cause } = ended;
+  const local = cause.places.length === 0 ? failedLocal(run, cause) : undefined;
+  const place = cause.places.at(0) ?? local?.place;
+  const retry = enumAt('RETRY_STATE_', event.attributes, 'retryState');
+  return [
+    {
+      cause,
+      place,
+      eventId: place?.eventId ?? event.eventId,
+      attempt: place?.attempt,
+      since: event.at,
+      refs: local?.refs,
+      detail: retry === 'IN_PROGRESS' ? 'Temporal has started the run again.' : timeouts[cause.timeout ?? ''],
+    },
+  ];
+}
+
+/** The failure of a local activity that workflow code passes on names no step: the last such step failed with the same type. */
+function failedLocal(run: WhyRun, { type }: Cause): Step | undefined {
+  const group = run.groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');
+  const isSame = group !== undefined && causeOf(failureOf(group.events[0].attributes), run)?.type === type;
+  return isSame ? stepOf(group, run) : undefined;
+}
+
+/** A time limit of the run. What was open then is found by the rules about waiting. */
+export function timedOut(run: WhyRun): Fact[] {
+  const event = endOfRun(run);
+  if (event?.eventName !== 'WorkflowExecutionTimedOut') return [];
+  const [start] = run.events;
+  const limit = durationAt(start?.attributes, 'workflowRunTimeout');
+  return [
+    {
+      eventId: event.eventId,
+      since: event.at,
+      detail: limit === undefined ? undefined : `Its time limit was ${seconds(limit)}.`,
+    },
+  ];
+}
+
+/** Who terminated it, and why. */
+export function terminated(run: WhyRun): Fact[] {
+  const event = endOfRun(run);
+  if (event?.eventName !== 'WorkflowExecutionTerminated') return [];
+  const by = textAt(event.attributes, 'identity');
+  const reason = textAt(event.attributes, 'reason');
+  return [
+    {
+      eventId: event.eventId,
+      since: event.at,
+      detail: [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined,
+    },
+  ];
+}
+
+/** Who asked for the cancellation. */
+export function canceled(run: WhyRun): Fact[] {
+  const event = endOfRun(run);
+  if (event?.eventName !== 'WorkflowExecutionCanceled') return [];
+  const request = run.events.findLast(({ eventName }) => eventName === 'WorkflowExecutionCancelRequested');
+  const by =
+    textAt(request?.attributes, 'externalWorkflowExecution', 'workflowId') ??
+    textAt(request?.attributes, 'identity');
+  const reason = textAt(request?.attributes, 'cause');
+  return [
+    {
+      eventId: request?.eventId ?? event.eventId,
+      since: event.at,
+      detail: [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined,
+    },
+  ];
+}

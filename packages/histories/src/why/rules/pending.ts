@@ -1,0 +1,145 @@
+import { durationAt, textAt } from '../../events/proto-json.ts';
+import type { PendingWork } from '../../events/pending.ts';
+import type { EventGroup } from '../../events/groups.ts';
+import type { Fact } from '../finding.ts';
+import type { Place } from '../place.ts';
+import { isOpen, type WhyRun } from '../run.ts';
+import { endOfRun, pendingSteps, type PendingStep } from '../sources.ts';
+import { stepOf, summaryOf } from '../step.ts';
+import { LONG_WAIT, pollersText } from './task.ts';
+
+const placeOf = ({ work, group, cause }: PendingStep): Place => ({
+  kind: work.kind,
+  name: work.name,
+  eventId: group?.id,
+  attempt: work.attempt || undefined,
+  worker: work.worker,
+  run: work.child ?? cause?.places.find(({ run }) => run)?.run,
+});
+
+function factOf(step: PendingStep): Fact {
+  const { work, group, cause } = step;
+  return {
+    cause,
+    place: placeOf(step),
+    eventId: group?.id,
+    // The description has the time of the next attempt, which may be in the future.
+    since: group?.events[0].at ?? work.scheduledAt,
+    attempt: work.attempt || undefined,
+    maximumAttempts: work.maximumAttempts,
+    nextAt: work.nextAttemptAt,
+    queue: textAt(group?.events[0].attributes, 'taskQueue', 'name'),
+  };
+}
+
+const hasFailed = ({ attempt, lastFailure }: PendingWork): boolean =>
+  attempt > 1 || lastFailure !== undefined;
+
+/** Activities that are paused: Temporal does not try them again until they are resumed. */
+export const activitiesPaused = (run: WhyRun): Fact[] =>
+  pendingSteps(run)
+    .filter(({ work }) => work.kind === 'activity' && work.paused)
+    .map((step) => ({
+      ...factOf(step),
+      nextAt: undefined,
+      detail:
+        [
+          step.work.pausedBy && `By ${step.work.pausedBy}.`,
+          step.work.pauseReason && `Reason: ${step.work.pauseReason}.`,
+        ]
+          .filter(Boolean)
+          .join(' ') || undefined,
+    }));
+
+/** Activities and Nexus operations whose last attempt failed. */
+export const retries =
+  (kind: 'activity' | 'nexus') =>
+  (run: WhyRun): Fact[] =>
+    pendingSteps(run)
+      .filter(
+        ({ work, cause }) =>
+          work.kind === kind && !work.paused && !work.blocked && hasFailed(work) && !cause?.codec,
+      )
+      .map(factOf);
+
+/** Nexus operations that Temporal does not attempt: a circuit breaker is open. */
+export const nexusBlocked = (run: WhyRun): Fact[] =>
+  pendingSteps(run)
+    .filter(({ work }) => work.blocked !== undefined)
+    .map((step) => ({ ...factOf(step), detail: step.work.blocked }));
+
+/** Activities that no worker has taken. */
+export const activitiesNotTaken = (run: WhyRun): Fact[] =>
+  pendingSteps(run)
+    .filter(
+      ({ work }) =>
+        work.kind === 'activity' && work.state === 'SCHEDULED' && !work.paused && !hasFailed(work),
+    )
+    .map(factOf)
+    .filter(({ since, queue }) => {
+      const polled = run.queues?.find(({ name, kind }) => name === queue && kind === 'activity')?.polling;
+      return polled === false || (since !== undefined && run.now - since >= LONG_WAIT);
+    })
+    .map((fact) => ({ ...fact, detail: pollersText(run, 'activity', fact.queue) }));
+
+/** Open steps of one category that no other rule has named. Of a closed run: what was open when it ended. */
+export const openSteps =
+  (category: 'activity' | 'child' | 'nexus' | 'external') =>
+  (run: WhyRun): Fact[] => {
+    if (!waitsAt(run)) return [];
+    const named = new Set(
+      [
+        ...retries('activity')(run),
+        ...retries('nexus')(run),
+        ...activitiesPaused(run),
+        ...nexusBlocked(run),
+        ...activitiesNotTaken(run),
+      ].map(({ eventId }) => eventId),
+    );
+    const pending = new Map(pendingSteps(run).map((step) => [step.group?.id, step]));
+    return openGroups(run, category)
+      .filter(({ id }) => !named.has(id) && !pending.get(id)?.cause?.codec)
+      .map((group) => {
+        const step = pending.get(group.id);
+        const { place, refs } = stepOf(group, run);
+        const since = group.events[0].at;
+        return step === undefined
+          ? {
+              place,
+              refs,
+              eventId: group.id,
+              since,
+              queue: textAt(group.events[0].attributes, 'taskQueue', 'name'),
+            }
+          : { ...factOf(step), refs };
+      });
+  };
+
+/** Whether open steps explain something: the run waits for them, or waited when it ended without a result. */
+const waitsAt = (run: WhyRun): boolean => {
+  if (isOpen(run)) return true;
+  const end = endOfRun(run)?.eventName;
+  return end === 'WorkflowExecutionTimedOut' || end === 'WorkflowExecutionTerminated';
+};
+
+const openGroups = ({ groups }: WhyRun, wanted: EventGroup['category']): EventGroup[] =>
+  groups.filter(({ open, category }) => open && category === wanted);
+
+/** Open timers, the one that fires first at the top. */
+export const timers =
+  (isOverdue: boolean) =>
+  (run: WhyRun): Fact[] => {
+    if (!waitsAt(run)) return [];
+    const until = endOfRun(run)?.at ?? run.now;
+    return openGroups(run, 'timer')
+      .map((group): Fact => {
+        const [head] = group.events;
+        const { place, refs } = stepOf(group, run);
+        const summary = summaryOf(head, run);
+        const nextAt = head.at + (durationAt(head.attributes, 'startToFireTimeout') ?? 0);
+        const named = place && { ...place, name: summary.text ?? place.name };
+        return { place: named, refs: [...refs, ...summary.refs], eventId: group.id, since: head.at, nextAt };
+      })
+      .filter(({ nextAt = 0 }) => nextAt < until - LONG_WAIT === isOverdue)
+      .toSorted((a, b) => (a.nextAt ?? 0) - (b.nextAt ?? 0));
+  };

@@ -1,0 +1,53 @@
+import type { Category } from '../../events/event-kinds.ts';
+import { isFailure } from '../../events/outcome.ts';
+import type { Fact } from '../finding.ts';
+import type { WhyRun } from '../run.ts';
+import { causeOf, failureOf } from '../cause.ts';
+import { stepOf } from '../step.ts';
+import { failed } from './failed.ts';
+import { counted } from '../words.ts';
+
+/** What a reader counts as a step: what the code asked for, and the messages that it got. */
+const steps: ReadonlySet<Category> = new Set([
+  'activity',
+  'local',
+  'timer',
+  'child',
+  'external',
+  'signal',
+  'update',
+  'nexus',
+]);
+
+/** In a run of fewer steps, the single failure that ended it says all. */
+const MANY_STEPS = 20;
+/** Failed steps that the text names. */
+const MAX_NAMED = 3;
+
+/** `1 failure in 781 steps, #2722`: failures of single steps, which the code may have handled. */
+export function failedSteps(run: WhyRun): Fact[] {
+  const all = run.groups.filter(({ category }) => steps.has(category));
+  const bad = all.filter(({ outcome }) => isFailure(outcome));
+  const [first] = bad;
+  if (first === undefined) return [];
+  const ids = bad.map(({ id, events }) => events.at(-1)?.eventId ?? id);
+  const rest = bad.length - MAX_NAMED;
+  const named = ids
+    .slice(0, MAX_NAMED)
+    .map((id) => `#${id}`)
+    .join(', ');
+  const end = first.events.at(-1) ?? first.events[0];
+  const { place, refs } = stepOf(first, run);
+  // The failure that ended the run has a finding of its own.
+  const isKnown = failed(run)[0]?.place?.eventId === end.eventId;
+  if (isKnown && bad.length === 1 && all.length < MANY_STEPS) return [];
+  return [
+    {
+      title: `${counted(bad.length, 'failure')} in ${counted(all.length, 'step')}`,
+      detail: `${named}${rest > 0 ? ` and ${rest} more` : ''}`,
+      eventId: end.eventId,
+      since: end.at,
+      ...(isKnown ? {} : { place, refs, cause: causeOf(failureOf(end.attributes), run) }),
+    },
+  ];
+}

@@ -1,0 +1,126 @@
+import { at, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
+import type { Fact } from '../finding.ts';
+import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
+import { endOfRun, type FailingTask, failingTask } from '../sources.ts';
+import { inWords } from '../words.ts';
+
+/** What the workflow task fails with. Each kind is a rule. */
+export type TaskProblem = 'nondeterminism' | 'deadlock' | 'timeout' | 'unhandled' | 'other';
+
+/** The numbers that Temporal's SDKs write into messages: https://github.com/temporalio/rules */
+const NONDETERMINISM = /^\[TMPRL1100\]/;
+const DEADLOCK = /^\[TMPRL1101\]/;
+
+function problemOf({ reason, cause }: FailingTask): TaskProblem {
+  const message = cause?.message.status === 'readable' ? cause.message.text : '';
+  if (reason === 'NON_DETERMINISTIC_ERROR' || NONDETERMINISM.test(message)) return 'nondeterminism';
+  if (DEADLOCK.test(message) || cause?.type === 'DeadlockError') return 'deadlock';
+  if (reason === 'TIMED_OUT') return 'timeout';
+  return reason === 'UNHANDLED_COMMAND' ? 'unhandled' : 'other';
+}
+
+/** Returns a finder for one problem of the workflow task. Errors of the codec have a rule of their own. */
+export const taskFailing =
+  (problem: TaskProblem) =>
+  (run: WhyRun): Fact[] => {
+    const task = failingTask(run);
+    if (task === undefined || task.cause?.codec || problemOf(task) !== problem) return [];
+    return [
+      {
+        cause: task.cause,
+        eventId: task.event?.eventId,
+        attempt: task.attempt,
+        since: task.since,
+        nextAt: undefined,
+        queue: queueOf(run),
+        detail:
+          problem === 'other' && task.reason !== 'UNKNOWN'
+            ? `Temporal’s cause: ${inWords(task.reason)}.`
+            : undefined,
+      },
+    ];
+  };
+
+/** The task queue of the run's workflow tasks. */
+const queueOf = ({ events }: Pick<WhyRun, 'events'>): string | undefined =>
+  textAt(events[0]?.attributes, 'taskQueue', 'name');
+
+/** Milliseconds. A worker that polls takes a task within a second; a sticky queue delays it by 10 s at most. */
+export const LONG_WAIT = 30_000;
+
+/** The open workflow task of a run whose task does not fail. */
+function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact } | undefined {
+  if (!isOpen(run) || failingTask(run) !== undefined) return undefined;
+  const last = run.groups.findLast(({ category }) => category === 'task');
+  const pending = at(run.details, 'pendingWorkflowTask');
+  const isPending = run.details === undefined ? last?.open === true : pending !== undefined;
+  if (!isPending) return undefined;
+  const isTaken =
+    run.details === undefined
+      ? (last?.events.length ?? 0) > 1
+      : enumAt('PENDING_WORKFLOW_TASK_STATE_', pending, 'state') === 'STARTED';
+  const since =
+    millisAt(pending, 'originalScheduledTime') ?? millisAt(pending, 'scheduledTime') ?? last?.events[0].at;
+  return { isTaken, fact: { eventId: last?.open ? last.id : undefined, since, queue: queueOf(run) } };
+}
+
+/** A workflow task that no worker has taken, although none polls or it has waited for long. */
+export function taskNotTaken(run: WhyRun): Fact[] {
+  const task = openTask(run);
+  if (task === undefined || task.isTaken) return [];
+  const { since, queue } = task.fact;
+  const unpolled = run.queues?.find(({ kind, polling }) => kind === 'workflow' && !polling);
+  if (unpolled === undefined && (since === undefined || run.now - since < LONG_WAIT)) return [];
+  const name = unpolled?.name ?? queue;
+  return [{ ...task.fact, queue: name, detail: pollersText(run, 'workflow', name) }];
+}
+
+/** A workflow task that a worker has, or soon will have. */
+export function taskOpen(run: WhyRun): Fact[] {
+  const task = openTask(run);
+  if (task === undefined || taskNotTaken(run).length > 0) return [];
+  return [{ ...task.fact, title: task.isTaken ? 'Workflow task in progress' : undefined }];
+}
+
+/** What is known of a queue's workers. */
+export function pollersText(
+  { queues }: WhyRun,
+  kind: WhyQueue['kind'],
+  name: string | undefined,
+): string | undefined {
+  const queue = queues?.find((one) => one.name === name && one.kind === kind);
+  if (queue === undefined) return undefined;
+  return queue.polling ? 'Workers poll the task queue, but may be busy.' : 'No worker polls the task queue.';
+}
+
+/** Who paused the run, and why. */
+export function runPaused(run: WhyRun): Fact[] {
+  if (run.status !== 'Paused') return [];
+  const pause = at(run.details, 'workflowExtendedInfo', 'pauseInfo');
+  const event = run.events.findLast(({ eventName }) => eventName === 'WorkflowExecutionPaused');
+  const by = textAt(pause, 'identity') ?? textAt(event?.attributes, 'identity');
+  const reason = textAt(pause, 'reason') ?? textAt(event?.attributes, 'reason');
+  return [
+    {
+      eventId: event?.eventId,
+      since: millisAt(pause, 'pausedTime') ?? event?.at,
+      detail: [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined,
+    },
+  ];
+}
+
+/** A request for cancellation that the workflow has not followed. */
+export function cancelRequested(run: WhyRun): Fact[] {
+  if (!isOpen(run)) return [];
+  const request = run.events.findLast(({ eventName }) => eventName === 'WorkflowExecutionCancelRequested');
+  return request === undefined ? [] : [{ eventId: request.eventId, since: request.at }];
+}
+
+/** Nothing in the history or the description will wake the run. */
+export function nothingPending(run: WhyRun): Fact[] {
+  if (run.status !== 'Running' || endOfRun(run) !== undefined || failingTask(run) !== undefined) return [];
+  if (at(run.details, 'pendingWorkflowTask') !== undefined) return [];
+  if (run.groups.some(({ open, category }) => open && category !== 'update')) return [];
+  const task = run.events.findLast(({ eventName }) => eventName === 'WorkflowTaskCompleted');
+  return task === undefined ? [] : [{ eventId: task.eventId, since: task.at }];
+}

@@ -1,0 +1,107 @@
+import type { EventGroup, RunEvent } from '../events/groups.ts';
+import { at, enumAt, millisAt, numberAt, textAt } from '../events/proto-json.ts';
+import { closedAs } from '../events/run-ends.ts';
+import { type PendingWork, pendingWork } from '../events/pending.ts';
+import { type Cause, causeOf, failureOf } from './cause.ts';
+import { isOpen, type WhyRun } from './run.ts';
+
+/*
+ * The three places where a run has a failure that matters now: its last event, its failing workflow task, and the last
+ * attempts of its pending work.
+ */
+
+/** The event that closed the run. */
+export const endOfRun = ({ events }: Pick<WhyRun, 'events'>): RunEvent | undefined => {
+  const last = events.at(-1);
+  return last && closedAs(last.eventName) !== undefined ? last : undefined;
+};
+
+/** The failure with which the run ended. A run that Temporal retries ends with `ContinuedAsNew` in old servers. */
+export function runFailure(run: WhyRun): { readonly event: RunEvent; readonly cause: Cause } | undefined {
+  const event = endOfRun(run);
+  if (event === undefined || event.eventName === 'WorkflowExecutionCompleted') return undefined;
+  const cause = causeOf(failureOf(event.attributes), run);
+  return cause && { event, cause };
+}
+
+/** A workflow task that fails again and again. */
+export interface FailingTask {
+  /** The latest recorded failure. Temporal records the first of a row only; later attempts are in the description. */
+  readonly event: RunEvent | undefined;
+  /** `NON_DETERMINISTIC_ERROR`, …; `TIMED_OUT` where no worker answered in time. */
+  readonly reason: string;
+  readonly cause: Cause | undefined;
+  /** The number of the attempt that Temporal makes next, from 2. */
+  readonly attempt: number;
+  readonly since: number | undefined;
+}
+
+const isEnd = ({ eventName }: RunEvent): boolean =>
+  eventName === 'WorkflowTaskCompleted' ||
+  eventName === 'WorkflowTaskFailed' ||
+  eventName === 'WorkflowTaskTimedOut';
+
+/** A reset writes a failed workflow task where the new run begins; that is no fault. */
+const isReset = (event: RunEvent): boolean =>
+  enumAt('WORKFLOW_TASK_FAILED_CAUSE_', event.attributes, 'cause') === 'RESET_WORKFLOW';
+
+/** Returns the failing workflow task of an open run, unless a later task has completed. */
+export function failingTask(run: WhyRun): FailingTask | undefined {
+  if (!isOpen(run)) return undefined;
+  const pending = at(run.details, 'pendingWorkflowTask');
+  const retries = numberAt(pending, 'attempt') ?? 1;
+  const row: RunEvent[] = [];
+  for (let index = run.events.length - 1; index >= 0; index -= 1) {
+    const event = run.events[index];
+    if (event === undefined || !isEnd(event)) continue;
+    if (event.eventName === 'WorkflowTaskCompleted' || isReset(event)) break;
+    row.push(event);
+  }
+  const [event] = row;
+  if (event === undefined && retries <= 1) return undefined;
+  const isTimeout = event?.eventName === 'WorkflowTaskTimedOut';
+  return {
+    event,
+    reason: isTimeout
+      ? 'TIMED_OUT'
+      : (enumAt('WORKFLOW_TASK_FAILED_CAUSE_', event?.attributes, 'cause') ?? 'UNKNOWN'),
+    cause: event && causeOf(failureOf(event.attributes), run),
+    attempt: Math.max(retries, row.length + 1),
+    since: row.at(-1)?.at ?? millisAt(pending, 'originalScheduledTime'),
+  };
+}
+
+/** Pending work as the description has it, with its group and the cause of its last failure. */
+export interface PendingStep {
+  readonly work: PendingWork;
+  readonly group: EventGroup | undefined;
+  readonly cause: Cause | undefined;
+}
+
+/** Several rules read the pending work, of which a run may have 2,000. */
+const known = new WeakMap<WhyRun, readonly PendingStep[]>();
+
+/** Returns the pending work of an open run; the most attempts first. */
+export function pendingSteps(run: WhyRun): readonly PendingStep[] {
+  const steps = known.get(run) ?? findPending(run);
+  known.set(run, steps);
+  return steps;
+}
+
+function findPending(run: WhyRun): readonly PendingStep[] {
+  if (!isOpen(run) || run.details === undefined) return [];
+  const open = run.groups.filter((group) => group.open);
+  const byId = new Map<string, EventGroup>();
+  for (const group of open) {
+    const activityId =
+      group.category === 'activity' ? textAt(group.events[0].attributes, 'activityId') : undefined;
+    byId.set(activityId === undefined ? `#${group.id}` : `activity ${activityId}`, group);
+  }
+  return pendingWork({ details: run.details })
+    .map((work) => ({
+      work,
+      group: byId.get(work.kind === 'activity' ? `activity ${work.id}` : `#${work.id}`),
+      cause: causeOf(work.lastFailure, run),
+    }))
+    .toSorted((a, b) => b.work.attempt - a.work.attempt);
+}

@@ -1,0 +1,71 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import type { EventGroup, RunEvent } from '../events/groups.ts';
+import { groupName, summaryRef } from '../events/group-name.ts';
+import { at, textAt } from '../events/proto-json.ts';
+import type { Place } from './place.ts';
+import type { ReadPayload, WhyRun } from './run.ts';
+
+const placeKinds = new Set([
+  'activity',
+  'local',
+  'child',
+  'nexus',
+  'update',
+  'timer',
+  'external',
+  'signal',
+  'task',
+]);
+const isPlaceKind = (category: string): category is Place['kind'] => placeKinds.has(category);
+
+/** The text of a name or a summary inside a payload; undefined while it is locked. */
+function textOf(ref: PayloadRef | undefined, read: ReadPayload, member?: string): string | undefined {
+  if (ref === undefined) return undefined;
+  const reading = read(ref);
+  if (reading.status !== 'readable') return undefined;
+  const value = member === undefined ? reading.value : at(reading.value, member);
+  return textAt({ value }, 'value');
+}
+
+/** A step as a place, and the payloads that contain its name. */
+export interface Step {
+  /** Absent for a group that is no step, such as the start of the run. */
+  readonly place: Place | undefined;
+  readonly refs: readonly PayloadRef[];
+}
+
+/** Describes a step of a run. */
+export function stepOf(group: EventGroup, { read }: Pick<WhyRun, 'read'>): Step {
+  const label = groupName(group);
+  const name = textOf(label.ref, read, label.member) ?? label.text;
+  const workflowId = childId(group);
+  if (!isPlaceKind(group.category)) return { place: undefined, refs: [] };
+  return {
+    place: {
+      kind: group.category,
+      name,
+      eventId: group.id,
+      run: workflowId === undefined ? undefined : { workflowId, runId: childRun(group) },
+    },
+    refs: label.ref === undefined ? [] : [label.ref],
+  };
+}
+
+const childId = ({ category, events }: EventGroup): string | undefined =>
+  category === 'child' ? textAt(events[0].attributes, 'workflowId') : undefined;
+
+const childRun = ({ events }: EventGroup): string | undefined =>
+  textAt(
+    events.find(({ eventName }) => eventName === 'ChildWorkflowExecutionStarted')?.attributes,
+    'workflowExecution',
+    'runId',
+  );
+
+/** The author's summary of a step, if it is readable, and its payload. */
+export const summaryOf = (
+  event: Pick<RunEvent, 'userMetadata'>,
+  { read }: Pick<WhyRun, 'read'>,
+): { readonly text: string | undefined; readonly refs: readonly PayloadRef[] } => {
+  const ref = summaryRef(event);
+  return { text: textOf(ref, read), refs: ref === undefined ? [] : [ref] };
+};

@@ -1,0 +1,24 @@
+/** An enum value in words: `MAXIMUM_ATTEMPTS_REACHED` is `maximum attempts reached`. */
+export const inWords = (value: string): string => value.toLowerCase().replaceAll('_', ' ');
+
+/** `1 step`, `2 steps`. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** A span of milliseconds in its two largest units: `250 ms`, `3.5 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
+export function seconds(millis: number): string {
+  if (millis < 1000) return `${Math.round(millis)} ms`;
+  if (millis < 60_000) return `${Number((millis / 1000).toFixed(1))} s`;
+  const [large, small] = units.find(([unit]) => millis >= unit.millis) ?? minutes;
+  const whole = Math.floor(millis / large.millis);
+  const rest = Math.floor((millis % large.millis) / small.millis);
+  return `${whole} ${large.name}${rest === 0 ? '' : ` ${rest} ${small.name}`}`;
+}
+
+const [day, hour, minute, second] = [
+  { name: 'd', millis: 86_400_000 },
+  { name: 'h', millis: 3_600_000 },
+  { name: 'min', millis: 60_000 },
+  { name: 's', millis: 1000 },
+] as const;
+const minutes = [minute, second] as const;
+const units = [[day, hour], [hour, minute], minutes] as const;

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { cardLines } from '../../src/why/card-text.ts';
+import { explain } from '../../src/why/explain.ts';
+import type { WhyRun } from '../../src/why/run.ts';
+import { activityFailure, application, reading, type Recorded, runOf, scheduled, started } from './run.ts';
+
+const card = (run: WhyRun) => cardLines(explain(run), { now: run.now, howToReveal: 'Reveal it.' });
+
+const failed: Recorded[] = [
+  ...started,
+  scheduled,
+  ['ActivityTaskStarted', { scheduledEventId: '5', attempt: 5 }],
+  ['ActivityTaskFailed', { scheduledEventId: '5', failure: application('CardDeclined', '', {}, '7:0') }],
+  ['WorkflowExecutionFailed', { failure: activityFailure(application('CardDeclined', '', {}, '8:0')) }],
+];
+const trace = { message: 'Card 4242 declined', stack_trace: 'E\n    at capture (/srv/app/capture.ts:88:11)' };
+
+describe('the card as text', () => {
+  it('has the root message first, then the place, the frame and the wrappers', () => {
+    expect(card({ ...runOf(failed), read: reading({ '7:0': trace, '8:0': trace }) })).toEqual([
+      'Failed: CardDeclined: Card 4242 declined',
+      '  in activity charge, event #7, attempt 5, maximum attempts reached, since 2030-01-31T12:00:07Z (1 min)',
+      '  at capture (/srv/app/capture.ts:88:11)',
+      '  ActivityFailure › CardDeclined',
+    ]);
+  });
+
+  it('has types and names of locked payloads, and says how to reveal them', () => {
+    const lines = card(runOf(failed));
+    expect(lines[0]).toBe('Failed: CardDeclined (message locked)');
+    expect(lines.at(-1)).toBe('1 payload of this card is locked. Reveal it.');
+    const read = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
+    expect(card({ ...runOf(failed), read })[0]).toContain(
+      'key_destroyed, Key destroyed. The payload cannot be recovered.',
+    );
+  });
+
+  it('prints five findings of a rule, and counts the others', () => {
+    const timers = Array.from({ length: 30 }, (): Recorded => [
+      'TimerStarted',
+      { timerId: '1', startToFireTimeout: '90000s' },
+      4,
+    ]);
+    const lines = card(runOf([...started, ...timers]));
+    expect(lines.filter((line) => line.startsWith('Timer: timer #1'))).toHaveLength(5);
+    expect(lines.at(-1)).toBe('Timer: 25 more');
+    expect(lines[1]).toBe('  event #5, fires in 1 d, since 2030-01-31T12:00:04Z (1 min)');
+  });
+
+  it('breaks a message of several lines, and ends it after eight', () => {
+    const message = Array.from({ length: 20 }, (_, n) => `line ${n}`).join('\n');
+    const lines = card({ ...runOf(failed), read: reading({ '8:0': { message } }) });
+    expect(lines.slice(0, 3)).toEqual(['Failed: CardDeclined: line 0', '    line 1', '    line 2']);
+    expect(lines.slice(7, 9)).toEqual(['    line 7', '    …']);
+  });
+
+  it('says that nothing happened', () => {
+    expect(card(runOf([...started, ['WorkflowExecutionCompleted', {}]]))).toEqual([
+      'Nothing failed, and nothing is pending.',
+    ]);
+  });
+});

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { type FieldMap, whatDiffers } from '../../src/why/differs.ts';
+import { flatFields } from '../../src/why/flat-fields.ts';
+import { type Draw, drawFrom } from './random.ts';
+
+const RUNS = 200;
+const SEEDS = 200;
+
+/** A run of an invented shop: 30 fields of all kinds, many of which depend on each other. */
+function run(d: Draw): Record<string, string | number | boolean | null> {
+  const items = d.whole(1, 9);
+  const amount = Math.round(items * d.normal(40, 12) * 100) / 100;
+  const hour = d.whole(0, 23);
+  return {
+    build: d.one(['b-6', 'b-7']),
+    worker: `pod-${d.whole(1, 12)}`,
+    queue: d.one(['orders', 'orders', 'orders-eu']),
+    hour,
+    isNight: hour < 6,
+    keyVersion: d.one([1, 2, 2, 2]),
+    'input.orderId': `order-${d.hex(10)}`,
+    'input.customer': `customer-${d.whole(1, 5000)}`,
+    'input.items.length': items,
+    'input.amount': amount,
+    'input.currency': d.one(['EUR', 'EUR', 'USD', 'GBP']),
+    'input.country': d.one(['DE', 'FR', 'AT', 'PL', 'US', 'GB', 'CZ']),
+    'input.express': d.one([true, false, false]),
+    'input.coupon': d.one([null, null, `C${d.whole(1, 30)}`]),
+    bytes: 400 + items * 80 + d.whole(0, 30),
+    duration: Math.exp(d.normal(7, 1)),
+    ...Object.fromEntries(
+      Array.from({ length: 10 }, (_, n) => [`memo.tag${n}`, d.one(['a', 'b', 'c', 'd'])]),
+    ),
+    ...Object.fromEntries(Array.from({ length: 4 }, (_, n) => [`size${n}`, d.whole(0, 1_000_000)])),
+  };
+}
+
+type Fields = ReturnType<typeof run>;
+
+/** A fault that half of the failed runs share, or one that depends on a number. */
+const plants: readonly (readonly [field: string, plant: (run: Fields) => void, share: number])[] = [
+  ['build', (r) => (r['build'] = 'b-7'), 0.5],
+  ['input.country', (r) => (r['input.country'] = 'CZ'), 0.5],
+  ['input.coupon', (r) => (r['input.coupon'] = 'C7'), 0.5],
+  ['input.express', (r) => (r['input.express'] = true), 0.5],
+  ['worker', (r) => (r['worker'] = 'pod-3'), 0.5],
+  ['input.customer', (r) => delete r['input.customer'], 0.5],
+  ['keyVersion', (r) => (r['keyVersion'] = 1), 0.5],
+  ['duration', (r) => (r['duration'] = Number(r['duration']) * 2.5), 1],
+  ['input.amount', (r) => (r['input.amount'] = Number(r['input.amount']) * 1.6), 1],
+  ['size2', (r) => (r['size2'] = Number(r['size2']) + 300_000), 1],
+];
+
+const runs = (d: Draw) => Array.from({ length: RUNS }, () => run(d));
+
+describe('what differs', () => {
+  it('has the planted cause in the first three in at least 95 % of 200 cases', () => {
+    let found = 0;
+    for (let seed = 0; seed < SEEDS; seed += 1) {
+      const d = drawFrom(seed);
+      const [field, plant, share] = plants[seed % plants.length]!;
+      const [first, second] = [runs(d), runs(d)];
+      for (const one of first) if (d.random() < share) plant(one);
+      const { differences } = whatDiffers(first, second);
+      if (differences.slice(0, 3).some((one) => one.field === field)) found += 1;
+    }
+    expect(found / SEEDS).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it('reports something in at most 5 % of 200 cases without a cause', () => {
+    let reported = 0;
+    for (let seed = 0; seed < SEEDS; seed += 1) {
+      const d = drawFrom(10_000 + seed);
+      if (whatDiffers(runs(d), runs(d)).differences.length > 0) reported += 1;
+    }
+    expect(reported / SEEDS).toBeLessThanOrEqual(0.05);
+  });
+
+  it('has the counts, the medians and each field once', () => {
+    const first: FieldMap[] = Array.from({ length: 40 }, (_, n) => ({
+      build: n < 30 ? 'b-7' : 'b-6',
+      size: n + 20,
+    }));
+    const second: FieldMap[] = Array.from({ length: 40 }, (_, n) => ({
+      build: n < 2 ? 'b-7' : 'b-6',
+      size: n,
+    }));
+    expect(whatDiffers(first, second)).toMatchObject({
+      differences: [
+        { field: 'size', medians: [39.5, 19.5], effect: expect.closeTo(0.75, 1) },
+        { field: 'build', value: 'b-7', first: 30, second: 2, effect: 0.7 },
+      ],
+      sizes: [40, 40],
+      comparisons: 2,
+    });
+  });
+
+  it('finds that a field is absent, and nothing in sets that are too small or the same', () => {
+    const without: FieldMap[] = Array.from({ length: 20 }, () => ({ id: 1 }));
+    const withField: FieldMap[] = Array.from({ length: 20 }, () => ({ id: 1, memo: 'x' }));
+    expect(whatDiffers(without, withField).differences[0]).toMatchObject({
+      field: 'memo',
+      first: 20,
+      second: 0,
+      value: '(absent)',
+    });
+    expect(whatDiffers(without.slice(0, 2), withField.slice(0, 2)).differences).toEqual([]);
+    expect(whatDiffers(withField, withField).differences).toEqual([]);
+    expect(whatDiffers([], []).differences).toEqual([]);
+    expect(whatDiffers([{ toString: 'x' }], [{ constructor: 'y' }]).differences).toEqual([]);
+  });
+});
+
+describe('flat fields', () => {
+  it('are the scalars of a value, with the lengths of texts and lists', () => {
+    expect(
+      flatFields('input', {
+        amount: 12,
+        card: { country: 'DE' },
+        items: ['a', { n: null }],
+        long: 'x'.repeat(300),
+      }),
+    ).toEqual({
+      'input.amount': 12,
+      'input.card.country': 'DE',
+      'input.card.country.length': 2,
+      'input.items.length': 2,
+      'input.items[0]': 'a',
+      'input.items[0].length': 1,
+      'input.items[1].n': null,
+      'input.long.length': 300,
+    });
+  });
+
+  it('are at most 200, however large and deep the value is', () => {
+    let deep: object = {};
+    for (let level = 0; level < 10_000; level += 1) deep = { deep };
+    expect(flatFields('x', deep)).toEqual({});
+    const wide = Object.fromEntries(Array.from({ length: 5000 }, (_, n) => [`k${n}`, n]));
+    expect(Object.keys(flatFields('x', wide))).toHaveLength(200);
+  });
+});

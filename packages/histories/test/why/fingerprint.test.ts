@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { causeOf } from '../../src/why/cause.ts';
+import { type Fingerprint, fingerprint, whySame } from '../../src/why/fingerprint.ts';
+import { messageShape } from '../../src/why/message-shape.ts';
+import { allLocked } from '../../src/why/run.ts';
+import { type CorpusCause, corpusCauses, corpusRun } from './corpus.ts';
+import { drawFrom } from './random.ts';
+
+const RUNS = 100;
+
+describe('message shapes', () => {
+  it.each([
+    [
+      "Card '4242' of order-17 was declined after 3.5s",
+      'Card <quoted> of <number> was declined after <number>',
+    ],
+    ['connect ECONNREFUSED 10.1.2.3:5432', 'connect ECONNREFUSED <address>'],
+    ['connect ECONNREFUSED [2001:db8::1]:5432', 'connect ECONNREFUSED <address>'],
+    ['no route to db-3.prod.internal:5432', 'no route to <host>'],
+    [
+      'java.lang.IllegalStateException in version 1.2.3',
+      'java.lang.IllegalStateException in version <number>',
+    ],
+    ['mail to mira.novak+x@example.com bounced', 'mail to <email> bounced'],
+    ['GET https://api.example.com/v1/orders/9?x=1 returned 503', 'GET <url> returned <number>'],
+    ['run 0198f1a2-0b3c-7d4e-8f5a-6b7c8d9e0f1a gone', 'run <uuid> gone'],
+    ['not before 2030-01-31T12:00:00.123Z, now 11:59:58', 'not before <time>, now <time>'],
+    [
+      'no courier for Mira Novak in Berlin, only 2 items',
+      'no courier for <name> in <name>, only <number> item',
+    ],
+    ['Order 17 of O’Brien has 1 item', 'Order <number> of <name> has <number> item'],
+    ['rpc error: code = Unavailable desc = x', 'rpc error: code = Unavailable desc = x'],
+    ['caused by Error: connect', 'caused by Error: connect'],
+    ['User Mira not found', 'User <name> not found'],
+    ['failed: Bad Gateway', 'failed: Bad Gateway'],
+    ['cannot open /var/lib/app/data-3.db', 'cannot open <path>'],
+    ['pointer 0xdeadbeef, hash 9f86d081884c7d65', 'pointer <hex>, hash <hex>'],
+    ['amount €1,234.50 exceeds 1000', 'amount <number> exceed <number>'],
+    ['missing ids: 1, 2, 3, 44', 'missing ids: <number>, …'],
+    ["can't find 'Mira O'Brien' or \"Li\"", "can't find <quoted> or <quoted>"],
+    ['deadbeef is no number, defaced facade', 'deadbeef is no number, defaced facade'],
+  ])('of %s is %s', (message, shape) => {
+    expect(messageShape(message)).toBe(shape);
+  });
+
+  it('takes linear time for long repetitions', () => {
+    for (const unit of ['a.', '/a', '"', '1-', '@a', ':0', "'a", 'f0', '0,']) {
+      expect(messageShape(unit.repeat(1_000_000)).length).toBeLessThan(20_000);
+    }
+  });
+});
+
+/** The number of pairs of equal items. */
+function equalPairs(items: readonly unknown[]): number {
+  const counts = new Map<unknown, number>();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return [...counts.values()].reduce((sum, count) => sum + (count * (count - 1)) / 2, 0);
+}
+
+/**
+ * How groups agree with causes, over all pairs of runs. `agreement`: together in both, or apart in both (Rand index). It is near
+ * 1 for many small groups, so also `recall`, of the pairs with one cause those in one group, and `precision`, the reverse.
+ */
+function pairwise(labels: readonly number[], ids: readonly string[]) {
+  const total = (labels.length * (labels.length - 1)) / 2;
+  const [cause, group] = [equalPairs(labels), equalPairs(ids)];
+  const both = equalPairs(labels.map((label, index) => `${label} ${ids[index]}`));
+  return {
+    agreement: (total + 2 * both - cause - group) / total,
+    recall: both / cause,
+    precision: both / group,
+  };
+}
+
+const grouped = (causes: readonly CorpusCause[], seed: number, isLocked = false) => {
+  const draw = drawFrom(seed);
+  const labels: number[] = [];
+  const prints: Fingerprint[] = [];
+  for (const [label, cause] of causes.entries())
+    for (let run = 0; run < RUNS; run += 1) {
+      const { failure, read } = corpusRun(cause, draw);
+      labels.push(label);
+      prints.push(fingerprint(causeOf(failure, { groups: [], read: isLocked ? allLocked : read })!));
+    }
+  return { labels, ids: prints.map(({ id }) => id), prints };
+};
+
+describe('fingerprints', () => {
+  it('put at least 95 % of the pairs of 21 causes × 100 runs together or apart as their causes are', () => {
+    const { labels, ids } = grouped(corpusCauses, 4711);
+    expect(new Set(labels).size).toBe(21);
+    const { agreement, recall, precision } = pairwise(labels, ids);
+    expect(agreement).toBeGreaterThanOrEqual(0.95);
+    expect(recall).toBeGreaterThanOrEqual(0.95);
+    expect(precision).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it('put locked failures together by type and place', () => {
+    const { labels, ids } = grouped(corpusCauses, 4712, true);
+    const { recall } = pairwise(labels, ids);
+    expect(recall).toBe(1);
+  });
+
+  it('say why two failures are in one group, and why not', () => {
+    const { labels, prints } = grouped(corpusCauses.slice(0, 2), 1);
+    const other = prints[labels.indexOf(1)]!;
+    expect(whySame(prints[0]!, prints[1]!)).toMatchObject({
+      same: true,
+      reasons: [
+        'the same type: CardDeclined',
+        'the same place: activity charge',
+        expect.stringContaining('the same frames: '),
+        expect.stringContaining('the same message: '),
+      ],
+    });
+    expect(whySame(prints[0]!, other).same).toBe(false);
+    expect(whySame(prints[0]!, other).reasons.some((line) => line.startsWith('different '))).toBe(true);
+  });
+
+  it('keep their ids: another version is needed to change them', () => {
+    const { id, version } = fingerprint({
+      type: 'CardDeclined',
+      timeout: undefined,
+      places: [{ kind: 'activity', name: 'charge' }],
+      frames: [{ call: 'async capture', place: '/srv/app/capture.ts:88:11', own: true }],
+      message: { status: 'readable', text: 'Card 4242 was declined', encrypted: true },
+    });
+    expect([version, id]).toEqual([1, '1-d639143b4a633abe']);
+  });
+});

@@ -1,0 +1,388 @@
+import { reasons } from '@temporal-kms/codec-api';
+import { describe, expect, it } from 'vitest';
+import { explain } from '../../src/why/explain.ts';
+import { type RuleId, rules } from '../../src/why/rules.ts';
+import type { WhyRun } from '../../src/why/run.ts';
+import {
+  activityFailure,
+  application,
+  reading,
+  type Recorded,
+  runOf,
+  scheduled,
+  START,
+  started,
+} from './run.ts';
+
+const taskFails = (cause: string, failure: object = application('Error', 'x is undefined')): Recorded[] => [
+  ...started,
+  ['WorkflowTaskScheduled', {}, 10],
+  ['WorkflowTaskStarted', { scheduledEventId: '5' }, 11],
+  [
+    'WorkflowTaskFailed',
+    { scheduledEventId: '5', cause: `WORKFLOW_TASK_FAILED_CAUSE_${cause}`, failure },
+    12,
+  ],
+];
+const pending = (activity: object) => ({
+  details: { pendingActivities: [{ activityId: '1', activityType: { name: 'charge' }, ...activity }] },
+});
+const time = (after: number) => new Date(START + after * 1000).toISOString();
+const nexus: Recorded = ['NexusOperationScheduled', { service: 'bank', operation: 'pay', endpoint: 'b' }];
+const timer = (duration: string): Recorded => [
+  'TimerStarted',
+  { timerId: '1', startToFireTimeout: duration },
+];
+const signal: Recorded = ['WorkflowExecutionSignaled', { signalName: 'approve' }];
+const secondTask: Recorded[] = [
+  ['WorkflowTaskScheduled', {}],
+  ['WorkflowTaskStarted', { scheduledEventId: '6' }],
+  ['WorkflowTaskCompleted', { scheduledEventId: '6', startedEventId: '7' }],
+];
+
+/** For each rule, a run in which it applies, and what it must find. */
+const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
+  'codec-failed': [
+    runOf([
+      ...started,
+      scheduled,
+      ['ActivityTaskFailed', { scheduledEventId: '5' }],
+      [
+        'WorkflowExecutionFailed',
+        { failure: activityFailure(application('KmsCodecError:key_destroyed', 'gone')) },
+      ],
+    ]),
+    {
+      title: reasons.key_destroyed.title,
+      remedy: reasons.key_destroyed.remedy,
+      cause: { codec: 'key_destroyed' },
+      place: { name: 'charge' },
+      eventId: 6,
+    },
+  ],
+  'run-failed': [
+    runOf([
+      ...started,
+      scheduled,
+      ['ActivityTaskStarted', { scheduledEventId: '5', attempt: 5 }],
+      ['ActivityTaskFailed', { scheduledEventId: '5', failure: application('CardDeclined', 'declined') }],
+      ['WorkflowExecutionFailed', { failure: activityFailure(application('CardDeclined', 'declined')) }],
+    ]),
+    {
+      fingerprint: expect.stringMatching(/^1-[\da-f]{16}$/),
+      eventId: 7,
+      attempt: 5,
+      cause: { type: 'CardDeclined', message: { text: 'declined' }, wrappers: ['ActivityFailure'] },
+      place: { kind: 'activity', name: 'charge', worker: 'worker-7', retryState: 'maximum attempts reached' },
+    },
+  ],
+  'run-timed-out': [
+    runOf([
+      ['WorkflowExecutionStarted', { workflowRunTimeout: '3600s' }],
+      ['WorkflowExecutionTimedOut', {}, 3600],
+    ]),
+    { detail: 'Its time limit was 1 h.' },
+  ],
+  'run-terminated': [
+    runOf([...started, ['WorkflowExecutionTerminated', { identity: 'ada', reason: 'duplicate' }]]),
+    { detail: 'By ada. Reason: duplicate.', eventId: 5 },
+  ],
+  'run-canceled': [
+    runOf([
+      ...started,
+      ['WorkflowExecutionCancelRequested', { identity: 'ada', cause: 'no stock' }],
+      ['WorkflowExecutionCanceled', {}],
+    ]),
+    { detail: 'By ada. Reason: no stock.', eventId: 5 },
+  ],
+  'codec-stuck': [
+    runOf(
+      [...started, scheduled],
+      pending({ attempt: 7, lastFailure: application('KmsCodecError:key_disabled', 'off') }),
+    ),
+    { title: reasons.key_disabled.title, attempt: 7, place: { name: 'charge', eventId: 5 } },
+  ],
+  nondeterminism: [
+    runOf(taskFails('NON_DETERMINISTIC_ERROR'), { details: { pendingWorkflowTask: { attempt: 88 } } }),
+    { attempt: 88, since: START + 12_000, eventId: 7, cause: { message: { text: 'x is undefined' } } },
+  ],
+  deadlock: [
+    runOf(
+      taskFails(
+        'WORKFLOW_WORKER_UNHANDLED_FAILURE',
+        application('', '[TMPRL1101] Potential deadlock detected'),
+      ),
+    ),
+    { queue: 'orders', attempt: 2 },
+  ],
+  'task-times-out': [
+    runOf([
+      ...started,
+      ['WorkflowTaskScheduled'],
+      ['WorkflowTaskStarted', { scheduledEventId: '5' }],
+      ['WorkflowTaskTimedOut', { scheduledEventId: '5' }],
+    ]),
+    { eventId: 7, cause: undefined },
+  ],
+  'unhandled-command': [runOf(taskFails('UNHANDLED_COMMAND')), { eventId: 7 }],
+  'task-fails': [
+    runOf(taskFails('WORKFLOW_WORKER_UNHANDLED_FAILURE')),
+    {
+      cause: { frames: [{ place: '/srv/app/capture.ts:88:11' }] },
+      detail: 'Temporal’s cause: workflow worker unhandled failure.',
+    },
+  ],
+  'run-paused': [
+    runOf(started, {
+      status: 'Paused',
+      details: {
+        workflowExtendedInfo: { pauseInfo: { identity: 'ada', reason: 'audit', pausedTime: time(9) } },
+      },
+    }),
+    { detail: 'By ada. Reason: audit.', since: START + 9000 },
+  ],
+  'task-not-taken': [
+    runOf([...started, ['WorkflowTaskScheduled']], {
+      queues: [{ name: 'orders', kind: 'workflow', polling: false }],
+    }),
+    { queue: 'orders', since: START + 4000, detail: 'No worker polls the task queue.' },
+  ],
+  'task-open': [
+    { ...runOf([...started, ['WorkflowTaskScheduled']]), now: START + 5000 },
+    { title: 'Workflow task waits for a worker', eventId: 5, queue: 'orders', since: START + 4000 },
+  ],
+  'activity-not-taken': [
+    runOf(
+      [...started, scheduled],
+      pending({ state: 'PENDING_ACTIVITY_STATE_SCHEDULED', attempt: 1, scheduledTime: time(4) }),
+    ),
+    { queue: 'pay', since: START + 4000, place: { name: 'charge' } },
+  ],
+  'activity-paused': [
+    runOf(
+      [...started, scheduled],
+      pending({ attempt: 2, paused: true, pauseInfo: { manual: { identity: 'ada', reason: 'audit' } } }),
+    ),
+    { detail: 'By ada. Reason: audit.', place: { name: 'charge' } },
+  ],
+  'activity-retries': [
+    runOf(
+      [...started, scheduled],
+      pending({
+        attempt: 12,
+        maximumAttempts: 20,
+        nextAttemptScheduleTime: time(90),
+        scheduledTime: time(90),
+        lastFailure: application('Timeout', 'no route'),
+      }),
+    ),
+    {
+      attempt: 12,
+      maximumAttempts: 20,
+      nextAt: START + 90_000,
+      since: START + 4000,
+      cause: { type: 'Timeout' },
+      place: { name: 'charge' },
+    },
+  ],
+  'nexus-blocked': [
+    runOf([...started, nexus], {
+      details: {
+        pendingNexusOperations: [
+          {
+            scheduledEventId: '5',
+            service: 'bank',
+            operation: 'pay',
+            attempt: 3,
+            blockedReason: 'The circuit breaker is open.',
+          },
+        ],
+      },
+    }),
+    { place: { name: 'bank.pay' }, detail: 'The circuit breaker is open.', eventId: 5 },
+  ],
+  'nexus-retries': [
+    runOf([...started, nexus], {
+      details: {
+        pendingNexusOperations: [
+          {
+            scheduledEventId: '5',
+            service: 'bank',
+            operation: 'pay',
+            attempt: 3,
+            lastAttemptFailure: { message: 'no', nexusHandlerFailureInfo: { type: 'UNAVAILABLE' } },
+          },
+        ],
+      },
+    }),
+    { attempt: 3, cause: { kind: 'NexusHandlerError', type: 'UNAVAILABLE' } },
+  ],
+  'timer-overdue': [runOf([...started, timer('10s')]), { nextAt: START + 14_000, place: { name: '#1' } }],
+  'cancel-requested': [runOf([...started, ['WorkflowExecutionCancelRequested', {}]]), { eventId: 5 }],
+  'activity-open': [
+    runOf(
+      [...started, scheduled],
+      pending({ state: 'PENDING_ACTIVITY_STATE_STARTED', attempt: 1, lastWorkerIdentity: 'worker-7' }),
+    ),
+    { place: { name: 'charge', worker: 'worker-7' }, since: START + 4000 },
+  ],
+  'child-open': [
+    runOf([
+      ...started,
+      ['StartChildWorkflowExecutionInitiated', { workflowId: 'ship-1', workflowType: { name: 'ship' } }],
+      [
+        'ChildWorkflowExecutionStarted',
+        { initiatedEventId: '5', workflowExecution: { workflowId: 'ship-1', runId: 'r' } },
+      ],
+    ]),
+    { place: { name: 'ship', run: { workflowId: 'ship-1', runId: 'r' } }, eventId: 5 },
+  ],
+  'nexus-open': [runOf([...started, nexus]), { place: { name: 'bank.pay' }, eventId: 5 }],
+  'message-open': [
+    runOf([...started, ['SignalExternalWorkflowExecutionInitiated', { signalName: 'go' }]]),
+    { place: { name: 'go' } },
+  ],
+  'update-open': [
+    runOf([
+      ...started,
+      ['WorkflowExecutionUpdateAccepted', { acceptedRequest: { input: { name: 'approve' } } }],
+    ]),
+    { place: { name: 'approve' }, eventId: 5 },
+  ],
+  'timer-open': [runOf([...started, timer('900s')]), { nextAt: START + 904_000 }],
+  'signal-not-delivered': [
+    runOf([...started, signal, ['WorkflowTaskScheduled']]),
+    { place: { kind: 'signal', name: 'approve' }, eventId: 5, since: START + 4000 },
+  ],
+  'signal-without-effect': [
+    runOf([...started, signal, ...secondTask]),
+    { place: { name: 'approve' }, eventId: 5 },
+  ],
+  'nothing-pending': [runOf(started), { eventId: 4, since: START + 3000 }],
+  'failed-steps': [
+    runOf([
+      ...started,
+      scheduled,
+      ['ActivityTaskStarted', { scheduledEventId: '5', attempt: 1 }],
+      ['ActivityTaskFailed', { scheduledEventId: '5', failure: application('CardDeclined', 'declined') }],
+      ...Array.from({ length: 780 }, (): Recorded => ['WorkflowExecutionSignaled', {}]),
+      ['WorkflowExecutionCompleted', {}],
+    ]),
+    {
+      title: '1 failure in 781 steps',
+      detail: '#7',
+      eventId: 7,
+      place: { name: 'charge' },
+      cause: { type: 'CardDeclined' },
+    },
+  ],
+};
+
+const rulesOf = (run: WhyRun) => explain(run).findings.map(({ rule }) => rule);
+
+describe('rules', () => {
+  it.each(rules.map(({ id }) => id))('finds %s', (id) => {
+    const [run, found] = cases[id];
+    expect(explain(run).findings.find(({ rule }) => rule === id)).toMatchObject(found);
+  });
+
+  it('finds nothing in a run that completed without a failure', () => {
+    const run = runOf([
+      ...started,
+      scheduled,
+      ['ActivityTaskStarted', { scheduledEventId: '5', attempt: 1 }],
+      ['ActivityTaskCompleted', { scheduledEventId: '5' }],
+      ['WorkflowTaskScheduled'],
+      ['WorkflowTaskStarted', { scheduledEventId: '8' }],
+      ['WorkflowTaskCompleted', { scheduledEventId: '8', startedEventId: '9' }],
+      ['WorkflowExecutionCompleted', {}],
+    ]);
+    expect(explain(run)).toMatchObject({ state: 'fine', findings: [], refs: [] });
+  });
+
+  it('reports each step under one rule only', () => {
+    for (const [id, [run]] of Object.entries(cases)) {
+      const steps = explain(run).findings.filter(({ severity }) => severity !== 'note');
+      const events = steps
+        .map(({ place, eventId }) => place && eventId)
+        .filter((event) => event !== undefined);
+      expect([id, events]).toEqual([id, [...new Set(events)]]);
+    }
+  });
+
+  it('does not call a task failed that a reset has written, or that a later task has overtaken', () => {
+    expect(explain(runOf(taskFails('RESET_WORKFLOW'))).state).toBe('waits');
+    const recovered = runOf([
+      ...taskFails('UNHANDLED_COMMAND'),
+      ['WorkflowTaskScheduled'],
+      ['WorkflowTaskStarted', { scheduledEventId: '8' }],
+      ['WorkflowTaskCompleted', { scheduledEventId: '8', startedEventId: '9' }],
+    ]);
+    expect(explain(recovered).state).toBe('waits');
+  });
+
+  it('distinguishes workers that poll a queue for workflow tasks from those for activities', () => {
+    const queue = { name: 'pay', kind: 'workflow', polling: false } as const;
+    const work = pending({ state: 'PENDING_ACTIVITY_STATE_SCHEDULED', attempt: 1, scheduledTime: time(4) });
+    const soon = { ...runOf([...started, scheduled], work), now: START + 5000 };
+    expect(rulesOf({ ...soon, queues: [queue] })).toEqual(['activity-open']);
+    expect(rulesOf({ ...soon, queues: [queue, { ...queue, kind: 'activity' }] })).toEqual([
+      'activity-not-taken',
+    ]);
+  });
+
+  it('names the step and the class of an error that carries neither', () => {
+    const failure = {
+      message: 'no price',
+      stackTrace: 'app.js:6\n  throw error\n\nTypeError: no price\n    at own (/srv/app/p.ts:1:2)',
+    };
+    const start: Recorded[] = [
+      ...started,
+      ['MarkerRecorded', { markerName: 'core_local_activity', failure }],
+    ];
+    const end: Recorded = ['WorkflowExecutionFailed', { failure }];
+    expect(explain(runOf([...start, end])).findings).toMatchObject([
+      {
+        rule: 'run-failed',
+        cause: { kind: 'Failure', type: 'TypeError' },
+        place: { kind: 'local', eventId: 5 },
+      },
+    ]);
+    const signals = Array.from({ length: 40 }, (): Recorded => ['WorkflowExecutionSignaled', {}]);
+    const large = explain(runOf([...start, ...signals, end])).findings.at(-1);
+    expect(large).toMatchObject({ rule: 'failed-steps', title: '1 failure in 41 steps' });
+    expect(large).not.toHaveProperty('cause');
+  });
+
+  it('lists what was open when a run timed out, without calling its timers late since then', () => {
+    const run = runOf([...started, timer('90000s'), ['WorkflowExecutionTimedOut', {}, 60]], {
+      now: START + 1e12,
+    });
+    expect(rulesOf(run)).toEqual(['run-timed-out', 'timer-open']);
+  });
+
+  it('keeps the first 20 findings of a rule, and counts the others', () => {
+    const many = runOf([...started, ...Array.from({ length: 2000 }, () => timer('90000s'))]);
+    const { findings, more } = explain(many);
+    expect([findings.length, more]).toEqual([20, { 'timer-open': 1980 }]);
+  });
+
+  it('names a local activity and a timer once their payloads are readable', () => {
+    const run = runOf([
+      ...started,
+      [
+        'MarkerRecorded',
+        {
+          markerName: 'core_local_activity',
+          details: { data: { payloads: [{ $payload: '5:0' }] } },
+          failure: application('Bad', 'x'),
+        },
+      ],
+      ['WorkflowExecutionFailed', { failure: application('Bad', 'x') }],
+    ]);
+    const locked = explain(run);
+    expect([locked.refs, locked.locked]).toEqual([['5:0'], 1]);
+    const read = explain({ ...run, read: reading({ '5:0': { activity_type: 'price' } }) });
+    expect(read.findings[0]).toMatchObject({ rule: 'run-failed', place: { kind: 'local', name: 'price' } });
+  });
+});

@@ -1,0 +1,82 @@
+import type { Attributes, PayloadRef } from '@temporal-kms/codec-api';
+import { closedAs } from '../../src/events/run-ends.ts';
+import { groupEvents, type RunEvent } from '../../src/events/groups.ts';
+import { allLocked, type Reading, type WhyRun } from '../../src/why/run.ts';
+
+export const START = Date.parse('2030-01-31T12:00:00Z');
+
+/** An event: name, attributes, and seconds since the run started. */
+export type Recorded = readonly [name: string, attributes?: Attributes, after?: number];
+
+/** Returns events with ids from 1. Without a time, an event comes a second after the one before it. */
+function events(...recorded: readonly Recorded[]): RunEvent[] {
+  let last = -1;
+  return recorded.map(([eventName, attributes = {}, after = last + 1], index) => {
+    last = after;
+    return { eventId: index + 1, eventName, attributes, at: START + after * 1000 };
+  });
+}
+
+/** The start of a run and its first workflow task: events 1 to 4. */
+export const started: readonly Recorded[] = [
+  ['WorkflowExecutionStarted', { taskQueue: { name: 'orders' }, workflowType: { name: 'order' } }],
+  ['WorkflowTaskScheduled', { taskQueue: { name: 'orders' } }],
+  ['WorkflowTaskStarted', { scheduledEventId: '2' }],
+  ['WorkflowTaskCompleted', { scheduledEventId: '2', startedEventId: '3' }],
+];
+
+/** A failure of the application, with an encrypted message if it has a ref. */
+export const application = (
+  type: string,
+  text: string,
+  extra: Attributes = {},
+  ref?: string,
+): Attributes => ({
+  applicationFailureInfo: { type },
+  ...(ref === undefined
+    ? { message: text, stackTrace: `${type}: ${text}\n    at capture (/srv/app/capture.ts:88:11)\n` }
+    : { message: 'Encoded failure', encodedAttributes: { $payload: ref } }),
+  ...extra,
+});
+
+export const activityFailure = (cause: Attributes, scheduled = 5): Attributes => ({
+  message: 'Activity task failed',
+  activityFailureInfo: {
+    scheduledEventId: String(scheduled),
+    activityType: { name: 'charge' },
+    activityId: '1',
+    retryState: 'RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED',
+    identity: 'worker-7',
+  },
+  cause,
+});
+
+export const scheduled: Recorded = [
+  'ActivityTaskScheduled',
+  {
+    activityId: '1',
+    activityType: { name: 'charge' },
+    taskQueue: { name: 'pay' },
+    workflowTaskCompletedEventId: '4',
+  },
+];
+
+/** A run from its events. Its status is that of the last event; `now` is a minute after it. */
+export function runOf(recorded: readonly Recorded[], parts: Partial<WhyRun> = {}): WhyRun {
+  const all = events(...recorded);
+  const last = all.at(-1);
+  return {
+    events: all,
+    groups: groupEvents(all),
+    status: closedAs(last?.eventName ?? '') ?? 'Running',
+    read: allLocked,
+    now: (last?.at ?? START) + 60_000,
+    ...parts,
+  };
+}
+
+/** Reads payloads from a table of JSON values. */
+export const reading =
+  (values: Readonly<Record<string, unknown>>) =>
+  (ref: PayloadRef): Reading =>
+    ref in values ? { status: 'readable', value: values[ref] } : { status: 'locked' };
