@@ -6,6 +6,7 @@ import { addDecryptCommand } from './commands/decrypt.ts';
 import { addDestroyCommand } from './commands/destroy.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
 import { addDrainCommand } from './commands/drain.ts';
+import { addExplainCommand } from './commands/explain.ts';
 import { addInspectCommand } from './commands/inspect.ts';
 import { addKeysCommand } from './commands/keys.ts';
 import { addPlaintextCommand } from './commands/plaintext.ts';
@@ -31,6 +32,7 @@ const commands: readonly AddCommand[] = [
   addDrainCommand,
   addInspectCommand,
   addDecryptCommand,
+  addExplainCommand,
   addPlaintextCommand,
 ];
 
@@ -39,7 +41,7 @@ export function createProgram(deps: CliDeps, exit: (name: ExitName) => void): Co
   const program = new Command('temporal-kms')
     .version(version)
     .description(
-      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, find out which key versions are needed, read exported histories',
+      'For the people who own the keys of temporal-kms: set up, check and rotate crypto keys, find out which key versions are needed, read and explain histories',
     )
     .exitOverride()
     .configureOutput({

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { reasonEntries, reasons } from '@temporal-kms/codec-api';
-import { createKmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
 import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
@@ -11,8 +10,8 @@ import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
 import { decryptInput, type OutputForm, outputForms } from '../decrypt/decrypt-input.ts';
 import type { DecryptCounts } from '../decrypt/decryptor.ts';
-import { callerOf, checkJustification, openFileAudit } from '../decrypt/file-audit.ts';
-import { connectGoogle } from '../google/client.ts';
+import { checkJustification } from '../decrypt/file-audit.ts';
+import { checkNamespace, withDecryption, withoutContent } from '../decrypt/with-decryption.ts';
 import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
 
@@ -98,13 +97,9 @@ async function decrypt(
   let isComplete = false;
   const watched = onceStopped(() => sink.end(false));
   try {
-    const audit = await openFileAudit(auditFile, output);
-    const { openBranchKeyStore: _, ...withoutStore } = kms;
-    const codec = createKmsCodec(withoutStore, { namespace });
-    try {
-      const caller = callerOf(await accountOf(kms.emulatorHost, output));
+    return await withDecryption({ kms, auditFile, namespace }, output, async ({ codec, audit, caller }) => {
       const { workflowId } = options;
-      const intent = { caller, namespace, justification, workflowId };
+      const intent = { caller, namespace, justification, workflowId, source: 'file' } as const;
       const counts = await decryptInput({
         name,
         input,
@@ -116,10 +111,7 @@ async function decrypt(
       });
       isComplete = true;
       return counts;
-    } finally {
-      await codec.close();
-      await audit.close();
-    }
+    });
   } catch (error) {
     throw withoutContent(error);
   } finally {
@@ -143,35 +135,6 @@ function onceStopped(clean: () => void): { stop(): void } {
   for (const signal of signals) process.on(signal, end);
   return { stop };
 }
-
-/** @throws CliError if the configuration has no keys for the namespace */
-function checkNamespace({ rules }: KmsSettings, namespace: string): void {
-  try {
-    rules.resolve(namespace);
-  } catch (error) {
-    if (!(error instanceof KmsCodecError)) throw error;
-    throw new CliError('configuration', `${error.message} (${error.code})`, [], error);
-  }
-}
-
-/** Returns the service account of the credentials, for the audit. A person's credentials name none. */
-async function accountOf(emulatorHost: string | undefined, output: Output): Promise<string | undefined> {
-  const google = await connectGoogle(emulatorHost, output);
-  try {
-    return await google.identity();
-  } finally {
-    await google.close();
-  }
-}
-
-/** The message of an unexpected error may quote what was decrypted. */
-const withoutContent = (error: unknown): CliError =>
-  error instanceof CliError
-    ? error
-    : new CliError(
-        'internal',
-        `An unexpected error ended the decryption: ${error instanceof Error ? error.name : typeof error}`,
-      );
 
 interface Sink {
   readonly write: (part: string | Uint8Array) => void;

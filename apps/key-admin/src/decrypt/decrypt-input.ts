@@ -18,11 +18,12 @@ import {
   unreadableValue,
 } from '@temporal-kms/histories/payloads';
 import { bodyOf, readableText } from '@temporal-kms/histories/readable';
-import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { workflowPayloads } from '../payload-files/workflow-payloads.ts';
 import type { Input } from '../payload-files/parse-input.ts';
-import { type Decrypted, type DecryptCounts, Decryptor } from './decryptor.ts';
-import { FileAudit, type FileAuditIntent } from './file-audit.ts';
+import { audited } from './audited.ts';
+import type { Decrypted, DecryptCounts, Decryptor } from './decryptor.ts';
+import type { FileAuditIntent } from './file-audit.ts';
 
 export const outputForms = ['readable', 'decoded', 'raw'] as const;
 export type OutputForm = (typeof outputForms)[number];
@@ -34,16 +35,10 @@ export interface DecryptInputOptions {
   readonly form: OutputForm;
   readonly codec: KmsCodec;
   readonly audit: OpenAudit;
-  readonly intent: Omit<FileAuditIntent, 'operation' | 'digests'>;
+  readonly intent: Omit<FileAuditIntent, 'operation' | 'digests' | 'refs'>;
   /** Receives plaintext, each part after its outcome is in the audit. */
   readonly write: (part: string | Uint8Array) => void;
 }
-
-/**
- * The plaintext that a history or a list of payloads may hold in memory. A compressed payload may be 1,000 times as large, and a
- * string of V8 has at most 512 MiB.
- */
-const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
 
 /**
  * Decrypts an input and writes it. A payload that cannot be decrypted is marked with its reason code. Each history has an
@@ -68,7 +63,7 @@ async function decryptPayloads(
   payloads: readonly Payload[],
 ): Promise<DecryptCounts> {
   const { form, intent } = options;
-  return await audited(options, { ...intent, operation: 'decode' }, payloads, async (decryptor) => {
+  return await written(options, { ...intent, operation: 'decode' }, payloads, async (decryptor) => {
     const results: Decrypted[] = [];
     for (const payload of payloads) {
       const { workflowId } = intent;
@@ -92,7 +87,7 @@ async function decryptWorkflow(options: DecryptInputOptions, workflow: FileWorkf
       for (const { payload } of found) yield payload;
   };
   const own: FileAuditIntent = { ...intent, operation: 'export', workflowId, runId };
-  return await audited(options, own, stored(), async (decryptor) => {
+  return await written(options, own, stored(), async (decryptor) => {
     const parts = [exportStart(form, { namespace, workflowId: workflowId ?? '', runId: runId ?? '' })];
     const write = eventWriter(form);
     let events = 0;
@@ -118,46 +113,13 @@ function payloadText(form: 'readable' | 'decoded', result: Decrypted, ref: Paylo
   return result.ok ? readableText(bodyOf(result.payload)) : JSON.stringify(unreadableValue(ref, result));
 }
 
-/** Writes the intent, decrypts, writes the outcome, and only then releases what was decrypted. */
-async function audited(
+async function written(
   { codec, audit, write }: DecryptInputOptions,
   intent: FileAuditIntent,
   payloads: Iterable<Payload>,
   decrypt: (decryptor: Decryptor) => Promise<readonly (string | Uint8Array)[]>,
 ): Promise<DecryptCounts> {
-  const { namespace } = intent;
-  const digests = audit.digests && [...digestsOf(codec, audit.digests, payloads)];
-  const record = await FileAudit.begin(audit, { ...intent, digests });
-  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget() });
-  let parts: readonly (string | Uint8Array)[];
-  try {
-    parts = await decrypt(decryptor);
-  } catch (error) {
-    await record.end('failed');
-    throw error;
-  }
-  await record.end('complete');
-  for (const part of parts) write(part);
-  return decryptor.counts();
-}
-
-function plaintextBudget(): PlaintextBudget {
-  let left = MAX_PLAINTEXT_BYTES;
-  return {
-    reserve: (bytes) => {
-      left -= bytes;
-      if (left < 0) throw new KmsCodecError('too_large', 'The plaintext of the input exceeds 256 MiB');
-    },
-  };
-}
-
-function* digestsOf(
-  codec: KmsCodec,
-  digests: NonNullable<OpenAudit['digests']>,
-  payloads: Iterable<Payload>,
-): Generator<string, void> {
-  for (const payload of payloads) {
-    const { format } = codec.inspect(payload);
-    if (format !== 'plain' && format !== 'external') yield digests.of(payload.data ?? new Uint8Array());
-  }
+  const { result, counts } = await audited({ codec, audit }, intent, payloads, decrypt);
+  for (const part of result) write(part);
+  return counts;
 }

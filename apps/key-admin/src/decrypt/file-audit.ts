@@ -1,6 +1,12 @@
 import { hostname, userInfo } from 'node:os';
 import { type AuditedCaller, type AuditRecord, type OpenAudit, openAudit } from '@temporal-kms/audit';
-import { type AuditOperation, justification, type KeyUse, type ReasonCode } from '@temporal-kms/codec-api';
+import {
+  type AuditOperation,
+  justification,
+  type KeyUse,
+  type PayloadRef,
+  type ReasonCode,
+} from '@temporal-kms/codec-api';
 import type { AuditConfig } from '@temporal-kms/config';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
@@ -88,6 +94,10 @@ export interface FileAuditIntent {
   readonly justification: string;
   readonly workflowId?: string | undefined;
   readonly runId?: string | undefined;
+  /** Absent for payloads of a run that Temporal has. */
+  readonly source?: 'file';
+  /** The payloads, where an operation decrypts some of a history only. */
+  readonly refs?: readonly PayloadRef[];
   readonly digests?: readonly string[] | undefined;
 }
 
@@ -115,7 +125,7 @@ export class FileAudit {
 
   /** Writes the intent in a namespace once. @throws CliError if it cannot be written */
   async intentFor(namespace: string): Promise<void> {
-    const { operation, caller, justification: why, workflowId, runId, digests } = this.#intent;
+    const { operation, caller, justification: why, workflowId, runId, source, refs, digests } = this.#intent;
     const own = this.#intent.namespace;
     let record = this.#records.get(namespace);
     if (record === undefined) {
@@ -124,11 +134,12 @@ export class FileAudit {
         caller,
         peer: undefined,
         namespace,
-        source: 'file',
+        ...(source !== undefined && { source }),
         justification: why,
         ...(namespace !== own && { requestNamespace: own }),
         ...(workflowId !== undefined && { workflowId }),
         ...(runId !== undefined && { runId }),
+        ...(refs && { refs }),
         ...(namespace === own && digests && { digests }),
       });
       this.#records.set(namespace, record);

@@ -1,4 +1,3 @@
-export { groupEvents, type EventGroup, type RunEvent } from '../events/groups.ts';
 export { type Cause, causeOf, type Message } from './cause.ts';
 export { type Explanation, explain } from './explain.ts';
 export type { Finding, Severity } from './finding.ts';

@@ -77,7 +77,7 @@ export interface RankTest {
 export function rankTest(first: readonly number[], second: readonly number[]): RankTest {
   const [n, m] = [first.length, second.length];
   const all = n + m;
-  const [a, b] = [Float64Array.from(first).sort(), Float64Array.from(second).sort()];
+  const [a, b] = [Float64Array.from(first).toSorted(), Float64Array.from(second).toSorted()];
   let [i, j, ranks, ties] = [0, 0, 0, 0];
   while (i + j < all) {
     const value = Math.min(a[i] ?? Number.POSITIVE_INFINITY, b[j] ?? Number.POSITIVE_INFINITY);

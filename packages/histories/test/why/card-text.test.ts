@@ -15,6 +15,8 @@ const failed: Recorded[] = [
 ];
 const trace = { message: 'Card 4242 declined', stack_trace: 'E\n    at capture (/srv/app/capture.ts:88:11)' };
 
+const unreadable = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
+
 describe('the card as text', () => {
   it('has the root message first, then the place, the frame and the wrappers', () => {
     expect(card({ ...runOf(failed), read: reading({ '7:0': trace, '8:0': trace }) })).toEqual([
@@ -29,8 +31,7 @@ describe('the card as text', () => {
     const lines = card(runOf(failed));
     expect(lines[0]).toBe('Failed: CardDeclined (message locked)');
     expect(lines.at(-1)).toBe('1 payload of this card is locked. Reveal it.');
-    const read = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
-    expect(card({ ...runOf(failed), read })[0]).toContain(
+    expect(card({ ...runOf(failed), read: unreadable })[0]).toContain(
       'key_destroyed, Key destroyed. The payload cannot be recovered.',
     );
   });

@@ -13,6 +13,8 @@ const run = runOf([
 ]);
 const { groups } = run;
 
+const unreadable = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
+
 describe('the cause of a failure', () => {
   it('is the deepest failure that is no wrapper, with the way to it', () => {
     const child = {
@@ -80,7 +82,6 @@ describe('the cause of a failure', () => {
       message: { status: 'readable', text: 'Card 4242 declined', encrypted: true },
       frames: [{ call: 'capture', place: '/srv/app/capture.ts:88:11' }],
     });
-    const unreadable = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
     expect(causeOf(failure, { groups, read: unreadable })?.message).toEqual({
       status: 'unreadable',
       ref: '7:0',

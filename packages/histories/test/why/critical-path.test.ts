@@ -138,14 +138,14 @@ function staged(d: Draw, stages: number) {
   let decided = addTask();
   for (let stage = 0; stage < stages; stage += 1) {
     const ends = d.whole(1, 5);
-    const begun = at;
+    const from = at;
     const activities = Array.from({ length: ends }, (_, index) => {
       const queue = d.whole(0, 40);
       // No two end at once, so that there is one critical path.
       return {
         attempt: d.one([1, 1, 2, 5]),
         queue,
-        end: begun + queue + d.whole(1, 40) * 10 + index,
+        end: from + queue + d.whole(1, 40) * 10 + index,
         id: recorded.length + 1 + index,
       };
     });
@@ -153,16 +153,16 @@ function staged(d: Draw, stages: number) {
       recorded.push([
         'ActivityTaskScheduled',
         { activityId: String(id), workflowTaskCompletedEventId: String(decided) },
-        begun,
+        from,
       ]);
     const inOrder = activities.toSorted((a, b) => a.end - b.end);
     for (const { id, attempt, queue, end } of inOrder) {
-      recorded.push(['ActivityTaskStarted', { scheduledEventId: String(id), attempt }, begun + queue]);
+      recorded.push(['ActivityTaskStarted', { scheduledEventId: String(id), attempt }, from + queue]);
       recorded.push(['ActivityTaskCompleted', { scheduledEventId: String(id) }, end]);
     }
     const last = inOrder.at(-1)!;
     longest.push(last.id);
-    expected.work += last.end - begun - last.queue;
+    expected.work += last.end - from - last.queue;
     expected[last.attempt > 1 ? 'retry' : 'queue'] += last.queue;
     at = last.end;
     decided = addTask();

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { fisherExact, holm, normalTail, rankTest } from '../../src/why/statistics.ts';
 import { drawFrom } from './random.ts';
 
+const choose = (n: number, k: number): bigint =>
+  Array.from({ length: k }, (_, i) => i).reduce((value, i) => (value * BigInt(n - i)) / BigInt(i + 1), 1n);
+
 describe("Fisher's exact test", () => {
   // scipy.stats.fisher_exact([[a, b], [c, d]]).pvalue of SciPy 1.17.1.
   it.each([
@@ -15,11 +18,6 @@ describe("Fisher's exact test", () => {
 
   it('is the sum over all tables that are at most as likely, counted one by one', () => {
     const draw = drawFrom(7);
-    const choose = (n: number, k: number): bigint =>
-      Array.from({ length: k }, (_, i) => i).reduce(
-        (value, i) => (value * BigInt(n - i)) / BigInt(i + 1),
-        1n,
-      );
     for (let round = 0; round < 200; round += 1) {
       const [a, b, c, d] = [draw.whole(0, 12), draw.whole(0, 12), draw.whole(0, 12), draw.whole(1, 12)];
       const ways = (x: number) => choose(a + b, x) * choose(c + d, a + c - x);

@@ -1,0 +1,57 @@
+import type { OpenAudit } from '@temporal-kms/audit';
+import type { Payload } from '@temporal-kms/histories/payloads';
+import { type KmsCodec, KmsCodecError, type PlaintextBudget } from '@temporal-kms/kms-codec';
+import { type DecryptCounts, Decryptor } from './decryptor.ts';
+import { FileAudit, type FileAuditIntent } from './file-audit.ts';
+
+/**
+ * The plaintext that a history or a list of payloads may hold in memory. A compressed payload may be 1,000 times as large, and a
+ * string of V8 has at most 512 MiB.
+ */
+const MAX_PLAINTEXT_BYTES = 256 * 2 ** 20;
+
+/**
+ * Writes the intent, decrypts, writes the outcome, and only then returns what was decrypted.
+ * @param payloads that `decrypt` may decrypt, for their digests
+ */
+export async function audited<T>(
+  { codec, audit }: { readonly codec: KmsCodec; readonly audit: OpenAudit },
+  intent: FileAuditIntent,
+  payloads: Iterable<Payload>,
+  decrypt: (decryptor: Decryptor) => Promise<T>,
+): Promise<{ readonly result: T; readonly counts: DecryptCounts }> {
+  const { namespace } = intent;
+  const digests = audit.digests && [...digestsOf(codec, audit.digests, payloads)];
+  const record = await FileAudit.begin(audit, { ...intent, digests });
+  const decryptor = new Decryptor(codec, { namespace, audit: record, budget: plaintextBudget() });
+  let result: T;
+  try {
+    result = await decrypt(decryptor);
+  } catch (error) {
+    await record.end('failed');
+    throw error;
+  }
+  await record.end('complete');
+  return { result, counts: decryptor.counts() };
+}
+
+function plaintextBudget(): PlaintextBudget {
+  let left = MAX_PLAINTEXT_BYTES;
+  return {
+    reserve: (bytes) => {
+      left -= bytes;
+      if (left < 0) throw new KmsCodecError('too_large', 'The plaintext of the input exceeds 256 MiB');
+    },
+  };
+}
+
+function* digestsOf(
+  codec: KmsCodec,
+  digests: NonNullable<OpenAudit['digests']>,
+  payloads: Iterable<Payload>,
+): Generator<string, void> {
+  for (const payload of payloads) {
+    const { format } = codec.inspect(payload);
+    if (format !== 'plain' && format !== 'external') yield digests.of(payload.data ?? new Uint8Array());
+  }
+}

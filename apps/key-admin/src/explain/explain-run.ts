@@ -1,0 +1,66 @@
+import { MAX_REFS, type PayloadRef } from '@temporal-kms/codec-api';
+import { groupEvents } from '@temporal-kms/histories/events';
+import { type Payload, unreadableReason } from '@temporal-kms/histories/payloads';
+import { bodyOf } from '@temporal-kms/histories/readable';
+import { type Explanation, explain, type Reading } from '@temporal-kms/histories/why';
+import type { Decrypted } from '../decrypt/decryptor.ts';
+import type { RunToExplain } from './read-run.ts';
+
+/** What the command prints of a run. */
+export interface ExplainedRun {
+  readonly run: RunToExplain;
+  readonly explanation: Explanation;
+  /** Payloads of the card that could not be decrypted. */
+  readonly unreadable: number;
+}
+
+/** Decrypts payloads of a run, in the order of the refs, after an intent in the audit. */
+export type DecryptRefs = (
+  run: RunToExplain,
+  refs: readonly PayloadRef[],
+) => Promise<ReadonlyMap<PayloadRef, Decrypted>>;
+
+/**
+ * Explains a run. It decrypts only what the card shows: the messages of failures, and names inside payloads.
+ * @param decrypt absent: the card has types and names only
+ * @throws what `decrypt` throws
+ */
+export async function explainRun(run: RunToExplain, decrypt: DecryptRefs | undefined): Promise<ExplainedRun> {
+  const readings = new Map<PayloadRef, Reading>();
+  const read = (ref: PayloadRef): Reading => readings.get(ref) ?? storedReading(run, ref);
+  const { events, status, details, now } = run;
+  const input = { events, groups: groupEvents(events), status, details, now, read };
+  const locked = explain(input);
+  const refs = locked.refs.filter((ref) => read(ref).status === 'locked').slice(0, MAX_REFS);
+  if (decrypt !== undefined && refs.length > 0)
+    for (const [ref, result] of await decrypt(run, refs))
+      readings.set(
+        ref,
+        result.ok ? readable(result.payload) : { status: 'unreadable', reason: result.reason },
+      );
+  // A new object, because rules keep what they found in a run.
+  const explanation = explain({ ...input });
+  const unreadable = explanation.refs.filter((ref) => read(ref).status === 'unreadable').length;
+  return { run, explanation, unreadable };
+}
+
+/** The encodings of Temporal's converters, which no codec has encrypted. */
+const plain: ReadonlySet<string> = new Set(['json/plain', 'json/protobuf', 'binary/plain', 'binary/null']);
+
+function storedReading({ payloads }: RunToExplain, ref: PayloadRef): Reading {
+  const payload = payloads.get(ref)?.payload;
+  if (payload === undefined) return { status: 'unreadable', reason: 'event_not_found' };
+  const exported = unreadableReason(payload);
+  if (exported !== undefined) return { status: 'unreadable', reason: exported.reason };
+  return plain.has(bodyOf(payload).encoding) ? readable(payload) : { status: 'locked' };
+}
+
+function readable(payload: Payload): Reading {
+  const { data, encoding } = bodyOf(payload);
+  if (!encoding.startsWith('json/')) return { status: 'readable', value: undefined };
+  try {
+    return { status: 'readable', value: JSON.parse(Buffer.from(data).toString()) };
+  } catch {
+    return { status: 'unreadable', reason: 'malformed' };
+  }
+}
