@@ -208,12 +208,12 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_ALLOWED_HOSTS: {
       about:
-        'Accepted Host headers, separated by commas, with the port unless it is 443 or 80 (default the loopback names)',
+        'Accepted Host headers, separated by commas, with the port unless it is 443 or 80 (default: the loopback names)',
       example: 'codec.example.com',
     },
     CODEC_PATH_PREFIX: { about: 'Path prefix of every route except the probes', example: '/codec' },
     CODEC_DASHBOARD_DIR: {
-      about: 'Folder with the dashboard build to serve (default none)',
+      about: 'Folder with the dashboard build to serve (default: none)',
       example: '/srv/dashboard',
     },
     CODEC_DASHBOARD_CONNECT_SOURCES: {
@@ -223,41 +223,44 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'https://oauth2.example.com',
     },
     CODEC_DASHBOARD_FRAME_SOURCES: {
-      about: "The same for frame-src, such as an authorization endpoint's",
+      about: "More origins for frame-src in that policy, such as an authorization endpoint's",
       example: 'https://login.example.com',
     },
     CODEC_DASHBOARD_TEMPORAL_UI_URL: {
-      about: "Temporal's Web UI, to which the dashboard links (default no link)",
+      about: "Temporal's Web UI, to which the dashboard links; unset: no link",
       example: 'https://temporal.example.com',
     },
     CODEC_NAMESPACE_PATHS: {
-      about: 'Serve /{namespace}/encode and /{namespace}/decode too',
+      about: 'Whether to also serve /{namespace}/encode and /{namespace}/decode',
       example: 'true',
       default: 'false',
     },
     CODEC_TRUSTED_PROXIES: {
       about:
-        "Number of addresses that trusted proxies append to X-Forwarded-For, including the client's (Google's load " +
-        "balancers: 2; default none: the connection's address)",
+        "Number of addresses that trusted proxies append to X-Forwarded-For, including the client's (2 for Google's load " +
+        "balancers); unset: the server uses the connection's address",
       example: '2',
     },
     CODEC_MAX_BODY: {
       about:
-        'Largest request body, in bytes (default 16 MiB; less where CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
+        'Largest request body, in bytes (default: 16 MiB, or less if CODEC_MAX_INFLIGHT_BYTES is below 128 MiB)',
       example: '4194304',
     },
     CODEC_MAX_INFLIGHT_BYTES: {
       about:
-        'Bytes of memory that all requests in flight share (default half of the memory limit after 192 MiB, 32 to 512 MiB)',
+        'Bytes of memory that all requests in flight share (default: half of what the memory limit leaves after 192 MiB, but 32 to 512 MiB)',
       example: '268435456',
     },
     CODEC_MAX_PAYLOADS: {
-      about: 'Maximum number of payloads in one /encode or /decode (default 10000)',
+      about: 'Maximum number of payloads in one /encode or /decode (default: 10000)',
       example: '1000',
     },
-    CODEC_MAX_REQUESTS: { about: 'Maximum number of requests in flight (default 256)', example: '64' },
-    CODEC_MAX_STREAMS: { about: 'Maximum number of open history API streams (default 256)', example: '64' },
-    CODEC_REQUEST_SECONDS: { about: 'Seconds for one request, streams excluded (default 30)', example: '10' },
+    CODEC_MAX_REQUESTS: { about: 'Maximum number of requests in flight (default: 256)', example: '64' },
+    CODEC_MAX_STREAMS: { about: 'Maximum number of open history API streams (default: 256)', example: '64' },
+    CODEC_REQUEST_SECONDS: {
+      about: 'Seconds for one request, streams excluded (default: 30)',
+      example: '10',
+    },
     CODEC_RATE_KMS_REQUESTS: {
       about: 'Cloud KMS requests per minute per caller; off: no limit',
       example: 'off',
@@ -265,7 +268,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_RATE_REFUSED: {
       about:
-        'Refused requests (4xx) per minute per caller, and per address without a valid token; off: no limit',
+        'Refused requests (4xx) per minute per caller, and per IP address without a valid token; off: no limit',
       example: '60',
       default: '600',
     },
@@ -288,14 +291,14 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_METRICS_ALLOWED_HOSTS: {
       about:
-        'Accepted Host headers of /metrics, separated by commas, with the port unless it is 80 (default the loopback names)',
+        'Accepted Host headers of /metrics, separated by commas, with the port unless it is 80 (default: the loopback names)',
       example: 'codec-server.payments.svc:9464',
     },
     ...tracingVariables,
     ...auditVariables,
     SCAN_REPORT_FILE: {
       about:
-        'Report of temporal-kms scan (--out) for the API and the dashboard; read again when it changes (default none)',
+        'Report of temporal-kms scan (--out) for the API and the dashboard; read again when it changes (default: none)',
       example: '/var/lib/temporal-kms/scan.json',
     },
     AUTH: {
@@ -308,7 +311,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: '/etc/temporal-kms/policy.yaml',
     },
     NODE_TLS_REJECT_UNAUTHORIZED: {
-      about: 'Must not be 0: it makes Node trust every certificate of issuers, Temporal and Cloud KMS',
+      about: 'Must not be 0, because 0 makes Node trust every certificate of issuers, Temporal and Cloud KMS',
       example: '(unset)',
     },
     ...temporalVariables,

@@ -3,14 +3,14 @@ import type { Variable } from './environment.ts';
 /** Read by `@temporalio/envconfig`; listed here so that they are described and printed. */
 export const temporalVariables = {
   TEMPORAL_ADDRESS: {
-    about: 'Temporal server, host:port (default localhost:7233)',
+    about: 'Temporal server, host:port (default: localhost:7233)',
     example: 'localhost:7233',
   },
-  TEMPORAL_NAMESPACE: { about: 'Temporal namespace (default default)', example: 'payments-prod' },
+  TEMPORAL_NAMESPACE: { about: 'Temporal namespace (default: default)', example: 'payments-prod' },
   TEMPORAL_API_KEY: { about: 'API key of Temporal Cloud', example: '<key>', secret: true },
   TEMPORAL_TLS: { about: 'Whether to use TLS', example: 'true' },
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: {
-    about: "Certificates (PEM) of the private authority that issued the server's certificate",
+    about: "Certificates (PEM) of the private certificate authority that issued the server's certificate",
     example: '/etc/temporal/ca.pem',
   },
   TEMPORAL_TLS_SERVER_NAME: {
@@ -18,7 +18,7 @@ export const temporalVariables = {
     example: 'temporal.example.com',
   },
   TEMPORAL_TLS_CLIENT_CERT_PATH: {
-    about: 'Client certificate (PEM), where the server requires one',
+    about: 'Client certificate (PEM), if the server requires a client certificate',
     example: '/etc/temporal/client.pem',
   },
   TEMPORAL_TLS_CLIENT_KEY_PATH: {
@@ -34,16 +34,17 @@ const keyPath = 'projects/acme-prod/locations/global/keyRings/temporal-keys/cryp
 /** Validated by kms-codec's `kmsEnvironment`; listed here so that they are described and printed. */
 export const kmsVariables = {
   GCP_PROJECT: { about: "The key ring's Google Cloud project", example: 'acme-prod' },
-  GCP_KMS_LOCATION: { about: "The key ring's location (default global)", example: 'us-east1' },
+  GCP_KMS_LOCATION: { about: "The key ring's location (default: global)", example: 'us-east1' },
   GCP_KMS_KEY_RING: { about: 'Key ring', example: 'temporal-keys' },
   GCP_KMS_KEY: { about: 'Crypto key', example: 'workflow-encryption' },
   KMS_KEYS_FILE: {
-    about: `Keys for several namespaces (YAML), instead of GCP_KMS_KEY; a key is ${keyPath}`,
+    about: `Keys for several namespaces (YAML), instead of GCP_KMS_KEY; the file names a key as ${keyPath}`,
     example: '/etc/temporal-kms/keys.yaml',
   },
-  KMS_FORMAT: { about: 'Format of new payloads (default envelope-v2)', example: 'envelope-v2' },
+  KMS_FORMAT: { about: 'Format of new payloads (default: envelope-v2)', example: 'envelope-v2' },
   KMS_UNSAFE: {
-    about: 'Accepts a risk: reads the formats direct and envelope under one key (docs/security-model.md)',
+    about:
+      'Accepts the risk of reading the formats direct and envelope under one key (docs/security-model.md)',
     example: 'direct-with-envelope',
   },
   KMS_COMPRESSION: { about: 'Compression of payloads before encryption', example: 'zstd' },
@@ -61,7 +62,7 @@ export const kmsVariables = {
   },
   KMS_EMULATOR_IN_PRODUCTION: {
     about:
-      '1: allows the emulator although NODE_ENV is production, as in the images; only for trials and tests',
+      '1 allows the emulator even if NODE_ENV is production, as in the images; only for trials and tests',
     example: '1',
   },
   GOOGLE_APPLICATION_CREDENTIALS: {
@@ -74,12 +75,12 @@ export const kmsVariables = {
   },
   NODE_DEBUG: { about: 'Must not be set: it makes Node print data keys and tokens', example: '(unset)' },
   NODE_OPTIONS: {
-    about: 'Node options; none may open an inspector, or write memory, reports or TLS keys to a file',
+    about: 'Node options; must not open an inspector, or write memory, reports or TLS keys to a file',
     example: '--max-old-space-size=384',
   },
   KMS_ALLOW_DIAGNOSTICS: {
     about:
-      'true: allows debugging with the options that NODE_OPTIONS must not contain; only with KMS_EMULATOR_HOST',
+      'true allows debugging with the options that NODE_OPTIONS must not contain; only with KMS_EMULATOR_HOST',
     example: 'true',
   },
 } as const satisfies Record<string, Variable>;
@@ -91,18 +92,18 @@ export const logVariables = {
 /** Where and how decryptions are audited. */
 export const auditVariables = {
   AUDIT_FILE: {
-    about: 'File to append audit lines to (default standard output)',
+    about: 'File to append audit lines to (default: standard output)',
     example: '/var/log/temporal-kms/audit.jsonl',
   },
   AUDIT_FSYNC: {
-    about: 'Whether audit lines count as written only once they are on disk; slower',
+    about: 'Whether audit lines count as written only when they are on disk, which is slower',
     example: 'true',
     default: 'false',
   },
   AUDIT_DIGEST_KEY_FILE: {
     about:
-      'File with the key (64 hexadecimal digits) for digests of the ciphertexts of /decode in the audit ' +
-      '(default no digests)',
+      'File with a key (64 hexadecimal digits), with which the audit contains digests of the ciphertexts that /decode ' +
+      'received; unset: no digests',
     example: '/etc/temporal-kms/audit-digest.key',
   },
 } as const satisfies Record<string, Variable>;

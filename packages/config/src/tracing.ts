@@ -45,13 +45,13 @@ export function tracingOf(values: z.infer<z.ZodObject<typeof tracingFields>>): {
 export const tracingVariables = {
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     about:
-      'OpenTelemetry collector for traces (OTLP over HTTP); /v1/traces is appended (default none: no traces)',
+      'OpenTelemetry collector for traces (OTLP over HTTP), to whose URL /v1/traces is appended; unset: no traces',
     example: 'http://127.0.0.1:4318',
     // It may contain credentials, by mistake.
     secret: true,
   },
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {
-    about: 'The same as a complete URL, which takes precedence',
+    about: "Complete URL of the collector's trace endpoint; takes precedence",
     example: 'https://collector.example.com/v1/traces',
     secret: true,
   },
@@ -63,14 +63,14 @@ export const tracingVariables = {
     secret: true,
   },
   OTEL_EXPORTER_OTLP_TRACES_HEADERS: {
-    about: 'The same, for traces only',
+    about: 'The same headers, but for traces only',
     example: 'authorization=Bearer%20…',
     secret: true,
   },
   OTEL_SERVICE_NAME: {
-    about: 'service.name of the traces (default temporal-kms-codec-server)',
+    about: 'The service.name in the traces (default: temporal-kms-codec-server)',
     example: 'codec-server-eu',
   },
   OTEL_TRACES_SAMPLER_ARG: { about: 'Share of traces to export, from 0 to 1', example: '0.1', default: '1' },
-  OTEL_SDK_DISABLED: { about: 'Turns off traces, whatever the endpoint', example: 'true', default: 'false' },
+  OTEL_SDK_DISABLED: { about: 'Turns off traces, even with an endpoint', example: 'true', default: 'false' },
 } as const satisfies Record<string, Variable>;

@@ -55,7 +55,7 @@ export const workerEnvironment: Environment<WorkerConfig> = {
     ...temporalVariables,
     TEMPORAL_TASK_QUEUE: { about: 'Task queue to poll', example: 'payments', default: 'kms-sample' },
     WORKER_CODE: {
-      about: 'ES module with your workflows and activities; unset: the samples',
+      about: 'ES module with your workflows and activities; unset: the worker runs the samples',
       example: '/app/code/main.mjs',
     },
     WORKER_HEALTH_HOST: {

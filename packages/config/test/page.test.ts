@@ -28,9 +28,10 @@ function page(): string {
   );
   return [
     '# Environment variables\n',
-    'Every variable, with an example, and the default in brackets; `--help` prints them too. An empty variable counts as unset. A ' +
-      'program exits with 78 and names every mistake; it warns of variables that are probably misspelt. In context: [Cloud ' +
-      'KMS](gcp-kms.md#configure), [the codec server](../apps/codec-server/README.md), [the worker](../apps/worker/README.md), ' +
+    'This page lists every variable with an example, and with its default in brackets. `--help` prints the same list. An empty ' +
+      'variable counts as unset. If a variable has a mistake, the program exits with 78 and names every mistake. It warns about ' +
+      'variables that are probably misspelt. See also [Cloud KMS](gcp-kms.md#configure), [the codec ' +
+      'server](../apps/codec-server/README.md), [the worker](../apps/worker/README.md) and ' +
       "[Temporal's own variables](../apps/worker/README.md#connect-to-temporal).\n",
     ...sections,
   ].join('\n');
