@@ -248,7 +248,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
     },
     CODEC_MAX_INFLIGHT_BYTES: {
       about:
-        'Bytes of memory that all requests in flight share (default: half of what the memory limit leaves after 192 MiB, but 32 to 512 MiB)',
+        'Bytes of memory that all requests in flight share (default: (memory limit - 192 MiB) / 2, between 32 and 512 MiB)',
       example: '268435456',
     },
     CODEC_MAX_PAYLOADS: {
