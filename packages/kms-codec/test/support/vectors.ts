@@ -1,11 +1,11 @@
 import { createSecretKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import proto from '@temporalio/proto';
 import { Status } from 'google-gax';
 import { KeyRules, KmsCodec, KmsCodecError, type KeyService, type NamespaceRule } from '../../src/index.ts';
 import type { UnwrapRequest } from '../../src/keys/key-service.ts';
 import { mapKmsError } from '../../src/keys/kms-errors.ts';
 import type { Payload } from '../../src/formats/payload.ts';
+import { toPayload } from '../vectors/make/bytes.ts';
 import {
   type Vector,
   type VectorFile,
@@ -15,21 +15,13 @@ import {
   type VectorRule,
 } from '../vectors/make/vector.ts';
 
-const { Payload: PayloadType } = proto.temporal.api.common.v1;
 const folder = new URL('../vectors/', import.meta.url);
 
 export const vectorFiles: readonly (VectorFile & { readonly file: string })[] = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
   .map((file) => ({ file, ...vectorFile.parse(JSON.parse(readFileSync(new URL(file, folder), 'utf8'))) }));
 
-const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 const hex = (value: Uint8Array | null | undefined): string => Buffer.from(value ?? []).toString('hex');
-
-export function toPayload({ metadata, data, externalPayloads }: VectorPayload): Payload {
-  const entries = Object.entries(metadata).map(([key, value]) => [key, bytes(value)] as const);
-  const payload = { metadata: Object.fromEntries(entries), data: bytes(data) };
-  return externalPayloads ? PayloadType.fromObject({ ...payload, externalPayloads }) : payload;
-}
 
 /** Returns the known fields with proto3's defaults for missing fields, so that equal results mean equal payloads. */
 export function fromPayload({ metadata, data, externalPayloads }: Payload): VectorPayload {
@@ -99,7 +91,7 @@ class VectorKeyService implements KeyService {
     const answer = this.#answers.find(
       (one) => one.key === key && one.aad === hex(aad) && one.ciphertext === hex(ciphertext),
     );
-    if (answer?.plaintext !== undefined) return bytes(answer.plaintext);
+    if (answer?.plaintext !== undefined) return Buffer.from(answer.plaintext, 'hex');
     const name = answer?.status ?? 'INVALID_ARGUMENT';
     const error = Object.assign(new Error(name), { code: new Map(Object.entries(Status)).get(name) });
     throw mapKmsError(error, 'unwrap', key, keyVersion, answer?.state);

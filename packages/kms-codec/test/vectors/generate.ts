@@ -1,12 +1,20 @@
 /**
- * Writes the generated files of this folder and the JSON Schema of the keys file: `node test/vectors/generate.ts`. Every
- * byte is fixed, so a second run changes nothing.
+ * Writes what the files of this folder derive, and the JSON Schema of the keys file: `node test/vectors/generate.ts`.
+ * Every byte is fixed, so a second run changes nothing.
  */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { recordLines } from '@temporal-kms/testing/record-lines';
 import { keysFileJsonSchema } from '../../src/config/keys-file.ts';
-import { generated } from './cases/index.ts';
+import { hex } from './make/bytes.ts';
+import { dataOf, reasonCodesFile } from './make/derived.ts';
+import { vectorFile } from './make/vector.ts';
 
-const write = (name: string, text: string) => writeFileSync(new URL(name, import.meta.url), text);
-for (const [name, file] of Object.entries(generated)) write(name, recordLines(file));
-write('../../keys-file.schema.json', `${JSON.stringify(keysFileJsonSchema(), undefined, 2)}\n`);
+const at = (name: string) => new URL(name, import.meta.url);
+for (const name of readdirSync(at('.')).filter((file) => file.endsWith('.json'))) {
+  const file = JSON.parse(readFileSync(at(name), 'utf8'));
+  for (const [n, vector] of vectorFile.parse(file).vectors.entries())
+    if (vector.made) file.vectors[n].stored.data = hex(dataOf(vector));
+  writeFileSync(at(name), recordLines(file));
+}
+writeFileSync(at('files/reason-codes.json'), recordLines(reasonCodesFile()));
+writeFileSync(at('../../keys-file.schema.json'), `${JSON.stringify(keysFileJsonSchema(), undefined, 2)}\n`);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { CodecContext } from '../../../src/index.ts';
 import type { Payload } from '../../../src/formats/payload.ts';
-import { fromPayload, toPayload } from '../../support/vectors.ts';
+import { fromPayload } from '../../support/vectors.ts';
+import { toPayload } from '../../vectors/make/bytes.ts';
 import { payload as payloadShape } from '../../vectors/make/vector.ts';
 import { startModule } from './python.ts';
 

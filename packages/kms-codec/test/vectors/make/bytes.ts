@@ -17,12 +17,6 @@ export function fixed(label: string, length: number): Buffer {
   return Buffer.concat(blocks).subarray(0, length);
 }
 
-export const changed = (bytes: Uint8Array, at: number, flip = 0x01): Buffer => {
-  const copy = Buffer.from(bytes);
-  copy.writeUInt8(copy.readUInt8(at) ^ flip, at);
-  return copy;
-};
-
 export const payload = (
   metadata: Record<string, string | Uint8Array>,
   data: string | Uint8Array,
@@ -42,12 +36,10 @@ export const withExternal = (inner: Payload, sizeBytes: number): Payload =>
 
 export const serialized = (inner: Payload): Buffer => Buffer.from(PayloadType.encode(inner).finish());
 
-export function asVector({ metadata, data, externalPayloads }: Payload): VectorPayload {
-  const entries = Object.entries(metadata ?? {}).map(([key, value]) => [key, hex(value)] as const);
-  const base = { metadata: Object.fromEntries(entries), data: hex(data ?? new Uint8Array()) };
-  if (!externalPayloads?.length) return base;
-  return {
-    ...base,
-    externalPayloads: externalPayloads.map(({ sizeBytes }) => ({ sizeBytes: String(sizeBytes ?? 0) })),
-  };
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
+
+export function toPayload({ metadata, data, externalPayloads }: VectorPayload): Payload {
+  const entries = Object.entries(metadata).map(([key, value]) => [key, bytes(value)] as const);
+  const inner = { metadata: Object.fromEntries(entries), data: bytes(data) };
+  return externalPayloads ? PayloadType.fromObject({ ...inner, externalPayloads }) : inner;
 }

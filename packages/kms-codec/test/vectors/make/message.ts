@@ -1,7 +1,7 @@
 import { createCipheriv, createHmac } from 'node:crypto';
 import type { Payload } from '../../../src/formats/payload.ts';
 import { fixed, hex, payload, sha256, utf8 } from './bytes.ts';
-import type { VectorKmsAnswer } from './vector.ts';
+import type { MadeHeader, VectorKmsAnswer } from './vector.ts';
 
 export const key = (name: string): string =>
   `projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/${name}`;
@@ -23,22 +23,19 @@ export interface TestKey {
   readonly wrapped: Buffer;
 }
 
-export const dataKey = (label: string, wrappedBytes = 113): TestKey => ({
+export const dataKey = (label: string): TestKey => ({
   plaintext: fixed(`data key ${label}`, 32),
-  wrapped: fixed(`wrapped ${label}`, wrappedBytes),
+  wrapped: fixed(`wrapped ${label}`, 113),
 });
 
-/** What Cloud KMS wraps for a branch key: a version, the date in milliseconds since 1970, and the key. */
-export function branchKeyPlaintext(secret: Uint8Array, version = 1, created = 1_790_000_000_000): Buffer {
-  const head = Buffer.alloc(7);
-  head.writeUInt8(version);
-  head.writeUIntBE(created, 1, 6);
-  return Buffer.concat([head, secret]);
-}
-
-export const branchKey = (label: string, wrappedBytes = 120): TestKey => ({
-  plaintext: branchKeyPlaintext(fixed(`branch key ${label}`, 32)),
-  wrapped: fixed(`wrapped branch key ${label}`, wrappedBytes),
+/** Returns a branch key. Cloud KMS wraps its version, its date in milliseconds since 1970, and its 32 bytes. */
+export const branchKey = (label: string): TestKey => ({
+  plaintext: Buffer.concat([
+    Buffer.of(1),
+    Buffer.from(1_790_000_000_000n.toString(16).padStart(12, '0'), 'hex'),
+    fixed(`branch key ${label}`, 32),
+  ]),
+  wrapped: fixed(`wrapped branch key ${label}`, 120),
 });
 
 /** The salt of a message that names no other. */
@@ -81,24 +78,14 @@ export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, 
   return Buffer.concat([nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
 }
 
-export interface HeaderV2 {
-  readonly version?: number;
-  /** Default: bit 0 by the workflow tag, bit 1 by `compressed`. */
-  readonly flags?: number;
-  readonly compressed?: boolean;
+export interface HeaderV2 extends Omit<MadeHeader, 'salt' | 'commitment'> {
   readonly cryptoKey: string;
-  readonly keyVersion?: number;
   readonly namespace: string;
-  readonly workflowId?: string;
-  /** The namespace in the workflow tag. Default: `namespace`. */
-  readonly workflowNamespace?: string;
   /** Default: {@link SALT}. */
-  readonly salt?: Uint8Array;
+  readonly salt?: Uint8Array | undefined;
   readonly branch: TestKey;
   /** Default: that to the data key of branch key, namespace and salt. */
-  readonly commitment?: Uint8Array;
-  /** Default: the length of the wrapped branch key. */
-  readonly n?: number;
+  readonly commitment?: Uint8Array | undefined;
 }
 
 export function headerV2(header: HeaderV2): Buffer {

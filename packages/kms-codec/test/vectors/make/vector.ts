@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { reasonCodes } from '../../../src/errors.ts';
-import { encryptedFormats } from '../../../src/keys/key-rules.ts';
-import { unsafeSettings } from '../../../src/keys/key-rules.ts';
+import { encryptedFormats, unsafeSettings } from '../../../src/keys/key-rules.ts';
 
 /* The shape of test/vectors/*.json. Their README.md explains how to run a vector. */
 
@@ -36,6 +35,38 @@ const kmsAnswer = z.strictObject({
   state: z.string().optional(),
 });
 
+/** The fields of a header of `binary/envelope-kms-v2`, before they are hashed. */
+const madeHeader = z.strictObject({
+  version: z.number().optional(),
+  /** Default: bit 0 by `workflowId`, bit 1 by `compressed`. */
+  flags: z.number().optional(),
+  compressed: z.boolean().optional(),
+  /** Default: that of `payments`. */
+  cryptoKey: z.string().optional(),
+  keyVersion: z.number().optional(),
+  /** Default: `payments`. */
+  namespace: z.string().optional(),
+  workflowId: z.string().optional(),
+  /** The namespace in the workflow tag. Default: `namespace`. */
+  workflowNamespace: z.string().optional(),
+  salt: bytes.optional(),
+  commitment: bytes.optional(),
+  /** Default: the length of the wrapped branch key. */
+  n: z.number().optional(),
+});
+
+/** How the data of a `binary/envelope-kms-v2` message was made. */
+const made = z.strictObject({
+  header: madeHeader.optional(),
+  branchKey: z.strictObject({ plaintext: bytes, wrapped: bytes }).optional(),
+  /** The data key, instead of that which is derived. */
+  dataKey: bytes.optional(),
+  /** Default: the serialization of the expected payload. */
+  plaintext: bytes.optional(),
+  /** What was changed after encryption. */
+  changed: z.strictObject({ at: z.number(), removed: z.number(), added: bytes }).optional(),
+});
+
 const vector = z.strictObject({
   name: z.string().min(1),
   why: z.string().min(1),
@@ -55,6 +86,7 @@ const vector = z.strictObject({
     .optional(),
   context: z.strictObject({ namespace: z.string(), workflowId: z.string().optional() }).optional(),
   kms: z.array(kmsAnswer),
+  made: made.optional(),
   stored: payload,
   expect: z.union([z.strictObject({ payload }), z.strictObject({ code: z.enum(reasonCodes) })]),
   /** Exactly the crypto keys of the calls to Cloud KMS, in the order of the first call. */
@@ -65,6 +97,7 @@ export const vectorFile = z.strictObject({ about: z.string().min(1), vectors: z.
 
 export type VectorPayload = z.infer<typeof payload>;
 export type VectorRule = z.infer<typeof rule>;
+export type MadeHeader = z.infer<typeof madeHeader>;
 export type VectorKmsAnswer = z.infer<typeof kmsAnswer>;
 export type Vector = z.infer<typeof vector>;
 export type VectorFile = z.infer<typeof vectorFile>;

@@ -6,24 +6,11 @@
 const MAGIC = Buffer.from('28b52ffd', 'hex');
 const BLOCK_MAX = 128 * 1024;
 
-export interface Frame {
-  /** The declared content size; `none` omits the field. */
-  readonly declared: number | 'none';
-  readonly blocks: Uint8Array;
-  /** Bits of the frame header descriptor in addition to those of the content size. */
-  readonly descriptor?: number;
-  readonly dictionaryId?: Uint8Array;
-  /** The window descriptor. Default: 0x38, exponent 7, 128 KiB, the largest size of a block. */
-  readonly window?: number;
-}
-
-/** Creates a frame with an 8-byte content size and without a single segment. */
-export function frame(given: Frame): Buffer {
-  const { declared, blocks, descriptor = 0, dictionaryId = Buffer.alloc(0), window = 0x38 } = given;
-  const size = Buffer.alloc(declared === 'none' ? 0 : 8);
-  if (declared !== 'none') size.writeBigUInt64LE(BigInt(declared));
-  const sizeFlag = declared === 'none' ? 0 : 0b1100_0000;
-  return Buffer.concat([MAGIC, Buffer.of(sizeFlag | descriptor, window), dictionaryId, size, blocks]);
+/** Creates a frame with an 8-byte content size and a window of 128 KiB, the largest size of a block. */
+export function frame({ declared, blocks }: { declared: number; blocks: Uint8Array }): Buffer {
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(declared));
+  return Buffer.concat([MAGIC, Buffer.of(0b1100_0000, 0x38), size, blocks]);
 }
 
 const blockHeader = (last: boolean, type: number, size: number): Buffer => {
@@ -32,13 +19,9 @@ const blockHeader = (last: boolean, type: number, size: number): Buffer => {
   return bytes;
 };
 
-/** Creates one raw block with the content. */
-export const raw = (content: Uint8Array, last = true): Buffer =>
-  Buffer.concat([blockHeader(last, 0, content.length), content]);
-
-/** Creates one block that repeats a byte. */
-export const repeated = (byte: number, times: number): Buffer =>
-  Buffer.concat([blockHeader(true, 1, times), Buffer.of(byte)]);
+/** Creates one raw block with the content, the last of its frame. */
+export const raw = (content: Uint8Array): Buffer =>
+  Buffer.concat([blockHeader(true, 0, content.length), content]);
 
 /** Creates run-length blocks of 128 KiB: four bytes represent 131,072. */
 export const zeros = (bytes: number): Buffer => {
