@@ -1,12 +1,12 @@
-"""Decodes ``binary/envelope-kms-v2`` messages. Written from docs/wire-formats.md alone, without the code of this project.
+"""Decodes ``binary/envelope-kms-v2`` messages. Written from docs/wire-formats.md alone, without this project's code.
 
 It shows that the page is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` lets it read messages of the
 TypeScript library and the vectors. It needs ``cryptography`` and ``zstandard``. It leaves out layers, the settings of a
 keys file except ``accepts``, and Cloud KMS.
 
 ``python decoder.py FILE``: each line of the file is a JSON object with a message (``data``), the crypto keys of each
-namespace that the reader accepts (``keys``), its ``workflowId``, and the answers of Cloud KMS (``kms``). Prints a line with
-the payload or the code for each.
+namespace that the reader accepts (``keys``), its ``workflowId``, and the answers of Cloud KMS (``kms``). Prints a line
+with the payload or the code for each.
 """
 
 import hashlib
@@ -78,27 +78,15 @@ def decode(
         raise Refused("malformed")
     # Steps 4 to 6: namespace tag, workflow tag, key id.
     namespace = next(
-        (
-            name
-            for name in namespaces
-            if sha256(b"temporal-kms/v2/namespace", name)[:16] == tag
-        ),
+        (name for name in namespaces if sha256(b"temporal-kms/v2/namespace", name)[:16] == tag),
         None,
     )
     if namespace is None:
         raise Refused("namespace_mismatch")
-    if (
-        flags & 1
-        and workflow_id
-        and header[30:46] not in workflow_tags(namespace, workflow_id)
-    ):
+    if flags & 1 and workflow_id and header[30:46] not in workflow_tags(namespace, workflow_id):
         raise Refused("workflow_mismatch")
     crypto_key = next(
-        (
-            key
-            for key in keys[namespace]
-            if hashlib.sha256(key.encode()).digest()[:8] == key_id
-        ),
+        (key for key in keys[namespace] if hashlib.sha256(key.encode()).digest()[:8] == key_id),
         None,
     )
     if crypto_key is None:
@@ -120,9 +108,7 @@ def decode(
 
 
 def sha256(label: bytes, *names: str) -> bytes:
-    return hashlib.sha256(
-        b"\0".join([label, *(name.encode() for name in names)])
-    ).digest()
+    return hashlib.sha256(b"\0".join([label, *(name.encode() for name in names)])).digest()
 
 
 def workflow_tags(namespace: str, workflow_id: str) -> list[bytes]:
@@ -145,9 +131,7 @@ def decompress(frame: bytes) -> bytes:
     size = content_size(frame)
     try:
         # Not the one-shot function, which believes a declared size of 0. The byte more reaches the end of the frame.
-        source = zstandard.ZstdDecompressor().stream_reader(
-            io.BytesIO(frame), read_size=len(frame)
-        )
+        source = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame))
         content = source.read(size + 1)
     except zstandard.ZstdError:
         raise Refused("malformed") from None
@@ -203,9 +187,7 @@ def parse(plaintext: bytes) -> Payload:
     return payload
 
 
-def fields(
-    message: bytes, allowed: set[int], once: set[int]
-) -> Iterator[tuple[int, Any]]:
+def fields(message: bytes, allowed: set[int], once: set[int]) -> Iterator[tuple[int, Any]]:
     """Returns the fields by their tags, of which each is one byte."""
     at = 0
     seen: set[int] = set()
@@ -218,7 +200,7 @@ def fields(
                 raise Refused("malformed")
             byte = message[at]
             value, shift, at = value | (byte & 127) << shift, shift + 7, at + 1
-            if value >= 2**64 or byte == 0 and shift > 7:
+            if value >= 2**64 or (byte == 0 and shift > 7):
                 raise Refused("malformed")
             if byte < 128:
                 return value

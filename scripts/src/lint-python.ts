@@ -1,5 +1,5 @@
 /**
- * Part of the root's `check` and, with `--fix`, of `format`: ruff over the Python files, with the settings of interop/python. pip
+ * Part of the root's `check` and, with `--fix`, of `format`: ruff over the Python files, with the settings of interop/ruff.toml. pip
  * installs it into the project at the first use. Its status is 1 when it finds something.
  */
 import { join } from 'node:path';

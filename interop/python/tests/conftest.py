@@ -1,5 +1,7 @@
-"""Sets the umask, because the readers refuse files that others can write, and starts the emulator."""
+"""Sets the umask, because the readers refuse files that others can write, runs coroutines, and starts the emulator."""
 
+import asyncio
+import inspect
 import os
 import re
 import subprocess
@@ -12,6 +14,16 @@ os.umask(0o022)
 
 KEY = "projects/p/locations/global/keyRings/r/cryptoKeys/pay"
 CLI = Path(__file__).parents[3] / "packages/kms-emulator/src/cli.ts"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a test that is a coroutine function in a new event loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,16 @@ from temporal_kms import KmsCodecError, Wrapped
 
 
 class FakeKms:
-    def __init__(self) -> None:
+    def __init__(self, *, is_held: bool = False) -> None:
         self._keys: dict[str, AESGCM] = defaultdict(lambda: AESGCM(os.urandom(32)))
         self.wraps = 0
         self.unwraps = 0
         self.failing: str | None = None
         self.refusing: str | None = None
         """The code with which unwraps fail, if that is another."""
+        self.is_held = is_held
+        """Whether calls get no answer at present."""
+        self.waiting = 0
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
         self.wraps += 1
@@ -36,6 +39,9 @@ class FakeKms:
             raise KmsCodecError("integrity_failed", "FakeKms cannot decrypt this ciphertext") from None
 
     async def _answer(self) -> None:
+        self.waiting += 1
         await asyncio.sleep(0)
+        while self.is_held:
+            await asyncio.sleep(0.001)
         if self.failing:
             raise KmsCodecError(self.failing, "FakeKms fails because the test set failing")

@@ -121,19 +121,15 @@ def test_a_token_endpoint_that_does_not_listen_is_an_outage(endpoint: Endpoint) 
     assert failure().code == "kms_unavailable"
 
 
-def test_a_token_endpoint_that_does_not_answer_occupies_one_thread(endpoint: Endpoint) -> None:
+async def test_a_token_endpoint_that_does_not_answer_occupies_one_thread(endpoint: Endpoint) -> None:
     endpoint.answers["token"] = None
-
-    async def work() -> None:
-        credentials = default_credentials(Transport.AUTH_SCOPES)
-        service = CloudKms(lambda: google_client(credentials), credentials=credentials, attempt_timeout=0.5)
-        wraps = [service.wrap(KEY, bytes(32), b"") for _ in range(50)]
-        errors = await asyncio.gather(*wraps, return_exceptions=True)
-        assert {error.code for error in errors if isinstance(error, KmsCodecError)} == {"kms_unavailable"}
-        assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
-        await service.close()
-
-    asyncio.run(work())
+    credentials = default_credentials(Transport.AUTH_SCOPES)
+    service = CloudKms(lambda: google_client(credentials), credentials=credentials, attempt_timeout=0.5)
+    wraps = [service.wrap(KEY, bytes(32), b"") for _ in range(50)]
+    errors = await asyncio.gather(*wraps, return_exceptions=True)
+    assert {error.code for error in errors if isinstance(error, KmsCodecError)} == {"kms_unavailable"}
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: "free"), 5) == "free"
+    await service.close()
 
 
 @pytest.mark.parametrize("project", ["p", ""])

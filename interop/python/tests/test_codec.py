@@ -181,130 +181,113 @@ def test_does_not_encode_for_a_namespace_that_is_not_configured() -> None:
     run(fails("namespace_not_configured", codec_for(FakeKms(), "elsewhere", namespace="pay").encode([plain()])))
 
 
-def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        encrypted = [message for (message,) in await asyncio.gather(*[codec.encode([plain()]) for _ in range(200)])]
-        assert (kms.wraps, kms.unwraps) == (1, 0)
-        await codec.decode(encrypted)
-        assert kms.unwraps == 0
-        other = codec_for(kms, clock=clock)
-        await asyncio.gather(*[other.decode([message]) for message in encrypted])
-        assert kms.unwraps == 1
-        clock.now += REVALIDATE
-        await other.decode(encrypted[:1])
-        assert kms.unwraps == 2
-
-    run(work())
+async def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    encrypted = [message for (message,) in await asyncio.gather(*[codec.encode([plain()]) for _ in range(200)])]
+    assert (kms.wraps, kms.unwraps) == (1, 0)
+    await codec.decode(encrypted)
+    assert kms.unwraps == 0
+    other = codec_for(kms, clock=clock)
+    await asyncio.gather(*[other.decode([message]) for message in encrypted])
+    assert kms.unwraps == 1
+    clock.now += REVALIDATE
+    await other.decode(encrypted[:1])
+    assert kms.unwraps == 2
 
 
-def test_refreshes_a_branch_key_in_the_background_and_uses_it_through_an_outage() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        await codec.encode([plain()])
-        kms.failing = "kms_unavailable"
-        clock.now += SOFT_AGE + 1
-        await codec.encode([plain()])
-        clock.now += HARD_AGE
-        await fails("data_key_exhausted", codec.encode([plain()]))
-        kms.failing = None
-        await codec.encode([plain()])
-        before = kms.wraps
-        clock.now += REFRESH_AT * SOFT_AGE
-        await codec.encode([plain()])
-        await asyncio.sleep(0.01)
-        assert kms.wraps == before + 1
-
-    run(work())
+async def test_refreshes_a_branch_key_in_the_background_and_uses_it_through_an_outage() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    await codec.encode([plain()])
+    kms.failing = "kms_unavailable"
+    clock.now += SOFT_AGE + 1
+    await codec.encode([plain()])
+    clock.now += HARD_AGE
+    await fails("data_key_exhausted", codec.encode([plain()]))
+    kms.failing = None
+    await codec.encode([plain()])
+    before = kms.wraps
+    clock.now += REFRESH_AT * SOFT_AGE
+    await codec.encode([plain()])
+    await asyncio.sleep(0.01)
+    assert kms.wraps == before + 1
 
 
-def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        await codec.encode([plain()])
+async def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    await codec.encode([plain()])
 
-        async def refuse(key: str, plaintext: bytes, aad: bytes) -> Wrapped:
-            raise KmsCodecError("permission_denied", "The test refuses to wrap")
+    async def refuse(key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        raise KmsCodecError("permission_denied", "The test refuses to wrap")
 
-        kms.wrap = refuse  # type: ignore[method-assign]
-        clock.now += REFRESH_AT * SOFT_AGE
-        await codec.encode([plain()])
-        await asyncio.sleep(0.01)
-        await codec.encode([plain()])
-        clock.now = 1000.0 + SOFT_AGE
-        await fails("permission_denied", codec.encode([plain()]))
-
-    run(work())
+    kms.wrap = refuse  # type: ignore[method-assign]
+    clock.now += REFRESH_AT * SOFT_AGE
+    await codec.encode([plain()])
+    await asyncio.sleep(0.01)
+    await codec.encode([plain()])
+    clock.now = 1000.0 + SOFT_AGE
+    await fails("permission_denied", codec.encode([plain()]))
 
 
 @pytest.mark.parametrize("code", ["permission_denied", "key_disabled"])
-def test_a_refused_branch_key_encrypts_for_five_minutes_from_its_confirmation_also_past_its_soft_age(code: str) -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        await codec.encode([plain()])
-        wrap = kms.wrap
+async def test_a_refused_branch_key_encrypts_for_five_minutes_from_its_confirmation_also_past_its_soft_age(
+    code: str,
+) -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    await codec.encode([plain()])
+    wrap = kms.wrap
 
-        async def no_answer(key: str, plaintext: bytes, aad: bytes) -> Wrapped:
-            raise KmsCodecError("kms_unavailable", "The test does not answer")
+    async def no_answer(key: str, plaintext: bytes, aad: bytes) -> Wrapped:
+        raise KmsCodecError("kms_unavailable", "The test does not answer")
 
-        kms.wrap = no_answer  # type: ignore[method-assign]
-        clock.now = confirmed = 1000.0 + SOFT_AGE - 60
-        await codec.encode([plain()])
-        kms.failing, kms.wrap = code, wrap  # type: ignore[method-assign]
-        clock.now += 90
-        await codec.encode([plain()])
-        kms.failing = "kms_unavailable"
-        clock.now += 60
-        await codec.encode([plain()])
-        kms.failing = code
-        clock.now = confirmed + REVALIDATE - 1
-        await codec.encode([plain()])
-        clock.now += 1
-        await fails(code, codec.encode([plain()]))
-
-    run(work())
+    kms.wrap = no_answer  # type: ignore[method-assign]
+    clock.now = confirmed = 1000.0 + SOFT_AGE - 60
+    await codec.encode([plain()])
+    kms.failing, kms.wrap = code, wrap  # type: ignore[method-assign]
+    clock.now += 90
+    await codec.encode([plain()])
+    kms.failing = "kms_unavailable"
+    clock.now += 60
+    await codec.encode([plain()])
+    kms.failing = code
+    clock.now = confirmed + REVALIDATE - 1
+    await codec.encode([plain()])
+    clock.now += 1
+    await fails(code, codec.encode([plain()]))
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_MESSAGES", 3), ("MAX_BYTES", 3 * 28)])
-def test_never_uses_a_salt_beyond_its_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
+async def test_never_uses_a_salt_beyond_its_limits(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(f"temporal_kms.data_keys.{limit}", value)
-
-    async def work() -> None:
-        kms, payload = FakeKms(), Payload(data=bytes(26))
-        assert payload.ByteSize() == 28
-        codec = codec_for(kms)
-        await codec.encode([payload])
-        kms.failing = "kms_unavailable"
-        encrypted = await codec.encode([payload] * 29)
-        headers = [parse_message(message.data).header for message in encrypted]
-        counts = Counter(header.salt for header in headers)
-        assert max(counts.values()) == 3
-        assert len({header.wrapped_key for header in headers}) == 1
-        kms.failing = None
-        other = codec_for(kms)
-        assert await other.decode(encrypted) == [payload] * 29
-        assert (kms.wraps, kms.unwraps) == (1, 1)
-
-    run(work())
+    kms, payload = FakeKms(), Payload(data=bytes(26))
+    assert payload.ByteSize() == 28
+    codec = codec_for(kms)
+    await codec.encode([payload])
+    kms.failing = "kms_unavailable"
+    encrypted = await codec.encode([payload] * 29)
+    headers = [parse_message(message.data).header for message in encrypted]
+    counts = Counter(header.salt for header in headers)
+    assert max(counts.values()) == 3
+    assert len({header.wrapped_key for header in headers}) == 1
+    kms.failing = None
+    other = codec_for(kms)
+    assert await other.decode(encrypted) == [payload] * 29
+    assert (kms.wraps, kms.unwraps) == (1, 1)
 
 
-def test_draws_another_salt_for_each_process_and_branch_key() -> None:
-    async def work() -> None:
-        kms, salts = FakeKms(), set()
-        for _ in range(20):
-            clock = Clock()
-            codec = codec_for(kms, clock=clock)
-            for _ in range(2):
-                (encrypted,) = await codec.encode([plain()])
-                salts.add(parse_message(encrypted.data).header.salt)
-                clock.now += HARD_AGE
-        assert len(salts) == 40
-
-    run(work())
+async def test_draws_another_salt_for_each_process_and_branch_key() -> None:
+    kms, salts = FakeKms(), set()
+    for _ in range(20):
+        clock = Clock()
+        codec = codec_for(kms, clock=clock)
+        for _ in range(2):
+            (encrypted,) = await codec.encode([plain()])
+            salts.add(parse_message(encrypted.data).header.salt)
+            clock.now += HARD_AGE
+    assert len(salts) == 40
 
 
 def test_derives_a_data_key_and_its_commitment_with_hkdf() -> None:
@@ -335,17 +318,14 @@ def test_keeps_a_limited_number_of_derived_data_keys() -> None:
     assert key.derive(salts[0], b"") is not derived[0]
 
 
-def test_repeats_retryable_failures_within_the_wait_budget() -> None:
-    async def work() -> None:
-        kms = FakeKms()
-        kms.failing = "kms_quota"
-        waiting = asyncio.ensure_future(codec_for(kms, other_budget=5.0).encode([plain()]))
-        await asyncio.sleep(0.25)
-        kms.failing = None
-        assert await waiting
-        assert kms.wraps > 1
-
-    run(work())
+async def test_repeats_retryable_failures_within_the_wait_budget() -> None:
+    kms = FakeKms()
+    kms.failing = "kms_quota"
+    waiting = asyncio.ensure_future(codec_for(kms, other_budget=5.0).encode([plain()]))
+    await asyncio.sleep(0.25)
+    kms.failing = None
+    assert await waiting
+    assert kms.wraps > 1
 
 
 def test_parses_the_header_that_it_wrote() -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 from fake_kms import FakeKms
@@ -25,94 +23,72 @@ async def reader_of(kms: FakeKms, clock: Clock) -> tuple[KmsCodec, list[Payload]
     return reader, encrypted
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(work)
-
-
-def test_a_data_key_in_use_is_confirmed_in_the_background() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        reader, encrypted = await reader_of(kms, clock)
-        for _ in range(60):
-            clock.now += 60
-            await reader.decode(encrypted)
-            await asyncio.sleep(0.001)
-        assert 60 / 5 <= kms.unwraps <= 60 / 2.5
-
-    run(work())
-
-
-def test_one_answer_counts_for_all_data_keys_under_the_key_version() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        messages = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
-        reader = codec_for(kms, clock=clock)
-        for _ in range(60):
-            for message in messages:
-                await reader.decode(message)
-            await asyncio.sleep(0.001)
-            clock.now += 60
-        assert kms.unwraps <= 20 + 60 / 2.5
-
-    run(work())
-
-
-def test_a_refusal_removes_the_data_keys_of_the_key_version() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        reader, encrypted = await reader_of(kms, clock)
-        kms.failing = "key_disabled"
-        clock.now += 0.81 * REVALIDATE
+async def test_a_data_key_in_use_is_confirmed_in_the_background() -> None:
+    kms, clock = FakeKms(), Clock()
+    reader, encrypted = await reader_of(kms, clock)
+    for _ in range(60):
+        clock.now += 60
         await reader.decode(encrypted)
-        await asyncio.sleep(0.01)
-        await fails("key_disabled", reader.decode(encrypted))
-        clock.now += REVALIDATE
-        kms.failing = None
-        assert await reader.decode(encrypted)
-
-    run(work())
+        await asyncio.sleep(0.001)
+    assert 60 / 5 <= kms.unwraps <= 60 / 2.5
 
 
-def test_an_unused_data_key_is_confirmed_before_it_is_used_again() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        reader, encrypted = await reader_of(kms, clock)
-        clock.now += HOUR
-        kms.failing = "permission_denied"
-        await fails("permission_denied", reader.decode(encrypted))
+async def test_one_answer_counts_for_all_data_keys_under_the_key_version() -> None:
+    kms, clock = FakeKms(), Clock()
+    messages = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
+    reader = codec_for(kms, clock=clock)
+    for _ in range(60):
+        for message in messages:
+            await reader.decode(message)
+        await asyncio.sleep(0.001)
+        clock.now += 60
+    assert kms.unwraps <= 20 + 60 / 2.5
 
-    run(work())
+
+async def test_a_refusal_removes_the_data_keys_of_the_key_version() -> None:
+    kms, clock = FakeKms(), Clock()
+    reader, encrypted = await reader_of(kms, clock)
+    kms.failing = "key_disabled"
+    clock.now += 0.81 * REVALIDATE
+    await reader.decode(encrypted)
+    await asyncio.sleep(0.01)
+    await fails("key_disabled", reader.decode(encrypted))
+    clock.now += REVALIDATE
+    kms.failing = None
+    assert await reader.decode(encrypted)
+
+
+async def test_an_unused_data_key_is_confirmed_before_it_is_used_again() -> None:
+    kms, clock = FakeKms(), Clock()
+    reader, encrypted = await reader_of(kms, clock)
+    clock.now += HOUR
+    kms.failing = "permission_denied"
+    await fails("permission_denied", reader.decode(encrypted))
 
 
 @pytest.mark.parametrize("code", ["kms_unavailable", "kms_quota"])
-def test_while_cloud_kms_does_not_answer_a_data_key_decrypts_up_to_the_hard_age(code: str) -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        reader, encrypted = await reader_of(kms, clock)
-        own = await reader.encode([plain()])
-        kms.failing = code
-        for _ in range(23):
-            clock.now += HOUR
-            assert await reader.decode(encrypted)
-            assert await reader.decode(own)
-        clock.now += HARD_AGE
-        await fails(code, reader.decode(encrypted))
-
-    run(work())
-
-
-def test_an_outage_that_is_over_does_not_keep_a_refused_key_readable() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        reader, encrypted = await reader_of(kms, clock)
-        kms.failing = "kms_unavailable"
+async def test_while_cloud_kms_does_not_answer_a_data_key_decrypts_up_to_the_hard_age(code: str) -> None:
+    kms, clock = FakeKms(), Clock()
+    reader, encrypted = await reader_of(kms, clock)
+    own = await reader.encode([plain()])
+    kms.failing = code
+    for _ in range(23):
         clock.now += HOUR
         assert await reader.decode(encrypted)
-        kms.failing = "key_disabled"
-        clock.now += HOUR
-        await fails("key_disabled", reader.decode(encrypted))
+        assert await reader.decode(own)
+    clock.now += HARD_AGE
+    await fails(code, reader.decode(encrypted))
 
-    run(work())
+
+async def test_an_outage_that_is_over_does_not_keep_a_refused_key_readable() -> None:
+    kms, clock = FakeKms(), Clock()
+    reader, encrypted = await reader_of(kms, clock)
+    kms.failing = "kms_unavailable"
+    clock.now += HOUR
+    assert await reader.decode(encrypted)
+    kms.failing = "key_disabled"
+    clock.now += HOUR
+    await fails("key_disabled", reader.decode(encrypted))
 
 
 class VersionedKms(FakeKms):
@@ -139,217 +115,171 @@ class VersionedKms(FakeKms):
         return await super().unwrap(key, ciphertext, aad, key_version)
 
 
+async def reader_of_two_versions(kms: VersionedKms, clock: Clock) -> tuple[KmsCodec, Payload, list[Payload], Payload]:
+    """Returns a codec, messages under versions 1 and 2, and the first with a header that names version 2."""
+    (message,) = await codec_for(kms, clock=clock).encode([plain()])
+    kms.version = 2
+    other = await codec_for(kms, clock=clock).encode([plain()])
+    forged = Payload(metadata=message.metadata, data=message.data[:10] + (2).to_bytes(4, "big") + message.data[14:])
+    return codec_for(kms, clock=clock), message, other, forged
+
+
 @pytest.mark.parametrize("reads_first", [True, False])
-def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disabled_version_readable(
+async def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disabled_version_readable(
     reads_first: bool,
 ) -> None:
-    async def work() -> None:
-        kms, clock = VersionedKms(), Clock()
-        (message,) = await codec_for(kms, clock=clock).encode([plain()])
-        kms.version = 2
-        other = await codec_for(kms, clock=clock).encode([plain()])
-        reader = codec_for(kms, clock=clock)
-        if reads_first:
-            await reader.decode([message])
-        forged = Payload(metadata=message.metadata, data=message.data[:10] + (2).to_bytes(4, "big") + message.data[14:])
-        await fails("integrity_failed", reader.decode([forged]))
-        kms.disabled.add(1)
-        for _ in range(6):
-            clock.now += 60
-            await reader.decode(other)
-            await asyncio.sleep(0.001)
-        await fails("key_disabled", reader.decode([message]))
-
-    run(work())
-
-
-def test_a_header_that_was_changed_to_name_a_disabled_version_does_not_keep_that_version_readable() -> None:
-    async def work() -> None:
-        kms, clock = VersionedKms(), Clock()
-        (message,) = await codec_for(kms, clock=clock).encode([plain()])
-        kms.version = 2
-        other = await codec_for(kms, clock=clock).encode([plain()])
-        reader = codec_for(kms, clock=clock)
+    kms, clock = VersionedKms(), Clock()
+    reader, message, other, forged = await reader_of_two_versions(kms, clock)
+    if reads_first:
+        await reader.decode([message])
+    await fails("integrity_failed", reader.decode([forged]))
+    kms.disabled.add(1)
+    for _ in range(6):
+        clock.now += 60
         await reader.decode(other)
-        kms.disabled.add(2)
-        forged = Payload(metadata=message.metadata, data=message.data[:10] + (2).to_bytes(4, "big") + message.data[14:])
-        for _ in range(6):
-            await fails("integrity_failed", reader.decode([forged]))
-            clock.now += 60
-            await asyncio.sleep(0.001)
-        await fails("key_disabled", reader.decode(other))
-
-    run(work())
+        await asyncio.sleep(0.001)
+    await fails("key_disabled", reader.decode([message]))
 
 
-def test_many_messages_under_another_version_than_they_name_do_not_remove_the_keys_of_that_version() -> None:
-    async def work() -> None:
-        kms, clock = VersionedKms(), Clock()
-        kms.named = 2
-        lies = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
-        kms.version = 2
-        other = await codec_for(kms, clock=clock).encode([plain()])
-        reader = codec_for(kms, clock=clock)
-        for message in (other, *lies):
-            await reader.decode(message)
-        kms.disabled.add(1)
-        clock.now += 0.81 * REVALIDATE
-        for message in lies:
-            await reader.decode(message)
-            await asyncio.sleep(0.001)
-        kms.failing = "kms_unavailable"
-        assert await reader.decode(other)
-
-    run(work())
+async def test_a_header_that_was_changed_to_name_a_disabled_version_does_not_keep_that_version_readable() -> None:
+    kms, clock = VersionedKms(), Clock()
+    reader, _, other, forged = await reader_of_two_versions(kms, clock)
+    await reader.decode(other)
+    kms.disabled.add(2)
+    for _ in range(6):
+        await fails("integrity_failed", reader.decode([forged]))
+        clock.now += 60
+        await asyncio.sleep(0.001)
+    await fails("key_disabled", reader.decode(other))
 
 
-def test_a_message_under_another_version_than_its_author_names_does_not_remove_the_keys_of_that_version() -> None:
-    async def work() -> None:
-        kms, clock = VersionedKms(), Clock()
-        kms.named = 2
-        lie = await codec_for(kms, clock=clock).encode([plain()])
-        kms.version = 2
-        other = await codec_for(kms, clock=clock).encode([plain()])
-        process = codec_for(kms, clock=clock)
-        own = await process.encode([plain()])
-        for message in (other, lie):
-            await process.decode(message)
-        kms.disabled.add(1)
-        clock.now += 0.81 * REVALIDATE
-        await process.decode(lie)
-        await asyncio.sleep(0.01)
-        calls = (kms.wraps, kms.unwraps)
-        await process.decode(own + other)
-        await process.encode([plain()])
-        assert (kms.wraps, kms.unwraps) == calls
-        await fails("key_disabled", process.decode(lie))
-        kms.disabled.add(2)
-        clock.now += 0.81 * REVALIDATE
-        await process.decode(other)
-        await asyncio.sleep(0.01)
-        await fails("key_disabled", process.decode(own))
-
-    run(work())
+async def test_many_messages_under_another_version_than_they_name_do_not_remove_the_keys_of_that_version() -> None:
+    kms, clock = VersionedKms(), Clock()
+    kms.named = 2
+    lies = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
+    kms.version = 2
+    other = await codec_for(kms, clock=clock).encode([plain()])
+    reader = codec_for(kms, clock=clock)
+    for message in (other, *lies):
+        await reader.decode(message)
+    kms.disabled.add(1)
+    clock.now += 0.81 * REVALIDATE
+    for message in lies:
+        await reader.decode(message)
+        await asyncio.sleep(0.001)
+    kms.failing = "kms_unavailable"
+    assert await reader.decode(other)
 
 
-def test_a_process_that_only_encrypts_confirms_its_key_every_five_minutes_and_stops_when_it_is_refused() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        for _ in range(40):
-            await codec.encode([plain()])
-            clock.now += 60
-            await asyncio.sleep(0.001)
-        assert kms.wraps == 1
-        assert 40 / 5 - 1 <= kms.unwraps <= 40 / 2.5
-        kms.failing = "key_disabled"
-        clock.now += REVALIDATE
-        await fails("key_disabled", codec.encode([plain()]))
-        kms.failing = None
-        assert await codec.encode([plain()])
-
-    run(work())
-
-
-class EncrypterKms(FakeKms):
-    """Cloud KMS for an identity that may encrypt and not decrypt."""
-
-    async def unwrap(self, key: str, ciphertext: bytes, aad: bytes, key_version: int | None = None) -> bytes:
-        self.unwraps += 1
-        raise KmsCodecError("permission_denied", "EncrypterKms unwraps nothing")
-
-
-def test_an_identity_that_may_only_encrypt_keeps_its_branch_key_and_confirms_it_by_wrapping() -> None:
-    async def work() -> None:
-        kms, clock, keys = EncrypterKms(), Clock(), set()
-        codec = codec_for(kms, clock=clock)
-        for _ in range(40):
-            (message,) = await codec.encode([plain()])
-            keys.add(parse_message(message.data).header.wrapped_key)
-            clock.now += 60
-            await asyncio.sleep(0.001)
-        assert len(keys) == 1
-        assert 40 / 5 <= kms.wraps <= 40 / 2.5
-        assert kms.unwraps <= 1
-        kms.failing = "kms_unavailable"
-        clock.now += HOUR
-        assert await codec.encode([plain()])
-        kms.failing = "permission_denied"
-        clock.now += HOUR
-        await fails("permission_denied", codec.encode([plain()]))
-
-    run(work())
+async def test_a_message_under_another_version_than_its_author_names_does_not_remove_the_keys_of_that_version() -> None:
+    kms, clock = VersionedKms(), Clock()
+    kms.named = 2
+    lie = await codec_for(kms, clock=clock).encode([plain()])
+    kms.version = 2
+    other = await codec_for(kms, clock=clock).encode([plain()])
+    process = codec_for(kms, clock=clock)
+    own = await process.encode([plain()])
+    for message in (other, lie):
+        await process.decode(message)
+    kms.disabled.add(1)
+    clock.now += 0.81 * REVALIDATE
+    await process.decode(lie)
+    await asyncio.sleep(0.01)
+    calls = (kms.wraps, kms.unwraps)
+    await process.decode(own + other)
+    await process.encode([plain()])
+    assert (kms.wraps, kms.unwraps) == calls
+    await fails("key_disabled", process.decode(lie))
+    kms.disabled.add(2)
+    clock.now += 0.81 * REVALIDATE
+    await process.decode(other)
+    await asyncio.sleep(0.01)
+    await fails("key_disabled", process.decode(own))
 
 
-def test_a_process_that_loses_the_permission_to_decrypt_stops_within_five_minutes_if_its_wraps_get_no_answer() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        for _ in range(10):
-            await codec.encode([plain()])
-            clock.now += 60
-            await asyncio.sleep(0.001)
-        kms.failing, kms.refusing = "kms_unavailable", "permission_denied"
-        for _ in range(6):
-            try:
-                await codec.encode([plain()])
-            except KmsCodecError as error:
-                assert error.retryable
-            clock.now += 60
-            await asyncio.sleep(0.001)
-        await fails("data_key_exhausted", codec.encode([plain()]))
-
-    run(work())
-
-
-def test_an_encode_after_a_pause_waits_a_second_for_cloud_kms_and_once_in_an_outage() -> None:
-    async def work() -> None:
-        kms, clock = HangingKms(), Clock()
-        codec = codec_for(kms, clock=clock)
+async def test_a_process_that_only_encrypts_confirms_its_key_every_five_minutes_and_stops_when_it_is_refused() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    for _ in range(40):
         await codec.encode([plain()])
-        kms.hangs = True
-        clock.now += 2 * HOUR
-        started = time.monotonic()
-        for _ in range(100):
+        clock.now += 60
+        await asyncio.sleep(0.001)
+    assert kms.wraps == 1
+    assert 40 / 5 - 1 <= kms.unwraps <= 40 / 2.5
+    kms.failing = "key_disabled"
+    clock.now += REVALIDATE
+    await fails("key_disabled", codec.encode([plain()]))
+    kms.failing = None
+    assert await codec.encode([plain()])
+
+
+async def test_an_identity_that_may_only_encrypt_keeps_its_branch_key_and_confirms_it_by_wrapping() -> None:
+    kms, clock, keys = FakeKms(), Clock(), set()
+    kms.refusing = "permission_denied"
+    codec = codec_for(kms, clock=clock)
+    for _ in range(40):
+        (message,) = await codec.encode([plain()])
+        keys.add(parse_message(message.data).header.wrapped_key)
+        clock.now += 60
+        await asyncio.sleep(0.001)
+    assert len(keys) == 1
+    assert 40 / 5 <= kms.wraps <= 40 / 2.5
+    assert kms.unwraps <= 1
+    kms.failing = "kms_unavailable"
+    clock.now += HOUR
+    assert await codec.encode([plain()])
+    kms.failing = "permission_denied"
+    clock.now += HOUR
+    await fails("permission_denied", codec.encode([plain()]))
+
+
+async def test_a_process_that_may_no_longer_decrypt_stops_within_five_minutes_if_its_wraps_get_no_answer() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    for _ in range(10):
+        await codec.encode([plain()])
+        clock.now += 60
+        await asyncio.sleep(0.001)
+    kms.failing, kms.refusing = "kms_unavailable", "permission_denied"
+    for _ in range(6):
+        try:
             await codec.encode([plain()])
-        assert time.monotonic() - started < 20
-
-    run(work())
-
-
-class HangingKms(FakeKms):
-    hangs = False
-
-    async def _answer(self) -> None:
-        if self.hangs:
-            await asyncio.sleep(1000)
-        await super()._answer()
+        except KmsCodecError as error:
+            assert error.retryable
+        clock.now += 60
+        await asyncio.sleep(0.001)
+    await fails("data_key_exhausted", codec.encode([plain()]))
 
 
-def test_a_process_that_idles_refreshes_its_branch_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_encode_after_a_pause_waits_a_second_for_cloud_kms_and_once_in_an_outage() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    await codec.encode([plain()])
+    kms.is_held = True
+    clock.now += 2 * HOUR
+    started = time.monotonic()
+    for _ in range(100):
+        await codec.encode([plain()])
+    assert time.monotonic() - started < 20
+
+
+async def test_a_process_that_idles_refreshes_its_branch_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temporal_kms.loop_keys.EVERY", 0.01)
-
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        await codec.encode([plain()])
-        clock.now += 0.8 * HOUR
-        await asyncio.sleep(0.2)
-        assert kms.wraps == 2
-
-    run(work())
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    await codec.encode([plain()])
+    clock.now += 0.8 * HOUR
+    await asyncio.sleep(0.2)
+    assert kms.wraps == 2
 
 
-def test_a_key_of_this_process_needs_a_call_a_day_after_it_was_wrapped() -> None:
-    async def work() -> None:
-        kms, clock = FakeKms(), Clock()
-        codec = codec_for(kms, clock=clock)
-        first = await codec.encode([plain()])
-        for _ in range(25 * 15):
-            clock.now += 240
-            await codec.decode(await codec.encode([plain()]))
-            await asyncio.sleep(0)
-        kms.failing = "kms_unavailable"
-        await fails("kms_unavailable", codec.decode(first))
-
-    run(work())
+async def test_a_key_of_this_process_needs_a_call_a_day_after_it_was_wrapped() -> None:
+    kms, clock = FakeKms(), Clock()
+    codec = codec_for(kms, clock=clock)
+    first = await codec.encode([plain()])
+    for _ in range(25 * 15):
+        clock.now += 240
+        await codec.decode(await codec.encode([plain()]))
+        await asyncio.sleep(0)
+    kms.failing = "kms_unavailable"
+    await fails("kms_unavailable", codec.decode(first))

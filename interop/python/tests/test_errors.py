@@ -55,19 +55,16 @@ def test_an_error_of_a_decrypted_payload_does_not_contain_it(inner: Payload, cou
     assert not [text for text in shown(error) if CANARY.decode() in text]
 
 
-def test_the_cause_of_an_error_keeps_its_code() -> None:
-    async def work() -> None:
-        kms, now = FakeKms(), [0.0]
-        codec = codec_for(kms, clock=lambda: now[0])
+async def test_the_cause_of_an_error_keeps_its_code() -> None:
+    kms, now = FakeKms(), [0.0]
+    codec = codec_for(kms, clock=lambda: now[0])
+    await codec.encode([Payload()])
+    kms.failing, now[0] = "kms_unavailable", HARD_AGE
+    with pytest.raises(KmsCodecError) as caught:
         await codec.encode([Payload()])
-        kms.failing, now[0] = "kms_unavailable", HARD_AGE
-        with pytest.raises(KmsCodecError) as caught:
-            await codec.encode([Payload()])
-        assert caught.value.code == "data_key_exhausted"
-        assert isinstance(caught.value.__cause__, KmsCodecError)
-        assert caught.value.__cause__.code == "kms_unavailable"
-
-    asyncio.run(work())
+    assert caught.value.code == "data_key_exhausted"
+    assert isinstance(caught.value.__cause__, KmsCodecError)
+    assert caught.value.__cause__.code == "kms_unavailable"
 
 
 def test_rules_do_not_show_static_keys() -> None:

@@ -19,21 +19,6 @@ from temporal_kms.decryption_keys import REVALIDATE
 from temporal_kms.header import parse_message
 
 
-class HeldKms(FakeKms):
-    """Answers when the test lets it, and counts who waits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_held = True
-        self.waiting = 0
-
-    async def _answer(self) -> None:
-        self.waiting += 1
-        while self.is_held:
-            await asyncio.sleep(0.001)
-        await super()._answer()
-
-
 async def until(condition: Callable[[], bool]) -> None:
     async def met() -> None:
         while not condition():
@@ -43,7 +28,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def test_threads_with_event_loops_of_their_own_share_a_codec() -> None:
-    kms, payloads, barrier = HeldKms(), [plain(), plain()], threading.Barrier(4)
+    kms, payloads, barrier = FakeKms(is_held=True), [plain(), plain()], threading.Barrier(4)
     codec = codec_for(kms)
 
     async def work() -> bool:
@@ -83,16 +68,13 @@ def test_a_codec_keeps_no_keys_of_a_loop_that_has_closed() -> None:
     assert len(keys) == 1
 
 
-def test_the_keys_of_a_codec_end_with_it() -> None:
-    async def work() -> None:
-        codec = codec_for(FakeKms())
-        await codec.decode(await codec.encode([plain()]))
-        keys = weakref.ref(codec._keys.get())
-        del codec
-        gc.collect()
-        assert keys() is None
-
-    asyncio.run(work())
+async def test_the_keys_of_a_codec_end_with_it() -> None:
+    codec = codec_for(FakeKms())
+    await codec.decode(await codec.encode([plain()]))
+    keys = weakref.ref(codec._keys.get())
+    del codec
+    gc.collect()
+    assert keys() is None
 
 
 def _encode_in_child(codec: KmsCodec, results: Any) -> None:
@@ -112,69 +94,55 @@ def test_a_process_that_was_forked_draws_a_salt_of_its_own() -> None:
     child.join()
 
 
-def test_a_cancelled_caller_ends_no_call_for_the_others() -> None:
-    async def work() -> None:
-        kms = HeldKms()
-        codec, payloads = codec_for(kms), [plain()]
-        callers = [asyncio.ensure_future(codec.encode(payloads)) for _ in range(3)]
-        await until(lambda: kms.waiting == 1)
-        callers[0].cancel()
-        await asyncio.wait({callers[0]})
-        kms.is_held = False
-        assert await codec.decode(await callers[1] + await callers[2]) == payloads * 2
-        assert kms.wraps == 1
-
-    asyncio.run(work())
+async def test_a_cancelled_caller_ends_no_call_for_the_others() -> None:
+    kms = FakeKms(is_held=True)
+    codec, payloads = codec_for(kms), [plain()]
+    callers = [asyncio.ensure_future(codec.encode(payloads)) for _ in range(3)]
+    await until(lambda: kms.waiting == 1)
+    callers[0].cancel()
+    await asyncio.wait({callers[0]})
+    kms.is_held = False
+    assert await codec.decode(await callers[1] + await callers[2]) == payloads * 2
+    assert kms.wraps == 1
 
 
 @pytest.mark.parametrize("age", [REVALIDATE, SOFT_AGE])
 @pytest.mark.parametrize("begins", [True, False])
-def test_a_program_that_cancels_all_its_tasks_can_go_on(age: float, begins: bool) -> None:
-    async def work() -> None:
-        kms, clock = HeldKms(), Clock()
-        kms.is_held = False
-        codec, payloads = codec_for(kms, clock=clock), [plain()]
-        messages = await codec.encode(payloads)
-        clock.now += 1
-        messages += await codec.encode(payloads)
-        clock.now += age
-        kms.is_held = True
-        codec._keys.get().maintain()
-        if begins:
-            waiting = kms.waiting
-            await until(lambda: kms.waiting > waiting)
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        kms.is_held = False
-        again = await asyncio.wait_for(codec.encode(payloads), 20)
-        assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 3
-
-    asyncio.run(work())
+async def test_a_program_that_cancels_all_its_tasks_can_go_on(age: float, begins: bool) -> None:
+    kms, clock = FakeKms(), Clock()
+    codec, payloads = codec_for(kms, clock=clock), [plain()]
+    messages = await codec.encode(payloads)
+    clock.now += 1
+    messages += await codec.encode(payloads)
+    clock.now += age
+    kms.is_held = True
+    codec._keys.get().maintain()
+    if begins:
+        waiting = kms.waiting
+        await until(lambda: kms.waiting > waiting)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    kms.is_held = False
+    again = await asyncio.wait_for(codec.encode(payloads), 20)
+    assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 3
 
 
-def test_works_with_tasks_that_begin_at_once() -> None:
+async def test_works_with_tasks_that_begin_at_once() -> None:
     factory = getattr(asyncio, "eager_task_factory", None)
-
-    async def work() -> None:
-        if factory is not None:  # from Python 3.12 on
-            asyncio.get_running_loop().set_task_factory(factory)
-        kms, clock, payloads = FakeKms(), Clock(), [plain()]
-        codec = codec_for(kms, clock=clock)
-        for _ in range(40):
-            assert await codec.decode(await codec.encode(payloads)) == payloads
-            clock.now += SOFT_AGE / 10
-
-    asyncio.run(work())
+    if factory is not None:  # from Python 3.12 on
+        asyncio.get_running_loop().set_task_factory(factory)
+    kms, clock, payloads = FakeKms(), Clock(), [plain()]
+    codec = codec_for(kms, clock=clock)
+    for _ in range(40):
+        assert await codec.decode(await codec.encode(payloads)) == payloads
+        clock.now += SOFT_AGE / 10
 
 
-def test_a_closed_service_is_unavailable(emulator: str) -> None:
-    async def work() -> None:
-        service, clock = CloudKms.connect(emulator), Clock()
-        codec, payloads = KmsCodec(RULES, service, namespace="pay", clock=clock, other_budget=0), [plain()]
-        messages = await codec.encode(payloads)
-        await service.close()
-        clock.now += SOFT_AGE
-        again = await asyncio.wait_for(codec.encode(payloads), 20)
-        assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 2
-
-    asyncio.run(work())
+async def test_a_closed_service_is_unavailable(emulator: str) -> None:
+    service, clock = CloudKms.connect(emulator), Clock()
+    codec, payloads = KmsCodec(RULES, service, namespace="pay", clock=clock, other_budget=0), [plain()]
+    messages = await codec.encode(payloads)
+    await service.close()
+    clock.now += SOFT_AGE
+    again = await asyncio.wait_for(codec.encode(payloads), 20)
+    assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 2

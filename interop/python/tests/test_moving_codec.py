@@ -37,15 +37,12 @@ def test_encodes_with_one_codec(earlier: PayloadCodec | None, decode_only: bool,
 
 
 @pytest.mark.parametrize("decode_only", [True, False])
-def test_decodes_what_either_codec_encoded(decode_only: bool) -> None:
-    async def work() -> None:
-        kms, payloads = FakeKms(), [plain(), plain(), plain()]
-        written = [
-            *await codec_for(kms).encode(payloads[:1]),
-            *await EARLIER.encode(payloads[1:2]),
-            payloads[2],
-        ]
-        codec = MovingCodec(codec_for(kms), EARLIER, decode_only=decode_only).with_context(CONTEXT)
-        assert await codec.decode(written) == payloads
-
-    asyncio.run(work())
+async def test_decodes_what_either_codec_encoded(decode_only: bool) -> None:
+    kms, payloads = FakeKms(), [plain(), plain(), plain()]
+    written = [
+        *await codec_for(kms).encode(payloads[:1]),
+        *await EARLIER.encode(payloads[1:2]),
+        payloads[2],
+    ]
+    codec = MovingCodec(codec_for(kms), EARLIER, decode_only=decode_only).with_context(CONTEXT)
+    assert await codec.decode(written) == payloads

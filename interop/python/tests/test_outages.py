@@ -201,24 +201,19 @@ def test_cloud_kms_answers_again_soon_after_an_outage(name: str, outcomes: dict[
 
 
 @pytest.mark.parametrize("kind", ["refuse", "silence"])
-def test_a_process_reads_and_writes_through_an_outage_and_another_one_after_it(emulator: str, kind: str) -> None:
-    async def work() -> None:
-        network, clock = Network(emulator), Clock()
-        await network.accept()
-        services = [CloudKms.connect(network.address) for _ in range(2)]
-        process, other = (
-            KmsCodec(RULES, service, namespace="pay", clock=clock, other_budget=0) for service in services
-        )
-        before = await process.encode([plain()])
-        await (network.refuse() if kind == "refuse" else network.silence())
-        for _ in range(3):
-            clock.now += REVALIDATE
-            assert await process.decode(before + await process.encode([plain()]))
-            await fails("kms_unavailable", other.decode(before))
-        await (network.accept() if kind == "refuse" else network.speak())
-        patient = KmsCodec(RULES, services[1], namespace="pay", other_budget=LATER)
-        assert await patient.decode(before)
-        for service in services:
-            await service.close()
-
-    asyncio.run(work())
+async def test_a_process_reads_and_writes_through_an_outage_and_another_one_after_it(emulator: str, kind: str) -> None:
+    network, clock = Network(emulator), Clock()
+    await network.accept()
+    services = [CloudKms.connect(network.address) for _ in range(2)]
+    process, other = (KmsCodec(RULES, service, namespace="pay", clock=clock, other_budget=0) for service in services)
+    before = await process.encode([plain()])
+    await (network.refuse() if kind == "refuse" else network.silence())
+    for _ in range(3):
+        clock.now += REVALIDATE
+        assert await process.decode(before + await process.encode([plain()]))
+        await fails("kms_unavailable", other.decode(before))
+    await (network.accept() if kind == "refuse" else network.speak())
+    patient = KmsCodec(RULES, services[1], namespace="pay", other_budget=LATER)
+    assert await patient.decode(before)
+    for service in services:
+        await service.close()

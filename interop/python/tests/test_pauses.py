@@ -74,6 +74,9 @@ class Process:
         self.wall += seconds
         self.time += seconds
 
+    def set_back(self, seconds: float) -> None:
+        self.wall -= seconds
+
     async def _let_tasks_run(self) -> None:
         for _ in range(5):
             await asyncio.sleep(0)
@@ -99,32 +102,20 @@ class Process:
         self.last[name] = self.time
 
 
-async def _set_back(one: Process, seconds: float) -> None:
-    one.wall -= seconds
+Pause = Callable[[Process, float], Awaitable[None] | None]
+"""What happens to a process, with the length of its pause in seconds."""
 
 
 async def _set_forward_and_back(one: Process, seconds: float) -> None:
     one.wall += seconds
     await one.work(MINUTE)
-    one.wall -= seconds
+    one.set_back(seconds)
 
 
 async def _suspend_and_set_back(one: Process, seconds: float) -> None:
     one.suspend(seconds)
     await one.work(MINUTE)
-    one.wall -= seconds
-
-
-async def _stop(one: Process, seconds: float) -> None:
-    one.stop(seconds)
-
-
-async def _without_timers(one: Process, seconds: float) -> None:
-    await one.work(min(seconds, 3 * HOUR), timers=False)
-
-
-async def _suspend(one: Process, seconds: float) -> None:
-    one.suspend(seconds)
+    one.set_back(seconds)
 
 
 async def _outage(one: Process, seconds: float) -> None:
@@ -133,17 +124,13 @@ async def _outage(one: Process, seconds: float) -> None:
     one.refuse()
 
 
-async def _nothing(one: Process, seconds: float) -> None:
-    pass
-
-
-PAUSES: dict[str, Callable[[Process, float], Awaitable[None]]] = {
-    "none": _nothing,
-    "process stopped (SIGSTOP)": _stop,
-    "machine suspended": _suspend,
+PAUSES: dict[str, Pause] = {
+    "none": lambda one, seconds: None,
+    "process stopped (SIGSTOP)": Process.stop,
+    "machine suspended": Process.suspend,
     "no payloads": Process.idle,
-    "no timers": _without_timers,
-    "clock set back": _set_back,
+    "no timers": lambda one, seconds: one.work(min(seconds, 3 * HOUR), timers=False),
+    "clock set back": Process.set_back,
     "clock set forward, and back a minute later": _set_forward_and_back,
     "machine suspended, clock set back after a minute": _suspend_and_set_back,
     "Cloud KMS unavailable": _outage,
@@ -151,9 +138,15 @@ PAUSES: dict[str, Callable[[Process, float], Awaitable[None]]] = {
 SINGLE = tuple(PAUSES.values())
 
 
+async def _pause(one: Process, pause: Pause, seconds: float) -> None:
+    waiting = pause(one, seconds)
+    if waiting is not None:
+        await waiting
+
+
 async def _three(one: Process, seconds: float) -> None:
     for _ in range(3):
-        await one.random.choice(SINGLE)(one, seconds / 3)
+        await _pause(one, one.random.choice(SINGLE), seconds / 3)
         await one.work(one.random.random() * MINUTE)
 
 
@@ -169,7 +162,7 @@ def worst() -> Iterator[dict[str, dict[str, float]]]:
         print(f"| {name} | {most['encode']:.0f} s | {most['decode']:.0f} s |")
 
 
-async def _run(seed: int, pause: Callable[[Process, float], Awaitable[None]]) -> Process:
+async def _run(seed: int, pause: Pause) -> Process:
     one = Process(seed)
     await one.start()
     await one.work(one.random.random() * 100 * MINUTE)
@@ -177,7 +170,7 @@ async def _run(seed: int, pause: Callable[[Process, float], Awaitable[None]]) ->
     one.refuse()
     if one.random.random() < 0.5:
         await one.work(one.random.random() * 2 * MINUTE)
-    await pause(one, seconds)
+    await _pause(one, pause, seconds)
     await one.work(20 * MINUTE)
     return one
 
