@@ -2,13 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import { KmsCodecError } from '../src/index.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
-
-const rule = { pay: { encrypt: cryptoKey('pay') } };
-const context = inNamespace('pay');
-const minute = 60_000;
-const hour = 60 * minute;
-/** Waits for a background refresh. */
-const settle = () => vi.waitFor(() => new Promise((resolve) => setTimeout(resolve, 5)));
+import { context, hour, minute } from './support/fleet.ts';
+import { rule, settle } from './support/reader.ts';
 
 describe('single-flight', () => {
   it.each([1, 100, 10_000])(
@@ -191,29 +186,6 @@ describe('revocation: after the last successful call', () => {
     await expect(codec.decode(encrypted, context)).resolves.toHaveLength(1);
     clock.time += 2.6 * minute;
     await expect(codec.decode(encrypted, context)).rejects.toMatchObject({ code: 'permission_denied' });
-  });
-
-  it('decrypts its own messages and encrypts new ones for at most 5 min', async () => {
-    const { codec, keyService, clock } = codecWith(rule);
-    const own = await codec.encode([json('secret')], context);
-    keyService.failing = 'permission_denied';
-    const until = { decrypt: 0, encrypt: 0 };
-    for (let m = 1; m <= 20; m += 1) {
-      clock.time += minute;
-      codec.maintain();
-      await settle();
-      await codec.decode(own, context).then(
-        () => (until.decrypt = m),
-        () => undefined,
-      );
-      await codec.encode([json(m)], context).then(
-        () => (until.encrypt = m),
-        () => undefined,
-      );
-    }
-    expect(until.decrypt).toBeLessThanOrEqual(5);
-    expect(until.encrypt).toBeLessThanOrEqual(5);
-    expect(until.encrypt).toBeGreaterThan(1);
   });
 });
 

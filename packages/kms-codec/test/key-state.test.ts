@@ -102,10 +102,9 @@ describe('keyState', () => {
   });
 
   it('recovers with a key under another version if the version in use stays disabled', async () => {
-    const keyService = new RotatedKeyService();
-    const { codec, clock } = codecWith(rule, { keyService });
+    const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
-    keyService.disabled = 1;
+    keyService.disabled.add(1);
     keyService.version = 2;
     clock.time += 4.1 * minute;
     await read(codec, own);
@@ -119,27 +118,13 @@ describe('keyState', () => {
   });
 });
 
-/** Cloud KMS that refuses one version of a key. */
-class RotatedKeyService extends FakeKeyService {
-  disabled = 0;
-
-  override async unwrap(request: Parameters<FakeKeyService['unwrap']>[0]): Promise<Uint8Array> {
-    if (request.keyVersion === this.disabled) {
-      throw new KmsCodecError('key_disabled', 'refused on demand', { key: request.key });
-    }
-    return await super.unwrap(request);
-  }
-}
-
 it('a process that loses only the permission to decrypt is not ready until the permission is restored', async () => {
   const { codec, clock, keyService } = codecWith(rule);
   const own = await codec.encode([json('x')], context);
   clock.time += 4.1 * minute;
   await read(codec, own);
   await settle();
-  const unwrap = keyService.unwrap.bind(keyService);
-  keyService.unwrap = (request) =>
-    Promise.reject(new KmsCodecError('permission_denied', 'denied on demand', { key: request.key }));
+  Object.assign(keyService, { failing: 'permission_denied', affected: 'unwrap' });
   clock.time += 4.1 * minute;
   await read(codec, own);
   for (let n = 0; n < 90; n += 1) {
@@ -150,7 +135,7 @@ it('a process that loses only the permission to decrypt is not ready until the p
     await codec.encode([json(n)], context);
   }
   await settle();
-  keyService.unwrap = unwrap;
+  keyService.failing = undefined;
   clock.time += 10_000;
   codec.maintain();
   await expect.poll(() => codec.keyState('pay')).toMatchObject({ failure: undefined });

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { buildHeader } from '../src/formats/envelope-v2-header.ts';
+import { GCM_TAG_BYTES, NONCE_BYTES } from '../src/crypto/aead.ts';
 import { namespaceTag, workflowTag } from '../src/crypto/tags.ts';
+import { buildHeader, parseHeader } from '../src/formats/envelope-v2-header.ts';
+import { serialize } from '../src/formats/payload.ts';
 import { headerTags, messageHeader } from '../src/index.ts';
 import { wrappedKeyHash } from '../src/keys/wrapped-key.ts';
+import { json } from './support/codec.ts';
 
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value);
 const header = {
@@ -15,6 +18,32 @@ const header = {
   commitment: fill(16, 6),
   wrappedKey: fill(120, 3),
 };
+const tagged = { ...header, workflowTag: fill(16, 4) };
+
+describe('the envelope-kms-v2 header', () => {
+  it('has its fields at the offsets of the specification', () => {
+    const bytes = buildHeader({ ...tagged, compressed: true, namespaceTag: fill(16, 2) });
+    expect(Buffer.from(bytes).toString('hex')).toBe(
+      `0203${'01'.repeat(8)}00000007${'02'.repeat(16)}${'04'.repeat(16)}${'05'.repeat(16)}${'06'.repeat(16)}0078${'03'.repeat(120)}`,
+    );
+  });
+
+  it('is malformed if it is truncated at any byte', () => {
+    const bytes = buildHeader(tagged);
+    for (let length = 0; length < bytes.length; length += 1) {
+      const read = () => parseHeader(bytes.subarray(0, length));
+      expect(read).toThrow(expect.objectContaining({ code: 'malformed' }));
+    }
+  });
+
+  it('leaves room for a 100-byte summary within Temporal’s 400 bytes, with the workflow tag and n = 125', () => {
+    const start = buildHeader({ ...tagged, wrappedKey: fill(125, 3) });
+    const plaintext = serialize(json('s'.repeat(100)));
+    const data = Buffer.alloc(start.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
+    const message = { metadata: { encoding: Buffer.from('binary/envelope-kms-v2') }, data };
+    expect(serialize(message)).toHaveLength(400);
+  });
+});
 
 describe('messageHeader', () => {
   it('returns the fields of the header, and its length', () => {

@@ -3,19 +3,8 @@ import type { Random } from '@temporal-kms/testing/random';
 /* Serializations of payloads as an insider could write them: valid ones, and those that parsers of protobuf read differently. */
 
 const names = [
-  'encoding',
-  'encoding',
-  'encoding',
-  'messageType',
-  'compression/algorithm',
-  'compression-algorithm',
-  '__proto__',
-  'constructor',
-  '7',
-  '',
-  '\ufeff',
-  'ü🧾',
-  '\0',
+  ...['encoding', 'encoding', 'encoding', 'messageType', 'compression/algorithm', 'compression-algorithm'],
+  ...['__proto__', 'constructor', '7', '', '\ufeff', 'ü🧾', '\0'],
 ];
 const notUtf8 = [
   [0xff],
@@ -26,15 +15,8 @@ const notUtf8 = [
   [0x65, 0x80],
 ];
 const values = [
-  'json/plain',
-  'json/plain',
-  'binary/null',
-  'binary/encrypted',
-  'binary/envelope-kms-v2',
-  'binary/compressed',
-  'zstd',
-  'json/protobuf',
-  '',
+  ...['json/plain', 'json/plain', 'binary/null', 'binary/encrypted', 'binary/envelope-kms-v2'],
+  ...['binary/compressed', 'zstd', 'json/protobuf', ''],
 ];
 const unknownNumbers = [0, 1, 2, 3, 4, 15, 16, 2 ** 29 - 1, 2 ** 29, 2 ** 32 + 1];
 

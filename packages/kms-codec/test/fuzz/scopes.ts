@@ -56,64 +56,12 @@ export function anyScope(random: Random): Scope {
   };
 }
 
-const pieces = [
-  '\n',
-  ' ',
-  '  ',
-  ':',
-  ': ',
-  '- ',
-  ',',
-  '{',
-  '}',
-  '[',
-  ']',
-  "'",
-  '"',
-  '#',
-  ' #',
-  '&a ',
-  '*a',
-  '!',
-  '|',
-  '>',
-  '?',
+/** Characters and pieces of YAML. */
+const inserted = [
+  ...'\n :,{}[]\'"#|>?!%@`\\~\t\r\u0000\u0085\u00a0\u2028\ufeff😀é',
+  ...['  ', ': ', '- ', ' #', '&a ', '*a', '...', '\n...\n', '---\n', '<<: ', 'no', '12:30', '\r\n'],
+  ...['__proto__', '0x1', '\\u0061', '\\x41', '\\/', '\\e', '%20', '?\n', ': \n'],
 ];
-const odd = [
-  '%',
-  '@',
-  '`',
-  '\\',
-  '...',
-  '\n...\n',
-  '---\n',
-  '<<: ',
-  'no',
-  '12:30',
-  '\t',
-  '\r',
-  '\r\n',
-  '\u0000',
-  '\u0085',
-];
-const more = [
-  '\u00a0',
-  '\u2028',
-  '\ufeff',
-  '😀',
-  'é',
-  '__proto__',
-  '0x1',
-  '~',
-  '\\u0061',
-  '\\x41',
-  '\\/',
-  '\\e',
-  '%20',
-  '?\n',
-  ': \n',
-];
-const inserted = [...pieces, ...odd, ...more];
 
 /** Changes the text of a keys file one to four times. */
 export function changedText(text: string, random: Random): string {

@@ -15,10 +15,9 @@ import {
 import { shipping } from './support/service.ts';
 import { failureOf } from '@temporal-kms/testing/history';
 import type { RunningWorker } from '@temporal-kms/testing/stack';
-import { payments, shippingNamespace, type Stack, startStack } from './support/stack.ts';
+import { payments, shippingNamespace, type Stack, startStack, taskQueue, withId } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
 
-const taskQueue = 'orders';
 const endpoint = 'shipping-endpoint';
 
 const shippingHandler = serviceHandler(shipping, {
@@ -78,7 +77,7 @@ describe.each([
   const orderResult = `charged ${CARD}, no risk with ${CARD}`;
 
   const runRefused = (workflowId: string) =>
-    client().workflow.execute(workflows.refused, { taskQueue, workflowId, args: [CARD] });
+    client().workflow.execute(workflows.refused, withId(workflowId, CARD));
 
   it('decodes activities, local activities, memos, summaries and heartbeats', async () => {
     expect(await runOrder(id('order'))).toBe(orderResult);
@@ -106,21 +105,13 @@ describe.each([
   });
 
   it('decodes a run that continued as new', async () => {
-    const result = await client().workflow.execute(workflows.countdown, {
-      taskQueue,
-      workflowId: id('countdown'),
-      args: [2, CARD],
-    });
+    const result = await client().workflow.execute(workflows.countdown, withId(id('countdown'), 2, CARD));
     expect(result).toBe(`the last run had ${CARD}`);
     await encrypted(id('countdown'));
   });
 
   it('decodes a child in the same namespace', async () => {
-    const result = await client().workflow.execute(workflows.parent, {
-      taskQueue,
-      workflowId: id('parent'),
-      args: [CARD],
-    });
+    const result = await client().workflow.execute(workflows.parent, withId(id('parent'), CARD));
     expect(result).toBe(orderResult);
     await encrypted(id('parent'));
   });
@@ -181,11 +172,7 @@ describe.each([
   it('decodes an activity that another process completes by its token', async () => {
     const { promise, resolve } = Promise.withResolvers<Uint8Array>();
     onHandOver = resolve;
-    const handle = await client().workflow.start(workflows.handedOver, {
-      taskQueue,
-      workflowId: id('handed-over'),
-      args: [CARD],
-    });
+    const handle = await client().workflow.start(workflows.handedOver, withId(id('handed-over'), CARD));
     await client().activity.complete(await promise, `completed ${CARD}`);
     expect(await handle.result()).toBe(`completed ${CARD}`);
     await encrypted(id('handed-over'));
@@ -230,11 +217,7 @@ describe.each([
   });
 
   const callNexus = (operation: 'quote' | 'ship') =>
-    client().workflow.start(workflows.caller, {
-      taskQueue,
-      workflowId: id(operation),
-      args: [endpoint, operation, CARD],
-    });
+    client().workflow.start(workflows.caller, withId(id(operation), endpoint, operation, CARD));
 
   it('decodes a synchronous Nexus operation on both sides', async () => {
     const handle = await callNexus('quote');

@@ -18,11 +18,12 @@ import {
   shippingNamespace,
   type Stack,
   startStack,
+  taskQueue,
+  withId,
 } from './support/stack.ts';
 import * as workflows from './support/workflows.ts';
 
 const { Payloads } = proto.temporal.api.common.v1;
-const taskQueue = 'orders';
 const version = (key: string) => `${cryptoKey(key)}/cryptoKeyVersions/1`;
 
 const untouched = (payload: Payload) => payload;
@@ -51,7 +52,7 @@ beforeAll(async () => {
   });
   await restore();
   // From now on client and worker have cached each other's data keys.
-  await client().workflow.execute(workflows.order, { taskQueue, workflowId: 'first', args: [CARD] });
+  await client().workflow.execute(workflows.order, withId('first', CARD));
 });
 afterEach(restore);
 afterAll(() => stack.close());
@@ -93,11 +94,7 @@ async function startElsewhere(before?: () => unknown, options: Partial<KmsCodecO
   const queue = randomUUID();
   const worker = await stack.work({ codec, taskQueue: queue, activities: createActivities() });
   await before?.();
-  const handle = await client().workflow.start(workflows.elsewhere, {
-    taskQueue,
-    workflowId: queue,
-    args: [queue, CARD],
-  });
+  const handle = await client().workflow.start(workflows.elsewhere, withId(queue, queue, CARD));
   return { handle, worker, workflowId: queue };
 }
 
@@ -212,11 +209,7 @@ describe('an activity that an administrator can unblock', () => {
       await stack.work({ codec, taskQueue: queue, activities: createActivities(), ...options });
     const misconfigured = await work(stack.codec(one.options));
     await one.before?.();
-    const handle = await client().workflow.start(workflows.elsewhere, {
-      taskQueue,
-      workflowId: queue,
-      args: [queue, CARD, 1_000],
-    });
+    const handle = await client().workflow.start(workflows.elsewhere, withId(queue, queue, CARD, 1_000));
     const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
     await expect
       .poll(pending, { timeout: 20_000 })
@@ -257,17 +250,9 @@ describe('a Cloud KMS outage', () => {
 
   it('does not stop a worker with cached data keys, which still encrypts results and failures', async () => {
     stack.kms.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-    const order = client().workflow.execute(workflows.order, {
-      taskQueue,
-      workflowId: 'meanwhile',
-      args: [CARD],
-    });
+    const order = client().workflow.execute(workflows.order, withId('meanwhile', CARD));
     expect(await order).toBe(`charged ${CARD}, no risk with ${CARD}`);
-    const refused = client().workflow.execute(workflows.refused, {
-      taskQueue,
-      workflowId: 'refused-meanwhile',
-      args: [CARD],
-    });
+    const refused = client().workflow.execute(workflows.refused, withId('refused-meanwhile', CARD));
     expect((await failureOf(refused)).cause?.cause).toMatchObject({ message: `refused ${CARD}` });
     await encryptedHistory(client(), 'refused-meanwhile');
   });
@@ -294,7 +279,7 @@ it('keeps a workflow open while its key is disabled, and continues it once the k
 
 it("encrypts above Temporal's limit, and Temporal's error names the encoded size", async () => {
   const length = 2_500_000;
-  const run = client().workflow.execute(workflows.large, { taskQueue, workflowId: 'large', args: [length] });
+  const run = client().workflow.execute(workflows.large, withId('large', length));
   expect((await failureOf(run)).cause?.cause).toMatchObject({
     type: 'PayloadsTooLarge',
     message: expect.stringContaining('TMPRL1103'),
@@ -311,11 +296,10 @@ describe('a worker that cannot encrypt an activity’s failure', () => {
     const codec = stack.codec({ rules: new KeyRules({ [payments]: { decrypt: [cryptoKey(payments)] } }) });
     const worker = await stack.work({ codec, taskQueue: queue, activities: createActivities() });
     for (const workflowId of ['unencrypted-failure-1', 'unencrypted-failure-2']) {
-      const handle = await client().workflow.start(workflows.refusedElsewhere, {
-        taskQueue,
-        workflowId,
-        args: [queue, CARD],
-      });
+      const handle = await client().workflow.start(
+        workflows.refusedElsewhere,
+        withId(workflowId, queue, CARD),
+      );
       await expect(handle.result()).rejects.toMatchObject({
         cause: {
           name: 'ActivityFailure',

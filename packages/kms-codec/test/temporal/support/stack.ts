@@ -30,6 +30,16 @@ import { cryptoKey } from '../../support/codec.ts';
 export const payments = 'payments';
 export const shippingNamespace = 'shipping';
 
+/** The task queue of a worker that names no other. */
+export const taskQueue = 'orders';
+
+/** Returns the options of a workflow on that queue. */
+export const withId = <A extends unknown[]>(workflowId: string, ...args: A) => ({
+  taskQueue,
+  workflowId,
+  args,
+});
+
 /** Keys of `payments` that only decrypt. */
 export const formerKeys = ['payments-2023', 'payments-2024', 'payments-2025'] as const;
 
@@ -100,7 +110,7 @@ export async function startStack(): Promise<Stack> {
         const worker = await Worker.create({
           connection: await services.native(),
           namespace: payments,
-          taskQueue: 'orders',
+          taskQueue,
           plugins: [new KmsCodecPlugin(codec)],
           ...options,
         });
