@@ -71,16 +71,14 @@ export class KmsCodec implements PayloadCodec {
     this.#scopes = new Scopes(options, (namespace, key) => format.dataKeyScope?.(namespace, key));
     this.#maxDecompressed = options.maxDecompressedBytes ?? 16 * MiB;
     this.#maxCall = options.maxCallBytes ?? 128 * MiB;
-    const keys =
-      shared ??
-      new DataKeys(
-        this.keyService,
-        resolveLimits(options.limits),
-        this.#observer,
-        options.now ? clocksOf(options.now) : systemClocks,
-        (wrapped) => options.rules.denies(wrapped),
-        options.branchKeyStore,
-      );
+    const common = {
+      keyService: this.keyService,
+      limits: resolveLimits(options.limits),
+      observer: this.#observer,
+      denies: (wrapped: Uint8Array) => options.rules.denies(wrapped),
+    };
+    const clocks = options.now ? clocksOf(options.now) : systemClocks;
+    const keys = shared ?? new DataKeys(common, clocks, options.branchKeyStore);
     this.#keys = keys;
     if (!shared) this.#timer = setInterval(() => keys.maintain(), MAINTAIN_EVERY_MS).unref();
   }

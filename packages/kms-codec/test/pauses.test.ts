@@ -35,15 +35,22 @@ class Process {
   constructor(seed: number, store?: MemoryStore) {
     this.random = randomOf(seed);
     vi.spyOn(Math, 'random').mockImplementation(this.random);
-    const options = { rules: new KeyRules(rules), keyService: this.keyService };
-    this.#keys = new DataKeys(this.keyService, resolveLimits(), {}, this.machine.clocks, () => false, store);
-    this.#codec = new KmsCodec(options, this.#keys);
+    this.#keys = this.#newKeys(store);
+    this.#codec = this.#newCodec(this.#keys);
   }
 
   async start(): Promise<void> {
-    const other = new DataKeys(this.keyService, resolveLimits(), {}, this.machine.clocks, () => false);
-    const codec = new KmsCodec({ rules: new KeyRules(rules), keyService: this.keyService }, other);
-    this.#foreign = await codec.encode([json('x')], context);
+    this.#foreign = await this.#newCodec(this.#newKeys()).encode([json('x')], context);
+  }
+
+  #newKeys(store?: MemoryStore): DataKeys {
+    const { keyService } = this;
+    const common = { keyService, limits: resolveLimits(), observer: {}, denies: () => false };
+    return new DataKeys(common, this.machine.clocks, store);
+  }
+
+  #newCodec(keys: DataKeys): KmsCodec {
+    return new KmsCodec({ rules: new KeyRules(rules), keyService: this.keyService }, keys);
   }
 
   /** Lets the process work. @param timers whether its timers fire */

@@ -6,9 +6,8 @@ import { isKeyVersionProof, proveKeyVersion } from './key-version-proof.ts';
 import { sameBytes } from '../crypto/tags.ts';
 import { createdOf } from './wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
-import type { Observer } from '../observer.ts';
 import type { DecryptionKeys } from '../keys/decryption-keys.ts';
-import type { DataKeyLimits } from '../keys/limits.ts';
+import type { KeyContext } from '../keys/key-context.ts';
 import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../keys/scope-key.ts';
 import { WaitBudget } from '../keys/wait-budget.ts';
 
@@ -71,12 +70,8 @@ interface Found {
  */
 export class SharedBranchKeys {
   readonly #store: GuardedStore;
+  readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
-  readonly #limits: DataKeyLimits;
-  readonly #observer: Observer;
-  readonly #now: () => number;
-  readonly #denies: (wrapped: Uint8Array) => boolean;
-  readonly #wall: () => number;
   /**
    * When the branch keys that this process has seen were created, on its clock of ages. The time of day may be set back
    * later, and the key, which looks younger then, may still be in the store.
@@ -85,22 +80,11 @@ export class SharedBranchKeys {
   /** The scopes whose entries were reported as unusable. */
   readonly #reported: LRUCache<string, true>;
 
-  constructor(
-    store: GuardedStore,
-    decryption: DecryptionKeys,
-    limits: DataKeyLimits,
-    observer: Observer,
-    now: () => number,
-    wall: () => number,
-    denies: (wrapped: Uint8Array) => boolean,
-  ) {
-    this.#store = store;
+  constructor(context: KeyContext, decryption: DecryptionKeys, store: GuardedStore) {
+    const { limits } = context;
+    this.#context = context;
     this.#decryption = decryption;
-    this.#limits = limits;
-    this.#observer = observer;
-    this.#now = now;
-    this.#denies = denies;
-    this.#wall = wall;
+    this.#store = store;
     this.#born = new LRUCache({ max: SEEN_PER_SCOPE * limits.maxEncryptionKeys });
     this.#reported = new LRUCache({ max: limits.maxEncryptionKeys });
   }
@@ -144,7 +128,7 @@ export class SharedBranchKeys {
     const stored = await this.#store.load(branchKeyId(scope.cryptoKey, scope.namespace));
     const { current, next } = await this.#find(scope, stored, undefined, waitBudget);
     const newest = next ?? current;
-    return newest === undefined ? 0 : newest.born + REFRESH_AT * this.#limits.softAgeMs;
+    return newest === undefined ? 0 : newest.born + REFRESH_AT * this.#context.limits.softAgeMs;
   }
 
   /** Closes the store. */
@@ -236,7 +220,8 @@ export class SharedBranchKeys {
     if (problem) this.#report(scope, problem);
     else if (current ?? next) this.#recovered(scope);
     if (problems.some(({ code }) => code === 'not_permitted')) return { isRefused: true };
-    if (next && (!current || isActive(next, this.#limits.softAgeMs, this.#now()))) return { current: next };
+    if (next && (!current || isActive(next, this.#context.limits.softAgeMs, this.#context.now())))
+      return { current: next };
     return { current, next };
   }
 
@@ -250,13 +235,13 @@ export class SharedBranchKeys {
     waitBudget: WaitBudget,
   ): Promise<ScopeKey | undefined> {
     const { namespace } = scope;
-    if (this.#denies(wrapped)) {
+    if (this.#context.denies(wrapped)) {
       throw new BranchKeyStoreError(
         'unverified',
         'The deny-list of the keys file contains a stored branch key',
       );
     }
-    if (created > this.#wall() + CLOCK_SKEW_MS) {
+    if (created > this.#context.wall() + CLOCK_SKEW_MS) {
       throw new BranchKeyStoreError('unverified', "A stored branch key's date is in the future");
     }
     const dataKey = asWrappedKey(scope, { wrapped, keyVersion });
@@ -290,12 +275,12 @@ export class SharedBranchKeys {
 
   /** The clock of the process that created the key may be ahead. */
   #bornOf(id: string, created: number): number {
-    const byDate = this.#now() - Math.max(0, this.#wall() - created);
+    const byDate = this.#context.now() - Math.max(0, this.#context.wall() - created);
     return Math.min(this.#born.get(id) ?? byDate, byDate);
   }
 
   #age({ born }: Pick<ScopeKey, 'born'>): number {
-    return (this.#now() - born) / this.#limits.softAgeMs;
+    return (this.#context.now() - born) / this.#context.limits.softAgeMs;
   }
 
   #isYoung(key: Pick<ScopeKey, 'born'>): boolean {
@@ -305,12 +290,18 @@ export class SharedBranchKeys {
   #report({ id, namespace, cryptoKey }: DataKeyScope, { code, message }: BranchKeyStoreError): void {
     if (this.#reported.has(id)) return;
     this.#reported.set(id, true);
-    this.#observer.branchKeyStoreFailed?.({ operation: 'adopt', code, message, namespace, key: cryptoKey });
+    this.#context.observer.branchKeyStoreFailed?.({
+      operation: 'adopt',
+      code,
+      message,
+      namespace,
+      key: cryptoKey,
+    });
   }
 
   #recovered({ id, namespace, cryptoKey }: DataKeyScope): void {
     if (!this.#reported.delete(id)) return;
-    this.#observer.branchKeyStoreRecovered?.({ operation: 'adopt', namespace, key: cryptoKey });
+    this.#context.observer.branchKeyStoreRecovered?.({ operation: 'adopt', namespace, key: cryptoKey });
   }
 }
 

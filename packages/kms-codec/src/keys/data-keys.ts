@@ -1,13 +1,11 @@
 import { GuardedStore } from '../branch-keys/guarded-store.ts';
 import type { BranchKeyStore } from '../branch-keys/store.ts';
-import type { Observer } from '../observer.ts';
 import { BranchKeyReader } from '../branch-keys/branch-key-reader.ts';
 import { type Clocks, elapsedClock } from './clock.ts';
 import { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionKeys } from './encryption-keys.ts';
-import type { KeyService } from './key-service.ts';
+import type { KeyContext } from './key-context.ts';
 import { KeyedSemaphore } from './keyed-semaphore.ts';
-import type { DataKeyLimits } from './limits.ts';
 import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
 import { SharedBranchKeys } from '../branch-keys/shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -25,39 +23,24 @@ export class DataKeys {
   readonly #shared: SharedBranchKeys | undefined;
   readonly #reader: BranchKeyReader | undefined;
 
-  /**
-   * @param denies whether the configuration denies a wrapped key
-   * @param store absent: this process shares its branch keys with no other
-   */
+  /** @param store absent: this process shares its branch keys with no other */
   constructor(
-    keyService: KeyService,
-    limits: DataKeyLimits,
-    observer: Observer,
+    given: Pick<KeyContext, 'keyService' | 'limits' | 'observer' | 'denies'>,
     clocks: Clocks,
-    denies: (wrapped: Uint8Array) => boolean,
     store?: BranchKeyStore,
   ) {
-    const semaphore = new KeyedSemaphore(limits.callsInFlight);
+    const { limits, observer } = given;
     const now = elapsedClock(clocks);
-    const watched = new WatchedKeyService(keyService, now);
-    this.keyService = watched;
-    this.direct = new DirectCalls(watched, semaphore, observer);
-    this.decryption = new DecryptionKeys(watched, semaphore, limits, observer, now);
-    const guarded = store && new GuardedStore(store, observer, now);
-    const shared =
-      guarded && new SharedBranchKeys(guarded, this.decryption, limits, observer, now, clocks.wall, denies);
-    this.#shared = shared;
-    this.#reader = shared && new BranchKeyReader(shared, limits.maxEncryptionKeys, now);
-    this.encryption = new EncryptionKeys(
-      watched,
-      semaphore,
-      this.decryption,
-      limits,
-      observer,
-      now,
-      clocks.wall,
-      shared,
-    );
+    this.keyService = new WatchedKeyService(given.keyService, now);
+    const semaphore = new KeyedSemaphore(limits.callsInFlight);
+    const context = { ...given, keyService: this.keyService, semaphore, now, wall: clocks.wall };
+    this.direct = new DirectCalls(context);
+    this.decryption = new DecryptionKeys(context);
+    if (store) {
+      this.#shared = new SharedBranchKeys(context, this.decryption, new GuardedStore(store, observer, now));
+      this.#reader = new BranchKeyReader(this.#shared, limits.maxEncryptionKeys, now);
+    }
+    this.encryption = new EncryptionKeys(context, this.decryption, this.#shared);
   }
 
   /** Refreshes and revalidates the keys that are due, and removes those that are too old. */
@@ -84,15 +67,13 @@ const noAad = new Uint8Array();
 
 /** Cloud KMS calls that encrypt or decrypt a whole payload, for the format `direct`. Retried as calls for data keys are. */
 export class DirectCalls {
-  readonly #keyService: KeyService;
-  readonly #semaphore: KeyedSemaphore;
+  readonly #context: KeyContext;
   readonly #flights: SingleFlight<Uint8Array>;
   #calls = 0;
 
-  constructor(keyService: KeyService, semaphore: KeyedSemaphore, observer: Observer) {
-    this.#keyService = keyService;
-    this.#semaphore = semaphore;
-    this.#flights = new SingleFlight(observer);
+  constructor(context: KeyContext) {
+    this.#context = context;
+    this.#flights = new SingleFlight(context.observer);
   }
 
   encrypt(
@@ -102,7 +83,7 @@ export class DirectCalls {
     waitBudget: WaitBudget,
   ): Promise<Uint8Array> {
     return this.#call(namespace, key, waitBudget, async () => {
-      const { ciphertext } = await this.#keyService.wrap({ key, plaintext, aad: noAad });
+      const { ciphertext } = await this.#context.keyService.wrap({ key, plaintext, aad: noAad });
       return ciphertext;
     });
   }
@@ -114,7 +95,7 @@ export class DirectCalls {
     waitBudget: WaitBudget,
   ): Promise<Uint8Array> {
     return this.#call(namespace, key, waitBudget, () =>
-      this.#keyService.unwrap({ key, ciphertext, aad: noAad }),
+      this.#context.keyService.unwrap({ key, ciphertext, aad: noAad }),
     );
   }
 
@@ -127,7 +108,7 @@ export class DirectCalls {
     // Its own id: no two calls share an answer.
     this.#calls += 1;
     return this.#flights.join(String(this.#calls), key, waitBudget, (signal) =>
-      this.#semaphore.run(namespace, signal, attempt),
+      this.#context.semaphore.run(namespace, signal, attempt),
     );
   }
 }

@@ -3,11 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { importKey } from '../crypto/data-key.ts';
 import { importBranchKey } from '../branch-keys/wrapped-branch-key.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
-import type { Observer } from '../observer.ts';
 import { KeyVersionAccess, type Probe } from './key-version-access.ts';
-import type { KeyService } from './key-service.ts';
-import type { KeyedSemaphore } from './keyed-semaphore.ts';
-import type { DataKeyLimits } from './limits.ts';
+import type { KeyContext } from './key-context.ts';
 import { RefusedKeys } from './refused-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { WaitBudget } from './wait-budget.ts';
@@ -59,11 +56,7 @@ const SEVERAL = 0;
  * (stale-if-error, RFC 5861).
  */
 export class DecryptionKeys {
-  readonly #keyService: KeyService;
-  readonly #semaphore: KeyedSemaphore;
-  readonly #observer: Observer;
-  readonly #limits: DataKeyLimits;
-  readonly #now: () => number;
+  readonly #context: KeyContext;
   readonly #keys: LRUCache<string, CachedKey>;
   /** Keys of this process. Reading other keys, however many, must not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
@@ -77,18 +70,9 @@ export class DecryptionKeys {
   readonly #failures: LRUCache<string, KmsCodecError>;
   readonly #flights: SingleFlight<KeyObject>;
 
-  constructor(
-    keyService: KeyService,
-    semaphore: KeyedSemaphore,
-    limits: DataKeyLimits,
-    observer: Observer,
-    now: () => number,
-  ) {
-    this.#keyService = keyService;
-    this.#semaphore = semaphore;
-    this.#observer = observer;
-    this.#limits = limits;
-    this.#now = now;
+  constructor(context: KeyContext) {
+    const { limits, observer, now } = context;
+    this.#context = context;
     this.#flights = new SingleFlight(observer);
     const dispose = (removed: CachedKey) => {
       if (this.#last === removed) this.#last = undefined;
@@ -119,7 +103,7 @@ export class DecryptionKeys {
     if (cached) {
       const outcome = this.#use(cached);
       if (outcome === undefined) return undefined;
-      this.#observer.dataKeyLookup?.({ namespace, outcome });
+      this.#context.observer.dataKeyLookup?.({ namespace, outcome });
       return cached.key;
     }
     const failure = this.#failures.get(wanted.id);
@@ -130,7 +114,7 @@ export class DecryptionKeys {
   /** Returns the key if it is cached and needs no answer from Cloud KMS. The caller reports the hit. */
   confirmed(wanted: WrappedKey): KeyObject | undefined {
     const cached = this.#find(wanted);
-    const now = this.#now();
+    const now = this.#context.now();
     if (!cached || this.#isDue(cached, now)) return undefined;
     cached.used = now;
     return cached.key;
@@ -139,7 +123,7 @@ export class DecryptionKeys {
   /** Whether the key can be used now, without an answer of Cloud KMS. If it needs one, Cloud KMS may refuse. */
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peek(id) ?? this.#own.peek(id);
-    return cached !== undefined && isUsable(this.#usability(cached, this.#now()));
+    return cached !== undefined && isUsable(this.#usability(cached, this.#context.now()));
   }
 
   /** Whether this process may encrypt with its own key now. Revalidates it in the background when that is due. */
@@ -152,7 +136,7 @@ export class DecryptionKeys {
   /** Until when Cloud KMS's last confirmation of an own key counts, also if it refuses the key now. */
   confirmedUntil(own: WrappedKey): number {
     const access = this.#own.peek(own.id)?.access;
-    return access ? access.confirmed + this.#limits.revalidateMs : this.refused.graceUntil(own);
+    return access ? access.confirmed + this.#context.limits.revalidateMs : this.refused.graceUntil(own);
   }
 
   /** Waits until it is known whether Cloud KMS still unwraps an own key. @returns undefined if Cloud KMS is not asked now */
@@ -178,11 +162,11 @@ export class DecryptionKeys {
       await cached.access.revalidated(waitBudget);
       const outcome = waitBudget.isFinished ? undefined : this.#use(cached);
       if (outcome !== undefined) {
-        this.#observer.dataKeyLookup?.({ namespace, outcome });
+        this.#context.observer.dataKeyLookup?.({ namespace, outcome });
         return cached.key;
       }
     }
-    this.#observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
+    this.#context.observer.dataKeyLookup?.({ namespace, outcome: this.#flights.has(id) ? 'joined' : 'miss' });
     return await this.confirm(namespace, wanted, waitBudget);
   }
 
@@ -193,10 +177,10 @@ export class DecryptionKeys {
   async confirm(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id, cryptoKey, aad, wrapped, keyVersion, isBranchKey } = wanted;
     return await this.#flights.join(id, cryptoKey, waitBudget, async (signal) => {
-      const started = this.#now();
+      const started = this.#context.now();
       try {
-        const bytes = await this.#semaphore.run(namespace, signal, () =>
-          this.#keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
+        const bytes = await this.#context.semaphore.run(namespace, signal, () =>
+          this.#context.keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
         const key = isBranchKey ? importBranchKey(bytes) : importKey(bytes);
         // A message can name another version for a key of this process.
@@ -256,13 +240,13 @@ export class DecryptionKeys {
       version,
       isOwn: true,
       confirmed,
-      used: this.#now(),
+      used: this.#context.now(),
     });
   }
 
   /** Returns what is known about a namespace's keys, without a call. */
   state(namespace: string): CachedKeysState {
-    const now = this.#now();
+    const now = this.#context.now();
     let autonomyMs = Number.POSITIVE_INFINITY;
     let oldest = now;
     let hasKeys = false;
@@ -274,7 +258,7 @@ export class DecryptionKeys {
         hasKeys = true;
         oldest = Math.min(oldest, cached.confirmed);
         isFailing ||= cached.access.isFailing;
-        if (cached.used + this.#limits.softAgeMs <= now) continue;
+        if (cached.used + this.#context.limits.softAgeMs <= now) continue;
         autonomyMs = Math.min(autonomyMs, this.#usableUntil(cached) - now);
       }
     }
@@ -286,7 +270,7 @@ export class DecryptionKeys {
    * calls it.
    */
   maintain(): void {
-    const now = this.#now();
+    const now = this.#context.now();
     this.#failures.purgeStale();
     this.refused.askAgain();
     const accesses = new Set<KeyVersionAccess>();
@@ -313,7 +297,7 @@ export class DecryptionKeys {
   #refuse({ namespace, wrappedKey: refused, isOwn, access }: CachedKey, code: ReasonCode): void {
     this.#keys.delete(refused.id);
     this.#own.delete(refused.id);
-    const graceUntil = access.confirmed + this.#limits.revalidateMs;
+    const graceUntil = access.confirmed + this.#context.limits.revalidateMs;
     if (isOwn) this.refused.add(namespace, refused, code, graceUntil);
   }
 
@@ -356,7 +340,7 @@ export class DecryptionKeys {
   }
 
   /** Returns undefined when the key must not be used before Cloud KMS has answered. */
-  #use(cached: CachedKey, now = this.#now()): 'hit' | 'stale' | undefined {
+  #use(cached: CachedKey, now = this.#context.now()): 'hit' | 'stale' | undefined {
     cached.used = now;
     if (!this.#isDue(cached, now)) return 'hit';
     const usability = this.#usability(cached, now);
@@ -368,7 +352,7 @@ export class DecryptionKeys {
   #usability(cached: CachedKey, now: number): Usability {
     const { access } = cached;
     if (access.isRefused || now >= this.#usableUntil(cached)) return 'unusable';
-    if (now < access.confirmed + this.#limits.revalidateMs) return 'hit';
+    if (now < access.confirmed + this.#context.limits.revalidateMs) return 'hit';
     return access.isFailing ? 'stale' : 'unconfirmed';
   }
 
@@ -377,13 +361,13 @@ export class DecryptionKeys {
    * the version, so each key is also unwrapped again itself, at half of the hard age.
    */
   #isDue({ access, confirmed }: CachedKey, now: number): boolean {
-    return now >= access.revalidateAt || now >= confirmed + this.#limits.hardAgeMs / 2;
+    return now >= access.revalidateAt || now >= confirmed + this.#context.limits.hardAgeMs / 2;
   }
 
   /** A key of this process is readable for as long as it may encrypt, although only its wrap was confirmed. */
   #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
     const last = isOwn ? confirmed : Math.min(access.confirmed, confirmed);
-    return last + this.#limits.hardAgeMs;
+    return last + this.#context.limits.hardAgeMs;
   }
 
   /** A key whose version is not known shares no answer with others. */
@@ -395,11 +379,8 @@ export class DecryptionKeys {
       access = new KeyVersionAccess(
         { cryptoKey, keyVersion, confirmed },
         {
-          keyService: this.#keyService,
+          context: this.#context,
           unwrapped: () => this.refused.readable.add(cryptoKey),
-          observer: this.#observer,
-          now: this.#now,
-          revalidateMs: this.#limits.revalidateMs,
           another: (of, probe) => this.#another(of, probe),
           refused: (refused, code, only) => {
             if (only === undefined) this.#accesses.delete(name);

@@ -5,12 +5,9 @@ import { generateKey, importKey } from '../crypto/data-key.ts';
 import { sameBytes } from '../crypto/tags.ts';
 import { generateBranchKey, importBranchKey } from '../branch-keys/wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
-import type { Observer } from '../observer.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionSlot, type EncryptionState } from './encryption-slot.ts';
-import type { KeyService } from './key-service.ts';
-import type { KeyedSemaphore } from './keyed-semaphore.ts';
-import type { DataKeyLimits } from './limits.ts';
+import type { KeyContext } from './key-context.ts';
 import {
   asWrappedKey,
   type DataKeyScope,
@@ -38,14 +35,8 @@ const MAX_WAITS = 10;
  * A data key that Cloud KMS wrapped itself (format `envelope`) can be replaced only by Cloud KMS.
  */
 export class EncryptionKeys {
-  readonly #keyService: KeyService;
-  readonly #semaphore: KeyedSemaphore;
+  readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
-  readonly #limits: DataKeyLimits;
-  readonly #observer: Observer;
-  readonly #now: () => number;
-  /** The time of day, in ms: the date of a branch key, which processes compare. */
-  readonly #wall: () => number;
   readonly #slots: LRUCache<string, EncryptionSlot>;
   /**
    * The slot that was used last, which is the last that the cache evicts: most consecutive messages are in one scope.
@@ -57,25 +48,11 @@ export class EncryptionKeys {
   readonly #created = new WeakSet<KeyObject>();
 
   /** @param shared absent: this process shares its branch keys with no other */
-  constructor(
-    keyService: KeyService,
-    semaphore: KeyedSemaphore,
-    decryption: DecryptionKeys,
-    limits: DataKeyLimits,
-    observer: Observer,
-    now: () => number,
-    wall: () => number,
-    shared?: SharedBranchKeys,
-  ) {
-    this.#keyService = keyService;
-    this.#semaphore = semaphore;
+  constructor(context: KeyContext, decryption: DecryptionKeys, shared?: SharedBranchKeys) {
+    this.#context = context;
     this.#decryption = decryption;
-    this.#limits = limits;
-    this.#observer = observer;
-    this.#now = now;
-    this.#wall = wall;
-    this.#slots = new LRUCache({ max: limits.maxEncryptionKeys });
-    this.#flights = new SingleFlight(observer);
+    this.#slots = new LRUCache({ max: context.limits.maxEncryptionKeys });
+    this.#flights = new SingleFlight(context.observer);
     this.#shared = shared;
   }
 
@@ -85,7 +62,7 @@ export class EncryptionKeys {
    */
   take(scope: DataKeyScope, bytes: number): EncryptionKey | undefined {
     const slot = this.#slot(scope);
-    const now = this.#now();
+    const now = this.#context.now();
     this.#advance(slot, now);
     return slot.take(bytes, now);
   }
@@ -144,7 +121,7 @@ export class EncryptionKeys {
   /** Refreshes the scope keys that are due. A timer calls it, so that idle processes notice a revoked key too. */
   maintain(): void {
     for (const slot of this.#slots.values()) {
-      this.#advance(slot, this.#now());
+      this.#advance(slot, this.#context.now());
       slot.removeExpired();
     }
   }
@@ -158,12 +135,8 @@ export class EncryptionKeys {
     if (this.#last?.scope === scope) return this.#last;
     let slot = this.#slots.get(scope.id);
     if (!slot) {
-      slot = new EncryptionSlot(scope, {
-        limits: this.#limits,
-        now: this.#now,
-        isShared: this.#sharing(scope) !== undefined,
-        decryption: this.#decryption,
-      });
+      const isShared = this.#sharing(scope) !== undefined;
+      slot = new EncryptionSlot(scope, this.#context, this.#decryption, isShared);
       this.#slots.set(scope.id, slot);
     }
     this.#last = slot;
@@ -192,7 +165,7 @@ export class EncryptionKeys {
         if (!(error instanceof KmsCodecError)) return;
         slot.refreshFailed(error);
         const { namespace, cryptoKey } = slot.scope;
-        this.#observer.dataKeyRefreshFailed?.({ namespace, key: cryptoKey, code: error.code });
+        this.#context.observer.dataKeyRefreshFailed?.({ namespace, key: cryptoKey, code: error.code });
       })
       .finally(() => slot.refreshEnded());
   }
@@ -285,12 +258,12 @@ export class EncryptionKeys {
   async #wrap(scope: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
     const { namespace, cryptoKey, aad } = scope;
     // Before the call: this process may be suspended before it reads the answer.
-    const [created, born] = [Math.max(0, Math.trunc(this.#wall())), this.#now()];
+    const [created, born] = [Math.max(0, Math.trunc(this.#context.wall())), this.#context.now()];
     const isBranchKey = hasBranchKeys(scope);
     const plaintext = isBranchKey ? generateBranchKey(created) : generateKey();
     try {
-      const { ciphertext, keyVersion } = await this.#semaphore.run(namespace, signal, () =>
-        this.#keyService.wrap({ key: cryptoKey, plaintext, aad }),
+      const { ciphertext, keyVersion } = await this.#context.semaphore.run(namespace, signal, () =>
+        this.#context.keyService.wrap({ key: cryptoKey, plaintext, aad }),
       );
       const key = isBranchKey ? importBranchKey(plaintext) : importKey(plaintext);
       this.#created.add(key);
@@ -319,7 +292,7 @@ export class EncryptionKeys {
       this.#decryption.refused.add(namespace, asWrappedKey(scope, next), refusal);
     else this.#addOwn(scope, next);
     const origin = isCreated ? 'created' : 'store';
-    this.#observer.dataKeyRotated?.({
+    this.#context.observer.dataKeyRotated?.({
       namespace,
       key: cryptoKey,
       keyVersion: next.keyVersion,

@@ -3,6 +3,7 @@ import { withResolvers } from '../maybe-promise.ts';
 import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 import type { WrappedKey } from './wrapped-key.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
+import type { KeyContext } from './key-context.ts';
 import type { DataKeyLimits } from './limits.ts';
 import {
   asWrappedKey,
@@ -41,15 +42,6 @@ const SLOW_MS = 1_000;
 /** The part of `revalidateMs` after which an identity that may only encrypt wraps a key again. */
 const WRAP_AGAIN_AT = 0.65;
 
-interface SlotOptions {
-  readonly limits: DataKeyLimits;
-  readonly now: () => number;
-  /** Whether processes share the scope's branch keys. */
-  readonly isShared: boolean;
-  /** Where this process decrypts. */
-  readonly decryption: Pick<DecryptionKeys, 'mayUse' | 'confirmedUntil' | 'refused'>;
-}
-
 /**
  * The keys that encrypt in one scope: the current data key, its limits, and when to replace it. Makes no call.
  *
@@ -68,7 +60,7 @@ export class EncryptionSlot {
   readonly #limits: DataKeyLimits;
   readonly #now: () => number;
   readonly #isShared: boolean;
-  readonly #decryption: SlotOptions['decryption'];
+  readonly #decryption: DecryptionKeys;
   /** The current scope key, as the cache for decryption names it. */
   #wrappedKey: WrappedKey | undefined;
   #current: EncryptionKey | undefined;
@@ -91,7 +83,13 @@ export class EncryptionSlot {
   /** The last error that is not retryable, cached for seconds. */
   #failure: { readonly error: KmsCodecError; readonly until: number } | undefined;
 
-  constructor(scope: DataKeyScope, { limits, now, isShared, decryption }: SlotOptions) {
+  /** @param isShared whether processes share the scope's branch keys */
+  constructor(
+    scope: DataKeyScope,
+    { limits, now }: Pick<KeyContext, 'limits' | 'now'>,
+    decryption: DecryptionKeys,
+    isShared: boolean,
+  ) {
     this.scope = scope;
     this.#limits = limits;
     this.#now = now;

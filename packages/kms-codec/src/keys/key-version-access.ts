@@ -1,8 +1,7 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { withResolvers } from '../maybe-promise.ts';
-import type { Observer } from '../observer.ts';
 import type { WrappedKey } from './wrapped-key.ts';
-import type { KeyService } from './key-service.ts';
+import type { KeyContext } from './key-context.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
@@ -14,11 +13,7 @@ export interface Probe {
 }
 
 interface KeyVersionAccessOptions {
-  readonly keyService: KeyService;
-  readonly observer: Observer;
-  readonly now: () => number;
-  /** How many milliseconds a Cloud KMS answer counts. */
-  readonly revalidateMs: number;
+  readonly context: KeyContext;
   /** Called when Cloud KMS has unwrapped a key. */
   readonly unwrapped: () => void;
   /**
@@ -88,7 +83,7 @@ export class KeyVersionAccess {
    * use.
    */
   get isFailing(): boolean {
-    return this.#options.now() < this.#failingUntil;
+    return this.#options.context.now() < this.#failingUntil;
   }
 
   /** Whether Cloud KMS has refused the key version. Data keys need another call each from then on. */
@@ -99,7 +94,7 @@ export class KeyVersionAccess {
   /** Records that Cloud KMS has unwrapped a key under this version, in a call that began at `started`. */
   confirm(started: number): void {
     if (started < this.#confirmed) return;
-    const { revalidateMs } = this.#options;
+    const { revalidateMs } = this.#options.context.limits;
     this.#confirmed = started;
     this.#revalidateAt = started + revalidateMs * (EARLIEST + (LATEST - EARLIEST) * Math.random());
     this.#failingUntil = 0;
@@ -111,8 +106,9 @@ export class KeyVersionAccess {
    * answers.
    */
   revalidate(probe: Probe): void {
-    if (this.#attempt !== undefined || this.#isRefused || this.#options.now() < this.#nextAttempt) return;
-    const started = this.#options.now();
+    if (this.#attempt !== undefined || this.#isRefused || this.#options.context.now() < this.#nextAttempt)
+      return;
+    const started = this.#options.context.now();
     const { promise, resolve } = withResolvers<void>();
     const end = (): void => {
       timer.stop();
@@ -146,7 +142,7 @@ export class KeyVersionAccess {
    */
   #failed(started: number): void {
     if (started <= this.#confirmed) return;
-    const now = this.#options.now();
+    const now = this.#options.context.now();
     this.#failingUntil = now + FAILURE_COUNTS_MS;
     this.#nextAttempt = now + 2 * RETRY_MS * Math.random();
   }
@@ -158,7 +154,7 @@ export class KeyVersionAccess {
    * neither a refusal nor an outage.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
-    const { another, refused, now } = this.#options;
+    const { another, refused, context } = this.#options;
     const error = await this.#unwrap(probe, started);
     if (error === undefined) return this.#report(probe, 'confirmed');
     if (!isRefusal(error)) {
@@ -166,7 +162,7 @@ export class KeyVersionAccess {
       return this.#report(probe, 'unavailable', error);
     }
     const second = another(this, probe);
-    const secondError = second === undefined ? error : await this.#unwrap(second, now());
+    const secondError = second === undefined ? error : await this.#unwrap(second, context.now());
     if (!this.#isRefusedBy(secondError)) return refused(this, error.code, probe);
     this.#isRefused = true;
     refused(this, error.code);
@@ -187,7 +183,7 @@ export class KeyVersionAccess {
     const { cryptoKey: key, aad, wrapped: ciphertext } = probe.wrappedKey;
     try {
       // Not counted by the limit on calls in flight: waiting there would look like an outage.
-      const bytes = await this.#options.keyService.unwrap({
+      const bytes = await this.#options.context.keyService.unwrap({
         key,
         aad,
         ciphertext,
@@ -207,7 +203,7 @@ export class KeyVersionAccess {
     const { namespace } = probe;
     const code = error instanceof KmsCodecError ? error.code : undefined;
     const [key, keyVersion] = [this.cryptoKey, this.#versionOf(probe)];
-    this.#options.observer.keyRevalidated?.({ namespace, key, keyVersion, outcome, code });
+    this.#options.context.observer.keyRevalidated?.({ namespace, key, keyVersion, outcome, code });
   }
 
   /** The first message under a wrapped key, which names its version, need not be authentic. */

@@ -143,7 +143,8 @@ it('encode fails without querying the store repeatedly if the store has only a k
   const limits = resolveLimits();
   const keyService = new FakeKeyService();
   const semaphore = new KeyedSemaphore(limits.callsInFlight);
-  const decryption = new DecryptionKeys(keyService, semaphore, limits, {}, now);
+  const all = { keyService, semaphore, limits, observer: {}, now, wall: now, denies: () => false };
+  const decryption = new DecryptionKeys(all);
   const wrapped = new Uint8Array(120);
   const current = {
     key: createSecretKey(randomBytes(32)),
@@ -161,8 +162,7 @@ it('encode fails without querying the store repeatedly if the store has only a k
     }
   }
   const store = new GuardedStore(new MemoryStore(), {}, now);
-  const shared = new OldKeys(store, decryption, limits, {}, now, now, () => false);
-  const keys = new EncryptionKeys(keyService, semaphore, decryption, limits, {}, now, now, shared);
+  const keys = new EncryptionKeys(all, decryption, new OldKeys(all, decryption, store));
   const scope = {
     id: 'pay',
     namespace: 'pay',

@@ -1,0 +1,19 @@
+import type { Observer } from '../observer.ts';
+import type { KeyService } from './key-service.ts';
+import type { KeyedSemaphore } from './keyed-semaphore.ts';
+import type { DataKeyLimits } from './limits.ts';
+
+/** What all keys of a process have in common. */
+export interface KeyContext {
+  readonly keyService: KeyService;
+  /** Limits the Cloud KMS calls of each namespace. */
+  readonly semaphore: KeyedSemaphore;
+  readonly limits: DataKeyLimits;
+  readonly observer: Observer;
+  /** The clock of ages, in ms, see {@link elapsedClock}. */
+  readonly now: () => number;
+  /** The time of day, in ms: the date of a branch key, which processes compare. */
+  readonly wall: () => number;
+  /** Whether the configuration denies a wrapped key. */
+  readonly denies: (wrapped: Uint8Array) => boolean;
+}
