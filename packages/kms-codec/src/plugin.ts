@@ -1,10 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { DataConverter, PayloadCodec } from '@temporalio/common';
+import type { DataConverter, Payload, PayloadCodec } from '@temporalio/common';
 import type { WorkerAttempts } from './attempts.ts';
 import { KmsCodec } from './codec.ts';
 import { KmsConfigurationError } from './configuration-error.ts';
-import { DecodeOnlyCodec } from './decode-only-codec.ts';
 import { FAILURE_MARK } from './failure-converter.ts';
 import { warnOfUnsafeLogger } from './unsafe-logger.ts';
 
@@ -146,6 +145,23 @@ export class KmsCodecPlugin {
     const index = codecs.findIndex((one) => one instanceof KmsCodec || one instanceof DecodeOnlyKmsCodec);
     if (index >= 0) return [...codecs.slice(0, index), ...readAlso, ...codecs.slice(index)];
     return [...codecs, ...readAlso, this.#decodeOnly ? new DecodeOnlyKmsCodec(this.#codec) : this.#codec];
+  }
+}
+
+/** Decodes with another codec. `encode` returns the payloads unchanged. */
+class DecodeOnlyCodec<C extends PayloadCodec = PayloadCodec> implements PayloadCodec {
+  readonly codec: C;
+
+  constructor(codec: C) {
+    this.codec = codec;
+  }
+
+  encode(payloads: Payload[]): Promise<Payload[]> {
+    return Promise.resolve(payloads);
+  }
+
+  decode(payloads: Payload[], context?: Parameters<PayloadCodec['decode']>[1]): Promise<Payload[]> {
+    return this.codec.decode(payloads, context);
   }
 }
 

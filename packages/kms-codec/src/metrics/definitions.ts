@@ -39,29 +39,18 @@ export interface CounterDefinition<E extends keyof Observer = keyof Observer> ex
 const counter = <E extends keyof Observer>(definition: CounterDefinition<E>): CounterDefinition<E> =>
   definition;
 
-interface OfNamespace {
-  readonly namespace: string;
-}
-const namespace = { name: 'namespace', of: (event: OfNamespace) => event.namespace };
-const format = {
-  name: 'format',
-  values: ['envelope-v2'],
-  of: (event: { readonly format: string }) => event.format,
-};
+const namespace = { name: 'namespace', of: (event: { readonly namespace: string }) => event.namespace };
+/** A label with the name of an event's field. */
+const label = <N extends string>(name: N, values: readonly string[]) => ({
+  name,
+  values,
+  of: (event: { readonly [Field in N]: string }) => event[name],
+});
+const format = label('format', ['envelope-v2']);
 const code = (values: readonly string[]) => ({
   name: 'code',
   values,
   of: (event: { readonly code?: string }) => event.code ?? 'ok',
-});
-const outcome = (values: readonly string[]) => ({
-  name: 'outcome',
-  values,
-  of: (event: { readonly outcome: string }) => event.outcome,
-});
-const operation = (values: readonly string[]) => ({
-  name: 'operation',
-  values,
-  of: (event: { readonly operation: string }) => event.operation,
 });
 
 /** Without the codes that only the history API uses. */
@@ -117,22 +106,19 @@ export const counters: readonly CounterDefinition[] = [
     event: 'dataKeyLookup',
     name: 'codec_data_key_lookups',
     description: 'Lookups in the cache of unwrapped keys',
-    labels: [namespace, outcome(['hit', 'stale', 'miss', 'joined'])],
+    labels: [namespace, label('outcome', ['hit', 'stale', 'miss', 'joined'])],
   }),
   counter({
     event: 'keyRevalidated',
     name: 'codec_key_revalidations',
     description: 'Checks with Cloud KMS of key versions in use',
-    labels: [namespace, outcome(['confirmed', 'refused', 'unavailable'])],
+    labels: [namespace, label('outcome', ['confirmed', 'refused', 'unavailable'])],
   }),
   counter({
     event: 'dataKeyRotated',
     name: 'codec_data_key_rotations',
     description: 'New encryption keys, by the reason for replacing the previous key',
-    labels: [
-      namespace,
-      { name: 'reason', values: ['first', 'age', 'messages', 'bytes'], of: ({ reason }) => reason },
-    ],
+    labels: [namespace, label('reason', ['first', 'age', 'messages', 'bytes'])],
   }),
   counter({
     event: 'dataKeyRotated',
@@ -151,13 +137,13 @@ export const counters: readonly CounterDefinition[] = [
     event: 'branchKeyStoreFailed',
     name: 'codec_branch_key_store_failures',
     description: 'Outages of the branch-key store, and refused stored keys',
-    labels: [operation(storeOperations), code(Object.keys(storeCodes))],
+    labels: [label('operation', storeOperations), code(Object.keys(storeCodes))],
   }),
   counter({
     event: 'kmsCall',
     name: 'codec_kms_calls',
     description: 'Attempts to call Cloud KMS; code is ok or the reason code of the failure',
-    labels: [operation(kmsOperations), code(['ok', ...kmsCallCodes])],
+    labels: [label('operation', kmsOperations), code(['ok', ...kmsCallCodes])],
   }),
   counter({
     event: 'kmsRetry',
@@ -171,7 +157,7 @@ export const counters: readonly CounterDefinition[] = [
 export const kmsCallDuration = {
   name: 'codec_kms_call_duration_seconds',
   description: 'Duration of attempts to call Cloud KMS; code is ok or the reason code of the failure',
-  operation: operation([]),
+  operation: label('operation', []),
   code: code([]),
   seconds: ({ milliseconds }: EventOf<'kmsCall'>): number => milliseconds / 1_000,
 };
