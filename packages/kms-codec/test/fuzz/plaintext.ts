@@ -2,10 +2,9 @@ import type { Random } from '@temporal-kms/testing/random';
 
 /* Serializations of payloads as an insider could write them: valid ones, and those that parsers of protobuf read differently. */
 
-const names = [
-  ...['encoding', 'encoding', 'encoding', 'messageType', 'compression/algorithm', 'compression-algorithm'],
-  ...['__proto__', 'constructor', '7', '', '\ufeff', 'ü🧾', '\0'],
-];
+const knownNames = ['encoding', 'messageType', 'compression/algorithm', 'compression-algorithm'];
+const oddNames = ['__proto__', 'constructor', '7', '', '\ufeff', 'ü🧾', '\0'];
+const names = ['encoding', 'encoding', ...knownNames, ...oddNames];
 const notUtf8 = [
   [0xff],
   [0xc1, 0xa1],
@@ -14,10 +13,8 @@ const notUtf8 = [
   [0xe2, 0x82],
   [0x65, 0x80],
 ];
-const values = [
-  ...['json/plain', 'json/plain', 'binary/null', 'binary/encrypted', 'binary/envelope-kms-v2'],
-  ...['binary/compressed', 'zstd', 'json/protobuf', ''],
-];
+const encodings = ['json/plain', 'json/protobuf', 'binary/null', 'binary/encrypted', 'binary/compressed'];
+const values = ['json/plain', ...encodings, 'binary/envelope-kms-v2', 'zstd', ''];
 const unknownNumbers = [0, 1, 2, 3, 4, 15, 16, 2 ** 29 - 1, 2 ** 29, 2 ** 32 + 1];
 
 /** Writes a varint, sometimes longer than necessary. */

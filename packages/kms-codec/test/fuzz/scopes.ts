@@ -56,12 +56,10 @@ export function anyScope(random: Random): Scope {
   };
 }
 
-/** Characters and pieces of YAML. */
-const inserted = [
-  ...'\n :,{}[]\'"#|>?!%@`\\~\t\r\u0000\u0085\u00a0\u2028\ufeff😀é',
-  ...['  ', ': ', '- ', ' #', '&a ', '*a', '...', '\n...\n', '---\n', '<<: ', 'no', '12:30', '\r\n'],
-  ...['__proto__', '0x1', '\\u0061', '\\x41', '\\/', '\\e', '%20', '?\n', ': \n'],
-];
+const characters = '\n :,{}[]\'"#|>?!%@`\\~\t\r\u0000\u0085\u00a0\u2028\ufeff😀é';
+const layout = ['  ', ': ', '- ', ' #', '\r\n', '...', '\n...\n', '---\n', '?\n', ': \n'];
+const pieces = ['&a ', '*a', '<<: ', 'no', '12:30', '__proto__', '0x1'];
+const inserted = [...characters, ...layout, ...pieces, '\\u0061', '\\x41', '\\/', '\\e', '%20'];
 
 /** Changes the text of a keys file one to four times. */
 export function changedText(text: string, random: Random): string {
