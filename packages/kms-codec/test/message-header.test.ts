@@ -4,7 +4,7 @@ import { namespaceTag, workflowTag } from '../src/crypto/tags.ts';
 import { buildHeader, parseHeader } from '../src/formats/envelope-v2-header.ts';
 import { serialize } from '../src/formats/payload.ts';
 import { headerTags, messageHeader } from '../src/index.ts';
-import { wrappedKeyHash } from '../src/keys/wrapped-key.ts';
+import { wrappedKeyHash } from '../src/crypto/wrapped-key.ts';
 import { json } from './support/codec.ts';
 
 const fill = (length: number, value: number) => new Uint8Array(length).fill(value);

@@ -5,7 +5,7 @@ import { CallBudget } from '../src/call-options.ts';
 import { KmsCodecError, type WritableFormat } from '../src/index.ts';
 import { compress, decompressZstd, parseZstdFrame } from '../src/compression/zstd.ts';
 import { boundWorkflowId, isOfWorkflow, workflowTag } from '../src/crypto/tags.ts';
-import { wrappedKey } from '../src/keys/wrapped-key.ts';
+import { wrappedKey } from '../src/crypto/wrapped-key.ts';
 import { buildHeader, type Header, parseHeader } from '../src/formats/envelope-v2-header.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';

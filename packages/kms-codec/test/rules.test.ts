@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { findRuleMistakes, type NamespaceRule } from '../src/keys/key-rules.ts';
-import { wrappedKeyHash } from '../src/keys/wrapped-key.ts';
+import { wrappedKeyHash } from '../src/crypto/wrapped-key.ts';
 import { type ConvertingOptions, KeyRules, KmsCodecPlugin } from '../src/index.ts';
 import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BranchKeyStoreError, MAX_VALUE_BYTES } from './store.ts';
 import { PROOF_BYTES } from './key-version-proof.ts';
 import { MAX_CREATED } from './wrapped-branch-key.ts';
-import { MAX_WRAPPED_KEY_BYTES } from '../keys/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 
 /*
  * A store's value for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is
@@ -16,7 +16,7 @@ export interface StoredBranchKey {
   readonly keyVersion: number;
   /** When the branch key was created, in milliseconds since 1970: the date that Cloud KMS has wrapped with it. */
   readonly created: number;
-  /** Authenticates the key version, see `crypto/key-version-proof.ts`. */
+  /** Authenticates the key version, see `key-version-proof.ts`. */
   readonly proof: Uint8Array;
 }
 

@@ -10,7 +10,7 @@ import {
   type NamespaceRule,
   unsafeSettings,
 } from '../keys/key-rules.ts';
-import { WRAPPED_KEY_HASH } from '../keys/wrapped-key.ts';
+import { WRAPPED_KEY_HASH } from '../crypto/wrapped-key.ts';
 import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
 /*

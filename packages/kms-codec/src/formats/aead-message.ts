@@ -4,7 +4,7 @@ import { decrypt, OVERHEAD_BYTES } from '../crypto/aead.ts';
 import { type Derivation, knownDataKey, withDataKey } from '../branch-keys/branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
 import { asPlaintext, type Plaintext } from '../crypto/plaintext.ts';
-import type { WrappedKey } from '../keys/wrapped-key.ts';
+import type { WrappedKey } from '../crypto/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Encrypted } from './format.ts';

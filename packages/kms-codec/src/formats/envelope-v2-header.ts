@@ -1,7 +1,7 @@
 import { COMMITMENT_BYTES, SALT_BYTES } from '../branch-keys/branch-key.ts';
 import { KEY_ID_BYTES, TAG_BYTES } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
-import { MAX_WRAPPED_KEY_BYTES } from '../keys/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 
 /**
  * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the

@@ -10,7 +10,7 @@ import {
   workflowTag,
 } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
-import { wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
+import { wrappedKey, type WrappedKey } from '../crypto/wrapped-key.ts';
 import type { EncryptionKey } from '../keys/scope-key.ts';
 import { andThen } from '../maybe-promise.ts';
 import { compress } from '../compression/zstd.ts';

@@ -1,6 +1,6 @@
 import { checkLength, encrypt } from '../crypto/aead.ts';
 import { KmsCodecError, reasons } from '../errors.ts';
-import { MAX_WRAPPED_KEY_BYTES, wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES, wrappedKey, type WrappedKey } from '../crypto/wrapped-key.ts';
 import { decryptMessage, encryptWithDataKey, keyOf, noHeader } from './aead-message.ts';
 import {
   checkFormat,

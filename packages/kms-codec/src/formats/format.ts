@@ -1,6 +1,6 @@
 import { isCryptoKeyName } from '../crypto-key-name.ts';
 import { KmsCodecError } from '../errors.ts';
-import { wrappedKeyHash } from '../keys/wrapped-key.ts';
+import { wrappedKeyHash } from '../crypto/wrapped-key.ts';
 import type { DataKeyScope } from '../keys/scope-key.ts';
 import type { EncryptedFormat } from '../keys/key-rules.ts';
 import type { MaybePromise } from '../maybe-promise.ts';

@@ -1,5 +1,5 @@
 import { namespaceTag, scheduledWorkflowId, workflowTag } from '../crypto/tags.ts';
-import { wrappedKeyHash } from '../keys/wrapped-key.ts';
+import { wrappedKeyHash } from '../crypto/wrapped-key.ts';
 import { parseHeader } from './envelope-v2-header.ts';
 
 /** What the header of an `envelope-v2` message contains: claims until the message has been decrypted. */

@@ -1,5 +1,5 @@
 import type { ReasonCode } from '../errors.ts';
-import type { WrappedKey } from '../keys/wrapped-key.ts';
+import type { WrappedKey } from '../crypto/wrapped-key.ts';
 
 /**
  * What a format knows about a payload before it is decrypted. Key, key version and namespace are claims of the payload

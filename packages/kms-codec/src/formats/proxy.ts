@@ -1,6 +1,6 @@
 import { checkLength } from '../crypto/aead.ts';
 import { KmsCodecError } from '../errors.ts';
-import { MAX_WRAPPED_KEY_BYTES, wrappedKey, type WrappedKey } from '../keys/wrapped-key.ts';
+import { MAX_WRAPPED_KEY_BYTES, wrappedKey, type WrappedKey } from '../crypto/wrapped-key.ts';
 import { decryptWithWrappedKey, noHeader } from './aead-message.ts';
 import {
   checkFormat,

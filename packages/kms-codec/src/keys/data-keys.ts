@@ -1,13 +1,13 @@
 import { GuardedStore } from '../branch-keys/guarded-store.ts';
 import type { BranchKeyStore } from '../branch-keys/store.ts';
-import { BranchKeyReader } from '../branch-keys/branch-key-reader.ts';
+import { BranchKeyReader } from './branch-key-reader.ts';
 import { type Clocks, elapsedClock } from './clock.ts';
 import { DecryptionKeys } from './decryption-keys.ts';
 import { EncryptionKeys } from './encryption-keys.ts';
 import type { KeyContext } from './key-context.ts';
 import { KeyedSemaphore } from './keyed-semaphore.ts';
 import { type DataKeyScope, hasBranchKeys } from './scope-key.ts';
-import { SharedBranchKeys } from '../branch-keys/shared-branch-keys.ts';
+import { SharedBranchKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { CallCount, WaitBudget } from './wait-budget.ts';
 import { WatchedKeyService } from './watched-key-service.ts';

@@ -8,7 +8,7 @@ import type { KeyContext } from './key-context.ts';
 import { RefusedKeys } from './refused-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { WaitBudget } from './wait-budget.ts';
-import type { WrappedKey } from './wrapped-key.ts';
+import type { WrappedKey } from '../crypto/wrapped-key.ts';
 
 /** An unwrapped key in the cache. */
 interface CachedKey {

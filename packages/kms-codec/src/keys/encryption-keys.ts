@@ -15,7 +15,7 @@ import {
   hasBranchKeys,
   type ScopeKey,
 } from './scope-key.ts';
-import type { SharedBranchKeys, SharedKeys } from '../branch-keys/shared-branch-keys.ts';
+import type { SharedBranchKeys, SharedKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import { WaitBudget } from './wait-budget.ts';
 

@@ -1,7 +1,7 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { withResolvers } from '../maybe-promise.ts';
 import { FAILURE_COUNTS_MS } from './key-version-access.ts';
-import type { WrappedKey } from './wrapped-key.ts';
+import type { WrappedKey } from '../crypto/wrapped-key.ts';
 import type { DecryptionKeys } from './decryption-keys.ts';
 import type { KeyContext } from './key-context.ts';
 import type { DataKeyLimits } from './limits.ts';
@@ -14,7 +14,7 @@ import {
   newDataKey,
   type ScopeKey,
 } from './scope-key.ts';
-import { isActive, REFRESH_AT, type SharedKeys } from '../branch-keys/shared-branch-keys.ts';
+import { isActive, REFRESH_AT, type SharedKeys } from './shared-branch-keys.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 

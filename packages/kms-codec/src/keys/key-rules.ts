@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { KmsConfigurationError } from '../configuration-error.ts';
 import { keyId } from '../crypto/tags.ts';
 import { KmsCodecError } from '../errors.ts';
-import { WRAPPED_KEY_HASH, wrappedKeyHash } from './wrapped-key.ts';
+import { WRAPPED_KEY_HASH, wrappedKeyHash } from '../crypto/wrapped-key.ts';
 
 /** The formats of encrypted payloads. */
 export type EncryptedFormat = 'envelope-v2' | 'envelope' | 'direct' | 'proxy' | 'static';

@@ -1,6 +1,6 @@
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { withResolvers } from '../maybe-promise.ts';
-import type { WrappedKey } from './wrapped-key.ts';
+import type { WrappedKey } from '../crypto/wrapped-key.ts';
 import type { KeyContext } from './key-context.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';

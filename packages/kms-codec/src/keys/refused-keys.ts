@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { WaitBudget } from './wait-budget.ts';
-import type { WrappedKey } from './wrapped-key.ts';
+import type { WrappedKey } from '../crypto/wrapped-key.ts';
 
 /** A key of this process that Cloud KMS has refused to unwrap. */
 interface RefusedKey {

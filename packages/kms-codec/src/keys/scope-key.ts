@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { deriveDataKey, generateSalt } from '../branch-keys/branch-key.ts';
-import { wrappedKey, type WrappedKey } from './wrapped-key.ts';
+import { wrappedKey, type WrappedKey } from '../crypto/wrapped-key.ts';
 
 /** What a data key encrypts: the messages of one namespace in one format, under one crypto key. */
 export interface DataKeyScope {

@@ -10,7 +10,7 @@ import { DecryptionKeys } from '../../src/keys/decryption-keys.ts';
 import { EncryptionKeys } from '../../src/keys/encryption-keys.ts';
 import { KeyedSemaphore } from '../../src/keys/keyed-semaphore.ts';
 import { resolveLimits } from '../../src/keys/limits.ts';
-import { SharedBranchKeys, type SharedKeys } from '../../src/branch-keys/shared-branch-keys.ts';
+import { SharedBranchKeys, type SharedKeys } from '../../src/keys/shared-branch-keys.ts';
 import { WaitBudget } from '../../src/keys/wait-budget.ts';
 import { cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';

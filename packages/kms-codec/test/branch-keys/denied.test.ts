@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseEntry } from '../../src/branch-keys/entry.ts';
 import { KeyRules } from '../../src/index.ts';
-import { wrappedKeyHash } from '../../src/keys/wrapped-key.ts';
+import { wrappedKeyHash } from '../../src/crypto/wrapped-key.ts';
 import { json } from '../support/codec.ts';
 import { branchOf, context, fleetOf, hour, minute, rules } from '../support/fleet.ts';
 

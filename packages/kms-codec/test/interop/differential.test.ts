@@ -9,7 +9,7 @@ import { insiderMessage } from '../fuzz/insider.ts';
 import { Random } from '@temporal-kms/testing/random';
 import { nextMessage } from '../fuzz/run.ts';
 import { anyScope, changedText } from '../fuzz/scopes.ts';
-import { wrappedKeyHash } from '../../src/keys/wrapped-key.ts';
+import { wrappedKeyHash } from '../../src/crypto/wrapped-key.ts';
 import { described, keysFileVectors, readKeysFileText } from '../support/keys-file.ts';
 import { fromPayload, outcomeOf } from '../support/vectors.ts';
 import type { Vector } from '../vectors/make/vector.ts';

@@ -1,15 +1,20 @@
 import { LRUCache } from 'lru-cache';
-import { type BranchKeyEntry, parseEntry, serializeEntry, type StoredBranchKey } from './entry.ts';
-import type { GuardedStore, StoreCall } from './guarded-store.ts';
-import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from './store.ts';
-import { isKeyVersionProof, proveKeyVersion } from './key-version-proof.ts';
+import {
+  type BranchKeyEntry,
+  parseEntry,
+  serializeEntry,
+  type StoredBranchKey,
+} from '../branch-keys/entry.ts';
+import type { GuardedStore, StoreCall } from '../branch-keys/guarded-store.ts';
+import { ABSENT, branchKeyId, BranchKeyStoreError, type StoredValue } from '../branch-keys/store.ts';
+import { isKeyVersionProof, proveKeyVersion } from '../branch-keys/key-version-proof.ts';
 import { sameBytes } from '../crypto/tags.ts';
-import { createdOf } from './wrapped-branch-key.ts';
+import { createdOf } from '../branch-keys/wrapped-branch-key.ts';
 import { KmsCodecError } from '../errors.ts';
-import type { DecryptionKeys } from '../keys/decryption-keys.ts';
-import type { KeyContext } from '../keys/key-context.ts';
-import { asWrappedKey, type DataKeyScope, type ScopeKey } from '../keys/scope-key.ts';
-import { WaitBudget } from '../keys/wait-budget.ts';
+import type { DecryptionKeys } from './decryption-keys.ts';
+import type { KeyContext } from './key-context.ts';
+import { asWrappedKey, type DataKeyScope, type ScopeKey } from './scope-key.ts';
+import { WaitBudget } from './wait-budget.ts';
 
 /**
  * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed;

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import { BranchKeyStoreError } from './store.ts';
+import { BranchKeyStoreError } from '../branch-keys/store.ts';
 import { KmsCodecError } from '../errors.ts';
-import type { DataKeyScope } from '../keys/scope-key.ts';
+import type { DataKeyScope } from './scope-key.ts';
 import type { SharedBranchKeys } from './shared-branch-keys.ts';
-import { WaitBudget } from '../keys/wait-budget.ts';
+import { WaitBudget } from './wait-budget.ts';
 
 interface Followed {
   readonly scope: DataKeyScope;
