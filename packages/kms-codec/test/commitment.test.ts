@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { asPlaintext } from '../src/crypto/plaintext.ts';
 import { deserialize } from '../src/formats/payload-reader.ts';
 import { KmsCodec, KeyRules } from '../src/index.ts';
-import { TableKms } from './fuzz/corpus.ts';
+import { VectorKeyService } from './support/vector-key-service.ts';
 import {
   branchKey,
   branchKeyAad,
@@ -125,7 +125,7 @@ function decryptWith(secret: Uint8Array, aad: Uint8Array, box: Uint8Array): Buff
 const readerWith = (branch: TestKey) =>
   new KmsCodec({
     rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
-    keyService: new TableKms([unwraps(KEY, branchKeyAad(tag), branch)]),
+    keyService: new VectorKeyService([unwraps(KEY, branchKeyAad(tag), branch)]),
     namespace: NAMESPACE,
   });
 

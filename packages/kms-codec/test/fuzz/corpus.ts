@@ -1,6 +1,4 @@
 import { zstdCompressSync } from 'node:zlib';
-import { KmsCodecError } from '../../src/errors.ts';
-import type { KeyService, UnwrapRequest } from '../../src/keys/key-service.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { fixed, hex, json, payload, serialized } from '../vectors/make/bytes.ts';
 import {
@@ -52,40 +50,6 @@ export interface Message {
   readonly inner: Payload;
   /** The readers that may decrypt it. */
   readonly entitled: readonly Strictness[];
-}
-
-/** Unwraps only what it has wrapped; Cloud KMS has not created any other ciphertext. */
-export class TableKms implements KeyService {
-  readonly asked = new Set<string>();
-  readonly #table: ReadonlyMap<string, Uint8Array>;
-
-  constructor(answers: readonly VectorKmsAnswer[]) {
-    this.#table = new Map(
-      answers.map(({ key: name, aad, ciphertext, plaintext = '' }) => [
-        `${name}|${aad}|${ciphertext}`,
-        Buffer.from(plaintext, 'hex'),
-      ]),
-    );
-  }
-
-  async unwrap({ key: name, aad, ciphertext }: UnwrapRequest): Promise<Uint8Array> {
-    this.asked.add(name);
-    const plaintext = this.#table.get(`${name}|${hex(aad)}|${hex(ciphertext)}`);
-    if (plaintext) return Buffer.from(plaintext);
-    throw new KmsCodecError('integrity_failed', 'Cloud KMS never made this');
-  }
-
-  wrap(): Promise<never> {
-    throw new Error('only decoding is fuzzed');
-  }
-
-  describe(): Promise<never> {
-    throw new Error('only decoding is fuzzed');
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
 }
 
 const none = new Uint8Array();

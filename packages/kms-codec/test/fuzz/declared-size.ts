@@ -7,13 +7,14 @@ import { KeyRules, KmsCodec, KmsCodecError } from '../../src/index.ts';
 import { toRule } from '../support/vectors.ts';
 import { serialized } from '../vectors/make/bytes.ts';
 import { frame, zeros } from '../vectors/make/zstd.ts';
-import { buildCorpus, READER, rules, TableKms } from './corpus.ts';
+import { buildCorpus, READER, rules } from './corpus.ts';
+import { VectorKeyService } from '../support/vector-key-service.ts';
 
 const [declared = 0, limit = 0, times = 0] = process.argv.slice(2).map(Number);
 const corpus = buildCorpus();
 const codec = new KmsCodec({
   rules: new KeyRules({ [READER]: toRule(rules.strict) }),
-  keyService: new TableKms(corpus.kms),
+  keyService: new VectorKeyService(corpus.kms),
   maxDecompressedBytes: limit,
 });
 const context = { namespace: READER };

@@ -12,9 +12,9 @@ import {
   READER,
   rules,
   type Strictness,
-  TableKms,
   WORKFLOW,
 } from './corpus.ts';
+import { VectorKeyService } from '../support/vector-key-service.ts';
 import { mutate, mutateBytes } from './mutate.ts';
 import { Random } from '@temporal-kms/testing/random';
 
@@ -95,13 +95,13 @@ export function nextMessage(corpus: Corpus, random: Random, number: number): Giv
 interface Reader {
   readonly strictness: Strictness;
   readonly codec: KmsCodec;
-  readonly kms: TableKms;
+  readonly kms: VectorKeyService;
   /** Every payload that is a correct result. */
   readonly originals: ReadonlySet<string>;
 }
 
 function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<DataKeyLimits>): Reader {
-  const kms = new TableKms(corpus.kms);
+  const kms = new VectorKeyService(corpus.kms);
   const entitled = corpus.messages.filter((message) => message.entitled.includes(strictness));
   const codec = new KmsCodec({
     rules: new KeyRules({ [READER]: toRule(rules[strictness]) }),

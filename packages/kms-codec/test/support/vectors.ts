@@ -1,19 +1,16 @@
 import { createSecretKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Status } from 'google-gax';
-import { KeyRules, KmsCodec, KmsCodecError, type KeyService, type NamespaceRule } from '../../src/index.ts';
-import type { UnwrapRequest } from '../../src/keys/key-service.ts';
-import { mapKmsError } from '../../src/keys/kms-errors.ts';
+import { KeyRules, KmsCodec, KmsCodecError, type NamespaceRule } from '../../src/index.ts';
 import type { Payload } from '../../src/formats/payload.ts';
 import { toPayload } from '../vectors/make/bytes.ts';
 import {
   type Vector,
   type VectorFile,
   vectorFile,
-  type VectorKmsAnswer,
   type VectorPayload,
   type VectorRule,
 } from '../vectors/make/vector.ts';
+import { VectorKeyService } from './vector-key-service.ts';
 
 const folder = new URL('../vectors/', import.meta.url);
 
@@ -75,37 +72,4 @@ function codecFor(vector: Vector): { readonly codec: KmsCodec; readonly keyServi
   const keyService = new VectorKeyService(vector.kms);
   const waitMs = { activity: 20, other: 20 };
   return { codec: new KmsCodec({ rules, keyService, waitMs, ...vector.codec }), keyService };
-}
-
-/** Answers as a vector's `kms` specifies, and maps gRPC statuses as the Cloud KMS client does. */
-class VectorKeyService implements KeyService {
-  readonly asked = new Set<string>();
-  readonly #answers: readonly VectorKmsAnswer[];
-
-  constructor(answers: readonly VectorKmsAnswer[]) {
-    this.#answers = answers;
-  }
-
-  async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
-    this.asked.add(key);
-    const answer = this.#answers.find(
-      (one) => one.key === key && one.aad === hex(aad) && one.ciphertext === hex(ciphertext),
-    );
-    if (answer?.plaintext !== undefined) return Buffer.from(answer.plaintext, 'hex');
-    const name = answer?.status ?? 'INVALID_ARGUMENT';
-    const error = Object.assign(new Error(name), { code: new Map(Object.entries(Status)).get(name) });
-    throw mapKmsError(error, 'unwrap', key, keyVersion, answer?.state);
-  }
-
-  wrap(): Promise<never> {
-    throw new Error('decoding never wraps');
-  }
-
-  describe(): Promise<never> {
-    throw new Error('decoding never describes');
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve();
-  }
 }

@@ -1,0 +1,43 @@
+import { Status } from 'google-gax';
+import type { KeyService, UnwrapRequest } from '../../src/keys/key-service.ts';
+import { mapKmsError } from '../../src/keys/kms-errors.ts';
+import { hex } from '../vectors/make/bytes.ts';
+import type { VectorKmsAnswer } from '../vectors/make/vector.ts';
+
+const statuses = new Map(Object.entries(Status));
+
+/**
+ * Answers as a vector's `kms` specifies, and maps gRPC statuses as the Cloud KMS client does. It refuses any other
+ * ciphertext, because Cloud KMS has not created it.
+ */
+export class VectorKeyService implements KeyService {
+  readonly asked = new Set<string>();
+  readonly #answers: readonly VectorKmsAnswer[];
+
+  constructor(answers: readonly VectorKmsAnswer[]) {
+    this.#answers = answers;
+  }
+
+  async unwrap({ key, ciphertext, aad, keyVersion }: UnwrapRequest): Promise<Uint8Array> {
+    this.asked.add(key);
+    const answer = this.#answers.find(
+      (one) => one.key === key && one.aad === hex(aad) && one.ciphertext === hex(ciphertext),
+    );
+    if (answer?.plaintext !== undefined) return Buffer.from(answer.plaintext, 'hex');
+    const name = answer?.status ?? 'INVALID_ARGUMENT';
+    const error = Object.assign(new Error(name), { code: statuses.get(name) });
+    throw mapKmsError(error, 'unwrap', key, keyVersion, answer?.state);
+  }
+
+  wrap(): Promise<never> {
+    throw new Error('decoding never wraps');
+  }
+
+  describe(): Promise<never> {
+    throw new Error('decoding never describes');
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
