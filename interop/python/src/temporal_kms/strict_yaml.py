@@ -184,7 +184,7 @@ class _Reader:
             entries[name] = self.value(next(self._events), inside, indent)
             colon = _COLON.match(self._text, event.end_mark.index)
             if colon is None or colon.end() - event.start_mark.index > MAX_KEY:
-                message = f"has a key without a colon behind it in the first {MAX_KEY} characters of its line"
+                message = f"has a key without a colon after it in the first {MAX_KEY} characters of its line"
                 raise _mistake(event, place, message)
         self._last = event.start_mark
         return entries

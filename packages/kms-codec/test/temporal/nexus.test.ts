@@ -86,7 +86,7 @@ describe('Nexus to a namespace that does not accept the caller', () => {
     };
     await expect.poll(lastFailure, { timeout: 20_000 }).toBeTruthy();
     const message = expect.stringMatching(
-      /namespace payments,.* add payments to accepts in the rule of shipping/,
+      /namespace payments,.* add payments to accepts in the rule for shipping/,
     );
     expect(await lastFailure()).toMatchObject({
       cause: {
@@ -128,7 +128,7 @@ describe('a Nexus caller that does not accept the handler', () => {
       .toContain('KmsCodecError:namespace_mismatch');
     expect(logs.handler).toEqual([]);
     const message = expect.stringMatching(
-      /namespace shipping,.* add shipping to accepts in the rule of payments/,
+      /namespace shipping,.* add shipping to accepts in the rule for payments/,
     );
     expect(logs.caller[0]).toMatchObject({ namespace: payments, message });
     await stop();
