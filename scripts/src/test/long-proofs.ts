@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { projectRoot } from '../project.ts';
@@ -23,16 +24,20 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
-  // Each builds what it sends metrics to.
+  // Three build programs with Go.
   { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
   { directory: 'e2e', file: 'test/collector.long.spec.ts', minutes: 4 },
+  { directory: 'packages/kms-emulator', file: 'test/go-clients.long.test.ts', minutes: 4 },
   { directory: 'scripts', file: 'test/prune.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/matrix/matrix.long.test.ts', minutes: 3 },
   { directory: 'packages/kms-codec', file: 'test/interop/oldest-python.long.test.ts', minutes: 2 },
+  { directory: 'packages/kms-emulator', file: 'test/python-clients.long.test.ts', minutes: 2 },
   { directory: 'apps/codec-server', file: 'test/fuzz.test.ts', minutes: 2 },
   { directory: 'packages/kms-codec', file: 'test/properties.test.ts', minutes: 1 },
   { directory: 'packages/kms-emulator', file: 'test/ciphertext.test.ts', minutes: 1 },
 ];
+
+const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 
 /** A proof that takes longer than so many times its minutes has failed. */
 const PATIENCE = 3;
@@ -55,7 +60,7 @@ export async function runLongProofs(
   const files = new Map<string, FileOutcome>();
   const notRun: LongProof[] = [];
   let total = none;
-  await inLanes(wanted, async (proof) => {
+  await inLanes(wanted, LANES, async (proof) => {
     if (performance.now() + proof.minutes * PATIENCE * 60_000 > end) {
       notRun.push(proof);
       return;

@@ -33,8 +33,7 @@ it(
     if (go === undefined) return skip('Go was not found');
     const folder = await mkdtemp(join(tmpdir(), 'kms-clients-'));
     afterwards(() => rm(folder, { recursive: true }));
-    const program = join(folder, 'clients');
-    await go.build(join(import.meta.dirname, 'clients', 'go'), program);
+    const program = await go.build(join(import.meta.dirname, 'clients', 'go'));
 
     const { emulator } = await start({ keys: [KEY] });
     const google = await startAsGoogle(folder);
