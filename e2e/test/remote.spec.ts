@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@playwright/test';
@@ -26,6 +26,7 @@ test.beforeEach(async () => {
   environment = {
     ...(await ownPorts()),
     HOME: folder,
+    XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'),
     XDG_CONFIG_HOME: join(folder, '.config'),
     DEV_DATA_DIR: join(folder, 'data'),
     TEMPORAL_ADDRESS: canaries.exported.address,
@@ -51,7 +52,7 @@ const connections = () =>
   Object.fromEntries(Object.entries(canaries).map(([name, canary]) => [name, canary.connections()]));
 
 test('`pnpm dev` does not connect to the Temporal server or the Google project that the machine names', async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(300_000);
   const dev = await startDev(environment);
   // The samples keep running after the ready line.
   await sleep(5_000);

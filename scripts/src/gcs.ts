@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startChild } from './child.ts';
 import { pipProgram } from './pip.ts';
 import { freePorts } from './ports.ts';
-import { devDir } from './project.ts';
+import { toolsDir } from './project.ts';
 
 const requirements = join(import.meta.dirname, '..', 'fake-gcs-server.txt');
-const installDir = join(devDir, 'fake-gcs-server-0.1.1');
+const installDir = join(toolsDir, 'fake-gcs-server-0.1.1');
 
 export interface GcsServer {
   /** URL of the JSON API. */

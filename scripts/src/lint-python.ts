@@ -5,11 +5,11 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { pipProgram } from './pip.ts';
-import { devDir, projectRoot } from './project.ts';
+import { toolsDir, projectRoot } from './project.ts';
 
 const requirements = join(import.meta.dirname, '..', 'ruff.txt');
 const program = process.platform === 'win32' ? 'bin/ruff.exe' : 'bin/ruff';
-const ruff = await pipProgram(requirements, join(devDir, 'ruff-0.17.6'), program);
+const ruff = await pipProgram(requirements, join(toolsDir, 'ruff-0.17.6'), program);
 
 const fix = process.argv.includes('--fix');
 // Python in Markdown is formatted with the page.

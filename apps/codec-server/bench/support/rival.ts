@@ -12,8 +12,7 @@ const source = join(import.meta.dirname, '..', 'rival-go');
 export async function buildRival(directory: string): Promise<{ start(): Promise<Measured> } | undefined> {
   const go = await findGo("the Go SDK's codec server is not measured, and there are no ratios");
   if (go === undefined) return undefined;
-  const binary = join(directory, 'rival');
-  await go.build(source, binary);
+  const binary = await go.build(source);
   return {
     start: async () => {
       const [port = 0] = await freePorts(1);

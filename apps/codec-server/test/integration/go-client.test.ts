@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
-import { findGo, type Go } from '@temporal-kms/scripts/go';
+import { findGo } from '@temporal-kms/scripts/go';
 import { type Kms, plain, serve, startKms } from '../support/stack.ts';
 
 // The Go SDK's `converter.NewRemotePayloadCodec` against this server. The program is in interop/go.
@@ -13,31 +11,28 @@ const BUILD_MS = 600_000;
 
 let kms: Kms;
 let server: RunningServer;
-let directory: string;
-let go: Go | undefined;
+let program: string | undefined;
 beforeAll(async () => {
   kms = await startKms();
   server = await serve(kms, { pathPrefix: '/codec', namespacePaths: true });
-  directory = await mkdtemp(join(tmpdir(), 'go-client-'));
-  go = await findGo('the test with a Go client is skipped');
-  await go?.build(join(import.meta.dirname, '../../../../interop/go'), join(directory, 'client'));
+  const go = await findGo('the test with a Go client is skipped');
+  program = await go?.build(join(import.meta.dirname, '../../../../interop/go'));
 }, BUILD_MS);
 afterAll(async () => {
   await server.close(0);
   await kms.close();
-  await rm(directory, { recursive: true });
 });
 
 const client = async (path: string, namespace: string, values: string[], given = '{"payloads":[]}') => {
   const endpoint = `http://127.0.0.1:${server.port}${path}`;
-  return execa(join(directory, 'client'), ['-endpoint', endpoint, '-namespace', namespace, ...values], {
+  return execa(program ?? '', ['-endpoint', endpoint, '-namespace', namespace, ...values], {
     input: given,
     reject: false,
   });
 };
 
 it('encodes and decodes for the Go SDK, and decodes the TypeScript codec’s payloads', async ({ skip }) => {
-  if (go === undefined) return skip('Go was not found');
+  if (program === undefined) return skip('Go was not found');
   const encrypted = await kms.codec.encode([plain('from TypeScript'), plain('ü')], { namespace: 'payments' });
   for (const path of ['/codec', '/codec/payments']) {
     const { stdout, stderr } = await client(
@@ -56,7 +51,7 @@ it('encodes and decodes for the Go SDK, and decodes the TypeScript codec’s pay
 });
 
 it('returns an error that the Go SDK reports', async ({ skip }) => {
-  if (go === undefined) return skip('Go was not found');
+  if (program === undefined) return skip('Go was not found');
   const { stderr, exitCode } = await client('/codec', 'elsewhere', ['one']);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no keys for the namespace')]);
 });
