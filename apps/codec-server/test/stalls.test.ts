@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { block } from '@temporal-kms/scripts/block';
 import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -16,12 +17,6 @@ beforeAll(async () => {
   temporal = await startTemporal();
 });
 afterAll(() => temporal.close());
-
-/** Blocks the event loop, as a large `JSON.parse` or a regular expression does. */
-function block(milliseconds: number): void {
-  const until = performance.now() + milliseconds;
-  while (performance.now() < until);
-}
 
 /** Blocks the event loop again and again until the promise settles. */
 async function blockWhile<T>(pending: Promise<T>, milliseconds: number): Promise<T> {

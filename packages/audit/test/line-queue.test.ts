@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { block } from '@temporal-kms/scripts/block';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { LineQueue } from '../src/line-queue.ts';
 
@@ -54,8 +55,7 @@ it('rejects the lines of a failed write and continues with the next write', asyn
 async function stalled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await stat('.');
-    const until = performance.now() + 600;
-    while (performance.now() < until);
+    block(600);
   }
 }
 
@@ -67,8 +67,7 @@ it('does not treat a blocked event loop as a write that hangs', async () => {
   // The write completes in another thread, and its callback runs after the timer that is due by then.
   const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 2_000 });
   const line = queue.write('a\n');
-  const until = performance.now() + 2_500;
-  while (performance.now() < until);
+  block(2_500);
   await line;
 });
 

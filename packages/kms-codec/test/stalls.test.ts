@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { block } from '@temporal-kms/scripts/block';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { CloudKms, KeyRules, type KmsCall, KmsCodec } from '../src/index.ts';
 import { cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
@@ -36,12 +37,6 @@ function newCodec() {
   const codec = new KmsCodec({ rules, keyService, waitMs: { other: BUDGET_MS } });
   onTestFinished(() => codec.close());
   return { codec, calls };
-}
-
-/** Blocks the event loop, as a large `JSON.parse` or a regular expression does. */
-function block(milliseconds: number): void {
-  const until = performance.now() + milliseconds;
-  while (performance.now() < until);
 }
 
 describe('a blocked event loop', () => {

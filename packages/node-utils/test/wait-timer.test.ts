@@ -1,12 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { block } from '@temporal-kms/scripts/block';
 import { describe, expect, it } from 'vitest';
 import { WaitTimer } from '../src/wait-timer.ts';
-
-/** Blocks the event loop. */
-function block(milliseconds: number): void {
-  const until = performance.now() + milliseconds;
-  while (performance.now() < until);
-}
 
 describe('WaitTimer', () => {
   it('expires once, after its limit', async () => {

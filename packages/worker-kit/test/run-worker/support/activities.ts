@@ -1,3 +1,4 @@
+import { block } from '@temporal-kms/scripts/block';
 import type { Payload } from '@temporalio/common';
 
 /** A codec that encrypts nothing, and fails for as long as it is broken. */
@@ -16,12 +17,6 @@ export class BreakableCodec {
     if (this.isBroken) block(this.blockMs);
     return Promise.resolve(payloads);
   }
-}
-
-/** Blocks the event loop. */
-function block(milliseconds: number): void {
-  const end = performance.now() + milliseconds;
-  while (performance.now() < end);
 }
 
 export const createActivities = (codec: BreakableCodec) => ({
