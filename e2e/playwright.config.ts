@@ -55,15 +55,16 @@ export default defineConfig({
   use: {
     baseURL: `http://127.0.0.1:${process.env['DEV_UI_PORT']}`,
     launchOptions: { executablePath: await findChromium(), args: [...chromiumArguments] },
-    // A film of every test would cost a good part of a core.
-    trace: { mode: 'retain-on-failure', screenshots: false },
+    // Recording every test would cost a good part of a core.
+    trace: 'on-first-retry',
     screenshot: 'only-on-failure',
   },
   webServer: {
     name: 'dev',
     command: `"${process.execPath}" "${join(root, 'scripts', 'src', 'dev.ts')}"`,
     wait: { stdout: new RegExp(readyWord) },
-    timeout: 120_000,
+    // With empty caches, next to other suites, it takes a minute.
+    timeout: 300_000,
     gracefulShutdown: { signal: 'SIGINT', timeout: 20_000 },
   },
 });

@@ -11,7 +11,7 @@ test.beforeEach(async () => void (folder = await mkdtemp(join(tmpdir(), 'restart
 test.afterEach(() => rm(folder, { recursive: true }));
 
 test("Ctrl-C stops everything, and a second start finds the first one's data and keys", async ({ page }) => {
-  test.setTimeout(240_000);
+  test.setTimeout(480_000);
   const ports = await ownPorts();
   const environment = { ...ports, DEV_DATA_DIR: folder, DEV_DASHBOARD_DIR: '' };
   const api = `http://127.0.0.1:${ports['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;

@@ -15,7 +15,7 @@ export interface SignInStack {
   stop(): Promise<void>;
 }
 
-/** Starts the stack on free ports, with data of its own, and with variables of `pnpm dev`. It takes up to two minutes. */
+/** Starts the stack on free ports, with data of its own, and with variables of `pnpm dev`. On a busy machine it takes minutes. */
 export async function startSignInStack(env: Record<string, string> = {}): Promise<SignInStack> {
   const folder = await mkdtemp(join(tmpdir(), 'sign-in-test-'));
   const ports = await ownPorts();

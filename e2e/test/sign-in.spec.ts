@@ -18,7 +18,7 @@ let tokens: Set<string>;
 let requested: string[];
 
 test.beforeAll(async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(300_000);
   stack = await startSignInStack({ DEV_AUTH_TOKEN_SECONDS: String(TOKEN_SECONDS) });
 });
 test.afterAll(() => stack.stop());
@@ -283,7 +283,7 @@ test('keeps tokens and payloads out of storage, caches, addresses and the query 
 });
 
 test('works with a provider that issues no refresh tokens', async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(300_000);
   await stack.restart({ DEV_AUTH_REFRESH_TOKENS: 'false' });
   await signIn('Olivia Oncall', '/ns/default/workflows/order-1001');
   await expect(page.locator('body')).toContainText(PLAINTEXT);

@@ -9,7 +9,7 @@ test.use({ viewport: { width: 1440, height: 900 } });
 
 let stack: SignInStack;
 test.beforeAll(async () => {
-  test.setTimeout(180_000);
+  test.setTimeout(300_000);
   stack = await startSignInStack();
 });
 test.afterAll(() => stack.stop());

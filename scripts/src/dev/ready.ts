@@ -18,7 +18,7 @@ import { readyWord } from './start.ts';
  *
  * @throws Error after `seconds`, with the last fault
  */
-export async function waitUntilReady(target: string, seconds = 60): Promise<void> {
+export async function waitUntilReady(target: string, seconds = 180): Promise<void> {
   const deadline = Date.now() + seconds * 1_000;
   for (;;) {
     const fault = await probe(target);

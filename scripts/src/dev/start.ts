@@ -31,12 +31,12 @@ export function spawnDev(env: Readonly<Record<string, string>>): Promise<Child> 
 /**
  * Starts `pnpm dev`'s process as `spawnDev` does and waits for the ready line.
  *
- * @throws Error with the last output if the process ends or is not ready within two minutes
+ * @throws Error with the last output if the process ends or is not ready within four minutes
  */
 export async function startDev(env: Readonly<Record<string, string>>): Promise<RunningDev> {
   const started = performance.now();
   const dev = await spawnDev(env);
-  while (!dev.hasEnded() && performance.now() - started < 120_000) {
+  while (!dev.hasEnded() && performance.now() - started < 240_000) {
     const readyLine = dev
       .tail()
       .split('\n')
@@ -47,7 +47,7 @@ export async function startDev(env: Readonly<Record<string, string>>): Promise<R
     }
     await sleep(50);
   }
-  const fault = dev.hasEnded() ? 'ended' : 'was not ready within two minutes';
+  const fault = dev.hasEnded() ? 'ended' : 'was not ready within four minutes';
   await dev.stop('SIGINT');
   throw new Error(`\`pnpm dev\` ${fault}. Its last output:\n${dev.tail()}`);
 }
