@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { buildGoTools } from '../go-tools.ts';
+import { startRun } from '../once-per-run.ts';
 import { projectRoot } from '../project.ts';
 import { type PackageTask, packagesWith, turbo } from '../turbo.ts';
 import { inLanes } from './lanes.ts';
@@ -8,8 +10,12 @@ import { checkPromises, withBroken } from './promises.ts';
 import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } from './reports.ts';
 import { suiteLine, timeLines } from './times.ts';
 
+/** Each suite runs two files or more at the same time. The tests wait for about two thirds of their time. */
+const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
+
 /** The suites that take minutes, the longest first, so that none of them is the last to run. */
 const longest = [
+  'e2e',
   'apps/codec-server',
   'apps/key-admin',
   'apps/decrypt-ui',
@@ -20,8 +26,6 @@ const longest = [
   // The programs that its tests need are being built until then.
   'scripts',
 ];
-/** The browser tests use all cores. */
-const last = 'e2e';
 
 /** Options that select packages, and those without. */
 const isFilter = (arg: string): boolean => /^(--filter=|-F$|--filter$|--affected$)/.test(arg);
@@ -42,12 +46,9 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
     const options = [`--filter=${suite.package}`, ...logs, ...others];
     if ((await turbo(['run', 'test', ...options], tools)) !== 0) allSucceeded = false;
   };
-  await inLanes(
-    suites.filter(({ directory }) => directory !== last),
-    run,
-  );
+  startRun();
+  await inLanes(suites, LANES, run);
   await building;
-  for (const suite of suites.filter(({ directory }) => directory === last)) await run(suite);
 
   const files = new Map((await Promise.all(suites.map((suite) => readFiles(suite.directory)))).flat());
   for (const line of timeLines(files)) console.log(line);
