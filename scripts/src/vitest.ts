@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { configDefaults, type ViteUserConfig } from 'vitest/config';
+import { startRun } from './once-per-run.ts';
 import { devDir } from './project.ts';
 
 // Our code rejects key and policy files that their group can write, and some systems create such files.
@@ -8,6 +9,8 @@ process.umask(0o022);
 
 // Node caches compiled modules, which is a good part of the start of each process.
 process.env['NODE_COMPILE_CACHE'] ??= join(devDir, 'compile-cache');
+
+if (process.argv.includes('run')) startRun();
 
 /** `pnpm test:long` sets SLOW, and names the files. */
 const left = process.env['SLOW'] ? [] : ['**/*.long.test.ts'];

@@ -1,19 +1,16 @@
-import { execFile } from 'node:child_process';
 import { glob, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { rawText } from '@temporal-kms/testing/history';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createSampleClients, type SampleClients } from '../src/starter/clients.ts';
-import { startApp, type App } from './support/app.ts';
+import { built, startApp, type App } from './support/app.ts';
 import { readEverything } from './support/history.ts';
 import { writeOwnCode } from './support/own-code.ts';
 import { kmsSettings, kmsVariables, namespace, startTemporalAndKms, taskQueue } from './support/stack.ts';
 
-const root = join(import.meta.dirname, '..');
 let dir: string;
 let services: Awaited<ReturnType<typeof startTemporalAndKms>>;
 let clients: SampleClients;
@@ -22,13 +19,11 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'worker-build-'));
-  const built = join(dir, 'dist');
-  await promisify(execFile)(process.execPath, [tsdown(), '--out-dir', built], { cwd: root });
   services = await startTemporalAndKms();
   const { address, connection, emulator } = services;
   clients = createSampleClients({ connection, namespace, kms: kmsSettings(emulator.address) });
   env = { ...kmsVariables(emulator.address), TEMPORAL_ADDRESS: address, TEMPORAL_TASK_QUEUE: taskQueue };
-  app = startApp(env, join(built, 'main.mjs'));
+  app = startApp(env);
   await app.untilReady();
 });
 afterAll(async () => {
@@ -37,9 +32,6 @@ afterAll(async () => {
   await services?.close();
   await rm(dir, { recursive: true, force: true });
 });
-
-/** tsdown's own executable, without its shell wrapper. */
-const tsdown = () => join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
 
 it('runs from the built folder, outside the repository', async () => {
   const order = await catalogue.courier.start(clients.get('envelope-v2'), {
@@ -52,8 +44,7 @@ it('runs from the built folder, outside the repository', async () => {
 
 it('contains the native library only for this machine, and no compiler', async () => {
   const found: string[] = [];
-  for await (const file of glob('**/*.node', { cwd: join(dir, 'dist', 'node_modules', '.pnpm') }))
-    found.push(file);
+  for await (const file of glob('**/*.node', { cwd: join(built, 'node_modules', '.pnpm') })) found.push(file);
   expect(found).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
 });
 
@@ -78,12 +69,8 @@ it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
 it('runs the workflows and activities of the README from another folder, encrypted', async () => {
   const folder = join(dir, 'payments');
   await mkdir(folder);
-  const built = join(dir, 'dist');
   const code = await writeOwnCode(folder, built);
-  const own = startApp(
-    { ...env, TEMPORAL_TASK_QUEUE: 'payments', WORKER_CODE: code },
-    join(built, 'main.mjs'),
-  );
+  const own = startApp({ ...env, TEMPORAL_TASK_QUEUE: 'payments', WORKER_CODE: code });
   onTestFinished(() => own.kill());
   await own.untilReady();
   const { workflow } = clients.get('envelope-v2');
@@ -101,7 +88,7 @@ it('refuses code whose plugin adds uncompiled workflows', async () => {
   const code = join(dir, 'uncompiled.mjs');
   const plugin = '{ name: "mine", configureWorker: (given) => ({ ...given, workflowsPath: "/w.ts" }) }';
   await writeFile(code, `export default { plugins: [${plugin}] }`);
-  const refused = startApp({ ...env, WORKER_CODE: code }, join(dir, 'dist', 'main.mjs'));
+  const refused = startApp({ ...env, WORKER_CODE: code });
   onTestFinished(() => refused.kill());
   expect(await refused.ended).toBe(78);
   expect(refused.output()).toContain(

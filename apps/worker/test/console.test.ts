@@ -86,7 +86,8 @@ describe('what code prints in the worker', () => {
         TEMPORAL_TASK_QUEUE: 'chatty',
         WORKER_CODE: main,
       };
-      app = startApp(env);
+      // A built worker has no compiler for this workflow.
+      app = startApp(env, 'src/main.ts');
       await app.untilReady();
       const client = new Client({ connection: services.connection });
       const handle = await client.workflow.start(chatty, { taskQueue: 'chatty', workflowId: 'chatty' });

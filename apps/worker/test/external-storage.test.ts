@@ -12,7 +12,14 @@ import { catalogue } from '../src/starter/catalogue.ts';
 import { databaseCells } from './support/database.ts';
 import { FileStorage, storagePlugin } from './support/file-storage.ts';
 import { readEverything } from './support/history.ts';
-import { kmsSettings, namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
+import {
+  compiledSamples,
+  kmsSettings,
+  namespace,
+  startStack,
+  taskQueue,
+  type Stack,
+} from './support/stack.ts';
 
 /** A name of 600 KiB, so that the input, the activities' arguments and their results all exceed the threshold. */
 const name = newCanary();
@@ -77,7 +84,7 @@ describe('external storage with the codec', () => {
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
     await Worker.runReplayHistory(
       {
-        workflowsPath: join(import.meta.dirname, '..', 'src', 'workflows', 'index.ts'),
+        workflowBundle: (await compiledSamples()).workflowBundle,
         plugins: [storagePlugin(storage), new KmsCodecPlugin(codec)],
       },
       history,

@@ -12,6 +12,7 @@ import { createLog, installRuntime } from '../src/log.ts';
 import { insurer } from '../src/nexus/insurer.ts';
 import { insuredParcel } from '../src/workflows/insured-parcel.ts';
 import { createWorker } from '../src/worker.ts';
+import { compiledSamples } from './support/stack.ts';
 import { databaseCells } from './support/database.ts';
 
 const name = newCanary();
@@ -46,6 +47,7 @@ describe('Nexus operations', () => {
         connection: await stack.native(),
         namespace,
         taskQueue: namespace,
+        code: await compiledSamples(),
         plugins: [
           {
             name: 'insurer',

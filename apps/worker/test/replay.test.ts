@@ -1,13 +1,14 @@
-import { join } from 'node:path';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { encodingOf, payloadsIn, textOf } from '@temporal-kms/testing/history';
+import type { WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import type { Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog, installRuntime } from '../src/log.ts';
 import * as workflows from '../src/workflows/index.ts';
 import { readRecorded, RECORDED_NAME, recordedCodec } from './support/recorded.ts';
+import { compiledSamples } from './support/stack.ts';
 
 const recorded = await readRecorded();
 
@@ -26,15 +27,11 @@ const isNoSearchAttribute = ({ metadata }: Payload) => metadata?.['type'] === un
 
 describe('the recorded histories', () => {
   const codec = recordedCodec();
-  let workflowBundle: WorkflowBundle;
+  let workflowBundle: WorkflowCode;
 
   beforeAll(async () => {
     installRuntime(createLog('silent'));
-    workflowBundle = await bundleWorkflowCode({
-      workflowsPath: join(import.meta.dirname, '..', 'src', 'workflows', 'index.ts'),
-      logger: new DefaultLogger('ERROR'),
-      plugins: [new KmsCodecPlugin(codec)],
-    });
+    ({ workflowBundle } = await compiledSamples());
   });
   afterAll(() => codec.close());
 

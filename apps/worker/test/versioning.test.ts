@@ -11,7 +11,7 @@ import { basket, closeBasket, putIntoBasket } from '../src/workflows/basket.ts';
 import { createWorker } from '../src/worker.ts';
 import { databaseCells } from './support/database.ts';
 import { readEverything } from './support/history.ts';
-import { kmsSettings, namespace, startStack, type Stack } from './support/stack.ts';
+import { compiledSamples, kmsSettings, namespace, startStack, type Stack } from './support/stack.ts';
 
 const name = newCanary();
 
@@ -60,6 +60,7 @@ describe('worker versioning', () => {
       connection,
       namespace,
       taskQueue: deploymentName,
+      code: await compiledSamples(),
       plugins: [deployment(deploymentName, buildId, behavior), new KmsWorkerPlugin(codec)],
       shutdownGraceSeconds: 1,
     });

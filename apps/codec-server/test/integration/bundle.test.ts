@@ -1,14 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
-import { build } from 'tsdown';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { keepForSearch, RUN_FOLDER } from '../support/leak-search.ts';
+import { buildServer } from '../support/limited-server.ts';
 import { keepAnswers } from '../support/process.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 
@@ -16,9 +14,7 @@ import { eventually, lines, NAMESPACE, runOf, runPath, type Stack, startStack } 
 let directory: string;
 let stack: Stack;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'codec-server-'));
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  await build({ cwd: root, config: join(root, 'tsdown.config.ts'), outDir: directory, logLevel: 'silent' });
+  directory = await buildServer();
   stack = await startStack();
 });
 afterAll(async () => {

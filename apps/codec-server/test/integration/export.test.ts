@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createAudit } from '@temporal-kms/audit';
 import { readableExport, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
@@ -20,6 +19,7 @@ import {
   runPath,
   type Stack,
   startStack,
+  workflowCode,
 } from '../support/temporal.ts';
 
 let stack: Stack;
@@ -55,7 +55,6 @@ async function cliShow(of: Run): Promise<any> {
   return JSON.parse(stdout);
 }
 
-const workflowsPath = fileURLToPath(new URL('../support/workflows.ts', import.meta.url));
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 
 describe('an encoded export', () => {
@@ -98,7 +97,12 @@ describe('an encoded export', () => {
     async (which) => {
       const of = which === 'fails' ? failed : run;
       const plugins = [new KmsCodecPlugin(stack.kms.codec.forNamespace(NAMESPACE))];
-      await Worker.runReplayHistory({ workflowsPath, plugins }, await exported(of, 'encoded'), of.workflowId);
+      const workflowBundle = await workflowCode(plugins);
+      await Worker.runReplayHistory(
+        { workflowBundle, plugins },
+        await exported(of, 'encoded'),
+        of.workflowId,
+      );
     },
   );
 });
@@ -108,7 +112,8 @@ describe('a decoded export', () => {
     'is replayed by a worker without a codec for the workflow %s',
     async (which) => {
       const of = which === 'fails' ? failed : run;
-      await Worker.runReplayHistory({ workflowsPath }, await exported(of, 'decoded'), of.workflowId);
+      const workflowBundle = await workflowCode();
+      await Worker.runReplayHistory({ workflowBundle }, await exported(of, 'decoded'), of.workflowId);
     },
   );
 
@@ -136,7 +141,8 @@ describe('a decoded export', () => {
       key: expect.stringContaining('cryptoKeys/payments'),
       'key-version': '1',
     });
-    await expect(Worker.runReplayHistory({ workflowsPath }, decoded, run.workflowId)).rejects.toThrow();
+    const workflowBundle = await workflowCode();
+    await expect(Worker.runReplayHistory({ workflowBundle }, decoded, run.workflowId)).rejects.toThrow();
   });
 });
 

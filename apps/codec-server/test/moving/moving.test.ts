@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decode, get, history, NAMESPACE, runOf, runPath, valueOf } from '../support/temporal.ts';
 import { resultFor } from './support/activities.ts';
 import { SAMPLE_KEY, SampleCodec } from './support/codecs.ts';
-import { type Move, type Running, startMove, startOrder, taskQueue, workflowsPath } from './support/move.ts';
+import { type Move, type Running, startMove, startOrder, taskQueue, workflowCode } from './support/move.ts';
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
@@ -169,7 +169,8 @@ describe.each(origins)(
       const init = { method: 'POST', body: JSON.stringify({ form: 'decoded' }) };
       const exported: any = await (await get(move.app, `${runPath(run)}/history:export`, init)).json();
       const dataConverter = { payloadCodecs: [...(readAlso ?? [])] };
-      await Worker.runReplayHistory({ workflowsPath, dataConverter }, exported, run.workflowId);
+      const workflowBundle = await workflowCode();
+      await Worker.runReplayHistory({ workflowBundle, dataConverter }, exported, run.workflowId);
     });
 
     it('re-encodes a schedule’s arguments when it is updated', async () => {

@@ -6,7 +6,7 @@ import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { decode, eventually, get, history, NAMESPACE, runOf, runPath, valueOf } from '../support/temporal.ts';
 import { resultFor } from './support/activities.ts';
-import { type Move, type Running, startMove, startOrder, workflowsPath } from './support/move.ts';
+import { type Move, type Running, startMove, startOrder, workflowCode } from './support/move.ts';
 import { type SealingProxy, startSealingProxy } from './support/sealing-proxy.ts';
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
@@ -153,9 +153,11 @@ it('replays from decoded exports, and not from encoded exports', async () => {
     const init = { method: 'POST', body: JSON.stringify({ form }) };
     return (await get(move.app, `${runPath(run)}/history:export`, init)).json();
   };
-  await Worker.runReplayHistory({ workflowsPath }, await exported('decoded'), run.workflowId);
+  const workflowBundle = await workflowCode();
+  await Worker.runReplayHistory({ workflowBundle }, await exported('decoded'), run.workflowId);
+  const encrypting = [new KmsCodecPlugin(move.codec().forNamespace(NAMESPACE))];
   const encoded = Worker.runReplayHistory(
-    { workflowsPath, plugins: [new KmsCodecPlugin(move.codec().forNamespace(NAMESPACE))] },
+    { workflowBundle: await workflowCode(encrypting), plugins: encrypting },
     await exported('encoded'),
     run.workflowId,
   );

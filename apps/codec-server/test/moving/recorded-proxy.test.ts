@@ -11,7 +11,7 @@ import { RUN } from '../support/routes.ts';
 import { HOST, noTemporal } from '../support/stack.ts';
 import { NAMESPACE, quiet } from '../support/temporal.ts';
 import { createServer, type Keys, startKeys } from './support/keys.ts';
-import { workflowsPath } from './support/move.ts';
+import { workflowCode } from './support/move.ts';
 
 /*
  * `recorded/temporal-proxy.json` is a history that temporal-proxy 0.5.1 has encrypted, with a key of the KMS emulator: an order
@@ -68,11 +68,9 @@ describe('a history encrypted by temporal-proxy', () => {
 
   it('does not replay on a worker that connects directly, although its codec reads the payloads', async () => {
     const codec = closers.use(createKmsCodec(keys.settings, { namespace: NAMESPACE }));
-    const replay = Worker.runReplayHistory(
-      { workflowsPath, plugins: [new KmsCodecPlugin(codec)] },
-      history,
-      'order',
-    );
+    const plugins = [new KmsCodecPlugin(codec)];
+    const workflowBundle = await workflowCode(plugins);
+    const replay = Worker.runReplayHistory({ workflowBundle, plugins }, history, 'order');
     await expect(replay).rejects.toThrow(/Local activity marker was unparsable/);
   });
 
@@ -82,7 +80,8 @@ describe('a history encrypted by temporal-proxy', () => {
       if (event.markerRecordedEventAttributes?.markerName !== 'core_patch') continue;
       event.markerRecordedEventAttributes = encoded.events[index].markerRecordedEventAttributes;
     }
-    const replay = Worker.runReplayHistory({ workflowsPath }, decoded, 'order');
+    const workflowBundle = await workflowCode();
+    const replay = Worker.runReplayHistory({ workflowBundle }, decoded, 'order');
     await expect(replay).rejects.toThrow(/TMPRL1100/);
   });
 
@@ -94,6 +93,7 @@ describe('a history encrypted by temporal-proxy', () => {
   });
 
   it('replays from its decoded export', async () => {
-    await Worker.runReplayHistory({ workflowsPath }, await exported('decoded'), 'order');
+    const workflowBundle = await workflowCode();
+    await Worker.runReplayHistory({ workflowBundle }, await exported('decoded'), 'order');
   });
 });

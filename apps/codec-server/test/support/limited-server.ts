@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { build } from 'tsdown';
 import { expect } from 'vitest';
@@ -11,11 +12,15 @@ import { keepForSearch } from './leak-search.ts';
 import { type MemoryLimit, peakResident } from './memory-limit.ts';
 import { eventually, NAMESPACE } from './temporal.ts';
 
-/** Bundles the server into a new folder. */
+/** Bundles the server, once for all tests of a run. Returns a new folder with a copy. */
 export async function buildServer(): Promise<string> {
+  const cwd = fileURLToPath(new URL('../..', import.meta.url));
+  const config = join(cwd, 'tsdown.config.ts');
+  const built = await oncePerRun('codec-server', (outDir) =>
+    build({ cwd, config, outDir, logLevel: 'silent' }),
+  );
   const directory = await mkdtemp(join(tmpdir(), 'codec-server-'));
-  const root = fileURLToPath(new URL('../..', import.meta.url));
-  await build({ cwd: root, config: join(root, 'tsdown.config.ts'), outDir: directory, logLevel: 'silent' });
+  await cp(built, directory, { recursive: true });
   return directory;
 }
 

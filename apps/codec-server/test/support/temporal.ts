@@ -1,9 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import {
   decodeFrame,
   type DecodeResult,
@@ -12,15 +8,14 @@ import {
   historyFrame,
 } from '@temporal-kms/codec-api';
 import { KmsCodecPlugin, type NamespaceRule } from '@temporal-kms/kms-codec';
-import { withLock } from '@temporal-kms/scripts/lock';
 import type { StartTemporalOptions, TemporalServer } from '@temporal-kms/scripts/temporal';
 import { startTemporalStack } from '@temporal-kms/testing/stack';
+import { compileWorkflows, type WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { ApplicationFailure, Client, type Connection, type WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
 import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
-import { RUN_FOLDER } from './leak-search.ts';
 import { appWith, HOST, type Kms, type Payload, startKms } from './stack.ts';
 import { change, finish } from './workflows.ts';
 
@@ -68,7 +63,7 @@ export async function startStack({ rules, ...options }: StackOptions = {}): Prom
     connection: await stack.native(),
     namespace: NAMESPACE,
     taskQueue: TASK_QUEUE,
-    workflowBundle: await bundleOnce(plugins),
+    workflowBundle: await workflowCode(plugins),
     activities: {
       echo: async (value: string) => value,
       fails: async (detail: string) => {
@@ -98,17 +93,9 @@ export async function startStack({ rules, ...options }: StackOptions = {}): Prom
   };
 }
 
-/** Compiles the workflow code, which takes seconds, once for all files of a run. */
-async function bundleOnce(plugins: KmsCodecPlugin[]): Promise<{ codePath: string }> {
-  const codePath = join(process.env[RUN_FOLDER] ?? '', 'workflows.js');
-  await withLock(`${codePath}.lock`, async () => {
-    if (existsSync(codePath)) return;
-    const workflowsPath = fileURLToPath(new URL('./workflows.ts', import.meta.url));
-    const { code } = await bundleWorkflowCode({ workflowsPath, plugins, logger: new DefaultLogger('ERROR') });
-    await writeFile(codePath, code);
-  });
-  return { codePath };
-}
+/** Returns the compiled code of these workflows. */
+export const workflowCode = (plugins: KmsCodecPlugin[] = []): Promise<WorkflowCode> =>
+  compileWorkflows(new URL('./workflows.ts', import.meta.url), { plugins });
 
 type App = Stack['app'];
 

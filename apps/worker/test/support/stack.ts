@@ -1,12 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createKmsCodec, kmsEnvironment, type KmsCodec, type KmsSettings } from '@temporal-kms/kms-codec';
 import { KmsWorkerPlugin, runWorker, type WorkerCodec } from '@temporal-kms/worker-kit';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { startStack as startServices } from '@temporal-kms/testing/stack';
+import { compileWorkflows } from '@temporal-kms/testing/workflow-code';
 import { Client, type Connection } from '@temporalio/client';
 import { NativeConnection, type WorkerPlugin } from '@temporalio/worker';
+import { activities } from '../../src/activities.ts';
 import { createSampleClients, type SampleClients } from '../../src/starter/clients.ts';
 import { createWorker } from '../../src/worker.ts';
 import { useWriteAheadLog } from './database.ts';
@@ -26,6 +29,15 @@ export const kmsVariables = (emulatorHost: string) => ({ ...keyVariables, KMS_EM
 
 export const kmsSettings = (emulatorHost: string): KmsSettings =>
   kmsEnvironment.parse(kmsVariables(emulatorHost));
+
+const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
+
+/** Returns the samples, with their workflow code compiled once for all tests of a run. */
+export async function compiledSamples(isEncrypted = true) {
+  const index = new URL('../../src/workflows/index.ts', import.meta.url);
+  const workflowBundle = await compileWorkflows(index, isEncrypted ? { failureConverterPath } : {});
+  return { activities, workflowBundle };
+}
 
 /** Starts a Temporal server, a client connected to it, and an emulator with the samples' key. */
 export const startTemporalAndKms = (dataFile?: string) =>
@@ -63,6 +75,7 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
     await rm(dir, { recursive: true, force: true });
   };
 
+  const code = await compiledSamples(encrypted);
   const run = (workerCodec: WorkerCodec, own: KmsWorkerPlugin[]) => {
     const plugins = [...more, ...own];
     const worker = runWorker({
@@ -70,7 +83,7 @@ export async function startStack({ encrypted, plugins: more = [] }: StackOptions
       namespace,
       connect: () => NativeConnection.connect({ address }),
       createWorker: (native) =>
-        createWorker({ connection: native, namespace, taskQueue, plugins, shutdownGraceSeconds: 1 }),
+        createWorker({ connection: native, namespace, taskQueue, code, plugins, shutdownGraceSeconds: 1 }),
       write: () => undefined,
       signals: [],
       exit: () => undefined,

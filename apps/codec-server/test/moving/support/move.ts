@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { createKmsCodec, type KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { readHistory } from '@temporal-kms/testing/history';
 import { startTemporalStack, type TemporalStack } from '@temporal-kms/testing/stack';
+import { compileWorkflows, type WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { Client, type ClientOptions, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  NativeConnection,
-  Worker,
-  type WorkerOptions,
-} from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createTemporalService, interceptors } from '../../../src/temporal/service.ts';
 import type { appWith } from '../../support/stack.ts';
 import { eventually, NAMESPACE, quiet } from '../../support/temporal.ts';
@@ -19,7 +13,6 @@ import { activitiesOf, type Generation } from './activities.ts';
 import { createServer, type Keys, type KeysOptions, startKeys } from './keys.ts';
 import * as workflows from './workflows.ts';
 
-export const workflowsPath = fileURLToPath(new URL('./workflows.ts', import.meta.url));
 export const taskQueue = 'orders';
 
 type Event = temporal.api.history.v1.IHistoryEvent;
@@ -51,8 +44,9 @@ export interface Move extends Keys {
   close(): Promise<void>;
 }
 
-const bundle = (plugins: KmsCodecPlugin[]) =>
-  bundleWorkflowCode({ workflowsPath, plugins, logger: new DefaultLogger('ERROR') });
+/** Returns the compiled code of the workflows. A plugin adds its failure converter. */
+export const workflowCode = (plugins: KmsCodecPlugin[] = []): Promise<WorkflowCode> =>
+  compileWorkflows(new URL('./workflows.ts', import.meta.url), { plugins });
 
 /** Starts Temporal, the KMS emulator with the keys of a documented keys file, and a codec server. */
 export async function startMove(keysOptions: KeysOptions): Promise<Move> {
@@ -61,9 +55,8 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
   const { closers, connection, address } = stack;
   const keys = await startKeys(closers, keysOptions);
   const codec = () => closers.use(createKmsCodec(keys.settings, { namespace: NAMESPACE }));
-  // The plugin adds its failure converter to the workflow code.
-  const plainCode = await bundle([]);
-  const encryptingCode = await bundle([new KmsCodecPlugin(codec())]);
+  const plainCode = await workflowCode();
+  const encryptingCode = await workflowCode([new KmsCodecPlugin(codec())]);
 
   return {
     address,

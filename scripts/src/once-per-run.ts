@@ -1,0 +1,39 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { withLock } from './lock.ts';
+
+/** The variable with the folder of what a run of the tests builds. `pnpm test` sets it for all suites, or else `vitest run`. */
+const VARIABLE = 'TEST_RUN_DIR';
+
+/** Creates the folder for this process and those that it starts, unless it exists. It is deleted when this process ends. */
+export function startRun(): string {
+  return (process.env[VARIABLE] ??= createRun());
+}
+
+function createRun(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'temporal-kms-run-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/**
+ * Builds something once for all tests of a run, in all processes. The first test that needs it builds it, and others wait.
+ * @param name of the folder
+ * @param build writes into the folder, which is empty
+ * @returns the folder, which tests must not change
+ */
+export async function oncePerRun(name: string, build: (folder: string) => Promise<unknown>): Promise<string> {
+  // While vitest watches, each process builds what it needs, because the sources may have changed.
+  const folder = join(startRun(), name);
+  const isComplete = `${folder}.complete`;
+  await withLock(`${folder}.lock`, async () => {
+    if (existsSync(isComplete)) return;
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder);
+    await build(folder);
+    await writeFile(isComplete, '');
+  });
+  return folder;
+}
