@@ -1,0 +1,193 @@
+/** The imports that `oxlint.config.ts` refuses, so that folders import one way: see docs/architecture.md. */
+
+interface Pattern {
+  regex: string;
+  message: string;
+}
+
+const testing: Pattern = {
+  regex: '^@temporal-kms/testing/',
+  message: 'Only tests and benchmarks import packages/testing.',
+};
+
+/** Returns an override that refuses imports in `files` whose specifier matches one of the patterns. */
+function restrict(files: string, ...patterns: Pattern[]) {
+  return {
+    files: [files],
+    rules: { 'no-restricted-imports': ['error', { patterns }] satisfies ['error', object] },
+  };
+}
+
+/**
+ * Returns the overrides for a package whose folders import one way.
+ *
+ * @param folders - the folders of `src`, each with the folders and files of `src` that it may import
+ * @param files - the files of `src` that a folder may import only if its list contains them
+ */
+function oneWay(path: string, folders: Record<string, string[]>, files: string[] = []) {
+  const paths = [...Object.keys(folders).map((folder) => `${folder}/`), ...files.map((file) => `${file}$`)];
+  return Object.entries(folders).map(([folder, allowed]) => {
+    const refused = paths.filter((other) => ![folder, ...allowed].includes(other.slice(0, -1)));
+    if (refused.length === 0) return restrict(`${path}/src/${folder}/**`, testing);
+    const regex = `^(\\.\\./)+(${refused.join('|').replaceAll('.', '\\.')})`;
+    const message = `Imports go one way: ${path}/src/${folder} may import ${allowed.join(', ') || 'no other folder'}.`;
+    return restrict(`${path}/src/${folder}/**`, testing, { regex, message });
+  });
+}
+
+const keys = ['crypto', 'compression', 'branch-keys', 'keys'];
+
+const kmsCodec = [
+  ...oneWay(
+    'packages/kms-codec',
+    {
+      crypto: ['compression'],
+      compression: ['crypto'],
+      'branch-keys': keys,
+      keys,
+      formats: [...keys, 'codec-options.ts'],
+      metrics: [...keys, 'formats', 'codec.ts'],
+      config: [...keys, 'formats', 'metrics', 'codec.ts', 'codec-options.ts'],
+    },
+    'codec codec-options payload-cipher plan plugin decode-only-codec attempts index testing'
+      .split(' ')
+      .map((file) => `${file}.ts`),
+  ),
+  restrict('packages/kms-codec/src/{codec,payload-cipher,plan}.ts', testing, {
+    regex: '^\\./((config|metrics)/|(plugin|index|testing)\\.ts$)',
+    message: 'The codec does not know where its options and metrics go.',
+  }),
+];
+
+const workerKit = oneWay(
+  'packages/worker-kit',
+  { attempts: [], logging: [], 'run-worker': ['attempts', 'logging', 'sdk-internals.ts', 'logging.ts'] },
+  ['sdk-internals.ts', 'worker-plugin.ts', 'run-worker.ts', 'index.ts', 'logging.ts'],
+);
+
+const kmsEmulator = oneWay(
+  'packages/kms-emulator',
+  {
+    model: [],
+    crypto: [],
+    conditions: ['model', 'crypto'],
+    store: ['model', 'crypto'],
+    service: ['model', 'crypto', 'conditions', 'store'],
+    control: ['model', 'crypto', 'conditions', 'store', 'service'],
+    transport: ['model', 'crypto', 'conditions', 'store', 'service'],
+  },
+  ['emulator.ts', 'cli.ts', 'index.ts'],
+);
+
+const histories = oneWay('packages/histories', {
+  json: ['files'],
+  files: ['json'],
+  payloads: ['json'],
+  proto: ['json', 'files', 'payloads'],
+  events: ['json'],
+  failures: ['json', 'events'],
+  why: ['json', 'events', 'failures'],
+});
+
+const codecApi = restrict(
+  'packages/codec-api/src/**',
+  testing,
+  {
+    regex: '^@temporal-kms/kms-codec$',
+    message: 'The dashboard bundles this package: import kms-codec/reason-codes, which needs no Node.',
+  },
+  { regex: '^zod$', message: 'The dashboard bundles this package: import zod/mini, which is much smaller.' },
+);
+
+const lowest = ['observability', 'turns'];
+
+const codecServer = [
+  ...oneWay(
+    'apps/codec-server',
+    {
+      observability: lowest,
+      turns: lowest,
+      json: lowest,
+      access: [...lowest, 'json'],
+      audit: [...lowest, 'json', 'temporal'],
+      temporal: [...lowest, 'json', 'audit'],
+      history: [...lowest, 'json', 'temporal'],
+      http: [...lowest, 'json', 'access'],
+      protocol: [...lowest, 'json', 'access', 'http'],
+      routes: [...lowest, 'json', 'access', 'audit', 'temporal', 'history', 'http', 'protocol'],
+      server: [...lowest, 'http'],
+    },
+    ['app.ts', 'main.ts', 'start-up.ts'],
+  ),
+  restrict('apps/codec-server/src/memory*.ts', testing, {
+    regex: '^\\./[\\w-]+/',
+    message: 'Every folder imports these files, so they import no folder.',
+  }),
+];
+
+const sources = ['cli', 'google', 'keys', 'payload-files', 'temporal'];
+const capabilities = ['decrypt', 'destroy', 'doctor', 'inspect', 'plaintext', 'scan-worker', 'setup'];
+
+const keyAdmin = oneWay(
+  'apps/key-admin',
+  {
+    cli: [],
+    google: ['cli'],
+    keys: ['cli', 'google'],
+    temporal: ['cli', 'google'],
+    'payload-files': ['cli', 'google', 'keys', 'temporal'],
+    scan: sources,
+    ...Object.fromEntries(capabilities.map((capability) => [capability, [...sources, 'scan']])),
+    explain: [...sources, 'decrypt'],
+    commands: [...sources, 'scan', 'explain', ...capabilities],
+  },
+  ['main.ts', 'program.ts', 'run-cli.ts'],
+);
+
+const subjects = ['session', 'payloads', 'search', 'runs', 'files', 'keys', 'audit', 'shell'];
+const runParts =
+  'indexer run timeline history facts find frame inspector relations export compare page list'.split(' ');
+
+/** Returns an override for files of the dashboard: refuses what needs Node, and imports that match one of the patterns. */
+function dashboard(files: string, ...patterns: string[]) {
+  const needsNode = '^@temporal-kms/(testing|histories/[^efw]|node-utils/[^i])';
+  const message = 'Imports go one way: see the README of decrypt-ui. The browser gets what needs no Node.';
+  return restrict(`apps/decrypt-ui/src/${files}`, { regex: [...patterns, needsNode].join('|'), message });
+}
+
+/** Returns a pattern for the subjects after this one: a subject imports only those before it. */
+function after(subject: string): string {
+  return `/(${subjects.slice(subjects.indexOf(subject) + 1).join('|')})/`;
+}
+
+/** Returns a pattern for this folder of `runs` and those after it. */
+function runPartsFrom(part: string): string {
+  return `^\\.\\./(${runParts.slice(runParts.indexOf(part)).join('|')})/`;
+}
+
+const decryptUi = [
+  dashboard('{shell/**,*}'),
+  restrict('apps/decrypt-ui/src/ui/**', {
+    regex: `/(${subjects.join('|')})/|^@temporal-kms/`,
+    message: 'ui knows no subject: see the README of decrypt-ui.',
+  }),
+  ...subjects.slice(0, -1).map((subject) => dashboard(`${subject}/**`, after(subject))),
+  dashboard('payloads/*', after('payloads'), '^\\./(view|failure|diff)/'),
+  dashboard('payloads/value/**', after('payloads'), '^\\.\\./((reveal|view|failure|diff)/|[^/]+$)'),
+  dashboard('payloads/reveal/**', after('payloads'), '^\\.\\./((view|failure|diff)/|[^/]+$)'),
+  dashboard('runs/*', after('runs'), '^\\./[^/]+/'),
+  dashboard('runs/events/**', after('runs'), runPartsFrom('indexer'), '^react$|^zustand|^@tanstack/'),
+  dashboard('runs/{indexer,run}/**', after('runs'), runPartsFrom('timeline')),
+  dashboard('runs/timeline/**', after('runs'), runPartsFrom('history')),
+  dashboard('runs/history/**', after('runs'), runPartsFrom('facts')),
+  dashboard('runs/{facts,find,frame,inspector,relations}/**', after('runs'), runPartsFrom('facts')),
+  dashboard('runs/{export,compare}/**', after('runs'), runPartsFrom('export')),
+  dashboard('runs/{page,list}/**', after('runs'), runPartsFrom('page')),
+];
+
+/** The overrides: for a file that several match, the last counts. */
+export const importRules = [
+  restrict('**/test/**', { regex: '/bench/|\\.bench\\.ts$', message: 'Tests do not import benchmarks.' }),
+  restrict('{apps,packages}/*/src/**', testing),
+  ...[kmsCodec, workerKit, kmsEmulator, histories, codecApi, codecServer, keyAdmin, decryptUi].flat(),
+];
