@@ -1,5 +1,5 @@
 /**
- * `pnpm bench alerts`: makes the fault of each alert in `deploy/monitoring/alerts.yaml` on the real programs, and shows when
+ * `pnpm bench alerts`: makes the fault of each alert in `deploy/helm/temporal-kms/alerts.yaml` on the real programs, and shows when
  * the alert fired in Prometheus and when a webhook of Alertmanager received it.
  */
 import { readFile } from 'node:fs/promises';
@@ -14,11 +14,11 @@ import { startStack, TASK_QUEUE } from './alerts/stack.ts';
 /** A minute of the rules that wait takes a second. */
 const FACTOR = 60;
 const SEEN_MS = 240_000;
-const rulesFile = join(import.meta.dirname, '../../deploy/monitoring/alerts.yaml');
+const rulesFile = join(import.meta.dirname, '../../deploy/helm/temporal-kms/alerts.yaml');
 
 const help = `Usage: pnpm bench alerts [--only ALERT]…
 
-Starts Temporal, the KMS emulator, a worker, the codec server, Prometheus with deploy/monitoring/alerts.yaml, and
+Starts Temporal, the KMS emulator, a worker, the codec server, Prometheus with deploy/helm/temporal-kms/alerts.yaml, and
 Alertmanager. Makes the fault of each alert, one after the other, and prints the seconds until the alert fired in Prometheus
 and until a webhook received it from Alertmanager. Exits with 1 if an alert was not received.
 

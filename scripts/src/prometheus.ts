@@ -20,7 +20,7 @@ const TAGS = ['remove_all_sd'];
 const scrapeSeconds = (factor: number | undefined): number => (factor === undefined ? 2 : 1);
 
 /** The rules for production, which are evaluated as often as the targets are scraped. */
-const RULES = join(projectRoot, 'deploy/monitoring/alerts.yaml');
+const RULES = join(projectRoot, 'deploy/helm/temporal-kms/alerts.yaml');
 
 /** A value of an instant query and its labels. */
 export interface Sample {
@@ -76,7 +76,7 @@ export interface PrometheusOptions {
 /**
  * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds (with a
  * factor, every second): `prometheus` on the PATH, or else
- * built with Go at the first use, in some minutes. It evaluates the rules in `deploy/monitoring/alerts.yaml`.
+ * built with Go at the first use, in some minutes. It evaluates the rules in `deploy/helm/temporal-kms/alerts.yaml`.
  *
  * @param targets addresses by job
  * @returns undefined, with a message, if neither is available

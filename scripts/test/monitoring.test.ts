@@ -9,6 +9,7 @@ import { scaleRules } from '../src/scaled-rules.ts';
 
 const BUILD_MS = 900_000;
 const folder = join(projectRoot, 'deploy/monitoring');
+const RULES = '../helm/temporal-kms/alerts.yaml';
 const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
 
 interface Alert {
@@ -20,7 +21,7 @@ interface Alert {
 
 async function alerts(): Promise<Alert[]> {
   const { groups }: { groups: { rules: (Alert | { readonly record: string })[] }[] } = parse(
-    await read('alerts.yaml'),
+    await read(RULES),
   );
   return groups.flatMap(({ rules }) => rules).filter((rule) => 'alert' in rule);
 }
@@ -42,7 +43,7 @@ it('describes each alert in the runbook, and no other', async () => {
 
 it('uses metrics that docs/metrics.md lists', async () => {
   const page = await readFile(join(projectRoot, 'docs/metrics.md'), 'utf8');
-  const files = await Promise.all(['alerts.yaml', 'alerts.test.yaml', 'grafana-dashboard.json'].map(read));
+  const files = await Promise.all([RULES, 'alerts.test.yaml', 'grafana-dashboard.json'].map(read));
   for (const text of files) {
     const metrics = [...metricsIn(text)];
     expect(metrics.length).toBeGreaterThan(10);
@@ -63,14 +64,14 @@ it('fires each alert as promtool computes it', { timeout: BUILD_MS }, async (con
   const promtool = await findProgram('promtool');
   if (promtool === undefined) context.skip();
   const run = (...args: string[]) => execa(promtool!, args, { cwd: folder, reject: false, all: true });
-  const checked = await run('check', 'rules', 'alerts.yaml');
+  const checked = await run('check', 'rules', RULES);
   expect(checked.exitCode, checked.all).toBe(0);
   const tested = await run('test', 'rules', 'alerts.test.yaml');
   expect(tested.exitCode, tested.all).toBe(0);
 });
 
 it('shortens every duration in rules that wait or compare with an earlier time, but no threshold', async () => {
-  const text = await read('alerts.yaml');
+  const text = await read(RULES);
   const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
   const rules = groups.flatMap((group) => group.rules);
   const byName = new Map(rules.map((rule) => [rule.alert, rule]));
