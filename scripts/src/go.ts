@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { withLock } from './lock.ts';
@@ -49,11 +49,14 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
   // The toolchain that a module prefers may not be available.
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
   return {
-    build: async (cwd) => {
-      const name = `${basename(cwd)}-${await digestOf(cwd)}`;
-      return await once(basename(cwd), name, async (unfinished) => {
+    build: async (folder) => {
+      const name = `${basename(folder)}-${await digestOf(folder)}`;
+      return await once(basename(folder), name, async (unfinished) => {
         const binary = join(unfinished, name);
-        const args = ['build', '-trimpath', ...WITHOUT_SYMBOLS, '-o', binary, '.'];
+        const cwd = join(unfinished, 'source');
+        await cp(folder, cwd, { recursive: true });
+        // Adds what go.mod need not list, since it follows from the rest: indirect requirements, and go.sum.
+        const args = ['build', '-mod=mod', '-trimpath', ...WITHOUT_SYMBOLS, '-o', binary, '.'];
         await execa(go, args, { cwd, env: { ...env, ...STATIC } });
         return binary;
       });
