@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { once, refusal } from './support/client.ts';
+import { once, refusal, refusalCode } from './support/client.ts';
 import { code } from './conformance/fixture.ts';
 import { DAY, KEY, start, VERSION } from './support/running.ts';
 
@@ -51,7 +51,7 @@ describe('the control API', () => {
       status: 201,
       body: { ...fault, remaining: 5 },
     });
-    expect(await refusal(client.encrypt({ name: KEY, plaintext }, once))).toMatchObject({ code: 14 });
+    expect(await refusalCode(client.encrypt({ name: KEY, plaintext }, once))).toBe(14);
     expect((await send('GET', '/faults')).body).toMatchObject([{ ...fault, remaining: 4 }]);
     expect((await send('DELETE', '/faults')).status).toBe(204);
     await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
@@ -68,9 +68,7 @@ describe('the control API', () => {
       primary: 0,
     });
     expect((await send('PUT', '/quotas', { software: 0 })).body).toEqual({ software: 0 });
-    expect(await refusal(client.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.RESOURCE_EXHAUSTED,
-    });
+    expect(await refusalCode(client.encrypt({ name: KEY, plaintext }, once))).toBe(code.RESOURCE_EXHAUSTED);
     expect((await send('POST', '/reset')).status).toBe(204);
     expect((await send('GET', '/latency')).body).toEqual({ all: 0, methods: {} });
     expect((await send('GET', '/propagation')).body).toMatchObject({ disable: 0 });
@@ -127,9 +125,9 @@ describe('the control API', () => {
       const { client, send } = await started();
       await send('POST', '/versions', { name: VERSION, state });
       expect((await client.getCryptoKeyVersion({ name: VERSION }, once))[0].state).toBe(state);
-      expect(await refusal(client.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-        code: code.FAILED_PRECONDITION,
-      });
+      expect(await refusalCode(client.encrypt({ name: KEY, plaintext }, once))).toBe(
+        code.FAILED_PRECONDITION,
+      );
       await send('POST', '/versions', { name: VERSION, state: 'ENABLED' });
       await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
     },

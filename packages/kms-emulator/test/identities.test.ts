@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { once, refusal } from './support/client.ts';
+import { once, refusal, refusalCode } from './support/client.ts';
 import { iam } from './support/iam.ts';
 import { clientOf, KEY, RING, start, VERSION } from './support/running.ts';
 
@@ -74,9 +74,7 @@ describe('identities', () => {
       details: `Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '${missing}' (or it may not exist).`,
     });
     await emulator.setPolicy(RING, grant('roles/cloudkms.cryptoKeyEncrypter'));
-    expect(await refusal(worker.encrypt({ name: missing, plaintext }, once))).toMatchObject({
-      code: code.NOT_FOUND,
-    });
+    expect(await refusalCode(worker.encrypt({ name: missing, plaintext }, once))).toBe(code.NOT_FOUND);
   });
 
   it('separates the permissions to encrypt and to decrypt', async () => {
@@ -85,13 +83,11 @@ describe('identities', () => {
     await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyEncrypter') });
     const [encrypted] = await worker.encrypt({ name: KEY, plaintext }, once);
     const decrypt = () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
-    expect(await refusal(decrypt())).toMatchObject({ code: code.PERMISSION_DENIED });
+    expect(await refusalCode(decrypt())).toBe(code.PERMISSION_DENIED);
 
     await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });
     await expect(decrypt()).resolves.toBeDefined();
-    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
   });
 
   it('lets an administrator change keys but not use them', async () => {
@@ -100,9 +96,7 @@ describe('identities', () => {
     await expect(
       worker.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once),
     ).resolves.toBeDefined();
-    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
   });
 
   it.each([
@@ -120,9 +114,7 @@ describe('identities', () => {
     for (const resource of ['projects/other', `${RING}2`, `${KEY}2`]) {
       await emulator.setPolicy(resource, grant('roles/owner'));
     }
-    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
   });
 
   it.each([
@@ -145,9 +137,7 @@ describe('identities', () => {
   ])('does not count %s as %s', async (email, member) => {
     const { emulator, worker } = await startWithWorker(email);
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
-    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
   });
 
   it.each([
@@ -159,9 +149,9 @@ describe('identities', () => {
     await emulator.setPolicy(resource, grant('roles/cloudkms.viewer'));
     const [version] = await worker.getCryptoKeyVersion({ name: VERSION }, once);
     expect(version).toMatchObject({ name: VERSION, state: 'ENABLED' });
-    expect(await refusal(worker.destroyCryptoKeyVersion({ name: VERSION }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.destroyCryptoKeyVersion({ name: VERSION }, once))).toBe(
+      code.PERMISSION_DENIED,
+    );
     await emulator.setPolicy(resource, grant('roles/cloudkms.admin'));
     const [destroyed] = await worker.destroyCryptoKeyVersion({ name: VERSION }, once);
     expect(destroyed).toMatchObject({ state: 'DESTROY_SCHEDULED' });
@@ -183,9 +173,7 @@ describe('identities', () => {
     const [all] = await iam(owner).testPermissions(KEY, asked);
     expect(all.permissions).toEqual(asked);
     for (const wrong of ['cloudkms.cryptoKeys.fly', 'storage.objects.get', 'resourcemanager.projects.get']) {
-      expect(await refusal(iam(worker).testPermissions(KEY, [wrong]))).toMatchObject({
-        code: code.INVALID_ARGUMENT,
-      });
+      expect(await refusalCode(iam(worker).testPermissions(KEY, [wrong]))).toBe(code.INVALID_ARGUMENT);
     }
   });
 
@@ -197,9 +185,7 @@ describe('identities', () => {
     expect(mine.permissions).toEqual(['cloudkms.cryptoKeyVersions.useToDecrypt']);
     const [all] = await iam(owner).testPermissions(KEY, asked);
     expect(all.permissions).toEqual(asked);
-    expect(await refusal(iam(worker).testPermissions(KEY, ['cloudkms.*']))).toMatchObject({
-      code: code.INVALID_ARGUMENT,
-    });
+    expect(await refusalCode(iam(worker).testPermissions(KEY, ['cloudkms.*']))).toBe(code.INVALID_ARGUMENT);
   });
 
   it('returns the policy that was set, with one binding per role', async () => {
@@ -220,17 +206,13 @@ describe('identities', () => {
     const { emulator, worker } = await startWithWorker();
     emulator.setPropagation({ iam: 7 });
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter'));
-    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
     await emulator.advance(8);
     await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
     await emulator.setPolicy(KEY, []);
     await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
     await emulator.advance(8);
-    expect(await refusal(worker.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.PERMISSION_DENIED,
-    });
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
   });
 
   it('refuses identities that are not e-mail addresses', async () => {

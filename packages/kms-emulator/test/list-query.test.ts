@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { once, refusal } from './support/client.ts';
+import { once, refusalCode } from './support/client.ts';
 import { DAY, KEY, RING, start } from './support/running.ts';
 
 async function threeVersions() {
@@ -78,22 +78,22 @@ describe('list filters', () => {
     const [second] = await client.listCryptoKeyVersions({ ...request, pageToken }, page);
     expect(second.map(({ name }) => name)).toEqual([`${KEY}/cryptoKeyVersions/3`]);
     const other = client.listCryptoKeyVersions({ parent: KEY, pageToken }, page);
-    expect(await refusal(other)).toMatchObject({ code: code.INVALID_ARGUMENT });
+    expect(await refusalCode(other)).toBe(code.INVALID_ARGUMENT);
   });
 
   it.each(['state', 'state=', '(state=ENABLED', 'state=ENABLED state', 'createTime>yesterday', '=1', 'AND'])(
     'refuses the filter %s',
     async (filter) => {
       const { client } = await threeVersions();
-      expect(await refusal(client.listCryptoKeyVersions({ parent: KEY, filter }, once))).toMatchObject({
-        code: code.INVALID_ARGUMENT,
-      });
+      expect(await refusalCode(client.listCryptoKeyVersions({ parent: KEY, filter }, once))).toBe(
+        code.INVALID_ARGUMENT,
+      );
     },
   );
 
   it('refuses an order without a field', async () => {
     const { client } = await threeVersions();
     const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' }, once);
-    expect(await refusal(call)).toMatchObject({ code: code.INVALID_ARGUMENT });
+    expect(await refusalCode(call)).toBe(code.INVALID_ARGUMENT);
   });
 });

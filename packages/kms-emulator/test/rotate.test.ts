@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
 import { run } from './support/cli.ts';
-import { asBuffer, once, refusal } from './support/client.ts';
+import { asBuffer, once, refusalCode } from './support/client.ts';
 import { DAY, KEY, RING, start, VERSION } from './support/running.ts';
 
 const SECOND = `${KEY}/cryptoKeyVersions/2`;
@@ -85,7 +85,7 @@ describe('kms-emulator clock', () => {
     expect(stdout).toMatch(/^The emulator's clock: \d{4}-\d\d-\d\dT/);
     expect(stdout).toContain('versions: 2 ENABLED, 1 DESTROYED; primary: 3; next rotation: ');
     const encrypt = client.encrypt({ name: SECOND, plaintext: Buffer.from('x') }, once);
-    expect(await refusal(encrypt)).toMatchObject({ code: code.FAILED_PRECONDITION });
+    expect(await refusalCode(encrypt)).toBe(code.FAILED_PRECONDITION);
   });
 
   it('sets the clock, and returns to the real time', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEmulator } from '../src/index.ts';
 import { code } from './conformance/fixture.ts';
-import { asBuffer, connect, once, refusal } from './support/client.ts';
+import { asBuffer, connect, once, refusal, refusalCode } from './support/client.ts';
 import { iam } from './support/iam.ts';
 import { afterwards, clientOf, RING, start, VERSION, KEY } from './support/running.ts';
 
@@ -75,7 +75,7 @@ describe('signing', () => {
       client.asymmetricSign({ name: SIGNING_VERSION, data }, once),
       client.getPublicKey({ name: SIGNING_VERSION }, once),
     ])
-      expect(await refusal(call)).toMatchObject({ code: code.UNIMPLEMENTED });
+      expect(await refusalCode(call)).toBe(code.UNIMPLEMENTED);
   });
 
   it('corrupts signatures and ignores checksums on request', async () => {
@@ -102,6 +102,6 @@ describe('signing', () => {
       client.getPublicKey({ name: SIGNING_VERSION }, once),
       client.getCryptoKeyVersion({ name: VERSION }, once),
     ])
-      expect(await refusal(call)).toMatchObject({ code: code.RESOURCE_EXHAUSTED });
+      expect(await refusalCode(call)).toBe(code.RESOURCE_EXHAUSTED);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../src/crypto/crc32c.ts';
 import { code } from './conformance/fixture.ts';
-import { asBuffer, once, refusal } from './support/client.ts';
+import { asBuffer, once, refusal, refusalCode } from './support/client.ts';
 import { clientOf, KEY, RING, start } from './support/running.ts';
 
 const plaintext = Buffer.from('a secret');
@@ -31,9 +31,9 @@ describe('faults', () => {
   it('fails calls for as long as `seconds` specifies', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'INTERNAL' }, seconds: 30 });
-    expect(await refusal(encrypt())).toMatchObject({ code: 13 });
+    expect(await refusalCode(encrypt())).toBe(13);
     await emulator.advance(15);
-    expect(await refusal(encrypt())).toMatchObject({ code: 13 });
+    expect(await refusalCode(encrypt())).toBe(13);
     await emulator.advance(16);
     await expect(encrypt()).resolves.toBeDefined();
   });
@@ -45,31 +45,27 @@ describe('faults', () => {
     emulator.injectFault({ effect, method: 'Decrypt' });
     const [encrypted] = await encrypt();
     const ciphertext = encrypted.ciphertext ?? '';
-    expect(await refusal(client.decrypt({ name: KEY, ciphertext }, once))).toMatchObject({
-      code: code.ABORTED,
-    });
+    expect(await refusalCode(client.decrypt({ name: KEY, ciphertext }, once))).toBe(code.ABORTED);
     emulator.clearFaults();
 
     emulator.injectFault({ effect, identity: 'user:a@example.com' });
     await expect(encrypt()).resolves.toBeDefined();
-    expect(await refusal(other.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
-      code: code.ABORTED,
-    });
+    expect(await refusalCode(other.encrypt({ name: KEY, plaintext }, once))).toBe(code.ABORTED);
     emulator.clearFaults();
 
     emulator.injectFault({ effect, resource: `${RING}/cryptoKeys/k2` });
     await expect(encrypt()).resolves.toBeDefined();
-    expect(await refusal(client.encrypt({ name: `${RING}/cryptoKeys/k2`, plaintext }, once))).toMatchObject({
-      code: code.ABORTED,
-    });
+    expect(await refusalCode(client.encrypt({ name: `${RING}/cryptoKeys/k2`, plaintext }, once))).toBe(
+      code.ABORTED,
+    );
   });
 
   it('applies faults in the order of their injection', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' }, times: 1 });
     emulator.injectFault({ effect: { kind: 'error', status: 'RESOURCE_EXHAUSTED' }, times: 1 });
-    expect(await refusal(encrypt())).toMatchObject({ code: UNAVAILABLE });
-    expect(await refusal(encrypt())).toMatchObject({ code: code.RESOURCE_EXHAUSTED });
+    expect(await refusalCode(encrypt())).toBe(UNAVAILABLE);
+    expect(await refusalCode(encrypt())).toBe(code.RESOURCE_EXHAUSTED);
   });
 
   it('leaves a call without a response until its deadline', async () => {
@@ -78,7 +74,7 @@ describe('faults', () => {
     emulator.calls.reset();
     emulator.injectFault({ effect: { kind: 'hang' }, times: 1 });
     const call = client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 1000 });
-    expect(await refusal(call)).toMatchObject({ code: DEADLINE_EXCEEDED });
+    expect(await refusalCode(call)).toBe(DEADLINE_EXCEEDED);
     await expect
       .poll(() => emulator.calls.rows('Encrypt'))
       .toMatchObject([{ status: 'CANCELLED', count: 1 }]);
@@ -155,9 +151,7 @@ describe('quotas', () => {
       domain: 'googleapis.com',
     });
     await client.getCryptoKey({ name: KEY }, once);
-    expect(await refusal(client.getCryptoKey({ name: KEY }, once))).toMatchObject({
-      code: code.RESOURCE_EXHAUSTED,
-    });
+    expect(await refusalCode(client.getCryptoKey({ name: KEY }, once))).toBe(code.RESOURCE_EXHAUSTED);
     await emulator.advance(60);
     await expect(encrypt()).resolves.toBeDefined();
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { crc32c } from '../../src/crypto/crc32c.ts';
-import { asBuffer, once, refusal } from '../support/client.ts';
+import { asBuffer, once, refusal, refusalCode } from '../support/client.ts';
 import { code, type Fixture } from './fixture.ts';
 
 const KIB = 1024;
@@ -148,7 +148,7 @@ function refusalTests(fixture: () => Fixture): void {
       ],
       [() => client.decrypt({ name: `${ring}/cryptoKeys/none`, ciphertext }, once), code.NOT_FOUND],
     ];
-    for (const [call, expected] of calls) expect(await refusal(call())).toMatchObject({ code: expected });
+    for (const [call, expected] of calls) expect(await refusalCode(call())).toBe(expected);
   });
 }
 
@@ -241,9 +241,7 @@ function limitTests(fixture: () => Fixture): void {
     expect(asBuffer(decrypted.plaintext)).toEqual(full);
     const over = randomBytes(64 * KIB + 1);
     for (const request of [{ plaintext: over }, { plaintext: full, additionalAuthenticatedData: over }]) {
-      expect(await refusal(client.encrypt({ name, ...request }, once))).toMatchObject({
-        code: code.INVALID_ARGUMENT,
-      });
+      expect(await refusalCode(client.encrypt({ name, ...request }, once))).toBe(code.INVALID_ARGUMENT);
     }
   });
 
@@ -260,7 +258,7 @@ function limitTests(fixture: () => Fixture): void {
     const [encrypted] = await client.encrypt(request, once);
     expect(encrypted.protectionLevel).toBe('HSM');
     const over = { ...request, plaintext: randomBytes(6 * KIB + 1) };
-    expect(await refusal(client.encrypt(over, once))).toMatchObject({ code: code.INVALID_ARGUMENT });
+    expect(await refusalCode(client.encrypt(over, once))).toBe(code.INVALID_ARGUMENT);
   });
 }
 
@@ -319,9 +317,9 @@ function stateTests(fixture: () => Fixture): void {
       versionTemplate: { algorithm: 'AES_256_GCM' },
     });
     for (const { name } of [empty, raw]) {
-      expect(await refusal(client.encrypt({ name, plaintext: bytes('x') }, once))).toMatchObject({
-        code: code.FAILED_PRECONDITION,
-      });
+      expect(await refusalCode(client.encrypt({ name, plaintext: bytes('x') }, once))).toBe(
+        code.FAILED_PRECONDITION,
+      );
     }
   });
 }
@@ -350,6 +348,6 @@ function randomTests(fixture: () => Fixture): void {
       [() => random({ lengthBytes: 1025 }), code.INVALID_ARGUMENT],
       [() => random({ protectionLevel: 'SOFTWARE' }), code.UNIMPLEMENTED],
     ];
-    for (const [call, expected] of calls) expect(await refusal(call())).toMatchObject({ code: expected });
+    for (const [call, expected] of calls) expect(await refusalCode(call())).toBe(expected);
   });
 }

@@ -54,6 +54,9 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   throw new Error('The call succeeded, but the test expects a refusal.');
 }
 
+/** Returns the gRPC code of a call that must fail. */
+export const refusalCode = async (call: Promise<unknown>): Promise<number> => (await refusal(call)).code;
+
 /** Returns the bytes of a response field. The client's type permits base64 texts, which it never returns. */
 export function asBuffer(data: Uint8Array | string | null | undefined): Buffer {
   if (data instanceof Uint8Array) return Buffer.from(data);
