@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => built?.remove());
 
-it('builds two files that run without node_modules', { timeout: 60_000 }, async () => {
+it('builds two files that run without node_modules', async () => {
   const { as, grant } = await startCloud();
   await grant(VIEWER, 'roles/cloudkms.viewer');
   const { code, stdout, stderr } = await runNode(cli, {

@@ -406,7 +406,6 @@ describe('temporal-kms decrypt --out', () => {
 
   it.each([{ kind: 'error', status: 'UNAVAILABLE' }, { kind: 'corrupt_response' }] as const)(
     'writes nothing while Cloud KMS fails with %o, and exits with 69',
-    { timeout: 30_000 },
     async (effect) => {
       const { cloud, decrypt, folder, entries } = await start();
       const payload = asJson(await encrypt(cloud, SECRET));

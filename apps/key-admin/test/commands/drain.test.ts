@@ -146,41 +146,37 @@ describe('drain', () => {
     },
   );
 
-  it(
-    'rescans with --watch until the version is free, even after an outage',
-    { timeout: 120_000 },
-    async () => {
-      const { cloud, encrypt, run } = await startDrainable();
-      const workflowId = `open-${randomUUID()}`;
-      await startRun(connection, namespace, workflowId, await encrypt(workflowId));
-      await rotate(cloud);
-      // The scan that finds the new version to be primary.
-      await run(['drain']);
+  it('rescans with --watch until the version is free, even after an outage', async () => {
+    const { cloud, encrypt, run } = await startDrainable();
+    const workflowId = `open-${randomUUID()}`;
+    await startRun(connection, namespace, workflowId, await encrypt(workflowId));
+    await rotate(cloud);
+    // The scan that finds the new version to be primary.
+    await run(['drain']);
 
-      const seen: string[] = [];
-      const whenSeen = async (text: string, act: () => Promise<unknown>): Promise<void> => {
-        await vi.waitUntil(() => seen.join('').includes(text), { timeout: 60_000 });
-        seen.length = 0;
-        await act();
-      };
-      const watch = run(['drain', '1', '--watch', '--every', '1'], 30, {
-        onProgress: (text) => seen.push(text),
-      });
-      const { emulator } = cloud;
-      const events = (async () => {
-        await whenSeen('until these runs have closed', async () =>
-          emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } }),
-        );
-        await whenSeen('The next scan follows in 1 second', async () => emulator.clearFaults());
-        await whenSeen('until these runs have closed', () => deleteRun(workflowId));
-      })();
-      const { code, json } = await watch;
-      await events;
-      expect([code, json().versions]).toMatchObject([0, [{ version: 1, isFree: true, waitsFor: [] }]]);
-    },
-  );
+    const seen: string[] = [];
+    const whenSeen = async (text: string, act: () => Promise<unknown>): Promise<void> => {
+      await vi.waitUntil(() => seen.join('').includes(text), { timeout: 60_000 });
+      seen.length = 0;
+      await act();
+    };
+    const watch = run(['drain', '1', '--watch', '--every', '1'], 30, {
+      onProgress: (text) => seen.push(text),
+    });
+    const { emulator } = cloud;
+    const events = (async () => {
+      await whenSeen('until these runs have closed', async () =>
+        emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } }),
+      );
+      await whenSeen('The next scan follows in 1 second', async () => emulator.clearFaults());
+      await whenSeen('until these runs have closed', () => deleteRun(workflowId));
+    })();
+    const { code, json } = await watch;
+    await events;
+    expect([code, json().versions]).toMatchObject([0, [{ version: 1, isFree: true, waitsFor: [] }]]);
+  });
 
-  it('leaves a schedule unchanged if it cannot decrypt its messages', { timeout: 120_000 }, async () => {
+  it('leaves a schedule unchanged if it cannot decrypt its messages', async () => {
     const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     await createSchedule(scheduleId, await encrypt('another-workflow'), await encrypt(`of-${scheduleId}`));
@@ -204,35 +200,31 @@ describe('drain', () => {
     await connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
-  it(
-    'leaves messages under other versions unchanged, and names the fields that still need the version',
-    { timeout: 120_000 },
-    async () => {
-      const { cloud, encrypt, run } = await startDrainable();
-      const [other, own] = [`other-${randomUUID()}`, `own-${randomUUID()}`];
-      const first = await encrypt(`of-${own}`);
-      await rotate(cloud);
-      const second = await encrypt(`of-${other}`);
-      await createSchedule(other, second, second, second);
-      await createSchedule(own, await encrypt(`of-${own}`), first, first);
-      await rotate(cloud);
-      const { schedule: before } = await describeSchedule(other);
-      const schedules = async (...args: string[]) =>
-        (await run(['drain', ...args, '--reencrypt'])).json().schedules;
-      expect(await schedules('1')).toEqual([kept(own, 'done')]);
-      expect((await describeSchedule(other)).schedule).toEqual(before);
-      const versions = payloadsIn((await describeSchedule(own)).schedule).map(
-        (payload) => messageKey(payload).keyVersion,
-      );
-      expect(versions.filter((version) => version !== undefined)).toEqual([2, 3]);
-      expect(await schedules('1')).toEqual([kept(own, 'not possible')]);
-      expect(await schedules()).toEqual(expect.arrayContaining([kept(own, 'done'), kept(other, 'done')]));
-      for (const scheduleId of [other, own])
-        await connection.workflowService.deleteSchedule({ namespace, scheduleId });
-    },
-  );
+  it('leaves messages under other versions unchanged, and names the fields that still need the version', async () => {
+    const { cloud, encrypt, run } = await startDrainable();
+    const [other, own] = [`other-${randomUUID()}`, `own-${randomUUID()}`];
+    const first = await encrypt(`of-${own}`);
+    await rotate(cloud);
+    const second = await encrypt(`of-${other}`);
+    await createSchedule(other, second, second, second);
+    await createSchedule(own, await encrypt(`of-${own}`), first, first);
+    await rotate(cloud);
+    const { schedule: before } = await describeSchedule(other);
+    const schedules = async (...args: string[]) =>
+      (await run(['drain', ...args, '--reencrypt'])).json().schedules;
+    expect(await schedules('1')).toEqual([kept(own, 'done')]);
+    expect((await describeSchedule(other)).schedule).toEqual(before);
+    const versions = payloadsIn((await describeSchedule(own)).schedule).map(
+      (payload) => messageKey(payload).keyVersion,
+    );
+    expect(versions.filter((version) => version !== undefined)).toEqual([2, 3]);
+    expect(await schedules('1')).toEqual([kept(own, 'not possible')]);
+    expect(await schedules()).toEqual(expect.arrayContaining([kept(own, 'done'), kept(other, 'done')]));
+    for (const scheduleId of [other, own])
+      await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+  });
 
-  it('checks the version and the report before it changes a schedule', { timeout: 120_000 }, async () => {
+  it('checks the version and the report before it changes a schedule', async () => {
     const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     const message = await encrypt(`of-${scheduleId}`);
@@ -247,16 +239,12 @@ describe('drain', () => {
     await connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
-  it(
-    'refuses a version that does not exist, and --watch for the primary version or with a report',
-    { timeout: 60_000 },
-    async () => {
-      const { run } = await startDrainable();
-      expect((await run(['drain', '9'])).code).toBe(66);
-      expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
-      expect((await run(['drain', '--watch', '--every', '0'])).code).toBe(64);
-      const primary = await run(['drain', '1', '--watch']);
-      expect([primary.code, primary.out]).toEqual([64, expect.stringContaining('is primary')]);
-    },
-  );
+  it('refuses a version that does not exist, and --watch for the primary version or with a report', async () => {
+    const { run } = await startDrainable();
+    expect((await run(['drain', '9'])).code).toBe(66);
+    expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);
+    expect((await run(['drain', '--watch', '--every', '0'])).code).toBe(64);
+    const primary = await run(['drain', '1', '--watch']);
+    expect([primary.code, primary.out]).toEqual([64, expect.stringContaining('is primary')]);
+  });
 });

@@ -143,7 +143,7 @@ describe('temporal-kms inspect with a history', () => {
     expect(json().workflows[0].summary[0].key.name).toBe(KEY);
   });
 
-  it('reads a Cloud Storage object', { timeout: 60_000 }, async () => {
+  it('reads a Cloud Storage object', async () => {
     const { run } = await twoVersions();
     const gcs = await startGcs();
     afterwards(() => gcs.close());

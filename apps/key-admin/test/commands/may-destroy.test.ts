@@ -67,7 +67,7 @@ const stateOf = async ({ owner }: Cloud, version: number) =>
 const missing = (name: string) => ['not_seen', expect.stringContaining(`the namespace ${name} of`)];
 
 describe('may-destroy', () => {
-  it('answers no after the first scan, and yes after a scan a day later', { timeout: 120_000 }, async () => {
+  it('answers no after the first scan, and yes after a scan a day later', async () => {
     const { scanOptions, run } = await startRotated();
     const first = await run(['may-destroy', '1', ...scanOptions, '--json'], 0);
     expect([first.code, first.json().reasons.map(({ code }: any) => code)]).toEqual([
@@ -80,7 +80,7 @@ describe('may-destroy', () => {
     expect(text.out).toMatch(/^YES: version 1[^]*saw everything in default, orders[^]*stated by Ada/);
   });
 
-  it('answers no while another namespace of the server needs the version', { timeout: 120_000 }, async () => {
+  it('answers no while another namespace of the server needs the version', async () => {
     const workflowId = 'order-1';
     const namespace = 'orders';
     const { cloud, env, scanOptions, run } = await startRotated(async (keys) => {
@@ -117,7 +117,7 @@ describe('may-destroy', () => {
     expect(await reasons('may-destroy')).toEqual([0]);
   });
 
-  it('decides from a report, and refuses a file that is not a report', { timeout: 120_000 }, async () => {
+  it('decides from a report, and refuses a file that is not a report', async () => {
     const { folder, scanOptions, run } = await startRotated();
     const file = join(folder, 'report.json');
     await writeFile(file, '');
@@ -138,35 +138,31 @@ describe('may-destroy', () => {
     ['EC_SIGN_P256_SHA256', 'ES256'],
     ['RSA_SIGN_PKCS1_2048_SHA256', 'RS256'],
     ['RSA_SIGN_PSS_2048_SHA256', 'PS256'],
-  ] as const)(
-    'signs its answer with %s, so any JOSE library can verify it',
-    { timeout: 120_000 },
-    async (algorithm, alg) => {
-      const { cloud, scanOptions, run } = await startRotated();
-      const [{ name }] = await cloud.owner.createCryptoKey({
-        parent: RING,
-        cryptoKeyId: 'reports',
-        cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
-      });
-      const signKey = `${name}/cryptoKeyVersions/1`;
-      const { code, json } = await run(
-        ['may-destroy', '1', ...scanOptions, '--sign-key', signKey, '--json'],
-        0,
-      );
-      const [{ pem }] = await cloud.owner.getPublicKey({ name: signKey });
-      const { payload, protectedHeader } = await compactVerify(json().jws, await importSPKI(pem!, alg));
-      const signed = JSON.parse(Buffer.from(payload).toString());
-      expect([code, protectedHeader.kid, signed.mayDestroy]).toEqual([1, signKey, false]);
-      expect([signed.reports[0].namespaces[0].namespace, signed.statement.name]).toEqual(['default', 'Ada']);
-      const [header, , signature] = json().jws.split('.');
-      const changed = Buffer.from(JSON.stringify({ ...signed, mayDestroy: true })).toString('base64url');
-      await expect(
-        compactVerify([header, changed, signature].join('.'), await importSPKI(pem!, alg)),
-      ).rejects.toThrow();
-    },
-  );
+  ] as const)('signs its answer with %s, so any JOSE library can verify it', async (algorithm, alg) => {
+    const { cloud, scanOptions, run } = await startRotated();
+    const [{ name }] = await cloud.owner.createCryptoKey({
+      parent: RING,
+      cryptoKeyId: 'reports',
+      cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
+    });
+    const signKey = `${name}/cryptoKeyVersions/1`;
+    const { code, json } = await run(
+      ['may-destroy', '1', ...scanOptions, '--sign-key', signKey, '--json'],
+      0,
+    );
+    const [{ pem }] = await cloud.owner.getPublicKey({ name: signKey });
+    const { payload, protectedHeader } = await compactVerify(json().jws, await importSPKI(pem!, alg));
+    const signed = JSON.parse(Buffer.from(payload).toString());
+    expect([code, protectedHeader.kid, signed.mayDestroy]).toEqual([1, signKey, false]);
+    expect([signed.reports[0].namespaces[0].namespace, signed.statement.name]).toEqual(['default', 'Ada']);
+    const [header, , signature] = json().jws.split('.');
+    const changed = Buffer.from(JSON.stringify({ ...signed, mayDestroy: true })).toString('base64url');
+    await expect(
+      compactVerify([header, changed, signature].join('.'), await importSPKI(pem!, alg)),
+    ).rejects.toThrow();
+  });
 
-  it('does not scan if the version is primary or destroyed', { timeout: 60_000 }, async () => {
+  it('does not scan if the version is primary or destroyed', async () => {
     const { cloud, env, scanOptions } = await startRotated();
     await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DESTROYED');
     // No server listens there, so a scan would fail.
@@ -192,7 +188,7 @@ describe('may-destroy', () => {
     );
   });
 
-  it('refuses to sign with a key that encrypts', { timeout: 60_000 }, async () => {
+  it('refuses to sign with a key that encrypts', async () => {
     const { scanOptions, run } = await startRotated();
     for (const version of ['1', '2']) {
       const { code, out } = await run(
@@ -217,7 +213,7 @@ describe('may-destroy', () => {
 });
 
 describe('destroy', () => {
-  it('changes nothing if the answer is no', { timeout: 120_000 }, async () => {
+  it('changes nothing if the answer is no', async () => {
     const { cloud, scanOptions, run } = await startRotated();
     const { code, json } = await run(['destroy', '1', ...scanOptions, '--yes', '--json'], 0);
     expect([code, json().mayDestroy, await stateOf(cloud, 1)]).toEqual([1, false, 'ENABLED']);
@@ -225,20 +221,16 @@ describe('destroy', () => {
     expect([primary.code, await stateOf(cloud, 2)]).toEqual([1, 'ENABLED']);
   });
 
-  it(
-    'asks, schedules the destruction, and states how to restore the version',
-    { timeout: 120_000 },
-    async () => {
-      const { cloud, scanOptions, run } = await startRotated();
-      await run(['scan', ...scanOptions], 0);
-      const refused = await run(['destroy', '1', ...scanOptions], 29, 'yes');
-      expect([refused.code, await stateOf(cloud, 1)]).toEqual([64, 'ENABLED']);
-      expect((await run(['destroy', '1', ...scanOptions], 29)).code).toBe(64);
-      const done = await run(['destroy', '1', ...scanOptions], 29, '1');
-      expect([done.code, await stateOf(cloud, 1)]).toEqual([0, 'DESTROY_SCHEDULED']);
-      expect(done.out).toMatch(/gcloud kms keys versions restore 1[^]*gcloud kms keys versions enable 1/);
-      const again = await run(['destroy', '1', ...scanOptions, '--yes', '--json'], 29);
-      expect([again.code, again.json().mayDestroy]).toEqual([0, true]);
-    },
-  );
+  it('asks, schedules the destruction, and states how to restore the version', async () => {
+    const { cloud, scanOptions, run } = await startRotated();
+    await run(['scan', ...scanOptions], 0);
+    const refused = await run(['destroy', '1', ...scanOptions], 29, 'yes');
+    expect([refused.code, await stateOf(cloud, 1)]).toEqual([64, 'ENABLED']);
+    expect((await run(['destroy', '1', ...scanOptions], 29)).code).toBe(64);
+    const done = await run(['destroy', '1', ...scanOptions], 29, '1');
+    expect([done.code, await stateOf(cloud, 1)]).toEqual([0, 'DESTROY_SCHEDULED']);
+    expect(done.out).toMatch(/gcloud kms keys versions restore 1[^]*gcloud kms keys versions enable 1/);
+    const again = await run(['destroy', '1', ...scanOptions, '--yes', '--json'], 29);
+    expect([again.code, again.json().mayDestroy]).toEqual([0, true]);
+  });
 });

@@ -115,7 +115,7 @@ const keysFile = () =>
   );
 
 describe('--key', () => {
-  it('leaves the keys file’s namespaces and keys unchanged', { timeout: 60_000 }, async () => {
+  it('leaves the keys file’s namespaces and keys unchanged', async () => {
     const cloud = await startRotated();
     const env = {
       KMS_KEYS_FILE: await keysFile(),
@@ -149,7 +149,7 @@ describe('--key', () => {
     expect(settings.rules.resolve('payments').encrypt).toBe(KEY);
   });
 
-  it('names the crypto key if the environment names none', { timeout: 60_000 }, async () => {
+  it('names the crypto key if the environment names none', async () => {
     const cloud = await startRotated();
     const report = await writeReport(atNow(reportOf(...everywhere())));
     const { code } = await temporalKms(
@@ -160,7 +160,7 @@ describe('--key', () => {
   });
 });
 
-it('refuses a key name that differs from the name in headers', { timeout: 60_000 }, async () => {
+it('refuses a key name that differs from the name in headers', async () => {
   const report = await writeReport(atNow(reportOf('default')));
   const key = KEY.replace('acme', '123456789012');
   const ask = async (env: Record<string, string>, ...args: string[]) =>
@@ -172,7 +172,7 @@ it('refuses a key name that differs from the name in headers', { timeout: 60_000
     expect([code, err]).toEqual([78, expect.stringContaining('by id, not by number')]);
 });
 
-it('refuses a report that others can write, or that is too large', { timeout: 60_000 }, async () => {
+it('refuses a report that others can write, or that is too large', async () => {
   const cloud = await startRotated();
   const report = await writeReport(atNow(reportOf(...everywhere())));
   const statement = await stating();
@@ -229,46 +229,38 @@ const refused = (...codes: string[]) => ({
 const yes = async () => '1';
 
 describe('destroy', () => {
-  it(
-    'changes nothing if the version became primary while the person was asked',
-    { timeout: 60_000 },
-    async () => {
-      const cloud = await startRotated();
-      const answer = async () => {
-        await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '1' });
-        return '1';
-      };
-      expect(await destroy(cloud, answer)).toEqual(refused('primary'));
-    },
-  );
+  it('changes nothing if the version became primary while the person was asked', async () => {
+    const cloud = await startRotated();
+    const answer = async () => {
+      await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '1' });
+      return '1';
+    };
+    expect(await destroy(cloud, answer)).toEqual(refused('primary'));
+  });
 
-  it(
-    'changes nothing if a namespace appeared, or was recreated, while the person was asked',
-    { timeout: 60_000 },
-    async () => {
-      const cloud = await startRotated();
-      const { workflowService, operatorService } = connection;
-      const register = () =>
-        workflowService.registerNamespace({
-          namespace: 'created-meanwhile',
-          workflowExecutionRetentionPeriod: seconds(86_400),
-        });
-      const appears = async () => {
-        await register();
-        return '1';
-      };
-      expect(await destroy(cloud, appears)).toEqual(refused('not_seen'));
-      server = await describeServer(connection, temporal.address, []);
-      const isAnew = async () => {
-        await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
-        await register();
-        return '1';
-      };
-      expect(await destroy(cloud, isAnew)).toEqual(refused('other_server'));
+  it('changes nothing if a namespace appeared, or was recreated, while the person was asked', async () => {
+    const cloud = await startRotated();
+    const { workflowService, operatorService } = connection;
+    const register = () =>
+      workflowService.registerNamespace({
+        namespace: 'created-meanwhile',
+        workflowExecutionRetentionPeriod: seconds(86_400),
+      });
+    const appears = async () => {
+      await register();
+      return '1';
+    };
+    expect(await destroy(cloud, appears)).toEqual(refused('not_seen'));
+    server = await describeServer(connection, temporal.address, []);
+    const isAnew = async () => {
       await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
-      server = await describeServer(connection, temporal.address, []);
-    },
-  );
+      await register();
+      return '1';
+    };
+    expect(await destroy(cloud, isAnew)).toEqual(refused('other_server'));
+    await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
+    server = await describeServer(connection, temporal.address, []);
+  });
 
   it(
     'needs a report on, and an answer from, each Temporal server in the statement',

@@ -223,7 +223,7 @@ describe('a scan worker', () => {
   it.each([
     ['the namespace does not exist', { TEMPORAL_NAMESPACE: 'missing' }, [], 66, 'has no namespace missing'],
     ['the SDK refuses to create it', {}, ['--task-queue', '__temporal_queue'], 70, 'reserved'],
-  ])('ends with an error if %s', { timeout: 60_000 }, async (_, more, args, status, text) => {
+  ])('ends with an error if %s', async (_, more, args, status, text) => {
     const env = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ...more };
     const worker = startNode(join(built.worker, 'main.mjs'), { args: ['--no-state', ...args], env });
     afterwards(() => worker.kill());

@@ -33,7 +33,7 @@ async function exportFile(path: string, namespace: string, workflowIds: readonly
 }
 
 describe('scan', () => {
-  it('counts the histories that need each key version, in every place', { timeout: 120_000 }, async () => {
+  it('counts the histories that need each key version, in every place', async () => {
     const { namespace, cloud, env, encrypt, start, terminate, scan, state } = await startNamespace(
       connection,
       temporal,
@@ -94,38 +94,34 @@ describe('scan', () => {
     expect(cloud.emulator.calls.count('Decrypt')).toBe(0);
   });
 
-  it(
-    'reads exports in Cloud Storage, and reports a bucket that it cannot read',
-    { timeout: 120_000 },
-    async () => {
-      const { namespace, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
-      await start('exported', await encrypt());
-      await terminate('exported');
-      const file = join(await temporaryFolder(), 'histories.proto');
-      await exportFile(file, namespace, ['exported']);
-      const gcs = await startGcs();
-      afterwards(() => gcs.close());
-      await gcs.createBucket('exports');
-      const upload = await fetch(
-        `${gcs.url}/upload/storage/v1/b/exports/o?uploadType=media&name=cloud/2030/1.proto`,
-        { method: 'POST', body: await readFile(file) },
-      );
-      expect(upload.status).toBe(200);
-      vi.stubEnv('STORAGE_EMULATOR_HOST', `${gcs.url}/storage/v1`);
-      afterwards(() => vi.unstubAllEnvs());
-      const { report } = await scan('--exports', `${namespace}=gs://exports/cloud`);
-      expect(needs(report.namespaces[0]!.keys)).toEqual({
-        'workflow-encryption 1': { closed: [1, 1], exports: [1, 1] },
-      });
-      const missing = await scan('--exports', 'gs://none/cloud');
-      expect([missing.code, missing.report.namespaces[0]!.gaps.map(({ place }) => place)]).toEqual([
-        1,
-        ['exports'],
-      ]);
-    },
-  );
+  it('reads exports in Cloud Storage, and reports a bucket that it cannot read', async () => {
+    const { namespace, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
+    await start('exported', await encrypt());
+    await terminate('exported');
+    const file = join(await temporaryFolder(), 'histories.proto');
+    await exportFile(file, namespace, ['exported']);
+    const gcs = await startGcs();
+    afterwards(() => gcs.close());
+    await gcs.createBucket('exports');
+    const upload = await fetch(
+      `${gcs.url}/upload/storage/v1/b/exports/o?uploadType=media&name=cloud/2030/1.proto`,
+      { method: 'POST', body: await readFile(file) },
+    );
+    expect(upload.status).toBe(200);
+    vi.stubEnv('STORAGE_EMULATOR_HOST', `${gcs.url}/storage/v1`);
+    afterwards(() => vi.unstubAllEnvs());
+    const { report } = await scan('--exports', `${namespace}=gs://exports/cloud`);
+    expect(needs(report.namespaces[0]!.keys)).toEqual({
+      'workflow-encryption 1': { closed: [1, 1], exports: [1, 1] },
+    });
+    const missing = await scan('--exports', 'gs://none/cloud');
+    expect([missing.code, missing.report.namespaces[0]!.gaps.map(({ place }) => place)]).toEqual([
+      1,
+      ['exports'],
+    ]);
+  });
 
-  it('agrees with an independent walk over Temporal’s data', { timeout: 120_000 }, async () => {
+  it('agrees with an independent walk over Temporal’s data', async () => {
     const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
     const stored: Payload[] = [];
     for (let version = 1; version <= 3; version += 1) {
@@ -165,46 +161,40 @@ describe('scan', () => {
     expect(report.namespaces[0]!.findings.map(({ kind }) => kind)).toEqual(['older_format']);
   });
 
-  it(
-    'reads closed runs once, open runs again, and ignores truncated state',
-    { timeout: 120_000 },
-    async () => {
-      const { encrypt, start, terminate, scan, state } = await startNamespace(connection, temporal);
-      const message = await encrypt();
-      await start('open', message);
-      for (let n = 0; n < 5; n += 1) {
-        await start(`closed-${n}`, message);
-        await terminate(`closed-${n}`);
-      }
-      const first = await scan();
-      const read = ({ report }: Awaited<ReturnType<typeof scan>>) =>
-        (['open', 'closed'] as const).map((place) => report.namespaces[0]!.looked[place].read);
-      expect(read(first)).toEqual([1, 5]);
-      await terminate('open');
-      const second = await scan();
-      expect(read(second)).toEqual([0, 1]);
-      expect(needs(second.report.namespaces[0]!.keys)).toEqual({
-        'workflow-encryption 1': { closed: [6, 6] },
-      });
+  it('reads closed runs once, open runs again, and ignores truncated state', async () => {
+    const { encrypt, start, terminate, scan, state } = await startNamespace(connection, temporal);
+    const message = await encrypt();
+    await start('open', message);
+    for (let n = 0; n < 5; n += 1) {
+      await start(`closed-${n}`, message);
+      await terminate(`closed-${n}`);
+    }
+    const first = await scan();
+    const read = ({ report }: Awaited<ReturnType<typeof scan>>) =>
+      (['open', 'closed'] as const).map((place) => report.namespaces[0]!.looked[place].read);
+    expect(read(first)).toEqual([1, 5]);
+    await terminate('open');
+    const second = await scan();
+    expect(read(second)).toEqual([0, 1]);
+    expect(needs(second.report.namespaces[0]!.keys)).toEqual({ 'workflow-encryption 1': { closed: [6, 6] } });
 
-      // A process that is killed leaves any prefix of the file.
-      const journal = join(
-        state,
-        (await readdir(state)).find((name) => name.endsWith('.journal'))!,
-      );
-      const bytes = await readFile(journal);
-      for (const part of [0.3, 0.7]) {
-        await writeFile(journal, bytes.subarray(0, Math.floor(bytes.length * part)));
-        const again = await scan();
-        expect(needs(again.report.namespaces[0]!.keys)).toEqual(needs(second.report.namespaces[0]!.keys));
-      }
-      await chmod(journal, 0o644);
-      expect(read(await scan())).toEqual([0, 0]);
-      expect((await stat(journal)).mode & 0o777).toBe(0o600);
-    },
-  );
+    // A process that is killed leaves any prefix of the file.
+    const journal = join(
+      state,
+      (await readdir(state)).find((name) => name.endsWith('.journal'))!,
+    );
+    const bytes = await readFile(journal);
+    for (const part of [0.3, 0.7]) {
+      await writeFile(journal, bytes.subarray(0, Math.floor(bytes.length * part)));
+      const again = await scan();
+      expect(needs(again.report.namespaces[0]!.keys)).toEqual(needs(second.report.namespaces[0]!.keys));
+    }
+    await chmod(journal, 0o644);
+    expect(read(await scan())).toEqual([0, 0]);
+    expect((await stat(journal)).mode & 0o777).toBe(0o600);
+  });
 
-  it('saves within seconds what it has read, so a kill loses little', { timeout: 120_000 }, async () => {
+  it('saves within seconds what it has read, so a kill loses little', async () => {
     const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(
       connection,
       temporal,
@@ -235,7 +225,7 @@ describe('scan', () => {
     expect([closed.histories, closed.read]).toEqual([60, 60 - before]);
   });
 
-  it('finds runs that a reset starts while the scan is in progress', { timeout: 120_000 }, async () => {
+  it('finds runs that a reset starts while the scan is in progress', async () => {
     const { namespace, encrypt, start, scan } = await startNamespace(connection, temporal);
     await start('reset', await encrypt());
     const client = new Client({ connection, namespace });
@@ -271,7 +261,7 @@ describe('scan', () => {
     expect(executions.map(({ execution }) => execution?.runId)).toEqual([reset.runId]);
   });
 
-  it('reports what it cannot see', { timeout: 120_000 }, async () => {
+  it('reports what it cannot see', async () => {
     const { encrypt, start, scan } = await startNamespace(connection, temporal);
     const other: Payload = { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') };
     const reference: Payload = {
@@ -299,7 +289,7 @@ describe('scan', () => {
     expect(found!.looked.exports.status).toBe('partial');
   });
 
-  it('reports a namespace that does not exist as not seen', { timeout: 60_000 }, async () => {
+  it('reports a namespace that does not exist as not seen', async () => {
     const { env, state } = await startNamespace(connection, temporal);
     const args = ['scan', '--namespace', 'missing', '--state', state, '--settle', '0', '--json'];
     const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });

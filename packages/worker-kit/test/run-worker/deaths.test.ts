@@ -112,4 +112,4 @@ it('ends in time after SIGTERM although an activity ignores its cancellation', a
   expect(await worker.ended).toBe(1);
   expect(performance.now() - signalled).toBeLessThan(1_000 + 2_000 + 3_000);
   await handle.terminate();
-}, 60_000);
+});

@@ -109,7 +109,7 @@ describe('a worker that fails', () => {
     await client.workflow.start('kill', { taskQueue: 'alone', workflowId: 'alone' });
     await expect(alone.run()).rejects.toMatchObject({ name: 'IllegalStateError' });
     await connection.close();
-  }, 60_000);
+  });
 
   it('is replaced, and the log contains why it failed', async () => {
     const running = start();
@@ -122,7 +122,7 @@ describe('a worker that fails', () => {
     await untilReady(running);
     expect(await (await run('echo', 'after', ['a'])).result()).toBe('a');
     expect(exits).toEqual([]);
-  }, 60_000);
+  });
 
   it('leaves no thread of workflow code behind', async () => {
     const running = start();
@@ -137,7 +137,7 @@ describe('a worker that fails', () => {
     expect(threads).toBeGreaterThan(0);
     for (let death = 2; death <= 4; death++) await die(death);
     await expect.poll(threadsOfProcess).toBe(threads);
-  }, 60_000);
+  });
 
   it('ends the process with 70 if the SDK never finalizes the worker', async () => {
     const running = start({ times: { settleMs: 500 }, isFinalizable: false });
@@ -149,7 +149,7 @@ describe('a worker that fails', () => {
       ['The worker failed and cannot be released; the process ends', { error: 'TypeError' }],
       ['Worker stopped', { exitCode: 70 }],
     ]);
-  }, 60_000);
+  });
 });
 
 describe('stop', () => {
@@ -164,7 +164,7 @@ describe('stop', () => {
     expect(performance.now() - stopped).toBeLessThan(1_000 + 1_000 + 5_000);
     expect(exits).toEqual([1]);
     await handle.terminate();
-  }, 60_000);
+  });
 
   it('loses no task that Temporal has just dispatched to the worker', async () => {
     const loop = { worker: { taskQueue: 'busy' } };
@@ -201,7 +201,7 @@ describe('keys', () => {
     expect(await handle.result()).toBe('b');
     await untilReady(running);
     expect(running.readiness()).toMatchObject({ restarts: 0 });
-  }, 60_000);
+  });
 
   it('are sufficient while they last long enough, but readiness is degraded while Cloud KMS does not answer', async () => {
     const running = start();
@@ -210,7 +210,7 @@ describe('keys', () => {
     expect(running.readiness()).toMatchObject({ status: 'degraded', kmsFailure: 'kms_unavailable' });
     failure = undefined;
     expect(running.readiness()).toMatchObject({ status: 'ready' });
-  }, 60_000);
+  });
 });
 
 describe('readiness', () => {

@@ -172,7 +172,7 @@ describe("an activity's result, decoded in a workflow task", () => {
     stack.kms.clearFaults();
     expect(await handle.result()).toBe('noted');
     expect(completed).toHaveLength(1);
-  }, 60_000);
+  });
 });
 
 describe('the last attempt, while it waits for Cloud KMS', () => {
@@ -195,7 +195,7 @@ describe('the last attempt, while it waits for Cloud KMS', () => {
       type: 'KmsCodecError:kms_unavailable',
     });
     expect(ran).toEqual([]);
-  }, 60_000);
+  });
 
   it('fails with the cause before runWorker ends the process, if its worker has no shutdownForceTime', async () => {
     const queue = randomUUID();
@@ -228,5 +228,5 @@ describe('the last attempt, while it waits for Cloud KMS', () => {
     expect((await failureOf(handle.result())).cause?.cause).toMatchObject({
       type: 'KmsCodecError:kms_unavailable',
     });
-  }, 60_000);
+  });
 });
