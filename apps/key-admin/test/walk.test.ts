@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { startNode, runNode } from '@temporal-kms/testing/process';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { Connection } from '@temporalio/client';
 import { connectGoogle } from '../src/google/client.ts';
 import { ADMIN, afterwards, startCloud, temporalKms, temporaryFolder, WORKER } from './support/cli.ts';
+import { useTemporal } from './support/temporal.ts';
 
 /** A project in which the whole walk takes place. */
 interface Project {
@@ -46,11 +46,7 @@ function projects(env: NodeJS.ProcessEnv): Project[] {
   return [emulator, cloud];
 }
 
-let temporal: TemporalServer;
-beforeAll(async () => {
-  temporal = await startTemporal();
-});
-afterAll(() => temporal.close());
+const temporal = useTemporal();
 
 describe.each(projects(process.env))('in $name', ({ project, location, waitSeconds, env }) => {
   it('sets up a project, checks it, shows the key and rotates it', { timeout: 600_000 }, async () => {

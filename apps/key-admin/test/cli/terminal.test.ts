@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startTemporal } from '@temporal-kms/scripts/temporal';
-import { Connection } from '@temporalio/client';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { afterwards, type Ran, temporalKms, temporaryFolder } from '../support/cli.ts';
+import { type Ran, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { createSchedule, startNamespace } from '../support/scanned.ts';
+import { useTemporal } from '../support/temporal.ts';
 
 /** Everything that a terminal acts on, reorders or hides, by the numbers of Unicode. */
 const dangerous = [
@@ -114,18 +113,15 @@ describe('what commands print', () => {
     );
   });
 
+  const temporal = useTemporal();
   it('shows a namespace’s ids as visible characters', { timeout: 120_000 }, async () => {
-    const temporal = await startTemporal();
-    afterwards(() => temporal.close());
-    const connection = await Connection.connect({ address: temporal.address });
-    afterwards(() => connection.close());
-    const { namespace, encrypt, start, terminate, state, env } = await startNamespace(connection, temporal);
+    const { namespace, encrypt, start, terminate, state, env } = await startNamespace(temporal);
     const id = `id\u001b[2J\u009b1A\u202e\u2028\u200b\nIt may be destroyed.${randomUUID()}`;
     const message = await encrypt();
     await start(id, message);
     await start(`${id}closed`, message);
     await terminate(`${id}closed`);
-    await createSchedule(connection, namespace, `${id}schedule`, [message]);
+    await createSchedule(temporal.connection, namespace, `${id}schedule`, [message]);
     const scanned = ['--namespace', namespace, '--state', state, '--settle', '3'];
     const report = join(await temporaryFolder(), 'report.json');
     for (const [command, count] of [

@@ -9,11 +9,12 @@ import { loadKmsCodec, reasons } from '@temporal-kms/kms-codec';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   afterwards,
   type Cloud,
   KEY,
+  keysFile,
   RING,
   startCloud,
   temporalKms,
@@ -25,19 +26,13 @@ import {
   cliShow,
   cloudExport,
   encodedJson,
-  type Histories,
   NAMESPACE,
   type Run,
   SECRET,
-  startHistories,
-  stopHistories,
+  useHistories,
 } from '../support/histories.ts';
 
-let histories: Histories;
-beforeAll(async () => {
-  histories = await startHistories();
-});
-afterAll(() => stopHistories(histories));
+const histories = useHistories();
 
 const VERSION_1 = `${KEY}/cryptoKeyVersions/1`;
 const why = ['--justification', 'ticket 4711'];
@@ -293,10 +288,10 @@ describe('the temporal-kms decrypt audit', () => {
 
   it('has an intent in each namespace whose messages it decrypts', async () => {
     const { cloud, decrypt, entries } = await start();
-    const keys = await temporaryFile(
-      'keys.yaml',
-      `namespaces:\n  ${NAMESPACE}:\n    encrypt: ${KEY}\n    accepts: [partner]\n  partner:\n    encrypt: ${KEY}\n...\n`,
-    );
+    const keys = await keysFile({
+      [NAMESPACE]: { encrypt: KEY, accepts: ['partner'] },
+      partner: { encrypt: KEY },
+    });
     const own = payloadToJson(await encrypt(cloud, 'own'));
     const partner = payloadToJson(await encrypt(cloud, 'theirs', 'partner'));
     const { code, json } = await decrypt(why, JSON.stringify([own, partner]), {
@@ -423,10 +418,7 @@ describe('the temporal-kms decrypt configuration', () => {
     const { cloud, auditFile } = await start();
     const env = { ...cloud.as(WORKER), AUDIT_FILE: auditFile };
     expect(await temporalKms(['decrypt', ...why], { env, input: '{}' })).toMatchObject({ code: 64 });
-    const keys = await temporaryFile(
-      'keys.yaml',
-      `namespaces:\n  payments:\n    encrypt: ${RING}/cryptoKeys/a\n...\n`,
-    );
+    const keys = await keysFile({ payments: { encrypt: `${RING}/cryptoKeys/a` } });
     const { KMS_EMULATOR_HOST } = cloud.as(WORKER);
     const { code, err } = await temporalKms(['decrypt', '--namespace', 'none', ...why], {
       env: { KMS_EMULATOR_HOST, KMS_KEYS_FILE: keys, AUDIT_FILE: auditFile },

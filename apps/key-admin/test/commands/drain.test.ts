@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadKmsCodec, messageKey } from '@temporal-kms/kms-codec';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { payloadsIn } from '@temporal-kms/testing/history';
-import { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   KEY,
   rotate,
@@ -18,17 +16,10 @@ import {
   variables,
 } from '../support/cli.ts';
 import { canary, createSchedule as createScheduleWith, plain, startRun } from '../support/scanned.ts';
+import { useTemporal } from '../support/temporal.ts';
 
-let temporal: TemporalServer;
-let connection: Connection;
-beforeAll(async () => {
-  temporal = await startTemporal();
-  connection = await Connection.connect({ address: temporal.address });
-});
-afterAll(async () => {
-  await connection.close();
-  await temporal.close();
-});
+vi.setConfig({ testTimeout: 120_000 });
+const temporal = useTemporal();
 
 const HOUR = 3_600_000;
 const namespace = 'default';
@@ -61,7 +52,7 @@ async function startDrainable() {
 
 /** Deletes a run, and waits until no list contains it. */
 async function deleteRun(workflowId: string): Promise<void> {
-  const { workflowService } = connection;
+  const { workflowService } = temporal.connection;
   await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
   const query = `WorkflowId = "${workflowId}"`;
   while ((await workflowService.listWorkflowExecutions({ namespace, query })).executions.length > 0)
@@ -70,14 +61,14 @@ async function deleteRun(workflowId: string): Promise<void> {
 
 /** Creates a schedule whose second argument is in plaintext. */
 const createSchedule = (scheduleId: string, argument: Payload, memo: Payload, ownMemo?: Payload) =>
-  createScheduleWith(connection, namespace, scheduleId, [argument, plain()], memo, ownMemo);
+  createScheduleWith(temporal.connection, namespace, scheduleId, [argument, plain()], memo, ownMemo);
 
 /** Everything of a schedule but what `drain` encrypts again. */
 const rest = ({ action, ...other }: any) =>
   JSON.stringify([other, { ...action.startWorkflow, input: 0, memo: 0 }]);
 
 const describeSchedule = (scheduleId: string) =>
-  connection.workflowService.describeSchedule({ namespace, scheduleId });
+  temporal.connection.workflowService.describeSchedule({ namespace, scheduleId });
 
 /** A schedule whose own memo still needs the version. */
 const kept = (scheduleId: string, outcome: string) => ({
@@ -97,8 +88,8 @@ describe('drain', () => {
       const message = await encrypt(`of-${scheduleId}`);
       await createSchedule(scheduleId, message, message);
       const workflowId = `closed-${randomUUID()}`;
-      await startRun(connection, namespace, workflowId, await encrypt(workflowId));
-      await connection.workflowService.terminateWorkflowExecution({
+      await startRun(temporal.connection, namespace, workflowId, await encrypt(workflowId));
+      await temporal.connection.workflowService.terminateWorkflowExecution({
         namespace,
         workflowExecution: { workflowId },
       });
@@ -129,7 +120,7 @@ describe('drain', () => {
       expect(rest(schedule)).toBe(rest(old));
 
       const [closed] = after.json().versions;
-      const { config } = await connection.workflowService.describeNamespace({ namespace });
+      const { config } = await temporal.connection.workflowService.describeNamespace({ namespace });
       const retention = Number(config!.workflowExecutionRetentionTtl!.seconds) * 1000;
       const removed = Date.parse(closed.waitsFor[0].histories.newest.closeTime) + retention;
       expect(closed.waitsFor.map(({ place, until }: any) => [place, until])).toEqual([
@@ -149,7 +140,7 @@ describe('drain', () => {
   it('rescans with --watch until the version is free, even after an outage', async () => {
     const { cloud, encrypt, run } = await startDrainable();
     const workflowId = `open-${randomUUID()}`;
-    await startRun(connection, namespace, workflowId, await encrypt(workflowId));
+    await startRun(temporal.connection, namespace, workflowId, await encrypt(workflowId));
     await rotate(cloud);
     // The scan that finds the new version to be primary.
     await run(['drain']);
@@ -197,7 +188,7 @@ describe('drain', () => {
       ],
     ]);
     expect((await describeSchedule(scheduleId)).schedule).toEqual(before);
-    await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+    await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
   it('leaves messages under other versions unchanged, and names the fields that still need the version', async () => {
@@ -221,7 +212,7 @@ describe('drain', () => {
     expect(await schedules('1')).toEqual([kept(own, 'not possible')]);
     expect(await schedules()).toEqual(expect.arrayContaining([kept(own, 'done'), kept(other, 'done')]));
     for (const scheduleId of [other, own])
-      await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+      await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
   it('checks the version and the report before it changes a schedule', async () => {
@@ -236,7 +227,7 @@ describe('drain', () => {
     for (const wrong of [['9'], ['3'], ['1', '--report', 'no-report.json']])
       expect((await run(['drain', '--reencrypt', ...wrong])).code).toBe(66);
     expect((await describeSchedule(scheduleId)).schedule).toEqual(before);
-    await connection.workflowService.deleteSchedule({ namespace, scheduleId });
+    await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
   it('refuses a version that does not exist, and --watch for the primary version or with a report', async () => {

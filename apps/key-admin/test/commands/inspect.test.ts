@@ -7,11 +7,12 @@ import { startGcs } from '@temporal-kms/scripts/gcs';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   afterwards,
   type Cloud,
   KEY,
+  keysFile,
   rotate,
   startCloud,
   temporalKms,
@@ -23,19 +24,13 @@ import {
   cliShow,
   cloudExport,
   encodedJson,
-  type Histories,
   NAMESPACE,
   type Run,
   SECRET,
-  startHistories,
-  stopHistories,
+  useHistories,
 } from '../support/histories.ts';
 
-let histories: Histories;
-beforeAll(async () => {
-  histories = await startHistories();
-});
-afterAll(() => stopHistories(histories));
+const histories = useHistories();
 
 let runs = 0;
 
@@ -46,7 +41,7 @@ async function twoVersions(): Promise<{ cloud: Cloud; run: Run }> {
   const run = await histories.start(`order-${(runs += 1)}`, cloud.as(WORKER), { bind: true });
   await rotate(cloud);
   await histories.signal(run, { ...cloud.as(WORKER), KMS_COMPRESSION: 'zstd' }, { text: SECRET.repeat(200) });
-  await histories.connection.workflowService.signalWorkflowExecution({
+  await histories.temporal.connection.workflowService.signalWorkflowExecution({
     namespace: NAMESPACE,
     workflowExecution: run,
     signalName: 'plain',
@@ -135,7 +130,7 @@ describe('temporal-kms inspect with a history', () => {
 
   it('takes keys and namespaces from an application’s configuration', async () => {
     const { cloud, run } = await twoVersions();
-    const file = await temporaryFile('keys.yaml', `namespaces:\n  ${NAMESPACE}:\n    encrypt: ${KEY}\n...\n`);
+    const file = await keysFile({ [NAMESPACE]: { encrypt: KEY } });
     const { json } = await temporalKms(['inspect', '--json'], {
       env: { KMS_EMULATOR_HOST: cloud.as(WORKER)['KMS_EMULATOR_HOST'], KMS_KEYS_FILE: file },
       input: await cliShow(histories, run, 'json'),

@@ -1,11 +1,9 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanReport } from '@temporal-kms/codec-api';
-import { Connection } from '@temporalio/client';
-import { startTemporal, type TemporalServer as Started } from '@temporal-kms/scripts/temporal';
 import { compactVerify, importSPKI } from 'jose';
 import { loadKmsCodec } from '@temporal-kms/kms-codec';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { describeServer, type TemporalServer } from '../../src/temporal/server.ts';
 import {
   type Cloud,
@@ -20,20 +18,15 @@ import {
 import { statementOf } from '../support/question.ts';
 import { plain, startRun } from '../support/scanned.ts';
 import { statementFile } from '../support/statement.ts';
+import { useTemporal } from '../support/temporal.ts';
 
-let temporal: Started;
-let connection: Connection;
+vi.setConfig({ testTimeout: 120_000 });
+const temporal = useTemporal({ namespaces: ['orders'] });
 let server: TemporalServer;
 beforeAll(async () => {
-  temporal = await startTemporal({ namespaces: ['orders'] });
-  connection = await Connection.connect({ address: temporal.address });
   for (const namespace of ['default', 'orders'])
-    await connection.workflowService.listWorkflowExecutions({ namespace });
-  server = await describeServer(connection, temporal.address, []);
-});
-afterAll(async () => {
-  await connection.close();
-  await temporal.close();
+    await temporal.connection.workflowService.listWorkflowExecutions({ namespace });
+  server = await describeServer(temporal.connection, temporal.address, []);
 });
 
 const HOUR = 3_600_000;
@@ -87,7 +80,7 @@ describe('may-destroy', () => {
       const codec = loadKmsCodec({ namespace, env: keys });
       const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId });
       await codec.close();
-      await startRun(connection, namespace, workflowId, message!);
+      await startRun(temporal.connection, namespace, workflowId, message!);
     });
     await run(['scan', ...scanOptions], 0);
     const reasons = async (command: string, ...args: string[]) => {
@@ -105,13 +98,14 @@ describe('may-destroy', () => {
     expect([unstated.code, unstated.out]).toEqual([1, expect.stringContaining(`id: '${server.clusterId}'`)]);
     expect(await stateOf(cloud, 1)).toBe('ENABLED');
 
-    await connection.workflowService.deleteWorkflowExecution({
+    await temporal.connection.workflowService.deleteWorkflowExecution({
       namespace,
       workflowExecution: { workflowId },
     });
     await vi.waitUntil(
       async () =>
-        (await connection.workflowService.listWorkflowExecutions({ namespace })).executions.length === 0,
+        (await temporal.connection.workflowService.listWorkflowExecutions({ namespace })).executions
+          .length === 0,
       { timeout: 30_000 },
     );
     expect(await reasons('may-destroy')).toEqual([0]);

@@ -1,15 +1,7 @@
 import { Client } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { startCloud, temporalKms, temporaryFile, WORKER } from '../support/cli.ts';
-import {
-  cliShow,
-  cloudExport,
-  type Histories,
-  NAMESPACE,
-  SECRET,
-  startHistories,
-  stopHistories,
-} from '../support/histories.ts';
+import { cliShow, cloudExport, NAMESPACE, SECRET, useHistories } from '../support/histories.ts';
 
 const MAIL = 'ana.maria@mail.example.org';
 const CARD = '4111111111111111';
@@ -18,12 +10,11 @@ const PHONE = '+4915112345678';
 const WAIT = { timeout: 20_000, interval: 100 };
 const values = [MAIL, CARD, IBAN, PHONE];
 
-let histories: Histories;
+const histories = useHistories();
 let client: Client;
 let found: { workflowId: string; runId: string };
 beforeAll(async () => {
-  histories = await startHistories();
-  client = new Client({ connection: histories.connection, namespace: NAMESPACE });
+  client = new Client({ connection: histories.temporal.connection, namespace: NAMESPACE });
   const { workflowId, firstExecutionRunId } = await client.workflow.start('order', {
     workflowId: `order-${MAIL}`,
     taskQueue: 'none',
@@ -43,7 +34,6 @@ beforeAll(async () => {
     expect((await client.workflow.count('CloseTime is not null')).count).toBe(1);
   }, WAIT);
 });
-afterAll(() => stopHistories(histories));
 
 async function countSchedules(): Promise<number> {
   let count = 0;

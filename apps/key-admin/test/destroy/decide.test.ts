@@ -1,9 +1,9 @@
 import { chmod, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanCoverage, ScanReport } from '@temporal-kms/codec-api';
-import { startTemporal, type TemporalServer as Started } from '@temporal-kms/scripts/temporal';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readBasis } from '../../src/destroy/decide.ts';
 import { observeKeys } from '../../src/scan/observed-keys.ts';
 import { ScanState } from '../../src/scan/state.ts';
@@ -11,6 +11,7 @@ import { describeServer, type TemporalServer } from '../../src/temporal/server.t
 import {
   type Cloud,
   KEY,
+  keysFile,
   RING,
   rotate,
   startCloud,
@@ -22,19 +23,13 @@ import {
 import { statementOf } from '../support/question.ts';
 import { seconds } from '../support/scanned.ts';
 import { statementFile } from '../support/statement.ts';
+import { useTemporal } from '../support/temporal.ts';
 
-let temporal: Started;
-let connection: Connection;
+const temporal = useTemporal({ namespaces: ['payments', 'orders'] });
 let server: TemporalServer;
 const everywhere = () => server.namespaces.map(({ name }) => name);
 beforeAll(async () => {
-  temporal = await startTemporal({ namespaces: ['payments', 'orders'] });
-  connection = await Connection.connect({ address: temporal.address });
-  server = await describeServer(connection, temporal.address, []);
-});
-afterAll(async () => {
-  await connection.close();
-  await temporal.close();
+  server = await describeServer(temporal.connection, temporal.address, []);
 });
 
 const HOUR = 3_600_000;
@@ -101,24 +96,14 @@ async function startRotated(): Promise<Cloud> {
   return cloud;
 }
 
-const keysFile = () =>
-  temporaryFile(
-    'keys.yaml',
-    `namespaces:
-  payments:
-    encrypt: ${KEY}
-    decrypt: [${OTHER}]
-  orders:
-    encrypt: ${OTHER}
-...
-`,
-  );
-
 describe('--key', () => {
   it('leaves the keys file’s namespaces and keys unchanged', async () => {
     const cloud = await startRotated();
     const env = {
-      KMS_KEYS_FILE: await keysFile(),
+      KMS_KEYS_FILE: await keysFile({
+        payments: { encrypt: KEY, decrypt: [OTHER] },
+        orders: { encrypt: OTHER },
+      }),
       KMS_EMULATOR_HOST: cloud.emulator.address,
       TEMPORAL_ADDRESS: temporal.address,
     };
@@ -240,7 +225,7 @@ describe('destroy', () => {
 
   it('changes nothing if a namespace appeared, or was recreated, while the person was asked', async () => {
     const cloud = await startRotated();
-    const { workflowService, operatorService } = connection;
+    const { workflowService, operatorService } = temporal.connection;
     const register = () =>
       workflowService.registerNamespace({
         namespace: 'created-meanwhile',
@@ -251,7 +236,7 @@ describe('destroy', () => {
       return '1';
     };
     expect(await destroy(cloud, appears)).toEqual(refused('not_seen'));
-    server = await describeServer(connection, temporal.address, []);
+    server = await describeServer(temporal.connection, temporal.address, []);
     const isAnew = async () => {
       await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
       await register();
@@ -259,7 +244,7 @@ describe('destroy', () => {
     };
     expect(await destroy(cloud, isAnew)).toEqual(refused('other_server'));
     await operatorService.deleteNamespace({ namespace: 'created-meanwhile' });
-    server = await describeServer(connection, temporal.address, []);
+    server = await describeServer(temporal.connection, temporal.address, []);
   });
 
   it(

@@ -2,9 +2,9 @@ import { fileURLToPath } from 'node:url';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { startIssuer } from '@temporal-kms/testing/issuer';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { afterwards, type Cloud, startCloud, temporalKms, temporaryFile } from '../support/cli.ts';
+import { useTemporal } from '../support/temporal.ts';
 
 // The real server in its own process. No code of it is imported.
 const main = fileURLToPath(new URL('../../../codec-server/src/main.ts', import.meta.url));
@@ -12,11 +12,7 @@ const main = fileURLToPath(new URL('../../../codec-server/src/main.ts', import.m
 const CODEC = 'codec@acme.iam.gserviceaccount.com';
 const PAGE = 'https://temporal.example.com';
 
-let temporal: TemporalServer;
-beforeAll(async () => {
-  temporal = await startTemporal();
-});
-afterAll(() => temporal.close());
+const temporal = useTemporal();
 
 async function startServer(env: Record<string, string>): Promise<string> {
   const server: NodeProcess = startNode(main, { nodeOptions: ['--disable-sigusr1'], env });

@@ -2,33 +2,25 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ScannedNamespace, type ScanReport, scanReport } from '@temporal-kms/codec-api';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { rawText, readHistory } from '@temporal-kms/testing/history';
 import type { ProtoEvent } from '@temporal-kms/histories/payloads';
-import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventTime } from '../../src/scan/read-run.ts';
 import { type Built, buildPrograms } from '../support/built.ts';
 import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
 import { canary, createSchedule, plain, startNamespace } from '../support/scanned.ts';
+import { useTemporal } from '../support/temporal.ts';
 
-let temporal: TemporalServer;
-let connection: Connection;
+// With so few events, each workflow continues as new several times.
+const temporal = useTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
 // From their sources, each scan worker would compile the workflow code at its start.
 let built: Built;
 beforeAll(async () => {
   built = await buildPrograms();
-  // With so few events, each workflow continues as new several times.
-  temporal = await startTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
-  connection = await Connection.connect({ address: temporal.address });
 }, 600_000);
-afterAll(async () => {
-  await built?.remove();
-  await connection.close();
-  await temporal.close();
-});
+afterAll(() => built?.remove());
 
 type Namespace = Awaited<ReturnType<typeof startNamespace>>;
 
@@ -86,22 +78,25 @@ const withoutReads = ({ looked, ...rest }: Partial<ScannedNamespace>) => ({
 /** Returns the events of all runs of the scan's workflow. */
 async function eventsOfScan(namespace: string): Promise<ProtoEvent[]> {
   const query = "WorkflowType = 'temporalKmsScan'";
-  const { executions } = await connection.workflowService.listWorkflowExecutions({ namespace, query });
+  const { executions } = await temporal.connection.workflowService.listWorkflowExecutions({
+    namespace,
+    query,
+  });
   expect(executions.length).toBeGreaterThan(0);
   const histories = executions.map(({ execution }) =>
-    readHistory(connection, namespace, { workflowId: '', runId: '', ...execution }),
+    readHistory(temporal.connection, namespace, { workflowId: '', runId: '', ...execution }),
   );
   return (await Promise.all(histories)).flat();
 }
 
 describe('scan --on-temporal', () => {
   it('finds what a scan in one process finds, and stores no payload', { timeout: 240_000 }, async () => {
-    const one = await startNamespace(connection, temporal);
+    const one = await startNamespace(temporal);
     const { namespace } = one;
     await fill(one, 240);
-    await createSchedule(connection, namespace, 'monthly', [await one.encrypt()]);
-    await createSchedule(connection, namespace, 'triggered', [await one.encrypt()]);
-    await connection.workflowService.patchSchedule({
+    await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
+    await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
+    await temporal.connection.workflowService.patchSchedule({
       namespace,
       scheduleId: 'triggered',
       requestId: randomUUID(),
@@ -139,7 +134,7 @@ describe('scan --on-temporal', () => {
     'produces the same result if workers and the client are killed and restarted',
     { timeout: 240_000 },
     async () => {
-      const one = await startNamespace(connection, temporal);
+      const one = await startNamespace(temporal);
       await fill(one, 300);
       const { worker, client } = await onTemporal(one);
       const workers = [worker(), worker()];
@@ -165,7 +160,7 @@ describe('scan --on-temporal', () => {
   );
 
   it('keeps to the rate across all workers', { timeout: 240_000 }, async () => {
-    const one = await startNamespace(connection, temporal);
+    const one = await startNamespace(temporal);
     const runs = 200;
     await fill(one, runs);
     const { worker, client } = await onTemporal(one);
@@ -188,7 +183,7 @@ describe('scan --on-temporal', () => {
   });
 
   it('refuses a second scan of a namespace from another state folder', { timeout: 120_000 }, async () => {
-    const one = await startNamespace(connection, temporal);
+    const one = await startNamespace(temporal);
     await one.start('run', await one.encrypt());
     const [first, other] = [await onTemporal(one), await onTemporal(one)];
     const waiting = first.client();
@@ -202,7 +197,7 @@ describe('scan --on-temporal', () => {
   });
 
   it('refuses to continue a scan with other crypto keys', { timeout: 120_000 }, async () => {
-    const one = await startNamespace(connection, temporal);
+    const one = await startNamespace(temporal);
     await one.start('run', await one.encrypt());
     const { state, client } = await onTemporal(one);
     const first = client();

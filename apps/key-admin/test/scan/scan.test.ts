@@ -4,47 +4,36 @@ import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scanReport } from '@temporal-kms/codec-api';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { payloadsIn, readHistory } from '@temporal-kms/testing/history';
 import { leaksIn } from '@temporal-kms/testing/canaries';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startGcs } from '@temporal-kms/scripts/gcs';
 import { afterwards, KEY, rotate, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { cloudExport } from '../support/histories.ts';
 import { canary, createSchedule, needs, plain, seconds, startNamespace } from '../support/scanned.ts';
+import { useTemporal } from '../support/temporal.ts';
 
-let temporal: TemporalServer;
-let connection: Connection;
-beforeAll(async () => {
-  temporal = await startTemporal();
-  connection = await Connection.connect({ address: temporal.address });
-});
-afterAll(async () => {
-  await connection.close();
-  await temporal.close();
-});
+vi.setConfig({ testTimeout: 120_000 });
+const temporal = useTemporal();
 
 /** Writes histories as Temporal Cloud exports them. */
 async function exportFile(path: string, namespace: string, workflowIds: readonly string[]): Promise<void> {
-  const read = (workflowId: string) => readHistory(connection, namespace, { workflowId });
+  const read = (workflowId: string) => readHistory(temporal.connection, namespace, { workflowId });
   await writeFile(path, cloudExport(await Promise.all(workflowIds.map(read))));
 }
 
 describe('scan', () => {
   it('counts the histories that need each key version, in every place', async () => {
-    const { namespace, cloud, env, encrypt, start, terminate, scan, state } = await startNamespace(
-      connection,
-      temporal,
-    );
+    const { namespace, cloud, env, encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const [first, direct, envelope] = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
     await start('open-1', first);
     await start('closed-1', first, { memo: { fields: { customer: first } } });
     await terminate('closed-1');
     await start('closed-direct', direct);
     await terminate('closed-direct', envelope);
-    await createSchedule(connection, namespace, 'monthly', [first], first);
+    await createSchedule(temporal.connection, namespace, 'monthly', [first], first);
     const second = await rotate(cloud);
     const next = await encrypt();
     await start('open-2', next);
@@ -95,7 +84,7 @@ describe('scan', () => {
   });
 
   it('reads exports in Cloud Storage, and reports a bucket that it cannot read', async () => {
-    const { namespace, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
+    const { namespace, encrypt, start, terminate, scan } = await startNamespace(temporal);
     await start('exported', await encrypt());
     await terminate('exported');
     const file = join(await temporaryFolder(), 'histories.proto');
@@ -122,7 +111,7 @@ describe('scan', () => {
   });
 
   it('agrees with an independent walk over Temporal’s data', async () => {
-    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(connection, temporal);
+    const { namespace, cloud, encrypt, start, terminate, scan } = await startNamespace(temporal);
     const stored: Payload[] = [];
     for (let version = 1; version <= 3; version += 1) {
       stored.push(await encrypt(), await encrypt('direct'));
@@ -139,7 +128,7 @@ describe('scan', () => {
     const { report } = await scan();
     const expected = new Map<string, number>();
     for (let n = 0; n < 24; n += 1) {
-      const events = await readHistory(connection, namespace, { workflowId: `run-${n}` });
+      const events = await readHistory(temporal.connection, namespace, { workflowId: `run-${n}` });
       const place = n % 3 > 0 ? 'closed' : 'open';
       const versions = payloadsIn(events).flatMap(({ metadata, data }) => {
         const encoding = Buffer.from(metadata?.['encoding'] ?? []).toString();
@@ -162,7 +151,7 @@ describe('scan', () => {
   });
 
   it('reads closed runs once, open runs again, and ignores truncated state', async () => {
-    const { encrypt, start, terminate, scan, state } = await startNamespace(connection, temporal);
+    const { encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const message = await encrypt();
     await start('open', message);
     for (let n = 0; n < 5; n += 1) {
@@ -195,10 +184,7 @@ describe('scan', () => {
   });
 
   it('saves within seconds what it has read, so a kill loses little', async () => {
-    const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(
-      connection,
-      temporal,
-    );
+    const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const message = await encrypt();
     for (let n = 0; n < 60; n += 1) {
       await start(`closed-${n}`, message);
@@ -226,26 +212,26 @@ describe('scan', () => {
   });
 
   it('finds runs that a reset starts while the scan is in progress', async () => {
-    const { namespace, encrypt, start, scan } = await startNamespace(connection, temporal);
+    const { namespace, encrypt, start, scan } = await startNamespace(temporal);
     await start('reset', await encrypt());
-    const client = new Client({ connection, namespace });
+    const client = new Client({ connection: temporal.connection, namespace });
     const { runId } = await client.workflow.getHandle('reset').describe();
     // Only a run with a completed workflow task can be reset.
-    const task = await connection.withDeadline(Date.now() + 30_000, () =>
-      connection.workflowService.pollWorkflowTaskQueue({
+    const task = await temporal.connection.withDeadline(Date.now() + 30_000, () =>
+      temporal.connection.workflowService.pollWorkflowTaskQueue({
         namespace,
         taskQueue: { name: 'none' },
         identity: 'test',
       }),
     );
-    await connection.workflowService.respondWorkflowTaskCompleted({
+    await temporal.connection.workflowService.respondWorkflowTaskCompleted({
       namespace,
       taskToken: task.taskToken,
       commands: [],
     });
     const before = Date.now();
     await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const reset = await connection.workflowService.resetWorkflowExecution({
+    const reset = await temporal.connection.workflowService.resetWorkflowExecution({
       namespace,
       workflowExecution: { workflowId: 'reset', runId },
       requestId: randomUUID(),
@@ -257,12 +243,15 @@ describe('scan', () => {
     });
     // The last pass of a scan looks for runs by their start time.
     const query = `StartTime >= "${new Date(before + 1_000).toISOString()}"`;
-    const { executions } = await connection.workflowService.listWorkflowExecutions({ namespace, query });
+    const { executions } = await temporal.connection.workflowService.listWorkflowExecutions({
+      namespace,
+      query,
+    });
     expect(executions.map(({ execution }) => execution?.runId)).toEqual([reset.runId]);
   });
 
   it('reports what it cannot see', async () => {
-    const { encrypt, start, scan } = await startNamespace(connection, temporal);
+    const { encrypt, start, scan } = await startNamespace(temporal);
     const other: Payload = { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') };
     const reference: Payload = {
       metadata: { encoding: Buffer.from('json/external-storage-reference') },
@@ -290,7 +279,7 @@ describe('scan', () => {
   });
 
   it('reports a namespace that does not exist as not seen', async () => {
-    const { env, state } = await startNamespace(connection, temporal);
+    const { env, state } = await startNamespace(temporal);
     const args = ['scan', '--namespace', 'missing', '--state', state, '--settle', '0', '--json'];
     const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
     const [found] = scanReport.parse(ran.json()).namespaces;

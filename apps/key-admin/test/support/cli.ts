@@ -147,3 +147,7 @@ export async function temporaryFile(name: string, content: string): Promise<stri
   await writeFile(path, content);
   return path;
 }
+
+/** Writes a keys file with these rules, which exists until the test ends, and returns its path. */
+export const keysFile = (namespaces: Record<string, object>): Promise<string> =>
+  temporaryFile('keys.yaml', `${JSON.stringify({ namespaces })}\n...\n`);

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
 import { readHistory } from '@temporal-kms/testing/history';
 import { KmsCodecPlugin, loadKmsCodec } from '@temporal-kms/kms-codec';
 import { eventJson, payloadToJson, type ProtoEvent } from '@temporal-kms/histories/payloads';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import { afterwards } from './cli.ts';
+import { type Temporal, useTemporal } from './temporal.ts';
 
 export const NAMESPACE = 'default';
 export type Run = { readonly workflowId: string; readonly runId: string };
@@ -15,8 +15,7 @@ export type Run = { readonly workflowId: string; readonly runId: string };
 export const SECRET = 'canary-5ecret';
 
 export interface Histories {
-  readonly temporal: TemporalServer;
-  readonly connection: Connection;
+  readonly temporal: Temporal;
   /** Starts a workflow with an encrypted input and memo, and returns its run. No worker polls, so it stays open. */
   readonly start: (
     workflowId: string,
@@ -27,26 +26,20 @@ export interface Histories {
   readonly events: (run: Run) => Promise<ProtoEvent[]>;
 }
 
-/** Starts Temporal with a client whose payloads a real codec encrypts. */
-export async function startHistories(): Promise<Histories> {
-  const temporal = await startTemporal();
-  const connection = await Connection.connect({ address: temporal.address });
-  const close = async () => {
-    await connection.close();
-    await temporal.close();
-  };
-  closeHistories.set(temporal, close);
+/** Starts Temporal before the tests of a file, with a client whose payloads a real codec encrypts. */
+export function useHistories(): Histories {
+  const temporal = useTemporal();
   const clientAs = (env: Record<string, string>, bind = false) => {
     const codec = loadKmsCodec({
       namespace: NAMESPACE,
       env: { ...env, ...(bind && { KMS_BIND_WORKFLOW: 'true' }) },
     });
     afterwards(() => codec.close());
+    const { connection } = temporal;
     return new Client({ connection, namespace: NAMESPACE, plugins: [new KmsCodecPlugin(codec)] });
   };
   return {
     temporal,
-    connection,
     start: async (workflowId, env, { bind } = {}) =>
       runOf(
         await clientAs(env, bind).workflow.start('order', {
@@ -58,7 +51,7 @@ export async function startHistories(): Promise<Histories> {
       ),
     signal: (run, env, argument) =>
       clientAs(env).workflow.getHandle(run.workflowId, run.runId).signal('change', argument),
-    events: (run) => readHistory(connection, NAMESPACE, run),
+    events: (run) => readHistory(temporal.connection, NAMESPACE, run),
   };
 }
 
@@ -66,12 +59,6 @@ const runOf = async (handle: WorkflowHandle): Promise<Run> => {
   const { workflowId, runId } = await handle.describe();
   return { workflowId, runId };
 };
-
-const closeHistories = new Map<TemporalServer, () => Promise<void>>();
-
-/** Ends the server and the connection of `startHistories`. */
-export const stopHistories = async ({ temporal }: Histories): Promise<void> =>
-  closeHistories.get(temporal)?.();
 
 /** Returns what `temporal workflow show` prints. */
 export async function cliShow({ temporal }: Histories, run: Run, output: 'json' | 'jsonl'): Promise<string> {

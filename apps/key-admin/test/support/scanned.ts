@@ -6,6 +6,7 @@ import type { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 import { startCloud, temporalKms, temporaryFolder, variables } from './cli.ts';
+import type { Temporal } from './temporal.ts';
 
 const RUNNING = proto.temporal.api.enums.v1.WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING;
 
@@ -19,11 +20,7 @@ export const plain = (): Payload => ({
 });
 
 /** A namespace, and programs that write to it. */
-export async function startNamespace(
-  connection: Connection,
-  temporal: { readonly address: string },
-  retentionDays = 1,
-) {
+export async function startNamespace({ connection, address }: Temporal, retentionDays = 1) {
   const namespace = `scan-${randomUUID()}`;
   const { workflowService } = connection;
   await workflowService.registerNamespace({
@@ -77,7 +74,7 @@ export async function startNamespace(
   ): Promise<{ code: number; report: ScanReport; out: string; err: string }> => {
     await untilListed();
     const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3', '--json', ...more];
-    const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: temporal.address } });
+    const ran = await temporalKms(args, { env: { ...env, TEMPORAL_ADDRESS: address } });
     return { ...ran, report: scanReport.parse(ran.json()) };
   };
   return { namespace, cloud, env, encrypt, start, terminate, untilListed, scan, state };
