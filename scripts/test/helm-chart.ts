@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { beforeAll, expect } from 'vitest';
+import { beforeAll, beforeEach, expect } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { findHelm } from '../src/helm.ts';
 import { withLock } from '../src/lock.ts';
@@ -55,9 +55,6 @@ export const everything = {
 
 let helm: string | undefined;
 
-/** Returns whether Helm could not be built, so that a test is skipped. */
-export const isMissing = (): boolean => helm === undefined;
-
 beforeAll(async () => {
   helm = await findHelm();
   if (helm === undefined) return;
@@ -68,6 +65,8 @@ beforeAll(async () => {
     await rename(unfinished, schemas);
   });
 }, 900_000);
+
+beforeEach(({ skip }) => skip(helm === undefined, 'Helm could not be built'));
 
 export const run = (command: readonly string[], values: object) =>
   execa(helm ?? '', [...command, chart, '--kube-version', versions[0] ?? '', '--values', '-'], {

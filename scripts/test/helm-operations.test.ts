@@ -6,14 +6,13 @@ import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { projectRoot } from '../src/project.ts';
 import { WITHIN_256_MIB } from '../src/small-memory.ts';
-import { apps, chart, everything, isMissing, named, policy, render, run, variables } from './helm-chart.ts';
+import { apps, chart, everything, named, policy, render, run, variables } from './helm-chart.ts';
 
 const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
 const podOf = (resources: any[], app: string) => named(resources, 'Deployment', app).spec.template.spec;
 const scanPod = (resources: any[]) => named(resources, 'CronJob', 'scan').spec.jobTemplate.spec.template.spec;
 
-it('lets servers accept connections until clients know that the pod is terminating', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('lets servers accept connections until clients know that the pod is terminating', async () => {
   const resources = await render({
     codecServer: { policy, terminationGracePeriodSeconds: 25, preStopSleepSeconds: 10 },
   });
@@ -24,8 +23,7 @@ it('lets servers accept connections until clients know that the pod is terminati
   expect(podOf(without, 'codec-server').containers[0]).not.toHaveProperty('lifecycle');
 });
 
-it('mounts additional volumes', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('mounts additional volumes', async () => {
   const resources = await render(everything);
   for (const [pod, volume] of [
     [podOf(resources, 'codec-server'), 'temporal-tls'],
@@ -39,8 +37,7 @@ it('mounts additional volumes', async ({ skip }) => {
   }
 });
 
-it('mounts files in a form that the programs trust', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('mounts files in a form that the programs trust', async () => {
   const resources = await render(everything);
   for (const pod of [...apps.slice(0, 2).map((app) => podOf(resources, app)), scanPod(resources)]) {
     // With another policy, each mount of a volume would let the group write the report and the state of scans.
@@ -76,8 +73,7 @@ async function volumeFile(name: string, mode: number): Promise<string> {
   return join(volume, name);
 }
 
-it('scans with the image key-admin, and lets the codec server read the report', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('scans with the image key-admin, and lets the codec server read the report', async () => {
   const resources = await render(everything);
   const { spec } = named(resources, 'CronJob', 'scan');
   expect(spec).toMatchObject({ concurrencyPolicy: 'Forbid', jobTemplate: { spec: { backoffLimit: 0 } } });
@@ -113,8 +109,7 @@ it('scans with the image key-admin, and lets the codec server read the report', 
   expect(variables(without, 'codec-server')).not.toHaveProperty('SCAN_REPORT_FILE');
 });
 
-it('keeps a scan’s report out of the log, but not errors, arguments or the exit status', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('keeps a scan’s report out of the log, but not errors, arguments or the exit status', async () => {
   const { command, args } = scanPod(await render(everything)).containers[0];
   const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-scan-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -129,8 +124,7 @@ it('keeps a scan’s report out of the log, but not errors, arguments or the exi
   expect([stdout, stderr, exitCode]).toEqual(['', args.join(' '), 1]);
 });
 
-it('contains alerts.yaml unchanged', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('contains alerts.yaml unchanged', async () => {
   const rule = named(await render(everything), 'PrometheusRule', 'alerts');
   expect(rule.metadata.labels.release).toBe('prometheus');
   expect(rule.spec).toEqual(parse(await readFile(join(chart, 'alerts.yaml'), 'utf8')));
@@ -140,8 +134,7 @@ async function spread(values: object, app: string): Promise<any> {
   return podOf(await render({ codecServer: { policy }, ...values }), app).topologySpreadConstraints;
 }
 
-it('spreads pods over zones and nodes if possible, or as the values specify', async ({ skip }) => {
-  if (isMissing()) return skip();
+it('spreads pods over zones and nodes if possible, or as the values specify', async () => {
   const labelSelector = {
     matchLabels: { 'app.kubernetes.io/name': 'worker', 'app.kubernetes.io/instance': 'tk' },
   };
@@ -167,7 +160,7 @@ it.for([
   ['1G', { NODE_OPTIONS: '--max-old-space-size=384' }, '--max-old-space-size=384'],
 ] as const)(
   'gives a codec server within %s the memory settings of the docs',
-  async ([memory, env, options], { skip }) => {
+  async ([memory, env, options]) => {
     const [operations, deploy, compose] = await Promise.all(
       ['docs/limits.md', 'docs/deploy.md', 'compose.yaml'].map(read),
     );
@@ -178,7 +171,6 @@ it.for([
         value,
       );
     }
-    if (isMissing()) return skip();
     const resources = await render({ codecServer: { policy, env, resources: { limits: { memory } } } });
     const { NODE_OPTIONS, MALLOC_ARENA_MAX } = variables(resources, 'codec-server');
     expect(NODE_OPTIONS).toBe(options);
@@ -189,12 +181,9 @@ it.for([
 const optionsOf = async (worker: object) =>
   variables(await render({ codecServer: { policy }, worker }), 'worker')['NODE_OPTIONS'];
 
-it('limits a worker’s young generation as the docs recommend, unless its own options differ', async ({
-  skip,
-}) => {
+it('limits a worker’s young generation as the docs recommend, unless its own options differ', async () => {
   const [, option] = /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/limits.md')) ?? [];
   expect(option).toBeDefined();
-  if (isMissing()) return skip();
   expect(await optionsOf({})).toBe(option);
   const own = '--max-semi-space-size=64';
   expect(await optionsOf({ env: { NODE_OPTIONS: own } })).toBe(`${option} ${own}`);
@@ -203,6 +192,9 @@ it('limits a worker’s young generation as the docs recommend, unless its own o
 const key = { GCP_KMS_KEY: 'payloads' };
 const { keys } = everything;
 const refused: readonly (readonly [what: string, values: object, message: RegExp])[] = [
+  ['an unknown value', { codecServer: { policy, replica: 3 } }, /replica/],
+  ['a codec server without a policy', { codecServer: {} }, /codecServer\.policy is empty/],
+  ['an ingress without TLS', { ingress: { enabled: true, host: 'a.example' } }, /TLS/],
   ['a keys file and a key', { keys, env: key }, /GCP_KMS_KEY/],
   ['a keys file and a key of one application', { keys, worker: { env: key } }, /GCP_KMS_KEY/],
   [
@@ -243,8 +235,7 @@ const refused: readonly (readonly [what: string, values: object, message: RegExp
     /codecServer\.enabled/,
   ],
 ];
-it.for(refused)('refuses %s', async ([, values, message], { skip }) => {
-  if (isMissing()) return skip();
+it.for(refused)('refuses %s', async ([, values, message]) => {
   const { exitCode, stderr } = await run(['template', 'tk'], { codecServer: { policy }, ...values });
   expect(exitCode).not.toBe(0);
   expect(stderr).toMatch(message);

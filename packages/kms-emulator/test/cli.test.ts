@@ -3,7 +3,7 @@ import { once as event } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
 import { cli, run } from './support/cli.ts';
-import { once, refusalCode } from './support/client.ts';
+import { refusalCode } from './support/client.ts';
 import { afterwards, clientOf, KEY, start } from './support/running.ts';
 
 const EMAIL = 'worker@p.iam.gserviceaccount.com';
@@ -41,10 +41,10 @@ describe('the command line', () => {
     );
     const owner = /gRPC (\S+),/.exec(line)?.[1] ?? '';
     const worker = clientOf(/ on ([^,\s]+)/.exec(line)?.[1] ?? '');
-    const [encrypted] = await worker.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
+    const [encrypted] = await worker.encrypt({ name: KEY, plaintext: Buffer.from('x') });
     const ciphertext = encrypted.ciphertext ?? '';
-    expect(await refusalCode(worker.decrypt({ name: KEY, ciphertext }, once))).toBe(code.PERMISSION_DENIED);
-    await expect(clientOf(owner).decrypt({ name: KEY, ciphertext }, once)).resolves.toBeDefined();
+    expect(await refusalCode(worker.decrypt({ name: KEY, ciphertext }))).toBe(code.PERMISSION_DENIED);
+    await expect(clientOf(owner).decrypt({ name: KEY, ciphertext })).resolves.toBeDefined();
   });
 
   it.each(['SIGINT', 'SIGTERM'] as const)('exits on %s', async (signal) => {

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { once, refusal, refusalCode } from './support/client.ts';
+import { refusal, refusalCode } from './support/client.ts';
 import { code } from './conformance/fixture.ts';
 import { DAY, KEY, start, VERSION } from './support/running.ts';
 
@@ -32,11 +32,11 @@ describe('the control API', () => {
 
   it('moves the clock and performs what is due', async () => {
     const { client, send } = await started();
-    await client.destroyCryptoKeyVersion({ name: VERSION }, once);
+    await client.destroyCryptoKeyVersion({ name: VERSION });
     const before = Date.parse((await send('GET', '/clock')).body.now);
     const { body } = await send('PUT', '/clock', { advanceSeconds: 31 * DAY });
     expect(Date.parse(body.now) - before).toBeGreaterThanOrEqual(31 * DAY * 1000);
-    expect((await client.getCryptoKeyVersion({ name: VERSION }, once))[0].state).toBe('DESTROYED');
+    expect((await client.getCryptoKeyVersion({ name: VERSION }))[0].state).toBe('DESTROYED');
     expect((await send('PUT', '/clock', { now: '2030-05-01T12:00:00Z' })).body.now).toMatch(
       /^2030-05-01T12:00:00/,
     );
@@ -51,10 +51,10 @@ describe('the control API', () => {
       status: 201,
       body: { ...fault, remaining: 5 },
     });
-    expect(await refusalCode(client.encrypt({ name: KEY, plaintext }, once))).toBe(14);
+    expect(await refusalCode(client.encrypt({ name: KEY, plaintext }))).toBe(14);
     expect((await send('GET', '/faults')).body).toMatchObject([{ ...fault, remaining: 4 }]);
     expect((await send('DELETE', '/faults')).status).toBe(204);
-    await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
   it('sets and resets latency, propagation and quotas', async () => {
@@ -68,18 +68,18 @@ describe('the control API', () => {
       primary: 0,
     });
     expect((await send('PUT', '/quotas', { software: 0 })).body).toEqual({ software: 0 });
-    expect(await refusalCode(client.encrypt({ name: KEY, plaintext }, once))).toBe(code.RESOURCE_EXHAUSTED);
+    expect(await refusalCode(client.encrypt({ name: KEY, plaintext }))).toBe(code.RESOURCE_EXHAUSTED);
     expect((await send('POST', '/reset')).status).toBe(204);
     expect((await send('GET', '/latency')).body).toEqual({ all: 0, methods: {} });
     expect((await send('GET', '/propagation')).body).toMatchObject({ disable: 0 });
     expect((await send('GET', '/quotas')).body).toEqual({});
-    await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
   it('counts calls and resets the counts', async () => {
     const { client, send } = await started();
-    await client.encrypt({ name: KEY, plaintext }, once);
-    await client.getCryptoKey({ name: KEY }, once);
+    await client.encrypt({ name: KEY, plaintext });
+    await client.getCryptoKey({ name: KEY });
     expect((await send('GET', '/calls')).body).toMatchObject({ total: 2, inFlight: 0 });
     expect((await send('GET', '/calls?method=Encrypt')).body).toEqual({
       total: 1,
@@ -108,9 +108,9 @@ describe('the control API', () => {
   ] as const)('puts a version into %s with a reason, which no RPC can do', async (state, field) => {
     const { client, send } = await started();
     await send('POST', '/versions', { name: VERSION, state, reason: 'because' });
-    const [version] = await client.getCryptoKeyVersion({ name: VERSION }, once);
+    const [version] = await client.getCryptoKeyVersion({ name: VERSION });
     expect(version).toMatchObject({ state, [field]: 'because' });
-    expect(await refusal(client.encrypt({ name: KEY, plaintext }, once))).toMatchObject({
+    expect(await refusal(client.encrypt({ name: KEY, plaintext }))).toMatchObject({
       code: code.FAILED_PRECONDITION,
       details: `${VERSION} is not enabled, current state is: ${state}.`,
       statusDetails: [{ violations: [{ type: `KEY_${state}`, subject: VERSION }] }],
@@ -124,12 +124,10 @@ describe('the control API', () => {
     async (state) => {
       const { client, send } = await started();
       await send('POST', '/versions', { name: VERSION, state });
-      expect((await client.getCryptoKeyVersion({ name: VERSION }, once))[0].state).toBe(state);
-      expect(await refusalCode(client.encrypt({ name: KEY, plaintext }, once))).toBe(
-        code.FAILED_PRECONDITION,
-      );
+      expect((await client.getCryptoKeyVersion({ name: VERSION }))[0].state).toBe(state);
+      expect(await refusalCode(client.encrypt({ name: KEY, plaintext }))).toBe(code.FAILED_PRECONDITION);
       await send('POST', '/versions', { name: VERSION, state: 'ENABLED' });
-      await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+      await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
     },
   );
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { once, refusal, refusalCode } from './support/client.ts';
+import { refusal, refusalCode } from './support/client.ts';
 import { iam } from './support/iam.ts';
 import { clientOf, KEY, RING, start, VERSION } from './support/running.ts';
 
@@ -18,35 +18,32 @@ const grant = (role: string, members = [WORKER]) => [{ role, members }];
 describe('identities', () => {
   it('lets the owner do everything without any policy', async () => {
     const { owner } = await startWithWorker();
-    const [encrypted] = await owner.encrypt({ name: KEY, plaintext }, once);
-    await expect(
-      owner.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once),
-    ).resolves.toBeDefined();
+    const [encrypted] = await owner.encrypt({ name: KEY, plaintext });
+    await expect(owner.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' })).resolves.toBeDefined();
   });
 
   it('denies an identity everything that no policy grants, with Cloud KMS’s text', async () => {
     const { owner, worker } = await startWithWorker();
-    const [encrypted] = await owner.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await owner.encrypt({ name: KEY, plaintext });
     const cases: [() => Promise<unknown>, permission: string, resource: string][] = [
-      [() => worker.encrypt({ name: KEY, plaintext }, once), 'cryptoKeyVersions.useToEncrypt', KEY],
+      [() => worker.encrypt({ name: KEY, plaintext }), 'cryptoKeyVersions.useToEncrypt', KEY],
       [
-        () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once),
+        () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }),
         'cryptoKeyVersions.useToDecrypt',
         KEY,
       ],
-      [() => worker.getCryptoKey({ name: KEY }, once), 'cryptoKeys.get', KEY],
-      [() => worker.getCryptoKeyVersion({ name: VERSION }, once), 'cryptoKeyVersions.get', VERSION],
-      [() => worker.destroyCryptoKeyVersion({ name: VERSION }, once), 'cryptoKeyVersions.destroy', VERSION],
-      [() => worker.listCryptoKeys({ parent: RING }, once), 'cryptoKeys.list', RING],
-      [() => worker.getKeyRing({ name: RING }, once), 'keyRings.get', RING],
+      [() => worker.getCryptoKey({ name: KEY }), 'cryptoKeys.get', KEY],
+      [() => worker.getCryptoKeyVersion({ name: VERSION }), 'cryptoKeyVersions.get', VERSION],
+      [() => worker.destroyCryptoKeyVersion({ name: VERSION }), 'cryptoKeyVersions.destroy', VERSION],
+      [() => worker.listCryptoKeys({ parent: RING }), 'cryptoKeys.list', RING],
+      [() => worker.getKeyRing({ name: RING }), 'keyRings.get', RING],
       [
-        () => worker.listKeyRings({ parent: 'projects/p/locations/global' }, once),
+        () => worker.listKeyRings({ parent: 'projects/p/locations/global' }),
         'keyRings.list',
         'projects/p/locations/global',
       ],
       [
-        () =>
-          worker.createKeyRing({ parent: 'projects/p/locations/global', keyRingId: 'n', keyRing: {} }, once),
+        () => worker.createKeyRing({ parent: 'projects/p/locations/global', keyRingId: 'n', keyRing: {} }),
         'keyRings.create',
         'projects/p/locations/global',
       ],
@@ -68,35 +65,33 @@ describe('identities', () => {
   it('hides from callers without permission whether a key exists', async () => {
     const { emulator, worker } = await startWithWorker();
     const missing = `${RING}/cryptoKeys/none`;
-    const denied = await refusal(worker.encrypt({ name: missing, plaintext }, once));
+    const denied = await refusal(worker.encrypt({ name: missing, plaintext }));
     expect(denied).toMatchObject({
       code: code.PERMISSION_DENIED,
       details: `Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource '${missing}' (or it may not exist).`,
     });
     await emulator.setPolicy(RING, grant('roles/cloudkms.cryptoKeyEncrypter'));
-    expect(await refusalCode(worker.encrypt({ name: missing, plaintext }, once))).toBe(code.NOT_FOUND);
+    expect(await refusalCode(worker.encrypt({ name: missing, plaintext }))).toBe(code.NOT_FOUND);
   });
 
   it('separates the permissions to encrypt and to decrypt', async () => {
     const { owner, worker } = await startWithWorker();
     const { setPolicy } = iam(owner);
     await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyEncrypter') });
-    const [encrypted] = await worker.encrypt({ name: KEY, plaintext }, once);
-    const decrypt = () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [encrypted] = await worker.encrypt({ name: KEY, plaintext });
+    const decrypt = () => worker.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(await refusalCode(decrypt())).toBe(code.PERMISSION_DENIED);
 
     await setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoKeyDecrypter') });
     await expect(decrypt()).resolves.toBeDefined();
-    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
   it('lets an administrator change keys but not use them', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.admin') });
-    await expect(
-      worker.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once),
-    ).resolves.toBeDefined();
-    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
+    await expect(worker.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} })).resolves.toBeDefined();
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
   it.each([
@@ -106,7 +101,7 @@ describe('identities', () => {
   ])('inherits from %s', async (_, resource) => {
     const { emulator, worker } = await startWithWorker();
     await emulator.setPolicy(resource, grant('roles/cloudkms.cryptoKeyEncrypterDecrypter'));
-    await expect(worker.encrypt({ name: VERSION, plaintext }, once)).resolves.toBeDefined();
+    await expect(worker.encrypt({ name: VERSION, plaintext })).resolves.toBeDefined();
   });
 
   it('inherits nothing from other projects, rings and keys', async () => {
@@ -114,7 +109,7 @@ describe('identities', () => {
     for (const resource of ['projects/other', `${RING}2`, `${KEY}2`]) {
       await emulator.setPolicy(resource, grant('roles/owner'));
     }
-    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
   it.each([
@@ -125,7 +120,7 @@ describe('identities', () => {
   ])('counts %s as %s', async (email, member) => {
     const { emulator, worker } = await startWithWorker(email);
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
-    await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await expect(worker.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
   it.each([
@@ -137,7 +132,7 @@ describe('identities', () => {
   ])('does not count %s as %s', async (email, member) => {
     const { emulator, worker } = await startWithWorker(email);
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
-    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
   it.each([
@@ -147,13 +142,11 @@ describe('identities', () => {
   ])('grants on %s what its roles permit on key versions', async (_, resource) => {
     const { emulator, worker } = await startWithWorker();
     await emulator.setPolicy(resource, grant('roles/cloudkms.viewer'));
-    const [version] = await worker.getCryptoKeyVersion({ name: VERSION }, once);
+    const [version] = await worker.getCryptoKeyVersion({ name: VERSION });
     expect(version).toMatchObject({ name: VERSION, state: 'ENABLED' });
-    expect(await refusalCode(worker.destroyCryptoKeyVersion({ name: VERSION }, once))).toBe(
-      code.PERMISSION_DENIED,
-    );
+    expect(await refusalCode(worker.destroyCryptoKeyVersion({ name: VERSION }))).toBe(code.PERMISSION_DENIED);
     await emulator.setPolicy(resource, grant('roles/cloudkms.admin'));
-    const [destroyed] = await worker.destroyCryptoKeyVersion({ name: VERSION }, once);
+    const [destroyed] = await worker.destroyCryptoKeyVersion({ name: VERSION });
     expect(destroyed).toMatchObject({ state: 'DESTROY_SCHEDULED' });
   });
 
@@ -206,13 +199,13 @@ describe('identities', () => {
     const { emulator, worker } = await startWithWorker();
     emulator.setPropagation({ iam: 7 });
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter'));
-    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
     await emulator.advance(8);
-    await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await expect(worker.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
     await emulator.setPolicy(KEY, []);
-    await expect(worker.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await expect(worker.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
     await emulator.advance(8);
-    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }, once))).toBe(code.PERMISSION_DENIED);
+    expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
   it('refuses identities that are not e-mail addresses', async () => {

@@ -6,18 +6,15 @@ import { DAY, KEY, RING, start } from './support/running.ts';
 async function threeVersions() {
   const { emulator, client } = await start({ keys: [KEY, `${RING}/cryptoKeys/other`] });
   await emulator.setTime(new Date('2030-01-01T00:00:00Z'));
-  await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+  await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
   await emulator.advance(10 * DAY);
-  await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
-  await client.updateCryptoKeyVersion(
-    {
-      cryptoKeyVersion: { name: `${KEY}/cryptoKeyVersions/2`, state: 'DISABLED' },
-      updateMask: { paths: ['state'] },
-    },
-    once,
-  );
+  await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+  await client.updateCryptoKeyVersion({
+    cryptoKeyVersion: { name: `${KEY}/cryptoKeyVersions/2`, state: 'DISABLED' },
+    updateMask: { paths: ['state'] },
+  });
   const versions = async (filter: string, orderBy = '') => {
-    const [found] = await client.listCryptoKeyVersions({ parent: KEY, filter, orderBy }, once);
+    const [found] = await client.listCryptoKeyVersions({ parent: KEY, filter, orderBy });
     return found.map(({ name }) => Number(name?.split('/').at(-1)));
   };
   return { emulator, client, versions };
@@ -48,12 +45,12 @@ describe('list filters', () => {
 
   it('selects keys by fields of their primary version, by periods and by labels', async () => {
     const { client } = await threeVersions();
-    await client.updateCryptoKey(
-      { cryptoKey: { name: KEY, labels: { team_a: 'payments' } }, updateMask: { paths: ['labels'] } },
-      once,
-    );
+    await client.updateCryptoKey({
+      cryptoKey: { name: KEY, labels: { team_a: 'payments' } },
+      updateMask: { paths: ['labels'] },
+    });
     const names = async (filter: string) => {
-      const [found] = await client.listCryptoKeys({ parent: RING, filter }, once);
+      const [found] = await client.listCryptoKeys({ parent: RING, filter });
       return found.map(({ name }) => name);
     };
     expect(await names('primary.state=ENABLED')).toHaveLength(2);
@@ -85,7 +82,7 @@ describe('list filters', () => {
     'refuses the filter %s',
     async (filter) => {
       const { client } = await threeVersions();
-      expect(await refusalCode(client.listCryptoKeyVersions({ parent: KEY, filter }, once))).toBe(
+      expect(await refusalCode(client.listCryptoKeyVersions({ parent: KEY, filter }))).toBe(
         code.INVALID_ARGUMENT,
       );
     },
@@ -93,7 +90,7 @@ describe('list filters', () => {
 
   it('refuses an order without a field', async () => {
     const { client } = await threeVersions();
-    const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' }, once);
+    const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' });
     expect(await refusalCode(call)).toBe(code.INVALID_ARGUMENT);
   });
 });

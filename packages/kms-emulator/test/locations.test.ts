@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { once, refusalCode } from './support/client.ts';
+import { refusalCode } from './support/client.ts';
 import { start } from './support/running.ts';
 
 describe('locations', () => {
@@ -8,7 +8,7 @@ describe('locations', () => {
     const { client } = await start();
     const name = 'projects/p/locations/us-east1';
     // The client's types omit that it resolves with an array, like its other methods.
-    const [location]: any = await client.getLocation({ name }, once);
+    const [location]: any = await client.getLocation({ name });
     expect(location).toMatchObject({ name, locationId: 'us-east1' });
     expect(location.metadata.type_url).toMatch(/LocationMetadata$/);
     expect([...location.metadata.value]).toEqual([8, 1]);
@@ -16,7 +16,7 @@ describe('locations', () => {
 
   it('reports a location that Cloud KMS does not have', async () => {
     const { client } = await start();
-    const call = Promise.resolve(client.getLocation({ name: 'projects/p/locations/nowhere' }, once));
+    const call = Promise.resolve(client.getLocation({ name: 'projects/p/locations/nowhere' }));
     expect(await refusalCode(call)).toBe(code.NOT_FOUND);
   });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEmulator, type Emulator } from '../src/index.ts';
 import { code } from './conformance/fixture.ts';
-import { once, refusal, refusalCode } from './support/client.ts';
+import { refusal, refusalCode } from './support/client.ts';
 import { afterwards, KEY, start } from './support/running.ts';
 
 const EMAIL = 'admin@p.iam.gserviceaccount.com';
@@ -44,48 +44,42 @@ describe('project policies', () => {
   it('contain audit configurations, which change separately if the mask names only them', async () => {
     const { emulator, owner } = await startWithAdmin();
     await emulator.setPolicy(resource, [binding]);
-    const [policy] = await owner.getIamPolicy({ resource }, once);
+    const [policy] = await owner.getIamPolicy({ resource });
     expect(policy).toMatchObject({ bindings: [binding], auditConfigs: [] });
-    const [changed] = await owner.setIamPolicy(
-      {
-        resource,
-        policy: { etag: policy.etag ?? '', auditConfigs },
-        updateMask: { paths: ['audit_configs', 'etag'] },
-      },
-      once,
-    );
+    const [changed] = await owner.setIamPolicy({
+      resource,
+      policy: { etag: policy.etag ?? '', auditConfigs },
+      updateMask: { paths: ['audit_configs', 'etag'] },
+    });
     expect(changed).toMatchObject({ bindings: [binding], auditConfigs });
     expect(changed.etag).not.toEqual(policy.etag);
     // Without a mask, the bindings change alone.
-    const [without] = await owner.setIamPolicy({ resource, policy: { bindings: [] } }, once);
+    const [without] = await owner.setIamPolicy({ resource, policy: { bindings: [] } });
     expect(without).toMatchObject({ bindings: [], auditConfigs });
   });
 
   it('stay unchanged if another caller changed them since they were read', async () => {
     const { owner } = await startWithAdmin();
-    const [policy] = await owner.getIamPolicy({ resource }, once);
-    await owner.setIamPolicy({ resource, policy: { bindings: [binding] } }, once);
-    const stale = owner.setIamPolicy(
-      {
-        resource,
-        policy: { etag: policy.etag ?? '', auditConfigs },
-        updateMask: { paths: ['audit_configs', 'etag'] },
-      },
-      once,
-    );
+    const [policy] = await owner.getIamPolicy({ resource });
+    await owner.setIamPolicy({ resource, policy: { bindings: [binding] } });
+    const stale = owner.setIamPolicy({
+      resource,
+      policy: { etag: policy.etag ?? '', auditConfigs },
+      updateMask: { paths: ['audit_configs', 'etag'] },
+    });
     expect(await refusalCode(stale)).toBe(code.ABORTED);
   });
 
   it('need a role on the project', async () => {
     const { emulator, admin } = await startWithAdmin();
-    expect(await refusal(admin.getIamPolicy({ resource }, once))).toMatchObject({
+    expect(await refusal(admin.getIamPolicy({ resource }))).toMatchObject({
       code: code.PERMISSION_DENIED,
       details: expect.stringContaining('resourcemanager.projects.getIamPolicy'),
     });
     await emulator.setPolicy(resource, [binding]);
-    await expect(admin.getIamPolicy({ resource }, once)).resolves.toBeDefined();
+    await expect(admin.getIamPolicy({ resource })).resolves.toBeDefined();
     const asked = ['resourcemanager.projects.setIamPolicy', 'cloudkms.keyRings.create'];
-    const [mine] = await admin.testIamPermissions({ resource, permissions: asked }, once);
+    const [mine] = await admin.testIamPermissions({ resource, permissions: asked });
     expect(mine.permissions).toEqual(asked.slice(0, 1));
   });
 
@@ -102,10 +96,11 @@ describe('project policies', () => {
       }
     };
     await run(async (_, client) => {
-      await client.setIamPolicy(
-        { resource, policy: { auditConfigs }, updateMask: { paths: ['audit_configs'] } },
-        once,
-      );
+      await client.setIamPolicy({
+        resource,
+        policy: { auditConfigs },
+        updateMask: { paths: ['audit_configs'] },
+      });
     });
     await run(async (emulator) => {
       expect(emulator.policy(resource).auditConfigs).toEqual(auditConfigs);
@@ -118,12 +113,13 @@ describe('project policies', () => {
   it('refuse names that are not projects, and unknown parts of a policy', async () => {
     const { owner } = await startWithAdmin();
     const calls = [
-      owner.getIamPolicy({ resource: 'projects/p/locations/global' }, once),
-      owner.setIamPolicy({ resource, policy: {}, updateMask: { paths: ['version'] } }, once),
-      owner.setIamPolicy(
-        { resource, policy: { auditConfigs: [{ service: '' }] }, updateMask: { paths: ['audit_configs'] } },
-        once,
-      ),
+      owner.getIamPolicy({ resource: 'projects/p/locations/global' }),
+      owner.setIamPolicy({ resource, policy: {}, updateMask: { paths: ['version'] } }),
+      owner.setIamPolicy({
+        resource,
+        policy: { auditConfigs: [{ service: '' }] },
+        updateMask: { paths: ['audit_configs'] },
+      }),
     ];
     for (const call of calls) expect(await refusalCode(call)).toBe(code.INVALID_ARGUMENT);
   });

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { startEmulator } from '../src/index.ts';
 import { code } from './conformance/fixture.ts';
 import { cli } from './support/cli.ts';
-import { asBuffer, connect, once, refusal } from './support/client.ts';
+import { asBuffer, connect, refusal } from './support/client.ts';
 import { iam } from './support/iam.ts';
 import { afterwards, clientOf, KEY, RING, start, VERSION } from './support/running.ts';
 
@@ -27,21 +27,21 @@ describe('the data file', () => {
     const path = await dataFile();
     const yesterday = await startEmulator({ dataFile: path, keys: [KEY] });
     const before = connect(yesterday.address);
-    const [encrypted] = await before.encrypt({ name: KEY, plaintext }, once);
-    await before.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
-    await before.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' }, once);
+    const [encrypted] = await before.encrypt({ name: KEY, plaintext });
+    await before.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    await before.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
     await iam(before).setPolicy(RING, {
       bindings: [{ role: 'roles/viewer', members: ['user:a@example.com'] }],
     });
-    const [keyBefore] = await before.getCryptoKey({ name: KEY }, once);
+    const [keyBefore] = await before.getCryptoKey({ name: KEY });
     const [policyBefore] = await iam(before).getPolicy(RING);
     await before.close();
     await yesterday.close();
 
     const { client } = await start({ dataFile: path, keys: [KEY] });
-    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
-    expect((await client.getCryptoKey({ name: KEY }, once))[0]).toEqual(keyBefore);
+    expect((await client.getCryptoKey({ name: KEY }))[0]).toEqual(keyBefore);
     expect((await iam(client).getPolicy(RING))[0]).toEqual(policyBefore);
   });
 
@@ -73,13 +73,13 @@ describe('the data file', () => {
     const [line] = await event(child.stdout, 'data');
     const address = /gRPC (\S+),/.exec(String(line))?.[1] ?? '';
     const client = clientOf(address);
-    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
-    const [encrypted] = await client.encrypt({ name: version.name ?? '', plaintext }, once);
+    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    const [encrypted] = await client.encrypt({ name: version.name ?? '', plaintext });
     child.kill('SIGKILL');
     await event(child, 'exit');
 
     const { client: later } = await start({ dataFile: path });
-    const [decrypted] = await later.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [decrypted] = await later.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
@@ -104,9 +104,9 @@ describe('the data file', () => {
     const reported: unknown[] = [];
     const { client } = await start({ dataFile: path, keys: [KEY], report: (error) => reported.push(error) });
     const { client: other } = await start({ dataFile: path });
-    await other.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+    await other.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
     const content = await readFile(path, 'utf8');
-    const refused = await refusal(client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once));
+    const refused = await refusal(client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }));
     expect(refused).toMatchObject({ code: INTERNAL, details: 'Internal error encountered.' });
     expect(String(reported[0])).toContain('two emulators must not share a data file');
     expect(await readFile(path, 'utf8')).toBe(content);
@@ -117,12 +117,12 @@ describe('the data file', () => {
     const { client } = await start({ dataFile: path, keys: [KEY], report: () => undefined });
     const folder = join(path, '..');
     await rename(folder, `${folder}-away`);
-    const refused = await refusal(client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once));
+    const refused = await refusal(client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }));
     expect(refused.code).toBe(INTERNAL);
     const second = `${KEY}/cryptoKeyVersions/2`;
-    expect((await refusal(client.encrypt({ name: second, plaintext }, once))).code).toBe(INTERNAL);
+    expect((await refusal(client.encrypt({ name: second, plaintext }))).code).toBe(INTERNAL);
     await rename(`${folder}-away`, folder);
-    const [encrypted] = await client.encrypt({ name: second, plaintext }, once);
+    const [encrypted] = await client.encrypt({ name: second, plaintext });
     expect(encrypted.name).toBe(second);
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(2);
   });
@@ -131,9 +131,7 @@ describe('the data file', () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY] });
     await Promise.all(
-      Array.from({ length: 50 }, () =>
-        client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once),
-      ),
+      Array.from({ length: 50 }, () => client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} })),
     );
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(51);
   });
@@ -141,13 +139,13 @@ describe('the data file', () => {
   it('is optional: without a file the keys end with the process', async () => {
     const first = await startEmulator({ keys: [KEY] });
     const before = connect(first.address);
-    const [encrypted] = await before.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await before.encrypt({ name: KEY, plaintext });
     await before.close();
     await first.close();
     const { client } = await start({ keys: [KEY] });
     expect(
-      await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once)),
+      await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' })),
     ).toMatchObject({ code: code.INVALID_ARGUMENT });
-    expect((await client.getCryptoKeyVersion({ name: VERSION }, once))[0].state).toBe('ENABLED');
+    expect((await client.getCryptoKeyVersion({ name: VERSION }))[0].state).toBe('ENABLED');
   });
 });

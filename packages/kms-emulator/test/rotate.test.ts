@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
 import { run } from './support/cli.ts';
-import { asBuffer, once, refusalCode } from './support/client.ts';
+import { asBuffer, refusalCode } from './support/client.ts';
 import { DAY, KEY, RING, start, VERSION } from './support/running.ts';
 
 const SECOND = `${KEY}/cryptoKeyVersions/2`;
@@ -14,7 +14,7 @@ const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =
 describe('an emulator’s rotation period', () => {
   it('applies to its keys, which rotate when the moved clock reaches the time, and not before', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
-    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') });
     expect(emulator.keys()).toMatchObject([
       { name: KEY, primary: VERSION, rotationPeriodSeconds, versions: { ENABLED: 1 } },
     ]);
@@ -25,7 +25,7 @@ describe('an emulator’s rotation period', () => {
     const [key] = emulator.keys();
     expect(key).toMatchObject({ primary: SECOND, versions: { ENABLED: 2 } });
     expect(Math.abs(Date.parse(key?.nextRotationTime ?? '') - next.getTime())).toBeLessThan(60_000);
-    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext).toString()).toBe('x');
   });
 
@@ -37,21 +37,18 @@ describe('an emulator’s rotation period', () => {
 describe('kms-emulator rotate', () => {
   it('rotates every key that encrypts, and keeps the schedule', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
-    await client.createCryptoKey(
-      {
-        parent: RING,
-        cryptoKeyId: 'reports',
-        cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
-      },
-      once,
-    );
+    await client.createCryptoKey({
+      parent: RING,
+      cryptoKeyId: 'reports',
+      cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
+    });
     const [before] = emulator.keys();
     const { code: exit, stdout } = await runAgainst(emulator, 'rotate');
     expect({ exit, stdout }).toEqual({
       exit: 0,
       stdout: `${KEY}\n  versions: 2 ENABLED; primary: 2; next rotation: ${before?.nextRotationTime}\n`,
     });
-    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') });
     expect(encrypted.name).toBe(SECOND);
   });
 
@@ -79,12 +76,12 @@ describe('kms-emulator rotate', () => {
 describe('kms-emulator clock', () => {
   it('moves the clock, and performs the rotation and destruction that are due', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
-    await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
-    await client.destroyCryptoKeyVersion({ name: SECOND }, once);
+    await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    await client.destroyCryptoKeyVersion({ name: SECOND });
     const { stdout } = await runAgainst(emulator, 'clock', '--advance', '91d');
     expect(stdout).toMatch(/^The emulator's clock: \d{4}-\d\d-\d\dT/);
     expect(stdout).toContain('versions: 2 ENABLED, 1 DESTROYED; primary: 3; next rotation: ');
-    const encrypt = client.encrypt({ name: SECOND, plaintext: Buffer.from('x') }, once);
+    const encrypt = client.encrypt({ name: SECOND, plaintext: Buffer.from('x') });
     expect(await refusalCode(encrypt)).toBe(code.FAILED_PRECONDITION);
   });
 

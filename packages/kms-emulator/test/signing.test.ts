@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEmulator } from '../src/index.ts';
 import { code } from './conformance/fixture.ts';
-import { asBuffer, connect, once, refusal, refusalCode } from './support/client.ts';
+import { asBuffer, connect, refusal, refusalCode } from './support/client.ts';
 import { iam } from './support/iam.ts';
 import { afterwards, clientOf, RING, start, VERSION, KEY } from './support/running.ts';
 
@@ -17,14 +17,11 @@ type Client = ReturnType<typeof connect>;
 type Algorithm = 'EC_SIGN_P256_SHA256' | 'EC_SIGN_ED25519';
 
 const createSigningKey = (client: Client, algorithm: Algorithm = 'EC_SIGN_P256_SHA256') =>
-  client.createCryptoKey(
-    {
-      parent: RING,
-      cryptoKeyId: 'reports',
-      cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
-    },
-    once,
-  );
+  client.createCryptoKey({
+    parent: RING,
+    cryptoKeyId: 'reports',
+    cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm } },
+  });
 
 describe('signing', () => {
   it.each([
@@ -45,10 +42,10 @@ describe('signing', () => {
       code: code.PERMISSION_DENIED,
       details: `Permission '${permission}' denied on resource '${SIGNING_VERSION}' (or it may not exist).`,
     });
-    const sign = worker.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    const sign = worker.asymmetricSign({ name: SIGNING_VERSION, data });
     if (signs) await expect(sign).resolves.toBeDefined();
     else expect(await refusal(sign)).toMatchObject(denied('cloudkms.cryptoKeyVersions.useToSign'));
-    const view = worker.getPublicKey({ name: SIGNING_VERSION }, once);
+    const view = worker.getPublicKey({ name: SIGNING_VERSION });
     if (views) await expect(view).resolves.toBeDefined();
     else expect(await refusal(view)).toMatchObject(denied('cloudkms.cryptoKeyVersions.viewPublicKey'));
   });
@@ -60,11 +57,11 @@ describe('signing', () => {
     const first = await startEmulator({ dataFile, keys: [KEY] });
     const before = connect(first.address);
     await createSigningKey(before);
-    const [{ pem }] = await before.getPublicKey({ name: SIGNING_VERSION }, once);
+    const [{ pem }] = await before.getPublicKey({ name: SIGNING_VERSION });
     await before.close();
     await first.close();
     const { client } = await start({ dataFile });
-    const [{ signature }] = await client.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    const [{ signature }] = await client.asymmetricSign({ name: SIGNING_VERSION, data });
     expect(verify('sha256', data, createPublicKey(pem ?? ''), asBuffer(signature))).toBe(true);
   });
 
@@ -72,8 +69,8 @@ describe('signing', () => {
     const { client } = await start({ keys: [KEY] });
     await createSigningKey(client, 'EC_SIGN_ED25519');
     for (const call of [
-      client.asymmetricSign({ name: SIGNING_VERSION, data }, once),
-      client.getPublicKey({ name: SIGNING_VERSION }, once),
+      client.asymmetricSign({ name: SIGNING_VERSION, data }),
+      client.getPublicKey({ name: SIGNING_VERSION }),
     ])
       expect(await refusalCode(call)).toBe(code.UNIMPLEMENTED);
   });
@@ -81,13 +78,13 @@ describe('signing', () => {
   it('corrupts signatures and ignores checksums on request', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
-    const [{ pem }] = await client.getPublicKey({ name: SIGNING_VERSION }, once);
+    const [{ pem }] = await client.getPublicKey({ name: SIGNING_VERSION });
     emulator.injectFault({ effect: { kind: 'corrupt_response' }, method: 'AsymmetricSign', times: 1 });
-    const [{ signature }] = await client.asymmetricSign({ name: SIGNING_VERSION, data }, once);
+    const [{ signature }] = await client.asymmetricSign({ name: SIGNING_VERSION, data });
     expect(verify('sha256', data, createPublicKey(pem ?? ''), asBuffer(signature))).toBe(false);
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'AsymmetricSign' });
     const request = { name: SIGNING_VERSION, data, dataCrc32c: { value: 1 } };
-    const [unverified] = await client.asymmetricSign(request, once);
+    const [unverified] = await client.asymmetricSign(request);
     expect(unverified.verifiedDataCrc32c).toBe(false);
   });
 
@@ -95,12 +92,12 @@ describe('signing', () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
     emulator.setQuotas({ software: 1, read: 1 });
-    await client.asymmetricSign({ name: SIGNING_VERSION, data }, once);
-    await client.getPublicKey({ name: SIGNING_VERSION }, once);
+    await client.asymmetricSign({ name: SIGNING_VERSION, data });
+    await client.getPublicKey({ name: SIGNING_VERSION });
     for (const call of [
-      client.asymmetricSign({ name: SIGNING_VERSION, data }, once),
-      client.getPublicKey({ name: SIGNING_VERSION }, once),
-      client.getCryptoKeyVersion({ name: VERSION }, once),
+      client.asymmetricSign({ name: SIGNING_VERSION, data }),
+      client.getPublicKey({ name: SIGNING_VERSION }),
+      client.getCryptoKeyVersion({ name: VERSION }),
     ])
       expect(await refusalCode(call)).toBe(code.RESOURCE_EXHAUSTED);
   });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { code, secondsOf } from './conformance/fixture.ts';
-import { asBuffer, once, refusal, refusalCode } from './support/client.ts';
+import { asBuffer, refusal, refusalCode } from './support/client.ts';
 import { afterwards, DAY, KEY, RING, start, VERSION } from './support/running.ts';
 
 const plaintext = Buffer.from('x');
@@ -11,69 +11,63 @@ const plaintext = Buffer.from('x');
 async function startWithSchedule(rotationPeriod?: number) {
   const { emulator, client } = await start({ keys: [KEY] });
   const next = Math.floor(emulator.now().getTime() / 1000) + 30 * DAY;
-  await client.createCryptoKey(
-    {
-      parent: RING,
-      cryptoKeyId: 'rotating',
-      cryptoKey: {
-        purpose: 'ENCRYPT_DECRYPT',
-        nextRotationTime: { seconds: next },
-        ...(rotationPeriod === undefined ? {} : { rotationPeriod: { seconds: rotationPeriod } }),
-      },
+  await client.createCryptoKey({
+    parent: RING,
+    cryptoKeyId: 'rotating',
+    cryptoKey: {
+      purpose: 'ENCRYPT_DECRYPT',
+      nextRotationTime: { seconds: next },
+      ...(rotationPeriod === undefined ? {} : { rotationPeriod: { seconds: rotationPeriod } }),
     },
-    once,
-  );
+  });
   return { emulator, client, name: `${RING}/cryptoKeys/rotating`, next };
 }
 
 describe('rotation on schedule', () => {
   it('creates a new primary at the scheduled time and schedules the next rotation', async () => {
     const { emulator, client, name, next } = await startWithSchedule(90 * DAY);
-    const [old] = await client.encrypt({ name, plaintext }, once);
+    const [old] = await client.encrypt({ name, plaintext });
     await emulator.advance(30 * DAY + 1);
-    const [key] = await client.getCryptoKey({ name }, once);
+    const [key] = await client.getCryptoKey({ name });
     expect(key.primary).toMatchObject({ name: `${name}/cryptoKeyVersions/2`, state: 'ENABLED' });
     expect(secondsOf(key.primary?.createTime)).toBe(next);
     expect(secondsOf(key.nextRotationTime)).toBe(next + 90 * DAY);
-    const [encrypted] = await client.encrypt({ name, plaintext }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext });
     expect(encrypted.name).toBe(`${name}/cryptoKeyVersions/2`);
-    const [decrypted] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
   it('rotates once for each period that has passed', async () => {
     const { emulator, client, name } = await startWithSchedule(10 * DAY);
     await emulator.advance(55 * DAY);
-    const [versions] = await client.listCryptoKeyVersions({ parent: name }, once);
+    const [versions] = await client.listCryptoKeyVersions({ parent: name });
     expect(versions.map((version) => version.name?.split('/').at(-1))).toEqual(['1', '2', '3', '4']);
   });
 
   it('rotates only once without a period', async () => {
     const { emulator, client, name } = await startWithSchedule();
     await emulator.advance(400 * DAY);
-    const [key] = await client.getCryptoKey({ name }, once);
+    const [key] = await client.getCryptoKey({ name });
     expect(key.primary?.name).toBe(`${name}/cryptoKeyVersions/2`);
     expect(key.nextRotationTime).toBeNull();
   });
 
   it('keeps its schedule after a manual rotation', async () => {
     const { client, name, next } = await startWithSchedule(90 * DAY);
-    await client.createCryptoKeyVersion({ parent: name, cryptoKeyVersion: {} }, once);
-    const [key] = await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' }, once);
+    await client.createCryptoKeyVersion({ parent: name, cryptoKeyVersion: {} });
+    const [key] = await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' });
     expect(secondsOf(key.nextRotationTime)).toBe(next);
   });
 
   it('leaves disabled versions disabled', async () => {
     const { emulator, client, name } = await startWithSchedule(90 * DAY);
-    await client.updateCryptoKeyVersion(
-      {
-        cryptoKeyVersion: { name: `${name}/cryptoKeyVersions/1`, state: 'DISABLED' },
-        updateMask: { paths: ['state'] },
-      },
-      once,
-    );
+    await client.updateCryptoKeyVersion({
+      cryptoKeyVersion: { name: `${name}/cryptoKeyVersions/1`, state: 'DISABLED' },
+      updateMask: { paths: ['state'] },
+    });
     await emulator.advance(31 * DAY);
-    const [old] = await client.getCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }, once);
+    const [old] = await client.getCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` });
     expect(old.state).toBe('DISABLED');
   });
 });
@@ -84,18 +78,18 @@ describe('destruction', () => {
     afterwards(() => rm(folder, { recursive: true }));
     const dataFile = join(folder, 'keys.json');
     const { emulator, client } = await start({ keys: [KEY], dataFile });
-    const [encrypted] = await client.encrypt({ name: KEY, plaintext }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext });
     const material = /"material": "([^"]+)"/.exec(await readFile(dataFile, 'utf8'))?.[1] ?? '';
     expect(material).not.toBe('');
-    const [scheduled] = await client.destroyCryptoKeyVersion({ name: VERSION }, once);
+    const [scheduled] = await client.destroyCryptoKeyVersion({ name: VERSION });
 
     await emulator.advance(30 * DAY - 60);
-    const [still] = await client.getCryptoKeyVersion({ name: VERSION }, once);
+    const [still] = await client.getCryptoKeyVersion({ name: VERSION });
     expect(still.state).toBe('DESTROY_SCHEDULED');
     expect(await readFile(dataFile, 'utf8')).toContain(material);
 
     await emulator.advance(120);
-    const [gone] = await client.getCryptoKeyVersion({ name: VERSION }, once);
+    const [gone] = await client.getCryptoKeyVersion({ name: VERSION });
     expect(gone).toMatchObject({
       state: 'DESTROYED',
       destroyTime: null,
@@ -103,29 +97,29 @@ describe('destruction', () => {
     });
     expect(await readFile(dataFile, 'utf8')).not.toContain(material);
     expect(
-      await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once)),
+      await refusal(client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' })),
     ).toMatchObject({
       code: code.FAILED_PRECONDITION,
       details: `${VERSION} is not enabled, current state is: DESTROYED.`,
       statusDetails: [{ violations: [{ type: 'KEY_DESTROYED', subject: VERSION }] }],
     });
-    expect(await refusalCode(client.restoreCryptoKeyVersion({ name: VERSION }, once))).toBe(
+    expect(await refusalCode(client.restoreCryptoKeyVersion({ name: VERSION }))).toBe(
       code.FAILED_PRECONDITION,
     );
   });
 
   it('does not destroy a version that was restored in time', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
-    const [encrypted] = await client.encrypt({ name: KEY, plaintext }, once);
-    await client.destroyCryptoKeyVersion({ name: VERSION }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext });
+    await client.destroyCryptoKeyVersion({ name: VERSION });
     await emulator.advance(29 * DAY);
-    await client.restoreCryptoKeyVersion({ name: VERSION }, once);
-    await client.updateCryptoKeyVersion(
-      { cryptoKeyVersion: { name: VERSION, state: 'ENABLED' }, updateMask: { paths: ['state'] } },
-      once,
-    );
+    await client.restoreCryptoKeyVersion({ name: VERSION });
+    await client.updateCryptoKeyVersion({
+      cryptoKeyVersion: { name: VERSION, state: 'ENABLED' },
+      updateMask: { paths: ['state'] },
+    });
     await emulator.advance(100 * DAY);
-    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 });
@@ -139,15 +133,15 @@ describe('propagation', () => {
   it('uses a disabled version until the change has propagated, although readers see the change at once', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ disable: 60 });
-    await client.updateCryptoKeyVersion(to('DISABLED'), once);
-    const [seen] = await client.getCryptoKeyVersion({ name: VERSION }, once);
+    await client.updateCryptoKeyVersion(to('DISABLED'));
+    const [seen] = await client.getCryptoKeyVersion({ name: VERSION });
     expect(seen.state).toBe('DISABLED');
-    const [encrypted] = await client.encrypt({ name: KEY, plaintext }, once);
-    await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext });
+    await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     await emulator.advance(61);
     for (const call of [
-      () => client.encrypt({ name: KEY, plaintext }, once),
-      () => client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once),
+      () => client.encrypt({ name: KEY, plaintext }),
+      () => client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }),
     ]) {
       expect(await refusalCode(call())).toBe(code.FAILED_PRECONDITION);
     }
@@ -156,37 +150,37 @@ describe('propagation', () => {
   it('enables at once', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ disable: 60 });
-    await client.updateCryptoKeyVersion(to('DISABLED'), once);
+    await client.updateCryptoKeyVersion(to('DISABLED'));
     await emulator.advance(61);
-    await client.updateCryptoKeyVersion(to('ENABLED'), once);
-    await expect(client.encrypt({ name: KEY, plaintext }, once)).resolves.toBeDefined();
+    await client.updateCryptoKeyVersion(to('ENABLED'));
+    await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
   it('encrypts with the previous primary until the change has propagated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ primary: 60 });
-    await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
-    const [key] = await client.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' }, once);
+    await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
+    const [key] = await client.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
     expect(key.primary?.name).toBe(`${KEY}/cryptoKeyVersions/2`);
-    const [before] = await client.encrypt({ name: KEY, plaintext }, once);
+    const [before] = await client.encrypt({ name: KEY, plaintext });
     expect(before.name).toBe(VERSION);
     await emulator.advance(61);
-    const [after] = await client.encrypt({ name: KEY, plaintext }, once);
+    const [after] = await client.encrypt({ name: KEY, plaintext });
     expect(after.name).toBe(`${KEY}/cryptoKeyVersions/2`);
   });
 
   it('keeps a new version pending until its material is generated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ generation: 30 });
-    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
     expect(version.state).toBe('PENDING_GENERATION');
     const name = version.name ?? '';
-    expect(await refusal(client.encrypt({ name, plaintext }, once))).toMatchObject({
+    expect(await refusal(client.encrypt({ name, plaintext }))).toMatchObject({
       code: code.FAILED_PRECONDITION,
       statusDetails: [{ violations: [{ type: 'KEY_PENDING_GENERATION', subject: name }] }],
     });
     await emulator.advance(31);
-    await expect(client.encrypt({ name, plaintext }, once)).resolves.toBeDefined();
+    await expect(client.encrypt({ name, plaintext })).resolves.toBeDefined();
   });
 });
 
@@ -204,7 +198,7 @@ describe('the clock', () => {
   it('can be a test’s clock', async () => {
     const { emulator, client } = await start({ keys: [KEY], clock: { now: () => 1_000_000 } });
     await emulator.advance(1);
-    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} }, once);
+    const [version] = await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
     expect(secondsOf(version.createTime)).toBe(1001);
   });
 });

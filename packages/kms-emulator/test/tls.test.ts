@@ -1,4 +1,4 @@
-import { KeyManagementServiceClient } from '@google-cloud/kms';
+import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
 import { issueCertificate, makeCertificate } from '@temporal-kms/scripts/certificates';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { asBuffer, once, refusal } from './support/client.ts';
+import { asBuffer, connect, once, refusal } from './support/client.ts';
 import { afterwards, KEY, start } from './support/running.ts';
 
 async function startWithTls() {
@@ -21,12 +21,7 @@ async function startWithTls() {
 }
 
 function clientOf(port: number, ca: Buffer | null): KeyManagementServiceClient {
-  const client = new KeyManagementServiceClient({
-    apiEndpoint: '127.0.0.1',
-    port,
-    sslCreds: credentials.createSsl(ca),
-    clientOptions: { universeDomain: 'googleapis.com' },
-  });
+  const client = connect(`127.0.0.1:${port}`, credentials.createSsl(ca));
   afterwards(() => client.close());
   return client;
 }
@@ -47,8 +42,8 @@ describe('TLS', () => {
   it('encrypts gRPC and REST on the same port, for clients that trust the authority', async () => {
     const { emulator, ca } = await startWithTls();
     const client = clientOf(emulator.port, ca);
-    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') }, once);
-    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') });
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext).toString()).toBe('x');
     expect(emulator.url).toBe(`https://${emulator.address}`);
     expect(await get(`${emulator.url}/v1/${KEY}`, { ca })).toMatchObject({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../src/crypto/crc32c.ts';
 import { code } from './conformance/fixture.ts';
-import { asBuffer, once, refusal, refusalCode } from './support/client.ts';
+import { asBuffer, refusal, refusalCode } from './support/client.ts';
 import { clientOf, KEY, RING, start } from './support/running.ts';
 
 const plaintext = Buffer.from('a secret');
@@ -11,7 +11,7 @@ const DEADLINE_EXCEEDED = 4;
 async function started() {
   const { emulator, client } = await start({ keys: [KEY], identities: { 'a@example.com': 0 } });
   await emulator.setPolicy('projects/p', [{ role: 'roles/owner', members: ['user:a@example.com'] }]);
-  return { emulator, client, encrypt: () => client.encrypt({ name: KEY, plaintext }, once) };
+  return { emulator, client, encrypt: () => client.encrypt({ name: KEY, plaintext }) };
 }
 
 describe('faults', () => {
@@ -45,17 +45,17 @@ describe('faults', () => {
     emulator.injectFault({ effect, method: 'Decrypt' });
     const [encrypted] = await encrypt();
     const ciphertext = encrypted.ciphertext ?? '';
-    expect(await refusalCode(client.decrypt({ name: KEY, ciphertext }, once))).toBe(code.ABORTED);
+    expect(await refusalCode(client.decrypt({ name: KEY, ciphertext }))).toBe(code.ABORTED);
     emulator.clearFaults();
 
     emulator.injectFault({ effect, identity: 'user:a@example.com' });
     await expect(encrypt()).resolves.toBeDefined();
-    expect(await refusalCode(other.encrypt({ name: KEY, plaintext }, once))).toBe(code.ABORTED);
+    expect(await refusalCode(other.encrypt({ name: KEY, plaintext }))).toBe(code.ABORTED);
     emulator.clearFaults();
 
     emulator.injectFault({ effect, resource: `${RING}/cryptoKeys/k2` });
     await expect(encrypt()).resolves.toBeDefined();
-    expect(await refusalCode(client.encrypt({ name: `${RING}/cryptoKeys/k2`, plaintext }, once))).toBe(
+    expect(await refusalCode(client.encrypt({ name: `${RING}/cryptoKeys/k2`, plaintext }))).toBe(
       code.ABORTED,
     );
   });
@@ -87,7 +87,7 @@ describe('faults', () => {
     expect(crc32c(asBuffer(spoilt.ciphertext))).not.toBe(Number(spoilt.ciphertextCrc32c?.value));
     const [encrypted] = await encrypt();
     emulator.injectFault({ effect: { kind: 'corrupt_response' }, times: 1 });
-    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name: KEY, ciphertext: encrypted.ciphertext ?? '' });
     expect(crc32c(asBuffer(decrypted.plaintext))).not.toBe(Number(decrypted.plaintextCrc32c?.value));
   });
 
@@ -95,9 +95,9 @@ describe('faults', () => {
     const { emulator, client } = await started();
     const request = { name: KEY, plaintext, plaintextCrc32c: { value: crc32c(plaintext) } };
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, times: 1 });
-    const [unverified] = await client.encrypt(request, once);
+    const [unverified] = await client.encrypt(request);
     expect(unverified.verifiedPlaintextCrc32c).toBe(false);
-    const [verified] = await client.encrypt(request, once);
+    const [verified] = await client.encrypt(request);
     expect(verified.verifiedPlaintextCrc32c).toBe(true);
   });
 
@@ -127,11 +127,11 @@ describe('latency', () => {
     expect(await timed(encrypt)).toBeGreaterThan(290);
     const first = await Promise.race([
       encrypt().then(() => 'Encrypt'),
-      client.getCryptoKey({ name: KEY }, once).then(() => 'GetCryptoKey'),
+      client.getCryptoKey({ name: KEY }).then(() => 'GetCryptoKey'),
     ]);
     expect(first).toBe('GetCryptoKey');
     emulator.setLatency({ all: 300, methods: {} });
-    expect(await timed(() => client.getCryptoKey({ name: KEY }, once))).toBeGreaterThan(290);
+    expect(await timed(() => client.getCryptoKey({ name: KEY }))).toBeGreaterThan(290);
   });
 });
 
@@ -150,8 +150,8 @@ describe('quotas', () => {
       reason: 'RATE_LIMIT_EXCEEDED',
       domain: 'googleapis.com',
     });
-    await client.getCryptoKey({ name: KEY }, once);
-    expect(await refusalCode(client.getCryptoKey({ name: KEY }, once))).toBe(code.RESOURCE_EXHAUSTED);
+    await client.getCryptoKey({ name: KEY });
+    expect(await refusalCode(client.getCryptoKey({ name: KEY }))).toBe(code.RESOURCE_EXHAUSTED);
     await emulator.advance(60);
     await expect(encrypt()).resolves.toBeDefined();
   });
@@ -162,8 +162,8 @@ describe('call counts', () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     await encrypt();
-    await refusal(client.encrypt({ name: `${RING}/cryptoKeys/none`, plaintext }, once));
-    await refusal(client.macSign({ name: `${KEY}/cryptoKeyVersions/1`, data: plaintext }, once));
+    await refusal(client.encrypt({ name: `${RING}/cryptoKeys/none`, plaintext }));
+    await refusal(client.macSign({ name: `${KEY}/cryptoKeyVersions/1`, data: plaintext }));
     expect(emulator.calls.count('Encrypt')).toBe(3);
     expect(emulator.calls.rows()).toEqual([
       { method: 'Encrypt', identity: 'owner', resource: KEY, status: 'OK', count: 2 },

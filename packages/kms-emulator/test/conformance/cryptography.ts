@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { crc32c } from '../../src/crypto/crc32c.ts';
-import { asBuffer, once, refusal, refusalCode } from '../support/client.ts';
-import { code, type Fixture } from './fixture.ts';
+import { asBuffer, refusal, refusalCode } from '../support/client.ts';
+import { code, expectInvalid, expectRefusals, type Fixture } from './fixture.ts';
 
 const KIB = 1024;
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -23,9 +23,9 @@ function roundTripTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(32);
-    const [encrypted] = await client.encrypt({ name, plaintext }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext });
     expect(encrypted).toMatchObject({ name: `${name}/cryptoKeyVersions/1`, protectionLevel: 'SOFTWARE' });
-    const [decrypted] = await client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
     expect(decrypted).toMatchObject({ usedPrimary: true, protectionLevel: 'SOFTWARE' });
   });
@@ -33,21 +33,21 @@ function roundTripTests(fixture: () => Fixture): void {
   it('encrypts an empty plaintext', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [encrypted] = await client.encrypt({ name, plaintext: Buffer.alloc(0) }, once);
-    const [decrypted] = await client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: Buffer.alloc(0) });
+    const [decrypted] = await client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toHaveLength(0);
   });
 
   it('treats empty additional data as absent', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
     const request = {
       name,
       ciphertext: encrypted.ciphertext ?? '',
       additionalAuthenticatedData: Buffer.alloc(0),
     };
-    const [decrypted] = await client.decrypt(request, once);
+    const [decrypted] = await client.decrypt(request);
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
@@ -55,27 +55,24 @@ function roundTripTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
-    const [encrypted] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name: second.name, plaintext: bytes('x') });
     expect(encrypted.name).toBe(second.name);
-    const [decrypted] = await client.decrypt(
-      { name: key.name, ciphertext: encrypted.ciphertext ?? '' },
-      once,
-    );
+    const [decrypted] = await client.decrypt({ name: key.name, ciphertext: encrypted.ciphertext ?? '' });
     expect(decrypted.usedPrimary).toBe(false);
   });
 
   it('encrypts with the new primary after a rotation and still decrypts older messages', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [old] = await client.encrypt({ name, plaintext: bytes('old') }, once);
+    const [old] = await client.encrypt({ name, plaintext: bytes('old') });
     await fixture().createVersion(name);
-    await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' }, once);
+    await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' });
     const [encrypted] = await fixture().eventually(
-      () => client.encrypt({ name, plaintext: bytes('new') }, once),
+      () => client.encrypt({ name, plaintext: bytes('new') }),
       ([answer]) => answer.name === `${name}/cryptoKeyVersions/2`,
     );
     expect(encrypted.name).toBe(`${name}/cryptoKeyVersions/2`);
-    const [decrypted] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' }, once);
+    const [decrypted] = await client.decrypt({ name, ciphertext: old.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('old'));
     expect(decrypted.usedPrimary).toBe(false);
   });
@@ -87,28 +84,26 @@ function refusalTests(fixture: () => Fixture): void {
     const { name } = await fixture().createKey();
     const other = await fixture().createKey();
     const aad = bytes('context');
-    const [encrypted] = await client.encrypt(
-      { name, plaintext: bytes('x'), additionalAuthenticatedData: aad },
-      once,
-    );
+    const [encrypted] = await client.encrypt({
+      name,
+      plaintext: bytes('x'),
+      additionalAuthenticatedData: aad,
+    });
     const ciphertext = asBuffer(encrypted.ciphertext);
     const altered = Buffer.from(ciphertext);
     altered.writeUInt8(altered.readUInt8(altered.length - 1) ^ 1, altered.length - 1);
     const decrypt = (changes: object) =>
-      client.decrypt({ name, ciphertext, additionalAuthenticatedData: aad, ...changes }, once);
-    const calls: [string, () => Promise<unknown>][] = [
-      ['another key', () => decrypt({ name: other.name })],
-      ['no additional data', () => decrypt({ additionalAuthenticatedData: Buffer.alloc(0) })],
-      ['other additional data', () => decrypt({ additionalAuthenticatedData: bytes('Context') })],
-      ['a bit turned', () => decrypt({ ciphertext: altered })],
-      ['the end cut off', () => decrypt({ ciphertext: ciphertext.subarray(0, -1) })],
-      ['a byte too many', () => decrypt({ ciphertext: Buffer.concat([ciphertext, Buffer.of(0)]) })],
-      ['garbage', () => decrypt({ ciphertext: bytes('InvalidKMSData') })],
-      ['nothing', () => decrypt({ ciphertext: Buffer.alloc(0) })],
-    ];
-    for (const [what, call] of calls) {
-      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
-    }
+      client.decrypt({ name, ciphertext, additionalAuthenticatedData: aad, ...changes });
+    await expectInvalid({
+      'another key': () => decrypt({ name: other.name }),
+      'no additional data': () => decrypt({ additionalAuthenticatedData: Buffer.alloc(0) }),
+      'other additional data': () => decrypt({ additionalAuthenticatedData: bytes('Context') }),
+      'a bit turned': () => decrypt({ ciphertext: altered }),
+      'the end cut off': () => decrypt({ ciphertext: ciphertext.subarray(0, -1) }),
+      'a byte too many': () => decrypt({ ciphertext: Buffer.concat([ciphertext, Buffer.of(0)]) }),
+      garbage: () => decrypt({ ciphertext: bytes('InvalidKMSData') }),
+      nothing: () => decrypt({ ciphertext: Buffer.alloc(0) }),
+    });
     const [decrypted] = await decrypt({});
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
@@ -117,11 +112,11 @@ function refusalTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const other = await fixture().createKey();
-    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
     expect(
-      await refusal(client.decrypt({ name: other.name, ciphertext: encrypted.ciphertext ?? '' }, once)),
+      await refusal(client.decrypt({ name: other.name, ciphertext: encrypted.ciphertext ?? '' })),
     ).toMatchObject({ details: "Decryption failed: verify that 'name' refers to the correct CryptoKey." });
-    expect(await refusal(client.decrypt({ name, ciphertext: bytes('InvalidKMSData') }, once))).toMatchObject({
+    expect(await refusal(client.decrypt({ name, ciphertext: bytes('InvalidKMSData') }))).toMatchObject({
       details: 'Decryption failed: the ciphertext is invalid.',
     });
   });
@@ -129,26 +124,20 @@ function refusalTests(fixture: () => Fixture): void {
   it('refuses malformed names and a version for Decrypt, and reports missing keys', async () => {
     const { client, ring } = fixture();
     const { name } = await fixture().createKey();
-    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
     const ciphertext = encrypted.ciphertext ?? '';
-    const calls: [() => Promise<unknown>, number][] = [
-      [() => client.encrypt({ name: 'malformed name', plaintext: bytes('x') }, once), code.INVALID_ARGUMENT],
-      [() => client.decrypt({ name: 'malformed name', ciphertext }, once), code.INVALID_ARGUMENT],
-      [
-        () => client.decrypt({ name: `${name}/cryptoKeyVersions/1`, ciphertext }, once),
-        code.INVALID_ARGUMENT,
+    await expectRefusals({
+      INVALID_ARGUMENT: [
+        () => client.encrypt({ name: 'malformed name', plaintext: bytes('x') }),
+        () => client.decrypt({ name: 'malformed name', ciphertext }),
+        () => client.decrypt({ name: `${name}/cryptoKeyVersions/1`, ciphertext }),
       ],
-      [
-        () => client.encrypt({ name: `${ring}/cryptoKeys/none`, plaintext: bytes('x') }, once),
-        code.NOT_FOUND,
+      NOT_FOUND: [
+        () => client.encrypt({ name: `${ring}/cryptoKeys/none`, plaintext: bytes('x') }),
+        () => client.encrypt({ name: `${name}/cryptoKeyVersions/9`, plaintext: bytes('x') }),
+        () => client.decrypt({ name: `${ring}/cryptoKeys/none`, ciphertext }),
       ],
-      [
-        () => client.encrypt({ name: `${name}/cryptoKeyVersions/9`, plaintext: bytes('x') }, once),
-        code.NOT_FOUND,
-      ],
-      [() => client.decrypt({ name: `${ring}/cryptoKeys/none`, ciphertext }, once), code.NOT_FOUND],
-    ];
-    for (const [call, expected] of calls) expect(await refusalCode(call())).toBe(expected);
+    });
   });
 }
 
@@ -158,39 +147,33 @@ function checksumTests(fixture: () => Fixture): void {
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(100);
     const aad = bytes('context');
-    const [encrypted] = await client.encrypt(
-      {
-        name,
-        plaintext,
-        plaintextCrc32c: crc(plaintext),
-        additionalAuthenticatedData: aad,
-        additionalAuthenticatedDataCrc32c: crc(aad),
-      },
-      once,
-    );
+    const [encrypted] = await client.encrypt({
+      name,
+      plaintext,
+      plaintextCrc32c: crc(plaintext),
+      additionalAuthenticatedData: aad,
+      additionalAuthenticatedDataCrc32c: crc(aad),
+    });
     const ciphertext = asBuffer(encrypted.ciphertext);
     expect(encrypted).toMatchObject({
       verifiedPlaintextCrc32c: true,
       verifiedAdditionalAuthenticatedDataCrc32c: true,
       ciphertextCrc32c: { value: String(crc32c(ciphertext)) },
     });
-    const [decrypted] = await client.decrypt(
-      {
-        name,
-        ciphertext,
-        ciphertextCrc32c: crc(ciphertext),
-        additionalAuthenticatedData: aad,
-        additionalAuthenticatedDataCrc32c: crc(aad),
-      },
-      once,
-    );
+    const [decrypted] = await client.decrypt({
+      name,
+      ciphertext,
+      ciphertextCrc32c: crc(ciphertext),
+      additionalAuthenticatedData: aad,
+      additionalAuthenticatedDataCrc32c: crc(aad),
+    });
     expect(decrypted.plaintextCrc32c).toEqual({ value: String(crc32c(plaintext)) });
   });
 
   it('reports that it verified nothing if the request has no checksum', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
-    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
     expect(encrypted).toMatchObject({
       verifiedPlaintextCrc32c: false,
       verifiedAdditionalAuthenticatedDataCrc32c: false,
@@ -202,18 +185,18 @@ function checksumTests(fixture: () => Fixture): void {
     const { name } = await fixture().createKey();
     const wrong = { value: 1 };
     const data = bytes('x');
-    const [encrypted] = await client.encrypt({ name, plaintext: data }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: data });
     const ciphertext = encrypted.ciphertext ?? '';
     const calls: [string, () => Promise<unknown>][] = [
-      ['plaintext', () => client.encrypt({ name, plaintext: data, plaintextCrc32c: wrong }, once)],
+      ['plaintext', () => client.encrypt({ name, plaintext: data, plaintextCrc32c: wrong })],
       [
         'additional_authenticated_data',
-        () => client.encrypt({ name, plaintext: data, additionalAuthenticatedDataCrc32c: wrong }, once),
+        () => client.encrypt({ name, plaintext: data, additionalAuthenticatedDataCrc32c: wrong }),
       ],
-      ['ciphertext', () => client.decrypt({ name, ciphertext, ciphertextCrc32c: wrong }, once)],
+      ['ciphertext', () => client.decrypt({ name, ciphertext, ciphertextCrc32c: wrong })],
       [
         'additional_authenticated_data',
-        () => client.decrypt({ name, ciphertext, additionalAuthenticatedDataCrc32c: wrong }, once),
+        () => client.decrypt({ name, ciphertext, additionalAuthenticatedDataCrc32c: wrong }),
       ],
     ];
     for (const [field, call] of calls) {
@@ -230,18 +213,16 @@ function limitTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const full = randomBytes(64 * KIB);
-    const [encrypted] = await client.encrypt(
-      { name, plaintext: full, additionalAuthenticatedData: full },
-      once,
-    );
-    const [decrypted] = await client.decrypt(
-      { name, ciphertext: encrypted.ciphertext ?? '', additionalAuthenticatedData: full },
-      once,
-    );
+    const [encrypted] = await client.encrypt({ name, plaintext: full, additionalAuthenticatedData: full });
+    const [decrypted] = await client.decrypt({
+      name,
+      ciphertext: encrypted.ciphertext ?? '',
+      additionalAuthenticatedData: full,
+    });
     expect(asBuffer(decrypted.plaintext)).toEqual(full);
     const over = randomBytes(64 * KIB + 1);
     for (const request of [{ plaintext: over }, { plaintext: full, additionalAuthenticatedData: over }]) {
-      expect(await refusalCode(client.encrypt({ name, ...request }, once))).toBe(code.INVALID_ARGUMENT);
+      expect(await refusalCode(client.encrypt({ name, ...request }))).toBe(code.INVALID_ARGUMENT);
     }
   });
 
@@ -255,10 +236,10 @@ function limitTests(fixture: () => Fixture): void {
       plaintext: randomBytes(6 * KIB),
       additionalAuthenticatedData: randomBytes(2 * KIB),
     };
-    const [encrypted] = await client.encrypt(request, once);
+    const [encrypted] = await client.encrypt(request);
     expect(encrypted.protectionLevel).toBe('HSM');
     const over = { ...request, plaintext: randomBytes(6 * KIB + 1) };
-    expect(await refusalCode(client.encrypt(over, once))).toBe(code.INVALID_ARGUMENT);
+    expect(await refusalCode(client.encrypt(over))).toBe(code.INVALID_ARGUMENT);
   });
 }
 
@@ -267,15 +248,15 @@ function stateTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const version = `${name}/cryptoKeyVersions/1`;
-    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
     await fixture().setState(version, 'DISABLED');
     const expected = {
       code: code.FAILED_PRECONDITION,
       details: `${version} is not enabled, current state is: DISABLED.`,
       statusDetails: [{ violations: [{ type: 'KEY_DISABLED', subject: version }] }],
     };
-    const encrypt = () => client.encrypt({ name, plaintext: bytes('x') }, once);
-    const decrypt = () => client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const encrypt = () => client.encrypt({ name, plaintext: bytes('x') });
+    const decrypt = () => client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' });
     expect(await fixture().eventuallyRefused(encrypt)).toMatchObject(expected);
     expect(await fixture().eventuallyRefused(decrypt)).toMatchObject(expected);
     await fixture().setState(version, 'ENABLED');
@@ -287,9 +268,9 @@ function stateTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const version = `${name}/cryptoKeyVersions/1`;
-    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') }, once);
-    await client.destroyCryptoKeyVersion({ name: version }, once);
-    const decrypt = () => client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' }, once);
+    const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
+    await client.destroyCryptoKeyVersion({ name: version });
+    const decrypt = () => client.decrypt({ name, ciphertext: encrypted.ciphertext ?? '' });
     expect(await fixture().eventuallyRefused(decrypt)).toMatchObject({
       code: code.FAILED_PRECONDITION,
       statusDetails: [{ violations: [{ type: 'KEY_DESTROY_SCHEDULED', subject: version }] }],
@@ -300,12 +281,9 @@ function stateTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
-    const [encrypted] = await client.encrypt({ name: second.name, plaintext: bytes('x') }, once);
+    const [encrypted] = await client.encrypt({ name: second.name, plaintext: bytes('x') });
     await fixture().setState(`${key.name}/cryptoKeyVersions/1`, 'DISABLED');
-    const [decrypted] = await client.decrypt(
-      { name: key.name, ciphertext: encrypted.ciphertext ?? '' },
-      once,
-    );
+    const [decrypted] = await client.decrypt({ name: key.name, ciphertext: encrypted.ciphertext ?? '' });
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
@@ -317,7 +295,7 @@ function stateTests(fixture: () => Fixture): void {
       versionTemplate: { algorithm: 'AES_256_GCM' },
     });
     for (const { name } of [empty, raw]) {
-      expect(await refusalCode(client.encrypt({ name, plaintext: bytes('x') }, once))).toBe(
+      expect(await refusalCode(client.encrypt({ name, plaintext: bytes('x') }))).toBe(
         code.FAILED_PRECONDITION,
       );
     }
@@ -328,7 +306,7 @@ function randomTests(fixture: () => Fixture): void {
   it('returns random bytes of an HSM with their checksum', async () => {
     const { client, service } = fixture();
     const request = { location: service.location, lengthBytes: 32, protectionLevel: 'HSM' as const };
-    const [random] = await client.generateRandomBytes(request, once);
+    const [random] = await client.generateRandomBytes(request);
     const data = asBuffer(random.data);
     expect(data).toHaveLength(32);
     expect(data).not.toEqual(Buffer.alloc(32));
@@ -338,16 +316,19 @@ function randomTests(fixture: () => Fixture): void {
   it('refuses random bytes for a malformed location, a wrong length and the software level', async () => {
     const { client, service } = fixture();
     const random = (changes: object) =>
-      client.generateRandomBytes(
-        { location: service.location, lengthBytes: 32, protectionLevel: 'HSM', ...changes },
-        once,
-      );
-    const calls: [() => Promise<unknown>, number][] = [
-      [() => random({ location: 'malformed location' }), code.INVALID_ARGUMENT],
-      [() => random({ lengthBytes: 7 }), code.INVALID_ARGUMENT],
-      [() => random({ lengthBytes: 1025 }), code.INVALID_ARGUMENT],
-      [() => random({ protectionLevel: 'SOFTWARE' }), code.UNIMPLEMENTED],
-    ];
-    for (const [call, expected] of calls) expect(await refusalCode(call())).toBe(expected);
+      client.generateRandomBytes({
+        location: service.location,
+        lengthBytes: 32,
+        protectionLevel: 'HSM',
+        ...changes,
+      });
+    await expectRefusals({
+      INVALID_ARGUMENT: [
+        () => random({ location: 'malformed location' }),
+        () => random({ lengthBytes: 7 }),
+        () => random({ lengthBytes: 1025 }),
+      ],
+      UNIMPLEMENTED: [() => random({ protectionLevel: 'SOFTWARE' })],
+    });
   });
 }

@@ -1,7 +1,8 @@
 import type { protos } from '@google-cloud/kms';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { once, refusal } from '../support/client.ts';
+import { expect } from 'vitest';
+import { refusal, refusalCode } from '../support/client.ts';
 import type { Service } from '../support/targets.ts';
 
 type V1 = typeof protos.google.cloud.kms.v1;
@@ -21,6 +22,21 @@ export const code = {
   UNIMPLEMENTED: 12,
   UNAVAILABLE: 14,
 } as const;
+
+/** Expects that Cloud KMS refuses each call as invalid. @param calls by what is wrong with them */
+export async function expectInvalid(calls: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
+  for (const [what, call] of Object.entries(calls))
+    expect(await refusalCode(call()), what).toBe(code.INVALID_ARGUMENT);
+}
+
+/** Expects that Cloud KMS refuses each call. @param calls by their status */
+export async function expectRefusals(
+  calls: Partial<Record<keyof typeof code, readonly (() => Promise<unknown>)[]>>,
+): Promise<void> {
+  for (const [status, ofStatus] of Object.entries(calls))
+    for (const call of ofStatus)
+      expect(await refusalCode(call()), String(call)).toBe(Reflect.get(code, status));
+}
 
 const RING = 'kms-emulator-conformance';
 
@@ -42,7 +58,7 @@ export class Fixture {
     const fixture = new Fixture(await opening);
     const { client, location } = fixture.service;
     try {
-      await client.createKeyRing({ parent: location, keyRingId: RING, keyRing: {} }, once);
+      await client.createKeyRing({ parent: location, keyRingId: RING, keyRing: {} });
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === code.ALREADY_EXISTS)) throw error;
     }
@@ -55,15 +71,12 @@ export class Fixture {
 
   /** Creates a key, by default of purpose ENCRYPT_DECRYPT with a first version. */
   async createKey(key: CryptoKey = {}, options: CreateCryptoKey = {}): Promise<CryptoKey & { name: string }> {
-    const [created] = await this.client.createCryptoKey(
-      {
-        parent: this.ring,
-        cryptoKeyId: randomId(),
-        cryptoKey: { purpose: 'ENCRYPT_DECRYPT', ...key },
-        ...options,
-      },
-      once,
-    );
+    const [created] = await this.client.createCryptoKey({
+      parent: this.ring,
+      cryptoKeyId: randomId(),
+      cryptoKey: { purpose: 'ENCRYPT_DECRYPT', ...key },
+      ...options,
+    });
     const name = created.name ?? '';
     this.#keys.push(name);
     return { ...created, name };
@@ -74,15 +87,15 @@ export class Fixture {
   }
 
   async createVersion(parent: string): Promise<CryptoKeyVersion & { name: string }> {
-    const [version] = await this.client.createCryptoKeyVersion({ parent, cryptoKeyVersion: {} }, once);
+    const [version] = await this.client.createCryptoKeyVersion({ parent, cryptoKeyVersion: {} });
     return { ...version, name: version.name ?? '' };
   }
 
   async setState(name: string, state: keyof V1['CryptoKeyVersion']['CryptoKeyVersionState']) {
-    const [version] = await this.client.updateCryptoKeyVersion(
-      { cryptoKeyVersion: { name, state }, updateMask: { paths: ['state'] } },
-      once,
-    );
+    const [version] = await this.client.updateCryptoKeyVersion({
+      cryptoKeyVersion: { name, state },
+      updateMask: { paths: ['state'] },
+    });
     return version;
   }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { once, refusal, refusalCode } from '../support/client.ts';
-import { code, randomId, secondsOf, type Fixture } from './fixture.ts';
+import { refusal, refusalCode } from '../support/client.ts';
+import { code, expectInvalid, expectRefusals, randomId, secondsOf, type Fixture } from './fixture.ts';
 
 const inOrder = (names: readonly (string | null | undefined)[]) =>
   [...names].toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
@@ -15,14 +15,14 @@ export function resourceTests(fixture: () => Fixture): void {
 function keyRingTests(fixture: () => Fixture): void {
   it('returns a key ring by its name', async () => {
     const { client, ring } = fixture();
-    const [found] = await client.getKeyRing({ name: ring }, once);
+    const [found] = await client.getKeyRing({ name: ring });
     expect(found.name).toBe(ring);
     expect(secondsOf(found.createTime)).toBeGreaterThan(0);
   });
 
   it('lists key rings in the order of their names', async () => {
     const { client, service } = fixture();
-    const [rings] = await client.listKeyRings({ parent: service.location }, once);
+    const [rings] = await client.listKeyRings({ parent: service.location });
     const names = rings.map(({ name }) => name);
     expect(names).toContain(fixture().ring);
     expect(names).toEqual(inOrder(names));
@@ -32,7 +32,7 @@ function keyRingTests(fixture: () => Fixture): void {
     const { client, service } = fixture();
     const id = fixture().ring.split('/').at(-1) ?? '';
     const refused = await refusal(
-      client.createKeyRing({ parent: service.location, keyRingId: id, keyRing: {} }, once),
+      client.createKeyRing({ parent: service.location, keyRingId: id, keyRing: {} }),
     );
     expect(refused).toMatchObject({
       code: code.ALREADY_EXISTS,
@@ -42,20 +42,15 @@ function keyRingTests(fixture: () => Fixture): void {
 
   it('refuses malformed names and ids of key rings, and a missing key ring', async () => {
     const { client, service } = fixture();
-    const calls: [() => Promise<unknown>, number][] = [
-      [
-        () => client.createKeyRing({ parent: 'locations/foo', keyRingId: 'bar', keyRing: {} }, once),
-        code.INVALID_ARGUMENT,
+    await expectRefusals({
+      INVALID_ARGUMENT: [
+        () => client.createKeyRing({ parent: 'locations/foo', keyRingId: 'bar', keyRing: {} }),
+        () => client.createKeyRing({ parent: service.location, keyRingId: '&bar', keyRing: {} }),
+        () => client.getKeyRing({ name: 'malformed name' }),
+        () => client.listKeyRings({ parent: 'locations/foo' }),
       ],
-      [
-        () => client.createKeyRing({ parent: service.location, keyRingId: '&bar', keyRing: {} }, once),
-        code.INVALID_ARGUMENT,
-      ],
-      [() => client.getKeyRing({ name: 'malformed name' }, once), code.INVALID_ARGUMENT],
-      [() => client.listKeyRings({ parent: 'locations/foo' }, once), code.INVALID_ARGUMENT],
-      [() => client.getKeyRing({ name: `${service.location}/keyRings/${randomId()}` }, once), code.NOT_FOUND],
-    ];
-    for (const [call, expected] of calls) expect(await refusalCode(call())).toBe(expected);
+      NOT_FOUND: [() => client.getKeyRing({ name: `${service.location}/keyRings/${randomId()}` })],
+    });
   });
 }
 
@@ -101,7 +96,7 @@ function creationTests(fixture: () => Fixture): void {
         primary: null,
         versionTemplate: { algorithm, protectionLevel: level },
       });
-      const [found] = await fixture().client.getCryptoKey({ name: key.name }, once);
+      const [found] = await fixture().client.getCryptoKey({ name: key.name });
       expect(found).toMatchObject(key);
     },
   );
@@ -110,7 +105,7 @@ function creationTests(fixture: () => Fixture): void {
     const { client, ring } = fixture();
     const first = await fixture().createEmptyKey();
     const second = await fixture().createEmptyKey();
-    const [keys] = await client.listCryptoKeys({ parent: ring }, once);
+    const [keys] = await client.listCryptoKeys({ parent: ring });
     const names = keys.map(({ name }) => name);
     expect(names).toEqual(expect.arrayContaining([first.name, second.name]));
     expect(names).toEqual(inOrder(names));
@@ -119,89 +114,72 @@ function creationTests(fixture: () => Fixture): void {
   it('refuses invalid keys', async () => {
     const { client, ring } = fixture();
     const create = (cryptoKey: object, changes: object = {}) =>
-      client.createCryptoKey(
-        { parent: ring, cryptoKeyId: randomId(), skipInitialVersionCreation: true, cryptoKey, ...changes },
-        once,
-      );
+      client.createCryptoKey({
+        parent: ring,
+        cryptoKeyId: randomId(),
+        skipInitialVersionCreation: true,
+        cryptoKey,
+        ...changes,
+      });
     const purpose = 'ENCRYPT_DECRYPT';
-    const calls: [string, () => Promise<unknown>][] = [
-      ['a malformed parent', () => create({ purpose }, { parent: 'locations/foo' })],
-      ['a malformed id', () => create({ purpose }, { cryptoKeyId: '&bar' })],
-      ['an id of 64 characters', () => create({ purpose }, { cryptoKeyId: 'a'.repeat(64) })],
-      ['no purpose', () => create({})],
-      ['signing without an algorithm', () => create({ purpose: 'ASYMMETRIC_SIGN' })],
-      ['asymmetric decryption without an algorithm', () => create({ purpose: 'ASYMMETRIC_DECRYPT' })],
-      [
-        'an algorithm of another purpose',
-        () => create({ purpose, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } }),
-      ],
-    ];
-    for (const [what, call] of calls) {
-      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
-    }
+    await expectInvalid({
+      'a malformed parent': () => create({ purpose }, { parent: 'locations/foo' }),
+      'a malformed id': () => create({ purpose }, { cryptoKeyId: '&bar' }),
+      'an id of 64 characters': () => create({ purpose }, { cryptoKeyId: 'a'.repeat(64) }),
+      'no purpose': () => create({}),
+      'signing without an algorithm': () => create({ purpose: 'ASYMMETRIC_SIGN' }),
+      'asymmetric decryption without an algorithm': () => create({ purpose: 'ASYMMETRIC_DECRYPT' }),
+      'an algorithm of another purpose': () =>
+        create({ purpose, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } }),
+    });
   });
 
   it('refuses a second key with the same name, and reports a missing key', async () => {
     const { client, ring } = fixture();
     const key = await fixture().createEmptyKey();
-    const again = client.createCryptoKey(
-      {
-        parent: ring,
-        cryptoKeyId: key.name.split('/').at(-1) ?? '',
-        cryptoKey: { purpose: 'ENCRYPT_DECRYPT' },
-        skipInitialVersionCreation: true,
-      },
-      once,
-    );
+    const again = client.createCryptoKey({
+      parent: ring,
+      cryptoKeyId: key.name.split('/').at(-1) ?? '',
+      cryptoKey: { purpose: 'ENCRYPT_DECRYPT' },
+      skipInitialVersionCreation: true,
+    });
     expect(await refusalCode(again)).toBe(code.ALREADY_EXISTS);
     const missing = `${ring}/cryptoKeys/${randomId()}`;
-    expect(await refusal(client.getCryptoKey({ name: missing }, once))).toMatchObject({
+    expect(await refusal(client.getCryptoKey({ name: missing }))).toMatchObject({
       code: code.NOT_FOUND,
       details: `CryptoKey ${missing} not found.`,
     });
-    expect(await refusalCode(client.getCryptoKey({ name: 'malformed name' }, once))).toBe(
-      code.INVALID_ARGUMENT,
-    );
-    expect(await refusalCode(client.listCryptoKeys({ parent: 'locations/foo' }, once))).toBe(
-      code.INVALID_ARGUMENT,
-    );
+    expect(await refusalCode(client.getCryptoKey({ name: 'malformed name' }))).toBe(code.INVALID_ARGUMENT);
+    expect(await refusalCode(client.listCryptoKeys({ parent: 'locations/foo' }))).toBe(code.INVALID_ARGUMENT);
   });
 
   it('refuses invalid rotation schedules', async () => {
     const { client, ring } = fixture();
     const now = Math.floor(Date.now() / 1000);
     const create = (cryptoKey: object) =>
-      client.createCryptoKey(
-        { parent: ring, cryptoKeyId: randomId(), cryptoKey, skipInitialVersionCreation: true },
-        once,
-      );
+      client.createCryptoKey({
+        parent: ring,
+        cryptoKeyId: randomId(),
+        cryptoKey,
+        skipInitialVersionCreation: true,
+      });
     const purpose = 'ENCRYPT_DECRYPT';
     const day = { seconds: 86_400 };
     const tomorrow = { seconds: now + 86_400 };
-    const calls: [string, () => Promise<unknown>][] = [
-      ['a period without a next time', () => create({ purpose, rotationPeriod: day })],
-      [
-        'a period under 24 hours',
-        () => create({ purpose, rotationPeriod: { seconds: 86_399 }, nextRotationTime: tomorrow }),
-      ],
-      [
-        'a next time in the past',
-        () => create({ purpose, rotationPeriod: day, nextRotationTime: { seconds: now - 60 } }),
-      ],
-      [
-        'a purpose that has no rotation',
-        () =>
-          create({
-            purpose: 'MAC',
-            versionTemplate: { algorithm: 'HMAC_SHA256' },
-            rotationPeriod: day,
-            nextRotationTime: tomorrow,
-          }),
-      ],
-    ];
-    for (const [what, call] of calls) {
-      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
-    }
+    await expectInvalid({
+      'a period without a next time': () => create({ purpose, rotationPeriod: day }),
+      'a period under 24 hours': () =>
+        create({ purpose, rotationPeriod: { seconds: 86_399 }, nextRotationTime: tomorrow }),
+      'a next time in the past': () =>
+        create({ purpose, rotationPeriod: day, nextRotationTime: { seconds: now - 60 } }),
+      'a purpose that has no rotation': () =>
+        create({
+          purpose: 'MAC',
+          versionTemplate: { algorithm: 'HMAC_SHA256' },
+          rotationPeriod: day,
+          nextRotationTime: tomorrow,
+        }),
+    });
   });
 }
 
@@ -210,28 +188,22 @@ function updateTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({ labels: { team: 'payments' } });
     const next = { seconds: Math.floor(Date.now() / 1000) + 7 * 86_400 };
-    const [updated] = await client.updateCryptoKey(
-      {
-        cryptoKey: {
-          name: key.name,
-          labels: { team: 'other' },
-          rotationPeriod: { seconds: 86_400 },
-          nextRotationTime: next,
-        },
-        updateMask: { paths: ['rotation_period', 'next_rotation_time'] },
+    const [updated] = await client.updateCryptoKey({
+      cryptoKey: {
+        name: key.name,
+        labels: { team: 'other' },
+        rotationPeriod: { seconds: 86_400 },
+        nextRotationTime: next,
       },
-      once,
-    );
+      updateMask: { paths: ['rotation_period', 'next_rotation_time'] },
+    });
     expect(updated).toMatchObject({ labels: { team: 'payments' }, rotationPeriod: { seconds: '86400' } });
     expect(secondsOf(updated.nextRotationTime)).toBe(next.seconds);
 
-    const [without] = await client.updateCryptoKey(
-      {
-        cryptoKey: { name: key.name },
-        updateMask: { paths: ['rotation_period', 'next_rotation_time', 'labels'] },
-      },
-      once,
-    );
+    const [without] = await client.updateCryptoKey({
+      cryptoKey: { name: key.name },
+      updateMask: { paths: ['rotation_period', 'next_rotation_time', 'labels'] },
+    });
     expect(without).toMatchObject({ labels: {}, nextRotationTime: null });
     expect(without.rotationPeriod ?? null).toBeNull();
   });
@@ -242,43 +214,26 @@ function updateTests(fixture: () => Fixture): void {
       purpose: 'ASYMMETRIC_SIGN',
       versionTemplate: { algorithm: 'RSA_SIGN_PSS_2048_SHA256' },
     });
-    const [updated] = await client.updateCryptoKey(
-      {
-        cryptoKey: { name: key.name, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
-        updateMask: { paths: ['version_template.algorithm'] },
-      },
-      once,
-    );
+    const [updated] = await client.updateCryptoKey({
+      cryptoKey: { name: key.name, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
+      updateMask: { paths: ['version_template.algorithm'] },
+    });
     expect(updated.versionTemplate?.algorithm).toBe('EC_SIGN_P256_SHA256');
   });
 
   it('refuses updates of no field, of an unknown field and to an algorithm of another purpose', async () => {
     const { client } = fixture();
     const { name } = await fixture().createEmptyKey();
-    const calls: [string, () => Promise<unknown>][] = [
-      ['no mask', () => client.updateCryptoKey({ cryptoKey: { name } }, once)],
-      [
-        'the name',
-        () => client.updateCryptoKey({ cryptoKey: { name }, updateMask: { paths: ['name'] } }, once),
-      ],
-      [
-        'the purpose',
-        () => client.updateCryptoKey({ cryptoKey: { name }, updateMask: { paths: ['purpose'] } }, once),
-      ],
-      [
-        'a signing algorithm',
-        () =>
-          client.updateCryptoKey(
-            {
-              cryptoKey: { name, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
-              updateMask: { paths: ['version_template.algorithm'] },
-            },
-            once,
-          ),
-      ],
-    ];
-    for (const [what, call] of calls) {
-      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
-    }
+    await expectInvalid({
+      'no mask': () => client.updateCryptoKey({ cryptoKey: { name } }),
+      'the name': () => client.updateCryptoKey({ cryptoKey: { name }, updateMask: { paths: ['name'] } }),
+      'the purpose': () =>
+        client.updateCryptoKey({ cryptoKey: { name }, updateMask: { paths: ['purpose'] } }),
+      'a signing algorithm': () =>
+        client.updateCryptoKey({
+          cryptoKey: { name, versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
+          updateMask: { paths: ['version_template.algorithm'] },
+        }),
+    });
   });
 }

@@ -2,7 +2,7 @@ import { constants, createHash, createPublicKey, verify } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { crc32c } from '../../src/crypto/crc32c.ts';
-import { asBuffer, once, refusal } from '../support/client.ts';
+import { asBuffer, refusal } from '../support/client.ts';
 import { code, type CryptoKeyVersion, type Fixture } from './fixture.ts';
 
 type Algorithm = NonNullable<CryptoKeyVersion['algorithm']>;
@@ -34,7 +34,7 @@ async function createVersion(
   });
   const { name } = await fixture.createVersion(key.name);
   for (let tries = 0; tries < 150; tries += 1) {
-    const [{ state }] = await fixture.client.getCryptoKeyVersion({ name }, once);
+    const [{ state }] = await fixture.client.getCryptoKeyVersion({ name });
     if (state === 'ENABLED') return name;
     await sleep(200);
   }
@@ -51,10 +51,10 @@ function signatureTests(fixture: () => Fixture): void {
   ] as const)('signs with %s (%s) so that OpenSSL verifies it', async (algorithm, level, hash, options) => {
     const { client } = fixture();
     const name = await createVersion(fixture(), algorithm, level);
-    const [{ pem }] = await client.getPublicKey({ name }, once);
+    const [{ pem }] = await client.getPublicKey({ name });
     const key = createPublicKey(pem ?? '');
     for (const request of [{ digest: { [hash]: digestOf(hash) } }, { data }]) {
-      const [signed] = await client.asymmetricSign({ name, ...request }, once);
+      const [signed] = await client.asymmetricSign({ name, ...request });
       const signature = asBuffer(signed.signature);
       expect(signed).toMatchObject({
         name,
@@ -72,12 +72,9 @@ function signatureTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const name = await createVersion(fixture());
     const sha256 = digestOf('sha256');
-    const [byDigest] = await client.asymmetricSign(
-      { name, digest: { sha256 }, digestCrc32c: crc(sha256) },
-      once,
-    );
+    const [byDigest] = await client.asymmetricSign({ name, digest: { sha256 }, digestCrc32c: crc(sha256) });
     expect(byDigest).toMatchObject({ verifiedDigestCrc32c: true, verifiedDataCrc32c: false });
-    const [byData] = await client.asymmetricSign({ name, data, dataCrc32c: crc(data) }, once);
+    const [byData] = await client.asymmetricSign({ name, data, dataCrc32c: crc(data) });
     expect(byData).toMatchObject({ verifiedDigestCrc32c: false, verifiedDataCrc32c: true });
   });
 }
@@ -85,7 +82,7 @@ function signatureTests(fixture: () => Fixture): void {
 function publicKeyTests(fixture: () => Fixture): void {
   it('returns a public key in PEM with its checksum, its name and its algorithm', async () => {
     const name = await createVersion(fixture());
-    const [found] = await fixture().client.getPublicKey({ name }, once);
+    const [found] = await fixture().client.getPublicKey({ name });
     const pem = found.pem ?? '';
     expect(found).toMatchObject({
       name,
@@ -94,15 +91,15 @@ function publicKeyTests(fixture: () => Fixture): void {
       pemCrc32c: { value: String(crc32c(Buffer.from(pem))) },
     });
     expect(createPublicKey(pem).asymmetricKeyDetails).toEqual({ namedCurve: 'prime256v1' });
-    const [again] = await fixture().client.getPublicKey({ name }, once);
+    const [again] = await fixture().client.getPublicKey({ name });
     expect(again.pem).toBe(pem);
   });
 
   it('returns a public key in the format that the request names', async () => {
     const { client } = fixture();
     const name = await createVersion(fixture(), 'RSA_SIGN_PSS_2048_SHA256');
-    const [{ pem }] = await client.getPublicKey({ name }, once);
-    const [der] = await client.getPublicKey({ name, publicKeyFormat: 'DER' }, once);
+    const [{ pem }] = await client.getPublicKey({ name });
+    const [der] = await client.getPublicKey({ name, publicKeyFormat: 'DER' });
     const bytes = asBuffer(der.publicKey?.data);
     expect(der).toMatchObject({
       publicKeyFormat: 'DER',
@@ -111,7 +108,7 @@ function publicKeyTests(fixture: () => Fixture): void {
     const key = createPublicKey({ key: bytes, format: 'der', type: 'spki' });
     expect(key.asymmetricKeyDetails?.modulusLength).toBe(2048);
     expect(key.equals(createPublicKey(pem ?? ''))).toBe(true);
-    const [text] = await client.getPublicKey({ name, publicKeyFormat: 'PEM' }, once);
+    const [text] = await client.getPublicKey({ name, publicKeyFormat: 'PEM' });
     expect(String(text.publicKey?.data)).toBe(pem);
   });
 
@@ -126,7 +123,7 @@ function publicKeyTests(fixture: () => Fixture): void {
       [missing, code.NOT_FOUND],
     ];
     for (const [name, expected] of calls)
-      expect(await refusal(client.getPublicKey({ name }, once)), name).toMatchObject({ code: expected });
+      expect(await refusal(client.getPublicKey({ name })), name).toMatchObject({ code: expected });
   });
 }
 
@@ -145,7 +142,7 @@ function refusalTests(fixture: () => Fixture): void {
       'a wrong checksum of the data': { data, dataCrc32c: { value: 1 } },
       'more than 64 KiB of data': { data: Buffer.alloc(64 * 1024 + 1) },
     })) {
-      const refused = await refusal(client.asymmetricSign({ name, ...request }, once));
+      const refused = await refusal(client.asymmetricSign({ name, ...request }));
       expect(refused, what).toMatchObject({ code: code.INVALID_ARGUMENT });
     }
   });
@@ -159,7 +156,7 @@ function refusalTests(fixture: () => Fixture): void {
       [`${ring}/cryptoKeys/none/cryptoKeyVersions/1`, code.NOT_FOUND],
     ];
     for (const [name, expected] of calls) {
-      const refused = await refusal(client.asymmetricSign({ name, data }, once));
+      const refused = await refusal(client.asymmetricSign({ name, data }));
       expect(refused, name).toMatchObject({ code: expected });
     }
   });
@@ -169,12 +166,9 @@ function stateTests(fixture: () => Fixture): void {
   it('neither signs nor returns the public key with a disabled version until it is enabled', async () => {
     const { client } = fixture();
     const name = await createVersion(fixture());
-    const [before] = await client.getPublicKey({ name }, once);
+    const [before] = await client.getPublicKey({ name });
     await fixture().setState(name, 'DISABLED');
-    for (const call of [
-      () => client.asymmetricSign({ name, data }, once),
-      () => client.getPublicKey({ name }, once),
-    ]) {
+    for (const call of [() => client.asymmetricSign({ name, data }), () => client.getPublicKey({ name })]) {
       expect(await fixture().eventuallyRefused(call)).toMatchObject({
         code: code.FAILED_PRECONDITION,
         details: `${name} is not enabled, current state is: DISABLED.`,
@@ -182,16 +176,16 @@ function stateTests(fixture: () => Fixture): void {
       });
     }
     await fixture().setState(name, 'ENABLED');
-    const [after] = await client.getPublicKey({ name }, once);
+    const [after] = await client.getPublicKey({ name });
     expect(after.pem).toBe(before.pem);
-    await expect(client.asymmetricSign({ name, data }, once)).resolves.toBeDefined();
+    await expect(client.asymmetricSign({ name, data })).resolves.toBeDefined();
   });
 
   it('does not sign with a version that is scheduled for destruction', async () => {
     const { client } = fixture();
     const name = await createVersion(fixture());
-    await client.destroyCryptoKeyVersion({ name }, once);
-    const refused = await fixture().eventuallyRefused(() => client.asymmetricSign({ name, data }, once));
+    await client.destroyCryptoKeyVersion({ name });
+    const refused = await fixture().eventuallyRefused(() => client.asymmetricSign({ name, data }));
     expect(refused).toMatchObject({
       code: code.FAILED_PRECONDITION,
       statusDetails: [{ violations: [{ type: 'KEY_DESTROY_SCHEDULED', subject: name }] }],

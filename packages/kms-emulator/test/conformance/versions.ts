@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { once, refusal, refusalCode } from '../support/client.ts';
-import { code, secondsOf, type Fixture } from './fixture.ts';
+import { code, expectInvalid, expectRefusals, secondsOf, type Fixture } from './fixture.ts';
 
 const THIRTY_DAYS = 30 * 86_400;
 
@@ -25,9 +25,9 @@ function creationTests(fixture: () => Fixture): void {
     };
     expect(first).toMatchObject({ ...expected, name: `${key.name}/cryptoKeyVersions/1` });
     expect(second).toMatchObject({ ...expected, name: `${key.name}/cryptoKeyVersions/2` });
-    const [found] = await fixture().client.getCryptoKeyVersion({ name: second.name }, once);
+    const [found] = await fixture().client.getCryptoKeyVersion({ name: second.name });
     expect(found).toEqual(expect.objectContaining({ name: second.name, createTime: second.createTime }));
-    const [all] = await fixture().client.listCryptoKeyVersions({ parent: key.name }, once);
+    const [all] = await fixture().client.listCryptoKeyVersions({ parent: key.name });
     expect(all.map(({ name }) => name)).toEqual([first.name, second.name]);
   });
 
@@ -39,10 +39,10 @@ function creationTests(fixture: () => Fixture): void {
     });
     const created = await fixture().createVersion(key.name);
     expect(created).toMatchObject({ state: 'PENDING_GENERATION', generateTime: null });
-    let [found] = await client.getCryptoKeyVersion({ name: created.name }, once);
+    let [found] = await client.getCryptoKeyVersion({ name: created.name });
     for (let tries = 0; found.state === 'PENDING_GENERATION' && tries < 100; tries += 1) {
       await sleep(200);
-      [found] = await client.getCryptoKeyVersion({ name: created.name }, once);
+      [found] = await client.getCryptoKeyVersion({ name: created.name });
     }
     expect(found.state).toBe('ENABLED');
     expect(secondsOf(found.generateTime)).toBeGreaterThan(0);
@@ -63,32 +63,26 @@ function creationTests(fixture: () => Fixture): void {
     );
     expect(rest.map(({ name }) => name)).toEqual([`${key.name}/cryptoKeyVersions/3`]);
     expect(last?.nextPageToken).toBe('');
-    const [all] = await client.listCryptoKeyVersions({ parent: key.name, pageSize: 1 }, once);
+    const [all] = await client.listCryptoKeyVersions({ parent: key.name, pageSize: 1 });
     expect(all).toHaveLength(3);
   });
 
   it('refuses malformed parents, names and page tokens, and reports missing versions', async () => {
     const { client, ring } = fixture();
     const { name } = await fixture().createEmptyKey();
-    const calls: [() => Promise<unknown>, number][] = [
-      [
-        () => client.createCryptoKeyVersion({ parent: 'locations/foo', cryptoKeyVersion: {} }, once),
-        code.INVALID_ARGUMENT,
+    await expectRefusals({
+      INVALID_ARGUMENT: [
+        () => client.createCryptoKeyVersion({ parent: 'locations/foo', cryptoKeyVersion: {} }),
+        () => client.listCryptoKeyVersions({ parent: 'locations/foo' }),
+        () => client.listCryptoKeyVersions({ parent: name, pageToken: 'nonsense' }),
+        () => client.getCryptoKeyVersion({ name: 'malformed name' }),
       ],
-      [() => client.listCryptoKeyVersions({ parent: 'locations/foo' }, once), code.INVALID_ARGUMENT],
-      [
-        () => client.listCryptoKeyVersions({ parent: name, pageToken: 'nonsense' }, once),
-        code.INVALID_ARGUMENT,
+      NOT_FOUND: [
+        () => client.getCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }),
+        () => client.getCryptoKeyVersion({ name: `${ring}/cryptoKeys/none/cryptoKeyVersions/1` }),
+        () => client.destroyCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }),
       ],
-      [() => client.getCryptoKeyVersion({ name: 'malformed name' }, once), code.INVALID_ARGUMENT],
-      [() => client.getCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }, once), code.NOT_FOUND],
-      [
-        () => client.getCryptoKeyVersion({ name: `${ring}/cryptoKeys/none/cryptoKeyVersions/1` }, once),
-        code.NOT_FOUND,
-      ],
-      [() => client.destroyCryptoKeyVersion({ name: `${name}/cryptoKeyVersions/1` }, once), code.NOT_FOUND],
-    ];
-    for (const [call, expected] of calls) expect(await refusalCode(call())).toBe(expected);
+    });
   });
 }
 
@@ -97,7 +91,7 @@ function stateTests(fixture: () => Fixture): void {
     const key = await fixture().createKey();
     const version = `${key.name}/cryptoKeyVersions/1`;
     expect(await fixture().setState(version, 'DISABLED')).toMatchObject({ state: 'DISABLED' });
-    const [disabled] = await fixture().client.getCryptoKey({ name: key.name }, once);
+    const [disabled] = await fixture().client.getCryptoKey({ name: key.name });
     expect(disabled.primary).toMatchObject({ name: version, state: 'DISABLED' });
     expect(await fixture().setState(version, 'ENABLED')).toMatchObject({ state: 'ENABLED' });
   });
@@ -107,20 +101,17 @@ function stateTests(fixture: () => Fixture): void {
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
     const update = (cryptoKeyVersion: object, paths?: string[]) =>
-      client.updateCryptoKeyVersion(
-        { cryptoKeyVersion, ...(paths === undefined ? {} : { updateMask: { paths } }) },
-        once,
-      );
-    const calls: [string, () => Promise<unknown>][] = [
-      ['no mask', () => update({ name, state: 'DISABLED' })],
-      ['to PENDING_IMPORT', () => update({ name, state: 'PENDING_IMPORT' }, ['state'])],
-      ['to DESTROYED', () => update({ name, state: 'DESTROYED' }, ['state'])],
-      ['to nothing', () => update({ name }, ['state'])],
-      ['the name', () => update({ name }, ['name'])],
-    ];
-    for (const [what, call] of calls) {
-      expect(await refusal(call()), what).toMatchObject({ code: code.INVALID_ARGUMENT });
-    }
+      client.updateCryptoKeyVersion({
+        cryptoKeyVersion,
+        ...(paths === undefined ? {} : { updateMask: { paths } }),
+      });
+    await expectInvalid({
+      'no mask': () => update({ name, state: 'DISABLED' }),
+      'to PENDING_IMPORT': () => update({ name, state: 'PENDING_IMPORT' }, ['state']),
+      'to DESTROYED': () => update({ name, state: 'DESTROYED' }, ['state']),
+      'to nothing': () => update({ name }, ['state']),
+      'the name': () => update({ name }, ['name']),
+    });
   });
 }
 
@@ -132,7 +123,7 @@ function destructionTests(fixture: () => Fixture): void {
       const name = `${key.name}/cryptoKeyVersions/1`;
       if (state === 'DISABLED') await fixture().setState(name, state);
       const now = Date.now() / 1000;
-      const [scheduled] = await fixture().client.destroyCryptoKeyVersion({ name }, once);
+      const [scheduled] = await fixture().client.destroyCryptoKeyVersion({ name });
       expect(scheduled.state).toBe('DESTROY_SCHEDULED');
       expect(Math.abs(secondsOf(scheduled.destroyTime) - now - THIRTY_DAYS)).toBeLessThan(60);
     },
@@ -141,10 +132,9 @@ function destructionTests(fixture: () => Fixture): void {
   it('keeps a version for the destroy duration of its key', async () => {
     const key = await fixture().createKey({ destroyScheduledDuration: { seconds: 2 * 86_400 } });
     const now = Date.now() / 1000;
-    const [scheduled] = await fixture().client.destroyCryptoKeyVersion(
-      { name: `${key.name}/cryptoKeyVersions/1` },
-      once,
-    );
+    const [scheduled] = await fixture().client.destroyCryptoKeyVersion({
+      name: `${key.name}/cryptoKeyVersions/1`,
+    });
     expect(Math.abs(secondsOf(scheduled.destroyTime) - now - 2 * 86_400)).toBeLessThan(60);
   });
 
@@ -152,10 +142,10 @@ function destructionTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
-    await client.destroyCryptoKeyVersion({ name }, once);
+    await client.destroyCryptoKeyVersion({ name });
     const details = `The request cannot be fulfilled. Resource ${name} has value DESTROY_SCHEDULED in field crypto_key_version.state.`;
     const refused = { code: code.FAILED_PRECONDITION, details };
-    expect(await refusal(client.destroyCryptoKeyVersion({ name }, once))).toMatchObject(refused);
+    expect(await refusal(client.destroyCryptoKeyVersion({ name }))).toMatchObject(refused);
     expect(await refusal(fixture().setState(name, 'ENABLED'))).toMatchObject(refused);
   });
 
@@ -163,9 +153,9 @@ function destructionTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
-    expect(await refusalCode(client.restoreCryptoKeyVersion({ name }, once))).toBe(code.FAILED_PRECONDITION);
-    await client.destroyCryptoKeyVersion({ name }, once);
-    const [restored] = await client.restoreCryptoKeyVersion({ name }, once);
+    expect(await refusalCode(client.restoreCryptoKeyVersion({ name }))).toBe(code.FAILED_PRECONDITION);
+    await client.destroyCryptoKeyVersion({ name });
+    const [restored] = await client.restoreCryptoKeyVersion({ name });
     expect(restored).toMatchObject({ state: 'DISABLED', destroyTime: null });
   });
 }
@@ -174,7 +164,7 @@ function primaryTests(fixture: () => Fixture): void {
   it('keeps the primary when a version is created', async () => {
     const key = await fixture().createKey();
     await fixture().createVersion(key.name);
-    const [found] = await fixture().client.getCryptoKey({ name: key.name }, once);
+    const [found] = await fixture().client.getCryptoKey({ name: key.name });
     expect(found.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
@@ -182,12 +172,9 @@ function primaryTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createEmptyKey();
     await fixture().createVersion(key.name);
-    const [before] = await client.getCryptoKey({ name: key.name }, once);
+    const [before] = await client.getCryptoKey({ name: key.name });
     expect(before.primary).toBeNull();
-    const [after] = await client.updateCryptoKeyPrimaryVersion(
-      { name: key.name, cryptoKeyVersionId: '1' },
-      once,
-    );
+    const [after] = await client.updateCryptoKeyPrimaryVersion({ name: key.name, cryptoKeyVersionId: '1' });
     expect(after.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
@@ -195,11 +182,11 @@ function primaryTests(fixture: () => Fixture): void {
     const { client } = fixture();
     const key = await fixture().createKey();
     expect(
-      await refusal(client.updateCryptoKeyPrimaryVersion({ name: key.name, cryptoKeyVersionId: '9' }, once)),
+      await refusal(client.updateCryptoKeyPrimaryVersion({ name: key.name, cryptoKeyVersionId: '9' })),
     ).toMatchObject({ code: code.NOT_FOUND });
     const mac = await fixture().createKey({ purpose: 'MAC', versionTemplate: { algorithm: 'HMAC_SHA256' } });
     expect(
-      await refusal(client.updateCryptoKeyPrimaryVersion({ name: mac.name, cryptoKeyVersionId: '1' }, once)),
+      await refusal(client.updateCryptoKeyPrimaryVersion({ name: mac.name, cryptoKeyVersionId: '1' })),
     ).toMatchObject({ code: code.FAILED_PRECONDITION });
   });
 }

@@ -2,15 +2,38 @@ import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
 import { PassThroughClient } from 'google-auth-library';
 
-/** Connects Google's client, unmodified, to an emulator. */
-export function connect(address: string): KeyManagementServiceClient {
-  const separator = address.lastIndexOf(':');
-  return new KeyManagementServiceClient({
-    apiEndpoint: address.slice(0, separator),
-    port: Number(address.slice(separator + 1)),
-    sslCreds: credentials.createInsecure(),
-    clientOptions: { universeDomain: 'googleapis.com' },
+/** Call options without retries, because a test needs the first response. */
+export const once = { retry: null, timeout: 10_000 };
+
+/** Returns a client whose calls have the options {@link once} unless they have others. */
+export const withoutRetries = (client: KeyManagementServiceClient): KeyManagementServiceClient =>
+  new Proxy(client, {
+    get(target, name): unknown {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]): unknown =>
+        Reflect.apply(
+          member,
+          target,
+          args.length === 1 && typeof args[0] === 'object' ? [...args, once] : args,
+        );
+    },
   });
+
+/** Connects Google's client, unmodified, to an emulator. */
+export function connect(
+  address: string,
+  sslCreds = credentials.createInsecure(),
+): KeyManagementServiceClient {
+  const separator = address.lastIndexOf(':');
+  return withoutRetries(
+    new KeyManagementServiceClient({
+      apiEndpoint: address.slice(0, separator),
+      port: Number(address.slice(separator + 1)),
+      sslCreds,
+      clientOptions: { universeDomain: 'googleapis.com' },
+    }),
+  );
 }
 
 /**
@@ -20,15 +43,17 @@ export function connect(address: string): KeyManagementServiceClient {
  */
 export function connectRest(url: string): KeyManagementServiceClient {
   const { protocol, hostname, port } = new URL(url);
-  return new KeyManagementServiceClient({
-    fallback: true,
-    protocol: protocol.replace(':', ''),
-    apiEndpoint: hostname,
-    port: Number(port),
-    // The client sends no request without credentials; the emulator ignores them.
-    authClient: new PassThroughClient(),
-    universeDomain: 'googleapis.com',
-  });
+  return withoutRetries(
+    new KeyManagementServiceClient({
+      fallback: true,
+      protocol: protocol.replace(':', ''),
+      apiEndpoint: hostname,
+      port: Number(port),
+      // The client sends no request without credentials; the emulator ignores them.
+      authClient: new PassThroughClient(),
+      universeDomain: 'googleapis.com',
+    }),
+  );
 }
 
 /** The error of a refused call. */
@@ -62,9 +87,6 @@ export function asBuffer(data: Uint8Array | string | null | undefined): Buffer {
   if (data instanceof Uint8Array) return Buffer.from(data);
   throw new TypeError('The response field contains no bytes.');
 }
-
-/** Call options without retries, because a test needs the first response. */
-export const once = { retry: null, timeout: 10_000 };
 
 const isRefusal = (error: unknown): error is Refusal & Error =>
   error instanceof Error && 'code' in error && typeof error.code === 'number';

@@ -1,5 +1,4 @@
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
-import { once } from './client.ts';
 
 interface PolicyLike {
   readonly bindings?: readonly { readonly role: string; readonly members: readonly string[] }[];
@@ -11,7 +10,7 @@ export function iam(client: KeyManagementServiceClient) {
   const call = (
     method: 'getIamPolicy' | 'setIamPolicy' | 'testIamPermissions',
     request: object,
-  ): Promise<any> => Reflect.apply(client[method], client, [request, once]);
+  ): Promise<any> => Reflect.apply(client[method], client, [request]);
   return {
     getPolicy: (resource: string) => call('getIamPolicy', { resource }),
     setPolicy: (resource: string, policy: PolicyLike) => call('setIamPolicy', { resource, policy }),

@@ -1,6 +1,6 @@
 import { KeyManagementServiceClient } from '@google-cloud/kms';
 import { startEmulator, type Emulator } from '../../src/index.ts';
-import { connect, connectRest } from './client.ts';
+import { connect, connectRest, withoutRetries } from './client.ts';
 
 /** A Cloud KMS to run the conformance suite against. */
 export interface Service {
@@ -42,7 +42,7 @@ const emulators = [
 const cloud = (project: string, location: string): Target => ({
   name: `Cloud KMS, project ${project}, ${location}`,
   open: () => {
-    const client = new KeyManagementServiceClient();
+    const client = withoutRetries(new KeyManagementServiceClient());
     return Promise.resolve({
       client,
       location: `projects/${project}/locations/${location}`,
