@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 import { type Collector, type Passed, startCollector } from '@temporal-kms/scripts/otel-collector';
+import { answers } from '@temporal-kms/scripts/child';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { startSample } from './stack.ts';
@@ -50,12 +51,7 @@ async function post(path: string, body: string): Promise<string> {
 }
 
 async function untilReady(url: string): Promise<void> {
-  const isReady = () =>
-    fetch(`${url}/readyz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  await expect.poll(isReady, { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => answers(`${url}/readyz`), { timeout: 60_000 }).toBe(true);
 }
 
 /** The forms in which a payload's text could be in a request. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
+import { answers } from '@temporal-kms/scripts/child';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { type Alertmanager, startAlertmanager } from '@temporal-kms/scripts/alertmanager';
 import { startPrometheus, type Prometheus } from '@temporal-kms/scripts/prometheus';
@@ -50,12 +51,6 @@ test.afterAll(async () => {
   await Promise.all([prometheus?.close(), alertmanager?.close(), ...processes.map((one) => one.kill())]);
 });
 
-const isReady = async (url: string): Promise<boolean> =>
-  await fetch(`${url}/readyz`).then(
-    ({ ok }) => ok,
-    () => false,
-  );
-
 /** Returns the value of the only series that a query finds; undefined if there is none. */
 async function valueOf(promql: string): Promise<number | undefined> {
   const found = (await prometheus?.query(promql)) ?? [];
@@ -95,7 +90,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   test.setTimeout(240_000);
   test.skip(prometheus === undefined || alertmanager === undefined, 'neither Prometheus nor Go is available');
   for (const url of [codecServer, worker])
-    await expect.poll(() => isReady(url), { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => answers(`${url}/readyz`), { timeout: 60_000 }).toBe(true);
   const up = { 'codec-server': 'up', worker: 'up' };
   await expect.poll(() => prometheus?.targets()).toEqual(up);
   // Every counter exists before its first event.

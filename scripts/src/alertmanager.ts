@@ -4,9 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import which from 'which';
-import { startChild } from './child.ts';
+import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
@@ -82,14 +81,7 @@ export async function startAlertmanager(): Promise<Alertmanager | undefined> {
     webhook.closeAllConnections();
     await rm(directory, { recursive: true, force: true });
   };
-  const deadline = Date.now() + 60_000;
-  while (!(await isReady(address))) {
-    if (server.hasEnded() || Date.now() > deadline) {
-      await close();
-      throw new Error(`Alertmanager did not start. ${server.tail()}`);
-    }
-    await sleep(100);
-  }
+  await untilReady('Alertmanager', server, () => answers(`http://${address}/-/ready`), close);
   return { address, received: () => received, close };
 }
 
@@ -103,9 +95,3 @@ async function findAlertmanager(): Promise<string | undefined> {
   const go = await findGo('what needs Alertmanager is skipped');
   return await go?.install(SOURCE, `alertmanager-${VERSION}`);
 }
-
-const isReady = (address: string): Promise<boolean> =>
-  fetch(`http://${address}/-/ready`).then(
-    ({ ok }) => ok,
-    () => false,
-  );

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Child {
   readonly pid: number;
@@ -88,4 +89,34 @@ export async function startChild(
       clearTimeout(last);
     },
   };
+}
+
+/** Returns whether a URL answers with the status, by default with one of success. */
+export const answers = (url: string, status?: number): Promise<boolean> =>
+  fetch(url).then(
+    (response) => (status === undefined ? response.ok : response.status === status),
+    () => false,
+  );
+
+/**
+ * Waits until a server is ready.
+ *
+ * @param close runs if it is not ready within 60 s
+ * @throws Error with the end of the server's output
+ */
+export async function untilReady(
+  name: string,
+  server: Child,
+  isReady: () => Promise<boolean>,
+  close: () => Promise<void>,
+): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  // Another process on the port may answer too, so the server must also be running.
+  while (!(await isReady()) || server.hasEnded()) {
+    if (server.hasEnded() || Date.now() > deadline) {
+      await close();
+      throw new Error(`${name} did not start. ${server.tail()}`);
+    }
+    await sleep(50);
+  }
 }

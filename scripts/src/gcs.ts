@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from './child.ts';
+import { answers, startChild, untilReady } from './child.ts';
 import { pipProgram } from './pip.ts';
 import { freePorts } from './ports.ts';
 import { toolsDir } from './project.ts';
@@ -28,19 +27,8 @@ export async function startGcs(port?: number): Promise<GcsServer> {
   const url = `http://127.0.0.1:${port ?? free}`;
   const args = ['-scheme', 'http', '-backend', 'memory', '-host', '127.0.0.1', '-log-level', 'error'];
   const server = await startChild(file, [...args, '-port', String(port ?? free), '-external-url', url], {});
-  const deadline = Date.now() + 30_000;
-  for (;;) {
-    const isServing = await fetch(`${url}/_internal/healthcheck`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (isServing && !server.hasEnded()) break;
-    if (server.hasEnded() || Date.now() > deadline) {
-      await server.stop('SIGKILL');
-      throw new Error(`fake-gcs-server did not start at ${url}. ${server.tail()}`);
-    }
-    await sleep(20);
-  }
+  const close = () => server.stop('SIGKILL');
+  await untilReady('fake-gcs-server', server, () => answers(`${url}/_internal/healthcheck`), close);
   return {
     url,
     createBucket: async (name) => {
@@ -53,7 +41,7 @@ export async function startGcs(port?: number): Promise<GcsServer> {
       });
       if (!ok) throw new Error(`The bucket ${name} could not be created: status ${status}`);
     },
-    close: () => server.stop('SIGKILL'),
+    close,
   };
 }
 

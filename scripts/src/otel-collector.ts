@@ -4,8 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startChild } from './child.ts';
+import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
@@ -29,12 +28,6 @@ export interface Collector {
   close(): Promise<void>;
 }
 
-/** Returns the path of the collector, built with Go at the first use. Returns undefined, with a message, if there is no Go. */
-async function findCollector(): Promise<string | undefined> {
-  const go = await findGo('what needs an OpenTelemetry Collector is skipped');
-  return await go?.build(SOURCE);
-}
-
 /**
  * Starts an OpenTelemetry Collector that receives OTLP and passes it on to this process: built with Go at the first use, in
  * some minutes.
@@ -44,7 +37,8 @@ async function findCollector(): Promise<string | undefined> {
  * @see https://opentelemetry.io/docs/collector/configuration/
  */
 export async function startCollector(): Promise<Collector | undefined> {
-  const file = await findCollector();
+  const go = await findGo('what needs an OpenTelemetry Collector is skipped');
+  const file = await go?.build(SOURCE);
   if (file === undefined) return undefined;
   const passed: Passed[] = [];
   const receive = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -85,22 +79,10 @@ export async function startCollector(): Promise<Collector | undefined> {
     sink.closeAllConnections();
     await rm(directory, { recursive: true, force: true });
   };
-  const deadline = Date.now() + 60_000;
-  while (!(await answers(`http://127.0.0.1:${http}/v1/traces`))) {
-    if (collector.hasEnded() || Date.now() > deadline) {
-      await close();
-      throw new Error(`The OpenTelemetry Collector did not start. ${collector.tail()}`);
-    }
-    await sleep(100);
-  }
+  // It opens the port for gRPC before that for HTTP, which refuses GET.
+  const isReady = () => answers(`http://127.0.0.1:${http}/v1/traces`, 405);
+  await untilReady('The OpenTelemetry Collector', collector, isReady, close);
   return { grpc: `http://127.0.0.1:${grpc}`, http: `http://127.0.0.1:${http}`, passed: () => passed, close };
 }
 
 const listenOn = (port: number) => ({ endpoint: `127.0.0.1:${port}` });
-
-/** The collector opens the port for gRPC before that for HTTP, which refuses GET. */
-const answers = (url: string): Promise<boolean> =>
-  fetch(url).then(
-    ({ status }) => status === 405,
-    () => false,
-  );

@@ -1,9 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import which from 'which';
-import { startChild } from './child.ts';
+import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 import { projectRoot } from './project.ts';
@@ -74,9 +73,8 @@ export interface PrometheusOptions {
 }
 
 /**
- * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds (with a
- * factor, every second): `prometheus` on the PATH, or else
- * built with Go at the first use, in some minutes. It evaluates the rules in `deploy/helm/temporal-kms/alerts.yaml`.
+ * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds (with a factor, every second):
+ * `prometheus` on the PATH, or else built with Go at the first use, in some minutes. It evaluates the rules in `deploy/helm/temporal-kms/alerts.yaml`.
  *
  * @param targets addresses by job
  * @returns undefined, with a message, if neither is available
@@ -121,14 +119,7 @@ export async function startPrometheus(
     await server.stop('SIGTERM');
     await rm(directory, { recursive: true, force: true });
   };
-  const deadline = Date.now() + 60_000;
-  while (!(await answers(`http://${address}/-/ready`))) {
-    if (server.hasEnded() || Date.now() > deadline) {
-      await close();
-      throw new Error(`Prometheus did not start. ${server.tail()}`);
-    }
-    await sleep(100);
-  }
+  await untilReady('Prometheus', server, () => answers(`http://${address}/-/ready`), close);
   const get = async (path: string): Promise<string> => {
     const response = await fetch(`http://${address}/api/v1/${path}`);
     const body = await response.text();
@@ -157,12 +148,6 @@ export async function startPrometheus(
     close,
   };
 }
-
-const answers = (url: string): Promise<boolean> =>
-  fetch(url).then(
-    ({ ok }) => ok,
-    () => false,
-  );
 
 type Program = 'prometheus' | 'promtool';
 

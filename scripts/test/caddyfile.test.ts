@@ -1,11 +1,10 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { findCaddy } from '../src/caddy.ts';
-import { type Child, startChild } from '../src/child.ts';
+import { answers, type Child, startChild, untilReady } from '../src/child.ts';
 import { freePorts } from '../src/ports.ts';
 import { projectRoot } from '../src/project.ts';
 
@@ -34,16 +33,7 @@ beforeAll(async () => {
     DASHBOARD_PORT: String(port),
     CODEC_UPSTREAM: `127.0.0.1:${unused}`,
   });
-  const isUp = () =>
-    fetch(`${url}/healthz`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  const deadline = Date.now() + 60_000;
-  while (!(await isUp())) {
-    if (server.hasEnded() || Date.now() > deadline) throw new Error(`Caddy did not start. ${server.tail()}`);
-    await sleep(100);
-  }
+  await untilReady('Caddy', server, () => answers(`${url}/healthz`), server.stop);
 }, 900_000);
 afterAll(async () => {
   await server?.stop();

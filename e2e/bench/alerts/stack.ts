@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKmsCodec, type KmsCodec, KmsCodecPlugin, KeyRules } from '@temporal-kms/kms-codec';
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
+import { answers } from '@temporal-kms/scripts/child';
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startIssuer } from '@temporal-kms/testing/issuer';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
@@ -230,12 +231,7 @@ const inJson = ({ metadata, data }: Payload) => ({
 
 async function untilReady(url: string, started: NodeProcess): Promise<void> {
   const deadline = Date.now() + START_MS;
-  while (
-    !(await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    ))
-  ) {
+  while (!(await answers(url))) {
     if (!started.isRunning() || Date.now() > deadline)
       throw new Error(`${url} is not ready. ${started.output().slice(-2_000)}`);
     await sleep(100);
