@@ -25,6 +25,10 @@ export class Closers {
   async close(): Promise<void> {
     for (const close of this.#closers.splice(0).toReversed()) await close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 export interface RunningWorker {

@@ -65,7 +65,7 @@ export interface Fleet {
 /** Starts Temporal and a KMS emulator in this process. */
 export async function startServices(emulator: EmulatorOptions = {}) {
   const stack = await startStack({ emulator: { keys: [KEY], ...emulator } });
-  return { ...stack, kmsAddress: stack.emulator.address };
+  return { ...stack, kmsAddress: stack.emulator.address, [Symbol.asyncDispose]: stack.close };
 }
 
 /**

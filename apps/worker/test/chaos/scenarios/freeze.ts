@@ -11,42 +11,36 @@ const READY_AGAIN_SECONDS = 20;
 /** Temporal is frozen (SIGSTOP), and continues (SIGCONT). */
 export async function freeze(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, keyLifetimeMs, store: kind } = options;
-  const services = await startServices();
+  await using services = await startServices();
   const { closers, server } = services;
+  const store = closers.use(await openStore(kind));
+  const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env: store.env }));
+  const load = fleet.load('delivery').start(inFlight);
+  await load.warm();
+  checks.progress('freezing Temporal');
+  process.kill(server.pid, 'SIGSTOP');
+  let noticed: number[];
   try {
-    const store = closers.use(await openStore(kind));
-    const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env: store.env }));
-    const load = fleet.load('delivery').start(inFlight);
-    await load.warm();
-    checks.progress('freezing Temporal');
-    process.kill(server.pid, 'SIGSTOP');
-    let noticed: number[];
-    try {
-      noticed = await Promise.all(
-        fleet.workers.map(
-          async (worker) => (await worker.untilNotReady(2 * NOTICED_SECONDS * 1_000)).seconds,
-        ),
-      );
-      checks.progress('every process has noticed');
-      await load.rate(seconds * 1_000);
-      const answers = await Promise.all(fleet.workers.map((worker) => worker.readyz()));
-      const ready = answers.filter((answer) => answer?.http !== 503).length;
-      checks.none('process reports ready while Temporal is frozen', ready);
-    } finally {
-      process.kill(server.pid, 'SIGCONT');
-    }
-    checks.progress('Temporal continues');
-    const settled = load.settled();
-    const again = await Promise.all(fleet.workers.map((worker) => worker.untilReady()));
-    checks.inTime('time until /readyz answers 503', NOTICED_SECONDS, Math.max(...noticed));
-    checks.inTime('time until /readyz answers 200 again', READY_AGAIN_SECONDS, Math.max(...again));
-    const recovery = await settled;
-    checks.figure(
-      `Temporal frozen: /readyz answered 503 after ${Math.min(...noticed).toFixed(1)} to ${Math.max(...noticed).toFixed(1)} s, and 200 at most ${Math.max(...again).toFixed(1)} s after Temporal continued. All workflows that were in progress had completed ${recovery.toFixed(1)} s after that.`,
+    noticed = await Promise.all(
+      fleet.workers.map(async (worker) => (await worker.untilNotReady(2 * NOTICED_SECONDS * 1_000)).seconds),
     );
-    await load.stop();
-    checks.nothingFailed(await fleet.report());
+    checks.progress('every process has noticed');
+    await load.rate(seconds * 1_000);
+    const answers = await Promise.all(fleet.workers.map((worker) => worker.readyz()));
+    const ready = answers.filter((answer) => answer?.http !== 503).length;
+    checks.none('process reports ready while Temporal is frozen', ready);
   } finally {
-    await services.close();
+    process.kill(server.pid, 'SIGCONT');
   }
+  checks.progress('Temporal continues');
+  const settled = load.settled();
+  const again = await Promise.all(fleet.workers.map((worker) => worker.untilReady()));
+  checks.inTime('time until /readyz answers 503', NOTICED_SECONDS, Math.max(...noticed));
+  checks.inTime('time until /readyz answers 200 again', READY_AGAIN_SECONDS, Math.max(...again));
+  const recovery = await settled;
+  checks.figure(
+    `Temporal frozen: /readyz answered 503 after ${Math.min(...noticed).toFixed(1)} to ${Math.max(...noticed).toFixed(1)} s, and 200 at most ${Math.max(...again).toFixed(1)} s after Temporal continued. All workflows that were in progress had completed ${recovery.toFixed(1)} s after that.`,
+  );
+  await load.stop();
+  checks.nothingFailed(await fleet.report());
 }

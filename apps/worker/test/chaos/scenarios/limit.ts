@@ -12,48 +12,44 @@ const READY_SECONDS = 20;
 /** An outage of Cloud KMS of 25 h, on clocks that are moved. */
 export async function limit(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, store: kind } = options;
-  const services = await startServices();
+  await using services = await startServices();
   const { closers, emulator } = services;
-  try {
-    const store = closers.use(await openStore(kind));
-    const fleet = closers.use(await startFleet(services, { processes, env: store.env }));
-    const load = fleet.load().start(inFlight);
-    await load.warm();
-    emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-    checks.progress('24 h without Cloud KMS, less 50 s');
-    await fleet.advance(BEFORE_LIMIT_MS);
-    const stopped = await Promise.all(fleet.workers.map((worker) => worker.untilNotReady()));
-    checks.inTime(
-      'time until /readyz answers 503',
-      STOPS_SECONDS,
-      Math.max(...stopped.map((one) => one.seconds)),
-    );
-    const least = Math.min(...stopped.map(({ answer }) => answer?.autonomySeconds ?? 0));
-    checks.check('polling stops before keys expire', least > 0, `${least} s before`);
-    await load.rate(15_000);
-    checks.progress('25 h without Cloud KMS');
-    await fleet.advance(HOUR_MS);
-    const rate = await load.rate(seconds * 1_000);
-    checks.check('no task is taken without keys', rate === 0, `${rate.toFixed(1)} workflows per second`);
-    const waiting = await Promise.all(fleet.workers.map((worker) => worker.readyz()));
-    checks.check(
-      'every process waits for a key',
-      waiting.every((answer) => answer?.http === 503 && answer.phase === 'waiting_for_kms'),
-      waiting.map((answer) => answer?.phase).join(', '),
-    );
-    emulator.clearFaults();
-    checks.progress('Cloud KMS answers again');
-    const settled = load.settled();
-    const ready = await Promise.all(fleet.workers.map((worker) => worker.untilReady()));
-    checks.inTime('time until every process is ready', READY_SECONDS, Math.max(...ready));
-    checks.figure(
-      `After an outage of 25 h, every process was ready after ${Math.max(...ready).toFixed(1)} s, and all workflows that were in progress had completed after ${(await settled).toFixed(1)} s.`,
-    );
-    await load.stop();
-    const report = await fleet.report();
-    checks.nothingFailed(report);
-    checks.none('activity ran again', report.rerun);
-  } finally {
-    await services.close();
-  }
+  const store = closers.use(await openStore(kind));
+  const fleet = closers.use(await startFleet(services, { processes, env: store.env }));
+  const load = fleet.load().start(inFlight);
+  await load.warm();
+  emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
+  checks.progress('24 h without Cloud KMS, less 50 s');
+  await fleet.advance(BEFORE_LIMIT_MS);
+  const stopped = await Promise.all(fleet.workers.map((worker) => worker.untilNotReady()));
+  checks.inTime(
+    'time until /readyz answers 503',
+    STOPS_SECONDS,
+    Math.max(...stopped.map((one) => one.seconds)),
+  );
+  const least = Math.min(...stopped.map(({ answer }) => answer?.autonomySeconds ?? 0));
+  checks.check('polling stops before keys expire', least > 0, `${least} s before`);
+  await load.rate(15_000);
+  checks.progress('25 h without Cloud KMS');
+  await fleet.advance(HOUR_MS);
+  const rate = await load.rate(seconds * 1_000);
+  checks.check('no task is taken without keys', rate === 0, `${rate.toFixed(1)} workflows per second`);
+  const waiting = await Promise.all(fleet.workers.map((worker) => worker.readyz()));
+  checks.check(
+    'every process waits for a key',
+    waiting.every((answer) => answer?.http === 503 && answer.phase === 'waiting_for_kms'),
+    waiting.map((answer) => answer?.phase).join(', '),
+  );
+  emulator.clearFaults();
+  checks.progress('Cloud KMS answers again');
+  const settled = load.settled();
+  const ready = await Promise.all(fleet.workers.map((worker) => worker.untilReady()));
+  checks.inTime('time until every process is ready', READY_SECONDS, Math.max(...ready));
+  checks.figure(
+    `After an outage of 25 h, every process was ready after ${Math.max(...ready).toFixed(1)} s, and all workflows that were in progress had completed after ${(await settled).toFixed(1)} s.`,
+  );
+  await load.stop();
+  const report = await fleet.report();
+  checks.nothingFailed(report);
+  checks.none('activity ran again', report.rerun);
 }

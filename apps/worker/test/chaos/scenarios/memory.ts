@@ -23,46 +23,42 @@ export async function memory(
   checks: Checks,
   { workflows, keyLifetimeMs, store: kind }: ScenarioOptions,
 ): Promise<void> {
-  const services = await startServices();
+  await using services = await startServices();
   const { closers } = services;
-  try {
-    const store = closers.use(await openStore(kind));
-    const fleet = closers.use(await startFleet(services, { processes: 1, keyLifetimeMs, env: store.env }));
-    const plain = closers.use(
-      await startFleet(services, { processes: 1, codec: 'none', taskQueue: 'plaintext' }),
-    );
-    const [encrypted, plaintext] = await Promise.all([
-      observe(fleet, workflows, (completed) => checks.progress(`${completed} workflows`)),
-      observe(plain, workflows),
-    ]);
-    checks.figure(
-      '| MiB after a garbage collection, median of a quarter | 1st | 2nd | 3rd | 4th | 4th : 2nd |\n|---|---|---|---|---|---|',
-    );
-    for (const role of roles) {
-      for (const [name, of] of kinds) {
-        const [ours, others] = [encrypted, plaintext].map(({ samples }) => quarters(samples[role].map(of)));
-        if (!ours || !others) throw new RangeError('Two fleets are compared');
-        checks.figure(`| ${name}, ${role} | ${cells(ours)} |`);
-        checks.figure(`| ${name}, ${role}, without a codec | ${cells(others)} |`);
-        const allowed = FLAT * Math.max(1, growth(others));
-        checks.check(
-          `memory is flat (${name} of ${role}): last quarter at most ${allowed.toFixed(3)} of the second`,
-          growth(ours) <= allowed,
-          growth(ours).toFixed(3),
-        );
-      }
+  const store = closers.use(await openStore(kind));
+  const fleet = closers.use(await startFleet(services, { processes: 1, keyLifetimeMs, env: store.env }));
+  const plain = closers.use(
+    await startFleet(services, { processes: 1, codec: 'none', taskQueue: 'plaintext' }),
+  );
+  const [encrypted, plaintext] = await Promise.all([
+    observe(fleet, workflows, (completed) => checks.progress(`${completed} workflows`)),
+    observe(plain, workflows),
+  ]);
+  checks.figure(
+    '| MiB after a garbage collection, median of a quarter | 1st | 2nd | 3rd | 4th | 4th : 2nd |\n|---|---|---|---|---|---|',
+  );
+  for (const role of roles) {
+    for (const [name, of] of kinds) {
+      const [ours, others] = [encrypted, plaintext].map(({ samples }) => quarters(samples[role].map(of)));
+      if (!ours || !others) throw new RangeError('Two fleets are compared');
+      checks.figure(`| ${name}, ${role} | ${cells(ours)} |`);
+      checks.figure(`| ${name}, ${role}, without a codec | ${cells(others)} |`);
+      const allowed = FLAT * Math.max(1, growth(others));
+      checks.check(
+        `memory is flat (${name} of ${role}): last quarter at most ${allowed.toFixed(3)} of the second`,
+        growth(ours) <= allowed,
+        growth(ours).toFixed(3),
+      );
     }
-    const { load } = encrypted;
-    const reasons = new Set(load.failures);
-    checks.check(
-      'no workflow failed',
-      load.failures.length === 0,
-      [String(load.failures.length), ...reasons].join('; '),
-    );
-    checks.check('workflows complete', load.completed === workflows, String(load.completed));
-  } finally {
-    await services.close();
   }
+  const { load } = encrypted;
+  const reasons = new Set(load.failures);
+  checks.check(
+    'no workflow failed',
+    load.failures.length === 0,
+    [String(load.failures.length), ...reasons].join('; '),
+  );
+  checks.check('workflows complete', load.completed === workflows, String(load.completed));
 }
 
 interface Observed {

@@ -35,56 +35,52 @@ const troubles: readonly (readonly [name: string, begin: (emulator: Emulator) =>
  */
 export async function outage(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, keyLifetimeMs, keptThroughput } = options;
-  const services = await startServices();
+  await using services = await startServices();
   const { closers, emulator } = services;
-  try {
-    const store = closers.use(await openStore(options.store));
-    const first = closers.use(await startFleet(services, { processes, keyLifetimeMs, env: store.env }));
-    const control = closers.use(await startEmulator({ keys: [KEY] }));
-    const controlStore = closers.use(await openStore(options.store));
-    const second = closers.use(
-      await startFleet(
-        { ...services, kmsAddress: control.address },
-        { processes, keyLifetimeMs, env: controlStore.env, taskQueue: 'control' },
-      ),
+  const store = closers.use(await openStore(options.store));
+  const first = closers.use(await startFleet(services, { processes, keyLifetimeMs, env: store.env }));
+  const control = closers.use(await startEmulator({ keys: [KEY] }));
+  const controlStore = closers.use(await openStore(options.store));
+  const second = closers.use(
+    await startFleet(
+      { ...services, kmsAddress: control.address },
+      { processes, keyLifetimeMs, env: controlStore.env, taskQueue: 'control' },
+    ),
+  );
+  // Half of the load for each.
+  const pairs = [first, second].map((fleet) => ({
+    fleet,
+    load: fleet.load().start(Math.ceil(inFlight / 2)),
+  }));
+  await Promise.all(pairs.map(({ load }) => load.warm()));
+  checks.progress('before the outage');
+  const before = await measure(pairs, seconds * 1_000);
+  checks.figure(
+    '| Cloud KMS | workflows per second | without outage | share, of before | CPU ms per workflow | without outage |\n|---|---|---|---|---|---|',
+  );
+  const row = (name: string, [one, other]: Measured) => {
+    const share = one.rate / other.rate / (before[0].rate / before[1].rate);
+    const cells = [one.rate, other.rate].map((rate) => rate.toFixed(1));
+    const cpu = [one.cpuMs, other.cpuMs].map((ms) => ms.toFixed(1));
+    checks.figure(`| ${[name, ...cells, share.toFixed(2), ...cpu].join(' | ')} |`);
+    return share;
+  };
+  row('before', before);
+  for (const [name, begin] of troubles) {
+    checks.progress(`Cloud KMS: ${name}`);
+    begin(emulator);
+    const share = row(name, await measure(pairs, seconds * 1_000));
+    checks.check(
+      `throughput, ${name}: at least ${keptThroughput} of before`,
+      share >= keptThroughput,
+      share.toFixed(2),
     );
-    // Half of the load for each.
-    const pairs = [first, second].map((fleet) => ({
-      fleet,
-      load: fleet.load().start(Math.ceil(inFlight / 2)),
-    }));
-    await Promise.all(pairs.map(({ load }) => load.warm()));
-    checks.progress('before the outage');
-    const before = await measure(pairs, seconds * 1_000);
-    checks.figure(
-      '| Cloud KMS | workflows per second | without outage | share, of before | CPU ms per workflow | without outage |\n|---|---|---|---|---|---|',
-    );
-    const row = (name: string, [one, other]: Measured) => {
-      const share = one.rate / other.rate / (before[0].rate / before[1].rate);
-      const cells = [one.rate, other.rate].map((rate) => rate.toFixed(1));
-      const cpu = [one.cpuMs, other.cpuMs].map((ms) => ms.toFixed(1));
-      checks.figure(`| ${[name, ...cells, share.toFixed(2), ...cpu].join(' | ')} |`);
-      return share;
-    };
-    row('before', before);
-    for (const [name, begin] of troubles) {
-      checks.progress(`Cloud KMS: ${name}`);
-      begin(emulator);
-      const share = row(name, await measure(pairs, seconds * 1_000));
-      checks.check(
-        `throughput, ${name}: at least ${keptThroughput} of before`,
-        share >= keptThroughput,
-        share.toFixed(2),
-      );
-    }
-    await Promise.all(pairs.map(({ load }) => load.stop()));
-    checks.progress('reading all histories');
-    const report = await first.report();
-    checks.nothingFailed(report);
-    checks.nothingRepeated(report);
-  } finally {
-    await services.close();
   }
+  await Promise.all(pairs.map(({ load }) => load.stop()));
+  checks.progress('reading all histories');
+  const report = await first.report();
+  checks.nothingFailed(report);
+  checks.nothingRepeated(report);
 }
 
 interface Phase {

@@ -35,80 +35,76 @@ const SETTLED_MS = 180_000;
 export async function random(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, keyLifetimeMs, seed } = options;
   checks.figure(`Random faults: --seed ${seed} --faults ${options.faults} --minutes ${options.minutes}`);
-  const closers = new Closers();
-  try {
-    const folder = await mkdtemp(join(tmpdir(), 'fleet-services-'));
-    closers.defer(() => rm(folder, { recursive: true, force: true }));
-    const temporal = closers.use(await startDurableTemporal(join(folder, 'temporal.db')));
-    const emulator = closers.use(await startEmulator({ keys: [KEY], identities: { [IDENTITY]: 0 } }));
-    const permit = async (isPermitted: boolean) =>
-      void (await emulator.setPolicy(KEY, isPermitted ? [ROLE] : []));
-    await permit(true);
-    const network = closers.use(await startNetwork(Number(emulator.identities[IDENTITY]?.split(':').at(-1))));
-    const healthy = closers.use(await startEmulator({ keys: [KEY] }));
-    const store = closers.use(await openRandomStore());
-    const common = { processes, keyLifetimeMs };
-    const clock = { FLEET_CLOCK: 'process' } as const;
-    const services = { address: temporal.address, kmsAddress: `127.0.0.1:${network.port}` };
-    const fleet = closers.use(await startFleet(services, { ...common, env: { ...store.env, ...clock } }));
-    const control = closers.use(
-      await startFleet(
-        { ...services, kmsAddress: healthy.address },
-        { ...common, env: clock, codec: 'none', taskQueue: 'control' },
-      ),
-    );
-    const fleets = [fleet, control];
-    const loads = fleets.map((one) => one.load('order').start(IN_FLIGHT));
-    await Promise.all(loads.map((load) => load.warm()));
-    const countsMs = confirmedMs(keyLifetimeMs);
-    const watch = watchReadiness(fleet, countsMs + SLACK_MS);
-    closers.defer(watch.stop);
-    const targets: Targets = { emulator, network, store, temporal, fleets, permit, disruptions: [] };
+  await using closers = new Closers();
+  const folder = await mkdtemp(join(tmpdir(), 'fleet-services-'));
+  closers.defer(() => rm(folder, { recursive: true, force: true }));
+  const temporal = closers.use(await startDurableTemporal(join(folder, 'temporal.db')));
+  const emulator = closers.use(await startEmulator({ keys: [KEY], identities: { [IDENTITY]: 0 } }));
+  const permit = async (isPermitted: boolean) =>
+    void (await emulator.setPolicy(KEY, isPermitted ? [ROLE] : []));
+  await permit(true);
+  const network = closers.use(await startNetwork(Number(emulator.identities[IDENTITY]?.split(':').at(-1))));
+  const healthy = closers.use(await startEmulator({ keys: [KEY] }));
+  const store = closers.use(await openRandomStore());
+  const common = { processes, keyLifetimeMs };
+  const clock = { FLEET_CLOCK: 'process' } as const;
+  const services = { address: temporal.address, kmsAddress: `127.0.0.1:${network.port}` };
+  const fleet = closers.use(await startFleet(services, { ...common, env: { ...store.env, ...clock } }));
+  const control = closers.use(
+    await startFleet(
+      { ...services, kmsAddress: healthy.address },
+      { ...common, env: clock, codec: 'none', taskQueue: 'control' },
+    ),
+  );
+  const fleets = [fleet, control];
+  const loads = fleets.map((one) => one.load('order').start(IN_FLIGHT));
+  await Promise.all(loads.map((load) => load.warm()));
+  const countsMs = confirmedMs(keyLifetimeMs);
+  const watch = watchReadiness(fleet, countsMs + SLACK_MS);
+  closers.defer(watch.stop);
+  const targets: Targets = { emulator, network, store, temporal, fleets, permit, disruptions: [] };
 
-    const faults = await runFaults(checks, options, targets, loads);
+  const faults = await runFaults(checks, options, targets, loads);
 
-    const ready = await Promise.allSettled(
-      fleet.workers.filter((worker) => worker.isRunning()).map((worker) => worker.untilReady()),
+  const ready = await Promise.allSettled(
+    fleet.workers.filter((worker) => worker.isRunning()).map((worker) => worker.untilReady()),
+  );
+  const late = ready.map((one) => (one.status === 'fulfilled' ? one.value : Number.POSITIVE_INFINITY));
+  checks.inTime('time until every process is ready', READY_SECONDS, Math.max(...late));
+  await Promise.race([Promise.all(loads.map((load) => load.stop())), sleep(SETTLED_MS)]);
+  const readiness = await watch.stop();
+  checks.progress('reading all histories');
+  const refused = refusedUnconfirmed(faults, countsMs);
+  const [ours, controls] = await Promise.all(
+    fleets.map(async (one) => ({
+      ...(await one.report()),
+      repeats: findRepeats(runsOf(one), [...targets.disruptions, ...(one === fleet ? refused : [])]),
+    })),
+  );
+  if (!ours || !controls) throw new RangeError('Two fleets are compared');
+  checks.check('workflows complete', ours.completed > 0, String(ours.completed));
+  checks.check('no workflow failed', ours.failed === 0, [ours.failed, ...ours.reasons].join('; '));
+  checks.none(`workflow is incomplete ${SETTLED_MS / 1_000} s after the last fault`, ours.lost);
+  const compared = [
+    ['activity is lost', ours.lostActivities, controls.lostActivities],
+    [
+      'activity runs again without a fault of its process or of Temporal, or a refusal after an outage',
+      ours.repeats.unexplained.length,
+      controls.repeats.unexplained.length,
+    ],
+    ['worker ends or is replaced', ours.deadWorkers, controls.deadWorkers],
+  ] as const;
+  for (const [what, count, allowed] of compared) {
+    checks.check(
+      `no ${what}, beyond the control fleet`,
+      count <= allowed,
+      `${count}, control fleet ${allowed}`,
     );
-    const late = ready.map((one) => (one.status === 'fulfilled' ? one.value : Number.POSITIVE_INFINITY));
-    checks.inTime('time until every process is ready', READY_SECONDS, Math.max(...late));
-    await Promise.race([Promise.all(loads.map((load) => load.stop())), sleep(SETTLED_MS)]);
-    const readiness = await watch.stop();
-    checks.progress('reading all histories');
-    const refused = refusedUnconfirmed(faults, countsMs);
-    const [ours, controls] = await Promise.all(
-      fleets.map(async (one) => ({
-        ...(await one.report()),
-        repeats: findRepeats(runsOf(one), [...targets.disruptions, ...(one === fleet ? refused : [])]),
-      })),
-    );
-    if (!ours || !controls) throw new RangeError('Two fleets are compared');
-    checks.check('workflows complete', ours.completed > 0, String(ours.completed));
-    checks.check('no workflow failed', ours.failed === 0, [ours.failed, ...ours.reasons].join('; '));
-    checks.none(`workflow is incomplete ${SETTLED_MS / 1_000} s after the last fault`, ours.lost);
-    const compared = [
-      ['activity is lost', ours.lostActivities, controls.lostActivities],
-      [
-        'activity runs again without a fault of its process or of Temporal, or a refusal after an outage',
-        ours.repeats.unexplained.length,
-        controls.repeats.unexplained.length,
-      ],
-      ['worker ends or is replaced', ours.deadWorkers, controls.deadWorkers],
-    ] as const;
-    for (const [what, count, allowed] of compared) {
-      checks.check(
-        `no ${what}, beyond the control fleet`,
-        count <= allowed,
-        `${count}, control fleet ${allowed}`,
-      );
-    }
-    checks.none('process reports ready while its tasks fail', readiness.violations.length);
-    for (const line of [...ours.repeats.unexplained, ...readiness.violations]) checks.progress(line);
-    report(checks, [ours, controls], readiness);
-    if (checks.all.some(({ isKept }) => !isKept)) await keepLogs(checks, fleet);
-  } finally {
-    await closers.close();
   }
+  checks.none('process reports ready while its tasks fail', readiness.violations.length);
+  for (const line of [...ours.repeats.unexplained, ...readiness.violations]) checks.progress(line);
+  report(checks, [ours, controls], readiness);
+  if (checks.all.some(({ isKept }) => !isKept)) await keepLogs(checks, fleet);
 }
 
 /** Runs the planned faults to the end of the last one, and returns when they happened. @throws Error when a fault cannot be applied */

@@ -29,98 +29,94 @@ export async function revoke(checks: Checks, options: ScenarioOptions): Promise<
 async function revokeWith(kind: StoreKind, checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, keyLifetimeMs } = options;
   checks.progress(`store: ${kind}`);
-  const services = await startServices({ identities: { [IDENTITY]: 0 } });
+  await using services = await startServices({ identities: { [IDENTITY]: 0 } });
   const { closers, emulator } = services;
   const administrator = connectTo(emulator.port);
   closers.defer(() => administrator.close());
-  try {
-    await emulator.setPolicy(KEY, [ROLE]);
-    const store = closers.use(await openStore(kind));
-    const kmsAddress = emulator.identities[IDENTITY] ?? '';
-    const fleet = closers.use(
-      await startFleet({ ...services, kmsAddress }, { processes, keyLifetimeMs, env: store.env }),
-    );
-    // An activity of a single attempt that a worker takes at the moment of a refusal fails, and its workflow with it.
-    const load = fleet.load('delivery').start(inFlight);
-    await load.warm();
-    const lifetime = keyLifetimeMs / 1_000;
-    checks.figure(
-      '| event | all processes after | code | all ready again after | all workflows recovered after |\n|---|---|---|---|---|',
-    );
+  await emulator.setPolicy(KEY, [ROLE]);
+  const store = closers.use(await openStore(kind));
+  const kmsAddress = emulator.identities[IDENTITY] ?? '';
+  const fleet = closers.use(
+    await startFleet({ ...services, kmsAddress }, { processes, keyLifetimeMs, env: store.env }),
+  );
+  // An activity of a single attempt that a worker takes at the moment of a refusal fails, and its workflow with it.
+  const load = fleet.load('delivery').start(inFlight);
+  await load.warm();
+  const lifetime = keyLifetimeMs / 1_000;
+  checks.figure(
+    '| event | all processes after | code | all ready again after | all workflows recovered after |\n|---|---|---|---|---|',
+  );
 
-    checks.progress('rotation');
-    await administrator.createCryptoKeyVersion({ parent: KEY });
-    await administrator.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
-    const adopted = await Promise.all(fleet.workers.map((worker) => untilVersion(worker, 2, 3 * lifetime)));
-    checks.inTime(
-      'rotation: time until every process encrypts under the new version',
-      lifetime + SLACK_SECONDS,
-      Math.max(...adopted),
-    );
-    checks.figure(`| rotation | ${Math.max(...adopted).toFixed(1)} s | | | |`);
-    const afterRotation = await load.settled();
-    checks.check('rotation: workflows continue', load.failures.length === 0, `${afterRotation.toFixed(1)} s`);
+  checks.progress('rotation');
+  await administrator.createCryptoKeyVersion({ parent: KEY });
+  await administrator.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '2' });
+  const adopted = await Promise.all(fleet.workers.map((worker) => untilVersion(worker, 2, 3 * lifetime)));
+  checks.inTime(
+    'rotation: time until every process encrypts under the new version',
+    lifetime + SLACK_SECONDS,
+    Math.max(...adopted),
+  );
+  checks.figure(`| rotation | ${Math.max(...adopted).toFixed(1)} s | | | |`);
+  const afterRotation = await load.settled();
+  checks.check('rotation: workflows continue', load.failures.length === 0, `${afterRotation.toFixed(1)} s`);
 
-    const version = `${KEY}/cryptoKeyVersions/2`;
-    const cases = [
-      {
-        name: 'primary version disabled',
-        code: 'key_disabled',
-        begin: () => emulator.setVersionState(version, 'DISABLED'),
-        end: () => emulator.setVersionState(version, 'ENABLED'),
-      },
-      {
-        name: 'role removed',
-        code: 'permission_denied',
-        begin: () => emulator.setPolicy(KEY, []),
-        end: () => emulator.setPolicy(KEY, [ROLE]),
-      },
-    ];
-    // A second refusal of the same key must be noticed, too.
-    const twice = cases.flatMap((one) => [one, { ...one, name: `${one.name} again` }]);
-    for (const { name, code, begin, end } of twice) {
-      checks.progress(name);
-      await begin();
-      const stopped = await Promise.all(
-        fleet.workers.map((worker) => worker.untilNotReady(5 * lifetime * 1_000)),
-      );
-      const last = Math.max(...stopped.map((one) => one.seconds));
-      checks.inTime(`${name}: time until every process stops polling`, lifetime / 6 + SLACK_SECONDS, last);
-      checks.progress('no process polls');
-      await sleep(seconds * 1_000);
-      const codes = await Promise.all(fleet.workers.map(async (worker) => failureOf(await worker.readyz())));
-      checks.check(
-        `${name}: every /readyz contains the reason ${code}`,
-        codes.every((one) => one === code),
-        codes.join(', '),
-      );
-      const logged = fleet.workers.filter((worker) => worker.log().some((line) => line['code'] === code));
-      checks.check(
-        `${name}: every log contains the reason`,
-        logged.length === fleet.workers.length,
-        `${logged.length} of ${fleet.workers.length}`,
-      );
-      checks.progress(`end of: ${name}`);
-      await end();
-      const settled = load.settled();
-      const ready = Math.max(...(await Promise.all(fleet.workers.map((worker) => worker.untilReady()))));
-      checks.inTime(`${name}: time until every process is ready again`, READY_SECONDS, ready);
-      const recovery = await settled;
-      checks.figure(
-        `| ${name} | ${last.toFixed(1)} s | ${code} | ${ready.toFixed(1)} s | ${recovery.toFixed(1)} s |`,
-      );
-      await expectPolls(checks, name, fleet, load);
-    }
-    await load.stop();
-    const report = await fleet.report();
-    checks.nothingFailed(report);
-    checks.none('activity ran again', report.rerun);
-    checks.figure(
-      `${report.completed} workflows completed; ${report.taskFailures} workflow tasks failed or timed out, ${report.clientErrors} calls of the client failed and were repeated.`,
+  const version = `${KEY}/cryptoKeyVersions/2`;
+  const cases = [
+    {
+      name: 'primary version disabled',
+      code: 'key_disabled',
+      begin: () => emulator.setVersionState(version, 'DISABLED'),
+      end: () => emulator.setVersionState(version, 'ENABLED'),
+    },
+    {
+      name: 'role removed',
+      code: 'permission_denied',
+      begin: () => emulator.setPolicy(KEY, []),
+      end: () => emulator.setPolicy(KEY, [ROLE]),
+    },
+  ];
+  // A second refusal of the same key must be noticed, too.
+  const twice = cases.flatMap((one) => [one, { ...one, name: `${one.name} again` }]);
+  for (const { name, code, begin, end } of twice) {
+    checks.progress(name);
+    await begin();
+    const stopped = await Promise.all(
+      fleet.workers.map((worker) => worker.untilNotReady(5 * lifetime * 1_000)),
     );
-  } finally {
-    await services.close();
+    const last = Math.max(...stopped.map((one) => one.seconds));
+    checks.inTime(`${name}: time until every process stops polling`, lifetime / 6 + SLACK_SECONDS, last);
+    checks.progress('no process polls');
+    await sleep(seconds * 1_000);
+    const codes = await Promise.all(fleet.workers.map(async (worker) => failureOf(await worker.readyz())));
+    checks.check(
+      `${name}: every /readyz contains the reason ${code}`,
+      codes.every((one) => one === code),
+      codes.join(', '),
+    );
+    const logged = fleet.workers.filter((worker) => worker.log().some((line) => line['code'] === code));
+    checks.check(
+      `${name}: every log contains the reason`,
+      logged.length === fleet.workers.length,
+      `${logged.length} of ${fleet.workers.length}`,
+    );
+    checks.progress(`end of: ${name}`);
+    await end();
+    const settled = load.settled();
+    const ready = Math.max(...(await Promise.all(fleet.workers.map((worker) => worker.untilReady()))));
+    checks.inTime(`${name}: time until every process is ready again`, READY_SECONDS, ready);
+    const recovery = await settled;
+    checks.figure(
+      `| ${name} | ${last.toFixed(1)} s | ${code} | ${ready.toFixed(1)} s | ${recovery.toFixed(1)} s |`,
+    );
+    await expectPolls(checks, name, fleet, load);
   }
+  await load.stop();
+  const report = await fleet.report();
+  checks.nothingFailed(report);
+  checks.none('activity ran again', report.rerun);
+  checks.figure(
+    `${report.completed} workflows completed; ${report.taskFailures} workflow tasks failed or timed out, ${report.clientErrors} calls of the client failed and were repeated.`,
+  );
 }
 
 const connectTo = (port: number) => new KeyManagementServiceClient(emulatorOptions(`127.0.0.1:${port}`));

@@ -27,58 +27,54 @@ async function troubles(
   kind: string,
   open: () => Promise<FaultyStore>,
 ): Promise<void> {
-  const services = await startServices();
+  await using services = await startServices();
   const { closers } = services;
-  try {
-    const { faults, env } = closers.use(await open());
-    const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
-    // A process that stops may lose a task that Temporal gives it meanwhile: it runs again after its time-out.
-    // Every process refreshes its key in this time, and asks the bucket again if it did not answer a request.
-    const phaseMs = kind === 'gs' ? Math.max(keyLifetimeMs, ASKED_AGAIN_MS) : keyLifetimeMs;
-    const load = fleet.load('delivery').start(inFlight);
-    await load.warm();
-    // A first key has been replaced, so that an older entry can be put back.
-    await load.rate(keyLifetimeMs);
-    for (const { name, code, begin, end } of faults) {
-      checks.progress(`${kind}: the store is ${name}`);
-      const known = fleet.workers.map((worker) => storeLines(worker).length);
-      await begin();
-      const added = fleet.add('activities');
-      const ready = await added.untilReady();
-      checks.inTime(`${kind}, ${name}: time until a new process is ready`, START_SECONDS, ready);
-      await load.rate(phaseMs);
-      const runs = added.runs().length;
-      checks.check(`${kind}, ${name}: the new process runs activities`, runs > 0, String(runs));
-      const codes = fleet.workers.flatMap((worker, index) =>
-        storeLines(worker)
-          .slice(known[index])
-          .flatMap((line) => line.code ?? []),
-      );
-      const seen = [...new Set(codes)].join(', ') || 'nothing';
-      checks.figure(`| ${kind} | ${name} | ${seen} | ${ready.toFixed(1)} s |`);
-      if (code === undefined) {
-        // On a slow machine, the store may be unavailable to a process.
-        const rejected = codes.filter((one) => one !== 'unavailable');
-        checks.check(`${kind}, ${name}: no process rejects what is stored`, rejected.length === 0, seen);
-      } else {
-        checks.check(`${kind}, ${name}: the log contains ${code}`, codes.includes(code), seen);
-      }
-      await end();
-      added.child.kill('SIGTERM');
-      await added.ended;
-      await fleet.advance(ASKED_AGAIN_MS);
-      await untilNoneFails(fleet.workers);
+  const { faults, env } = closers.use(await open());
+  const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
+  // A process that stops may lose a task that Temporal gives it meanwhile: it runs again after its time-out.
+  // Every process refreshes its key in this time, and asks the bucket again if it did not answer a request.
+  const phaseMs = kind === 'gs' ? Math.max(keyLifetimeMs, ASKED_AGAIN_MS) : keyLifetimeMs;
+  const load = fleet.load('delivery').start(inFlight);
+  await load.warm();
+  // A first key has been replaced, so that an older entry can be put back.
+  await load.rate(keyLifetimeMs);
+  for (const { name, code, begin, end } of faults) {
+    checks.progress(`${kind}: the store is ${name}`);
+    const known = fleet.workers.map((worker) => storeLines(worker).length);
+    await begin();
+    const added = fleet.add('activities');
+    const ready = await added.untilReady();
+    checks.inTime(`${kind}, ${name}: time until a new process is ready`, START_SECONDS, ready);
+    await load.rate(phaseMs);
+    const runs = added.runs().length;
+    checks.check(`${kind}, ${name}: the new process runs activities`, runs > 0, String(runs));
+    const codes = fleet.workers.flatMap((worker, index) =>
+      storeLines(worker)
+        .slice(known[index])
+        .flatMap((line) => line.code ?? []),
+    );
+    const seen = [...new Set(codes)].join(', ') || 'nothing';
+    checks.figure(`| ${kind} | ${name} | ${seen} | ${ready.toFixed(1)} s |`);
+    if (code === undefined) {
+      // On a slow machine, the store may be unavailable to a process.
+      const rejected = codes.filter((one) => one !== 'unavailable');
+      checks.check(`${kind}, ${name}: no process rejects what is stored`, rejected.length === 0, seen);
+    } else {
+      checks.check(`${kind}, ${name}: the log contains ${code}`, codes.includes(code), seen);
     }
-    const down = await untilNoneFails(fleet.workers);
-    checks.none(`process reports a failed store after it has returned (${kind})`, down);
-    await load.stop();
-    const report = await fleet.report();
-    checks.nothingFailed(report);
-    checks.none('call of the client failed', report.clientErrors);
-    checks.none('activity ran again', report.rerun);
-  } finally {
-    await services.close();
+    await end();
+    added.child.kill('SIGTERM');
+    await added.ended;
+    await fleet.advance(ASKED_AGAIN_MS);
+    await untilNoneFails(fleet.workers);
   }
+  const down = await untilNoneFails(fleet.workers);
+  checks.none(`process reports a failed store after it has returned (${kind})`, down);
+  await load.stop();
+  const report = await fleet.report();
+  checks.nothingFailed(report);
+  checks.none('call of the client failed', report.clientErrors);
+  checks.none('activity ran again', report.rerun);
 }
 
 interface StoreLine {
