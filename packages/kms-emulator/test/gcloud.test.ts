@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { gcloudLines, knownCommands, sendLine, type RestCall } from './support/gcloud.ts';
-import { afterwards, DAY, start } from './support/running.ts';
+import { afterwards, DAY, start, temporaryFolder } from './support/running.ts';
 
 const variables = {
   PROJECT_ID: 'demo',
@@ -127,8 +125,7 @@ describe('gcloud lines in docs/gcp-kms.md', () => {
       { timeout: 300_000 },
       async () => {
         const { emulator, recorded, url } = await startRecorded();
-        const folder = await mkdtemp(join(tmpdir(), 'gcloud-'));
-        afterwards(() => rm(folder, { recursive: true }));
+        const folder = await temporaryFolder();
         const env = {
           ...process.env,
           CLOUDSDK_CONFIG: folder,

@@ -1,13 +1,12 @@
 import { findGo } from '@temporal-kms/scripts/go';
 import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { startAsGoogle } from './support/as-google.ts';
-import { afterwards, KEY, start } from './support/running.ts';
+import { KEY, start, temporaryFolder } from './support/running.ts';
 
 const BUILD_MS = 900_000;
 
@@ -31,8 +30,7 @@ it(
   async ({ skip }) => {
     const go = await findGo('the test with clients in Go is skipped');
     if (go === undefined) return skip('Go was not found');
-    const folder = await mkdtemp(join(tmpdir(), 'kms-clients-'));
-    afterwards(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder();
     const program = await go.build(join(import.meta.dirname, 'clients', 'go'));
 
     const { emulator } = await start({ keys: [KEY] });

@@ -1,13 +1,11 @@
 import { ProjectsClient } from '@google-cloud/resource-manager';
 import { credentials } from '@grpc/grpc-js';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEmulator, type Emulator } from '../src/index.ts';
 import { code } from './conformance/fixture.ts';
 import { refusal, refusalCode } from './support/client.ts';
-import { afterwards, KEY, start } from './support/running.ts';
+import { afterwards, KEY, start, temporaryFolder } from './support/running.ts';
 
 const EMAIL = 'admin@p.iam.gserviceaccount.com';
 const resource = 'projects/p';
@@ -84,8 +82,7 @@ describe('project policies', () => {
   });
 
   it('are kept in the data file', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
-    afterwards(() => rm(folder, { recursive: true, force: true }));
+    const folder = await temporaryFolder();
     const dataFile = join(folder, 'keys.json');
     const run = async (use: (emulator: Emulator, client: ProjectsClient) => Promise<void>) => {
       const emulator = await startEmulator({ dataFile });

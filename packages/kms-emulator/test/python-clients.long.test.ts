@@ -1,18 +1,15 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pipInstall } from '@temporal-kms/scripts/pip';
 import { expect, it } from 'vitest';
 import { startAsGoogle } from './support/as-google.ts';
-import { afterwards, KEY } from './support/running.ts';
+import { KEY, temporaryFolder } from './support/running.ts';
 
 const clients = join(import.meta.dirname, 'clients', 'python');
 
 it('encrypts for Tink in Python, which connects to Google’s address', { timeout: 400_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'kms-python-clients-'));
-  afterwards(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder();
   const packages = join(folder, 'packages');
   await pipInstall(join(clients, 'requirements.txt'), packages);
   const google = await startAsGoogle(folder);

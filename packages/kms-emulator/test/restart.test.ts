@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once as event } from 'node:events';
-import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEmulator } from '../src/index.ts';
@@ -9,14 +8,13 @@ import { code } from './conformance/fixture.ts';
 import { cli } from './support/cli.ts';
 import { asBuffer, connect, refusal } from './support/client.ts';
 import { iam } from './support/iam.ts';
-import { afterwards, clientOf, KEY, RING, start, VERSION } from './support/running.ts';
+import { afterwards, clientOf, KEY, RING, start, VERSION, temporaryFolder } from './support/running.ts';
 
 const plaintext = Buffer.from('yesterday');
 const INTERNAL = 13;
 
 async function dataFile(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
-  afterwards(() => rm(folder, { recursive: true, force: true }));
+  const folder = await temporaryFolder();
   return join(folder, 'data', 'keys.json');
 }
 
@@ -84,8 +82,7 @@ describe('the data file', () => {
   });
 
   it('refuses a file that is not a data file and leaves it unchanged', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'kms-emulator-')), 'notes.txt');
-    afterwards(() => rm(join(path, '..'), { recursive: true }));
+    const path = join(await temporaryFolder(), 'notes.txt');
     for (const content of [
       'my notes',
       '{}',

@@ -1,13 +1,11 @@
 import { createPublicKey, verify } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startEmulator } from '../src/index.ts';
 import { code } from './conformance/fixture.ts';
 import { asBuffer, connect, refusal, refusalCode } from './support/client.ts';
 import { iam } from './support/iam.ts';
-import { afterwards, clientOf, RING, start, VERSION, KEY } from './support/running.ts';
+import { clientOf, RING, start, VERSION, KEY, temporaryFolder } from './support/running.ts';
 
 const data = Buffer.from('a report');
 const SIGNING_KEY = `${RING}/cryptoKeys/reports`;
@@ -51,8 +49,7 @@ describe('signing', () => {
   });
 
   it('keeps signing keys across a restart', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
-    afterwards(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder();
     const dataFile = join(folder, 'keys.json');
     const first = await startEmulator({ dataFile, keys: [KEY] });
     const before = connect(first.address);

@@ -1,10 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { code, secondsOf } from './conformance/fixture.ts';
 import { asBuffer, refusal, refusalCode } from './support/client.ts';
-import { afterwards, DAY, KEY, RING, start, VERSION } from './support/running.ts';
+import { DAY, KEY, RING, start, VERSION, temporaryFolder } from './support/running.ts';
 
 const plaintext = Buffer.from('x');
 
@@ -74,8 +73,7 @@ describe('rotation on schedule', () => {
 
 describe('destruction', () => {
   it('happens at its time, removes the key material from the data file, and is final', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
-    afterwards(() => rm(folder, { recursive: true }));
+    const folder = await temporaryFolder();
     const dataFile = join(folder, 'keys.json');
     const { emulator, client } = await start({ keys: [KEY], dataFile });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext });

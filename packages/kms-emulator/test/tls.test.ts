@@ -1,18 +1,15 @@
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import { credentials } from '@grpc/grpc-js';
 import { issueCertificate, makeCertificate } from '@temporal-kms/scripts/certificates';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
 import { asBuffer, connect, once, refusal } from './support/client.ts';
-import { afterwards, KEY, start } from './support/running.ts';
+import { afterwards, KEY, start, temporaryFolder } from './support/running.ts';
 
 async function startWithTls() {
-  const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
-  afterwards(() => rm(folder, { recursive: true }));
+  const folder = await temporaryFolder();
   const authority = makeCertificate(folder, 'authority');
   const { certFile, keyFile } = issueCertificate(folder, 'emulator', authority);
   const tls = { cert: await readFile(certFile), key: await readFile(keyFile) };

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
 import { afterEach } from 'vitest';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../src/index.ts';
@@ -12,6 +15,13 @@ afterEach(async () => {
 /** Registers a function that runs after the test, in reverse order. */
 export function afterwards(close: () => Promise<unknown>): void {
   closers.push(close);
+}
+
+/** Returns a folder that exists until the test ends. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'kms-emulator-'));
+  afterwards(() => rm(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** Returns Google's client for an address, and closes it after the test. */
