@@ -1,11 +1,11 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findTerraform, type Plan, type Terraform } from '@temporal-kms/scripts/terraform';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { auditLogLines } from '../src/google/audit-logs.ts';
 import { keysFileOf } from '../src/setup/files.ts';
 import { grantsFor } from '../src/setup/grants.ts';
+import { temporaryFolder } from './support/cli.ts';
 
 const deploy = join(import.meta.dirname, '../../../deploy');
 const folder = join(deploy, 'terraform');
@@ -13,11 +13,16 @@ const monitoring = join(deploy, 'monitoring/google');
 const namespaces = ['payments.a1b2c', "Ana's orders"];
 const required = { project_id: 'acme-prod', location: 'us-east1', namespaces };
 
-let terraform: Terraform | undefined;
+let found: Terraform | undefined;
+let terraform: Terraform;
 beforeAll(async () => {
-  terraform = await findTerraform();
+  found = await findTerraform();
 }, 1_200_000);
-afterAll(() => terraform?.close());
+beforeEach(({ skip }) => {
+  if (found === undefined) return skip('there is no Go');
+  terraform = found;
+});
+afterAll(() => found?.close());
 
 const resources = (plan: Plan, type: string) =>
   plan.planned_values.root_module.resources.filter((resource) => resource.type === type);
@@ -59,8 +64,7 @@ async function expected(kind: string, more: object): Promise<Record<string, unkn
 const account = (app: string): string => `temporal-${app}@acme-prod.iam.gserviceaccount.com`;
 
 describe('the Terraform module', () => {
-  it('is formatted and valid by the google provider’s schema', async ({ skip }) => {
-    if (terraform === undefined) return skip();
+  it('is formatted and valid by the google provider’s schema', async () => {
     expect(await terraform.run(folder, ['fmt', '-check', '-diff'])).toEqual({ exitCode: 0, output: '' });
     const { exitCode, output } = await terraform.run(folder, ['validate', '-no-color']);
     expect(exitCode, output).toBe(0);
@@ -70,24 +74,18 @@ describe('the Terraform module', () => {
     ['an attribute that the provider does not have', 'purpose  ', 'purposes  '],
     ['a block that the provider does not have', 'version_template {', 'version_templates {'],
     ['a missing attribute', 'service            = "cloudkms.googleapis.com"', ''],
-  ] as const)('would not be valid with %s', async ([, text, other], { skip }) => {
-    if (terraform === undefined) return skip();
-    const copy = await mkdtemp(join(tmpdir(), 'module-'));
-    try {
-      await cp(folder, copy, { recursive: true });
-      const main = await readFile(join(copy, 'main.tf'), 'utf8');
-      expect(main).toContain(text);
-      await writeFile(join(copy, 'main.tf'), main.replace(text, other));
-      const { exitCode, output } = await terraform.run(copy, ['validate', '-no-color']);
-      expect(exitCode).toBe(1);
-      expect(output).toMatch(/Unsupported (argument|block type)|Missing required argument/);
-    } finally {
-      await rm(copy, { recursive: true });
-    }
+  ] as const)('would not be valid with %s', async ([, text, other]) => {
+    const copy = await temporaryFolder();
+    await cp(folder, copy, { recursive: true });
+    const main = await readFile(join(copy, 'main.tf'), 'utf8');
+    expect(main).toContain(text);
+    await writeFile(join(copy, 'main.tf'), main.replace(text, other));
+    const { exitCode, output } = await terraform.run(copy, ['validate', '-no-color']);
+    expect(exitCode).toBe(1);
+    expect(output).toMatch(/Unsupported (argument|block type)|Missing required argument/);
   });
 
-  it('creates a key that rotates every 90 days and that Terraform never destroys', async ({ skip }) => {
-    if (terraform === undefined) return skip();
+  it('creates a key that rotates every 90 days and that Terraform never destroys', async () => {
     const plan = await terraform.plan(folder, required);
     expect(values(plan, 'google_kms_crypto_key')).toMatchObject([
       {
@@ -106,8 +104,7 @@ describe('the Terraform module', () => {
   const choices = [true, false].flatMap((keyStates) =>
     [true, false].map((encode) => ({ keyStates, encode })),
   );
-  it.for(choices)('grants the roles that temporal-kms setup grants: %j', async (choice, { skip }) => {
-    if (terraform === undefined) return skip();
+  it.for(choices)('grants the roles that temporal-kms setup grants: %j', async (choice) => {
     const plan = await terraform.plan(folder, {
       ...required,
       key_states: choice.keyStates,
@@ -132,10 +129,7 @@ describe('the Terraform module', () => {
     ]);
   });
 
-  it('switches on the audit logs that temporal-kms setup switches on, unless audit_logs is false', async ({
-    skip,
-  }) => {
-    if (terraform === undefined) return skip();
+  it('switches on the audit logs that temporal-kms setup switches on, unless audit_logs is false', async () => {
     const [config] = values(await terraform.plan(folder, required), 'google_project_iam_audit_config');
     const lines = auditLogLines('acme-prod').join('\n');
     const [, json = ''] = /\+ \[(\{.*\})\]/.exec(lines) ?? [];
@@ -146,8 +140,7 @@ describe('the Terraform module', () => {
     expect(values(without, 'google_project_iam_audit_config')).toEqual([]);
   });
 
-  it('creates the alert policies and metrics in deploy/monitoring/google', async ({ skip }) => {
-    if (terraform === undefined) return skip();
+  it('creates the alert policies and metrics in deploy/monitoring/google', async () => {
     const channel = 'projects/acme-prod/notificationChannels/1';
     const plan = await terraform.plan(folder, { ...required, notification_channels: [channel] });
     const planned = (type: string) =>
@@ -160,8 +153,7 @@ describe('the Terraform module', () => {
     expect(planned('google_logging_metric')).toEqual(metrics);
   });
 
-  it('lets the Helm chart’s pods act as their service accounts only on request', async ({ skip }) => {
-    if (terraform === undefined) return skip();
+  it('lets the Helm chart’s pods act as their service accounts only on request', async () => {
     const type = 'google_service_account_iam_member';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
     const workload_identity = { namespace: 'codec', release: 'tk' };
@@ -176,8 +168,7 @@ describe('the Terraform module', () => {
     expect(helpers).toContain('serviceAccountName: {{ .root.Release.Name }}-{{ .name }}');
   });
 
-  it('restricts Cloud KMS to a perimeter only on request, and at first only logs', async ({ skip }) => {
-    if (terraform === undefined) return skip();
+  it('restricts Cloud KMS to a perimeter only on request, and at first only logs', async () => {
     const type = 'google_access_context_manager_service_perimeter';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
     const service_perimeter = { access_policy: '1', project_number: '2' };
@@ -193,8 +184,7 @@ describe('the Terraform module', () => {
     expect(values(enforced, type).map((value) => asInApi(value))).toMatchObject([{ status: restricted }]);
   });
 
-  it('outputs the keys file that temporal-kms setup writes, also as a chart value', async ({ skip }) => {
-    if (terraform === undefined) return skip();
+  it('outputs the keys file that temporal-kms setup writes, also as a chart value', async () => {
     const { output_changes: outputs } = await terraform.plan(folder, required);
     const key = 'projects/acme-prod/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption';
     const file: string = outputs['keys_file']?.after;
@@ -222,8 +212,7 @@ describe('the Terraform module', () => {
     { account_prefix: 'a'.repeat(18) },
     { notification_channels: ['mail'] },
     { service_perimeter: { access_policy: 'acme', project_number: '2' } },
-  ])('refuses %j', async (variables, { skip }) => {
-    if (terraform === undefined) return skip();
+  ])('refuses %j', async (variables) => {
     await expect(terraform.plan(folder, { ...required, ...variables })).rejects.toThrow(
       /Invalid value for variable/,
     );

@@ -6,7 +6,6 @@ import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { startNode, runNode } from '@temporal-kms/testing/process';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { Connection } from '@temporalio/client';
 import { connectGoogle } from '../src/google/client.ts';
 import { ADMIN, afterwards, startCloud, temporalKms, temporaryFolder, WORKER } from './support/cli.ts';
 import { useTemporal } from './support/temporal.ts';
@@ -54,16 +53,6 @@ describe.each(projects(process.env))('in $name', ({ project, location, waitSecon
     const folder = await temporaryFolder();
     const key = `key-${randomUUID()}`;
     const name = `projects/${project}/locations/${location}/keyRings/temporal-kms-cli/cryptoKeys/${key}`;
-    const where = [
-      '--project',
-      project,
-      '--location',
-      location,
-      '--key-ring',
-      'temporal-kms-cli',
-      '--key',
-      key,
-    ];
     const google = await connectGoogle(variables['KMS_EMULATOR_HOST'], { progress: () => undefined });
     afterwards(async () => {
       const [versions] = await google.kms.listCryptoKeyVersions({ parent: name });
@@ -73,17 +62,8 @@ describe.each(projects(process.env))('in $name', ({ project, location, waitSecon
     });
 
     const setup = await temporalKms(
-      [
-        'setup',
-        ...where,
-        '--no-audit-logs',
-        '--temporal-address',
-        temporal.address,
-        '--out',
-        folder,
-        '--yes',
-        '--json',
-      ],
+      `setup --project ${project} --location ${location} --key-ring temporal-kms-cli --key ${key} --no-audit-logs
+      --temporal-address ${temporal.address} --out ${folder} --yes --json`.split(/\s+/),
       { env: variables },
     );
     expect([setup.code, setup.err]).toEqual([0, expect.stringContaining('Creating: key')]);
@@ -201,18 +181,13 @@ type Payload = NonNullable<Awaited<ReturnType<typeof firstInput>>>;
 
 /** Returns the first payload of a workflow's input, as Temporal stores it. */
 async function firstInput(workflowId: string) {
-  const connection = await Connection.connect({ address: temporal.address });
-  try {
-    const { history } = await connection.workflowService.getWorkflowExecutionHistory({
-      namespace: 'default',
-      execution: { workflowId },
-    });
-    const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
-    if (!payload) throw new Error('The workflow has no input.');
-    return payload;
-  } finally {
-    await connection.close();
-  }
+  const { history } = await temporal.connection.workflowService.getWorkflowExecutionHistory({
+    namespace: 'default',
+    execution: { workflowId },
+  });
+  const payload = history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads?.[0];
+  if (!payload) throw new Error('The workflow has no input.');
+  return payload;
 }
 
 const base64 = ({ metadata, data }: Payload) => ({
