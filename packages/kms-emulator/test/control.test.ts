@@ -1,8 +1,7 @@
-import { request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { refusal, refusalCode } from './support/client.ts';
 import { code } from './conformance/fixture.ts';
-import { DAY, KEY, start, VERSION } from './support/running.ts';
+import { DAY, KEY, start, statusOf, VERSION } from './support/running.ts';
 
 const plaintext = Buffer.from('x');
 
@@ -153,28 +152,20 @@ describe('the control API', () => {
   });
 });
 
-const raw = (url: string, method: string, headers: Record<string, string>, body = ''): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    sent.once('error', reject);
-    sent.end(body);
-  });
-
 describe('against web pages the control API', () => {
   it('refuses a foreign Host, which a page could use to reach loopback under its own name', async () => {
     const { emulator } = await start();
-    expect(await raw(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
-    expect(await raw(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(403);
-    expect(await raw(`${emulator.controlUrl}/calls`, 'GET', {})).toBe(200);
+    expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
+    expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(
+      403,
+    );
+    expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', {})).toBe(200);
   });
 
   it('refuses every Origin', async () => {
     const { emulator } = await start();
     for (const origin of ['https://evil.example', 'null', 'http://127.0.0.1:5173']) {
-      expect(await raw(`${emulator.controlUrl}/reset`, 'POST', { origin })).toBe(403);
+      expect(await statusOf(`${emulator.controlUrl}/reset`, 'POST', { origin })).toBe(403);
     }
   });
 
@@ -182,7 +173,7 @@ describe('against web pages the control API', () => {
     const { emulator } = await start();
     const body = JSON.stringify({ advanceSeconds: 40 * DAY });
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data']) {
-      expect(await raw(`${emulator.controlUrl}/clock`, 'PUT', { 'content-type': type }, body)).toBe(415);
+      expect(await statusOf(`${emulator.controlUrl}/clock`, 'PUT', { 'content-type': type }, body)).toBe(415);
     }
   });
 });

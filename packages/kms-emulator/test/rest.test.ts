@@ -1,8 +1,7 @@
-import { request as httpRequest } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../src/crypto/crc32c.ts';
 import { startEmulator } from '../src/index.ts';
-import { afterwards, DAY, KEY, RING, start, VERSION } from './support/running.ts';
+import { afterwards, DAY, KEY, RING, start, statusOf, VERSION } from './support/running.ts';
 
 const LOCATION = 'projects/p/locations/global';
 const EMAIL = 'worker@p.iam.gserviceaccount.com';
@@ -256,21 +255,8 @@ describe('REST', () => {
     [415, { 'content-type': 'text/plain' }],
   ])('answers %i to a request that a web page could send: %j', async (status, headers) => {
     const { emulator } = await started();
-    const answered = await new Promise((resolve, reject) => {
-      const { port } = emulator;
-      const sent = httpRequest(
-        {
-          port,
-          method: 'POST',
-          path: `/v1/${VERSION}:destroy`,
-          headers: { 'content-type': 'application/json', 'content-length': 2, ...headers },
-        },
-        ({ statusCode }) => resolve(statusCode),
-      );
-      sent.once('error', reject);
-      sent.end('{}');
-    });
-    expect(answered).toBe(status);
+    const json = { 'content-type': 'application/json', ...headers };
+    expect(await statusOf(`${emulator.url}/v1/${VERSION}:destroy`, 'POST', json, '{}')).toBe(status);
     expect(emulator.calls.count()).toBe(0);
   });
 

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyManagementServiceClient } from '@google-cloud/kms';
@@ -44,3 +45,19 @@ export const RING = 'projects/p/locations/global/keyRings/r';
 export const KEY = `${RING}/cryptoKeys/k`;
 export const VERSION = `${KEY}/cryptoKeyVersions/1`;
 export const DAY = 24 * 3600;
+
+/** Returns the status of a response to a request with headers that `fetch` does not send. */
+export const statusOf = (
+  url: string,
+  method: string,
+  headers: Readonly<Record<string, string>>,
+  body = '',
+): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const sent = request(url, { method, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.once('error', reject);
+    sent.end(body);
+  });
