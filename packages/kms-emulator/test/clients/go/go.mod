@@ -8,6 +8,7 @@ require (
 	github.com/hashicorp/go-kms-wrapping/v2 v2.0.17
 	github.com/hashicorp/go-kms-wrapping/wrappers/gcpckms/v2 v2.0.13
 	github.com/tink-crypto/tink-go-gcpkms/v2 v2.4.0
+	github.com/tink-crypto/tink-go/v2 v2.9.0
 	gocloud.dev v0.49.0
 	google.golang.org/api v0.308.0
 	google.golang.org/grpc v1.84.0
