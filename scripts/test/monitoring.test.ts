@@ -11,7 +11,8 @@ import { alertCases, promtoolTests } from './alert-cases.ts';
 
 const BUILD_MS = 900_000;
 const folder = join(projectRoot, 'deploy/monitoring');
-const rulesFile = join(projectRoot, 'deploy/helm/temporal-kms/alerts.yaml');
+const chart = join(projectRoot, 'deploy/helm/temporal-kms');
+const rulesFile = join(chart, 'alerts.yaml');
 const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8');
 
 interface Alert {
@@ -70,8 +71,8 @@ it('fires each alert as promtool computes it', { timeout: BUILD_MS }, async (con
   // JSON is YAML.
   const testFile = join(directory, 'tests.yaml');
   await writeFile(testFile, JSON.stringify(promtoolTests(rulesFile)));
-  const run = (...args: string[]) => execa(promtool!, args, { reject: false, all: true });
-  const checked = await run('check', 'rules', rulesFile);
+  const run = (...args: string[]) => execa(promtool!, args, { cwd: chart, reject: false, all: true });
+  const checked = await run('check', 'rules', 'alerts.yaml');
   expect(checked.exitCode, checked.all).toBe(0);
   const tested = await run('test', 'rules', testFile);
   expect(tested.exitCode, tested.all).toBe(0);
