@@ -6,7 +6,7 @@ import { loadKmsCodec } from '@temporal-kms/kms-codec';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { defaultPayloadConverter } from '@temporalio/common';
 import proto, { type temporal } from '@temporalio/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   afterwards,
   type Cloud,
@@ -16,21 +16,9 @@ import {
   temporaryFolder,
   WORKER,
 } from '../support/cli.ts';
-import {
-  cliShow,
-  type Histories,
-  NAMESPACE,
-  type Run,
-  SECRET,
-  startHistories,
-  stopHistories,
-} from '../support/histories.ts';
+import { cliShow, NAMESPACE, type Run, SECRET, useHistories } from '../support/histories.ts';
 
-let histories: Histories;
-beforeAll(async () => {
-  histories = await startHistories();
-});
-afterAll(() => stopHistories(histories));
+const histories = useHistories();
 
 const why = ['--justification', 'ticket 4711'];
 const { CommandType, WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
@@ -91,10 +79,10 @@ async function failure(cloud: Cloud): Promise<temporal.api.failure.v1.IFailure> 
 /** Starts a run, takes its workflow task as a worker does, and fails the task or the run. */
 async function failing(cloud: Cloud, what: 'task' | 'run'): Promise<Run> {
   const run = await histories.start(`explained-${(runs += 1)}`, cloud.as(WORKER));
-  const { workflowService } = histories.connection;
+  const { workflowService } = histories.temporal.connection;
   const cause = await failure(cloud);
   for (;;) {
-    const { taskToken, workflowExecution } = await histories.connection.withDeadline(
+    const { taskToken, workflowExecution } = await histories.temporal.connection.withDeadline(
       Date.now() + 60_000,
       () =>
         workflowService.pollWorkflowTaskQueue({
