@@ -12,15 +12,19 @@
 const invisible =
   /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]|(?! )\p{Z}|\u2800|\u{16fe4}|\u{1d159}/gu;
 
+/** Emoji that Unicode composes of others with joiners or tags: a family, a flag. A person sees one picture for each. */
+const emoji = /\p{RGI_Emoji_ZWJ_Sequence}|\p{RGI_Emoji_Tag_Sequence}/v.source;
+const emojiOrInvisible = new RegExp(`(?<kept>${emoji})|${invisible.source}`, 'gv');
+
 /** Most texts match nothing here, and need no check of Unicode properties. */
 const notPlain = /[^\u0020-\u007e]/;
 
 /**
- * Returns the text with each invisible character as `\uXXXX`, per UTF-16 code unit. JSON keeps its value if its white
- * space consists of spaces.
+ * Returns the text with each invisible character as `\uXXXX`, per UTF-16 code unit, except inside an emoji. JSON keeps its
+ * value if its white space consists of spaces.
  */
 export function escapeInvisible(text: string): string {
-  return notPlain.test(text) ? text.replace(invisible, escaped) : text;
+  return notPlain.test(text) ? text.replace(emojiOrInvisible, keptOrEscaped) : text;
 }
 
 /**
@@ -28,18 +32,20 @@ export function escapeInvisible(text: string): string {
  * change how the preceding character is displayed.
  */
 const textual = /\r\n|[\n\t]|(?<=[\p{L}\p{M}\p{Emoji}])(?:\p{Join_Control}|\ufe0e|\ufe0f)/u.source;
-const textualOrInvisible = new RegExp(`(?<textual>${textual})|${invisible.source}`, 'gu');
+const textualOrInvisible = new RegExp(`(?<kept>${emoji}|${textual})|${invisible.source}`, 'gv');
 
 /** The same as `escapeInvisible` for text of several lines, such as a message or a payload: keeps line breaks and tabs. */
 export function escapeInText(text: string): string {
   if (!notPlain.test(text)) return text;
-  return text.replace(textualOrInvisible, (found, kept?: string) => kept ?? escaped(found));
+  return text.replace(textualOrInvisible, keptOrEscaped);
 }
 
 /** Whether the text has a visible character. Combining marks alone do not count. */
 export function hasVisibleText(text: string): boolean {
   return /[\p{L}\p{N}\p{P}\p{S}]/u.test(text.normalize('NFKC').replace(invisible, ''));
 }
+
+const keptOrEscaped = (found: string, kept: string | undefined): string => kept ?? escaped(found);
 
 const escaped = (character: string): string =>
   Array.from({ length: character.length }, (_, n) => `\\u${hex(character.charCodeAt(n))}`).join('');

@@ -109,6 +109,24 @@ describe('invisible characters', () => {
   });
 });
 
+describe('emoji', () => {
+  it.each([
+    ['a family', '👨\u200d👩\u200d👧'],
+    ['a heart on fire, with a variation selector', '❤\ufe0f\u200d🔥'],
+    ['a person with a skin tone', '👩🏽\u200d💻'],
+    ['the flag of England, of tags', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}'],
+  ])('keep what composes them in names too: %s', (_, text) => {
+    expect(escapeInvisible(`order ${text}`)).toBe(`order ${text}`);
+    expect(escapeInText(`order ${text}`)).toBe(`order ${text}`);
+  });
+
+  it('that Unicode does not compose lose their joiner in a name', () => {
+    expect(escapeInvisible('🍋\u200d🧱')).toBe('🍋\\u200d🧱');
+    expect(escapeInvisible('👩\u200d💻\u200d')).toBe('👩\u200d💻\\u200d');
+    expect(escapeInvisible('🏴\u{e0061}\u{e0062}\u{e007f}')).toMatch(/^🏴(?:\\u[0-9a-f]{4})+$/);
+  });
+});
+
 describe('text of several lines', () => {
   it('keeps line breaks, tabs, and joiners of emoji and letters', () => {
     const text = 'one\r\n\ttwo\n👩\u200d💻 ❤\ufe0f می\u200cخواهم';
