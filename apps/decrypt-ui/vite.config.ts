@@ -137,6 +137,8 @@ function pageChunks() {
   }
   return entries.map((entry) => ({
     name(id: string, modules: Modules) {
+      // The index of the API imports all of it, but each part belongs to the pages that use it.
+      if (id.includes('/packages/codec-api/src/')) return null;
       const reached = reachedFrom(id, modules);
       const isShared = reached.size > 1 || reached.has('main');
       if (entry === 'main') return isShared ? (isLibrary.test(id) ? 'libraries' : entry) : null;
