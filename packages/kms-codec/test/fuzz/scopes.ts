@@ -56,7 +56,7 @@ export function anyScope(random: Random): Scope {
   };
 }
 
-const characters = '\n :,{}[]\'"#|>?!%@`\\~\t\r\u0000\u0085\u00a0\u2028\ufeff😀é';
+const characters = Array.from('\n :,{}[]\'"#|>?!%@`\\~\t\r\u0000\u0085\u00a0\u2028\ufeff😀é');
 const layout = ['  ', ': ', '- ', ' #', '\r\n', '...', '\n...\n', '---\n', '?\n', ': \n'];
 const pieces = ['&a ', '*a', '<<: ', 'no', '12:30', '__proto__', '0x1'];
 const inserted = [...characters, ...layout, ...pieces, '\\u0061', '\\x41', '\\/', '\\e', '%20'];
