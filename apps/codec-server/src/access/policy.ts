@@ -6,7 +6,8 @@ import { z } from 'zod';
 const text = z
   .string('must be text; put it into quotes')
   .min(1, 'is empty')
-  .regex(/^(?!\s)(?!.*\s$)/, 'begins or ends with space, which no claim does');
+  .regex(/^(?!\s)(?!.*\s$)/, 'begins or ends with space, which no claim does')
+  .meta({ id: 'text' });
 
 /** A name or value that is compared literally. */
 const literalText = (message: string) => text.regex(/^[^*]*$/, message);
@@ -75,7 +76,7 @@ export interface Issuer {
 }
 
 const url = text.refine(isSafeUrl, 'must be an https URL (http only on loopback)').meta({ format: 'uri' });
-const permissions = z.array(permission).default([]);
+const permissions = z.array(permission).default([]).meta({ id: 'permissions' });
 
 const temporalPermissions = z
   .strictObject({
@@ -92,8 +93,9 @@ const temporalPermissions = z
     roles: new Map(Object.entries(roles)),
   }));
 
+const audiences = oneOrMany(text).meta({ id: 'audience' });
 const common = {
-  audience: oneOrMany(text),
+  audience: audiences,
   clockSkewSeconds: z.number().int().min(0).max(300).default(30),
   maxAgeHours: z
     .number()
@@ -149,7 +151,7 @@ const temporalCloud = z
   .strictObject({
     type: z.literal('temporal-cloud'),
     ...common,
-    audience: oneOrMany(text).default(['https://saas-api.tmprl.cloud']),
+    audience: audiences.default(['https://saas-api.tmprl.cloud']),
   })
   .transform((set): Issuer => ({
     ...shared(set),

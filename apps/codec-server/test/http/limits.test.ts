@@ -78,10 +78,10 @@ describe('a request', () => {
     [
       'external payloads of one',
       `{"payloads":[{"externalPayloads":[${'{},'.repeat(999)}{}]}]}`,
-      '512 values',
+      '512 JSON values',
     ],
-    ['fields that mean nothing', `{"payloads":[{${members(999)}}]}`, '512 values'],
-    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`, '256 values'],
+    ['fields that mean nothing', `{"payloads":[{${members(999)}}]}`, '512 JSON values'],
+    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`, '256 JSON values'],
     ['characters in a key', `{"payloads":[{"metadata":{"${'k'.repeat(1_025)}":""}}]}`, '1024 characters'],
   ])('is 413 with far more %s than allowed, before they are parsed', async (_, body, why) => {
     for (const route of ['/decode', '/encode']) {
@@ -127,7 +127,7 @@ describe('a request', () => {
     const response = await post(json(payloads), {}, { codec });
     expect([response.status, await response.text()]).toEqual([
       413,
-      expect.stringContaining('64 wrapped keys'),
+      expect.stringContaining('64 uncached wrapped keys'),
     ]);
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
     expect((await post(json(payloads.slice(1)), {}, { codec })).status).toBe(200);
@@ -142,7 +142,7 @@ describe('a request', () => {
     const response = await appWith(tried).request('/decode', { method: 'POST', headers, body: many });
     expect([response.status, await response.text()]).toEqual([
       413,
-      expect.stringContaining('64 wrapped keys'),
+      expect.stringContaining('64 uncached wrapped keys'),
     ]);
     expect(tried.emulator.calls.count('Decrypt')).toBe(0);
     await tried.close();

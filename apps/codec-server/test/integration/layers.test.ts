@@ -240,7 +240,7 @@ describe('/decode', () => {
     await using other = stack.kms.another();
     const before = stack.kms.emulator.calls.count('Decrypt');
     const { status, body } = await postDecode(ana(own), payloads, other.codec);
-    expect([status, body]).toEqual([413, expect.stringContaining('64 wrapped keys')]);
+    expect([status, body]).toEqual([413, expect.stringContaining('64 uncached wrapped keys')]);
     expect(stack.kms.emulator.calls.count('Decrypt') - before).toBeLessThanOrEqual(64);
     expect((await postDecode(ana(own), payloads.slice(0, 60), other.codec)).status).toBe(200);
   });
