@@ -119,7 +119,7 @@ describe('the artefacts', () => {
       const url = `http://127.0.0.1:${codec}`;
       const get = (path: string) => fetch(`${url}${path}`).catch(() => undefined);
       await until('The codec server', async () => (await get('/readyz'))?.ok === true, running);
-      expect(await (await get('/'))?.text()).toContain('<title>decrypt-ui</title>');
+      expect(await (await get('/'))?.text()).toContain('<title>temporal-kms</title>');
       const doctor = await shell(check);
       expect(doctor.all).toMatch(/ok +codec server +it decrypts a payload of default/);
       const isReady = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;

@@ -84,7 +84,7 @@ function Audit({ namespace }: { namespace: string }) {
   );
 
   useEffect(() => {
-    document.title = escapeInvisible(`Audit · ${namespace} · decrypt-ui`);
+    document.title = escapeInvisible(`Audit · ${namespace} · temporal-kms`);
   }, [namespace]);
   useCommands({ 'audit.verify': chain.running ? undefined : chain.run });
 

@@ -32,7 +32,7 @@ export function FilePage() {
   const { status, name, file, run, failure } = useStore(useHistoryFiles().store);
 
   useEffect(() => {
-    document.title = escapeInvisible(`History file · ${namespace} · decrypt-ui`);
+    document.title = escapeInvisible(`History file · ${namespace} · temporal-kms`);
   }, [namespace]);
 
   if (status === 'opening') {

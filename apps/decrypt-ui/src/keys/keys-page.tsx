@@ -43,7 +43,7 @@ function Keys({ namespace }: { namespace: string }) {
   const { can } = useMe();
 
   useEffect(() => {
-    document.title = escapeInvisible(`Keys · ${namespace} · decrypt-ui`);
+    document.title = escapeInvisible(`Keys · ${namespace} · temporal-kms`);
   }, [namespace]);
   useCommands({ 'keys.test': can(namespace, 'decode') && !test.running ? test.run : undefined });
 

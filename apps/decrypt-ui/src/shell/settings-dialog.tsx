@@ -73,7 +73,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
         </Setting>
       </dl>
       <p className={styles['note']}>This browser keeps the settings. They contain no workflow data.</p>
-      <p className={styles['note']}>decrypt-ui {version}</p>
+      <p className={styles['note']}>temporal-kms {version}</p>
     </Dialog>
   );
 }

@@ -30,7 +30,7 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
   const { namespace } = useParams({ strict: false });
   return (
     <header className={brandStyles['bar']} data-unprinted="">
-      <Link to="/" className={brandStyles['brand']} aria-label="decrypt-ui, home">
+      <Link to="/" className={brandStyles['brand']} aria-label="temporal-kms, home">
         <Brand />
       </Link>
       {namespace === undefined ? null : <NamespaceNav namespace={namespace} />}

@@ -35,7 +35,7 @@ describe('the sign-in page', () => {
   test('leads to the provider and keeps the address', async () => {
     const { make, windows } = sessionOf(undefined, { status: 'signed_out', because: 'start' });
     const app = await renderApp('/ns/NS/workflows?q=refund', { session: make });
-    await expect.element(heading('Sign in to decrypt-ui')).toBeVisible();
+    await expect.element(heading('Sign in to temporal-kms')).toBeVisible();
     await button('Sign in with login.example').click();
     await until(() => windows.left.length === 1, 'the way to the provider');
     expect(app.history.location.href).toContain('/workflows?q=refund');

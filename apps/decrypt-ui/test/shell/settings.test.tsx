@@ -21,7 +21,7 @@ const choose = (group: string, name: string) =>
 describe('the settings', () => {
   test('name the version of the dashboard', async () => {
     await settings();
-    await expect.element(page.getByText(`decrypt-ui ${version}`)).toBeVisible();
+    await expect.element(page.getByText(`temporal-kms ${version}`)).toBeVisible();
   });
 
   test('find a time zone by a part of its name, and apply it to the list and its tooltips', async () => {

@@ -19,7 +19,7 @@ export function ComparePage() {
   const address = { namespace, workflowId, runId };
 
   useEffect(() => {
-    document.title = escapeInvisible(`Compare ${workflowId} · ${namespace} · decrypt-ui`);
+    document.title = escapeInvisible(`Compare ${workflowId} · ${namespace} · temporal-kms`);
   }, [workflowId, namespace]);
 
   if (run === undefined)

@@ -62,7 +62,7 @@ export function WorkflowListPage() {
   const known = useMemo(() => knownValues(rows), [rows]);
 
   useEffect(() => {
-    document.title = escapeInvisible(`Workflows · ${namespace} · decrypt-ui`);
+    document.title = escapeInvisible(`Workflows · ${namespace} · temporal-kms`);
   }, [namespace]);
   const runsSearch = useRunsSearch();
   const { open: searching } = useRunsSearchState();

@@ -44,7 +44,7 @@ export function RunPage() {
   const address = { namespace, workflowId, runId };
 
   useEffect(() => {
-    document.title = escapeInvisible(`${workflowId} · ${namespace} · decrypt-ui`);
+    document.title = escapeInvisible(`${workflowId} · ${namespace} · temporal-kms`);
   }, [workflowId, namespace]);
 
   return (

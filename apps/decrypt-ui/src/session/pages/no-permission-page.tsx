@@ -16,7 +16,7 @@ export function NoPermissionPage({ me, onRetry }: { me: Me; onRetry: () => void 
   const request = `Please give ${me.name} (signed in with ${hostOf(session.issuer)}) the permission metadata in a namespace of the codec server.`;
 
   useEffect(() => {
-    document.title = 'No permission · decrypt-ui';
+    document.title = 'No permission · temporal-kms';
   }, []);
 
   return (

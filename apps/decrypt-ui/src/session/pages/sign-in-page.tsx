@@ -19,14 +19,14 @@ export function SignInPage({ state }: { state: SignedOut }) {
   const ended = state.because === 'chosen' || state.because === 'other_tab';
 
   useEffect(() => {
-    document.title = 'Sign in · decrypt-ui';
+    document.title = 'Sign in · temporal-kms';
   }, []);
 
   return (
     <Frame>
       <StatePage
         icon={<Mark />}
-        title={ended ? 'You are signed out' : 'Sign in to decrypt-ui'}
+        title={ended ? 'You are signed out' : 'Sign in to temporal-kms'}
         actions={
           <Button
             look="primary"

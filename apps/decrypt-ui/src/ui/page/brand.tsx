@@ -22,7 +22,7 @@ export function Mark() {
 export const Brand = () => (
   <>
     <Mark />
-    <span className={styles['name']}>decrypt-ui</span>
+    <span className={styles['name']}>temporal-kms</span>
   </>
 );
 
