@@ -27,13 +27,19 @@ beforeAll(async () => {
   await writeFile(config, text.replaceAll('/srv', site));
   const [port, unused] = await freePorts(2);
   url = `http://127.0.0.1:${port}`;
-  server = await startChild(caddy, ['run', '--config', config, '--adapter', 'caddyfile'], {
+  const started = await startChild(caddy, ['run', '--config', config, '--adapter', 'caddyfile'], {
     // Caddy can create no folder here, as in a container with a read-only file system.
     HOME: '/proc/self/fdinfo',
     DASHBOARD_PORT: String(port),
     CODEC_UPSTREAM: `127.0.0.1:${unused}`,
   });
-  await untilReady('Caddy', server, () => answers(`${url}/healthz`), server.stop);
+  server = started;
+  await untilReady(
+    'Caddy',
+    started,
+    () => answers(`${url}/healthz`),
+    () => started.stop(),
+  );
 }, 900_000);
 afterAll(async () => {
   await server?.stop();
