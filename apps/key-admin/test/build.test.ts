@@ -1,11 +1,11 @@
-import { glob } from 'node:fs/promises';
+import { glob, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { runNode, startNode } from '@temporal-kms/testing/process';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
 import { type Built, buildPrograms } from './support/built.ts';
-import { afterwards, startCloud, variables, VIEWER } from './support/cli.ts';
+import { afterwards, startCloud, temporaryFolder, variables, VIEWER } from './support/cli.ts';
 
 let built: Built;
 let folder: string;
@@ -15,9 +15,9 @@ beforeAll(async () => {
   built = await buildPrograms();
   ({ folder, cli, worker } = built);
 }, 600_000);
-afterAll(() => built?.remove());
 
 it('builds two files that run without node_modules', async () => {
+  expect((await readdir(folder)).toSorted()).toEqual(['app.mjs', 'main.mjs', 'scan-worker']);
   const { as, grant } = await startCloud();
   await grant(VIEWER, 'roles/cloudkms.viewer');
   const { code, stdout, stderr } = await runNode(cli, {
@@ -49,7 +49,7 @@ it('builds a folder with a scan worker that runs outside the repository', { time
     ...variables,
     KMS_EMULATOR_HOST: cloud.emulator.address,
     TEMPORAL_ADDRESS: temporal.address,
-    XDG_STATE_HOME: join(folder, 'state'),
+    XDG_STATE_HOME: await temporaryFolder(),
   };
   const scanWorker = startNode(join(worker, 'main.mjs'), { cwd: folder, env });
   afterwards(() => scanWorker.kill());

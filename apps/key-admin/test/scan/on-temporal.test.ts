@@ -6,7 +6,7 @@ import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { leaksIn } from '@temporal-kms/testing/canaries';
 import { rawText, readHistory } from '@temporal-kms/testing/history';
 import type { ProtoEvent } from '@temporal-kms/histories/payloads';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventTime } from '../../src/scan/read-run.ts';
 import { type Built, buildPrograms } from '../support/built.ts';
 import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
@@ -20,7 +20,6 @@ let built: Built;
 beforeAll(async () => {
   built = await buildPrograms();
 }, 600_000);
-afterAll(() => built?.remove());
 
 type Namespace = Awaited<ReturnType<typeof startNamespace>>;
 

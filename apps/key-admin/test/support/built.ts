@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { copyFile, cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -13,18 +12,13 @@ export interface Built {
   readonly cli: string;
   /** The folder of the scan worker. */
   readonly worker: string;
-  remove(): Promise<void>;
 }
 
-/** Builds the programs as `pnpm build` does, into a new folder. */
+/** Builds the programs as `pnpm build` does. */
 export async function buildPrograms(): Promise<Built> {
-  const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-'));
-  const [built, cli, worker] = [join(folder, 'dist'), join(folder, 'main.mjs'), join(folder, 'worker')];
-  const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
-  await promisify(execFile)(process.execPath, [tsdown, '--out-dir', built], { cwd: root });
-  await copyFile(join(built, 'main.mjs'), cli);
-  await copyFile(join(built, 'app.mjs'), join(folder, 'app.mjs'));
-  await cp(join(built, 'scan-worker'), worker, { recursive: true, verbatimSymlinks: true });
-  await rm(built, { recursive: true });
-  return { folder, cli, worker, remove: () => rm(folder, { recursive: true, force: true }) };
+  const folder = await oncePerRun('key-admin', async (built) => {
+    const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
+    await promisify(execFile)(process.execPath, [tsdown, '--out-dir', built], { cwd: root });
+  });
+  return { folder, cli: join(folder, 'main.mjs'), worker: join(folder, 'scan-worker') };
 }
