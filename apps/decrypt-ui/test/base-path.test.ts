@@ -1,19 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
 import { isPageAddress } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
-import { build } from 'vite';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/session/config.ts';
 import { createAppRouter } from '../src/shell/router.tsx';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
+import { buildDashboard } from './support/built.ts';
 import { type Provider, serveSite, type Site, startProvider } from './support/site.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const outDir = mkdtempSync(join(tmpdir(), 'decrypt-ui-'));
+const { outDir } = await buildDashboard();
 const RUN = '01997c2e-0000-7000-8000-000000000001';
 
 let fixtures: FixtureServer;
@@ -21,8 +18,6 @@ let provider: Provider;
 let browser: Browser;
 
 beforeAll(async () => {
-  vi.stubEnv('NODE_ENV', 'production');
-  await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
   fixtures = await startFixtureServer();
   provider = await startProvider();
   browser = await chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
@@ -31,7 +26,6 @@ afterAll(async () => {
   await browser.close();
   await fixtures.close();
   provider.close();
-  rmSync(outDir, { recursive: true, force: true });
 });
 
 describe('the build', () => {

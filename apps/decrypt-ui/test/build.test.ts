@@ -1,37 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { build, preview, type PreviewServer } from 'vite';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { preview, type PreviewServer } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FixtureServer, startFixtureServer } from './fixtures/server.ts';
+import { buildDashboard } from './support/built.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const outDir = mkdtempSync(join(tmpdir(), 'decrypt-ui-'));
+const { outDir, modules } = await buildDashboard();
 const files = () => readdirSync(outDir, { recursive: true, encoding: 'utf8' });
 const scripts = () => files().filter((name) => name.endsWith('.js'));
 const read = (name: string) => readFileSync(join(outDir, name), 'utf8');
 
-/** What the build wrote, with the modules of each file. */
-const chunks: { readonly moduleIds: readonly string[] }[] = [];
-
-beforeAll(async () => {
-  // Vitest sets it to `test`, with which the build would contain React's code for development.
-  vi.stubEnv('NODE_ENV', 'production');
-  const built = await build({ root, logLevel: 'error', build: { outDir, emptyOutDir: true } });
-  for (const each of [built].flat()) {
-    if ('output' in each) chunks.push(...each.output.filter((file) => file.type === 'chunk'));
-  }
-});
-afterAll(() => rmSync(outDir, { recursive: true, force: true }));
-
 describe('the built page', () => {
   test('contains no module of the codec or Google’s or Temporal’s clients', () => {
-    const modules = chunks.flatMap(({ moduleIds }) => moduleIds);
     expect(modules.some((id) => id.includes('/apps/decrypt-ui/src/main.tsx'))).toBe(true);
     expect(
       modules.filter((id) =>
