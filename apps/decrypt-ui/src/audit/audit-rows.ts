@@ -1,6 +1,5 @@
 import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/codec-api';
-import { millisOf } from '../payloads/value/proto-json.ts';
-import type { Outcome } from '../runs/outcome.ts';
+import { millisOf, type Outcome } from '@temporal-kms/histories/events';
 import { formatCount, plural } from '../ui/format/number.ts';
 
 /** An operation: the lines of the audit with the same id, as far as they are loaded. */

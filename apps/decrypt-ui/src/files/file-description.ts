@@ -1,3 +1,4 @@
+import { at, closedAs, textAt } from '@temporal-kms/histories/events';
 import {
   type HistoryEvent,
   partsOfRef,
@@ -6,8 +7,6 @@ import {
   type WorkflowRelations,
 } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import { at, textAt } from '../payloads/value/proto-json.ts';
-import { closedAs } from '../runs/events/run-ends.ts';
 
 export interface FileHistory {
   readonly first: HistoryEvent;

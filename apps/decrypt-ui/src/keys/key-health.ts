@@ -6,8 +6,8 @@ import {
   type ReasonCounts,
   reasonEntries,
 } from '@temporal-kms/codec-api';
+import { millisOf } from '@temporal-kms/histories/events';
 import { reasonText } from '../payloads/reasons.ts';
-import { millisOf } from '../payloads/value/proto-json.ts';
 import { plural } from '../ui/format/number.ts';
 import { formatDay, type TimeFormat } from '../ui/format/time.ts';
 

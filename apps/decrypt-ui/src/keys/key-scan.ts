@@ -1,5 +1,5 @@
 import { type NamespaceKeys, sawEverything, STOPS_WITHIN_MS } from '@temporal-kms/codec-api';
-import { millisOf } from '../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events';
 import type { KeyVersion } from './key-health.ts';
 
 type Scan = NamespaceKeys['scan'];

@@ -1,8 +1,8 @@
 import { type ConfiguredKey, escapeInvisible, type NamespaceKeys } from '@temporal-kms/codec-api';
 import { CircleAlert, KeyRound, Lock, Terminal } from 'lucide-react';
 import { Fragment, useState } from 'react';
+import { millisOf } from '@temporal-kms/histories/events';
 import { explain, reasonText, remedy } from '../payloads/reasons.ts';
-import { millisOf } from '../payloads/value/proto-json.ts';
 import { Button } from '../ui/controls/button.tsx';
 import { CopyButton } from '../ui/controls/copy-button.tsx';
 import { formatDurationShort } from '../ui/format/duration.ts';

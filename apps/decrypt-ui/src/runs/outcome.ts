@@ -1,18 +1,7 @@
 import type { WorkflowStatus } from '@temporal-kms/codec-api';
+import type { Outcome } from '@temporal-kms/histories/events';
 
-/** The outcome of a run, a group or an event. Colour means outcome, except for the hue of cryptography. */
-export type Outcome =
-  | 'running'
-  | 'ok'
-  | 'failed'
-  | 'timed-out'
-  | 'canceled'
-  | 'terminated'
-  | 'continued'
-  | 'paused'
-  | 'pending'
-  | 'neutral';
-
+/** How the page names the outcomes. Colour means outcome, except for the hue of cryptography. */
 export const outcomeText: Readonly<Record<Outcome, string>> = {
   running: 'Running',
   ok: 'Completed',
@@ -42,6 +31,3 @@ export const outcomeOf = (status: WorkflowStatus): Outcome => outcomes[status];
 
 /** True for a run that can still get events. A paused run can. */
 export const isOpen = (status: WorkflowStatus) => status === 'Running' || status === 'Paused';
-
-export const isFailure = (outcome: Outcome | undefined) =>
-  outcome === 'failed' || outcome === 'timed-out' || outcome === 'terminated';

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type SearchHit, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { type ReactNode, useMemo, useState } from 'react';
-import { millisOf } from '../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events';
 import type { RunAddress } from '../session/server/addresses.ts';
 import { useCommands } from '../ui/commands/registry.ts';
 import { formatCount, plural } from '../ui/format/number.ts';

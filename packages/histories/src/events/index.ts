@@ -8,7 +8,6 @@ export {
   at,
   durationAt,
   enumAt,
-  isRecord,
   linesAt,
   listAt,
   millisAt,

@@ -1,15 +1,6 @@
 import type { PayloadRef, WorkflowDescription } from '@temporal-kms/codec-api';
-import {
-  at,
-  durationAt,
-  enumAt,
-  isRecord,
-  listAt,
-  millisAt,
-  numberAt,
-  refsIn,
-  textAt,
-} from './proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+import { at, durationAt, enumAt, listAt, millisAt, numberAt, refsIn, textAt } from './proto-json.ts';
 
 /** An activity, Nexus operation or child workflow in progress. Its attempt is in the run's description, not in its history. */
 export interface PendingWork {

@@ -1,8 +1,6 @@
 import { escapeInText, escapeInvisible, payloadPlaceholder, type PayloadRef } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 
-export { isRecord };
-
 /*
  * These functions read proto3 JSON whose shape is known by convention only. They return `undefined` for a value that is
  * missing or has another type, so that the page shows an event of a newer server in part and never breaks.

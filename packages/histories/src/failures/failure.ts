@@ -1,5 +1,6 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
-import { at, enumAt, isRecord, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
+import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
 
 /** One failure of a chain of causes. */
 export interface FailureLevel {

@@ -108,13 +108,15 @@ export function ownFrames(stackTrace: string): StackFrame[] {
   return innermostLast.test(stackTrace) ? frames.toReversed() : frames;
 }
 
-/** What is shown of a stack trace: its lines, and adjacent frames of libraries as one line until the reader opens them. */
+/**
+ * What is shown of a stack trace: its lines, and adjacent frames of libraries as one line until the reader opens them.
+ */
 export type StackRow =
   | { readonly kind: 'line'; readonly line: StackLine }
   /** `from` is the position of the first frame, which identifies them. */
   | { readonly kind: 'libraries'; readonly from: number; readonly count: number };
 
-/** Folds adjacent frames that are not the application's. A trace without a frame of the application stays as it is. */
+/** Folds adjacent frames that are not the application's. A trace without application frames stays unchanged. */
 export function stackRows(lines: readonly StackLine[], open: ReadonlySet<number>): StackRow[] {
   const hasOwn = lines.some((line) => isFrame(line) && line.own);
   const rows: StackRow[] = [];

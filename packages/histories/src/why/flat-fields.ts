@@ -1,4 +1,4 @@
-import { isRecord } from '../events/proto-json.ts';
+import { isRecord } from '@temporal-kms/node-utils/is-record';
 import type { FieldMap } from './differs.ts';
 
 /** Fields of one value. An input may be a document with thousands. */

@@ -1,4 +1,5 @@
 import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
+import { failureChain, type FailureLevel } from '@temporal-kms/histories/failures';
 import { KeyBadges } from '../key-badges.tsx';
 import { PayloadLine } from '../payload-cell.tsx';
 import { keyBadges } from '../payload-keys.ts';
@@ -7,7 +8,6 @@ import { ReasonNote } from '../reason-note.tsx';
 import { RevealControl } from '../reveal-control.tsx';
 import { PayloadBlock } from '../view/payload-block.tsx';
 import styles from './failure-view.module.css';
-import { failureChain, type FailureLevel } from './failure.ts';
 import { levelText } from './level-text.ts';
 import { StackTrace } from './stack-trace-view.tsx';
 

@@ -1,5 +1,5 @@
+import { decodedAttributes, type FailureLevel } from '@temporal-kms/histories/failures';
 import type { PayloadView } from '../payloads-context.tsx';
-import { decodedAttributes, type FailureLevel } from './failure.ts';
 
 /** Message and stack trace of a level, decrypted if the level has encrypted attributes. */
 export function levelText(level: FailureLevel, view: PayloadView): { message: string; stackTrace: string } {

@@ -1,11 +1,11 @@
 import { clsx } from 'clsx';
 import { ChevronRight } from 'lucide-react';
 import { useMemo, useState } from 'react';
+import { isFrame, type StackLine, stackLines, stackRows } from '@temporal-kms/histories/failures';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { plural } from '../../ui/format/number.ts';
 import { CodeView } from '../code-view.tsx';
 import styles from './stack-trace-view.module.css';
-import { isFrame, type StackLine, stackLines, stackRows } from './stack-trace.ts';
 
 interface StackTraceProps {
   readonly text: string;

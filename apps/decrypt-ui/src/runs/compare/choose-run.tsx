@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
-import { millisOf } from '../../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events';
 import { formatMoment } from '../../ui/format/time.ts';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';

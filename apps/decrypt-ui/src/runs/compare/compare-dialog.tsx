@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 import { partsOfRef } from '@temporal-kms/codec-api';
 import { type ReactNode, useId, useMemo, useState } from 'react';
+import { millisOf } from '@temporal-kms/histories/events';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
-import { millisOf } from '../../payloads/value/proto-json.ts';
 import type { ComparisonProps } from '../../payloads/view/comparison.tsx';
 import { formatMoment } from '../../ui/format/time.ts';
 import { Dialog } from '../../ui/overlays/dialog.tsx';

@@ -1,5 +1,5 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
-import { millisOf } from '../../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
 import { formatMoment } from '../../ui/format/time.ts';

@@ -1,12 +1,13 @@
 import { clsx } from 'clsx';
 import { useState } from 'react';
+import { groupName } from '@temporal-kms/histories/events';
 import { Button } from '../../ui/controls/button.tsx';
 import { Segmented } from '../../ui/controls/segmented.tsx';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { VirtualList } from '../../ui/grid/virtual-list.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
-import { categoryText, groupName, groupOutcome, groupSummary } from '../events/describe-group.ts';
+import { categoryText, groupOutcome, groupSummary } from '../events/describe-group.ts';
 import type { Group } from '../events/history.ts';
 import { isEnd, isStart, resultName } from '../events/run-ends.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';

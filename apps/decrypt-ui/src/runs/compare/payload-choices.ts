@@ -1,6 +1,7 @@
 import type { PayloadRef, PayloadStub } from '@temporal-kms/codec-api';
+import { groupName } from '@temporal-kms/histories/events';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
-import { categoryText, groupName } from '../events/describe-group.ts';
+import { categoryText } from '../events/describe-group.ts';
 import { eventOfPayload, type Group, type History } from '../events/history.ts';
 
 /** What a payload is about, so that the same place can be found in another event or run. */

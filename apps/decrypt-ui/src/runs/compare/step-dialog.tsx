@@ -1,9 +1,10 @@
 import { useState } from 'react';
+import { groupName } from '@temporal-kms/histories/events';
 import { DiffView } from '../../payloads/diff/diff-view.tsx';
 import type { PayloadValue } from '../../payloads/value/payload-value.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
-import { categoryText, groupName } from '../events/describe-group.ts';
+import { categoryText } from '../events/describe-group.ts';
 import { type RunScope, RunScopeProvider } from '../run/run-context.tsx';
 import styles from './compare-dialog.module.css';
 import { ComparedPayload } from './compared-payload.tsx';

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { failureChain } from '../../payloads/failure/failure.ts';
+import { failureChain } from '@temporal-kms/histories/failures';
 import { plural } from '../../ui/format/number.ts';
 import { failureAttributes, groupOutcome } from '../events/describe-group.ts';
 import type { Group } from '../events/history.ts';

@@ -1,20 +1,21 @@
 import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
-import { failureChain, type FailureLevel, headline } from '../../payloads/failure/failure.ts';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import { at, durationAt, listAt, refAt, refsIn, textAt } from '../../payloads/value/proto-json.ts';
-import type { Outcome } from '../outcome.ts';
-import { type Category, eventKind } from './event-kinds.ts';
-import { outcomeOfEvent } from './grouping.ts';
+import {
+  at,
+  type Category,
+  detailRefs,
+  durationAt,
+  listAt,
+  type Outcome,
+  outcomeOfEvent,
+  type PendingWork,
+  refAt,
+  refsIn,
+  summaryRef,
+  textAt,
+} from '@temporal-kms/histories/events';
+import { failureChain, type FailureLevel, headline } from '@temporal-kms/histories/failures';
 import type { Group, RecordedEvent } from './history.ts';
-import type { PendingWork } from './pending.ts';
-
-/** A name in plaintext, or one inside a payload; then `text` stands for it until the payload is decoded. */
-export interface Label {
-  readonly text: string;
-  readonly ref?: PayloadRef;
-  /** The member of the payload's JSON object that contains the name; without it the payload itself is the name. */
-  readonly member?: string;
-}
 
 export const categoryText: Readonly<Record<Category, string>> = {
   workflow: 'Workflow',
@@ -30,89 +31,6 @@ export const categoryText: Readonly<Record<Category, string>> = {
   marker: 'Marker',
   other: 'Other',
 };
-
-/** What happened, in a word or two: `Scheduled`, `Timed out`. */
-export function eventTitle(event: Pick<RecordedEvent, 'eventName'>): string {
-  return eventKind(event).title || event.eventName;
-}
-
-/** The part of an event that names its group. */
-type NamingEvent = Pick<RecordedEvent, 'eventId' | 'eventName' | 'attributes' | 'userMetadata'>;
-
-interface NamedGroup {
-  readonly category: Category;
-  readonly events: readonly [NamingEvent, ...NamingEvent[]];
-}
-
-/** The name of what a group is about: the activity's type, the signal's name. */
-export function groupName(group: NamedGroup): Label {
-  const [head] = group.events;
-  const { attributes } = head;
-  switch (group.category) {
-    case 'activity':
-      return { text: textAt(attributes, 'activityType', 'name') ?? 'Activity' };
-    case 'timer':
-      return labelled(`#${textAt(attributes, 'timerId') ?? head.eventId}`, summaryRef(head));
-    case 'child':
-      return { text: textAt(attributes, 'workflowType', 'name') ?? 'Child workflow' };
-    case 'external':
-      return {
-        text: textAt(attributes, 'signalName') ?? textAt(attributes, 'workflowExecution', 'workflowId') ?? '',
-      };
-    case 'signal':
-      return { text: textAt(attributes, 'signalName') ?? 'Signal' };
-    case 'update':
-      return { text: updateName(group) };
-    case 'nexus':
-      return {
-        text: [textAt(attributes, 'service'), textAt(attributes, 'operation')].filter(Boolean).join('.'),
-      };
-    case 'local':
-      return localActivityName(head);
-    case 'marker':
-      return markerName(head);
-    case 'task':
-      return { text: eventTitle(group.events.at(-1) ?? head) };
-    default:
-      return { text: eventTitle(head) };
-  }
-}
-
-const labelled = (text: string, ref: PayloadRef | undefined, member?: string): Label =>
-  ref ? (member ? { text, ref, member } : { text, ref }) : { text };
-
-function updateName(group: NamedGroup): string {
-  for (const { attributes } of group.events) {
-    const found =
-      textAt(attributes, 'acceptedRequest', 'input', 'name') ??
-      textAt(attributes, 'rejectedRequest', 'input', 'name') ??
-      textAt(attributes, 'request', 'input', 'name');
-    if (found) return found;
-  }
-  return 'Update';
-}
-
-const detailRefs = (event: Pick<RecordedEvent, 'attributes'>, key: string) =>
-  refsIn(at(event.attributes, 'details', key));
-
-/** The Core SDKs store the type in JSON under `data`; the Go SDK stores it as a payload under `type` or inside `data`. */
-function localActivityName(head: NamingEvent): Label {
-  const [type] = detailRefs(head, 'type');
-  if (type) return labelled('Local activity', type);
-  const member =
-    textAt(head.attributes, 'markerName') === 'core_local_activity' ? 'activity_type' : 'ActivityType';
-  return labelled('Local activity', detailRefs(head, 'data')[0], member);
-}
-
-function markerName(head: NamingEvent): Label {
-  const name = textAt(head.attributes, 'markerName') ?? 'Marker';
-  if (name === 'core_patch') return labelled('Patch', detailRefs(head, 'patch-data')[0], 'id');
-  if (name === 'Version') return labelled('Version', detailRefs(head, 'change-id')[0]);
-  return { text: name };
-}
-
-const summaryRef = (event: Pick<RecordedEvent, 'userMetadata'>): PayloadRef | undefined =>
-  refAt(event.userMetadata, 'summary');
 
 /** The content of the summary column. */
 export type Summary =

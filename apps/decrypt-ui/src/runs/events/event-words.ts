@@ -1,7 +1,5 @@
+import { categoryOf, eventTitle, groupName, textAt } from '@temporal-kms/histories/events';
 import type { HistoryEvent } from '@temporal-kms/codec-api';
-import { textAt } from '../../payloads/value/proto-json.ts';
-import { eventTitle, groupName } from './describe-group.ts';
-import { categoryOf } from './grouping.ts';
 
 /** The text of a group in which names are searched, in addition to the text of each of its events. */
 export function groupWords(head: HistoryEvent, category: string): string {

@@ -1,11 +1,20 @@
 import type { HistoryEvent, PayloadStub } from '@temporal-kms/codec-api';
+import {
+  type Category,
+  categoryOf,
+  eventKind,
+  isStart,
+  isUpdateDecision,
+  millisOf,
+  numberAt,
+  type Outcome,
+  outcomeOfEvent,
+  textAt,
+  updateId,
+} from '@temporal-kms/histories/events';
 import { addStub, type StubTally } from '../../payloads/payload-keys.ts';
-import { millisOf, numberAt, textAt } from '../../payloads/value/proto-json.ts';
-import type { Outcome } from '../outcome.ts';
 import { categoryText } from './describe-group.ts';
-import { type Category, eventKind } from './event-kinds.ts';
 import { eventWords, groupWords } from './event-words.ts';
-import { categoryOf, isStart, isUpdateDecision, outcomeOfEvent, updateId } from './grouping.ts';
 
 /** An event as the page keeps it: what every row needs, and the rest as JSON, which is parsed when it is shown. */
 export interface EventDelta {

@@ -1,7 +1,6 @@
 import { type Attributes, partsOfRef, type PayloadRef, type PayloadStub } from '@temporal-kms/codec-api';
+import type { Category, Outcome } from '@temporal-kms/histories/events';
 import type { StubTally } from '../../payloads/payload-keys.ts';
-import type { Outcome } from '../outcome.ts';
-import type { Category } from './event-kinds.ts';
 
 /** `HistoryEvent` of the API, with the time as a number. */
 export interface RecordedEvent {

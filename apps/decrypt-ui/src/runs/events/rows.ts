@@ -1,4 +1,4 @@
-import { isFailure } from '../outcome.ts';
+import { isFailure } from '@temporal-kms/histories/events';
 import { type Group, groupIndexOf, type History, type RecordedEvent } from './history.ts';
 
 /** A row of the history table, as data. Every row has the same height, so its position follows from its index. */

@@ -1,17 +1,5 @@
-import type { WorkflowStatus } from '@temporal-kms/codec-api';
+import { closedAs } from '@temporal-kms/histories/events';
 import type { Group } from './history.ts';
-
-const statuses: Readonly<Record<string, WorkflowStatus>> = {
-  WorkflowExecutionCompleted: 'Completed',
-  WorkflowExecutionFailed: 'Failed',
-  WorkflowExecutionTimedOut: 'TimedOut',
-  WorkflowExecutionCanceled: 'Canceled',
-  WorkflowExecutionTerminated: 'Terminated',
-  WorkflowExecutionContinuedAsNew: 'ContinuedAsNew',
-};
-
-/** The status of a run whose last event is of a type; undefined for an event that does not close its run. */
-export const closedAs = (eventName: string): WorkflowStatus | undefined => statuses[eventName];
 
 export const isStart = ({ events: [event] }: Group): boolean =>
   event.eventName === 'WorkflowExecutionStarted';

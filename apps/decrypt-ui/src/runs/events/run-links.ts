@@ -1,6 +1,6 @@
 import { escapeInvisible, type WorkflowDescription } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import { at, enumAt, numberAt } from '../../payloads/value/proto-json.ts';
+import { at, enumAt, numberAt } from '@temporal-kms/histories/events';
 import type { RecordedEvent } from './history.ts';
 
 /** How another run is related to the run on the page, as the label of a link: `Parent`, `Retry of`. */

@@ -1,6 +1,6 @@
 import type { RunTaskQueue, WorkflowDescription } from '@temporal-kms/codec-api';
+import { at, enumAt, millisAt, millisOf, numberAt, textAt } from '@temporal-kms/histories/events';
 import { sentence } from '../../payloads/value/attribute-words.ts';
-import { at, enumAt, millisAt, millisOf, numberAt, textAt } from '../../payloads/value/proto-json.ts';
 import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 

@@ -1,8 +1,8 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Clock, Lock, LockOpen } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { millisOf } from '@temporal-kms/histories/events';
 import { type KeyShare, type KeyUsage, UNRECORDED_VERSION } from '../../payloads/payload-keys.ts';
-import { millisOf } from '../../payloads/value/proto-json.ts';
 import { formatBytes, formatCount, plural } from '../../ui/format/number.ts';
 import { formatClock, formatDay, formatMoment, formatMomentExact } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';

@@ -1,4 +1,5 @@
 import type { SearchHit } from '@temporal-kms/codec-api';
+import { eventTitle, groupName } from '@temporal-kms/histories/events';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { keyBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
@@ -6,7 +7,6 @@ import { HitPlace, HitSnippet } from '../../search/search-hit.tsx';
 import { SearchNote } from '../../search/search-progress.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
 import { VirtualList } from '../../ui/grid/virtual-list.tsx';
-import { eventTitle, groupName } from '../events/describe-group.ts';
 import { groupOfEvent } from '../events/history.ts';
 import { LabelText } from '../history/summary-cell.tsx';
 import { useFind, useRun } from '../run/run-context.tsx';

@@ -1,3 +1,4 @@
+import type { Category } from '@temporal-kms/histories/events';
 import {
   Bookmark,
   createLucideIcon,
@@ -11,7 +12,6 @@ import {
   SquareTerminal,
   Timer,
 } from 'lucide-react';
-import type { Category } from '../events/event-kinds.ts';
 
 /** Lucide's `Cog` as one path instead of fourteen elements, because most rows of a history have this icon. */
 const Cog = createLucideIcon('cog', [

@@ -1,9 +1,17 @@
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo, type ReactNode } from 'react';
+import {
+  type Category,
+  eventTitle,
+  groupName,
+  numberAt,
+  type Outcome,
+  outcomeOfEvent,
+  type PendingWork,
+} from '@temporal-kms/histories/events';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { keyBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
-import { numberAt } from '../../payloads/value/proto-json.ts';
 import { formatDuration, formatTicking } from '../../ui/format/duration.ts';
 import { formatMomentExact } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
@@ -12,18 +20,13 @@ import {
   attemptOf,
   categoryText,
   eventSummary,
-  eventTitle,
-  groupName,
   groupOutcome,
   groupSummary,
   workerOf,
 } from '../events/describe-group.ts';
-import type { Category } from '../events/event-kinds.ts';
-import { outcomeOfEvent } from '../events/grouping.ts';
 import type { RecordedEvent } from '../events/history.ts';
-import type { PendingWork } from '../events/pending.ts';
 import type { Row } from '../events/rows.ts';
-import { type Outcome, outcomeText } from '../outcome.ts';
+import { outcomeText } from '../outcome.ts';
 import { eventSpan, extent, groupSpans, type Span } from '../timeline/spans.ts';
 import { Bars, type Waterfall } from '../timeline/waterfall.tsx';
 import { CategoryIcon } from './category-icon.tsx';

@@ -1,6 +1,7 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
 import { Eye } from 'lucide-react';
-import { failureChain } from '../../payloads/failure/failure.ts';
+import type { PendingWork } from '@temporal-kms/histories/events';
+import { failureChain } from '@temporal-kms/histories/failures';
 import { usePayloads, useSomeLocked } from '../../payloads/payloads-context.tsx';
 import { eventsChoice, widerChoices } from '../../payloads/reveal/reveal-choices.ts';
 import { askToReveal } from '../../payloads/reveal/reveal-request.ts';
@@ -9,7 +10,6 @@ import { useReveals } from '../../payloads/reveal/reveals-context.tsx';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import type { RecordedEvent } from '../events/history.ts';
-import type { PendingWork } from '../events/pending.ts';
 
 /** Returns a function that reveals the payloads of some events, and of the pending work that belongs to them. */
 export function useRevealEvents() {

@@ -1,6 +1,7 @@
 import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import type { FailureLevel } from '../../payloads/failure/failure.ts';
+import type { Label, Outcome } from '@temporal-kms/histories/events';
+import type { FailureLevel } from '@temporal-kms/histories/failures';
 import { levelText } from '../../payloads/failure/level-text.ts';
 import { Mask } from '../../payloads/mask.tsx';
 import { PayloadCell, PayloadLine } from '../../payloads/payload-cell.tsx';
@@ -9,8 +10,7 @@ import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { formatTick, formatTicking } from '../../ui/format/duration.ts';
 import { formatDay, formatHour } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
-import type { Label, Summary } from '../events/describe-group.ts';
-import type { Outcome } from '../outcome.ts';
+import type { Summary } from '../events/describe-group.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './summary-cell.module.css';
 

@@ -1,7 +1,7 @@
 import { useCallback, useMemo, useState } from 'react';
+import { isFailure, outcomeOfEvent, type PendingWork, pendingWork } from '@temporal-kms/histories/events';
 import { useGridFocus } from '../../ui/grid/virtual-grid.tsx';
 import { groupOutcome, pendingByGroup } from '../events/describe-group.ts';
-import { outcomeOfEvent } from '../events/grouping.ts';
 import {
   type Group,
   groupIndexOf,
@@ -10,9 +10,7 @@ import {
   type RecordedEvent,
 } from '../events/history.ts';
 import { type Hit, matchedGroups } from '../events/matches.ts';
-import { type PendingWork, pendingWork } from '../events/pending.ts';
 import { eventKey, groupKey, type Row, type Rows, rowsOf } from '../events/rows.ts';
-import { isFailure } from '../outcome.ts';
 import { historyGrid, type WorkflowSearch } from '../run-params.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import type { RunTimes } from '../timeline/time-scale.ts';

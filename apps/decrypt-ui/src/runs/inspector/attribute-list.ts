@@ -1,7 +1,7 @@
 import { escapeInvisible, payloadPlaceholder } from '@temporal-kms/codec-api';
+import { durationAt, millisOf } from '@temporal-kms/histories/events';
 import { enumWords } from '../../payloads/value/attribute-words.ts';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import { durationAt, millisOf } from '../../payloads/value/proto-json.ts';
 import { formatDuration } from '../../ui/format/duration.ts';
 import { formatMomentExact, type TimeFormat } from '../../ui/format/time.ts';
 

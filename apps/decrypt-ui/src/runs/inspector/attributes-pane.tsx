@@ -1,8 +1,8 @@
+import { eventTitle } from '@temporal-kms/histories/events';
 import { attributeName } from '../../payloads/value/attribute-words.ts';
 import { formatMomentExact } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { Breakable } from '../../ui/text/breakable.tsx';
-import { eventTitle } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import { attributeList, formatAttribute } from './attribute-list.ts';
 import styles from './panes.module.css';

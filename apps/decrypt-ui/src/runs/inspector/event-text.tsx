@@ -1,10 +1,10 @@
 import { escapeInText } from '@temporal-kms/codec-api';
 import { useMemo } from 'react';
+import { eventTitle } from '@temporal-kms/histories/events';
 import { CodeView } from '../../payloads/code-view.tsx';
 import { stringifyJson } from '../../payloads/value/stringify-json.ts';
 import { JsonView } from '../../payloads/view/json-view.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
-import { eventTitle } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import styles from './panes.module.css';
 

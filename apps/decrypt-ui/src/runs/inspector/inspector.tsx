@@ -1,6 +1,13 @@
 import { Link, Maximize2, Minimize2, X } from 'lucide-react';
 import { lazy, type ReactNode, Suspense } from 'react';
-import { enumAt, numberAt, textAt } from '../../payloads/value/proto-json.ts';
+import {
+  enumAt,
+  eventTitle,
+  groupName,
+  numberAt,
+  outcomeOfEvent,
+  textAt,
+} from '@temporal-kms/histories/events';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
@@ -12,15 +19,7 @@ import { DEFAULT_SHEET, setSheetShare, useSheetShare } from '../../ui/preference
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { OutcomeChip } from '../../ui/text/outcome.tsx';
 import { useNow } from '../../ui/use-now.ts';
-import {
-  attemptOf,
-  categoryText,
-  eventTitle,
-  failureAttributes,
-  groupName,
-  groupOutcome,
-} from '../events/describe-group.ts';
-import { outcomeOfEvent } from '../events/grouping.ts';
+import { attemptOf, categoryText, failureAttributes, groupOutcome } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { RevealEvents } from '../history/reveal-events.tsx';

@@ -1,15 +1,13 @@
 import type { PayloadStub } from '@temporal-kms/codec-api';
 import { ChevronRight } from 'lucide-react';
+import { numberAt, outcomeOfEvent, type PendingWork } from '@temporal-kms/histories/events';
+import { failureChain, headline } from '@temporal-kms/histories/failures';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
-import { failureChain, headline } from '../../payloads/failure/failure.ts';
 import { payloadTitle } from '../../payloads/value/payload-label.ts';
-import { numberAt } from '../../payloads/value/proto-json.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { plural } from '../../ui/format/number.ts';
 import { failureAttributes } from '../events/describe-group.ts';
-import { outcomeOfEvent } from '../events/grouping.ts';
 import type { RecordedEvent } from '../events/history.ts';
-import type { PendingWork } from '../events/pending.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './panes.module.css';

@@ -1,8 +1,8 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import type { ReactNode } from 'react';
+import { at } from '@temporal-kms/histories/events';
 import { attributeName } from '../../payloads/value/attribute-words.ts';
-import { at } from '../../payloads/value/proto-json.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
 import { CopyButton } from '../../ui/controls/copy-button.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';

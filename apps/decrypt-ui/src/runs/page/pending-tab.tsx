@@ -1,6 +1,7 @@
 import { escapeInvisible, type PayloadRef } from '@temporal-kms/codec-api';
 import { CircleCheck, CornerDownLeft } from 'lucide-react';
 import { useMemo, useState } from 'react';
+import { type Outcome, type PendingWork, pendingWork } from '@temporal-kms/histories/events';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
 import { sentence } from '../../payloads/value/attribute-words.ts';
 import { PayloadBlock } from '../../payloads/view/payload-block.tsx';
@@ -13,8 +14,6 @@ import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { OutcomeChip } from '../../ui/text/outcome.tsx';
 import { useNow } from '../../ui/use-now.ts';
 import { pendingByGroup } from '../events/describe-group.ts';
-import { type PendingWork, pendingWork } from '../events/pending.ts';
-import type { Outcome } from '../outcome.ts';
 import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './tabs.module.css';

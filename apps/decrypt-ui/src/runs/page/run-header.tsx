@@ -3,7 +3,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { CornerLeftUp, ExternalLink, MoveLeft, MoveRight } from 'lucide-react';
-import { millisOf } from '../../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events';
 import { useServices } from '../../session/services.tsx';
 import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';

@@ -1,12 +1,12 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from 'react';
+import { pendingWork } from '@temporal-kms/histories/events';
 import { RevealBar } from '../../payloads/reveal/reveal-bar.tsx';
 import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
 import { SplitView } from '../../ui/page/split-view.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { nextPlaintext } from '../events/history.ts';
-import { pendingWork } from '../events/pending.ts';
 import { PollerNotices, RunAlerts } from '../facts/run-alerts.tsx';
 import { RunFacts } from '../facts/run-facts.tsx';
 import type { RunValue } from '../facts/run-values.tsx';

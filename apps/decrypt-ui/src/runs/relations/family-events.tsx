@@ -1,12 +1,12 @@
 import { clsx } from 'clsx';
 import { type CSSProperties, type ReactNode, useState } from 'react';
+import { groupName, type PendingWork, pendingWork } from '@temporal-kms/histories/events';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
 import { Moment } from '../../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
-import { groupName, groupOutcome, groupSummary, pendingByGroup } from '../events/describe-group.ts';
+import { groupOutcome, groupSummary, pendingByGroup } from '../events/describe-group.ts';
 import type { Group } from '../events/history.ts';
-import { type PendingWork, pendingWork } from '../events/pending.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';
 import { LabelText, SummaryCell } from '../history/summary-cell.tsx';
 import { outcomeText } from '../outcome.ts';

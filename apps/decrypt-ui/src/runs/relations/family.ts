@@ -1,8 +1,8 @@
 import type { WorkflowDescription, WorkflowSummary } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
-import { at, millisOf, textAt } from '../../payloads/value/proto-json.ts';
+import { at, millisOf, type Outcome, textAt } from '@temporal-kms/histories/events';
 import type { Group } from '../events/history.ts';
-import { isOpen, type Outcome, outcomeOf } from '../outcome.ts';
+import { isOpen, outcomeOf } from '../outcome.ts';
 
 /** A run of a family: the runs below one root. */
 export interface FamilyRun {

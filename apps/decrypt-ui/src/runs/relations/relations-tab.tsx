@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { type ReactNode, useMemo, useState } from 'react';
-import { millisOf } from '../../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';

@@ -1,14 +1,7 @@
 import type { PayloadRef } from '@temporal-kms/codec-api';
-import {
-  eventSummary,
-  groupName,
-  groupSummary,
-  type Label,
-  pendingByGroup,
-  type Summary,
-} from '../events/describe-group.ts';
+import { groupName, type Label, type PendingWork, pendingWork } from '@temporal-kms/histories/events';
+import { eventSummary, groupSummary, pendingByGroup, type Summary } from '../events/describe-group.ts';
 import type { History } from '../events/history.ts';
-import { type PendingWork, pendingWork } from '../events/pending.ts';
 import { type Row, rowsOf } from '../events/rows.ts';
 import type { WorkflowSearch } from '../run-params.ts';
 import type { RunSession } from './run-session.ts';

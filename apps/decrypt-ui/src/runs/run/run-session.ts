@@ -1,13 +1,13 @@
 import { type QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/react-query';
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
+import { type PendingWork, pendingWork } from '@temporal-kms/histories/events';
 import { createDecoder, type Payloads } from '../../payloads/decoder.ts';
 import { type PlaintextCache, runScope } from '../../payloads/reveal/plaintext-cache.ts';
 import { accessTo, accessToSearch, type Reveals } from '../../payloads/reveal/reveals.ts';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import type { RunApi } from '../api.ts';
 import { eventOfPayload, stubOf } from '../events/history.ts';
-import { type PendingWork, pendingWork } from '../events/pending.ts';
 import { isOpen } from '../outcome.ts';
 import { descriptionQuery } from '../queries.ts';
 import { createFind } from './find-in-run.ts';

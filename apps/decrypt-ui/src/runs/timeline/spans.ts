@@ -1,8 +1,6 @@
+import { type Outcome, outcomeOfEvent, type PendingWork } from '@temporal-kms/histories/events';
 import { attemptOf, groupOutcome } from '../events/describe-group.ts';
-import { outcomeOfEvent } from '../events/grouping.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
-import type { PendingWork } from '../events/pending.ts';
-import type { Outcome } from '../outcome.ts';
 
 /**
  * A shape of the waterfall. `leg`: waiting. `bar`: ran. `open`: still running. `unrecorded`: earlier attempts, for which

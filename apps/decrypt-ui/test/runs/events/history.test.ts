@@ -1,9 +1,9 @@
 import type { HistoryEvent } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
-import { groupName, groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
+import { groupName, pendingWork } from '@temporal-kms/histories/events';
+import { groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
 import { createHistoryIndexer } from '../../../src/runs/events/history-indexer.ts';
 import type { History } from '../../../src/runs/events/history.ts';
-import { pendingWork } from '../../../src/runs/events/pending.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
 import { plain, encrypted } from '../../fixtures/payloads.ts';
 import { FixtureRun } from '../../fixtures/run.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { pendingWork } from '../../../src/runs/events/pending.ts';
+import { pendingWork } from '@temporal-kms/histories/events';
 import { groupSpans } from '../../../src/runs/timeline/spans.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
 import { FixtureRun } from '../../fixtures/run.ts';

@@ -1,11 +1,11 @@
+import { pendingWork } from '@temporal-kms/histories/events/pending';
+import { at, enumAt, millisAt, numberAt } from '@temporal-kms/histories/events/proto-json';
 import {
   escapeInvisible,
   type RunTaskQueue,
   type WorkflowDescription,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
-import { at, enumAt, millisAt, numberAt } from '../../../payloads/value/proto-json.ts';
-import { pendingWork } from '../../events/pending.ts';
 
 /** Why a running workflow makes no progress. */
 export interface Problem {

@@ -1,5 +1,5 @@
+import { isFrame, stackLines, stackRows } from '../../src/failures/index.ts';
 import { describe, expect, test } from 'vitest';
-import { isFrame, stackLines, stackRows } from '../../../src/payloads/failure/stack-trace.ts';
 
 const frames = (text: string) =>
   stackLines(text)

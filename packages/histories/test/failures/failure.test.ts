@@ -1,5 +1,5 @@
+import { decodedAttributes, failureChain, headline } from '../../src/failures/index.ts';
 import { describe, expect, test } from 'vitest';
-import { decodedAttributes, failureChain, headline } from '../../../src/payloads/failure/failure.ts';
 
 const root = {
   message: 'boom',
