@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { chain, type ChainHead, newInstance, NOTHING } from '../src/chain.ts';
 import { closedLine, openedLine } from '../src/lines.ts';
 
@@ -15,10 +15,7 @@ const MiB = 2 ** 20;
 const HEAP_MIB = 24;
 const FILE_BYTES = 72 * MiB;
 
-let directory: string;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'audit-verify-'));
-});
+const directory = await mkdtemp(join(tmpdir(), 'audit-verify-'));
 afterAll(() => rm(directory, { recursive: true }));
 
 async function verify(...files: string[]) {

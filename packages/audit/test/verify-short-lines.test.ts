@@ -2,15 +2,12 @@ import { Hash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { chain, hashOf, MIN_LINKED_BYTES, newInstance, NOTHING } from '../src/chain.ts';
 import { openedLine } from '../src/lines.ts';
 import { verifyFile } from '../src/verify.ts';
 
-let directory: string;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'audit-lines-'));
-});
+const directory = await mkdtemp(join(tmpdir(), 'audit-lines-'));
 afterAll(() => rm(directory, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 

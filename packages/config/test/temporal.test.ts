@@ -1,35 +1,30 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { loadTemporalConfig } from '../src/index.ts';
 
-let dir: string;
-let file: string;
-
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'temporal-config-'));
-  file = join(dir, 'temporal.toml');
-  await writeFile(join(dir, 'client.pem'), 'a certificate');
-  await writeFile(join(dir, 'client.key'), 'a key');
-  await writeFile(
-    file,
-    [
-      '[profile.default]',
-      'address = "localhost:7233"',
-      '[profile.self-hosted]',
-      'address = "temporal.example.com:7233"',
-      'namespace = "payments"',
-      '[profile.self-hosted.tls]',
-      `client_cert_path = "${join(dir, 'client.pem')}"`,
-      `client_key_path = "${join(dir, 'client.key')}"`,
-      '[profile.cloud]',
-      'address = "eu-west-1.aws.api.temporal.io:7233"',
-      'namespace = "payments.a1b2c"',
-      'api_key = "secret-key"',
-    ].join('\n'),
-  );
-});
+const dir = await mkdtemp(join(tmpdir(), 'temporal-config-'));
+const file = join(dir, 'temporal.toml');
+await writeFile(join(dir, 'client.pem'), 'a certificate');
+await writeFile(join(dir, 'client.key'), 'a key');
+await writeFile(
+  file,
+  [
+    '[profile.default]',
+    'address = "localhost:7233"',
+    '[profile.self-hosted]',
+    'address = "temporal.example.com:7233"',
+    'namespace = "payments"',
+    '[profile.self-hosted.tls]',
+    `client_cert_path = "${join(dir, 'client.pem')}"`,
+    `client_key_path = "${join(dir, 'client.key')}"`,
+    '[profile.cloud]',
+    'address = "eu-west-1.aws.api.temporal.io:7233"',
+    'namespace = "payments.a1b2c"',
+    'api_key = "secret-key"',
+  ].join('\n'),
+);
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
 const bytes = (text: string) => new TextEncoder().encode(text);

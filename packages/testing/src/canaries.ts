@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { listenOnLoopback } from './network.ts';
 
 /** Every secret text of these tests begins with this prefix. */
 export const CANARY_PREFIX = 'canary-';
@@ -62,13 +62,7 @@ export async function startNetworkCanary(): Promise<NetworkCanary> {
   const server = createServer((socket) => {
     connections += 1;
     socket.on('error', () => undefined).destroy();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
-  if (!bound || typeof bound === 'string') throw new Error('The network canary has no port.');
-  return {
-    address: `127.0.0.1:${bound.port}`,
-    connections: () => connections,
-    close: () => void server.close(),
-  };
+  });
+  const port = await listenOnLoopback(server);
+  return { address: `127.0.0.1:${port}`, connections: () => connections, close: () => void server.close() };
 }

@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
+import { listenOnLoopback } from './network.ts';
 
 /** An OpenID Connect issuer on loopback that serves its discovery document and its keys. */
 export interface TestIssuer {
@@ -21,11 +21,8 @@ export async function startIssuer(audience: string): Promise<TestIssuer> {
     const document = request.url === '/keys' ? { keys: [jwk] } : { issuer, jwks_uri: `${issuer}/keys` };
     response.setHeader('Content-Type', 'application/json');
     response.end(JSON.stringify(document));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
-  if (!bound || typeof bound === 'string') throw new Error('The issuer has no port.');
-  const issuer = `http://127.0.0.1:${bound.port}`;
+  });
+  const issuer = `http://127.0.0.1:${await listenOnLoopback(server)}`;
   return {
     issuer,
     token: (claims) =>

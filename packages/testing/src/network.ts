@@ -1,5 +1,14 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** Listens on a free port of 127.0.0.1. @returns the port */
+export async function listenOnLoopback(server: Server, port = 0): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new TypeError('The server has no port.');
+  return bound.port;
+}
 
 /** Connections from clients to a server on loopback, and the ways in which a network fails. */
 export interface Network {
@@ -34,12 +43,7 @@ export async function startNetwork(target: number): Promise<Network> {
     behind.on('close', () => socket.destroy());
     socket.pipe(behind).pipe(socket);
   });
-  const listen = async (port: number): Promise<number> => {
-    server.listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server listens on a port.
-    return (server.address() as AddressInfo).port;
-  };
+  const listen = (port: number): Promise<number> => listenOnLoopback(server, port);
   const close = async (): Promise<void> => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, connect } from 'node:net';
+import { connect } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { CertificateFiles } from './certificates.ts';
+import { listenOnLoopback } from './network.ts';
 
 export interface TlsProxy {
   /** `127.0.0.1:PORT` */
@@ -50,11 +51,9 @@ export async function startTlsProxy(options: TlsProxyOptions): Promise<TlsProxy>
     socket.pipe(behind).pipe(socket);
   });
   server.on('tlsClientError', () => undefined);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- The server listens on a port.
-  const { port: own } = server.address() as AddressInfo;
+  const ownPort = await listenOnLoopback(server);
   return {
-    address: `127.0.0.1:${own}`,
+    address: `127.0.0.1:${ownPort}`,
     clients: () => [...names],
     close: async () => {
       for (const socket of sockets) socket.destroy();

@@ -1,4 +1,11 @@
-import { cloudLoggingQuery, createAudit, entryLine, type Intent, parseEntryLine } from '@temporal-kms/audit';
+import {
+  cloudLoggingQuery,
+  type AuditRecord,
+  createAudit,
+  entryLine,
+  type Intent,
+  parseEntryLine,
+} from '@temporal-kms/audit';
 import { type AuditEntry, auditEntry } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { auditedStream } from '../../src/audit/audited-stream.ts';
@@ -26,20 +33,8 @@ function kept() {
 it('writes an intent and an outcome under one id, with caller, address, operation, justification and keys', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
-  const { operation, workflowId, runId, refs, justification, namespace } = intent;
-  const who = { name: 'ana@example.com', issuer: 'https://issuer.example', subject: '7' };
-  const all = {
-    time: NOW,
-    id: expect.any(String),
-    operation,
-    who,
-    from: '10.0.0.7',
-    namespace,
-    workflowId,
-    runId,
-    refs,
-    justification,
-  };
+  const { caller: who, peer: from, ...same } = intent;
+  const all = { time: NOW, id: expect.any(String), who, from, ...same };
   expect(entries).toEqual([{ ...all, event: 'intent' }]);
   const key = { name: 'projects/p/locations/l/keyRings/r/cryptoKeys/k', version: 3 };
   record.done(key);
@@ -129,9 +124,7 @@ async function* lines(count: number, signal?: AbortSignal) {
     yield n;
   }
 }
-const run = async (
-  act: (record: Awaited<ReturnType<ReturnType<typeof kept>['audit']['begin']>>) => Promise<void>,
-) => {
+const run = async (act: (record: AuditRecord) => Promise<void>) => {
   const { audit, entries } = kept();
   await act(await audit.begin(intent)).catch(() => undefined);
   return [entries.length, entries[1]?.outcome?.result];
@@ -140,12 +133,14 @@ const drain = async (stream: AsyncIterable<unknown>): Promise<void> => {
   for await (const _ of stream);
 };
 
+const broken = (): never => {
+  throw new Error('broken');
+};
+
 describe('auditedStream', () => {
   it('records complete when the reader takes the last line', async () => {
-    expect(await run((record) => drain(auditedStream(record, lines(3), () => undefined)))).toEqual([
-      2,
-      'complete',
-    ]);
+    const read = await run((record) => drain(auditedStream(record, lines(3), () => undefined)));
+    expect(read).toEqual([2, 'complete']);
   });
 
   it('records cut_off when the reader leaves between two lines or during one', async () => {
@@ -157,25 +152,14 @@ describe('auditedStream', () => {
     expect(between).toEqual([2, 'cut_off']);
     const gone = new AbortController();
     const during = await run(async (record) => {
-      const stream = auditedStream(
-        record,
-        lines(9, gone.signal),
-        () => gone.abort(),
-        () => (gone.signal.aborted ? 'cut_off' : undefined),
-      );
-      await drain(stream);
+      const cutOff = () => (gone.signal.aborted ? 'cut_off' : undefined);
+      await drain(auditedStream(record, lines(9, gone.signal), () => gone.abort(), cutOff));
     });
     expect(during).toEqual([2, 'cut_off']);
   });
 
   it('records failed when the stream throws', async () => {
-    const failing = await run((record) =>
-      drain(
-        auditedStream(record, lines(3), () => {
-          throw new Error('broken');
-        }),
-      ),
-    );
+    const failing = await run((record) => drain(auditedStream(record, lines(3), broken)));
     expect(failing).toEqual([2, 'failed']);
   });
 
@@ -198,6 +182,7 @@ describe('an audit line', () => {
   };
 
   it('has the form that Cloud Logging reads, with an insertId that removes duplicates', () => {
+    const { time: _, ...audit } = entry;
     expect(JSON.parse(entryLine(entry))).toEqual({
       severity: 'NOTICE',
       time: NOW,
@@ -209,13 +194,7 @@ describe('an audit line', () => {
         producer: 'temporal-kms/codec-server',
         first: true,
       },
-      audit: {
-        id: entry.id,
-        event: 'intent',
-        operation: 'decode',
-        who: { name: 'ana' },
-        namespace: 'payments',
-      },
+      audit,
     });
     expect(JSON.parse(entryLine({ ...entry, event: 'denied' })).severity).toBe('WARNING');
   });

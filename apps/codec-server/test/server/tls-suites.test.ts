@@ -1,50 +1,44 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type ConnectionOptions, connect, getCiphers, type TLSSocket } from 'node:tls';
 import { Hono } from 'hono';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';
 import { type CertificateKey, makeCertificate } from '@temporal-kms/testing/certificates';
+import { folderForFile, forFile } from '../support/for-file.ts';
 
 const HOST = '127.0.0.1';
-let directory: string;
-const servers = new Map<string, RunningServer>();
+const directory = await folderForFile();
 
 const serve = async (name: string, key?: CertificateKey): Promise<RunningServer> =>
-  listen({
-    host: HOST,
-    port: 0,
-    tls: await readTlsPair(makeCertificate(directory, name, key)),
-    app: () => new Hono().get('/', (c) => c.text('ok')),
-  });
-
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'codec-tls-'));
-  servers.set('an EC certificate', await serve('ec'));
-  servers.set('an RSA certificate', await serve('rsa', ['rsa', 'rsa_keygen_bits:2048']));
-  const renewed = await serve('old');
-  renewed.useCertificate(
-    await readTlsPair(makeCertificate(directory, 'new', ['rsa', 'rsa_keygen_bits:2048'])),
+  forFile(
+    await listen({
+      host: HOST,
+      port: 0,
+      tls: await readTlsPair(makeCertificate(directory, name, key)),
+      app: () => new Hono().get('/', (c) => c.text('ok')),
+    }),
   );
-  servers.set('a renewed certificate', renewed);
-});
-afterAll(async () => {
-  for (const server of servers.values()) await server.close(0);
-  await rm(directory, { recursive: true });
-});
+
+const rsa = ['rsa', 'rsa_keygen_bits:2048'] as const;
+const renewed = await serve('old');
+renewed.useCertificate(await readTlsPair(makeCertificate(directory, 'new', rsa)));
+const servers = {
+  'an EC certificate': await serve('ec'),
+  'an RSA certificate': await serve('rsa', rsa),
+  'a renewed certificate': renewed,
+};
+type Name = keyof typeof servers;
 
 /** Resolves with a connection that both sides have agreed on. */
-async function connected(name: string, options: ConnectionOptions): Promise<TLSSocket> {
-  const { port } = servers.get(name)!;
+async function connected(name: Name, options: ConnectionOptions): Promise<TLSSocket> {
+  const { port } = servers[name];
   const socket = connect({ port, host: HOST, rejectUnauthorized: false, ...options });
   await once(socket, 'secureConnect');
   return socket;
 }
 
-async function agreed(name: string, options: ConnectionOptions) {
+async function agreed(name: Name, options: ConnectionOptions) {
   const socket = await connected(name, options);
   const { name: cipher } = socket.getCipher();
   const protocol = socket.getProtocol();

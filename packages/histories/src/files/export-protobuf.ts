@@ -1,5 +1,5 @@
 import { checkId, eventIn, type FileWorkflow } from './file-workflow.ts';
-import { HistoryFileError } from './problem.ts';
+import { HistoryFileError } from '../history-file-error.ts';
 import { MalformedProtobuf, protobufFields } from './protobuf-fields.ts';
 
 /*

@@ -1,4 +1,4 @@
-import { HistoryFileError } from './problem.ts';
+import { HistoryFileError } from '../history-file-error.ts';
 
 /**
  * How the events of a workflow are written.

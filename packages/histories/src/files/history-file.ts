@@ -1,7 +1,7 @@
 import { isProtobuf, readProtobuf } from './export-protobuf.ts';
 import type { FileWorkflow } from './file-workflow.ts';
 import { readJson } from './history-json.ts';
-import { HistoryFileError } from './problem.ts';
+import { HistoryFileError } from '../history-file-error.ts';
 
 export interface HistoryFile {
   /** In the order of the file; at least one. Only Temporal Cloud's export contains several. */

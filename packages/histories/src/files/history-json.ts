@@ -1,7 +1,7 @@
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { checkId, type EventEncoding, eventIn, type FileWorkflow } from './file-workflow.ts';
 import { JsonCursor } from '../json/json-cursor.ts';
-import { HistoryFileError } from './problem.ts';
+import { HistoryFileError } from '../history-file-error.ts';
 
 /** A history in the file, as it was found. */
 interface Found {

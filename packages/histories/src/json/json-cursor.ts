@@ -1,4 +1,4 @@
-import { HistoryFileError } from '../files/problem.ts';
+import { HistoryFileError } from '../history-file-error.ts';
 import { endOfString } from './end-of-string.ts';
 
 /**

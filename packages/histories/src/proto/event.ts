@@ -1,7 +1,7 @@
 import { JsonScanner } from '../json/json-scanner.ts';
 import proto, { type temporal } from '@temporalio/proto';
 import type { EventEncoding } from '../files/file-workflow.ts';
-import { HistoryFileError } from '../files/problem.ts';
+import { HistoryFileError } from '../history-file-error.ts';
 import { type Admit, readMessage } from './message.ts';
 import { payloadFromReadable, payloadFromText } from './payload.ts';
 
