@@ -57,7 +57,7 @@ async function start(): Promise<void> {
   const config = loadConfigOrExit(codecServerEnvironment);
   const output = standardOutput();
   const log = createLog(config.logLevel, output.log);
-  const { connection, namespace, address } = connectOrExit();
+  const { connection, namespace, address } = await connectOrExit();
   const kms = watchKms({ log });
   const keyUse = createKeyUsage();
   const { rules } = config.kms;
@@ -94,7 +94,7 @@ async function start(): Promise<void> {
     log,
     failed: metrics.auditFailed,
   });
-  const threads = textThreadsOrExit();
+  const threads = await textThreadsOrExit();
   const dashboard = config.dashboard && (await dashboardOrExit(config.dashboard, config.pathPrefix));
   metrics.followAudit(audit.head);
   const pair = config.tls && (await tlsPairOrExit(config.tls));

@@ -43,56 +43,39 @@ export function accessOrExit(
   }
 }
 
-/** The check of the environment does not read the profile and certificates of Temporal's client. */
-export function connectOrExit(): ReturnType<typeof connectTemporal> {
+/** Resolves with what `make` returns, or exits the process with its error. @param what says what failed */
+async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
   try {
-    return connectTemporal();
+    return await make();
   } catch (error) {
-    return exit(EXIT_CONFIG, messageOf(error));
+    return exit(EXIT_CONFIG, `${what}${messageOf(error)}`);
   }
 }
 
-export async function auditOrExit(options: OpenAuditOptions): Promise<OpenAudit> {
-  try {
-    return await openAudit(options);
-  } catch (error) {
-    return exit(
-      EXIT_CONFIG,
-      `The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) cannot be written: ${messageOf(error)}`,
-    );
-  }
-}
+/** The check of the environment does not read the profile and certificates of Temporal's client. */
+export const connectOrExit = (): Promise<ReturnType<typeof connectTemporal>> => orExit(connectTemporal);
+
+export const auditOrExit = (options: OpenAuditOptions): Promise<OpenAudit> =>
+  orExit(() => openAudit(options), 'The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) cannot be written: ');
 
 /** Starts the worker threads for large payloads; their file is separate from the server's bundle. */
-export function textThreadsOrExit(): TextThreads {
-  try {
-    return startTextThreads();
-  } catch (error) {
-    return exit(
-      EXIT_CONFIG,
-      `The worker threads for large payloads cannot start: ${messageOf(error)}. Install text-worker.mjs next to main.mjs.`,
-    );
-  }
-}
+export const textThreadsOrExit = (): Promise<TextThreads> =>
+  orExit(
+    startTextThreads,
+    'Install text-worker.mjs next to main.mjs: the worker threads for large payloads cannot start: ',
+  );
 
-export async function dashboardOrExit(
+export const dashboardOrExit = (
   options: Omit<DashboardOptions, 'pathPrefix'>,
   pathPrefix: string,
-): Promise<Dashboard> {
-  try {
-    return await openDashboard({ ...options, pathPrefix });
-  } catch (error) {
-    return exit(EXIT_CONFIG, `The dashboard (CODEC_DASHBOARD_DIR) cannot be served: ${messageOf(error)}`);
-  }
-}
+): Promise<Dashboard> =>
+  orExit(
+    () => openDashboard({ ...options, pathPrefix }),
+    'The dashboard (CODEC_DASHBOARD_DIR) cannot be served: ',
+  );
 
-export async function tlsPairOrExit(files: TlsFiles): Promise<TlsPair> {
-  try {
-    return await readTlsPair(files);
-  } catch (error) {
-    return exit(EXIT_CONFIG, `CODEC_TLS_CERT_FILE, CODEC_TLS_KEY_FILE: ${messageOf(error)}`);
-  }
-}
+export const tlsPairOrExit = (files: TlsFiles): Promise<TlsPair> =>
+  orExit(() => readTlsPair(files), 'CODEC_TLS_CERT_FILE, CODEC_TLS_KEY_FILE: ');
 
 export const followTlsFiles = (
   files: TlsFiles,
