@@ -1,14 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { median } from '@temporal-kms/scripts/figures';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { buildPayloads } from '../src/json/payload-json.ts';
+import { afterAll, expect, it, vi } from 'vitest';
 import { Random } from '@temporal-kms/testing/random';
 import { type JsonPayload, makeRequest } from './fuzz/requests.ts';
 import { send } from './fuzz/wire.ts';
-import { keepForSearch, keepChunks } from './support/leak-search.ts';
-import { keys, type Kms, plain, startKms, text } from './support/stack.ts';
+import { forFile } from './support/for-file.ts';
+import { keepForSearch } from './support/leak-search.ts';
+import { startServer } from './support/process.ts';
+import { bodyOf, keys, plain, startKms, text } from './support/stack.ts';
 
 /* SLOW=1 sends more requests, with a new seed; FUZZ_SEED repeats one. */
 const slow = process.env['SLOW'] !== undefined;
@@ -20,60 +20,18 @@ const AT_ONCE = 16;
 /** Memory is looked at so often in each quarter. */
 const LOOKS = 9;
 
-let kms: Kms;
-let server: ChildProcess;
-let port: number;
-let metricsUrl: string;
-let stderr = '';
-
-beforeAll(async () => {
-  kms = await startKms();
-  const entry = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  const collect = fileURLToPath(new URL('fuzz/collect.ts', import.meta.url));
-  const [, project, , , , ring, , key] = keys.payments.split('/');
-  server = spawn(process.execPath, ['--expose-gc', '--import', collect, entry], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: {
-      HOME: '/nonexistent',
-      GCP_PROJECT: project,
-      GCP_KMS_KEY_RING: ring,
-      GCP_KMS_KEY: key,
-      KMS_EMULATOR_HOST: kms.emulator.address,
-      CODEC_PORT: '0',
-      CODEC_METRICS_PORT: '0',
-    },
-  });
-  const [keepOut, keepErr] = [keepChunks(), keepChunks()];
-  server.stderr?.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-    keepErr(chunk);
-  });
-  let line: string | undefined;
-  await new Promise<void>((resolve, reject) => {
-    let out = '';
-    server.once('exit', () => reject(new Error(`the server ended: ${stderr}`)));
-    // This continues for as long as the server runs, because a full pipe would stop the server.
-    server.stdout?.on('data', (chunk: Buffer) => {
-      keepOut(chunk);
-      if (line !== undefined) return;
-      out += chunk.toString();
-      line = /^.*"message":"listening".*\n/m.exec(out)?.[0];
-      if (line !== undefined) resolve();
-    });
-  });
-  const { url, metrics } = JSON.parse(line ?? '');
-  port = Number(new URL(url).port);
-  metricsUrl = metrics;
-});
-afterAll(async () => {
-  keepForSearch(await (await fetch(metricsUrl)).text());
-  server.kill('SIGKILL');
-  await kms.close();
-});
+const kms = forFile(await startKms());
+const collect = fileURLToPath(new URL('fuzz/collect.ts', import.meta.url));
+const server = await startServer(
+  { HOME: '/nonexistent', KMS_EMULATOR_HOST: kms.emulator.address, CODEC_METRICS_PORT: '0' },
+  ['--expose-gc', '--import', collect],
+);
+afterAll(() => server.kill());
+const port = Number(new URL(server.url).port);
 
 async function memory(): Promise<{ used: number; rss: number }> {
-  const answer = once(server, 'message');
-  server.send('collect');
+  const answer = once(server.child, 'message');
+  server.child.send('collect');
   const [{ used, rss }]: any = await answer;
   return { used, rss };
 }
@@ -103,7 +61,7 @@ async function makeCorpus(): Promise<JsonPayload[]> {
     data: Buffer.alloc(80, 9),
   }));
   const payloads = [...encrypted, ...encrypted, plain('plain'), reference, ...old];
-  return JSON.parse(buildPayloads(payloads).toString()).payloads;
+  return JSON.parse(bodyOf(payloads)).payloads;
 }
 
 const statuses: Record<string, number> = {};
@@ -149,29 +107,11 @@ it('rejects malformed requests, never with 500 or 503, and does not retain them 
   process.stdout.write(
     `codec fuzz: ${JSON.stringify({ seed, requests, seconds, statuses, medianMiB: mib, growth: Math.round(growth * 1000) / 1000, rssMiB: Math.round(rss / MiB) })}\n`,
   );
-  expect(server.exitCode).toBeNull();
-  expect(stderr).toBe('');
+  expect(server.child.exitCode).toBeNull();
+  expect(server.output.err).toBe('');
   // Each of these is reached, or the fuzzer has become too tame.
   expect(Object.keys(statuses)).toEqual(
     expect.arrayContaining(['200', '204', '400', '403', '404', '405', '413', '415', '431']),
   );
   expect(growth).toBeLessThanOrEqual(1.1);
-});
-
-it('answers 503 while Cloud KMS fails, and recovers when it recovers', async () => {
-  const [encrypted] = await kms.codec.encode([plain('x')], { namespace: 'payments' });
-  // A data key that the server hasn't seen.
-  await using other = kms.another();
-  const unseen = await other.codec.encode([plain('y')], { namespace: 'payments' });
-  const body = String(buildPayloads([encrypted!, ...unseen]));
-  const post = () =>
-    fetch(`http://127.0.0.1:${port}/decode`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
-      body,
-    });
-  kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-  expect((await post()).status).toBe(503);
-  kms.emulator.clearFaults();
-  expect((await post()).status).toBe(200);
 });

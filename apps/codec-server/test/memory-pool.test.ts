@@ -1,8 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { MemoryPool } from '../src/memory-pool.ts';
-
-const never = new AbortController().signal;
+import { never } from './support/memory.ts';
 
 describe('a memory pool', () => {
   it('grants in request order, and nothing ahead of a waiting request', async () => {

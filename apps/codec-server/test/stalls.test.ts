@@ -2,21 +2,18 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { block } from '@temporal-kms/scripts/block';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { fetchJson } from '../src/access/issuer-keys.ts';
 import { createTemporalService, interceptors } from '../src/temporal/service.ts';
+import { forFile } from './support/for-file.ts';
+import { never } from './support/memory.ts';
 import { keptLog } from './support/stack.ts';
 
 /* A process whose event loop is blocked receives nothing, which must not count as an outage of other services. */
 
-const never = new AbortController().signal;
-let temporal: TemporalServer;
-beforeAll(async () => {
-  temporal = await startTemporal();
-});
-afterAll(() => temporal.close());
+const temporal = forFile(await startTemporal());
 
 /** Blocks the event loop again and again until the promise settles. */
 async function blockWhile<T>(pending: Promise<T>, milliseconds: number): Promise<T> {

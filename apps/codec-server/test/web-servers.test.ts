@@ -10,9 +10,7 @@ import { findCaddy } from '@temporal-kms/scripts/caddy';
 import { type Child, startChild } from '@temporal-kms/scripts/child';
 import { findNginx } from '@temporal-kms/scripts/nginx';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { openDashboard } from '../src/routes/dashboard.ts';
 import { ask } from './support/ask-raw.ts';
-import { serve, startKms } from './support/stack.ts';
 
 const projectRoot = join(import.meta.dirname, '../../..');
 const PAGE = '<script src="/early.js"></script><div id="root"></div>';
@@ -68,27 +66,6 @@ async function started(server: Child, url: string): Promise<void> {
 interface Running {
   readonly origin: string;
   stop(): Promise<void>;
-}
-
-async function startCodecServer(basePath: string): Promise<Running> {
-  const site = await writeSite(`codec-server${basePath}`);
-  // With the link, it does not start.
-  await rm(join(site, 'assets/link-3c4d.js'));
-  const dashboard = await openDashboard({
-    folder: site,
-    pathPrefix: basePath,
-    connectSources: [],
-    frameSources: [],
-  });
-  const kms = await startKms();
-  const server = await serve(kms, { dashboard, pathPrefix: basePath });
-  return {
-    origin: `http://127.0.0.1:${server.port}`,
-    stop: async () => {
-      await server.close(0);
-      await kms.close();
-    },
-  };
 }
 
 /** Starts Caddy with the file of the image; undefined without Go, which builds it. */
@@ -165,7 +142,6 @@ const normal = (name: string, value: string | null): string | null =>
 const servers: [name: string, start: (basePath: string) => Promise<Running | undefined>][] = [
   ['Caddy', startCaddy],
   ['nginx', startNginx],
-  ['the codec server', startCodecServer],
 ];
 for (const [name, start] of servers) {
   for (const basePath of ['', '/tools/kms']) {
@@ -240,17 +216,14 @@ for (const [name, start] of servers) {
         });
       }
 
-      // The codec server is the API.
-      if (start !== startCodecServer) {
-        it('passes the API on, with path, Host and the headers of the codec server unchanged', async () => {
-          for (const path of ['/api/namespaces/a%2Fb/workflows?q=%20', '/encode', '/decode']) {
-            const response = await fetch(url + path);
-            const { host } = new URL(url);
-            expect(await response.json()).toEqual({ url: `${basePath}${path}`, host });
-            expect(response.headers.get('content-security-policy')).toContain('sandbox');
-          }
-        });
-      }
+      it('passes the API on, with path, Host and the headers of the codec server unchanged', async () => {
+        for (const path of ['/api/namespaces/a%2Fb/workflows?q=%20', '/encode', '/decode']) {
+          const response = await fetch(url + path);
+          const { host } = new URL(url);
+          expect(await response.json()).toEqual({ url: `${basePath}${path}`, host });
+          expect(response.headers.get('content-security-policy')).toContain('sandbox');
+        }
+      });
     });
   }
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Listens on a free port of 127.0.0.1. @returns the port */
@@ -8,6 +9,14 @@ export async function listenOnLoopback(server: Server, port = 0): Promise<number
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new TypeError('The server has no port.');
   return bound.port;
+}
+
+/** Closes a server and its connections. */
+export async function closeServer(server: HttpServer): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeAllConnections();
+  await closed;
 }
 
 /** Connections from clients to a server on loopback, and the ways in which a network fails. */

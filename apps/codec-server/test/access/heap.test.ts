@@ -1,12 +1,13 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ServerProcess, startServer } from '../support/process.ts';
+import { company, policyFile } from './support/policy-file.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'heap-'));
@@ -15,19 +16,13 @@ let provider: TestProvider & AsyncDisposable;
 let server: ServerProcess;
 
 beforeAll(async () => {
-  for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   provider = await startProvider();
-  const file = join(directory, 'policy.yaml');
-  writeFileSync(
-    file,
-    `issuers:
-  company: { type: oidc, issuer: '${provider.issuer}', audience: '${AUDIENCE}', tokens: access }
+  const file = policyFile(`${company(provider.issuer, AUDIENCE)}
   proxy: { type: iap, audience: /projects/1/global/backendServices/2 }
 rules:
   - { issuer: company, match: { client_id: tools }, namespaces: [payments], permissions: [metadata, decode, search, export] }
 ...
-`,
-  );
+`);
   server = await startServer(
     { AUTH: 'policy', POLICY_FILE: file, KMS_EMULATOR_HOST: '127.0.0.1:1', KMS_ALLOW_DIAGNOSTICS: 'true' },
     ['--heapsnapshot-signal=SIGUSR2', `--diagnostic-dir=${directory}`],

@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import { exportJWK, SignJWT } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/access/policy.ts';
 import {
   type FetchJson,
@@ -15,7 +16,6 @@ import { rsa } from './support/issuers.ts';
 const pair = rsa();
 const other = rsa();
 
-let port: number;
 const asked: string[] = [];
 const pages = new Map<string, (response: ServerResponse) => void>();
 const server = createServer((request, response) => {
@@ -24,19 +24,13 @@ const server = createServer((request, response) => {
   if (page) page(response);
   else response.writeHead(404).end();
 });
-beforeAll(async () => {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  port = address.port;
-});
-afterAll(() => new Promise((resolve) => server.close(resolve)));
+const origin = `http://127.0.0.1:${await listenOnLoopback(server)}`;
+afterAll(() => closeServer(server));
 beforeEach(() => {
   asked.length = 0;
   pages.clear();
 });
 
-const origin = (): string => `http://127.0.0.1:${port}`;
 const json = (value: unknown) => (response: ServerResponse) =>
   void response.setHeader('content-type', 'application/json').end(JSON.stringify(value));
 const DISCOVERY = '/.well-known/openid-configuration';
@@ -73,15 +67,15 @@ async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<s
 
 describe('keys', () => {
   it('are not accepted from a redirect', async () => {
-    pages.set(DISCOVERY, (response) => response.writeHead(302, { location: `${origin()}/elsewhere` }).end());
-    pages.set('/elsewhere', json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
-    await failureOf(origin());
+    pages.set(DISCOVERY, (response) => response.writeHead(302, { location: `${origin}/elsewhere` }).end());
+    pages.set('/elsewhere', json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
+    await failureOf(origin);
     expect(asked).toEqual([DISCOVERY]);
   });
 
   it("are not accepted from another issuer's document", async () => {
-    pages.set(DISCOVERY, json({ issuer: 'https://other.example.com', jwks_uri: `${origin()}/jwks` }));
-    expect(await failureOf(origin())).toContain('belongs to another issuer');
+    pages.set(DISCOVERY, json({ issuer: 'https://other.example.com', jwks_uri: `${origin}/jwks` }));
+    expect(await failureOf(origin)).toContain('belongs to another issuer');
     expect(asked).toEqual([DISCOVERY]);
   });
 
@@ -99,7 +93,7 @@ describe('keys', () => {
 
   it('are not accepted from a response above one mebibyte', async () => {
     pages.set(DISCOVERY, (response) => void response.end(`"${'x'.repeat(1024 * 1024)}"`));
-    expect(await failureOf(origin())).toContain('more than 1048576 bytes');
+    expect(await failureOf(origin)).toContain('more than 1048576 bytes');
   });
 
   it.each<[what: string, page: unknown]>([
@@ -107,27 +101,27 @@ describe('keys', () => {
     ['something else', { keys: 'none' }],
     ['no document', 'text'],
   ])('are not accepted from a key set of %s', async (_, page) => {
-    pages.set(DISCOVERY, json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
+    pages.set(DISCOVERY, json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
     pages.set('/jwks', json(page));
-    await failureOf(origin());
+    await failureOf(origin);
   });
 
   it('are not accepted from a server error', async () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
-    expect(await failureOf(origin())).toContain('answered 503');
+    expect(await failureOf(origin)).toContain('answered 503');
   });
 });
 
 const checked = async (keys: object[]): Promise<string> => {
-  pages.set(DISCOVERY, json({ issuer: origin(), jwks_uri: `${origin()}/jwks` }));
+  pages.set(DISCOVERY, json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
   pages.set('/jwks', json({ keys }));
-  const issuer = issuerAt(origin());
+  const issuer = issuerAt(origin);
   const found = issuerKeys(issuer, { fetchJson, now: Date.now, failed: () => undefined });
   return verifier(
     issuer,
     found,
     Date.now,
-  )(await token(origin())).then(
+  )(await token(origin)).then(
     ({ claims }) => claims.sub,
     (error: Error) => error.message,
   );

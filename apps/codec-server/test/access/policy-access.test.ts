@@ -1,14 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { KeyRules, type NamespaceRule } from '@temporal-kms/kms-codec';
 import { expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import { keptLog, keys } from '../support/stack.ts';
+import { company, policyFile } from './support/policy-file.ts';
 
-const policy = (namespaces: string): string => `
-issuers:
-  company: { type: oidc, issuer: 'http://127.0.0.1:1', audience: codec, tokens: access }
+const policy = (namespaces: string): string => `${company('http://127.0.0.1:1', 'codec')}
 rules:
   - { issuer: company, match: { sub: ana }, namespaces: ${namespaces}, permissions: [decode] }
   - { issuer: company, match: { sub: auditor }, namespaces: '*', permissions: [audit] }
@@ -18,8 +14,7 @@ namespaces:
 `;
 
 it('warns of namespaces that the policy names and the server has no keys for', () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
-  writeFileSync(file, policy('[payments, order, order]'));
+  const file = policyFile(policy('[payments, order, order]'));
   const warned = (namespaces: Record<string, NamespaceRule>, byDefault?: NamespaceRule): unknown[] => {
     const { log, lines } = keptLog();
     const rules = new KeyRules(namespaces, byDefault);
@@ -35,12 +30,12 @@ it('warns of namespaces that the policy names and the server has no keys for', (
   expect(warned({}, rule)).toEqual([]);
 });
 
-const signInWith = (tokens: string, dashboard: string) => {
-  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
-  const issuer = `company: { type: oidc, issuer: 'http://127.0.0.1:1', audience: codec, tokens: ${tokens} }`;
-  writeFileSync(file, `issuers:\n  ${issuer}\n  proxy: { type: iap, audience: a }\n${dashboard}\n...\n`);
-  return accessLoader(file, { log: keptLog().log, canDecrypt: () => true })().signIn();
+const accessWith = (more: string, tokens?: string) => {
+  const file = policyFile(`${company('http://127.0.0.1:1', 'codec', tokens)}\n${more}\n...\n`);
+  return accessLoader(file, { log: keptLog().log, canDecrypt: () => true })();
 };
+const signInWith = (tokens: string, dashboard: string) =>
+  accessWith(`  proxy: { type: iap, audience: a }\n${dashboard}`, tokens).signIn();
 
 it('names the token that a page must send: an ID token only if the policy accepts ID tokens', () => {
   const dashboard = 'dashboard: { issuer: company, clientId: page }';
@@ -60,10 +55,7 @@ it('refuses a dashboard whose issuer is a proxy', () => {
 });
 
 const minutesWith = (more: string) => {
-  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
-  const issuer = "company: { type: oidc, issuer: 'http://127.0.0.1:1', audience: codec, tokens: access }";
-  writeFileSync(file, `issuers:\n  ${issuer}\n${more}\n...\n`);
-  const access = accessLoader(file, { log: keptLog().log, canDecrypt: () => true })();
+  const access = accessWith(more);
   return ['cards', 'orders'].map((namespace) => access.revealMinutes(namespace));
 };
 

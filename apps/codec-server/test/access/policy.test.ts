@@ -29,6 +29,17 @@ rules:
     permissions: [decode]
 ${fields}`;
 
+/** Returns a policy whose second rule has these fields. */
+const second = ({
+  issuer: of = 'company',
+  match = '{ a: b }',
+  namespaces = '[a]',
+  permissions = '[decode]',
+}) => rule(`  - { issuer: ${of}, match: ${match}, namespaces: ${namespaces}, permissions: ${permissions} }`);
+/** Returns a policy whose issuer is changed, or has another field. */
+const changed = (from: string | RegExp, to: string): string => `issuers:\n${issuer.replace(from, to)}`;
+const withField = (field: string): string => `issuers:\n${issuer}\n    ${field}`;
+
 it('accepts the documented example', () => {
   expect(Object.keys(parsePolicy(examplePolicy()).issuers)).toEqual(['company', 'partner', 'proxy', 'cloud']);
 });
@@ -40,44 +51,28 @@ describe('a policy with a mistake', () => {
     ['a field that does not exist', rule('groups: []'), /groups/],
     [
       'a misspelt field, where it stands',
-      `issuers:\n${issuer}\n    audiance: codec`,
+      withField('audiance: codec'),
       /line 7: issuers.company .*"audiance"/,
     ],
     ['an empty file', '', /is empty/],
     ['a field twice', rule('rules: []'), /line 12: rules is there twice/],
-    [
-      'an issuer over http',
-      `issuers:\n${issuer.replace('https', 'http')}`,
-      /line 4: issuers.company.issuer must be an https URL/,
-    ],
-    [
-      'an issuer with a password',
-      `issuers:\n${issuer.replace('//', '//u:p@')}`,
-      /issuers.company.issuer must be an https URL/,
-    ],
+    ['an issuer over http', changed('https', 'http'), /line 4: issuers.company.issuer must be an https URL/],
+    ['an issuer with a password', changed('//', '//u:p@'), /issuers.company.issuer must be an https URL/],
     [
       'keys over http',
-      `issuers:\n${issuer}\n    jwks: http://login.example.com/keys`,
+      withField('jwks: http://login.example.com/keys'),
       /issuers.company.jwks must be an https URL/,
     ],
-    [
-      'no audience',
-      `issuers:\n${issuer.replace(/ +audience: codec\n/, '')}`,
-      /issuers.company.audience is missing/,
-    ],
+    ['no audience', changed(/ +audience: codec\n/, ''), /issuers.company.audience is missing/],
     [
       'both kinds of token',
-      `issuers:\n${issuer.replace('tokens: access', 'tokens: [access, id]')}`,
+      changed('tokens: access', 'tokens: [access, id]'),
       /line 6: issuers.company.tokens/,
     ],
-    ['no kind of token', `issuers:\n${issuer.replace(/ +tokens: access/, '')}`, /issuers.company.tokens/],
-    [
-      'a symmetric algorithm',
-      `issuers:\n${issuer}\n    algorithms: [HS256]`,
-      /issuers.company.algorithms\[0\]/,
-    ],
-    ['no algorithm', `issuers:\n${issuer}\n    algorithms: [none]`, /issuers.company.algorithms\[0\]/],
-    ['clocks that differ by an hour', `issuers:\n${issuer}\n    clockSkewSeconds: 3600`, /clockSkewSeconds/],
+    ['no kind of token', changed(/ +tokens: access/, ''), /issuers.company.tokens/],
+    ['a symmetric algorithm', withField('algorithms: [HS256]'), /issuers.company.algorithms\[0\]/],
+    ['no algorithm', withField('algorithms: [none]'), /issuers.company.algorithms\[0\]/],
+    ['clocks that differ by an hour', withField('clockSkewSeconds: 3600'), /clockSkewSeconds/],
     [
       'the same issuer twice',
       `issuers:\n${issuer}\n${issuer.replace('company', 'other').replace('tokens: access', 'tokens: id')}`,
@@ -85,56 +80,30 @@ describe('a policy with a mistake', () => {
     ],
     [
       'Temporal Cloud as any issuer',
-      `issuers:\n${issuer.replace('login.example.com', 'login.tmprl.cloud')}`,
+      changed('login.example.com', 'login.tmprl.cloud'),
       /write type: temporal-cloud/,
     ],
     [
       'a rule of an unknown issuer',
-      rule('  - { issuer: nobody, match: { a: b }, namespaces: [a], permissions: [decode] }'),
+      second({ issuer: 'nobody' }),
       /line 12: rules\[1\].issuer must be one of issuers: company/,
     ],
-    [
-      'a rule for every caller',
-      rule('  - { issuer: company, match: {}, namespaces: [a], permissions: [decode] }'),
-      /rules\[1\].match names no claim/,
-    ],
+    ['a rule for every caller', second({ match: '{}' }), /rules\[1\].match names no claim/],
     [
       'a rule without a match',
       rule('  - { issuer: company, namespaces: [a], permissions: [decode] }'),
       /rules\[1\].match/,
     ],
-    [
-      'a wildcard in a value',
-      rule(
-        '  - { issuer: company, match: { email: "*@example.com" }, namespaces: [a], permissions: [decode] }',
-      ),
-      /rules\[1\].match.email/,
-    ],
-    [
-      'a wildcard in a name',
-      rule('  - { issuer: company, match: { a: b }, namespaces: ["pay*"], permissions: [decode] }'),
-      /rules\[1\].namespaces/,
-    ],
-    [
-      'no namespace',
-      rule('  - { issuer: company, match: { a: b }, namespaces: [], permissions: [decode] }'),
-      /rules\[1\].namespaces/,
-    ],
+    ['a wildcard in a value', second({ match: '{ email: "*@example.com" }' }), /rules\[1\].match.email/],
+    ['a wildcard in a name', second({ namespaces: '["pay*"]' }), /rules\[1\].namespaces/],
+    ['no namespace', second({ namespaces: '[]' }), /rules\[1\].namespaces/],
     [
       'an unknown permission',
-      rule('  - { issuer: company, match: { a: b }, namespaces: [a], permissions: [decode, root] }'),
+      second({ permissions: '[decode, root]' }),
       /line 12: rules\[1\].permissions\[1\]/,
     ],
-    [
-      'no permission',
-      rule('  - { issuer: company, match: { a: b }, namespaces: [a], permissions: [] }'),
-      /rules\[1\].permissions is empty/,
-    ],
-    [
-      'a value that is no text',
-      rule('  - { issuer: company, match: { admin: true }, namespaces: [a], permissions: [decode] }'),
-      /rules\[1\].match.admin must be text/,
-    ],
+    ['no permission', second({ permissions: '[]' }), /rules\[1\].permissions is empty/],
+    ['a value that is no text', second({ match: '{ admin: true }' }), /rules\[1\].match.admin must be text/],
     ['an unknown way to reveal', rule('reveal: sometimes'), /line 12: reveal/],
     ['a reveal for more than 12 hours', rule('revealMinutes: 721'), /line 12: revealMinutes/],
     [
@@ -150,8 +119,7 @@ describe('a policy with a mistake', () => {
       /dashboard.parameters names a parameter that the page sets itself/,
     ],
   ])('is refused, naming line and field: %s', (_, content, mistake) => {
-    const found = mistakesIn(content);
-    expect(found.join('\n')).toMatch(mistake);
+    expect(mistakesIn(content).join('\n')).toMatch(mistake);
   });
 
   it('is refused, naming all its mistakes at once', () => {

@@ -1,29 +1,21 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { decodeProtectedHeader } from 'jose';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
-import { keptLog, type Kms, startKms, serve } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { bodyOf, keptLog, serve, startKms, text } from '../support/stack.ts';
+import { company, policyFile } from './support/policy-file.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
 import { type Answer, ask, emptyTemporal } from './support/server.ts';
 
 const MINUTE = 60_000;
 
-let kms: Kms;
 let provider: TestProvider & AsyncDisposable;
 let server: RunningServer;
 let log: ReturnType<typeof keptLog>;
 let late = 0;
 
-const policyOf = (tokens: string, audience: string): string => `
-issuers:
-  company:
-    type: oidc
-    issuer: ${provider.issuer}
-    audience: ${audience}
-    tokens: ${tokens}
+const policyOf = (tokens: string, audience: string): string => `${company(provider.issuer, audience, tokens)}
 rules:
   - issuer: company
     match: { groups: payments-support }
@@ -41,17 +33,12 @@ rules:
 `;
 
 async function serving(tokens = 'access', audience = AUDIENCE): Promise<RunningServer> {
-  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
-  writeFileSync(file, policyOf(tokens, audience));
+  const file = policyFile(policyOf(tokens, audience));
   const access = accessLoader(file, { log: log.log, canDecrypt: () => true, now: () => Date.now() + late })();
   return serve(kms, { access, temporal: emptyTemporal, log: log.log });
 }
 
-beforeAll(async () => {
-  // The provider logs at every start that it is for tests.
-  for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
-  kms = await startKms();
-});
+const kms = forFile(await startKms());
 beforeEach(async () => {
   late = 0;
   log = keptLog();
@@ -62,7 +49,6 @@ beforeEach(async () => {
     await provider[Symbol.asyncDispose]();
   };
 });
-afterAll(() => kms.close());
 
 const protocol = (
   token: string,
@@ -84,11 +70,7 @@ const protocol = (
 const me = (token: string, to = server): Promise<Answer> =>
   ask(to.port, { path: '/api/me', headers: [['Authorization', `Bearer ${token}`]] });
 
-const clear = JSON.stringify({
-  payloads: [
-    { metadata: { encoding: Buffer.from('json/plain').toString('base64') }, data: 'ImNhbmFyeS00MTIi' },
-  ],
-});
+const clear = bodyOf([{ metadata: { encoding: text('json/plain') }, data: text('"canary-412"') }]);
 
 describe('tokens of a real provider', () => {
   it('let a program only encode and a person only decode', async () => {
@@ -139,8 +121,7 @@ describe('tokens of a real provider', () => {
   });
 
   it('are still accepted when the policy is reread while the issuer is unreachable', async () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
-    writeFileSync(file, policyOf('access', AUDIENCE));
+    const file = policyFile(policyOf('access', AUDIENCE));
     const load = accessLoader(file, { log: log.log, canDecrypt: () => true });
     const { accessToken } = await provider.personTokens('ana');
     const request = {
@@ -150,17 +131,6 @@ describe('tokens of a real provider', () => {
     await provider[Symbol.asyncDispose]();
     expect(await load().authenticate(request)).toMatchObject({ name: 'ana@example.com' });
     provider = await startProvider();
-  });
-
-  it('writes no token to the log', async () => {
-    const { accessToken, idToken } = await provider.personTokens('ana');
-    await me(accessToken);
-    await me(idToken);
-    const lines = log.lines.join('');
-    expect(lines).toContain('/api/me');
-    for (const token of [accessToken, idToken]) {
-      for (const part of token.split('.')) expect(lines).not.toContain(part);
-    }
   });
 });
 

@@ -1,39 +1,20 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { createAudit } from '@temporal-kms/audit';
-import { type AuditEntry, decodeFrame, historyFrame } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import { decodeFrame, historyFrame } from '@temporal-kms/codec-api';
+import { beforeEach, expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
-import { keptLog } from '../support/stack.ts';
-import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
+import { forFile } from '../support/for-file.ts';
+import { keptLog, recordedAudit } from '../support/stack.ts';
+import { NAMESPACE, runOf, runPath, startStack, temporalCli } from '../support/temporal.ts';
+import { company, policyFile } from './support/policy-file.ts';
+import { AUDIENCE, startProvider } from './support/provider.ts';
 import { ask } from './support/server.ts';
 
 // Temporal's own command line and the history API with a real provider's tokens, against a real Temporal server.
 const SECRET = 'canary-5161ed';
 const WORKFLOW = 'read-when-signed-in';
 
-let stack: Stack;
-let provider: TestProvider & AsyncDisposable;
-let server: RunningServer;
-let token: string;
-let run: { workflowId: string; runId: string };
-const audited: AuditEntry[] = [];
-
-beforeAll(async () => {
-  // The provider logs at every start that it is for tests.
-  for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
-  stack = await startStack();
-  provider = await startProvider();
-  const file = join(mkdtempSync(join(tmpdir(), 'policy-')), 'policy.yaml');
-  writeFileSync(
-    file,
-    `issuers:
-  company: { type: oidc, issuer: '${provider.issuer}', audience: '${AUDIENCE}', tokens: access }
+const stack = forFile(await startStack());
+const provider = forFile(await startProvider());
+const file = policyFile(`${company(provider.issuer, AUDIENCE)}
 rules:
   - issuer: company
     match: { email: ana@example.com }
@@ -42,41 +23,21 @@ rules:
 namespaces:
   ${NAMESPACE}: { reveal: on-demand }
 ...
-`,
-  );
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) =>
-      stack.replica({
-        hosts: [`127.0.0.1:${port}`],
-        access: accessLoader(file, { log: keptLog().log, canDecrypt: () => true })(),
-        audit: createAudit({ write: async (entry) => void audited.push(entry) }),
-      }),
-  });
-  token = (await provider.personTokens('ana')).accessToken;
-  const handle = await stack.start('everywhere', [SECRET], { workflowId: WORKFLOW, taskQueue: 'nobody' });
-  run = await runOf(handle);
-});
-afterAll(async () => {
-  await server.close(1_000);
-  await provider[Symbol.asyncDispose]();
-  await stack.close();
-});
+`);
+const { audit, entries: audited } = recordedAudit();
+const access = accessLoader(file, { log: keptLog().log, canDecrypt: () => true })();
+const server = forFile(await stack.serve({ access, audit }));
+const token = (await provider.personTokens('ana')).accessToken;
+const handle = await stack.start('everywhere', [SECRET], { workflowId: WORKFLOW, taskQueue: 'nobody' });
+const run = await runOf(handle);
 beforeEach(() => {
   audited.length = 0;
 });
 
-const command = promisify(execFile);
-
-async function show(...more: string[]): Promise<string> {
+const show = (...more: string[]): Promise<string> => {
   const args = ['workflow', 'show', '--workflow-id', WORKFLOW, '--output', 'json', '--command-timeout', '5s'];
-  const to = ['--address', stack.server.address, '--namespace', NAMESPACE];
-  const plain = ['--disable-config-file', '--disable-config-env'];
-  const codec = ['--codec-endpoint', `http://127.0.0.1:${server.port}`];
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TEMPORAL_VERSION_CHECK_DISABLED: '1' };
-  return (await command(stack.server.cliPath, [...args, ...to, ...plain, ...codec, ...more], { env })).stdout;
-}
+  return temporalCli(stack, [...args, '--codec-endpoint', `http://127.0.0.1:${server.port}`, ...more]);
+};
 
 const auth = (value: string): string[] => ['--codec-auth', `Bearer ${value}`];
 const justification = ['--codec-header', 'X-Reveal-Justification=ticket 4711'];
@@ -119,10 +80,7 @@ const api = async (path: string, body?: object) =>
 
 it('returns the history to a caller with the permission metadata, and payloads for a justification', async () => {
   const history = await api('history');
-  const [first] = history.body
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => historyFrame.parse(JSON.parse(line)));
+  const first = historyFrame.parse(JSON.parse(history.body.split('\n')[0]!));
   expect(first).toMatchObject({ type: 'events', events: expect.arrayContaining([expect.any(Object)]) });
   expect(history.body).not.toContain(SECRET);
 
@@ -133,10 +91,7 @@ it('returns the history to a caller with the permission metadata, and payloads f
   expect(audited.map(({ event }) => event)).toEqual(['denied']);
 
   const decrypted = await api('payloads:decode', { refs: ['1:0'], justification: 'ticket 4712' });
-  const [payload] = decrypted.body
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => decodeFrame.parse(JSON.parse(line)));
+  const payload = decodeFrame.parse(JSON.parse(decrypted.body.split('\n')[0]!));
   expect(payload).toMatchObject({ ok: true, payload: { data: inHistory } });
   expect(audited.map(({ event, justification: why }) => [event, why])).toEqual([
     ['denied', undefined],

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parsePolicy } from '../../src/access/policy.ts';
-import type { RunningServer } from '../../src/server/listen.ts';
+import { forFile } from '../support/for-file.ts';
 import { routes } from '../support/routes.ts';
-import { type Kms, startKms } from '../support/stack.ts';
-import type { Issuers } from './support/issuers.ts';
+import { startKms } from '../support/stack.ts';
 import { servePolicy } from './support/policy-server.ts';
 import { type Answer, ask } from './support/server.ts';
 
@@ -41,18 +40,9 @@ ${[
 ...
 `);
 
-let kms: Kms;
-let issuers: Issuers;
-let server: RunningServer;
-
-beforeAll(async () => {
-  kms = await startKms();
-  ({ server, issuers } = await servePolicy(kms, policy));
-});
-afterAll(async () => {
-  await server.close(1_000);
-  await kms.close();
-});
+const kms = forFile(await startKms());
+const { server, issuers } = await servePolicy(kms, policy);
+forFile(server);
 
 const header = (issuer: string, token: string): [string, string] =>
   issuer === 'proxy' ? ['X-Goog-IAP-JWT-Assertion', token] : ['Authorization', `Bearer ${token}`];

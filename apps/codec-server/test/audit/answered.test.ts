@@ -1,30 +1,27 @@
-import { mkdtemp, readdir, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAudit, digestsWith, type OpenAudit, parseEntryLine } from '@temporal-kms/audit';
+import { digestsWith, type OpenAudit, parseEntryLine } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPayloads } from '../../src/json/payload-json.ts';
-import { serveApp } from '../support/served.ts';
-import { appWith, HOST, keptLog, type Kms, type Payload, plain, startKms } from '../support/stack.ts';
+import { describe, expect, it } from 'vitest';
+import { folderForFile, forFile } from '../support/for-file.ts';
+import { posted, serveApp } from '../support/served.ts';
+import {
+  appWith,
+  bodyOf,
+  keptLog,
+  type Payload,
+  plain,
+  post,
+  recordedAudit,
+  startKms,
+} from '../support/stack.ts';
 import { openAudit } from '../../src/audit/open-audit.ts';
 
-let kms: Kms;
-let directory: string;
-let encrypted: Payload[];
-beforeAll(async () => {
-  kms = await startKms();
-  directory = await mkdtemp(join(tmpdir(), 'codec-answered-'));
-  const context = { type: 'activity', namespace: 'payments' } as const;
-  encrypted = await kms.codec.encode([plain('canary-61b0cd'), plain('canary-9e3f17')], context);
-});
-afterAll(async () => {
-  await kms.close();
-  await rm(directory, { recursive: true });
-});
-
-const bodyOf = (payloads: Payload[]): string => buildPayloads(payloads).toString();
+const kms = forFile(await startKms());
+const directory = await folderForFile();
+const context = { type: 'activity', namespace: 'payments' } as const;
+const encrypted = await kms.codec.encode([plain('canary-61b0cd'), plain('canary-9e3f17')], context);
 
 const output = (): Promise<void> => Promise.reject(new Error('not this way'));
 
@@ -66,12 +63,9 @@ describe('a decryption that was answered', () => {
       while (!over.signal.aborted) {
         const own = (next += 1);
         const reason = `reason ${own}`;
-        const headers = {
-          'content-type': 'application/json',
-          'x-namespace': 'payments',
-          'x-reveal-justification': reason,
-        };
-        const response = await fetch(`${url}/decode`, { method: 'POST', headers, body });
+        const init = posted(body);
+        const headers = { ...init.headers, 'x-reveal-justification': reason };
+        const response = await fetch(`${url}/decode`, { ...init, headers });
         await response.text();
         if (response.status === 200) answered.push(own);
       }
@@ -97,11 +91,9 @@ describe('a decryption that was answered', () => {
 describe('ciphertext digests in the audit', () => {
   const digests = digestsWith(Buffer.alloc(32, 7));
   async function audited(payloads: Payload[], withDigests = true): Promise<AuditEntry[]> {
-    const entries: AuditEntry[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const { audit, entries } = recordedAudit();
     const app = appWith(kms, { audit, ...(withDigests && { digests }) });
-    const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
-    const response = await app.request('/decode', { method: 'POST', headers, body: bodyOf(payloads) });
+    const response = await post(app, '/decode', bodyOf(payloads));
     expect(response.status).toBe(200);
     return entries;
   }

@@ -1,33 +1,29 @@
 import { type ChildProcessByStdio, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, link, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { verifyAudit } from '@temporal-kms/audit';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { auditFileAt } from '../support/audit-file.ts';
+import { folderForFile } from '../support/for-file.ts';
 
-let root: string;
 let directory: string;
 let path: string;
 let lock: string;
 let count = 0;
-beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'codec-audit-lock-'));
-  // The folders of the audit files may be seen by other users.
-  await chmod(root, 0o755);
-});
+const root = await folderForFile();
+// The folders of the audit files may be seen by other users.
+await chmod(root, 0o755);
 beforeEach(async () => {
   directory = join(root, `${(count += 1)}`);
   await mkdir(directory, { mode: 0o755 });
   path = join(directory, 'audit.jsonl');
   lock = join(directory, '.audit.jsonl.lock');
 });
-afterAll(() => rm(root, { recursive: true }));
 
 const TAKEN = /Another process writes to/;
 

@@ -1,27 +1,19 @@
-import { appendFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Audit, type AuditFile, createAudit } from '@temporal-kms/audit';
 import { type AuditPage, auditPage } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { readAudit } from '../../src/audit/read-audit.ts';
 import { auditFileAt } from '../support/audit-file.ts';
-import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
+import { folderForFile, forFile } from '../support/for-file.ts';
+import { appWith, headers, keptLog, startKms } from '../support/stack.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
-let kms: Kms;
-let directory: string;
-beforeAll(async () => {
-  kms = await startKms();
-  directory = await mkdtemp(join(tmpdir(), 'codec-audit-'));
-});
-afterAll(async () => {
-  for (const file of opened) await file.close();
-  await kms.close();
-  await rm(directory, { recursive: true });
-});
-
+const kms = forFile(await startKms());
+const directory = await folderForFile();
 const opened: AuditFile[] = [];
+afterAll(() => Promise.all(opened.map((file) => file.close())));
+
 let count = 0;
 async function newAudit(): Promise<{ path: string; audit: Audit }> {
   const path = join(directory, `${(count += 1)}.jsonl`);
@@ -134,7 +126,7 @@ describe('a page position', () => {
 });
 
 const get = (deps: Parameters<typeof appWith>[1], query = '') =>
-  appWith(kms, deps).request(`/api/namespaces/payments/audit${query}`, { headers: { host: HOST } });
+  appWith(kms, deps).request(`/api/namespaces/payments/audit${query}`, { headers });
 
 describe('GET /api/namespaces/{namespace}/audit', () => {
   it('answers an auditor, and records that in the audit', async () => {

@@ -1,16 +1,16 @@
 import { payloadRefOf } from '@temporal-kms/codec-api';
+import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decodeFrames, inCompletionOrder } from '../../src/history/decode-stream.ts';
-import { streamLifetime } from '../../src/history/stream-limits.ts';
+import type { StreamLifetime } from '../../src/history/stream-limits.ts';
 import type { PayloadRequest } from '../../src/history/locate-payloads.ts';
 import { anyNamespace } from '../support/callers.ts';
-import { collect } from '../support/lines.ts';
-import { type Kms, type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
-import { memory } from '../support/memory.ts';
+import { forFile } from '../support/for-file.ts';
+import { type Payload, plain, sealedApart, startKms } from '../support/stack.ts';
+import { lifetimeWith, memory, never } from '../support/memory.ts';
 
 const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
-const never = new AbortController().signal;
 const unlimited = { signal: never, interruption: () => undefined, checkpoint: async () => undefined, memory };
 const log = pino({ level: 'silent' });
 
@@ -20,23 +20,20 @@ const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>
     return { ref: payloadRefOf(1, n), bytes: payload.data?.length ?? 0, held, load: async () => held };
   });
 
-let kms: Kms;
-let many: Payload[];
-beforeAll(async () => {
-  kms = await startKms();
-  many = await sealedApart(kms, 100);
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
+const many = await sealedApart(kms, 100);
+const decoded = (codec: KmsCodec, requests: PayloadRequest[], lifetime: StreamLifetime = unlimited) =>
+  Array.fromAsync(decodeFrames(codec, log, requests, lifetime, anyNamespace));
 
 describe('decodeFrames', () => {
   it('causes at most 64 Cloud KMS calls per request, and decodes the rest when the request is repeated', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.rows().length;
-    const first = await collect(decodeFrames(other.codec, log, requestsFor(many), unlimited, anyNamespace));
+    const first = await decoded(other.codec, requestsFor(many));
     expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(64);
     expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
     expect(kms.emulator.calls.rows().length - before).toBeLessThanOrEqual(64);
-    const second = await collect(decodeFrames(other.codec, log, requestsFor(many), unlimited, anyNamespace));
+    const second = await decoded(other.codec, requestsFor(many));
     expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
     expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
   });
@@ -45,15 +42,11 @@ describe('decodeFrames', () => {
     const layered = await kms.codec.encode(many, context);
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
-    const first = await collect(
-      decodeFrames(other.codec, log, requestsFor(layered), unlimited, anyNamespace),
-    );
+    const first = await decoded(other.codec, requestsFor(layered));
     expect(first.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(63);
     expect(first.at(-1)).toEqual({ type: 'end', reason: 'limit' });
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
-    const second = await collect(
-      decodeFrames(other.codec, log, requestsFor(layered), unlimited, anyNamespace),
-    );
+    const second = await decoded(other.codec, requestsFor(layered));
     expect(second.filter((frame) => 'ok' in frame && frame.ok)).toHaveLength(100);
     expect(second.at(-1)).toEqual({ type: 'end', reason: 'complete' });
   });
@@ -69,7 +62,7 @@ describe('decodeFrames', () => {
       context,
     );
     const before = kms.emulator.calls.count('Decrypt');
-    const all = await collect(decodeFrames(other.codec, log, requestsFor(payloads), unlimited, anyNamespace));
+    const all = await decoded(other.codec, requestsFor(payloads));
     expect(all).toHaveLength(201);
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'complete' });
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(1);
@@ -83,7 +76,7 @@ describe('decodeFrames', () => {
       bytes: one.bytes,
       load: (signal) => one.load(signal),
     }));
-    const frames = await collect(decodeFrames(other.codec, log, notHeld, unlimited, anyNamespace));
+    const frames = await decoded(other.codec, notHeld);
     expect(frames).toHaveLength(65);
     expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
@@ -99,14 +92,8 @@ describe('decodeFrames', () => {
         return { payload, info: {} };
       },
     };
-    const expiring = streamLifetime({
-      disconnected: never,
-      stopping: never,
-      maxMs: 60_000,
-      memory,
-      expiresAt: Date.now() + 50,
-    });
-    const frames = await collect(decodeFrames(busy, log, requestsFor(many), expiring, anyNamespace));
+    const expiring = lifetimeWith({ expiresAt: Date.now() + 50 });
+    const frames = await decoded(busy, requestsFor(many), expiring);
     expect(frames.at(-1)).toEqual({ type: 'end', reason: 'signed_out' });
     expect(frames.length).toBeLessThan(40);
   });
@@ -117,9 +104,7 @@ describe('decodeFrames', () => {
       plan: () => ({ kmsCalls: 65 }),
       decrypt: async (payload: Payload) => ({ payload, info: {} }),
     };
-    const frames = await collect(
-      decodeFrames(expensive, log, requestsFor(many.slice(0, 1)), unlimited, anyNamespace),
-    );
+    const frames = await decoded(expensive, requestsFor(many.slice(0, 1)));
     expect(frames).toMatchObject([{ ok: true }, { type: 'end', reason: 'complete' }]);
   });
 
@@ -135,7 +120,7 @@ describe('decodeFrames', () => {
     );
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
-    const frames = await collect(decodeFrames(other.codec, log, bound, unlimited, anyNamespace));
+    const frames = await decoded(other.codec, bound);
     expect(frames.at(-1)).toEqual({ type: 'end', reason: 'limit' });
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(64);
   });
@@ -154,7 +139,7 @@ describe('inCompletionOrder', () => {
     gates.get(0)!.resolve(0);
     expect((await results.next()).value).toBe(0);
     gates.get(1)!.resolve(1);
-    expect(await collect(results)).toEqual([1]);
+    expect(await Array.fromAsync(results)).toEqual([1]);
   });
 
   it('starts no more items than the limit allows, including results not yet consumed', async () => {
@@ -170,17 +155,17 @@ describe('inCompletionOrder', () => {
     await results.next();
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(started).toBe(2);
-    expect(await collect(results)).toHaveLength(9);
+    expect(await Array.fromAsync(results)).toHaveLength(9);
   });
 
   it('starts an item that exceeds the limit by itself', async () => {
     const results = inCompletionOrder([1, 2], { start: async (n) => n, weigh: () => 100, limit: 8 });
-    expect(await collect(results)).toEqual([1, 2]);
+    expect(await Array.fromAsync(results)).toEqual([1, 2]);
   });
 
   it('ends at once if there are no items', async () => {
-    expect(await collect(inCompletionOrder([], { start: async () => 1, weigh: () => 1, limit: 1 }))).toEqual(
-      [],
-    );
+    expect(
+      await Array.fromAsync(inCompletionOrder([], { start: async () => 1, weigh: () => 1, limit: 1 })),
+    ).toEqual([]);
   });
 });

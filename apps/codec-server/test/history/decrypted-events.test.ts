@@ -1,40 +1,43 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SearchRequest } from '@temporal-kms/codec-api';
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { exportChunks } from '../../src/history/export.ts';
-import { streamLifetime } from '../../src/history/stream-limits.ts';
 import { searchFrames } from '../../src/history/search.ts';
 import { anyNamespace } from '../support/callers.ts';
-import { collect } from '../support/lines.ts';
-import { type Kms, type Payload, plain, sealedApart, startKms, threads } from '../support/stack.ts';
-import { memory } from '../support/memory.ts';
+import { forFile } from '../support/for-file.ts';
+import { signaled } from '../support/planted-run.ts';
+import { plain, sealedApart, startKms, threads } from '../support/stack.ts';
+import { lifetimeWith } from '../support/memory.ts';
 
-const never = new AbortController().signal;
 const log = pino({ level: 'silent' });
 
-let kms: Kms;
-let many: Payload[];
-beforeAll(async () => {
-  kms = await startKms();
-  many = await sealedApart(kms, 100);
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
+const many = await sealedApart(kms, 100);
 
-const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
-const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
 /** A history with one payload of `many` per event, in pages of ten events that are available at once. */
 const reader = {
   read: async (_: unknown, from: number): Promise<any> => ({
-    events: many
-      .slice(from - 1, from + 9)
-      .map((payload, n) => ({
-        eventId: from + n,
-        eventType: 26,
-        workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
-      })),
+    events: many.slice(from - 1, from + 9).map((payload, n) => signaled(from + n, payload)),
     transient: [],
     complete: from + 10 > many.length,
   }),
+};
+
+/** Returns the options of a stream over that history. */
+const options = () => ({
+  reader,
+  threads,
+  codec: kms.codec,
+  log,
+  run: { namespace: 'payments', workflowId: 'w', runId: 'r' },
+  record: { ...anyNamespace, done: () => undefined, refused: () => undefined },
+  length: many.length,
+  lifetime: lifetimeWith(),
+});
+const searched = (request: Partial<SearchRequest>, more: object = {}) => {
+  const all = { text: 'nowhere', caseSensitive: false, order: 'oldest_first', ...request } as const;
+  return Array.fromAsync(searchFrames({ ...options(), request: all, ...more }));
 };
 
 it('reports the progress of a search', async () => {
@@ -44,39 +47,14 @@ it('reports the progress of a search', async () => {
       return reader.read(ofRun, from);
     },
   };
-  const frames = await collect(
-    searchFrames({
-      reader: slowReader,
-      threads,
-      codec: kms.codec,
-      log,
-      run,
-      record,
-      request: { text: 'nowhere', caseSensitive: false, order: 'oldest_first' },
-      length: 60,
-      lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory }),
-    }),
-  );
+  const frames = await searched({}, { reader: slowReader, length: 60 });
   expect(frames[0]).toMatchObject({ type: 'progress', of: 60 });
   expect(frames.at(-1)).toMatchObject({ type: 'end', reason: 'complete', after: 60, hits: 0 });
 });
 
 it('ends a search after 64 Cloud KMS calls, with the event to continue from', async () => {
   await using other = kms.another();
-  const search = (after: number) =>
-    collect(
-      searchFrames({
-        reader,
-        threads,
-        codec: other.codec,
-        log,
-        run,
-        record,
-        request: { text: '"', caseSensitive: false, order: 'oldest_first', after },
-        length: many.length,
-        lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory }),
-      }),
-    );
+  const search = (after: number) => searched({ text: '"', after }, { codec: other.codec });
   const before = kms.emulator.calls.count('Decrypt');
   const first = await search(0);
   expect(first.at(-1)).toMatchObject({ type: 'end', reason: 'limit', after: 64, events: 64, kmsCalls: 64 });
@@ -93,33 +71,14 @@ it.each(['search', 'export'] as const)(
       plan: () => ({ kmsCalls: 1 }),
       decrypt: () => new Promise(() => undefined),
     };
-    const options = {
-      reader,
-      threads,
-      codec: hanging,
-      log,
-      run,
-      record,
-      length: many.length,
-      lifetime: streamLifetime({
-        disconnected: never,
-        stopping: never,
-        maxMs: 60_000,
-        memory,
-        expiresAt: Date.now() + 100,
-      }),
-    };
+    const expiring = { codec: hanging, lifetime: lifetimeWith({ expiresAt: Date.now() + 100 }) };
     const begun = performance.now();
     if (operation === 'search') {
-      const request = { text: 'x', caseSensitive: false, order: 'newest_first' as const };
-      expect((await collect(searchFrames({ ...options, request }))).at(-1)).toMatchObject({
-        reason: 'signed_out',
-      });
+      const frames = await searched({ order: 'newest_first' }, expiring);
+      expect(frames.at(-1)).toMatchObject({ reason: 'signed_out' });
     } else {
-      expect((await collect(exportChunks({ ...options, form: 'decoded' }))).at(-1)).toMatchObject({
-        end: 'signed_out',
-        text: expect.stringContaining('$truncated'),
-      });
+      const chunks = await Array.fromAsync(exportChunks({ ...options(), ...expiring, form: 'decoded' }));
+      expect(chunks.at(-1)).toMatchObject({ end: 'signed_out', text: expect.stringContaining('$truncated') });
     }
     expect(performance.now() - begun).toBeLessThan(10_000);
   },
@@ -141,25 +100,9 @@ it('drops exported text that was not sent before the token expired', async () =>
       return { ...read, events: read.events.slice(0, 1) };
     },
   };
-  const chunks = await collect(
-    exportChunks({
-      reader: oneEventReader,
-      threads,
-      codec: hanging,
-      log,
-      run,
-      record,
-      form: 'readable',
-      length: many.length,
-      lifetime: streamLifetime({
-        disconnected: never,
-        stopping: never,
-        maxMs: 60_000,
-        memory,
-        expiresAt: Date.now() + 2_000,
-      }),
-    }),
-  );
+  const lifetime = lifetimeWith({ expiresAt: Date.now() + 2_000 });
+  const interrupted = { ...options(), reader: oneEventReader, codec: hanging, lifetime };
+  const chunks = await Array.fromAsync(exportChunks({ ...interrupted, form: 'readable' }));
   expect(decrypted).toBeGreaterThan(5);
   expect(chunks).toHaveLength(1);
   expect(chunks[0]!.text).not.toContain('secret');
@@ -168,37 +111,24 @@ it('drops exported text that was not sent before the token expired', async () =>
 
 it('ends an export with an error if the history lacks events', async () => {
   const emptyReader = { read: async () => ({ events: [], transient: [], complete: true }) };
-  const chunks = await collect(
-    exportChunks({
-      reader: emptyReader,
-      threads,
-      codec: kms.codec,
-      log,
-      run,
-      record,
-      form: 'encoded',
-      length: 3,
-      lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory }),
-    }),
-  );
+  const chunks = await Array.fromAsync(exportChunks({ ...options(), reader: emptyReader, form: 'encoded' }));
   expect(chunks.at(-1)).toMatchObject({ end: 'error', text: expect.stringContaining('$truncated') });
 });
 
 it('an export interrupted by a shutdown completes the current 12 MB payload, and states the reason in its last line', async () => {
   const stopping = new AbortController();
-  const { signal } = stopping;
-  const lifetime = streamLifetime({ disconnected: never, stopping: signal, maxMs: 60_000, memory });
-  const input = { payloads: [{ data: Buffer.alloc(12_000_000) }] };
-  const event = (eventId: number): any => ({
-    eventId,
-    eventType: 26,
-    workflowExecutionSignaledEventAttributes: { input },
-  });
-  const two = { read: async () => ({ events: [event(1), event(2)], transient: [], complete: true }) };
-  const options = { reader: two, threads, codec: kms.codec, log, run, record, length: 2, lifetime };
+  const lifetime = lifetimeWith({ stopping: stopping.signal });
+  const events: any[] = [1, 2].map((eventId) => signaled(eventId, { data: Buffer.alloc(12_000_000) }));
+  const two = { read: async () => ({ events, transient: [], complete: true }) };
   let text = '';
   let end: string | undefined;
-  for await (const chunk of exportChunks({ ...options, form: 'encoded' })) {
+  for await (const chunk of exportChunks({
+    ...options(),
+    reader: two,
+    length: 2,
+    lifetime,
+    form: 'encoded',
+  })) {
     text += chunk.text;
     end = chunk.end;
     if (text.length > 1_000_000) stopping.abort();

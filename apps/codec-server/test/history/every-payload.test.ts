@@ -5,10 +5,11 @@ import {
   historyFrame,
   searchFrame,
 } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
 import { eventTypes, fullEvent, type Place, type ProtoEvent, VARIANTS } from '../support/full-event.ts';
-import { collect } from '../support/lines.ts';
-import { appWith, HOST, type Kms, noTemporal, plain, startKms } from '../support/stack.ts';
+import { temporalWith } from '../support/planted-run.ts';
+import { appWith, headers, plain, post, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
@@ -16,40 +17,24 @@ import { RUN } from '../support/routes.ts';
 // `support/full-event.ts` derives the places from Temporal's protos alone.
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
-let kms: Kms;
-let app: ReturnType<typeof appWith>;
 
-beforeAll(async () => {
-  kms = await startKms();
-  const all = eventTypes.flatMap((type) =>
-    Array.from({ length: VARIANTS }, (_, variant) => ({ type, variant })),
-  );
-  for (const [index, { type, variant }] of all.entries()) {
-    const eventId = index + 1;
-    const made = await fullEvent(type, eventId, variant, async (_, n) => {
-      const [encrypted] = await kms.codec.encode([plain(`needle ${eventId}:${n}`)], {
-        namespace: 'payments',
-      });
-      return encrypted!;
-    });
-    events.push(made.event);
-    for (const [n, place] of made.places.entries()) places.set(`${eventId}:${n}`, place);
-  }
-  const response: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
-  const described: any = { workflowExecutionInfo: { historyLength: events.length } };
-  app = appWith(kms, {
-    temporal: { ...noTemporal, history: async () => response, describe: async () => described },
+const kms = forFile(await startKms());
+const types = eventTypes.flatMap((type) =>
+  Array.from({ length: VARIANTS }, (_, variant) => ({ type, variant })),
+);
+for (const [index, { type, variant }] of types.entries()) {
+  const eventId = index + 1;
+  const made = await fullEvent(type, eventId, variant, async (_, n) => {
+    const [encrypted] = await kms.codec.encode([plain(`needle ${eventId}:${n}`)], { namespace: 'payments' });
+    return encrypted!;
   });
-});
-afterAll(() => kms.close());
+  events.push(made.event);
+  for (const [n, place] of made.places.entries()) places.set(`${eventId}:${n}`, place);
+}
+const app = appWith(kms, { temporal: temporalWith(events) });
 
-const headers = { host: HOST, 'content-type': 'application/json' };
-const post = async (path: string, body: object): Promise<Response> => {
-  const response = await app.request(`${RUN}/${path}`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify(body),
-  });
+const answerTo = async (what: string, body: object): Promise<Response> => {
+  const response = await post(app, `${RUN}/${what}`, body);
   expect(response.status).toBe(200);
   return response;
 };
@@ -63,7 +48,7 @@ it('covers 60 event types and more than 2,000 places', () => {
 
 it('streams a history with exactly one stub for each place', async () => {
   const response = await app.request(`${RUN}/history`, { headers });
-  const rows: HistoryEvent[] = (await collect(lines(response, historyFrame))).flatMap((frame) =>
+  const rows: HistoryEvent[] = (await Array.fromAsync(lines(response, historyFrame))).flatMap((frame) =>
     frame.type === 'events' ? frame.events : [],
   );
   const stubs = rows.flatMap(({ payloads }) => payloads.map(({ ref, path }) => [ref, path]));
@@ -75,8 +60,9 @@ it('decodes the payload in each place', async () => {
   const results: DecodeResult[] = [];
   const all = refs();
   for (let start = 0; start < all.length; start += 200) {
-    const response = await post('payloads:decode', { refs: all.slice(start, start + 200) });
-    for (const frame of await collect(lines(response, decodeFrame))) if ('ok' in frame) results.push(frame);
+    const response = await answerTo('payloads:decode', { refs: all.slice(start, start + 200) });
+    for (const frame of await Array.fromAsync(lines(response, decodeFrame)))
+      if ('ok' in frame) results.push(frame);
   }
   expect(results).toHaveLength(all.length);
   for (const result of results) {
@@ -92,11 +78,11 @@ describe('search', () => {
     let requests = 0;
     for (;;) {
       requests += 1;
-      const response = await post('history:search', {
+      const response = await answerTo('history:search', {
         text: 'needle',
         ...(after === undefined ? {} : { after }),
       });
-      const frames = await collect(lines(response, searchFrame));
+      const frames = await Array.fromAsync(lines(response, searchFrame));
       for (const frame of frames)
         if (frame.type === 'hit') {
           expect(frame.path).toBe(places.get(frame.ref)?.path);
@@ -122,7 +108,7 @@ describe('export', () => {
   };
 
   it('contains the payload of each place in decoded form', async () => {
-    const decoded: any = await (await post('history:export', { form: 'decoded' })).json();
+    const decoded: any = await (await answerTo('history:export', { form: 'decoded' })).json();
     const needles = data(decoded).filter((text) => text.startsWith('"needle'));
     expect(needles.toSorted()).toEqual(
       refs()
@@ -132,7 +118,7 @@ describe('export', () => {
   });
 
   it('contains the payload of each place at its own path in readable form', async () => {
-    const readable: any = await (await post('history:export', { form: 'readable' })).json();
+    const readable: any = await (await answerTo('history:export', { form: 'readable' })).json();
     expect(readable.summary).toMatchObject({ events: events.length, payloads: places.size, unreadable: {} });
     for (const [ref, { path }] of places) {
       const event = readable.events[Number(ref.split(':')[0]) - 1];
@@ -142,7 +128,7 @@ describe('export', () => {
   });
 
   it('contains the payload of each place as stored in encoded form', async () => {
-    const encoded: any = await (await post('history:export', { form: 'encoded' })).json();
+    const encoded: any = await (await answerTo('history:export', { form: 'encoded' })).json();
     const text = JSON.stringify(encoded);
     expect(text).not.toContain('needle');
     expect(encoded.events).toHaveLength(events.length);

@@ -3,11 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { historyFrames } from '../../src/history/history-stream.ts';
 import type { EventRange } from '../../src/history/reader.ts';
 import { HttpError } from '../../src/errors.ts';
-import { collect } from '../support/lines.ts';
 import { keptLog } from '../support/stack.ts';
-import { memory } from '../support/memory.ts';
+import { memory, never } from '../support/memory.ts';
 
-const never = new AbortController().signal;
 const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });
 const range = (events: any[], complete: boolean): EventRange => ({ events, transient: [], complete });
 
@@ -43,6 +41,8 @@ function follow(
   return { frames, requested, lines };
 }
 
+const eventsIn = (frames: readonly HistoryFrame[]) =>
+  frames.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
 const at = (eventId: number, seconds: number): any => ({ ...event(eventId), eventTime: { seconds } });
 const task = (eventId: number, durable: boolean): any => ({ eventId, eventType: 5, taskId: durable ? 1 : 0 });
 
@@ -70,13 +70,13 @@ describe('historyFrames', () => {
       async () => range([], false),
       async () => range([event(2)], true),
     ]);
-    expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
+    expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
     expect(requested).toEqual([1, 2, 2]);
   });
 
   it('does not wait for new events unless it is live', async () => {
     const { frames, requested } = follow([async () => range([event(1), event(2)], false)], { live: false });
-    expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
+    expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
     expect(requested).toEqual([1]);
   });
 
@@ -87,7 +87,7 @@ describe('historyFrames', () => {
         throw new HttpError(503, 'temporal_unavailable', 'Temporal does not answer; try again.');
       },
     ]);
-    expect((await collect(frames)).at(-1)).toEqual({
+    expect((await Array.fromAsync(frames)).at(-1)).toEqual({
       type: 'end',
       reason: 'error',
       after: 1,
@@ -101,7 +101,7 @@ describe('historyFrames', () => {
         throw new Error('secret-detail');
       },
     ]);
-    const all = JSON.stringify(await collect(frames));
+    const all = JSON.stringify(await Array.fromAsync(frames));
     expect(all).toContain('"reason":"error"');
     expect(all + lines.join('')).not.toContain('secret-detail');
     expect(lines).toHaveLength(1);
@@ -112,9 +112,8 @@ describe('historyFrames', () => {
       async () => ({ events: [event(1)], transient: [task(2, false), task(3, false)], complete: false }),
       async () => range([task(2, true), event(3)], true),
     ]);
-    const all = await collect(frames);
-    const rows = all.flatMap((frame) => (frame.type === 'events' ? frame.events : []));
-    expect(rows.map(({ eventId, eventType, durable }) => [eventId, eventType, durable])).toEqual([
+    const all = await Array.fromAsync(frames);
+    expect(eventsIn(all).map(({ eventId, eventType, durable }) => [eventId, eventType, durable])).toEqual([
       [1, 26, true],
       [2, 5, false],
       [3, 5, false],
@@ -131,7 +130,7 @@ describe('historyFrames', () => {
       [async () => ({ events, transient: [task(502, false), task(503, false)], complete: false })],
       { live: false, length: 501 },
     );
-    const all = await collect(frames);
+    const all = await Array.fromAsync(frames);
     const ids = all.flatMap((frame) =>
       frame.type === 'events' ? [frame.events.map(({ eventId }) => eventId)] : [],
     );
@@ -151,7 +150,7 @@ describe('historyFrames', () => {
   ])('ends with the limit after %i events', async (limit, frames) => {
     const events = Array.from({ length: 501 }, (_, index) => event(index + 1));
     const stream = follow([async () => range(events, true)], { length: 501, limit });
-    const all = await collect(stream.frames);
+    const all = await Array.fromAsync(stream.frames);
     expect(all.flatMap((frame) => (frame.type === 'events' ? [frame.events.length] : []))).toEqual(frames);
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: limit });
   });
@@ -160,14 +159,14 @@ describe('historyFrames', () => {
     const events = [event(1), event(2)];
     const transient = [task(3, false), task(4, false)];
     const { frames } = follow([async () => ({ events, transient, complete: false })], { limit: 2 });
-    const all = await collect(frames);
+    const all = await Array.fromAsync(frames);
     expect(all.flatMap((frame) => (frame.type === 'events' ? [frame.events.length] : []))).toEqual([4]);
     expect(all.at(-1)).toEqual({ type: 'end', reason: 'limit', after: 2 });
   });
 
   it('reaches the end of a history with fewer events than the limit', async () => {
     const { frames } = follow([async () => range([event(1), event(2)], true)], { length: 2, limit: 3 });
-    expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
+    expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   });
 
   it('names the last event sent when it has to end within a page', async () => {
@@ -179,7 +178,7 @@ describe('historyFrames', () => {
         if (left === 0) throw new HttpError(503, 'busy', 'The server is busy; try again.');
       },
     });
-    const all = await collect(frames);
+    const all = await Array.fromAsync(frames);
     expect(all.map(({ type }) => type)).toEqual(['events', 'end']);
     expect(all.at(-1)).toMatchObject({ reason: 'error', after: 250 });
   });
@@ -189,12 +188,12 @@ describe('historyFrames', () => {
       [async () => ({ events: [event(1)], transient: [task(2, false)], complete: false })],
       { live: false, length: 1 },
     );
-    expect((await collect(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 1 });
+    expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 1 });
   });
 
   it('keeps event times as they are, although they may decrease', async () => {
     const { frames } = follow([async () => range([at(1, 300), at(2, 200), at(3, 400)], true)]);
-    const rows = (await collect(frames)).flatMap((frame) => (frame.type === 'events' ? frame.events : []));
+    const rows = eventsIn(await Array.fromAsync(frames));
     expect(rows.map(({ eventId, eventTime }) => [eventId, eventTime])).toEqual([
       [1, '1970-01-01T00:05:00Z'],
       [2, '1970-01-01T00:03:20Z'],

@@ -1,9 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { median } from '@temporal-kms/scripts/figures';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { TemporalService } from '../../src/temporal/service.ts';
-import { appWith, HOST, type Kms, noTemporal, type Payload, plain, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { collectGarbage } from '../support/memory.ts';
+import { pageOf, signaled } from '../support/planted-run.ts';
+import { appWith, headers, noTemporal, plain, post, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
@@ -12,39 +13,20 @@ const LENGTH = 51_200;
 const PAGE = 256;
 const MiB = 1024 * 1024;
 
-let kms: Kms;
-let encrypted: Payload | undefined;
-beforeAll(async () => {
-  kms = await startKms();
-  [encrypted] = await kms.codec.encode([plain('x'.repeat(1_000))], { namespace: 'payments' });
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
+const [encrypted] = await kms.codec.encode([plain('x'.repeat(1_000))], { namespace: 'payments' });
 
+// Copies, like bytes from the network.
+const copy = () => ({ metadata: encrypted!.metadata!, data: Buffer.from(encrypted!.data!) });
 const history: TemporalService['history'] = async ({ nextPageToken }) => {
   const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
-  const events = Array.from({ length: PAGE }, (_, n) => ({
-    eventId: first + n,
-    eventType: 26,
-    taskId: 1,
-    workflowExecutionSignaledEventAttributes: {
-      signalName: 's',
-      // A copy, like bytes from the network.
-      input: { payloads: [{ metadata: encrypted!.metadata, data: Buffer.from(encrypted!.data!) }] },
-    },
-  }));
+  const events = Array.from({ length: PAGE }, (_, n) => signaled(first + n, copy()));
   const more = first + PAGE <= LENGTH;
-  const response: any = {
-    history: { events },
-    rawHistory: [],
-    nextPageToken: more ? Buffer.from(String(first + PAGE)) : new Uint8Array(),
-  };
-  return response;
+  return pageOf(events, more ? Buffer.from(String(first + PAGE)) : undefined);
 };
 const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
 const temporal: TemporalService = { ...noTemporal, history, describe: async () => described };
 
-setFlagsFromString('--expose-gc');
-const collectGarbage: () => void = runInNewContext('gc');
 const used = (): number => {
   // Twice: V8 frees buffers after the collection that finds them unreachable.
   collectGarbage();
@@ -62,7 +44,6 @@ function expectNoGrowth(samples: number[]): void {
 }
 
 const app = () => appWith(kms, { temporal, maxHistoryBytes: 4 * MiB });
-const headers = { host: HOST, 'content-type': 'application/json' };
 
 it('streams 51,200 events in constant memory, the first page at once', async () => {
   const start = performance.now();
@@ -82,8 +63,7 @@ it('streams 51,200 events in constant memory, the first page at once', async () 
 }, 60_000);
 
 it('exports 51,200 decoded payloads in constant memory', async () => {
-  const body = JSON.stringify({ form: 'decoded' });
-  const response = await app().request(`${RUN}/history:export`, { method: 'POST', headers, body });
+  const response = await post(app(), `${RUN}/history:export`, { form: 'decoded' });
   const samples: number[] = [];
   let bytes = 0;
   let lineEnds = 0;

@@ -1,70 +1,28 @@
 import { eventPayloads, findPayloads, type ProtoEvent, writeMessage } from '@temporal-kms/histories/payloads';
 import proto, { type temporal } from '@temporalio/proto';
 import visitor, { type WalkEnv } from '@temporalio/proto/lib/payload-visitor.generated.js';
-import type { Field, MapField, Type } from 'protobufjs';
+import type { Type } from 'protobufjs';
 import { describe, expect, it } from 'vitest';
 import { historyEvent } from '../../src/history/event.ts';
+import { eventTypes, filled, fullEvent, VARIANTS } from '../support/full-event.ts';
 
 // The module exports a protobufjs Root, although its generated types do not say so.
 const root: any = proto;
 const HistoryEvent: Type = root.lookupType('temporal.api.history.v1.HistoryEvent');
-const eventTypes = Object.entries<string | number>(proto.temporal.api.enums.v1.EventType).filter(
-  (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0,
-);
 
 let serial = 0;
-/** Returns a message with every field set: two items in each list, two keys in each map, one cause in each failure. */
-function full(type: Type, depth: number): Record<string, unknown> {
-  if (type.fullName === '.temporal.api.common.v1.Payload') {
-    serial += 1;
-    return { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(String(serial)) };
-  }
-  const message: Record<string, unknown> = {};
-  for (const field of type.fieldsArray) {
-    const value = fieldValue(field.resolve(), depth);
-    if (value !== undefined) message[field.name] = value;
-  }
-  return message;
-}
-
-function fieldValue(field: Field | MapField, depth: number): unknown {
-  const one = (): unknown => {
-    const resolved = field.resolvedType;
-    if (resolved !== null && 'fieldsArray' in resolved)
-      return depth > 0 ? full(resolved, depth - 1) : undefined;
-    if (resolved !== null) return 1;
-    if (field.type === 'bool') return true;
-    if (field.type === 'string') return 'text';
-    if (field.type === 'bytes') return Buffer.from('bytes');
-    return 7;
-  };
-  const value = one();
-  if (value === undefined) return undefined;
-  if (field.map) return { b: value, a: one() };
-  return field.repeated ? [value, one()] : value;
-}
-
-const attributesField = (name: string): string => {
-  const words = name.replace('EVENT_TYPE_', '').toLowerCase().split('_');
-  const camel = words
-    .map((word, index) => (index === 0 ? word : word[0]!.toUpperCase() + word.slice(1)))
-    .join('');
-  return `${camel}EventAttributes`;
-};
-
-/** Returns an event of one type with every field set, decoded from bytes as in the gRPC client. */
-function fullEvent(name: string, type: number): ProtoEvent {
-  const message = full(HistoryEvent, 8);
-  const mine = attributesField(name);
-  for (const key of Object.keys(message)) {
-    if (key.endsWith('EventAttributes') && key !== mine) delete message[key];
-  }
-  expect(message[mine], `attributes of ${name}`).toBeDefined();
-  const bytes = HistoryEvent.encode(
-    HistoryEvent.fromObject({ ...message, eventId: 9, eventType: type, taskId: 1 }),
-  ).finish();
-  return proto.temporal.api.history.v1.HistoryEvent.decode(bytes);
-}
+const numbered = (): Payload => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(String((serial += 1))),
+});
+const variants = await Promise.all(
+  eventTypes.map(async (type) => {
+    const all = Array.from({ length: VARIANTS }, (_, variant) =>
+      fullEvent(type, 9, variant, async () => numbered()),
+    );
+    return [type[0], (await Promise.all(all)).map(({ event }) => event)] as const;
+  }),
+);
 
 type Payload = temporal.api.common.v1.IPayload;
 type Place = 'header' | 'elsewhere';
@@ -109,45 +67,37 @@ it('covers the 60 event types of the protos', () => {
   expect(eventTypes).toHaveLength(60);
 });
 
-describe.each(eventTypes)('%s', (name, type) => {
-  const event = fullEvent(name, type);
+const pathsOf = (event: ProtoEvent) => eventPayloads(event, own).map(({ path }) => path);
 
-  it('has exactly the payloads that the generated visitor finds', async () => {
-    const found = eventPayloads(event, own);
-    const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
-      history: { events: [event] },
-    });
-    expect(found.filter(({ payload }) => !expected.has(payload))).toEqual([]);
-    expect(found).toHaveLength(expected.size);
-    expect(new Set(found.map(({ path }) => path)).size).toBe(found.length);
-  });
-
-  it('marks only header payloads as not encryptable', async () => {
-    const expected = await visited(visitor.walkGetWorkflowExecutionHistoryResponse<Place>, {
-      history: { events: [event] },
-    });
-    for (const { payload, encryptable, path } of eventPayloads(event, own)) {
-      expect(encryptable, path).toBe(expected.get(payload) === 'elsewhere');
+describe.each(variants)('%s', (_, events) => {
+  it('has exactly the payloads that the generated visitor finds, of which only headers are not encryptable', async () => {
+    const walk = visitor.walkGetWorkflowExecutionHistoryResponse<Place>;
+    for (const event of events) {
+      const found = eventPayloads(event, own);
+      const expected = await visited(walk, { history: { events: [event] } });
+      expect(found.filter(({ payload }) => !expected.has(payload))).toEqual([]);
+      expect(found).toHaveLength(expected.size);
+      expect(new Set(found.map(({ path }) => path)).size).toBe(found.length);
+      for (const { payload, encryptable, path } of found)
+        expect(encryptable, path).toBe(expected.get(payload) === 'elsewhere');
     }
   });
 
   it('numbers stubs, placeholders and payloads alike, and contains no bytes of a payload', async () => {
-    const written = await historyEvent(event, own, plain, lifetime);
-    const found = eventPayloads(event, own);
-    expect(written.payloads.map(({ ref }) => ref)).toEqual(found.map((_, n) => `9:${n}`));
-    expect(written.payloads.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
-    const text = JSON.stringify(written);
-    for (const { ref } of written.payloads) expect(text.split(`{"$payload":"${ref}"}`)).toHaveLength(2);
-    for (const { payload } of found) {
-      expect(text).not.toContain(`"${Buffer.from(payload.data!).toString('base64')}"`);
+    for (const event of events) {
+      const written = await historyEvent(event, own, plain, lifetime);
+      const found = eventPayloads(event, own);
+      expect(written.payloads.map(({ ref }) => ref)).toEqual(found.map((__, n) => `9:${n}`));
+      expect(written.payloads.map(({ path }) => path)).toEqual(found.map(({ path }) => path));
+      const text = JSON.stringify(written);
+      for (const { ref } of written.payloads) expect(text.split(`{"$payload":"${ref}"}`)).toHaveLength(2);
+      for (const { payload } of found)
+        expect(text).not.toContain(`"${Buffer.from(payload.data!).toString('base64')}"`);
     }
   });
 
   it('lists payloads in the same order whatever the order of map entries', () => {
-    const other = reverseMaps(event);
-    expect(eventPayloads(other, own).map(({ path }) => path)).toEqual(
-      eventPayloads(event, own).map(({ path }) => path),
-    );
+    for (const event of events) expect(pathsOf(reverseMaps(event))).toEqual(pathsOf(event));
   });
 });
 
@@ -160,7 +110,7 @@ describe('findPayloads', () => {
     async (name, walk) => {
       const typeName = `temporal.api.workflowservice.v1.${name}`;
       const type: Type = root.lookupType(typeName);
-      const message = type.decode(type.encode(type.fromObject(full(type, 9))).finish());
+      const message = type.decode(type.encode(type.fromObject(filled(type, numbered))).finish());
       const found = findPayloads(typeName, message);
       const expected = await visited(walk, message);
       expect(found.length).toBeGreaterThan(1);

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { HistoryReader, type Run, SingleFlight } from '../../src/history/reader.ts';
 import { HttpError } from '../../src/errors.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
+import { never } from '../support/memory.ts';
+import { pageOf } from '../support/planted-run.ts';
 import { noTemporal } from '../support/stack.ts';
 
 const run: Run = { namespace: 'n', workflowId: 'w', runId: 'r' };
-const never = new AbortController().signal;
 
 /** A growing history that is read like Temporal's: a token names the next event, a page has `pageSize` events. */
 function growing(length: number, pageSize = 2, eventBytes = 0) {
@@ -31,12 +32,7 @@ function growing(length: number, pageSize = 2, eventBytes = 0) {
       }),
     }));
     const more = last < state.length || !state.closed;
-    const response: any = {
-      history: { events },
-      rawHistory: [],
-      nextPageToken: more ? Buffer.from(`${state.epoch} ${last + 1}`) : new Uint8Array(),
-    };
-    return response;
+    return pageOf(events, more ? Buffer.from(`${state.epoch} ${last + 1}`) : undefined);
   };
   return { state, service: { ...noTemporal, history } };
 }

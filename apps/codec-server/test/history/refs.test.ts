@@ -1,12 +1,14 @@
 import { MAX_REFS } from '@temporal-kms/codec-api';
 import { Random } from '@temporal-kms/testing/random';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { TemporalService } from '../../src/temporal/service.ts';
-import { appWith, HOST, type Kms, noTemporal, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { pageOf, temporalWith } from '../support/planted-run.ts';
+import { RUN } from '../support/routes.ts';
+import { appWith, headers, noTemporal, post, startKms } from '../support/stack.ts';
 
 // Refs that a caller invents must never reach Temporal, so the test records every call with its arguments.
-const RUN_ID = '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
-const RUN = `/api/namespaces/payments/workflows/w/runs/${RUN_ID}`;
+const RUN_ID = RUN.split('/').at(-1)!;
 const execution = { workflowId: 'w', runId: RUN_ID };
 const calls: [string, unknown][] = [];
 const spy: TemporalService = {
@@ -19,24 +21,17 @@ const spy: TemporalService = {
   history: async (request) => {
     calls.push(['history', request]);
     const events = [1, 2, 3, 4, 5].map((eventId) => ({ eventId, eventType: 17, taskId: 1 }));
-    const response: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
-    return response;
+    return pageOf(events);
   },
 };
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 beforeEach(() => void calls.splice(0));
 
-const headers = { host: HOST, 'content-type': 'application/json' };
 const send = (path: string, body?: unknown): Promise<Response> | Response =>
-  appWith(kms, { temporal: spy }).request(
-    path,
-    body === undefined ? { headers } : { method: 'POST', headers, body: JSON.stringify(body) },
-  );
+  body === undefined
+    ? appWith(kms, { temporal: spy }).request(path, { headers })
+    : post(appWith(kms, { temporal: spy }), path, body);
 const answerTo = async (response: Response): Promise<{ status: number; code: string; message: string }> => {
   const { error }: any = await response.json();
   return { status: response.status, ...error };
@@ -73,15 +68,10 @@ it('walks an event with 45,000 payloads once for 200 refs', async () => {
     taskId: 1,
     workflowExecutionStartedEventAttributes: { input: { payloads } },
   };
-  const page: any = { history: { events: [event] }, rawHistory: [], nextPageToken: new Uint8Array() };
-  const app = appWith(kms, { temporal: { ...spy, history: async () => page } });
+  const app = appWith(kms, { temporal: temporalWith([event]) });
   const refs = Array.from({ length: 200 }, (_, n) => `1:${n}`);
   const begun = performance.now();
-  const response = await app.request(`${RUN}/payloads:decode`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ refs }),
-  });
+  const response = await post(app, `${RUN}/payloads:decode`, { refs });
   expect((await response.text()).match(/"ok":true/g)).toHaveLength(200);
   expect(performance.now() - begun).toBeLessThan(5_000);
 });
@@ -101,10 +91,8 @@ it.each([
     userMetadata: { summary },
     workflowTaskCompletedEventAttributes: { sdkMetadata },
   };
-  const page: any = { history: { events: [event] }, rawHistory: [], nextPageToken: new Uint8Array() };
-  const app = appWith(kms, { temporal: { ...spy, history: async () => page } });
-  const init = { method: 'POST', headers, body: JSON.stringify({ refs: ['1:0'] }) };
-  const response = await app.request(`${RUN}/payloads:decode`, init);
+  const app = appWith(kms, { temporal: temporalWith([event]) });
+  const response = await post(app, `${RUN}/payloads:decode`, { refs: ['1:0'] });
   expect(await response.text()).toContain('"reason":"too_large"');
 });
 

@@ -1,11 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { streamLifetime } from '../../src/history/stream-limits.ts';
-import { memory } from '../support/memory.ts';
+import { lifetimeWith } from '../support/memory.ts';
 
-const never = new AbortController().signal;
-const lifetimeWith = (more: Partial<Parameters<typeof streamLifetime>[0]>) =>
-  streamLifetime({ disconnected: never, stopping: never, maxMs: 60_000, memory, ...more });
 const aborted = (signal: AbortSignal): Promise<unknown> =>
   signal.aborted ? Promise.resolve() : new Promise((resolve) => signal.addEventListener('abort', resolve));
 

@@ -2,9 +2,9 @@ import { type DecodeFrame, payloadRefOf } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import proto from '@temporalio/proto';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
-import { type StreamLifetime, streamLifetime } from '../../src/history/stream-limits.ts';
+import type { StreamLifetime } from '../../src/history/stream-limits.ts';
 import { workflowDescription } from '../../src/history/description.ts';
 import { decryptEvents } from '../../src/history/decrypted-events.ts';
 import { locatePayloads, type PayloadRequest } from '../../src/history/locate-payloads.ts';
@@ -16,46 +16,37 @@ import { searchFrames } from '../../src/history/search.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
 import { compressingCodec, zeros } from '../support/bombs.ts';
 import { anyNamespace } from '../support/callers.ts';
-import { collect } from '../support/lines.ts';
-import { type Kms, noTemporal, type Payload, startKms, threads } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { lifetimeWith, never } from '../support/memory.ts';
+import { pageOf, signaled, temporalWith } from '../support/planted-run.ts';
+import { noTemporal, type Payload, startKms, threads } from '../support/stack.ts';
 
 const { HistoryEvent } = proto.temporal.api.history.v1;
 const MiB = 2 ** 20;
 const context = { type: 'workflow', namespace: 'payments', workflowId: 'w' } as const;
-const never = new AbortController().signal;
 const log = pino({ level: 'silent' });
 
-let kms: Kms;
-let codec: KmsCodec;
-let oneMiB: Payload;
-let fourMiB: Payload;
-beforeAll(async () => {
-  kms = await startKms();
-  codec = compressingCodec(kms);
-  const encrypted = await codec.encode([zeros(MiB), zeros(4 * MiB)], {
-    type: 'activity',
-    namespace: 'payments',
-  });
-  [oneMiB, fourMiB] = [encrypted[0]!, encrypted[1]!];
+const kms = forFile(await startKms());
+const codec = forFile(compressingCodec(kms));
+const encrypted = await codec.encode([zeros(MiB), zeros(4 * MiB)], {
+  type: 'activity',
+  namespace: 'payments',
 });
-afterAll(async () => {
-  await codec.close();
-  await kms.close();
-});
+const [oneMiB, fourMiB] = [encrypted[0]!, encrypted[1]!];
 
+const decoded = (
+  memory: MemoryBudget,
+  requests: PayloadRequest[],
+  disconnected: AbortSignal = never,
+  by: KmsCodec = kms.codec,
+) => decodeFrames(by, log, requests, lifetimeWith({ disconnected, memory }), anyNamespace);
 const requestsFor = (payloads: readonly Payload[]): PayloadRequest[] =>
   payloads.map((payload, n) => {
     const held = { payload, path: 'input.payloads[0]', encryptable: true, context };
     return { ref: payloadRefOf(1, n), bytes: payload.data?.length ?? 0, held, load: async () => held };
   });
 const streamOf = (memory: MemoryBudget, payloads: readonly Payload[], gone: AbortSignal = never) =>
-  decodeFrames(
-    codec,
-    log,
-    requestsFor(payloads),
-    streamLifetime({ disconnected: gone, stopping: never, maxMs: 20_000, memory }),
-    anyNamespace,
-  );
+  decoded(memory, requestsFor(payloads), gone, codec);
 const times = (count: number, payload: Payload): Payload[] => Array.from({ length: count }, () => payload);
 const reasons = (frames: readonly DecodeFrame[]): string[] =>
   frames.flatMap((frame) => ('ok' in frame ? [frame.ok ? 'ok' : frame.reason] : [frame.reason]));
@@ -64,7 +55,7 @@ describe('a stream that decrypts', () => {
   it('waits while others hold the memory, and completes', async () => {
     // Memory for little more than one payload: 64 streams take turns.
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
-    const streams = Array.from({ length: 64 }, () => collect(streamOf(memory, times(3, oneMiB))));
+    const streams = Array.from({ length: 64 }, () => Array.fromAsync(streamOf(memory, times(3, oneMiB))));
     for (const frames of await Promise.all(streams))
       expect(reasons(frames)).toEqual(['ok', 'ok', 'ok', 'complete']);
     expect(memory.held).toBe(0);
@@ -73,7 +64,7 @@ describe('a stream that decrypts', () => {
 
   it('reports too_large for a payload that exceeds the share of one payload, and decodes the others', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
-    const frames = await collect(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
+    const frames = await Array.fromAsync(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
     expect(reasons(frames).toSorted()).toEqual(['complete', 'ok', 'ok', 'too_large']);
     expect(memory.held).toBe(0);
   });
@@ -83,7 +74,7 @@ describe('a stream that decrypts', () => {
     const gone = new AbortController();
     const slow = streamOf(memory, times(4, oneMiB), gone.signal);
     await slow.next();
-    const other = collect(streamOf(memory, [oneMiB]));
+    const other = Array.fromAsync(streamOf(memory, [oneMiB]));
     await expect.poll(() => memory.held).toBeGreaterThan(8 * MiB);
     gone.abort();
     await slow.return();
@@ -97,7 +88,7 @@ describe('a stream that decrypts', () => {
     holder.take(10 * MiB);
     memory.lease().take(6 * MiB);
     const gone = new AbortController();
-    const waiting = collect(streamOf(memory, [oneMiB], gone.signal));
+    const waiting = Array.fromAsync(streamOf(memory, [oneMiB], gone.signal));
     await expect.poll(() => memory.waits).toBe(1);
     gone.abort();
     expect(await waiting).toEqual([]);
@@ -105,15 +96,6 @@ describe('a stream that decrypts', () => {
     expect(memory.held).toBe(6 * MiB);
   });
 });
-
-const decoded = (memory: MemoryBudget, requests: PayloadRequest[], gone: AbortSignal = never) =>
-  decodeFrames(
-    kms.codec,
-    log,
-    requests,
-    streamLifetime({ disconnected: gone, stopping: never, maxMs: 60_000, memory }),
-    anyNamespace,
-  );
 
 describe('streams of located payloads', () => {
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
@@ -131,10 +113,9 @@ describe('streams of located payloads', () => {
       taskId: 1,
       workflowExecutionStartedEventAttributes: { input: { payloads: [payload] } },
     }));
-    const response: any = { history: { events }, rawHistory: [], nextPageToken: new Uint8Array() };
     const memo = { fields: { a: payloads[1], b: payloads[2] } };
     const description: any = { workflowExecutionInfo: { historyLength: SIZES.length, memo } };
-    service = { ...noTemporal, describe: async () => description, history: async () => response };
+    service = temporalWith(events, { describe: async () => description });
   });
 
   const locate = (memory: MemoryBudget, wanted = refs, signal = never): Promise<Required<PayloadRequest>[]> =>
@@ -187,7 +168,7 @@ describe('streams of located payloads', () => {
       payloads.map(({ ref }) => ref),
     );
     expect(requests.map(({ held }) => held)).toEqual([undefined, undefined]);
-    const frames = collect(decoded(memory, requests));
+    const frames = Array.fromAsync(decoded(memory, requests));
     all();
     expect(reasons(await frames)).toEqual(['ok', 'ok', 'complete']);
     expect(memory.inUse).toBe(0);
@@ -201,7 +182,7 @@ describe('streams of located payloads', () => {
     expect(held).toBeGreaterThan(4 * MiB);
     memory.lease().take(memory.share);
     memory.lease().take(memory.common);
-    const streams = located.map((requests) => collect(decoded(memory, requests, gone.signal)));
+    const streams = located.map((requests) => Array.fromAsync(decoded(memory, requests, gone.signal)));
     await expect.poll(() => memory.waits).toBeGreaterThan(0);
     expect(memory.copies.held).toBeGreaterThanOrEqual(held);
     gone.abort();
@@ -233,13 +214,7 @@ it('never deadlocks when streams of ordered events wait for memory', async () =>
       yield { events, release: () => undefined };
     }
     const eventIds: number[] = [];
-    const options = {
-      codec,
-      log,
-      run,
-      record,
-      lifetime: streamLifetime({ disconnected: never, stopping: never, maxMs: 20_000, memory }),
-    };
+    const options = { codec, log, run, record, lifetime: lifetimeWith({ memory }) };
     for await (const { eventId, payloads } of decryptEvents(options, pages())) {
       expect(payloads.every(({ result }) => result.ok)).toBe(true);
       eventIds.push(eventId);
@@ -259,22 +234,14 @@ describe('streams of pages that take much memory', () => {
   /** A history with one event per page, each of which takes more memory than all pages together may hold. */
   const service: TemporalService = {
     ...noTemporal,
-    describe: async () => {
-      const description: any = { workflowExecutionInfo: { historyLength: LENGTH } };
-      return description;
-    },
+    describe: temporalWith(Array.from({ length: LENGTH }, () => ({}))).describe,
     history: async ({ nextPageToken }) => {
       const eventId = nextPageToken?.length ? Number(Buffer.from(nextPageToken)) : 1;
       const payloads = Array.from({ length: PAYLOADS }, () => ({ data: Buffer.from('a') }));
-      const attributes = { input: { payloads } };
-      const response: any = {
-        history: {
-          events: [{ eventId, eventType: 1, taskId: 1, workflowExecutionStartedEventAttributes: attributes }],
-        },
-        rawHistory: [],
-        nextPageToken: eventId < LENGTH ? Buffer.from(String(eventId + 1)) : new Uint8Array(),
-      };
-      return response;
+      return pageOf(
+        [signaled(eventId, ...payloads)],
+        eventId < LENGTH ? Buffer.from(String(eventId + 1)) : undefined,
+      );
     },
   };
   const optionsOf = (memory: MemoryBudget, client: AbortSignal = never) => ({
@@ -288,7 +255,7 @@ describe('streams of pages that take much memory', () => {
     after: 0,
     length: LENGTH,
     live: false,
-    lifetime: streamLifetime({ disconnected: client, stopping: never, maxMs: 60_000, memory }),
+    lifetime: lifetimeWith({ disconnected: client, memory }),
   });
 
   it('wait while other streams’ pages hold the memory for pages, and complete', async () => {
@@ -305,7 +272,7 @@ describe('streams of pages that take much memory', () => {
     const rest = await Promise.all(
       streams.map(async (stream, n) => {
         await first[n];
-        return collect(stream);
+        return Array.fromAsync(stream);
       }),
     );
     expect(sent).toHaveLength(8);
@@ -316,7 +283,7 @@ describe('streams of pages that take much memory', () => {
   it.each(['encoded', 'decoded', 'readable'] as const)('complete as %s exports', async (form) => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const exports = await Promise.all(
-      Array.from({ length: 4 }, () => collect(exportChunks({ ...optionsOf(memory), form }))),
+      Array.from({ length: 4 }, () => Array.fromAsync(exportChunks({ ...optionsOf(memory), form }))),
     );
     for (const chunks of exports) expect(chunks.at(-1)?.end).toBe('complete');
     expect(memory.waits).toBeGreaterThan(0);
@@ -327,7 +294,7 @@ describe('streams of pages that take much memory', () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const request = { text: 'nothing', caseSensitive: false, order };
     const searches = await Promise.all(
-      Array.from({ length: 4 }, () => collect(searchFrames({ ...optionsOf(memory), request }))),
+      Array.from({ length: 4 }, () => Array.fromAsync(searchFrames({ ...optionsOf(memory), request }))),
     );
     for (const frames of searches)
       expect(frames.at(-1)).toMatchObject({ reason: 'complete', payloads: LENGTH * PAYLOADS });
@@ -353,7 +320,7 @@ describe('streams of pages that take much memory', () => {
     const holder = memory.pageLease();
     void holder.wait(memory.pageShare, never);
     const client = new AbortController();
-    const frames = collect(historyFrames(optionsOf(memory, client.signal)));
+    const frames = Array.fromAsync(historyFrames(optionsOf(memory, client.signal)));
     await expect.poll(() => memory.waits).toBe(1);
     client.abort();
     expect(await frames).toEqual([]);
@@ -371,7 +338,7 @@ describe('streams of pages that take much memory', () => {
     ]) {
       let checkpoints = 0;
       const checkpoint = async (): Promise<void> => void (checkpoints += 1);
-      await collect<unknown>(stream({ ...options.lifetime, checkpoint }));
+      for await (const _ of stream({ ...options.lifetime, checkpoint }));
       expect(checkpoints).toBeGreaterThanOrEqual(PAYLOADS);
     }
   });

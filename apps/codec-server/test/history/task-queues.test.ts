@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { HttpError } from '../../src/errors.ts';
 import { taskQueuePollers, taskQueuesOf } from '../../src/history/task-queues.ts';
 import type { TemporalService } from '../../src/temporal/service.ts';
+import { never } from '../support/memory.ts';
 
 const { PendingActivityState, PendingWorkflowTaskState } = proto.temporal.api.enums.v1;
 const SCHEDULED = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED;
@@ -51,7 +52,6 @@ const poller = (identity: string, secondsAgo: number) => ({
   identity,
   lastAccessTime: { seconds: Math.floor(Date.now() / 1_000) - secondsAgo },
 });
-const never = new AbortController().signal;
 
 /** A service whose first answer has the pollers of one partition, and whose second has those of all. */
 function service(

@@ -4,9 +4,9 @@ import {
   type TextThreads,
   type TextThreadsOptions,
 } from '../../src/history/text-threads.ts';
+import { never } from '../support/memory.ts';
 import { type Payload, plain, text } from '../support/stack.ts';
 
-const never = new AbortController().signal;
 const MB = 1_000_000;
 const body = (data: Uint8Array, encoding = 'json/plain'): Payload => ({
   metadata: { encoding: text(encoding) },

@@ -1,25 +1,19 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { buildPayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { HttpError } from '../../src/errors.ts';
-import { posted, serveApp, waitingCodec } from '../support/served.ts';
-import { type Kms, noAccess, type Payload, plain, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { posted, serveApp, startPost, waitingCodec } from '../support/served.ts';
+import { bodyOf, noAccess, plain, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
-const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
 describe('concurrent request bodies', () => {
-  const large = json([plain('x'.repeat(100_000))]);
+  const large = bodyOf([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
   /** Room for the memory of two such requests: in one share each. */
   const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
@@ -37,7 +31,7 @@ describe('concurrent request bodies', () => {
       '1',
       expect.stringContaining('CODEC_MAX_INFLIGHT_BYTES'),
     ]);
-    const small = fetch(`${url}/decode`, posted(json([plain(1)])));
+    const small = fetch(`${url}/decode`, posted(bodyOf([plain(1)])));
     await expect.poll(given).toBe(3);
     go();
     for (const response of await Promise.all([...two, small])) {
@@ -79,11 +73,7 @@ describe('concurrent request bodies', () => {
     const { url, port } = await serveApp(kms, { codec, memory, limits });
     const first = fetch(`${url}/decode`, posted(large));
     await expect.poll(given).toBe(1);
-    const socket = connect(port, '127.0.0.1');
-    const head =
-      `POST /encode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-      'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n';
-    socket.write(`${head}2\r\n{}\r\n0\r\n\r\n`);
+    const socket = startPost(port, '/encode', ['Transfer-Encoding: chunked'], '2\r\n{}\r\n0\r\n\r\n');
     const [answer] = await once(socket, 'data');
     expect(String(answer)).toMatch(/^HTTP\/1.1 200 /);
     socket.destroy();
@@ -94,11 +84,7 @@ describe('concurrent request bodies', () => {
   it('count every chunk of a body that arrives in one-byte chunks', async () => {
     const memory = new MemoryBudget(400_000, 200_000);
     const { port } = await serveApp(kms, { memory, limits });
-    const socket = connect(port, '127.0.0.1');
-    socket.write(
-      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-        'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n',
-    );
+    const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked']);
     socket.write('1\r\n \r\n'.repeat(10_000));
     const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
     expect(String(answer)).toMatch(/^HTTP\/1.1 413 /);
@@ -109,11 +95,7 @@ describe('concurrent request bodies', () => {
   it('are 408 when they arrive too slowly, and release their memory', { timeout: 20_000 }, async () => {
     const memory = roomForOne();
     const { port } = await serveApp(kms, { memory, limits });
-    const socket = connect(port, '127.0.0.1');
-    socket.write(
-      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-        `X-Namespace: payments\r\nContent-Length: ${large.length}\r\n\r\n{"payloads":`,
-    );
+    const socket = startPost(port, '/decode', [`Content-Length: ${large.length}`], '{"payloads":');
     const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
     expect(String(answer)).toMatch(/^HTTP\/1.1 408 /);
     socket.destroy();
@@ -144,11 +126,7 @@ describe('concurrent request bodies', () => {
 describe('a body of unknown length', () => {
   it('is not read before the caller is authenticated', async () => {
     const { port } = await serveApp(kms, { access: noAccess });
-    const socket = connect(port, '127.0.0.1');
-    socket.write(
-      `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-        'X-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n',
-    );
+    const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked'], '2\r\n{}\r\n');
     const [head] = await once(socket, 'data', { signal: AbortSignal.timeout(15_000) });
     expect(String(head)).toMatch(/^HTTP\/1.1 401 /);
     socket.destroy();

@@ -1,25 +1,17 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { readBody as bodyOfRequest } from '../../src/http/bodies.ts';
 import { MemoryBudget } from '../../src/memory.ts';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
-import { keptLog, type Kms, serve, startKms } from '../support/stack.ts';
+import { listen } from '../../src/server/listen.ts';
+import { forFile } from '../support/for-file.ts';
+import { collectGarbage } from '../support/memory.ts';
+import { startPost } from '../support/served.ts';
+import { keptLog, serve, startKms } from '../support/stack.ts';
 
-let kms: Kms;
-let server: RunningServer;
-beforeAll(async () => {
-  kms = await startKms();
-  server = await serve(kms, {});
-});
-afterAll(async () => {
-  await server.close(1_000);
-  await kms.close();
-});
+const kms = forFile(await startKms());
+const server = forFile(await serve(kms, {}));
 
 async function post(route: string, body: string | ReadableStream<Uint8Array>): Promise<string> {
   const headers = { 'content-type': 'application/json', 'x-namespace': 'payments' };
@@ -61,11 +53,7 @@ it('reads a body without a Content-Length', async () => {
 it('does not log an error when a client disconnects in the middle of its body', async () => {
   const { log, lines } = keptLog();
   const own = await serve(kms, { log });
-  const socket = connect(own.port, '127.0.0.1');
-  socket.write(
-    `POST /decode HTTP/1.1\r\nHost: 127.0.0.1:${own.port}\r\nContent-Type: application/json\r\n` +
-      'X-Namespace: payments\r\nContent-Length: 100\r\n\r\n{"payloads"',
-  );
+  const socket = startPost(own.port, '/decode', ['Content-Length: 100'], '{"payloads"');
   await once(socket, 'connect');
   await delay(50);
   socket.destroy();
@@ -101,10 +89,8 @@ it('does not keep a body referenced by its request, whose connection may stay id
   });
   expect({ answered, listeners }).toEqual({ answered: '1000000', listeners: [0] });
   read = undefined;
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
   await expect
-    .poll(() => (collect(), requests.map((one) => one.deref())), { timeout: 5_000 })
+    .poll(() => (collectGarbage(), requests.map((one) => one.deref())), { timeout: 5_000 })
     .toEqual([undefined]);
   agent.destroy();
   await own.close(0);

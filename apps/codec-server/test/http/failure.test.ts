@@ -1,18 +1,15 @@
 import { apiError } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { ana } from '../support/callers.ts';
-import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { appWith, headers, keys, post, startKms } from '../support/stack.ts';
 
 // A default key serves namespaces of any name.
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms({}, { encrypt: keys.payments });
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms({}, { encrypt: keys.payments }));
 
 it('escapes invisible characters of a name in a history API error', async () => {
   const path = `/api/namespaces/${encodeURIComponent('pay\u202e\u200b\u{e0041}ments')}/workflows`;
-  const response = await appWith(kms, { access: ana([]) }).request(path, { headers: { host: HOST } });
+  const response = await appWith(kms, { access: ana({}) }).request(path, { headers });
   const { error } = apiError.parse(await response.json());
   expect([response.status, error.message]).toEqual([
     403,
@@ -21,11 +18,8 @@ it('escapes invisible characters of a name in a history API error', async () => 
 });
 
 it('escapes invisible characters in a codec endpoint’s text, which the CLI prints, and keeps line breaks', async () => {
-  const response = await appWith(kms, { access: ana([]) }).request('/decode', {
-    method: 'POST',
-    headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'pay\u00admen\u009bts' },
-    body: '{"payloads":[]}',
-  });
+  const namespace = { 'x-namespace': 'pay\u00admen\u009bts' };
+  const response = await post(appWith(kms, { access: ana({}) }), '/decode', '{"payloads":[]}', namespace);
   const text = await response.text();
   expect([response.status, text]).toEqual([403, expect.stringContaining('"pay\\u00admen\\u009bts"')]);
   expect(text.endsWith('\n')).toBe(true);

@@ -1,4 +1,3 @@
-import { createAudit } from '@temporal-kms/audit';
 import { type Context, Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import { decodeFrames } from '../../src/history/decode-stream.ts';
@@ -18,6 +17,7 @@ import type { KeyRoutesOptions } from '../../src/routes/keys.ts';
 import { codecOf, type RunRoutesOptions } from '../../src/routes/run-stream.ts';
 import { ana } from '../support/callers.ts';
 import { grantOf } from '../support/grants.ts';
+import { recordedAudit } from '../support/stack.ts';
 
 declare const services: GrantedServices;
 declare const options: RunRoutesOptions;
@@ -182,13 +182,13 @@ describe('a handler', () => {
 
 describe('a grant', () => {
   it('is not given to a caller without the permission in that namespace', async () => {
-    const entries: unknown[] = [];
+    const recorded = recordedAudit();
     const app = new Hono<Env>();
     const made: unknown[] = [];
     app.get('/', async (c) => {
       const deps = {
-        access: ana([['decode', 'orders']]),
-        audit: createAudit({ write: async (entry) => void entries.push(entry) }),
+        access: ana({ orders: ['decode'] }),
+        audit: recorded.audit,
         rates: createRateLimits({}),
       };
       const caller = { name: 'ana' };
@@ -206,7 +206,7 @@ describe('a grant', () => {
     });
     expect((await app.request('/')).status).toBe(200);
     expect(made).toMatchObject([{ permission: 'decode', namespace: 'orders' }]);
-    expect(entries).toHaveLength(3);
+    expect(recorded.entries).toHaveLength(3);
   });
 
   it('reads no other namespace', async () => {

@@ -1,25 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { invalidToken } from '../../src/access/tokens.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { appWith, HOST, type Kms, keptLog, PAGE, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { appWith, headers, HOST, keptLog, PAGE, post, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
-const fine = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
 const empty = '{"payloads":[]}';
 
-const request = (
-  path: string,
-  headers: Record<string, string>,
-  body: string | undefined = empty,
-  method = 'POST',
-) => appWith(kms).request(path, { method, headers, ...(method === 'POST' ? { body } : {}) });
+const request = (path: string, head: Record<string, string>, body = empty, method = 'POST') =>
+  appWith(kms).request(path, { method, headers: head, ...(method === 'POST' ? { body } : {}) });
+
+const preflight = (head: Record<string, string>) =>
+  request('/decode?preserveStorageRefs=true', { host: HOST, ...head }, undefined, 'OPTIONS');
 
 const posts = ['/decode', '/encode', `${RUN}/payloads:decode`];
 const gets = [
@@ -46,21 +41,21 @@ describe('cross-site requests', () => {
   ];
 
   describe.each(posts)('POST %s', (path) => {
-    it.each(attacks)('rejects %s', async (_, headers, status) => {
-      const response = await request(path, { ...fine, ...headers });
+    it.each(attacks)('rejects %s', async (_, changed, status) => {
+      const response = await request(path, { ...headers, ...changed });
       expect(response.status).toBe(status);
     });
   });
 
   describe.each(gets)('GET %s', (path) => {
-    it.each(attacks.filter(([, , status]) => status === 403))('rejects %s', async (_, headers, status) => {
-      const response = await request(path, { ...fine, ...headers }, undefined, 'GET');
+    it.each(attacks.filter(([, , status]) => status === 403))('rejects %s', async (_, changed, status) => {
+      const response = await request(path, { ...headers, ...changed }, undefined, 'GET');
       expect(response.status).toBe(status);
     });
   });
 
   it('sends no CORS header to an origin that is not listed', async () => {
-    const response = await request('/decode', { ...fine, origin: 'https://evil.example' });
+    const response = await request('/decode', { ...headers, origin: 'https://evil.example' });
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
@@ -74,18 +69,13 @@ describe('cross-site requests', () => {
 
 describe('a page on the server’s own origin', () => {
   it.each([`http://${HOST}`, `https://${HOST}`])('may send requests as %s', async (origin) => {
-    const response = await request('/decode', { ...fine, origin });
+    const response = await request('/decode', { ...headers, origin });
     expect(response.status).toBe(200);
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
   it('gets no CORS header for a preflight, which browsers send only for other origins', async () => {
-    const response = await request(
-      '/decode',
-      { host: HOST, origin: `https://${HOST}` },
-      undefined,
-      'OPTIONS',
-    );
+    const response = await preflight({ origin: `https://${HOST}` });
     expect(response.headers.get('access-control-allow-origin')).toBeNull();
   });
 
@@ -98,28 +88,22 @@ describe('a page on the server’s own origin', () => {
     HOST,
     `http://http://${HOST}`,
   ])('is not %s', async (origin) => {
-    expect((await request('/decode', { ...fine, origin })).status).toBe(403);
+    expect((await request('/decode', { ...headers, origin })).status).toBe(403);
   });
 
   it('does not count if the Host is not accepted', async () => {
     const evil = { host: 'evil.example:8088', origin: 'http://evil.example:8088' };
-    expect((await request('/decode', { ...fine, ...evil })).status).toBe(403);
+    expect((await request('/decode', { ...headers, ...evil })).status).toBe(403);
   });
 });
 
 describe('an allowed page', () => {
   it('gets a preflight response for every header that the Web UI sends', async () => {
-    const response = await request(
-      '/decode?preserveStorageRefs=true',
-      {
-        host: HOST,
-        origin: PAGE,
-        'access-control-request-method': 'POST',
-        'access-control-request-headers': 'authorization,authorization-extras,content-type,x-namespace',
-      },
-      undefined,
-      'OPTIONS',
-    );
+    const response = await preflight({
+      origin: PAGE,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,authorization-extras,content-type,x-namespace',
+    });
     expect(response.status).toBe(204);
     expect(response.headers.get('access-control-allow-origin')).toBe(PAGE);
     expect(response.headers.get('access-control-allow-credentials')).toBe('true');
@@ -138,13 +122,7 @@ describe('an allowed page', () => {
   });
 
   it('gets no preflight response if it is not listed', async () => {
-    const response = await request(
-      '/decode',
-      { host: HOST, origin: 'https://evil.example' },
-      undefined,
-      'OPTIONS',
-    );
-    expect(response.status).toBe(403);
+    expect((await preflight({ origin: 'https://evil.example' })).status).toBe(403);
   });
 
   it.each([
@@ -153,9 +131,9 @@ describe('an allowed page', () => {
     ['a missing namespace', { 'x-namespace': '' }, empty, 400],
     ['text', { 'content-type': 'text/plain' }, empty, 415],
     ['an unknown path', {}, empty, 404],
-  ])('can read the status of %s', async (what, headers, body, status) => {
+  ])('can read the status of %s', async (what, changed, body, status) => {
     const path = what === 'an unknown path' ? '/nowhere' : '/decode';
-    const response = await request(path, { ...fine, origin: PAGE, ...headers }, body);
+    const response = await request(path, { ...headers, origin: PAGE, ...changed }, body);
     expect(response.status).toBe(status);
     expect(response.headers.get('access-control-allow-origin')).toBe(PAGE);
     expect(response.headers.get('access-control-allow-credentials')).toBe('true');
@@ -164,7 +142,7 @@ describe('an allowed page', () => {
 
 describe('responses', () => {
   it.each([...posts, ...gets, '/nowhere'])('of %s are never cached, sniffed or framed', async (path) => {
-    const response = await request(path, fine, empty, posts.includes(path) ? 'POST' : 'GET');
+    const response = await request(path, headers, empty, posts.includes(path) ? 'POST' : 'GET');
     expect(response.headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
     expect(response.headers.get('content-security-policy')).toBe(
@@ -177,9 +155,7 @@ describe('responses', () => {
   it('reveal no detail of an unexpected error to the caller or the log', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
-    const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', {
-      headers: fine,
-    });
+    const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', { headers });
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
       error: { code: 'internal', message: 'The server failed. Its log contains the cause.' },
@@ -195,8 +171,8 @@ describe('a body', () => {
     ['says that it is too long', { 'content-length': String(17 * 1024 * 1024) }, empty],
     ['is too long and does not say so', {}, ' '.repeat(17 * 1024 * 1024)],
     ['has a length that is no number', { 'content-length': 'many' }, empty],
-  ])('is rejected when it %s', async (_, headers, body) => {
-    const response = await request('/decode', { ...fine, ...headers }, body);
+  ])('is rejected when it %s', async (_, changed, body) => {
+    const response = await request('/decode', { ...headers, ...changed }, body);
     expect(response.status).toBe(413);
     expect(await response.text()).toContain('16777216 bytes');
   });
@@ -207,9 +183,9 @@ describe('the request log', () => {
     const { log, lines } = keptLog();
     log.level = 'debug';
     const app = appWith(kms, { log });
-    await app.request('/decode', { method: 'POST', headers: fine, body: empty });
-    await app.request('/decode', { method: 'POST', headers: fine, body: '' });
-    await app.request('/api/namespaces/payments/workflows', { headers: fine });
+    await post(app, '/decode', empty);
+    await post(app, '/decode', '');
+    await app.request('/api/namespaces/payments/workflows', { headers });
     const answered = lines.map((line) => JSON.parse(line)).filter(({ message }) => message === 'request');
     expect(answered.map(({ severity, status }) => [severity, status])).toEqual([
       ['DEBUG', 200],
@@ -226,10 +202,10 @@ describe('the request log', () => {
         throw invalidToken('it was made for another server (aud)');
       },
     };
-    await appWith(kms, { log, access }).request('/api/me', { headers: fine });
+    await appWith(kms, { log, access }).request('/api/me', { headers });
     const app = appWith(kms, { log });
-    await app.request('/decode', { method: 'POST', headers: { ...fine, host: 'evil.example' }, body: '' });
-    await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', { headers: fine });
+    await post(app, '/decode', '', { host: 'evil.example' });
+    await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', { headers });
     expect(lines.map((line) => JSON.parse(line)).map(({ code, reason }) => [code, reason])).toEqual([
       ['unauthenticated', 'The token is refused: it was made for another server (aud).'],
       ['forbidden', expect.stringContaining('CODEC_ALLOWED_HOSTS')],
@@ -240,13 +216,11 @@ describe('the request log', () => {
   it('has one line per request with method, pattern, status and time, but no content', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
-    const headers = { ...fine, authorization: 'Bearer token-7f3a' };
-    await app.request('//decode?secret=query-91', {
-      method: 'POST',
-      headers,
-      body: '{"payloads":["body-5e"]}',
+    const token = { authorization: 'Bearer token-7f3a' };
+    await post(app, '//decode?secret=query-91', '{"payloads":["body-5e"]}', token);
+    await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', {
+      headers: { ...headers, ...token },
     });
-    await app.request('/api/namespaces/payments/workflows/order-88213?runId=bad-run-id', { headers });
     const logged = lines.map((line) => JSON.parse(line));
     expect(logged.map(({ method, route, status }) => [method, route, status])).toEqual([
       ['POST', '/decode', 400],
@@ -260,9 +234,9 @@ describe('the request log', () => {
 describe('shutdown', () => {
   it('rejects new requests, and the readiness probe is 503', async () => {
     const app = appWith(kms, { stopping: AbortSignal.abort() });
-    const decode = await app.request('/decode', { method: 'POST', headers: fine, body: empty });
+    const decode = await post(app, '/decode', empty);
     expect([decode.status, decode.headers.get('retry-after')]).toEqual([503, '1']);
-    const list = await app.request('/api/namespaces', { headers: fine });
+    const list = await app.request('/api/namespaces', { headers });
     expect(await list.json()).toMatchObject({ error: { code: 'shutting_down' } });
     expect((await app.request('/readyz')).status).toBe(503);
     expect((await app.request('/healthz')).status).toBe(200);

@@ -1,6 +1,33 @@
 import { expect, it } from 'vitest';
-import type { Reveal } from '@temporal-kms/codec-api';
+import type { Permission, Reveal } from '@temporal-kms/codec-api';
 import { justificationFor } from '../../src/http/authorise.ts';
+import { onDemandAccess } from '../support/callers.ts';
+import { forFile } from '../support/for-file.ts';
+import { RUN } from '../support/routes.ts';
+import { appWith, post, recordedAudit, startKms } from '../support/stack.ts';
+
+const kms = forFile(await startKms());
+const NAMESPACE = '/api/namespaces/payments';
+const file = { encoding: 'json', events: ['{"eventId":"1","eventType":"EVENT_TYPE_TIMER_FIRED"}'] };
+
+it.each<[path: string, operation: Permission, body: object]>([
+  ['/decode', 'decode', { payloads: [] }],
+  [`${RUN}/payloads:decode`, 'decode', { refs: ['1:0'] }],
+  [`${RUN}/history:search`, 'search', { text: 'a' }],
+  [`${RUN}/history:export`, 'export', { form: 'decoded' }],
+  [`${RUN}/history:export`, 'export', { form: 'readable' }],
+  [`${NAMESPACE}/workflows:search`, 'search', { text: 'a' }],
+  [`${NAMESPACE}/history-files:decode`, 'decode', { ...file, refs: ['1:0'] }],
+  [`${NAMESPACE}/history-files:search`, 'search', { ...file, text: 'a' }],
+])('is required by %s for %s, before any call to Temporal, and audited', async (path, operation, body) => {
+  const { audit, entries } = recordedAudit();
+  // The default Temporal service fails every call.
+  const response = await post(appWith(kms, { access: onDemandAccess, audit }), path, body);
+  expect(response.status).toBe(403);
+  const run = path.startsWith(RUN) ? { workflowId: 'w', runId: RUN.split('/').at(-1) } : {};
+  const denied = { event: 'denied', denied: 'justification_required', operation, namespace: 'payments' };
+  expect(entries).toMatchObject([{ ...denied, ...run }]);
+});
 
 const opens = (reveal: Reveal) => ({ reveal: () => reveal });
 

@@ -2,40 +2,29 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildPayloads } from '../../src/json/payload-json.ts';
 import type { AppDeps } from '../../src/app.ts';
 import type { RunningServer } from '../../src/server/listen.ts';
-import { keptLog, type Kms, noTemporal, plain, serve, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { temporalWith } from '../support/planted-run.ts';
+import { posted } from '../support/served.ts';
+import { bodyOf, keptLog, recordedAudit, sealedApart, serve, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
-const entries: unknown[] = [];
+const { audit, entries } = recordedAudit();
 let answered = 0;
-let kms: Kms;
-let server: RunningServer;
-let encrypted: string;
 /** A server that answers 504 after 50 ms. */
 const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
   serve(kms, { limits: { requestMs: 50 }, ...deps });
 
-beforeAll(async () => {
-  kms = await startKms();
-  await using writer = kms.another();
-  encrypted = String(buildPayloads(await writer.codec.encode([plain('secret')], { namespace: 'payments' })));
-  const described: any = { workflowExecutionInfo: { historyLength: 1 } };
-  const describeLate = async () => {
-    await delay(200);
-    answered += 1;
-    return described;
-  };
-  server = await impatient({
-    audit: createAudit({ write: async (entry) => void entries.push(entry) }),
-    temporal: { ...noTemporal, describe: describeLate },
-  });
-});
-afterAll(async () => {
-  await server.close(1_000);
-  await kms.close();
-});
+const kms = forFile(await startKms());
+const encrypted = bodyOf(await sealedApart(kms, 1));
+const { describe: describeRun, ...rest } = temporalWith([{}]);
+const describeLate: typeof describeRun = async (...asked) => {
+  await delay(200);
+  answered += 1;
+  return describeRun(...asked);
+};
+const server = forFile(await impatient({ audit, temporal: { ...rest, describe: describeLate } }));
 
 it.each([
   ['history:search', { text: 'x' }],
@@ -43,11 +32,7 @@ it.each([
   ['history:export', { form: 'encoded' }],
 ])('starts nothing for %s after it was answered 504', async (what, body) => {
   const before = answered;
-  const response = await fetch(`http://127.0.0.1:${server.port}${RUN}/${what}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
+  const response = await fetch(`http://127.0.0.1:${server.port}${RUN}/${what}`, posted(JSON.stringify(body)));
   expect(response.status).toBe(504);
   await response.text();
   await expect.poll(() => answered).toBe(before + 1);
@@ -60,7 +45,6 @@ describe('while its intent is being written', () => {
   const { log, lines } = keptLog();
   let late: RunningServer;
   beforeAll(async () => {
-    const described: any = { workflowExecutionInfo: { historyLength: 1 } };
     late = await impatient({
       log,
       audit: createAudit({
@@ -69,7 +53,7 @@ describe('while its intent is being written', () => {
           slow.push(entry);
         },
       }),
-      temporal: { ...noTemporal, describe: async () => described },
+      temporal: temporalWith([{}]),
     });
   });
   afterAll(() => late.close(1_000));
@@ -81,11 +65,7 @@ describe('while its intent is being written', () => {
   ])('decrypts nothing for %s after it was answered 504, and records that outcome', async (path, body) => {
     slow.length = 0;
     kms.emulator.calls.reset();
-    const response = await fetch(`http://127.0.0.1:${late.port}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-namespace': 'payments' },
-      body: body(),
-    });
+    const response = await fetch(`http://127.0.0.1:${late.port}${path}`, posted(body()));
     expect(response.status).toBe(504);
     await response.text();
     await expect.poll(() => slow.length).toBe(2);

@@ -1,30 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
-import { buildPayloads } from '../../src/json/payload-json.ts';
+import { forFile } from '../support/for-file.ts';
 import { posted, serveApp, served, waitingCodec } from '../support/served.ts';
 import {
   appWith,
-  HOST,
-  type Kms,
+  bodyOf,
+  headers,
   keys,
   noTemporal,
   type Payload,
   plain,
+  post,
   startKms,
 } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
-const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
-const post = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}, route = '/decode') =>
-  appWith(kms, { limits, ...more }).request(route, { method: 'POST', headers, body });
-const json = (payloads: Payload[]): string => String(buildPayloads(payloads));
+const decode = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppDeps> = {}) =>
+  post(appWith(kms, { limits, ...more }), '/decode', body);
 
 /** JSON of members with different keys. */
 const members = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":""`).join(',');
@@ -37,17 +32,14 @@ const nameless = (n: number): Payload => ({
 
 describe('a request', () => {
   it('is 413 with a body that is too large', async () => {
-    const response = await post(json([plain('x'.repeat(200))]), { maxBody: 100 });
+    const response = await decode(bodyOf([plain('x'.repeat(200))]), { maxBody: 100 });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
 
   it('has a smaller body limit in the history API', async () => {
     const body = JSON.stringify({ refs: ['1:0'], padding: 'x'.repeat(256 * 1024) });
-    const response = await appWith(kms).request(`${RUN}/payloads:decode`, {
-      method: 'POST',
-      headers: { ...headers, 'content-length': String(body.length) },
-      body,
-    });
+    const length = { 'content-length': String(body.length) };
+    const response = await post(appWith(kms), `${RUN}/payloads:decode`, body, length);
     expect([response.status, await response.json()]).toEqual([
       413,
       { error: { code: 'too_large', message: expect.stringContaining('262144 bytes') } },
@@ -55,8 +47,8 @@ describe('a request', () => {
   });
 
   it('is 413 with too many payloads, and the message contains the limit', async () => {
-    expect((await post(json([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
-    const response = await post(json([{}, {}, {}]), { maxPayloads: 2 });
+    expect((await decode(bodyOf([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
+    const response = await decode(bodyOf([{}, {}, {}]), { maxPayloads: 2 });
     expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/3 payloads.* 2;/)]);
   });
 
@@ -85,14 +77,14 @@ describe('a request', () => {
     ['characters in a key', `{"payloads":[{"metadata":{"${'k'.repeat(1_025)}":""}}]}`, '1024 characters'],
   ])('is 413 with far more %s than allowed, before they are parsed', async (_, body, why) => {
     for (const route of ['/decode', '/encode']) {
-      const response = await post(body, { maxPayloads: 2 }, {}, route);
+      const response = await post(appWith(kms, { limits: { maxPayloads: 2 } }), route, body);
       expect([response.status, await response.text()]).toEqual([413, expect.stringContaining(why)]);
     }
   });
 
   it('is accepted with the maximum of metadata entries per payload', async () => {
     const body = `{"payloads":[{"metadata":{${members(64)}},"data":"MQ=="}]}`;
-    expect((await post(body)).status).toBe(200);
+    expect((await decode(body)).status).toBe(200);
   });
 
   it.each([
@@ -100,18 +92,17 @@ describe('a request', () => {
     ['transfer-encoding', 'chunked, chunked', 501],
     ['content-encoding', 'gzip', 415],
   ])('with %s %s is %d', async (name, value, status) => {
-    const init = { method: 'POST', headers: { ...headers, [name]: value }, body: '{}' };
-    expect((await appWith(kms).request('/decode', init)).status).toBe(status);
+    expect((await post(appWith(kms), '/decode', '{}', { [name]: value })).status).toBe(status);
   });
 
   it.each(['[', '{"a":'])(
     'with 33 nested levels of %s is 400, on every route that takes a body',
     async (open) => {
       const body = open.repeat(33);
-      const response = await post(body);
+      const response = await decode(body);
       expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('32 levels')]);
-      const decode = await appWith(kms).request(`${RUN}/payloads:decode`, { method: 'POST', headers, body });
-      expect([decode.status, await decode.text()]).toEqual([400, expect.stringContaining('32 levels')]);
+      const ofRun = await post(appWith(kms), `${RUN}/payloads:decode`, body);
+      expect([ofRun.status, await ofRun.text()]).toEqual([400, expect.stringContaining('32 levels')]);
     },
   );
 
@@ -124,22 +115,22 @@ describe('a request', () => {
     await using reader = kms.another();
     const codec = reader.codec;
     kms.emulator.calls.reset();
-    const response = await post(json(payloads), {}, { codec });
+    const response = await decode(bodyOf(payloads), {}, { codec });
     expect([response.status, await response.text()]).toEqual([
       413,
       expect.stringContaining('64 uncached wrapped keys'),
     ]);
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
-    expect((await post(json(payloads.slice(1)), {}, { codec })).status).toBe(200);
+    expect((await decode(bodyOf(payloads.slice(1)), {}, { codec })).status).toBe(200);
     // 64 of them are at hand now.
-    expect((await post(json(payloads), {}, { codec })).status).toBe(200);
+    expect((await decode(bodyOf(payloads), {}, { codec })).status).toBe(200);
   });
 
   it('counts a message without a key id once for each possible key', async () => {
     const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
     const tried = await startKms({ payments: both });
-    const many = json(Array.from({ length: 33 }, (_, n) => nameless(n)));
-    const response = await appWith(tried).request('/decode', { method: 'POST', headers, body: many });
+    const many = bodyOf(Array.from({ length: 33 }, (_, n) => nameless(n)));
+    const response = await post(appWith(tried), '/decode', many);
     expect([response.status, await response.text()]).toEqual([
       413,
       expect.stringContaining('64 uncached wrapped keys'),
@@ -151,7 +142,7 @@ describe('a request', () => {
   it('is 504 when it takes too long, and its work stops', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { requestMs: 2_000 } });
-    const body = json(Array.from({ length: 2_000 }, () => plain(1)));
+    const body = bodyOf(Array.from({ length: 2_000 }, () => plain(1)));
     const response = await fetch(`${url}/decode`, posted(body));
     expect([response.status, await response.text()]).toEqual([504, expect.stringContaining('2000 ms')]);
     go();
@@ -174,7 +165,7 @@ describe('a client that disconnects', () => {
       };
     });
     const leave = new AbortController();
-    const body = json(Array.from({ length: 5_000 }, () => plain(1)));
+    const body = bodyOf(Array.from({ length: 5_000 }, () => plain(1)));
     const asked = fetch(`${url}/decode`, posted(body, leave.signal));
     while (given() === 0) await sleep(5);
     leave.abort();
@@ -190,10 +181,10 @@ describe('concurrent requests', () => {
   it('are 503 with Retry-After above their limit, and accepted again later', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const app = appWith(kms, { codec, limits: { maxRequests: 2 } });
-    const init = { method: 'POST', headers, body: json([plain(1)]) };
-    const two = [1, 2].map(async () => app.request('/decode', init));
+    const one = bodyOf([plain(1)]);
+    const two = [1, 2].map(() => post(app, '/decode', one));
     while (given() < 2) await sleep(5);
-    const third = await app.request('/decode', init);
+    const third = await post(app, '/decode', one);
     expect([third.status, third.headers.get('retry-after'), await third.text()]).toEqual([
       503,
       '1',
@@ -203,7 +194,7 @@ describe('concurrent requests', () => {
     expect(await api.json()).toMatchObject({ error: { code: 'busy' } });
     go();
     for (const response of await Promise.all(two)) expect(response.status).toBe(200);
-    expect((await app.request('/decode', init)).status).toBe(200);
+    expect((await post(app, '/decode', one)).status).toBe(200);
   });
 
   it('never block the probes', async () => {

@@ -78,7 +78,7 @@ describe('one request’s namespaces', () => {
   });
 
   it('are each denied once, however many messages name them', async () => {
-    const { namespaces, audited } = await begun({ access: ana([['decode', 'home']]) });
+    const { namespaces, audited } = await begun({ access: ana({ home: ['decode'] }) });
     const asked = await Promise.allSettled(Array.from({ length: 50 }, () => authorize(namespaces, 'a')));
     expect(asked.every(({ status }) => status === 'rejected')).toBe(true);
     expect(() => namespaces.authorizeNamespace('a')).toThrow(KmsCodecError);
@@ -87,7 +87,7 @@ describe('one request’s namespaces', () => {
   });
 
   it('never include the namespace of the request', async () => {
-    const { namespaces, audited } = await begun({ access: ana([]) });
+    const { namespaces, audited } = await begun({ access: ana({}) });
     expect(namespaces.authorizeNamespace('home')).toBeUndefined();
     expect(lines(audited)).toEqual(['intent home']);
   });
@@ -104,7 +104,7 @@ describe('one request’s namespaces', () => {
   });
 
   it('are denied at most 32 times, so a history cannot fill the audit', async () => {
-    const { namespaces, audited } = await begun({ access: ana([['decode', 'home']]) });
+    const { namespaces, audited } = await begun({ access: ana({ home: ['decode'] }) });
     await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => authorize(namespaces, `other-${n}`)));
     expect(audited).toHaveLength(33);
   });
@@ -113,10 +113,7 @@ describe('one request’s namespaces', () => {
     const others = ['a', 'b'];
     const { audited } = await begun({ others });
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'intent b']);
-    const access = ana([
-      ['decode', 'home'],
-      ['decode', 'a'],
-    ]);
+    const access = ana({ home: ['decode'], a: ['decode'] });
     await expect(begun({ access, others })).rejects.toMatchObject({ status: 403, code: 'forbidden' });
     const many = Array.from({ length: 33 }, (_, n) => `other-${n}`);
     await expect(begun({ others: many })).rejects.toMatchObject({ status: 413, code: 'too_large' });
@@ -140,7 +137,7 @@ describe('a namespace whose audit cannot be written', () => {
 
   it('is denied when not even the denial can be written', async () => {
     const write = failsFor(({ event }) => event === 'denied');
-    const { namespaces } = await begun({ access: ana([]), write });
+    const { namespaces } = await begun({ access: ana({}), write });
     await expect(authorize(namespaces, 'a')).rejects.toMatchObject({ code: 'namespace_not_permitted' });
   });
 
@@ -169,10 +166,7 @@ describe('a request that ends while a namespace is being checked', () => {
 });
 
 it("counts payloads and keys in their namespace, and denials in the request's namespace", async () => {
-  const access = ana([
-    ['decode', 'home'],
-    ['decode', 'a'],
-  ]);
+  const access = ana({ home: ['decode'], a: ['decode'] });
   const { namespaces, audited } = await begun({ access });
   await Promise.allSettled([authorize(namespaces, 'a'), authorize(namespaces, 'b')]);
   namespaces.done({ name: 'key-a' }, 2, 'a');

@@ -1,21 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAudit } from '@temporal-kms/audit';
-import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { buildPayloads } from '../../src/json/payload-json.ts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
+import { signaled, temporalWith } from '../support/planted-run.ts';
 import { posted, serveApp } from '../support/served.ts';
-import { type Kms, noTemporal, type Payload, sealedApart, startKms } from '../support/stack.ts';
+import { bodyOf, type Kms, recordedAudit, sealedApart, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
 const AT_ONCE = 2;
 
-let kms: Kms;
-let many: Payload[];
-beforeAll(async () => {
-  kms = await startKms();
-  many = await sealedApart(kms, 40);
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
+const many = await sealedApart(kms, 40);
 
 /** With nothing at hand, and few calls at once. */
 let reader: ReturnType<Kms['another']>;
@@ -35,31 +29,15 @@ async function untilRestWouldHaveRun(): Promise<void> {
   await sleep(2_000);
 }
 
-const events = () =>
-  many.map((payload, n) => ({
-    eventId: n + 1,
-    eventType: 26,
-    taskId: n + 1,
-    workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
-  }));
-const temporal = {
-  ...noTemporal,
-  describe: async (): Promise<any> => ({ workflowExecutionInfo: { historyLength: many.length } }),
-  history: async (): Promise<any> => ({
-    history: { events: events() },
-    rawHistory: [],
-    nextPageToken: new Uint8Array(),
-  }),
-};
+const temporal = temporalWith(many.map((payload, n) => signaled(n + 1, payload)));
 
 it.each([
-  ['/decode', () => String(buildPayloads(many))],
+  ['/decode', () => bodyOf(many)],
   [`${RUN}/payloads:decode`, () => JSON.stringify({ refs: many.map((_, n) => `${n + 1}:0`) })],
   [`${RUN}/history:search`, () => '{"text":"nowhere"}'],
   [`${RUN}/history:export`, () => '{"form":"decoded"}'],
 ])('stops Cloud KMS requests when a client of %s disconnects', async (path, body) => {
-  const audited: AuditEntry[] = [];
-  const audit = createAudit({ write: async (entry) => void audited.push(entry) });
+  const { audit, entries: audited } = recordedAudit();
   const { url } = await serveApp(kms, { codec: reader.codec, temporal, audit });
   const leave = new AbortController();
   const asked = fetch(`${url}${path}`, posted(body(), leave.signal)).then((response) => response.text());
@@ -76,7 +54,7 @@ it.each([
 
 it('stops Cloud KMS requests when a request times out', async () => {
   const { url } = await serveApp(kms, { codec: reader.codec, limits: { requestMs: 150 } });
-  const response = await fetch(`${url}/decode`, posted(String(buildPayloads(many))));
+  const response = await fetch(`${url}/decode`, posted(bodyOf(many)));
   expect(response.status).toBe(504);
   await untilRestWouldHaveRun();
   expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(3 * AT_ONCE);

@@ -1,17 +1,13 @@
 import { apiError, MAX_REFS } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
+import { describe, expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
+import { RUN } from '../support/routes.ts';
+import { appWith, headers, post, startKms } from '../support/stack.ts';
 
 // Temporal's stand-in here fails the test when it is asked, so each of these is refused before anything reaches it.
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
-const headers = { host: HOST, 'content-type': 'application/json' };
 const NS = '/api/namespaces/payments';
-const RUN = `${NS}/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa`;
 
 async function refusal(response: Response, status: number, code: string): Promise<string> {
   const body = apiError.parse(await response.json());
@@ -60,8 +56,7 @@ describe('a request that Temporal never sees', () => {
     ['a line break behind a ref', { refs: ['1:0\n'] }],
     ['an unknown field', { refs: ['1:0'], pageToken: 'x' }],
   ])('is 400: payloads:decode of %s', async (_, body) => {
-    const init = { method: 'POST', headers, body: body === 'refs' ? 'refs' : JSON.stringify(body) };
-    await refusal(await appWith(kms).request(`${RUN}/payloads:decode`, init), 400, 'bad_request');
+    await refusal(await post(appWith(kms), `${RUN}/payloads:decode`, body), 400, 'bad_request');
   });
 
   it.each([
@@ -88,8 +83,7 @@ describe('a request that Temporal never sees', () => {
     const app = appWith(kms, { pathPrefix: '/kms' });
     expect((await app.request('/kms/api/namespaces', { headers })).status).toBe(200);
     expect((await app.request('/api/namespaces', { headers })).status).toBe(404);
-    const post = { method: 'POST', headers: { ...headers, 'x-namespace': 'payments' }, body: '{}' };
-    expect((await app.request('/kms/decode', post)).status).toBe(200);
+    expect((await post(app, '/kms/decode', '{}')).status).toBe(200);
     expect((await app.request('/healthz')).status).toBe(200);
   });
 });

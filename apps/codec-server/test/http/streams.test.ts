@@ -1,37 +1,48 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAudit } from '@temporal-kms/audit';
-import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openAccess } from '../../src/access/access.ts';
+import { type Context, Hono } from 'hono';
+import { describe, expect, it } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
 import { cutStalledReaders, defaultLimits, limitStreams } from '../../src/http/limits.ts';
 import { ndjson, reply } from '../../src/http/responses.ts';
 import { MemoryBudget } from '../../src/memory.ts';
+import { signedInFor } from '../support/callers.ts';
+import { forFile } from '../support/for-file.ts';
 import { memory } from '../support/memory.ts';
-import { serveApp, served } from '../support/served.ts';
-import { type Kms, noAccess, noTemporal, startKms } from '../support/stack.ts';
+import { pageOf, signaled, temporalWith } from '../support/planted-run.ts';
+import { posted, serveApp, served, startPost } from '../support/served.ts';
+import { noAccess, recordedAudit, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
-function watching(stalledMs: number): MiddlewareHandler<Env> {
-  const watch = cutStalledReaders(stalledMs);
-  return (c, next) => {
-    watch(c);
-    return next();
-  };
+/** Returns an application of one route. */
+function answering(answer: (c: Context<Env>) => Response): Hono<Env> {
+  const app = new Hono<Env>();
+  app.get('/', (c) => {
+    c.set('headers', {});
+    c.set('memory', memory);
+    return answer(c);
+  });
+  return app;
+}
+
+/** Sends requests for `/` through one connection, whose responses no client reads yet. */
+function requesting(port: number, more = '', times = 1): Socket {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write(`GET / HTTP/1.1\r\nHost: x\r\n${more}\r\n`.repeat(times));
+  return socket;
 }
 
 /** A server of one stream, whose every line is `bytes` long. */
 async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs?: number }) {
   const all = { ...defaultLimits, ...limits };
   let ended = 0;
-  const app = new Hono<Env>();
   const admit = limitStreams(all);
-  app.use(watching(all.stalledMs));
-  app.get('/', (c) => {
+  const watch = cutStalledReaders(all.stalledMs);
+  const app = answering((c) => {
+    watch(c);
     admit(c);
-    c.set('headers', {});
     return ndjson(c, async function* lines(gone) {
       try {
         while (!gone.aborted) {
@@ -75,10 +86,8 @@ describe('streams', () => {
       await next;
       yield { line: 'second' };
     }
-    const app = new Hono<Env>();
-    app.get('/', (c) => {
+    const app = answering((c) => {
       c.set('headers', { Vary: 'Origin' });
-      c.set('memory', memory);
       return ndjson(c, lines, { compress: true });
     });
     const { url } = await served(() => app);
@@ -98,9 +107,7 @@ describe('streams', () => {
   it('are sent uncompressed while other streams hold the compressors’ memory', async () => {
     // Memory for one compressor.
     const little = new MemoryBudget(2 ** 20);
-    const app = new Hono<Env>();
-    app.get('/', (c) => {
-      c.set('headers', {});
+    const app = answering((c) => {
       c.set('memory', little);
       return ndjson(
         c,
@@ -132,11 +139,7 @@ describe('streams', () => {
       [true, 'gzip;q=0'],
       [false, 'gzip'],
     ] as const) {
-      const app = new Hono<Env>();
-      app.get('/', (c) => {
-        c.set('headers', {});
-        return ndjson(c, oneLine, { compress });
-      });
+      const app = answering((c) => ndjson(c, oneLine, { compress }));
       const { url } = await served(() => app);
       const response = await fetch(url, { headers: { 'accept-encoding': accepted } });
       expect(response.headers.get('content-encoding'), accepted).toBeNull();
@@ -147,9 +150,7 @@ describe('streams', () => {
   it('are not started for HEAD', async () => {
     let opened = 0;
     let begun = 0;
-    const app = new Hono<Env>();
-    app.get('/', (c) => {
-      c.set('headers', {});
+    const app = answering((c) => {
       c.set('meter', {
         request: () => undefined,
         streamOpened: () => {
@@ -176,14 +177,10 @@ describe('streams', () => {
     ['asks again before it is answered', 2],
   ])('are cut off when their client reads nothing and %s, and their work ends', async (_, times) => {
     const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(times));
+    const socket = requesting(port, '', times);
     await once(socket, 'readable');
     // Nothing is read from here on.
-    const started = performance.now();
-    while (ended() < times && performance.now() - started < 10_000) await sleep(20);
-    expect(ended()).toBe(times);
+    await expect.poll(ended, { timeout: 10_000 }).toBe(times);
     socket.destroy();
   });
 
@@ -213,18 +210,14 @@ describe('one large response', () => {
   ];
 
   it.each(large)('is not cut off while its client reads slowly, %s', async (_, answer) => {
-    const app = new Hono<Env>();
-    app.use(watching(1_000));
-    app.get('/', (c) => {
-      c.set('headers', {});
+    const watch = cutStalledReaders(1_000);
+    const app = answering((c) => {
+      watch(c);
       return answer(c);
     });
     const { port } = await served(() => app);
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => undefined);
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
     let bytes = 0;
-    for await (const piece of socket) {
+    for await (const piece of requesting(port, 'Connection: close\r\n')) {
       bytes += piece.length;
       await sleep(10);
     }
@@ -232,33 +225,16 @@ describe('one large response', () => {
   });
 });
 
-const largeEvent = (eventId: number) => ({
-  eventId,
-  eventType: 26,
-  taskId: 1,
-  workflowExecutionSignaledEventAttributes: { input: { payloads: [{ data: Buffer.alloc(12_000_000) }] } },
-});
-
-const twoEvents = async (): Promise<any> => ({ workflowExecutionInfo: { historyLength: 2 } });
-const largeHistory = async (): Promise<any> => ({
-  history: { events: [largeEvent(1), largeEvent(2)] },
-  rawHistory: [],
-  nextPageToken: Buffer.alloc(0),
-});
-
 const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
 /** Asks for an export, whose response no client reads yet. */
 function exporting(port: number, form: 'encoded' | 'readable'): Socket {
-  const socket = connect(port, '127.0.0.1');
   const body = JSON.stringify({ form });
-  socket.write(
-    `POST ${RUN}/history:export HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${body.length}\r\n\r\n${body}`,
-  );
-  return socket;
+  return startPost(port, `${RUN}/history:export`, [`Content-Length: ${body.length}`], body);
 }
+
+const kms = forFile(await startKms());
 
 describe("the history API's streams", () => {
   const LENGTH = 4_000;
@@ -272,35 +248,27 @@ describe("the history API's streams", () => {
       taskId: 1,
       workflowExecutionSignaledEventAttributes: { signalName: 'x'.repeat(16 * 1024) },
     }));
-    const next = first + 200 > LENGTH ? '' : String(first + 200);
-    return { history: { events }, rawHistory: [], nextPageToken: Buffer.from(next) };
+    return pageOf(events, Buffer.from(first + 200 > LENGTH ? '' : String(first + 200)));
   };
-  let kms: Kms;
-  beforeAll(async () => {
-    kms = await startKms();
-  });
-  afterAll(() => kms.close());
+  const temporal = temporalWith([], { describe: async () => described, history });
 
   it('are limited in number', async () => {
-    const temporal = { ...noTemporal, describe: async () => described, history: waiting };
-    const { url } = await serveApp(kms, { temporal, limits: { maxStreams: 1 } });
+    const { url } = await serveApp(kms, {
+      temporal: { ...temporal, history: waiting },
+      limits: { maxStreams: 1 },
+    });
     const leave = new AbortController();
     const first = await fetch(`${url}${RUN}/history?live=true&after=${LENGTH}`, { signal: leave.signal });
     expect(first.status).toBe(200);
-    for (const [method, what] of [
-      ['GET', 'history'],
-      ['POST', 'payloads:decode'],
-      ['POST', 'history:search'],
-      ['POST', 'history:export'],
+    for (const [what, request] of [
+      ['history'],
+      ['payloads:decode', posted('{}')],
+      ['history:search', posted('{}')],
+      ['history:export', posted('{}')],
     ] as const) {
-      const body = method === 'POST' ? { body: '{}' } : {};
-      const headers = { 'content-type': 'application/json' };
-      const response = await fetch(`${url}${RUN}/${what}`, { method, headers, ...body });
-      expect([what, response.status, await response.json()]).toMatchObject([
-        what,
-        503,
-        { error: { code: 'busy' } },
-      ]);
+      const response = await fetch(`${url}${RUN}/${what}`, request);
+      expect(response.status, what).toBe(503);
+      expect(await response.json(), what).toMatchObject({ error: { code: 'busy' } });
     }
     leave.abort();
   });
@@ -311,9 +279,7 @@ describe("the history API's streams", () => {
   });
 
   it('are cut off when the client does not read them', async () => {
-    const written: unknown[] = [];
-    const audit = createAudit({ write: async (entry) => void written.push(entry) });
-    const temporal = { ...noTemporal, describe: async () => described, history };
+    const { audit, entries: written } = recordedAudit();
     const { port } = await serveApp(kms, { temporal, audit, limits: { stalledMs: 300 } });
     const socket = exporting(port, 'encoded');
     socket.on('error', () => undefined);
@@ -327,11 +293,12 @@ describe("the history API's streams", () => {
 
   it('are reset if the server shuts down within a payload of 12 MB that the client reads too slowly', async () => {
     const stopping = new AbortController();
-    const temporal = { ...noTemporal, describe: twoEvents, history: largeHistory };
-    const { url } = await serveApp(kms, { temporal, stopping: stopping.signal });
-    const headers = { 'content-type': 'application/json' };
-    const body = JSON.stringify({ form: 'encoded' });
-    const response = await fetch(`${url}${RUN}/history:export`, { method: 'POST', headers, body });
+    const large = { data: Buffer.alloc(12_000_000) };
+    const { url } = await serveApp(kms, {
+      temporal: temporalWith([signaled(1, large), signaled(2, large)]),
+      stopping: stopping.signal,
+    });
+    const response = await fetch(`${url}${RUN}/history:export`, posted('{"form":"encoded"}'));
     const reader = response.body!.getReader();
     await reader.read();
     stopping.abort();
@@ -344,11 +311,8 @@ describe("the history API's streams", () => {
   });
 
   it("are cut off after the caller's token expires, wherever their data is", async () => {
-    const written: unknown[] = [];
-    const audit = createAudit({ write: async (entry) => void written.push(entry) });
-    const temporal = { ...noTemporal, describe: async () => described, history };
-    const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 2_000 }) };
-    const { port } = await serveApp(kms, { temporal, audit, access });
+    const { audit, entries: written } = recordedAudit();
+    const { port } = await serveApp(kms, { temporal, audit, access: signedInFor(2_000) });
     const socket = exporting(port, 'readable');
     const broken = once(socket, 'error');
     const reading = setInterval(() => socket.read(4 * 1024), 250);

@@ -1,41 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAudit } from '@temporal-kms/audit';
 import type { AuditEntry } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Access, openAccess } from '../../src/access/access.ts';
-import { listen } from '../../src/server/listen.ts';
-import { keys } from '../support/stack.ts';
-import { NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+import { expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
+import { keys, recordedAudit } from '../support/stack.ts';
+import { NAMESPACE, postTo, runOf, runPath, startStack } from '../support/temporal.ts';
 
-let stack: Stack;
-let run: { workflowId: string; runId: string };
-beforeAll(async () => {
-  stack = await startStack();
-  run = await runOf(await stack.start('everywhere', ['value'], { taskQueue: 'no-worker' }));
-});
-afterAll(() => stack.close());
-
-const HOST = '127.0.0.1';
+const stack = forFile(await startStack());
+const run = await runOf(await stack.start('everywhere', ['value'], { taskQueue: 'no-worker' }));
 
 /** Starts a server with empty caches that records its audit entries. */
-async function serve(access: Access = openAccess) {
-  const entries: AuditEntry[] = [];
-  const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+async function serve() {
+  const { audit, entries } = recordedAudit();
   const stopping = new AbortController();
   const other = stack.kms.another();
-  const server = await listen({
-    host: HOST,
-    port: 0,
-    app: (port) =>
-      stack.replica({
-        codec: other.codec,
-        access,
-        audit,
-        stopping: stopping.signal,
-        hosts: [`${HOST}:${port}`],
-      }),
-  });
+  const server = await stack.serve({ codec: other.codec, audit, stopping: stopping.signal });
   const decode = (signal?: AbortSignal) =>
-    fetch(`http://${HOST}:${server.port}${runPath(run)}/payloads:decode`, {
+    fetch(`http://127.0.0.1:${server.port}${runPath(run)}/payloads:decode`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ refs: ['1:0'] }),
@@ -65,18 +46,14 @@ it('writes the intent before the call to Cloud KMS, and an outcome that names th
     codec: other.codec,
     audit: createAudit({
       write: async (entry) => {
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await sleep(50);
         entries.push(entry);
         order.push(entry.event);
       },
     }),
   });
-  const response = await app.request(`${runPath(run)}/payloads:decode`, {
-    method: 'POST',
-    headers: { host: '127.0.0.1:8088', 'content-type': 'application/json' },
-    body: JSON.stringify({ refs: ['1:0'], justification: 'ticket 4711' }),
-  });
-  await response.text();
+  const body = { refs: ['1:0'], justification: 'ticket 4711' };
+  await (await postTo(app, run, 'payloads:decode', body)).text();
   expect(order).toEqual(['intent', 'unwrap', 'outcome']);
   expect(entries[1]).toMatchObject({
     ...run,
@@ -97,7 +74,7 @@ it('writes the outcome of a stream whose client disconnects', async () => {
     () => undefined,
   );
   await expect.poll(() => outcomes(entries)).toEqual(['intent']);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   client.abort();
   await response.catch(() => undefined);
   await expect.poll(() => outcomes(entries), { timeout: 5_000 }).toEqual(['intent', 'cut_off']);
@@ -111,24 +88,10 @@ it('writes the outcome of a stream that a shutdown ends, before the process exit
   stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
   const answer = decode().then((response) => response.text());
   await expect.poll(() => outcomes(entries)).toEqual(['intent']);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   await stop();
   expect(outcomes(entries)).toEqual(['intent', 'shutdown']);
   expect((await answer).trimEnd().split('\n').at(-1)).toContain('"reason":"shutdown"');
   stack.kms.emulator.clearFaults();
-  await close();
-});
-
-it('writes the outcome of a stream that the expiry of the token ends', async () => {
-  const { entries, decode, stop, close } = await serve({
-    ...openAccess,
-    authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 2_000 }),
-  });
-  stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
-  const text = await (await decode()).text();
-  expect(text.trimEnd().split('\n').at(-1)).toContain('"reason":"signed_out"');
-  expect(outcomes(entries)).toEqual(['intent', 'signed_out']);
-  stack.kms.emulator.clearFaults();
-  await stop();
   await close();
 });

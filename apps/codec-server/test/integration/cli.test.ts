@@ -1,82 +1,33 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { HttpError } from '../../src/errors.ts';
 import type { AppDeps } from '../../src/app.ts';
+import { onDemandAccess } from '../support/callers.ts';
+import { forFile } from '../support/for-file.ts';
 import { posted, waitingCodec } from '../support/served.ts';
 import { keys, noAccess } from '../support/stack.ts';
-import { eventually, NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
+import { eventually, startStack, TASK_QUEUE, temporalCli } from '../support/temporal.ts';
 
 // Temporal's own command line, as it comes, against this server.
-let stack: Stack;
-let server: RunningServer;
-beforeAll(async () => {
-  stack = await startStack();
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
-  });
-});
-afterAll(async () => {
-  await server.close(1_000);
-  await stack.close();
-});
+const stack = forFile(await startStack());
+const server = forFile(await stack.serve());
 
-const run = promisify(execFile);
 const SECRET = 'canary-c0ffee';
 
 /** As the CLI's JSON shows a payload's data. */
 const base64 = (value: string): string => Buffer.from(JSON.stringify(value)).toString('base64');
 
-/** Its standard output; rejects with its standard error when it fails. */
-async function temporal(args: string[], codec = true, more: string[] = []): Promise<string> {
-  const common = [
-    '--address',
-    stack.server.address,
-    '--namespace',
-    NAMESPACE,
-    '--disable-config-file',
-    '--disable-config-env',
-  ];
-  const endpoint = codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : [];
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], TEMPORAL_VERSION_CHECK_DISABLED: '1' };
-  const { stdout } = await run(stack.server.cliPath, [...args, ...common, ...endpoint, ...more], {
-    env,
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  return stdout;
-}
+const temporal = (args: string[], codec = true): Promise<string> =>
+  temporalCli(stack, [...args, ...(codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : [])]);
 
 test('starts, signals, queries, updates, shows and lists encrypted workflows in plaintext', async () => {
   const id = ['--workflow-id', 'from-the-cli'];
-  await temporal([
-    'workflow',
-    'start',
-    ...id,
-    '--type',
-    'everywhere',
-    '--task-queue',
-    TASK_QUEUE,
-    '--input',
-    JSON.stringify(SECRET),
-    '--memo',
-    `note="${SECRET} memo"`,
-  ]);
+  const order = ['--type', 'everywhere', '--task-queue', TASK_QUEUE, '--input', JSON.stringify(SECRET)];
+  await temporal(['workflow', 'start', ...id, ...order, '--memo', `note="${SECRET} memo"`]);
   const query = await temporal(['workflow', 'query', ...id, '--name', 'look', '--input', '"asked"']);
   expect(query).toContain(`${SECRET} asked`);
-  const update = await temporal([
-    'workflow',
-    'update',
-    'execute',
-    ...id,
-    '--name',
-    'change',
-    '--input',
-    '"updated"',
-  ]);
+  const change = ['--name', 'change', '--input', '"updated"'];
+  const update = await temporal(['workflow', 'update', 'execute', ...id, ...change]);
   expect(update).toContain(`${SECRET} updated`);
   await temporal(['workflow', 'signal', ...id, '--name', 'finish', '--input', `"${SECRET} signal"`]);
 
@@ -97,35 +48,28 @@ test('starts, signals, queries, updates, shows and lists encrypted workflows in 
 
 test('sends --codec-auth and --codec-header, and fails if a required one is missing', async () => {
   const given: (string | undefined)[][] = [];
-  const strict = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) =>
-      stack.replica({
-        hosts: [`127.0.0.1:${port}`],
-        namespacePaths: true,
-        access: {
-          ...openAccess,
-          authenticate: (request) => {
-            given.push([request.header('authorization'), request.header('x-reveal-justification')]);
-            if (request.header('authorization') === 'Bearer of-ana') return { name: 'ana' };
-            throw new HttpError(401, 'unauthenticated', 'Sign in.');
-          },
-          reveal: () => 'on-demand',
-        },
-      }),
+  const strict = await stack.serve({
+    namespacePaths: true,
+    access: {
+      ...openAccess,
+      authenticate: (request) => {
+        given.push([request.header('authorization'), request.header('x-reveal-justification')]);
+        if (request.header('authorization') === 'Bearer of-ana') return { name: 'ana' };
+        throw new HttpError(401, 'unauthenticated', 'Sign in.');
+      },
+      reveal: () => 'on-demand',
+    },
   });
   const handle = await stack.start('everywhere', [SECRET]);
   await handle.signal('finish', 'now');
   await handle.result();
   const result = (...more: string[]) =>
-    temporal(['workflow', 'result', '--workflow-id', handle.workflowId], false, [
-      '--codec-endpoint',
-      `http://127.0.0.1:${strict.port}/{namespace}`,
-      '--command-timeout',
-      '5s',
-      ...more,
-    ]);
+    temporalCli(
+      stack,
+      ['workflow', 'result', '--workflow-id', handle.workflowId, '--command-timeout', '5s']
+        .concat(['--codec-endpoint', `http://127.0.0.1:${strict.port}/{namespace}`])
+        .concat(more),
+    );
   const justification = ['--codec-header', 'X-Reveal-Justification=ticket 4711 für Müller'];
   expect(await result('--codec-auth', 'Bearer of-ana', ...justification)).toContain(`${SECRET} result`);
   expect(given.at(-1)?.[0]).toBe('Bearer of-ana');
@@ -147,16 +91,11 @@ describe('a refusal', () => {
     args: string[],
     before: (url: string) => Promise<unknown> = () => Promise.resolve(),
   ): Promise<string> {
-    const refusing = await listen({
-      host: '127.0.0.1',
-      port: 0,
-      app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`], ...deps }),
-    });
+    const refusing = await stack.serve(deps);
     const url = `http://127.0.0.1:${refusing.port}`;
-    const endpoint = ['--codec-endpoint', url];
     try {
       await before(url);
-      return await temporal([...args, '--workflow-id', workflowId], false, endpoint);
+      return await temporalCli(stack, [...args, '--workflow-id', workflowId, '--codec-endpoint', url]);
     } catch (error) {
       if (error instanceof Error && 'stderr' in error) return String(error.stderr);
       throw error;
@@ -174,7 +113,7 @@ describe('a refusal', () => {
       'Forbidden: You may not decode',
       () => ({ access: { ...openAccess, allows: (_, permission) => permission !== 'decode' } }),
     ],
-    ['X-Reveal-Justification', () => ({ access: { ...openAccess, reveal: () => 'on-demand' } })],
+    ['X-Reveal-Justification', () => ({ access: onDemandAccess })],
     ['Request Entity Too Large: The body', () => ({ limits: { maxBody: 10 } })],
     [
       'Gateway Timeout: The request took',

@@ -4,7 +4,8 @@ import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WITHIN_256_MIB } from '@temporal-kms/scripts/small-memory';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { body, compressingCodec, jsonBombs, largest, MAX_ZEROS, zeros } from '../support/bombs.ts';
+import { compressingCodec, jsonBombs, largest, MAX_ZEROS, zeros } from '../support/bombs.ts';
+import { forFile } from '../support/for-file.ts';
 import {
   buildServer,
   type LimitedServer,
@@ -16,29 +17,21 @@ import {
 } from '../support/limited-server.ts';
 import { limitMemory, type MemoryLimit } from '../support/memory-limit.ts';
 import type { Payload } from '../support/stack.ts';
-import { NAMESPACE, plantRun, runPath, type Stack, startStack } from '../support/temporal.ts';
+import { bodyOf } from '../support/stack.ts';
+import { NAMESPACE, plantRun, type Run, runPath, startStack } from '../support/temporal.ts';
 
 // The bundled server, under the memory limits of docs/limits.md.
 const MiB = 2 ** 20;
 
-let directory: string;
-let stack: Stack;
-let bombs: Bombs;
-beforeAll(async () => {
-  directory = await buildServer();
-  stack = await startStack();
-  bombs = await makeBombs();
-});
-afterAll(async () => {
-  await stack.close();
-  await rm(directory, { recursive: true });
-});
+const directory = await buildServer();
+afterAll(() => rm(directory, { recursive: true }));
+const stack = forFile(await startStack());
 
 interface Bombs {
   /** Small bodies for `/decode` that decompress to very large plaintext. */
   readonly compressed: Record<string, string>;
   /** Runs that any client with permission to start a workflow can create. */
-  readonly runs: Record<string, { workflowId: string; runId: string; refs: string[] }>;
+  readonly runs: Record<string, Run & { refs: string[] }>;
 }
 
 const times = (count: number, payload: Payload): Payload[] => Array.from({ length: count }, () => payload);
@@ -64,6 +57,7 @@ async function makeBombs(): Promise<Bombs> {
     ),
     data: Buffer.from('1'),
   };
+  const fields = Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n.toString(36)}`, {}]));
   const plant = async (input: Payload[], more?: Parameters<typeof plantRun>[2]) => {
     const run = await plantRun(stack, input, more);
     // One payload stands for those of an event that has too many values.
@@ -73,10 +67,10 @@ async function makeBombs(): Promise<Bombs> {
   };
   return {
     compressed: {
-      '20 payloads of 16 MiB of zeros': body(times(20, large)),
-      '2,000 payloads of 16 MiB of zeros': body(times(2_000, large)),
-      '2,000 payloads of 1 MiB of zeros': body(times(2_000, middling)),
-      '10,000 payloads of 64 KiB of zeros': body(times(10_000, small)),
+      '20 payloads of 16 MiB of zeros': bodyOf(times(20, large)),
+      '2,000 payloads of 16 MiB of zeros': bodyOf(times(2_000, large)),
+      '2,000 payloads of 1 MiB of zeros': bodyOf(times(2_000, middling)),
+      '10,000 payloads of 64 KiB of zeros': bodyOf(times(10_000, small)),
     },
     runs: {
       '100 arguments of 16 MiB of zeros': await plant(times(100, large)),
@@ -85,19 +79,13 @@ async function makeBombs(): Promise<Bombs> {
       'an encrypted argument of 1.5 MiB': await plant([incompressible]),
       'an argument of 100,000 metadata keys': await plant([manyKeys, small]),
       '500,000 empty arguments': await plant(times(500_000, {})),
-      'a memo of 60,000 fields': await plant([small], {
-        memo: {
-          fields: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n.toString(36)}`, {}])),
-        },
-      }),
-      'a header of 60,000 fields': await plant([small], {
-        header: {
-          fields: Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n.toString(36)}`, {}])),
-        },
-      }),
+      'a memo of 60,000 fields': await plant([small], { memo: { fields } }),
+      'a header of 60,000 fields': await plant([small], { header: { fields } }),
     },
   };
 }
+
+const bombs = await makeBombs();
 
 const inParallel = (count: number, send: () => Promise<Outcome>): Promise<Outcome[]> =>
   Promise.all(Array.from({ length: count }, send));
@@ -130,7 +118,7 @@ describe.each([
   const survives = async (work: () => Promise<void>): Promise<void> => {
     const slowest = await whileProbing(server, work);
     expect(server.isAlive(), server.why()).toBe(true);
-    const plain = body([
+    const plain = bodyOf([
       { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"canary-after"') },
     ]);
     const encoded = await post(`${server.url}/encode`, plain);

@@ -1,58 +1,45 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { promisify } from 'node:util';
-import { createAudit } from '@temporal-kms/audit';
 import { readableExport, UNREADABLE_ENCODING } from '@temporal-kms/codec-api';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openAccess } from '../../src/access/access.ts';
+import { describe, expect, it } from 'vitest';
 import { createTemporalService } from '../../src/temporal/service.ts';
+import { onDemandAccess, signedInFor } from '../support/callers.ts';
+import { forFile } from '../support/for-file.ts';
 import { silent } from '../support/silent.ts';
+import { recordedAudit } from '../support/stack.ts';
 import {
-  get,
   NAMESPACE,
   plantRun,
+  postTo,
+  type Run,
   runEverywhere,
   runFailing,
   runOf,
-  runPath,
-  type Stack,
   startStack,
+  temporalCli,
   workflowCode,
 } from '../support/temporal.ts';
 
-let stack: Stack;
-let run: Run;
-let failed: Run;
-beforeAll(async () => {
-  stack = await startStack({ searchAttributes: { Customer: 'Keyword' } });
-  run = await runEverywhere(stack, SECRET, {
-    searchAttributes: { Customer: ['acme'] },
-    workflowId: 'export/me "now"',
-  });
-  failed = await runFailing(stack, SECRET);
-});
-afterAll(() => stack.close());
-
 const SECRET = 'canary-41aa9e';
-type Run = { workflowId: string; runId: string };
+
+const stack = forFile(await startStack({ searchAttributes: { Customer: 'Keyword' } }));
+const run = await runEverywhere(stack, SECRET, {
+  searchAttributes: { Customer: ['acme'] },
+  workflowId: 'export/me "now"',
+});
+const failed = await runFailing(stack, SECRET);
+
 type Form = 'encoded' | 'decoded' | 'readable';
 
 const postExport = (of: Run, form: Form, app = stack.app, more: object = {}): Promise<Response> =>
-  get(app, `${runPath(of)}/history:export`, { method: 'POST', body: JSON.stringify({ form, ...more }) });
+  postTo(app, of, 'history:export', { form, ...more });
 const exported = async (of: Run, form: Form, app = stack.app): Promise<any> =>
   (await postExport(of, form, app)).json();
 
-async function cliShow(of: Run): Promise<any> {
-  const { stdout } = await promisify(execFile)(
-    stack.server.cliPath,
-    ['workflow', 'show', '--output', 'json', '--workflow-id', of.workflowId, '--run-id', of.runId]
-      .concat(['--address', stack.server.address, '--namespace', NAMESPACE])
-      .concat(['--disable-config-file', '--disable-config-env']),
-    { env: { PATH: process.env['PATH'], HOME: process.env['HOME'] }, maxBuffer: 64 * 1024 * 1024 },
-  );
-  return JSON.parse(stdout);
+async function cliShow({ workflowId, runId }: Run): Promise<any> {
+  const of = ['--workflow-id', workflowId, '--run-id', runId];
+  return JSON.parse(await temporalCli(stack, ['workflow', 'show', '--output', 'json', ...of]));
 }
 
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
@@ -69,8 +56,8 @@ describe('an encoded export', () => {
   it('contains no plaintext, decrypts nothing and requires no justification', async () => {
     await using other = stack.kms.another();
     const before = stack.kms.emulator.calls.rows().length;
-    const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const response = await postExport(run, 'encoded', stack.replica({ codec: other.codec, access }));
+    const app = stack.replica({ codec: other.codec, access: onDemandAccess });
+    const response = await postExport(run, 'encoded', app);
     const text = await response.text();
     expect(response.status).toBe(200);
     expect(text).not.toContain(base64(`"${SECRET}`).slice(0, 12));
@@ -237,11 +224,13 @@ describe('an export', () => {
   it.each(['encoded', 'decoded', 'readable'] as const)(
     'is invalid JSON with the reason in its last line if the token expires (%s)',
     async (form) => {
-      const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
       const temporal = createTemporalService(stack.connection);
-      const entries: any[] = [];
-      const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-      const app = stack.replica({ access, audit, temporal: { ...temporal, history: silent } });
+      const { audit, entries } = recordedAudit();
+      const app = stack.replica({
+        access: signedInFor(150),
+        audit,
+        temporal: { ...temporal, history: silent },
+      });
       const text = await (await postExport(run, form, app)).text();
       expect(() => JSON.parse(text)).toThrow(SyntaxError);
       const last = text.trimEnd().split('\n').at(-1)!;
@@ -251,8 +240,7 @@ describe('an export', () => {
   );
 
   it('is audited with its counts and the justification', async () => {
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const { audit, entries } = recordedAudit();
     await (
       await postExport(run, 'decoded', stack.replica({ audit }), { justification: 'for the auditors' })
     ).text();
@@ -260,20 +248,7 @@ describe('an export', () => {
       { event: 'intent', operation: 'export', ...run, justification: 'for the auditors' },
       { event: 'outcome', outcome: { result: 'complete', refused: {} } },
     ]);
-    expect(entries[1].outcome.payloads).toBeGreaterThan(10);
-  });
-
-  it('requires a justification if the namespace decrypts on demand', async () => {
-    const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    const response = await postExport(run, 'decoded', stack.replica({ access, audit }));
-    expect([response.status, await response.json()]).toMatchObject([
-      403,
-      { error: { code: 'justification_required' } },
-    ]);
-    const { workflowId, runId } = run;
-    expect(entries).toMatchObject([{ event: 'denied', operation: 'export', workflowId, runId }]);
+    expect(entries[1]!.outcome!.payloads).toBeGreaterThan(10);
   });
 });
 

@@ -1,27 +1,15 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { buildPayloads } from '../../src/json/payload-json.ts';
-import type { RunningServer } from '../../src/server/listen.ts';
+import { expect, it } from 'vitest';
 import { findGo } from '@temporal-kms/scripts/go';
-import { type Kms, plain, serve, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { bodyOf, plain, serve, startKms } from '../support/stack.ts';
 
 // The Go SDK's `converter.NewRemotePayloadCodec` against this server. The program is in interop/go.
-const BUILD_MS = 600_000;
-
-let kms: Kms;
-let server: RunningServer;
-let program: string | undefined;
-beforeAll(async () => {
-  kms = await startKms();
-  server = await serve(kms, { pathPrefix: '/codec', namespacePaths: true });
-  const go = await findGo('the test with a Go client is skipped');
-  program = await go?.build(join(import.meta.dirname, '../../../../interop/go'));
-}, BUILD_MS);
-afterAll(async () => {
-  await server.close(0);
-  await kms.close();
-});
+const kms = forFile(await startKms());
+const server = forFile(await serve(kms, { pathPrefix: '/codec', namespacePaths: true }));
+const go = await findGo('the test with a Go client is skipped');
+const program = await go?.build(join(import.meta.dirname, '../../../../interop/go'));
 
 const client = async (path: string, namespace: string, values: string[], given = '{"payloads":[]}') => {
   const endpoint = `http://127.0.0.1:${server.port}${path}`;
@@ -35,12 +23,7 @@ it('encodes and decodes for the Go SDK, and decodes the TypeScript codec’s pay
   if (program === undefined) return skip('Go was not found');
   const encrypted = await kms.codec.encode([plain('from TypeScript'), plain('ü')], { namespace: 'payments' });
   for (const path of ['/codec', '/codec/payments']) {
-    const { stdout, stderr } = await client(
-      path,
-      'payments',
-      ['one', 'two'],
-      String(buildPayloads(encrypted)),
-    );
+    const { stdout, stderr } = await client(path, 'payments', ['one', 'two'], bodyOf(encrypted));
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toEqual({
       decoded: ['from TypeScript', 'ü'],

@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { createAudit, entryLine, parseEntryLine } from '@temporal-kms/audit';
 import {
-  decodeFrame,
   type DecodeResult,
   fileEvents,
   type HistoryEvent,
@@ -12,86 +9,57 @@ import {
 import { type FileWorkflow, readHistoryFile } from '@temporal-kms/histories/files';
 import { readHistory } from '@temporal-kms/testing/history';
 import proto from '@temporalio/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openAccess } from '../../src/access/access.ts';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { describe, expect, it } from 'vitest';
+import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
+import { forFile } from '../support/for-file.ts';
+import { post, recordedAudit } from '../support/stack.ts';
 import {
-  get,
   history,
   lines,
   NAMESPACE,
+  postTo,
+  resultsOf,
+  type Run,
   runEverywhere,
   runFailing,
-  runPath,
-  type Stack,
   startStack,
+  temporalCli,
   valueOf,
 } from '../support/temporal.ts';
 
 const SECRET = 'canary-f11e';
 const FILES = `/api/namespaces/${NAMESPACE}/history-files`;
-type Run = { workflowId: string; runId: string };
 
-let stack: Stack;
-let server: RunningServer;
-let run: Run;
-let failed: Run;
-beforeAll(async () => {
-  stack = await startStack({ searchAttributes: { Customer: 'Keyword' } });
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
-  });
-  run = await runEverywhere(stack, SECRET, { searchAttributes: { Customer: ['acme'] } });
-  failed = await runFailing(stack, SECRET);
-});
-afterAll(async () => {
-  await server.close(1_000);
-  await stack.close();
-});
+const stack = forFile(await startStack({ searchAttributes: { Customer: 'Keyword' } }));
+const server = forFile(await stack.serve());
+const run = await runEverywhere(stack, SECRET, { searchAttributes: { Customer: ['acme'] } });
+const failed = await runFailing(stack, SECRET);
 
-async function cliShow(of: Run, output: 'json' | 'jsonl', codec = false): Promise<string> {
-  const { stdout } = await promisify(execFile)(
-    stack.server.cliPath,
-    ['workflow', 'show', '--output', output, '--workflow-id', of.workflowId, '--run-id', of.runId]
-      .concat(['--address', stack.server.address, '--namespace', NAMESPACE])
-      .concat(['--disable-config-file', '--disable-config-env'])
-      .concat(codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : []),
-    { env: { PATH: process.env['PATH'], HOME: process.env['HOME'] }, maxBuffer: 64 * 1024 * 1024 },
-  );
-  return stdout;
-}
+const cliShow = ({ workflowId, runId }: Run, output: 'json' | 'jsonl', codec = false): Promise<string> => {
+  const show = ['workflow', 'show', '--output', output, '--workflow-id', workflowId, '--run-id', runId];
+  const endpoint = codec ? ['--codec-endpoint', `http://127.0.0.1:${server.port}`] : [];
+  return temporalCli(stack, [...show, ...endpoint]);
+};
 
 const exported = async (of: Run, form: string, app = stack.app): Promise<string> =>
-  (
-    await get(app, `${runPath(of)}/history:export`, { method: 'POST', body: JSON.stringify({ form }) })
-  ).text();
+  (await postTo(app, of, 'history:export', { form })).text();
 
 /** `temporal.api.export.v1.WorkflowExecutions` with the histories, as Temporal Cloud writes it. */
 async function cloudExport(runs: readonly Run[]): Promise<Uint8Array> {
   const items = await Promise.all(
     runs.map(async (of) => {
       const events = await readHistory(stack.connection, NAMESPACE, of);
-      return field(field(proto.temporal.api.history.v1.History.encode({ events }).finish()));
+      return lengthDelimited(
+        1,
+        lengthDelimited(1, proto.temporal.api.history.v1.History.encode({ events }).finish()),
+      );
     }),
   );
   return Buffer.concat(items);
 }
 
-/** A message in field 1 of another. */
-function field(bytes: Uint8Array): Buffer {
-  const length: number[] = [];
-  let rest = bytes.length;
-  for (; rest > 0x7f; rest >>= 7) length.push((rest & 0x7f) | 0x80);
-  return Buffer.concat([Buffer.from([0x0a, ...length, rest]), bytes]);
-}
-
 const workflowOf = (content: string | Uint8Array, n = 0): FileWorkflow =>
   readHistoryFile(typeof content === 'string' ? new TextEncoder().encode(content) : content).workflows[n]!;
-
-const post = (app: Stack['app'], path: string, body: unknown): Promise<Response> =>
-  get(app, path, { method: 'POST', body: JSON.stringify(body) });
 
 const many = (item: (n: number) => string): string =>
   Array.from({ length: 60_000 }, (_, n) => item(n)).join(',');
@@ -116,9 +84,7 @@ async function decoded(
 ): Promise<DecodeResult[]> {
   const response = await post(app, `${FILES}:decode`, { ...bodyOf(file), refs, ...more });
   expect(response.status).toBe(200);
-  const results: DecodeResult[] = [];
-  for await (const frame of lines(response, decodeFrame)) if ('ok' in frame) results.push(frame);
-  return results;
+  return resultsOf(response);
 }
 
 const refsOf = (events: readonly HistoryEvent[]): string[] =>
@@ -209,8 +175,7 @@ describe('a file’s payloads', () => {
   });
 
   it('are decrypted with an audit entry that contains the source, the workflow and the justification', async () => {
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const { audit, entries } = recordedAudit();
     const file = workflowOf(await exported(run, 'encoded'));
     await decoded(file, ['1:0'], stack.replica({ audit }), { justification: 'ticket 4711' });
     expect(entries).toMatchObject([
@@ -225,19 +190,6 @@ describe('a file’s payloads', () => {
       },
       { event: 'outcome', source: 'file', outcome: { result: 'complete', payloads: 1 } },
     ]);
-  });
-
-  it('require a justification where the namespace reveals on demand', async () => {
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const body = { ...bodyOf(workflowOf(await exported(run, 'encoded'))), refs: ['1:0'] };
-    const response = await post(stack.replica({ access, audit }), `${FILES}:decode`, body);
-    expect([response.status, await response.json()]).toMatchObject([
-      403,
-      { error: { code: 'justification_required' } },
-    ]);
-    expect(entries).toMatchObject([{ event: 'denied', operation: 'decode', source: 'file' }]);
   });
 
   it('put none of their author’s text into the audit', async () => {
@@ -279,9 +231,7 @@ describe('a file’s payloads', () => {
 
 async function searchFrames(response: Response): Promise<SearchFrame[]> {
   expect(response.status).toBe(200);
-  const frames: SearchFrame[] = [];
-  for await (const frame of lines(response, searchFrame)) frames.push(frame);
-  return frames;
+  return Array.fromAsync(lines(response, searchFrame));
 }
 
 const searched = async (file: FileWorkflow, app = stack.app, more = {}): Promise<SearchFrame[]> =>
@@ -294,7 +244,7 @@ function placesIn(frames: readonly SearchFrame[]) {
 
 describe('a search in a file’s payloads', () => {
   it('finds what a search in the run finds, last event first, in encrypted and decrypted files', async () => {
-    const inRun = await post(stack.app, `${runPath(run)}/history:search`, { text: SECRET });
+    const inRun = await postTo(stack.app, run, 'history:search', { text: SECRET });
     const expected = placesIn(await searchFrames(inRun));
     expect(expected.places.length).toBeGreaterThan(4);
     for (const write of [
@@ -320,8 +270,7 @@ describe('a search in a file’s payloads', () => {
   });
 
   it('has an audit entry that contains the source, the workflow and the justification, and not the text', async () => {
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const { audit, entries } = recordedAudit();
     const file = workflowOf(await exported(run, 'encoded'));
     await searched(file, stack.replica({ audit }), { justification: 'ticket 4711' });
     const { workflowId } = run;
@@ -330,16 +279,6 @@ describe('a search in a file’s payloads', () => {
       { event: 'outcome', source: 'file', outcome: { result: 'complete' } },
     ]);
     expect(JSON.stringify(entries)).not.toContain(SECRET);
-  });
-
-  it('requires a justification where the namespace reveals on demand', async () => {
-    const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const body = { ...bodyOf(workflowOf(await exported(run, 'encoded'))), text: SECRET };
-    const response = await post(stack.replica({ access }), `${FILES}:search`, body);
-    expect([response.status, await response.json()]).toMatchObject([
-      403,
-      { error: { code: 'justification_required' } },
-    ]);
   });
 });
 

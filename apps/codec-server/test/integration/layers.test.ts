@@ -1,29 +1,12 @@
-import { createAudit } from '@temporal-kms/audit';
-import {
-  type AuditEntry,
-  decodeFrame,
-  type DecodeResult,
-  type Permission,
-  readableExport,
-  searchFrame,
-} from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type DecodeResult, readableExport, searchFrame } from '@temporal-kms/codec-api';
+import { describe, expect, it } from 'vitest';
 import type { Access } from '../../src/access/access.ts';
-import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
+import { parsePayloads } from '../../src/json/payload-json.ts';
 import { MemoryBudget } from '../../src/memory.ts';
 import { ana } from '../support/callers.ts';
-import { collect } from '../support/lines.ts';
-import { HOST, keys, type Payload, plain, sealedApart } from '../support/stack.ts';
-import {
-  get,
-  history,
-  lines,
-  NAMESPACE,
-  plantRun,
-  runPath,
-  type Stack,
-  startStack,
-} from '../support/temporal.ts';
+import { forFile } from '../support/for-file.ts';
+import { bodyOf, keys, type Payload, plain, post, recordedAudit, sealedApart } from '../support/stack.ts';
+import { history, lines, NAMESPACE, plantRun, postTo, resultsOf, startStack } from '../support/temporal.ts';
 
 /*
  * Payloads inside encrypted payloads: a codec behind an encrypting proxy, content that the proxy compressed, and the attack
@@ -35,86 +18,61 @@ const SECRET = 'canary-of-orders-in-a-layer';
 const WORKFLOW = 'layered';
 const context = (namespace: string) => ({ type: 'activity', namespace, workflowId: WORKFLOW }) as const;
 
-let stack: Stack;
-let run: { workflowId: string; runId: string };
-let planted: Record<'twice' | 'copied' | 'foreign' | 'compressed' | 'stored', Payload>;
-let refs: Record<string, string>;
-
 const encrypted = async (payload: Payload, namespace = NAMESPACE): Promise<Payload> => {
   const [message] = await stack.kms.codec.encode([payload], context(namespace));
   return message!;
 };
 
-beforeAll(async () => {
-  stack = await startStack({
+const stack = forFile(
+  await startStack({
     rules: { payments: { encrypt: keys.payments, accepts: ['orders'] }, orders: { encrypt: keys.orders } },
-  });
-  const foreign = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.from('not ours') };
-  const compressed = {
-    metadata: { encoding: Buffer.from('binary/compressed'), 'compression-algorithm': Buffer.from('lz4') },
-    data: Buffer.from('compressed by the proxy'),
-  };
-  planted = {
-    twice: await encrypted(await encrypted(plain(OWN))),
-    copied: await encrypted(await encrypted(plain(SECRET), 'orders')),
-    foreign: await encrypted(foreign),
-    compressed: await encrypted(compressed),
-    stored: compressed,
-  };
-  run = await stack.connection.withDeadline(Date.now() + 30_000, () =>
-    plantRun(stack, Object.values(planted), {
-      workflowId: WORKFLOW,
-      header: { fields: { trace: planted.twice } },
-    }),
-  );
-  const stubs = (await history(stack.app, run)).flatMap(({ payloads }) => payloads);
-  const names = Object.keys(planted);
-  refs = Object.fromEntries(
-    stubs.map(({ path, ref }) => [
-      names[Number(/^input\.payloads\[(\d+)\]$/.exec(path)?.[1])] ?? 'header',
-      ref,
-    ]),
-  );
-});
-afterAll(() => stack.close());
-
-const own: [Permission, string][] = (['metadata', 'decode', 'search', 'export'] as const).map(
-  (permission) => [permission, 'payments'],
+  }),
 );
-const everywhere: [Permission, string][] = [
-  ...own,
-  ...(['decode', 'search', 'export'] as const).map((permission): [Permission, string] => [
-    permission,
-    'orders',
+const foreign = { metadata: { encoding: Buffer.from('binary/encrypted') }, data: Buffer.from('not ours') };
+const compressed = {
+  metadata: { encoding: Buffer.from('binary/compressed'), 'compression-algorithm': Buffer.from('lz4') },
+  data: Buffer.from('compressed by the proxy'),
+};
+const planted = {
+  twice: await encrypted(await encrypted(plain(OWN))),
+  copied: await encrypted(await encrypted(plain(SECRET), 'orders')),
+  foreign: await encrypted(foreign),
+  compressed: await encrypted(compressed),
+  stored: compressed,
+};
+const run = await stack.connection.withDeadline(Date.now() + 30_000, () =>
+  plantRun(stack, Object.values(planted), {
+    workflowId: WORKFLOW,
+    header: { fields: { trace: planted.twice } },
+  }),
+);
+const stubs = (await history(stack.app, run)).flatMap(({ payloads }) => payloads);
+const plantedNames = Object.keys(planted);
+const refs = Object.fromEntries(
+  stubs.map(({ path, ref }) => [
+    plantedNames[Number(/^input\.payloads\[(\d+)\]$/.exec(path)?.[1])] ?? 'header',
+    ref,
   ]),
-];
+);
+
+const own = { payments: ['metadata', 'decode', 'search', 'export'] } as const;
+const everywhere = { ...own, orders: ['decode', 'search', 'export'] } as const;
 
 function replica(access: Access) {
-  const audited: AuditEntry[] = [];
-  const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+  const { audit, entries: audited } = recordedAudit();
   const app = stack.replica({ access, audit });
-  const post = (path: string, body: object): Promise<Response> =>
-    get(app, `${runPath(run)}/${path}`, { method: 'POST', body: JSON.stringify(body) });
   const decode = async (...names: string[]): Promise<DecodeResult[]> => {
     const body = { refs: names.map((name) => refs[name]) };
-    const frames = await collect(lines(await post('payloads:decode', body), decodeFrame));
-    return frames.filter((frame): frame is DecodeResult => 'ok' in frame);
+    return resultsOf(await postTo(app, run, 'payloads:decode', body));
   };
-  return { app, audited, post, decode };
+  return { app, audited, decode };
 }
 
 const base64 = (value: string): string => Buffer.from(value).toString('base64');
 
 async function postDecode(access: Access, payloads: Payload[], codec = stack.kms.codec) {
-  const audited: AuditEntry[] = [];
-  const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
-  const response = await stack
-    .replica({ access, audit, codec })
-    .request('/decode', {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': NAMESPACE },
-      body: buildPayloads(payloads),
-    });
+  const { audit, entries: audited } = recordedAudit();
+  const response = await post(stack.replica({ access, audit, codec }), '/decode', bodyOf(payloads));
   return { status: response.status, body: await response.text(), audited };
 }
 
@@ -144,8 +102,7 @@ describe('payloads:decode', () => {
 
     const before = stack.kms.emulator.calls.rows().length;
     const app = stack.replica({ access: ana(own), codec: other.codec });
-    const body = JSON.stringify({ refs: [refs['copied']] });
-    await (await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body })).text();
+    await (await postTo(app, run, 'payloads:decode', { refs: [refs['copied']] })).text();
     const kmsCalls = stack.kms.emulator.calls.rows().slice(before);
     expect(kmsCalls.length).toBe(1);
     expect(JSON.stringify(kmsCalls)).not.toContain(keys.orders);
@@ -173,8 +130,9 @@ describe('payloads:decode', () => {
 
 describe('history:search', () => {
   it('finds text in inner layers and counts payloads that it cannot read', async () => {
-    const { post } = replica(ana(own));
-    const found = await collect(lines(await post('history:search', { text: 'canary' }), searchFrame));
+    const { app } = replica(ana(own));
+    const response = await postTo(app, run, 'history:search', { text: 'canary' });
+    const found = await Array.fromAsync(lines(response, searchFrame));
     expect(found.filter(({ type }) => type === 'hit')).toHaveLength(2);
     expect(found.at(-1)).toMatchObject({
       type: 'end',
@@ -185,8 +143,7 @@ describe('history:search', () => {
 
 describe.each(['decoded', 'readable'])('a %s export', (form) => {
   it('contains the innermost payloads and marks those that it cannot read', async () => {
-    const { post } = replica(ana(own));
-    const text = await (await post('history:export', { form })).text();
+    const text = await (await postTo(replica(ana(own)).app, run, 'history:export', { form })).text();
     const contains = (value: string) => text.includes(value) || text.includes(base64(JSON.stringify(value)));
     expect(contains(OWN)).toBe(true);
     expect(contains(SECRET)).toBe(false);

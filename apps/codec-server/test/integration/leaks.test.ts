@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leaksIn } from '@temporal-kms/testing/canaries';
+import { parsePayloads } from '../../src/json/payload-json.ts';
 import { decrypts, derivedKeys, messagesIn } from '../support/derived-keys.ts';
+import { folderForFile, forFile } from '../support/for-file.ts';
 import { searchForSecrets } from '../support/leak-search.ts';
-import { type ServerProcess, startServer } from '../support/process.ts';
-import { NAMESPACE, runFailing, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
-import { change, finish } from '../support/workflows.ts';
+import { startServer } from '../support/process.ts';
+import { NAMESPACE, runEverywhere, runFailing, runPath, startStack } from '../support/temporal.ts';
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';
@@ -19,28 +19,19 @@ const PATH = 'path-07fd';
 const TOKEN = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"canary"}').toString('base64url')}.canary-signature`;
 const secrets = [PLAINTEXT, TERM, TOKEN];
 
-let stack: Stack;
-let server: ServerProcess;
-let directory: string;
-beforeAll(async () => {
-  stack = await startStack();
-  directory = await mkdtemp(join(tmpdir(), 'codec-leaks-'));
-  server = await startServer({
-    KMS_EMULATOR_HOST: stack.kms.emulator.address,
-    TEMPORAL_ADDRESS: stack.server.address,
-    TEMPORAL_NAMESPACE: NAMESPACE,
-    TEMPORAL_API_KEY: TOKEN,
-    TEMPORAL_TLS: 'false',
-    AUDIT_FILE: join(directory, 'audit.jsonl'),
-    CODEC_METRICS_PORT: '0',
-    LOG_LEVEL: 'trace',
-  });
+const AUDIT_FILE = join(await folderForFile(), 'audit.jsonl');
+const stack = forFile(await startStack());
+const server = await startServer({
+  KMS_EMULATOR_HOST: stack.kms.emulator.address,
+  TEMPORAL_ADDRESS: stack.server.address,
+  TEMPORAL_NAMESPACE: NAMESPACE,
+  TEMPORAL_API_KEY: TOKEN,
+  TEMPORAL_TLS: 'false',
+  AUDIT_FILE,
+  CODEC_METRICS_PORT: '0',
+  LOG_LEVEL: 'trace',
 });
-afterAll(async () => {
-  await server.stop();
-  await stack.close();
-  await rm(directory, { recursive: true });
-});
+afterAll(server.stop);
 
 interface Exchange {
   readonly request: string;
@@ -48,28 +39,24 @@ interface Exchange {
   readonly body: string;
 }
 
-async function ask(
-  path: string,
-  init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
-): Promise<Exchange> {
-  const response = await fetch(`${server.url}${path}`, {
-    ...init,
-    headers: {
-      authorization: `Bearer ${TOKEN}`,
-      'authorization-extras': TOKEN,
-      'content-type': 'application/json',
-      'x-namespace': NAMESPACE,
-      ...init.headers,
-    },
-  });
-  return {
-    request: `${init.method ?? 'GET'} ${path.slice(0, 80)}`,
-    status: response.status,
-    body: await response.text(),
-  };
+const own = {
+  authorization: `Bearer ${TOKEN}`,
+  'authorization-extras': TOKEN,
+  'content-type': 'application/json',
+  'x-namespace': NAMESPACE,
+};
+
+async function ask(path: string, init: RequestInit = {}): Promise<Exchange> {
+  const response = await fetch(`${server.url}${path}`, { headers: own, ...init });
+  const request = `${init.method ?? 'GET'} ${path.slice(0, 80)}`;
+  return { request, status: response.status, body: await response.text() };
 }
-const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-  ask(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body), headers });
+const post = (path: string, body: unknown, more: Record<string, string> = {}) =>
+  ask(path, {
+    method: 'POST',
+    headers: { ...own, ...more },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
 
 const base64 = (value: string) => Buffer.from(value).toString('base64');
 
@@ -80,62 +67,54 @@ describe('plaintext, search terms, tokens and key bytes', () => {
   let metrics: string;
 
   beforeAll(async () => {
-    const handle = await stack.start('everywhere', [PLAINTEXT], { memo: { customer: PLAINTEXT } });
-    const run = await runOf(handle);
-    await handle.executeUpdate(change, { args: [PLAINTEXT] });
-    await handle.signal(finish, PLAINTEXT);
-    await handle.result();
+    const run = await runEverywhere(stack, PLAINTEXT);
     const failed = await runFailing(stack, PLAINTEXT);
 
     const ns = `/api/namespaces/${NAMESPACE}`;
     const payload = { metadata: { encoding: base64('json/plain') }, data: base64(`"${PLAINTEXT}"`) };
     const encrypted = JSON.parse((await post('/encode', { payloads: [payload] })).body);
     // Unwraps the server's branch key, so that this process knows its bytes.
-    await stack.kms.codec.decode(
-      encrypted.payloads.map((message: typeof payload) => ({
-        metadata: Object.fromEntries(
-          Object.entries(message.metadata).map(([key, value]) => [key, Buffer.from(value, 'base64')]),
-        ),
-        data: Buffer.from(message.data, 'base64'),
-      })),
-      { namespace: NAMESPACE },
-    );
+    await stack.kms.codec.decode(parsePayloads(Buffer.from(JSON.stringify(encrypted)), 10), {
+      namespace: NAMESPACE,
+    });
     const damaged = { ...encrypted.payloads[0], data: `${encrypted.payloads[0].data.slice(0, -8)}AAAAAAA=` };
 
+    const justification = JUSTIFICATION;
     for (const of of [run, failed]) {
       const history = await ask(`${runPath(of)}/history`);
       const refs = [...history.body.matchAll(/"ref":"(\d+:\d+)"/g)].map(([, ref]) => ref);
       exchanges.push(
         history,
         await ask(`${ns}/workflows/${of.workflowId}?runId=${of.runId}`),
-        await post(`${runPath(of)}/payloads:decode`, { refs, justification: JUSTIFICATION }),
-        await post(`${runPath(of)}/payloads:decode`, {
-          refs: ['9999:0', PLAINTEXT],
-          justification: JUSTIFICATION,
-        }),
-        await post(`${runPath(of)}/history:search`, { text: TERM, justification: JUSTIFICATION }),
-        await post(`${runPath(of)}/history:search`, { text: PLAINTEXT, justification: JUSTIFICATION }),
+        await post(`${runPath(of)}/payloads:decode`, { refs, justification }),
+        await post(`${runPath(of)}/payloads:decode`, { refs: ['9999:0', PLAINTEXT], justification }),
+        await post(`${runPath(of)}/history:search`, { text: TERM, justification }),
+        await post(`${runPath(of)}/history:search`, { text: PLAINTEXT, justification }),
         await post(`${runPath(of)}/history:search`, { text: TERM, unknown: PLAINTEXT }),
         ...(await Promise.all(
           ['encoded', 'decoded', 'readable'].map((form) =>
-            post(`${runPath(of)}/history:export`, { form, justification: JUSTIFICATION }),
+            post(`${runPath(of)}/history:export`, { form, justification }),
           ),
         )),
       );
     }
+    for (const path of [
+      `${ns}/workflows?query=${encodeURIComponent('WorkflowType="everywhere"')}`,
+      `${ns}/workflows:count`,
+      '/api/namespaces',
+      '/api/health',
+      '/api/me',
+      `${ns}/keys`,
+      `${ns}/audit?workflowId=${PATH}`,
+      `${ns}/workflows/${PATH}`,
+      `/${PATH}/nothing?token=${TOKEN}`,
+      `/api/${PATH}`,
+      `${ns}/workflows?query=${PATH}`,
+      `${ns}/workflows?pageToken=${TOKEN}`,
+    ]) {
+      exchanges.push(await ask(path));
+    }
     exchanges.push(
-      await ask(`${ns}/workflows?query=${encodeURIComponent('WorkflowType="everywhere"')}`),
-      await ask(`${ns}/workflows:count`),
-      await ask('/api/namespaces'),
-      await ask('/api/health'),
-      await ask('/api/me'),
-      await ask(`${ns}/keys`),
-      await ask(`${ns}/audit?workflowId=${PATH}`),
-      await ask(`${ns}/workflows/${PATH}`),
-      await ask(`/${PATH}/nothing?token=${TOKEN}`),
-      await ask(`/api/${PATH}`),
-      await ask(`${ns}/workflows?query=${PATH}`),
-      await ask(`${ns}/workflows?pageToken=${TOKEN}`),
       await post('/decode', encrypted, { 'x-reveal-justification': JUSTIFICATION }),
       await post('/decode', { payloads: [damaged] }),
       await post('/decode', encrypted, { 'x-namespace': 'orders' }),
@@ -152,12 +131,12 @@ describe('plaintext, search terms, tokens and key bytes', () => {
       await post('/decode', { payloads: [{ ...damaged, metadata: encrypted.payloads[0].metadata }] }),
     );
     stack.kms.emulator.clearFaults();
-    const own: Uint8Array[] = messagesIn(JSON.stringify(encrypted));
-    const messages = [...own, ...exchanges.flatMap(({ body }) => messagesIn(body))];
+    const encoded: Uint8Array[] = messagesIn(JSON.stringify(encrypted));
+    const messages = [...encoded, ...exchanges.flatMap(({ body }) => messagesIn(body))];
     const dataKeys = derivedKeys(stack.kms.keyBytes, messages);
-    expect(dataKeys.some((key) => decrypts(key, own[0]!))).toBe(true);
+    expect(dataKeys.some((key) => decrypts(key, encoded[0]!))).toBe(true);
     keyBytes = [...stack.kms.keyBytes, ...dataKeys];
-    audit = await readFile(join(directory, 'audit.jsonl'), 'utf8');
+    audit = await readFile(AUDIT_FILE, 'utf8');
     metrics = await (await fetch(server.metricsUrl!)).text();
   });
 

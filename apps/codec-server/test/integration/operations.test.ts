@@ -1,27 +1,19 @@
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { get as getOverTls } from 'node:https';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { parseEntryLine } from '@temporal-kms/audit';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
+import { folderForFile, forFile } from '../support/for-file.ts';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
-import { type Kms, sealedApart, startKms } from '../support/stack.ts';
+import { sealedApart, startKms } from '../support/stack.ts';
 
 const SECRET = 'canary-90d3f7';
-let kms: Kms;
-let directory: string;
-beforeAll(async () => {
-  kms = await startKms();
-  directory = await mkdtemp(join(tmpdir(), 'codec-operations-'));
-});
-afterAll(async () => {
-  await kms.close();
-  await rm(directory, { recursive: true });
-});
+const kms = forFile(await startKms());
+const directory = await folderForFile();
 
 const running: ServerProcess[] = [];
 afterEach(async () => {
@@ -78,7 +70,7 @@ describe('an audit log that cannot be written', () => {
   it('makes requests fail with 503 while no process reads standard output, and recovers', async () => {
     const ciphertext = await encrypted();
     const { url, child, output } = await start();
-    child.stdout.pause();
+    child.stdout?.pause();
     let response = await post(`${url}/decode`, ciphertext);
     // The pipe buffers 64 KiB, and Node a little more.
     for (let n = 0; n < 3_000 && response.status === 200; n += 1) {
@@ -92,7 +84,7 @@ describe('an audit log that cannot be written', () => {
     expect(performance.now() - before).toBeLessThan(10_000);
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
 
-    child.stdout.resume();
+    child.stdout?.resume();
     await expect
       .poll(async () => (await post(`${url}/decode`, ciphertext)).status, { timeout: 5_000 })
       .toBe(200);

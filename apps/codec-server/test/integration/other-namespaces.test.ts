@@ -3,10 +3,6 @@ import { createAudit } from '@temporal-kms/audit';
 import {
   type AuditEntry,
   type DecodeResult,
-  decodeFrame,
-  type HistoryEvent,
-  type PayloadStub,
-  type Permission,
   readableExport,
   type SearchFrame,
   searchFrame,
@@ -15,11 +11,11 @@ import {
   workflowList,
 } from '@temporal-kms/codec-api';
 import proto from '@temporalio/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { HttpError } from '../../src/errors.ts';
 import { ana } from '../support/callers.ts';
-import { collect } from '../support/lines.ts';
+import { forFile } from '../support/for-file.ts';
 import { keys, type Payload, plain } from '../support/stack.ts';
 import {
   get,
@@ -27,8 +23,9 @@ import {
   lines,
   NAMESPACE,
   plantRun,
-  runPath,
-  type Stack,
+  postTo,
+  resultsOf,
+  type Run,
   startStack,
 } from '../support/temporal.ts';
 
@@ -43,26 +40,6 @@ const SECRET = 'canary-of-orders';
 const OWN = 'canary-of-payments';
 const WORKFLOW = 'copied';
 
-let stack: Stack;
-let run: { workflowId: string; runId: string };
-let copied: Payload;
-let stubs: readonly PayloadStub[];
-let events: readonly HistoryEvent[];
-
-beforeAll(async () => {
-  stack = await startStack({
-    rules: {
-      payments: { encrypt: keys.payments, accepts: ['orders', 'renamed'] },
-      orders: { encrypt: keys.orders },
-    },
-  });
-  copied = await encrypted(SECRET, 'orders');
-  run = await stack.connection.withDeadline(Date.now() + 30_000, plant);
-  events = await history(stack.app, run);
-  stubs = events.flatMap(({ payloads }) => payloads);
-});
-afterAll(() => stack.close());
-
 /** Binds the message to the workflow too, since the attacker chooses the workflow id. */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
@@ -70,8 +47,21 @@ const encrypted = async (value: string, namespace: string): Promise<Payload> => 
   return payload!;
 };
 
+const stack = forFile(
+  await startStack({
+    rules: {
+      payments: { encrypt: keys.payments, accepts: ['orders', 'renamed'] },
+      orders: { encrypt: keys.orders },
+    },
+  }),
+);
+const copied = await encrypted(SECRET, 'orders');
+const run = await stack.connection.withDeadline(Date.now() + 30_000, plant);
+const events = await history(stack.app, run);
+const stubs = events.flatMap(({ payloads }) => payloads);
+
 /** Starts the workflow like any client of `payments`, with the ciphertext in every place that a client or worker can fill. */
-async function plant(): Promise<{ workflowId: string; runId: string }> {
+async function plant(): Promise<Run> {
   const service = stack.connection.workflowService;
   const own = await encrypted(OWN, NAMESPACE);
   const taskQueue = { name: randomUUID() };
@@ -113,18 +103,8 @@ async function plant(): Promise<{ workflowId: string; runId: string }> {
   return planted;
 }
 
-const own: [Permission, string][] = [
-  ['metadata', 'payments'],
-  ['decode', 'payments'],
-  ['search', 'payments'],
-  ['export', 'payments'],
-];
-const everywhere: [Permission, string][] = [
-  ...own,
-  ['decode', 'orders'],
-  ['search', 'orders'],
-  ['export', 'orders'],
-];
+const own = { payments: ['metadata', 'decode', 'search', 'export'] } as const;
+const everywhere = { ...own, orders: ['decode', 'search', 'export'] } as const;
 
 /** Returns a replica for these callers. It shares the codec, and so the cached data keys, with the others. */
 function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = () => true) {
@@ -136,20 +116,15 @@ function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = ()
     },
   });
   const app = stack.replica({ access, audit });
-  const post = (path: string, body: object): Promise<Response> =>
-    get(app, `${runPath(run)}/${path}`, { method: 'POST', body: JSON.stringify(body) });
   return {
     app,
     audited,
-    post,
     decode: async (refs: string[], more: object = {}): Promise<DecodeResult[]> =>
-      (await collect(lines(await post('payloads:decode', { refs, ...more }), decodeFrame))).filter(
-        (frame): frame is DecodeResult => 'ok' in frame,
-      ),
+      resultsOf(await postTo(app, run, 'payloads:decode', { refs, ...more })),
     search: async (text: string, more: object = {}): Promise<SearchFrame[]> =>
-      collect(lines(await post('history:search', { text, ...more }), searchFrame)),
+      Array.fromAsync(lines(await postTo(app, run, 'history:search', { text, ...more }), searchFrame)),
     export: async (form: string, more: object = {}): Promise<string> =>
-      (await post('history:export', { form, ...more })).text(),
+      (await postTo(app, run, 'history:export', { form, ...more })).text(),
   };
 }
 
@@ -254,17 +229,17 @@ describe('a caller without permissions in the namespace of copied messages', () 
   it.each(['metadata', 'encode', 'audit'] as const)(
     'is denied the messages if it has only the permission %s there',
     async (permission) => {
-      const results = await replica(ana([...own, [permission, 'orders']])).decode(['1:0']);
+      const results = await replica(ana({ ...own, orders: [permission] })).decode(['1:0']);
       expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
     },
   );
 
   it('needs the route’s permission: decode does not permit search or export', async () => {
-    const decodes = replica(ana([...own, ['decode', 'orders']]));
+    const decodes = replica(ana({ ...own, orders: ['decode'] }));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
     expect(secretIn(await decodes.export('decoded'))).toBe(false);
-    const exports = replica(ana([...own, ['export', 'orders']]));
+    const exports = replica(ana({ ...own, orders: ['export'] }));
     expect(secretIn(await exports.export('decoded'))).toBe(true);
     expect(await exports.decode(['1:0'])).toMatchObject([{ ok: false }]);
   });
@@ -322,8 +297,7 @@ describe('a caller with permissions in both namespaces', () => {
       method: 'Decrypt',
       effect: { kind: 'error', status: 'PERMISSION_DENIED' },
     });
-    const body = JSON.stringify({ refs: ['1:0'] });
-    await (await get(app, `${runPath(run)}/payloads:decode`, { method: 'POST', body })).text();
+    await (await postTo(app, run, 'payloads:decode', { refs: ['1:0'] })).text();
     stack.kms.emulator.clearFaults();
     const failures = other.use.of('orders').failures();
     expect(failures).toMatchObject([{ reason: 'permission_denied' }]);

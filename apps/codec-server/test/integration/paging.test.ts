@@ -1,8 +1,8 @@
 import { decodeFrame, type DecodeFrame, type HistoryEvent, type HistoryFrame } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { HttpError } from '../../src/errors.ts';
-import { listen } from '../../src/server/listen.ts';
 import { createTemporalService } from '../../src/temporal/service.ts';
+import { forFile } from '../support/for-file.ts';
 import {
   decode,
   eventually,
@@ -10,6 +10,8 @@ import {
   get,
   history,
   lines,
+  postTo,
+  type Run,
   runOf,
   runPath,
   type Stack,
@@ -18,11 +20,7 @@ import {
 } from '../support/temporal.ts';
 import { change, finish } from '../support/workflows.ts';
 
-let stack: Stack;
-beforeAll(async () => {
-  stack = await startStack();
-});
-afterAll(() => stack.close());
+const stack = forFile(await startStack());
 
 const SECRET = 'canary-5d20aa';
 
@@ -39,7 +37,7 @@ function countingReplica(counted: () => void, maxHistoryBytes?: number): Stack['
 }
 
 /** Waits until only the signal is missing for `everywhere` to complete. */
-const settled = (run: { workflowId: string; runId: string }): Promise<void> =>
+const settled = (run: Run): Promise<void> =>
   eventually(async () => {
     const events = await history(stack.app, run);
     const child = events.findIndex(({ eventName }) => eventName === 'ChildWorkflowExecutionCompleted');
@@ -47,7 +45,7 @@ const settled = (run: { workflowId: string; runId: string }): Promise<void> =>
   });
 
 describe('a long history', () => {
-  let run: { workflowId: string; runId: string };
+  let run: Run;
   beforeAll(async () => {
     const handle = await stack.start('ticks', [250]);
     run = await runOf(handle);
@@ -55,9 +53,8 @@ describe('a long history', () => {
   });
 
   it('is streamed page by page, identically from any event on', async () => {
-    const collected: HistoryFrame[] = [];
-    for await (const frame of frames(await get(stack.replica(), `${runPath(run)}/history`)))
-      collected.push(frame);
+    const response = await get(stack.replica(), `${runPath(run)}/history`);
+    const collected = await Array.fromAsync(frames(response));
     const pages = collected.filter((frame) => frame.type === 'events');
     expect(pages.length).toBeGreaterThan(2);
     const all = pages.flatMap(({ events }) => events);
@@ -75,41 +72,31 @@ describe('a long history', () => {
     const all = await history(stack.app, run);
     for (const after of [0, 777]) {
       const answer = await get(stack.app, `${runPath(run)}/history?after=${after}&limit=100`);
-      const received: HistoryFrame[] = [];
-      for await (const frame of frames(answer)) received.push(frame);
-      expect(received).toEqual([
+      expect(await Array.fromAsync(frames(answer))).toEqual([
         { type: 'events', events: all.slice(after, after + 100) },
         { type: 'end', reason: 'limit', after: after + 100 },
       ]);
     }
   });
 
-  it('is read from the nearest cached page instead of its beginning', async () => {
+  it.each([
+    ['is read from the nearest cached page instead of its beginning', undefined, 0],
+    ['is reread from Temporal page by page where the cache has evicted it', 1, 1],
+  ])('%s', async (_, maxHistoryBytes, reread) => {
     let calls = 0;
-    const app = countingReplica(() => (calls += 1));
+    const app = countingReplica(() => (calls += 1), maxHistoryBytes);
     const events = await history(app, run);
     const whole = calls;
     calls = 0;
     const last = events.findLast(({ eventName }) => eventName === 'ActivityTaskScheduled')!;
     expect(valueOf((await decode(app, run, [last.payloads[0]!.ref]))[0])).toBe('"tick 250"');
-    expect([whole > 2, calls]).toEqual([true, 0]);
-  });
-
-  it('is reread from Temporal page by page where the cache has evicted it', async () => {
-    let calls = 0;
-    const app = countingReplica(() => (calls += 1), 1);
-    const events = await history(app, run);
-    const whole = calls;
-    calls = 0;
-    const last = events.findLast(({ eventName }) => eventName === 'ActivityTaskScheduled')!;
-    expect(valueOf((await decode(app, run, [last.payloads[0]!.ref]))[0])).toBe('"tick 250"');
-    expect([whole > 2, calls]).toEqual([true, 1]);
+    expect([whole > 2, calls]).toEqual([true, reread]);
   });
 });
 
 describe('payloads that exceed what one request holds in memory', () => {
   const MiB = 1024 * 1024;
-  let run: { workflowId: string; runId: string };
+  let run: Run;
   let refs: string[];
   beforeAll(async () => {
     const handle = await stack.start('everywhere', [SECRET], { taskQueue: 'no-worker' });
@@ -139,9 +126,8 @@ describe('payloads that exceed what one request holds in memory', () => {
       return temporal.history(request, signal);
     };
     const app = stack.replica({ temporal: { ...temporal, history: failing }, maxHistoryBytes: 1 });
-    const init = { method: 'POST', body: JSON.stringify({ refs }) };
     const all: DecodeFrame[] = [];
-    for await (const frame of lines(await get(app, `${runPath(run)}/payloads:decode`, init), decodeFrame)) {
+    for await (const frame of lines(await postTo(app, run, 'payloads:decode', { refs }), decodeFrame)) {
       down = true;
       all.push(frame);
     }
@@ -203,12 +189,7 @@ describe('a running workflow’s live history', () => {
       if (request.nextPageToken?.length) polls.push(signal);
       return temporal.history(request, signal);
     };
-    const server = await listen({
-      host: '127.0.0.1',
-      port: 0,
-      app: (port) =>
-        stack.replica({ temporal: { ...temporal, history: watched }, hosts: [`127.0.0.1:${port}`] }),
-    });
+    const server = await stack.serve({ temporal: { ...temporal, history: watched } });
     const client = new AbortController();
     const url = `http://127.0.0.1:${server.port}${runPath(run)}/history?live=true`;
     const reader = (await fetch(url, { signal: client.signal })).body!.getReader();
@@ -229,8 +210,7 @@ describe('a running workflow’s live history', () => {
     const first = await stream.next();
     expect(first.value).toMatchObject({ type: 'events' });
     setTimeout(() => stopping.abort(), 200);
-    const rest: HistoryFrame[] = [];
-    for await (const frame of stream) rest.push(frame);
+    const rest = await Array.fromAsync(stream);
     expect(rest.at(-1)).toMatchObject({ type: 'end', reason: 'shutdown', after: expect.any(Number) });
     await handle.terminate();
   });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { NAMESPACE, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
 
 // Temporal's Python SDK with a small HTTP codec (interop/python/src/temporal_kms_peers/remote.py) against this server.
@@ -28,11 +28,7 @@ beforeAll(async () => {
   }
   python = stdout.trim();
   stack = await startStack();
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) => stack.replica({ hosts: [`127.0.0.1:${port}`] }),
-  });
+  server = await stack.serve();
 }, 600_000);
 afterAll(async () => {
   if (python === undefined) return;

@@ -1,19 +1,11 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { eventually, get, history, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
+import { expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
+import { eventually, history, postTo, runOf, startStack } from '../support/temporal.ts';
 
 // A caller's Cloud KMS requests count on every route that decrypts what a history holds.
-let stack: Stack;
-let run: { workflowId: string; runId: string };
-beforeAll(async () => {
-  stack = await startStack();
-  await eventually(() => stack.kms.codec.warm('payments'));
-  run = await runOf(await stack.start('everywhere', ['canary-27f3a0'], { taskQueue: 'nobody' }));
-});
-afterAll(() => stack.close());
-
-type App = Stack['app'];
-const post = (app: App, path: string, body: object): Promise<Response> =>
-  get(app, `${runPath(run)}/${path}`, { method: 'POST', body: JSON.stringify(body) });
+const stack = forFile(await startStack());
+await eventually(() => stack.kms.codec.warm('payments'));
+const run = await runOf(await stack.start('everywhere', ['canary-27f3a0'], { taskQueue: 'nobody' }));
 
 const routes = [
   ['payloads:decode', { refs: ['1:0'] }],
@@ -28,12 +20,12 @@ it.each(routes)(
     await eventually(() => other.codec.warm('payments'));
     const app = stack.replica({ codec: other.codec, rates: { kmsRequests: 1 } });
     const before = stack.kms.emulator.calls.count('Decrypt');
-    const first = await post(app, path, body);
+    const first = await postTo(app, run, path, body);
     expect(first.status).toBe(200);
     expect(await first.text()).toMatch(/"ok":true|"hit"|canary/);
     expect(stack.kms.emulator.calls.count('Decrypt') - before).toBe(1);
     for (const [next, its] of routes) {
-      const refused = await post(app, next, its);
+      const refused = await postTo(app, run, next, its);
       expect(refused.status).toBe(429);
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(await refused.json()).toMatchObject({ error: { code: 'rate_limited' } });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type AuditFile, createAudit } from '@temporal-kms/audit';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
+import type { RunningServer } from '../../src/server/listen.ts';
 import { auditFileAt } from '../support/audit-file.ts';
 import { keptLog } from '../support/stack.ts';
 import { findSchemathesis } from '../support/schemathesis.ts';
@@ -39,12 +39,7 @@ beforeAll(async () => {
   const path = join(directory, 'audit.jsonl');
   file = await auditFileAt(path);
   const audit = createAudit(auditSink(file.append, { log: keptLog().log }));
-  server = await listen({
-    host: '127.0.0.1',
-    port: 0,
-    app: (port) =>
-      stack.replica({ hosts: [`127.0.0.1:${port}`], audit, auditFile: path, auditHead: () => file.head() }),
-  });
+  server = await stack.serve({ audit, auditFile: path, auditHead: () => file.head() });
 }, 400_000);
 afterAll(async () => {
   if (schemathesis === undefined) return;

@@ -1,47 +1,49 @@
 import { randomUUID } from 'node:crypto';
 import { createAudit } from '@temporal-kms/audit';
-import { type WorkflowSearchFrame, workflowSearchFrame } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { openAccess } from '../../src/access/access.ts';
+import { workflowList, type WorkflowSearchFrame, workflowSearchFrame } from '@temporal-kms/codec-api';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { HttpError } from '../../src/errors.ts';
 import { createTemporalService, type TemporalService } from '../../src/temporal/service.ts';
-import { collect } from '../support/lines.ts';
-import { keptLog } from '../support/stack.ts';
-import { get, lines, NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
+import { forFile } from '../support/for-file.ts';
+import { keptLog, post, recordedAudit } from '../support/stack.ts';
+import { get, lines, NAMESPACE, runOf, startStack } from '../support/temporal.ts';
 import { finish } from '../support/workflows.ts';
 
-let stack: Stack;
 const SECRET = 'canary-31f0aa';
 const prefix = `across-${randomUUID()}`;
 const RUNS = 20;
 const query = `WorkflowId STARTS_WITH "${prefix}"`;
 
-beforeAll(async () => {
-  stack = await startStack();
-  const started = Array.from({ length: RUNS }, (_, index) =>
-    stack.start('everywhere', [index % 4 === 0 ? `${SECRET} ${index}` : 'another text'], {
-      workflowId: `${prefix}-${index}`,
-    }),
-  );
-  for (const handle of await Promise.all(started)) {
-    await handle.signal(finish, 'bye');
-    await handle.result();
-  }
-  // Temporal's visibility store is updated after the workflow has completed.
-  await vi.waitFor(
-    async () => expect(ends(await search({ text: 'no such text', query }))).toMatchObject({ runs: RUNS }),
-    { timeout: 20_000, interval: 500 },
-  );
-});
-afterAll(() => stack.close());
+const stack = forFile(await startStack());
 
-const post = (body: object, app = stack.app): Promise<Response> =>
-  get(app, `/api/namespaces/${NAMESPACE}/workflows:search`, { method: 'POST', body: JSON.stringify(body) });
+const WORKFLOWS = `/api/namespaces/${NAMESPACE}/workflows`;
+const postSearch = (body: object, app = stack.app): Promise<Response> =>
+  post(app, `${WORKFLOWS}:search`, body);
 const search = async (body: object, app = stack.app): Promise<WorkflowSearchFrame[]> =>
-  collect(lines(await post(body, app), workflowSearchFrame));
+  Array.fromAsync(lines(await postSearch(body, app), workflowSearchFrame));
 const ends = (frames: WorkflowSearchFrame[]) => frames.findLast((frame) => frame.type === 'end');
 const found = (frames: WorkflowSearchFrame[]): string[] =>
   frames.flatMap((frame) => (frame.type === 'run' ? [frame.workflow.workflowId] : []));
+/** Returns the runs that match the query, in the order of the list. */
+const listed = async () => {
+  const response = await get(stack.app, `${WORKFLOWS}?query=${encodeURIComponent(query)}`);
+  return workflowList.parse(await response.json()).workflows;
+};
+
+const started = Array.from({ length: RUNS }, (_, index) =>
+  stack.start('everywhere', [index % 4 === 0 ? `${SECRET} ${index}` : 'another text'], {
+    workflowId: `${prefix}-${index}`,
+  }),
+);
+for (const handle of await Promise.all(started)) {
+  await handle.signal(finish, 'bye');
+  await handle.result();
+}
+// Temporal's visibility store is updated after the workflow has completed.
+await vi.waitFor(
+  async () => expect(ends(await search({ text: 'no such text', query }))).toMatchObject({ runs: RUNS }),
+  { timeout: 20_000, interval: 500 },
+);
 
 /** A service that counts the descriptions in flight, and refuses those of some workflows. */
 function watched(refuse: (workflowId: string) => boolean) {
@@ -65,11 +67,7 @@ function watched(refuse: (workflowId: string) => boolean) {
 describe('a search over all runs that match a query', () => {
   it('finds the runs that contain the text, in list order, each with its hits', async () => {
     const frames = await search({ text: SECRET, query });
-    const response = await get(
-      stack.app,
-      `/api/namespaces/${NAMESPACE}/workflows?query=${encodeURIComponent(query)}`,
-    );
-    const { workflows }: { workflows: { workflowId: string }[] } = JSON.parse(await response.text());
+    const workflows = await listed();
     const wanted = workflows.filter(({ workflowId }) => Number(workflowId.split('-').at(-1)) % 4 === 0);
     expect(found(frames)).toEqual(wanted.map(({ workflowId }) => workflowId));
     let left = 0;
@@ -95,13 +93,7 @@ describe('a search over all runs that match a query', () => {
   });
 
   it('continues after a position without repeating or missing a run', async () => {
-    const response = await get(
-      stack.app,
-      `/api/namespaces/${NAMESPACE}/workflows?query=${encodeURIComponent(query)}`,
-    );
-    const { workflows }: { workflows: { runId: string; workflowId: string }[] } = JSON.parse(
-      await response.text(),
-    );
+    const workflows = await listed();
     const all = found(await search({ text: SECRET, query }));
     const rest = await search({ text: SECRET, query, after: `.${workflows[9]!.runId}` });
     const later = new Set(workflows.slice(10).map(({ workflowId }) => workflowId));
@@ -111,8 +103,7 @@ describe('a search over all runs that match a query', () => {
 
   it('writes an audit entry for each run, but never the text into the audit or log', async () => {
     const { log, lines: logged } = keptLog();
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const { audit, entries } = recordedAudit();
     await search({ text: SECRET, query, justification: 'ticket 17' }, stack.replica({ log, audit }));
     const of = (event: string) => entries.filter((entry) => entry.event === event);
     expect(of('intent')).toHaveLength(RUNS);
@@ -136,26 +127,13 @@ describe('a search over all runs that match a query', () => {
     expect(ends(frames)).toMatchObject({ reason: 'error', hits: 0, payloads: 0 });
   });
 
-  it('requires a justification, before any call to Temporal, if the namespace decrypts on demand', async () => {
-    const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const temporal: any = new Proxy(
-      {},
-      { get: (_, call) => expect.fail(`The server called Temporal: ${String(call)}`) },
-    );
-    const response = await post({ text: SECRET, query }, stack.replica({ access, temporal }));
-    expect([response.status, await response.json()]).toMatchObject([
-      403,
-      { error: { code: 'justification_required' } },
-    ]);
-  });
-
   it.each([
     ['no text', {}, 'bad_request'],
     ['an unknown field', { text: 'x', regex: true }, 'bad_request'],
     ['an invalid query', { text: 'x', query: 'Nonsense = ' }, 'invalid_query'],
     ['a position that the server did not return', { text: 'x', after: 'Zm9v.' }, 'bad_request'],
   ])('answers 400 for %s', async (_, body, code) => {
-    const response = await post(body);
+    const response = await postSearch(body);
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code } }]);
   });
 
@@ -206,9 +184,8 @@ describe('a search over all runs that match a query', () => {
   });
 
   it('stops decrypting when the client disconnects, and records that', async () => {
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    const response = await post({ text: SECRET, query }, stack.replica({ audit }));
+    const { audit, entries } = recordedAudit();
+    const response = await postSearch({ text: SECRET, query }, stack.replica({ audit }));
     const reader = response.body!.getReader();
     await reader.read();
     await reader.cancel();

@@ -1,35 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAudit } from '@temporal-kms/audit';
 import { type SearchFrame, searchFrame, type SearchHit } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openAccess } from '../../src/access/access.ts';
-import { createTemporalService } from '../../src/temporal/service.ts';
-import { collect } from '../support/lines.ts';
-import { silent } from '../support/silent.ts';
-import { keptLog } from '../support/stack.ts';
-import {
-  get,
-  history,
-  lines,
-  runEverywhere,
-  runOf,
-  runPath,
-  type Stack,
-  startStack,
-} from '../support/temporal.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
+import { keptLog, recordedAudit } from '../support/stack.ts';
+import { history, lines, postTo, type Run, runEverywhere, runOf, startStack } from '../support/temporal.ts';
 
-let stack: Stack;
-beforeAll(async () => {
-  stack = await startStack();
-});
-afterAll(() => stack.close());
+const stack = forFile(await startStack());
 
 const SECRET = 'canary-7e02d1';
-type Run = { workflowId: string; runId: string };
 
 const postSearch = (run: Run, body: object, app = stack.app): Promise<Response> =>
-  get(app, `${runPath(run)}/history:search`, { method: 'POST', body: JSON.stringify(body) });
+  postTo(app, run, 'history:search', body);
 const search = async (run: Run, body: object, app = stack.app): Promise<SearchFrame[]> =>
-  collect(lines(await postSearch(run, body, app), searchFrame));
+  Array.fromAsync(lines(await postSearch(run, body, app), searchFrame));
 const places = (frames: SearchFrame[]): string[] =>
   hitsOf(frames).map(({ ref, pointer }) => `${ref} ${pointer}`);
 const hitsOf = (frames: SearchFrame[]): SearchHit[] => frames.filter((frame) => frame.type === 'hit');
@@ -105,15 +89,14 @@ describe('a search for a secret that is in every payload', () => {
 
   it('is audited with run and justification, but without the text, which is not logged either', async () => {
     const { log, lines: logged } = keptLog();
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
+    const { audit, entries } = recordedAudit();
     await search(run, { text: SECRET, justification: 'ticket 17' }, stack.replica({ log, audit }));
     expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
     expect(entries).toMatchObject([
       { event: 'intent', operation: 'search', ...run, justification: 'ticket 17' },
       { event: 'outcome', operation: 'search', outcome: { result: 'complete', refused: {} } },
     ]);
-    expect(entries[1].outcome.payloads).toBeGreaterThan(10);
+    expect(entries[1]!.outcome!.payloads).toBeGreaterThan(10);
   });
 
   it.each([
@@ -126,32 +109,6 @@ describe('a search for a secret that is in every payload', () => {
   ])('answers 400 for %s', async (_, body) => {
     const response = await postSearch(run, body);
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
-  });
-
-  it('requires a justification, before any call to Temporal, if the namespace decrypts on demand', async () => {
-    const access = { ...openAccess, reveal: () => 'on-demand' as const };
-    const temporal: any = new Proxy(
-      {},
-      { get: (_, call) => expect.fail(`The server called Temporal: ${String(call)}`) },
-    );
-    const response = await postSearch(run, { text: SECRET }, stack.replica({ access, temporal }));
-    expect([response.status, await response.json()]).toMatchObject([
-      403,
-      { error: { code: 'justification_required' } },
-    ]);
-    expect(
-      (await postSearch(run, { text: SECRET, justification: 'x' }, stack.replica({ access }))).status,
-    ).toBe(200);
-  });
-
-  it('ends as signed_out when the token expires', async () => {
-    const access = { ...openAccess, authenticate: () => ({ name: 'ana', expiresAt: Date.now() + 150 }) };
-    const temporal = createTemporalService(stack.connection);
-    const entries: any[] = [];
-    const audit = createAudit({ write: async (entry) => void entries.push(entry) });
-    const app = stack.replica({ access, audit, temporal: { ...temporal, history: silent } });
-    expect((await search(run, { text: SECRET }, app)).at(-1)).toMatchObject({ reason: 'signed_out' });
-    expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out' } });
   });
 
   it('counts payloads that cannot be decrypted', async () => {
@@ -190,7 +147,7 @@ it('stops decrypting when the client disconnects', async () => {
   await expect.poll(() => ended?.event).toBe('outcome');
   expect(ended.outcome.result).toBe('cut_off');
   const soFar = decrypted;
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await sleep(200);
   expect(decrypted).toBe(soFar);
   expect(decrypted).toBeLessThan(500);
 });

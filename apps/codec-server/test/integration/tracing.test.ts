@@ -1,30 +1,21 @@
-import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { buildPayloads } from '../../src/json/payload-json.ts';
+import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { folderForFile, forFile } from '../support/for-file.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
 import { keepAnswers, type ServerProcess, startServer } from '../support/process.ts';
-import { keys, type Kms, plain, sealedApart, startKms } from '../support/stack.ts';
+import { posted } from '../support/served.ts';
+import { bodyOf, damaged, keys, plain, sealedApart, startKms } from '../support/stack.ts';
 
 const SECRET = 'canary-71c2d9';
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const callerSpan = '00f067aa0ba902b7';
 const traceparent = `00-${traceId}-${callerSpan}-00`;
 
-let kms: Kms;
-let directory: string;
-beforeAll(async () => {
-  kms = await startKms();
-  directory = await mkdtemp(join(tmpdir(), 'codec-tracing-'));
-});
-afterAll(async () => {
-  await kms.close();
-  await rm(directory, { recursive: true });
-});
+const kms = forFile(await startKms());
+const directory = await folderForFile();
 
 let audits = 0;
 async function start(env: Record<string, string>, args?: readonly string[]): Promise<ServerProcess> {
@@ -42,22 +33,14 @@ async function receiver(): Promise<OtlpReceiver> {
 
 /** Starts a collector that answers as `listener` does, and returns its URL. */
 async function collector(listener: RequestListener): Promise<string> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  onTestFinished(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await once(server, 'listening');
-  const address = server.address();
-  return `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+  const server = createServer(listener);
+  onTestFinished(() => closeServer(server));
+  return `http://127.0.0.1:${await listenOnLoopback(server)}`;
 }
 
 const post = async (url: string, body: string, headers: Record<string, string> = {}): Promise<number> => {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-namespace': 'payments', ...headers },
-    body,
-  });
+  const init = posted(body);
+  const response = await fetch(url, { ...init, headers: { ...init.headers, ...headers } });
   await response.text();
   return response.status;
 };
@@ -74,7 +57,7 @@ describe('codec-server traces', () => {
       TEMPORAL_NAMESPACE: 'payments',
     });
     const sealed = await sealedApart(kms, 2);
-    const body = buildPayloads(sealed).toString();
+    const body = bodyOf(sealed);
     expect(await post(`${server.url}/decode`, body, { traceparent })).toBe(200);
     expect(await post(`${server.url}/decode`, body)).toBe(200);
     // The end of the process exports what waits.
@@ -122,18 +105,15 @@ describe('codec-server traces', () => {
       tracestate: `vendor=${SECRET}`,
       baggage: `user=${SECRET}`,
     };
-    const payload = buildPayloads([plain(SECRET)]).toString();
+    const payload = bodyOf([plain(SECRET)]);
     const [sealed] = await sealedApart(kms, 1);
-    const modified = Buffer.from(sealed!.data!);
-    modified[modified.length - 1]! ^= 1;
-    const damaged = buildPayloads([{ ...sealed!, data: modified }]).toString();
     const [denied] = await sealedApart(kms, 1);
     const fault = { kind: 'error', status: 'PERMISSION_DENIED', message: SECRET } as const;
 
     await post(`${url}/encode?q=${SECRET}`, payload, { traceparent, ...headers });
-    expect(await post(`${url}/decode?q=${SECRET}`, damaged, headers)).toBe(400);
+    expect(await post(`${url}/decode?q=${SECRET}`, bodyOf([damaged(sealed!)]), headers)).toBe(400);
     kms.emulator.injectFault({ effect: fault, method: 'Decrypt', times: 1 });
-    expect(await post(`${url}/decode`, buildPayloads([denied!]).toString(), headers)).toBe(400);
+    expect(await post(`${url}/decode`, bodyOf([denied!]), headers)).toBe(400);
     await post(`${url}/decode`, `{"payloads": "${SECRET}"}`, headers);
     await post(`${url}/${SECRET}/decode`, payload, headers);
     await post(`${url}/decode`, payload, { ...headers, 'x-namespace': SECRET });
@@ -176,7 +156,7 @@ describe('codec-server traces', () => {
   it('name no namespace that a caller chose', async () => {
     const otlp = await receiver();
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, TEMPORAL_NAMESPACE: 'payments' });
-    const payload = buildPayloads([plain('text')]).toString();
+    const payload = bodyOf([plain('text')]);
     await post(`${server.url}/encode`, payload, { 'x-namespace': SECRET });
     await post(`${server.url}/encode`, payload);
     await server.stop();
@@ -193,7 +173,7 @@ describe('codec-server traces', () => {
       OTEL_BSP_SCHEDULE_DELAY: '50',
       OTEL_EXPORTER_OTLP_TIMEOUT: '200',
     });
-    const payload = buildPayloads([plain('text')]).toString();
+    const payload = bodyOf([plain('text')]);
     for (let n = 0; n < 50; n += 1) expect(await post(`${server.url}/encode`, payload)).toBe(200);
     await expect.poll(() => server.output.out).toContain('trace export failing');
     await server.stop();
@@ -203,7 +183,7 @@ describe('codec-server traces', () => {
 
   it('do not keep the process alive while a collector does not answer', async () => {
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: await collector(() => undefined) });
-    expect(await post(`${server.url}/encode`, buildPayloads([plain('text')]).toString())).toBe(200);
+    expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     const begin = performance.now();
     expect(await server.stop()).toBe(0);
     // Without an end of its own, the process would wait for the exporter's 10 s.
@@ -213,7 +193,7 @@ describe('codec-server traces', () => {
   it('do not make a shutdown fail, or show the text of a collector that refuses them', async () => {
     const refusing = await collector((_, response) => response.writeHead(401, SECRET).end(SECRET));
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: refusing });
-    expect(await post(`${server.url}/encode`, buildPayloads([plain('text')]).toString())).toBe(200);
+    expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     expect(await server.stop()).toBe(0);
     expect(server.output.out).toContain('trace export failing');
     expect(server.output.out + server.output.err).not.toContain(SECRET);
@@ -226,7 +206,7 @@ describe('codec-server traces', () => {
       OTEL_TRACES_SAMPLER: 'traceidratio',
       OTEL_TRACES_SAMPLER_ARG: '0.5',
     });
-    const payload = buildPayloads([plain('text')]).toString();
+    const payload = bodyOf([plain('text')]);
     for (let n = 0; n < 60; n += 1) await post(`${server.url}/encode`, payload, { traceparent });
     await server.stop();
     const exported = named(otlp.spans, 'POST /encode').length;
@@ -239,7 +219,7 @@ describe('codec-server traces', () => {
 it("does not load OpenTelemetry's tracing SDK without an endpoint, or if it is disabled", async () => {
   const hook = `data:text/javascript,import { registerHooks } from 'node:module';registerHooks({ load(url, c, next) { if (/sdk-trace|trace-otlp/.test(url)) console.error('LOADED ' + url); return next(url, c); } });`;
   const args = ['--import', hook, ...keepAnswers];
-  const payload = buildPayloads([plain('text')]).toString();
+  const payload = bodyOf([plain('text')]);
   const loaded = async (env: Record<string, string>): Promise<boolean> => {
     const server = await start(env, args);
     expect(await post(`${server.url}/encode`, payload)).toBe(200);

@@ -1,67 +1,53 @@
 import { cryptoHealth, type PayloadRef, payloadRefOf } from '@temporal-kms/codec-api';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
-import { buildPayloads } from '../../src/json/payload-json.ts';
-import { keys } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { bodyOf, damaged, keys, post } from '../support/stack.ts';
 import {
   decode,
   eventually,
   get,
-  headers,
   history,
   lines,
   NAMESPACE,
+  postTo,
+  type Run,
   runOf,
-  runPath,
   type Stack,
   startStack,
   valueOf,
 } from '../support/temporal.ts';
 
-let stack: Stack;
-beforeAll(async () => {
-  stack = await startStack();
-});
-afterAll(() => stack.close());
+const stack = forFile(await startStack());
 
+const jsonPayload = (value: unknown) => ({
+  metadata: { encoding: Buffer.from('json/plain') },
+  data: Buffer.from(JSON.stringify(value)),
+});
 const VERSION_1 = `${keys.payments}/cryptoKeyVersions/1`;
 const health = async (app: Stack['app']) => cryptoHealth.parse(await (await get(app, '/api/health')).json());
 
 /** Starts a run whose payloads are encrypted, damaged, plaintext, of another namespace, and in external storage. */
-async function mixed(): Promise<{
-  run: { workflowId: string; runId: string };
-  refs: Record<string, PayloadRef>;
-}> {
+async function mixed(): Promise<{ run: Run; refs: Record<string, PayloadRef> }> {
   // On a task queue without a worker, which would fail on these payloads.
   const handle = await stack.start('everywhere', ['input'], { taskQueue: 'no-worker' });
   const run = await runOf(handle);
   const encoded = async (value: string, namespace: string) => {
-    const payload = {
-      metadata: { encoding: Buffer.from('json/plain') },
-      data: Buffer.from(JSON.stringify(value)),
-    };
-    return (await stack.kms.codec.encode([payload], { namespace }))[0]!;
+    return (await stack.kms.codec.encode([jsonPayload(value)], { namespace }))[0]!;
   };
-  const damaged = await encoded('damaged', NAMESPACE);
-  const bytes = Buffer.from(damaged.data!);
-  bytes[bytes.length - 1]! ^= 1;
   const signal = async (signalName: string, payload: object): Promise<void> => {
     await stack.connection.workflowService.signalWorkflowExecution({
       namespace: NAMESPACE,
       workflowExecution: run,
       signalName,
       input: { payloads: [payload] },
-      header: {
-        fields: {
-          trace: { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"header"') },
-        },
-      },
+      header: { fields: { trace: jsonPayload('header') } },
     });
   };
   await signal('encrypted', await encoded('encrypted', NAMESPACE));
-  await signal('damaged', { ...damaged, data: bytes });
-  await signal('plain', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"plain"') });
+  await signal('damaged', damaged(await encoded('damaged', NAMESPACE)));
+  await signal('plain', jsonPayload('plain'));
   await signal('foreign', await encoded('foreign', 'orders'));
   await signal('reference', {
     metadata: {
@@ -117,10 +103,8 @@ describe('a disabled key version', () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     await stack.kms.emulator.setVersionState(VERSION_1, 'DISABLED');
-    const results = await decode(stack.replica({ codec: other.codec }), run, [
-      refs['input']!,
-      refs['plain']!,
-    ]);
+    const app = stack.replica({ codec: other.codec });
+    const results = await decode(app, run, [refs['input']!, refs['plain']!]);
     await stack.kms.emulator.setVersionState(VERSION_1, 'ENABLED');
     const of = (name: string) => results.find(({ ref }) => ref === refs[name]);
     expect(of('input')).toMatchObject({
@@ -164,40 +148,26 @@ describe('a Cloud KMS outage', () => {
   it('makes /decode answer 503 with Retry-After, except for payloads under cached data keys', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ codec: other.codec });
-    const post = (path: string, body: string) =>
-      app.request(path, { method: 'POST', headers: { ...headers, 'x-namespace': NAMESPACE }, body });
-    const plain = JSON.stringify({
-      payloads: [{ metadata: { encoding: 'anNvbi9wbGFpbg==' }, data: 'InYi' }],
-    });
-    const own = await (await post('/encode', plain)).text();
-    const [foreign] = await stack.kms.codec.encode(
-      [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"v"') }],
-      { namespace: NAMESPACE },
-    );
-    const unknown = String(buildPayloads([foreign!]));
+    const plain = bodyOf([jsonPayload('v')]);
+    const own = await (await post(app, '/encode', plain)).text();
+    const unknown = bodyOf(await stack.kms.codec.encode([jsonPayload('v')], { namespace: NAMESPACE }));
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
-    const response = await post('/decode', unknown);
+    const response = await post(app, '/decode', unknown);
     expect([response.status, response.headers.get('retry-after')]).toEqual([503, expect.any(String)]);
     expect(await response.text()).toContain('kms_unavailable');
-    expect((await post('/decode', own)).status).toBe(200);
-    expect((await post('/encode', plain)).status).toBe(200);
+    expect((await post(app, '/decode', own)).status).toBe(200);
+    expect((await post(app, '/encode', plain)).status).toBe(200);
     stack.kms.emulator.clearFaults();
-    expect((await post('/decode', unknown)).status).toBe(200);
+    expect((await post(app, '/decode', unknown)).status).toBe(200);
   });
 
   it('delays no result that does not need Cloud KMS', async () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'hang' } });
-    const init = {
-      method: 'POST',
-      body: JSON.stringify({ refs: [refs['input'], refs['plain'], refs['foreign']] }),
-    };
-    const response = await get(
-      stack.replica({ codec: other.codec }),
-      `${runPath(run)}/payloads:decode`,
-      init,
-    );
+    const asked = { refs: [refs['input'], refs['plain'], refs['foreign']] };
+    const app = stack.replica({ codec: other.codec });
+    const response = await postTo(app, run, 'payloads:decode', asked);
     const seen: string[] = [];
     for await (const frame of lines(response, { parse: (value: any) => value }))
       if (frame.ref !== undefined) seen.push(frame.ref);
@@ -216,8 +186,7 @@ describe('a Temporal outage', () => {
     expect(await response.json()).toMatchObject({ error: { code: 'temporal_unavailable' } });
     expect((await health(app)).temporal).toEqual({ status: 'unavailable' });
     expect((await app.request('/readyz')).status).toBe(200);
-    const post = { method: 'POST', headers: { ...headers, 'x-namespace': NAMESPACE }, body: '{}' };
-    expect((await app.request('/decode', post)).status).toBe(200);
+    expect((await post(app, '/decode', '{}')).status).toBe(200);
     await connection.close();
   });
 });
@@ -244,7 +213,7 @@ describe('a Temporal server that sends raw history', () => {
   });
 });
 
-async function rawInput(run: { workflowId: string; runId: string }) {
+async function rawInput(run: Run) {
   const { history: raw } = await stack.connection.workflowService.getWorkflowExecutionHistory({
     namespace: NAMESPACE,
     execution: run,

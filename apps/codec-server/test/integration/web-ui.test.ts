@@ -1,19 +1,18 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAudit } from '@temporal-kms/audit';
 import { type Browser, chromium, type Page } from '@playwright/test';
-import type { AuditEntry } from '@temporal-kms/codec-api';
 import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { accessLoader } from '../../src/access/policy-access.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { readTlsPair } from '../../src/server/tls.ts';
+import { company, policyFile } from '../access/support/policy-file.ts';
 import { AUDIENCE, startProvider, type TestProvider } from '../access/support/provider.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
 import { findGo } from '@temporal-kms/scripts/go';
-import { keptLog } from '../support/stack.ts';
+import { keptLog, recordedAudit } from '../support/stack.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
 import { callbackUrl, startWebUi } from '../support/web-ui.ts';
 
@@ -31,11 +30,9 @@ let server: RunningServer;
 let provider: TestProvider & AsyncDisposable;
 let ui: Awaited<ReturnType<typeof startWebUi>> | undefined;
 let browser: Browser;
-const audited: AuditEntry[] = [];
+const { audit, entries: audited } = recordedAudit();
 
 beforeAll(async () => {
-  // The provider warns at every start that it is configured for tests.
-  for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   const go = await findGo("the test with Temporal's Web UI is skipped");
   if (go === undefined) return;
   directory = await mkdtemp(join(tmpdir(), 'web-ui-'));
@@ -50,19 +47,14 @@ beforeAll(async () => {
       response_types: ['code'],
     },
   ]);
-  const policy = join(directory, 'policy.yaml');
-  await writeFile(
-    policy,
-    `issuers:
-  company: { type: oidc, issuer: '${provider.issuer}', audience: '${AUDIENCE}', tokens: access }
+  const policy = policyFile(`${company(provider.issuer, AUDIENCE)}
 rules:
   - issuer: company
     match: { groups: payments-support }
     namespaces: [${NAMESPACE}]
     permissions: [metadata, decode]
 ...
-`,
-  );
+`);
   server = await listen({
     host: '127.0.0.1',
     port: 0,
@@ -72,7 +64,7 @@ rules:
         hosts: [`127.0.0.1:${bound}`],
         corsOrigins: [`http://localhost:${port}`],
         access: accessLoader(policy, { log: keptLog().log, canDecrypt: () => true })(),
-        audit: createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) }),
+        audit,
       }),
   });
   ui = await startWebUi({

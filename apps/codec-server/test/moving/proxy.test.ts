@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { encodingOf, payloadsIn } from '@temporal-kms/testing/history';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { decode, eventually, get, history, NAMESPACE, runOf, runPath, valueOf } from '../support/temporal.ts';
+import { expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
+import { eventually, history, NAMESPACE, plaintexts, postTo, runOf } from '../support/temporal.ts';
 import { resultFor } from './support/activities.ts';
-import { type Move, type Running, startMove, startOrder, workflowCode } from './support/move.ts';
-import { type SealingProxy, startSealingProxy } from './support/sealing-proxy.ts';
+import { type Running, startMove, startOrder, workflowCode } from './support/move.ts';
+import { startSealingProxy } from './support/sealing-proxy.ts';
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
@@ -20,10 +21,6 @@ const UNPARSABLE = /Local activity marker was unparsable/;
 const cryptoKey = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/proxy';
 const customer = (n: number) => `customer ${n} behind a proxy`;
 
-let move: Move;
-let proxy: SealingProxy;
-let plain: Client;
-let moved: Client;
 const orders: WorkflowHandle<typeof workflows.order>[] = [];
 const plugins = () => [new KmsCodecPlugin(move.codec())];
 const stop = async (worker: Running, next: Promise<Running>): Promise<Running> => {
@@ -32,21 +29,18 @@ const stop = async (worker: Running, next: Promise<Running>): Promise<Running> =
   return started;
 };
 
-beforeAll(async () => {
-  move = await startMove({ keysFile: 'from-proxy.yaml' });
-  const dataKey = randomBytes(32);
-  const { keyService } = move.codec();
-  const { ciphertext } = await keyService.wrap({ key: cryptoKey, plaintext: dataKey, aad: Buffer.alloc(0) });
-  proxy = await startSealingProxy(move.address, {
-    url: `gcpkms://${cryptoKey}`,
-    dataKey,
-    wrapped: ciphertext,
-  });
-  move.stack.closers.use(proxy);
-  plain = await move.client({}, proxy.address);
-  moved = await move.client({ plugins: plugins() }, proxy.address);
+const move = forFile(await startMove({ keysFile: 'from-proxy.yaml' }));
+const dataKey = randomBytes(32);
+const { keyService } = move.codec();
+const { ciphertext } = await keyService.wrap({ key: cryptoKey, plaintext: dataKey, aad: Buffer.alloc(0) });
+const proxy = await startSealingProxy(move.address, {
+  url: `gcpkms://${cryptoKey}`,
+  dataKey,
+  wrapped: ciphertext,
 });
-afterAll(() => move.close());
+move.stack.closers.use(proxy);
+const plain = await move.client({}, proxy.address);
+const moved = await move.client({ plugins: plugins() }, proxy.address);
 
 /** Returns the encodings of the payloads in the markers of a stored history, by the names of the markers. */
 async function markers(handle: WorkflowHandle): Promise<Record<string, string[]>> {
@@ -102,14 +96,8 @@ it('reads with all programs, behind the proxy, before the first encrypts', async
   const run = await runOf(orders[2]!);
   const stubs = (await history(move.app, run)).flatMap((event) => event.payloads);
   expect(new Set(stubs.map(({ reason }) => reason))).toEqual(new Set([undefined]));
-  const texts = (
-    await decode(
-      move.app,
-      run,
-      stubs.map(({ ref }) => ref),
-    )
-  ).map(valueOf);
-  expect(texts.join('\n')).toContain(customer(2));
+  const texts = await plaintexts(move.app, run, stubs);
+  expect([...texts.values()].join('\n')).toContain(customer(2));
 });
 
 it('completes all workflows behind the proxy with its encryption off', async () => {
@@ -149,13 +137,11 @@ it('connects directly for workflows that started after that', async () => {
 it('replays from decoded exports, and not from encoded exports', async () => {
   const [order] = orders;
   const run = await runOf(order!);
-  const exported = async (form: string): Promise<any> => {
-    const init = { method: 'POST', body: JSON.stringify({ form }) };
-    return (await get(move.app, `${runPath(run)}/history:export`, init)).json();
-  };
+  const exported = async (form: string): Promise<any> =>
+    (await postTo(move.app, run, 'history:export', { form })).json();
   const workflowBundle = await workflowCode();
-  await Worker.runReplayHistory({ workflowBundle }, await exported('decoded'), run.workflowId);
   const encrypting = [new KmsCodecPlugin(move.codec().forNamespace(NAMESPACE))];
+  await Worker.runReplayHistory({ workflowBundle }, await exported('decoded'), run.workflowId);
   const encoded = Worker.runReplayHistory(
     { workflowBundle: await workflowCode(encrypting), plugins: encrypting },
     await exported('encoded'),

@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { startTemporal, type TemporalServer } from '@temporal-kms/scripts/temporal';
+import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { forFile } from '../support/for-file.ts';
 
 /* The commands of docs/moving.md that select workflows by the time of a move. */
 
@@ -14,11 +15,7 @@ const commands = [...page.matchAll(/^ *(temporal workflow (?:count|delete) .+)$/
   ([, line = '']) => line,
 );
 
-let temporal: TemporalServer;
-beforeAll(async () => {
-  temporal = await startTemporal({ namespaces: ['payments'] });
-});
-afterAll(() => temporal.close());
+const temporal = forFile(await startTemporal({ namespaces: ['payments'] }));
 
 async function run(script: string): Promise<string> {
   const path = [dirname(temporal.cliPath), process.env['PATH']].join(delimiter);

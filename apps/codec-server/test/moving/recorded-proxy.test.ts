@@ -4,13 +4,13 @@ import { KmsCodecPlugin, createKmsCodec } from '@temporal-kms/kms-codec';
 import { encodingOf, payloadsIn } from '@temporal-kms/testing/history';
 import { Closers } from '@temporal-kms/testing/stack';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
-import type { temporal } from '@temporalio/proto';
 import { Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { temporalWith } from '../support/planted-run.ts';
 import { RUN } from '../support/routes.ts';
-import { HOST, noTemporal } from '../support/stack.ts';
+import { post } from '../support/stack.ts';
 import { NAMESPACE, quiet } from '../support/temporal.ts';
-import { createServer, type Keys, startKeys } from './support/keys.ts';
+import { createServer, startKeys } from './support/keys.ts';
 import { workflowCode } from './support/move.ts';
 
 /*
@@ -20,32 +20,18 @@ import { workflowCode } from './support/move.ts';
 
 const recorded = join(import.meta.dirname, 'recorded');
 const closers = new Closers();
-let history: temporal.api.history.v1.IHistory;
-let keys: Keys;
-let app: ReturnType<typeof createServer>;
-
-beforeAll(async () => {
-  quiet();
-  history = historyFromJSON(JSON.parse(await readFile(join(recorded, 'temporal-proxy.json'), 'utf8')));
-  keys = await startKeys(closers, {
-    keysFile: 'from-proxy.yaml',
-    dataFile: join(recorded, 'temporal-proxy-kms.json'),
-  });
-  const response: any = { history, rawHistory: [], nextPageToken: new Uint8Array() };
-  const described: any = { workflowExecutionInfo: { historyLength: history.events?.length } };
-  app = createServer(closers, keys, {
-    ...noTemporal,
-    history: async () => response,
-    describe: async () => described,
-  });
-});
 afterAll(() => closers.close());
 
-const exported = async (form: string): Promise<any> => {
-  const headers = { host: HOST, 'content-type': 'application/json' };
-  const init = { method: 'POST', headers, body: JSON.stringify({ form }) };
-  return (await app.request(`${RUN}/history:export`, init)).json();
-};
+quiet();
+const history = historyFromJSON(JSON.parse(await readFile(join(recorded, 'temporal-proxy.json'), 'utf8')));
+const keys = await startKeys(closers, {
+  keysFile: 'from-proxy.yaml',
+  dataFile: join(recorded, 'temporal-proxy-kms.json'),
+});
+const app = createServer(closers, keys, temporalWith(history.events ?? []));
+
+const exported = async (form: string): Promise<any> =>
+  (await post(app, `${RUN}/history:export`, { form })).json();
 
 describe('a history encrypted by temporal-proxy', () => {
   it('contains encrypted markers of patches and of a local activity', () => {

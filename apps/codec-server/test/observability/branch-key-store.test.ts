@@ -1,7 +1,7 @@
 import { cryptoHealth } from '@temporal-kms/codec-api';
 import { expect, it } from 'vitest';
 import { watchBranchKeyStore } from '../../src/observability/branch-key-store.ts';
-import { appWith, HOST, startKms } from '../support/stack.ts';
+import { appWith, headers, startKms } from '../support/stack.ts';
 
 const adopt = (key: string) => ({ operation: 'adopt', namespace: 'secret-namespace', key }) as const;
 
@@ -38,7 +38,7 @@ it('is a part of the health of a server that has a store', async () => {
   const temporal: any = { healthy: async () => true };
   const healthOf = async (deps: object) => {
     const app = appWith(kms, { temporal, ...deps });
-    const response = await app.request('/api/health', { headers: { host: HOST } });
+    const response = await app.request('/api/health', { headers });
     return cryptoHealth.parse(await response.json());
   };
   expect((await healthOf({ branchKeyStore })).branchKeyStore).toEqual({ status: 'unknown', failures: [] });

@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { watchKeyStates } from '../../src/observability/key-states.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
-import { keptLog, keys, type Kms, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { keptLog, keys, startKms } from '../support/stack.ts';
 
 const missing = keys.payments.replace('payments', 'missing');
 const version = `${keys.payments}/cryptoKeyVersions/1`;
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
 /** Follows the keys as a server does, with an interval of 50 ms. */
 function followed() {

@@ -1,17 +1,17 @@
 import { networkInterfaces } from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { describe, expect, it } from 'vitest';
+import { listen } from '../../src/server/listen.ts';
 import { metricsApp } from '../../src/routes/monitoring.ts';
 import { ask } from '../support/ask-raw.ts';
+import { forFile } from '../support/for-file.ts';
 import { keptLog } from '../support/stack.ts';
 
 const METRICS = 'codec_open_streams 0\n';
 const SCRAPED = 'codec.monitoring.svc:9464';
-let server: RunningServer;
 let broken = false;
 
-beforeAll(async () => {
-  server = await listen({
+const server = forFile(
+  await listen({
     host: '::',
     port: 0,
     app: (port) =>
@@ -30,9 +30,8 @@ beforeAll(async () => {
           log: keptLog().log,
         },
       ),
-  });
-});
-afterAll(() => server.close(0));
+  }),
+);
 
 /** An answer to a request exactly as it is written. */
 const to = async (method: string, path: string, head: readonly string[], address = '127.0.0.1') =>

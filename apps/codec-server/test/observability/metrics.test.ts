@@ -1,24 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { createKmsCodec, KeyRules } from '@temporal-kms/kms-codec';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { metricsApp } from '../../src/routes/monitoring.ts';
 import { createMetrics, type Metrics } from '../../src/observability/metrics.ts';
 import { scanReports } from '../../src/observability/scan-reports.ts';
 import { version } from '../../src/version.ts';
-import { appWith, HOST, keptLog, keys, type Kms, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { collectGarbage } from '../support/memory.ts';
+import { appWith, bodyOf, headers, HOST, keptLog, keys, post, startKms, text } from '../support/stack.ts';
 
 const memory = { bytes: 64, inUse: 0, waits: 0, refusals: { busy: 0, too_large: 0 } };
 
 const SECRET = 'canary-3e77a0';
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
 interface Sample {
   readonly name: string;
@@ -26,11 +22,11 @@ interface Sample {
   readonly value: number;
 }
 
-const label = /(\w+)="((?:[^"\\]|\\.)*)"/g;
+const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 /** Every sample of Prometheus' text format; a line that is none fails the test. */
-function parse(text: string): Sample[] {
-  return text
+function parse(metrics: string): Sample[] {
+  return metrics
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
@@ -39,7 +35,7 @@ function parse(text: string): Sample[] {
       const [, name, labels = '', value] = found!;
       return {
         name: name!,
-        labels: Object.fromEntries([...labels.matchAll(label)].map(([, key, text_]) => [key, text_])),
+        labels: Object.fromEntries([...labels.matchAll(LABEL)].map(([, key, text_]) => [key, text_])),
         value: Number(value),
       };
     });
@@ -60,34 +56,31 @@ function measured() {
   );
   metrics.codec.follow(codec, ['payments']);
   const app = appWith(kms, { codec, meter: metrics });
-  const post = (path: string, namespace: string, body: string) =>
-    app.request(path, {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': namespace },
-      body,
-    });
+  onTestFinished(() => codec.close());
+  const send = (path: string, namespace: string, body: string) =>
+    post(app, path, body, { 'x-namespace': namespace });
   const samples = async (name: string): Promise<Record<string, string | number>[]> =>
     parse(await metrics.text())
       .filter((sample) => sample.name === name)
       .map(({ labels, value }) => ({ ...labels, value }));
   const counted = async (name: string) => (await samples(name)).filter(({ value }) => value !== 0);
-  return { metrics, codec, app, post, samples, counted };
+  return { metrics, app, send, samples, counted };
 }
 
 const payloads = (count: number) =>
-  JSON.stringify({
-    payloads: Array.from({ length: count }, () => ({
-      metadata: { encoding: Buffer.from('json/plain').toString('base64') },
-      data: Buffer.from(`"${SECRET}"`).toString('base64'),
+  bodyOf(
+    Array.from({ length: count }, () => ({
+      metadata: { encoding: text('json/plain') },
+      data: text(`"${SECRET}"`),
     })),
-  });
+  );
 
 it('counts requests by route pattern and status, never by path', async () => {
-  const { app, samples, codec } = measured();
-  await app.request(`/api/namespaces/payments/workflows/${SECRET}?runId=x`, { headers: { host: HOST } });
-  await app.request(`/${SECRET}`, { headers: { host: HOST } });
-  await app.request('/api/sign-in', { headers: { host: HOST } });
-  await app.request('/api/namespaces', { method: 'PURGE', headers: { host: HOST } });
+  const { app, samples } = measured();
+  await app.request(`/api/namespaces/payments/workflows/${SECRET}?runId=x`, { headers });
+  await app.request(`/${SECRET}`, { headers });
+  await app.request('/api/sign-in', { headers });
+  await app.request('/api/namespaces', { method: 'PURGE', headers });
   const counts = await samples('codec_http_request_duration_seconds_count');
   expect(counts).toContainEqual({
     method: 'GET',
@@ -97,25 +90,23 @@ it('counts requests by route pattern and status, never by path', async () => {
   });
   expect(counts).toContainEqual({ method: 'GET', route: '/api/sign-in', status: '200', value: 1 });
   expect(counts.find(({ method }) => method === 'other')).toMatchObject({ status: '404' });
-  await codec.close();
 });
 
 it('counts denied requests separately, so increase() sees their first burst', async () => {
-  const { metrics, counted, codec } = measured();
+  const { metrics, counted } = measured();
   for (const status of [200, 401, 401, 403, 404])
     metrics.request({ method: 'GET', route: '/api/namespaces', status, ms: 1 });
   expect(await counted('codec_requests_denied_total')).toEqual([
     { status: '401', value: 2 },
     { status: '403', value: 1 },
   ]);
-  await codec.close();
 });
 
 it('counts payloads by format and reason code, and Cloud KMS calls and data-key lookups by outcome', async () => {
-  const { post, samples, counted, codec } = measured();
-  const encrypted = await (await post('/encode', 'payments', payloads(3))).text();
-  await post('/decode', 'payments', encrypted);
-  await post('/decode', 'orders', encrypted);
+  const { send, samples, counted } = measured();
+  const encrypted = await (await send('/encode', 'payments', payloads(3))).text();
+  await send('/decode', 'payments', encrypted);
+  await send('/decode', 'orders', encrypted);
   expect(await counted('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 3 },
   ]);
@@ -133,17 +124,15 @@ it('counts payloads by format and reason code, and Cloud KMS calls and data-key 
   ]);
   const another = measured();
   kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
-  await another.post('/decode', 'payments', encrypted);
+  await another.send('/decode', 'payments', encrypted);
   kms.emulator.clearFaults();
   expect(await another.samples('codec_kms_call_duration_seconds_count')).toEqual([
     { operation: 'unwrap', code: 'permission_denied', value: 1 },
   ]);
-  await codec.close();
-  await another.codec.close();
 });
 
 it('has each counter of a configured namespace from the start, at 0', async () => {
-  const { samples, codec } = measured();
+  const { samples } = measured();
   expect(await samples('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 0 },
   ]);
@@ -161,11 +150,10 @@ it('has each counter of a configured namespace from the start, at 0', async () =
     { status: '401', value: 0 },
     { status: '403', value: 0 },
   ]);
-  await codec.close();
 });
 
 it('counts failures of the branch-key store, and shows them until it works again', async () => {
-  const { metrics, samples, counted, codec } = measured();
+  const { metrics, samples, counted } = measured();
   const { observer } = metrics.codec;
   const failure = { operation: 'load', code: 'unavailable', message: 'no answer' } as const;
   observer.branchKeyStoreFailed?.(failure);
@@ -176,15 +164,14 @@ it('counts failures of the branch-key store, and shows them until it works again
   expect(await failing()).toEqual([1, 0, 0]);
   observer.branchKeyStoreRecovered?.({ operation: 'load' });
   expect(await failing()).toEqual([0, 0, 0]);
-  await codec.close();
 });
 
 it('has no metric that docs/metrics.md does not list', async () => {
-  const { metrics, post, codec } = measured();
+  const { metrics, send } = measured();
   metrics.followAudit(() => ({ seq: 0 }));
   metrics.followKeyStates(new Map([[keys.payments, { reason: 'kms_unavailable' }]]));
   metrics.followScans(scanReports(undefined));
-  await post('/encode', 'payments', payloads(1));
+  await send('/encode', 'payments', payloads(1));
   const page = await readFile(join(import.meta.dirname, '../../../../docs/metrics.md'), 'utf8');
   const listed = new Set(
     [...page.matchAll(/^- (`codec_[^:(]*)/gm)].flatMap(([, names]) => names!.split(/[, `]+/).filter(Boolean)),
@@ -192,22 +179,20 @@ it('has no metric that docs/metrics.md does not list', async () => {
   const names = [...(await metrics.text()).matchAll(/^# TYPE (codec_\S+)/gm)].map(([, name]) => name);
   expect(names.filter((name) => !listed.has(name!))).toEqual([]);
   expect(names).toContain('codec_http_request_duration_seconds');
-  await codec.close();
 });
 
 it('adds no time series for a thousand namespaces that are not configured', async () => {
-  const { post, samples, codec } = measured();
-  for (let n = 0; n < 1_000; n += 1) await post('/decode', `${SECRET}-${n}`, payloads(1));
+  const { send, samples } = measured();
+  for (let n = 0; n < 1_000; n += 1) await send('/decode', `${SECRET}-${n}`, payloads(1));
   const all = await samples('codec_payloads_not_encrypted_total');
   expect(all).toEqual([
     { namespace: 'payments', value: 0 },
     { namespace: 'other', value: 1_000 },
   ]);
-  await codec.close();
 });
 
 it('counts open streams, and audit lines that could not be written', async () => {
-  const { metrics, samples, codec } = measured();
+  const { metrics, samples } = measured();
   const ended = metrics.streamOpened();
   metrics.streamOpened();
   expect(await samples('codec_open_streams')).toEqual([{ value: 2 }]);
@@ -216,38 +201,36 @@ it('counts open streams, and audit lines that could not be written', async () =>
   expect(await samples('codec_open_streams')).toEqual([{ value: 1 }]);
   metrics.auditFailed();
   expect(await samples('codec_audit_write_failures_total')).toEqual([{ value: 1 }]);
-  await codec.close();
 });
 
 describe('the metrics port application', () => {
   const probes = { kms: { last: () => ({ status: 'ok' as const }) }, emulator: true };
 
   it('serves only metrics and probes', async () => {
-    const { metrics, post, codec } = measured();
-    await post('/encode', 'payments', payloads(1));
+    const { metrics, send } = measured();
+    await send('/encode', 'payments', payloads(1));
     const app = metricsApp(metrics, {
       ...probes,
       hosts: [HOST],
       log: keptLog().log,
       stopping: AbortSignal.abort(),
     });
-    const response = await app.request('/metrics', { headers: { host: HOST } });
+    const response = await app.request('/metrics', { headers });
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
-    const text = await response.text();
+    const served = await response.text();
     for (const name of [
       'process_cpu_seconds_total',
       'process_resident_memory_bytes',
       'nodejs_heap_used_bytes',
     ]) {
-      expect(parse(text).find((sample) => sample.name === name)!.value).toBeGreaterThan(0);
+      expect(parse(served).find((sample) => sample.name === name)!.value).toBeGreaterThan(0);
     }
-    expect(parse(text)).toContainEqual({ name: 'codec_server_build_info', labels: { version }, value: 1 });
-    expect(text).not.toContain(SECRET);
+    expect(parse(served)).toContainEqual({ name: 'codec_server_build_info', labels: { version }, value: 1 });
+    expect(served).not.toContain(SECRET);
     expect([(await app.request('/healthz')).status, (await app.request('/readyz')).status]).toEqual([
       200, 503,
     ]);
     expect((await app.request('/api/namespaces')).status).toBe(404);
-    await codec.close();
   });
 
   it("counts V8's garbage collections by kind", async () => {
@@ -257,26 +240,24 @@ describe('the metrics port application', () => {
         ({ name, labels }) => name === 'nodejs_gc_runs_total' && labels['kind'] === 'major',
       )!.value;
     const before = await runs();
-    setFlagsFromString('--expose-gc');
-    runInNewContext('gc')();
+    collectGarbage();
     await expect.poll(runs).toBeGreaterThan(before);
   });
 
   it('returns text that promtool accepts, where it is installed', async () => {
-    const { metrics, post, codec } = measured();
-    await post('/encode', 'payments', payloads(1));
-    const text = await metrics.text();
-    const names = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
+    const { metrics, send } = measured();
+    await send('/encode', 'payments', payloads(1));
+    const served = await metrics.text();
+    const names = [...served.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(
       ([, name, type]) => [name!, type!] as const,
     );
     expect(new Set(names.map(([name]) => name)).size).toBe(names.length);
     for (const [name, type] of names) {
       expect(name.endsWith('_total'), name).toBe(type === 'counter');
-      expect(text).toMatch(new RegExp(`^# HELP ${name} (?!description missing)\\S`, 'm'));
+      expect(served).toMatch(new RegExp(`^# HELP ${name} (?!description missing)\\S`, 'm'));
     }
-    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: served, encoding: 'utf8' });
     if (promtool.error === undefined)
       expect([promtool.stdout, promtool.stderr, promtool.status]).toEqual(['', '', 0]);
-    await codec.close();
   });
 });

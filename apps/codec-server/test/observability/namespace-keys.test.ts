@@ -1,12 +1,21 @@
 import { namespaceKeys as contract } from '@temporal-kms/codec-api';
 import { type KeyDescription, KeyRules, KmsCodecError } from '@temporal-kms/kms-codec';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { describedKeys, namespaceKeys } from '../../src/observability/namespace-keys.ts';
 import { createKeyUsage, NamespaceUsage } from '../../src/observability/key-usage.ts';
 import { scanReports } from '../../src/observability/scan-reports.ts';
-import { appWith, HOST, type Kms, keys, type Payload, plain, startKms } from '../support/stack.ts';
-
-const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
+import { forFile } from '../support/for-file.ts';
+import {
+  appWith,
+  bodyOf,
+  damaged,
+  headers,
+  keys,
+  type Payload,
+  plain,
+  post,
+  startKms,
+} from '../support/stack.ts';
 
 async function keysOf(app: ReturnType<typeof appWith>, namespace = 'payments') {
   const response = await app.request(`/api/namespaces/${namespace}/keys`, { headers });
@@ -14,26 +23,15 @@ async function keysOf(app: ReturnType<typeof appWith>, namespace = 'payments') {
   return contract.parse(await response.json());
 }
 
-const json = ({ metadata, data }: Payload) => ({
-  metadata: Object.fromEntries(
-    Object.entries(metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-  ),
-  data: Buffer.from(data ?? []).toString('base64'),
-});
+const kms = forFile(
+  await startKms({
+    payments: { encrypt: keys.payments, decrypt: [keys.orders] },
+    orders: { encrypt: keys.orders },
+  }),
+);
+const encrypted = await kms.codec.encode([plain(1), plain(2), plain(3)], { namespace: 'payments' });
 
 describe('namespace keys', () => {
-  let kms: Kms;
-  let encrypted: Payload[];
-  beforeAll(async () => {
-    const archive = keys.orders;
-    kms = await startKms({
-      payments: { encrypt: keys.payments, decrypt: [archive] },
-      orders: { encrypt: archive },
-    });
-    encrypted = await kms.codec.encode([plain(1), plain(2), plain(3)], { namespace: 'payments' });
-  });
-  afterAll(() => kms.close());
-
   it('are the configured keys with the state of their versions in Cloud KMS', async () => {
     const { keys: reported, reads, plaintext } = await keysOf(appWith(kms));
     expect(reported).toMatchObject([
@@ -72,12 +70,9 @@ describe('namespace keys', () => {
     await using other = kms.another();
     const app = appWith(kms, { codec: other.codec, keyUse: other.use });
     expect((await keysOf(app)).keys[0]?.versions[0]?.seen).toEqual({ payloads: 0 });
-    const decode = (payloads: unknown[]) =>
-      app.request('/decode', { method: 'POST', headers, body: JSON.stringify({ payloads }) });
-    expect((await decode(encrypted.map(json))).status).toBe(200);
-    const { data } = json(encrypted[0]!);
-    const broken = { ...json(encrypted[0]!), data: `${data.slice(0, -8)}AAAAAAA=` };
-    expect((await decode([broken])).status).toBe(400);
+    const decode = (payloads: Payload[]) => post(app, '/decode', bodyOf(payloads));
+    expect((await decode(encrypted)).status).toBe(200);
+    expect((await decode([damaged(encrypted[0]!)])).status).toBe(400);
 
     const reported = await keysOf(app);
     expect(reported.keys[0]?.versions[0]?.seen).toEqual({ payloads: 3, lastSeen: expect.any(String) });

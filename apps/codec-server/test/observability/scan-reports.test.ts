@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   namespaceKeys,
@@ -7,10 +6,11 @@ import {
   type ScannedNamespace,
   type ScanReport,
 } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { scanReports } from '../../src/observability/scan-reports.ts';
-import { appWith, HOST, keys, startKms } from '../support/stack.ts';
+import { folderForFile } from '../support/for-file.ts';
+import { appWith, headers, keys, startKms } from '../support/stack.ts';
 
 const none = { status: 'none', histories: 0, read: 0, payloads: 0 } as const;
 
@@ -54,11 +54,7 @@ const report = (...namespaces: readonly string[]): ScanReport => ({
   namespaces: namespaces.map(scannedOf),
 });
 
-let directory: string;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'scan-reports-'));
-});
-afterAll(() => rm(directory, { recursive: true }));
+const directory = await folderForFile();
 
 let count = 0;
 /** Writes a file as `temporal-kms scan` does: under another name, which is then changed. */
@@ -158,7 +154,7 @@ describe('a scan report', () => {
     onTestFinished(() => kms.close());
     const ask = async (file: string | undefined) => {
       const app = appWith(kms, { scans: scanReports(file) });
-      const response = await app.request('/api/namespaces/payments/keys', { headers: { host: HOST } });
+      const response = await app.request('/api/namespaces/payments/keys', { headers });
       expect(response.status).toBe(200);
       return namespaceKeys.parse(await response.json()).scan;
     };

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StorageContextManager } from '@temporal-kms/testing/trace';
 import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { createLog } from '../../src/observability/log.ts';
 import { inTraceOf } from '../../src/observability/trace-context.ts';
-import { appWith, HOST, type Kms, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { appWith, HOST, startKms } from '../support/stack.ts';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const spanId = '00f067aa0ba902b7';
@@ -16,13 +17,9 @@ function linesOf() {
   return { lines, log: createLog('debug', { write: (line: string) => void lines.push(JSON.parse(line)) }) };
 }
 
-describe('the codec-server log', () => {
-  let kms: Kms;
-  beforeAll(async () => {
-    kms = await startKms();
-  });
-  afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
+describe('the codec-server log', () => {
   it('has the caller’s trace in its request’s lines, and in no other', async () => {
     const { log, lines } = linesOf();
     const app = appWith(kms, { log });

@@ -1,54 +1,38 @@
 import { createAudit } from '@temporal-kms/audit';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { AuditEntry } from '@temporal-kms/codec-api';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import type { Access } from '../../src/access/access.ts';
 import { HttpError } from '../../src/errors.ts';
-import { buildPayloads } from '../../src/json/payload-json.ts';
-import { appWith, HOST, type Kms, keys, noTemporal, plain, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { signaled, temporalWith } from '../support/planted-run.ts';
+import { appWith, bodyOf, damaged, keys, plain, post, recordedAudit, startKms } from '../support/stack.ts';
 import { ana } from '../support/callers.ts';
 import { RUN } from '../support/routes.ts';
 
 // `payments` accepts messages of `orders`; `archive` only decrypts.
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms({
+const kms = forFile(
+  await startKms({
     payments: { encrypt: keys.payments, accepts: ['orders'] },
     orders: { encrypt: keys.orders },
     archive: { decrypt: [keys.payments] },
-  });
-});
-afterAll(() => kms.close());
+  }),
+);
 
 function server(access: Access, codec: KmsCodec = kms.codec) {
-  const audited: AuditEntry[] = [];
-  const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+  const { audit, entries: audited } = recordedAudit();
   const app = appWith(kms, { codec, access, audit });
-  const post = (operation: string, namespace: string, body: string, more: Record<string, string> = {}) =>
-    app.request(`/${operation}`, {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': namespace, ...more },
-      body,
-    });
-  return { audited, post };
+  const ask = (operation: string, namespace: string, body: string, more: Record<string, string> = {}) =>
+    post(app, `/${operation}`, body, { 'x-namespace': namespace, ...more });
+  return { audited, ask };
 }
 
 const sealedIn = async (namespace: string): Promise<string> =>
-  buildPayloads(await kms.codec.encode([plain('secret')], { namespace })).toString();
-
-const ask = (app: ReturnType<typeof appWith>, operation: string, body: string) =>
-  app.request(`/${operation}`, {
-    method: 'POST',
-    headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
-    body,
-  });
+  bodyOf(await kms.codec.encode([plain('secret')], { namespace }));
 
 describe('the audit outcome', () => {
-  const all = ana([
-    ['decode', 'payments'],
-    ['encode', 'payments'],
-  ]);
-  const clear = buildPayloads([plain('secret')]).toString();
+  const all = ana({ payments: ['decode', 'encode'] });
+  const clear = bodyOf([plain('secret')]);
 
   test.each(['decode', 'encode'])(
     'of %s must be written, or the response contains no payloads',
@@ -59,7 +43,7 @@ describe('the audit outcome', () => {
         },
       });
       const body = operation === 'decode' ? await sealedIn('payments') : clear;
-      const response = await ask(appWith(kms, { access: all, audit }), operation, body);
+      const response = await post(appWith(kms, { access: all, audit }), `/${operation}`, body);
       expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
     },
   );
@@ -73,12 +57,8 @@ describe('the audit outcome', () => {
     });
     const body = operation === 'decode' ? await sealedIn('payments') : clear;
     let answered = false;
-    const asked = Promise.resolve(ask(appWith(kms, { access: all, audit }), operation, body)).then(
-      (response) => {
-        answered = true;
-        return response;
-      },
-    );
+    const asked = post(appWith(kms, { access: all, audit }), `/${operation}`, body);
+    void asked.then(() => (answered = true));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(answered).toBe(false);
     gate.resolve();
@@ -86,13 +66,13 @@ describe('the audit outcome', () => {
   });
 
   test('of a failed decode lists the payloads that were decrypted, and their keys', async () => {
-    const { post, audited } = server(all);
+    const { ask, audited } = server(all);
     const payloads = await kms.codec.encode(
       Array.from({ length: 600 }, (_, n) => plain(n)),
       { namespace: 'payments' },
     );
-    payloads[599]!.data![payloads[599]!.data!.length - 1]! ^= 1;
-    expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(400);
+    const sent = bodyOf([...payloads.slice(0, -1), damaged(payloads[599]!)]);
+    expect((await ask('decode', 'payments', sent)).status).toBe(400);
     expect(audited.at(-1)).toMatchObject({
       outcome: {
         result: 'failed',
@@ -105,14 +85,12 @@ describe('the audit outcome', () => {
 
   test('of a decode that Cloud KMS rejected names the key', async () => {
     await using other = kms.another();
-    const access = all;
-    const audited: AuditEntry[] = [];
-    const audit = createAudit({ write: async (entry: AuditEntry) => void audited.push(entry) });
+    const asked = server(all, other.codec);
     const body = await sealedIn('payments');
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
-    expect((await ask(appWith(kms, { codec: other.codec, access, audit }), 'decode', body)).status).toBe(400);
+    expect((await asked.ask('decode', 'payments', body)).status).toBe(400);
     kms.emulator.reset();
-    expect(audited.at(-1)).toMatchObject({
+    expect(asked.audited.at(-1)).toMatchObject({
       outcome: {
         payloads: 0,
         keys: [{ name: keys.payments, payloads: 0 }],
@@ -124,29 +102,11 @@ describe('the audit outcome', () => {
 
 test('in a history, accepted messages decrypt for callers who may decode in both namespaces', async () => {
   const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
-  const described: any = { workflowExecutionInfo: { historyLength: 1 } };
-  const history = async (): Promise<any> => ({
-    history: {
-      events: [
-        {
-          eventId: 1,
-          eventType: 26,
-          taskId: 1,
-          workflowExecutionSignaledEventAttributes: { input: { payloads: [payload] } },
-        },
-      ],
-    },
-    rawHistory: [],
-    nextPageToken: new Uint8Array(),
-  });
-  const temporal = { ...noTemporal, describe: async () => described, history };
+  const temporal = temporalWith([signaled(1, payload!)]);
   const decrypted = async (...namespaces: string[]): Promise<unknown> => {
-    const access = ana(namespaces.map((namespace) => ['decode', namespace]));
-    const response = await appWith(kms, { access, temporal }).request(`${RUN}/payloads:decode`, {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json' },
-      body: JSON.stringify({ refs: ['1:0'] }),
-    });
+    const access = ana(Object.fromEntries(namespaces.map((namespace) => [namespace, ['decode']])));
+    const app = appWith(kms, { access, temporal });
+    const response = await post(app, `${RUN}/payloads:decode`, { refs: ['1:0'] });
     return JSON.parse((await response.text()).split('\n')[0]!);
   };
   expect(await decrypted('payments', 'orders')).toMatchObject({ ref: '1:0', ok: true });
@@ -154,37 +114,31 @@ test('in a history, accepted messages decrypt for callers who may decode in both
 });
 
 describe('a message that names another namespace', () => {
-  const both = ana([
-    ['decode', 'payments'],
-    ['decode', 'orders'],
-  ]);
+  const both = ana({ payments: ['decode'], orders: ['decode'] });
 
   test('is not decrypted for a caller who may not decode there, and the audit records that', async () => {
-    const { post, audited } = server(ana([['decode', 'payments']]));
-    const response = await post('decode', 'payments', await sealedIn('orders'));
+    const { ask, audited } = server(ana({ payments: ['decode'] }));
+    const response = await ask('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('"orders"')]);
     expect(audited).toMatchObject([{ event: 'denied', operation: 'decode', namespace: 'orders' }]);
   });
 
   test('is not decrypted either if other payloads name the request’s namespace', async () => {
-    const { post } = server(ana([['decode', 'payments']]));
+    const { ask } = server(ana({ payments: ['decode'] }));
     const payloads = await kms.codec.encode([plain(1)], { namespace: 'payments' });
     payloads.push(...(await kms.codec.encode([plain(2)], { namespace: 'orders' })));
-    expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(403);
+    expect((await ask('decode', 'payments', bodyOf(payloads))).status).toBe(403);
   });
 
   test('is decrypted for a caller who may decode in both namespaces', async () => {
-    const { post } = server(both);
-    const response = await post('decode', 'payments', await sealedIn('orders'));
-    expect([response.status, await response.text()]).toEqual([
-      200,
-      buildPayloads([plain('secret')]).toString(),
-    ]);
+    const { ask } = server(both);
+    const response = await ask('decode', 'payments', await sealedIn('orders'));
+    expect([response.status, await response.text()]).toEqual([200, bodyOf([plain('secret')])]);
   });
 
   test('is audited in both namespaces, and counted in the namespace that it names', async () => {
-    const { post, audited } = server(both);
-    expect((await post('decode', 'payments', await sealedIn('orders'))).status).toBe(200);
+    const { ask, audited } = server(both);
+    expect((await ask('decode', 'payments', await sealedIn('orders'))).status).toBe(200);
     expect(audited).toMatchObject([
       { event: 'intent', namespace: 'payments' },
       { event: 'intent', namespace: 'orders' },
@@ -199,10 +153,10 @@ describe('a message that names another namespace', () => {
 
   test('under a key that Cloud KMS rejects is recorded in its namespace’s audit', async () => {
     await using other = kms.another();
-    const { post, audited } = server(both, other.codec);
+    const { ask, audited } = server(both, other.codec);
     const body = await sealedIn('orders');
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
-    expect((await post('decode', 'payments', body)).status).toBe(400);
+    expect((await ask('decode', 'payments', body)).status).toBe(400);
     kms.emulator.reset();
     expect(audited.slice(2)).toMatchObject([
       { event: 'outcome', namespace: 'payments', outcome: { result: 'failed', keys: [], refused: {} } },
@@ -215,12 +169,10 @@ describe('a message that names another namespace', () => {
   });
 
   test('that was modified is recorded in its namespace’s audit', async () => {
-    const { post, audited } = server(both);
+    const { ask, audited } = server(both);
     const [encrypted] = await kms.codec.encode([plain('secret')], { namespace: 'orders' });
-    const data = Uint8Array.from(encrypted!.data!);
-    data[data.length - 1]! ^= 1;
-    const body = buildPayloads([{ ...encrypted, data }]).toString();
-    expect((await post('decode', 'payments', body)).status).toBe(400);
+    const body = bodyOf([damaged(encrypted!)]);
+    expect((await ask('decode', 'payments', body)).status).toBe(400);
     expect(audited.slice(2)).toMatchObject([
       { namespace: 'payments', outcome: { result: 'failed', refused: {} } },
       { namespace: 'orders', outcome: { result: 'failed', refused: { integrity_failed: 1 } } },
@@ -238,12 +190,12 @@ describe('a message that names another namespace', () => {
     ];
     await using other = shared.another();
     await other.codec.decode(payloads.slice(0, 1), { namespace: 'payments' });
-    const { post, audited } = server(both, other.codec);
+    const { ask, audited } = server(both, other.codec);
     shared.emulator.injectFault({
       method: 'Decrypt',
       effect: { kind: 'error', status: 'PERMISSION_DENIED' },
     });
-    expect((await post('decode', 'payments', buildPayloads(payloads).toString())).status).toBe(400);
+    expect((await ask('decode', 'payments', bodyOf(payloads))).status).toBe(400);
     expect(audited.slice(2)).toMatchObject([
       { namespace: 'payments', outcome: { result: 'failed', refused: { permission_denied: 1 } } },
       { namespace: 'orders', outcome: { result: 'failed', refused: {} } },
@@ -259,27 +211,14 @@ describe('a message that names another namespace', () => {
         audited.push(entry);
       },
     });
-    const app = appWith(kms, { audit });
-    const response = await app.request('/decode', {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' },
-      body: await sealedIn('orders'),
-    });
+    const response = await post(appWith(kms, { audit }), '/decode', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([503, 'No audit.\n']);
     expect(audited).toMatchObject([{ event: 'intent' }, { event: 'outcome', outcome: { result: 'failed' } }]);
   });
 
   test('needs the justification that its namespace requires', async () => {
-    const { post } = server(
-      ana(
-        [
-          ['decode', 'payments'],
-          ['decode', 'orders'],
-        ],
-        ['orders'],
-      ),
-    );
-    const response = await post('decode', 'payments', await sealedIn('orders'));
+    const { ask } = server(ana({ payments: ['decode'], orders: ['decode'] }, ['orders']));
+    const response = await ask('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([
       403,
       expect.stringContaining('X-Reveal-Justification'),
@@ -288,13 +227,7 @@ describe('a message that names another namespace', () => {
 });
 
 describe('a namespace that reveals on demand', () => {
-  const access = ana(
-    [
-      ['decode', 'payments'],
-      ['encode', 'payments'],
-    ],
-    ['payments'],
-  );
+  const access = ana({ payments: ['decode', 'encode'] }, ['payments']);
 
   test.each([
     ['ticket 4711', 'ticket 4711'],
@@ -304,9 +237,9 @@ describe('a namespace that reveals on demand', () => {
   ])(
     '%s is a justification, and is recorded in the audit as it was written',
     async (header, justification) => {
-      const { post, audited } = server(access);
+      const { ask, audited } = server(access);
       const more = { 'x-reveal-justification': header };
-      expect((await post('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
+      expect((await ask('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
       expect(audited).toMatchObject([
         { event: 'intent', justification },
         { event: 'outcome', justification },
@@ -315,21 +248,19 @@ describe('a namespace that reveals on demand', () => {
   );
 
   test('needs no justification to encode, which reveals nothing', async () => {
-    expect(
-      (await server(access).post('encode', 'payments', buildPayloads([plain(1)]).toString())).status,
-    ).toBe(200);
+    expect((await server(access).ask('encode', 'payments', bodyOf([plain(1)]))).status).toBe(200);
   });
 });
 
 describe('encoding', () => {
   test('needs the permission to encode', async () => {
-    const { post } = server(ana([['decode', 'payments']]));
-    expect((await post('encode', 'payments', buildPayloads([plain(1)]).toString())).status).toBe(403);
+    const { ask } = server(ana({ payments: ['decode'] }));
+    expect((await ask('encode', 'payments', bodyOf([plain(1)]))).status).toBe(403);
   });
 
   test('answers every caller with 403 and the reason in a namespace without a key that encrypts', async () => {
-    const { post } = server(ana([['encode', 'archive']]));
-    const response = await post('encode', 'archive', buildPayloads([plain(1)]).toString());
+    const { ask } = server(ana({ archive: ['encode'] }));
+    const response = await ask('encode', 'archive', bodyOf([plain(1)]));
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);
   });
 
@@ -338,8 +269,7 @@ describe('encoding', () => {
     kms.emulator.calls.reset();
     await using other = kms.another();
     const app = appWith({ ...kms, codec: other.codec });
-    const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
-    expect((await app.request('/decode', { method: 'POST', headers, body: payload })).status).toBe(200);
+    expect((await post(app, '/decode', payload)).status).toBe(200);
     other.codec.maintain();
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(kms.emulator.calls.count('Decrypt')).toBe(1);

@@ -1,24 +1,28 @@
 import JSONUtils from '@temporalio/common/lib/proto-utils.js';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { buildPayloads, parsePayloads } from '../../src/json/payload-json.ts';
-import { appWith, HOST, type Kms, keys, type Payload, plain, startKms, text } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import {
+  appWith,
+  damaged,
+  headers,
+  keys,
+  type Payload,
+  plain,
+  post,
+  startKms,
+  text,
+} from '../support/stack.ts';
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
-const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
-const post = (path: string, body: string, extra: Record<string, string> = {}) =>
-  appWith(kms).request(path, { method: 'POST', headers: { ...headers, ...extra }, body });
+const ask = (path: string, content: string, more: Record<string, string> = {}) =>
+  post(appWith(kms), path, content, more);
 
 /** Where paths may name a namespace. */
 const named = (path: string, namespace = 'payments', pathPrefix = '') =>
-  appWith(kms, { namespacePaths: true, pathPrefix }).request(path, {
-    method: 'POST',
-    headers: { ...headers, 'x-namespace': namespace },
-    body: body([plain(1)]),
+  post(appWith(kms, { namespacePaths: true, pathPrefix }), path, body([plain(1)]), {
+    'x-namespace': namespace,
   });
 
 /** Temporal's own; its type knows no absent fields. */
@@ -40,11 +44,11 @@ const values = async (response: Response): Promise<unknown[]> => {
 
 describe('paths', () => {
   test.each(['/decode', '//decode', '/decode?preserveStorageRefs=true'])('%s decodes', async (path) => {
-    expect(await values(await post(path, body(await encrypted('a', 'b'))))).toEqual(['a', 'b']);
+    expect(await values(await ask(path, body(await encrypted('a', 'b'))))).toEqual(['a', 'b']);
   });
 
   test.each(['/encode', '//encode'])('%s encodes', async (path) => {
-    const response = await post(path, body([plain('secret')]));
+    const response = await ask(path, body([plain('secret')]));
     const { payloads }: any = await response.json();
     expect(payloads).toHaveLength(1);
     expect(payloads[0]!.metadata).toEqual({ encoding: b64('binary/envelope-kms-v2') });
@@ -66,13 +70,13 @@ describe('paths', () => {
     ['/any/prefix/decode', 404],
     ['/%', 404],
   ])('%s is %i', async (path, status) => {
-    expect((await post(path, body([]))).status).toBe(status);
+    expect((await ask(path, body([]))).status).toBe(status);
   });
 
   test('answers a wrong path with the endpoint’s path', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
-      const response = await app.request(path, { method: 'POST', headers, body: body([]) });
+      const response = await post(app, path, body([]));
       expect([path, response.status, await response.text()]).toEqual([
         path,
         404,
@@ -80,12 +84,12 @@ describe('paths', () => {
       ]);
     }
     for (const path of ['/codec/decode', '/codec//decode']) {
-      expect((await app.request(path, { method: 'POST', headers, body: body([]) })).status).toBe(200);
+      expect((await post(app, path, body([]))).status).toBe(200);
     }
   });
 
   test('answers /download with an error: the server does not read external storage', async () => {
-    const response = await post('/download', body([]));
+    const response = await ask('/download', body([]));
     expect([response.status, await response.text()]).toEqual([
       404,
       expect.stringContaining('external storage'),
@@ -143,13 +147,13 @@ describe('X-Namespace', () => {
   });
 
   test('selects the key that encrypts', async () => {
-    const response = await post('/encode', body([plain(1)]), { 'x-namespace': 'orders' });
+    const response = await ask('/encode', body([plain(1)]), { 'x-namespace': 'orders' });
     const [payload] = parsePayloads(Buffer.from(await response.text()), 1);
     expect(kms.codec.inspect(payload!, { namespace: 'orders' }).key).toBe(keys.orders);
   });
 
   test("does not decrypt another namespace's message", async () => {
-    const response = await post('/decode', body(await encrypted('a')), { 'x-namespace': 'orders' });
+    const response = await ask('/decode', body(await encrypted('a')), { 'x-namespace': 'orders' });
     expect([response.status, await response.text()]).toEqual([
       400,
       expect.stringContaining('namespace_mismatch'),
@@ -158,11 +162,8 @@ describe('X-Namespace', () => {
 
   test('may be any namespace if there is a default rule', async () => {
     const open = await startKms({}, { encrypt: keys.payments });
-    const response = await appWith(open).request('/encode', {
-      method: 'POST',
-      headers: { ...headers, 'x-namespace': 'whichever' },
-      body: body([plain(1)]),
-    });
+    const namespace = { 'x-namespace': 'whichever' };
+    const response = await post(appWith(open), '/encode', body([plain(1)]), namespace);
     expect(response.status).toBe(200);
     await open.close();
   });
@@ -183,7 +184,7 @@ describe('JSON', () => {
     ['negative', { ...reference, externalPayloads: [{ sizeBytes: '-9223372036854775808' }] }],
   ])('returns the %s spelling of external payloads unchanged, as proto3 JSON', async (_, payload) => {
     for (const path of ['/encode', '/decode', '/decode?preserveStorageRefs=true']) {
-      const response = await post(path, JSON.stringify({ payloads: [payload] }));
+      const response = await ask(path, JSON.stringify({ payloads: [payload] }));
       const size = JSON.stringify(payload).match(/-?\d{16,}/)![0];
       expect(await response.json()).toEqual({
         payloads: [{ ...reference, externalPayloads: [{ sizeBytes: size }] }],
@@ -225,18 +226,18 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],
   ])('answers %s with 400, naming the place of the mistake', async (sent, where) => {
-    const response = await post('/decode', sent);
+    const response = await ask('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
   });
 
   test('accepts nulls, absent fields and unknown fields', async () => {
-    const response = await post(
+    const response = await ask(
       '/decode',
       '{"payloads":[{"metadata":null,"data":null,"externalPayloads":null},{},{"new":1}],"other":true}',
     );
     expect(await response.text()).toBe('{"payloads":[{},{},{}]}');
-    expect(await (await post('/decode', '{}')).text()).toBe('{"payloads":[]}');
+    expect(await (await ask('/decode', '{}')).text()).toBe('{"payloads":[]}');
   });
 
   test("writes the same bytes as Temporal's JSON helper", async () => {
@@ -249,7 +250,7 @@ describe('JSON', () => {
       { metadata: { encoding: text('binary/null') } },
       {},
     ];
-    const response = await post('/decode', body(payloads));
+    const response = await ask('/decode', body(payloads));
     const answered = await response.text();
     expect(JSON.parse(answered)).toEqual({
       payloads: payloads.map((payload) => JSON.parse(JSON.stringify(toJson(payload)))),
@@ -259,16 +260,14 @@ describe('JSON', () => {
 
   test('keeps the number and order of encrypted and plaintext payloads', async () => {
     const [a, b] = await encrypted('a', 'b');
-    expect(await values(await post('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
+    expect(await values(await ask('/decode', body([b!, plain('plain'), a!])))).toEqual(['b', 'plain', 'a']);
   });
 });
 
 describe('a payload that cannot be decrypted', () => {
   test('fails the request with a text that contains the code and the key', async () => {
     const [payload] = await encrypted('a');
-    const data = Buffer.from(payload!.data!);
-    data[data.length - 1]! ^= 1;
-    const response = await post('/decode', body([payload!, { ...payload, data }]));
+    const response = await ask('/decode', body([payload!, damaged(payload!)]));
     const answer = await response.text();
     expect(response.status).toBe(400);
     expect(answer).toMatch(/^integrity_failed: /);
@@ -280,7 +279,7 @@ describe('a payload that cannot be decrypted', () => {
     await using other = kms.another();
     await kms.emulator.setVersionState(`${keys.payments}/cryptoKeyVersions/1`, 'DISABLED');
     const app = appWith({ ...kms, codec: other.codec });
-    const response = await app.request('/decode', { method: 'POST', headers, body: body([payload!]) });
+    const response = await post(app, '/decode', body([payload!]));
     await kms.emulator.setVersionState(`${keys.payments}/cryptoKeyVersions/1`, 'ENABLED');
     expect([response.status, await response.text()]).toEqual([
       400,
@@ -296,7 +295,7 @@ describe('a payload that cannot be decrypted', () => {
     await using other = kms.another();
     kms.emulator.injectFault({ effect: { kind: 'error', status } });
     const app = appWith({ ...kms, codec: other.codec });
-    const response = await app.request('/decode', { method: 'POST', headers, body: body([payload!]) });
+    const response = await post(app, '/decode', body([payload!]));
     kms.emulator.clearFaults();
     expect(response.status).toBe(503);
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);

@@ -1,26 +1,18 @@
-import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuditFile, createAudit, formatHead } from '@temporal-kms/audit';
 import { auditPage, auditVerification } from '@temporal-kms/codec-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { chainCheck } from '../../src/audit/check-chain.ts';
 import { auditFileAt } from '../support/audit-file.ts';
-import { appWith, HOST, type Kms, keptLog, startKms } from '../support/stack.ts';
+import { folderForFile, forFile } from '../support/for-file.ts';
+import { appWith, headers, keptLog, post, startKms } from '../support/stack.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
-let kms: Kms;
-let directory: string;
+const kms = forFile(await startKms());
+const directory = await folderForFile();
 const opened: AuditFile[] = [];
-beforeAll(async () => {
-  kms = await startKms();
-  directory = await mkdtemp(join(tmpdir(), 'codec-audit-routes-'));
-});
-afterAll(async () => {
-  for (const file of opened) await file.close();
-  await kms.close();
-  await rm(directory, { recursive: true });
-});
+afterAll(() => Promise.all(opened.map((file) => file.close())));
 
 let count = 0;
 /** Starts a server with an audit file, in which `people` have revealed payloads, each with a justification. */
@@ -43,12 +35,7 @@ async function start(...people: readonly (readonly [name: string, justification:
   for (const [name, justification] of people) await reveal(name, justification);
   const kept = keptLog();
   const app = appWith(kms, { audit, auditFile: path, auditHead: () => file.head(), log: kept.log });
-  const search = (body: unknown) =>
-    app.request('/api/namespaces/payments/audit:search', {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
+  const search = (body: unknown) => post(app, '/api/namespaces/payments/audit:search', body);
   const found = async (body: object) => {
     const response = await search(body);
     expect(response.status).toBe(200);
@@ -56,7 +43,7 @@ async function start(...people: readonly (readonly [name: string, justification:
     return { ...page, lines: page.entries.map(({ who, event }) => `${who.name} ${event}`) };
   };
   const verify = async () => {
-    const response = await app.request('/api/namespaces/payments/audit:verify', { headers: { host: HOST } });
+    const response = await app.request('/api/namespaces/payments/audit:verify', { headers });
     expect(response.status).toBe(200);
     return auditVerification.parse(await response.json());
   };
@@ -196,7 +183,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
 
   it('answers 501 without a file', async () => {
     const app = appWith(kms);
-    const response = await app.request('/api/namespaces/payments/audit:verify', { headers: { host: HOST } });
+    const response = await app.request('/api/namespaces/payments/audit:verify', { headers });
     expect(response.status).toBe(501);
   });
 });

@@ -1,15 +1,12 @@
 import { createAudit } from '@temporal-kms/audit';
-import { type AuditEntry, keyTest, namespaceKeys } from '@temporal-kms/codec-api';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { keyTest, namespaceKeys } from '@temporal-kms/codec-api';
+import { afterEach, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import type { AppDeps } from '../../src/app.ts';
-import { appWith, HOST, type Kms, keys, startKms } from '../support/stack.ts';
+import { forFile } from '../support/for-file.ts';
+import { appWith, headers, keys, post, recordedAudit, startKms } from '../support/stack.ts';
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms({ payments: { encrypt: keys.payments, decrypt: [keys.orders] } });
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms({ payments: { encrypt: keys.payments, decrypt: [keys.orders] } }));
 afterEach(() => {
   kms.emulator.clearFaults();
 });
@@ -20,27 +17,19 @@ const answering: any = { healthy: async () => true };
 /** Starts an application with empty caches whose audit entries the test can read. */
 function start(deps: Partial<AppDeps> = {}) {
   const other = kms.another();
-  const entries: AuditEntry[] = [];
-  const app = appWith(other, {
-    temporal: answering,
-    audit: createAudit({ write: async (entry) => void entries.push(entry) }),
-    ...deps,
-  });
-  const post = (body: unknown = {}, type = 'application/json') =>
-    app.request('/api/namespaces/payments/keys:test', {
-      method: 'POST',
-      headers: { host: HOST, 'content-type': type },
-      body: JSON.stringify(body),
-    });
+  const { audit, entries } = recordedAudit();
+  const app = appWith(other, { temporal: answering, audit, ...deps });
+  const test = (body: unknown = {}, type = 'application/json') =>
+    post(app, '/api/namespaces/payments/keys:test', JSON.stringify(body), { 'content-type': type });
   const health = async () => {
-    const response = await app.request('/api/health', { headers: { host: HOST } });
+    const response = await app.request('/api/health', { headers });
     return await response.json();
   };
   const usage = async () => {
-    const response = await app.request('/api/namespaces/payments/keys', { headers: { host: HOST } });
+    const response = await app.request('/api/namespaces/payments/keys', { headers });
     return namespaceKeys.parse(await response.json());
   };
-  return { post, entries, health, usage, [Symbol.asyncDispose]: () => other[Symbol.asyncDispose]() };
+  return { post: test, entries, health, usage, [Symbol.asyncDispose]: () => other[Symbol.asyncDispose]() };
 }
 
 async function resultOf(response: Response) {

@@ -2,20 +2,23 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
 import { ndjson } from '../../src/http/responses.ts';
-import { listen } from '../../src/server/listen.ts';
-import { appWith, type Kms, startKms } from '../support/stack.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { forFile } from '../support/for-file.ts';
+import { serveApp } from '../support/served.ts';
+import { appWith, startKms } from '../support/stack.ts';
 
-let kms: Kms;
-beforeAll(async () => {
-  kms = await startKms();
-});
-afterAll(() => kms.close());
+const kms = forFile(await startKms());
 
 const HOST = '127.0.0.1';
-const start = (app: Hono<any>) => listen({ host: HOST, port: 0, app: () => app });
+/** Starts a server that is closed when the test ends. */
+async function start(app: Hono<any>): Promise<RunningServer> {
+  const server = await listen({ host: HOST, port: 0, app: () => app });
+  onTestFinished(() => server.close(0));
+  return server;
+}
 
 /** The server may take this long to close, so a server that waits for its idle connections fails the test. */
 const HOUR = 3_600_000;
@@ -122,7 +125,6 @@ it('stops the work of a stream when its client disconnects', async () => {
   const then = made;
   await sleep(100);
   expect(made).toBe(then);
-  await server.close(0);
 });
 
 it('names a port that is in use', async () => {
@@ -130,22 +132,16 @@ it('names a port that is in use', async () => {
   await expect(listen({ host: HOST, port: server.port, app: () => new Hono() })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
-  await server.close(0);
 });
 
 it('accepts the loopback names with the bound port, and no other Host', async () => {
-  const server = await listen({
-    host: HOST,
-    port: 0,
-    app: (port) => appWith(kms, { hosts: [`${HOST}:${port}`] }),
-  });
-  const url = `http://${HOST}:${server.port}/api/namespaces`;
+  const { port, url: origin } = await serveApp(kms, {});
+  const url = `${origin}/api/namespaces`;
   expect((await fetch(url)).status).toBe(200);
-  const socket = connect(server.port, HOST);
+  const socket = connect(port, HOST);
   socket.write('GET /api/namespaces HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n');
   const [head] = await once(socket, 'data');
   expect(String(head)).toMatch(/^HTTP\/1.1 403 /);
-  await server.close(0);
 });
 
 describe('pipelined requests on one connection', () => {
@@ -162,7 +158,6 @@ describe('pipelined requests on one connection', () => {
     await once(socket, 'connect');
     return {
       handled: () => handled,
-      server,
       socket,
       closed: () => closed,
       ask: () => socket.write(REQUEST.repeat(count)),
@@ -171,26 +166,24 @@ describe('pipelined requests on one connection', () => {
   const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
   it('are answered in their order, up to four', async () => {
-    const { ask, socket, server, handled } = await ahead(4);
+    const { ask, socket, handled } = await ahead(4);
     let text = '';
     socket.on('data', (piece: Buffer) => (text += piece.toString()));
     ask();
     await expect.poll(() => text.split('HTTP/1.1 200 ').length - 1, { timeout: 10_000 }).toBe(4);
     expect(handled()).toBe(4);
-    await server.close(0);
   });
 
   it('beyond that close the connection and are not handled', async () => {
-    const { ask, server, handled, closed } = await ahead(5_000);
+    const { ask, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
     expect(handled()).toBeLessThanOrEqual(4);
-    await server.close(0);
   });
 });
 
 it('rejects a request with more than 100 headers, although Node drops some', async () => {
-  const server = await listen({ host: HOST, port: 0, app: () => appWith(kms, { hosts: ['a'] }) });
+  const server = await start(appWith(kms, { hosts: ['a'] }));
   const statusOf = async (headers: number): Promise<string> => {
     const socket = connect(server.port, HOST);
     const lines = Array.from({ length: headers - 1 }, (_, n) => `x-${n}: y\r\n`).join('');
@@ -202,7 +195,6 @@ it('rejects a request with more than 100 headers, although Node drops some', asy
   const statuses = [];
   for (const headers of [99, 100, 101, 129, 500, 3_000]) statuses.push(await statusOf(headers));
   expect(statuses).toEqual(['405', '405', '431', '431', '431', '431']);
-  await server.close(0);
 });
 
 it("waits about ten seconds for a half-sent head, not Node's thirty", async () => {
@@ -214,7 +206,6 @@ it("waits about ten seconds for a half-sent head, not Node's thirty", async () =
   expect(String(answer)).toMatch(/^HTTP\/1.1 408 .*did not arrive in time.*\n$/s);
   expect(performance.now() - begun).toBeLessThan(13_000);
   socket.destroy();
-  await server.close(0);
 }, 20_000);
 
 /** An answer whose connection is to be reset when the test says so, and others. */
@@ -238,17 +229,16 @@ const resetting = async () => {
     socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
     await expect.poll(() => text).toMatch(new RegExp(`${paths.at(-1)!.slice(1)}$`));
   };
-  return { ask, reset: () => reset?.(), closed: () => closed, server };
+  return { ask, reset: () => reset?.(), closed: () => closed };
 };
 
 describe('the function that resets a response’s connection', () => {
   it('resets it when no other request arrived on it', async () => {
-    const { ask, reset, closed, server } = await resetting();
+    const { ask, reset, closed } = await resetting();
     await ask('/second');
     await ask('/first');
     reset();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
-    await server.close(0);
   });
 
   it.each([
@@ -256,12 +246,11 @@ describe('the function that resets a response’s connection', () => {
     ['behind it at once', [['/first', '/second']]],
     ['since then, and the same again', [['/first'], ['/second'], ['/second']]],
   ])('leaves it open when another request arrived on it %s', async (_, asked) => {
-    const { ask, reset, closed, server } = await resetting();
+    const { ask, reset, closed } = await resetting();
     for (const paths of asked) await ask(...paths);
     reset();
     await sleep(100);
     expect(closed()).toBe(false);
-    await server.close(0);
   });
 });
 
@@ -281,7 +270,6 @@ describe('an unreadable request', () => {
     expect(body).toContain(text);
     for (const name of ['Cache-Control: no-store', 'X-Content-Type-Options: nosniff', 'Connection: close'])
       expect(head).toContain(name);
-    await server.close(0);
   });
 
   it('closes the connection rather than write into a response in progress', async () => {
@@ -302,7 +290,6 @@ describe('an unreadable request', () => {
     socket.write('what is no request\r\n');
     await once(socket, 'close');
     expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
-    await server.close(0);
   });
 
   it('is 408 when its body does not arrive while the handler waits for it', async () => {
@@ -314,6 +301,5 @@ describe('an unreadable request', () => {
     const [answer] = await once(socket, 'data');
     expect(String(answer)).toMatch(/^HTTP\/1.1 408 .*did not arrive in time/s);
     await once(socket, 'close');
-    await server.close(0);
   }, 40_000);
 });

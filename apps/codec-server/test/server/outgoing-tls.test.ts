@@ -1,44 +1,35 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createServer, type Server, type TlsOptions } from 'node:tls';
+import { readFile } from 'node:fs/promises';
+import { createServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { TlsFiles } from '../../src/server/tls.ts';
+import { expect, it, onTestFinished } from 'vitest';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
+import { listenOnLoopback } from '@temporal-kms/testing/network';
+import { folderForFile } from '../support/for-file.ts';
 
 const rules = fileURLToPath(new URL('../../src/server/tls.ts', import.meta.url));
 const weakest = ['--tls-min-v1.0', '--tls-cipher-list=ALL:COMPLEMENTOFALL:@SECLEVEL=0'];
 const run = promisify(execFile);
-let directory: string;
-let files: TlsFiles;
-const servers: Server[] = [];
+const directory = await folderForFile();
+const files = makeCertificate(directory, 'issuer', ['rsa', 'rsa_keygen_bits:2048']);
+const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'codec-tls-'));
-  files = makeCertificate(directory, 'issuer', ['rsa', 'rsa_keygen_bits:2048']);
-});
-afterAll(async () => {
-  for (const server of servers) server.close();
-  await rm(directory, { recursive: true });
-});
-
-/** An issuer's server that answers `{}`. */
-async function issuerWith(options: TlsOptions): Promise<string> {
-  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
+/** Starts a server until the test ends. @returns its port */
+async function serve(options: TlsOptions, connected: (socket: TLSSocket) => void): Promise<number> {
   const server = createServer({ cert, key, ...options }, (socket) => {
     socket.on('error', () => undefined);
-    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}');
+    connected(socket);
   }).on('tlsClientError', () => undefined);
-  servers.push(server.listen(0, '127.0.0.1'));
-  await once(server, 'listening');
-  // eslint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
-  return `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  onTestFinished(() => void server.close());
+  return listenOnLoopback(server);
 }
+
+/** An issuer's server that answers `{}`. */
+const issuerWith = async (options: TlsOptions): Promise<string> => {
+  const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
+  return `https://127.0.0.1:${await serve(options, (socket) => socket.end(answer))}/`;
+};
 
 const hardening = (hardened: boolean): string =>
   hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
@@ -71,21 +62,16 @@ it.each<[what: string, options: TlsOptions]>([
 
 /** Whether Temporal's client, which uses gRPC as Google's does, completes a TLS handshake with a server. */
 async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
-  const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
   let completed = false;
-  const server = createServer({ cert, key, ALPNProtocols: ['h2'], ...options }, (socket) => {
+  const port = await serve({ ALPNProtocols: ['h2'], ...options }, (socket) => {
     completed = true;
-    socket.on('error', () => undefined).destroy();
-  }).on('tlsClientError', () => undefined);
-  servers.push(server.listen(0, '127.0.0.1'));
-  await once(server, 'listening');
-  // eslint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on a port
-  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    socket.destroy();
+  });
   const script = `${hardening(hardened)}
     const { Connection } = await import('@temporalio/client');
     const serverRootCACertificate = (await import('node:fs')).readFileSync(${JSON.stringify(files.certFile)});
     const connectTimeout = 2_000;
-    await Connection.connect({ address: '${address}', connectTimeout, tls: { serverRootCACertificate } }).catch(() => 0);
+    await Connection.connect({ address: '127.0.0.1:${port}', connectTimeout, tls: { serverRootCACertificate } }).catch(() => 0);
     process.exit();`;
   await run(process.execPath, [...weakest, '--input-type=module', '--eval', script]);
   return completed;

@@ -1,35 +1,28 @@
 import { once } from 'node:events';
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Hono } from 'hono';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Env } from '../../src/http/context.ts';
-import { listen } from '../../src/server/listen.ts';
-import { readTlsPair, type TlsFiles, watchTlsPair } from '../../src/server/tls.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
+import { readTlsPair, watchTlsPair } from '../../src/server/tls.ts';
 import { makeCertificate } from '@temporal-kms/testing/certificates';
+import { folderForFile } from '../support/for-file.ts';
 
-let directory: string;
-let first: TlsFiles;
-let second: TlsFiles;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'codec-tls-'));
-  first = makeCertificate(directory, 'first');
-  second = makeCertificate(directory, 'second');
-});
-afterAll(() => rm(directory, { recursive: true }));
+const directory = await folderForFile();
+const first = makeCertificate(directory, 'first');
+const second = makeCertificate(directory, 'second');
 
 const HOST = '127.0.0.1';
-const serve = async () =>
-  listen({
-    host: HOST,
-    port: 0,
-    tls: await readTlsPair(first),
-    app: () => new Hono().get('/', (c) => c.text('ok')),
-  });
+/** Starts a server that is closed when the test ends. */
+async function serve(app = new Hono<Env>().get('/', (c) => c.text('ok'))): Promise<RunningServer> {
+  const server = await listen({ host: HOST, port: 0, tls: await readTlsPair(first), app: () => app });
+  onTestFinished(() => server.close(0));
+  return server;
+}
 
 async function connected(port: number, maxVersion?: 'TLSv1.1'): Promise<TLSSocket> {
   // The certificate signs itself; what is looked at here is which one it is.
@@ -61,7 +54,6 @@ it('serves TLS 1.2 and newer, nothing older and nothing in plaintext', async () 
   });
   await expect(fetch(`http://${HOST}:${server.port}/`)).rejects.toThrow();
   socket.destroy();
-  await server.close(0);
 });
 
 it('uses a new certificate for new connections, and keeps open connections', async () => {
@@ -73,7 +65,6 @@ it('uses a new certificate for new connections, and keeps open connections', asy
   expect(await ask(old)).toMatch(/^HTTP\/1.1 200 /);
   old.destroy();
   fresh.destroy();
-  await server.close(0);
 });
 
 /** The server may take this long to close, so a server that waits for its idle connections fails the test. */
@@ -154,25 +145,19 @@ describe('certificate files', () => {
 });
 
 it('resets the connection of a response and discards unsent data', async () => {
-  const server = await listen({
-    host: HOST,
-    port: 0,
-    tls: await readTlsPair(first),
-    app: () =>
-      new Hono<Env>().get('/', (c) => {
-        const { incoming, outgoing, resetter } = c.env;
-        const answer: any = outgoing;
-        setTimeout(resetter!(incoming!.socket, answer), 100);
-        return new Response('x'.repeat(32 * 2 ** 20));
-      }),
+  const app = new Hono<Env>().get('/', (c) => {
+    const { incoming, outgoing, resetter } = c.env;
+    const answer: any = outgoing;
+    setTimeout(resetter!(incoming!.socket, answer), 100);
+    return new Response('x'.repeat(32 * 2 ** 20));
   });
+  const server = await serve(app);
   const socket = await connected(server.port);
   const broken = once(socket, 'error');
   socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
   await sleep(300);
   socket.resume();
   expect(await broken).toMatchObject([{ code: 'ECONNRESET' }]);
-  await server.close(0);
 });
 
 it.each([
@@ -188,7 +173,6 @@ it.each([
     socket.on('error', () => undefined).resume();
     await new Promise((resolve) => socket.once('close', resolve));
     expect(performance.now() - begun).toBeLessThan(13_000);
-    await server.close(0);
   },
   20_000,
 );

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { createKmsCodec, type KmsCodec, KeyRules } from '@temporal-kms/kms-codec';
-import { buildPayloads } from '../../src/json/payload-json.ts';
 import { keys, type Kms, type Payload } from './stack.ts';
 
 const MiB = 2 ** 20;
@@ -58,5 +57,3 @@ export function largest(maxBody: number): string {
   const data = randomBytes(Math.floor(((maxBody - 200) * 3) / 4 / 3) * 3).toString('base64');
   return `{"payloads":[{"metadata":{"encoding":"${encoding}"},"data":"${data}"}]}`;
 }
-
-export const body = (payloads: readonly Payload[]): string => String(buildPayloads(payloads));

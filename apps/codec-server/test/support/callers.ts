@@ -1,13 +1,24 @@
 import type { Permission } from '@temporal-kms/codec-api';
-import type { Access } from '../../src/access/access.ts';
+import { type Access, openAccess } from '../../src/access/access.ts';
 
-/** Returns an access in which every caller is `ana` with exactly these permissions. */
-export const ana = (may: readonly [Permission, string][], onDemand: readonly string[] = []): Access => ({
+type Permissions = Readonly<Record<string, readonly Permission[]>>;
+
+/** Returns an access in which every caller is `ana` with exactly these permissions, by namespace. */
+export const ana = (may: Permissions, onDemand: readonly string[] = []): Access => ({
   authenticate: () => ({ name: 'ana' }),
-  allows: (_, permission, namespace) => may.some(([one, where]) => one === permission && where === namespace),
+  allows: (_, permission, namespace) => may[namespace ?? '']?.includes(permission) ?? false,
   signIn: () => undefined,
   reveal: (namespace) => (onDemand.includes(namespace) ? 'on-demand' : 'automatic'),
   revealMinutes: () => 15,
+});
+
+/** An access in which every namespace reveals on demand. */
+export const onDemandAccess: Access = { ...openAccess, reveal: () => 'on-demand' };
+
+/** Returns an access whose callers' sign-in expires after some milliseconds. */
+export const signedInFor = (ms: number): Access => ({
+  ...openAccess,
+  authenticate: () => ({ name: 'ana', expiresAt: Date.now() + ms }),
 });
 
 /** The options for a caller who may read every namespace. */

@@ -72,6 +72,10 @@ const ownAttributes = (name: string): string =>
     .toLowerCase()
     .replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}EventAttributes`;
 
+/** Returns a message of this type with a payload in every place for one. */
+export const filled = (type: Type, payload: () => Payload): object =>
+  fill(type, '', false, DEPTH + 1, { payload, variant: 0 });
+
 /**
  * Returns an event of one type with every place of a variant filled, decoded from bytes as in the gRPC client.
  * @param variant selects the member of each oneof, below `VARIANTS`
@@ -94,11 +98,11 @@ export async function fullEvent(
     }
     return hole;
   };
-  const filled = fill(HistoryEvent, '', false, DEPTH, { payload, variant });
-  const kept = Object.entries(filled).filter(([key]) => !key.endsWith('EventAttributes') || key === own);
+  const message = fill(HistoryEvent, '', false, DEPTH, { payload, variant });
+  const kept = Object.entries(message).filter(([key]) => !key.endsWith('EventAttributes') || key === own);
   if (!kept.some(([key]) => key === own)) throw new Error(`The event type ${name} has no field ${own}.`);
   for (const [n, hole] of holes.entries()) Object.assign(hole, await encrypt(places[n]!, n));
-  const message = { ...Object.fromEntries(kept), eventId, eventType, taskId: 1 };
-  const bytes = HistoryEvent.encode(HistoryEvent.fromObject(message)).finish();
+  const event = { ...Object.fromEntries(kept), eventId, eventType, taskId: 1 };
+  const bytes = HistoryEvent.encode(HistoryEvent.fromObject(event)).finish();
   return { event: proto.temporal.api.history.v1.HistoryEvent.decode(bytes), places };
 }

@@ -10,6 +10,7 @@ import { build } from 'tsdown';
 import { expect } from 'vitest';
 import { keepForSearch } from './leak-search.ts';
 import { type MemoryLimit, peakResident } from './memory-limit.ts';
+import { posted } from './served.ts';
 import { eventually, NAMESPACE } from './temporal.ts';
 
 /** Bundles the server, once for all tests of a run. Returns a new folder with a copy. */
@@ -24,14 +25,7 @@ export async function buildServer(): Promise<string> {
   return directory;
 }
 
-export const post = async (url: string, text: string): Promise<Outcome> =>
-  outcomeOf(
-    fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'x-namespace': NAMESPACE },
-      body: text,
-    }),
-  );
+export const post = (url: string, text: string): Promise<Outcome> => outcomeOf(fetch(url, posted(text)));
 
 export interface Outcome {
   /** 0 if the connection was closed. */

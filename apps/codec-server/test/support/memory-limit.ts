@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
@@ -18,11 +18,11 @@ export interface MemoryLimit {
 }
 
 /**
- * Returns the strictest memory limit that the machine supports: a memory cgroup (version 1 or 2 as root, or a scope of the
- * user's systemd), or else a limit on V8's heap, in which case the caller checks the resident memory.
+ * Returns the strictest memory limit that the machine supports: a memory cgroup (version 1 or 2, as root), or else a limit
+ * on V8's heap, in which case the caller checks the resident memory.
  */
 export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
-  return (await cgroupAsRoot(mebibytes)) ?? systemdScope(mebibytes) ?? heapLimit(mebibytes);
+  return (await cgroupAsRoot(mebibytes)) ?? heapLimit(mebibytes);
 }
 
 /** No limit: the process sees the memory of the machine. */
@@ -88,38 +88,6 @@ async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined>
     };
   }
   return undefined;
-}
-
-function systemdScope(mebibytes: number): MemoryLimit | undefined {
-  const { PATH, XDG_RUNTIME_DIR, DBUS_SESSION_BUS_ADDRESS } = process.env;
-  const session = { PATH, XDG_RUNTIME_DIR, DBUS_SESSION_BUS_ADDRESS };
-  const scope = [
-    '--user',
-    '--scope',
-    '--quiet',
-    '--collect',
-    `--property=MemoryMax=${mebibytes}M`,
-    '--property=MemorySwapMax=0',
-    '--',
-  ];
-  try {
-    // The user's systemd starts the scope even without a memory controller.
-    const probe = 'cat "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)/memory.max"';
-    const max = execFileSync('systemd-run', [...scope, 'sh', '-c', probe], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    if (Number(max) !== mebibytes * 2 ** 20) return undefined;
-  } catch {
-    return undefined;
-  }
-  return {
-    kind: 'memory cgroup',
-    mebibytes,
-    spawnNode: (args, { cwd, env }) =>
-      spawn('systemd-run', [...scope, process.execPath, ...args], { cwd, env: { ...session, ...env } }),
-    remove: async () => undefined,
-  };
 }
 
 /** The memory that a process needs in addition to V8's heap. */

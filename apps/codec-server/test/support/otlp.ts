@@ -1,6 +1,6 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import protobuf from 'protobufjs';
 import { keepForSearch } from './leak-search.ts';
 
@@ -103,20 +103,15 @@ export async function startOtlpReceiver(): Promise<OtlpReceiver> {
       }
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
     })();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
+  });
+  const port = await listenOnLoopback(server);
   return {
-    url: `http://127.0.0.1:${typeof bound === 'object' ? bound?.port : ''}`,
+    url: `http://127.0.0.1:${port}`,
     spans,
     resources,
     bodies,
     headers,
-    close: async () => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
+    close: () => closeServer(server),
   };
 }
 

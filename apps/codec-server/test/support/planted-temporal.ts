@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerHttp2Stream } from 'node:http2';
+import { buffer } from 'node:stream/consumers';
+import { listenOnLoopback } from '@temporal-kms/testing/network';
 import proto from '@temporalio/proto';
 
 /* A Temporal that answers with prepared responses, over gRPC: no real server can be made to store some of them. */
@@ -23,17 +25,15 @@ export interface PlantedTemporal {
 
 export async function startPlantedTemporal(): Promise<PlantedTemporal> {
   const runs = new Map<string, Planted>();
+  const runOf = ({ execution }: { readonly execution?: { readonly workflowId?: string | null } | null }) =>
+    runs.get(execution?.workflowId ?? '');
   const answer = (method: string, request: Buffer): Uint8Array => {
     switch (method) {
       case 'GetWorkflowExecutionHistory':
-        return (
-          runs.get(runOf(workflowservice.v1.GetWorkflowExecutionHistoryRequest.decode(request)))?.history ??
-          none
-        );
+        return runOf(workflowservice.v1.GetWorkflowExecutionHistoryRequest.decode(request))?.history ?? none;
       case 'DescribeWorkflowExecution':
         return (
-          runs.get(runOf(workflowservice.v1.DescribeWorkflowExecutionRequest.decode(request)))?.description ??
-          none
+          runOf(workflowservice.v1.DescribeWorkflowExecutionRequest.decode(request))?.description ?? none
         );
       case 'ListWorkflowExecutions':
         return workflowservice.v1.ListWorkflowExecutionsRequest.decode(request).nextPageToken.length > 0
@@ -45,7 +45,7 @@ export async function startPlantedTemporal(): Promise<PlantedTemporal> {
   };
   const server = createServer();
   const respond = async (stream: ServerHttp2Stream, path: string): Promise<void> => {
-    const message = answer(path.split('/').at(-1) ?? '', (await bytesOf(stream)).subarray(5));
+    const message = answer(path.split('/').at(-1) ?? '', (await buffer(stream)).subarray(5));
     if (stream.destroyed) return;
     const head = Buffer.alloc(5);
     head.writeUInt32BE(message.length, 1);
@@ -59,12 +59,9 @@ export async function startPlantedTemporal(): Promise<PlantedTemporal> {
   });
   const sessions = new Set<{ destroy(): void }>();
   server.on('session', (session) => sessions.add(session));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('The server has no port.');
+  const port = await listenOnLoopback(server);
   const temporal: PlantedTemporal = {
-    address: `127.0.0.1:${bound.port}`,
+    address: `127.0.0.1:${port}`,
     runs,
     list: none,
     close: async () => {
@@ -74,16 +71,4 @@ export async function startPlantedTemporal(): Promise<PlantedTemporal> {
     },
   };
   return temporal;
-}
-
-const runOf = ({
-  execution,
-}: {
-  readonly execution?: { readonly workflowId?: string | null } | null;
-}): string => execution?.workflowId ?? '';
-
-async function bytesOf(stream: ServerHttp2Stream): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }

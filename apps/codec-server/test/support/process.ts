@@ -1,6 +1,5 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { keepChunks, RUN_FOLDER } from './leak-search.ts';
 
@@ -9,7 +8,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
 export interface ServerProcess {
-  readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly child: ChildProcess;
   /** The output so far. */
   readonly output: { out: string; err: string };
   readonly url: string;
@@ -38,12 +37,12 @@ export function spawnServer(env: Record<string, string>, args: readonly string[]
       ...keyVariables,
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const output = { out: '', err: '' };
   for (const [name, stream] of [['out', child.stdout] as const, ['err', child.stderr] as const]) {
     const keep = keepChunks();
-    stream.setEncoding('utf8').on('data', (text: string) => {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
       output[name] += text;
       keep(text);
     });
@@ -71,7 +70,7 @@ export async function startServer(
     if (line.metrics !== undefined && code === undefined) await (await fetch(line.metrics)).text();
     child.kill(signal);
     // A stream that is not read never closes.
-    child.stdout.resume();
+    child.stdout?.resume();
     return exited;
   };
   return {

@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { afterEach } from 'vitest';
 import type { AppDeps } from '../../src/app.ts';
@@ -33,6 +34,20 @@ export const posted = (body: string, signal?: AbortSignal) => ({
   body,
   ...(signal && { signal }),
 });
+
+/** Opens a connection, and sends the head of a POST and perhaps a part of its body. */
+export function startPost(port: number, path: string, head: readonly string[], body = ''): Socket {
+  const socket = connect(port, '127.0.0.1');
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    'Content-Type: application/json',
+    'X-Namespace: payments',
+    ...head,
+  ];
+  socket.write(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  return socket;
+}
 
 /** Returns a codec whose decoding waits, and which counts the payloads that it gets. */
 export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; go: () => void } {

@@ -1,4 +1,5 @@
-import { createAudit } from '@temporal-kms/audit';
+import { type Audit, createAudit } from '@temporal-kms/audit';
+import type { AuditEntry } from '@temporal-kms/codec-api';
 import {
   combineObservers,
   createKmsCodec,
@@ -15,6 +16,7 @@ import { type AppDeps, createApp } from '../../src/app.ts';
 import { type Access, openAccess } from '../../src/access/access.ts';
 import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { HttpError } from '../../src/errors.ts';
+import { buildPayloads } from '../../src/json/payload-json.ts';
 import { startTextThreads } from '../../src/history/text-threads.ts';
 import { createKeyUsage, type KeyUsage } from '../../src/observability/key-usage.ts';
 import { kmsCharges } from '../../src/observability/kms-calls.ts';
@@ -30,6 +32,8 @@ export const keys = { payments: `${ring}/payments`, orders: `${ring}/orders` } a
 
 export const HOST = '127.0.0.1:8088';
 export const PAGE = 'https://temporal.example.com';
+/** The headers of a request in `payments`. */
+export const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
 
 export interface Kms {
   /** All keys that Cloud KMS wrapped or unwrapped, for all processes: branch keys and data keys. */
@@ -131,6 +135,12 @@ export function keptLog(): { log: Logger; lines: string[] } {
   };
 }
 
+/** Returns an audit whose entries the test can read. */
+export function recordedAudit(): { audit: Audit; entries: AuditEntry[] } {
+  const entries: AuditEntry[] = [];
+  return { audit: createAudit({ write: async (entry) => void entries.push(entry) }), entries };
+}
+
 /** Worker threads for all applications in the test's process, which end with it. */
 export const threads = startTextThreads();
 
@@ -165,6 +175,23 @@ export function appWith(
   return app;
 }
 
+/**
+ * Posts to an application.
+ * @param body text, or a value that is sent as JSON
+ * @param more headers in addition to those of a request in `payments`, or in their place
+ */
+export const post = async (
+  app: ReturnType<typeof createApp>,
+  path: string,
+  body: unknown,
+  more: Record<string, string> = {},
+): Promise<Response> =>
+  app.request(path, {
+    method: 'POST',
+    headers: { ...headers, ...more },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
 /** Serves the application on a port, like the server process. */
 export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> =>
   listen({
@@ -176,6 +203,7 @@ export const serve = (kms: Kms, deps: Partial<AppDeps>): Promise<RunningServer> 
 /** An access that rejects every caller. */
 export const noAccess: Access = {
   ...openAccess,
+  open: false,
   authenticate: () => {
     throw new HttpError(401, 'unauthenticated', 'Sign in.');
   },
@@ -188,6 +216,16 @@ export const plain = (value: unknown): Payload => ({
   metadata: { encoding: text('json/plain'), note: text('canary-plain') },
   data: text(JSON.stringify(value)),
 });
+
+/** Returns the body of a request with these payloads. */
+export const bodyOf = (payloads: readonly Payload[]): string => String(buildPayloads(payloads));
+
+/** Returns the message with its last byte changed. */
+export function damaged(message: Payload): Payload {
+  const data = Buffer.from(message.data ?? []);
+  data.writeUInt8(data.readUInt8(data.length - 1) ^ 1, data.length - 1);
+  return { ...message, data };
+}
 
 /** Returns messages that are each encrypted under a different branch key, like those of as many workers. */
 export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import {
   decodeFrame,
   type DecodeResult,
@@ -15,12 +17,20 @@ import { ApplicationFailure, Client, type Connection, type WorkflowHandle } from
 import type { temporal } from '@temporalio/proto';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { AppDeps, createApp } from '../../src/app.ts';
+import { listen, type RunningServer } from '../../src/server/listen.ts';
 import { createTemporalService, interceptors } from '../../src/temporal/service.ts';
-import { appWith, HOST, type Kms, type Payload, startKms } from './stack.ts';
+import { appWith, headers, type Kms, type Payload, post, startKms } from './stack.ts';
 import { change, finish } from './workflows.ts';
 
 export const NAMESPACE = 'payments';
 export const TASK_QUEUE = 'test';
+
+export { headers };
+
+export interface Run {
+  readonly workflowId: string;
+  readonly runId: string;
+}
 
 export interface Stack {
   readonly kms: Kms;
@@ -31,6 +41,8 @@ export interface Stack {
   readonly app: ReturnType<typeof createApp>;
   /** Returns another replica: an application with the same Temporal server and an empty page cache. */
   replica(deps?: Partial<AppDeps>): ReturnType<typeof createApp>;
+  /** Serves another replica on a free port. */
+  serve(deps?: Partial<AppDeps>): Promise<RunningServer>;
   start(workflow: string, args: unknown[], options?: Record<string, unknown>): Promise<WorkflowHandle>;
   close(): Promise<void>;
 }
@@ -82,6 +94,12 @@ export async function startStack({ rules, ...options }: StackOptions = {}): Prom
     client,
     app: replica(),
     replica,
+    serve: (deps) =>
+      listen({
+        host: '127.0.0.1',
+        port: 0,
+        app: (port) => replica({ hosts: [`127.0.0.1:${port}`], ...deps }),
+      }),
     start: (workflow, args, more) =>
       client.workflow.start(workflow, { args, taskQueue: TASK_QUEUE, workflowId: randomUUID(), ...more }),
     close: async () => {
@@ -99,14 +117,27 @@ export const workflowCode = (plugins: KmsCodecPlugin[] = []): Promise<WorkflowCo
 
 type App = Stack['app'];
 
-export const headers = { host: HOST, 'content-type': 'application/json' };
+/** Resolves to the standard output of Temporal's command line; rejects with its standard error if it fails. */
+export async function temporalCli({ server }: Pick<Stack, 'server'>, args: string[]): Promise<string> {
+  const common = ['--address', server.address, '--namespace', NAMESPACE];
+  const { stdout } = await promisify(execFile)(
+    server.cliPath,
+    [...args, ...common, '--disable-config-file', '--disable-config-env'],
+    {
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], TEMPORAL_VERSION_CHECK_DISABLED: '1' },
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  );
+  return stdout;
+}
+
 export const get = async (app: App, path: string, init: RequestInit = {}): Promise<Response> =>
   app.request(path, { headers, ...init });
 
-export const runPath = ({ workflowId, runId }: { workflowId: string; runId: string }): string =>
+export const runPath = ({ workflowId, runId }: Run): string =>
   `/api/namespaces/${NAMESPACE}/workflows/${encodeURIComponent(workflowId)}/runs/${runId}`;
 
-export const runOf = async (handle: WorkflowHandle): Promise<{ workflowId: string; runId: string }> => ({
+export const runOf = async (handle: WorkflowHandle): Promise<Run> => ({
   workflowId: handle.workflowId,
   runId: (await handle.describe()).runId,
 });
@@ -116,7 +147,7 @@ export async function runEverywhere(
   { start }: Pick<Stack, 'start'>,
   secret: string,
   options: Record<string, unknown> = {},
-): Promise<{ workflowId: string; runId: string }> {
+): Promise<Run> {
   const handle = await start('everywhere', [secret], {
     memo: { customer: `${secret} memo` },
     staticSummary: `${secret} summary`,
@@ -136,7 +167,7 @@ export async function plantRun(
   { connection }: Pick<Stack, 'connection'>,
   payloads: Payload[],
   more: StartRequest = {},
-): Promise<{ workflowId: string; runId: string }> {
+): Promise<Run> {
   const workflowId = more.workflowId ?? randomUUID();
   const { runId } = await connection.workflowService.startWorkflowExecution({
     namespace: NAMESPACE,
@@ -151,10 +182,7 @@ export async function plantRun(
 }
 
 /** Runs the workflow `fails` until it has failed. */
-export async function runFailing(
-  { start }: Pick<Stack, 'start'>,
-  secret: string,
-): Promise<{ workflowId: string; runId: string }> {
+export async function runFailing({ start }: Pick<Stack, 'start'>, secret: string): Promise<Run> {
   const handle = await start('fails', [secret]);
   await handle.result().catch(() => undefined);
   return await runOf(handle);
@@ -171,13 +199,13 @@ export async function* lines<T>(response: Response, schema: { parse(value: unkno
   if (rest !== '') throw new Error('The stream ended within a line.');
 }
 
+/** Posts to a route of a run. */
+export const postTo = (app: App, run: Run, what: string, body: object): Promise<Response> =>
+  post(app, `${runPath(run)}/${what}`, body);
+
 export const frames = (response: Response): AsyncGenerator<HistoryFrame> => lines(response, historyFrame);
 
-export async function history(
-  app: App,
-  run: { workflowId: string; runId: string },
-  query = '',
-): Promise<HistoryEvent[]> {
+export async function history(app: App, run: Run, query = ''): Promise<HistoryEvent[]> {
   const response = await get(app, `${runPath(run)}/history${query}`);
   const events: HistoryEvent[] = [];
   for await (const frame of frames(response)) {
@@ -187,20 +215,36 @@ export async function history(
   return events;
 }
 
-export async function decode(
-  app: App,
-  run: { workflowId: string; runId: string },
-  refs: string[],
-): Promise<DecodeResult[]> {
-  const init = { method: 'POST', body: JSON.stringify({ refs }) };
-  const response = await get(app, `${runPath(run)}/payloads:decode`, init);
+export async function decode(app: App, run: Run, refs: string[]): Promise<DecodeResult[]> {
+  const response = await postTo(app, run, 'payloads:decode', { refs });
   if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+  return resultsOf(response);
+}
+
+/** Returns the results of a response to `:decode`, which must be complete. */
+export async function resultsOf(response: Response): Promise<DecodeResult[]> {
   const results: DecodeResult[] = [];
   for await (const frame of lines(response, decodeFrame)) {
     if ('ok' in frame) results.push(frame);
     else if (frame.reason !== 'complete') throw new Error(JSON.stringify(frame));
   }
   return results;
+}
+
+/** Decodes the payloads of some stubs. @returns the plaintext by ref */
+export async function plaintexts(
+  app: App,
+  run: Run,
+  stubs: readonly { readonly ref: string }[],
+): Promise<Map<string, string>> {
+  const results = await decode(
+    app,
+    run,
+    stubs.map(({ ref }) => ref),
+  );
+  const values = new Map(results.map((result) => [result.ref, valueOf(result)]));
+  if (values.size !== results.length) throw new Error('A ref has several results.');
+  return values;
 }
 
 export const valueOf = (result: DecodeResult | undefined): string =>

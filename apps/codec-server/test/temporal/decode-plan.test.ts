@@ -1,23 +1,20 @@
 import { payloadRefOf } from '@temporal-kms/codec-api';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { lookupType, writeMessage } from '@temporal-kms/histories/payloads';
 import { describe, expect, it } from 'vitest';
 import { placeholder } from '../../src/history/payload-stub.ts';
 import { planOf } from '../../src/temporal/decode-plan.ts';
 import { cut, MAX_VALUES, measure } from '../../src/temporal/wire-scan.ts';
 import { denseFields } from '../support/dense.ts';
+import { collectGarbage } from '../support/memory.ts';
 
-setFlagsFromString('--expose-gc');
-const collect: () => void = runInNewContext('gc');
 const MiB = 2 ** 20;
 
 /** Returns the bytes that are allocated for what `make` returns. */
 function allocated(make: () => unknown): number {
-  collect();
+  collectGarbage();
   const before = process.memoryUsage();
   const kept = make();
-  collect();
+  collectGarbage();
   const after = process.memoryUsage();
   expect(kept).toBeDefined();
   return after.heapUsed - before.heapUsed + (after.external - before.external);

@@ -1,10 +1,12 @@
 import { randomBytes, createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { jwtAccessTokens } from '@temporal-kms/scripts/identity-provider';
+import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import { exportJWK } from 'jose';
 import { type ClientMetadata, Provider } from 'oidc-provider';
 import { z } from 'zod';
 import { rsa } from './issuers.ts';
+import { vi } from 'vitest';
 
 export const AUDIENCE = 'https://codec.example.com';
 const REDIRECT = 'https://dashboard.example.com/callback';
@@ -31,18 +33,16 @@ export interface TestProvider {
 export async function startProvider(
   more: readonly ClientMetadata[] = [],
 ): Promise<TestProvider & AsyncDisposable> {
+  // oidc-provider logs at every start that it is configured for tests.
+  for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   let handle: ReturnType<Provider['callback']> | undefined;
   let keyRequests = 0;
   const server = createServer((request, response) => {
     if (request.url === '/jwks') keyRequests += 1;
     void handle?.(request, response);
   });
-  const listen = (port: number): Promise<void> =>
-    new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
-  await listen(0);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  const issuer = `http://127.0.0.1:${address.port}`;
+  const port = await listenOnLoopback(server);
+  const issuer = `http://127.0.0.1:${port}`;
 
   let keys = 0;
   const rotate = async (): Promise<void> => {
@@ -52,18 +52,14 @@ export async function startProvider(
   };
   await rotate();
 
-  const down = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    });
+  const down = (): Promise<void> => closeServer(server);
 
   return {
     issuer,
     keyRequests: () => keyRequests,
     rotate,
     down,
-    up: () => listen(address.port),
+    up: async () => void (await listenOnLoopback(server, port)),
     programToken: async () => {
       const body = { grant_type: 'client_credentials', scope: 'codec', resource: AUDIENCE };
       const tokens = await tokenRequest(issuer, body, {
@@ -78,8 +74,8 @@ export async function startProvider(
   };
 }
 
-function provider(issuer: string, jwks: { keys: object[] }, more: readonly ClientMetadata[]): Provider {
-  const oidc = new Provider(issuer, {
+const provider = (issuer: string, jwks: { keys: object[] }, more: readonly ClientMetadata[]): Provider =>
+  new Provider(issuer, {
     jwks,
     clients: [
       {
@@ -115,8 +111,6 @@ function provider(issuer: string, jwks: { keys: object[] }, more: readonly Clien
       resourceIndicators: jwtAccessTokens(AUDIENCE),
     },
   });
-  return oidc;
-}
 
 async function tokenRequest(
   issuer: string,

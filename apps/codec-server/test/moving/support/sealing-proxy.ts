@@ -10,6 +10,7 @@ import {
 } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
+import { listenOnLoopback } from '@temporal-kms/testing/network';
 import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 
@@ -72,14 +73,11 @@ export async function startSealingProxy(upstream: string, key: SealingKey): Prom
     stream.end(method ? rewrite(method.response, answer, (one) => decrypt(one, key)) : answer);
   }
 
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
   const sessions = new Set<{ destroy(): void }>();
   server.on('session', (one) => sessions.add(one));
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('The proxy has no port.');
+  const port = await listenOnLoopback(server);
   return {
-    address: `127.0.0.1:${bound.port}`,
+    address: `127.0.0.1:${port}`,
     stopEncrypting: async () => {
       encrypts = false;
     },
