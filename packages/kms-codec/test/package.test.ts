@@ -34,7 +34,7 @@ let kms: Emulator;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kms-codec-package-'));
   kms = await startEmulator({ keys: keys.map((key) => `${ring}/cryptoKeys/${key}`) });
-  tarball = await pack(packageFolder, folder);
+  tarball = await pack(packageFolder);
   const dependencies = { ...temporalPackages('~1.24.0'), '@temporal-kms/kms-codec': `file:${tarball}` };
   await install(project(), { manager: 'npm', dependencies });
   for (const [name, text] of readmeFiles) await writeFile(join(project(), name), text);

@@ -2,10 +2,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { withLock } from '@temporal-kms/scripts/lock';
+import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 
 const execFileAsync = promisify(execFile);
 
@@ -72,17 +73,18 @@ async function pnpm(cwd: string, ...args: string[]): Promise<void> {
 }
 
 /**
- * Builds and packs a package as `pnpm publish` does. Several suites pack the same package, whose `dist` has one writer at a time.
+ * Builds and packs a package as `pnpm publish` does, once for all tests of a run. The package's `dist` has one writer at a time.
  * @returns the tarball's path
  */
-export async function pack(packageFolder: string, into: string): Promise<string> {
-  const before = new Set(await readdir(into));
-  await withLock(join(packageFolder, 'node_modules', '.pack.lock'), () =>
-    pnpm(packageFolder, 'pack', '--pack-destination', into),
+export async function pack(packageFolder: string): Promise<string> {
+  const folder = await oncePerRun(`packed-${basename(packageFolder)}`, (into) =>
+    withLock(join(packageFolder, 'node_modules', '.pack.lock'), () =>
+      pnpm(packageFolder, 'pack', '--pack-destination', into),
+    ),
   );
-  const tarball = (await readdir(into)).find((name) => name.endsWith('.tgz') && !before.has(name));
+  const tarball = (await readdir(folder)).find((name) => name.endsWith('.tgz'));
   if (tarball === undefined) throw new Error('pnpm pack left no tarball');
-  return join(into, tarball);
+  return join(folder, tarball);
 }
 
 /**

@@ -34,8 +34,8 @@ beforeAll(async () => {
   kms = await startEmulator({
     keys: ['projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption'],
   });
-  const codec = await pack(codecFolder, folder);
-  tarball = await pack(packageFolder, folder);
+  const codec = await pack(codecFolder);
+  tarball = await pack(packageFolder);
   const dependencies = {
     ...temporalPackages('~1.24.0'),
     '@temporal-kms/kms-codec': `file:${codec}`,

@@ -84,7 +84,7 @@ async function createProject(
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kms-codec-matrix-'));
   kms = await startEmulator({ keys: [`${ring}/cryptoKeys/workflow-encryption`] });
-  tarball = await pack(packageFolder, folder);
+  tarball = await pack(packageFolder);
   const named = Object.entries(nodes).map(([major, version]) => [
     `node-${major}`,
     `npm:node-${process.platform}-${process.arch}@${version}`,

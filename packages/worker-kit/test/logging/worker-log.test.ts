@@ -1,13 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { newCanary } from '@temporal-kms/testing/canaries';
 import { startStack } from '@temporal-kms/testing/stack';
+import { compileWorkflows } from '@temporal-kms/testing/workflow-code';
 import { Client } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type KmsCodec, KmsCodecPlugin, loadKmsCodec } from '@temporal-kms/kms-codec';
 import { endpointOf, failEverywhere, type LoggedWorker, startWorker } from './support/process.ts';
@@ -43,10 +41,8 @@ const formsIn = (text: string): string[] =>
     .map(([name]) => name);
 
 const bundleWorkflows = () =>
-  bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./support/workflows.ts', import.meta.url)),
+  compileWorkflows(new URL('./support/workflows.ts', import.meta.url), {
     failureConverterPath: fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter')),
-    logger: new DefaultLogger('ERROR'),
   });
 
 const key = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
@@ -64,7 +60,6 @@ it.each([
 });
 
 describe('a worker with the plugin and a logger', () => {
-  let folder: string;
   let stack: Awaited<ReturnType<typeof startStack>>;
   let codec: KmsCodec;
   const workers = new Map<(typeof loggers)[number], LoggedWorker>();
@@ -77,12 +72,11 @@ describe('a worker with the plugin and a logger', () => {
       .filter((entry) => entry['message'] === message);
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'worker-logging-'));
-    const bundle = join(folder, 'workflows.js');
-    [stack] = await Promise.all([
+    const [services, { codePath }] = await Promise.all([
       startStack({ emulator: { keys: [key] } }),
-      bundleWorkflows().then(({ code }) => writeFile(bundle, code)),
+      bundleWorkflows(),
     ]);
+    stack = services;
     const { connection } = stack;
     const env = {
       GCP_PROJECT: 'p',
@@ -90,7 +84,7 @@ describe('a worker with the plugin and a logger', () => {
       GCP_KMS_KEY: 'k',
       KMS_EMULATOR_HOST: stack.emulator.address,
       TEMPORAL_ADDRESS: stack.address,
-      WORKFLOW_BUNDLE: bundle,
+      WORKFLOW_BUNDLE: codePath,
     };
     codec = loadKmsCodec({ env });
     const client = new Client({ connection, plugins: [new KmsCodecPlugin(codec)] });
@@ -113,7 +107,6 @@ describe('a worker with the plugin and a logger', () => {
     await Promise.all([...workers.values()].map((worker) => worker.kill()));
     await codec?.close();
     await stack?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   it("shows plaintext in many places with the SDK's default logger", () => {

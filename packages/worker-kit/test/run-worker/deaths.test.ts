@@ -4,7 +4,7 @@ import { type TemporalStack, startTemporalStack } from '@temporal-kms/testing/st
 import { Client } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
-import { taskQueue } from './support/worker.ts';
+import { bundle, taskQueue } from './support/worker.ts';
 
 /** How often the worker dies; DEATHS=200 for longer. */
 const deaths = Number(process.env['DEATHS'] ?? 12);
@@ -15,10 +15,11 @@ const DECIDES_MS = 30_000;
 
 let stack: TemporalStack;
 let client: Client;
+let codePath: string;
 const processes: WorkerProcess[] = [];
 
 beforeAll(async () => {
-  stack = await startTemporalStack();
+  [stack, { codePath }] = await Promise.all([startTemporalStack(), bundle()]);
   client = new Client({ connection: stack.connection });
 });
 afterEach(async () => {
@@ -36,7 +37,9 @@ interface WorkerProcess extends NodeProcess {
 
 function startWorker(env: Record<string, string> = {}): WorkerProcess {
   const file = new URL('support/process.ts', import.meta.url).pathname;
-  const running = startNode(file, { env: { TEMPORAL_ADDRESS: stack.address, ...env } });
+  const running = startNode(file, {
+    env: { TEMPORAL_ADDRESS: stack.address, WORKFLOW_BUNDLE: codePath, ...env },
+  });
   const port = () =>
     running
       .stderr()

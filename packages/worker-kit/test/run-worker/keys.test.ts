@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Emulator } from '@temporal-kms/kms-emulator';
 import { startStack } from '@temporal-kms/testing/stack';
+import type { WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CloudKms, KeyRules, KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { KmsWorkerPlugin, type RunningWorker, runWorker } from '../../src/index.ts';
@@ -20,7 +21,7 @@ const namespace = 'default';
 
 let stack: Awaited<ReturnType<typeof startStack>>;
 let emulator: Emulator;
-let workflowBundle: WorkflowBundle;
+let workflowBundle: WorkflowCode;
 let worker: RunningWorker;
 let codec: KmsCodec;
 let clientCodec: KmsCodec;

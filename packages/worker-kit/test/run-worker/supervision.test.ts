@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type TemporalStack, startTemporalStack } from '@temporal-kms/testing/stack';
+import type { WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { Client } from '@temporalio/client';
-import { NativeConnection, type WorkerOptions, type WorkflowBundle } from '@temporalio/worker';
+import { NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ReasonCode } from '@temporal-kms/kms-codec';
 import { type RunningWorker, workerExitCodes } from '../../src/index.ts';
@@ -13,7 +14,7 @@ import { bundle, createWorker, installRuntime, noKeys } from './support/worker.t
 
 let stack: TemporalStack;
 let client: Client;
-let workflowBundle: WorkflowBundle;
+let workflowBundle: WorkflowCode;
 let codec: BreakableCodec;
 let log: SafeLogEntry[];
 let worker: RunningWorker | undefined;

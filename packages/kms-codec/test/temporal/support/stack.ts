@@ -6,15 +6,14 @@ import {
   runUntilStopped,
   startStack as startServices,
 } from '@temporal-kms/testing/stack';
+import { compileWorkflows, type WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   makeTelemetryFilterString,
   Runtime,
   Worker,
   type LogEntry,
   type WorkerOptions,
-  type WorkflowBundle,
 } from '@temporalio/worker';
 import {
   CloudKms,
@@ -61,7 +60,7 @@ export interface Stack {
   readonly kms: Emulator;
   readonly address: string;
   readonly connection: Connection;
-  readonly bundle: WorkflowBundle;
+  readonly bundle: WorkflowCode;
   /** Warnings and errors that the workers and Core have logged. */
   readonly logs: readonly LogEntry[];
   /** Creates a codec with empty caches, as each process does. */
@@ -124,9 +123,7 @@ export async function startStack(): Promise<Stack> {
   }
 }
 
-const bundleWorkflows = async (): Promise<WorkflowBundle> =>
-  await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
+const bundleWorkflows = (): Promise<WorkflowCode> =>
+  compileWorkflows(new URL('./workflows.ts', import.meta.url), {
     failureConverterPath: fileURLToPath(new URL('../../../src/failure-converter.ts', import.meta.url)),
   });

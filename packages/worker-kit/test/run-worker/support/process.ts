@@ -4,12 +4,12 @@ import { NativeConnection } from '@temporalio/worker';
 import { superviseProcess, supervisorTimes } from '../../../src/run-worker/supervise-process.ts';
 import { writeLine } from '../../../src/logging.ts';
 import { BreakableCodec } from './activities.ts';
-import { bundle, createWorker, installRuntime, noKeys } from './worker.ts';
+import { createWorker, installRuntime, noKeys } from './worker.ts';
 
 installRuntime(writeLine);
 const codec = new BreakableCodec();
 codec.blockMs = Number(process.env['BLOCK_MS'] ?? 0);
-const workflowBundle = await bundle();
+const workflowBundle = { codePath: process.env['WORKFLOW_BUNDLE'] ?? '' };
 const worker = superviseProcess(
   {
     codec: noKeys,

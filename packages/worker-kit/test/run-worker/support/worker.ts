@@ -1,11 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import {
-  bundleWorkflowCode,
-  Runtime,
-  Worker,
-  type NativeConnection,
-  type WorkerOptions,
-} from '@temporalio/worker';
+import { compileWorkflows } from '@temporal-kms/testing/workflow-code';
+import { Runtime, Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import type { WorkerCodec } from '../../../src/index.ts';
 import { type SafeLogEntry, createSafeLogger, safeRuntimeOptions } from '../../../src/logging.ts';
 import { type BreakableCodec, createActivities } from './activities.ts';
@@ -14,10 +9,7 @@ export const taskQueue = 'run-worker';
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
 
 export const bundle = () =>
-  bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
-    failureConverterPath,
-  });
+  compileWorkflows(new URL('workflows.ts', import.meta.url), { failureConverterPath });
 
 /** Keys that never expire, and no calls. */
 export const noKeys: WorkerCodec = {

@@ -6,14 +6,9 @@ import {
   runUntilStopped,
   startStack as startServices,
 } from '@temporal-kms/testing/stack';
+import { compileWorkflows, type WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { Client } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  Worker,
-  type WorkerOptions,
-  type WorkflowBundle,
-} from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import { KmsWorkerPlugin } from '../../../src/index.ts';
 import { installRuntime } from '../../run-worker/support/worker.ts';
 import { cryptoKey } from '../../support/codec.ts';
@@ -28,7 +23,7 @@ type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string 
 export interface Stack {
   readonly kms: Emulator;
   readonly address: string;
-  readonly bundle: WorkflowBundle;
+  readonly bundle: WorkflowCode;
   /** Creates a codec with empty caches, as each process does. */
   codec(options?: CodecOptions): KmsCodec;
   client(codec: KmsCodec): Client;
@@ -78,9 +73,7 @@ export async function startStack(): Promise<Stack> {
   }
 }
 
-const bundleWorkflows = async (): Promise<WorkflowBundle> =>
-  await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
-    logger: new DefaultLogger('ERROR'),
+const bundleWorkflows = (): Promise<WorkflowCode> =>
+  compileWorkflows(new URL('./workflows.ts', import.meta.url), {
     failureConverterPath: fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter')),
   });
