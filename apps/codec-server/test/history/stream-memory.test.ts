@@ -233,8 +233,7 @@ describe('streams of pages that take much memory', () => {
   const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };
   /** A history with one event per page, each of which takes more memory than all pages together may hold. */
   const service: TemporalService = {
-    ...noTemporal,
-    describe: temporalWith(Array.from({ length: LENGTH }, () => ({}))).describe,
+    ...temporalWith(Array.from({ length: LENGTH }, () => ({}))),
     history: async ({ nextPageToken }) => {
       const eventId = nextPageToken?.length ? Number(Buffer.from(nextPageToken)) : 1;
       const payloads = Array.from({ length: PAYLOADS }, () => ({ data: Buffer.from('a') }));

@@ -18,13 +18,13 @@ const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
 
 const kms = forFile(await startKms());
 const encrypted = bodyOf(await sealedApart(kms, 1));
-const { describe: describeRun, ...rest } = temporalWith([{}]);
-const describeLate: typeof describeRun = async (...asked) => {
+const run = temporalWith([{}]);
+const describeLate: typeof run.describe = async (...asked) => {
   await delay(200);
   answered += 1;
-  return describeRun(...asked);
+  return run.describe(...asked);
 };
-const server = forFile(await impatient({ audit, temporal: { ...rest, describe: describeLate } }));
+const server = forFile(await impatient({ audit, temporal: { ...run, describe: describeLate } }));
 
 it.each([
   ['history:search', { text: 'x' }],
