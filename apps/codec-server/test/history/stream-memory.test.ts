@@ -19,7 +19,7 @@ import { anyNamespace } from '../support/callers.ts';
 import { forFile } from '../support/for-file.ts';
 import { lifetimeWith, never } from '../support/memory.ts';
 import { pageOf, signaled, temporalWith } from '../support/planted-run.ts';
-import { noTemporal, type Payload, startKms, threads } from '../support/stack.ts';
+import { type Payload, startKms, threads } from '../support/stack.ts';
 
 const { HistoryEvent } = proto.temporal.api.history.v1;
 const MiB = 2 ** 20;
