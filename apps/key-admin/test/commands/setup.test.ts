@@ -138,7 +138,7 @@ describe('temporal-kms setup', () => {
     expect(code).toBe(64);
     expect(out).toMatch(/^to do +key ring temporal-keys in us-east1$/m);
     expect(out).toMatch(/^ +gcloud kms keyrings create/m);
-    expect(err).toContain('Carry out 10 steps? [y/N]');
+    expect(err).toContain('Execute 10 steps? [y/N]');
     expect(emulator.calls.count('CreateKeyRing')).toBe(0);
     const confirmed = await setup(programs, { answer: 'y' });
     expect([confirmed.code, emulator.calls.count('CreateKeyRing')]).toEqual([0, 1]);
