@@ -41,9 +41,9 @@ describe('the code that WORKER_CODE names', () => {
     ['without a default export', 'export const activities = {}', /must have a default export, an object\.$/],
     ['without workflows and activities', 'export default { buildId: "1" }', /exports no workflowBundle/],
     [
-      "with an option that the worker's variables determine",
+      "with an option that the worker's variables set",
       'export default { activities: {}, taskQueue: "a" }',
-      /exports taskQueue, which TEMPORAL_TASK_QUEUE determines\.$/,
+      /exports taskQueue, which TEMPORAL_TASK_QUEUE sets\.$/,
     ],
     [
       'with workflows that are not compiled, in a built worker',
