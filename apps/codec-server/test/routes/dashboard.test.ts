@@ -300,7 +300,9 @@ describe('the dashboard folder', () => {
   });
 
   it('must contain a build', async () => {
-    await expect(openDashboard(options({ folder: parent }))).rejects.toThrow('no build of the dashboard');
+    await expect(openDashboard(options({ folder: parent }))).rejects.toThrow(
+      'does not contain a dashboard build',
+    );
     await expect(openDashboard(options({ folder: join(parent, 'none') }))).rejects.toThrow('ENOENT');
   });
 });
