@@ -10,8 +10,8 @@ import { checkPromises, withBroken } from './promises.ts';
 import { add, lost, none, type Outcome, readFiles, readOutcome, resultsFolder } from './reports.ts';
 import { suiteLine, timeLines } from './times.ts';
 
-/** Each suite runs two files or more at the same time. The tests wait for about two thirds of their time. */
-const LANES = Math.max(3, Math.floor(availableParallelism() / 2));
+/** Each suite runs two files at the same time. A third suite on two cores makes tests exceed their time limits. */
+const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 
 /** The suites that take minutes, the longest first, so that none of them is the last to run. */
 const longest = [
