@@ -6,7 +6,8 @@ const { ping } = proxyActivities<Activities>({
   retry: { initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 });
 const { ping: pingOnce } = proxyActivities<Activities>({
-  startToCloseTimeout: '10 seconds',
+  // Longer than an activity takes on a busy machine.
+  startToCloseTimeout: '1 minute',
   retry: { maximumAttempts: 1 },
 });
 const { die } = proxyActivities<Activities>({
