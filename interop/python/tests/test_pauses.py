@@ -4,6 +4,7 @@ Prints a table with ``pytest -s tests/test_pauses.py``. ``SEED=n`` repeats a run
 """
 
 import asyncio
+import math
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterator
@@ -46,8 +47,11 @@ class Process:
         self.foreign = await codec_for(self.kms).encode([plain()])
 
     async def work(self, seconds: float, *, timers: bool = True) -> None:
-        """Lets the process work. Without timers, no background task runs while a caller does not wait for it."""
-        for _ in range(int(seconds / STEP)):
+        """
+        Lets the process work, for a step at least: it cannot notice a suspension if its clock is set back first.
+        Without timers, no background task runs while a caller does not wait for it.
+        """
+        for _ in range(math.ceil(seconds / STEP)):
             if timers:
                 self.codec._keys.get().maintain()
             await self._note("encode", self.codec.encode([plain()]))
