@@ -5,13 +5,12 @@ import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
-import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
+import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
 import { decryptInput, type OutputForm, outputForms } from '../decrypt/decrypt-input.ts';
 import type { DecryptCounts } from '../decrypt/decryptor.ts';
-import { checkJustification } from '../decrypt/file-audit.ts';
-import { checkNamespace, withDecryption, withoutContent } from '../decrypt/with-decryption.ts';
+import { decryptionFrom, withDecryption } from '../decrypt/with-decryption.ts';
 import { type InputFormat, inputFormats, parseInput } from '../payload-files/parse-input.ts';
 import { readBytes } from '../payload-files/read-bytes.ts';
 
@@ -73,12 +72,8 @@ async function decrypt(
   deps: CliDeps,
   output: Output,
 ): Promise<DecryptCounts> {
-  const justification = checkJustification(options.justification);
-  const values = withEnvFile(deps.env, options.envFile);
-  const { kms, audit: configured } = loadKeyConfig(values, {});
-  const namespace = options.namespace ?? values['TEMPORAL_NAMESPACE'];
-  if (!namespace) throw new CliError('usage', 'No namespace is named', ['--namespace payments-prod']);
-  checkNamespace(kms, namespace);
+  const decryption = decryptionFrom(options, withEnvFile(deps.env, options.envFile));
+  const { auditFile, namespace, justification } = decryption;
   const { name, bytes } = await readBytes(file, deps);
   const input = parseInput({ name, bytes }, options.format);
   if (options.as === 'raw' && (input.kind !== 'payloads' || input.payloads.length !== 1))
@@ -87,7 +82,6 @@ async function decrypt(
     throw new CliError('usage', '--as raw writes bytes, which a terminal would not show unchanged', [
       'temporal-kms decrypt … --as raw --out FILE',
     ]);
-  const auditFile = options.audit === undefined ? configured : { ...configured, file: options.audit };
   if (options.out !== undefined && auditFile.file && resolve(options.out) === resolve(auditFile.file))
     throw new CliError('usage', '--out and --audit name the same file');
   if (input.kind === 'payloads' && options.workflowId === undefined)
@@ -97,7 +91,7 @@ async function decrypt(
   let isComplete = false;
   const watched = onceStopped(() => sink.end(false));
   try {
-    return await withDecryption({ kms, auditFile, namespace }, output, async ({ codec, audit, caller }) => {
+    return await withDecryption(decryption, output, async ({ codec, audit, caller }) => {
       const { workflowId } = options;
       const intent = { caller, namespace, justification, workflowId, source: 'file' } as const;
       const counts = await decryptInput({
@@ -112,8 +106,6 @@ async function decrypt(
       isComplete = true;
       return counts;
     });
-  } catch (error) {
-    throw withoutContent(error);
   } finally {
     watched.stop();
     sink.end(isComplete);

@@ -1,14 +1,13 @@
-import type { AuditConfig, Values } from '@temporal-kms/config';
+import type { Values } from '@temporal-kms/config';
 import { cardLines } from '@temporal-kms/histories/why';
 import { CliError } from '../cli/cli-error.ts';
 import type { AddCommand, CliDeps } from '../cli/deps.ts';
-import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
+import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
 import { audited } from '../decrypt/audited.ts';
 import type { Decrypted } from '../decrypt/decryptor.ts';
-import { checkJustification } from '../decrypt/file-audit.ts';
-import { checkNamespace, withDecryption, withoutContent } from '../decrypt/with-decryption.ts';
+import { decryptionFrom, withDecryption } from '../decrypt/with-decryption.ts';
 import { type DecryptRefs, type ExplainedRun, explainRun } from '../explain/explain-run.ts';
 import { type RunToExplain, runToExplain } from '../explain/read-run.ts';
 import { readFromTemporal } from '../explain/temporal-run.ts';
@@ -114,54 +113,44 @@ async function decrypting(
   output: Output,
   use: (decrypt: DecryptRefs) => Promise<void>,
 ): Promise<void> {
-  const justification = checkJustification(options.justification);
-  const { kms, audit: configured } = loadKeyConfig(values, {});
-  const namespace = namespaceOf(options, values);
-  if (namespace === undefined)
-    throw new CliError('usage', 'No namespace is named', ['--namespace payments-prod']);
-  checkNamespace(kms, namespace);
-  const auditFile: AuditConfig =
-    options.audit === undefined ? configured : { ...configured, file: options.audit };
-  try {
-    await withDecryption({ kms, auditFile, namespace }, output, ({ codec, audit, caller }) =>
-      use(async (run, refs) => {
-        const { workflowId, runId, payloads, details } = run;
-        const intent = {
-          operation: 'decode',
-          caller,
-          namespace,
-          justification,
-          workflowId,
-          runId,
-          refs,
-        } as const;
-        const source = details === undefined ? ({ source: 'file' } as const) : {};
-        const stored = refs.flatMap((ref) => payloads.get(ref)?.payload ?? []);
-        const { result } = await audited(
-          { codec, audit },
-          { ...intent, ...source },
-          stored,
-          async (decryptor) => {
-            const results = new Map<(typeof refs)[number], Decrypted>();
-            for (const ref of refs) {
-              const found = payloads.get(ref);
-              if (found === undefined) continue;
-              const { payload, encryptable, context } = found;
-              // oxlint-disable-next-line no-await-in-loop -- The decryptor caches the keys of earlier payloads.
-              results.set(
-                ref,
-                await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId }),
-              );
-            }
-            return results;
-          },
-        );
-        return result;
-      }),
-    );
-  } catch (error) {
-    throw withoutContent(error);
-  }
+  const decryption = decryptionFrom(options, values);
+  const { namespace, justification } = decryption;
+  await withDecryption(decryption, output, ({ codec, audit, caller }) =>
+    use(async (run, refs) => {
+      const { workflowId, runId, payloads, details } = run;
+      const intent = {
+        operation: 'decode',
+        caller,
+        namespace,
+        justification,
+        workflowId,
+        runId,
+        refs,
+      } as const;
+      const source = details === undefined ? ({ source: 'file' } as const) : {};
+      const stored = refs.flatMap((ref) => payloads.get(ref)?.payload ?? []);
+      const { result } = await audited(
+        { codec, audit },
+        { ...intent, ...source },
+        stored,
+        async (decryptor) => {
+          const results = new Map<(typeof refs)[number], Decrypted>();
+          for (const ref of refs) {
+            const found = payloads.get(ref);
+            if (found === undefined) continue;
+            const { payload, encryptable, context } = found;
+            // oxlint-disable-next-line no-await-in-loop -- The decryptor caches the keys of earlier payloads.
+            results.set(
+              ref,
+              await decryptor.decrypt({ payload, encryptable, workflowId: context.workflowId }),
+            );
+          }
+          return results;
+        },
+      );
+      return result;
+    }),
+  );
 }
 
 const jsonOf = ({ run, explanation }: ExplainedRun) => {

@@ -1,10 +1,11 @@
 import type { AuditedCaller, OpenAudit } from '@temporal-kms/audit';
-import type { AuditConfig } from '@temporal-kms/config';
+import type { AuditConfig, Values } from '@temporal-kms/config';
 import { createKmsCodec, type KmsCodec, KmsCodecError, type KmsSettings } from '@temporal-kms/kms-codec';
 import { CliError } from '../cli/cli-error.ts';
+import { loadKeyConfig } from '../cli/environment.ts';
 import type { Output } from '../cli/output.ts';
 import { connectGoogle } from '../google/client.ts';
-import { callerOf, openFileAudit } from './file-audit.ts';
+import { callerOf, checkJustification, openFileAudit } from './file-audit.ts';
 
 interface DecryptionOptions {
   readonly kms: KmsSettings & { readonly emulatorHost?: string | undefined };
@@ -19,10 +20,43 @@ interface OpenDecryption {
 }
 
 /**
+ * Returns what a decryption needs, from the options of its command and the variables.
+ * @throws CliError without a justification or a namespace, or if the configuration has no keys for the namespace
+ */
+export function decryptionFrom(
+  options: { readonly namespace?: string; readonly audit?: string; readonly justification?: string },
+  values: Values,
+): DecryptionOptions & { readonly justification: string } {
+  const justification = checkJustification(options.justification);
+  const { kms, audit } = loadKeyConfig(values, {});
+  const namespace = options.namespace ?? values['TEMPORAL_NAMESPACE'];
+  if (!namespace) throw new CliError('usage', 'No namespace is named', ['--namespace payments-prod']);
+  checkNamespace(kms, namespace);
+  return {
+    kms,
+    auditFile: options.audit === undefined ? audit : { ...audit, file: options.audit },
+    namespace,
+    justification,
+  };
+}
+
+/**
  * Opens the audit and the codec of a namespace, calls `use` with them, and closes them.
- * @throws CliError without an audit file
+ * @throws CliError without an audit file; for an unexpected error of `use`, too, with its name only
  */
 export async function withDecryption<T>(
+  options: DecryptionOptions,
+  output: Output,
+  use: (opened: OpenDecryption) => Promise<T>,
+): Promise<T> {
+  try {
+    return await opened(options, output, use);
+  } catch (error) {
+    throw withoutContent(error);
+  }
+}
+
+async function opened<T>(
   { kms, auditFile, namespace }: DecryptionOptions,
   output: Output,
   use: (opened: OpenDecryption) => Promise<T>,
@@ -39,7 +73,7 @@ export async function withDecryption<T>(
 }
 
 /** @throws CliError if the configuration has no keys for the namespace */
-export function checkNamespace({ rules }: KmsSettings, namespace: string): void {
+function checkNamespace({ rules }: KmsSettings, namespace: string): void {
   try {
     rules.resolve(namespace);
   } catch (error) {
@@ -59,7 +93,7 @@ async function accountOf(emulatorHost: string | undefined, output: Output): Prom
 }
 
 /** The message of an unexpected error may quote what was decrypted. */
-export const withoutContent = (error: unknown): CliError =>
+const withoutContent = (error: unknown): CliError =>
   error instanceof CliError
     ? error
     : new CliError(
