@@ -41,10 +41,10 @@ const kmsCodec = [
   ...oneWay(
     'packages/kms-codec',
     {
-      crypto: ['compression'],
-      compression: ['crypto'],
-      'branch-keys': keys,
-      keys,
+      crypto: [],
+      compression: [],
+      'branch-keys': ['crypto'],
+      keys: ['crypto', 'branch-keys'],
       formats: [...keys, 'codec-options.ts'],
       metrics: [...keys, 'formats', 'codec.ts'],
       config: [...keys, 'formats', 'metrics', 'codec.ts', 'codec-options.ts'],
@@ -80,7 +80,7 @@ const kmsEmulator = oneWay(
 );
 
 const histories = oneWay('packages/histories', {
-  json: ['files'],
+  json: [],
   files: ['json'],
   payloads: ['json'],
   proto: ['json', 'files', 'payloads'],
