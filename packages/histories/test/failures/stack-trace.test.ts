@@ -53,7 +53,7 @@ describe('stack trace frames', () => {
           'shop/pay.Capture(0xc000, {0x1, 0x2})',
           '\t/srv/app/pay.go:88 +0x1d',
           'go.temporal.io/sdk/internal.(*activity).Execute(...)',
-          '\t/root/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
+          '\t/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
           '\tat shop.Capture.run(Capture.java:88)',
           '\tat java.base/java.lang.Thread.run(Thread.java:840)',
           '   at Shop.Capture.Run(String id) in /srv/Capture.cs:line 88',
@@ -65,7 +65,7 @@ describe('stack trace frames', () => {
       ['shop/pay.Capture', '/srv/app/pay.go:88', true],
       [
         'go.temporal.io/sdk/internal.(*activity).Execute',
-        '/root/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
+        '/go/pkg/mod/go.temporal.io/sdk@v1.30.0/internal/activity.go:44',
         false,
       ],
       ['shop.Capture.run', 'Capture.java:88', true],

@@ -274,7 +274,7 @@ function traceOf(
           `\t/src/${build === 0 ? 'shop' : 'mono/shop'}/${file}:${line(index)} +0x${draw.hex(3)}`,
         ]),
         'go.temporal.io/sdk/internal.(*activityTaskHandlerImpl).Execute(...)',
-        `\t/root/go/pkg/mod/go.temporal.io/sdk@v1.3${build}.0/internal/internal_task_handlers.go:2200`,
+        `\t/go/pkg/mod/go.temporal.io/sdk@v1.3${build}.0/internal/internal_task_handlers.go:2200`,
       ].join('\n');
     case 'java':
       return [
