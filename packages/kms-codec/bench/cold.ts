@@ -5,17 +5,26 @@ import { median, range } from '@temporal-kms/scripts/figures';
 import { bareDecrypt, bareEncrypt } from '@temporal-kms/testing/rivals';
 import type { KmsCodec } from '../src/index.ts';
 
-/** More than the caches of a core hold, which other work of a worker replaces between two calls. */
+/**
+ * Bytes to touch between two calls: more than a core's caches hold, to simulate how a worker's other work
+ * evicts them.
+ */
 const SWEPT_BYTES = 16 * 2 ** 20;
 const CACHE_LINE_WORDS = 8;
-/** Calls of each way before the first round: a worker has also optimized the code that it runs for every task. */
+/**
+ * Calls of each candidate before the first round, because in a worker the code that runs for every task is
+ * already optimized.
+ */
 const WARM_UP_CALLS = 400;
 const CALLS_PER_ROUND = 40;
 
 const swept = new Float64Array(SWEPT_BYTES / Float64Array.BYTES_PER_ELEMENT);
 const { History } = proto.temporal.api.history.v1;
 
-/** Text, protobuf, maps, expressions and memory, as between the codec's calls of a worker. Returns a value, so that none is optimized away. */
+/**
+ * Returns a function that works with text, protobuf, maps, regular expressions and memory, as a worker does
+ * between codec calls. The function returns a value, so that no work is optimized away.
+ */
 function makeOtherWork(): () => Promise<number> {
   const documents = Array.from({ length: 64 }, (_, at) =>
     JSON.stringify({
@@ -61,7 +70,10 @@ interface Way {
   readonly micros: number[];
 }
 
-/** Measures single calls of 1 KiB between other work, ours and the bare cipher in turn, and prints a table. */
+/**
+ * Measures single calls with 1 KiB between other work, alternating this library and the bare cipher, and
+ * prints a table.
+ */
 export async function benchCold(
   codec: KmsCodec,
   bareKey: KeyObject,
@@ -83,7 +95,7 @@ export async function benchCold(
   };
   console.log(
     `node ${process.version}, ${rounds} rounds of ${CALLS_PER_ROUND} calls with 1 KiB, other work before each call; µs per call, ` +
-      'min / median / max of the medians of the rounds\n',
+      'min / median / max of the rounds’ medians\n',
   );
   console.log('| way | ours | bare node:crypto | ours above the cipher |\n|---|---|---|---|');
   for (const [name, { ours, bare }] of Object.entries(operations)) {
@@ -101,7 +113,7 @@ export async function benchCold(
   }
 }
 
-/** Calls the ways in turn and returns the microseconds of each call. */
+/** Calls the candidates in turn, and returns each call's duration in microseconds. */
 async function measure(
   ways: readonly Way[],
   calls: number,

@@ -6,8 +6,9 @@ import { KeyRules, KmsCodec } from '../src/index.ts';
 import { FakeKeyService } from '../test/support/fake-key-service.ts';
 
 /*
- * Whether memory grows with the number of payloads: a million of them, encoded and decoded, under ten thousand branch
- * keys. The heap is measured after a forced collection; the last quarter's median is held against the second's.
+ * Measures whether memory grows with the number of payloads: encodes and decodes a million payloads under ten
+ * thousand branch keys. Measures the heap after forced garbage collections, and compares the last quarter's
+ * median with the second quarter's.
  */
 
 const { values } = parseArgs({
@@ -34,7 +35,7 @@ const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: rando
 
 const messages: Payload[] = [];
 for (let n = 0; n < Number(values.keys); n += 1) {
-  // Each codec makes a separate branch key.
+  // Each codec creates a separate branch key.
   const writer = new KmsCodec({ ...options, limits: { maxDecryptionKeys: 1, maxEncryptionKeys: 1 } });
   messages.push(...(await writer.encode([payload])));
   await writer.close();

@@ -3,16 +3,17 @@ import type { AttemptWaits } from './keys/wait-budget.ts';
 
 /** An attempt of an activity whose input a codec decodes. */
 export interface InputAttempt extends AttemptWaits {
-  /** Whether Temporal starts no further attempt after this one. */
+  /** Whether this is the final attempt, after which Temporal starts no other. */
   readonly isLast: boolean;
   /** How many milliseconds a decode may still wait for Cloud KMS. */
   readonly remainingMs: number;
 }
 
-/** The attempts of a worker's activities. The package worker-kit tracks them. */
+/** The attempts of a worker's activities. The package worker-kit tracks these attempts. */
 export interface WorkerAttempts {
   /**
-   * Whether the worker reports all activity tasks. A decode without an attempt then belongs to another kind of task.
+   * Whether the worker reports every activity task. If true, a decode without an attempt does not belong to
+   * an activity task.
    */
   readonly isComplete: boolean;
   /** Returns the attempt whose payloads are decoded in this context. */

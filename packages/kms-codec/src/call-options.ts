@@ -1,23 +1,26 @@
 import { KmsCodecError } from './errors.ts';
 
-/** Limits the plaintext in memory at the same time, for one call, a request, or a process. */
+/** Limits how much plaintext one call, one request or the process holds in memory at a time. */
 export interface PlaintextBudget {
   /**
-   * The codec calls this before it allocates plaintext: once with the size of a ciphertext, and again with the declared
-   * size of a compressed plaintext. The codec never returns bytes; the owner of the budget knows when they are unused.
-   * @param bytes that the codec is about to allocate, at least 0
-   * @returns nothing when they fit, or a promise that resolves as soon as they do: the payload waits for it
+   * The codec calls this before it allocates plaintext: once with the size of a ciphertext, and again with
+   * the declared size of a compressed plaintext. The codec never releases bytes: the budget's owner must
+   * track when they are no longer in use.
+   * @param bytes number of bytes that the codec is about to allocate, at least 0
+   * @returns nothing if the bytes fit; otherwise a promise, for which the payload waits, that resolves once
+   *   they fit
    * @throws KmsCodecError `too_large` to refuse this payload
    */
   reserve(bytes: number): void | Promise<void>;
 }
 
-/** Limits the Cloud KMS calls that a plan cannot count: those for layers inside encrypted payloads. */
+/** Limits the Cloud KMS calls for layers inside encrypted payloads, which a plan cannot count. */
 export interface InnerKmsCalls {
   /**
    * The codec calls this before it decrypts an inner layer.
-   * @param ids an id for each Cloud KMS call that the layer may need; payloads with the same wrapped key share its id
-   * @throws any error; it fails the call
+   * @param ids one id for each Cloud KMS call that the layer may need; payloads with the same wrapped key
+   *   share an id
+   * @throws any error, to fail the call
    */
   reserve(ids: readonly string[]): void;
 }
@@ -34,19 +37,23 @@ export interface InnerLayer {
 
 /** Options of one call of `encode`, `decode` or `decrypt`. */
 export interface CallOptions {
-  /** Aborts the call while it waits for Cloud KMS. The codec reads it only then, so it may be a getter. */
+  /**
+   * Aborts the call while it waits for Cloud KMS. May be a getter: a call that neither waits nor fails does
+   * not read it.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Replaces the codec's limit on the plaintext of one call (`maxCallBytes`). */
   readonly budget?: PlaintextBudget | undefined;
   /** Default: no limit other than three calls per payload and crypto key. */
   readonly innerKmsCalls?: InnerKmsCalls | undefined;
   /**
-   * Called after a layer inside an encrypted payload was decrypted, for an audit: `inspect` cannot see such a layer.
+   * For an audit: called after the codec has decrypted a layer inside an encrypted payload. `inspect` cannot
+   * see such layers.
    */
   readonly onInnerLayer?: ((layer: InnerLayer) => void) | undefined;
   /**
-   * Called before the codec decrypts a message that names a namespace other than the call's, for every such message.
-   * The keys file's `accepts` specifies what a namespace's workers may read, not what a person may.
+   * Called before the codec decrypts each message that names a namespace other than the call's. The keys
+   * file's `accepts` specifies what a namespace's workers may read, not what a person may read.
    * @throws KmsCodecError `namespace_not_permitted` to refuse this payload; any other error fails the call
    */
   authorizeNamespace?(namespace: string): void | Promise<void>;
@@ -67,7 +74,7 @@ export class CallBudget implements PlaintextBudget {
     if (this.#used <= this.#limit) return;
     throw new KmsCodecError(
       'too_large',
-      `This call's payloads hold more than ${this.#limit} bytes of plaintext: send fewer or smaller payloads per call`,
+      `This call's payloads contain more than ${this.#limit} bytes of plaintext: send fewer or smaller payloads per call`,
     );
   }
 }

@@ -9,7 +9,10 @@ export interface CodecContext {
   readonly type?: 'workflow' | 'activity';
   readonly namespace?: string | undefined;
   readonly workflowId?: string | undefined;
-  /** In activities. Identifies the activity task whose payloads are decoded; the messages do not depend on it. */
+  /**
+   * Set for activities: identifies the activity task whose payloads are decoded. Messages are not bound to an
+   * activity.
+   */
   readonly activityId?: string | undefined;
 }
 
@@ -22,48 +25,61 @@ export interface KmsCodecOptions {
   readonly rules: KeyRules;
   readonly keyService: KeyService;
   /**
-   * The namespace of calls without a context. If set, the codec also reads its messages in other namespaces'
-   * contexts, and reads another namespace's messages only if the rules name or accept that namespace, whatever a
-   * context contains. Default: calls without a context use `default`, and only a context's namespace counts otherwise.
+   * The namespace of calls without a context. If set, the codec also reads this namespace's messages in other
+   * namespaces' contexts. It reads any other namespace's messages only if the rules name or accept that
+   * namespace, whatever the context contains. Default: a call uses its context's namespace, or `default`
+   * without a context.
    */
   readonly namespace?: string | undefined;
   /** Default `envelope-v2`. */
   readonly format?: WritableFormat | undefined;
-  /** Default none, because the size of compressed ciphertext reveals something about its content. */
+  /**
+   * Default: no compression, because the size of compressed ciphertext reveals something about its content.
+   */
   readonly compression?: 'zstd' | undefined;
   /**
-   * Binds messages to their workflow in addition to their namespace. Do not set it where a workflow reads results of
-   * Nexus operations: these are decoded in the context of the caller.
+   * Binds messages to their workflow in addition to their namespace. Do not set this option if a workflow
+   * reads results of Nexus operations, because the SDK decodes such results in the caller's context.
    */
   readonly bindWorkflow?: boolean | undefined;
-  /** For replay workers, whose contexts do not name the real namespace and workflow: only `namespace` counts. */
+  /**
+   * For replay workers, whose contexts do not name the real namespace and workflow: the codec uses only
+   * `namespace`.
+   */
   readonly ignoreContext?: boolean | undefined;
   /**
-   * Set if other codecs decode after this codec. `decode` then returns an inner payload that this codec does not read,
-   * instead of refusing it with `layer_unreadable`. The plugin sets it where needed. Default false.
+   * Set if other codecs decode after this codec. `decode` then returns an inner payload that this codec
+   * cannot read, instead of throwing `layer_unreadable`. The plugin sets this option where needed. Default
+   * false.
    */
   readonly innerCodecs?: boolean | undefined;
   /**
-   * Where processes share their branch keys, in the format `envelope-v2`. The codec closes it. Give all processes that
-   * share a store the same `limits`. Default none: each process creates its own branch keys.
+   * The store in which processes share the branch keys of the format `envelope-v2`. The codec closes the
+   * store. Give all processes that share a store the same `limits`. Default: no store; each process creates
+   * its own branch keys.
    */
   readonly branchKeyStore?: BranchKeyStore | undefined;
   readonly limits?: Partial<DataKeyLimits> | undefined;
-  /** Limit on the data of one payload, in bytes, in both directions. Default 64 MiB. */
+  /** Limit on one payload's data, in bytes, for encoding and decoding. Default 64 MiB. */
   readonly maxPayloadBytes?: number | undefined;
-  /** Limit on the content of one compressed payload, in bytes. Default 16 MiB. */
+  /** Limit on one compressed payload's content after decompression, in bytes. Default 16 MiB. */
   readonly maxDecompressedBytes?: number | undefined;
-  /** Limit on the plaintext of all payloads of one call, in bytes, in both directions. Default 128 MiB. */
+  /**
+   * Limit on the total plaintext of one call's payloads, in bytes, for encoding and decoding. Default 128
+   * MiB.
+   */
   readonly maxCallBytes?: number | undefined;
   /**
-   * How long a call waits for each answer of Cloud KMS, in ms. Default 60,000 in an activity's context, else 5,000.
+   * How long a call waits for each Cloud KMS response, in ms. Default 60,000 in an activity's context, else
+   * 5,000.
    *
-   * In a worker with worker-kit's `KmsWorkerPlugin`, an activity's input also waits no longer than its attempt allows:
-   * half of its time, so the activity has the other half. The last attempt waits until shortly before its time limit,
-   * if `activity` is not set. An activity's result is decoded in a workflow task, so `other` applies to it.
+   * In a worker with worker-kit's `KmsWorkerPlugin`, decoding an activity's input waits for at most half of
+   * the attempt's time; the other half is left for the activity. If `activity` is not set, the final attempt
+   * waits until shortly before its time limit. `other` applies to an activity's result, because a workflow
+   * task decodes it.
    */
   readonly waitMs?: { readonly activity?: number; readonly other?: number } | undefined;
   readonly observer?: Observer | undefined;
-  /** Returns milliseconds since any fixed time, which is 1970 with `branchKeyStore`. For tests. */
+  /** For tests: returns milliseconds since a fixed time, which must be 1970 if `branchKeyStore` is set. */
   readonly now?: (() => number) | undefined;
 }

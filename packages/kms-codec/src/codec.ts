@@ -40,9 +40,10 @@ const OTHER_WAIT_MS = 5_000;
 const noOptions: CallOptions = {};
 
 /**
- * Temporal's PayloadCodec with keys in Google Cloud KMS. `encode` encrypts every payload except references to external
- * storage. `decode` decrypts what the namespace's rule allows; it returns other payloads unchanged, or refuses them if
- * the rule requires that. Both throw only {@link KmsCodecError}, or the reason of the caller's `AbortSignal`.
+ * A Temporal PayloadCodec with keys in Google Cloud KMS. `encode` encrypts every payload except references to
+ * external storage. `decode` decrypts what the namespace's rule allows; it returns other payloads unchanged,
+ * or refuses them if the rule requires that. Both methods throw only {@link KmsCodecError}, or the reason of
+ * the caller's `AbortSignal`.
  */
 export class KmsCodec implements PayloadCodec {
   readonly keyService: KeyService;
@@ -87,36 +88,39 @@ export class KmsCodec implements PayloadCodec {
     return this.#options.rules;
   }
 
-  /** Returns this codec, with the same keys and caches, for calls without a context in another namespace. */
+  /** Returns a codec with the same keys and caches, whose calls without a context use another namespace. */
   forNamespace(namespace: string): KmsCodec {
     return new KmsCodec({ ...this.#options, namespace }, this.#keys, this.attempts);
   }
 
-  /** Returns this codec for a worker with these activity attempts. */
+  /** Returns a codec with the same keys and caches, for a worker with these activity attempts. */
   forWorker(attempts: WorkerAttempts): KmsCodec {
     return new KmsCodec(this.#options, this.#keys, attempts);
   }
 
-  /** Returns this codec for use before other codecs, see {@link KmsCodecOptions.innerCodecs}. */
+  /** Returns a codec with the same keys and caches, for use with {@link KmsCodecOptions.innerCodecs}. */
   beforeOthers(): KmsCodec {
     return new KmsCodec({ ...this.#options, innerCodecs: true }, this.#keys, this.attempts);
   }
 
-  /** Returns this codec for replay workers, see {@link KmsCodecOptions.ignoreContext}. */
+  /**
+   * Returns a codec with the same keys and caches, for replay workers (see {@link
+   * KmsCodecOptions.ignoreContext}).
+   */
   forReplay(): KmsCodec {
     return new KmsCodec({ ...this.#options, ignoreContext: true }, this.#keys, this.attempts);
   }
 
   /**
-   * Encrypts payloads, in order. References to external storage pass unchanged. Makes no Cloud KMS call while there
-   * is a data key.
+   * Encrypts payloads and returns them in the same order. References to external storage pass unchanged.
+   * Makes no Cloud KMS call while a data key is available.
    *
-   * The message and the details of a failure, as this package's failure converter marks them, never cause an error:
-   * Temporal's worker would end. If they cannot be encrypted, the result is a constant payload instead, and they are
-   * lost.
+   * A failure's message and details, which this package's failure converter marks, never cause an error,
+   * because an error would end Temporal's worker. If the message and details cannot be encrypted, they are
+   * lost: a constant payload replaces them.
    *
-   * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (the rule only decrypts), `too_large`,
-   *   `data_key_exhausted`, or why Cloud KMS wraps no key
+   * @throws KmsCodecError `namespace_not_configured`, `key_not_allowed` (the rule only decrypts),
+   *   `too_large`, `data_key_exhausted`, or a code that says why Cloud KMS did not wrap a key
    */
   async encode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
     checkPayloads(payloads);
@@ -127,7 +131,7 @@ export class KmsCodec implements PayloadCodec {
     return await this.#encryptAll(payloads, context, options, ({ payload }) => payload);
   }
 
-  /** Encrypts the only payload of a call, if `PayloadCipher.encryptKnown` can. */
+  /** Encrypts a call's only payload if `PayloadCipher.encryptKnown` can; otherwise returns undefined. */
   #encryptKnown(payloads: readonly Payload[], context: CodecContext | undefined): Payload | undefined {
     const [payload] = payloads;
     if (payloads.length !== 1 || !payload || this.#options.bindWorkflow) return undefined;
@@ -152,7 +156,7 @@ export class KmsCodec implements PayloadCodec {
     }
   }
 
-  /** Encodes like {@link encode}, and also returns what `inspect` would return for each result. */
+  /** Encodes as {@link encode} does, and also returns what `inspect` would return for each result. */
   async encodeWithInfo(
     payloads: Payload[],
     context?: CodecContext,
@@ -167,13 +171,14 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Decrypts payloads, in order and with all their layers. Returns payloads that the codec did not encrypt
-   * unchanged, unless the namespace's rule refuses them. Refuses a payload whose decrypted content is still encrypted
-   * or compressed, unless other codecs decode after this codec (`innerCodecs`).
+   * Decrypts payloads with all their layers, and returns them in the same order. Payloads that the codec did
+   * not encrypt pass unchanged, unless the namespace's rule refuses them. Refuses a payload whose decrypted
+   * content is still encrypted or compressed, unless other codecs decode after this codec (`innerCodecs`).
    * @throws KmsCodecError for the first payload that cannot be decrypted
    */
   async decode(payloads: Payload[], context?: CodecContext, options?: CallOptions): Promise<Payload[]> {
-    // Also for no payloads, so that the context is known when the same activity's next payloads are decoded.
+    // Looked up even without payloads, so that the context is known when the same activity's next payloads
+    // are decoded.
     const attempt = this.attempts?.of(context);
     const known = options === undefined ? this.#decryptKnown(payloads, context) : undefined;
     if (known) return [known];
@@ -188,7 +193,7 @@ export class KmsCodec implements PayloadCodec {
     return decrypted instanceof Promise ? await decrypted : decrypted;
   }
 
-  /** Decrypts the only payload of a call, if `PayloadCipher.decryptKnown` can. */
+  /** Decrypts a call's only payload if `PayloadCipher.decryptKnown` can; otherwise returns undefined. */
   #decryptKnown(payloads: readonly Payload[], context: CodecContext | undefined): Payload | undefined {
     if (!Array.isArray(payloads) || payloads.length !== 1 || !isUsualObject(payloads[0])) return undefined;
     const scope = this.#scopes.last('decrypt', context);
@@ -196,9 +201,11 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Parses payloads, without a Cloud KMS call. The plan contains what `inspect` returns for each payload and how many
-   * Cloud KMS calls it takes to decrypt them, and decrypts them without parsing them again.
-   * @throws KmsCodecError `malformed` when the input is not a list of payloads. The plan contains all other errors
+   * Parses payloads, without a Cloud KMS call. The returned plan contains what `inspect` returns for each
+   * payload, and how many Cloud KMS calls it takes to decrypt the payloads. The plan can decrypt the payloads
+   * without parsing them again.
+   * @throws KmsCodecError `malformed` if the input is not a list of payloads. All other errors are in the
+   *   plan
    */
   plan(payloads: readonly Payload[], context?: CodecContext): DecodePlan {
     checkPayloads(payloads);
@@ -218,9 +225,9 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Decrypts one payload, and also returns what was known about it before decryption. Unlike `decode`, it refuses a
-   * payload that it would have to return encrypted or compressed: with `key_not_allowed` if the payload names a key
-   * that is not configured, else with `layer_unreadable`. If the rule reports plaintext, a plaintext payload has
+   * Decrypts one payload, and also returns what `inspect` returns for it. Unlike `decode`, never returns a
+   * payload that is still encrypted or compressed: throws `key_not_allowed` if the payload names a key that
+   * is not configured, else `layer_unreadable`. If the rule reports plaintext, a plaintext payload has
    * `info.reason` `not_encrypted`.
    */
   async decrypt(payload: Payload, context?: CodecContext, options?: CallOptions): Promise<DecryptedPayload> {
@@ -236,7 +243,10 @@ export class KmsCodec implements PayloadCodec {
     return { payload: decrypted, info };
   }
 
-  /** Describes a payload and why it cannot be decrypted, if that is known, without a Cloud KMS call. */
+  /**
+   * Describes a payload, without a Cloud KMS call: its format and keys and, if already known, why it cannot
+   * be decrypted.
+   */
   inspect(payload: Payload, context?: CodecContext): PayloadInfo {
     let isPayload = false;
     try {
@@ -250,8 +260,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Has Cloud KMS wrap the first branch key or data key of a namespace, so that its first message does not wait for it.
-   * Does nothing when the rule only decrypts or the format has neither.
+   * Has Cloud KMS wrap a namespace's first branch key or data key in advance, so that the first message does
+   * not wait for Cloud KMS. Does nothing if the rule only decrypts or the format has no such keys.
    */
   async warm(namespace?: string): Promise<void> {
     const context = namespace === undefined ? undefined : { namespace };
@@ -261,8 +271,8 @@ export class KmsCodec implements PayloadCodec {
   }
 
   /**
-   * Returns how long this process could continue in a namespace if Cloud KMS stopped answering now, and whether it
-   * answers. Makes no call.
+   * Returns how long this process could continue in a namespace if Cloud KMS stopped responding now, and
+   * whether Cloud KMS responds. Makes no call.
    *
    * @example
    * const { autonomySeconds, failure } = codec.keyState('payments');
@@ -280,7 +290,7 @@ export class KmsCodec implements PayloadCodec {
     return this.#keys.calls.waiting;
   }
 
-  /** Refreshes and revalidates the keys that are due. A timer calls it every 15 s. */
+  /** Refreshes and revalidates the keys that are due. A timer calls this method every 15 s. */
   maintain(): void {
     this.#keys.maintain();
   }
@@ -330,7 +340,7 @@ export class KmsCodec implements PayloadCodec {
     };
   }
 
-  /** Maps payloads in order. When one fails, the call stops waiting for the others. */
+  /** Maps payloads in order. If one payload fails, the call stops waiting for the others. */
   #each<T, R>(items: readonly T[], call: Call, map: (item: T) => MaybePromise<R>): MaybePromise<R[]> {
     let results: MaybePromise<R[]>;
     try {
@@ -353,7 +363,7 @@ export class KmsCodec implements PayloadCodec {
     return error.clone();
   }
 
-  /** Encrypts checked payloads, in order. Returns the result of `of` for each. */
+  /** Encrypts checked payloads in order, and returns the result of `of` for each. */
   #encryptAll<R>(
     payloads: readonly Payload[],
     context: CodecContext | undefined,

@@ -2,9 +2,9 @@ import { url as inspectorUrl } from 'node:inspector';
 import { isMainThread } from 'node:worker_threads';
 import { KmsConfigurationError } from './configuration-error.ts';
 
-/** A setting of the process that makes Node or Google's client print or export data keys, tokens or plaintext. */
+/** A process setting that makes Node or Google's client print or export data keys, tokens or plaintext. */
 export interface ExposingSetting {
-  /** The name of a variable, or the command line. */
+  /** A variable's name, or "Node's command line". */
   readonly setting: string;
   /** Why the setting is refused, and what to do. */
   readonly problem: string;
@@ -12,9 +12,9 @@ export interface ExposingSetting {
 
 export interface DiagnosticsOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** The options of Node, as in `process.execArgv`. */
+  /** Node's options, as in `process.execArgv`. */
   readonly execArgv?: readonly string[];
-  /** Address of an emulator. `KMS_ALLOW_DIAGNOSTICS=true` has an effect only with an emulator. */
+  /** `host:port` of an emulator. `KMS_ALLOW_DIAGNOSTICS=true` has an effect only with an emulator. */
   readonly emulatorHost?: string | undefined;
 }
 
@@ -24,7 +24,7 @@ const variables = {
   NODE_DEBUG: 'it makes Node print plaintext data keys (stream) and tokens (net)',
 } as const;
 
-/** Prefixes of options of Node that must not be used, and their effects. */
+/** Prefixes of Node options that must not be used, and their effects. */
 const nodeOptions = {
   '--inspect': 'it opens an inspector, which exports keys and plaintext',
   '--heapsnapshot': 'it writes plaintext to a file',
@@ -42,7 +42,7 @@ const NODE_OPTIONS = 'NODE_OPTIONS';
 const TLS_CHECK = 'NODE_TLS_REJECT_UNAUTHORIZED';
 const COMMAND_LINE = "Node's command line";
 
-/** Returns all settings of the process that would expose data keys, tokens or plaintext (docs/security-model.md). */
+/** Returns all process settings that would expose data keys, tokens or plaintext (docs/security-model.md). */
 export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSetting[] {
   const { env = process.env, execArgv = process.execArgv } = options;
   const emulatorHost = options.emulatorHost ?? env['KMS_EMULATOR_HOST'];
@@ -75,7 +75,10 @@ export function exposingSettings(options: DiagnosticsOptions = {}): ExposingSett
   return found;
 }
 
-/** Splits NODE_OPTIONS as Node does: at spaces outside quotes, which may begin anywhere. A backslash escapes inside them. */
+/**
+ * Splits NODE_OPTIONS as Node does: at spaces outside quotation marks, which can begin anywhere. Inside
+ * quotation marks, a backslash escapes the next character.
+ */
 function splitOptions(text: string): string[] {
   const options = [''];
   let isQuoted = false;
@@ -93,11 +96,12 @@ function splitOptions(text: string): string[] {
   return options;
 }
 
-/** Returns an option without its value, such as a file name. */
+/** Returns an option's name without its value, which may be a file name. */
 const nameOf = (option: string): string => option.split('=', 1)[0] ?? option;
 
 /**
- * Refuses to run in a process that would expose data keys, and prevents SIGUSR1 from opening the inspector later.
+ * Throws if the process's settings would expose data keys, and prevents SIGUSR1 from opening the inspector
+ * later.
  * @throws KmsConfigurationError that lists every such setting, why it is refused and what to do
  */
 export function refuseDiagnostics(options: DiagnosticsOptions = {}): void {
@@ -111,7 +115,10 @@ export function refuseDiagnostics(options: DiagnosticsOptions = {}): void {
 
 let isGuarded = false;
 
-/** A listener replaces Node's, which opens the inspector. Only `--disable-sigusr1` covers the time before this call. */
+/**
+ * Replaces Node's SIGUSR1 listener, which opens the inspector. Before this call, only `--disable-sigusr1`
+ * prevents that.
+ */
 function guardInspectorSignal(): void {
   if (isGuarded || !isMainThread || process.platform === 'win32') return;
   isGuarded = true;

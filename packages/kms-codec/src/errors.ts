@@ -4,20 +4,23 @@ import { type ReasonClass, reasonClass, type ReasonCode } from './reason-codes.t
 export { reasonClass, reasonCodes, reasons } from './reason-codes.ts';
 export type { Reason, ReasonClass, ReasonCode } from './reason-codes.ts';
 
-/** What an error contains in addition to its code. */
+/** What an error contains in addition to its code and message. */
 export interface KmsCodecErrorOptions {
   /** Crypto key resource name. */
   readonly key?: string | undefined;
   /** Cloud KMS key version, from 1. */
   readonly keyVersion?: number | undefined;
-  /** For the process's log. Temporal stores its message too, so it never contains plaintext or addresses. */
+  /**
+   * For the process's log. Temporal also stores the cause's message, so the message never contains plaintext
+   * or network addresses.
+   */
   readonly cause?: unknown;
 }
 
 /**
- * The only error that this library throws. Match on `code`, not on the message, which may change. Temporal stores it as an
- * ApplicationFailure with the type `KmsCodecError:<code>`, which is non-retryable if its code is permanent. The message
- * contains no plaintext, and at most the names of crypto keys and namespaces.
+ * The error that the codec's calls throw. Match on `code`, not on the message, which can change. Temporal
+ * stores the error as an ApplicationFailure with the type `KmsCodecError:<code>`, non-retryable if the code
+ * is permanent. The message can name crypto keys and namespaces, but contains no plaintext.
  */
 export class KmsCodecError extends ApplicationFailure {
   readonly code: ReasonCode;
@@ -30,24 +33,30 @@ export class KmsCodecError extends ApplicationFailure {
     this.code = code;
     this.key = options.key;
     this.keyVersion = options.keyVersion;
-    // When an activity's input cannot be decoded, Temporal's worker overwrites this property, and would then retry a
-    // permanent failure forever.
+    // If an activity's input cannot be decoded, Temporal's worker overwrites this property. The activity
+    // would then be retried forever although the failure is permanent.
     const nonRetryable = this.nonRetryable;
     Object.defineProperty(this, 'nonRetryable', { enumerable: true, get: () => nonRetryable, set() {} });
   }
 
-  /** @internal Returns a copy. A cached error is thrown many times, and Temporal's worker modifies the errors that it gets. */
+  /**
+   * @internal Returns a copy, because a cached error is thrown many times and Temporal's worker modifies the
+   *   errors that it receives.
+   */
   clone(): KmsCodecError {
     const { code, message, key, keyVersion, cause } = this;
     return new KmsCodecError(code, message, { key, keyVersion, cause });
   }
 
-  /** What resolves the error. */
+  /** What it takes to resolve the error. */
   get class(): ReasonClass {
     return reasonClass(this.code);
   }
 
-  /** Whether the error is temporary. Temporal also retries restorable errors, but these need an administrator. */
+  /**
+   * Whether the error is temporary. Temporal also retries restorable errors, although an administrator must
+   * resolve those.
+   */
   get retryable(): boolean {
     return this.class === 'retryable';
   }

@@ -7,8 +7,8 @@ import {
 } from '@temporalio/common';
 
 /**
- * @internal The metadata key of payloads that belong to a failure. The codec removes it before it encrypts. It never throws
- * for such payloads, because an error while a worker encodes a failure ends the worker.
+ * @internal The metadata key that marks a failure's payloads. The codec removes the mark before it encrypts.
+ *   The codec never throws for marked payloads, because an error during a failure's encoding ends the worker.
  */
 export const FAILURE_MARK = 'temporal-kms/failure';
 
@@ -30,8 +30,9 @@ class MarkingFailureConverter extends DefaultFailureConverter {
 const plainConverter = new DefaultFailureConverter();
 
 /**
- * Whether a Nexus handler failed because the codec cannot read or write a payload. The caller, in another namespace, could not
- * decrypt this failure for the same reason, and would never learn it. It contains no plaintext, so it stays readable.
+ * Whether a Nexus handler failed because the codec cannot read or write a payload. The caller's namespace
+ * could not decrypt this failure either and would never learn the reason. The failure contains no plaintext,
+ * so it is not encrypted.
  */
 function isNexusCodecError(error: unknown): boolean {
   if (!(error instanceof Error && error.name === 'HandlerError')) return false;
@@ -40,17 +41,23 @@ function isNexusCodecError(error: unknown): boolean {
   return codecErrorType.test(cause.type ?? '');
 }
 
-/** The type of a `KmsCodecError`. This file imports none of ours, because bundled applications copy it. */
+/**
+ * The type of a `KmsCodecError`. This file imports no module of this library, because bundled applications
+ * copy the file.
+ */
 const codecErrorType = /^KmsCodecError:[a-z_]+$/;
 
-/** The stack traces would show paths of the worker. */
+/** Removes stack traces, which would show paths of the worker's files. */
 const withoutStackTrace = (failure: ProtoFailure): ProtoFailure => ({
   ...failure,
   stackTrace: '',
   ...(failure.cause && { cause: withoutStackTrace(failure.cause) }),
 });
 
-/** Returns a copy whose payloads are marked. The failure itself may be kept by the error that it was made of. */
+/**
+ * Returns a copy whose payloads are marked. The original must not change, because an error may hold a
+ * reference to it.
+ */
 function marked(failure: ProtoFailure): ProtoFailure {
   const copy: ProtoFailure = { ...failure };
   const { encodedAttributes, applicationFailureInfo, canceledFailureInfo, cause } = failure;
@@ -87,9 +94,10 @@ const withMark = (payload: Payload): Payload => ({
 });
 
 /**
- * Moves failure messages and stack traces into a payload, so that the codec encrypts them. Without it Temporal stores them
- * in plaintext. Workflow code bundles this module, so it uses neither Node nor Cloud KMS: pass its path as
- * `failureConverterPath`. Clients without the codec see "Encoded failure" as the message; the failure's type stays readable.
+ * Moves failure messages and stack traces into a payload, so that the codec encrypts them. Without this
+ * converter, Temporal stores them in plaintext. Pass this module's path as `failureConverterPath`: the SDK
+ * bundles this module with the workflow code, so the module uses neither Node nor Cloud KMS. Clients without
+ * the codec see "Encoded failure" as the message; the failure's type stays readable.
  */
 export const failureConverter: DefaultFailureConverter = new MarkingFailureConverter({
   encodeCommonAttributes: true,

@@ -1,13 +1,16 @@
-/** A value, or a promise of it. The hot paths make a promise only where they wait for Cloud KMS or for a budget. */
+/**
+ * A value, or a promise of a value. Hot paths create a promise only where they wait for Cloud KMS or for a
+ * budget.
+ */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** Calls `use` with the value: synchronously if the value is there, else when its promise resolves. */
+/** Calls `use` with the value: synchronously, or once the promise resolves if the value is a promise. */
 export const andThen = <T, R>(value: MaybePromise<T>, use: (value: T) => MaybePromise<R>): MaybePromise<R> =>
   value instanceof Promise ? value.then((settled) => use(settled)) : use(value);
 
 /**
- * Maps items to results in order. Synchronous results cost no promise. When one item fails, the rejections of the
- * others are handled, too.
+ * Maps items to results in order. Creates no promise if all results are synchronous. If one item fails, also
+ * handles the other items' rejections.
  * @throws what `map` throws
  */
 export function mapInOrder<T, R>(
@@ -32,7 +35,7 @@ export function mapInOrder<T, R>(
     for (const result of results) if (result instanceof Promise) result.catch(() => undefined);
     throw error;
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- None of them is a promise.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- No result is a promise.
   return isPending ? Promise.all(results) : (results as R[]);
 }
 

@@ -1,20 +1,23 @@
 import type { BranchKeyStoreCode } from './branch-keys/store.ts';
 import type { ReasonCode } from './errors.ts';
 
-/** One attempt of a Cloud KMS call. A retry is another attempt. */
+/** One attempt to call Cloud KMS. A retry is another attempt. */
 export interface KmsCall {
   readonly operation: 'wrap' | 'unwrap' | 'describe';
   /** Crypto key resource name. */
   readonly key: string;
   /**
-   * The key version that the message names or, if Cloud KMS refuses another, the refused one. Absent where the message
-   * names none, and for calls under the primary version.
+   * If Cloud KMS's error names a key version, that version; otherwise the version that the message names.
+   * Absent if the message names no version, and for calls that use the primary version.
    */
   readonly keyVersion?: number;
   readonly milliseconds: number;
-  /** Requests sent to Cloud KMS: more than one if the first response may have been damaged in transit. */
+  /**
+   * Number of requests sent to Cloud KMS: more than one if the first was possibly damaged in transit, if an
+   * error required a lookup of the key version's state, or if this process stalled.
+   */
   readonly requests: number;
-  /** Absent when the attempt succeeded. The message is for people. */
+  /** Absent if the attempt succeeded. */
   readonly code?: ReasonCode;
   readonly message?: string;
 }
@@ -25,7 +28,7 @@ export interface KmsCall {
  */
 export interface Observer {
   kmsCall?(call: KmsCall): void;
-  /** An attempt failed with a retryable error and will be repeated after `delayMs`. */
+  /** An attempt failed with a retryable error; the next attempt starts after `delayMs`. */
   kmsRetry?(event: { readonly key: string; readonly code: ReasonCode; readonly delayMs: number }): void;
   /** A payload was encrypted. */
   encrypted?(event: { readonly namespace: string; readonly format: string; readonly bytes: number }): void;
@@ -38,22 +41,22 @@ export interface Observer {
     readonly key?: string | undefined;
     readonly message?: string | undefined;
   }): void;
-  /** A failure's message or details could not be encrypted. A constant payload was stored instead; they are lost. */
+  /** A failure's message or details could not be encrypted and are lost: a constant payload replaces them. */
   failureReplaced?(event: { readonly namespace: string; readonly code: ReasonCode }): void;
-  /** A plaintext payload passed, and the namespace's rule reports that. */
+  /** A plaintext payload passed, and the namespace's rule is to report plaintext. */
   notEncrypted?(event: { readonly namespace: string }): void;
   /**
-   * A lookup of a branch key or data key in the data-key cache. `joined`: another call was already unwrapping the same
-   * key. `stale`: Cloud KMS does not answer, so its last answer counts for longer.
+   * A lookup of a branch key or data key in the data-key cache. `joined`: another call was already unwrapping
+   * the same key. `stale`: Cloud KMS does not respond, so its previous response counts for longer.
    */
   dataKeyLookup?(event: {
     readonly namespace: string;
     readonly outcome: 'hit' | 'stale' | 'miss' | 'joined';
   }): void;
   /**
-   * The codec asked Cloud KMS again whether a key version in use still decrypts. `refused`: the keys under it were
-   * removed. `unavailable`: they remain in use for now. `namespace` is the one of the key that Cloud KMS was asked to
-   * unwrap.
+   * The codec checked with Cloud KMS whether a key version in use still decrypts. `refused`: the codec
+   * removed the keys under that version. `unavailable`: they remain in use for now. `namespace` is the
+   * namespace of the key that Cloud KMS was to unwrap.
    */
   keyRevalidated?(event: {
     readonly namespace: string;
@@ -63,26 +66,26 @@ export interface Observer {
     readonly code?: ReasonCode | undefined;
   }): void;
   /**
-   * A new key that Cloud KMS wrapped, a branch key or data key, encrypts from now on. `reason` is why it replaced the
-   * previous key: of a branch key always its age. Not called for a new salt.
+   * From now on, a new branch key or data key encrypts. `reason` says why it replaced the previous key; for
+   * branch keys, the reason after the first key is always `age`. Not called for a new salt.
    */
   dataKeyRotated?(event: {
     readonly namespace: string;
     readonly key: string;
     readonly keyVersion: number;
     readonly reason: 'first' | 'age' | 'messages' | 'bytes';
-    /** Whether this process created the key, or adopted it from the store of branch keys. */
+    /** Whether this process created the key or adopted it from the branch-key store. */
     readonly origin: 'created' | 'store';
   }): void;
-  /** Cloud KMS wrapped no new key; the current key stays in use. */
+  /** No new key could be obtained; the current key stays in use. */
   dataKeyRefreshFailed?(event: {
     readonly namespace: string;
     readonly key: string;
     readonly code: ReasonCode;
   }): void;
   /**
-   * The store of branch keys failed, or a key in it was refused (`adopt`). Called once until it works again; payloads
-   * are not affected. The message is for people.
+   * The branch-key store failed, or the codec refused a key from the store (`adopt`). Called once per outage;
+   * payloads are not affected. The message is for people.
    */
   branchKeyStoreFailed?(event: {
     readonly operation: 'load' | 'replace' | 'adopt';
@@ -92,7 +95,7 @@ export interface Observer {
     readonly namespace?: string;
     readonly key?: string;
   }): void;
-  /** What `branchKeyStoreFailed` reported works again. */
+  /** The problem that `branchKeyStoreFailed` reported has ended. */
   branchKeyStoreRecovered?(event: {
     readonly operation: 'load' | 'replace' | 'adopt';
     readonly namespace?: string;
@@ -100,7 +103,7 @@ export interface Observer {
   }): void;
 }
 
-/** Every event of the observer: a new event is a type error until it is listed. */
+/** Every observer event. TypeScript reports an event that is missing here. */
 const listed: Readonly<Record<keyof Observer, true>> = {
   kmsCall: true,
   kmsRetry: true,
@@ -119,7 +122,8 @@ const listed: Readonly<Record<keyof Observer, true>> = {
 const events = Object.keys(listed).filter((name): name is keyof Observer => name in listed);
 
 /**
- * Returns one observer that calls several in their order; it observes only events that one of them handles.
+ * Returns one observer that calls several observers in order, and has only the methods that at least one of
+ * them has.
  *
  * @example
  * const codec = loadKmsCodec({ observer: combineObservers(metrics.observer, { refused: (event) => log.warn(event) })

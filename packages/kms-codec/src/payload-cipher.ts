@@ -15,7 +15,10 @@ import type { Observer } from './observer.ts';
 
 const MiB = 2 ** 20;
 
-/** Encrypts and decrypts one payload of a call: checks its size and the call's limits, and reports it to the observer. */
+/**
+ * Encrypts and decrypts single payloads: checks the payload's size and the call's limits, and notifies the
+ * observer.
+ */
 export class PayloadCipher {
   /** The format that `encrypt` writes. */
   readonly format: WritableWireFormat;
@@ -32,7 +35,7 @@ export class PayloadCipher {
 
   /**
    * Encrypts a payload. Returns a reference to external storage unchanged, unless the rule refuses plaintext.
-   * @param workflowId to which the message is bound, if it is
+   * @param workflowId the workflow to bind the message to; undefined to bind it to none
    */
   encrypt(payload: Payload, call: Call, workflowId: string | undefined): MaybePromise<Encrypted> {
     const encoding = payload.metadata?.['encoding'];
@@ -58,8 +61,9 @@ export class PayloadCipher {
   }
 
   /**
-   * Encrypts a payload that has only an encoding and little data, if there is a data key. Like `decryptKnown`, a shortcut for
-   * most of a worker's payloads: between a worker's other work, neither code nor data is in the processor's caches.
+   * A shortcut for most of a worker's payloads, like `decryptKnown`: encrypts a payload that has only an
+   * encoding and little data, if a data key is available. Short code matters, because a worker's other work
+   * evicts code and data from the processor's caches.
    * @param maxBytes limit on the call's payloads
    * @returns undefined for all other payloads and for those that `encrypt` refuses
    */
@@ -100,7 +104,8 @@ export class PayloadCipher {
   }
 
   /**
-   * Decrypts a payload whose header the scope has accepted before, whose key is cached, and whose content has no further layer.
+   * Decrypts a payload if the scope has accepted its header before, its key is cached, and its content has no
+   * further layer.
    * @param maxBytes limit on the call's plaintext
    * @returns undefined for all other payloads and for those that `decrypt` refuses
    */
@@ -112,7 +117,7 @@ export class PayloadCipher {
   ): Payload | undefined {
     if (!(data instanceof Uint8Array) || data.length > Math.min(this.#maxPayload, maxBytes)) return undefined;
     const message = knownMessage(metadata, data, scope);
-    // What has layers would be decrypted here in vain.
+    // Content with layers needs `decrypt`, so decrypting it here would be wasted work.
     const isUsual = message && !message.isCompressed && !message.hasLayers;
     const key = isUsual && decryption.confirmed(message.branchKey);
     const decrypted = key && tryDecrypt(key, data, message);
@@ -124,8 +129,8 @@ export class PayloadCipher {
   }
 
   /**
-   * Checks that `decode` would accept what was encrypted. It counts the whole message, decompressed content again, and the
-   * memory for many fields.
+   * Checks that `decode` would accept the encrypted payload. `decode` counts the whole message, counts
+   * decompressed content again, and counts memory for fields.
    */
   #checkEncrypted(encrypted: Encrypted, plain: Payload, { budget, scope }: Call): MaybePromise<Encrypted> {
     const bytes = plain.data?.length ?? 0;

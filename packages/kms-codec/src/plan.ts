@@ -7,8 +7,8 @@ import type { DataKeys } from './keys/data-keys.ts';
 type Decrypt = (parsed: readonly ParsedPayload[], options: CallOptions) => Promise<Payload[]>;
 
 /**
- * What decoding a list of payloads involves. `KmsCodec.plan` parses each payload once and makes no Cloud KMS call, so that
- * a server can check permissions and limits before it decrypts.
+ * Describes what it takes to decode a list of payloads. `KmsCodec.plan` parses each payload once and makes no
+ * Cloud KMS call, so a server can check permissions and limits before it decrypts.
  */
 export class DecodePlan {
   /** What `inspect` returns for each payload. */
@@ -26,10 +26,11 @@ export class DecodePlan {
   }
 
   /**
-   * How many Cloud KMS calls it takes at most to decrypt the payloads: one for each wrapped key that is not cached, or that
-   * Cloud KMS must confirm again, and each crypto key under which it may be wrapped, and the same for each message of the
-   * format `direct`. One answer usually confirms many keys, but if it is a refusal, each needs a call. Payloads that the codec
-   * refuses without a call do not count; neither do layers inside payloads, see `CallOptions.innerKmsCalls`.
+   * The maximum number of Cloud KMS calls needed to decrypt the payloads. Each wrapped key that is not
+   * cached, or that Cloud KMS must confirm again, counts once for each crypto key that may have wrapped it;
+   * so does each message of the format `direct`. One response usually confirms many keys, but after a refusal
+   * each key needs a call. Payloads that the codec refuses without a call do not count; nor do layers inside
+   * payloads (see `CallOptions.innerKmsCalls`).
    */
   get kmsCalls(): number {
     const ids = new Set<string>();

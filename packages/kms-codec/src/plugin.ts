@@ -15,14 +15,15 @@ export interface KmsCodecPluginOptions {
    */
   readonly failureConverterPath?: string | undefined;
   /**
-   * Codecs whose payloads this library cannot decrypt, for example an application's earlier codec. They decode what this
-   * codec leaves unchanged, and never encode, even if the data converter contains them too. The namespace's rule must not
-   * refuse plaintext.
+   * Codecs for payloads that this library cannot decrypt, for example an application's earlier codec. These
+   * codecs decode what this codec leaves unchanged, and never encode, even if the data converter also
+   * contains them. The namespace's rule must not refuse plaintext.
    */
   readonly readAlso?: readonly PayloadCodec[] | undefined;
   /**
-   * For the first step of a move: this codec decrypts and does not encrypt. Payloads, and messages of failures, are stored as
-   * they were without the plugin: the existing payload codecs encode them, or they are in plaintext. Default false.
+   * For the first step of a migration: this codec decrypts but does not encrypt. Payloads and failure
+   * messages are stored as they would be without the plugin: encoded by the existing payload codecs, or in
+   * plaintext. Default false.
    */
   readonly decodeOnly?: boolean | undefined;
 }
@@ -33,16 +34,16 @@ export interface ConvertingOptions {
   readonly dataConverter?: DataConverter | undefined;
 }
 
-/** The options of a worker that concern its workflow code. */
+/** The worker options that concern workflow code. */
 export interface WorkerConvertingOptions extends ConvertingOptions {
   readonly workflowBundle?: { readonly code: string } | { readonly codePath: string } | undefined;
 }
 
 /**
- * Adds the codec and encrypted failure attributes to a client, a worker, a replay worker or a workflow bundle:
- * `plugins: [new KmsCodecPlugin(codec)]`, in its options or once on the connection. Existing payload codecs stay: this codec
- * is appended, so that it encrypts last and decrypts first. An existing failure converter also stays, and must encode the
- * common attributes.
+ * Adds the codec and encrypted failure attributes to a client, a worker, a replay worker or a workflow
+ * bundle: `plugins: [new KmsCodecPlugin(codec)]`, in its options or once on the connection. The plugin keeps
+ * existing payload codecs and appends this codec, which therefore encrypts last and decrypts first. It also
+ * keeps an existing failure converter, which must encode the common attributes.
  *
  * The class has the shape of Temporal's ClientPlugin, WorkerPlugin and BundlerPlugin, without a dependency on the packages
  * that define these types.
@@ -65,7 +66,10 @@ export class KmsCodecPlugin {
     return this.#extend(options, inNamespaceOf(options));
   }
 
-  /** @throws KmsConfigurationError if `workflowBundle` contains no failure converter, so that Temporal would store failures in plaintext */
+  /**
+   * @throws KmsConfigurationError if `workflowBundle` contains no failure converter: Temporal would store
+   *   failures in plaintext
+   */
   configureWorker<T extends WorkerConvertingOptions>(options: T): T {
     this.#requireFailureConverter(options);
     const inNamespace = inNamespaceOf(options);
@@ -75,7 +79,10 @@ export class KmsCodecPlugin {
     );
   }
 
-  /** A replay worker does not name the real namespace and workflow, so the codec's namespace counts, see `forReplay`. */
+  /**
+   * A replay worker does not name the real namespace and workflow, so the codec's own namespace applies (see
+   * `forReplay`).
+   */
   configureReplayWorker<T extends Omit<ConvertingOptions, 'namespace'>>(options: T): T {
     return this.#extend(options, (codec) => codec.forReplay());
   }
@@ -90,23 +97,32 @@ export class KmsCodecPlugin {
     await next(worker);
   }
 
-  /** Returns the activity attempts of a worker that is created. `KmsWorkerPlugin` of worker-kit overrides it. */
+  /**
+   * Returns an object that tracks a new worker's activity attempts. worker-kit's `KmsWorkerPlugin` overrides
+   * this method.
+   */
   protected newAttempts(): WorkerAttempts | undefined {
     return undefined;
   }
 
-  /** Looked up when it is needed, so that an application in one file can construct the plugin and name a path later. */
+  /**
+   * Looks the path up only when it is needed, so that an application bundled into one file can construct the
+   * plugin and name the path later.
+   */
   #converterPath(): string {
     return this.#failureConverterPath ?? defaultFailureConverterPath();
   }
 
-  /** Without encryption, failures stay as they were: their messages would only become harder to read. */
+  /**
+   * With `decodeOnly`, failures stay as they are: the codec would not encrypt them, and the converter would
+   * only make their messages harder to read.
+   */
   #withFailureConverter<T extends { readonly failureConverterPath?: string | undefined }>(options: T): T {
     if (this.#decodeOnly) return options;
     return { ...options, failureConverterPath: options.failureConverterPath ?? this.#converterPath() };
   }
 
-  /** Another failure converter, which `dataConverter` names, is not checked. */
+  /** Does not check a different failure converter that `dataConverter` names. */
   #requireFailureConverter({ workflowBundle, dataConverter }: WorkerConvertingOptions): void {
     if (workflowBundle === undefined || this.#decodeOnly) return;
     const own = dataConverter?.failureConverterPath;
@@ -122,7 +138,7 @@ export class KmsCodecPlugin {
 
   #extend<T extends ConvertingOptions>(options: T, adapt: (codec: KmsCodec) => KmsCodec): T {
     const { payloadCodecs = [], ...existing } = options.dataConverter ?? {};
-    // The last codec decodes first. The codecs before it may decode what it leaves encrypted.
+    // The last codec in the list decodes first. The codecs before it can decode what it leaves encrypted.
     const adaptAt = (codec: KmsCodec, index: number) =>
       index > 0 ? adapt(codec).beforeOthers() : adapt(codec);
     const codecs = this.#withOwn(payloadCodecs).map((one, index) => {
@@ -134,9 +150,10 @@ export class KmsCodecPlugin {
   }
 
   /**
-   * Returns the codecs of a data converter with this codec, and before it those of `readAlso`, which decode after it.
-   * The SDK calls a plugin twice that is on the connection and on the client. It also does so when an options object is used
-   * for a second worker, because it writes the connection's plugins into that object.
+   * Returns a data converter's codecs with this codec appended, and the codecs of `readAlso` before it,
+   * because they decode after it. Must be idempotent: the SDK calls a plugin twice if the plugin is on both
+   * the connection and the client, and if one options object is used for two workers, because the SDK writes
+   * the connection's plugins into that object.
    */
   #withOwn(given: readonly PayloadCodec[]): PayloadCodec[] {
     const read = new Set(given.flatMap((one) => (one instanceof DecodeOnlyCodec ? [one.codec] : [])));
@@ -165,25 +182,27 @@ class DecodeOnlyCodec<C extends PayloadCodec = PayloadCodec> implements PayloadC
   }
 }
 
-/** The plugin's codec where it only decodes. `readAlso` may contain another KmsCodec. */
+/**
+ * The plugin's codec with `decodeOnly`. A separate class, because `readAlso` may contain another KmsCodec.
+ */
 class DecodeOnlyKmsCodec extends DecodeOnlyCodec<KmsCodec> {
   get attempts(): WorkerAttempts | undefined {
     return this.codec.attempts;
   }
 }
 
-/** Without a namespace Temporal uses `default`, also in its contexts. */
+/** If no namespace is given, Temporal uses `default`, also in its contexts. */
 const inNamespaceOf = ({ namespace }: ConvertingOptions) => {
   return (codec: KmsCodec) => codec.forNamespace(namespace ?? 'default');
 };
 
 /**
- * In the repository this module is TypeScript, in the published package JavaScript: the failure converter next to it
- * has the same extension.
- * @throws KmsConfigurationError where no such file exists, because a bundler moved this module into another file
+ * Returns the path of the failure converter next to this module. It has this module's extension: `.ts` in the
+ * repository, and a JavaScript extension in the published package.
+ * @throws KmsConfigurationError if no such file exists, because a bundler moved this module into another file
  */
 function defaultFailureConverterPath(): string {
-  // esbuild leaves no `url` in a CommonJS file that it makes of ES modules.
+  // `url` is undefined if esbuild bundled the application as CommonJS.
   const url: string | undefined = import.meta.url;
   if (url !== undefined) {
     const path = fileURLToPath(new URL(`./failure-converter${url.slice(url.lastIndexOf('.'))}`, url));

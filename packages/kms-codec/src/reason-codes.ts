@@ -1,25 +1,26 @@
 /*
- * The reason codes: the one table from which the errors, the history API, the dashboard, docs/runbook.md and the Python
- * package take them. This module has no imports, so that the dashboard can bundle it.
+ * The reason codes. The errors, the history API, the dashboard, docs/runbook.md and the Python package all
+ * take them from this table. This module has no imports, so that the dashboard can bundle it.
  */
 
 /**
- * What resolves a reason: `retryable` is temporary, `restorable` needs an administrator, `permanent` has no remedy, and
- * `information` is a warning about a payload that passes. Temporal does not retry permanent failures.
+ * How a problem is resolved. `retryable`: it is temporary. `restorable`: an administrator must act.
+ * `permanent`: there is no remedy, and Temporal does not retry. `information`: a note about a payload that
+ * passes.
  */
 export type ReasonClass = 'retryable' | 'restorable' | 'permanent' | 'information';
 
 /** What a reason code means. `meaning` and `remedy` are sentences, with settings and commands in backticks. */
 export interface Reason {
   readonly class: ReasonClass;
-  /** In two or three words. */
+  /** Title, in two or three words. */
   readonly title: string;
-  /** What it takes to change the outcome, in two or three words. */
+  /** What it takes to resolve the problem, in two or three words. */
   readonly kind: string;
   readonly meaning: string;
   /** What to do. */
   readonly remedy: string;
-  /** Cloud KMS refuses the key or its version with this code, whatever the message. */
+  /** Set if the code means that Cloud KMS refuses the whole key or key version, not a single message. */
   readonly refused?: 'key' | 'version' | undefined;
 }
 
@@ -68,7 +69,7 @@ export const reasons = {
   ),
   data_key_exhausted: retryable(
     'Data key spent',
-    'The key that encrypts has reached its hard limit, and Cloud KMS wraps no new key.',
+    'The encryption key has reached its hard limit, and Cloud KMS did not wrap a new key.',
     'Restore access to Cloud KMS.',
   ),
   key_disabled: restorable(
@@ -82,7 +83,7 @@ export const reasons = {
     'Key to be destroyed',
     'restorable',
     'The key version is scheduled for destruction.',
-    'Restore it before that date, then enable it: `gcloud kms keys versions restore`.',
+    'Restore it before its destruction, then enable it: `gcloud kms keys versions restore`.',
     'version',
   ),
   key_not_found: restorable(
@@ -115,7 +116,7 @@ export const reasons = {
     'Other namespace',
     'needs a setting',
     'The message was encrypted for another namespace.',
-    'If this namespace is meant to read it, add the other namespace under `accepts`. Otherwise find out who copied it here.',
+    'If this namespace is meant to read it, add the other namespace under `accepts`. Otherwise find out who copied the message here.',
   ),
   format_not_allowed: restorable(
     'Format not allowed',
@@ -127,19 +128,19 @@ export const reasons = {
     'No permission there',
     'needs a permission',
     'The message was encrypted in another namespace, for which the caller has no permission or sent no justification.',
-    'Add a policy rule in that namespace, or send a justification.',
+    'Add a policy rule for that namespace, or send a justification.',
   ),
   layer_unreadable: restorable(
     'Still encrypted',
     'needs a setting',
     'The payload contains another encrypted or compressed payload, which the keys file does not let the namespace read. The error contains its format and key.',
-    'List that format under `reads` and its key under `decrypt` or `static`. For zstd, run Node 22.15 or later. With more than four layers or an unknown compression, use the codec that wrote it.',
+    "List that format under `reads` and its key under `decrypt` or `static`. For zstd, run Node 22.15 or later. With more than four layers or an unknown compression, use the writer's codec.",
   ),
   unsupported_version: restorable(
     'Newer format',
     'needs an update',
-    'A later version of the library encrypted the message, or `zstd` is to compress on a Node before 22.15.',
-    'Update the reader, or Node.',
+    'A later version of this library encrypted the message, or `zstd` compression needs Node 22.15 or later.',
+    'Update the library or Node.',
   ),
   too_large: restorable(
     'Too large',
@@ -156,7 +157,7 @@ export const reasons = {
   workflow_mismatch: permanent(
     'Other workflow',
     'The message was encrypted for another workflow (`KMS_BIND_WORKFLOW=true`).',
-    'If it is a Nexus result, switch workflow binding off for its writer. Otherwise find out who copied it here.',
+    'For a Nexus result, switch off workflow binding in the writer. Otherwise find out who copied the message here.',
   ),
   integrity_failed: permanent(
     'Integrity failed',
@@ -190,7 +191,7 @@ export const reasons = {
   ),
 } satisfies Readonly<Record<string, Reason>>;
 
-/** Why a payload cannot be encrypted or decrypted, or why it was not: a closed list. */
+/** Why a payload cannot be or was not encrypted or decrypted. */
 export type ReasonCode = keyof typeof reasons;
 
 /** Every {@link ReasonCode}, retryable codes first. */

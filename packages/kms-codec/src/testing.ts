@@ -1,5 +1,6 @@
 /**
- * A codec for the tests of an application. Never for production: its keys exist in this process's memory only.
+ * A codec for an application's tests. Never use it in production: its keys exist only in this process's
+ * memory.
  * @module
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -8,35 +9,38 @@ import type { KmsCodecOptions } from './codec-options.ts';
 import { InMemoryKeyService } from './keys/in-memory-key-service.ts';
 import { KeyRules } from './keys/key-rules.ts';
 
-/** Options of {@link createTestCodec}: those of `KmsCodec` that change what it writes or reports, and its key. */
+/**
+ * Options of {@link createTestCodec}: the key, and the `KmsCodec` options that change what the codec writes
+ * or reports.
+ */
 export interface TestCodecOptions extends Pick<
   KmsCodecOptions,
   'namespace' | 'format' | 'compression' | 'bindWorkflow' | 'observer'
 > {
   /**
-   * A text from which the key is derived, so that another process can decrypt the payloads: for histories that are kept
-   * with the tests and replayed. It protects nothing. Default: a random key for each process.
+   * Text from which the codec derives its key, so that another process can decrypt the payloads, for example
+   * to replay stored test histories. Such a key protects nothing. Default: a random key for each process.
    */
   readonly keyText?: string | undefined;
 }
 
-/** Its name shows in a payload and in the Web UI that a test wrote the payload. */
+/** The name shows, in a payload and in the Web UI, that a test wrote the payload. */
 const TEST_KEY = 'projects/tests-only/locations/global/keyRings/in-memory/cryptoKeys/not-for-production';
 
-/** One for the whole process, so that all of its test codecs decrypt each other's payloads. */
+/** One key for the whole process, so that its test codecs decrypt each other's payloads. */
 const processKey = randomBytes(32);
 let isWarned = false;
 
 /**
- * Returns a codec that encrypts and decrypts every namespace's payloads under a key in this process's memory. It opens
- * no port, calls no Google API and reads no environment variable except `NODE_ENV`. All test codecs of a process share
- * the key, so that a client and a worker in one test understand each other; the key is lost when the process ends, unless
- * it is derived from `keyText`.
+ * Returns a codec that encrypts and decrypts every namespace's payloads under a key in this process's memory.
+ * It opens no port, calls no Google API and reads no environment variable except `NODE_ENV`. All test codecs
+ * of a process share one key, so a client and a worker in the same test read each other's payloads. The key
+ * is lost when the process ends, unless it is derived from `keyText`.
  *
- * It is for tests only: it emits the process warning `TEMPORAL_KMS_TEST_CODEC`, names its key `not-for-production`, and
- * refuses to run where `NODE_ENV` is `production`.
- * @param options the same as for `KmsCodec`; by default the codec writes `envelope-v2` without compression
- * @throws Error where `NODE_ENV` is `production`
+ * For tests only: emits the process warning `TEMPORAL_KMS_TEST_CODEC`, names the key `not-for-production`,
+ * and throws if `NODE_ENV` is `production`.
+ * @param options as for `KmsCodec`; by default the codec writes `envelope-v2` without compression
+ * @throws Error if `NODE_ENV` is `production`
  * @example
  * ```ts
  * import { createTestCodec } from '@temporal-kms/kms-codec/testing';
@@ -52,8 +56,8 @@ let isWarned = false;
 export function createTestCodec({ keyText, ...options }: TestCodecOptions = {}): KmsCodec {
   if (process.env['NODE_ENV'] === 'production') {
     throw new Error(
-      'createTestCodec is for tests only, but NODE_ENV is production: its key is lost when this process ends, and ' +
-        'with it every payload. Use loadKmsCodec() instead.',
+      'createTestCodec is for tests only, but NODE_ENV is production: the key, and with it every payload, would be lost ' +
+        'when this process ends. Use loadKmsCodec() instead.',
     );
   }
   warnOfTestCodec();

@@ -6,8 +6,8 @@ const isSafeLogger = (logger: unknown): boolean =>
 let isWarned = false;
 
 /**
- * Emits a process warning if the logger of the worker's runtime is not from `createSafeLogger`. A plugin cannot replace it,
- * because the runtime and its logger exist before any plugin is called.
+ * Emits a process warning if the logger of the worker's Runtime was not created by `createSafeLogger`. A
+ * plugin cannot replace the logger, because the Runtime and its logger exist before any plugin is called.
  */
 export function warnOfUnsafeLogger(worker: object): void {
   if (isWarned) return;
@@ -17,7 +17,7 @@ export function warnOfUnsafeLogger(worker: object): void {
   isWarned = true;
   process.emitWarning(
     "This worker's log may show plaintext: Temporal's logger writes failure messages, causes, stacks and details. " +
-      'Install a logger of createSafeLogger (@temporal-kms/worker-kit/logging) with Runtime.install before the ' +
+      'Create a logger with createSafeLogger (@temporal-kms/worker-kit/logging), and install it with Runtime.install before the ' +
       'first connection.',
     { type: 'SecurityWarning', code: 'TEMPORAL_KMS_UNSAFE_LOGGER' },
   );

@@ -4,7 +4,10 @@ import type { Payload } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 import { FakeKeyService } from './support/fake-key-service.ts';
 
-/* What an attacker with write access to Temporal's store can put in place of a message, and how the codec reacts. */
+/*
+ * How the codec reacts to what an attacker with write access to Temporal's store can put in place of a
+ * message.
+ */
 
 const pay = { encrypt: cryptoKey('shared') };
 const rules = { pay, ship: { encrypt: cryptoKey('shared') }, own: { encrypt: cryptoKey('own') } };
@@ -24,7 +27,7 @@ const encryptIn = async (
 
 describe('a message moved to another namespace', () => {
   it.each(['envelope', 'direct'] as const)(
-    'is rejected in the format %s, which names no namespace, if only the accepted namespace lists its key',
+    'is rejected in the format %s, which contains no namespace, if only the accepted namespace lists the key',
     async (format) => {
       const keyService = new FakeKeyService();
       const moved = await encryptIn('own', keyService, { format });
@@ -45,7 +48,7 @@ const inActivity = (workflowId: string) => ({ type: 'activity', namespace: 'pay'
 describe('a message moved to another workflow', () => {
   const bound = { bindWorkflow: true };
 
-  it('is described as bound to its workflow, even without a workflow in the context', async () => {
+  it('is described as bound to a workflow, even if the context contains no workflow', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService, bound, 'order-1');
     const { codec } = codecWith(rules, { keyService });
@@ -55,11 +58,11 @@ describe('a message moved to another workflow', () => {
     expect(codec.inspect(free, inNamespace('pay', 'order-1'))).not.toHaveProperty('boundToWorkflow');
   });
 
-  it('is decrypted in each run of its schedule, whose id is the configured id and a time', async () => {
+  it('is decrypted in every workflow that its schedule starts', async () => {
     const keyService = new FakeKeyService();
     const action = await encryptIn('pay', keyService, bound, 'nightly');
     const { codec } = codecWith(rules, { keyService, ...bound });
-    // Temporal hands the result of a run to the next run.
+    // Temporal passes a run's result to the schedule's next run.
     const result = await encryptIn('pay', keyService, bound, 'nightly-2026-11-24T02:00:00Z');
     for (const message of [action, result]) {
       const next = inNamespace('pay', 'nightly-2026-11-25T02:00:00Z');
@@ -67,7 +70,7 @@ describe('a message moved to another workflow', () => {
     }
   });
 
-  it('is rejected in another run of the schedule if it belongs to an activity', async () => {
+  it('is rejected in its schedule’s next workflow if the message belongs to an activity', async () => {
     const { codec } = codecWith(rules, bound);
     const run = inActivity('nightly-2026-11-24T02:00:00Z');
     const [message] = await codec.encode([json('secret')], run);
@@ -79,15 +82,15 @@ describe('a message moved to another workflow', () => {
     }
   });
 
-  it('is bound to no workflow if the workflow id is empty', async () => {
+  it('is not bound to a workflow if the context’s workflow id is empty', async () => {
     const { codec } = codecWith(rules, bound);
     const [message] = await codec.encode([json('secret')], inNamespace('pay', ''));
     expect(codec.inspect(message!, inNamespace('pay'))).not.toHaveProperty('boundToWorkflow');
   });
 });
 
-describe('a message under a key that is not listed', () => {
-  it('is decrypted while the old key is listed for decryption, and new messages use the new key', async () => {
+describe('after the encryption key changes, the codec', () => {
+  it('decrypts old messages while the old key is listed for decryption, and encrypts with the new key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith(
@@ -131,13 +134,13 @@ describe('a payload that always passes unchanged', () => {
   };
   const strict = { pay: { ...pay, plaintext: 'refuse' as const } };
 
-  it('is a reference to external storage, encoded and decoded, unless plaintext is refused', async () => {
+  it('is a reference to external storage, in encode and decode, unless the rule refuses plaintext', async () => {
     const { codec } = codecWith({ pay });
     expect((await codec.encode([reference], inNamespace('pay')))[0]).toBe(reference);
     expect((await codec.decode([reference], inNamespace('pay')))[0]).toBe(reference);
   });
 
-  it('is an empty payload, decoded; encode encrypts it', async () => {
+  it('is an empty payload, but only in decode: encode encrypts an empty payload', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
     expect((await codec.decode([empty, {}], inNamespace('pay')))[0]).toBe(empty);
@@ -145,13 +148,13 @@ describe('a payload that always passes unchanged', () => {
     expect(codec.inspect(encrypted!, inNamespace('pay')).format).toBe('envelope-v2');
   });
 
-  it('returns an empty array for an empty array', async () => {
+  it('is an empty array of payloads', async () => {
     const { codec } = codecWith({});
     expect(await codec.decode([], inNamespace('nowhere'))).toEqual([]);
     expect(await codec.encode([], inNamespace('nowhere'))).toEqual([]);
   });
 
-  it('is binary/encrypted from another codec, which decrypt() reports as key_not_allowed', async () => {
+  it('is another codec’s binary/encrypted payload, which decrypt() rejects with key_not_allowed', async () => {
     const foreign = {
       metadata: { encoding: Buffer.from('binary/encrypted'), 'encryption-key-id': Buffer.from('theirs') },
       data: randomBytes(60),
@@ -165,26 +168,26 @@ describe('a payload that always passes unchanged', () => {
 });
 
 describe('a call’s namespace', () => {
-  it('is its context’s namespace, never silently another', async () => {
+  it('is the context’s namespace, never silently another', async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     await expect(codec.encode([json(1)], inNamespace('elsewhere'))).rejects.toMatchObject({
       code: 'namespace_not_configured',
     });
   });
 
-  it("is the codec's namespace without a context", async () => {
+  it("is the codec's namespace if the call has no context", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay' });
     const [encrypted] = await codec.encode([json(1)]);
     expect(codec.inspect(encrypted!, inNamespace('pay')).reason).toBeUndefined();
   });
 
-  it("is the codec's namespace in a replay worker, whatever the context contains", async () => {
+  it("is the codec's namespace in a replay worker, regardless of the context", async () => {
     const { codec } = codecWith({ pay }, { namespace: 'pay', ignoreContext: true, bindWorkflow: true });
     const [encrypted] = await codec.encode([json(1)], inNamespace('default', 'fake'));
     expect(valueOf((await codec.decode([encrypted!], inNamespace('other', 'x')))[0])).toBe(1);
   });
 
-  it('only decodes if it has no key for encryption', async () => {
+  it('allows only decoding if its rule has no encryption key', async () => {
     const keyService = new FakeKeyService();
     const message = await encryptIn('pay', keyService);
     const { codec } = codecWith({ pay: { decrypt: [cryptoKey('shared')] } }, { keyService });
@@ -196,9 +199,9 @@ describe('a call’s namespace', () => {
   });
 });
 
-describe('sizes', () => {
+describe('the codec', () => {
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    'rejects a payload in the format %s that would be too large to decrypt',
+    'rejects a payload, in the format %s, that would be too large to decrypt',
     async (format) => {
       const reads = {
         ...pay,
@@ -222,7 +225,7 @@ describe('sizes', () => {
     },
   );
 
-  it('rejects a payload above the limit when it encodes and when it decodes', async () => {
+  it('rejects a payload above the size limit, both in encode and in decode', async () => {
     const { codec } = codecWith({ pay }, { maxPayloadBytes: 1_000 });
     await expect(codec.encode([json('x'.repeat(1_000))], inNamespace('pay'))).rejects.toMatchObject({
       code: 'too_large',
@@ -232,7 +235,7 @@ describe('sizes', () => {
     });
   });
 
-  it('compresses from 1 KiB on and only if the result is smaller', async () => {
+  it('compresses payloads of at least 1 KiB, and only if the result is smaller', async () => {
     const { codec } = codecWith({ pay }, { compression: 'zstd' });
     const small = await codec.encode([json('x'.repeat(900))], inNamespace('pay'));
     const large = await codec.encode([json('x'.repeat(9_000))], inNamespace('pay'));

@@ -14,14 +14,14 @@ const rule = {
 const pay = inNamespace('pay');
 const ship = inNamespace('ship');
 
-/** No call of these tests gives up because the machine is slow. */
+/** Codecs whose calls do not give up because the test machine is slow. */
 const codecWith: typeof impatientCodec = (namespaces, options) =>
   impatientCodec(namespaces, { waitMs: { activity: 20_000, other: 20_000 }, ...options });
 
-/** Answers no unwrap until the test releases it. */
+/** Holds back every unwrap response until the test releases it. */
 class HeldKeyService extends FakeKeyService {
   isHolding = false;
-  /** The calls that have begun, also those without an answer. */
+  /** Number of calls that have begun, with or without a response. */
   begun = 0;
   readonly #held: (() => void)[] = [];
 
@@ -31,19 +31,19 @@ class HeldKeyService extends FakeKeyService {
     return await super.unwrap(request);
   }
 
-  /** Answers the first call that waits. */
+  /** Releases the first waiting call's response. */
   answerOne(): void {
     this.#held.shift()?.();
   }
 
-  /** Answers all calls, also those that follow. */
+  /** Releases the responses of all calls, including later calls. */
   answerAll(): void {
     this.isHolding = false;
     for (const answer of this.#held.splice(0)) answer();
   }
 }
 
-/** Counts the calls in flight at the same time, by crypto key. */
+/** Counts concurrent calls by crypto key. */
 class WatchedKeyService extends FakeKeyService {
   readonly most = new Map<string, number>();
   readonly #now = new Map<string, number>();
@@ -61,7 +61,7 @@ class WatchedKeyService extends FakeKeyService {
   }
 }
 
-/** Encrypts messages, each under another data key. */
+/** Encrypts messages, each under a different data key. */
 const encryptApart = async (keyService: FakeKeyService, count: number, context = pay) => {
   const each = Array.from({ length: count }, (_, n) =>
     codecWith(rule, { keyService }).codec.encode([json(n)], context),
@@ -97,7 +97,10 @@ describe('callsInFlight', () => {
   });
 });
 
-/** Decodes 39 payloads, of whose calls two have begun, and later another. */
+/**
+ * Starts to decode 39 payloads with at most two concurrent calls. The returned function decodes one more
+ * payload.
+ */
 const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
   const keyService = new HeldKeyService();
   const encrypted = await encryptApart(keyService, 40);
@@ -111,16 +114,16 @@ const decodeMany = async (waitMs?: KmsCodecOptions['waitMs']) => {
 };
 
 describe('a call that waits for a slot', () => {
-  it('is not made once its waiters have all timed out', async () => {
+  it('is not made if all its waiters have timed out', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany({ other: 30, activity: 20_000 });
     await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
     keyService.answerAll();
     await decodeFirst();
-    // The calls that were in flight, and the last call.
+    // The two calls that were in flight, and the last call.
     expect(keyService.begun).toBe(3);
   });
 
-  it('is not made once its waiters’ request has failed', async () => {
+  it('is not made if the codec call that needs it has failed', async () => {
     const { keyService, decoding, decodeFirst } = await decodeMany();
     keyService.failing = 'key_disabled';
     keyService.answerOne();
@@ -128,16 +131,16 @@ describe('a call that waits for a slot', () => {
     keyService.failing = undefined;
     keyService.answerAll();
     await decodeFirst();
-    // The calls that were in flight before and just after the failure, and the last call.
+    // Calls in flight before and just after the failure, and the last call.
     expect(keyService.begun).toBeLessThanOrEqual(4);
   });
 });
 
-describe('a call whose caller has aborted', () => {
+describe('a codec call that its caller has aborted', () => {
   it.each([
     ['before it began', 0],
     ['during a call to Cloud KMS', 2],
-  ])('%s rejects with the reason and makes no further call', async (_, begun) => {
+  ])('%s rejects with the abort reason and makes no further Cloud KMS call', async (_, begun) => {
     const keyService = new HeldKeyService();
     const encrypted = await encryptApart(keyService, 40);
     const refused: unknown[] = [];
@@ -160,7 +163,7 @@ describe('a call whose caller has aborted', () => {
     expect(refused).toEqual([]);
   });
 
-  it('adds one listener to its signal for any number of waiting calls', async () => {
+  it('adds only one listener to its signal, for any number of waiting Cloud KMS calls', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await encryptApart(keyService, 2);
     const { codec } = codecWith(rule, { keyService });
@@ -173,7 +176,7 @@ describe('a call whose caller has aborted', () => {
     expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 1]);
   });
 
-  it('does not end the call for others that wait for the same data key', async () => {
+  it('does not end the Cloud KMS call for other callers that wait for the same data key', async () => {
     const keyService = new FakeKeyService();
     const [encrypted] = await encryptApart(keyService, 1);
     const { codec } = codecWith(rule, { keyService });
@@ -202,7 +205,7 @@ describe('a wrapped data key that is longer than 1,024 bytes', () => {
       },
     ],
   ])(
-    'is malformed in the format %s, makes no call to Cloud KMS and is not cached',
+    'is rejected as malformed in the format %s, without a Cloud KMS call, and is not cached',
     async (format, metadata) => {
       const keyService = new FakeKeyService();
       const reads = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope', 'proxy'] } } as const;
@@ -216,7 +219,7 @@ describe('a wrapped data key that is longer than 1,024 bytes', () => {
 });
 
 describe('DecodePlan.kmsCalls', () => {
-  it('counts each uncached data key once, without a call to Cloud KMS', async () => {
+  it('counts each uncached data key once, without a Cloud KMS call', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await encryptApart(keyService, 4);
     const { codec } = codecWith(rule, { keyService });
@@ -247,7 +250,7 @@ describe('DecodePlan.kmsCalls', () => {
     },
   );
 
-  it('counts no key for a message with a cached data key or a damaged message', async () => {
+  it('does not count messages that are damaged or whose data key is cached', async () => {
     const keyService = new FakeKeyService();
     const decrypt = ['a', 'b', 'c'].map(cryptoKey);
     const many = { pay: { ...rule.pay, decrypt } };
@@ -265,14 +268,14 @@ describe('DecodePlan.kmsCalls', () => {
     expect(keyService.unwraps).toBe(1);
   });
 
-  it('counts no message in a format that the namespace does not read', async () => {
+  it('does not count messages in a format that the namespace does not read', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService, format: 'direct' }).codec.encode([json(1)], pay);
     const strict = { pay: { encrypt: cryptoKey('pay') } };
     expect(codecWith(strict, { keyService }).codec.plan(encrypted, pay).kmsCalls).toBe(0);
   });
 
-  it('counts no message that is rejected without a call or whose rejection is cached', async () => {
+  it('does not count messages that are rejected without a call or whose rejection is cached', async () => {
     const keyService = new FakeKeyService();
     const [payload] = await encryptApart(keyService, 1);
     const { codec } = codecWith(rule, { keyService });

@@ -5,23 +5,28 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 import { context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
-/* Attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use its key version. */
+/*
+ * Attacks on the rule that a cached key decrypts only while Cloud KMS lets this process use the key's
+ * version.
+ */
 
-/** A message of a process whose branch key is wrapped under a key version. */
+/** Returns another process's message, whose branch key is wrapped under a key version. */
 async function messageUnder(keyService: FakeKeyService, version: number): Promise<Payload> {
   keyService.version = version;
   const [message = {}] = await codecWith(rule, { keyService }).codec.encode([json('secret')], context);
   return message;
 }
 
-/** Returns a copy of a message whose header names another key version. Its authentication fails. */
+/** Returns a copy of a message whose header names another key version. The copy fails authentication. */
 function naming({ metadata, data }: Payload, version: number): Payload {
   const copy = Buffer.from(data ?? []);
   copy.writeUInt32BE(version, 10);
   return { metadata: metadata ?? null, data: copy };
 }
 
-/** A process that has read a message under version 2, and reads it every minute. */
+/**
+ * Returns a process that has read a message under version 2, and that reads the message again every minute.
+ */
 async function readerOfVersion2() {
   const keyService = new FakeKeyService();
   const message = await messageUnder(keyService, 1);
@@ -42,9 +47,9 @@ async function readerOfVersion2() {
 
 describe('a message whose header was changed to name another key version', () => {
   it.each([
-    ['arrives before the message', ['forge', 'read']],
-    ['arrives after the message', ['read', 'forge']],
-    ['arrives and the message itself was never read', ['forge']],
+    ['arrives before the genuine message', ['forge', 'read']],
+    ['arrives after the genuine message', ['read', 'forge']],
+    ['arrives but the genuine message does not', ['forge']],
   ] as const)('does not keep a disabled version readable when it %s', async (_, steps) => {
     const { keyService, message, read, forge, pass } = await readerOfVersion2();
     for (const step of steps)
@@ -54,7 +59,7 @@ describe('a message whose header was changed to name another key version', () =>
     await expect(read(message)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not keep the named version readable once that is disabled', async () => {
+  it('does not keep the named version readable once that version is disabled', async () => {
     const { keyService, other, read, forge, clock } = await readerOfVersion2();
     keyService.disabled.add(2);
     for (let n = 0; n < 6; n += 1) {
@@ -65,7 +70,7 @@ describe('a message whose header was changed to name another key version', () =>
     await expect(read(other)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('causes no further calls for messages under that version', async () => {
+  it('causes no further calls for messages under the named version', async () => {
     const { keyService, message, read, forge } = await readerOfVersion2();
     for (let n = 0; n < 20; n += 1) {
       await forge();
@@ -75,7 +80,7 @@ describe('a message whose header was changed to name another key version', () =>
   });
 });
 
-/** A message under a branch key of version 1, whose author names version 2. */
+/** Returns a message under a branch key of version 1 whose author names version 2. */
 async function lie(keyService: FakeKeyService): Promise<Payload> {
   keyService.version = 1;
   keyService.named = 2;
@@ -91,7 +96,10 @@ const liesTo = async (keyService: FakeKeyService, count: number): Promise<Payloa
   return lies;
 };
 
-/** A process that writes and reads under version 2, and has read messages whose authors name version 2. */
+/**
+ * Returns a process that writes and reads under version 2, and has read messages whose authors falsely name
+ * version 2.
+ */
 async function writerOfVersion2(lies: number) {
   const keyService = new FakeKeyService();
   const lying = await liesTo(keyService, lies);
@@ -103,9 +111,9 @@ async function writerOfVersion2(lies: number) {
   return { ...process, keyService, lying, other, own: own[0]!, read };
 }
 
-describe('a message under another key version than its author names', () => {
+describe('a message whose author falsely names key version 2', () => {
   it.each([1, 3])(
-    'does not remove the keys of that version when its own is disabled (%i such)',
+    'does not cause the removal of version 2’s keys when its real version is disabled (%i such messages)',
     async (lies) => {
       const { codec, clock, keyService, lying, other, own, read } = await writerOfVersion2(lies);
       keyService.disabled.add(1);
@@ -125,26 +133,29 @@ describe('a message under another key version than its author names', () => {
     },
   );
 
-  it.each([1, 20])('does not remove the keys of a process that only reads (%i such)', async (lies) => {
-    const keyService = new FakeKeyService();
-    const lying = await liesTo(keyService, lies);
-    const other = await messageUnder(keyService, 2);
-    const lookups: string[] = [];
-    const observer = { dataKeyLookup: ({ outcome }: { outcome: string }) => void lookups.push(outcome) };
-    const { codec, clock } = codecWith(rule, { keyService, observer });
-    await codec.decode([...lying, other], context);
-    keyService.disabled.add(1);
-    clock.time += 4.1 * minute;
-    for (const one of lying) {
-      await codec.decode([one], context);
-      await settle();
-    }
-    lookups.length = 0;
-    await codec.decode([other], context);
-    expect(lookups).toEqual(['hit']);
-  });
+  it.each([1, 20])(
+    'does not cause the removal of keys from a process that only reads (%i such messages)',
+    async (lies) => {
+      const keyService = new FakeKeyService();
+      const lying = await liesTo(keyService, lies);
+      const other = await messageUnder(keyService, 2);
+      const lookups: string[] = [];
+      const observer = { dataKeyLookup: ({ outcome }: { outcome: string }) => void lookups.push(outcome) };
+      const { codec, clock } = codecWith(rule, { keyService, observer });
+      await codec.decode([...lying, other], context);
+      keyService.disabled.add(1);
+      clock.time += 4.1 * minute;
+      for (const one of lying) {
+        await codec.decode([one], context);
+        await settle();
+      }
+      lookups.length = 0;
+      await codec.decode([other], context);
+      expect(lookups).toEqual(['hit']);
+    },
+  );
 
-  it('does not stop a process that took it from the store from encrypting when its version is disabled', async () => {
+  it('does not stop a process whose key came from the store from encrypting when the real version is disabled', async () => {
     const keyService = new FakeKeyService();
     keyService.named = 2;
     const fleet = fleetOf(1, { keyService });
@@ -164,7 +175,7 @@ describe('a message under another key version than its author names', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
   });
 
-  it('does not keep the keys of that version when both versions are disabled', async () => {
+  it('does not keep version 2’s keys in memory when both versions are disabled', async () => {
     const { codec, clock, keyService, lying, own, other, read } = await writerOfVersion2(1);
     keyService.disabled.add(1).add(2);
     clock.time += 4.1 * minute;
@@ -176,7 +187,7 @@ describe('a message under another key version than its author names', () => {
 });
 
 describe('a plan’s Cloud KMS calls', () => {
-  it('include the keys that Cloud KMS must confirm, because it may refuse all of them', async () => {
+  it('include keys that Cloud KMS must confirm, because Cloud KMS may refuse all of them', async () => {
     const keyService = new FakeKeyService();
     const messages = await Promise.all(Array.from({ length: 100 }, () => messageUnder(keyService, 1)));
     const { codec, clock } = codecWith(rule, { keyService });
@@ -189,11 +200,11 @@ describe('a plan’s Cloud KMS calls', () => {
     const decoded = await Promise.allSettled(messages.map((message) => codec.decode([message], context)));
     expect(decoded.every(({ status }) => status === 'rejected')).toBe(true);
     expect(keyService.unwraps - before).toBeGreaterThan(1);
-    // A call to revalidate, and one to confirm its refusal.
+    // One call to revalidate, and one to confirm the refusal.
     expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 2);
   });
 
-  it('include each key that names no version, because each needs a separate answer', async () => {
+  it('include each key without a version, because each needs a separate response', async () => {
     const keyService = new FakeKeyService();
     const envelope = { pay: { encrypt: cryptoKey('pay'), reads: ['envelope' as const] } };
     const write = async () => {
@@ -211,7 +222,7 @@ describe('a plan’s Cloud KMS calls', () => {
     expect(kmsCalls).toBe(100);
   });
 
-  it('do not include keys that are usable in an outage', async () => {
+  it('do not include keys that are usable during an outage', async () => {
     const keyService = new FakeKeyService();
     const message = await messageUnder(keyService, 1);
     const { codec, clock } = codecWith(rule, { keyService, waitMs: { activity: 5_000, other: 5_000 } });
@@ -223,12 +234,12 @@ describe('a plan’s Cloud KMS calls', () => {
   });
 });
 
-describe('a key with which this process encrypted', () => {
-  it('leaves memory a day after Cloud KMS wrapped it, if it is not in use', async () => {
+describe('a key with which this process has encrypted', () => {
+  it('leaves memory a day after Cloud KMS wrapped it, if the key is no longer in use', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     const [first = {}] = await codec.encode([json('first')], context);
-    // The key version stays in use: Cloud KMS confirms it every few minutes.
+    // The key version stays in use, so Cloud KMS confirms it every few minutes.
     for (let n = 0; n < 26 * 15; n += 1) {
       clock.time += 4 * minute;
       const encoded = await codec.encode([json('later')], context);

@@ -16,7 +16,7 @@ const zeros = (bytes: number): Payload => ({
   data: Buffer.alloc(bytes),
 });
 
-/** Creates a budget that records reservations. */
+/** A budget that records reservations. */
 class Recorded implements PlaintextBudget {
   readonly reserved: number[] = [];
   readonly #reserve: (bytes: number) => void | Promise<void>;
@@ -40,7 +40,7 @@ describe('one call’s plaintext', () => {
     await expect(codec.decode([bomb!, bomb!, bomb!], orders)).rejects.toMatchObject({ code: 'too_large' });
   });
 
-  it('is limited by encode, so one call can decode every result', async () => {
+  it('is limited by encode, so that one call can decode all results of one call', async () => {
     const { codec } = codecWith(rules, { maxCallBytes: MiB });
     const half = zeros(MiB / 2 - 1_000);
     await expect(codec.encode([half, half], orders)).resolves.toHaveLength(2);
@@ -48,7 +48,7 @@ describe('one call’s plaintext', () => {
   });
 
   it.each([undefined, 'zstd'] as const)(
-    'is never encoded if decode would find it too large, with compression %s',
+    'is never encoded if it would be too large to decode, with compression %s',
     async (compression) => {
       const { codec } = codecWith(rules, { maxCallBytes: 10_000, compression });
       let written = 0;
@@ -64,7 +64,7 @@ describe('one call’s plaintext', () => {
     },
   );
 
-  it('is not compressed if it is larger than the limit for decompression', async () => {
+  it('is not compressed if it exceeds the limit for decompression', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: MiB });
     const payload = zeros(2 * MiB);
     const [decoded] = await codec.decode(await codec.encode([payload], orders), orders);
@@ -73,7 +73,7 @@ describe('one call’s plaintext', () => {
 });
 
 describe("a caller's budget", () => {
-  it('reserves memory for many metadata entries before the codec creates them', async () => {
+  it('receives a reservation for many metadata entries before the codec creates them', async () => {
     const { codec } = codecWith(rules);
     const metadata = Object.fromEntries(
       Array.from({ length: 50_000 }, (_, n) => [`k${n.toString(36)}`, Buffer.alloc(0)]),
@@ -90,7 +90,7 @@ describe("a caller's budget", () => {
     expect(asked.reserved).toHaveLength(1);
   });
 
-  it('reserves the ciphertext and the declared size before the codec decompresses', async () => {
+  it('receives reservations for the ciphertext and the declared size before the codec decompresses', async () => {
     const { codec } = codecWith(rules, { compression: 'zstd' });
     const payload = zeros(4 * MiB);
     const [message] = await codec.encode([payload], orders);
@@ -106,7 +106,7 @@ describe("a caller's budget", () => {
   });
 
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    'reserves memory in the format %s',
+    'receives a reservation in the format %s',
     async (format) => {
       const { codec } = codecWith({ orders: { encrypt: cryptoKey('a'), reads: [format] } }, { format });
       const [message] = await codec.encode([json('a value')], orders);
@@ -117,7 +117,7 @@ describe("a caller's budget", () => {
     },
   );
 
-  it('delays a payload until there is room', async () => {
+  it('delays a payload until enough memory is available', async () => {
     const { codec } = codecWith(rules);
     const messages = await codec.encode([json(1), json(2)], orders);
     const room = Promise.withResolvers<void>();
@@ -132,7 +132,7 @@ describe("a caller's budget", () => {
     expect((await decoding).map(valueOf)).toEqual([1, 2]);
   });
 
-  it('replaces the limit of the codec', async () => {
+  it('replaces the codec’s limit', async () => {
     const { codec, keyService } = codecWith(rules, { maxCallBytes: 10 });
     const { codec: writer } = codecWith(rules, { keyService });
     const messages = await writer.encode([json('longer than ten bytes')], orders);
@@ -149,7 +149,7 @@ async function foreign(keyService: FakeKeyService) {
 }
 
 describe('authorizeNamespace', () => {
-  it('is called before decrypting another namespace’s message, and for no other message', async () => {
+  it('is called before another namespace’s message is decrypted, and for no other message', async () => {
     const keyService = new FakeKeyService();
     const { card, order } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -165,7 +165,7 @@ describe('authorizeNamespace', () => {
     expect(named).toEqual(['cards']);
   });
 
-  it('rejects a message even if its data key is cached', async () => {
+  it('can reject a message even if the data key is cached', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -183,7 +183,7 @@ describe('authorizeNamespace', () => {
     });
   });
 
-  it('is called by a codec for the namespace that the message names, in another namespace’s context', async () => {
+  it('is called with the message’s namespace if the context names another namespace', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService, namespace: 'cards' });
@@ -203,7 +203,7 @@ describe('authorizeNamespace', () => {
     expect(named).toHaveLength(4);
   });
 
-  it('passes on the caller’s error unchanged', async () => {
+  it('can throw any error, which reaches the caller unchanged', async () => {
     const keyService = new FakeKeyService();
     const { card } = await foreign(keyService);
     const { codec } = codecWith(rules, { keyService });
@@ -213,7 +213,7 @@ describe('authorizeNamespace', () => {
   });
 });
 
-it('rejects a frame whose declared size exceeds the limit before it reserves memory', async () => {
+it('the codec rejects a frame whose declared size exceeds the limit, without reserving memory', async () => {
   const { codec, keyService } = codecWith(rules, { compression: 'zstd', maxDecompressedBytes: 16 * MiB });
   const { codec: strict } = codecWith(rules, { keyService, maxDecompressedBytes: MiB });
   const [message] = await codec.encode([zeros(2 * MiB)], orders);

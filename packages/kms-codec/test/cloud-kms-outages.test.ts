@@ -5,14 +5,17 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, v
 import { CloudKms } from '../src/index.ts';
 import { cryptoKey } from './support/codec.ts';
 
-/* Outages in which no server answers, with Google's client, real connections and the clock of a test. */
+/* Outages in which no server responds, with Google's client, real connections and a simulated clock. */
 
 const key = cryptoKey('k');
-/** After an outage, in ms: what Cloud KMS answers at once, and what it answers on another connection only. */
+/**
+ * Limits on the time until Cloud KMS responds after an outage, in ms: on the same connection, and if another
+ * connection is needed.
+ */
 const SOON_MS = 5_000;
 const LATER_MS = 20_000;
 const STEP_MS = 500;
-/** The real time of a step, for sockets and threads, in ms: during an outage, and when an answer is expected. */
+/** Real time per step for sockets and threads, in ms: during an outage, and while a response is expected. */
 const REAL_MS = 4;
 const REAL_ANSWER_MS = 60;
 const realSetTimeout = setTimeout;
@@ -20,7 +23,7 @@ let emulator: Emulator;
 
 beforeAll(async () => {
   emulator = await startEmulator({ keys: [key] });
-  // Google's client is loaded before the clock of a test starts.
+  // Load Google's client before the simulated clock starts.
   const kms = new CloudKms({ emulatorHost: emulator.address });
   await kms.describe(key);
   await kms.close();
@@ -31,14 +34,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A network between the client and the emulator. */
+/** Returns a network between the client and the emulator. */
 async function newNetwork(): Promise<Network> {
   const network = await startNetwork(emulator.port);
   onTestFinished(() => network.close());
   return network;
 }
 
-/** A process that calls Cloud KMS in turn, on a clock that the test advances. */
+/** Returns a process that calls Cloud KMS repeatedly, on a clock that the test advances. */
 function newCaller(address: string) {
   vi.useFakeTimers({
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
@@ -67,13 +70,16 @@ function newCaller(address: string) {
     await new Promise((resolve) => realSetTimeout(resolve, realMs));
   };
   return {
-    /** Calls for so long, in ms. @returns whether a call that began later was answered */
+    /**
+     * Makes calls for this time, in ms. @returns whether Cloud KMS responded to a call that began in this
+     * time
+     */
     async callFor(milliseconds: number): Promise<boolean> {
       answered = false;
       for (let at = 0; at < milliseconds; at += STEP_MS) await step(REAL_MS);
       return answered;
     },
-    /** Calls until an answer. @returns milliseconds, or Infinity after two minutes */
+    /** Makes calls until Cloud KMS responds. @returns the time taken in ms, or Infinity after two minutes */
     async untilAnswered(): Promise<number> {
       answered = false;
       for (let at = STEP_MS; at <= 120_000; at += STEP_MS) {
@@ -85,7 +91,7 @@ function newCaller(address: string) {
   };
 }
 
-describe('Cloud KMS answers again soon after an outage', () => {
+describe('Cloud KMS is available again soon after an outage', () => {
   it.each([20_000, 90_000])('in which connections were refused for %i ms', async (outageMs) => {
     const network = await newNetwork();
     const caller = newCaller(`127.0.0.1:${network.port}`);
@@ -96,7 +102,7 @@ describe('Cloud KMS answers again soon after an outage', () => {
     expect(await caller.untilAnswered()).toBeLessThanOrEqual(SOON_MS);
   });
 
-  it('in which no connection was possible since the process started', async () => {
+  it('in which no connection was possible from the start of the process', async () => {
     const network = await newNetwork();
     await network.refuse();
     const caller = newCaller(`127.0.0.1:${network.port}`);
@@ -106,7 +112,7 @@ describe('Cloud KMS answers again soon after an outage', () => {
   });
 
   it.each(['before', 'during'])(
-    'in which nothing arrived on connections that were opened %s it',
+    'in which nothing arrived on connections opened %s the outage',
     async (when) => {
       const network = await newNetwork();
       const caller = newCaller(`127.0.0.1:${network.port}`);
@@ -118,7 +124,7 @@ describe('Cloud KMS answers again soon after an outage', () => {
     },
   );
 
-  it('in which the name of Cloud KMS could not be resolved', async () => {
+  it('in which Cloud KMS’s host name could not be resolved', async () => {
     const network = await newNetwork();
     const lookup = vi.spyOn(dns.promises, 'lookup').mockRejectedValue(new Error('EAI_AGAIN'));
     const caller = newCaller(`localhost:${network.port}`);

@@ -60,8 +60,8 @@ afterAll(async () => {
   await emulator.close();
 });
 
-describe('a round trip', () => {
-  it('returns the plaintext and the key version', async () => {
+describe('wrap and unwrap', () => {
+  it('return the key version and the original plaintext', async () => {
     const wrapped = await kms.wrap({ key, plaintext, aad });
     expect(wrapped).toMatchObject({ keyVersion: 1, protectionLevel: 'SOFTWARE' });
     expect(
@@ -73,7 +73,7 @@ describe('a round trip', () => {
     ]);
   });
 
-  it('works for empty plaintext', async () => {
+  it('accept an empty plaintext', async () => {
     const none = new Uint8Array();
     const { ciphertext } = await kms.wrap({ key, plaintext: none, aad: none });
     expect(await kms.unwrap({ key, ciphertext, aad: none })).toHaveLength(0);
@@ -82,7 +82,7 @@ describe('a round trip', () => {
   it.each([
     ['other additional authenticated data', { aad: Buffer.from('other') }],
     ['another key', { key: cryptoKey('other') }],
-  ])('fails with integrity_failed after one retry, with %s', async (_, over) => {
+  ])('fail with integrity_failed after one retry if unwrap is called with %s', async (_, over) => {
     const { ciphertext } = await kms.wrap({ key, plaintext, aad });
     emulator.calls.reset();
     await expect(kms.unwrap({ key, ciphertext, aad, ...over })).rejects.toMatchObject({
@@ -95,7 +95,7 @@ describe('a round trip', () => {
 
 describe('damage in transit', () => {
   it.each(['Encrypt', 'Decrypt'])(
-    'of a response of %s is checksum_mismatch, which is retryable',
+    'of a response to %s is reported as checksum_mismatch, which is retryable',
     async (method) => {
       const { ciphertext } = await kms.wrap({ key, plaintext, aad });
       emulator.injectFault({ effect: { kind: 'corrupt_response' }, method, times: 1 });
@@ -105,18 +105,18 @@ describe('damage in transit', () => {
     },
   );
 
-  it('of a request whose checksums Cloud KMS did not receive is checksum_mismatch', async () => {
+  it('is reported as checksum_mismatch if Cloud KMS did not receive a request’s checksums', async () => {
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, method: 'Encrypt', times: 1 });
     await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code: 'checksum_mismatch' });
   });
 });
 
-describe('the encrypting key version’s state', () => {
+describe('a failure because of the encrypting key version’s state', () => {
   it.each([
     ['DISABLED', 'key_disabled'],
     ['DESTROY_SCHEDULED', 'key_destroy_scheduled'],
     ['DESTROYED', 'key_destroyed'],
-  ] as const)('%s is %s for a caller that may read the state', async (state, code) => {
+  ] as const)('%s is reported as %s if the caller may read the state', async (state, code) => {
     const name = cryptoKey(`state-${state.toLowerCase()}`);
     const own = await startEmulator({ keys: [name] });
     const client = connect(own.address);
@@ -129,7 +129,7 @@ describe('the encrypting key version’s state', () => {
     await own.close();
   });
 
-  it('is key_destroyed for a caller that may read the state by a grant on the key', async () => {
+  it('is key_destroyed if a grant on the key lets the caller read the state', async () => {
     const name = cryptoKey('viewed');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     const members = [`serviceAccount:${reader}`];
@@ -145,7 +145,7 @@ describe('the encrypting key version’s state', () => {
     await own.close();
   });
 
-  it('is the state of the version that Cloud KMS refuses, whatever version the message names', async () => {
+  it('is reported for the version that Cloud KMS refuses, whatever version the message names', async () => {
     const name = cryptoKey('claimed');
     const own = await startEmulator({ keys: [name] });
     const client = connect(own.address);
@@ -164,7 +164,7 @@ describe('the encrypting key version’s state', () => {
     await own.close();
   });
 
-  it('is key_disabled for a caller that may not read the state', async () => {
+  it('is key_disabled if the caller may not read the state', async () => {
     const name = cryptoKey('blind');
     const own = await startEmulator({ keys: [name], identities: { [reader]: 0 } });
     await own.setPolicy(name, [
@@ -179,8 +179,8 @@ describe('the encrypting key version’s state', () => {
   });
 });
 
-describe('a caller without permission', () => {
-  it('to encrypt or decrypt gets permission_denied', async () => {
+describe('a caller', () => {
+  it('without permission to encrypt or decrypt gets permission_denied', async () => {
     const { ciphertext } = await kms.wrap({ key, plaintext, aad });
     const denied = connect(emulator.identities[worker]!);
     await expect(denied.wrap({ key, plaintext, aad })).rejects.toMatchObject({
@@ -192,28 +192,31 @@ describe('a caller without permission', () => {
     });
   });
 
-  it('gets key_not_found with all permissions, if the key does not exist', async () => {
+  it('with all permissions gets key_not_found if the key does not exist', async () => {
     await expect(kms.wrap({ key: cryptoKey('absent'), plaintext, aad })).rejects.toMatchObject({
       code: 'key_not_found',
     });
   });
 });
 
-describe('an unavailable Cloud KMS', () => {
+describe('if Cloud KMS', () => {
   it.each([
     ['UNAVAILABLE', 'kms_unavailable'],
     ['INTERNAL', 'kms_unavailable'],
     ['DEADLINE_EXCEEDED', 'kms_unavailable'],
     ['ABORTED', 'kms_unavailable'],
     ['RESOURCE_EXHAUSTED', 'kms_quota'],
-  ] as const)('answers %s: the codec reports %s after one attempt', async (status, code: ReasonCode) => {
-    emulator.injectFault({ effect: { kind: 'error', status }, method: 'Encrypt' });
-    emulator.calls.reset();
-    await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code, retryable: true });
-    expect(emulator.calls.count('Encrypt')).toBe(1);
-  });
+  ] as const)(
+    'responds with %s, a call fails with %s after one attempt',
+    async (status, code: ReasonCode) => {
+      emulator.injectFault({ effect: { kind: 'error', status }, method: 'Encrypt' });
+      emulator.calls.reset();
+      await expect(kms.wrap({ key, plaintext, aad })).rejects.toMatchObject({ code, retryable: true });
+      expect(emulator.calls.count('Encrypt')).toBe(1);
+    },
+  );
 
-  it('does not answer: the codec reports kms_unavailable at the deadline of the attempt', async () => {
+  it('does not respond, a call fails with kms_unavailable at the attempt’s deadline', async () => {
     emulator.injectFault({ effect: { kind: 'hang' }, method: 'Encrypt' });
     const start = performance.now();
     await expect(connect(emulator.address, 300).wrap({ key, plaintext, aad })).rejects.toMatchObject({
@@ -222,7 +225,7 @@ describe('an unavailable Cloud KMS', () => {
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 
-  it('is reported without its address, because Temporal stores the error and its causes', async () => {
+  it('is unavailable, the error contains no network address, because Temporal stores the error and its causes', async () => {
     const gone = await startEmulator();
     const client = connect(gone.address);
     await gone.close();
@@ -234,8 +237,8 @@ describe('an unavailable Cloud KMS', () => {
   });
 });
 
-describe('sizes', () => {
-  it('above 64 KiB are too_large before any call', async () => {
+describe('a plaintext', () => {
+  it('above 64 KiB is too_large, without any call', async () => {
     emulator.calls.reset();
     await expect(
       kms.wrap({ key, plaintext: Buffer.alloc(65_537), aad: Buffer.alloc(0) }),
@@ -246,7 +249,7 @@ describe('sizes', () => {
     ).resolves.toBeDefined();
   });
 
-  it('above 8 KiB are too_large before the call for a key in an HSM', async () => {
+  it('above 8 KiB is too_large for an HSM key, without an encrypt call', async () => {
     const client = connect(emulator.address);
     const hsm = await createHsmKey(emulator.address);
     emulator.calls.reset();
@@ -260,7 +263,7 @@ describe('sizes', () => {
   });
 });
 
-it('describes a key’s versions, their states and the primary version', async () => {
+it('describe() returns a key’s versions, their states and the primary version', async () => {
   expect(await kms.describe(key)).toMatchObject({
     name: key,
     key,
@@ -279,7 +282,7 @@ it('describes a key’s versions, their states and the primary version', async (
   });
 });
 
-describe("Google's credentials that cannot be read", () => {
+describe("unreadable credentials of Google's client", () => {
   const refusal = {
     code: 'kms_unavailable',
     key,
@@ -302,7 +305,7 @@ describe("Google's credentials that cannot be read", () => {
     ['are not JSON', '{'],
     ['contain no key', '{"type":"service_account"}'],
   ])(
-    'cause kms_unavailable, do not end the process and leave nothing to close if they %s',
+    'cause kms_unavailable, neither end the process nor leave a connection open, if they %s',
     async (_, content) => {
       if (content !== undefined) await writeFile(file, content);
       const alone = new CloudKms({ attemptTimeoutMs: 5_000 });
@@ -313,7 +316,7 @@ describe("Google's credentials that cannot be read", () => {
     },
   );
 
-  it('are read within a second once they exist; until then, not every call searches for them', async () => {
+  it('are found within a second after they appear, although not every call looks for them', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -328,14 +331,14 @@ describe("Google's credentials that cannot be read", () => {
     vi.advanceTimersByTime(1_000);
     await expect(alone.wrap({ key, plaintext, aad })).rejects.toMatchObject({
       code: 'kms_unavailable',
-      message: expect.stringMatching(/didn't answer/),
+      message: expect.stringMatching(/did not respond/),
     });
     vi.useRealTimers();
     await alone.close();
   });
 });
 
-it('throws if Google’s client would print data keys', () => {
+it('the constructor throws if Google’s client would print data keys', () => {
   process.env['GOOGLE_SDK_NODE_LOGGING'] = 'all';
   try {
     expect(() => new CloudKms()).toThrow(/plaintext data keys/);

@@ -18,23 +18,24 @@ import {
 } from './vectors/make/message.ts';
 
 /*
- * AES-GCM does not commit to its key: who knows two keys can make one nonce, ciphertext and tag that decrypt under both
- * ("How to abuse and fix authenticated encryption without key commitment", https://eprint.iacr.org/2020/1456). Two readers
- * with different branch keys would read different payloads in one message.
+ * AES-GCM does not commit to its key: anyone who knows two keys can construct one nonce, ciphertext and tag
+ * that decrypt under both ("How to abuse and fix authenticated encryption without key commitment",
+ * https://eprint.iacr.org/2020/1456). Without a commitment, two readers with different branch keys would read
+ * different payloads from one message.
  */
 
 const NAMESPACE = 'payments';
 const KEY = key('payments');
 const tag = namespaceTag(NAMESPACE);
 const first = branchKey('first');
-/** Another branch key, as whose ciphertext another Cloud KMS unwraps the same bytes. */
+/** A second branch key with the same wrapped bytes, as if a different Cloud KMS unwrapped them. */
 const second: TestKey = { ...branchKey('second'), wrapped: first.wrapped };
 
 const toInt = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
 const toBytes = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(32, '0'), 'hex');
 const xor = (a: Uint8Array, b: Uint8Array): Buffer => Buffer.from(a.map((byte, n) => byte ^ (b[n] ?? 0)));
 
-/** Multiplies in the field of GHASH (NIST SP 800-38D, section 6.3). */
+/** Multiplies in GHASH's field (NIST SP 800-38D, section 6.3). */
 function multiply(x: bigint, y: bigint): bigint {
   let product = 0n;
   let shifted = y;
@@ -45,7 +46,7 @@ function multiply(x: bigint, y: bigint): bigint {
   return product;
 }
 
-/** Returns the power 2^128 - 2. */
+/** Returns the inverse: the power 2^128 - 2. */
 function inverse(x: bigint): bigint {
   let [result, square] = [1n << 127n, x];
   for (let n = 1; n < 128; n += 1) {
@@ -78,7 +79,9 @@ const hashKey = (secret: Uint8Array): bigint => toInt(aes(secret, Buffer.alloc(1
 const counterBlock = (nonce: Uint8Array, counter: number): Buffer =>
   Buffer.concat([nonce, Buffer.of(0, 0, 0, counter)]);
 
-/** Returns a nonce under which the key streams of two keys begin with the same two bytes: one in 2^16. */
+/**
+ * Returns a nonce with which both keys' key streams begin with the same two bytes; one nonce in 2^16 does.
+ */
 function nonceFor(keys: readonly [Uint8Array, Uint8Array]): Buffer {
   const batch = 2 ** 16;
   for (let from = 0; ; from += batch) {
@@ -91,13 +94,14 @@ function nonceFor(keys: readonly [Uint8Array, Uint8Array]): Buffer {
   }
 }
 
-/** Field 2, `data`, with the 46 bytes that follow. */
+/** The protobuf tag of field 2, `data`, and its length: the 46 bytes that follow. */
 const DATA = Buffer.of(0x12, 46);
 const PLAINTEXTS = ['pay 1 to Alice', 'pay 1000 to Bob!'] as const;
 
 /**
- * Returns `nonce ‖ ciphertext ‖ tag` of three blocks that decrypts under two keys: the first block contains the first
- * payload's text, the second block the other's, and the third is solved so that both keys give the same tag.
+ * Returns `nonce ‖ ciphertext ‖ tag` that decrypts under two keys. Of the three blocks, the first contains
+ * the first payload's text, and the second contains the other payload's text. The third is computed so that
+ * both keys give the same tag.
  */
 function boxFor(keys: readonly [Uint8Array, Uint8Array], aad: Uint8Array): Buffer {
   const nonce = nonceFor(keys);
@@ -134,22 +138,25 @@ describe('a message that authenticates under two branch keys', () => {
     ['the first', commitmentTo(first, tag), [true, false]],
     ['the second', commitmentTo(second, tag), [false, true]],
     ['neither', Buffer.alloc(16), [false, false]],
-  ] as const)('decrypts only under the key to which it is committed: %s', async (_, commitment, decrypts) => {
-    const keys = [derived(first, tag), derived(second, tag)] as const;
-    const header = headerV2({ cryptoKey: KEY, namespace: NAMESPACE, branch: first, commitment });
-    const box = boxFor(keys, header);
-    // Without the commitment, both readers would accept it, and read different payloads.
-    const payloads = keys.map((secret) => deserialize(asPlaintext(decryptWith(secret, header, box))));
-    const texts = payloads.map(({ data }) => Buffer.from(data ?? []).toString('latin1'));
-    expect(texts[0]).toContain(PLAINTEXTS[0]);
-    expect(texts[1]).toContain(PLAINTEXTS[1]);
+  ] as const)(
+    'decrypts only under the key to which the message is committed: %s',
+    async (_, commitment, decrypts) => {
+      const keys = [derived(first, tag), derived(second, tag)] as const;
+      const header = headerV2({ cryptoKey: KEY, namespace: NAMESPACE, branch: first, commitment });
+      const box = boxFor(keys, header);
+      // Without the commitment, both readers would accept the message and read different payloads.
+      const payloads = keys.map((secret) => deserialize(asPlaintext(decryptWith(secret, header, box))));
+      const texts = payloads.map(({ data }) => Buffer.from(data ?? []).toString('latin1'));
+      expect(texts[0]).toContain(PLAINTEXTS[0]);
+      expect(texts[1]).toContain(PLAINTEXTS[1]);
 
-    const message = storedV2(Buffer.concat([header, box]));
-    for (const [n, branch] of [first, second].entries()) {
-      const decoded = readerWith(branch).decode([message]);
-      await (decrypts[n]
-        ? expect(decoded).resolves.toMatchObject([{ data: payloads[n]?.data }])
-        : expect(decoded).rejects.toMatchObject({ code: 'integrity_failed' }));
-    }
-  });
+      const message = storedV2(Buffer.concat([header, box]));
+      for (const [n, branch] of [first, second].entries()) {
+        const decoded = readerWith(branch).decode([message]);
+        await (decrypts[n]
+          ? expect(decoded).resolves.toMatchObject([{ data: payloads[n]?.data }])
+          : expect(decoded).rejects.toMatchObject({ code: 'integrity_failed' }));
+      }
+    },
+  );
 });

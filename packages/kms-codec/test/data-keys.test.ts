@@ -5,9 +5,9 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 import { context, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
-describe('single-flight', () => {
+describe('the codec', () => {
   it.each([1, 100, 10_000])(
-    'makes one call for the first data key of %i concurrent encodes',
+    'makes one Cloud KMS call for the first data key of %i concurrent encodes',
     async (concurrent) => {
       const { codec, keyService } = codecWith(rule);
       keyService.latencyMs = 20;
@@ -17,7 +17,7 @@ describe('single-flight', () => {
   );
 
   it.each([1, 100, 10_000])(
-    'makes one call for each of 3 data keys in %i concurrent decodes',
+    'makes one Cloud KMS call for each of 3 data keys in %i concurrent decodes',
     async (concurrent) => {
       const keyService = new FakeKeyService();
       const encrypted = await Promise.all(
@@ -33,7 +33,7 @@ describe('single-flight', () => {
     },
   );
 
-  it('continues for the others when one waiter times out', async () => {
+  it('continues a shared call if one of its waiters times out', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
@@ -45,7 +45,7 @@ describe('single-flight', () => {
     expect(keyService.unwraps).toBe(1);
   });
 
-  it('makes a new call for a waiter that arrives after all others have timed out', async () => {
+  it('makes a new call for a waiter that arrives after all earlier waiters have timed out', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec } = codecWith(rule, { keyService, waitMs: { activity: 2_000, other: 20 } });
@@ -63,14 +63,14 @@ describe('a key for encryption', () => {
     clock.time += 0.76 * hour;
     keyService.latencyMs = 2_000;
     await codec.encode([json(2)], context);
-    // The refresh has begun and has not been answered.
+    // The refresh has begun, but Cloud KMS has not responded yet.
     expect([keyService.wraps, keyService.answered]).toEqual([2, 1]);
   });
 
   it.each([
     ['messages', { softMessages: 8 }],
     ['bytes', { softBytes: 8 * 5 }],
-  ])('is refreshed after its soft limit of %s in the format envelope', async (_, limits) => {
+  ])('is refreshed after its soft limit on %s in the format envelope', async (_, limits) => {
     const { codec, keyService } = codecWith(rule, { limits, format: 'envelope' });
     for (let i = 0; i < 20; i += 1) {
       await codec.encode([json('abc')], context);
@@ -88,7 +88,7 @@ describe('a key for encryption', () => {
     expect(keyService.wraps).toBe(2);
   });
 
-  it('is used through an outage up to its hard age, and not after it', async () => {
+  it('is used during an outage up to its hard age, but no longer', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -98,7 +98,7 @@ describe('a key for encryption', () => {
     }
     clock.time += hour;
     await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
-    // Removes the key from memory. The cause is the same.
+    // `maintain` removes the key from memory; the error stays the same.
     codec.maintain();
     await expect(codec.encode([json('later')], context)).rejects.toMatchObject({
       code: 'data_key_exhausted',
@@ -143,7 +143,7 @@ describe('a key for encryption', () => {
     },
   );
 
-  it('is retired at once if its refresh is refused after its soft age', async () => {
+  it('is retired immediately if its refresh is refused after its soft age', async () => {
     const { codec, keyService, clock } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -157,7 +157,7 @@ describe('a key for encryption', () => {
     );
   });
 
-  it('calls Cloud KMS once for many encodes that fail', async () => {
+  it('causes only one Cloud KMS call if it cannot be created for many encodes', async () => {
     const { codec, keyService } = codecWith(rule);
     keyService.failing = 'permission_denied';
     for (let i = 0; i < 50; i += 1) await codec.encode([json(i)], context).catch(() => undefined);
@@ -175,8 +175,8 @@ describe('a key for encryption', () => {
   });
 });
 
-describe('revocation: after the last successful call', () => {
-  it("decrypts another process's messages for at most 5 min", async () => {
+describe('a process whose permission was revoked', () => {
+  it("decrypts another process's messages for at most 5 min after its last successful call", async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('secret')], context);
     const { codec, clock } = codecWith(rule, { keyService });
@@ -189,8 +189,8 @@ describe('revocation: after the last successful call', () => {
   });
 });
 
-describe('the cache', () => {
-  it('keeps a rejection for seconds, so a history under a disabled key causes one call', async () => {
+describe('the decryption cache', () => {
+  it('keeps a rejection for some seconds, so that a history under a disabled key causes only one call', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec, clock } = codecWith(rule, { keyService });
@@ -202,7 +202,7 @@ describe('the cache', () => {
     expect(valueOf((await codec.decode(encrypted, context))[0])).toBe('x');
   });
 
-  it('never keeps an outage', async () => {
+  it('does not keep errors of an outage', async () => {
     const keyService = new FakeKeyService();
     const encrypted = await codecWith(rule, { keyService }).codec.encode([json('x')], context);
     const { codec } = codecWith(rule, { keyService });

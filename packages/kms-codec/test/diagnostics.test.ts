@@ -58,7 +58,7 @@ describe('exposingSettings', () => {
     ).toEqual([]);
   });
 
-  it('accepts all of them for debugging if keys come from an emulator', () => {
+  it('accepts all these settings, for debugging, if the keys come from an emulator', () => {
     const env = { NODE_OPTIONS: '--inspect', KMS_ALLOW_DIAGNOSTICS: 'true' };
     expect(settings(env)).toHaveLength(1);
     expect(settings({ ...env, KMS_EMULATOR_HOST: '127.0.0.1:1' })).toEqual([]);
@@ -103,7 +103,7 @@ describe('a process that uses the library', () => {
     ['NODE_OPTIONS=--inspect=0', { NODE_OPTIONS: '--inspect=0' }, []],
     ['node --inspect=0', {}, ['--inspect=0']],
     ['node --report-on-signal', {}, ['--report-on-signal']],
-  ])('exits at startup with %s', async (_, env, execArgv) => {
+  ])('exits at startup if it was started with %s', async (_, env, execArgv) => {
     const { output, ended } = start(env, execArgv);
     expect(await ended).toBe(1);
     expect(output.out).toBe('');

@@ -5,7 +5,7 @@ import { context, fleetOf, hour, minute } from './support/fleet.ts';
 import { rule, settle } from './support/reader.ts';
 
 describe('a process that only encrypts', () => {
-  it('asks Cloud KMS about its key every 5 min, and stops within 5 min of a refusal', async () => {
+  it('confirms its key with Cloud KMS every 5 min, and stops within 5 min of a refusal', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     for (let n = 0; n < 40; n += 1) {
       await codec.encode([json(n)], context);
@@ -20,7 +20,7 @@ describe('a process that only encrypts', () => {
     await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('makes no call while it does not encrypt', async () => {
+  it('makes no Cloud KMS calls while it is not encrypting', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     await codec.encode([json('x')], context);
     for (let n = 0; n < 40; n += 1) {
@@ -31,7 +31,7 @@ describe('a process that only encrypts', () => {
     expect([keyService.wraps, keyService.unwraps]).toEqual([1, 0]);
   });
 
-  it('continues through an outage after a pause, and waits only once', async () => {
+  it('continues to encrypt during an outage after a pause, and waits only once', async () => {
     const { codec, clock, keyService } = codecWith(rule, { waitMs: { activity: 5_000, other: 5_000 } });
     await codec.encode([json('x')], context);
     keyService.latencyMs = 60_000;
@@ -40,13 +40,13 @@ describe('a process that only encrypts', () => {
     const { answered } = keyService;
     const started = performance.now();
     for (let n = 0; n < 1_000; n += 1) await codec.encode([json(n)], context);
-    // A thousand waits would take 1,000 s.
+    // If each of a thousand encodes waited, they would take 1,000 s.
     expect(performance.now() - started).toBeLessThan(20_000);
     expect(keyService.answered).toBe(answered);
   });
 });
 
-/** Cloud KMS for an identity that may wrap and not unwrap. */
+/** Returns a key service for an identity that may wrap but not unwrap. */
 function encrypter() {
   const keyService = new FakeKeyService();
   Object.assign(keyService, { failing: 'permission_denied', affected: 'unwrap' });
@@ -54,7 +54,7 @@ function encrypter() {
 }
 
 describe('an identity that may only encrypt', () => {
-  it('encrypts under one branch key for 45 min, and wraps a key every 5 min to confirm it', async () => {
+  it('encrypts under one branch key for 45 min, and has Cloud KMS wrap a key every 5 min to confirm that branch key', async () => {
     const { codec, clock, keyService } = encrypter();
     const keys = new Set<string>();
     for (let n = 0; n < 40; n += 1) {
@@ -72,7 +72,7 @@ describe('an identity that may only encrypt', () => {
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(23 * 3_600);
   });
 
-  it('continues through an outage', async () => {
+  it('continues to encrypt during an outage', async () => {
     const { codec, clock, keyService } = encrypter();
     for (let n = 0; n < 10; n += 1) {
       await codec.encode([json(n)], context);
@@ -87,7 +87,7 @@ describe('an identity that may only encrypt', () => {
   });
 });
 
-/** Cloud KMS, and the time of its last answer that was no failure. */
+/** Returns a key service, and the time of its last successful response. */
 function confirmingKeyService(clock: { readonly time: number }) {
   const keyService = new FakeKeyService();
   const unwrap = keyService.unwrap.bind(keyService);
@@ -101,9 +101,9 @@ function confirmingKeyService(clock: { readonly time: number }) {
 }
 
 describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
-  'a key that is refused (%s)',
+  'a branch key that Cloud KMS refuses (%s)',
   (code) => {
-    /** Encrypts every 15 s until Cloud KMS refuses. @returns when the key did so last */
+    /** Encrypts every 15 s until Cloud KMS refuses the key. @returns when the key last encrypted */
     async function encryptUntilRefused(encode: () => Promise<unknown>, clock: { time: number }) {
       for (;;) {
         try {
@@ -117,7 +117,7 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
       }
     }
 
-    it('encrypts past its soft age if Cloud KMS refuses the next key shortly before', async () => {
+    it('may encrypt past its soft age if Cloud KMS refuses the next key shortly before that age', async () => {
       const clock = { time: 1_790_000_000_000 };
       const { keyService, last } = confirmingKeyService(clock);
       const fleet = fleetOf(1, { keyService, clock });
@@ -127,15 +127,15 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
         await fleet.encrypt();
         await fleet.pass(15_000);
       }
-      // The process may not return to a key that it has obtained before.
+      // Prevent the process from returning to a key that it obtained earlier.
       fleet.store.values.clear();
-      // Confirms the key version.
+      // This decode confirms the key version.
       await fleet.codecs[0]!.decode(foreign, context);
       keyService.failing = code;
       expect((await encryptUntilRefused(() => fleet.encrypt(), clock)) - last.confirmed).toBe(4.75 * minute);
     });
 
-    it('encrypts for 5 min from its confirmation if its first refresh is refused past the soft age', async () => {
+    it('may encrypt for 5 min after its last confirmation if its first refresh, past the soft age, is refused', async () => {
       const clock = { time: 1_000_000 };
       const { keyService, last } = confirmingKeyService(clock);
       const { codec } = codecWith(rule, { keyService, now: () => clock.time });
@@ -155,7 +155,7 @@ describe.each(['permission_denied', 'key_disabled', 'key_destroyed'] as const)(
   },
 );
 
-it('an identity that may only encrypt does so for 5 min after the last wrap', async () => {
+it('an identity that may only encrypt continues for 5 min after its last successful wrap', async () => {
   const { codec, clock, keyService } = encrypter();
   let wrapped = 0;
   for (const end = clock.time + 20 * minute; clock.time < end; clock.time += minute / 2) {

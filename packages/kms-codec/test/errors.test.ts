@@ -6,13 +6,13 @@ import { KmsCodecError, reasonClass, reasonCodes, reasons } from '../src/index.t
 import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 
 it.each(reasonCodes)(
-  '%s is non-retryable in Temporal if it is permanent, whatever the worker changes',
+  'an error with the code %s is non-retryable in Temporal if the code is permanent, even after the worker has changed the error',
   (code) => {
     const permanent = reasonClass(code) === 'permanent';
     const error = new KmsCodecError(code, 'why');
     expect(error).toBeInstanceOf(ApplicationFailure);
     expect(error).toMatchObject({ type: `KmsCodecError:${code}`, nonRetryable: permanent });
-    // Temporal's worker does this to every error from decoding an activity's input.
+    // Temporal's worker does this to every error thrown while it decodes an activity's input.
     const failure = ApplicationFailure.fromError(error, { message: 'Failed to parse', nonRetryable: false });
     expect(failure).toMatchObject({ message: 'Failed to parse', nonRetryable: permanent });
   },
@@ -22,7 +22,7 @@ const textOf = (path: string) => readFileSync(new URL(path, import.meta.url), 'u
 const classes = Object.fromEntries(reasonCodes.map((code) => [code, reasonClass(code)]));
 
 describe('the table of reason codes', () => {
-  it('is the list of docs/runbook.md', () => {
+  it('matches the list in docs/runbook.md', () => {
     const [, rest = ''] = textOf('../../../docs/runbook.md').split(
       '\n## When a payload cannot be decrypted\n',
     );
@@ -41,14 +41,14 @@ describe('the table of reason codes', () => {
     );
   });
 
-  it('has the classes of docs/wire-formats.md', () => {
+  it('matches the classes in docs/wire-formats.md', () => {
     const listed = tableRows(textOf('../../../docs/wire-formats.md'), 'class', 'codes').flatMap(
       ([group, codes]) => codes!.match(/\w+/g)!.map((code) => [code, group!.match(/\w+/)![0]]),
     );
     expect(Object.fromEntries(listed)).toEqual(classes);
   });
 
-  it('has its retryable codes in no alert for refused payloads, and every other code in one', () => {
+  it('matches the alerts for refused payloads: they include every code except the retryable codes', () => {
     const alerts = textOf('../../../deploy/helm/temporal-kms/alerts.yaml');
     const codesOf = (operator: string) =>
       new RegExp(`payloads_refused_total\\{code${operator}"([a-z_|]+)"`).exec(alerts)![1]!.split('|');
@@ -59,7 +59,7 @@ describe('the table of reason codes', () => {
   });
 });
 
-it('gives each caller a separate error object', async () => {
+it('the codec gives each caller a separate error object', async () => {
   const { codec, keyService } = codecWith({ a: { encrypt: cryptoKey('a') } });
   const encrypted = await codec.encode([json('here')], inNamespace('a'));
   const reader = codecWith({ a: { encrypt: cryptoKey('a') } }, { keyService }).codec;

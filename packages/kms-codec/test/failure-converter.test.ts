@@ -40,7 +40,7 @@ describe('a Nexus handler’s failure', () => {
       }),
     ],
     [
-      'a type that is no code',
+      'a failure whose type is not a reason code',
       ApplicationFailure.create({ message: 'card 4111', type: 'KmsCodecError:4111' }),
     ],
   ])('is encoded if it was caused by %s', (_, cause) => {

@@ -15,7 +15,7 @@ const rule = { pay: { encrypt: cryptoKey('pay') } };
 const context = inNamespace('pay');
 const SECRET = 'card 4111 1111 1111 1111';
 
-/** The lists of payloads of a failure, each as Temporal's SDK passes it to the codec. */
+/** Returns a failure's lists of payloads, as Temporal's SDK passes them to the codec. */
 function payloadsOf(error: Error): Payload[][] {
   const lists: Payload[][] = [];
   let failure = failureConverter.errorToFailure(error, defaultPayloadConverter);
@@ -43,7 +43,7 @@ const failures = {
 };
 
 describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, failure) => {
-  it('are all marked, including those of its causes', () => {
+  it('are all marked, including the payloads of the failure’s causes', () => {
     const payloads = payloadsOf(failure).flat();
     expect(payloads.length).toBeGreaterThan(0);
     for (const payload of payloads) expect(Object.keys(payload.metadata ?? {})).toContain(FAILURE_MARK);
@@ -63,7 +63,7 @@ describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, fa
   });
 
   it.each(['kms_unavailable', 'permission_denied', 'key_destroyed'] as const)(
-    'are replaced by a constant without plaintext when Cloud KMS fails (%s)',
+    'are replaced by a constant payload without plaintext if Cloud KMS fails (%s)',
     async (code) => {
       const keyService = new FakeKeyService();
       keyService.failing = code;
@@ -84,7 +84,7 @@ describe.each(Object.entries(failures))('the payloads of a failure (%s)', (_, fa
   );
 });
 
-it('replaces a failure in an unconfigured namespace, or one whose rule only decrypts', async () => {
+it('the codec replaces a failure if the namespace is not configured or its rule only decrypts', async () => {
   const { codec } = codecWith({ pay: { decrypt: [cryptoKey('old')] } });
   const [payloads = []] = payloadsOf(failures.plain);
   for (const namespace of ['pay', 'elsewhere']) {
@@ -93,7 +93,7 @@ it('replaces a failure in an unconfigured namespace, or one whose rule only decr
   }
 });
 
-it('still fails for a payload outside a failure, and for a list that contains one', async () => {
+it('the codec still throws for payloads outside a failure, also if a list contains marked and unmarked payloads', async () => {
   const keyService = new FakeKeyService();
   keyService.failing = 'kms_unavailable';
   const { codec } = codecWith(rule, { keyService });
@@ -114,7 +114,7 @@ async function placeholder(): Promise<Payload> {
 describe('the placeholder', () => {
   const refusing = { pay: { encrypt: cryptoKey('pay'), plaintext: 'refuse' as const } };
 
-  it('is accepted where the rule refuses plaintext, and is not reported', async () => {
+  it('is accepted even if the rule refuses plaintext, and is not reported', async () => {
     const reported: unknown[] = [];
     const observer: Observer = { notEncrypted: (event) => void reported.push(event) };
     for (const rules of [refusing, rule]) {
@@ -126,7 +126,7 @@ describe('the placeholder', () => {
     expect(reported).toEqual([]);
   });
 
-  it('does not let other plaintext through: each changed byte and added field is refused', async () => {
+  it('is refused if any byte was changed or a field was added', async () => {
     const { codec } = codecWith(refusing);
     const payload = await placeholder();
     const changed = Buffer.from(payload.data!);
@@ -142,7 +142,7 @@ describe('the placeholder', () => {
     }
   });
 
-  it('needs no configured key service', async () => {
+  it('is written even if no key is configured', async () => {
     const codec = new KmsCodec({ rules: new KeyRules({}), keyService: new FakeKeyService() });
     const [payloads = []] = payloadsOf(failures.plain);
     await expect(codec.encode(payloads)).resolves.toHaveLength(1);

@@ -13,20 +13,20 @@ const context = inNamespace('pay');
 const serialized = (payload: Payload) => Buffer.from(PayloadType.encode(payload).finish());
 const none = new Uint8Array();
 
-/** Payloads whose serialization has 32 bytes, which an attacker knows. */
+/** Payloads whose serialized form has 32 bytes, all known to an attacker. */
 const payloadsOf32: readonly (readonly [string, Payload])[] = [
   ['a JSON value', { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"PAID"') }],
   ['a payload without an encoding', { metadata: {}, data: Buffer.alloc(30, 7) }],
   ['a payload with other metadata', { metadata: { k: randomBytes(22) }, data: Buffer.alloc(1) }],
 ];
 
-/** A message as the guide's Python writes it, for any length of the serialization. */
+/** Returns a direct message as the guide's Python code writes it, whatever the length of its plaintext. */
 async function guideDirect(keyService: FakeKeyService, payload: Payload): Promise<Payload> {
   const { ciphertext } = await keyService.wrap({ key, plaintext: serialized(payload), aad: none });
   return { metadata: { encoding: Buffer.from('binary/gcp-kms') }, data: ciphertext };
 }
 
-/** A message under a data key that the attacker knows. */
+/** Returns a message under a data key that the attacker knows. */
 function forged(format: 'envelope' | 'proxy', wrapped: Uint8Array, dataKey: Uint8Array): Payload {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', dataKey, nonce);
@@ -57,7 +57,7 @@ describe('a direct message', () => {
     const [stored] = await codec.encode([payload], context);
     const plaintext = await keyService.unwrap({ key, ciphertext: stored!.data!, aad: none });
     expect(plaintext).not.toHaveLength(32);
-    // Every protobuf parser reads the same payload, and so does this codec.
+    // Every protobuf parser, and this codec, reads the same payload.
     expect(serialized(PayloadType.decode(plaintext))).toEqual(serialized(payload));
     const [decoded] = await codec.decode([stored!], context);
     expect(serialized(decoded!)).toEqual(serialized(payload));
@@ -76,7 +76,7 @@ describe('a direct message', () => {
       }
       expect(keyService.unwraps - before).toBe(1);
       expect(codec.plan([message], context).kmsCalls).toBe(0);
-      // The codec still decrypts the guide's message.
+      // The codec still decrypts the guide's direct message.
       expect(valueOf((await codec.decode([direct], context))[0])).toBe('PAID');
     });
   });
@@ -90,17 +90,17 @@ describe('rules that read direct together with envelope or proxy', () => {
     ['in one rule', { a: { encrypt: key, reads: ['direct', 'envelope'] } }, undefined],
     ['in one rule, as proxy', { a: { encrypt: key, reads: ['proxy', 'direct'] } }, undefined],
     ['in the default rule', {}, { encrypt: key, reads: ['direct', 'envelope'] }],
-    ['in two namespaces with a common key', { a: direct, b: envelope }, undefined],
-    ['in two namespaces with a common key, as proxy', { a: proxy, b: direct }, undefined],
-    ['in a namespace and the default rule', { a: envelope }, direct],
-    ['in the default rule and a namespace', { a: direct }, proxy],
-    ['if the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
+    ['in two namespaces that share a key', { a: direct, b: envelope }, undefined],
+    ['in two namespaces that share a key, as proxy', { a: proxy, b: direct }, undefined],
+    ['in a namespace’s rule and the default rule', { a: envelope }, direct],
+    ['in the default rule and a namespace’s rule', { a: direct }, proxy],
+    ['if only the other rule accepts the risk', { a: { ...direct, unsafe }, b: envelope }, undefined],
   ];
   it.each(refused)('are rejected %s', (_, namespaces, byDefault) => {
     expect(() => new KeyRules(namespaces, byDefault)).toThrow(/forged/);
   });
 
-  it('are accepted if the formats share no key, or if the rules accept the risk by name', () => {
+  it('are accepted if the formats do not share a key, or if the rules accept the risk by name', () => {
     const accepted: readonly (() => KeyRules)[] = [
       () => new KeyRules({ a: direct, b: { ...envelope, decrypt: [cryptoKey('other')] } }),
       () => new KeyRules({ a: direct, b: { ...envelope, unsafe }, c: { ...proxy, unsafe } }),
@@ -110,8 +110,9 @@ describe('rules that read direct together with envelope or proxy', () => {
     for (const make of accepted) expect(make).not.toThrow();
   });
 
-  // `accepts` applies only to envelope-v2 messages: they name their namespace, and their data keys are bound to it.
-  it('are independent of accepts', async () => {
+  // `accepts` applies only to envelope-v2 messages, which name their namespace and whose data keys are bound
+  // to it.
+  it('are judged independently of accepts', async () => {
     const keyService = new FakeKeyService();
     const mine = cryptoKey('mine');
     const { codec } = codecWith(

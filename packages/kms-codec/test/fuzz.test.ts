@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { fuzz } from './fuzz/run.ts';
 
-/* SLOW=1 runs a million messages with a new seed. FUZZ_SEED repeats a seed. */
+/* SLOW=1 tests a million messages with a new seed. FUZZ_SEED=n repeats a run. */
 
 const slow = process.env['SLOW'] !== undefined;
 const messages = slow ? 1_000_000 : 25_000;
@@ -25,7 +25,7 @@ const reached = [
 ];
 
 describe('mutated, truncated, spliced and cross-namespace messages', () => {
-  it('never produce a foreign plaintext, an unlisted error or a call for an unlisted key', async () => {
+  it('never produce another namespace’s plaintext, an unlisted error, or a Cloud KMS call for an unlisted key', async () => {
     const report = await fuzz(seed, messages);
     process.stdout.write(`fuzz: ${JSON.stringify(report)}\n`);
     expect(Object.values(report.outcomes).reduce((sum, count) => sum + count, 0)).toBe(messages);
@@ -34,7 +34,7 @@ describe('mutated, truncated, spliced and cross-namespace messages', () => {
   });
 });
 
-describe('a compressed message that declares', () => {
+describe('a compressed message that declares a size of', () => {
   const MiB = 2 ** 20;
   const report = z.strictObject({ outcomes: z.array(z.string()), grownBytes: z.number() });
   const decode = async (declared: number, limit: number, times: number) => {
@@ -51,9 +51,9 @@ describe('a compressed message that declares', () => {
     expect(grownBytes).toBeLessThan(32 * MiB);
   });
 
-  it('64 MiB within the limit raises the same measurement', async () => {
+  it('64 MiB, within the limit, does raise the measured memory', async () => {
     const { outcomes, grownBytes } = await decode(64 * MiB, 64 * MiB, 1);
-    // Zeros are not a payload.
+    // The content, all zeros, is not a payload.
     expect(outcomes).toEqual(['malformed']);
     expect(grownBytes).toBeGreaterThan(60 * MiB);
   });

@@ -14,7 +14,7 @@ function transferred(): Uint8Array {
   return array;
 }
 
-/** Its memory has shrunk, and it seems to be empty. */
+/** Returns an array that looks empty because its memory has shrunk. */
 function shrunk(): Uint8Array {
   const buffer = any(Reflect.construct(ArrayBuffer, [3, { maxByteLength: 3 }]));
   const array = new Uint8Array(buffer, 0, 3);
@@ -66,9 +66,9 @@ const rule = { encrypt: cryptoKey('k'), reads: ['envelope-v2', 'envelope', 'dire
 const { codec } = codecWith({}, { default: { ...rule, unsafe: ['direct-with-envelope'] } });
 const malformed = expect.objectContaining({ type: 'KmsCodecError:malformed', code: 'malformed' });
 
-describe('ill-typed input', () => {
+describe('the codec', () => {
   it.each(Object.entries(payloads))(
-    'throws a KmsCodecError if a payload is or has %s',
+    'throws a KmsCodecError if a payload is or contains %s',
     async (_, payload) => {
       await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
       await expect(codec.decode([any(payload)])).rejects.toEqual(malformed);
@@ -90,7 +90,7 @@ describe('ill-typed input', () => {
   });
 
   it.each(Object.entries(contexts))(
-    'throws a KmsCodecError if the context is or has %s',
+    'throws a KmsCodecError if the context is or contains %s',
     async (_, context) => {
       await expect(codec.encode([json(1)], any(context))).rejects.toEqual(malformed);
       await expect(codec.decode([json(1)], any(context))).rejects.toEqual(malformed);
@@ -99,8 +99,8 @@ describe('ill-typed input', () => {
     },
   );
 
-  it('does not include the empty arrays that protobufjs returns for absent bytes', async () => {
-    // A field and a map entry without a value: `key` alone.
+  it('accepts the empty arrays that protobufjs returns for absent bytes', async () => {
+    // A field and a map entry that has only a key, no value.
     const marker = Buffer.from('compression/algorithm');
     const entry = Buffer.concat([Buffer.of(0x0a, marker.length + 2, 0x0a, marker.length), marker]);
     const absent = [
@@ -119,7 +119,7 @@ describe('ill-typed input', () => {
     }
   });
 
-  it('does not include bytes of another realm', async () => {
+  it('accepts bytes from another realm', async () => {
     const { runInNewContext } = await import('node:vm');
     const data: unknown = runInNewContext('Uint8Array.of(34, 97, 34)');
     const [stored] = await codec.encode([{ metadata: { encoding: text }, data: any(data) }]);
@@ -127,18 +127,21 @@ describe('ill-typed input', () => {
     expect(Buffer.from(decoded!.data!).toString()).toBe('"a"');
   });
 
-  it('is described by its kind, not by its toStringTag', async () => {
+  it('describes a wrong value by its kind, not by its toStringTag', async () => {
     const named = { [Symbol.toStringTag]: 'canary', canary: 1 };
-    await expect(codec.encode([{ data: any(named) }])).rejects.toThrow(/and it is object$/);
-    await expect(codec.encode([any(new ArrayBuffer(1))])).rejects.toThrow(/and it is ArrayBuffer$/);
+    await expect(codec.encode([{ data: any(named) }])).rejects.toThrow(/but it is object$/);
+    await expect(codec.encode([any(new ArrayBuffer(1))])).rejects.toThrow(/but it is ArrayBuffer$/);
   });
 });
 
-/** Field 1 is a map entry with only a key. protobufjs reads its value and the absent data as empty arrays. */
+/**
+ * Returns a serialized payload whose field 1 is a map entry with only a key. protobufjs reads the missing
+ * value and the absent data as empty arrays.
+ */
 const withEmpty = (key: string) =>
   PayloadType.decode(Uint8Array.from([0x0a, key.length + 2, 0x0a, key.length, ...Buffer.from(key)]));
 
-describe('a payload that is not an object literal', () => {
+describe('a payload that is not a plain object literal', () => {
   const metadata = { encoding: text };
 
   class WithGetters {
@@ -163,7 +166,7 @@ describe('a payload that is not an object literal', () => {
     ['an object without a prototype', Object.assign(Object.create(null), { metadata, data: bytes })],
     ['metadata that inherits its entries', { metadata: Object.create(metadata), data: bytes }],
     ['metadata without a prototype', { metadata: Object.assign(Object.create(null), metadata), data: bytes }],
-    ['a message of protobuf', PayloadType.create({ metadata, data: bytes })],
+    ['a protobuf message', PayloadType.create({ metadata, data: bytes })],
     ['data in shared memory', { metadata, data: shared }],
     ['a view into a larger buffer', { metadata, data: padded.subarray(text.length, text.length + 3) }],
     [
@@ -182,7 +185,7 @@ describe('a payload that is not an object literal', () => {
     }
   });
 
-  it('is decrypted from shared memory and from a view', async () => {
+  it('is decrypted if its data is in shared memory or is a view', async () => {
     const [stored] = await codec.encode([json('shared')]);
     const { length } = stored!.data!;
     const memory = new Uint8Array(new SharedArrayBuffer(length + 9), 9);
@@ -194,14 +197,14 @@ describe('a payload that is not an object literal', () => {
   });
 
   it.each([
-    ['the payload', { data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
+    ['it', { data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
     ['a payload with an encoding', { metadata, data: bytes, $unknowns: [Buffer.of(0x78, 1)] }],
     [
       'an external payload',
       { data: bytes, externalPayloads: [{ sizeBytes: 1, $unknowns: [Buffer.of(0x78, 1)] }] },
     ],
-  ])('is rejected with unknown fields of %s, which no reader accepts', async (_, payload) => {
-    // Later payloads may take a shortcut.
+  ])('is rejected if %s has unknown fields, which no reader accepts', async (_, payload) => {
+    // Encode once first, because later payloads may take a shortcut.
     await codec.encode([json(1)]);
     await expect(codec.encode([any(payload)])).rejects.toEqual(malformed);
   });
@@ -216,7 +219,7 @@ describe("protobuf's empty fields", () => {
     'encryption-key-id',
     'messageType',
     'other',
-  ])('are read as no bytes: %s', async (key) => {
+  ])('are read as if they had no bytes: %s', async (key) => {
     const { codec: reader } = codecWith({ default: { encrypt: cryptoKey('a') } });
     const payload = withEmpty(key);
     expect(reader.inspect(payload)).toMatchObject({ format: 'plain', bytes: 0 });
@@ -227,7 +230,7 @@ describe("protobuf's empty fields", () => {
   });
 
   it.each(['binary/envelope-kms-v2', 'binary/envelope-kms', 'binary/gcp-kms', 'binary/encrypted'])(
-    'are not a message of %s',
+    'do not make a payload a message of %s',
     async (encoding) => {
       const { codec: reader } = codecWith({
         default: {
@@ -261,7 +264,7 @@ describe('an external payload’s size', () => {
     ['a Long', { low: 1, high: 2 ** 21, unsigned: false }, 2n ** 53n + 1n],
     ['nothing', undefined, 0n],
   ];
-  it.each(sizes)('keeps its value as %s', async (_, sizeBytes, expected) => {
+  it.each(sizes)('keeps its value if given as %s', async (_, sizeBytes, expected) => {
     const payload = {
       metadata: { encoding: text },
       data: bytes,
@@ -272,7 +275,7 @@ describe('an external payload’s size', () => {
       const [stored] = await one.encode([payload]);
       const [decoded] = await one.decode([stored!]);
       expect(BigInt(String(decoded!.externalPayloads![0]!.sizeBytes ?? 0))).toBe(expected);
-      // A decoded payload can be encoded again.
+      // Also checks that a decoded payload can be encoded again.
       const [again] = await one.decode(await one.encode([decoded!]));
       expect(PayloadType.encode(again!).finish()).toEqual(PayloadType.encode(decoded!).finish());
     }
@@ -293,15 +296,15 @@ describe('an external payload’s size', () => {
     {},
     { low: 1.5, high: 0 },
     { low: 1, high: -1, unsigned: true },
-  ])('is rejected as %s', async (sizeBytes) => {
+  ])('is rejected if it is %s', async (sizeBytes) => {
     const payload = { data: bytes, externalPayloads: [{ sizeBytes: any(sizeBytes) }] };
     await expect(codec.encode([payload])).rejects.toEqual(malformed);
   });
 
   it.each([[{}], ['x'], [[null]], [[7]], [[[]]]])(
-    'is rejected if the list is %s',
+    'is rejected if the list of external payloads is %s',
     async (externalPayloads) => {
-      // Later payloads may take a shortcut.
+      // Encode once first, because later payloads may take a shortcut.
       await codec.encode([json(1)]);
       for (const metadata of [{}, { encoding: text }]) {
         const payload = { metadata, data: bytes, externalPayloads: any(externalPayloads) };

@@ -8,7 +8,7 @@ import { context, hour, minute } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('keyState', () => {
-  it('counts down while Cloud KMS does not answer, and states the reason', async () => {
+  it('counts down while Cloud KMS does not respond, and contains the reason', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     expect(codec.keyState('pay')).toEqual({
       autonomySeconds: 0,
@@ -40,7 +40,7 @@ describe('keyState', () => {
     await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('counts other processes’ data keys that are in use', async () => {
+  it('takes into account other processes’ data keys that are in use', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     keyService.failing = 'kms_unavailable';
     clock.time += 2 * hour;
@@ -53,12 +53,12 @@ describe('keyState', () => {
       encryptionKeyAgeSeconds: 0,
       oldestKeyAgeSeconds: 2 * 3_600,
     });
-    // Unused for an hour: it does not count any more.
+    // The data key has not been used for an hour, so it no longer counts.
     clock.time += 1.1 * hour;
     expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(22 * 3_600);
   });
 
-  it('is 0 with the reason while Cloud KMS refuses the key that encrypts, until it accepts the key again', async () => {
+  it('is 0, with the reason, while Cloud KMS refuses the encryption key, until Cloud KMS accepts the key again', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -71,7 +71,7 @@ describe('keyState', () => {
     await settle();
     expect(codec.keyState('pay')).toMatchObject({ autonomySeconds: 0, failure: 'key_disabled' });
 
-    // Nothing decodes meanwhile: a worker that cannot read has stopped to poll.
+    // Nothing is decoded meanwhile, because a worker that cannot read has stopped polling.
     keyService.failing = undefined;
     clock.time += minute / 2;
     codec.maintain();
@@ -80,7 +80,7 @@ describe('keyState', () => {
     expect(await read(codec, own)).toBe('x');
   });
 
-  it('has no reason once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
+  it('contains no reason once Cloud KMS accepts the key again, even before the failed refresh is retried', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.failing = 'key_disabled';
@@ -92,7 +92,8 @@ describe('keyState', () => {
     await settle();
     expect(codec.keyState('pay').failure).toBe('key_disabled');
     keyService.failing = undefined;
-    // Cloud KMS is asked every 10 s after its refusal, and for another key 10 s after that failed.
+    // After a refusal, the codec tries to unwrap the key every 10 s, and retries the refresh 10 s after it
+    // failed.
     clock.time += 6_000;
     codec.maintain();
     await expect.poll(() => codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
@@ -101,7 +102,7 @@ describe('keyState', () => {
     await expect.poll(() => codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('recovers with a key under another version if the version in use stays disabled', async () => {
+  it('recovers with a key under another version if the version in use remains disabled', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     const own = await codec.encode([json('x')], context);
     keyService.disabled.add(1);
@@ -142,7 +143,9 @@ it('a process that loses only the permission to decrypt is not ready until the p
   expect(codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);
 });
 
-/** Returns a codec that has no key in memory, and messages under branch keys that it has not unwrapped. */
+/**
+ * Returns a codec that has no key in memory, and messages under branch keys that the codec has not unwrapped.
+ */
 async function readerWithoutKeys(count: number) {
   const keyService = new FakeKeyService();
   const messages: Payload[] = [];
@@ -154,8 +157,8 @@ async function readerWithoutKeys(count: number) {
   return { ...codecWith(rules, { keyService }), messages };
 }
 
-describe('the failure of keyState', () => {
-  it('is the failure of calls for keys outside memory, until Cloud KMS answers', async () => {
+describe('the failure in keyState', () => {
+  it('is the failure of calls for keys that are not in memory, until Cloud KMS responds', async () => {
     const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_quota';
@@ -167,7 +170,7 @@ describe('the failure of keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('ends a minute after the last call, because without calls the state is unknown', async () => {
+  it('is removed a minute after the last call, because without calls the state is unknown', async () => {
     const { codec, clock, keyService, messages } = await readerWithoutKeys(1);
     keyService.failing = 'kms_unavailable';
     await expect(codec.decode(messages, context)).rejects.toMatchObject({ code: 'kms_unavailable' });
@@ -177,7 +180,7 @@ describe('the failure of keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('is not the refusal of a single message: Cloud KMS has answered', async () => {
+  it('does not report the refusal of a single message, because Cloud KMS has responded', async () => {
     const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_unavailable';
@@ -197,7 +200,7 @@ describe('the failure of keyState', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('is the failure of calls in the format direct, which has no keys in memory', async () => {
+  it('includes failures in the format direct, which has no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';
@@ -206,7 +209,7 @@ describe('the failure of keyState', () => {
   });
 });
 
-it('a call that fails after a later call was answered is not an outage', async () => {
+it('a failed call does not count as an outage if Cloud KMS has responded to a later call', async () => {
   const slow = Promise.withResolvers<Uint8Array>();
   const keyService = new FakeKeyService();
   let time = 0;
@@ -222,7 +225,7 @@ it('a call that fails after a later call was answered is not an outage', async (
   expect(watched.failure([cryptoKey('pay')])).toBeUndefined();
 });
 
-it('a process that loses the permission to decrypt stops within 5 min if Cloud KMS does not answer its wrap calls', async () => {
+it('a process that loses the permission to decrypt stops within 5 min even if Cloud KMS does not respond to wrap calls', async () => {
   const { codec, clock, keyService } = codecWith(rule);
   const own = await codec.encode([json('x')], context);
   clock.time += 4.1 * minute;

@@ -14,7 +14,7 @@ const reader = (keyService: FakeKeyService, rule: Partial<NamespaceRule> = {}) =
 const refusal = (code: string) => expect.objectContaining({ name: expect.any(String), code });
 
 describe('a payload in two layers', () => {
-  it('names the crypto key of an inner layer that is not listed', async () => {
+  it('is rejected with an error that names the inner layer’s unlisted crypto key', async () => {
     const keyService = new FakeKeyService();
     const inner = await asProxy(keyService, secret, cryptoKey('other'));
     const message = await inLayer('envelope-v2', keyService, inner);
@@ -23,7 +23,7 @@ describe('a payload in two layers', () => {
     });
   });
 
-  it('never puts decrypted metadata into an error unless it is a crypto key', async () => {
+  it('never puts decrypted metadata into an error, except a crypto key’s name', async () => {
     const keyService = new FakeKeyService();
     for (const inner of [
       asSample(secret, 'canary in a key id'),
@@ -66,7 +66,7 @@ describe('authorizeNamespace', () => {
   });
 });
 
-describe('a budget for calls to Cloud KMS', () => {
+describe('a budget for Cloud KMS calls', () => {
   it('counts an inner layer’s data key once for all payloads that share it', async () => {
     const keyService = new FakeKeyService();
     const inner = await inLayer('envelope-v2', keyService, secret);
@@ -80,7 +80,7 @@ describe('a budget for calls to Cloud KMS', () => {
     expect(keyService.unwraps).toBe(4);
   });
 
-  it('stops a chain of layers before a call to Cloud KMS', async () => {
+  it('stops a chain of layers before a Cloud KMS call', async () => {
     const keyService = new FakeKeyService();
     const message = await inLayer('proxy', keyService, await inLayer('direct', keyService, secret));
     const spent = new Error('spent');
@@ -120,7 +120,7 @@ describe.each([
   ['an encoding', proxyCompressed(Buffer.from('x'))],
   ['an entry', marked(secret, 'application/zstd', Buffer.from('x'))],
 ])('a payload that temporal-proxy marked as compressed with %s', (_, compressed) => {
-  it('passes through decode unchanged if it is stored, and is rejected by decrypt', async () => {
+  it('is returned unchanged by decode if it is not inside another message, and is rejected by decrypt', async () => {
     const codec = reader(new FakeKeyService());
     expect((await codec.decode([compressed], orders))[0]).toBe(compressed);
     await expect(codec.decrypt(compressed, orders)).rejects.toMatchObject({ code: 'layer_unreadable' });

@@ -21,7 +21,7 @@ const header = {
 const tagged = { ...header, workflowTag: fill(16, 4) };
 
 describe('the envelope-kms-v2 header', () => {
-  it('has its fields at the offsets of the specification', () => {
+  it('has its fields at the specified offsets', () => {
     const bytes = buildHeader({ ...tagged, compressed: true, namespaceTag: fill(16, 2) });
     expect(Buffer.from(bytes).toString('hex')).toBe(
       `0203${'01'.repeat(8)}00000007${'02'.repeat(16)}${'04'.repeat(16)}${'05'.repeat(16)}${'06'.repeat(16)}0078${'03'.repeat(120)}`,
@@ -36,7 +36,7 @@ describe('the envelope-kms-v2 header', () => {
     }
   });
 
-  it('leaves room for a 100-byte summary within Temporal’s 400 bytes, with the workflow tag and n = 125', () => {
+  it('leaves room for a 100-byte summary within Temporal’s limit of 400 bytes, even with a workflow tag and n = 125', () => {
     const start = buildHeader({ ...tagged, wrappedKey: fill(125, 3) });
     const plaintext = serialize(json('s'.repeat(100)));
     const data = Buffer.alloc(start.length + NONCE_BYTES + plaintext.length + GCM_TAG_BYTES);
@@ -46,7 +46,7 @@ describe('the envelope-kms-v2 header', () => {
 });
 
 describe('messageHeader', () => {
-  it('returns the fields of the header, and its length', () => {
+  it('returns the header’s fields and length', () => {
     const bytes = buildHeader(header);
     expect(messageHeader(Buffer.concat([bytes, fill(40, 9)]))).toEqual({
       compressed: false,
@@ -58,7 +58,7 @@ describe('messageHeader', () => {
     });
   });
 
-  it('returns a bound message’s workflow tag, which every run of its schedule accepts', () => {
+  it('returns a bound message’s workflow tag, which is among the tags of every workflow that its schedule starts', () => {
     const bound = { ...header, compressed: true, workflowTag: workflowTag('payments', 'order-1') };
     const tag = headerTags.workflow('payments', 'order-1');
     expect(messageHeader(buildHeader(bound))).toMatchObject({ compressed: true, workflowTag: tag });

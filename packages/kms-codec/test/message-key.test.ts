@@ -28,7 +28,7 @@ const withMetadata = (payload: Payload, entries: Record<string, string>): Payloa
 
 describe('a message’s key', () => {
   it.each([undefined, 'order-1'])(
-    'is the id of the crypto key and the version in envelope-v2, bound to the workflow %s',
+    'consists of the crypto key’s id and the key version in envelope-v2, if bound to the workflow %s',
     async (workflowId) => {
       expect(messageKey(await underVersion(7, workflowId))).toEqual({
         format: 'envelope-v2',
@@ -38,21 +38,21 @@ describe('a message’s key', () => {
     },
   );
 
-  it('is the crypto key without a version in the other formats of Cloud KMS', async () => {
+  it('is the crypto key’s name, without a version, in the other Cloud KMS formats', async () => {
     const keyService = new FakeKeyService();
     for (const format of ['envelope', 'direct', 'proxy'] as const) {
       expect(messageKey(await inLayer(format, keyService, secret))).toEqual({ format, key: SHARED });
     }
   });
 
-  it('is not a crypto key if the message names none', async () => {
+  it('contains no crypto key if the message does not name one', async () => {
     const message = await inLayer('envelope', new FakeKeyService(), secret);
     const { 'kms-key': _, ...metadata } = message.metadata!;
     expect(messageKey({ ...message, metadata })).toEqual({ format: 'envelope' });
     expect(messageKey(withMetadata(message, { 'kms-key': 'secret text' }))).toEqual({ format: 'envelope' });
   });
 
-  it('is the id of a static key', () => {
+  it('is the static key’s id in the format static', () => {
     expect(messageKey(asSample(secret, 'sample'))).toEqual({ format: 'static', staticKey: 'sample' });
   });
 
@@ -65,8 +65,8 @@ describe('a message’s key', () => {
   });
 });
 
-describe('a payload without a key', () => {
-  it('is plaintext, contains nothing hidden, or is a reference', () => {
+describe('messageKey, for a payload without a readable key,', () => {
+  it('reports plaintext, an empty payload or a reference', () => {
     expect(messageKey(secret)).toEqual({ format: 'plain' });
     expect(messageKey({})).toEqual({ format: 'plain', empty: true });
     expect(messageKey(withMetadata({}, { encoding: 'binary/null' }))).toEqual({
@@ -79,7 +79,7 @@ describe('a payload without a key', () => {
     });
   });
 
-  it('may contain messages if another codec encoded it', async () => {
+  it('reports layer_unreadable if another codec encoded the payload, which may contain messages', async () => {
     const hidden = expect.objectContaining({ problem: 'layer_unreadable' });
     expect(messageKey(withMetadata(secret, { encoding: 'binary/encrypted' }))).toEqual(hidden);
     expect(messageKey(withMetadata(secret, { encoding: 'binary/zlib' }))).toEqual(hidden);
@@ -87,7 +87,7 @@ describe('a payload without a key', () => {
     expect(messageKey(marked(await underVersion(1), 'zstd', Buffer.from('x')))).toEqual(hidden);
   });
 
-  it('is malformed if its header is truncated at any byte, and unsupported if its version is unknown', async () => {
+  it('reports malformed if the header is truncated at any byte, and unsupported_version if its version is unknown', async () => {
     const { metadata, data } = await underVersion(1);
     for (let length = 0; length < 48; length += 1) {
       expect(messageKey({ metadata: metadata!, data: data!.subarray(0, length) })).toEqual({
@@ -101,7 +101,7 @@ describe('a payload without a key', () => {
   });
 });
 
-it('names the format that the codec reads, for every format', async () => {
+it('messageKey names the same format as the codec, for every format', async () => {
   const keyService = new FakeKeyService();
   const { codec } = codecWith({
     orders: { encrypt: SHARED, reads: formats, unsafe: ['direct-with-envelope'] },

@@ -19,7 +19,7 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 const rules = { pay: { encrypt: cryptoKey('pay') }, hidden: { encrypt: cryptoKey('pay') } };
 const SECRET = 'card-4111';
 
-/* Metrics of a codec as Temporal's Core serves them to Prometheus. */
+/* A codec's metrics, as Temporal's Core serves them to Prometheus. */
 
 let scrape: () => Promise<string>;
 let metrics: CodecMetrics;
@@ -45,7 +45,7 @@ afterAll(async () => {
   await Runtime.instance().shutdown();
 });
 
-/** Returns the value of a time series, undefined if it does not exist. */
+/** Returns a time series' value; undefined if the series does not exist. */
 async function valueOf(name: string, labels: Readonly<Record<string, string>>): Promise<number | undefined> {
   for (const line of (await scrape()).split('\n')) {
     const [, series, text = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
@@ -59,7 +59,7 @@ const eventually = (name: string, labels: Readonly<Record<string, string>>, valu
   vi.waitFor(async () => expect(await valueOf(name, labels)).toBe(value), { timeout: 20_000, interval: 200 });
 
 describe('codec metrics', () => {
-  it('exist from the start with the value 0, including failure metrics', async () => {
+  it('exist from the start, with the value 0, including the metrics about failures', async () => {
     await eventually('codec_payloads_refused_total', { namespace: 'pay', code: 'key_disabled' }, 0);
     await eventually('codec_payloads_decrypted_total', { namespace: 'pay' }, 0);
     await eventually('codec_autonomy_seconds', { namespace: 'pay' }, 0);
@@ -81,7 +81,7 @@ describe('codec metrics', () => {
     await eventually('codec_kms_call_duration_seconds_count', { operation: 'wrap', code: 'ok' }, 1);
   });
 
-  it('count the calls that wait for Cloud KMS', async () => {
+  it('count the calls that are waiting for Cloud KMS', async () => {
     const waitMs = { other: 60_000 };
     const reader = codecWith(rules, { keyService, observer: metrics.observer, waitMs });
     metrics.follow(reader.codec, []);
@@ -99,7 +99,7 @@ describe('codec metrics', () => {
     await reader.codec.close();
   });
 
-  it('show what runWorker reports about its worker', async () => {
+  it('include the readiness and restarts that runWorker reports', async () => {
     const readiness = { status: 'ready' as 'ready' | 'not_ready', restarts: 0 };
     metrics.followWorker({ readiness: () => readiness });
     await eventually('codec_worker_restarts_total', {}, 0);
@@ -109,7 +109,7 @@ describe('codec metrics', () => {
     await eventually('codec_worker_ready', {}, 0);
   });
 
-  it('have no label for an unfollowed namespace, and no payload content', async () => {
+  it('have no label for a namespace that is not followed, and no payload content', async () => {
     const encrypted = await codec.encode([json(SECRET)], inNamespace('hidden'));
     await expect(codec.decode(encrypted, inNamespace('pay'))).rejects.toThrow();
     await eventually('codec_payloads_encrypted_total', { namespace: 'other' }, 1);
@@ -120,7 +120,7 @@ describe('codec metrics', () => {
   });
 });
 
-it('a meter that cannot be created does not end the process, and receives the totals later', () => {
+it('renewedMeter does not throw if the current meter cannot be created, and writes the totals later', () => {
   const added: number[] = [];
   let isFree = false;
   const instrument = { add: (value: number) => void added.push(value) };
@@ -139,8 +139,8 @@ it('a meter that cannot be created does not end the process, and receives the to
   expect(added).toEqual([5, 1]);
 });
 
-describe('codec metrics, when the worker and its Runtime are replaced', () => {
-  it('keep their totals and values in the next Runtime', async () => {
+describe('after runWorker replaces the worker and its Runtime, codec metrics', () => {
+  it('keep their totals and values', async () => {
     const renewed = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
     const readiness = { status: 'ready' as const, restarts: 1 };
     const other = codecWith({ again: { encrypt: cryptoKey('pay') } }, { observer: renewed.observer }).codec;
@@ -188,7 +188,7 @@ describe('docs/metrics.md', () => {
 });
 
 describe('combineObservers', () => {
-  it('calls the observers in order, and only for events that one of them handles', () => {
+  it('calls the observers in order, and handles only events that at least one of them handles', () => {
     const called: string[] = [];
     const both = combineObservers(
       { notEncrypted: () => void called.push('first') },

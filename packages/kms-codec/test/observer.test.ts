@@ -15,10 +15,10 @@ function recordEvents() {
   return { events, observer };
 }
 
-it('reports a payload after it was encrypted or decrypted', async () => {
+it('the observer is notified after a payload was encrypted or decrypted', async () => {
   const { events, observer } = recordEvents();
   const { codec } = codecWith(rule, { observer });
-  // The first encode waits for its data key, the second does not.
+  // The first encode waits for its data key; the second does not.
   const waited = codec.encode([json(1)], context);
   expect(events).toEqual([]);
   await codec.decode(await waited, context);
@@ -26,7 +26,7 @@ it('reports a payload after it was encrypted or decrypted', async () => {
   expect(events).toEqual(['encrypted', 'decrypted', 'encrypted']);
 });
 
-it('reports a failure only as refused', async () => {
+it('the observer is notified of a failed payload only by refused', async () => {
   const keyService = new FakeKeyService();
   const encrypted = await codecWith(rule, { keyService }).codec.encode([json(1)], context);
   const { events, observer } = recordEvents();

@@ -21,7 +21,7 @@ import { loadKmsCodec } from '../src/config/load.ts';
 import { json, valueOf } from './support/codec.ts';
 import { reasonCodes } from '../src/errors.ts';
 
-/** The README's key and those of its keys file. */
+/** The README's key ring, which also contains the keys in the README's keys file. */
 const ring = 'projects/acme/locations/us-east1/keyRings/temporal-keys';
 const keys = ['workflow-encryption', 'payments', 'payments-2025', 'billing'];
 
@@ -38,20 +38,20 @@ beforeAll(async () => {
   const dependencies = { ...temporalPackages('~1.24.0'), '@temporal-kms/kms-codec': `file:${tarball}` };
   await install(project(), { manager: 'npm', dependencies });
   for (const [name, text] of readmeFiles) await writeFile(join(project(), name), text);
-  // 35 s where npm's own cache is empty.
+  // Takes 35 s if npm's cache is empty.
 }, 300_000);
 afterAll(async () => {
   await kms.close();
   await rm(folder, { recursive: true, force: true });
 });
 
-/** The project into which npm has installed the tarball; `matrix/` has those of pnpm and yarn. */
+/** The project into which npm has installed the tarball. `matrix/` tests pnpm and yarn. */
 const project = () => join(folder, 'npm');
 
 const installed = (path: string) =>
   readFile(join(project(), 'node_modules/@temporal-kms/kms-codec', path), 'utf8');
 
-/** The README's variables, and the emulator's. */
+/** Returns the README's variables, and the variables for the emulator. */
 const environment = (extra: Record<string, string> = {}) => ({
   GCP_PROJECT: 'acme',
   GCP_KMS_LOCATION: 'us-east1',
@@ -71,7 +71,7 @@ describe('the tarball', () => {
     expect('problems' in analysis ? analysis.problems : []).toEqual([]);
   });
 
-  it('declares the public API of the committed report', async () => {
+  it('declares the same public API as the committed report', async () => {
     const report = await apiReport(join(project(), 'node_modules/@temporal-kms/kms-codec/dist'));
     await expect(report).toMatchFileSnapshot('../api-report.txt');
   });
@@ -82,13 +82,13 @@ describe('the tarball', () => {
     expect(printed).toBe(`${reasonCodes.length}\n`);
   });
 
-  it('declares exactly the packages that it imports, with the Temporal packages as peers', async () => {
+  it('declares exactly the packages that it imports as dependencies, and Temporal’s packages as peers', async () => {
     const {
       dependencies,
       peerDependencies,
       peerDependenciesMeta,
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
-    // Imported when a setting needs it, not when the library is loaded.
+    // Imported only once a setting needs them.
     const optional = Object.keys(peerDependenciesMeta!);
     expect(optional).toEqual(['@google-cloud/storage']);
     const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
@@ -133,20 +133,20 @@ describe('the tarball', () => {
     const dist = join(project(), 'node_modules/@temporal-kms/kms-codec/dist');
     const files = globSync('*.d.cts', { cwd: dist });
     const types = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
-    expect(types).toContain("Temporal's PayloadCodec with keys in Google Cloud KMS.");
+    expect(types).toContain('A Temporal PayloadCodec with keys in Google Cloud KMS.');
     expect(types).toContain('@throws');
     expect(types).not.toMatch(/\b(?:DataKeys|EncryptionKeys|DecryptionKeys)\b|@temporalio\/(?!common)/);
   });
 });
 
-describe('installed by npm next to Temporal', () => {
+describe('the package, installed by npm next to Temporal,', () => {
   it('encrypts, decrypts, and reports why a payload cannot be decrypted', async () => {
     expect(await node(project(), ['by-hand.ts'], environment())).toBe(
       'envelope-v2\ncard 4111 1\nnamespace_mismatch restorable\n',
     );
   });
 
-  it('has a failure converter that can be bundled without Node or Cloud KMS', async () => {
+  it('has a failure converter that can be bundled without Node’s modules or Google’s client', async () => {
     await node(project(), ['bundle.ts']);
     const bundle = await readFile(join(project(), 'workflows.bundle.js'), 'utf8');
     expect(bundle).toContain('encodeCommonAttributes: true');
@@ -161,14 +161,14 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 180_000);
 
-  it('has runnable examples of a codec next to another codec, and of an observer', async () => {
+  it('has examples of a codec next to another codec, and of an observer, that run', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
       /^wrap ok [\d.]+\nnew branch key for default 1 first created\n$/,
     );
   });
 
-  it('has a passing test with the test codec', async () => {
+  it('has an example test with the test codec, which passes', async () => {
     expect(await node(project(), ['--test', '--test-reporter=tap', 'order.test.ts'])).toContain('# pass 1\n');
   });
 
@@ -184,9 +184,9 @@ describe('the README', () => {
     await codec.close();
   });
 
-  it('has only programs that these tests run', () => {
+  it('has no program that these tests do not run', () => {
     const run = ['with-another', 'bundle', 'by-hand', 'observed', 'order.test'];
-    // The tests of worker-kit run the client and the replay, against a worker.
+    // worker-kit's tests run the client and the replay, with a worker.
     const elsewhere = ['client', 'replay'];
     const used = ['activities.ts', 'esbuild-banner.mjs', 'keys.yaml', 'workflows.ts'];
     const expected = [...[...run, ...elsewhere].map((name) => `${name}.ts`), ...used];

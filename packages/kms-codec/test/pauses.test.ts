@@ -10,22 +10,22 @@ import { context, hour, MemoryStore, minute, rules } from './support/fleet.ts';
 import { Machine, randomOf } from './support/machine.ts';
 
 /*
- * How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process and its clocks.
- * Prints a table. SEED=n repeats a run, RUNS=n makes more runs of each row.
+ * How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process
+ * and its clocks. Prints a table. SEED=n repeats a run; RUNS=n repeats each row n times.
  */
 
 const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 31));
 const RUNS = Number(process.env['RUNS'] ?? 3);
 const STEP = 15_000;
-/** The 5 min of the security model, and the second for which a caller waits. */
+/** The security model's 5 min, plus the second for which a caller waits. */
 const LIMIT = 5 * minute + 1_000;
 
-/** A process that writes, and reads a message of another process, every 15 s. */
+/** A process that, every 15 s, writes a message and reads another process's message. */
 class Process {
   readonly machine = new Machine();
   readonly keyService = new FakeKeyService();
   readonly random: () => number;
-  /** When the last message was written and read. */
+  /** When the process last wrote and read a message. */
   readonly last = { encode: 0, decode: 0 };
   refusedAt = Number.POSITIVE_INFINITY;
   readonly #keys: DataKeys;
@@ -53,7 +53,7 @@ class Process {
     return new KmsCodec({ rules: new KeyRules(rules), keyService: this.keyService }, keys);
   }
 
-  /** Lets the process work. @param timers whether its timers fire */
+  /** Lets the process work. @param timers whether the process's timers fire */
   async work(ms: number, timers = true): Promise<void> {
     for (let passed = 0; passed < ms; passed += STEP) {
       if (timers) this.#keys.maintain();
@@ -66,7 +66,7 @@ class Process {
     }
   }
 
-  /** Lets the timers fire, without any payload. */
+  /** Lets only the timers fire, without payloads. */
   async idle(ms: number): Promise<void> {
     for (let passed = 0; passed < ms; passed += 4 * STEP) {
       this.#keys.maintain();
@@ -88,7 +88,7 @@ class Process {
   }
 }
 
-/** What happens to a process, with the length of its pause. */
+/** Makes something happen to a process; `ms` is the length of its pause. */
 type Pause = (one: Process, ms: number) => void | Promise<void>;
 
 const single: Readonly<Record<string, Pause>> = {
@@ -119,7 +119,7 @@ const single: Readonly<Record<string, Pause>> = {
   },
 };
 
-/** Returns a pause that is different each time. */
+/** Returns a random pause. */
 const anyOf = ({ random }: Process): Pause =>
   Object.values(single)[Math.floor(random() * Object.keys(single).length)]!;
 
@@ -160,7 +160,10 @@ afterAll(() => {
   );
 });
 
-/** Lets a process run into a refusal and a pause. @param affected what Cloud KMS refuses; default: both */
+/**
+ * Runs a process through a refusal and a pause. @param affected the operation that Cloud KMS refuses;
+ * default: both
+ */
 async function run(
   seed: number,
   pause: Pause,
@@ -172,7 +175,7 @@ async function run(
   one.keyService.affected = affected;
   await one.work(one.random() * 100 * minute);
   const ms = minute + one.random() ** 2 * 23 * hour;
-  // The refusal begins before the pause, or when the process cannot see it.
+  // The refusal begins before the pause or during it, when the process cannot notice.
   if (one.random() < 0.5) {
     one.refuse();
     await one.work(one.random() * 2 * minute);
@@ -187,7 +190,7 @@ describe.each([
   ['with a store', () => new MemoryStore()],
 ])('once Cloud KMS refuses, a process %s uses no key for more than 5 min', (name, open) => {
   it.each(Object.entries(pauses))(
-    'what happens: %s',
+    'whatever happens: %s',
     async (title, pause) => {
       const most = { encode: 0, decode: 0 };
       for (let n = 0; n < RUNS; n += 1) {
@@ -208,7 +211,7 @@ it.each([
   ['encrypt', 'wrap', 'encode', hour + 1_000],
   ['decrypt', 'unwrap', 'decode', LIMIT],
 ] as const)(
-  'after losing only the permission to %s, a process does so no longer than promised',
+  'after a process loses only the permission to %s, it continues to do so no longer than promised',
   async (permission, affected, kind, limit) => {
     const most = { encode: 0, decode: 0 };
     for (let n = 0; n < 3 * RUNS; n += 1) {

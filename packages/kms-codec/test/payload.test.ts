@@ -8,12 +8,12 @@ import { serialize } from '../src/formats/payload.ts';
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((content) => Buffer.from(content));
 
-it('parses a payload with data and an encoding in one pass', () => {
+it('readUsual parses a payload that has only data and an encoding', () => {
   const payload = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.alloc(1_024, 7) };
   expect(readUsual(serialize(payload))).toEqual(payload);
 });
 
-it('parses in one pass only what the strict reader parses identically', () => {
+it('readUsual parses only payloads that the strict reader parses identically', () => {
   const serialized = fc
     .record({ encoding: bytes(130), data: bytes(300) })
     .map(({ encoding, data }) => Buffer.from(serialize({ metadata: { encoding }, data })));
@@ -44,7 +44,7 @@ it.each([
     'external payloads',
     { metadata: { encoding: Buffer.from('a') }, data: Buffer.from('x'), externalPayloads: [{}] },
   ],
-])('leaves %s to the strict reader', (_, payload) => {
+])('readUsual leaves a payload with %s to the strict reader', (_, payload) => {
   expect(readUsual(serialize(payload))).toBeUndefined();
 });
 

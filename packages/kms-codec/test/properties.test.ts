@@ -12,7 +12,7 @@ import { codecWith, cryptoKey, inNamespace } from './support/codec.ts';
 import { fromPayload } from './support/vectors.ts';
 import { withExternal } from './vectors/make/bytes.ts';
 
-/* Properties that hold for every input. SLOW=1 tries more inputs. */
+/* Properties that must hold for every input. SLOW=1 tests more inputs. */
 
 const slow = process.env['SLOW'] !== undefined;
 const numRuns = slow ? 5_000 : 300;
@@ -30,7 +30,7 @@ const payload: fc.Arbitrary<Payload> = fc
     }),
     data: fc.oneof(
       fc.uint8Array({ maxLength: 2_000 }),
-      // Repetition, so that compression saves space.
+      // Repeats the content, so that compression saves space.
       fc
         .tuple(fc.uint8Array({ minLength: 1, maxLength: 8 }), fc.nat(400))
         .map(([unit, times]) => new Uint8Array(Buffer.concat(Array(times).fill(unit)))),
@@ -57,7 +57,7 @@ interface Written {
   readonly bindWorkflow?: boolean;
 }
 
-describe('decode(encode(x)) returns x', () => {
+describe('decode(encode(x)) returns x for', () => {
   const options: Written[] = [
     { title: 'envelope-v2' },
     { title: 'envelope-v2, compressed', compression: 'zstd' },
@@ -85,8 +85,8 @@ describe('decode(encode(x)) returns x', () => {
   });
 });
 
-describe('parse and build are each other’s inverse', () => {
-  it('for a header followed by any bytes', () => {
+describe('parseHeader and buildHeader are inverse functions', () => {
+  it('for any header, followed by any bytes', () => {
     fc.assert(
       fc.property(header, fc.uint8Array({ maxLength: 40 }), (wanted, rest) => {
         const built = buildHeader(wanted);
@@ -123,7 +123,7 @@ describe('a zstd frame', () => {
   );
   const settings = fc.record({ level: fc.integer({ min: -5, max: 12 }), checksum: fc.boolean() });
 
-  it('has the size that zstd wrote, whatever bytes follow', async () => {
+  it('is measured correctly, whatever bytes follow it', async () => {
     const after = fc.uint8Array({ maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(content, settings, after, async (given, { level, checksum }, rest) => {
@@ -140,7 +140,7 @@ describe('a zstd frame', () => {
     );
   });
 
-  it('decompresses to its declared size or is rejected, however it was modified', async () => {
+  it('either decompresses to its declared size or is rejected, however it was modified', async () => {
     const changes = fc.array(fc.tuple(fc.nat(5_000), fc.integer({ min: 1, max: 255 })), {
       minLength: 1,
       maxLength: 4,
@@ -172,7 +172,7 @@ describe('a workflow tag', () => {
     .date({ min: new Date('0000-01-01'), max: new Date('9999-12-31'), noInvalidDate: true })
     .map((date) => `-${date.toISOString().slice(0, 19)}Z`);
 
-  it('of a schedule’s action is accepted in each of its runs', () => {
+  it('of a schedule’s action is accepted in every workflow that the schedule starts', () => {
     fc.assert(
       fc.property(id, due, (scheduled, suffix) => {
         fc.pre(scheduled !== '');
@@ -182,7 +182,7 @@ describe('a workflow tag', () => {
     );
   });
 
-  it('that a writer computes is accepted in the same workflow', () => {
+  it('from a writer is accepted in the same workflow', () => {
     fc.assert(
       fc.property(id, fc.option(due), fc.constantFrom('workflow', 'activity'), (start, suffix, type) => {
         const workflowId = start + (suffix ?? '');
@@ -193,7 +193,7 @@ describe('a workflow tag', () => {
     );
   });
 
-  it('of an activity is accepted in only one run of a schedule', () => {
+  it('of an activity is accepted in only one of a schedule’s workflows', () => {
     fc.assert(
       fc.property(id, due, due, (scheduled, one, other) => {
         fc.pre(one !== other);
@@ -216,7 +216,7 @@ describe('a workflow tag', () => {
   });
 });
 
-it('never gives two wrapped keys the same cache key', () => {
+it('no two wrapped keys have the same cache key', () => {
   const part = fc.uint8Array({ maxLength: 4 });
   const wrapped = fc.record({
     cryptoKey: fc.string({ maxLength: 3 }),

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const draw = (count: number) => new Set(Array.from({ length: count }, () => hex(nextNonce())));
 
-/** Returns the file descriptors of this process that read the kernel's generator. */
+/** Returns this process's file descriptors for the kernel's random generator. */
 const kernelDescriptors = () =>
   readdirSync('/proc/self/fd').filter((fd) => {
     try {
@@ -31,18 +31,18 @@ describe('nonces', () => {
     expect(draw(200_000).size).toBe(200_000);
   });
 
-  it('have no biased bit', () => {
+  it('have no biased bits', () => {
     const counts = Array.from({ length: 96 }, () => 0);
     const total = 20_000;
     for (let n = 0; n < total; n++) {
       const nonce = nextNonce();
       for (let bit = 0; bit < 96; bit++) counts[bit]! += (nonce[bit >> 3]! >> (bit & 7)) & 1;
     }
-    // Six standard deviations: once in five million runs.
+    // Six standard deviations, so a correct generator fails about once in five million runs.
     for (const count of counts) expect(Math.abs(count - total / 2)).toBeLessThan(6 * Math.sqrt(total / 4));
   });
 
-  it("use bytes from the kernel's generator, even after its file was closed", () => {
+  it("use bytes from the kernel's generator, even after other code closed the file descriptor", () => {
     draw(100);
     const [descriptor] = kernelDescriptors();
     expect(descriptor).toBeDefined();
@@ -62,7 +62,7 @@ describe('nonces', () => {
   });
 });
 
-it('generates keys of 256 bits and salts of 128 bits that do not repeat', () => {
+it('generated keys have 256 bits, salts have 128 bits, and neither repeat', () => {
   const keys = Array.from({ length: 1_000 }, () => hex(generateKey()));
   expect(new Set(keys).size).toBe(1_000);
   for (const key of keys) expect(key).toHaveLength(64);
@@ -71,13 +71,14 @@ it('generates keys of 256 bits and salts of 128 bits that do not repeat', () => 
   for (const salt of salts) expect(salt).toHaveLength(32);
 });
 
-describe('two processes that resume the same memory', () => {
-  it('generate different nonces, even from unused nonces in that memory', async () => {
+describe('two processes that resume from the same memory snapshot', () => {
+  it('generate different nonces, even from unused nonces in the snapshot', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nonces-'));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
     const source = fileURLToPath(new URL('../src/crypto/random.ts', import.meta.url));
     const entry = join(folder, 'entry.ts');
-    // Each process that starts from a startup snapshot of Node restores its heap, including the unused nonces.
+    // Each process that starts from a Node startup snapshot restores the snapshot's heap, including unused
+    // nonces.
     await writeFile(
       entry,
       `import { nextNonce } from ${JSON.stringify(source)};

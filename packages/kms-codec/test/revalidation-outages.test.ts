@@ -4,7 +4,7 @@ import { FakeKeyService } from './support/fake-key-service.ts';
 import { context, hour } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
-describe('while Cloud KMS does not answer', () => {
+describe('while Cloud KMS does not respond,', () => {
   it.each(['kms_unavailable', 'kms_quota', 'checksum_mismatch'] as const)(
     'a data key in use decrypts for 23 hours (%s), but no longer',
     async (code) => {
@@ -25,7 +25,7 @@ describe('while Cloud KMS does not answer', () => {
     },
   );
 
-  it('a caller waits for at most one second, and only until the outage is known', async () => {
+  it('the first callers wait for at most one second, and later callers do not wait', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     keyService.latencyMs = 60_000;
     clock.time += hour;
@@ -33,12 +33,12 @@ describe('while Cloud KMS does not answer', () => {
     const answered = keyService.answered;
     const started = performance.now();
     for (let n = 0; n < 1_000; n += 1) await read(codec, message);
-    // A thousand waits would take 1,000 s.
+    // If each of a thousand decodes waited, they would take 1,000 s.
     expect(performance.now() - started).toBeLessThan(20_000);
     expect(keyService.answered).toBe(answered);
   });
 
-  it('an answer counts however slow it is: a refusal removes the data key', async () => {
+  it('a late response still counts: a refusal removes the data key', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
     keyService.latencyMs = 1_300;
     keyService.failing = 'permission_denied';
@@ -58,7 +58,7 @@ describe('while Cloud KMS does not answer', () => {
     await expect(aborted).rejects.toThrow('gone');
   });
 
-  it('the process reads what it writes, for as long as it can write', async () => {
+  it('the process can read its own messages for as long as it can write', async () => {
     const { codec, clock, keyService } = codecWith(rule);
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -70,7 +70,7 @@ describe('while Cloud KMS does not answer', () => {
     }
   });
 
-  it('reading many other data keys does not evict the data key that encrypts', async () => {
+  it('the use of many other data keys for decryption does not evict the data key that encrypts', async () => {
     const keyService = new FakeKeyService();
     const others = await Promise.all(
       [1, 2, 3].map((n) => codecWith(rule, { keyService }).codec.encode([json(n)], context)),
@@ -82,7 +82,7 @@ describe('while Cloud KMS does not answer', () => {
     expect(await read(codec, own)).toBe('own');
   });
 
-  it('asks again about every 10 seconds, and notices when Cloud KMS answers', async () => {
+  it('the codec calls Cloud KMS about every 10 seconds, and notices when Cloud KMS responds again', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
     keyService.failing = 'kms_unavailable';
     const asked = keyService.unwraps;

@@ -5,20 +5,20 @@ import { context, hour, minute } from './support/fleet.ts';
 import { read, readerOf, rule, settle } from './support/reader.ts';
 
 describe('a data key in use', () => {
-  it('is confirmed by Cloud KMS in the background, before its 5 minutes have passed', async () => {
+  it('is confirmed by Cloud KMS in the background, before the last confirmation is 5 minutes old', async () => {
     const { codec, clock, message, keyService, lookups } = await readerOf();
     for (let n = 0; n < 60; n += 1) {
       clock.time += minute;
       expect(await read(codec, message)).toBe('secret');
       await settle();
     }
-    // Each read was answered from memory: no caller waited for Cloud KMS.
+    // The cache served every read, so no caller waited for Cloud KMS.
     expect(lookups.slice(1)).toEqual(Array(60).fill('hit'));
     expect(keyService.unwraps).toBeGreaterThanOrEqual(60 / 5);
     expect(keyService.unwraps).toBeLessThanOrEqual(60 / 2.5);
   });
 
-  it('is also confirmed by the timer, without a read at that time', async () => {
+  it('is also confirmed by the timer, without a read at that moment', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     clock.time += minute;
     await read(codec, message);
@@ -28,7 +28,7 @@ describe('a data key in use', () => {
     expect(keyService.unwraps).toBe(2);
   });
 
-  it('costs no call while it is not in use', async () => {
+  it('causes no Cloud KMS calls while it is not in use', async () => {
     const { codec, clock, keyService } = await readerOf();
     for (let n = 0; n < 20; n += 1) {
       clock.time += minute;
@@ -38,18 +38,18 @@ describe('a data key in use', () => {
     expect(keyService.unwraps).toBe(1);
   });
 
-  it('is confirmed before use if it was unused for more than 5 minutes', async () => {
+  it('is confirmed before its next use if it was unused for more than 5 minutes', async () => {
     const { codec, clock, message, keyService } = await readerOf();
     clock.time += hour;
     keyService.failing = 'permission_denied';
     await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'permission_denied' });
   });
 
-  it('is removed at once when Cloud KMS refuses its key version', async () => {
+  it('is removed immediately when Cloud KMS refuses its key version', async () => {
     const { codec, clock, message, keyService, events } = await readerOf();
     keyService.failing = 'key_disabled';
     clock.time += 4.1 * minute;
-    // This read starts the call that is refused.
+    // This read starts the call that Cloud KMS refuses.
     await read(codec, message);
     await settle();
     await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'key_disabled' });
@@ -60,7 +60,7 @@ describe('a data key in use', () => {
   });
 });
 
-/** Messages under as many data keys, all decrypted by one reader. */
+/** Returns messages under `count` data keys, all of which one reader has decrypted. */
 async function readerOfMany(count: number) {
   const keyService = new FakeKeyService();
   const messages = await Promise.all(
@@ -72,8 +72,8 @@ async function readerOfMany(count: number) {
   return { codec, clock, keyService, readAll, messages };
 }
 
-describe('one Cloud KMS answer', () => {
-  it('counts for all data keys under the key version', async () => {
+describe('one Cloud KMS response', () => {
+  it('counts for all data keys under the same key version', async () => {
     const { clock, keyService, readAll } = await readerOfMany(50);
     expect(keyService.unwraps).toBe(50);
     for (let n = 0; n < 60; n += 1) {
@@ -81,7 +81,7 @@ describe('one Cloud KMS answer', () => {
       await readAll();
       await settle();
     }
-    // A call per data key would be 600 an hour.
+    // One call per data key would make 600 calls per hour.
     expect(keyService.unwraps - 50).toBeLessThanOrEqual(60 / 2.5);
   });
 
@@ -94,14 +94,14 @@ describe('one Cloud KMS answer', () => {
     const { codec, clock } = codecWith(rule, { keyService });
     await codec.decode(first, context);
     clock.time += 4.9 * minute;
-    // Opening a message of version 2 says nothing about version 1.
+    // Decrypting a message under version 2 says nothing about version 1.
     await codec.decode(second, context);
     clock.time += 0.2 * minute;
     keyService.failing = 'key_disabled';
     await expect(codec.decode(first, context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('that refuses removes all data keys under the key version', async () => {
+  it('that is a refusal removes all data keys under the key version', async () => {
     const { codec, clock, keyService, readAll, messages } = await readerOfMany(5);
     keyService.failing = 'permission_denied';
     clock.time += 4.1 * minute;
@@ -115,7 +115,7 @@ describe('one Cloud KMS answer', () => {
     expect(keyService.unwraps).toBe(7 + 5);
   });
 
-  it('does not keep a data key for longer than the hard age unless Cloud KMS unwraps it itself', async () => {
+  it('for another data key does not keep a data key in memory beyond the hard age', async () => {
     const { codec, clock, keyService, messages } = await readerOfMany(2);
     const [first, second] = messages;
     for (let n = 0; n < 13 * 20; n += 1) {
@@ -127,19 +127,20 @@ describe('one Cloud KMS answer', () => {
     await read(codec, second!);
     await settle();
     expect(keyService.unwraps).toBe(before);
-    // The key version was just confirmed, but more than half of the hard age has passed for this data key.
+    // The key version has just been confirmed, but this data key's own confirmation is older than half of the
+    // hard age.
     await read(codec, first!);
     await settle();
     expect(keyService.unwraps).toBe(before + 1);
   });
 });
 
-/** Cloud KMS that holds back chosen answers. */
+/** A key service that holds back chosen responses. */
 class HeldKeyService extends FakeKeyService {
   readonly #held = new Set<number>();
   #release: (() => void) | undefined;
 
-  /** Holds back the answer to the next unwrap. @returns a function that lets it end */
+  /** Holds back the next unwrap's response. @returns a function that releases the response */
   holdNext(): () => void {
     this.#held.add(this.unwraps + 1);
     return () => this.#release?.();
@@ -153,8 +154,8 @@ class HeldKeyService extends FakeKeyService {
   }
 }
 
-describe('an answer that takes longer than a second', () => {
-  it('is not an outage if Cloud KMS has answered a later call under the key version', async () => {
+describe('a Cloud KMS response that takes longer than a second', () => {
+  it('does not count as an outage if Cloud KMS has responded to a later call for the same key version', async () => {
     const keyService = new HeldKeyService();
     const { codec, clock, message } = await readerOf(keyService);
     const other = await codecWith(rule, { keyService }).codec.encode([json('other')], context);
@@ -174,7 +175,7 @@ describe('an answer that takes longer than a second', () => {
     await expect(codec.decode(message, context)).rejects.toMatchObject({ code: 'key_disabled' });
   });
 
-  it('does not keep the codec from asking again, even if the answer never arrives', async () => {
+  it('does not prevent further calls, even if the response never arrives', async () => {
     const keyService = new HeldKeyService();
     const { codec, clock, message } = await readerOf(keyService);
     clock.time += 6 * minute;

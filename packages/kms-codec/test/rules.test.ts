@@ -7,7 +7,10 @@ import { codecWith, cryptoKey, inNamespace, json, valueOf } from './support/code
 import { FakeKeyService } from './support/fake-key-service.ts';
 import { branchOf } from './support/fleet.ts';
 
-/* The vectors in rules.json test what a reader refuses; these tests, how it is reported, and what a writer refuses. */
+/*
+ * The vectors in rules.json test what a reader refuses. These tests cover how refusals are reported, and what
+ * a writer refuses.
+ */
 
 const shared: NamespaceRule = { encrypt: cryptoKey('shared') };
 const pay = inNamespace('pay');
@@ -38,7 +41,7 @@ describe('a codec that is configured with one namespace', () => {
   const byContext = codecWith({}, { keyService, default: shared }).codec;
   const encrypted = async (context: typeof pay) => await byContext.encode([json('secret')], context);
 
-  it('decrypts no message from another namespace that a context names, with any method', async () => {
+  it('does not decrypt another namespace’s message, with any method, even if the context names that namespace', async () => {
     const messages = await encrypted(ship);
     expect(valueOf((await byContext.decode(messages, ship))[0])).toBe('secret');
     const { codec } = codecWith({}, { keyService, default: shared });
@@ -50,7 +53,7 @@ describe('a codec that is configured with one namespace', () => {
     expect(configured.inspect(messages[0]!, ship).reason).toBe('namespace_mismatch');
   });
 
-  it('decrypts none as a client’s or worker’s codec either', async () => {
+  it('does not decrypt such a message as a client’s or worker’s codec, either', async () => {
     const messages = await encrypted(ship);
     const plugin = new KmsCodecPlugin(byContext);
     const options: ConvertingOptions = { namespace: 'pay' };
@@ -62,7 +65,7 @@ describe('a codec that is configured with one namespace', () => {
     }
   });
 
-  it('asks whether the caller may read its namespace in another namespace’s context', async () => {
+  it('calls authorizeNamespace for its own namespace if the context is another namespace’s', async () => {
     const configured = byContext.forNamespace('pay');
     const asked: string[] = [];
     const authorizeNamespace = (namespace: string) => void asked.push(namespace);
@@ -70,7 +73,7 @@ describe('a codec that is configured with one namespace', () => {
     expect(asked).toEqual(['pay']);
   });
 
-  it('encrypts for the namespace of the context', async () => {
+  it('encrypts for the context’s namespace', async () => {
     const messages = await byContext.forNamespace('pay').encode([json('x')], ship);
     expect(byContext.inspect(messages[0]!, ship).namespace).toBe('ship');
   });
@@ -80,7 +83,7 @@ describe('a namespace that requires workflow tags', () => {
   const rules = { pay: { ...shared, workflowTag: 'require' } } as const;
   const order = inNamespace('pay', 'order-1');
 
-  it('binds what it encrypts to the workflow, without any other setting', async () => {
+  it('binds new messages to their workflow, without any other setting', async () => {
     const { codec } = codecWith(rules);
     const messages = await codec.encode([json('x')], order);
     expect(codec.inspect(messages[0]!, order).boundToWorkflow).toBe(true);
@@ -89,7 +92,7 @@ describe('a namespace that requires workflow tags', () => {
     });
   });
 
-  it('encrypts nothing that it would not read: without a workflow, or in a format without tags', async () => {
+  it('does not encrypt what it could not read: without a workflow, or in a format without tags', async () => {
     const keyService = new FakeKeyService();
     const { codec } = codecWith(rules, { keyService });
     const refused = { code: 'format_not_allowed' };
@@ -101,7 +104,7 @@ describe('a namespace that requires workflow tags', () => {
     expect(keyService.wraps).toBe(0);
   });
 
-  it('cannot read a format without tags', () => {
+  it('cannot be configured to read a format without tags', () => {
     expect(() => new KeyRules({ pay: { ...rules.pay, reads: ['envelope-v2', 'proxy'] } })).toThrow(
       /workflow tag/,
     );
@@ -110,7 +113,7 @@ describe('a namespace that requires workflow tags', () => {
 
 describe('a message under a denied key', () => {
   it.each(['envelope-v2', 'envelope'] as const)(
-    'is reported before a call, in the format %s',
+    'is reported without a Cloud KMS call, in the format %s',
     async (format) => {
       const keyService = new FakeKeyService();
       const rule = { ...shared, reads: ['envelope-v2', format] } as const;
@@ -131,18 +134,18 @@ describe('a message under a denied key', () => {
     },
   );
 
-  it('is a mistake in the rules if the hash is not in lowercase hex', () => {
+  it('cannot be denied by a hash that is not in lowercase hex', () => {
     expect(() => new KeyRules({ pay: shared }, undefined, ['AB'.repeat(32)])).toThrow(/deny/);
   });
 });
 
-describe('a reference to external storage where plaintext is refused', () => {
+describe('a reference to external storage, if the rule refuses plaintext,', () => {
   const reference: Payload = {
     metadata: { encoding: Buffer.from('json/external-storage-reference') },
     data: Buffer.from('{}'),
   };
 
-  it('is neither encoded nor decoded, and reported as plaintext is', async () => {
+  it('is refused by encode and decode, and reported like plaintext', async () => {
     const { codec } = codecWith({ pay: { ...shared, plaintext: 'refuse' } });
     const refused = { code: 'format_not_allowed' };
     await expect(codec.encode([reference], pay)).rejects.toMatchObject(refused);

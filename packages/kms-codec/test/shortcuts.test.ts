@@ -5,14 +5,14 @@ import { type KmsCodec, KmsCodecError } from '../src/index.ts';
 import { type Payload, withSerialized } from '../src/formats/payload.ts';
 import { codecWith, cryptoKey, json } from './support/codec.ts';
 
-/* A call with options takes no shortcut. */
+/* Compares calls that may take a shortcut with calls that have options, which never take a shortcut. */
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const rule = { encrypt: cryptoKey('k') };
 const { codec, keyService } = codecWith({}, { default: rule });
 const orders = { namespace: 'orders', workflowId: 'order-1' } as const;
 
-/** Payloads with one metadata entry or a few, some of them around the sizes at which a varint grows. */
+/** Payloads with one or a few metadata entries, some with sizes at which a varint needs another byte. */
 const payload: fc.Arbitrary<Payload> = fc
   .record({
     encoding: fc.oneof(
@@ -52,7 +52,7 @@ const decoded = async (reader: KmsCodec, one: Payload) => ({
   complete: await outcome(reader.decode([one], orders, {})),
 });
 
-it('serializes payloads as protobuf’s writer does', () => {
+it('the shortcut serializes payloads as protobuf’s writer does', () => {
   fc.assert(
     fc.property(payload, (one) => {
       const pieces = withSerialized(one, (written) => Buffer.concat(written));
@@ -61,7 +61,7 @@ it('serializes payloads as protobuf’s writer does', () => {
   );
 });
 
-it('encodes payloads that decode identically with and without shortcuts', async () => {
+it('encoded payloads decode identically with and without shortcuts', async () => {
   await fc.assert(
     fc.asyncProperty(payload, async (one) => {
       const [written] = await codec.encode([one], orders);
@@ -78,7 +78,7 @@ it('encodes payloads that decode identically with and without shortcuts', async 
   );
 });
 
-it('decodes or refuses a modified message identically with and without shortcuts', async () => {
+it('a modified message is decoded or refused identically with and without shortcuts', async () => {
   const [message = {}] = await codec.encode([json('"a plaintext"')], orders);
   const data = Buffer.from(message.data ?? []);
   const change = fc.record({ at: fc.nat(data.length), to: fc.uint8Array({ maxLength: 3 }), cut: fc.nat(3) });
@@ -91,7 +91,7 @@ it('decodes or refuses a modified message identically with and without shortcuts
   );
   await fc.assert(
     fc.asyncProperty(metadata, fc.option(change), async (entries, changed) => {
-      // The scope keeps the header of this message.
+      // After this decode, the scope keeps the message's header.
       await codec.decode([message], orders);
       const bytes = changed
         ? Buffer.concat([data.subarray(0, changed.at), changed.to, data.subarray(changed.at + changed.cut)])
@@ -106,14 +106,14 @@ it('decodes or refuses a modified message identically with and without shortcuts
 it.each([
   ['an array of numbers as encoding', { encoding: [...Buffer.from('binary/envelope-kms-v2')] }],
   ['a Map as metadata', Object.assign(new Map(), { encoding: Buffer.from('binary/envelope-kms-v2') })],
-])('refuses %s although the scope caches the header', async (_, metadata) => {
+])('decode refuses %s even if the scope has cached the header', async (_, metadata) => {
   const [message = {}] = await codec.encode([json('"x"')], orders);
   await codec.decode([message], orders);
   const altered: any = { metadata, data: message.data };
   await expect(codec.decode([altered], orders)).rejects.toMatchObject({ code: 'malformed' });
 });
 
-it('applies the size limits', async () => {
+it('the shortcuts apply the size limits', async () => {
   const data = Buffer.alloc(2_000);
   const large = { metadata: { encoding: Buffer.from('json/plain') }, data };
   const [message = {}] = await codec.encode([large], orders);

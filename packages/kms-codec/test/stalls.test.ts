@@ -6,7 +6,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { CloudKms, KeyRules, type KmsCall, KmsCodec } from '../src/index.ts';
 import { cryptoKey, inNamespace, json, valueOf } from './support/codec.ts';
 
-/* A process whose event loop is blocked receives nothing. The codec must not report that as an outage of Cloud KMS. */
+/*
+ * A process receives nothing while its event loop is blocked. The codec must not report that as a Cloud KMS
+ * outage.
+ */
 
 const context = inNamespace('pay');
 const rules = new KeyRules({ pay: { encrypt: cryptoKey('pay') } });
@@ -26,7 +29,7 @@ async function setLatency(milliseconds: number): Promise<void> {
   await once(thread, 'message');
 }
 
-/** Shorter than the defaults of 3,000 and 5,000, so that stalls can be short. */
+/** Deadlines shorter than the defaults of 3,000 and 5,000 ms, so that short stalls suffice. */
 const ATTEMPT_MS = 1_000;
 const BUDGET_MS = 2_500;
 
@@ -42,8 +45,8 @@ function newCodec() {
 describe('a blocked event loop', () => {
   it.each([
     ['once, while the connection opens', [2_500]],
-    ['once, while the codec waits for the answer', [0, 0, 0, 2_500]],
-    ['in every turn, as under synchronous work', Array<number>(12).fill(600)],
+    ['once, while the codec waits for the response', [0, 0, 0, 2_500]],
+    ['in every iteration, as with synchronous work', Array<number>(12).fill(600)],
   ])('does not cause kms_unavailable: %s', async (_, stalls) => {
     const encrypted = await newCodec().codec.encode([json('kept')], context);
     const reader = newCodec();
@@ -58,7 +61,7 @@ describe('a blocked event loop', () => {
   });
 });
 
-it('reports a real outage in time', async () => {
+it('the codec reports a real outage in time', async () => {
   const encrypted = await newCodec().codec.encode([json('lost')], context);
   const reader = newCodec();
   await setLatency(60_000);
@@ -68,7 +71,7 @@ it('reports a real outage in time', async () => {
   expect(reader.calls.map(({ code }) => code)).toContain('kms_unavailable');
 });
 
-it('reports an outage that starts with a stall', async () => {
+it('the codec reports an outage that starts during a stall', async () => {
   const encrypted = await newCodec().codec.encode([json('lost')], context);
   const reader = newCodec();
   await setLatency(60_000);

@@ -30,7 +30,7 @@ describe('createTestCodec', () => {
     await Promise.all([client.close(), worker.close()]);
   });
 
-  it('derives its key from a text, so a later process can decrypt recorded payloads', async () => {
+  it('can derive its key from text, so that a later process can decrypt recorded payloads', async () => {
     const recorder = createTestCodec({ keyText: 'recorded histories' });
     const encrypted = await recorder.encode([json('card 4111')], context);
     vi.resetModules();
@@ -60,7 +60,7 @@ describe('createTestCodec', () => {
     await codec.close();
   });
 
-  it('emits one process warning, however many codecs it makes', async () => {
+  it('emits one process warning, however many codecs it creates', async () => {
     vi.resetModules();
     const emitWarning = vi.spyOn(process, 'emitWarning').mockReturnValue();
     const fresh = await import('../src/testing.ts');
@@ -69,12 +69,12 @@ describe('createTestCodec', () => {
     expect(emitWarning.mock.lastCall?.[1]).toMatchObject({ code: 'TEMPORAL_KMS_TEST_CODEC' });
   });
 
-  it('throws where NODE_ENV is production', () => {
+  it('throws if NODE_ENV is production', () => {
     vi.stubEnv('NODE_ENV', 'production');
     expect(() => createTestCodec()).toThrow('for tests only');
   });
 
-  it('is documented by an example that prints the decrypted value', async () => {
+  it('has a documented example that prints the decrypted value', async () => {
     const source = await readFile(new URL('../src/testing.ts', import.meta.url), 'utf8');
     const [, example = ''] = /@example\n \* ```ts\n(.*?) \* ```/s.exec(source) ?? [];
     const code = example.replaceAll(/^ \* ?/gm, '').replaceAll(/^import .*\n/gm, '');

@@ -20,7 +20,7 @@ const google = (code: number, status: string): Answer => [
   code,
   { error: { code, status, message: 'canary' } },
 ];
-/** By the last part of the path; 404 for others. Undefined: never answered. */
+/** Responses by the last part of the path; 404 for other paths. For undefined, the server never responds. */
 let answers: Record<string, Answer | undefined> = {};
 let server: Server;
 let origin: string;
@@ -49,7 +49,7 @@ afterAll(() => {
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'identity-'));
-  // Cloud KMS itself is not reachable, and no test asks Google.
+  // Cloud KMS itself is unreachable, and no test sends requests to Google.
   vi.spyOn(dns.promises, 'lookup').mockRejectedValue(new Error('ENOTFOUND'));
 });
 afterEach(async () => {
@@ -59,7 +59,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Workload Identity Federation, with or without a service account that it impersonates. */
+/** Configures Workload Identity Federation, with or without service account impersonation. */
 async function federate(impersonated: boolean, tokenOrigin = origin): Promise<void> {
   const subject = join(folder, 'subject');
   const file = join(folder, 'federation.json');
@@ -77,11 +77,12 @@ async function federate(impersonated: boolean, tokenOrigin = origin): Promise<vo
   };
   await writeFile(file, JSON.stringify(credentials));
   vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', file);
-  // Without a project, the client gets a token to find it when it starts, and not only for the first call.
+  // Without a project, the client needs a token at startup to look up its project, not only for the first
+  // call.
   vi.stubEnv('GOOGLE_CLOUD_PROJECT', impersonated ? '' : 'p');
 }
 
-/** Workload Identity in GKE: a metadata server issues the tokens. */
+/** Configures Workload Identity in GKE, where a metadata server issues tokens. */
 function useMetadata(): void {
   vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '');
   vi.stubEnv('CLOUDSDK_CONFIG', folder);
@@ -90,7 +91,7 @@ function useMetadata(): void {
   vi.stubEnv('METADATA_SERVER_DETECTION', 'assume-present');
 }
 
-/** Returns the error of a call, and fails if a token or a response's text is in it. */
+/** Returns a call's error, and checks that it contains neither a token nor a response's text. */
 async function failure(attemptTimeoutMs = 10_000): Promise<unknown> {
   const kms = new CloudKms({ attemptTimeoutMs });
   const wrap = () => kms.wrap({ key, plaintext: new Uint8Array(32), aad: new Uint8Array() });
@@ -106,11 +107,11 @@ describe('a refusal', () => {
 
   it.each([
     ['400 invalid_grant', oauth('invalid_grant')],
-    ['400 invalid_target, because the pool or its provider is gone', oauth('invalid_target')],
+    ['400 invalid_target, because the pool or its provider was deleted', oauth('invalid_target')],
     ['400 unauthorized_client', oauth('unauthorized_client')],
     ['401', [401, { error: 'invalid_client' }]],
     ['403 without JSON', [403, 'Forbidden']],
-  ] as const)('by the token endpoint is permission_denied: %s', async (_, answer) => {
+  ] as const)('by the token endpoint is reported as permission_denied: %s', async (_, answer) => {
     await federate(false);
     answers = { token: answer };
     expect(await failure()).toMatchObject(denied);
@@ -118,22 +119,22 @@ describe('a refusal', () => {
 
   it.each([
     ['401', google(401, 'UNAUTHENTICATED')],
-    ['403, because the binding is gone', google(403, 'PERMISSION_DENIED')],
-    ['404, because the service account is gone', google(404, 'NOT_FOUND')],
-  ])('by the IAM Credentials API is permission_denied: %s', async (_, answer) => {
+    ['403, because the binding was deleted', google(403, 'PERMISSION_DENIED')],
+    ['404, because the service account was deleted', google(404, 'NOT_FOUND')],
+  ])('by the IAM Credentials API is reported as permission_denied: %s', async (_, answer) => {
     await federate(true);
     answers = { token, generateAccessToken: answer };
     expect(await failure()).toMatchObject(denied);
   });
 
-  it('by the metadata server is permission_denied', async () => {
+  it('by the metadata server is reported as permission_denied', async () => {
     useMetadata();
     answers = { token: [403, 'Unable to generate access token'], 'universe-domain': [200, 'googleapis.com'] };
     expect(await failure()).toMatchObject(denied);
   });
 });
 
-describe('anything else', () => {
+describe('a failure other than a refusal', () => {
   const unavailable = { code: 'kms_unavailable', retryable: true, key };
 
   it.each([
@@ -142,8 +143,8 @@ describe('anything else', () => {
     ['404 without a reason', [404, 'Not Found']],
     ['429', [429, { error: 'rate_limited' }]],
     ['503', [503, { error: { status: 'PERMISSION_DENIED' } }]],
-    ['no answer', undefined],
-  ] as const)('from the token endpoint is kms_unavailable: %s', async (_, answer) => {
+    ['no response', undefined],
+  ] as const)('from the token endpoint is reported as kms_unavailable: %s', async (_, answer) => {
     await federate(false);
     answers = { token: answer };
     expect(await failure(400)).toMatchObject({
@@ -152,24 +153,24 @@ describe('anything else', () => {
     });
   });
 
-  it('is kms_unavailable: the token endpoint refuses the connection', async () => {
+  it('is reported as kms_unavailable if the token endpoint refuses the connection', async () => {
     await federate(false, '127.0.0.1:1');
     expect(await failure(400)).toMatchObject(unavailable);
   });
 
-  it('is kms_unavailable: the file with the identity cannot be read', async () => {
+  it('is reported as kms_unavailable if the identity’s file cannot be read', async () => {
     await federate(false);
     await rm(join(folder, 'subject'));
     expect(await failure()).toMatchObject(unavailable);
   });
 
-  it('is not caused by an issued token: the call goes to Cloud KMS', async () => {
+  it('does not occur if a token was issued: the call reaches Cloud KMS', async () => {
     await federate(true);
     const expireTime = new Date(Date.now() + 3_600_000).toISOString();
     answers = { token, generateAccessToken: [200, { accessToken: 'canary', expireTime }] };
     expect(await failure()).toMatchObject({
       ...unavailable,
-      message: expect.stringMatching(/didn't answer/),
+      message: expect.stringMatching(/did not respond/),
     });
   });
 });

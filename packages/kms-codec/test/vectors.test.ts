@@ -18,18 +18,18 @@ describe.each(vectorFiles)('$file', ({ vectors }) => {
 describe('the vectors', () => {
   const all = vectorFiles.flatMap(({ vectors }) => vectors);
 
-  it('contain the messages that `made` describes, encrypted without the library’s code', () => {
+  it('contain exactly the messages that `made` describes, encrypted without the library’s code', () => {
     const described = all.filter(({ made }) => made !== undefined);
     expect(described.length).toBeGreaterThan(200);
     for (const vector of described) expect(hex(dataOf(vector)), vector.name).toBe(vector.stored.data);
   });
 
-  it('contain the table of reason codes', async () => {
+  it('include the table of reason codes', async () => {
     const text = await readFile(new URL('vectors/files/reason-codes.json', import.meta.url), 'utf8');
     expect(JSON.parse(text)).toEqual(reasonCodesFile());
   });
 
-  it('cover every format, decrypted and rejected', () => {
+  it('cover every format, both decrypted and rejected', () => {
     const seen = new Set(
       all.map((vector) => `${vector.format} ${'code' in vector.expect ? 'rejected' : 'decrypted'}`),
     );
@@ -39,14 +39,14 @@ describe('the vectors', () => {
     );
   });
 
-  it('have a unique name in each file and a reason', () => {
+  it('have unique names within a file, and each states its reason', () => {
     for (const { vectors } of vectorFiles) {
       expect(new Set(vectors.map(({ name }) => name)).size).toBe(vectors.length);
       expect(vectors.every(({ why }) => why.length > 0)).toBe(true);
     }
   });
 
-  it('never use a key that is not listed', () => {
+  it('never call Cloud KMS for an unlisted key', () => {
     expect(all.filter(({ asked }) => asked.includes(key('attacker')))).toEqual([]);
   });
 });

@@ -6,20 +6,26 @@ import { fillRandom } from '../crypto/random.ts';
 export const SALT_BYTES = 16;
 export const COMMITMENT_BYTES = 16;
 
-/** Returns a new random salt, which selects one of the data keys of a branch key. */
+/** Returns a new random salt. A salt selects one of a branch key's data keys. */
 export function generateSalt(): Uint8Array {
   const words = new Uint32Array(SALT_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   fillRandom(words);
   return new Uint8Array(words.buffer);
 }
 
-/** A data key, and the bytes that commit a message to it: AES-GCM alone lets one ciphertext decrypt under two keys. */
+/**
+ * A data key, and the bytes that commit a message to the key. Without a commitment, an attacker can craft an
+ * AES-GCM ciphertext that decrypts under two keys.
+ */
 export interface DerivedKey {
   readonly key: KeyObject;
   readonly commitment: Uint8Array;
 }
 
-/** Returns the data key that a salt selects from a branch key, and its commitment: HKDF-SHA-256 (RFC 5869). */
+/**
+ * Returns the data key that a salt selects from a branch key, and the data key's commitment, both from
+ * HKDF-SHA-256 (RFC 5869).
+ */
 export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint8Array): DerivedKey {
   const length = DATA_KEY_BYTES + COMMITMENT_BYTES;
   const bytes = new Uint8Array(hkdfSync('sha256', branchKey, salt, info, length));
@@ -33,7 +39,9 @@ export function deriveDataKey(branchKey: KeyObject, salt: Uint8Array, info: Uint
 
 /** How a message's data key is derived from its branch key. */
 export interface Derivation {
-  /** Identifies the data key among those of its branch key. Distinct for each salt, info and commitment. */
+  /**
+   * Identifies the data key within its branch key. Unique for each combination of salt, info and commitment.
+   */
   readonly id: string;
   readonly salt: Uint8Array;
   readonly info: Uint8Array;
@@ -41,27 +49,29 @@ export interface Derivation {
   readonly commitment: Uint8Array;
 }
 
-/** Returns a derivation with its id. Salts and commitments have fixed lengths, so no two derivations share an id. */
+/** Returns a derivation with its id. Ids are unique, because salts and commitments have fixed lengths. */
 export function derivation(salt: Uint8Array, commitment: Uint8Array, info: Uint8Array): Derivation {
   return { id: Buffer.concat([salt, commitment, info]).toString('latin1'), salt, commitment, info };
 }
 
 /**
- * Limit on the derived keys of one branch key in memory. Deriving a key again costs about as much as decrypting 1 KiB.
+ * Limit on one branch key's derived keys in memory. Deriving a key again costs about as much as decrypting 1
+ * KiB.
  */
 const MAX_DERIVED_KEYS = 64;
 
-/** Only their branch key owns derived keys, so they leave memory when the branch key is evicted. */
+/** Derived keys by branch key. Weak, so that derived keys leave memory when their branch key is evicted. */
 const derivedKeys = new WeakMap<KeyObject, Map<string, KeyObject>>();
 
-/** Returns a data key of a branch key, if it is in memory. It does not count as used. */
+/** Returns a branch key's data key if it is in memory. Does not count as a use of the data key. */
 export const knownDataKey = (branchKey: KeyObject, { id }: Derivation): KeyObject | undefined =>
   derivedKeys.get(branchKey)?.get(id);
 
 /**
- * Calls `use` with a data key of a branch key, from memory if it was used recently. Keeps the data key unless `use`
- * throws: an attacker can write any salt into a header, and the key that it selects decrypts nothing.
- * @throws KmsCodecError `integrity_failed` when the message is committed to another data key
+ * Calls `use` with a branch key's data key, which comes from memory if it was used recently. Keeps the data
+ * key in memory unless `use` throws: an attacker can write any salt into a header, but the data key that such
+ * a salt selects decrypts nothing.
+ * @throws KmsCodecError `integrity_failed` if the message is committed to another data key
  */
 export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (key: KeyObject) => T): T {
   const { id } = derived;
@@ -71,7 +81,8 @@ export function withDataKey<T>(branchKey: KeyObject, derived: Derivation, use: (
   const key = known ?? deriveCommitted(branchKey, derived);
   const result = use(key);
   if (keys) keepDataKey(keys, id, key);
-  // A Map, because most branch keys have one salt, and an LRUCache allocates memory for its maximum.
+  // A Map, because most branch keys have only one salt, and an LRUCache allocates memory for its maximum
+  // size.
   else derivedKeys.set(branchKey, new Map([[id, key]]));
   return result;
 }
@@ -83,7 +94,7 @@ function deriveCommitted(branchKey: KeyObject, { salt, info, commitment }: Deriv
 }
 
 function keepDataKey(keys: Map<string, KeyObject>, id: string, key: KeyObject): void {
-  // A Map is in the order of insertion: the first key is the least recently used.
+  // A Map keeps insertion order, so the first key is the least recently used.
   keys.delete(id);
   keys.set(id, key);
   for (const [oldest] of keys) {

@@ -5,24 +5,27 @@ import { MAX_CREATED } from './wrapped-branch-key.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 
 /*
- * A store's value for one crypto key and namespace, as JSON. It is parsed strictly, and nothing in it is
- * trusted until Cloud KMS has unwrapped its keys and their dates and key versions have been verified.
+ * A store's value for one crypto key and namespace, as JSON, parsed strictly. Nothing in the value is trusted
+ * until Cloud KMS has unwrapped its keys and this library has verified the keys' dates and versions.
  */
 
 /** A wrapped branch key in a store. */
 export interface StoredBranchKey {
-  /** Ciphertext of the branch key, from Cloud KMS. */
+  /** The branch key as wrapped by Cloud KMS. */
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;
-  /** When the branch key was created, in milliseconds since 1970: the date that Cloud KMS has wrapped with it. */
+  /**
+   * When the branch key was created, in milliseconds since 1970. Cloud KMS has wrapped the same date together
+   * with the key.
+   */
   readonly created: number;
-  /** Authenticates the key version, see `key-version-proof.ts`. */
+  /** Authenticates the key version (see `key-version-proof.ts`). */
   readonly proof: Uint8Array;
 }
 
 export interface BranchKeyEntry {
   readonly current: StoredBranchKey;
-  /** The branch key that encrypts some minutes later, so that all processes have unwrapped it by then. */
+  /** The branch key that will encrypt after some minutes; the delay lets all processes unwrap it first. */
   readonly next?: StoredBranchKey | undefined;
 }
 
@@ -60,7 +63,7 @@ export function parseEntry(value: Uint8Array): BranchKeyEntry {
   if (version !== undefined && version !== VERSION) {
     throw new BranchKeyStoreError(
       'unsupported_version',
-      `The stored branch keys have the version ${version}; this library knows version ${VERSION}`,
+      `The stored branch keys have the format version ${version}; this library supports only version ${VERSION}`,
     );
   }
   const parsed = entrySchema.safeParse(json);
@@ -89,7 +92,7 @@ function parseJson(value: Uint8Array): unknown {
   }
 }
 
-/** Returns the value that `parseEntry` parses. */
+/** Serializes an entry; the inverse of `parseEntry`. */
 export function serializeEntry({ current, next }: BranchKeyEntry): Uint8Array {
   const entry = { version: VERSION, current: toJson(current), next: next && toJson(next) };
   return new Uint8Array(Buffer.from(JSON.stringify(entry)));

@@ -18,12 +18,16 @@ import {
 } from './store.ts';
 
 /**
- * How many generations of a value are kept, so that a process that was suspended sees generations newer than its own.
+ * How many generations of a value are kept, so that a process that was suspended sees that newer generations
+ * exist.
  */
 const KEPT = 4;
-/** A process that ended while writing leaves an unfinished file, which is removed after this time. */
+/** Age, in ms, after which an unfinished file is removed. A process that ends while writing leaves one. */
 const UNFINISHED_MS = 3_600_000;
-/** How often a value is reread because another process has removed its newest generation. */
+/**
+ * Limit on the attempts to read a value: another process can remove the generation between the listing and
+ * the read.
+ */
 const MAX_READS = 4;
 
 const ID = /^[0-9a-f-]+$/;
@@ -32,9 +36,10 @@ const UNFINISHED = /^\.[0-9a-f-]+\.tmp$/;
 /**
  * Stores values in a directory that several processes use, on one machine or on a shared volume with hard links (NFS).
  *
- * Each generation of a value is a separate file, `ID.GENERATION.json`, which is written under another name and then
- * linked: link(2) fails if another process has created the generation. A rename would overwrite it. So there is no lock
- * that a process could leave behind, and a file is complete as soon as it has its name.
+ * Each generation of a value is a separate file, `ID.GENERATION.json`. The store writes the file under
+ * another name and then links it: link(2) fails if another process has already created the generation,
+ * whereas a rename would overwrite that file. So no process can leave a lock behind, and a file is complete
+ * as soon as its name exists.
  */
 export class FileBranchKeyStore implements BranchKeyStore {
   readonly #directory: string;
@@ -67,7 +72,8 @@ export class FileBranchKeyStore implements BranchKeyStore {
       if (!(await this.#create(path, value))) return false;
       const generations = await this.#generations(id);
       if (generations.at(-1) !== next) {
-        // While this process was stopped, others have replaced the value and removed the generations in between.
+        // While this process was suspended, other processes replaced the value and removed the generations in
+        // between.
         await unlink(path).catch(ignoreAbsent);
         return false;
       }
@@ -84,7 +90,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
     return join(this.#directory, `${id}.${generation}.json`);
   }
 
-  /** Returns the generations of a value that exist, in their order. */
+  /** Returns a value's existing generations, in ascending order. */
   async #generations(id: string): Promise<number[]> {
     if (!ID.test(id)) throw new BranchKeyStoreError('malformed', "A stored value's id is malformed");
     const generations: number[] = [];
@@ -96,7 +102,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
     return generations.toSorted((a, b) => a - b);
   }
 
-  /** Creates a complete file. @returns false when it exists */
+  /** Creates a complete file. Returns false if a file with this name exists. */
   async #create(path: string, value: Uint8Array): Promise<boolean> {
     const unfinished = join(this.#directory, `.${randomBytes(16).toString('hex')}.tmp`);
     try {
@@ -117,7 +123,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
     }
   }
 
-  /** Removes old generations, and what ended processes have left. */
+  /** Removes old generations, and unfinished files that processes left behind. */
   async #clean(id: string, generations: readonly number[]): Promise<void> {
     const old = generations.map((generation) => this.#path(id, generation));
     for (const name of await readdir(this.#directory)) {
@@ -129,7 +135,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
     for (const path of old) await unlink(path).catch(ignoreAbsent);
   }
 
-  /** Runs an operation in the directory, after a check that other users cannot write there. */
+  /** Checks that other users cannot write to the directory, then runs an operation in it. */
   async #run<T>(operation: () => Promise<T>): Promise<T> {
     try {
       await mkdir(this.#directory, { mode: 0o700 }).catch((error: unknown) => {
@@ -143,7 +149,7 @@ export class FileBranchKeyStore implements BranchKeyStore {
   }
 }
 
-/** Reads a file up to one byte more than a value may have. */
+/** Reads at most one byte more than the limit on a value's size. */
 async function readTrusted(path: string): Promise<Uint8Array> {
   const { handle } = await openTrustedFile(path, constants.O_RDONLY);
   try {
@@ -173,7 +179,7 @@ function storeError(directory: string, error: unknown): BranchKeyStoreError {
   );
 }
 
-/** @throws the error, unless it means that the file does not exist */
+/** Rethrows an error, unless it means that the file does not exist. */
 function ignoreAbsent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
 }

@@ -10,7 +10,7 @@ import {
 
 export interface GcsBranchKeyStoreOptions {
   readonly bucket: string;
-  /** Prefix of the objects' names, without `/` at its end. Empty: none. */
+  /** Prefix of the objects' names, without a trailing `/`. Empty: no prefix. */
   readonly prefix: string;
   /** URL of a server other than Google's, for tests. */
   readonly apiEndpoint?: string | undefined;
@@ -18,12 +18,12 @@ export interface GcsBranchKeyStoreOptions {
 
 /** Deadline of one request, in ms. The client's default is 60 s. */
 const REQUEST_MS = 5_000;
-/** How often an object is reread because another process has replaced it between the two requests. */
+/** Limit on the attempts to read an object: another process can replace it between the two requests. */
 const MAX_READS = 3;
 
 /**
- * Stores values as objects in a bucket of Google Cloud Storage. `ifGenerationMatch` makes `replace` atomic. It loads
- * `@google-cloud/storage`, an optional peer dependency, at its first use.
+ * Stores values as objects in a bucket of Google Cloud Storage. `ifGenerationMatch` makes `replace` atomic.
+ * The first call loads `@google-cloud/storage`, an optional peer dependency.
  */
 export class GcsBranchKeyStore implements BranchKeyStore {
   readonly #options: GcsBranchKeyStoreOptions;
@@ -45,7 +45,10 @@ export class GcsBranchKeyStore implements BranchKeyStore {
         const content = await absentAsUndefined(pinned.download());
         if (content) return { value: content[0], generation: String(generation) };
         if (reads === MAX_READS) {
-          throw new BranchKeyStoreError('unavailable', 'The object is replaced faster than it can be read');
+          throw new BranchKeyStoreError(
+            'unavailable',
+            'Other processes replaced the object between the requests of each attempt to read it',
+          );
         }
       }
     });
@@ -93,12 +96,12 @@ export class GcsBranchKeyStore implements BranchKeyStore {
 async function connect({ apiEndpoint }: Pick<GcsBranchKeyStoreOptions, 'apiEndpoint'>): Promise<Storage> {
   const options: StorageOptions = {
     timeout: REQUEST_MS,
-    // The caller retries. The client's own retries would hide how long the store has not answered.
+    // The caller retries. The client's own retries would hide how long the store has not responded.
     retryOptions: { autoRetry: false, maxRetries: 0 },
     ...(apiEndpoint !== undefined && { apiEndpoint }),
   };
   try {
-    // In a `try`, so that bundlers accept that the package is not installed.
+    // Inside `try`, so that bundlers accept that the package may not be installed.
     const { Storage: StorageClass } = await import('@google-cloud/storage');
     return new StorageClass(options);
   } catch (cause) {
@@ -115,7 +118,7 @@ const FORBIDDEN = 403;
 const NOT_FOUND = 404;
 const PRECONDITION_FAILED = 412;
 
-/** Returns an HTTP status, or a network error's code. */
+/** Returns a response's HTTP status, or a network error's code. */
 const statusOf = (error: unknown): number | string | undefined => {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'number' || typeof code === 'string' ? code : undefined;
@@ -130,7 +133,7 @@ async function absentAsUndefined<T>(answer: Promise<T>): Promise<T | undefined> 
   }
 }
 
-/** Maps an error by its status, never by its text, which may contain parts of the response. */
+/** Maps an error by its status, not by its text, which can contain parts of the response. */
 function requestError(bucket: string, cause: unknown): BranchKeyStoreError {
   const status = statusOf(cause);
   const fail = (code: BranchKeyStoreCode, problem: string) =>
@@ -139,5 +142,5 @@ function requestError(bucket: string, cause: unknown): BranchKeyStoreError {
     return fail('not_permitted', `status ${status}; this identity needs roles/storage.objectUser`);
   }
   if (status === NOT_FOUND) return fail('unavailable', 'it does not exist');
-  return fail('unavailable', status === undefined ? 'no answer, or no credentials' : `status ${status}`);
+  return fail('unavailable', status === undefined ? 'no response, or no credentials' : `status ${status}`);
 }

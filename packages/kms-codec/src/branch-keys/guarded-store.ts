@@ -5,34 +5,40 @@ import { type BranchKeyStore, BranchKeyStoreError, type StoredValue } from './st
 
 type Operation = 'load' | 'replace';
 
-/** How long a call waits for a store, in ms. */
+/** How long a call waits for the store, in ms. */
 const ANSWER_MS = 5_000;
-/** After a failure, the store is asked again after this time, in ms. */
+/** Delay after a failure before the store is called again, in ms. */
 const RETRY_MS = 20_000;
 
 interface Outage {
-  /** No call before this time. */
+  /** The store is not called before this time. */
   retryAt: number;
 }
 
 export interface StoreCall {
-  /** A payload waits for the answer: the call fails at once during an outage. Background calls try the store again. */
+  /**
+   * Whether a payload waits for the response. During an outage such a call fails immediately; only background
+   * calls try the store again.
+   */
   readonly isUrgent?: boolean;
-  /** The total time that calls with the same object may take. Stalls of this process do not count. */
+  /**
+   * The total time limit, in ms, for all calls that share this object. Stalls of this process do not count.
+   */
   readonly time?: { leftMs: number };
 }
 
 /**
- * Calls a store so that it cannot delay anything: each call has a time limit, an outage makes further calls fail at
- * once, and at most one call is made while an earlier call hangs. Reports an outage once, and its end.
+ * Calls a store with safeguards, so that a slow or failing store delays nothing: each call has a time limit,
+ * calls fail immediately during an outage, and no call tries the store again while an earlier call hangs.
+ * Reports the start and the end of each outage.
  */
 export class GuardedStore {
   readonly #store: BranchKeyStore;
   readonly #observer: Observer;
   readonly #now: () => number;
-  /** Separate for each operation: a store may be readable but not writable. */
+  /** By operation: a store may be readable but not writable. */
   readonly #outages = new Map<Operation, Outage>();
-  /** Calls that have reached their time limit but not ended. */
+  /** Number of calls that have exceeded their time limit but are still running. */
   #hanging = 0;
 
   constructor(store: BranchKeyStore, observer: Observer, now: () => number) {
@@ -105,6 +111,7 @@ export class GuardedStore {
   }
 }
 
-const inOutage = () => new BranchKeyStoreError('unavailable', 'The store failed a few seconds ago');
+const inOutage = () =>
+  new BranchKeyStoreError('unavailable', 'The store was not called, because its previous call failed');
 
 const unexpected = (cause: unknown) => new BranchKeyStoreError('unavailable', 'The store failed', { cause });

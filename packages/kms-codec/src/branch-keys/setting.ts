@@ -8,8 +8,8 @@ const GCS =
   /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*))?\/?$/;
 
 /**
- * Returns a function that opens the store that `KMS_BRANCH_KEYS` names, without any I/O; for `none` a function that returns
- * undefined. Returns undefined if the text has none of the forms.
+ * Parses `KMS_BRANCH_KEYS`. Returns a function that opens the named store without any I/O, or that returns
+ * undefined for `none`. Returns undefined if the text is invalid.
  */
 export function parseBranchKeys(text: string): (() => BranchKeyStore | undefined) | undefined {
   if (text === 'none') return () => undefined;

@@ -1,12 +1,12 @@
 import { keyId, namespaceTag } from '../crypto/tags.ts';
 
-/** Limit on the size of a stored value. The largest entry has about 3 KiB. */
+/** Limit on the size of a stored value, in bytes. The largest valid entry has about 3 KiB. */
 export const MAX_VALUE_BYTES = 8 * 1024;
 
-/** The generation of a value that does not exist. */
+/** Stands for the generation of a value that does not exist. */
 export const ABSENT = 'absent';
 
-/** A stored value and its generation, which each `replace` changes. */
+/** A stored value and its generation. Each `replace` changes the generation. */
 export interface StoredValue {
   readonly value: Uint8Array;
   /** Never `absent`. */
@@ -14,20 +14,21 @@ export interface StoredValue {
 }
 
 /**
- * Where processes share their wrapped branch keys: one small value for each crypto key and namespace. Nothing in a
- * store is secret or trusted, and losing it loses nothing. Implementations throw only `BranchKeyStoreError`.
+ * Where processes share their wrapped branch keys: one small value for each crypto key and namespace. Nothing
+ * in a store is secret or trusted, and the loss of a store loses no data. Implementations throw only
+ * `BranchKeyStoreError`.
  */
 export interface BranchKeyStore {
   /**
-   * Returns a value, or undefined if it does not exist. Need not return all of a value above 8 KiB, which is malformed
-   * anyway.
+   * Returns a value, or undefined if it does not exist. May truncate a value above 8 KiB, because such a
+   * value is malformed anyway.
    * @param id hexadecimal digits and `-`
    */
   load(id: string): Promise<StoredValue | undefined>;
   /**
-   * Writes a value if its generation is still the expected one.
+   * Writes a value if the stored value still has the expected generation.
    * @param expected the generation that `load` returned, or `absent`
-   * @returns false when another process has replaced the value since
+   * @returns false if another process has replaced the value in the meantime
    */
   replace(id: string, value: Uint8Array, expected: string): Promise<boolean>;
   close(): Promise<void>;
@@ -36,14 +37,14 @@ export interface BranchKeyStore {
 /**
  * Why a store or a stored value cannot be used.
  *
- * - `unavailable`: it did not answer in time, or answered with an error
- * - `not_permitted`: this identity may not read or write it, or it is read-only
+ * - `unavailable`: the store did not respond in time, or responded with an error
+ * - `not_permitted`: this identity may not read or write the store, or the store is read-only
  * - `not_installed`: the package `@google-cloud/storage` is missing
- * - `untrusted`: other users could change it
- * - `malformed`: the stored value has no valid form
+ * - `untrusted`: other users could change the store
+ * - `malformed`: the stored value is not a valid entry
  * - `unsupported_version`: a later version of this library wrote the stored value
- * - `unverified`: the stored key is not a branch key of this crypto key and namespace, or its date or key version is not
- *   authentic, or the keys file denies it
+ * - `unverified`: the stored key is not a branch key of this crypto key and namespace, its date or key
+ *   version is not authentic, or the keys file denies it
  */
 export type BranchKeyStoreCode =
   | 'unavailable'
@@ -54,7 +55,10 @@ export type BranchKeyStoreCode =
   | 'unsupported_version'
   | 'unverified';
 
-/** An error of a store. It never reaches a caller of `encode` or `decode`, because no payload needs a store. */
+/**
+ * An error from a branch-key store. Callers of `encode` and `decode` never receive this error, because no
+ * payload needs a store.
+ */
 export class BranchKeyStoreError extends Error {
   override readonly name = 'BranchKeyStoreError';
   readonly code: BranchKeyStoreCode;
@@ -66,8 +70,8 @@ export class BranchKeyStoreError extends Error {
 }
 
 /**
- * Returns the id of a crypto key and namespace's value in a store: the hashes of their names, as in a message's header,
- * in hexadecimal digits.
+ * Returns the id of the stored value for a crypto key and namespace: the hashes of both names, as in a
+ * message's header, in hexadecimal digits.
  */
 export const branchKeyId = (cryptoKey: string, namespace: string): string =>
   `${Buffer.from(keyId(cryptoKey)).toString('hex')}-${Buffer.from(namespaceTag(namespace)).toString('hex')}`;

@@ -3,9 +3,9 @@ import { KmsCodecError } from '../errors.ts';
 import { DATA_KEY_BYTES, generateKey } from '../crypto/data-key.ts';
 
 /*
- * What Cloud KMS wraps for `envelope-v2`: `01 ‖ created (6 bytes, ms since 1970) ‖ branch key (32 bytes)`. So Cloud KMS
- * authenticates the date, which a holder of the branch key could otherwise choose. Its length distinguishes it from the
- * data keys of other formats.
+ * The plaintext that Cloud KMS wraps for `envelope-v2`: `01 ‖ created (6 bytes, ms since 1970) ‖ branch key
+ * (32 bytes)`. Because Cloud KMS thereby authenticates the date, a holder of the branch key cannot choose
+ * another. The plaintext's length distinguishes it from the data keys of other formats.
  */
 
 const VERSION = 0x01;
@@ -16,7 +16,7 @@ const PLAINTEXT_BYTES = KEY_AT + DATA_KEY_BYTES;
 export const MAX_CREATED = 2 ** (8 * DATE_BYTES) - 1;
 
 /**
- * Returns the plaintext of a new branch key. The caller wipes it once Cloud KMS has wrapped it.
+ * Returns a new branch key's plaintext. The caller must wipe the plaintext after Cloud KMS has wrapped it.
  * @param created whole milliseconds since 1970
  */
 export function generateBranchKey(created: number): Uint8Array {
@@ -31,12 +31,15 @@ export function generateBranchKey(created: number): Uint8Array {
 
 const dates = new WeakMap<KeyObject, number>();
 
-/** Returns when a branch key was created, in milliseconds since 1970. Undefined for any other key. */
+/**
+ * Returns when a branch key was created, in milliseconds since 1970; undefined if the key is not a branch
+ * key.
+ */
 export const createdOf = (branchKey: KeyObject): number | undefined => dates.get(branchKey);
 
 /**
  * Returns an unwrapped branch key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
- * @throws KmsCodecError `malformed` when the plaintext has another length or another first byte
+ * @throws KmsCodecError `malformed` if the plaintext's length or first byte is wrong
  */
 export function importBranchKey(plaintext: Uint8Array): KeyObject {
   const bytes = Buffer.from(plaintext.buffer, plaintext.byteOffset, plaintext.length);
@@ -44,7 +47,7 @@ export function importBranchKey(plaintext: Uint8Array): KeyObject {
     if (bytes.length !== PLAINTEXT_BYTES || bytes[0] !== VERSION) {
       throw new KmsCodecError(
         'malformed',
-        `The unwrapped branch key must have ${PLAINTEXT_BYTES} bytes, of which the first is ${VERSION}; it has ${bytes.length} bytes`,
+        `The unwrapped branch key must have ${PLAINTEXT_BYTES} bytes and start with the byte ${VERSION}, but it has ${bytes.length} bytes or another first byte`,
       );
     }
     const key = createSecretKey(bytes.subarray(KEY_AT));

@@ -4,12 +4,15 @@ import type { PlaintextBudget } from '../call-options.ts';
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 
-/** Smaller payloads gain too little to justify what their compressed size reveals. */
+/**
+ * Minimum size to compress, in bytes: smaller payloads shrink too little to justify what their compressed
+ * size reveals.
+ */
 const MIN_BYTES = 1024;
 
 /**
  * Checks that this version of Node has zstd.
- * @throws KmsCodecError with `code` before Node 22.15, and in 23.0 to 23.7
+ * @throws KmsCodecError with `code` if Node is older than 22.15, or is 23.0 to 23.7
  */
 export function requireZstd(code: ReasonCode): void {
   if (typeof zlib.zstdDecompressSync === 'function') return;
@@ -21,9 +24,9 @@ export function requireZstd(code: ReasonCode): void {
 
 /**
  * Compresses a plaintext into one zstd frame that declares its content size.
- * @param pieces compressed as if they were concatenated
- * @param limit bytes of plaintext that a reader accepts
- * @returns undefined for a plaintext that is too small, too large, or does not become smaller
+ * @param pieces the plaintext, in pieces
+ * @param limit the maximum bytes of plaintext that a reader accepts
+ * @returns undefined if the plaintext is too small or too large, or if compression does not shrink it
  */
 export function compress(pieces: readonly Uint8Array[], limit: number): Uint8Array | undefined {
   const plaintext = Buffer.concat(pieces);
@@ -39,10 +42,10 @@ export function compress(pieces: readonly Uint8Array[], limit: number): Uint8Arr
 
 /**
  * Decompresses one zstd frame that declares its content size.
- * @param limit on the content, in bytes
- * @param budget asked for the declared size before anything is allocated
- * @throws KmsCodecError `too_large` when the frame declares more than the limit or the budget allows; `malformed` when
- *   the bytes are not one whole frame with exactly the declared content
+ * @param limit the maximum size of the content, in bytes
+ * @param budget the budget from which this function reserves the declared size before it allocates memory
+ * @throws KmsCodecError `too_large` if the frame declares more than the limit or the budget allows;
+ *   `malformed` if the bytes are not exactly one frame, or its content does not have the declared size
  */
 export function decompressZstd(
   bytes: Uint8Array,
@@ -57,14 +60,17 @@ export function decompressZstd(
 /** The size of the chunks in which Node decompresses, in bytes. */
 const NODE_CHUNK = 16 * 1024;
 
-/** Larger content is decompressed in libuv's threads: 12 MB would block the event loop for 10 ms. */
+/**
+ * Larger content is decompressed in libuv's thread pool, because 12 MB would block the event loop for 10 ms.
+ */
 const MAX_SYNC_BYTES = 256 * 1024;
 
 function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Array> {
   requireZstd('layer_unreadable');
   const options = {
     maxOutputLength: Math.max(contentSize, 1),
-    // One chunk: otherwise Node concatenates chunks, which takes twice the memory and fragments it.
+    // Decompress into one chunk: Node would otherwise concatenate chunks, which takes twice the memory and
+    // fragments it.
     ...(contentSize > NODE_CHUNK && { chunkSize: contentSize + 1 }),
   };
   const checked = (content: Uint8Array): Uint8Array => {
@@ -82,12 +88,12 @@ function inflate(bytes: Uint8Array, contentSize: number): MaybePromise<Uint8Arra
   return checked(content);
 }
 
-/** Every error of zlib means that the frame is malformed. */
+/** Throws the error for any zlib error, because each means that the frame is malformed. */
 function failed(): never {
   throw malformed('does not have the content that it declares');
 }
 
-/** What a zstd frame declares (RFC 8878, section 3.1.1). */
+/** The sizes that a zstd frame declares (RFC 8878, section 3.1.1). */
 export interface ZstdFrame {
   /** Bytes of the decompressed content. */
   readonly contentSize: number;
@@ -97,15 +103,16 @@ export interface ZstdFrame {
 
 /** Limit on the content of one block (section 3.1.1.2.4). */
 const MAX_BLOCK_BYTES = 128 * 1024;
-/** Limit on the window of a frame: decompressors differ above it. */
+/** Limit on a frame's window: above this size, decompressors differ in what they accept. */
 const MAX_WINDOW_BYTES = 128 * 2 ** 20;
 const RESERVED_BLOCK = 3;
 
 /**
- * Measures the frame at the start of `bytes` without decompressing it.
- * @param limit on the content, in bytes
- * @throws KmsCodecError `too_large` when the frame declares more, whatever follows; `malformed` when the bytes do not
- *   start with a whole frame that declares its size and needs no dictionary
+ * Determines the sizes of the frame at the start of `bytes`, without decompressing it.
+ * @param limit the maximum size of the content, in bytes
+ * @throws KmsCodecError `too_large` if the frame declares more content than the limit, even if the rest is
+ *   malformed; `malformed` if the bytes do not start with a whole frame that declares its content size and
+ *   needs no dictionary
  */
 export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -145,7 +152,7 @@ export function parseZstdFrame(bytes: Uint8Array, limit: number): ZstdFrame {
   return { contentSize, length: at };
 }
 
-/** Section 3.1.1.1.2. */
+/** Returns the window size, in bytes (RFC 8878, section 3.1.1.1.2). */
 function windowSize(descriptor: number): number {
   const base = 2 ** (10 + (descriptor >> 3));
   return base + (base / 8) * (descriptor & 7);

@@ -14,11 +14,15 @@ import { WRAPPED_KEY_HASH } from '../crypto/wrapped-key.ts';
 import { readStrictYaml, StrictYamlError, type YamlPath } from './strict-yaml.ts';
 
 /*
- * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is this schema for other
- * languages; test/vectors/files/keys-file.json tests both implementations. docs/wire-formats.md describes the rules.
+ * The keys file (`KMS_KEYS_FILE`) lists the keys of each namespace. `keys-file.schema.json` is the same
+ * schema as JSON Schema, for other languages; test/vectors/files/keys-file.json tests this implementation and
+ * Python's. docs/wire-formats.md describes the rules.
  */
 
-/** A crypto key resource name without a version. The character classes mean the same in all languages. */
+/**
+ * A crypto key resource name without a version. Uses only character classes that mean the same in all
+ * languages.
+ */
 export const cryptoKey = z
   .string()
   .regex(
@@ -27,8 +31,8 @@ export const cryptoKey = z
   );
 
 /**
- * A name without wildcards, which would match nothing, and without leading or trailing space, which would be
- * invisible.
+ * A name without wildcards, because a wildcard would match nothing, and without leading or trailing spaces,
+ * because they would be invisible.
  */
 const name = z
   .string()
@@ -60,7 +64,6 @@ export const keysFileJsonSchema = (): object =>
 
 type FileRule = z.infer<typeof namespaceRule>;
 
-/** Reports a mistake and its place in the file. */
 type Report = (place: YamlPath, message: string) => void;
 
 export interface KeysFile {
@@ -69,7 +72,10 @@ export interface KeysFile {
   readonly digest: string;
 }
 
-/** Reads a keys file and the static keys that it names. Reports all mistakes, and returns undefined if there is one. */
+/**
+ * Reads a keys file and the static keys that it names. Reports all mistakes; returns undefined if there are
+ * any.
+ */
 export function readKeysFile(path: string, report: Report): KeysFile | undefined {
   try {
     const file = readStrictYaml(path);
@@ -123,9 +129,10 @@ const HEX = /^[0-9A-Fa-f]{64}$/;
 const BASE64 = /^[A-Za-z0-9+/]{43}=$/;
 
 /**
- * Reads the file of a static key: 32 raw bytes, or 64 hexadecimal digits or 44 characters of padded base64, which one
- * line end may follow. 32 bytes of text are rejected, because they may be a hexadecimal key of half the length.
- * @throws Error that describes the mistake without the content of the file
+ * Reads a static key's file: 32 raw bytes, 64 hexadecimal digits, or 44 characters of padded base64. A line
+ * end may follow the text forms. Rejects 32 bytes of text, because they could be a hexadecimal key of half
+ * the length.
+ * @throws Error whose message describes the mistake but does not contain the file's content
  */
 function readStaticKey(path: string): KeyObject {
   const bytes = readTrustedFile(path, MAX_STATIC_KEY_BYTES);
@@ -133,7 +140,7 @@ function readStaticKey(path: string): KeyObject {
   try {
     if (key) return createSecretKey(key);
     throw new Error(
-      'must hold a key of 32 bytes: raw, as 64 hexadecimal digits, or as 44 characters of base64',
+      'must contain a key of 32 bytes: raw, as 64 hexadecimal digits, or as 44 characters of base64',
     );
   } finally {
     key?.fill(0);

@@ -10,16 +10,19 @@ import { emulatorProblem } from '../keys/emulator-options.ts';
 import { KeyRules, type NamespaceRule, unsafeSettings } from '../keys/key-rules.ts';
 import { cryptoKey, readKeysFile } from './keys-file.ts';
 
-/** The settings of a codec, parsed and checked, from the guide's variables or a keys file. */
+/** A codec's settings, parsed and checked, from the guide's variables or a keys file. */
 export interface KmsSettings {
   readonly rules: KeyRules;
-  /** SHA-256 of the keys file, in hex. It identifies the version of the file that is in use. */
+  /** SHA-256 of the keys file, in hex. Identifies the version of the file that is in use. */
   readonly keysFileDigest?: string | undefined;
   readonly emulatorHost: string | undefined;
   readonly format: KmsCodecOptions['format'];
   readonly compression: KmsCodecOptions['compression'];
   readonly bindWorkflow: boolean;
-  /** Opens the store in which processes share their branch keys, if there is one, without a request to it. */
+  /**
+   * Returns the store in which processes share branch keys, or undefined if none is configured. Sends no
+   * request.
+   */
   readonly openBranchKeyStore?: () => BranchKeyStore | undefined;
 }
 
@@ -48,9 +51,9 @@ const variables = z.looseObject({
 });
 
 /**
- * A schema for the environment variables: the guide's variables or a keys file, and how payloads are written. The path
- * of each issue starts with its variable; for a keys file, the place in the file follows. All issues are reported at
- * once.
+ * A schema for the environment variables: the guide's variables or a keys file, and settings for writing
+ * payloads. Each issue's path starts with the variable's name; for a keys file, the location in the file
+ * follows. Reports all issues together.
  */
 export const kmsEnvironment: z.ZodType<KmsSettings> = z
   // Not a zod record, because process.env is not a plain object.
@@ -88,20 +91,20 @@ const placeOf = (path: readonly PropertyKey[]) =>
 type Fail = (path: readonly (string | number)[], message: string) => void;
 type Names = Readonly<Record<string, string | undefined>> & { readonly GCP_KMS_LOCATION: string };
 
-/** Returns rules with the same key for every namespace. */
+/** Returns rules that use the same key for every namespace. */
 function guideRules(env: Names, fail: Fail): KeyRules {
   for (const name of needed) if (env[name] === undefined) fail([name], 'is missing');
   const key = `projects/${env.GCP_PROJECT}/locations/${env.GCP_KMS_LOCATION}/keyRings/${env.GCP_KMS_KEY_RING}/cryptoKeys/${env.GCP_KMS_KEY}`;
   const parsed = cryptoKey.safeParse(key);
   if (!parsed.success && needed.every((name) => env[name] !== undefined)) {
-    fail(['GCP_KMS_KEY'], `makes the name ${key}; it ${parsed.error.issues[0]?.message}`);
+    fail(['GCP_KMS_KEY'], `results in the key name ${key}, which ${parsed.error.issues[0]?.message}`);
   }
   return new KeyRules({}, { encrypt: key, ...guideFormats(env) });
 }
 
 /**
- * Returns the formats that are read: envelope-v2, and for histories of the guide's `load_kms_codec` also `direct`, or
- * `envelope` if that is the format that is written. Both are read only if `KMS_UNSAFE` accepts the risk.
+ * Returns the formats to read: `envelope-v2` and, for histories written with the guide's `load_kms_codec`,
+ * `direct`, or `envelope` if `KMS_FORMAT` is `envelope`. Reads both only if `KMS_UNSAFE` accepts the risk.
  */
 function guideFormats({ KMS_FORMAT, KMS_UNSAFE }: Names): Pick<NamespaceRule, 'reads' | 'unsafe'> {
   if (KMS_UNSAFE === 'direct-with-envelope') {
@@ -119,10 +122,13 @@ function fileRules(path: string, env: Names, fail: Fail) {
   return readKeysFile(path, (place, message) => fail(['KMS_KEYS_FILE', ...place], message));
 }
 
-/** The library's variables that {@link kmsEnvironment} passes on to other modules. */
+/** The library's variables that other modules read. */
 const readElsewhere = ['KMS_ALLOW_DIAGNOSTICS', 'KMS_EMULATOR_IN_PRODUCTION'];
 
-/** A misspelt optional variable, such as KMS_BIND_WORKFLOWS, would silently have no effect. */
+/**
+ * Warns about misspelt optional variables, such as KMS_BIND_WORKFLOWS, which would otherwise silently have no
+ * effect.
+ */
 function warnOfUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
   const known = new Set([...Object.keys(variables.shape), ...readElsewhere]);
   const unknown = Object.keys(env).filter(
@@ -141,7 +147,10 @@ export type KmsCodecExtras = Pick<
   'namespace' | 'observer' | 'limits' | 'ignoreContext' | 'innerCodecs' | 'waitMs'
 >;
 
-/** Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` when it ends. */
+/**
+ * Creates a codec with Google's client. Call `warm` before the application takes traffic, and `close` when
+ * the application ends.
+ */
 export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {}): KmsCodec {
   const { rules, emulatorHost, format, compression, bindWorkflow, openBranchKeyStore } = settings;
   const keyService = new CloudKms({ emulatorHost, ...(extras.observer && { observer: extras.observer }) });
@@ -152,7 +161,7 @@ export function createKmsCodec(settings: KmsSettings, extras: KmsCodecExtras = {
 /**
  * Creates the codec that the environment describes, as the guide's `load_kms_codec` does. Emits the process warning
  * `TEMPORAL_KMS_UNKNOWN_VARIABLE` if unknown variables with the prefixes `KMS_` and `GCP_KMS_` are set.
- * @throws KmsConfigurationError that lists every variable that is missing or wrong
+ * @throws KmsConfigurationError whose message lists every missing or wrong variable
  */
 export function loadKmsCodec(
   options: KmsCodecExtras & { readonly env?: Record<string, string | undefined> } = {},

@@ -11,21 +11,23 @@ import {
   Scalar,
 } from 'yaml';
 
-/** A place in a file: keys and indexes from the top. */
+/** A location in a file: keys and indexes, starting at the top level. */
 export type YamlPath = readonly (string | number)[];
 
 export interface YamlMistake {
-  /** Counts from 1; absent where the mistake concerns the whole file. */
+  /** Counted from 1; absent if the mistake concerns the whole file. */
   readonly line: number | undefined;
   readonly path: YamlPath;
   readonly message: string;
 }
 
 export interface ParsedYaml {
-  /** Objects without a prototype, arrays, text, whole numbers and booleans; undefined when there are mistakes. */
+  /**
+   * Objects without a prototype, arrays, text, whole numbers and booleans; undefined if there are mistakes.
+   */
   readonly value: unknown;
   readonly mistakes: readonly YamlMistake[];
-  /** The line of a place, or of the nearest place around it. */
+  /** Returns the line of a location or, if unknown, of the nearest enclosing location. */
   readonly lineOf: (path: YamlPath) => number | undefined;
 }
 
@@ -46,21 +48,27 @@ export function parseYaml(bytes: Uint8Array): ParsedYaml {
 
 const MAX_DEPTH = 16;
 const MAX_MISTAKES = 100;
-/** Characters of a key, up to its colon. Parsers look for the colon in the same line, within the next 1,024. */
+/**
+ * Limit on a key's length up to its colon, in characters. Parsers look for the colon on the same line, within
+ * 1,024 characters.
+ */
 const MAX_KEY = 500;
 const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 const UNSAFE_NAMES: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 const WORDS = /^(y|n|yes|no|on|off|true|false|null)$/i;
 const WHOLE_NUMBER = /^(0|-?[1-9][0-9]{0,14})$/;
 /**
- * By these first characters YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, each in its own way. Some
- * parsers treat any question mark inside brackets as the beginning of a key.
+ * First characters by which YAML 1.1 and 1.2 recognize numbers, dates, nulls and merge keys, but by different
+ * rules; and question marks, because some parsers treat any question mark inside brackets as the beginning of
+ * a key.
  */
 const AMBIGUOUS = /^[-+.0-9~=<:]|\?/;
-/** Characters that are not printable in both YAML versions, tabs, and line ends of a single version. */
+/**
+ * Characters that are not printable in both YAML versions, tabs, and line ends that only one version knows.
+ */
 const FORBIDDEN =
   /[^\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]|\r(?!\n)/u;
-/** Characters that escapes in double quotes can produce and no value needs. */
+/** Characters that an escape in double quotes can produce, but that no value needs. */
 const CONTROL = /[\p{Cc}\p{Cs}\u2028\u2029\ufeff]/u;
 
 class Parser {
@@ -214,5 +222,5 @@ class Parser {
 
 const startOf = (node: unknown): number | undefined => (isNode(node) ? node.range?.[0] : undefined);
 
-/** Returns the length in code points, as Python counts it. */
+/** Returns the length in code points, which is how Python counts. */
 const codePoints = (text: string): number => Array.from(text).length;

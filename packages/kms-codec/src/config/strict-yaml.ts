@@ -5,13 +5,14 @@ import { messageOf, propertyOf } from '@temporal-kms/node-utils/error-details';
 import { parseYaml, type ParsedYaml, type YamlMistake, type YamlPath } from './parse-yaml.ts';
 
 /*
- * Reads keys files and policy files; internal to this repository's applications. interop/python has the same reader, and
- * test/vectors/files/strict-yaml.json tests both. docs/wire-formats.md describes the rules.
+ * Reads keys files and policy files; internal to this repository's applications. interop/python implements
+ * the same reader, and test/vectors/files/strict-yaml.json tests both implementations. docs/wire-formats.md
+ * describes the rules.
  */
 
 export type { YamlMistake, YamlPath };
 
-/** The file has mistakes. `mistakes` and the message list all of them. */
+/** Thrown if a file has mistakes. The message and `mistakes` list all mistakes. */
 export class StrictYamlError extends Error {
   override readonly name = 'StrictYamlError';
   readonly mistakes: readonly YamlMistake[];
@@ -23,17 +24,16 @@ export class StrictYamlError extends Error {
   }
 }
 
-/** The content of a strict YAML file. */
 export interface StrictYaml {
   /** Objects without a prototype, arrays, text, whole numbers and booleans. */
   readonly value: unknown;
   /** SHA-256 of the file's bytes, in hex. */
   readonly digest: string;
-  /** Bytes of the file. */
+  /** Size of the file, in bytes. */
   readonly size: number;
   /**
    * Parses the value with a schema and returns the result.
-   * @throws StrictYamlError with the line and the place of every mistake
+   * @throws StrictYamlError with the line and location of every mistake
    */
   check<T>(schema: z.ZodType<T>): T;
 }
@@ -41,9 +41,9 @@ export interface StrictYaml {
 const MAX_BYTES = 2 ** 20;
 
 /**
- * Reads a whole file. Rejects a file that other users could change, that changes while it is read, or that does not end with
- * the line `...`.
- * @param name of the file in messages, for example the variable that contains its path
+ * Reads a whole file. Rejects a file if other users could change it, if it changes while this function reads
+ * it, or if its last line is not `...`.
+ * @param name the file's name in messages, for example the variable that contains its path
  * @throws StrictYamlError
  */
 export const readStrictYaml = (path: string, name: string = path): StrictYaml =>
@@ -70,7 +70,7 @@ export function parseStrictYaml(bytes: Uint8Array, name = 'the file'): StrictYam
   };
 }
 
-/** `line 3: rules[1].permissions[0] is missing`. */
+/** Returns a mistake as text, such as `line 3: rules[1].permissions[0] is missing`. */
 function described({ line, path, message }: YamlMistake): string {
   const place = path.map((part, index) =>
     typeof part === 'number' ? `[${part}]` : `${index === 0 ? '' : '.'}${part}`,

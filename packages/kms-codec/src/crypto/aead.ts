@@ -6,15 +6,18 @@ import { NONCE_BYTES, nextNonce } from './random.ts';
 const CIPHER = 'aes-256-gcm';
 export { NONCE_BYTES };
 export const GCM_TAG_BYTES = 16;
-/** Bytes that encryption adds to a plaintext. */
+/** Number of bytes that encryption adds to a plaintext. */
 export const OVERHEAD_BYTES = NONCE_BYTES + GCM_TAG_BYTES;
 const options = { authTagLength: GCM_TAG_BYTES };
 
-/** Like `subarray`, which takes longer on a Buffer, because it returns a Buffer. */
+/** Like `subarray`, but faster on a Buffer, where `subarray` would create another Buffer. */
 const view = ({ buffer, byteOffset }: Uint8Array, start: number, length: number): Uint8Array =>
   new Uint8Array(buffer, byteOffset + start, length);
 
-/** @throws KmsCodecError `malformed` when no nonce and tag fit between `start` and the end of the message */
+/**
+ * @throws KmsCodecError `malformed` if the bytes from `start` to the end of the message are too few for a
+ *   nonce and a tag
+ */
 export function checkLength(data: Uint8Array, start = 0): void {
   if (data.length >= start + OVERHEAD_BYTES) return;
   throw new KmsCodecError('malformed', `The message is truncated: it ends at byte ${data.length}`);
@@ -22,8 +25,8 @@ export function checkLength(data: Uint8Array, start = 0): void {
 
 /**
  * Encrypts with AES-256-GCM and returns one new buffer: `prefix ‖ nonce ‖ ciphertext ‖ tag`.
- * @param prefix additional authenticated data, copied to the front; may be empty
- * @param plaintext pieces that are encrypted as if they were concatenated
+ * @param prefix additional authenticated data, copied to the start of the result; can be empty
+ * @param plaintext the plaintext, in pieces
  */
 export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly Uint8Array[]): Uint8Array {
   let length = prefix.length + OVERHEAD_BYTES;
@@ -48,8 +51,8 @@ export function encrypt(key: KeyObject, prefix: Uint8Array, plaintext: readonly 
  * Decrypts `nonce ‖ ciphertext ‖ tag` with AES-256-GCM and returns the plaintext.
  * @param aad additional authenticated data, if the format has any
  * @param start index of the nonce's first byte in `data`
- * @throws KmsCodecError `malformed` when the data is too short for a nonce and a tag; `integrity_failed`, with the same
- *   message whether key, header, ciphertext or tag was wrong
+ * @throws KmsCodecError `malformed` if the data is too short for a nonce and a tag; `integrity_failed`,
+ *   always with the same message, if the key, header, ciphertext or tag is wrong
  */
 export function decrypt(key: KeyObject, aad: Uint8Array | undefined, data: Uint8Array, start = 0): Plaintext {
   checkLength(data, start);
@@ -67,7 +70,10 @@ export function decrypt(key: KeyObject, aad: Uint8Array | undefined, data: Uint8
   }
 }
 
-/** Returns the one error for every cause: a second message, such as OpenSSL's, would show an attacker which cause it was. */
+/**
+ * Returns the same error for every cause, because different messages, such as OpenSSL's, would tell an
+ * attacker the cause.
+ */
 export const authenticationFailed = (): KmsCodecError =>
   new KmsCodecError(
     'integrity_failed',

@@ -4,20 +4,24 @@ import { fillRandom } from './random.ts';
 
 export const DATA_KEY_BYTES = 32;
 
-/** Returns the bytes of a new key. The caller wipes the bytes once Cloud KMS has wrapped them. */
+/** Returns a new key's bytes. The caller must wipe them after Cloud KMS has wrapped them. */
 export function generateKey(): Uint8Array {
   const words = new Uint32Array(DATA_KEY_BYTES / Uint32Array.BYTES_PER_ELEMENT);
   fillRandom(words);
   return new Uint8Array(words.buffer);
 }
 
-/** Every payload of Temporal's converters contains this word; 32 random bytes do with a probability of 2^-59. */
+/**
+ * Every payload that Temporal's converters write contains this word; 32 random bytes contain it with a
+ * probability of 2^-59.
+ */
 const ENCODING = Buffer.from('encoding');
 
 /**
  * Returns an unwrapped data key as a KeyObject, whose bytes JavaScript cannot read, and wipes the buffer.
- * @throws KmsCodecError `malformed` when the key does not have 32 bytes, or when it is the payload of a direct message:
- *   Cloud KMS decrypts such a message under the same crypto key, and its author knows the bytes
+ * @throws KmsCodecError `malformed` if the key does not have 32 bytes, or if the bytes are the payload of a
+ *   `direct` message: Cloud KMS decrypts such messages with the same crypto key, and their author knows the
+ *   bytes
  */
 export function importKey(bytes: Uint8Array): KeyObject {
   try {

@@ -2,15 +2,15 @@ import { randomFillSync } from 'node:crypto';
 import { openSync, readSync } from 'node:fs';
 
 /*
- * OpenSSL keeps the state of its generator in the process and reseeds it from the kernel at most once an hour. If a
- * snapshot of a machine or process is resumed twice, both copies draw the same bytes, and two equal nonces under one
- * data key break AES-GCM. Nonces and data keys therefore also use bytes of the kernel's generator, which is reseeded
- * when the hypervisor announces a clone (VM generation id, Linux 5.18).
+ * OpenSSL keeps its random generator's state in the process and reseeds it from the kernel at most once an
+ * hour. If a snapshot of a machine or process is resumed twice, both copies generate the same bytes, and two
+ * equal nonces under one data key break AES-GCM. Nonces and data keys therefore also use bytes from the
+ * kernel's generator, which is reseeded when the hypervisor announces a clone (VM generation id, Linux 5.18).
  */
 const KERNEL_DEVICE = '/dev/urandom';
 let kernel: number | undefined;
 
-/** Fills `bytes` from the kernel's generator. Returns false where there is none, as on Windows. */
+/** Fills `bytes` from the kernel's generator. Returns false if the platform has none, such as Windows. */
 function readKernel(bytes: Uint8Array): boolean {
   try {
     kernel ??= openSync(KERNEL_DEVICE, 'r');
@@ -22,20 +22,24 @@ function readKernel(bytes: Uint8Array): boolean {
 }
 
 export const NONCE_BYTES = 12;
-/** Nonces per call to the kernel. One call for each nonce would cost a tenth of the time to encrypt 1 KiB. */
+/**
+ * Nonces per read from the kernel. A read for each nonce would cost a tenth of the time that it takes to
+ * encrypt 1 KiB.
+ */
 const BATCH = 64;
 const WORDS_PER_NONCE = NONCE_BYTES / Uint32Array.BYTES_PER_ELEMENT;
 const fromKernel = new Uint32Array(BATCH * WORDS_PER_NONCE);
 
 /**
- * Fills `words` with random bytes from OpenSSL's generator XORed with the kernel's, which is at least as good as the
- * better of the two. Uses only OpenSSL's where the kernel's cannot be read.
- * @param words at most as many words as a batch of nonces has
+ * Fills `words` with random bytes from OpenSSL's generator, XORed with bytes from the kernel's generator. The
+ * result is at least as good as the better generator. Uses only OpenSSL's generator if the kernel's cannot be
+ * read.
+ * @param words no longer than a batch of nonces
  */
 export function fillRandom(words: Uint32Array): void {
   randomFillSync(words);
   const bytes = new Uint8Array(fromKernel.buffer, 0, words.byteLength);
-  // The second attempt opens the device again if something closed it.
+  // The second attempt reopens the device in case other code has closed the file descriptor.
   if (!readKernel(bytes) && !readKernel(bytes)) return;
   for (let n = 0; n < words.length; n++) words[n] = (words[n] ?? 0) ^ (fromKernel[n] ?? 0);
   fromKernel.fill(0);
@@ -51,8 +55,9 @@ const now = new Float64Array(1);
 const nowWords = new Uint32Array(now.buffer);
 
 /**
- * Returns a random nonce, as a view that is valid until the next call. The monotonic clock's nanoseconds are mixed in:
- * a clone that has the same unused nonces in memory repeats one only if it uses it at the same nanosecond of its clock.
+ * Returns a random nonce, as a view that is valid until the next call. XORs the nonce with the monotonic
+ * clock's reading: a clone with the same unused nonces in memory repeats a nonce only if both copies use that
+ * nonce at the same nanosecond.
  */
 export function nextNonce(): Uint8Array {
   const nonce = unused.pop();

@@ -5,8 +5,8 @@ export const KEY_ID_BYTES = 8;
 export const TAG_BYTES = 16;
 
 /**
- * Truncated SHA-256 tags bind a message to its crypto key, namespace and workflow (docs/wire-formats.md). They have no
- * salt, because they need to hide nothing: Temporal knows the namespace and the workflow id.
+ * Truncated SHA-256 tags bind a message to its crypto key, namespace and workflow (docs/wire-formats.md). The
+ * tags need no salt, because they have nothing to hide: Temporal knows the namespace and the workflow id.
  */
 const remember = <K extends {}>(compute: (key: K) => Uint8Array) => {
   const cache = new LRUCache<K, Uint8Array>({ max: 4096, memoMethod: compute });
@@ -26,8 +26,8 @@ export const namespaceTag = remember((namespace: string) =>
 const workflowTags = remember((joined: string) => sha256(TAG_BYTES, 'temporal-kms/v2/workflow', joined));
 
 /**
- * Returns the tag of a workflow id, as it is: see {@link boundWorkflowId} for writers, {@link isOfWorkflow} for
- * readers.
+ * Returns the tag of exactly this workflow id. Writers must pass the id from {@link boundWorkflowId}; readers
+ * must use {@link isOfWorkflow}.
  */
 export const workflowTag = (namespace: string, workflowId: string): Uint8Array =>
   workflowTags(`${namespace}\0${workflowId}`);
@@ -35,7 +35,10 @@ export const workflowTag = (namespace: string, workflowId: string): Uint8Array =
 const SCHEDULED_TIME = /^-\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 const SCHEDULED_TIME_LENGTH = '-YYYY-MM-DDTHH:MM:SSZ'.length;
 
-/** Returns the workflow id that a schedule names, from the id of one of its runs. Returns any other id unchanged. */
+/**
+ * Returns the workflow id in a schedule's action, given the id of a workflow that the schedule has started.
+ * Returns any other id unchanged.
+ */
 export function scheduledWorkflowId(workflowId: string): string {
   const end = workflowId.length - SCHEDULED_TIME_LENGTH;
   return end > 0 && SCHEDULED_TIME.test(workflowId.slice(end)) ? workflowId.slice(0, end) : workflowId;
@@ -47,10 +50,11 @@ interface WorkflowContext {
 }
 
 /**
- * Returns the workflow id to which a writer binds a message. In a workflow's context it is that of the schedule,
- * because Temporal passes a run's result and failure to the schedule's next run. An activity's payloads stay in its
- * run.
- * @returns undefined where no workflow is known; Temporal has none with an empty id
+ * Returns the workflow id to which a writer binds a message. In a workflow's context, removes the timestamp
+ * that a schedule appends, because Temporal passes the result or failure of a schedule's workflow to the
+ * schedule's next workflow. In an activity's context, returns the id unchanged, because an activity's
+ * payloads stay in their workflow.
+ * @returns undefined if the context names no workflow; Temporal does not allow an empty id
  */
 export function boundWorkflowId(context: WorkflowContext | undefined): string | undefined {
   if (!context?.workflowId) return undefined;
@@ -58,8 +62,8 @@ export function boundWorkflowId(context: WorkflowContext | undefined): string | 
 }
 
 /**
- * Whether a message with this tag is read in a workflow: the tag is that of its id, or of the id that its schedule
- * names.
+ * Whether a workflow may read a message with this tag: the tag must come from the workflow's id or from the
+ * id in the action of the workflow's schedule.
  */
 export const isOfWorkflow = (tag: Uint8Array, namespace: string, workflowId: string): boolean =>
   sameBytes(tag, workflowTag(namespace, workflowId)) ||
@@ -71,10 +75,10 @@ const labelled = (label: string) =>
       new Uint8Array(Buffer.concat([Buffer.from(`${label}\0`), namespaceTag(namespace)])),
   );
 
-/** Returns the additional authenticated data under which Cloud KMS wraps a namespace's branch keys. */
+/** Returns the additional authenticated data with which Cloud KMS wraps a namespace's branch keys. */
 export const branchKeyAad = labelled('temporal-kms/v2/branch-key');
 
-/** Returns the info with which a namespace's data keys are derived from its branch keys. */
+/** Returns the HKDF info for deriving a namespace's data keys from its branch keys. */
 export const dataKeyInfo = labelled('temporal-kms/v2/data-key');
 
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;

@@ -1,33 +1,47 @@
 import { createHash } from 'node:crypto';
 
-/** Cloud KMS wraps 39 bytes into about 120. Cached failures keep the wrapped key, so all formats have this limit. */
+/**
+ * Limit on a wrapped key, in bytes; Cloud KMS returns about 120 bytes for a branch key of 39. Applies to all
+ * formats, because the cache of failures keeps wrapped keys.
+ */
 export const MAX_WRAPPED_KEY_BYTES = 1024;
 
-/** A wrapped branch key or data key and what Cloud KMS needs to unwrap it. The namespace's rule lists its crypto key. */
+/**
+ * A wrapped branch key or data key, and what Cloud KMS needs to unwrap it. The namespace's rule must list
+ * `cryptoKey`.
+ */
 export interface WrappedKey {
-  /** Identifies the wrapped key in the caches. Distinct for each triple of crypto key, AAD and wrapped bytes. */
+  /**
+   * Identifies the wrapped key in the caches. Unique for each combination of crypto key, AAD and wrapped
+   * bytes.
+   */
   readonly id: string;
   readonly cryptoKey: string;
   readonly aad: Uint8Array;
   readonly wrapped: Uint8Array;
   readonly keyVersion?: number | undefined;
-  /** Whether data keys are derived from it; else it is a data key. Only branch keys have an AAD. */
+  /**
+   * Whether this is a branch key, from which data keys are derived, or a data key. Only branch keys have an
+   * AAD.
+   */
   readonly isBranchKey: boolean;
 }
 
-// Latin-1 has one character per byte. A hash would take ten times as long as the lookup.
+// Latin-1, which has one character per byte, because a hash would take ten times as long as the lookup.
 const latin1 = (bytes: Uint8Array) =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 
-/** Returns a wrapped key with its id. The id starts with the lengths of its parts, so no two triples share one. */
+/**
+ * Returns a wrapped key with its id. The id starts with the lengths of two of its parts, so that it is
+ * unique.
+ */
 export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
   const { cryptoKey, aad, wrapped } = key;
   return { ...key, id: `${cryptoKey.length}.${aad.length}.${cryptoKey}${latin1(aad)}${latin1(wrapped)}` };
 }
 
-/** The form of a {@link wrappedKeyHash}. */
 export const WRAPPED_KEY_HASH = /^[0-9a-f]{64}$/;
 
-/** Returns the SHA-256 of a wrapped key in hexadecimal digits, by which the keys file denies it. */
+/** Returns a wrapped key's SHA-256 in hexadecimal digits. The keys file's deny-list contains such hashes. */
 export const wrappedKeyHash = (wrapped: Uint8Array): string =>
   createHash('sha256').update(wrapped).digest('hex');

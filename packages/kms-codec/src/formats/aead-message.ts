@@ -13,8 +13,9 @@ import { countFields, deserialize, readUsual } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
 /**
- * Encrypts a payload under the scope's data key: at once when there is one, else after Cloud KMS has wrapped a key.
- * @param encryptPieces encrypts the serialized payload; must not keep the pieces
+ * Encrypts a payload under the scope's data key: synchronously if a data key is available, otherwise after
+ * Cloud KMS has wrapped a key.
+ * @param encryptPieces encrypts the pieces of the serialized payload; must not keep references to them
  */
 export function encryptWithDataKey(
   payload: Payload,
@@ -35,25 +36,24 @@ export function encryptWithDataKey(
 export const noEncryptionKey = (namespace: string): KmsCodecError =>
   new KmsCodecError(
     'key_not_allowed',
-    `The rule for the namespace ${namespace} has no crypto key that encrypts; add "encrypt" to it`,
+    `The rule for the namespace ${namespace} names no crypto key for encryption; add "encrypt" to the rule`,
   );
 
-/** How the data of a message is encrypted. */
 export interface Encryption {
-  /** Additional authenticated data, if the format has any. It precedes the nonce in the message. */
+  /** Additional authenticated data, if the format has any; in the message, it precedes the nonce. */
   readonly aad?: Uint8Array;
   readonly isCompressed?: boolean;
-  /** How the data key is derived from the wrapped key. Absent: the wrapped key is the data key. */
+  /** How the data key is derived from the wrapped branch key. Absent if the wrapped key is the data key. */
   readonly derivation?: Derivation;
 }
 
-/** AES-256-GCM under the wrapped key itself: formats without a header. */
+/** For formats without a header: AES-256-GCM under the wrapped key itself. */
 export const noHeader: Encryption = {};
 const noBytes = new Uint8Array();
 
 /**
- * Decrypts a message with a wrapped key: at once when the key is cached, else after Cloud KMS has unwrapped it. The
- * rule must list the wrapped key's crypto key.
+ * Decrypts a message with a wrapped key: synchronously if the key is cached, otherwise after Cloud KMS has
+ * unwrapped the key. The caller must have checked that the rule lists the wrapped key's crypto key.
  */
 export function decryptWithWrappedKey(
   wrappedKey: WrappedKey,
@@ -64,7 +64,8 @@ export function decryptWithWrappedKey(
   const key = keyOf(wrappedKey, call);
   if (!(key instanceof Promise)) return decryptMessage(key, payload, encryption, call, wrappedKey);
   return key.then((unwrapped) => {
-    // Not before: anyone can write a message that names the namespace.
+    // Only after Cloud KMS has unwrapped the key, because anyone can write a message that names the
+    // namespace.
     call.keys.willRead(call.scope.dataKeyScope);
     return andThen(decryptMessage(unwrapped, payload, encryption, call, wrappedKey), (decrypted) => {
       call.keys.decryption.authenticated(wrappedKey);
@@ -74,8 +75,8 @@ export function decryptWithWrappedKey(
 }
 
 /**
- * Returns a key, from the cache or from Cloud KMS. Call it before deriving a key: no message may be decrypted under a
- * branch key that has left the cache.
+ * Returns an unwrapped key from the cache or from Cloud KMS. Call this before each derivation of a data key:
+ * a branch key that has left the cache must decrypt nothing.
  */
 export function keyOf(wrappedKey: WrappedKey, { scope, keys, waitBudget }: Call): MaybePromise<KeyObject> {
   const { namespace } = scope.rule;
@@ -85,10 +86,12 @@ export function keyOf(wrappedKey: WrappedKey, { scope, keys, waitBudget }: Call)
 }
 
 /**
- * Decrypts a message and parses the payload in it. It reserves from the call's budget before it allocates anything.
- * @param key the data key, or the branch key from which the `derivation` derives it
- * @param wrappedKey the key as Cloud KMS wrapped it, if it did
- * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`; why Cloud KMS does not unwrap the key any more
+ * Decrypts a message and parses the payload in it. Reserves memory from the call's budget before any
+ * allocation.
+ * @param key the data key or, if `encryption` has a `derivation`, the branch key
+ * @param wrappedKey the wrapped form of `key`, if Cloud KMS wrapped it
+ * @throws KmsCodecError `too_large`, `integrity_failed`, `malformed`, or a code that says why Cloud KMS no
+ *   longer unwraps the key
  */
 export function decryptMessage(
   key: KeyObject,
@@ -100,7 +103,7 @@ export function decryptMessage(
   const bytes = data ?? noBytes;
   const reserved = call.budget.reserve(plaintextBytes(bytes, encryption));
   if (!(reserved instanceof Promise)) return decryptReserved(key, bytes, encryption, call);
-  // Cloud KMS may refuse the key while the payload waits for memory.
+  // Get the key again, because Cloud KMS can refuse it while the payload waits for memory.
   return reserved
     .then(() => (wrappedKey ? keyOf(wrappedKey, call) : key))
     .then((usable) => decryptReserved(usable, bytes, encryption, call));
@@ -125,9 +128,9 @@ function decryptReserved(
 }
 
 /**
- * Decrypts a message that is not compressed, at once and without a budget.
+ * Decrypts an uncompressed message synchronously and without a budget.
  * @param key the branch key
- * @returns undefined if that is not possible
+ * @returns undefined if the message cannot be decrypted this way
  */
 export function tryDecrypt(
   key: KeyObject,
@@ -144,7 +147,10 @@ export function tryDecrypt(
   }
 }
 
-/** Parses the payload in a plaintext. @throws KmsCodecError `malformed`, `too_large` for many fields */
+/**
+ * Parses the payload in a plaintext. @throws KmsCodecError `malformed`; `too_large` if the budget is too
+ * small for the payload's many fields
+ */
 export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePromise<Payload> {
   const unbudgeted = parseUnbudgeted(plaintext);
   if (unbudgeted) return unbudgeted;
@@ -152,7 +158,10 @@ export function parsePlaintext(plaintext: Plaintext, { budget }: Call): MaybePro
   return andThen(budget.reserve(memory), () => deserialize(plaintext));
 }
 
-/** Parses the payload in a plaintext. Returns undefined if it has so many fields that memory must be reserved. */
+/**
+ * Parses the payload in a plaintext. Returns undefined if the payload has so many fields that memory must be
+ * reserved for them.
+ */
 function parseUnbudgeted(plaintext: Plaintext): Payload | undefined {
   const usual = readUsual(plaintext);
   if (usual) return usual;

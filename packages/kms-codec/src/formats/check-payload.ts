@@ -5,14 +5,14 @@ import { KmsCodecError } from '../errors.ts';
 const PayloadMessage = proto.temporal.api.common.v1.Payload;
 
 /*
- * JavaScript callers may pass values of any type, and protobuf's writer accepts them: it reads text as base64, and an
- * ArrayBuffer as no bytes. These checks run before anything can lose or misread data.
+ * JavaScript callers can pass values of any type, and protobuf's writer accepts them: it treats text as
+ * base64, and an ArrayBuffer as empty. These checks run first, so that no data is lost or misread.
  */
 
 /** @throws KmsCodecError `malformed` */
 export function checkPayloads(payloads: unknown): asserts payloads is readonly Payload[] {
   if (!Array.isArray(payloads)) throw illTyped('payloads must be an array', payloads);
-  // By index, to find holes in the array.
+  // Iterates by index, to find holes in the array.
   for (let index = 0; index < payloads.length; index += 1) checkPayload(payloads[index]);
 }
 
@@ -33,9 +33,11 @@ export function checkPayload(payload: unknown): asserts payload is Payload {
 }
 
 /**
- * Returns the payload in a form that protobuf's writer writes completely and readers accept. The writer omits inherited
- * properties, such as the getters of a class, rounds sizes, and writes unknown fields that a parser has kept.
- * @throws KmsCodecError `malformed` for unknown fields, and for sizes of external payloads that are not an int64
+ * Returns the payload in a form that protobuf's writer writes completely and that readers accept. The writer
+ * omits inherited properties, such as a class's getters, rounds sizes, and writes unknown fields that a
+ * parser has kept.
+ * @throws KmsCodecError `malformed` if there are unknown fields, or if an external payload's size is not an
+ *   int64
  */
 export function writable(payload: Payload): Payload {
   const { metadata, data } = payload;
@@ -58,7 +60,7 @@ function withOwnEntries(metadata: NonNullable<Payload['metadata']>): NonNullable
   if (isWhole) return metadata;
   const entries: [string, Uint8Array][] = [];
   for (const key in metadata) entries.push([key, metadata[key] ?? new Uint8Array()]);
-  // `fromEntries` gives the key `__proto__` no meaning.
+  // `fromEntries` treats `__proto__` as an ordinary key.
   return Object.fromEntries(entries);
 }
 
@@ -72,7 +74,7 @@ function withExactSize(details: unknown) {
 const hasUnknownFields = () =>
   new KmsCodecError(
     'malformed',
-    'The payload has fields that this version does not know, and no reader would accept them; update the library',
+    'The payload has fields that this version of the library does not know, and no reader would accept them; update the library',
   );
 
 interface Int64 {
@@ -104,7 +106,7 @@ function toInt64(value: unknown): Int64 {
   };
 }
 
-/** @throws KmsCodecError `malformed` when a field of the context is not text */
+/** @throws KmsCodecError `malformed` if a field of the context is not text */
 export function checkContext(context: unknown): void {
   if (isAbsent(context)) return;
   if (!isPlainObject(context)) throw illTyped('The context must be an object', context);
@@ -119,7 +121,7 @@ export function checkContext(context: unknown): void {
       throw illTyped(`The context’s ${field} must be text`, value);
 }
 
-// protobuf's writer would write bytes that are not UTF-8, which no reader accepts.
+// For such a name, protobuf's writer would write invalid UTF-8, which no reader accepts.
 const notUnicode = () =>
   new KmsCodecError(
     'malformed',
@@ -128,12 +130,17 @@ const notUnicode = () =>
 
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined;
 
-/** A plain object: not an array, a Map, a Promise or an ArrayBuffer, whose properties would seem to be empty. */
+/**
+ * Whether a value is a plain object. Arrays, Maps, Promises and ArrayBuffers are not: they would look like
+ * objects without properties.
+ */
 const isPlainObject = (value: unknown): value is Record<string, unknown> =>
   isUsualObject(value) ||
   (typeof value === 'object' && value !== null && taggedName(value) === '[object Object]');
 
-/** Whether an object was made by a literal or by protobuf's reader: a cheap check that most payloads pass. */
+/**
+ * A cheap check that most payloads pass: whether the value comes from an object literal or protobuf's reader.
+ */
 export function isUsualObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -143,15 +150,18 @@ export function isUsualObject(value: unknown): value is Record<string, unknown> 
   );
 }
 
-/** A cheap check that most bytes pass. Transferred memory is empty. */
+/**
+ * A cheap check that most byte arrays pass. An array whose memory was transferred fails, because its length
+ * is 0.
+ */
 const isUsualBytes = (value: unknown): boolean => value instanceof Uint8Array && value.byteLength > 0;
 
 const isInt32 = (value: unknown): value is number =>
   Number.isInteger(value) && Number(value) === (Number(value) | 0);
 
 /**
- * Accepts a Uint8Array of another realm, as in test runners and vm contexts, and an empty array, which protobuf's
- * reader returns for no bytes. Rejects an array that has lost its bytes.
+ * Accepts a Uint8Array from another realm (test runners, vm contexts), and an empty array, which protobuf's
+ * reader returns if there are no bytes. Rejects a Uint8Array whose memory was transferred or has shrunk.
  */
 const isBytes = (value: unknown): value is Uint8Array =>
   (Array.isArray(value) && value.length === 0) || isUint8Array(value);
@@ -162,7 +172,7 @@ const isUint8Array = (value: unknown): value is Uint8Array =>
 const isArrayOfBytes = (value: unknown): value is Uint8Array =>
   value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === 'Uint8Array');
 
-/** Whether the memory of an array was transferred, or has shrunk, so that the array seems to be empty. */
+/** Whether an array's memory was transferred or has shrunk, so that the array looks empty. */
 function isLost(bytes: Uint8Array): boolean {
   try {
     bytes.at(0);
@@ -172,12 +182,15 @@ function isLost(bytes: Uint8Array): boolean {
   }
 }
 
-/** Returns an error that names the kind of a value, never the value. */
+/** Returns an error that names the value's kind, never the value itself. */
 function illTyped(what: string, given: unknown): KmsCodecError {
-  return new KmsCodecError('malformed', `${what}, and it is ${kindOf(given)}`);
+  return new KmsCodecError('malformed', `${what}, but it is ${kindOf(given)}`);
 }
 
-/** Built-in kinds. An object can set any other tag, which may be payload content. */
+/**
+ * Built-in kinds. No other tag is reported, because an object can choose its tag, which could be payload
+ * content.
+ */
 const builtIn: ReadonlySet<string> = new Set([
   'Array',
   'ArrayBuffer',

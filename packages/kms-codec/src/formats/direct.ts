@@ -10,15 +10,15 @@ import { notAPayload } from './payload-reader.ts';
 import type { Call } from './scope.ts';
 
 /*
- * `binary/gcp-kms`: the guide's direct encryption. One Cloud KMS call per payload, no additional authenticated data.
- * Cloud KMS limits the plaintext to 64 KiB, and to 8 KiB for HSM keys.
+ * `binary/gcp-kms`: the guide's direct encryption. One Cloud KMS call per payload, no additional
+ * authenticated data. Cloud KMS limits the plaintext to 64 KiB, or to 8 KiB with an HSM key.
  */
 
 const ENCODING = Buffer.from('binary/gcp-kms');
 
 /**
- * Limit on a ciphertext: the largest plaintext, and 1 KiB for what Cloud KMS adds. It adds about 80 bytes today, but does not
- * document that.
+ * Limit on a ciphertext, in bytes: the largest plaintext plus 1 KiB. Cloud KMS adds about 80 bytes today, but
+ * does not document how many.
  */
 const MAX_CIPHERTEXT_BYTES = 65_536 + 1_024;
 
@@ -55,7 +55,7 @@ export const direct: WritableWireFormat<DirectMessage> = {
     });
   },
 
-  /** Cloud KMS checks the size of the plaintext: `too_large` before any call. */
+  /** Before the call, `CloudKms` checks the plaintext's size and throws `too_large`. */
   async encrypt(payload, call, { cryptoKey }) {
     const { namespace } = call.scope.rule;
     const plaintext = withoutDataKeyLength(serialize(payload));
@@ -72,18 +72,19 @@ export const direct: WritableWireFormat<DirectMessage> = {
 const tooLarge = (bytes: number) =>
   new KmsCodecError(
     'too_large',
-    `The message has a ciphertext of ${bytes} bytes; Cloud KMS encrypts at most 65536 bytes, so that a ciphertext has at most ` +
+    `The message has a ciphertext of ${bytes} bytes; Cloud KMS encrypts at most 65536 bytes, so a ciphertext has at most ` +
       `${MAX_CIPHERTEXT_BYTES}. Cloud KMS was not called`,
   );
 
-/** Field 2, `data`, empty. */
+/** Serialized protobuf field 2, `data`, empty. */
 const EMPTY_DATA = Buffer.of(0x12, 0);
-/** The length of a plaintext of 32 bytes after `withoutDataKeyLength`. */
+/** The length to which `withoutDataKeyLength` extends a plaintext of 32 bytes. */
 const LONGER_BYTES = DATA_KEY_BYTES + EMPTY_DATA.length;
 
 /**
- * Returns the plaintext in a length other than that of a data key, or its ciphertext could be passed off as a wrapped data
- * key of the format `envelope`. `toPayload` removes the empty `data` in front.
+ * Returns the plaintext, extended if it is as long as a data key: otherwise its ciphertext could be passed
+ * off as a wrapped data key of the format `envelope`. `toPayload` removes the empty `data` field that this
+ * function prepends.
  */
 function withoutDataKeyLength(serialized: Uint8Array): Uint8Array {
   if (serialized.length !== DATA_KEY_BYTES) return serialized;
@@ -103,9 +104,9 @@ async function toPayload(plaintext: Plaintext, call: Call): Promise<Payload> {
 }
 
 /**
- * A wrapped data key of the format `envelope` can be passed off as a direct message, and a client that may only decrypt
- * would get the key. 32 random bytes may parse as a payload, but without the encoding that every payload of Temporal's
- * converters has.
+ * Whether a plaintext may be a data key of the format `envelope`, whose wrapped form someone passed off as a
+ * direct message so that a client that may only decrypt would get the key. 32 random bytes can parse as a
+ * payload, but not with an encoding, which every payload of Temporal's converters has.
  */
 const looksLikeDataKey = (payload: Payload, serialized: Uint8Array): boolean =>
   serialized.length === DATA_KEY_BYTES && !payload.metadata?.['encoding'];

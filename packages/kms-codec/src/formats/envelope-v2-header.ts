@@ -4,24 +4,24 @@ import { KmsCodecError } from '../errors.ts';
 import { MAX_WRAPPED_KEY_BYTES } from '../crypto/wrapped-key.ts';
 
 /**
- * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): everything before the nonce, authenticated as the
- * message's additional authenticated data.
+ * The header of `binary/envelope-kms-v2` (docs/wire-formats.md): all bytes before the nonce. The header is
+ * the message's additional authenticated data.
  *
  *   version 1 | flags 1 | key id 8 | key version 4 | namespace tag 16 | [workflow tag 16] | salt 16 |
  *   commitment 16 | n 2 | wrapped branch key n
  */
 export interface Header {
   readonly compressed: boolean;
-  /** First 8 bytes of SHA-256 over the crypto key's resource name. */
+  /** The first 8 bytes of the SHA-256 of the crypto key's resource name. */
   readonly keyId: Uint8Array;
   readonly keyVersion: number;
   readonly namespaceTag: Uint8Array;
   readonly workflowTag: Uint8Array | undefined;
-  /** Selects one of the data keys that are derived from the branch key. */
+  /** Selects one of the branch key's data keys. */
   readonly salt: Uint8Array;
-  /** Commits the message to that data key. */
+  /** Commits the message to the data key that the salt selects. */
   readonly commitment: Uint8Array;
-  /** Cloud KMS ciphertext of the branch key and its date. */
+  /** Cloud KMS ciphertext of the branch key and its creation date. */
   readonly wrappedKey: Uint8Array;
 }
 
@@ -31,7 +31,10 @@ const COMPRESSED = 0b10;
 
 const FIXED_BYTES = 1 + 1 + KEY_ID_BYTES + 4 + TAG_BYTES;
 
-/** Returns the index of the length of the wrapped key, after the workflow tag, if any, the salt and the commitment. */
+/**
+ * Returns the index of the wrapped key's length, which follows the workflow tag (if any), the salt and the
+ * commitment.
+ */
 const lengthAt = (hasWorkflowTag: boolean): number =>
   FIXED_BYTES + (hasWorkflowTag ? TAG_BYTES : 0) + SALT_BYTES + COMMITMENT_BYTES;
 
@@ -60,7 +63,7 @@ export function buildHeader(header: Header): Uint8Array {
 }
 
 /**
- * Parses the header at the start of a message. Its fields are views into `data`.
+ * Parses the header at the start of a message. The returned fields are views into `data`.
  * @throws KmsCodecError `malformed` (truncated, or a length out of range), `unsupported_version` (an unknown version or
  *   flag)
  */
@@ -70,7 +73,7 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
   if (data[0] !== VERSION) {
     throw new KmsCodecError(
       'unsupported_version',
-      `The message has envelope version ${data[0]}; this codec knows version ${VERSION}`,
+      `The message has envelope version ${data[0]}; this codec supports only version ${VERSION}`,
     );
   }
   if (flags & ~(WORKFLOW_TAG | COMPRESSED)) {
@@ -94,7 +97,7 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
   if (data.length < length) throw truncated(data.length);
   const keyVersion = view.getUint32(2 + KEY_ID_BYTES);
   if (keyVersion === 0)
-    throw new KmsCodecError('malformed', 'The header names key version 0, but versions start with 1');
+    throw new KmsCodecError('malformed', 'The header names key version 0, but key versions start at 1');
   const namespaceAt = 2 + KEY_ID_BYTES + 4;
   return {
     length,
@@ -112,9 +115,9 @@ export function parseHeader(data: Uint8Array): { readonly header: Header; readon
 }
 
 /**
- * Returns a number that identifies the writer of most messages: the first bytes of the salt, which each process draws at
- * random. Anyone can write another message with the same number.
- * @returns undefined for a message that is bound to a workflow, or is too short
+ * Returns the first bytes of the salt as a number. Each process chooses its salt at random, so the number
+ * usually identifies the writer; but anyone can write a message with the same number.
+ * @returns undefined if the message is bound to a workflow or is too short
  */
 export function saltStart(data: Uint8Array): number | undefined {
   if (data.length < FIXED_BYTES + SALT_BYTES || ((data[1] ?? 0) & WORKFLOW_TAG) !== 0) return undefined;

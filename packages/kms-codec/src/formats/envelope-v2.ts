@@ -31,8 +31,9 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms-v2`: AES-256-GCM under a data key that is derived from a branch key, which Cloud KMS wrapped for
- * one namespace. The header is the additional authenticated data. docs/wire-formats.md is the specification.
+ * `binary/envelope-kms-v2`: AES-256-GCM under a data key derived from a branch key. Cloud KMS has wrapped the
+ * branch key for one namespace. The header is the additional authenticated data. docs/wire-formats.md is the
+ * specification.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms-v2');
@@ -41,7 +42,7 @@ export interface EnvelopeV2Message extends ParsedMessage, Encryption {
   /** The header's bytes. */
   readonly aad: Buffer;
   readonly isCompressed: boolean;
-  /** The namespace that the message names, one of those that the scope accepts. */
+  /** The namespace that the message names, which the scope accepts. */
   readonly namespace: string;
   readonly branchKey: WrappedKey;
   readonly derivation: Derivation;
@@ -79,25 +80,26 @@ export const envelopeV2: WritableWireFormat<EnvelopeV2Message> = {
 const boundToWorkflow = { boundToWorkflow: true } as const;
 
 /**
- * Limit on the writers from which a scope keeps a message. A fleet has one or two per process, rarely more than this
- * at a time.
+ * Limit on the writers for which a scope keeps a parsed message. A process counts as one or two writers, so a
+ * fleet rarely has more than this at a time.
  */
 const MAX_KEPT = 64;
 
 /**
- * Parses and checks a message in the order that docs/wire-formats.md gives. A scope keeps parsed messages, except those
- * bound to a workflow: all messages that one process encrypts under one data key have the same header.
+ * Parses and checks a message in the order that docs/wire-formats.md specifies. A scope keeps parsed messages
+ * for reuse, because all messages that one process encrypts under one data key have the same header. It does
+ * not keep messages bound to a workflow.
  */
 function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
   const kept = keptMessage(data, scope);
   if (kept) return kept;
   checkFormat('envelope-v2', scope);
   const { header, length } = parseHeader(data);
-  // A truncated message is `malformed`, whatever its header contains.
+  // Checked before the header's content: a truncated message is always `malformed`.
   checkLength(data, length);
   const { namespace, cryptoKey } = checkHeader(header, scope);
   const { keyVersion } = header;
-  // Copies: a view would keep the whole message in memory.
+  // Copies, because views would keep the whole message in memory.
   const branchKey = wrappedKey({
     cryptoKey,
     aad: branchKeyAad(namespace),
@@ -127,8 +129,8 @@ function parseMessage(data: Uint8Array, scope: Scope): EnvelopeV2Message {
 }
 
 /**
- * Returns a parsed message with the same header, if the scope keeps one. It was accepted in the scope.
- * @throws KmsCodecError `malformed` when the message is truncated
+ * Returns a kept parsed message with the same header, if there is one. The scope has already accepted it.
+ * @throws KmsCodecError `malformed` if the message is truncated
  */
 function keptMessage(data: Uint8Array, { kept }: Pick<Scope, 'kept'>): EnvelopeV2Message | undefined {
   const salt = saltStart(data);
@@ -142,8 +144,8 @@ function keptMessage(data: Uint8Array, { kept }: Pick<Scope, 'kept'>): EnvelopeV
 }
 
 /**
- * Returns what `parse` would return for a payload with the metadata that writers give it, if the scope keeps a message
- * with the same header.
+ * Returns what `parse` would return, if the payload has exactly the metadata that writers produce and the
+ * scope keeps a message with the same header.
  */
 export function knownMessage(
   metadata: unknown,
@@ -159,12 +161,12 @@ export function knownMessage(
 
 function keep({ kept }: Scope, salt: number, message: EnvelopeV2Message): void {
   kept.set(salt, message);
-  // A Map is in the order of insertion.
+  // A Map keeps insertion order.
   const [oldest] = kept.keys();
   if (kept.size > MAX_KEPT && oldest !== undefined) kept.delete(oldest);
 }
 
-/** Returns the namespace and the crypto key that a header names. */
+/** Returns the namespace and crypto key that a header names. */
 function checkHeader(
   header: Header,
   scope: Scope,
@@ -186,15 +188,15 @@ function checkHeader(
 }
 
 /**
- * @throws KmsCodecError `format_not_allowed` when the rule requires a workflow tag and there is none,
- * `workflow_mismatch`
+ * @throws KmsCodecError `format_not_allowed` if the rule requires a workflow tag and the header has none;
+ *   `workflow_mismatch`
  */
 function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: Scope): void {
   if (header.workflowTag === undefined) {
     if (rule.workflowTag === undefined) return;
     throw new KmsCodecError(
       'format_not_allowed',
-      `The message has no workflow tag, which the rule for the namespace ${rule.namespace} requires; let its writer bind ` +
+      `The message has no workflow tag, which the rule for the namespace ${rule.namespace} requires; have its writer bind ` +
         'messages to their workflow, or remove "workflowTag" from the rule',
     );
   }
@@ -202,16 +204,16 @@ function checkWorkflow(header: Header, namespace: string, { rule, workflowId }: 
   throw new KmsCodecError('workflow_mismatch', 'The message was encrypted for another workflow id');
 }
 
-/** @param other the namespace of the message, if the rules name it: the message contains only a hash */
+/** @param other the message's namespace, if the rules name it; the message contains only a hash */
 function notAccepted(namespace: string, other: string | undefined): string {
   const from = other === undefined ? 'a namespace that has no rule,' : `the namespace ${other},`;
   const remedy = `If ${namespace} may read it, add ${other ?? 'that namespace'} to accepts in the rule for ${namespace}`;
   return `The message was encrypted in ${from} which ${namespace} does not accept. ${remedy}`;
 }
 
-/** A context alone does not make a codec read another namespace, see `Scopes.toDecrypt`. */
+/** A context alone does not let a codec read another namespace (see `Scopes.toDecrypt`). */
 const notConfigured = (namespace: string): string =>
-  `The message was encrypted in the namespace ${namespace}, but this codec is configured with another namespace. If it may ` +
+  `The message was encrypted in the namespace ${namespace}, but this codec is configured with another namespace. If it should ` +
   `read ${namespace}, add a rule for ${namespace} to the keys file`;
 
 function encryptMessage(
@@ -232,7 +234,7 @@ export const encryptPlain = (key: EncryptionKey, piece: Uint8Array): Payload => 
   data: encrypt(key.key, prefixOf(key, false, undefined).header, [piece]),
 });
 
-/** What all messages that are neither compressed nor bound to a workflow have in common. */
+/** What all messages have in common that are neither compressed nor bound to a workflow. */
 interface Prefix {
   readonly header: Uint8Array;
   readonly message: ParsedMessage;

@@ -15,8 +15,9 @@ import type { Payload } from './payload.ts';
 import type { Call, Scope } from './scope.ts';
 
 /*
- * `binary/envelope-kms`: the guide's envelope encryption. It has no additional authenticated data, in the message or in
- * Cloud KMS. `kms-key` is this project's addition, which the guide's readers ignore.
+ * `binary/envelope-kms`: the guide's envelope encryption. Neither the message nor the wrapped key has
+ * additional authenticated data. The metadata entry `kms-key` is this project's addition; the guide's readers
+ * ignore it.
  */
 
 const ENCODING = Buffer.from('binary/envelope-kms');
@@ -51,7 +52,8 @@ export const envelope: WritableWireFormat<EnvelopeMessage> = {
       call,
       async (candidate) => [await keyOf(candidate, call), candidate] as const,
     );
-    // No other key is tried if this fails: only the right key unwraps the data key, so the message was modified.
+    // If decryption fails here, no other key is tried: only the right crypto key unwraps the data key, so the
+    // message was modified.
     return await decryptMessage(key, payload, noHeader, call, wrapped);
   },
 
@@ -85,9 +87,9 @@ function wrappedIn(payload: Payload): Uint8Array {
 }
 
 /**
- * Returns the crypto keys under which a message without header is tried: the key that it names, or all keys of the
- * namespace.
- * @throws KmsCodecError `key_not_allowed` when the named key is not listed
+ * Returns the crypto keys to try for a message without a header: the key that its metadata names, or all keys
+ * of the namespace.
+ * @throws KmsCodecError `key_not_allowed` if the rule does not list the named key
  */
 export function candidateKeys(payload: Payload, { rule }: Scope): readonly string[] {
   const named = metadataText(payload, 'kms-key');
@@ -97,8 +99,9 @@ export function candidateKeys(payload: Payload, { rule }: Scope): readonly strin
 }
 
 /**
- * Tries candidates in order until one of them decrypts. If none does, a crypto key that could not be used is reported
- * first, since it may be the right key. An outage of Cloud KMS ends the attempts: it concerns all keys.
+ * Tries candidates in order until one of them decrypts. If all fail, throws the error of a crypto key that
+ * could not be used, if there is one, because that key may be the right one. A Cloud KMS outage ends the
+ * attempts, because it affects all keys.
  */
 export async function firstThatDecrypts<Candidate, T>(
   candidates: readonly Candidate[],
@@ -108,7 +111,7 @@ export async function firstThatDecrypts<Candidate, T>(
   let unusable: KmsCodecError | undefined;
   let failure = new KmsCodecError(
     'key_not_allowed',
-    `The rule for the namespace ${scope.rule.namespace} lists no crypto key that decrypts`,
+    `The rule for the namespace ${scope.rule.namespace} lists no crypto key for decryption`,
   );
   for (const candidate of candidates) {
     try {

@@ -16,14 +16,13 @@ import { staticFormat } from './static.ts';
 /** All wire formats, in the order in which they claim a payload. A new format is one file and one entry here. */
 const wireFormats: readonly WireFormat[] = [envelopeV2, envelope, direct, proxy, staticFormat, external];
 
-/** The formats that the codec writes. */
 export const writableFormats: Readonly<Record<WritableFormat, WritableWireFormat>> = {
   'envelope-v2': envelopeV2,
   envelope,
   direct,
 };
 
-/** Returns the format of a payload, from its metadata alone. */
+/** Returns a payload's format, judged only by its metadata. */
 export function formatOf(payload: Payload): WireFormat {
   const encoding = payload.metadata?.['encoding'];
   if (!encoding?.length) return plain;
@@ -31,7 +30,7 @@ export function formatOf(payload: Payload): WireFormat {
   return plain;
 }
 
-/** A payload, its format, and either what the format parsed or why it could not. */
+/** A payload, its format, and either the parsed message or the parse error. */
 export interface ParsedPayload {
   readonly payload: Payload;
   readonly format: WireFormat;
@@ -41,7 +40,10 @@ export interface ParsedPayload {
 
 const nothing: ParsedMessage = {};
 
-/** Parses a payload once, without a Cloud KMS call. A payload that cannot be decrypted is returned with its error. */
+/**
+ * Parses a payload, without a Cloud KMS call. If the payload cannot be decrypted, the result contains the
+ * error.
+ */
 export function parsePayload(
   payload: Payload,
   scope: Scope,
@@ -55,7 +57,10 @@ export function parsePayload(
   }
 }
 
-/** Returns a payload that was not parsed, for example because its namespace is not configured. */
+/**
+ * Returns the result for a payload that cannot be parsed, for example because its namespace is not
+ * configured.
+ */
 export const unparsedPayload = (payload: Payload, error: KmsCodecError): ParsedPayload => ({
   payload,
   format: formatOf(payload),
@@ -64,32 +69,32 @@ export const unparsedPayload = (payload: Payload, error: KmsCodecError): ParsedP
 });
 
 /**
- * The description of a payload, without decryption. Key, key version and namespace are claims until the payload has
- * been decrypted.
+ * Describes a payload without decrypting it. Key, key version and namespace are unverified claims until the
+ * payload has been decrypted.
  */
 export interface PayloadInfo {
   readonly format: Format;
-  /** `metadata.encoding`; empty when there is none. */
+  /** `metadata.encoding`; empty if the entry is absent. */
   readonly encoding: string;
-  /** Bytes of data, without metadata. */
+  /** Size of the payload's data in bytes, without metadata. */
   readonly bytes: number;
-  /** Marked as compressed by temporal-proxy. The codec decompresses no such payload. */
+  /** temporal-proxy has marked the payload as compressed. The codec does not decompress such payloads. */
   readonly compressed?: true;
-  /** Resource name of the crypto key that the payload names, if it is configured here. */
+  /** Resource name of the crypto key that the payload names, if the namespace's rule lists that key. */
   readonly key?: string;
   readonly keyVersion?: number;
-  /** The namespace that the message names, if its format has one and it is accepted here. */
+  /** The namespace that the message names, if its format contains a namespace and the rule accepts it. */
   readonly namespace?: string;
-  /** The message is bound to one workflow id; if absent, at most to its namespace. */
+  /** Set if the message is bound to one workflow id. */
   readonly boundToWorkflow?: true;
   /**
-   * Why the payload cannot be decrypted, as far as that is known without Cloud KMS. `not_encrypted` and
+   * Why the payload cannot be decrypted, if that is known without Cloud KMS. `not_encrypted` and
    * `external_reference` are warnings about payloads that pass.
    */
   readonly reason?: ReasonCode;
 }
 
-/** A decrypted payload, and what was known about it before. */
+/** A decrypted payload, and what `inspect` returns for the encrypted payload. */
 export interface DecryptedPayload {
   readonly payload: Payload;
   readonly info: PayloadInfo;
@@ -101,7 +106,6 @@ export interface EncodedWithInfo {
   readonly infos: PayloadInfo[];
 }
 
-/** Describes a parsed payload. */
 export function infoOf({ payload, format, message, error }: Parsed): PayloadInfo {
   const info: { -readonly [Field in keyof PayloadInfo]: PayloadInfo[Field] } = {
     format: format.name,
@@ -125,9 +129,9 @@ type Parsed = Pick<ParsedPayload, 'payload' | 'format' | 'message'> & Partial<Pi
 let uncachedCalls = 0;
 
 /**
- * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key share its id;
- * calls whose answers are not cached have separate ids. A key that can be used now, or whose failure is cached, needs
- * no call.
+ * Adds an id for each Cloud KMS call that decoding a payload may need. Payloads with the same wrapped key
+ * share an id; each call whose response is not cached has its own id. A key needs no call if it can be used
+ * now or if its failure is cached.
  */
 export function addKmsCalls(ids: Set<string>, message: ParsedMessage, keys: DataKeys): void {
   for (const wrapped of message.wrappedKeys ?? []) {

@@ -8,17 +8,17 @@ import type { Call } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';
 
 /*
- * One codec may encrypt what another codec has encrypted or compressed, for example this library in a worker behind
- * temporal-proxy. docs/wire-formats.md, "Layers", specifies what a reader does with such payloads.
+ * A codec can encrypt payloads that another codec has already encrypted or compressed. For example,
+ * temporal-proxy encrypts what this library has encrypted in a worker. docs/wire-formats.md, "Layers",
+ * specifies how readers treat such payloads.
  */
 
-/** Limit on the layers of encryption of one payload. */
 const MAX_LAYERS = 4;
 
 /**
- * Decrypts a stored payload and the layers in it that its namespace's rule reads. Returns the same object when the
- * payload passes unchanged.
- * @throws KmsCodecError `layer_unreadable`, and what the formats throw
+ * Decrypts a stored payload, and the layers in it that the namespace's rule reads. Returns the same object if
+ * the payload passes unchanged.
+ * @throws KmsCodecError `layer_unreadable`, and any error of the formats
  */
 export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<Payload> {
   const { payload, format, message, error } = parsed;
@@ -31,16 +31,16 @@ export function decryptStored(parsed: ParsedPayload, call: Call): MaybePromise<P
   });
 }
 
-/** Whether a decrypted payload has no layer that this codec would decrypt or refuse. */
+/** Whether a decrypted payload is content only: has no layer that this codec would decrypt or refuse. */
 export function isContent(payload: Payload): boolean {
   if (isCompressed(payload)) return false;
-  // As in most payloads: not one of `binary/…`.
+  // A shortcut for most payloads, whose encoding does not begin with `binary/`.
   if (payload.metadata?.['encoding']?.[0] !== 0x62) return true;
   const { name } = formatOf(payload);
   return name === 'external' || (name === 'plain' && !isEncrypted(payload));
 }
 
-/** Decrypts a payload that is not only content. @param layers that were decrypted before */
+/** Decrypts a payload that contains a further layer. @param layers the number of layers already decrypted */
 function decryptContent(payload: Payload, layers: number, call: Call): MaybePromise<Payload> {
   if (isCompressed(payload)) return unreadable(payload, call, compressedElsewhere);
   const format = formatOf(payload);
@@ -60,7 +60,7 @@ function decryptContent(payload: Payload, layers: number, call: Call): MaybeProm
   });
 }
 
-/** Reserves the Cloud KMS calls of an inner layer, which no plan could count. */
+/** Reserves the Cloud KMS calls for an inner layer, which a plan cannot count. */
 function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): void {
   if (options.innerKmsCalls === undefined) return;
   const ids = new Set<string>();
@@ -69,17 +69,17 @@ function reserveKmsCalls({ message }: ParsedPayload, { options, keys }: Call): v
 }
 
 /**
- * Checks a stored payload of another codec that would pass although it is encrypted or compressed.
+ * Checks that a stored payload that would pass is not another codec's encrypted or compressed payload.
  * @throws KmsCodecError `layer_unreadable`
  */
 export function checkReadable({ payload, format, message }: ParsedPayload): void {
-  // `decrypt` of the format reports a refusal by the rule.
+  // If the rule refuses the payload, the format's `decrypt` throws.
   if (format.name !== 'plain' || message.reason === 'format_not_allowed') return;
   if (isCompressed(payload)) throw compressedElsewhere();
   if (!isEncrypted(payload)) return;
   throw new KmsCodecError(
     'layer_unreadable',
-    'The payload is encrypted, but it names no key; decode it with the codec that wrote it',
+    'The payload is encrypted but names no key; decode the payload with the codec that wrote it',
   );
 }
 
@@ -102,7 +102,7 @@ function notReadHere(
   return new KmsCodecError(
     'layer_unreadable',
     `The payload was decrypted, but its content is ${content}, which the namespace ${scope.rule.namespace} does not ` +
-      'read; add the format to "reads" in its rule, and its key',
+      'read; add the format to "reads" and the key to "decrypt" in the namespace’s rule',
     { key },
   );
 }

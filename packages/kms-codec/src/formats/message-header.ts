@@ -2,25 +2,29 @@ import { namespaceTag, scheduledWorkflowId, workflowTag } from '../crypto/tags.t
 import { wrappedKeyHash } from '../crypto/wrapped-key.ts';
 import { parseHeader } from './envelope-v2-header.ts';
 
-/** What the header of an `envelope-v2` message contains: claims until the message has been decrypted. */
+/**
+ * The content of an `envelope-v2` message's header: unverified claims until the message has been decrypted.
+ */
 export interface MessageHeader {
   /** Whether the plaintext is a zstd frame. */
   readonly compressed: boolean;
-  /** Identifies the crypto key: 16 hexadecimal digits. `cryptoKeyId` returns the id of a name. */
+  /** Identifies the crypto key: 16 hexadecimal digits, as `cryptoKeyId` returns for the key's name. */
   readonly keyId: string;
   readonly keyVersion: number;
-  /** Identifies the namespace: 32 hexadecimal digits, see {@link headerTags}. */
+  /** Identifies the namespace: 32 hexadecimal digits (see {@link headerTags}). */
   readonly namespaceTag: string;
-  /** Identifies the workflow: 32 hexadecimal digits. Absent: the message is not bound to a workflow. */
+  /** Identifies the workflow: 32 hexadecimal digits. Absent if the message is not bound to a workflow. */
   readonly workflowTag?: string;
-  /** SHA-256 of the wrapped branch key, in 64 hexadecimal digits: the keys file denies the key by it. */
+  /**
+   * SHA-256 of the wrapped branch key: 64 hexadecimal digits. The keys file's deny-list contains such hashes.
+   */
   readonly wrappedKeyHash: string;
-  /** Bytes of the header. Nonce, ciphertext and authentication tag follow it. */
+  /** Length of the header in bytes. The nonce, ciphertext and authentication tag follow. */
   readonly bytes: number;
 }
 
 /**
- * Returns what the header of an `envelope-v2` message contains, without a configuration and without decrypting the
+ * Returns the content of an `envelope-v2` message's header. Needs no configuration and does not decrypt the
  * message.
  *
  * @param data the `data` of a payload with the encoding `binary/envelope-kms-v2`
@@ -47,9 +51,9 @@ export function messageHeader(data: Uint8Array): MessageHeader {
 }
 
 /**
- * Returns the tags with which a header names a namespace and a workflow, in hexadecimal digits. `workflow` returns the
- * tag of a workflow id as it is, `workflows` the tags of all messages that are read in a workflow: in the run of a
- * schedule also that of the id that the schedule names.
+ * Returns the tags that stand for a namespace and a workflow in a header, in hexadecimal digits. `workflow`
+ * returns the tag of exactly the given workflow id. `workflows` returns the tags of all messages that the
+ * workflow may read: if a schedule started the workflow, also the tag of the id in the schedule's action.
  */
 export const headerTags = {
   namespace: (namespace: string): string => hex(namespaceTag(namespace)),

@@ -7,30 +7,34 @@ import { isFailurePlaceholder } from './failure-placeholder.ts';
 import { formatOf } from './formats.ts';
 import { isEmpty, type Payload } from './payload.ts';
 
-/** The key that a stored payload needs, as its metadata and its header name it. */
+/** The key that a stored payload needs, as its metadata and header name it. */
 export interface MessageKey {
   readonly format: Format;
-  /** Resource name of the crypto key, in formats that name it. */
+  /** Resource name of the crypto key, if the format contains it. */
   readonly key?: string;
-  /** In `envelope-v2`: the id of the crypto key, 16 hexadecimal digits. `cryptoKeyId` returns the id of a name. */
+  /**
+   * In `envelope-v2`: the crypto key's id, 16 hexadecimal digits, as `cryptoKeyId` returns for the key's
+   * name.
+   */
   readonly keyId?: string;
-  /** In `envelope-v2`: the key version that wrapped the branch key. The other formats do not name it. */
+  /** Only in `envelope-v2`: the key version that wrapped the branch key. */
   readonly keyVersion?: number;
-  /** In `static`: the id of the key in the keys file. */
+  /** In `static`: the key's id in the keys file. */
   readonly staticKey?: string;
-  /** The payload is in plaintext and hides nothing: it has no data, or it is the placeholder of a failure. */
+  /** Set if the payload is in plaintext but reveals nothing: it has no data, or is a failure placeholder. */
   readonly empty?: true;
   /**
-   * Why the payload's key is not known: `malformed` or `unsupported_version` (the header), or `layer_unreadable` (another
-   * codec encrypted or compressed the payload, which may contain further messages).
+   * Why the payload's key is not known: `malformed` or `unsupported_version` if the header cannot be read;
+   * `layer_unreadable` if another codec encrypted or compressed the payload, which can contain further
+   * messages.
    */
   readonly problem?: Extract<ReasonCode, 'malformed' | 'unsupported_version' | 'layer_unreadable'>;
 }
 
 /**
- * Returns which key a stored payload needs, without a configuration and without decrypting it: what `KmsCodec.inspect`
- * returns depends on the rule of a namespace. The result is a claim of the payload's writer, and it does not include
- * layers inside the message.
+ * Returns which key a stored payload needs. Does not decrypt the payload and, unlike `KmsCodec.inspect`,
+ * needs no configuration. The result is the payload writer's claim, and does not cover layers inside the
+ * message.
  *
  * @example
  * const { format, keyId, keyVersion } = messageKey(payload);
@@ -56,13 +60,13 @@ export function messageKey(payload: Payload): MessageKey {
   }
 }
 
-/** Returns the id that names a crypto key in the header of an `envelope-v2` message: 16 hexadecimal digits. */
+/** Returns a crypto key's id, as in the header of an `envelope-v2` message: 16 hexadecimal digits. */
 export const cryptoKeyId = (cryptoKey: string): string => hex(keyId(cryptoKey));
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 function headerKey(payload: Payload): Pick<MessageKey, 'keyId' | 'keyVersion' | 'problem'> {
-  // Another codec has compressed the header too.
+  // The data is compressed, so the header cannot be read.
   if (isCompressed(payload)) return { problem: 'layer_unreadable' };
   try {
     const { header } = parseHeader(payload.data ?? new Uint8Array());
@@ -78,7 +82,10 @@ function named(payload: Payload, entry: string): Pick<MessageKey, 'key'> {
   return key === undefined ? {} : { key };
 }
 
-/** What Temporal's converters write. Any other encoding comes from a codec that this library does not know. */
+/**
+ * The encodings that Temporal's converters write. Any other encoding comes from a codec that this library
+ * does not know.
+ */
 const converters: ReadonlySet<string> = new Set([
   '',
   'binary/null',

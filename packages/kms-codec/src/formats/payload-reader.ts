@@ -5,15 +5,15 @@ import { KmsCodecError } from '../errors.ts';
 import type { Payload } from './payload.ts';
 
 /*
- * Reads the plaintext of a message: the serialization of a Payload, in the strict profile of protobuf that
- * docs/wire-formats.md specifies. Protobuf parsers disagree about unknown and repeated fields, long varints and invalid
- * UTF-8, so one message could mean different things to two readers.
+ * Reads a message's plaintext: a Payload, serialized in the strict protobuf profile that docs/wire-formats.md
+ * specifies. General protobuf parsers disagree about unknown and repeated fields, long varints and invalid
+ * UTF-8, so with them one message could mean different things to two readers.
  */
 
 const { ExternalPayloadDetails } = proto.temporal.api.common.v1.Payload;
 type ExternalPayloads = NonNullable<Payload['externalPayloads']>;
 
-/** Field numbers and wire types, as their only byte. */
+/** Protobuf tags (field number and wire type), each of which is one byte. */
 const METADATA = 0x0a;
 const DATA = 0x12;
 const EXTERNAL_PAYLOADS = 0x1a;
@@ -23,12 +23,12 @@ const SIZE_BYTES = 0x08;
 
 const noBytes = new Uint8Array();
 
-/** Where the functions below read. */
+/** The position in the bytes at which the functions below read next. */
 let position = 0;
 
 /**
- * Parses a serialized payload, whose fields become views into `bytes`.
- * @throws KmsCodecError `malformed` when the bytes are not in the profile
+ * Parses a serialized payload. The returned fields are views into `bytes`.
+ * @throws KmsCodecError `malformed` if the bytes do not conform to the profile
  */
 export function deserialize(bytes: Plaintext): Payload {
   const metadata = new Map<string, Uint8Array>();
@@ -50,12 +50,14 @@ export function deserialize(bytes: Plaintext): Payload {
       throw notAPayload();
     }
   }
-  // `fromEntries` gives the key `__proto__` no meaning.
+  // `fromEntries` treats `__proto__` as an ordinary key.
   const payload = { metadata: Object.fromEntries(metadata), data: data ?? noBytes };
   return externalPayloads.length > 0 ? { ...payload, externalPayloads } : payload;
 }
 
-/** Reads a metadata entry. A missing key or value is empty: some serializers omit it. */
+/**
+ * Reads a metadata entry. Treats a missing key or value as empty, because some serializers omit empty ones.
+ */
 function readEntry(bytes: Uint8Array, entryEnd: number, metadata: Map<string, Uint8Array>): void {
   let key: string | undefined;
   let value: Uint8Array | undefined;
@@ -88,7 +90,7 @@ function readExternalPayload(bytes: Uint8Array, end: number): ExternalPayloads[n
 const textOf = ({ buffer, byteOffset, length }: Uint8Array): string =>
   Buffer.from(buffer, byteOffset, length).toString();
 
-/** Reads a length, and returns the end of the content that begins at `position`. */
+/** Reads a length. Returns the end of the content, which begins at `position`. */
 function readEnd(bytes: Uint8Array, limit: number): number {
   const end = readVarint(bytes) + position;
   if (end <= limit) return end;
@@ -98,8 +100,8 @@ function readEnd(bytes: Uint8Array, limit: number): number {
 const MAX_VARINT_BYTES = 10;
 
 /**
- * Reads a varint of at most 64 bits. Above 2^53 it is not exact, which no length can be.
- * @returns NaN for a varint that is truncated, too long, or not in its shortest form
+ * Reads a varint of at most 64 bits. The result is inexact above 2^53, but no length is that large.
+ * @returns NaN if the varint is truncated, too long, or not in its shortest form
  */
 function readVarint(bytes: Uint8Array): number {
   let value = 0;
@@ -121,8 +123,9 @@ function readVarint(bytes: Uint8Array): number {
 const ENCODING_KEY = Buffer.from('encoding');
 
 /**
- * Parses what most payloads are, faster than `deserialize`: the encoding as the only metadata, then the data. The
- * fields become views into `bytes`. Returns undefined for everything else, valid or not.
+ * Parses the most common form of a payload, faster than `deserialize`: the encoding as the only metadata
+ * entry, then the data. The returned fields are views into `bytes`. Returns undefined for everything else,
+ * valid or not.
  */
 export function readUsual(bytes: Plaintext): Payload | undefined {
   // metadata { 1: "encoding", 2: value }
@@ -150,8 +153,8 @@ export function readUsual(bytes: Plaintext): Payload | undefined {
 }
 
 /**
- * Counts the fields of a serialized payload without allocating memory for them; fields inside of fields do not count.
- * @throws KmsCodecError `malformed` when a field or a length is wrong
+ * Counts a serialized payload's top-level fields, without allocating memory for them.
+ * @throws KmsCodecError `malformed` if a field or a length is invalid
  */
 export function countFields(bytes: Plaintext): number {
   let fields = 0;

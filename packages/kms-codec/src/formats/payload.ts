@@ -6,22 +6,25 @@ import { isUsualObject } from './check-payload.ts';
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 export type { Payload };
 
-/** A buffer that has grown above this size is not kept for the next payload. */
+/** A buffer larger than this is not kept for the next payload. */
 const MAX_KEPT_BYTES = 256 * 1024;
-/** From this size on, data is not copied but given to the cipher as a separate piece. Below, one piece is faster. */
+/**
+ * Data of at least this size is not copied but passed to the cipher as a separate piece. For smaller data,
+ * one piece is faster.
+ */
 const SEPARATE_DATA_BYTES = 32 * 1024;
 /** Field 2, length-delimited: `data`. */
 const DATA_TAG = 0x12;
 
-// The type's own writer uses the copy of protobufjs that @temporalio/proto uses. Next to google-gax npm hoists another
-// copy, with which Temporal's helpers fail.
+// Uses the message type's own writer, to get the copy of protobufjs that @temporalio/proto uses. npm hoists
+// another copy for google-gax, with which Temporal's helpers fail.
 const newWriter = () => PayloadMessage.encode({});
 let writer = newWriter();
 
 /**
- * Serializes a whole payload, metadata and data, in one piece or two. The buffer is reused for the next payload: `use`
- * is synchronous and must not keep it. It is wiped afterwards, because it holds plaintext. Reusing the writer halves
- * the time to encode 16 KiB.
+ * Serializes a whole payload, metadata and data, in one piece or two. The next payload reuses the buffer, so
+ * `use` must be synchronous and must not keep the pieces. Wipes the buffer afterwards, because it contains
+ * plaintext. Reusing the writer halves the time to encode 16 KiB.
  */
 export function withSerialized<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) => T): T {
   const written = writeUsual(payload);
@@ -29,8 +32,8 @@ export function withSerialized<T>(payload: Payload, use: (pieces: readonly Uint8
 }
 
 /**
- * Serializes a payload for `use` as `withSerialized` does, if it has one metadata entry, the encoding, and little
- * data.
+ * Like `withSerialized`, but only for a payload whose only metadata entry is the encoding and whose data is
+ * small; returns undefined for any other payload.
  */
 export function withUsual<T>(payload: Payload, use: (piece: Uint8Array) => T): T | undefined {
   if ('$unknowns' in payload || (payload.externalPayloads && !Array.isArray(payload.externalPayloads)))
@@ -47,21 +50,22 @@ function useAndWipe<T>(bytes: Uint8Array, use: (bytes: Uint8Array) => T): T {
   }
 }
 
-/** Field 1 of a payload, and fields 1 and 2 of its entries. */
+/** Protobuf tags: field 1 of a payload, and fields 1 and 2 of a metadata entry. */
 const METADATA_TAG = 0x0a;
 const ENTRY_KEY_TAG = 0x0a;
 const ENTRY_VALUE_TAG = 0x12;
 const ENCODING_KEY = Buffer.from('encoding');
-/** Bytes of an entry besides its value. */
+/** Bytes of an entry, without its value. */
 const ENTRY_OVERHEAD = ENCODING_KEY.length + 4;
-/** The longest varint of one byte. */
+/** The largest value of a one-byte varint. */
 const MAX_ONE_BYTE = 0x7f;
-/** Bytes of tags and lengths: those of the entry, and those of data below 2 MiB. */
+/** Maximum bytes for the tags and lengths of the entry and of data below 2 MiB. */
 const usual = new Uint8Array(2 + MAX_ONE_BYTE + 4 + SEPARATE_DATA_BYTES);
 
 /**
- * Serializes what most payloads are, as protobuf's writer does but in a third of the time: the encoding as the only
- * metadata, then the data. Returns a view of `usual`, or undefined for all other payloads.
+ * Serializes the most common form of a payload, as protobuf's writer does but in a third of the time: the
+ * encoding as the only metadata entry, then the data. Returns a view of `usual`, or undefined for any other
+ * payload.
  */
 function writeUsual({ metadata, data, externalPayloads }: Payload): Uint8Array | undefined {
   if (!data?.length || data.length >= SEPARATE_DATA_BYTES || externalPayloads?.length) return undefined;
@@ -107,28 +111,35 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
       isReusable = piece.length <= MAX_KEPT_BYTES;
     }
   } finally {
-    // A writer that threw keeps its open messages; a large one keeps its memory.
+    // Replace the writer if it threw, because it keeps open messages, or if it has grown large, because it
+    // keeps its memory.
     if (!isReusable) writer = newWriter();
   }
 }
 
-/** Serializes a payload into a buffer that the caller may keep across an `await`, and wipes. */
+/**
+ * Serializes a payload into a buffer of its own. The caller may keep the buffer across an `await`, and must
+ * wipe it.
+ */
 export const serialize = (payload: Payload): Plaintext =>
   asPlaintext(PayloadMessage.encode(payload).finish());
 
-/** Returns the maximum number of fields in a payload's serialization. */
+/** Returns the maximum number of fields in a payload's serialized form. */
 export const fieldsOf = ({ metadata, externalPayloads }: Payload): number =>
   Object.keys(metadata ?? {}).length + 1 + (externalPayloads?.length ?? 0);
 
-/** A payload has about three fields; up to this number their memory does not count. */
+/** Up to this number of fields, memory for fields does not count. A usual payload has about three. */
 const USUAL_FIELDS = 16;
-/** Bytes of memory for a field in addition to its content; in the message, it may take only two bytes. */
+/**
+ * Bytes of memory that a field takes in addition to its content; in a message, a field can take as little as
+ * two bytes.
+ */
 const FIELD_BYTES = 256;
 
-/** Returns how many bytes of a call's limit a payload's fields take in addition to their content. */
+/** Returns how many bytes a payload's fields count towards a call's limit, in addition to their content. */
 export const memoryOfFields = (fields: number): number => (fields <= USUAL_FIELDS ? 0 : fields * FIELD_BYTES);
 
-/** Whether a payload has neither data nor an encoding other than `binary/null`. */
+/** Whether a payload has no data, and no encoding except `binary/null`. */
 export function isEmpty({ metadata, data }: Payload): boolean {
   if (data && data.length > 0) return false;
   const encoding = metadata?.['encoding'];

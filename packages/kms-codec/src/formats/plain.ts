@@ -4,13 +4,13 @@ import { isFailurePlaceholder } from './failure-placeholder.ts';
 import { isEmpty, type Payload } from './payload.ts';
 import type { Scope } from './scope.ts';
 
-/* Payloads that are not encrypted by this codec. */
+/* Payloads that this codec did not encrypt. */
 
 const EXTERNAL_REFERENCE = Buffer.from('json/external-storage-reference');
 const PROTOBUF_JSON = Buffer.from('json/protobuf');
 const REFERENCE_TYPE = 'temporal.api.sdk.v1.ExternalStorageReference';
 
-/** @throws KmsCodecError `format_not_allowed` when the namespace's rule refuses plaintext */
+/** @throws KmsCodecError `format_not_allowed` if the namespace's rule refuses plaintext */
 export const passReference = (payload: Payload, scope: Scope): Payload =>
   passThrough(
     payload,
@@ -22,8 +22,9 @@ const reference: ParsedMessage = { reason: 'external_reference', passes: true };
 const refused: ParsedMessage = { reason: 'format_not_allowed', passes: true };
 
 /**
- * A reference to external storage. It is not authenticated: an attacker who writes to Temporal chooses the object. So
- * it counts as plaintext, and passes both ways unless the rule refuses plaintext.
+ * A reference to external storage. A reference is not authenticated: an attacker who can write to Temporal
+ * chooses the object. It therefore counts as plaintext: `encode` and `decode` pass it unchanged, unless the
+ * rule refuses plaintext.
  */
 export const external: WireFormat = {
   name: 'external',
@@ -37,10 +38,10 @@ export const external: WireFormat = {
 const expected: ParsedMessage = { passes: true };
 const notEncrypted: ParsedMessage = { reason: 'not_encrypted', passes: true };
 
-/** Payloads that hide nothing, which the codec neither reports nor refuses. */
+/** Whether a plaintext payload has nothing to hide, so that the codec neither reports nor refuses it. */
 const hidesNothing = (payload: Payload): boolean => isEmpty(payload) || isFailurePlaceholder(payload);
 
-/** Everything else. */
+/** All payloads that no other format claims. */
 export const plain: WireFormat = {
   name: 'plain',
   claims: () => true,

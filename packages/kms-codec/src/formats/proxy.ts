@@ -16,13 +16,13 @@ import type { Scope } from './scope.ts';
 import { ENCRYPTED_ENCODING } from './static.ts';
 
 /*
- * `binary/encrypted` with `encryption-dek`: what temporalio/temporal-proxy writes with Google's keys. Read only. The
- * data key is base64 in the metadata, the crypto key is named by its Go CDK URL, and there is no additional
- * authenticated data.
+ * `binary/encrypted` with `encryption-dek`: the format that temporalio/temporal-proxy writes with Google
+ * Cloud KMS keys. The codec only reads it. The metadata contains the wrapped data key in base64 and names the
+ * crypto key by its Go CDK URL. There is no additional authenticated data.
  */
 
 interface ProxyMessage extends ParsedMessage {
-  /** Absent if the payload names an unlisted key, or no key of Google's: then it passes. */
+  /** Absent if the payload names an unlisted key or no Cloud KMS key; such a payload passes. */
   readonly dataKey?: WrappedKey;
 }
 
@@ -61,11 +61,11 @@ function listedKey(payload: Payload, { rule }: Scope): string | undefined {
 }
 
 /**
- * Base64 of RFC 4648, section 4, with padding, as Go's standard encoding requires it. Node's decoder ignores invalid
- * characters.
+ * Base64 with padding (RFC 4648, section 4), as Go's standard encoding requires. Checked here, because Node's
+ * decoder ignores invalid characters.
  */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-/** The limit comes before the regular expression, whose stack millions of characters would overflow. */
+/** Checked before the regular expression runs, because millions of characters would overflow its stack. */
 const MAX_BASE64_LENGTH = Math.ceil(MAX_WRAPPED_KEY_BYTES / 3) * 4;
 
 function wrappedIn(payload: Payload): Uint8Array {

@@ -9,23 +9,28 @@ import type { WaitBudget } from '../keys/wait-budget.ts';
 import { checkContext } from './check-payload.ts';
 import type { ParsedMessage } from './parsed-message.ts';
 
-/** The namespace and workflow of payloads, and what the keys file allows there. */
+/**
+ * The namespace and workflow in which payloads are encoded or decoded, and what the keys file allows there.
+ */
 export interface Scope {
   readonly rule: ResolvedRule;
   /** Whether the configuration denies a wrapped key. */
   readonly denies: (wrapped: Uint8Array) => boolean;
   readonly accepted: readonly AcceptedNamespace[];
-  /** Returns the namespaces that have a rule, to name the namespace of a message that is not accepted. */
+  /**
+   * Returns the namespaces that have a rule, so that an error can name the namespace of a message that is not
+   * accepted.
+   */
   readonly otherNamespaces: () => readonly string[];
-  /** Absent where nothing is encrypted, or nothing with a data key. */
+  /** Undefined if the rule only decrypts, or if the format has no data keys. */
   readonly dataKeyScope: DataKeyScope | undefined;
-  /** Messages of `envelope-v2` that were parsed, without their data, by the start of their salt. */
+  /** Parsed `envelope-v2` messages, without their data, by the first bytes of their salt. */
   readonly kept: Map<number, ParsedMessage>;
-  /** The context's workflow id, which must match a message's workflow tag when both are present. */
+  /** The context's workflow id. A message with a workflow tag must be bound to this id. */
   readonly workflowId: string | undefined;
 }
 
-/** A namespace whose messages are read in a scope, and the crypto keys that may have encrypted them. */
+/** A namespace whose messages a scope reads, and the crypto keys that may have encrypted them. */
 interface AcceptedNamespace {
   readonly namespace: string;
   readonly tag: Uint8Array;
@@ -37,25 +42,27 @@ export interface Call {
   readonly scope: Scope;
   readonly keys: DataKeys;
   readonly waitBudget: WaitBudget;
-  /** Asked before plaintext is allocated. */
+  /** Limits the plaintext in memory. The codec reserves bytes from this budget before it allocates them. */
   readonly budget: PlaintextBudget;
-  /** Limit on the content of one compressed payload, in bytes. */
+  /** Limit on one compressed payload's content after decompression, in bytes. */
   readonly maxDecompressedBytes: number;
-  /** What happens to a decrypted payload whose content is encrypted or compressed in a form that is not read here. */
+  /**
+   * What to do with a decrypted payload whose content is encrypted or compressed in a form that this scope
+   * does not read.
+   */
   readonly onUnreadableLayer: 'refuse' | 'pass';
   readonly options: CallOptions;
 }
 
-/** A scope without its workflow. */
 export type NamespaceScope = Omit<Scope, 'workflowId'>;
 
-/** A scope, and the namespace of the calls that have it. */
+/** A scope, and the namespace of the calls that use it. */
 interface LastScope {
   readonly namespace: string;
   readonly scope: NamespaceScope;
 }
 
-/** Resolves the scopes of a codec's calls, and keeps those of its namespaces. */
+/** Resolves the scopes of a codec's calls, and caches the scopes of its namespaces. */
 export class Scopes {
   readonly #options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>;
   readonly #dataKeyScope: (namespace: string, cryptoKey: string) => DataKeyScope | undefined;
@@ -63,15 +70,18 @@ export class Scopes {
   readonly #namespaces = new LRUCache<string, NamespaceScope>({ max: 1_024 });
   readonly #readable = new LRUCache<string, NamespaceScope>({ max: 1_024 });
 
-  /** The scopes of the last encode and the last decode: consecutive calls are mostly in one namespace. */
+  /**
+   * The scopes of the previous encode and the previous decode, because consecutive calls are mostly in the
+   * same namespace.
+   */
   readonly #last: { encrypt: LastScope | undefined; decrypt: LastScope | undefined } = {
     encrypt: undefined,
     decrypt: undefined,
   };
 
   /**
-   * @param dataKeyScope returns the scope of the data keys that encrypt under a crypto key, if the format has data
-   * keys
+   * @param dataKeyScope returns a namespace and crypto key's scope for data keys, or undefined if the format
+   *   has no data keys
    */
   constructor(
     options: Pick<KmsCodecOptions, 'rules' | 'namespace' | 'ignoreContext'>,
@@ -82,25 +92,27 @@ export class Scopes {
   }
 
   /**
-   * Returns the scope in which payloads are encrypted.
-   * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
+   * Returns the scope for encrypting payloads.
+   * @throws KmsCodecError `namespace_not_configured`; `malformed` if the context has the wrong type
    */
   toEncrypt(context: CodecContext | undefined): Scope {
     return this.#resolve('encrypt', context);
   }
 
   /**
-   * Returns the scope in which payloads are decrypted. A context alone does not make a codec read another namespace: if
-   * the codec has a namespace, and the rules do not name that of the context, only the codec's own rule counts.
-   * @throws KmsCodecError `namespace_not_configured`, or `malformed` when the context is not a context
+   * Returns the scope for decrypting payloads. A context alone does not let a codec read another namespace:
+   * if the codec has a namespace, and the rules do not name the context's namespace, the rule of the codec's
+   * namespace applies.
+   * @throws KmsCodecError `namespace_not_configured`; `malformed` if the context has the wrong type
    */
   toDecrypt(context: CodecContext | undefined): Scope {
     return this.#resolve('decrypt', context);
   }
 
   /**
-   * Returns the scope of the last call of this kind, without its workflow, if this call is in the same namespace.
-   * @throws KmsCodecError `malformed` when the context is not a context
+   * Returns the scope of the previous call of this kind, without its workflow, if that call was in the same
+   * namespace.
+   * @throws KmsCodecError `malformed` if the context has the wrong type
    */
   last(kind: 'encrypt' | 'decrypt', context: CodecContext | undefined): NamespaceScope | undefined {
     const namespace = this.#namespaceOf(context);
@@ -152,7 +164,7 @@ export class Scopes {
     const known = this.#readable.get(namespace);
     if (known) return known;
     const scope = this.#named(own);
-    // The caller's rights and the reports are about the namespace of the call.
+    // Keeps the call's namespace, to which the caller's permissions and the observer's events refer.
     const readable = { ...scope, rule: { ...scope.rule, namespace } };
     this.#readable.set(namespace, readable);
     return readable;
@@ -164,7 +176,10 @@ const inWorkflow = (
   workflowId: string | undefined,
 ): Scope => ({ rule, denies, accepted, otherNamespaces, dataKeyScope, kept, workflowId });
 
-/** Joins the keys of a namespace that two rules accept: that of the call and that of the codec. */
+/**
+ * Merges the lists of namespaces that two rules accept (the rule of the call's namespace and the rule of the
+ * codec's namespace), with the keys of each namespace.
+ */
 function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamespace[] {
   const byName = new Map<string, AcceptedNamespace>();
   for (const one of accepted) {
@@ -175,8 +190,9 @@ function joined(accepted: readonly AcceptedNamespace[]): readonly AcceptedNamesp
 }
 
 /**
- * Returns a rule's namespace and those in its `accepts`, such as a former name, a Nexus caller or a parent's namespace.
- * An accepted namespace's messages may be under this rule's keys or, if the keys file names that namespace, its own.
+ * Returns a rule's namespace and the namespaces in its `accepts`, for example a former name, a Nexus caller's
+ * namespace or a parent workflow's namespace. An accepted namespace's messages may be under this rule's keys
+ * or, if the keys file has a rule for that namespace, under that rule's keys.
  */
 function acceptedNamespaces(rules: KeyRules, rule: ResolvedRule): readonly AcceptedNamespace[] {
   const others = rule.accepts.map((namespace) => {

@@ -4,21 +4,21 @@ import { checkFormat, isEncoding, metadataText, passThrough, type WireFormat } f
 import type { ParsedMessage } from './parsed-message.ts';
 
 /*
- * `binary/encrypted` with `encryption-key-id` and without a data key: the encryption samples of Temporal's SDKs, under
- * a key from the keys file. Read only.
+ * `binary/encrypted` with `encryption-key-id` and without a data key: the format of the encryption samples
+ * for Temporal's SDKs, under a key from the keys file. The codec only reads it.
  */
 
-/** The proxy and the samples use the same encoding. Only the proxy writes a data key. */
+/** The encoding of both the proxy and the samples. Only the proxy also writes a data key. */
 export const ENCRYPTED_ENCODING = Buffer.from('binary/encrypted');
 
 interface StaticMessage extends ParsedMessage {
-  /** Absent if the payload names a key id that is not configured: then it passes. */
+  /** Absent if the payload names a key id that is not configured; such a payload passes. */
   readonly staticKey?: KeyObject;
 }
 
 const notListed: StaticMessage = { reason: 'key_not_allowed', passes: true };
 
-/** `static` is a reserved word. */
+/** Not named `static`, because that is a reserved word. */
 export const staticFormat: WireFormat<StaticMessage> = {
   name: 'static',
 
@@ -29,7 +29,7 @@ export const staticFormat: WireFormat<StaticMessage> = {
     const id = metadataText(payload, 'encryption-key-id');
     const staticKey = scope.rule.static.get(id);
     const bytes = payload.metadata?.['encryption-key-id'];
-    // Bytes that are not UTF-8 become other text, which may be a listed id.
+    // Invalid UTF-8 would decode to other text, which could be a listed id.
     if (!staticKey || (bytes?.length && !Buffer.from(id).equals(bytes))) return notListed;
     checkFormat('static', scope);
     return { staticKey };

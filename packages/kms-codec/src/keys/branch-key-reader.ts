@@ -12,14 +12,15 @@ interface Followed {
   nextLoad: number;
 }
 
-/** The shortest time between two requests to the store, in ms. */
+/** Minimum time between two requests to the store, in ms. */
 const LOAD_EVERY_MS = 60_000;
-/** How long an attempt to unwrap a key retries. No caller waits for it. */
+/** How long the reader retries to unwrap a key, in ms. No caller waits for this. */
 const BUDGET_MS = 10_000;
 
 /**
- * Unwraps the branch keys in the store for a process that reads in a namespace and does not encrypt, such as a codec
- * server: before any process encrypts with them, so it can read the messages even if Cloud KMS is unavailable by then.
+ * For a process that reads a namespace's messages but does not encrypt there, such as a codec server: unwraps
+ * the store's branch keys before any process encrypts with them. The process can then read those messages
+ * even during a Cloud KMS outage.
  */
 export class BranchKeyReader {
   readonly #shared: SharedBranchKeys;
@@ -32,14 +33,15 @@ export class BranchKeyReader {
     this.#followed = new LRUCache({ max: maxScopes });
   }
 
-  /** Unwraps the keys of a scope from now on. */
+  /** From now on, unwraps the scope's stored keys as they appear. */
   follow(scope: DataKeyScope): void {
     if (this.#followed.has(scope.id)) return;
     this.#followed.set(scope.id, { scope, isLoading: false, nextLoad: 0 });
   }
 
   /**
-   * Unwraps what the store has if a new key can be expected. @param encrypts whether a scope's keys are in use anyway
+   * Loads and unwraps stored keys where a new key can be expected. @param encrypts whether this process
+   * encrypts in a scope and therefore loads its keys anyway
    */
   maintain(encrypts: (scope: DataKeyScope) => boolean): void {
     for (const followed of this.#followed.values()) {
@@ -54,7 +56,7 @@ export class BranchKeyReader {
     try {
       expected = await this.#shared.unwrapStored(followed.scope, new WaitBudget(BUDGET_MS));
     } catch (error) {
-      // The store, or the call to Cloud KMS, has been reported. Messages are read as without a store.
+      // The observer has already reported this failure. Messages can still be read, as without a store.
       if (!(error instanceof BranchKeyStoreError || error instanceof KmsCodecError)) throw error;
     } finally {
       followed.nextLoad = Math.max(expected, this.#now() + LOAD_EVERY_MS);

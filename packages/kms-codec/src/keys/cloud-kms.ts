@@ -21,27 +21,28 @@ import {
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 export interface CloudKmsOptions {
-  /** `host:port` of an emulator, on loopback only. Google protects nothing then. */
+  /** `host:port` of an emulator, on loopback only. An emulator protects nothing. */
   readonly emulatorHost?: string | undefined;
-  /** Deadline of one attempt, in ms. Default 3,000; the client's default is 60 s. */
+  /** Deadline for one attempt, in ms. Default 3,000; the Google client's own default is 60,000. */
   readonly attemptTimeoutMs?: number;
   readonly observer?: Observer;
 }
 
-/** Returns the options of one request to Cloud KMS, and counts the request. */
+/** Counts one request to Cloud KMS, and returns its options. */
 type CallOptionsOf = () => { readonly timeout: number; readonly retry: null };
 
 const KIB = 1024;
 const SOFTWARE_LIMIT = 64 * KIB;
-/** Plaintext and additional authenticated data together, for keys in an HSM. */
+/** Limit for HSM keys, on plaintext plus additional authenticated data. */
 const HSM_LIMIT = 8 * KIB;
 
-/** How often a call is retried because this process was stalled, before its failure is reported. */
+/** Limit on the repetitions of a call that failed because this process was stalled. */
 const MAX_REPEATS = 3;
 
 /**
- * Cloud KMS through Google's client. Each method makes one attempt, and a second one where Google's data integrity
- * guide asks for it or where this process was stalled during the first. Callers retry.
+ * Cloud KMS through Google's client. Each method makes one attempt, and repeats it only if Google's data
+ * integrity guide says so or if this process was stalled during the attempt. Other retries are up to the
+ * callers.
  * @see https://cloud.google.com/kms/docs/data-integrity-guidelines
  */
 export class CloudKms implements KeyService {
@@ -51,8 +52,8 @@ export class CloudKms implements KeyService {
   readonly #protectionLevels = new Map<string, string>();
 
   /**
-   * @throws Error when a setting of the process makes Node or Google's client expose data keys, and for an emulator that is
-   *   not on loopback or is used in production
+   * @throws KmsConfigurationError if a process setting makes Node or Google's client expose data keys, or if
+   *   an emulator is not on loopback or is used in production
    */
   constructor(options: CloudKmsOptions = {}) {
     refuseDiagnostics({ emulatorHost: options.emulatorHost });
@@ -100,7 +101,7 @@ export class CloudKms implements KeyService {
       try {
         return await attempt(client, callOptions);
       } catch (error) {
-        // This may mean that a checksum was damaged in transit: retry once with new checksums.
+        // A checksum may have been damaged in transit, so retry once with new checksums.
         if (!isInvalidArgument(error)) throw error;
         return await attempt(client, callOptions);
       }
@@ -138,7 +139,7 @@ export class CloudKms implements KeyService {
     return this.#google.close();
   }
 
-  // gax must not retry: when its retries are exhausted it reports DEADLINE_EXCEEDED and hides the cause.
+  // Disables gax's retries: after its last retry, gax reports DEADLINE_EXCEEDED and hides the cause.
   #callOptions() {
     return { timeout: this.#timeout, retry: null };
   }
@@ -177,7 +178,8 @@ export class CloudKms implements KeyService {
           ? await this.#stateOf(key, version, callOptions)
           : undefined;
         const mapped = mapKmsError(error, operation, key, version, state);
-        // The deadline passed while this process could not read the response: not Cloud KMS's fault.
+        // The deadline passed while this process was stalled and could not read the response, so this is not
+        // an outage of Cloud KMS.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (mapped.code === 'kms_unavailable' && wasStalled && repeats < MAX_REPEATS) continue;
         if (isDeadlineExceeded(error)) this.#google.replace();
@@ -190,7 +192,8 @@ export class CloudKms implements KeyService {
   }
 
   /**
-   * Looks up the state of a key version, which an error does not always contain. Needs a permission that is optional.
+   * Looks up a key version's state, which an error does not always contain. Returns undefined if this
+   * identity lacks the (optional) permission.
    */
   async #stateOf(
     key: string,
@@ -218,7 +221,7 @@ export class CloudKms implements KeyService {
     if (bytes <= limit) return;
     throw new KmsCodecError(
       'too_large',
-      `Cloud KMS encrypts at most ${limit / KIB} KiB per call with ${key}, and the payload has ${bytes} bytes: use an envelope format`,
+      `Cloud KMS encrypts at most ${limit / KIB} KiB per call with ${key}, but the payload has ${bytes} bytes: use an envelope format`,
       { key },
     );
   }
@@ -233,7 +236,7 @@ export class CloudKms implements KeyService {
       this.#protectionLevels.set(key, level);
       return level;
     } catch {
-      // An identity that may only encrypt gets the level from the first response.
+      // An identity that may only encrypt learns the level from its first response to `wrap`.
       return 'PROTECTION_LEVEL_UNSPECIFIED';
     }
   }
@@ -248,7 +251,10 @@ const aadFields = (aad: Uint8Array) =>
 const checksumMismatch = (key: string) =>
   new KmsCodecError('checksum_mismatch', `A Cloud KMS response for ${key} was damaged in transit`, { key });
 
-/** gax returns bytes as Buffers. Its types also allow base64 strings, which only REST returns. */
+/**
+ * Returns bytes from a response. gax returns Buffers; its types also allow base64 strings, which only REST
+ * returns.
+ */
 function bytesOf(value: string | Uint8Array | null | undefined): Uint8Array {
   return typeof value === 'string' ? Buffer.from(value, 'base64') : (value ?? new Uint8Array());
 }

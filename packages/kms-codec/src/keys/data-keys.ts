@@ -12,18 +12,20 @@ import { SingleFlight } from './single-flight.ts';
 import type { CallCount, WaitBudget } from './wait-budget.ts';
 import { WatchedKeyService } from './watched-key-service.ts';
 
-/** The keys of a process: those for encryption, the cache for decryption, and calls without a data key. */
+/**
+ * A process's keys: the encryption keys, the cache of decryption keys, and direct calls without a data key.
+ */
 export class DataKeys {
   readonly keyService: WatchedKeyService;
   readonly encryption: EncryptionKeys;
   readonly decryption: DecryptionKeys;
   readonly direct: DirectCalls;
-  /** The calls of `encode` and `decode` that wait for Cloud KMS. */
+  /** Counts the `encode` and `decode` calls that are waiting for Cloud KMS. */
   readonly calls: CallCount = { waiting: 0 };
   readonly #shared: SharedBranchKeys | undefined;
   readonly #reader: BranchKeyReader | undefined;
 
-  /** @param store absent: this process shares its branch keys with no other */
+  /** @param store if absent, this process does not share its branch keys */
   constructor(
     given: Pick<KeyContext, 'keyService' | 'limits' | 'observer' | 'denies'>,
     clocks: Clocks,
@@ -43,14 +45,17 @@ export class DataKeys {
     this.encryption = new EncryptionKeys(context, this.decryption, this.#shared);
   }
 
-  /** Refreshes and revalidates the keys that are due, and removes those that are too old. */
+  /** Refreshes and revalidates keys that are due, and removes keys that are too old. */
   maintain(): void {
     this.decryption.maintain();
     this.encryption.maintain();
     this.#reader?.maintain((scope) => this.encryption.has(scope));
   }
 
-  /** Prepares to read the messages of a scope that the fleet will write. @param scope absent where nothing is encrypted */
+  /**
+   * Prepares to read messages that the fleet will write in a scope. @param scope undefined if the rule only
+   * decrypts
+   */
   willRead(scope: DataKeyScope | undefined): void {
     if (scope && hasBranchKeys(scope)) this.#reader?.follow(scope);
   }
@@ -65,7 +70,10 @@ export class DataKeys {
 
 const noAad = new Uint8Array();
 
-/** Cloud KMS calls that encrypt or decrypt a whole payload, for the format `direct`. Retried as calls for data keys are. */
+/**
+ * Cloud KMS calls that encrypt or decrypt whole payloads, for the format `direct`. Retries like the calls for
+ * data keys.
+ */
 export class DirectCalls {
   readonly #context: KeyContext;
   readonly #flights: SingleFlight<Uint8Array>;
@@ -105,7 +113,7 @@ export class DirectCalls {
     waitBudget: WaitBudget,
     attempt: () => Promise<Uint8Array>,
   ): Promise<Uint8Array> {
-    // Its own id: no two calls share an answer.
+    // Each call has a unique id, because direct calls must not share responses.
     this.#calls += 1;
     return this.#flights.join(String(this.#calls), key, waitBudget, (signal) =>
       this.#context.semaphore.run(namespace, signal, attempt),

@@ -17,54 +17,61 @@ interface CachedKey {
   readonly key: KeyObject;
   access: KeyVersionAccess;
   /**
-   * The version that wrapped it, as authentic messages name it; undefined before there is one, and `SEVERAL` if
-   * messages name more than one. Of a key of this process, that of Cloud KMS or of a proof.
+   * The key version that wrapped this key. For this process's own keys, Cloud KMS or a proof has confirmed
+   * the version. For other keys, it is the version that authentic messages name: undefined before the first
+   * authentic message, `SEVERAL` if messages name different versions.
    */
   version: number | undefined;
-  /** Whether this process made it. */
+  /** Whether this process encrypts or has encrypted with this key. */
   readonly isOwn: boolean;
-  /** When Cloud KMS last unwrapped this key itself; for this process's own key, when Cloud KMS wrapped it. */
+  /** When Cloud KMS last unwrapped this very key or, for a key that this process created, wrapped it. */
   confirmed: number;
   used: number;
 }
 
 interface CachedKeysState {
   /**
-   * How many milliseconds the keys used within the soft age remain usable if Cloud KMS stops answering now.
-   * Infinity: there are none.
+   * For how many milliseconds the keys used within the soft age remain usable if Cloud KMS stops responding
+   * now. Infinity if there are no such keys.
    */
   readonly autonomyMs: number;
-  /** Whether Cloud KMS does not answer for a key. */
+  /** Whether Cloud KMS did not respond to the last attempt for at least one key. */
   readonly isFailing: boolean;
-  /** Milliseconds since Cloud KMS last wrapped or unwrapped the oldest key; undefined without keys. */
+  /**
+   * Milliseconds since Cloud KMS last wrapped or unwrapped the oldest key; undefined if there are no keys.
+   */
   readonly oldestMs: number | undefined;
 }
 
-/** How long a non-retryable failure is cached: a history under a disabled key must not cost a call per payload. */
+/**
+ * How long a non-retryable failure is cached, in ms, so that a history under a disabled key does not cost a
+ * call per payload.
+ */
 const FAILURE_TTL_MS = 5_000;
 const MAX_FAILURES = 4_096;
-/** In place of a version. Cloud KMS numbers versions from 1. */
+/** Stands for several versions. Cloud KMS numbers versions from 1. */
 const SEVERAL = 0;
 
 /**
- * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key share one
- * Cloud KMS call. It does not contain data keys derived from branch keys: look up the branch key first.
+ * The cache of branch keys and data keys that Cloud KMS has unwrapped. Concurrent requests for the same key
+ * share one Cloud KMS call. Data keys derived from branch keys are not in this cache: callers must look up
+ * the branch key.
  *
- * A key is used only while Cloud KMS has confirmed within `revalidateMs` that this process may use its key version.
- * While keys are in use, the cache asks again in the background before that time is over. A refusal removes the
- * keys of the key version. While Cloud KMS does not answer, they remain usable up to `hardAgeMs` after its last answer
- * (stale-if-error, RFC 5861).
+ * A key is usable only if Cloud KMS has confirmed within the last `revalidateMs` that this process may use
+ * the key's version. While keys are in use, the cache renews that confirmation in the background before it
+ * expires. A refusal removes all keys of the version. If Cloud KMS does not respond, the keys remain usable
+ * for up to `hardAgeMs` after its last response (stale-if-error, RFC 5861).
  */
 export class DecryptionKeys {
   readonly #context: KeyContext;
   readonly #keys: LRUCache<string, CachedKey>;
-  /** Keys of this process. Reading other keys, however many, must not evict them. */
+  /** This process's own keys, separate so that reading many other keys does not evict them. */
   readonly #own: LRUCache<string, CachedKey>;
-  /** The last key found, while a cache holds it: most consecutive messages have the same wrapped key. */
+  /** The key found last, as long as it is cached: most consecutive messages have the same wrapped key. */
   #last: CachedKey | undefined;
-  /** The same for the keys that encrypt. */
+  /** The own key found last, for encryption. */
   #lastOwn: CachedKey | undefined;
-  /** Keys of this process that Cloud KMS has refused, each until Cloud KMS unwraps it. */
+  /** This process's own keys that Cloud KMS has refused and not unwrapped again since. */
   readonly refused: RefusedKeys;
   readonly #accesses = new Map<string, KeyVersionAccess>();
   readonly #failures: LRUCache<string, KmsCodecError>;
@@ -94,9 +101,9 @@ export class DecryptionKeys {
   }
 
   /**
-   * Returns the key if it is cached and can be used without a Cloud KMS call. Revalidates its key version in the
-   * background when that is due.
-   * @throws KmsCodecError a cached failure
+   * Returns the key if it is cached and usable without a Cloud KMS call. If revalidation is due, revalidates
+   * the key's version in the background.
+   * @throws KmsCodecError the cached failure, if there is one
    */
   cached(namespace: string, wanted: WrappedKey): KeyObject | undefined {
     const cached = this.#find(wanted);
@@ -111,7 +118,10 @@ export class DecryptionKeys {
     return undefined;
   }
 
-  /** Returns the key if it is cached and needs no answer from Cloud KMS. The caller reports the hit. */
+  /**
+   * Returns the key if it is cached and its revalidation is not due. The caller must report the hit to the
+   * observer.
+   */
   confirmed(wanted: WrappedKey): KeyObject | undefined {
     const cached = this.#find(wanted);
     const now = this.#context.now();
@@ -120,40 +130,49 @@ export class DecryptionKeys {
     return cached.key;
   }
 
-  /** Whether the key can be used now, without an answer of Cloud KMS. If it needs one, Cloud KMS may refuse. */
+  /** Whether the key can be used now without a response from Cloud KMS. */
   isReady({ id }: WrappedKey): boolean {
     const cached = this.#keys.peek(id) ?? this.#own.peek(id);
     return cached !== undefined && isUsable(this.#usability(cached, this.#context.now()));
   }
 
-  /** Whether this process may encrypt with its own key now. Revalidates it in the background when that is due. */
+  /**
+   * Whether this process may encrypt with its own key now. If revalidation is due, revalidates the key in the
+   * background.
+   */
   mayUse({ id }: WrappedKey, now: number): boolean {
     const cached = this.#lastOwn?.wrappedKey.id === id ? this.#lastOwn : this.#own.get(id);
     this.#lastOwn = cached;
     return cached !== undefined && this.#use(cached, now) !== undefined;
   }
 
-  /** Until when Cloud KMS's last confirmation of an own key counts, also if it refuses the key now. */
+  /**
+   * Returns until when Cloud KMS's last confirmation of this process's own key counts, even if Cloud KMS has
+   * refused the key since.
+   */
   confirmedUntil(own: WrappedKey): number {
     const access = this.#own.peek(own.id)?.access;
     return access ? access.confirmed + this.#context.limits.revalidateMs : this.refused.graceUntil(own);
   }
 
-  /** Waits until it is known whether Cloud KMS still unwraps an own key. @returns undefined if Cloud KMS is not asked now */
+  /**
+   * Waits for the call in flight that shows whether Cloud KMS still unwraps this process's own key. @returns
+   * undefined if no such call is in flight
+   */
   revalidated({ id }: WrappedKey, waitBudget: WaitBudget): Promise<void> | undefined {
     const access = this.#own.peek(id)?.access;
     return access?.isAsking ? access.revalidated(waitBudget) : undefined;
   }
 
-  /** Whether a failure is cached, so that Cloud KMS is not called. */
+  /** Whether a failure is cached for the key, so that Cloud KMS would not be called. */
   hasFailed({ id }: WrappedKey): boolean {
     return this.#failures.has(id);
   }
 
   /**
-   * Returns a key that `cached` does not return: after Cloud KMS has confirmed that its key version may be used, or
-   * has unwrapped it.
-   * @throws KmsCodecError why Cloud KMS does not unwrap it
+   * Returns a key that `cached` did not return. Waits until Cloud KMS has confirmed that the key's version
+   * may be used, or has unwrapped the key.
+   * @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key
    */
   async unwrap(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id } = wanted;
@@ -171,8 +190,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Unwraps a key with Cloud KMS, whether it is cached or not.
-   * @throws KmsCodecError why Cloud KMS does not unwrap it
+   * Unwraps a key with Cloud KMS, even if the key is cached.
+   * @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key
    */
   async confirm(namespace: string, wanted: WrappedKey, waitBudget: WaitBudget): Promise<KeyObject> {
     const { id, cryptoKey, aad, wrapped, keyVersion, isBranchKey } = wanted;
@@ -183,7 +202,7 @@ export class DecryptionKeys {
           this.#context.keyService.unwrap({ key: cryptoKey, aad, ciphertext: wrapped, keyVersion }),
         );
         const key = isBranchKey ? importBranchKey(bytes) : importKey(bytes);
-        // A message can name another version for a key of this process.
+        // Prefer this process's own entry, because a message can name a wrong version for an own key.
         const own = this.#own.peek(id) ?? this.refused.find(wanted);
         const of = own ?? { namespace, wrappedKey: wanted };
         const version = own ? own.wrappedKey.keyVersion : this.#keys.peek(id)?.version;
@@ -210,8 +229,9 @@ export class DecryptionKeys {
   }
 
   /**
-   * Notes that a message under a key is authentic, so that a holder of the key has named its version. Until then an
-   * attacker may have: no answer for the version counts for the key, and none for the key counts for the version.
+   * Records that a message under the key is authentic, so a holder of the key has named the key version.
+   * Before that, an attacker could have named the version: a Cloud KMS response for the version does not
+   * count for the key, nor a response for the key for the version.
    */
   authenticated({ id, keyVersion }: WrappedKey): void {
     const cached = this.#keys.peek(id);
@@ -222,8 +242,9 @@ export class DecryptionKeys {
   }
 
   /**
-   * Adds a key with which this process encrypts, so that it decrypts its own messages without a call to Cloud KMS.
-   * @param wrappedAt when the call began in which Cloud KMS wrapped it, if this process made it
+   * Adds a key with which this process encrypts, so that the process decrypts its own messages without a
+   * Cloud KMS call.
+   * @param wrappedAt if this process created the key, when the call in which Cloud KMS wrapped the key began
    */
   add(namespace: string, own: WrappedKey, key: KeyObject, wrappedAt: number): void {
     if (this.#own.has(own.id)) return;
@@ -244,14 +265,14 @@ export class DecryptionKeys {
     });
   }
 
-  /** Returns what is known about a namespace's keys, without a call. */
+  /** Returns what is known about a namespace's keys. Makes no call. */
   state(namespace: string): CachedKeysState {
     const now = this.#context.now();
     let autonomyMs = Number.POSITIVE_INFINITY;
     let oldest = now;
     let hasKeys = false;
     let isFailing = false;
-    // Metrics ask every second, and there may be many keys.
+    // Plain loops, because metrics call this every second and there can be many keys.
     for (const keys of [this.#keys, this.#own]) {
       for (const cached of keys.values()) {
         if (cached.namespace !== namespace) continue;
@@ -266,8 +287,8 @@ export class DecryptionKeys {
   }
 
   /**
-   * Revalidates keys that are due and were used since the last answer; removes keys that are too old to use. A timer
-   * calls it.
+   * Revalidates keys that are due and were used since the last response, and removes keys that are too old to
+   * use. A timer calls this method.
    */
   maintain(): void {
     const now = this.#context.now();
@@ -293,7 +314,10 @@ export class DecryptionKeys {
     this.#failures.clear();
   }
 
-  /** Notes that Cloud KMS has refused the version of a key, and removes the key. */
+  /**
+   * Removes a key because Cloud KMS has refused it or its version. Remembers this process's own keys as
+   * refused.
+   */
   #refuse({ namespace, wrappedKey: refused, isOwn, access }: CachedKey, code: ReasonCode): void {
     this.#keys.delete(refused.id);
     this.#own.delete(refused.id);
@@ -311,15 +335,19 @@ export class DecryptionKeys {
     (cached.isOwn ? this.#own : this.#keys).set(id, cached);
   }
 
-  /** Returns a key under the version, other than the probe: of this process if there is one, else any. */
+  /**
+   * Returns a key under the version other than the probe: one of this process's own keys if possible,
+   * otherwise a random key.
+   */
   #another(access: KeyVersionAccess, probe: Probe): CachedKey | undefined {
     const others = this.#all().filter((cached) => cached.access === access && cached !== probe);
     return others[0]?.isOwn ? others[0] : others[Math.floor(Math.random() * others.length)];
   }
 
   /**
-   * A holder of a key can name several versions for it, and an attacker can change the version in a header. If messages
-   * name two, answers for either do not count for it. The version of a key of this process comes from Cloud KMS.
+   * Finds a cached key. A key's holder can name several versions for the key, and an attacker can change the
+   * version in a header: if messages name different versions, Cloud KMS responses for those versions do not
+   * count for the key. This process's own keys are exempt, because their version comes from Cloud KMS.
    */
   #find(wanted: WrappedKey): CachedKey | undefined {
     const { id } = wanted;
@@ -339,7 +367,7 @@ export class DecryptionKeys {
     this.#own.delete(id);
   }
 
-  /** Returns undefined when the key must not be used before Cloud KMS has answered. */
+  /** Uses a key: returns undefined if the key must not be used before Cloud KMS has responded. */
   #use(cached: CachedKey, now = this.#context.now()): 'hit' | 'stale' | undefined {
     cached.used = now;
     if (!this.#isDue(cached, now)) return 'hit';
@@ -357,20 +385,27 @@ export class DecryptionKeys {
   }
 
   /**
-   * Whether to ask Cloud KMS again. An answer for one key counts for all of its key version. A message's author names
-   * the version, so each key is also unwrapped again itself, at half of the hard age.
+   * Whether to call Cloud KMS again. A response for one key counts for all keys of its version. But because a
+   * message's author names the version, each key is also unwrapped again individually, at half of the hard
+   * age.
    */
   #isDue({ access, confirmed }: CachedKey, now: number): boolean {
     return now >= access.revalidateAt || now >= confirmed + this.#context.limits.hardAgeMs / 2;
   }
 
-  /** A key of this process is readable for as long as it may encrypt, although only its wrap was confirmed. */
+  /**
+   * Returns until when a key may be used. An own key may decrypt for as long as it may encrypt, even if Cloud
+   * KMS has wrapped but never unwrapped the key.
+   */
   #usableUntil({ access, confirmed, isOwn }: CachedKey): number {
     const last = isOwn ? confirmed : Math.min(access.confirmed, confirmed);
     return last + this.#context.limits.hardAgeMs;
   }
 
-  /** A key whose version is not known shares no answer with others. */
+  /**
+   * Returns the access state for a key's version. A key whose version is unknown has a separate state and
+   * shares no responses with other keys.
+   */
   #accessOf({ cryptoKey, id }: WrappedKey, version: number | undefined, confirmed: number): KeyVersionAccess {
     const keyVersion = version === SEVERAL ? undefined : version;
     const name = keyVersion === undefined ? id : `${cryptoKey}/${keyVersion}`;
@@ -398,13 +433,13 @@ export class DecryptionKeys {
 }
 
 /**
- * Whether a key may be used now: `hit`, because the last answer of Cloud KMS counts; `stale`, because Cloud KMS does
- * not answer; `unconfirmed`, when Cloud KMS has answered; `unusable`, no longer.
+ * Whether a key may be used now. `hit`: yes, Cloud KMS's last response still counts. `stale`: yes, because
+ * Cloud KMS does not respond. `unconfirmed`: only after Cloud KMS has responded. `unusable`: no longer.
  */
 type Usability = 'hit' | 'stale' | 'unconfirmed' | 'unusable';
 
 const isUsable = (usability: Usability): usability is 'hit' | 'stale' =>
   usability === 'hit' || usability === 'stale';
 
-/** For each key that encrypts, its predecessor and successor also stay in memory. */
+/** Own keys per scope: the key that encrypts, its predecessor and its successor. */
 const OWN_PER_SCOPE = 3;

@@ -3,7 +3,10 @@ import { grpc } from 'google-gax';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]):\d{1,5}$/;
 
-/** Returns why a process must not use an emulator at this address, to follow the name of a setting; undefined if it may. */
+/**
+ * Returns why a process must not use an emulator at this address, as a phrase that follows a setting's name;
+ * undefined if the process may use it.
+ */
 export function emulatorProblem(
   address: string,
   env: Readonly<Record<string, string | undefined>> = process.env,
@@ -22,7 +25,7 @@ export function emulatorProblem(
 /**
  * Returns the options with which Google's clients connect to the KMS emulator.
  * @param address `host:port`
- * @throws KmsConfigurationError for an address that is not on loopback, and in production
+ * @throws KmsConfigurationError if the address is not on loopback, or in production
  */
 export function emulatorOptions(address: string) {
   const problem = emulatorProblem(address);
@@ -32,7 +35,8 @@ export function emulatorOptions(address: string) {
     apiEndpoint: url.hostname,
     port: Number(url.port),
     sslCreds: grpc.credentials.createInsecure(),
-    // Without it the client calls the metadata server when it runs in Google Cloud, even with an insecure channel.
+    // Without this option, the client calls the metadata server if it runs in Google Cloud, even with an
+    // insecure channel.
     clientOptions: { universeDomain: 'googleapis.com' },
   };
 }

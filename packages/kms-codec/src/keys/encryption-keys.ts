@@ -19,35 +19,37 @@ import type { SharedBranchKeys, SharedKeys } from './shared-branch-keys.ts';
 import { SingleFlight } from './single-flight.ts';
 import { WaitBudget } from './wait-budget.ts';
 
-/** How often a process whose store has failed tries to share again. */
+/** Interval at which a process whose store has failed tries to share keys again, in ms. */
 const SHARE_AGAIN_MS = 30_000;
-/** How long a refresh in the background retries. No caller waits for it. */
+/** How long a background refresh retries, in ms. No caller waits for it. */
 const REFRESH_BUDGET_MS = 60_000;
-/** How often an encode waits for answers about its key before it requests another key itself. */
+/** How often an encode waits for Cloud KMS responses about its key before it requests another key itself. */
 const MAX_WAITS = 10;
 
 /**
- * The data keys that encrypt, one per scope. After the first, encryption does not wait for Cloud KMS: a new scope key
- * is wrapped in the background. During an outage the current scope key is used up to its hard limits; when Cloud KMS
- * rejects the crypto key, the current scope key is retired.
+ * The current encryption key of each scope. Only the first encryption waits for Cloud KMS; later scope keys
+ * are wrapped in the background. During an outage, the current scope key is used up to its hard limits. If
+ * Cloud KMS rejects the crypto key, the current scope key is retired.
  *
- * A data key encrypts a limited number of messages and bytes. The next data key of a branch key takes only a new salt.
- * A data key that Cloud KMS wrapped itself (format `envelope`) can be replaced only by Cloud KMS.
+ * Each data key encrypts a limited number of messages and bytes. If the scope key is a branch key, the next
+ * data key needs only a new salt. In the format `envelope`, where Cloud KMS wraps the data key itself, a new
+ * data key needs another wrap.
  */
 export class EncryptionKeys {
   readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
   readonly #slots: LRUCache<string, EncryptionSlot>;
   /**
-   * The slot that was used last, which is the last that the cache evicts: most consecutive messages are in one scope.
+   * The most recently used slot, because most consecutive messages are in one scope. The cache evicts this
+   * slot last.
    */
   #last: EncryptionSlot | undefined;
   readonly #flights: SingleFlight<void>;
   readonly #shared: SharedBranchKeys | undefined;
-  /** The keys that this process created. Others come from the store. */
+  /** The keys that this process created. All other keys come from the store. */
   readonly #created = new WeakSet<KeyObject>();
 
-  /** @param shared absent: this process shares its branch keys with no other */
+  /** @param shared if absent, this process does not share its branch keys */
   constructor(context: KeyContext, decryption: DecryptionKeys, shared?: SharedBranchKeys) {
     this.#context = context;
     this.#decryption = decryption;
@@ -57,8 +59,9 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns the current data key and counts one message of `bytes` for it. Starts a refresh when one is due.
-   * @returns undefined when there is no data key, when it is past a hard limit, or when Cloud KMS must answer before
+   * Returns the current data key and counts one message of `bytes` bytes. Starts a refresh if one is due.
+   * @returns undefined if there is no data key, if the key is past a hard limit, or if Cloud KMS must respond
+   *   first
    */
   take(scope: DataKeyScope, bytes: number): EncryptionKey | undefined {
     const slot = this.#slot(scope);
@@ -68,9 +71,10 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns the current data key, or waits: for a second at most where Cloud KMS must answer before it encrypts, else
-   * until Cloud KMS has wrapped the next.
-   * @throws KmsCodecError why Cloud KMS wraps none; `data_key_exhausted` when an outage outlasts the hard limits
+   * Returns the current data key, or waits. If Cloud KMS must respond before the current key may encrypt,
+   * waits for at most one second; otherwise waits until Cloud KMS has wrapped the next key.
+   * @throws KmsCodecError whose code says why Cloud KMS did not wrap a key; `data_key_exhausted` if an outage
+   *   outlasts the hard limits
    */
   async takeOrWait(scope: DataKeyScope, bytes: number, waitBudget: WaitBudget): Promise<EncryptionKey> {
     const tried = new Set<KeyObject>();
@@ -87,7 +91,7 @@ export class EncryptionKeys {
         await revalidated;
         if (refreshed || revalidated) continue;
       }
-      // A key that an earlier attempt returned: further attempts would return it again.
+      // An earlier attempt already returned this key, and further attempts would return it again.
       if (current && tried.has(current.key)) throw exhausted(scope);
       if (current) tried.add(current.key);
       try {
@@ -100,8 +104,9 @@ export class EncryptionKeys {
   }
 
   /**
-   * Returns how long the current scope key may encrypt, its age, and why the last attempt to replace it failed. The
-   * time is 0 while Cloud KMS refuses to unwrap the key, because no process can read what it encrypts.
+   * Returns how long the current scope key may still encrypt, its age, and why the last attempt to replace it
+   * failed. The remaining time is 0 while Cloud KMS refuses to unwrap the key, because no process could read
+   * what the key encrypts.
    */
   state(scope: DataKeyScope): EncryptionState {
     return this.#slots.get(scope.id)?.state ?? { remainingMs: 0, failure: undefined };
@@ -112,13 +117,19 @@ export class EncryptionKeys {
     return this.#slots.get(scope.id)?.current !== undefined;
   }
 
-  /** Wraps the first scope key, if there is none. @throws KmsCodecError why Cloud KMS wraps none */
+  /**
+   * Obtains the first scope key, if there is none. @throws KmsCodecError whose code says why Cloud KMS did
+   * not wrap a key
+   */
   async warm(scope: DataKeyScope, waitBudget: WaitBudget): Promise<void> {
     const slot = this.#slot(scope);
     if (!slot.current) await this.#obtain(slot, waitBudget, true);
   }
 
-  /** Refreshes the scope keys that are due. A timer calls it, so that idle processes notice a revoked key too. */
+  /**
+   * Refreshes scope keys that are due. A timer calls this method, so that idle processes also notice a
+   * revoked key.
+   */
   maintain(): void {
     for (const slot of this.#slots.values()) {
       this.#advance(slot, this.#context.now());
@@ -147,7 +158,7 @@ export class EncryptionKeys {
     return hasBranchKeys(scope) ? this.#shared : undefined;
   }
 
-  /** Starts in the background what is due: the next key becomes current, or a next key is obtained. */
+  /** Starts, in the background, what is due: to activate the next key, or to obtain one. */
   #advance(slot: EncryptionSlot, now: number): void {
     const due = slot.due(now);
     const { next } = slot;
@@ -171,9 +182,9 @@ export class EncryptionKeys {
   }
 
   /**
-   * Encrypts with the next key from now on, if Cloud KMS unwraps it now. During an outage the current key stays, since
-   * another process may not have unwrapped the next key before the outage began. What the cache knows about Cloud KMS
-   * may be older.
+   * Makes the next key the current key, if Cloud KMS unwraps it now. During an outage the current key stays,
+   * because other processes may not have unwrapped the next key before the outage began. Calls Cloud KMS
+   * instead of using the cache, which may not have noticed an outage yet.
    */
   async #activate(slot: EncryptionSlot, next: ScopeKey): Promise<void> {
     const { namespace } = slot.scope;
@@ -182,7 +193,7 @@ export class EncryptionKeys {
       const key = asWrappedKey(slot.scope, next);
       await this.#decryption.confirm(namespace, key, new WaitBudget(REFRESH_BUDGET_MS));
     } catch (error) {
-      // The next refresh obtains another key.
+      // Drop the refused key; the next refresh obtains another.
       if (error instanceof KmsCodecError && !error.retryable) slot.next = undefined;
       throw error;
     }
@@ -190,7 +201,10 @@ export class EncryptionKeys {
     this.#adopt(slot, next);
   }
 
-  /** Obtains a scope key: from the store if processes share them, else a new one. @param isUrgent a payload waits */
+  /**
+   * Obtains a scope key: from the store if processes share keys, otherwise a new key. @param isUrgent whether
+   * a payload is waiting
+   */
   async #obtain(slot: EncryptionSlot, waitBudget: WaitBudget, isUrgent: boolean): Promise<void> {
     const { scope } = slot;
     await this.#flights.join(scope.id, scope.cryptoKey, waitBudget, async (signal) => {
@@ -208,7 +222,10 @@ export class EncryptionKeys {
     });
   }
 
-  /** Encrypts with the current key again if Cloud KMS still wraps keys under its version, else with the new key. */
+  /**
+   * Has Cloud KMS wrap a key. Keeps the current key if the wrap used the same version; otherwise adopts the
+   * new key.
+   */
   async #confirmByWrap(slot: EncryptionSlot, current: ScopeKey, signal: AbortSignal): Promise<void> {
     const created = await this.#wrap(slot.scope, signal);
     if (created.keyVersion === current.keyVersion) slot.wrapped(created.born);
@@ -217,13 +234,13 @@ export class EncryptionKeys {
 
   /**
    * Returns a new scope key.
-   * @throws KmsCodecError also when no process could read what it encrypts: Cloud KMS refuses the current key, and may wrap
-   *   keys under a version that it does not unwrap
+   * @throws KmsCodecError also if Cloud KMS refuses the current key and does not unwrap the new one: no
+   *   process could read what that key encrypts
    */
   async #create(slot: EncryptionSlot, waitBudget: WaitBudget, signal: AbortSignal): Promise<ScopeKey> {
     const { scope } = slot;
     const created = await this.#wrap(scope, signal);
-    // Without the permission to unwrap, this process may still encrypt.
+    // An identity without the permission to unwrap may still encrypt, so skip this check for it.
     if (slot.refusal !== undefined && !slot.isUnreadable)
       await this.#decryption.confirm(scope.namespace, asWrappedKey(scope, created), waitBudget);
     return created;
@@ -236,14 +253,14 @@ export class EncryptionKeys {
   ): Promise<void> {
     const { scope, usable, sharing } = slot;
     const own = usable && { current: usable, sharing };
-    // Without a current key, there is no time to wait for a next key.
+    // Without a usable key, do not create a next key: the stored key must be used now.
     const refreshShare = own ? slot.refreshShare : Number.POSITIVE_INFINITY;
     let keys: SharedKeys;
     try {
       keys = await shared.sync(scope, own, { ...options, refreshShare });
     } catch (error) {
       if (!(error instanceof BranchKeyStoreError)) throw error;
-      // The current key stays in use, and the store has reported its outage.
+      // The current key stays in use. The observer has already been notified of the store's outage.
       slot.delayRefresh();
       return;
     }
@@ -257,7 +274,7 @@ export class EncryptionKeys {
 
   async #wrap(scope: DataKeyScope, signal: AbortSignal): Promise<ScopeKey> {
     const { namespace, cryptoKey, aad } = scope;
-    // Before the call: this process may be suspended before it reads the answer.
+    // Read the clocks before the call, because this process may be suspended before it reads the response.
     const [created, born] = [Math.max(0, Math.trunc(this.#context.wall())), this.#context.now()];
     const isBranchKey = hasBranchKeys(scope);
     const plaintext = isBranchKey ? generateBranchKey(created) : generateKey();
@@ -278,8 +295,9 @@ export class EncryptionKeys {
   }
 
   /**
-   * Encrypts with a scope key from now on, with a new salt. Processes may share a branch key, because each derives its
-   * own data keys, but never a data key, whose messages each process counts alone.
+   * Makes a scope key the current key, with a new salt. Processes can share a branch key, because each
+   * process derives its own data keys. They must never share a data key, because each process counts only its
+   * own messages.
    */
   #adopt(slot: EncryptionSlot, next: ScopeKey): void {
     const { scope, refusal, isUnreadable, wrappedKey } = slot;
@@ -287,7 +305,7 @@ export class EncryptionKeys {
     const isCreated = this.#created.has(next.key);
     const reason = slot.adopt(next);
     if (wrappedKey) this.#decryption.refused.delete(wrappedKey);
-    // This identity may not unwrap any key.
+    // This identity has no permission to unwrap keys, so this key counts as refused, too.
     if (isCreated && isUnreadable && refusal !== undefined)
       this.#decryption.refused.add(namespace, asWrappedKey(scope, next), refusal);
     else this.#addOwn(scope, next);
@@ -305,6 +323,6 @@ export class EncryptionKeys {
 const exhausted = ({ cryptoKey }: DataKeyScope, cause?: KmsCodecError): KmsCodecError =>
   new KmsCodecError(
     'data_key_exhausted',
-    'The key that encrypts has reached a hard limit, and Cloud KMS does not wrap a new key; encryption resumes when it does',
+    'The encryption key has reached a hard limit, and Cloud KMS did not wrap a new key; encryption resumes once Cloud KMS wraps one',
     { key: cryptoKey, cause },
   );

@@ -21,39 +21,54 @@ import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 /** Why a scope key replaced the previous one. */
 export type RotationReason = 'first' | 'age' | 'messages' | 'bytes';
 
-/** What is known about the scope key that encrypts. */
+/** What is known about the current scope key. */
 export interface EncryptionState {
-  /** For how many milliseconds it may still encrypt; 0 without a key, or while Cloud KMS refuses to unwrap it. */
+  /**
+   * For how many milliseconds the key may still encrypt; 0 without a key, or while Cloud KMS refuses to
+   * unwrap the key.
+   */
   readonly remainingMs: number;
-  /** Absent without a current scope key. */
+  /** Age of the key, in ms; absent if there is no current key. */
   readonly ageMs?: number;
-  /** Why the last attempt to replace it failed. */
+  /** Why the last attempt to replace the key failed. */
   readonly failure: ReasonCode | undefined;
 }
 
-/** A refresh starts earlier than `REFRESH_AT` by a random part of this. */
+/** A refresh starts before `REFRESH_AT` by a random part of this share. */
 const REFRESH_SPREAD = 0.05;
-/** With a store: a minute of the default soft age, in which all processes unwrap the next key. */
+/**
+ * The same for processes with a store: one minute of the default soft age, so that all processes unwrap the
+ * next key within that minute.
+ */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
 const FAILURE_TTL_MS = 5_000;
-/** How long an encode waits for Cloud KMS where it must not use the current key before, in ms. */
+/**
+ * How long an encode waits for a Cloud KMS response that it needs before it may use the current key, in ms.
+ */
 const SLOW_MS = 1_000;
-/** The part of `revalidateMs` after which an identity that may only encrypt wraps a key again. */
+/** The share of `revalidateMs` after which an identity that may only encrypt wraps another key. */
 const WRAP_AGAIN_AT = 0.65;
 
 /**
- * The keys that encrypt in one scope: the current data key, its limits, and when to replace it. Makes no call.
+ * One scope's encryption keys: the current data key, its limits, and when to replace it. Makes no calls.
  *
- * A key encrypts only while Cloud KMS lets this process use it: it has confirmed that within `revalidateMs`, and its age is
- * below the soft age. Beyond either, an encode waits for Cloud KMS, and continues only if that does not answer, or if it
- * refuses another key while its last confirmation of this one counts.
+ * A key encrypts only while Cloud KMS lets this process use it: Cloud KMS must have confirmed that within
+ * `revalidateMs`, and the key must be younger than the soft age. Otherwise an encode waits for Cloud KMS. It
+ * then uses the current key only if Cloud KMS does not respond, or if Cloud KMS refuses another key while its
+ * last confirmation of this key still counts.
  */
 export class EncryptionSlot {
   readonly scope: DataKeyScope;
-  /** The part of a soft limit at which a refresh starts: random, so that a fleet does not call Cloud KMS at once. */
+  /**
+   * The share of a soft limit at which a refresh starts: random, so that a fleet does not call Cloud KMS all
+   * at the same time.
+   */
   readonly refreshShare: number;
-  /** A branch key of the store that replaces the current one later. Every process has unwrapped it by then. */
+  /**
+   * A branch key from the store that will replace the current key, after a delay in which every process
+   * unwraps it.
+   */
   next: ScopeKey | undefined;
   sharing: SharedKeys['sharing'] = 'unshared';
   isRefreshing = false;
@@ -61,26 +76,34 @@ export class EncryptionSlot {
   readonly #now: () => number;
   readonly #isShared: boolean;
   readonly #decryption: DecryptionKeys;
-  /** The current scope key, as the cache for decryption names it. */
+  /** The current scope key, in the form that the decryption cache uses. */
   #wrappedKey: WrappedKey | undefined;
   #current: EncryptionKey | undefined;
   #isExhausted = false;
-  /** After a failed refresh: no further refresh before this time. */
+  /** After a failed refresh, no refresh starts before this time. */
   #nextRefresh = 0;
   #refreshFailure: ReasonCode | undefined;
-  /** From when on the process counts as without a key, because Cloud KMS rejected its refresh. An outage does not set it. */
+  /**
+   * From this time on, the process counts as having no key, because Cloud KMS rejected its refresh. An outage
+   * does not set this time.
+   */
   #retireAt = Number.POSITIVE_INFINITY;
-  /** When the current scope key expires then: it may be later, to complete what is in progress. */
+  /**
+   * When the current scope key expires after such a rejection. Can be later than `#retireAt`, so that work in
+   * progress can complete.
+   */
   #expiresAt = Number.POSITIVE_INFINITY;
-  /** Until when Cloud KMS's last confirmation of the current scope key before the last call counts. */
+  /** Until when the current scope key's confirmation that preceded the last call counts. */
   #confirmedUntil = 0;
-  /** When the last call began in which Cloud KMS wrapped a key under the key version of the current scope key. */
+  /**
+   * The start time of the last call in which Cloud KMS wrapped a key under the current scope key's version.
+   */
   #wrapped = 0;
-  /** Cloud KMS counts as unavailable until then. */
+  /** Until this time, Cloud KMS counts as unavailable. */
   #unansweredUntil = 0;
-  /** The encodes that wait for the refresh. */
+  /** Callbacks of the encodes that wait for the refresh. */
   readonly #waiting = new Set<() => void>();
-  /** The last error that is not retryable, cached for seconds. */
+  /** The last non-retryable error, cached for some seconds. */
   #failure: { readonly error: KmsCodecError; readonly until: number } | undefined;
 
   /** @param isShared whether processes share the scope's branch keys */
@@ -98,44 +121,47 @@ export class EncryptionSlot {
     this.refreshShare = REFRESH_AT - (isShared ? SHARED_REFRESH_SPREAD : REFRESH_SPREAD) * Math.random();
   }
 
-  /** The scope key that encrypts, also past a hard limit. */
+  /** The current scope key, even if it is past a hard limit. */
   get current(): ScopeKey | undefined {
     return this.#current?.source;
   }
 
-  /** The current scope key, as the cache for decryption names it. */
+  /** The current scope key, in the form that the decryption cache uses. */
   get wrappedKey(): WrappedKey | undefined {
     return this.#wrappedKey;
   }
 
-  /** The scope key that encrypts, unless it is past its age or Cloud KMS refuses to unwrap it. */
+  /** The current scope key, unless it is past its hard age or Cloud KMS refuses to unwrap it. */
   get usable(): ScopeKey | undefined {
     return this.#isPastAge(this.#now()) || this.refusal !== undefined ? undefined : this.current;
   }
 
-  /** Why Cloud KMS refuses to unwrap the scope key that encrypts, if it does. */
+  /** Why Cloud KMS refuses to unwrap the current scope key; undefined if it does not refuse. */
   get refusal(): ReasonCode | undefined {
     return this.#wrappedKey && this.#decryption.refused.codeOf(this.#wrappedKey);
   }
 
   /**
-   * The current key, if only an answer to a wrap can confirm that it may encrypt, since this identity may not unwrap, and
-   * no other key is due.
+   * The current key, if this identity may not unwrap (so that only a successful wrap can confirm the key) and
+   * no replacement is due; otherwise undefined.
    */
   get confirmedByWrap(): ScopeKey | undefined {
     const isDue = this.#current && this.#usedShare(this.#current, this.#now()) >= this.refreshShare;
     return this.isUnreadable && !isDue ? this.current : undefined;
   }
 
-  /** Whether there was a scope key. Without a data key, it has then reached a hard limit. */
+  /**
+   * Whether there is or was a scope key. If so and there is no current key, that key has reached a hard
+   * limit.
+   */
   get hasHadKey(): boolean {
     return this.#current !== undefined || this.#isExhausted;
   }
 
   /**
-   * Counts one message of `bytes` for the data key and returns it.
-   * @param now the time, which the caller has read for the message
-   * @returns undefined past a hard limit, and where Cloud KMS must answer before
+   * Counts one message of `bytes` bytes, and returns the data key for it.
+   * @param now the time that the caller has read for this message
+   * @returns undefined if a hard limit is reached, or if Cloud KMS must respond first
    */
   take(bytes: number, now: number): EncryptionKey | undefined {
     const current = this.#current;
@@ -147,7 +173,7 @@ export class EncryptionSlot {
     return key;
   }
 
-  /** Returns what to do in the background: let the next key encrypt, or obtain another. */
+  /** Returns what to do in the background: activate the next key, or obtain another key. */
   due(now: number): 'activate' | 'obtain' | undefined {
     if (!this.#current || this.isRefreshing) return undefined;
     const mustAsk = this.#mustAsk(now);
@@ -162,15 +188,14 @@ export class EncryptionSlot {
     const isRefused = this.isUnreadable
       ? now >= this.#wrapped + WRAP_AGAIN_AT * this.#limits.revalidateMs
       : refusal !== undefined;
-    // If Cloud KMS accepts a refused key again, the refresh that failed meanwhile is repeated, too.
+    // A failed refresh is also repeated once Cloud KMS accepts a refused key again.
     const isDue = mustAsk || isOld || isRefused || this.#refreshFailure !== undefined;
     return isDue || (this.#isShared && this.sharing === 'unshared') ? 'obtain' : undefined;
   }
 
   /**
-   * Waits until the refresh has an answer of Cloud KMS or has failed, for a second at most: then Cloud KMS counts as
-   * unavailable.
-   * @returns undefined if the current key does not wait for a refresh
+   * Waits until the refresh ends, but for at most one second. After that, Cloud KMS counts as unavailable.
+   * @returns undefined if the current key does not depend on a refresh
    */
   refreshAnswered(waitBudget: WaitBudget): Promise<void> | undefined {
     const now = this.#now();
@@ -192,7 +217,7 @@ export class EncryptionSlot {
     this.#wake();
   }
 
-  /** The cached error of the last call, if Cloud KMS rejected it. */
+  /** The last call's cached error, if Cloud KMS rejected that call. */
   get failure(): KmsCodecError | undefined {
     return this.#failure && this.#now() < this.#failure.until ? this.#failure.error : undefined;
   }
@@ -210,7 +235,7 @@ export class EncryptionSlot {
     };
   }
 
-  /** Removes the scope key from memory if it is past its age. */
+  /** Removes the scope key from memory if it has expired. */
   removeExpired(): void {
     if (!this.#current || !this.#isPastAge(this.#now())) return;
     this.#current = undefined;
@@ -218,7 +243,7 @@ export class EncryptionSlot {
     this.#isExhausted = true;
   }
 
-  /** Encrypts with a scope key from now on, with a new salt. @returns why it replaced the previous one */
+  /** Makes a scope key the current key, with a new salt. @returns why it replaced the previous key */
   adopt(next: ScopeKey): RotationReason {
     const reason = this.#current ? this.#reasonToReplace(this.#current) : 'first';
     this.#current = newDataKey(this.scope, next);
@@ -234,7 +259,7 @@ export class EncryptionSlot {
     this.refreshed();
   }
 
-  /** Records that Cloud KMS has let this process use the crypto key. */
+  /** Records that Cloud KMS lets this process use the crypto key. */
   refreshed(): void {
     this.#nextRefresh = 0;
     this.#refreshFailure = undefined;
@@ -244,18 +269,18 @@ export class EncryptionSlot {
     this.#unansweredUntil = 0;
   }
 
-  /** Starts no refresh for a time. */
+  /** Prevents a refresh for some time. */
   delayRefresh(milliseconds = RETRY_REFRESH_MS): void {
     this.#nextRefresh = this.#now() + milliseconds;
   }
 
-  /** Records the failure of a call: caches it if Cloud KMS rejected the call. */
+  /** Records a failed call. Caches the error if Cloud KMS rejected the call. */
   failed(error: KmsCodecError): void {
     if (error.retryable) return this.#unanswered();
     this.#failure = { error, until: this.#now() + FAILURE_TTL_MS };
   }
 
-  /** Records that a call begins: if Cloud KMS rejects it, only what it has confirmed before counts. */
+  /** Records that a call begins. If Cloud KMS rejects the call, only earlier confirmations count. */
   asking(): void {
     if (this.#wrappedKey === undefined) return;
     const byWrap = this.#wrapped + this.#limits.revalidateMs;
@@ -281,29 +306,36 @@ export class EncryptionSlot {
     return this.#wrappedKey === undefined ? 0 : this.#decryption.refused.graceUntil(this.#wrappedKey);
   }
 
-  /** Whether this identity may not unwrap. It may still encrypt. */
+  /** Whether this identity has no permission to unwrap. Such an identity may still encrypt. */
   get isUnreadable(): boolean {
     return this.refusal === 'permission_denied';
   }
 
-  /** Whether Cloud KMS lets this process encrypt with the current key, as far as is known. */
+  /** Whether, as far as is known, Cloud KMS lets this process encrypt with the current key. */
   #mayEncrypt(now: number): boolean {
     if (this.#wrappedKey === undefined) return false;
     const { refusal } = this;
-    // Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
+    // Evaluated first, because `mayUse` may start a call: the caller then waits for that call and for a
+    // refresh concurrently.
     const isReadable = refusal === undefined && this.#decryption.mayUse(this.#wrappedKey, now);
     return (isReadable || this.#isConfirmedByWrap(now) || now < this.#graceUntil) && !this.#mustAsk(now);
   }
 
-  /** Whether wraps confirm the current key. An outage counts only for an identity that Cloud KMS has never let unwrap. */
+  /**
+   * Whether successful wraps confirm the current key. Without a recent wrap, the key still counts as
+   * confirmed if Cloud KMS has never let this identity unwrap.
+   */
   #isConfirmedByWrap(now: number): boolean {
     return this.isUnreadable && (this.#mayOnlyEncrypt || now < this.#wrapped + this.#limits.revalidateMs);
   }
 
-  /** Whether Cloud KMS must wrap a key before the current one encrypts, because it answers, as far as is known. */
+  /**
+   * Whether Cloud KMS must wrap a key before the current key may encrypt. False while Cloud KMS is known to
+   * be unavailable.
+   */
   #mustAsk(now: number): boolean {
     if (!this.#current || now < this.#unansweredUntil) return false;
-    // After a refusal, the current key may have to complete what is in progress.
+    // After a refusal, the current key may still be needed to complete work in progress.
     const isRefused = this.#expiresAt !== Number.POSITIVE_INFINITY;
     if (!isRefused && now >= this.#current.source.born + this.#limits.softAgeMs) return true;
     const isConfirmed = now < Math.max(this.#wrapped + this.#limits.revalidateMs, this.#graceUntil);
@@ -319,7 +351,7 @@ export class EncryptionSlot {
     for (const resolve of this.#waiting) resolve();
   }
 
-  /** Returns the used share of the soft limit that is closest; 1 means that it is reached. */
+  /** Returns the used share of the soft limit that is closest to being reached; 1 means reached. */
   #usedShare(key: EncryptionKey, now: number): number {
     const age = (now - key.source.born) / this.#limits.softAgeMs;
     if (hasBranchKeys(this.scope)) return age;
@@ -331,7 +363,10 @@ export class EncryptionSlot {
     return now >= this.#expiresAt || now - this.#current.source.born >= this.#limits.hardAgeMs;
   }
 
-  /** Returns a data key of the current scope key that may encrypt one more message, if there is one. */
+  /**
+   * Returns a data key from the current scope key that may encrypt one more message; undefined if there is
+   * none.
+   */
   #withRoom(key: EncryptionKey, bytes: number): EncryptionKey | undefined {
     const { softMessages, softBytes, hardMessages, hardBytes } = this.#limits;
     if (!hasBranchKeys(this.scope)) return hasRoom(key, bytes, hardMessages, hardBytes) ? key : undefined;

@@ -5,46 +5,47 @@ import { emulatorOptions } from './emulator-options.ts';
 import { isTokenRefusal } from './token-refusal.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** The client that this file imports, and no other file of the library. */
+/** Google's client. No other file of the library imports it. */
 export type KmsClient = KeyManagementServiceClient;
 
 type ClientOptions = NonNullable<ConstructorParameters<typeof KeyManagementServiceClient>[0]>;
 
 /**
- * How long missing credentials are cached. Creating Google's client costs about 12 ms of CPU, and each waiting call retries
- * several times per second.
+ * How long missing credentials are cached, in ms. Creating Google's client takes about 12 ms of CPU time, and
+ * each waiting call retries several times per second.
  */
 const MISSING_MS = 1_000;
 
 /**
- * The longest delay before another attempt to connect. gRPC's default is two minutes: an outage would last longer for this process
- * than for Cloud KMS. Name resolution and connection each have this delay, and gRPC adds up to a fifth.
+ * Maximum delay between connection attempts, in ms. With gRPC's default of two minutes, an outage would last
+ * longer for this process than for Cloud KMS. The delay applies to name resolution and to the connection
+ * separately, and gRPC adds up to 20 %.
  */
 const MAX_RECONNECT_MS = 2_000;
 
 /**
- * How often a client is replaced, at most. gRPC does not close the socket of a connection that is given up before its handshake
- * has completed, so a longer outage must not leave many.
+ * Minimum time between two replacements of the client, in ms. gRPC leaves a connection's socket open if the
+ * client is closed before the handshake has completed, so a long outage must not leave many such sockets.
  */
 const REPLACE_EVERY_MS = 10_000;
 
-/** The audience of the tokens that a service account with a key file signs itself. */
+/** The audience of access tokens that a service account's key file signs locally. */
 const AUDIENCE = 'https://cloudkms.googleapis.com/';
 
-/** Google's client, with its credentials and an access token. */
+/** Provides Google's client once it has credentials and an access token. */
 export class GoogleClient {
   readonly #isEmulator: boolean;
   readonly #timeoutMs: number;
   readonly #options: ClientOptions;
   #client: KmsClient | undefined;
-  /** The credentials and the token of a client that was replaced. */
+  /** The credentials and token of the previous client, for its replacement. */
   #auth: KmsClient['auth'] | undefined;
-  /** On the clock of `performance.now()`: credentials are not looked up again before this time. */
+  /** Credentials are not looked up again before this time (on the clock of `performance.now()`). */
   #missingUntil = 0;
-  /** On the same clock: the client is not replaced before this time. */
+  /** The client is not replaced before this time (on the same clock). */
   #replaceAfter = 0;
 
-  /** @throws KmsConfigurationError for an emulator that is not on loopback or is used in production */
+  /** @throws KmsConfigurationError if the emulator is not on loopback or is used in production */
   constructor(emulatorHost: string | undefined, timeoutMs: number) {
     this.#isEmulator = Boolean(emulatorHost);
     this.#timeoutMs = timeoutMs;
@@ -55,9 +56,11 @@ export class GoogleClient {
   }
 
   /**
-   * Returns the client once it has its credentials and a valid token. Its methods would also get both, but they do not handle
-   * missing credentials, which end the process, cache that they are missing, and do not report that a token was refused.
-   * @throws KmsCodecError `kms_unavailable` while there are no credentials or no answer, `permission_denied` for a refusal
+   * Returns the client once it has credentials and a valid token. The client's own methods would also obtain
+   * both. But with missing credentials they cause an unhandled error that ends the process, they cache the
+   * failure forever, and they do not report that Google refused a token.
+   * @throws KmsCodecError `kms_unavailable` if there are no credentials or no response; `permission_denied`
+   *   if Google refuses a token
    */
   async ready(key: string): Promise<KmsClient> {
     if (performance.now() < this.#missingUntil) throw credentialsMissing(key);
@@ -66,7 +69,7 @@ export class GoogleClient {
     try {
       await within(this.#timeoutMs, client.initialize());
     } catch (error) {
-      // It continues, and later calls wait for it too.
+      // The initialization continues, and later calls wait for it.
       if (error instanceof TooLate) throw tokenMissing(key);
       const isRefusal = isTokenRefusal(error);
       if (this.#client === client) {
@@ -83,8 +86,9 @@ export class GoogleClient {
   }
 
   /**
-   * Opens another connection for later calls, because nothing arrived on this one before the deadline of a call. gRPC would keep
-   * it, and a handshake too, until the operating system reports an error, which can take a quarter of an hour.
+   * Opens another connection for later calls, after a call's deadline passed without a response. gRPC would
+   * keep the dead connection, or an unfinished handshake, until the operating system reports an error, which
+   * can take 15 minutes.
    */
   replace(): void {
     const client = this.#client;
@@ -92,14 +96,14 @@ export class GoogleClient {
     this.#replaceAfter = performance.now() + REPLACE_EVERY_MS;
     this.#auth = client.auth;
     this.#client = undefined;
-    // Calls in progress still get their responses.
+    // Calls in progress still receive their responses.
     client.close().catch(() => undefined);
   }
 
   async close(): Promise<void> {
     const client = this.#client;
     if (client === undefined) return;
-    // Without credentials the client has opened no connection.
+    // If initialization fails, the client has opened no connection that must be closed.
     const closing = client.initialize().then(
       () => client.close(),
       () => undefined,
@@ -126,7 +130,7 @@ export class GoogleClient {
 
 class TooLate extends Error {}
 
-/** Waits for a promise. @throws TooLate after the time limit, see {@link WaitTimer} */
+/** Waits for a promise. @throws TooLate after the time limit (see {@link WaitTimer}) */
 async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   const { promise: late, reject } = withResolvers<never>();
   const timer = new WaitTimer(limitMs, () => reject(new TooLate()));
@@ -137,13 +141,13 @@ async function within<T>(limitMs: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-// The messages of Google's libraries are left out, because they may name files and addresses.
+// These errors omit the messages of Google's libraries, which can name files and network addresses.
 
 const credentialsMissing = (key: string) =>
   new KmsCodecError(
     'kms_unavailable',
-    "Google's credentials are not available: attach a service account, or set GOOGLE_APPLICATION_CREDENTIALS to a file " +
-      'that can be read',
+    "Google's credentials are not available: attach a service account, or set GOOGLE_APPLICATION_CREDENTIALS to a " +
+      'readable file',
     { key },
   );
 
@@ -157,7 +161,7 @@ const tokenMissing = (key: string) =>
 const tokenRefused = (key: string) =>
   new KmsCodecError(
     'permission_denied',
-    `Google refuses this identity an access token for ${key}: check that its service account exists and is enabled, and its ` +
+    `Google refused to issue an access token for ${key}: check that the service account exists and is enabled, and check the ` +
       'Workload Identity binding',
     { key },
   );

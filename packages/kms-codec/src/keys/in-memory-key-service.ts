@@ -3,8 +3,8 @@ import { KmsCodecError } from '../errors.ts';
 import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 
 /**
- * Wraps and unwraps as Cloud KMS does, for tests: AES-256-GCM under a key in memory, bound to the crypto key and the
- * additional authenticated data.
+ * For tests: wraps and unwraps like Cloud KMS, with AES-256-GCM under a key in memory. The crypto key's name
+ * and the request's additional authenticated data are authenticated.
  */
 export class InMemoryKeyService implements KeyService {
   readonly #wrappingKey: Uint8Array;
@@ -29,7 +29,7 @@ export class InMemoryKeyService implements KeyService {
     } catch (cause) {
       throw new KmsCodecError(
         'integrity_failed',
-        'The test codec could not unwrap the key of the message: another process wrapped it, or the message was modified',
+        'The test codec could not unwrap the message’s key: another process wrapped the key, or the message was modified',
         { key, cause },
       );
     }

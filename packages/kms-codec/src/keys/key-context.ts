@@ -10,9 +10,12 @@ export interface KeyContext {
   readonly semaphore: KeyedSemaphore;
   readonly limits: DataKeyLimits;
   readonly observer: Observer;
-  /** The clock of ages, in ms, see {@link elapsedClock}. */
+  /** The clock for ages, in ms (see {@link elapsedClock}). */
   readonly now: () => number;
-  /** The time of day, in ms: the date of a branch key, which processes compare. */
+  /**
+   * The time of day, in ms since 1970, for a branch key's creation date, which other processes compare with
+   * their clocks.
+   */
   readonly wall: () => number;
   /** Whether the configuration denies a wrapped key. */
   readonly denies: (wrapped: Uint8Array) => boolean;

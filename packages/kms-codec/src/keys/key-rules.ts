@@ -17,41 +17,49 @@ export const encryptedFormats = [
   'static',
 ] as const satisfies readonly EncryptedFormat[];
 
-/** Risks that a rule accepts by name, in its field `unsafe`. */
+/** The risks that a rule can accept by name, in its field `unsafe`. */
 export const unsafeSettings = ['direct-with-envelope'] as const;
 type UnsafeSetting = (typeof unsafeSettings)[number];
 
-/** What happens to a payload that this codec did not encrypt. `report`: it passes, and the observer is notified. */
+/**
+ * What to do with a payload that this codec did not encrypt. `report`: the payload passes, and the observer
+ * is notified.
+ */
 export type PlaintextRule = 'pass' | 'report' | 'refuse';
 
 /** The keys and formats of one namespace. */
 export interface NamespaceRule {
-  /** Resource name of the crypto key that encrypts. Absent: this process only decrypts. */
+  /** Resource name of the crypto key that encrypts. If absent, this process only decrypts. */
   readonly encrypt?: string | undefined;
-  /** Other crypto keys that decrypt, in the order in which they are tried. */
+  /** Other crypto keys for decryption, in the order in which the codec tries them. */
   readonly decrypt?: readonly string[] | undefined;
-  /** Other namespaces whose messages are read in this namespace. */
+  /** Other namespaces whose messages this namespace may read. */
   readonly accepts?: readonly string[] | undefined;
-  /** The formats that are read. Default `[envelope-v2]`. */
+  /** The formats that this namespace may read. Default `[envelope-v2]`. */
   readonly reads?: readonly EncryptedFormat[] | undefined;
   /** Default `report`. */
   readonly plaintext?: PlaintextRule | undefined;
   /** Keys of the format `static`, by key id. */
   readonly static?: ReadonlyMap<string, KeyObject> | undefined;
-  /** `require`: only messages with a workflow tag are read and written. Default: also others. */
+  /**
+   * `require`: the codec reads and writes only messages with a workflow tag. Default: a workflow tag is
+   * optional.
+   */
   readonly workflowTag?: 'require' | undefined;
   /**
-   * Accepted risks. `direct-with-envelope`: reads `envelope` or `proxy` under a crypto key that is also used to read
-   * `direct`, so messages can be forged (docs/security-model.md).
+   * Accepted risks. `direct-with-envelope`: this rule reads `envelope` or `proxy` with a crypto key that any
+   * rule also uses to read `direct`, so messages can be forged (docs/security-model.md).
    */
   readonly unsafe?: readonly UnsafeSetting[] | undefined;
 }
 
-/** A namespace's rule with defaults. */
+/** A namespace's rule, with defaults filled in. */
 export interface ResolvedRule {
   readonly namespace: string;
   readonly encrypt: string | undefined;
-  /** All crypto keys that Cloud KMS may be called with for this namespace; the key that encrypts comes first. */
+  /**
+   * All crypto keys with which Cloud KMS may be called for this namespace. The encryption key comes first.
+   */
   readonly keys: readonly string[];
   readonly accepts: readonly string[];
   readonly reads: ReadonlySet<EncryptedFormat>;
@@ -69,9 +77,9 @@ export class KeyRules {
   readonly #resolved = new LRUCache<string, ResolvedRule>({ max: 1_024 });
 
   /**
-   * @param defaultRule for all namespaces that are not named
-   * @param deny hashes of wrapped keys that no namespace uses, see {@link KeyRules.denies}
-   * @throws KmsConfigurationError when the rules are unsafe or ambiguous
+   * @param defaultRule the rule for all namespaces without a rule of their own
+   * @param deny hashes of wrapped keys that no namespace may use (see {@link KeyRules.denies})
+   * @throws KmsConfigurationError if the rules are unsafe or ambiguous
    */
   constructor(
     namespaces: Readonly<Record<string, NamespaceRule>>,
@@ -95,7 +103,7 @@ export class KeyRules {
     return [...this.#rules.keys()];
   }
 
-  /** The crypto keys of all rules, each once. */
+  /** The crypto keys of all rules, without duplicates. */
   get keys(): readonly string[] {
     const rules = [...this.#rules.values(), ...(this.#default ? [this.#default] : [])];
     return [
@@ -103,12 +111,12 @@ export class KeyRules {
     ];
   }
 
-  /** The hashes of {@link denies}. */
+  /** The hashes of the wrapped keys that {@link denies} refuses. */
   get deny(): readonly string[] {
     return [...this.#deny];
   }
 
-  /** Whether a wrapped branch key or data key must not be used, because an attacker may know it. */
+  /** Whether a wrapped branch key or data key is on the deny-list, because an attacker may know the key. */
   denies(wrapped: Uint8Array): boolean {
     return this.#deny.size > 0 && this.#deny.has(wrappedKeyHash(wrapped));
   }
@@ -122,12 +130,15 @@ export class KeyRules {
     return this.#rules.has(namespace);
   }
 
-  /** Whether the namespace has a rule. */
+  /** Whether the namespace has a rule, which can be the default rule. */
   covers(namespace: string): boolean {
     return this.hasDefault || this.isNamed(namespace);
   }
 
-  /** Whether messages of the namespace can be decrypted: it has a rule, or another namespace accepts its messages. */
+  /**
+   * Whether the namespace's messages can be decrypted: the namespace has a rule, or another namespace accepts
+   * its messages.
+   */
   canDecrypt(namespace: string): boolean {
     return (
       this.covers(namespace) ||
@@ -136,7 +147,7 @@ export class KeyRules {
   }
 
   /**
-   * Returns the rule of a namespace with defaults.
+   * Returns a namespace's rule, with defaults filled in.
    * @throws KmsCodecError `namespace_not_configured`
    */
   resolve(namespace: string): ResolvedRule {
@@ -165,12 +176,15 @@ export class KeyRules {
   }
 }
 
-/** Formats whose data key Cloud KMS wraps without additional authenticated data, as it encrypts a direct message. */
+/**
+ * Formats whose data key Cloud KMS wraps without additional authenticated data, just as it encrypts a direct
+ * message.
+ */
 const withUnboundDataKey: readonly EncryptedFormat[] = ['envelope', 'proxy'];
 
-/** What makes a rule unsafe or ambiguous. */
+/** Something that makes a rule unsafe or ambiguous. */
 export interface RuleMistake {
-  /** Absent: the default rule. */
+  /** Undefined for the default rule. */
   readonly namespace: string | undefined;
   readonly field: 'encrypt' | 'decrypt' | 'reads';
   readonly message: string;
@@ -179,9 +193,10 @@ export interface RuleMistake {
 type Rules = readonly (readonly [namespace: string | undefined, rule: NamespaceRule])[];
 
 /**
- * Returns the mistakes that no single field shows: two names or the same id for two keys, `direct` together with
- * `envelope`, and formats without a workflow tag where `workflowTag` requires one.
- * @param idOf returns the id of a crypto key in headers; only tests pass another, because real ids do not collide by chance
+ * Returns the mistakes that a check of single fields cannot find: two names for one key, one id for two keys,
+ * `direct` together with `envelope`, and formats without a workflow tag in a rule that requires one.
+ * @param idOf returns a crypto key's id in headers; only tests replace it, because real ids do not collide by
+ *   chance
  */
 export function findRuleMistakes(
   namespaces: Iterable<readonly [string, NamespaceRule]>,
@@ -201,9 +216,9 @@ const isNumbered = (key: string) => /^projects\/\d+\//.test(key);
 const withoutProject = (key: string) => key.replace(/^projects\/[^/]+/, '');
 
 /**
- * Returns the rules with a crypto key whose project they name by its number, where a rule names it by its id. Cloud KMS
- * accepts both. But messages contain a hash of the name, so that each name is another key for caches, scans and
- * headers.
+ * Finds rules that name a crypto key by its project's number although a rule names the same key by its
+ * project's id. Cloud KMS accepts both names. But messages contain a hash of the name, so caches, scans and
+ * headers would treat the two names as different keys.
  */
 function findDoubleNames(rules: Rules): RuleMistake[] {
   const keys = rules.flatMap(([, rule]) => keysOf(rule));
@@ -212,7 +227,7 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
     const key = keysOf(rule).find((one) => isNumbered(one) && named.has(withoutProject(one)));
     if (key === undefined) return [];
     const message =
-      `names ${key} by its project's number, but ${named.get(withoutProject(key))} by an id: if they are ` +
+      `names ${key} by its project's number, but ${named.get(withoutProject(key))} by a project id: if both are ` +
       'the same key, messages under one name cannot be read under the other. Name every project by its id ' +
       '(gcloud projects describe NUMBER)';
     return [{ namespace, field: key === rule.encrypt ? 'encrypt' : 'decrypt', message }];
@@ -220,8 +235,8 @@ function findDoubleNames(rules: Rules): RuleMistake[] {
 }
 
 /**
- * Returns the rules with a crypto key whose id in headers is that of another key: a reader would call Cloud KMS with
- * the key that is listed first, and a scan would report a key that the message does not need.
+ * Finds rules with a crypto key whose id in headers is also another key's id. A reader would call Cloud KMS
+ * with whichever key is listed first, and a scan would report a key that the message does not need.
  */
 function findCollidingIds(rules: Rules, idOf: (cryptoKey: string) => Uint8Array): RuleMistake[] {
   const first = new Map<string, string>();
@@ -232,28 +247,28 @@ function findCollidingIds(rules: Rules, idOf: (cryptoKey: string) => Uint8Array)
     const key = keysOf(rule).find((one) => first.get(idText(one)) !== one);
     if (key === undefined) return [];
     const message =
-      `names ${key}, whose id in messages, ${idText(key)}, is also the id of ${first.get(idText(key))}: readers could not ` +
+      `names ${key}, but its id in messages, ${idText(key)}, is also the id of ${first.get(idText(key))}: readers could not ` +
       'tell which of the two keys a message needs. Use a key with another name';
     return [{ namespace, field: key === rule.encrypt ? 'encrypt' : 'decrypt', message }];
   });
 }
 
-/** Returns the rules that require workflow tags and read a format that has none. */
+/** Finds rules that require workflow tags but read a format without workflow tags. */
 function findUntaggedFormats(rules: Rules): RuleMistake[] {
   return rules.flatMap(([namespace, { workflowTag, reads = [] }]) => {
     const format = reads.find((candidate) => candidate !== 'envelope-v2');
     if (workflowTag === undefined || format === undefined) return [];
     const message =
-      `contains ${format}, whose messages have no workflow tag, and workflowTag: require refuses messages without one. ` +
+      `contains ${format}, whose messages have no workflow tag, but workflowTag: require refuses messages without a tag. ` +
       'Read only envelope-v2, or remove workflowTag until no history needs the older format';
     return [{ namespace, field: 'reads', message }];
   });
 }
 
 /**
- * Returns the rules that read `envelope` or `proxy` under a crypto key under which `direct` is also read, by any rule,
- * unless the rule accepts the risk: messages can be forged by anyone who gets 32 known bytes encrypted as a direct
- * message.
+ * Finds rules that read `envelope` or `proxy` with a crypto key that any rule also uses to read `direct`,
+ * unless the rule accepts the risk. With such rules, anyone who gets 32 known bytes encrypted as a direct
+ * message can forge messages.
  */
 function findMixedFormats(rules: Rules): RuleMistake[] {
   const readingDirect = new Map<string, string | undefined>();
@@ -270,7 +285,7 @@ function findMixedFormats(rules: Rules): RuleMistake[] {
     const other = isSameRule ? 'this rule' : nameOfRule(readingDirect.get(key));
     const message =
       `contains ${format}, but ${other} reads direct under the same key ${key}: a direct message of 32 bytes can be ` +
-      'passed off as a data key, and messages forged with it. Use another key, read only one of the two formats, or ' +
+      'passed off as a data key, with which messages can be forged. Use another key, read only one of the two formats, or ' +
       'accept the risk with unsafe: [direct-with-envelope]';
     return [{ namespace, field: 'reads', message }];
   });

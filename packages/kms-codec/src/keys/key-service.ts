@@ -1,8 +1,11 @@
 /** The Cloud KMS operations that this library needs. Implementations throw only `KmsCodecError`. */
 export interface KeyService {
-  /** Encrypts under the crypto key's primary version. At most 64 KiB of plaintext (8 KiB with the AAD for HSM keys). */
+  /**
+   * Encrypts under the crypto key's primary version. Limit: 64 KiB of plaintext; for HSM keys, 8 KiB of
+   * plaintext plus AAD.
+   */
   wrap(request: WrapRequest): Promise<Wrapped>;
-  /** Decrypts; Cloud KMS finds the version from the ciphertext. The caller wipes the result. */
+  /** Decrypts. Cloud KMS determines the version from the ciphertext. The caller must wipe the result. */
   unwrap(request: UnwrapRequest): Promise<Uint8Array>;
   /** Returns the states of a crypto key's versions. Needs the permission `cloudkms.cryptoKeyVersions.list`. */
   describe(key: string): Promise<KeyDescription>;
@@ -13,13 +16,13 @@ export interface WrapRequest {
   /** Crypto key resource name, without a version. */
   readonly key: string;
   readonly plaintext: Uint8Array;
-  /** Additional authenticated data; empty when the format has none. */
+  /** Additional authenticated data; empty if the format has none. */
   readonly aad: Uint8Array;
 }
 
 export interface Wrapped {
   readonly ciphertext: Uint8Array;
-  /** The version that encrypted, from `EncryptResponse.name`. */
+  /** The key version that encrypted, from `EncryptResponse.name`. */
   readonly keyVersion: number;
   readonly protectionLevel: string;
 }
@@ -28,17 +31,20 @@ export interface UnwrapRequest {
   readonly key: string;
   readonly ciphertext: Uint8Array;
   readonly aad: Uint8Array;
-  /** The version that the message names, if it does. Its state is looked up when Cloud KMS returns an error. */
+  /**
+   * The key version that the message names, if any. If Cloud KMS returns an error, the service looks up this
+   * version's state.
+   */
   readonly keyVersion?: number | undefined;
 }
 
-/** Names of Cloud KMS's CryptoKeyVersionState. */
+/** A name from Cloud KMS's CryptoKeyVersionState. */
 export type KeyVersionState = 'ENABLED' | 'DISABLED' | 'DESTROYED' | 'DESTROY_SCHEDULED' | (string & {});
 
 export interface KeyDescription {
   /** The resource name in the request to Cloud KMS. */
   readonly key: string;
-  /** The resource name in Cloud KMS's answer. */
+  /** The resource name in Cloud KMS's response. */
   readonly name?: string | undefined;
   readonly primary: number | undefined;
   readonly protectionLevel: string | undefined;
@@ -49,14 +55,14 @@ export interface KeyDescription {
     readonly state: KeyVersionState;
     readonly created: Date | undefined;
     /**
-     * When its key material was generated or, in the end, imported. Before, no program could encrypt under the
-     * version.
+     * When the version's key material was generated or imported. Before that, nothing could be encrypted
+     * under the version.
      */
     readonly generated?: Date | undefined;
     readonly destroyTime: Date | undefined;
-    /** Name of Cloud KMS's CryptoKeyVersionAlgorithm. */
+    /** A name from Cloud KMS's CryptoKeyVersionAlgorithm. */
     readonly algorithm?: string | undefined;
-    /** Name of Cloud KMS's ProtectionLevel. */
+    /** A name from Cloud KMS's ProtectionLevel. */
     readonly protectionLevel?: string | undefined;
   }[];
 }

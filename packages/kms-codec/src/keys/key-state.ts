@@ -6,28 +6,29 @@ import type { DataKeyScope } from './scope-key.ts';
 /** How long the keys in memory last without Cloud KMS. */
 export interface KeyState {
   /**
-   * How many seconds the process could still encrypt, and decrypt with the keys that it used in the last hour. 0: it
-   * has no key that encrypts, or Cloud KMS refuses to unwrap it. Infinity: the rule only decrypts, and no key is in
-   * use.
+   * For how many seconds the process could still encrypt, and decrypt with the keys that it used within the
+   * last hour. 0 if the process has no encryption key, or if Cloud KMS refuses to unwrap that key. Infinity
+   * if the rule only decrypts and no key is in use.
    */
   readonly autonomySeconds: number;
   /**
-   * Why the last attempt to replace or confirm a key failed, or to wrap or unwrap another key within the last minute;
-   * undefined while Cloud KMS answers.
+   * Why the last attempt to replace or confirm a key failed, or why an attempt to wrap or unwrap another key
+   * failed within the last minute; undefined while Cloud KMS responds.
    */
   readonly failure: ReasonCode | undefined;
-  /** Age of the branch key or data key that encrypts, in seconds; undefined without such a key. */
+  /** Age of the branch key or data key that encrypts, in seconds; undefined if there is none. */
   readonly encryptionKeyAgeSeconds: number | undefined;
   /**
-   * Seconds since Cloud KMS last unwrapped the oldest key in memory, or wrapped it if this process made it. A revoked
-   * key leaves memory at the hard age at the latest. Undefined without keys.
+   * Seconds since Cloud KMS last unwrapped the oldest key in memory or, if this process created that key,
+   * wrapped it; undefined if there are no keys. A revoked key leaves memory at the hard age at the latest.
    */
   readonly oldestKeyAgeSeconds: number | undefined;
 }
 
 /**
  * Returns the state of a namespace's keys, without a call to Cloud KMS.
- * @param scope of the keys that encrypt; undefined if the rule only decrypts or the format has no such keys
+ * @param scope the scope of the encryption keys; undefined if the rule only decrypts or the format has no
+ *   such keys
  */
 export function keyStateOf(keys: DataKeys, rule: ResolvedRule, scope: DataKeyScope | undefined): KeyState {
   const { encryption, decryption } = keys;

@@ -5,7 +5,7 @@ import type { KeyContext } from './key-context.ts';
 import type { WaitBudget } from './wait-budget.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** A wrapped key that Cloud KMS unwraps again, to find out whether it still does. */
+/** A wrapped key with which to test whether Cloud KMS still unwraps keys of its version. */
 export interface Probe {
   readonly namespace: string;
   readonly wrappedKey: WrappedKey;
@@ -17,34 +17,39 @@ interface KeyVersionAccessOptions {
   /** Called when Cloud KMS has unwrapped a key. */
   readonly unwrapped: () => void;
   /**
-   * Returns another key under the version, if one is in memory: of this process if possible, whose version is certain.
+   * Returns another key of the version, if one is in memory: preferably an own key of this process, whose
+   * version is certain.
    */
   readonly another: (access: KeyVersionAccess, probe: Probe) => Probe | undefined;
-  /** Called when Cloud KMS refuses the key version, or only the probe. */
+  /** Called if Cloud KMS refuses the key version or, if `only` is set, only that probe. */
   readonly refused: (access: KeyVersionAccess, code: ReasonCode, only?: Probe) => void;
 }
 
 /**
- * The part of `revalidateMs` after which a key version is revalidated: random, so that a fleet does not ask at once.
+ * A key version is revalidated after a random share of `revalidateMs` between these, so that a fleet does not
+ * call Cloud KMS all at the same time.
  */
 const EARLIEST = 0.5;
 const LATEST = 0.8;
 
-/** After this time without an answer, in ms, Cloud KMS counts as unavailable. The answer counts whenever it arrives. */
+/**
+ * Time without a response, in ms, after which Cloud KMS counts as unavailable. A later response still counts.
+ */
 const SLOW_MS = 1_000;
 
-/** Milliseconds from a failed attempt to the next: a random part of twice this. */
+/** Average time from a failed attempt to the next, in ms; the actual time is random, up to twice as long. */
 const RETRY_MS = 10_000;
 
 /**
- * How long, in ms, Cloud KMS counts as unavailable after a failed attempt. While a key is in use, attempts follow
- * sooner.
+ * How long Cloud KMS counts as unavailable after a failed attempt, in ms. While a key is in use, the next
+ * attempt starts sooner.
  */
 export const FAILURE_COUNTS_MS = 60_000;
 
 /**
- * Whether Cloud KMS lets this process use a version of a crypto key, as far as the process knows. One answer counts for
- * all wrapped keys under the version: Cloud KMS decides by the caller's permissions and by the state of the version.
+ * What this process knows about whether Cloud KMS lets it use a crypto key version. One response counts for
+ * all keys wrapped under the version, because Cloud KMS decides by the caller's permissions and the version's
+ * state.
  */
 export class KeyVersionAccess {
   readonly cryptoKey: string;
@@ -55,7 +60,7 @@ export class KeyVersionAccess {
   #failingUntil = 0;
   #isRefused = false;
   #nextAttempt = 0;
-  /** Resolves when Cloud KMS has answered, failed, or not answered in time. */
+  /** Resolves once the attempt has succeeded, failed or timed out. */
   #attempt: Promise<void> | undefined;
 
   constructor(
@@ -68,25 +73,25 @@ export class KeyVersionAccess {
     this.confirm(of.confirmed);
   }
 
-  /** When the last call began that Cloud KMS has answered. */
+  /** The start time of the last call in which Cloud KMS unwrapped a key of this version. */
   get confirmed(): number {
     return this.#confirmed;
   }
 
-  /** When to ask Cloud KMS again, if the key version is in use. */
+  /** When to call Cloud KMS again, if the key version is in use. */
   get revalidateAt(): number {
     return this.#revalidateAt;
   }
 
   /**
-   * Whether Cloud KMS did not answer the last attempt. Unknown again a minute later, if the key version was not in
-   * use.
+   * Whether the last attempt got no response from Cloud KMS. False again after a minute without another
+   * attempt.
    */
   get isFailing(): boolean {
     return this.#options.context.now() < this.#failingUntil;
   }
 
-  /** Whether Cloud KMS has refused the key version. Data keys need another call each from then on. */
+  /** Whether Cloud KMS has refused the key version. After a refusal, each key needs a separate call. */
   get isRefused(): boolean {
     return this.#isRefused;
   }
@@ -102,8 +107,8 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Starts to ask Cloud KMS, unless a call is in flight or has just failed. The probe counts as confirmed if it
-   * answers.
+   * Calls Cloud KMS to unwrap the probe, unless a call is in flight or has just failed. A successful response
+   * confirms the version and the probe.
    */
   revalidate(probe: Probe): void {
     if (this.#attempt !== undefined || this.#isRefused || this.#options.context.now() < this.#nextAttempt)
@@ -123,12 +128,12 @@ export class KeyVersionAccess {
     void this.#ask(probe, started).finally(end);
   }
 
-  /** Whether a call is in flight for which a caller can wait. */
+  /** Whether an attempt is in flight for which a caller can wait. */
   get isAsking(): boolean {
     return this.#attempt !== undefined;
   }
 
-  /** Waits for the attempt in flight, if there is one, for a second at most. */
+  /** Waits for the attempt in flight, if there is one, for at most one second. */
   async revalidated(waitBudget: WaitBudget): Promise<void> {
     if (this.#attempt === undefined) return;
     const { promise, resolve } = withResolvers<void>();
@@ -138,7 +143,8 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Records that a call that began at `started` has failed or takes long, unless Cloud KMS has answered a later call.
+   * Records that a call that began at `started` has failed or is slow, unless Cloud KMS has responded to a
+   * later call.
    */
   #failed(started: number): void {
     if (started <= this.#confirmed) return;
@@ -148,10 +154,11 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Asks with the probe. Its message names the version, and every identity that may encrypt can name a wrong one. So a
-   * second key confirms a refusal before all keys of the version are removed. If Cloud KMS refuses another version for
-   * it or doesn't answer, only the probe is removed, and the next use of another key asks again: until then this is
-   * neither a refusal nor an outage.
+   * Has Cloud KMS unwrap the probe. Only the probe's message names the version, and any identity that may
+   * encrypt can name a wrong version. So before a refusal removes all keys of the version, a second key must
+   * confirm it. If Cloud KMS does not respond for the second key, or refuses a different version, only the
+   * probe is removed. That counts neither as a refusal of this version nor as an outage, and the next use of
+   * another key starts a new attempt.
    */
   async #ask(probe: Probe, started: number): Promise<void> {
     const { another, refused, context } = this.#options;
@@ -170,19 +177,19 @@ export class KeyVersionAccess {
   }
 
   /**
-   * Whether an error of Cloud KMS refuses this version, and not another: that of a key whose message names a wrong
-   * one.
+   * Whether a Cloud KMS error refuses this version. An error can refuse a different version, if a key's
+   * message names a wrong one.
    */
   #isRefusedBy(error: unknown): boolean {
     if (!isRefusal(error)) return false;
     return error.keyVersion === undefined || (this.keyVersion ?? error.keyVersion) === error.keyVersion;
   }
 
-  /** @returns the error of the call; undefined if Cloud KMS has unwrapped the key */
+  /** @returns the call's error; undefined if Cloud KMS has unwrapped the key */
   async #unwrap(probe: Probe, started: number): Promise<unknown> {
     const { cryptoKey: key, aad, wrapped: ciphertext } = probe.wrappedKey;
     try {
-      // Not counted by the limit on calls in flight: waiting there would look like an outage.
+      // Bypasses the limit on calls in flight, because waiting for a slot would look like an outage.
       const bytes = await this.#options.context.keyService.unwrap({
         key,
         aad,
@@ -206,7 +213,10 @@ export class KeyVersionAccess {
     this.#options.context.observer.keyRevalidated?.({ namespace, key, keyVersion, outcome, code });
   }
 
-  /** The first message under a wrapped key, which names its version, need not be authentic. */
+  /**
+   * Prefers this state's version: the version in `wrappedKey` comes from the key's first message, which may
+   * not be authentic.
+   */
   #versionOf({ wrappedKey }: Probe): number | undefined {
     return this.keyVersion ?? wrappedKey.keyVersion;
   }

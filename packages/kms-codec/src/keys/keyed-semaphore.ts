@@ -6,20 +6,23 @@ interface Slots {
   readonly waiting: Set<() => void>;
 }
 
-/** A semaphore per key: limits how many calls run at the same time for one key. The others wait in order. */
+/**
+ * A semaphore for each key: limits how many calls run at the same time for one key. Further calls wait in
+ * order.
+ */
 export class KeyedSemaphore {
   readonly #limit: number;
   readonly #slots = new Map<string, Slots>();
 
-  /** @param limit calls at the same time for each key */
+  /** @param limit the maximum number of concurrent calls for each key */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   /**
    * Runs `call` as soon as one of the key's slots is free.
-   * @param signal aborts the waiting; the call is then not made
-   * @throws the signal's reason, and what `call` throws
+   * @param signal aborts the wait; the call is then not made
+   * @throws the signal's reason, or whatever `call` throws
    */
   async run<T>(key: string, signal: AbortSignal, call: () => Promise<T>): Promise<T> {
     const slots = this.#slots.get(key) ?? { running: 0, waiting: new Set() };

@@ -2,7 +2,7 @@ import { isServiceError, propertyOf, type ServiceError } from '@temporal-kms/nod
 import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { KeyVersionState } from './key-service.ts';
 
-/** The reason codes of calls to Cloud KMS that fail. */
+/** The reason codes of failed Cloud KMS calls. */
 export const kmsCallCodes = [
   'kms_quota',
   'kms_unavailable',
@@ -25,7 +25,10 @@ const FAILED_PRECONDITION = 9;
 const OUT_OF_RANGE = 11;
 const UNAUTHENTICATED = 16;
 
-/** A gRPC status without its text, which may name addresses: Temporal's history stores the cause of a codec error. */
+/**
+ * A gRPC status without its text. Temporal's history stores a codec error's cause, and the text can name
+ * network addresses.
+ */
 class KmsStatus extends Error {
   readonly grpcCode: number;
 
@@ -46,9 +49,9 @@ export const isFailedPrecondition = (error: unknown): error is ServiceError =>
   isServiceError(error) && error.code === FAILED_PRECONDITION;
 
 /**
- * Returns the number of the key version that Cloud KMS refuses because of its state: its error has a
- * `google.rpc.PreconditionFailure` whose subject is the resource name of the version. Undefined if it names none. The version
- * that a message names is only a claim of its author.
+ * Returns the number of the key version that Cloud KMS refused because of the version's state: the error
+ * contains a `google.rpc.PreconditionFailure` whose subject is the version's resource name. Returns undefined
+ * if the error names no version. Needed because the version in a message is only its author's claim.
  */
 export function refusedVersion(error: unknown): number | undefined {
   if (!isFailedPrecondition(error)) return undefined;
@@ -62,8 +65,10 @@ export function refusedVersion(error: unknown): number | undefined {
 
 /**
  * Maps an error of the Cloud KMS client by its status code and details, never by its text, which Google may change.
- * @param operation an INVALID_ARGUMENT means modified bytes for unwrap, and a wrong name or purpose for wrap
- * @param state of the key version, if it could be looked up: a FAILED_PRECONDITION does not always contain it
+ * @param operation decides what INVALID_ARGUMENT means: modified bytes for unwrap, a wrong key name or
+ *   purpose for wrap
+ * @param state the key version's state, if it could be looked up; a FAILED_PRECONDITION does not always
+ *   contain it
  */
 export function mapKmsError(
   error: unknown,
@@ -83,19 +88,19 @@ export function mapKmsError(
       return operation === 'unwrap'
         ? fail(
             'integrity_failed',
-            `Cloud KMS cannot decrypt this message with ${key}: it was modified, or encrypted under another key`,
+            `Cloud KMS cannot decrypt this message with ${key}: the message was modified, or encrypted under another key`,
           )
         : fail(
             'key_not_found',
-            `Cloud KMS rejected ${key}: check its name, and that its purpose is ENCRYPT_DECRYPT`,
+            `Cloud KMS rejected ${key}: check the key's name, and that its purpose is ENCRYPT_DECRYPT`,
           );
     case NOT_FOUND:
-      return fail('key_not_found', `Cloud KMS has no key ${key}: check its name`);
+      return fail('key_not_found', `Cloud KMS has no key ${key}: check the name`);
     case PERMISSION_DENIED:
     case UNAUTHENTICATED:
       return fail(
         'permission_denied',
-        `This identity may not ${verb[operation]} ${key}, or the key does not exist: check its IAM roles and the name`,
+        `This identity may not ${verb[operation]} ${key}, or the key does not exist: check the identity's IAM roles and the key's name`,
       );
     case RESOURCE_EXHAUSTED:
       return fail('kms_quota', `Cloud KMS quota exceeded for ${key}`);
@@ -105,7 +110,7 @@ export function mapKmsError(
         `${version} cannot be used: ${stateText(state)}`,
       );
     default:
-      return fail('kms_unavailable', `Cloud KMS didn't answer for ${key} (gRPC status ${grpcCode})`);
+      return fail('kms_unavailable', `Cloud KMS did not respond for ${key} (gRPC status ${grpcCode})`);
   }
 }
 

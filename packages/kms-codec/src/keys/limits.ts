@@ -2,30 +2,38 @@ const HOUR = 3_600_000;
 const GiB = 2 ** 30;
 
 /**
- * How long a branch key or data key encrypts, how much one data key encrypts, and how long a Cloud KMS answer counts.
- * The defaults are those of docs/wire-formats.md. They can be lowered but not raised.
+ * How long a branch key or data key encrypts, how much one data key encrypts, and how long a Cloud KMS
+ * response counts. docs/wire-formats.md lists the defaults. Limits can be lowered but not raised.
  */
 export interface DataKeyLimits {
-  /** At 75 % of it Cloud KMS wraps a new key in the background, which then replaces the current one. */
+  /**
+   * At 75 % of this age, Cloud KMS wraps a new key in the background, which then replaces the current key.
+   */
   readonly softAgeMs: number;
-  /** Above it `encode` fails with `data_key_exhausted`. */
+  /** Above this age, `encode` fails with `data_key_exhausted`. */
   readonly hardAgeMs: number;
   /**
-   * At a soft limit the codec derives the next data key, without Cloud KMS. In the format `envelope`, which does not
-   * derive data keys, Cloud KMS wraps a new data key at 75 %, as for the age.
+   * At this limit, the codec derives the next data key without Cloud KMS. In the format `envelope`, which
+   * does not derive data keys, Cloud KMS wraps a new data key at 75 % of this limit.
    */
   readonly softMessages: number;
   readonly softBytes: number;
-  /** Only in the format `envelope`. With 2^28 messages under one data key a nonce collision has probability 2^-41. */
+  /**
+   * Only in the format `envelope`. With 2^28 messages under one data key, the probability of a nonce
+   * collision is 2^-41.
+   */
   readonly hardMessages: number;
   readonly hardBytes: number;
-  /** Keys decrypt only if Cloud KMS has confirmed within this time that their key version may be used. */
+  /** A key decrypts only if Cloud KMS has confirmed within this time that the key's version may be used. */
   readonly revalidateMs: number;
-  /** Limit on the branch keys and data keys for decryption in memory; the least recently used is evicted first. */
+  /**
+   * Limit on the branch keys and data keys for decryption in memory. The least recently used key is evicted
+   * first.
+   */
   readonly maxDecryptionKeys: number;
-  /** Limit on the branch keys and data keys for encryption: one for each namespace and format. */
+  /** Limit on the branch keys and data keys for encryption. Each namespace and format has one. */
   readonly maxEncryptionKeys: number;
-  /** Limit on the Cloud KMS calls in flight for one namespace; further calls wait. Default: none. */
+  /** Limit on one namespace's Cloud KMS calls in flight; further calls wait. Default: no limit. */
   readonly callsInFlight: number;
 }
 
@@ -42,7 +50,10 @@ export const defaultLimits: DataKeyLimits = {
   callsInFlight: Number.POSITIVE_INFINITY,
 };
 
-/** Returns limits with their defaults. @throws RangeError when a limit is not positive, or above its default */
+/**
+ * Returns limits with defaults filled in. @throws RangeError if a limit is not positive or exceeds its
+ * default
+ */
 export function resolveLimits(wanted: Partial<DataKeyLimits> = {}): DataKeyLimits {
   const limits = { ...defaultLimits, ...wanted };
   const most = new Map(Object.entries(defaultLimits));

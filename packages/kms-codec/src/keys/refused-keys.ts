@@ -3,34 +3,34 @@ import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import { WaitBudget } from './wait-budget.ts';
 import type { WrappedKey } from '../crypto/wrapped-key.ts';
 
-/** A key of this process that Cloud KMS has refused to unwrap. */
+/** One of this process's own keys, which Cloud KMS has refused to unwrap. */
 interface RefusedKey {
   readonly namespace: string;
   readonly wrappedKey: WrappedKey;
   code: ReasonCode;
-  /** Until then the last answer of Cloud KMS that was no refusal counts: what is in progress may be completed. */
+  /** Until this time, the confirmation before the refusal counts, so that work in progress can complete. */
   readonly graceUntil: number;
-  /** Cloud KMS is not asked before this time. */
+  /** No attempt to unwrap the key starts before this time. */
   nextAttempt: number;
   isAsking: boolean;
 }
 
-/** How often the process asks Cloud KMS whether it unwraps a refused key again. */
+/** Interval of the attempts to unwrap a refused key, in ms. */
 const ASK_AGAIN_MS = 10_000;
-/** How often if the identity may only encrypt. */
+/** The same interval if the identity may only encrypt. */
 const ASK_ENCRYPTER_MS = 240_000;
-/** How long such an attempt retries. No caller waits for it. */
+/** How long such an attempt retries, in ms. No caller waits for it. */
 const ASK_BUDGET_MS = 10_000;
 
-/** Asks Cloud KMS to unwrap a key. @throws KmsCodecError why it does not */
+/** Has Cloud KMS unwrap a key. @throws KmsCodecError whose code says why Cloud KMS did not unwrap the key */
 type Unwrap = (namespace: string, wrappedKey: WrappedKey, waitBudget: WaitBudget) => Promise<unknown>;
 
-/** The keys of this process that Cloud KMS has refused, each until Cloud KMS unwraps it. */
+/** This process's own keys that Cloud KMS has refused. A key is removed once Cloud KMS unwraps it again. */
 export class RefusedKeys {
   readonly #keys: LRUCache<string, RefusedKey>;
   readonly #unwrap: Unwrap;
   readonly #now: () => number;
-  /** The crypto keys with which Cloud KMS has unwrapped a key for this process. */
+  /** The crypto keys with which Cloud KMS has ever unwrapped a key for this process. */
   readonly readable = new Set<string>();
 
   constructor(max: number, unwrap: Unwrap, now: () => number) {
@@ -39,13 +39,14 @@ export class RefusedKeys {
     this.#now = now;
   }
 
-  /** Why Cloud KMS does not unwrap the key; undefined if it has not refused it. */
+  /** Why Cloud KMS does not unwrap the key; undefined if Cloud KMS has not refused the key. */
   codeOf({ id }: WrappedKey): ReasonCode | undefined {
     return this.#keys.size === 0 ? undefined : this.#keys.peek(id)?.code;
   }
 
   /**
-   * Whether this identity has no permission to unwrap, and never had it while this process ran: it may only encrypt.
+   * Whether this identity may only encrypt: it has no permission to unwrap, and never had it while this
+   * process ran.
    */
   isOfEncrypter(own: WrappedKey): boolean {
     return this.codeOf(own) === 'permission_denied' && !this.readable.has(own.cryptoKey);
@@ -65,7 +66,7 @@ export class RefusedKeys {
     this.#keys.set(wrappedKey.id, { namespace, wrappedKey, code, graceUntil, nextAttempt, isAsking: false });
   }
 
-  /** Notes that Cloud KMS has unwrapped a key. */
+  /** Records that Cloud KMS has unwrapped a key. */
   accept({ cryptoKey, id }: WrappedKey): void {
     this.readable.add(cryptoKey);
     this.#keys.delete(id);
@@ -76,7 +77,10 @@ export class RefusedKeys {
     this.#keys.delete(id);
   }
 
-  /** Asks whether Cloud KMS unwraps refused keys again. A process that has stopped working needs no key otherwise. */
+  /**
+   * Tries to unwrap refused keys again. Needed because a process that has stopped working makes no other
+   * calls that would show that Cloud KMS accepts the key again.
+   */
   askAgain(): void {
     for (const refused of this.#keys.values()) void this.#ask(refused);
   }

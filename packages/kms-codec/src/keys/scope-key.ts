@@ -2,35 +2,43 @@ import type { KeyObject } from 'node:crypto';
 import { deriveDataKey, generateSalt } from '../branch-keys/branch-key.ts';
 import { wrappedKey, type WrappedKey } from '../crypto/wrapped-key.ts';
 
-/** What a data key encrypts: the messages of one namespace in one format, under one crypto key. */
+/** The scope of a data key: one namespace's messages in one format, under one crypto key. */
 export interface DataKeyScope {
-  /** Distinct for each scope. */
+  /** Unique for each scope. */
   readonly id: string;
   readonly namespace: string;
   readonly cryptoKey: string;
-  /** Additional authenticated data under which Cloud KMS wraps a key of the scope; empty in the format `envelope`. */
+  /**
+   * Additional authenticated data with which Cloud KMS wraps the scope's keys; empty in the format
+   * `envelope`.
+   */
   readonly aad: Uint8Array;
-  /** Info with which data keys are derived from a branch key. Empty: the key that Cloud KMS wraps is the data key. */
+  /**
+   * HKDF info for deriving data keys from a branch key; empty if Cloud KMS wraps the data keys themselves.
+   */
   readonly info: Uint8Array;
 }
 
-/** A key that Cloud KMS has wrapped for a scope: a branch key if its data keys are derived, else a data key. */
+/**
+ * A key that Cloud KMS has wrapped for a scope: a branch key if the scope derives data keys, otherwise a data
+ * key.
+ */
 export interface ScopeKey {
   readonly key: KeyObject;
   readonly wrapped: Uint8Array;
   readonly keyVersion: number;
-  /** When it was created, in milliseconds since 1970. */
+  /** When the key was created, in milliseconds since 1970. */
   readonly created: number;
-  /** The same on the clock of ages of this process, see {@link elapsedClock}. */
+  /** When the key was created, on this process's clock for ages (see {@link elapsedClock}). */
   readonly born: number;
 }
 
 /** A data key that encrypts, and how much it has encrypted. */
 export interface EncryptionKey {
   readonly scope: DataKeyScope;
-  /** The key that it is derived from, or the data key itself. */
+  /** The branch key from which this data key is derived, or the data key itself. */
   readonly source: ScopeKey;
-  /** Empty if the data key is not derived, as is `commitment`. */
+  /** Like `commitment`, empty if the data key is not derived. */
   readonly salt: Uint8Array;
   readonly commitment: Uint8Array;
   readonly key: KeyObject;
@@ -41,7 +49,7 @@ export interface EncryptionKey {
 /** Whether the keys of a scope are branch keys, from which data keys are derived. */
 export const hasBranchKeys = ({ info }: DataKeyScope): boolean => info.length > 0;
 
-/** Returns a key of a scope as the cache for decryption names it. */
+/** Returns a scope key in the form that the decryption cache uses. */
 export const asWrappedKey = (
   scope: DataKeyScope,
   { wrapped, keyVersion }: Pick<ScopeKey, 'wrapped' | 'keyVersion'>,
@@ -50,7 +58,7 @@ export const asWrappedKey = (
   return wrappedKey({ cryptoKey, aad, wrapped, keyVersion, isBranchKey: hasBranchKeys(scope) });
 };
 
-/** Whether a data key may encrypt one more message. Its first message may be larger than the limit. */
+/** Whether a data key may encrypt one more message. The first message may exceed the limit on bytes. */
 export const hasRoom = (key: EncryptionKey, bytes: number, maxMessages: number, maxBytes: number): boolean =>
   key.messages === 0 || (key.messages < maxMessages && key.bytes + bytes <= maxBytes);
 

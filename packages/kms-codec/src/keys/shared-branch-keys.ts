@@ -17,69 +17,75 @@ import { asWrappedKey, type DataKeyScope, type ScopeKey } from './scope-key.ts';
 import { WaitBudget } from './wait-budget.ts';
 
 /**
- * How branch keys are shared: `shared` means that the store has the current key; `unshared`, that the store failed;
- * `refused`, that this process can neither use the stored key nor replace it.
+ * Whether the current branch key is shared. `shared`: the store has it. `unshared`: the store failed.
+ * `refused`: this process can neither use nor replace the stored key.
  */
 type Sharing = 'shared' | 'unshared' | 'refused';
 
 /** The branch keys with which a process encrypts. */
 export interface SharedKeys {
   readonly current: ScopeKey;
-  /** Replaces the current key when it {@link isActive}. */
+  /** Replaces the current key once {@link isActive} returns true. */
   readonly next: ScopeKey | undefined;
   readonly sharing: Sharing;
 }
 
 export interface SyncOptions {
-  /** Creates a branch key of this process. Called only when the store has no usable key. */
+  /** Creates a branch key. Called only if the store has no usable key, or if a next key is due. */
   readonly create: () => Promise<ScopeKey>;
   readonly waitBudget: WaitBudget;
-  /** The part of the soft age after which a next key is created. */
+  /** The share of the soft age after which a next key is created. */
   readonly refreshShare: number;
-  /** A payload waits. */
+  /** Whether a payload is waiting. */
   readonly isUrgent: boolean;
 }
 
-/** The part of a soft limit after which, at the latest, a key is replaced. */
+/** The share of a soft limit at which a refresh starts at the latest. */
 export const REFRESH_AT = 0.75;
-/** The part of the soft age that a next key waits, so that every process unwraps it before any encrypts with it. */
+/**
+ * The share of the soft age for which a next key is not used yet, so that every process can unwrap it before
+ * any process encrypts with it.
+ */
 const LEAD = 0.2;
-/** How far in the future a key's creation may be: the clocks of two machines differ. */
+/** How far in the future a key's creation date may be, in ms, because machines' clocks differ. */
 const CLOCK_SKEW_MS = 300_000;
-/** Limit on all waits for the store in ms, and on those for unwrapping its keys, while a payload waits. */
+/**
+ * While a payload waits: limit, in ms, on all waits for the store together, and on the wait for Cloud KMS to
+ * unwrap the stored keys.
+ */
 const URGENT_MS = 2_000;
 const MAX_TRIES = 4;
-/** The branch keys that a scope has while one of them encrypts: the last, the current and the next. */
+/** A scope's branch keys at any time: the previous, the current and the next. */
 const SEEN_PER_SCOPE = 3;
 
-/** Whether a next key replaces the current key. */
+/** Whether a next key is old enough to replace the current key. */
 export const isActive = ({ born }: ScopeKey, softAgeMs: number, now: number): boolean =>
   now >= born + LEAD * softAgeMs;
 
-/** What a process finds in the store. */
+/** What a process has found in the store. */
 interface Found {
-  /** The key that encrypts now, if it can be used. */
+  /** The key that encrypts now, if this process can use it. */
   readonly current?: ScopeKey | undefined;
   readonly next?: ScopeKey | undefined;
-  /** This process can neither use the entry nor replace it. */
+  /** Whether this process can neither use nor replace the entry. */
   readonly isRefused?: boolean;
 }
 
 /**
- * Branch keys that processes share through a store. A process uses a key from the store only after Cloud KMS has
- * unwrapped it for this crypto key and namespace, its date is the one that Cloud KMS has unwrapped, its age is below
- * the soft age, and the keys file does not deny it.
+ * Branch keys that processes share through a store. A process uses a stored key only if Cloud KMS has
+ * unwrapped it for this crypto key and namespace, the stored date equals the date that Cloud KMS unwrapped,
+ * the key is younger than the soft age, and the keys file does not deny the key.
  *
- * A process replaces only the value that it has read, so when several write at once, one wins and the others use its
- * key.
+ * A process replaces only the value that it has read. If several processes write concurrently, one of them
+ * wins, and the others use that process's key.
  */
 export class SharedBranchKeys {
   readonly #store: GuardedStore;
   readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
   /**
-   * When the branch keys that this process has seen were created, on its clock of ages. The time of day may be set back
-   * later, and the key, which looks younger then, may still be in the store.
+   * When the branch keys that this process has seen were created, on its clock for ages. If the time of day
+   * is set back later, a key that is still in the store would otherwise look younger.
    */
   readonly #born: LRUCache<string, number>;
   /** The scopes whose entries were reported as unusable. */
@@ -95,11 +101,11 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Returns the fleet's keys: those in the store, or else those that this process has written to it. Creates a next key
-   * when one is due.
-   * @param own the current key of this process, and whether the store had it
-   * @throws KmsCodecError why Cloud KMS neither unwraps nor wraps a key; BranchKeyStoreError why the store cannot be used, if
-   *   the current key of this process still can
+   * Returns the fleet's keys: the stored keys or, if there are none, keys that this process has created and
+   * stored. Creates a next key if one is due.
+   * @param own this process's current key, and whether the store had it
+   * @throws KmsCodecError if Cloud KMS neither unwraps nor wraps a key; BranchKeyStoreError if the store
+   *   cannot be used but this process's current key still can
    */
   async sync(
     scope: DataKeyScope,
@@ -125,8 +131,8 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Unwraps the keys in the store, so that this process can read what the fleet writes.
-   * @returns when another key can be expected
+   * Unwraps the stored keys, so that this process can read what the fleet writes.
+   * @returns the time from which another key can be expected
    * @throws KmsCodecError, BranchKeyStoreError
    */
   async unwrapStored(scope: DataKeyScope, waitBudget: WaitBudget): Promise<number> {
@@ -141,14 +147,14 @@ export class SharedBranchKeys {
     await this.#store.close();
   }
 
-  /** @returns undefined when this process can neither use nor replace what the store has */
+  /** @returns undefined if this process can neither use nor replace the stored entry */
   async #trySync(
     scope: DataKeyScope,
     own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,
     { create, waitBudget, refreshShare, isUrgent }: SyncOptions,
   ): Promise<SharedKeys | undefined> {
     const id = branchKeyId(scope.cryptoKey, scope.namespace);
-    // One time limit for all calls that a payload waits for. Calls to Cloud KMS do not count.
+    // One time limit for all store calls for which a payload waits. Cloud KMS calls do not count towards it.
     const call: StoreCall = isUrgent ? { isUrgent, time: { leftMs: URGENT_MS } } : {};
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const stored = await this.#store.load(id, call);
@@ -173,26 +179,27 @@ export class SharedBranchKeys {
     }
     throw new BranchKeyStoreError(
       'unavailable',
-      'The stored branch keys are replaced faster than they can be used',
+      'Other processes replaced the stored branch keys during each attempt to use them',
     );
   }
 
   /**
-   * Finds the keys within the time that a payload waits for the store.
-   * @throws BranchKeyStoreError when Cloud KMS does not unwrap them by then: it may still wrap a key of this process
+   * Unwraps the stored keys within the time for which a payload waits.
+   * @throws BranchKeyStoreError if Cloud KMS does not unwrap them in time; Cloud KMS may still be able to
+   *   wrap a new key
    */
   async #findSoon(scope: DataKeyScope, stored: StoredValue | undefined): Promise<Found> {
     try {
       return await this.#find(scope, stored, undefined, new WaitBudget(URGENT_MS));
     } catch (cause) {
       if (!(cause instanceof KmsCodecError)) throw cause;
-      throw new BranchKeyStoreError('unavailable', 'Cloud KMS does not unwrap the stored branch keys', {
+      throw new BranchKeyStoreError('unavailable', 'Cloud KMS did not unwrap the stored branch keys', {
         cause,
       });
     }
   }
 
-  /** @param own needs no call to Cloud KMS */
+  /** @param own this process's current key, which needs no Cloud KMS call */
   async #find(
     scope: DataKeyScope,
     stored: StoredValue | undefined,
@@ -219,7 +226,7 @@ export class SharedBranchKeys {
       }
     };
     const [current, later] = await Promise.all([unwrap(entry.current), entry.next && unwrap(entry.next)]);
-    // An older key would replace a newer one.
+    // Ignore a next key that is older than the current key.
     const next = current && later && later.created <= current.created ? undefined : later;
     const [problem] = problems;
     if (problem) this.#report(scope, problem);
@@ -231,8 +238,8 @@ export class SharedBranchKeys {
   }
 
   /**
-   * Returns a stored key, or undefined when it is too old.
-   * @throws BranchKeyStoreError `not_permitted`, `unverified`; KmsCodecError when Cloud KMS does not answer
+   * Unwraps a stored key. Returns undefined if the key is too old.
+   * @throws BranchKeyStoreError `not_permitted`, `unverified`; KmsCodecError if Cloud KMS does not respond
    */
   async #unwrap(
     scope: DataKeyScope,
@@ -241,10 +248,7 @@ export class SharedBranchKeys {
   ): Promise<ScopeKey | undefined> {
     const { namespace } = scope;
     if (this.#context.denies(wrapped)) {
-      throw new BranchKeyStoreError(
-        'unverified',
-        'The deny-list of the keys file contains a stored branch key',
-      );
+      throw new BranchKeyStoreError('unverified', 'The keys file’s deny-list contains a stored branch key');
     }
     if (created > this.#context.wall() + CLOCK_SKEW_MS) {
       throw new BranchKeyStoreError('unverified', "A stored branch key's date is in the future");
@@ -278,7 +282,7 @@ export class SharedBranchKeys {
     return { key, wrapped, keyVersion, created, born };
   }
 
-  /** The clock of the process that created the key may be ahead. */
+  /** Never returns a future time, even if the clock of the process that created the key is ahead. */
   #bornOf(id: string, created: number): number {
     const byDate = this.#context.now() - Math.max(0, this.#context.wall() - created);
     return Math.min(this.#born.get(id) ?? byDate, byDate);
@@ -311,9 +315,9 @@ export class SharedBranchKeys {
 }
 
 /**
- * Returns the key with which to encrypt. A key that the store had before counts unless the stored key is newer: an
- * attacker may have restored an older entry. A key that the store never had yields, so that a fleet that lost its store
- * agrees again.
+ * Returns the key with which to encrypt. If the store had this process's key before, that key stays current
+ * unless the stored key is newer, because an attacker may have restored an older entry. If the store never
+ * had this process's key, the stored key wins, so that a fleet agrees again after it has lost its store.
  */
 function choose(
   own: Pick<SharedKeys, 'current' | 'sharing'> | undefined,

@@ -14,11 +14,12 @@ interface Flight<T> {
 }
 
 /**
- * Shares one Cloud KMS call among all callers that need its result. A call is retried with backoff while its error is
- * retryable and a caller waits. Each caller waits within its budget; giving up does not affect the others. When all have
- * given up, the call is aborted, and the next caller starts a new call.
+ * Shares one Cloud KMS call among all callers that need its result. Retries the call with backoff while its
+ * error is retryable and at least one caller waits. Each caller has its own wait budget; a caller that gives
+ * up does not affect the others. Once all callers have given up, the call is aborted, and the next caller
+ * starts a new call.
  *
- * Kept instead of a library: none shares retries among callers with different budgets.
+ * Our own code, because no library shares retries among callers with different budgets.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
@@ -33,19 +34,19 @@ export class SingleFlight<T> {
   }
 
   /**
-   * Joins the call in flight for an id, or starts it.
-   * @param id identifies the result: callers with the same id share a call
+   * Joins the call in flight for an id, or starts one.
+   * @param id identifies the result; callers with the same id share a call
    * @param key crypto key resource name, for errors and the observer
-   * @param attempt gets a signal that is aborted when no caller waits
-   * @throws KmsCodecError the last attempt's error; `kms_unavailable` when no attempt ended within the budget
+   * @param attempt makes one attempt; its signal is aborted when no caller waits any longer
+   * @throws KmsCodecError the last attempt's error; `kms_unavailable` if no attempt ended within the budget
    */
   async join(id: string, key: string, waitBudget: WaitBudget, attempt: Attempt<T>): Promise<T> {
     const { budgetMs } = waitBudget;
-    // A payload may need several calls, one after another.
+    // Check again before each call, because a payload can need several calls in sequence.
     if (waitBudget.isFinished)
       throw new KmsCodecError(
         'kms_unavailable',
-        'The call has already failed, was aborted or came too late; Cloud KMS was not called',
+        'The codec call had already failed, been aborted or run out of time, so Cloud KMS was not called',
         { key },
       );
     const flight = this.#flights.get(id) ?? this.#start(id, key, attempt);
@@ -64,7 +65,7 @@ export class SingleFlight<T> {
       if (!waitBudget.hasAttemptEnded) return result;
       throw new KmsCodecError(
         'kms_unavailable',
-        "Cloud KMS responded after the activity's attempt had timed out; the activity does not run",
+        "Cloud KMS responded after the activity's attempt had timed out, so the activity does not run",
         { key },
       );
     } finally {
@@ -94,7 +95,7 @@ export class SingleFlight<T> {
       },
     }).finally(() => this.#forget(id, flight));
     const flight: Flight<T> = { result, stop, waiting: 0, lastError: undefined };
-    // When all callers have given up, nothing else handles the rejection.
+    // If all callers have given up, nothing else handles a rejection.
     result.catch(() => undefined);
     this.#flights.set(id, flight);
     return flight;

@@ -1,6 +1,9 @@
 import { propertyOf } from '@temporal-kms/node-utils/error-details';
 
-/** OAuth's error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that refuse an identity. `invalid_request` does not. */
+/**
+ * The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that mean that an identity is refused.
+ * `invalid_request` does not mean that.
+ */
 const REFUSALS: ReadonlySet<unknown> = new Set([
   'access_denied',
   'invalid_client',
@@ -10,9 +13,10 @@ const REFUSALS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Whether Google refused an access token to this identity: its account, its Workload Identity pool or their binding no longer
- * exists. Decides by the response of the token endpoint, the metadata server or the IAM Credentials API, never by a message.
- * @param error what google-auth-library throws
+ * Whether Google refused to issue an access token to this identity, because its account, its Workload
+ * Identity pool or their binding no longer exists. Decides by the response of the token endpoint, the
+ * metadata server or the IAM Credentials API, never by a message text.
+ * @param error any error from google-auth-library
  */
 export function isTokenRefusal(error: unknown): boolean {
   const response = propertyOf(error, 'response');
@@ -24,7 +28,8 @@ export function isTokenRefusal(error: unknown): boolean {
     case 403:
       return true;
     case 404:
-      // Of the IAM Credentials API. The metadata server also answers 404 while it starts.
+      // The IAM Credentials API returns this body. The metadata server returns 404 with another body while it
+      // starts.
       return propertyOf(refusal, 'status') === 'NOT_FOUND';
     default:
       return false;

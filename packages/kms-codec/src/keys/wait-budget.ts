@@ -1,37 +1,37 @@
 import type { CallOptions } from '../call-options.ts';
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
-/** How many calls wait for Cloud KMS. */
+/** Counts the calls that are waiting for Cloud KMS. */
 export interface CallCount {
   waiting: number;
 }
 
-/** An attempt of an activity whose payloads a call decodes. */
+/** The wait limits of an activity attempt whose payloads a call decodes. */
 export interface AttemptWaits {
-  /** Whether Temporal has ended the attempt, so the activity must no longer run. */
+  /** Whether Temporal has ended the attempt. The activity must not run after that. */
   readonly hasEnded: boolean;
   /**
    * Starts to wait for one response.
-   * @param giveUp called when the attempt can wait no longer
+   * @param giveUp called once the attempt can wait no longer
    * @returns a function that ends the wait
    */
   wait(giveUp: () => void): () => void;
 }
 
-/** How long one call waits for each response of Cloud KMS, and whether it still needs one. */
+/** How long one call waits for each Cloud KMS response, and whether the call still needs a response. */
 export class WaitBudget {
   readonly budgetMs: number;
   readonly #caller: Pick<CallOptions, 'signal'>;
   readonly #calls: CallCount;
   readonly #attempt: AttemptWaits | undefined;
-  /** Created by the first wait: the data key of most calls is cached. */
+  /** Created by the first wait, because most calls find their data key in the cache and never wait. */
   #waiting: Set<() => void> | undefined;
   #hasFailed = false;
 
   /**
-   * @param budgetMs milliseconds of waiting; stalls of this process do not count, see {@link WaitTimer}
-   * @param calls counts the call while it waits; absent in the background, where no caller waits
-   * @param attempt of the activity whose input the call decodes
+   * @param budgetMs limit on each wait, in ms; stalls of this process do not count (see {@link WaitTimer})
+   * @param calls counts the call while it waits; omitted for background work, for which no caller waits
+   * @param attempt the attempt of the activity whose input the call decodes
    */
   constructor(
     budgetMs: number,
@@ -46,8 +46,8 @@ export class WaitBudget {
   }
 
   /**
-   * Whether the call needs no further response: it has failed, its caller has aborted it, or the activity's attempt
-   * has ended.
+   * Whether the call needs no further response, because it has failed, its caller has aborted it, or the
+   * activity's attempt has ended.
    */
   get isFinished(): boolean {
     return this.#hasFailed || this.isAborted || this.hasAttemptEnded;
@@ -68,7 +68,7 @@ export class WaitBudget {
 
   /**
    * Starts to wait for one response.
-   * @param giveUp called when the budget is exhausted, or the call has failed or was aborted
+   * @param giveUp called if the budget is exhausted, or if the call fails or is aborted
    * @returns a function that ends the wait
    */
   wait(giveUp: () => void): () => void {
@@ -104,8 +104,8 @@ function waitingFor(signal: AbortSignal): WaitingCalls {
 }
 
 /**
- * All waits with one signal, behind one listener. A signal compares each new listener with those that it has, and the
- * 10,000 payloads of a history may be as many calls.
+ * All waits with the same signal, behind one listener. A signal compares each new listener with all existing
+ * ones, which would be slow for a history with 10,000 payloads, each in its own call.
  */
 class WaitingCalls {
   readonly #signal: AbortSignal;

@@ -2,9 +2,9 @@ import { KmsCodecError, type ReasonCode } from '../errors.ts';
 import type { KeyDescription, KeyService, UnwrapRequest, Wrapped, WrapRequest } from './key-service.ts';
 import { FAILURE_COUNTS_MS } from './key-version-access.ts';
 
-/** What the calls for a crypto key have shown. */
+/** The results of a crypto key's calls. */
 interface Calls {
-  /** When the last call began that Cloud KMS has answered. */
+  /** The start time of the latest call to which Cloud KMS responded. */
   answered: number;
   /** Why a later call failed. */
   failure: ReasonCode | undefined;
@@ -12,9 +12,9 @@ interface Calls {
 }
 
 /**
- * A key service that remembers for which crypto keys Cloud KMS does not answer, also when no key in memory depends on
- * the call: a process that only reads, or that starts, may have none. A refusal is an answer. The configuration names
- * the crypto keys, so there are few.
+ * A key service that remembers for which crypto keys Cloud KMS does not respond, even if no key in memory
+ * depends on the call, as in a process that only reads or has just started. A refusal counts as a response.
+ * The configuration names the crypto keys, so there are few.
  */
 export class WatchedKeyService implements KeyService {
   readonly #keyService: KeyService;
@@ -43,8 +43,8 @@ export class WatchedKeyService implements KeyService {
   }
 
   /**
-   * Returns why the last call for any of the crypto keys failed. Undefined if Cloud KMS has answered since, and a
-   * minute after the failure, because nothing is known if no call is made.
+   * Returns why the last call for any of the crypto keys failed. Returns undefined if Cloud KMS has responded
+   * since, or a minute after the failure, because without calls the state is unknown.
    */
   failure(keys: readonly string[]): ReasonCode | undefined {
     const now = this.#now();

@@ -5,11 +5,11 @@ import type { Observer } from '../observer.ts';
 import { reasonClass, reasonCodes } from '../reason-codes.ts';
 
 /*
- * Every metric of a codec and of `runWorker`: its name, what it measures, its labels, and the event of the observer
- * from which it comes. docs/metrics.md explains them to operators, and a test compares both.
+ * Every metric of a codec and of `runWorker`: its name, description and labels, and the observer event that
+ * it counts. docs/metrics.md explains the metrics to operators; a test compares that page with this module.
  */
 
-/** What an observer receives for an event. */
+/** The argument of an observer's method. */
 export type EventOf<E extends keyof Observer> = Parameters<Required<Observer>[E]>[0];
 
 interface Metric {
@@ -22,7 +22,8 @@ interface Metric {
 export interface Label<E extends keyof Observer> {
   readonly name: string;
   /**
-   * The label values for which series exist before the first event. Of `namespace`: the namespaces that are followed.
+   * The label values for which series exist before the first event. For `namespace`, `follow` adds the
+   * values.
    */
   readonly values?: readonly string[];
   of(event: EventOf<E>): string;
@@ -32,7 +33,7 @@ export interface Label<E extends keyof Observer> {
 export interface CounterDefinition<E extends keyof Observer = keyof Observer> extends Metric {
   readonly event: E;
   readonly labels: readonly [Label<E>, Label<E>?];
-  /** Absent: every event counts. */
+  /** Whether an event counts. Default: every event does. */
   counts?(event: EventOf<E>): boolean;
 }
 
@@ -53,13 +54,13 @@ const code = (values: readonly string[]) => ({
   of: (event: { readonly code?: string }) => event.code ?? 'ok',
 });
 
-/** Without the codes that only the history API uses. */
+/** Excludes the codes that only the history API uses. */
 const refusals = reasonCodes.filter(
   (one) =>
     reasonClass(one) !== 'information' && one !== 'event_not_found' && one !== 'namespace_not_permitted',
 );
 const kmsOperations = ['wrap', 'unwrap', 'describe'];
-/** Every code: a new code is a type error until it is listed. */
+/** Every store code. TypeScript reports a code that is missing here. */
 const storeCodes: Readonly<Record<BranchKeyStoreCode, true>> = {
   unavailable: true,
   not_permitted: true,
@@ -99,7 +100,7 @@ export const counters: readonly CounterDefinition[] = [
   counter({
     event: 'notEncrypted',
     name: 'codec_payloads_not_encrypted',
-    description: 'Plaintext payloads in place of ciphertext',
+    description: 'Plaintext payloads where ciphertext was expected',
     labels: [namespace],
   }),
   counter({
@@ -111,13 +112,13 @@ export const counters: readonly CounterDefinition[] = [
   counter({
     event: 'keyRevalidated',
     name: 'codec_key_revalidations',
-    description: 'Checks with Cloud KMS of key versions in use',
+    description: 'Checks with Cloud KMS whether a key version in use still decrypts',
     labels: [namespace, label('outcome', ['confirmed', 'refused', 'unavailable'])],
   }),
   counter({
     event: 'dataKeyRotated',
     name: 'codec_data_key_rotations',
-    description: 'New encryption keys, by the reason for replacing the previous key',
+    description: 'New encryption keys, by the reason for the replacement of the previous key',
     labels: [namespace, label('reason', ['first', 'age', 'messages', 'bytes'])],
   }),
   counter({
@@ -162,26 +163,27 @@ export const kmsCallDuration = {
   seconds: ({ milliseconds }: EventOf<'kmsCall'>): number => milliseconds / 1_000,
 };
 
-/** A gauge of the keys in a namespace. */
+/** A gauge for a namespace's keys. */
 interface KeyGauge extends Metric {
-  /** Undefined: it keeps its last value. */
+  /** Returns the value; undefined to leave the gauge at its previous value. */
   of(state: KeyState): number | undefined;
 }
 
 export const keyGauges: readonly KeyGauge[] = [
   {
     name: 'codec_autonomy_seconds',
-    description: 'Seconds for which the keys in memory will last without Cloud KMS',
+    description: 'Seconds for which the keys in memory will last if Cloud KMS does not respond',
     of: ({ autonomySeconds }) => (Number.isFinite(autonomySeconds) ? autonomySeconds : undefined),
   },
   {
     name: 'codec_encryption_key_age_seconds',
-    description: 'Age of the key that encrypts; 0 without such a key',
+    description: 'Age of the current encryption key in seconds; 0 if there is none',
     of: ({ encryptionKeyAgeSeconds }) => encryptionKeyAgeSeconds ?? 0,
   },
   {
     name: 'codec_oldest_key_age_seconds',
-    description: 'Seconds since Cloud KMS last wrapped or unwrapped the oldest key in memory; 0 without keys',
+    description:
+      'Seconds since Cloud KMS last wrapped or unwrapped the oldest key in memory; 0 if there are no keys',
     of: ({ oldestKeyAgeSeconds }) => oldestKeyAgeSeconds ?? 0,
   },
   {
@@ -204,7 +206,7 @@ export const storeFailing = {
 
 export const workerRestarts: Metric = {
   name: 'codec_worker_restarts',
-  description: 'Failed workers that were replaced in this process',
+  description: 'Failed workers that this process replaced',
 };
 
 export const workerReady: Metric = {

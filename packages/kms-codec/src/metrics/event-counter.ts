@@ -7,17 +7,17 @@ interface Series {
 }
 
 /**
- * Counts events in memory, and adds the sums to a counter of a meter: its calls cross to native code, or serialize their
- * labels, and events happen once per payload.
+ * Counts events in memory, and adds the sums to a meter's counter at intervals. A call for each event, that
+ * is for each payload, would be slow, because it crosses to native code or serializes the labels.
  */
 export class EventCounter {
   readonly observer: Observer;
   readonly #definition: CounterDefinition;
   readonly #counter: { add(value: number, labels: Record<string, string>): void };
-  /** By the values of the first label and of the second, which is empty if there is none. */
+  /** By the first label's value, then by the second's, which is empty if there is no second label. */
   readonly #series = new Map<string, Map<string, Series>>();
 
-  /** @param nameOf returns the value of the label `namespace` for a namespace */
+  /** @param nameOf maps a namespace to the value of the label `namespace` */
   constructor(
     definition: CounterDefinition,
     counter: { add(value: number, labels: Record<string, string>): void },
@@ -36,12 +36,12 @@ export class EventCounter {
     if (!hasNamespace) this.#start(valuesOf(first));
   }
 
-  /** Makes the series of a namespace exist, with the value 0. */
+  /** Creates a namespace's series, with the value 0. */
   start(namespace: string): void {
     if (this.#definition.labels[0].name === 'namespace') this.#start([namespace]);
   }
 
-  /** Adds what was counted to the meter's counter. */
+  /** Adds the events counted since the previous flush to the meter's counter. */
   flush(): void {
     for (const some of this.#series.values()) {
       for (const series of some.values()) {

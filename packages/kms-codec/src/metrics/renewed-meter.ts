@@ -1,24 +1,27 @@
 import type { CodecMeter, SeriesLabels } from './report.ts';
 
-/** A meter whose series outlive the meter that they are written to. */
+/** A meter whose series survive when the underlying meter is replaced. */
 export interface RenewedMeter extends CodecMeter {
-  /** Writes all series to the current meter if it is another one. `reportMetrics` calls it every second. */
+  /**
+   * Writes all series to the current meter if that meter is new. `reportMetrics` calls this method every
+   * second.
+   */
   renew(): void;
 }
 
-/** Writes an instrument's series to a meter, unless they were last written to it. */
+/** Writes an instrument's series to a meter, unless the last write already went to that meter. */
 interface Instrument {
   renew(meter: CodecMeter): void;
 }
 
 /**
- * Returns a meter that writes to the meter that `current` returns at the time. Temporal's Runtime ends when its last
- * connection closes, and its meter and metrics with it: each time that `runWorker` replaces a worker, and while it
- * waits for Cloud KMS. The next Runtime has another meter, to which counters are written with their totals, and gauges
- * with their last values. Histograms begin again.
+ * Returns a meter that writes to whichever meter `current` returns. Temporal's Runtime, with its meter and
+ * metrics, ends when its last connection closes: whenever `runWorker` replaces a worker or waits for Cloud
+ * KMS. The next Runtime has a new meter. The returned meter writes the counters' totals and the gauges' last
+ * values to the new meter. Histograms start from zero.
  *
- * @param current creates the Runtime if there is none. If it throws, for example because the port of the last Runtime is not free
- * yet, the series are written later
+ * @param current returns the current Runtime's meter, and creates the Runtime if there is none. If `current`
+ *   throws, for example because the previous Runtime's port is not free yet, the series are written later
  * @example
  * const metrics = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
  */

@@ -11,13 +11,13 @@ import {
   workerRestarts,
 } from './definitions.ts';
 
-/** How often counters and gauges are written, in ms. */
+/** Interval at which counters and gauges are written, in ms. */
 const REPORT_MS = 1_000;
 
 /** The labels of a time series. */
 export type SeriesLabels = Record<string, string>;
 
-/** What `reportMetrics` uses of a meter. Temporal's `MetricMeter` has this form. */
+/** The part of a meter that `reportMetrics` uses. Temporal's `MetricMeter` is assignable to it. */
 export interface CodecMeter {
   createCounter(
     name: string,
@@ -36,7 +36,7 @@ export interface CodecMeter {
     unit: string | undefined,
     description: string,
   ): { set(value: number, labels: SeriesLabels): void };
-  /** Called before each report, see `renewedMeter`. */
+  /** Called before each report. See `renewedMeter`. */
   renew?(): void;
 }
 
@@ -45,25 +45,26 @@ export interface CodecMetrics {
   /** Counts the codec's events: pass it to the codec as its `observer`. */
   readonly observer: Observer;
   /**
-   * Reports the state of a codec's keys in some namespaces. Their counters exist from then on, with the value 0. Events of
-   * other namespaces are counted as `other`.
-   * @param codec the codec that has the observer
+   * Reports the state of a codec's keys in some namespaces, and creates those namespaces' counters with the
+   * value 0. Events of other namespaces are counted under the label `other`.
+   * @param codec the codec whose observer is `observer`
    */
   follow(codec: Pick<KmsCodec, 'keyState' | 'callsWaiting'>, namespaces: readonly string[]): void;
-  /** Reports the restarts and the readiness of a worker that `runWorker` runs. */
+  /** Reports the restarts and readiness of a worker that `runWorker` runs. */
   followWorker(worker: {
     readiness(): { readonly status: 'ready' | 'degraded' | 'not_ready'; readonly restarts: number };
   }): void;
-  /** Writes what was counted. A timer calls it every second. */
+  /** Writes the current values. A timer calls this method every second. */
   report(): void;
-  /** Writes what was counted, and stops reporting. */
+  /** Writes the current values a last time, and stops reporting. */
   stop(): void;
 }
 
 /**
- * Reports a codec's events and the state of its keys through a meter of Temporal's SDK. With the meter of a worker's
- * Runtime they appear next to the metrics of Temporal's Core, in Prometheus or OpenTelemetry. docs/metrics.md lists their
- * names. No label contains anything from a payload. With `runWorker`, use {@link renewedMeter}.
+ * Reports a codec's events and the state of its keys through a meter of Temporal's SDK. With the meter of a
+ * worker's Runtime, the metrics appear in Prometheus or OpenTelemetry next to the metrics of Temporal's Core.
+ * docs/metrics.md lists the metrics. No label contains anything from a payload. With `runWorker`, use {@link
+ * renewedMeter}.
  *
  * @example
  * const metrics = reportMetrics(Runtime.instance().metricMeter);
@@ -71,7 +72,8 @@ export interface CodecMetrics {
  * metrics.follow(codec, ['payments']);
  */
 export function reportMetrics(meter: CodecMeter): CodecMetrics {
-  // A default rule covers any namespace, and each label value is a time series.
+  // Followed namespaces only: a default rule covers any namespace, and each label value creates a time
+  // series.
   const namespaces = new Set<string>();
   const label = (namespace: string): string => (namespaces.has(namespace) ? namespace : 'other');
   const counted = counters.map(
@@ -159,7 +161,7 @@ function kmsCallDurations(meter: CodecMeter): Observer {
 const idOf = ({ namespace, key }: { readonly namespace?: string; readonly key?: string }): string =>
   `${namespace} ${key}`;
 
-/** What of the store of branch keys fails at present. */
+/** Tracks which branch-key store operations are failing. */
 class StoreOutages {
   readonly observer: Observer;
   readonly #gauge: { set(value: number, labels: SeriesLabels): void };

@@ -1,4 +1,4 @@
-/* What an attacker can do who may write a store, and may not use the crypto key. */
+/* What an attacker can do with write access to the store but without access to the crypto key. */
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type BranchKeyEntry, parseEntry, serializeEntry } from '../../src/branch-keys/entry.ts';
@@ -22,7 +22,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const entryOf = (fleet: Fleet, id = payId) => parseEntry(fleet.store.values.get(id)!.value);
 const put = (fleet: Fleet, entry: BranchKeyEntry, id = payId) => fleet.store.put(id, serializeEntry(entry));
 
-/** Starts another process, which must not encrypt with a key of the entry, and returns the key with which it does. */
+/** Starts another process, and expects that it does not encrypt with a key in the entry. */
 async function expectNotAdopted(fleet: Fleet, entry: BranchKeyEntry): Promise<void> {
   const codec = fleet.start();
   const [message] = await codec.encode([json('secret')], context);
@@ -39,7 +39,7 @@ async function fleetWithEntry(): Promise<{ fleet: Fleet; entry: BranchKeyEntry }
 describe('a process does not encrypt with a stored key', () => {
   it.each<[string, (entry: BranchKeyEntry) => BranchKeyEntry]>([
     [
-      'whose date was changed to make it younger',
+      'whose date was changed to make the key look younger',
       ({ current }) => ({ current: { ...current, created: current.created + 50 * minute } }),
     ],
     [
@@ -66,7 +66,7 @@ describe('a process does not encrypt with a stored key', () => {
     expect(fleet.events).toContain('adopt unverified');
   });
 
-  it('of another namespace under the same crypto key', async () => {
+  it('of another namespace with the same crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     await fleet.codecs[0]!.encode([json('x')], inNamespace('bill'));
     const other = entryOf(fleet, billId);
@@ -74,7 +74,7 @@ describe('a process does not encrypt with a stored key', () => {
     await expectNotAdopted(fleet, other);
   });
 
-  it('under another crypto key', async () => {
+  it('of another crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     const others = fleetOf(1);
     await others.encrypt();
@@ -82,50 +82,53 @@ describe('a process does not encrypt with a stored key', () => {
     await expectNotAdopted(fleet, entryOf(others));
   });
 
-  it('that is past its soft age, although its date is authentic', async () => {
+  it('that is past its soft age, even if the date is authentic', async () => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(2 * hour);
     put(fleet, entry);
     await expectNotAdopted(fleet, entry);
   });
 
-  it('from the future beyond the clock skew, although its date is authentic', async () => {
+  it('from further in the future than the allowed clock skew, even if the date is authentic', async () => {
     const { fleet, entry } = await fleetWithEntry();
     fleet.clock.time -= 6 * minute;
     await expectNotAdopted(fleet, entry);
   });
 });
 
-/** A person who could use the crypto key and no longer can, and has kept the bytes of a branch key. */
+/** Returns the branch key as kept by a person who could use the crypto key in the past but no longer can. */
 async function leakedKey(fleet: Fleet, { current }: BranchKeyEntry): Promise<KeyObject> {
   const request = { key: cryptoKey('pay'), ciphertext: current.wrapped, aad: branchKeyAad('pay') };
   return createSecretKey((await fleet.keyService.unwrap(request)).subarray(-32));
 }
 
-describe('a holder of a branch key who writes the store', () => {
-  it.each([1.1, 3, 4, 16, 25])('cannot make it younger, %d h after its creation', async (hours) => {
-    for (const place of ['current', 'next'] as const) {
-      const { fleet, entry } = await fleetWithEntry();
-      const key = await leakedKey(fleet, entry);
-      fleet.clock.time += hours * hour;
-      const created = fleet.clock.time - 15 * minute;
-      const { wrapped, keyVersion } = entry.current;
-      const redated = { wrapped, keyVersion, created, proof: proveKeyVersion(key, 'pay', keyVersion) };
-      put(fleet, place === 'current' ? { current: redated } : { current: entry.current, next: redated });
-      const load = fleet.store.load.bind(fleet.store);
-      fleet.store.load = async (id) => {
-        if (fleet.store.loads === 100) throw new Error('The store is asked again and again');
-        return await load(id);
-      };
-      await expectNotAdopted(fleet, entry);
-      // The process that has created the key changes to another key too.
-      await fleet.pass(minute);
-      for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(hex(wrapped));
-      expect(fleet.store.loads).toBeLessThan(20);
-    }
-  });
+describe('an attacker who has a branch key and writes to the store', () => {
+  it.each([1.1, 3, 4, 16, 25])(
+    'cannot make the branch key younger, %d h after its creation',
+    async (hours) => {
+      for (const place of ['current', 'next'] as const) {
+        const { fleet, entry } = await fleetWithEntry();
+        const key = await leakedKey(fleet, entry);
+        fleet.clock.time += hours * hour;
+        const created = fleet.clock.time - 15 * minute;
+        const { wrapped, keyVersion } = entry.current;
+        const redated = { wrapped, keyVersion, created, proof: proveKeyVersion(key, 'pay', keyVersion) };
+        put(fleet, place === 'current' ? { current: redated } : { current: entry.current, next: redated });
+        const load = fleet.store.load.bind(fleet.store);
+        fleet.store.load = async (id) => {
+          if (fleet.store.loads === 100) throw new Error('The store is queried again and again');
+          return await load(id);
+        };
+        await expectNotAdopted(fleet, entry);
+        // The process that created the key also changes to another key.
+        await fleet.pass(minute);
+        for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(hex(wrapped));
+        expect(fleet.store.loads).toBeLessThan(20);
+      }
+    },
+  );
 
-  it('cannot backdate it, which would make it the key that encrypts now', async () => {
+  it('cannot backdate the next key so that it encrypts immediately', async () => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(0.76 * hour);
     const { current, next } = entryOf(fleet);
@@ -139,7 +142,7 @@ describe('a holder of a branch key who writes the store', () => {
 
 const now = () => 1_790_000_000_000;
 
-it('encode fails without querying the store repeatedly if the store has only a key past its hard age', async () => {
+it('encode fails, without querying the store repeatedly, if the store only has a key past its hard age', async () => {
   const limits = resolveLimits();
   const keyService = new FakeKeyService();
   const semaphore = new KeyedSemaphore(limits.callsInFlight);
@@ -157,7 +160,7 @@ it('encode fails without querying the store repeatedly if the store has only a k
   class OldKeys extends SharedBranchKeys {
     override async sync(): Promise<SharedKeys> {
       syncs += 1;
-      if (syncs === 100) throw new Error('The store is asked again and again');
+      if (syncs === 100) throw new Error('The store is queried again and again');
       return { current, next: undefined, sharing: 'shared' };
     }
   }
@@ -182,7 +185,7 @@ it('a process accepts a key from a process whose clock is four minutes ahead', a
   expect(branchOf(message!)).toBe(hex(entry.current.wrapped));
 });
 
-it('a running process does not return to an older entry, and stores its own key again', async () => {
+it('a running process does not adopt a restored older entry, and stores its own key again', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(0.97 * hour);
   const [message] = await fleet.encrypt();
@@ -192,7 +195,7 @@ it('a running process does not return to an older entry, and stores its own key 
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
-it('a process does not change to an older key that the store names as the next', async () => {
+it('a process does not adopt an older key that the store contains as the next key', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(5 * minute);
   fleet.store.values.clear();
@@ -207,7 +210,7 @@ it('a process does not change to an older key that the store names as the next',
   }
 });
 
-it('a changed next key does not replace the current key', async () => {
+it('a next key that was tampered with does not replace the current key', async () => {
   const { fleet, entry } = await fleetWithEntry();
   await fleet.pass(0.76 * hour);
   const { current, next } = entryOf(fleet);
@@ -221,7 +224,7 @@ it.each<[string, Uint8Array]>([
   ['empty', new Uint8Array()],
   ['too large', new Uint8Array(10_000)],
   ['deeply nested', new TextEncoder().encode('['.repeat(8_000))],
-])('an entry that is %s is reported and written again', async (_, value) => {
+])('an entry that is %s is reported and overwritten', async (_, value) => {
   const { fleet } = await fleetWithEntry();
   fleet.store.put(payId, value);
   const [message] = await fleet.start().encode([json('x')], context);
@@ -229,7 +232,7 @@ it.each<[string, Uint8Array]>([
   expect(hex(entryOf(fleet).current.wrapped)).toBe(branchOf(message!));
 });
 
-it('an entry with a later version is reported and kept', async () => {
+it('an entry with a later format version is reported and kept', async () => {
   const { fleet } = await fleetWithEntry();
   const later = new TextEncoder().encode('{"version":2}');
   fleet.store.put(payId, later);
@@ -241,7 +244,7 @@ it('an entry with a later version is reported and kept', async () => {
   expect(fleet.events).toEqual(Array(2).fill('adopt unsupported_version'));
 });
 
-it('a writer that replaces every entry with garbage costs each process few calls', async () => {
+it('an attacker who replaces every entry with garbage causes only few calls per process', async () => {
   const { fleet } = await fleetWithEntry();
   const replace = fleet.store.replace.bind(fleet.store);
   fleet.store.replace = async (...call) => {

@@ -1,4 +1,7 @@
-/* Cloud KMS calls and wrapped keys of a fleet, with and without a store, on a moved clock. */
+/*
+ * How many Cloud KMS calls a fleet makes and how many keys it has wrapped, with and without a store, on a
+ * simulated clock.
+ */
 import { describe, expect, it } from 'vitest';
 import type { Payload } from '../../src/formats/payload.ts';
 import { KmsCodec, KeyRules } from '../../src/index.ts';
@@ -6,11 +9,11 @@ import { cryptoKey, inNamespace, json } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
 import { branchOf, hour, MemoryStore, minute, settle } from '../support/fleet.ts';
 
-/** The timer of a codec. Each process has another phase. */
+/** Interval of a codec's timer, in seconds. Each process has a different phase. */
 const TIMER_S = 15;
-/** How often a process encrypts in each namespace. */
+/** Interval at which a process encrypts in each namespace, in seconds. */
 const WRITE_S = 300;
-/** How many messages of others it reads then: those of 48 other processes in an hour. */
+/** How many other processes' messages a process reads each time: messages of 48 processes per hour. */
 const READS = 4;
 
 interface Run {
@@ -30,13 +33,15 @@ interface Size {
   readonly namespaces: number;
   readonly hours: number;
   readonly isShared: boolean;
-  /** Seconds for which the clock moves at once. */
+  /** Seconds per step of the clock. */
   readonly stepS?: number;
-  /** How many messages of others a process reads at once. */
+  /** How many other processes' messages a process reads per step. */
   readonly reads?: number;
 }
 
-/** Lets processes encrypt, and read each other's messages, and counts calls and wrapped keys. */
+/**
+ * Runs processes that encrypt and read each other's messages, and counts Cloud KMS calls and wrapped keys.
+ */
 async function run(size: Size): Promise<Run> {
   const { processes, hours, isShared, stepS = 1, reads = READS } = size;
   const names = Array.from({ length: size.namespaces }, (_, n) => `namespace-${n}`);
@@ -81,7 +86,7 @@ async function run(size: Size): Promise<Run> {
   };
 }
 
-/** Returns how many calls a process makes that has just started and reads a message under each key. */
+/** Returns how many Cloud KMS calls a newly started process makes to read one message under each key. */
 async function callsOfReader({ messages, keyService, rules, time }: Run): Promise<number> {
   const reader = new KmsCodec({ rules, keyService, now: () => time });
   const before = keyService.unwraps;
@@ -91,20 +96,20 @@ async function callsOfReader({ messages, keyService, rules, time }: Run): Promis
 }
 
 describe('a fleet with a store', () => {
-  it('has one branch key per rotation, and each process makes one call for it, plus revalidations', async () => {
+  it('has one branch key per rotation, for which each process makes one call in addition to revalidations', async () => {
     const [processes, namespaces, hours] = [50, 3, 6];
     const shared = await run({ processes, namespaces, hours, isShared: true });
     // A key encrypts for 43.8 to 45 min.
     const rotations = Math.ceil((hours * hour) / (43 * minute));
     expect(shared.keys).toBeLessThanOrEqual(namespaces * (rotations + 1));
-    // Processes that are due in the same second each create a key, of which one is used.
+    // Processes that are due in the same second each create a key, but only one of these keys is used.
     expect(shared.wraps).toBeLessThanOrEqual(namespaces * (processes + 5 * rotations));
     // A key version in use is revalidated every 2.5 to 5 min.
     const revalidations = (processes * namespaces * (hours * 60)) / 2.5;
     expect(shared.unwraps).toBeLessThanOrEqual(processes * namespaces * (rotations + 1) + revalidations);
   }, 120_000);
 
-  it('of any size leaves a history that a new reader reads with one call per rotation', async () => {
+  it('of any size writes messages that a new reader decrypts with one call per rotation', async () => {
     const size = { namespaces: 1, hours: 24, isShared: true, stepS: 15 };
     const small = await run({ ...size, processes: 2 });
     const large = await run({ ...size, processes: 10 });
@@ -115,7 +120,7 @@ describe('a fleet with a store', () => {
 });
 
 describe('a fleet without a store', () => {
-  it('has a branch key per process and rotation, which every other process unwraps', async () => {
+  it('has one branch key per process and rotation, and every other process unwraps each key', async () => {
     const [processes, hours] = [10, 6];
     const apart = await run({ processes, namespaces: 1, hours, isShared: false });
     expect(apart.keys).toBeGreaterThanOrEqual(processes * hours);
@@ -124,7 +129,7 @@ describe('a fleet without a store', () => {
   }, 120_000);
 });
 
-it('a process that only encrypts confirms its key with at most one call every 2.5 min over a day', async () => {
+it('a process that only encrypts makes, over a day, at most one call every 2.5 min to confirm its key', async () => {
   const [processes, hours] = [4, 24];
   const { wraps, unwraps } = await run({
     processes,

@@ -24,7 +24,7 @@ describe('a wrapped branch key’s plaintext', () => {
     expect(importBranchKey(generateBranchKey(created)).equals(imported)).toBe(false);
   });
 
-  it.each([39, 32])('is wiped after an import of %d bytes, whether it succeeds or not', (length) => {
+  it.each([39, 32])('is wiped after an import of %d bytes, even if the import fails', (length) => {
     const plaintext = generateBranchKey(1).subarray(0, length);
     try {
       importBranchKey(plaintext);
@@ -43,7 +43,7 @@ describe('a stored key version’s proof', () => {
     expect(Buffer.from(proveKeyVersion(key, 'payments', 7))).toEqual(expected);
   });
 
-  it('holds only for the same key, namespace and key version', () => {
+  it('is valid only for the same branch key, namespace and key version', () => {
     const proof = proveKeyVersion(key, 'payments', 7);
     expect(isKeyVersionProof(key, 'payments', 7, proof)).toBe(true);
     expect(isKeyVersionProof(key, 'payments', 8, proof)).toBe(false);

@@ -12,7 +12,7 @@ import type { Payload } from '../../src/formats/payload.ts';
 import { codecWith, cryptoKey, inNamespace, json, valueOf } from '../support/codec.ts';
 import { FakeKeyService } from '../support/fake-key-service.ts';
 
-/* The format envelope-v2 derives its data keys from a branch key, which Cloud KMS wraps, and a salt. */
+/* The format envelope-v2 derives its data keys from a salt and a branch key that Cloud KMS wraps. */
 
 const hour = 3_600_000;
 const rule = { pay: { encrypt: cryptoKey('pay') } };
@@ -23,7 +23,7 @@ const headerOf = ({ data }: Payload) => parseHeader(data!).header;
 const saltOf = (message: Payload) => hex(headerOf(message).salt);
 const branchOf = (message: Payload) => hex(headerOf(message).wrappedKey);
 
-/** Returns the number of messages by data key. */
+/** Returns the number of messages under each data key. */
 function countByDataKey(messages: readonly Payload[]): number[] {
   const counts = new Map<string, number>();
   for (const message of messages) {
@@ -33,7 +33,7 @@ function countByDataKey(messages: readonly Payload[]): number[] {
   return [...counts.values()];
 }
 
-/** Returns messages that each have another salt and the same branch key. */
+/** Returns messages under the same branch key, each with a different salt. */
 async function encryptApart(count: number, keyService: FakeKeyService): Promise<Payload[]> {
   const { codec } = codecWith(rule, { keyService, limits: { softMessages: 1 } });
   const messages = await codec.encode(
@@ -46,7 +46,7 @@ async function encryptApart(count: number, keyService: FakeKeyService): Promise<
 }
 
 describe('deriveDataKey', () => {
-  // https://www.rfc-editor.org/rfc/rfc5869#appendix-A, whose outputs have 42 bytes.
+  // Vectors from https://www.rfc-editor.org/rfc/rfc5869#appendix-A, whose outputs have 42 bytes.
   it.each([
     {
       key: '0b'.repeat(22),
@@ -60,7 +60,7 @@ describe('deriveDataKey', () => {
       info: '',
       derived: '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8',
     },
-  ])('returns key and commitment as in the vectors of RFC 5869 (salt "$salt")', (vector) => {
+  ])('returns the key and commitment in RFC 5869’s vectors (salt "$salt")', (vector) => {
     const branchKey = createSecretKey(Buffer.from(vector.key, 'hex'));
     const { salt, info } = vector;
     const derived = deriveDataKey(branchKey, Buffer.from(salt, 'hex'), Buffer.from(info, 'hex'));
@@ -71,7 +71,7 @@ describe('deriveDataKey', () => {
 
 const dataKeyOf = (key: KeyObject, of: Derivation) => withDataKey(key, of, (dataKey) => dataKey);
 
-/** Returns the derivation of a message that is committed to the data key. */
+/** Returns the derivation of a message that is committed to its data key. */
 const committed = (key: KeyObject, salt: Uint8Array, info: Uint8Array) =>
   derivation(salt, deriveDataKey(key, salt, info).commitment, info);
 
@@ -81,7 +81,7 @@ describe('withDataKey', () => {
   const branchKey = createSecretKey(Buffer.alloc(32, 1));
   const info = Buffer.from('info');
 
-  it('uses the same key as deriveDataKey for each salt, info and branch key', () => {
+  it('passes on the key that deriveDataKey returns for the salt, info and branch key', () => {
     const other = createSecretKey(Buffer.alloc(32, 2));
     const salts = Array.from({ length: 200 }, generateSalt);
     for (const salt of [...salts, ...salts]) {
@@ -94,7 +94,7 @@ describe('withDataKey', () => {
     }
   });
 
-  it('refuses a message committed to another data key, even after a message under that salt', () => {
+  it('refuses a message committed to another data key, even after a genuine message with the same salt', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 5));
     const salt = generateSalt();
     const genuine = committed(fresh, salt, info);
@@ -119,13 +119,13 @@ describe('withDataKey', () => {
     const derivations = Array.from({ length: 65 }, () => committed(fresh, generateSalt(), info));
     const keys = derivations.slice(0, 64).map((each) => dataKeyOf(fresh, each));
     expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
-    // The 65th displaces the second, because the first was used again.
+    // The 65th key evicts the second, because the first was used again.
     dataKeyOf(fresh, derivations[64]!);
     expect(dataKeyOf(fresh, derivations[0]!)).toBe(keys[0]);
     expect(dataKeyOf(fresh, derivations[1]!)).not.toBe(keys[1]);
   });
 
-  it('keeps no useless key, such as one for a forged message’s salt', () => {
+  it('does not keep a key that decrypted nothing, such as the key for a forged message’s salt', () => {
     const fresh = createSecretKey(Buffer.alloc(32, 4));
     const genuine = committed(fresh, generateSalt(), info);
     const genuineKey = dataKeyOf(fresh, genuine);
@@ -160,7 +160,7 @@ describe('a salt', () => {
     ['bytes', { softBytes: 8 * 5 }, 8],
     ['messages, if only the hard limit was lowered,', { hardMessages: 3 }, 3],
     ['bytes, if each message has more', { softBytes: 4 }, 1],
-  ])('is never used beyond its limit of %s, even without Cloud KMS', async (_, limits, most) => {
+  ])('is never used beyond its limit on %s, even without Cloud KMS', async (_, limits, most) => {
     const { codec, keyService } = codecWith(rule, { limits });
     await codec.warm('pay');
     keyService.failing = 'kms_unavailable';
@@ -181,7 +181,7 @@ describe('a salt', () => {
 });
 
 describe('messages under one branch key with many salts', () => {
-  it('take one Cloud KMS call', async () => {
+  it('need only one Cloud KMS call to decrypt', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(200, keyService);
     const { codec } = codecWith(rule, { keyService });
@@ -194,7 +194,7 @@ describe('messages under one branch key with many salts', () => {
     expect(codec.plan(messages, context).kmsCalls).toBe(0);
   });
 
-  it('are refused if their header was changed, even after a genuine message whose salt starts the same', async () => {
+  it('are refused if a header was changed, even after a genuine message whose salt starts with the same bytes', async () => {
     const keyService = new FakeKeyService();
     const [message] = await encryptApart(1, keyService);
     const { codec } = codecWith(rule, { keyService });
@@ -208,12 +208,12 @@ describe('messages under one branch key with many salts', () => {
       await (at === lastOfSalt
         ? expect(forged).rejects.toMatchObject({ code: 'integrity_failed' })
         : expect(forged).rejects.toThrow());
-      // The forged message has not taken the genuine one's place.
+      // The forged message has not replaced the genuine message in the cache.
       expect((await codec.decode([message!], context)).map(valueOf)).toEqual([0]);
     }
   });
 
-  it('need another call once the branch key has left the cache', async () => {
+  it('need another Cloud KMS call once the branch key has left the cache', async () => {
     const keyService = new FakeKeyService();
     const messages = await encryptApart(20, keyService);
     const [other] = await encryptApart(1, keyService);
@@ -230,7 +230,7 @@ describe('messages under one branch key with many salts', () => {
   });
 });
 
-it('wraps a branch key with AAD that names its purpose and namespace', async () => {
+it('wraps a branch key with AAD that names the purpose and the namespace', async () => {
   const keyService = new FakeKeyService();
   const { codec } = codecWith({ pay: rule.pay, ship: rule.pay }, { keyService });
   const [message] = await codec.encode([json('x')], context);

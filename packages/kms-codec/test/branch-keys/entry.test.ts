@@ -14,17 +14,17 @@ const json = () => JSON.parse(new TextDecoder().decode(serializeEntry(entry)));
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 describe('a store entry', () => {
-  it('is read as it was written, with and without the next key', () => {
+  it('parses to the entry that was serialized, with and without a next key', () => {
     expect(parseEntry(serializeEntry(entry))).toEqual(entry);
     expect(parseEntry(serializeEntry({ current: stored(3) }))).toEqual({ current: stored(3) });
   });
 
-  it('contains only wrapped keys and their dates', () => {
+  it('contains only wrapped keys, their versions, dates and proofs', () => {
     expect(Object.keys(json())).toEqual(['version', 'current', 'next']);
     expect(Object.keys(json().current)).toEqual(['wrapped', 'keyVersion', 'created', 'proof']);
   });
 
-  it('with a later version is refused as such, whatever else it contains', () => {
+  it('is refused with unsupported_version if its version is later, whatever else the entry contains', () => {
     expect(() => parseEntry(bytes({ version: 2, keys: [] }))).toThrow(
       expect.objectContaining({ code: 'unsupported_version' }),
     );
@@ -33,7 +33,7 @@ describe('a store entry', () => {
   it.each<[string, (value: any) => unknown]>([
     ['no object', () => [1]],
     ['no version', ({ current }) => ({ current })],
-    ['a version that is no number', (value) => ({ ...value, version: '1' })],
+    ['a version that is not a number', (value) => ({ ...value, version: '1' })],
     ['no current key', ({ version, next }) => ({ version, next })],
     ['an unknown field', (value) => ({ ...value, more: 1 })],
     ['an unknown field of a key', (value) => ({ ...value, next: { ...value.next, more: 1 } })],
@@ -58,21 +58,21 @@ describe('a store entry', () => {
     ],
     ['a date before 1970', (value) => ({ ...value, current: { ...value.current, created: -1 } })],
     ['a date with a fraction', (value) => ({ ...value, current: { ...value.current, created: 1.5 } })],
-    ['a date that is no number', (value) => ({ ...value, current: { ...value.current, created: '1' } })],
+    ['a date that is not a number', (value) => ({ ...value, current: { ...value.current, created: '1' } })],
   ])('with %s is malformed', (_, change) => {
     expect(() => parseEntry(bytes(change(json())))).toThrow(expect.objectContaining({ code: 'malformed' }));
   });
 
   it.each([
     ['empty', new Uint8Array()],
-    ['no JSON', new TextEncoder().encode('{"version":1,')],
-    ['no UTF-8', new Uint8Array([0xff, 0xfe])],
+    ['not JSON', new TextEncoder().encode('{"version":1,')],
+    ['not UTF-8', new Uint8Array([0xff, 0xfe])],
     ['above 8 KiB', new TextEncoder().encode(`${' '.repeat(8192)}${JSON.stringify(json())}`)],
   ])('that is %s is malformed', (_, value) => {
     expect(() => parseEntry(value)).toThrow(expect.objectContaining({ code: 'malformed' }));
   });
 
-  it('is malformed wherever it is truncated', () => {
+  it('is malformed if it is truncated at any byte', () => {
     const whole = serializeEntry(entry);
     for (let length = 0; length < whole.length; length += 1) {
       expect(() => parseEntry(whole.subarray(0, length))).toThrow(
@@ -83,7 +83,7 @@ describe('a store entry', () => {
 });
 
 describe('an entry’s id', () => {
-  it('is safe as a file name and differs by crypto key and by namespace', () => {
+  it('is safe as a file name, and differs for different crypto keys and namespaces', () => {
     const ids = [
       branchKeyId(cryptoKey('a'), 'pay'),
       branchKeyId(cryptoKey('b'), 'pay'),

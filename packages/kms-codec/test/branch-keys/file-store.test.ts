@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe('the file: store’s directory', () => {
-  it('is created with mode 0700, and files with mode 0600', async () => {
+  it('is created with mode 0700, and the files in it with mode 0600', async () => {
     await new FileBranchKeyStore(directory).replace(id, value, ABSENT);
     expect((await stat(directory)).mode & 0o777).toBe(0o700);
     expect((await stat(join(directory, `${id}.1.json`))).mode & 0o777).toBe(0o600);
@@ -44,7 +44,7 @@ describe('the file: store’s directory', () => {
     });
   });
 
-  it('keeps few generations and removes files that ended processes left unfinished', async () => {
+  it('contains only a few generations, and no unfinished files that ended processes have left', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
     const abandoned = join(directory, `.${'0'.repeat(32)}.tmp`);
@@ -61,13 +61,14 @@ describe('the file: store’s directory', () => {
     ]);
   });
 
-  it('does not let a process win that was stopped for several generations', async () => {
+  it('does not let a process replace the value if it was suspended for several generations', async () => {
     const store = new FileBranchKeyStore(directory);
     await store.replace(id, value, ABSENT);
     for (let generation = 1; generation < 9; generation += 1) {
       await store.replace(id, value, String(generation));
     }
-    // It has seen generation 1 and creates the file of generation 2, which has been removed.
+    // The suspended process has seen generation 1, and creates the file of generation 2, which other
+    // processes have removed.
     await link(join(directory, `${id}.9.json`), join(directory, `${id}.2.json`));
     expect((await store.load(id))?.generation).toBe('9');
     expect(await store.replace(id, value, '2')).toBe(false);

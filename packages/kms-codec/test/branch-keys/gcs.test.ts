@@ -1,4 +1,4 @@
-/* A fleet that shares branch keys in fake-gcs-server, which ends and returns without its objects. */
+/* A fleet that shares branch keys in fake-gcs-server. The server stops, and restarts without its objects. */
 import { type GcsServer, startGcs } from '@temporal-kms/scripts/gcs';
 import { afterAll, expect, it, vi } from 'vitest';
 import { GcsBranchKeyStore } from '../../src/branch-keys/gcs-store.ts';

@@ -47,7 +47,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('makes further calls fail at once for 20 s', async () => {
+  it('makes further calls fail immediately for 20 s', async () => {
     const { guard, clock, calls, state } = guarded();
     state.load = gone;
     for (let n = 0; n < 10; n += 1) await guard.load('id').catch(() => undefined);
@@ -57,7 +57,7 @@ describe('a store outage', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('makes urgent calls fail at once for as long as it lasts', async () => {
+  it('makes urgent calls fail immediately until the outage ends', async () => {
     const { guard, clock, calls, state } = guarded();
     state.load = gone;
     await guard.load('id', { isUrgent: true }).catch(() => undefined);
@@ -66,7 +66,7 @@ describe('a store outage', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it('that affects writes does not prevent reads, and a read does not end it', async () => {
+  it('of writes does not prevent reads, and a successful read does not end the outage', async () => {
     const { guard, events, state } = guarded();
     state.replace = new BranchKeyStoreError('not_permitted', 'read-only');
     await expect(guard.replace('id', value, ABSENT)).rejects.toMatchObject({ code: 'not_permitted' });
@@ -75,7 +75,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['replace not_permitted']);
   });
 
-  it('starts when a store does not answer in time, and no other call is made while that call hangs', async () => {
+  it('starts when a store does not respond in time, and prevents other calls while that call hangs', async () => {
     const { guard, clock, events, calls, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     state.load = promise;
@@ -92,7 +92,7 @@ describe('a store outage', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('is not a stall of this process', async () => {
+  it('is not caused by a stall of this process', async () => {
     const { guard, state, events } = guarded();
     state.load = readFile(import.meta.filename);
     const answer = guard.load('id', { time: { leftMs: 500 } });
@@ -101,7 +101,7 @@ describe('a store outage', () => {
     expect(events).toEqual([]);
   });
 
-  it('includes errors of other types', async () => {
+  it('is also caused by errors of other types', async () => {
     const { guard, state } = guarded();
     state.load = new TypeError('bug');
     await expect(guard.load('id')).rejects.toMatchObject({ code: 'unavailable', cause: state.load });

@@ -45,7 +45,7 @@ const asPayload = (data: Uint8Array) => ({
 });
 const branchOf = (data: Uint8Array) => Buffer.from(parseHeader(data).header.wrappedKey).toString('hex');
 
-it('six processes agree on each key, lose no update, and read all messages', async () => {
+it('six processes agree on each key, lose no update of the store, and read all messages', async () => {
   const running = Array.from({ length: 6 }, () =>
     startNode(program, { args: [directory, wrappingKey.toString('hex'), 'run'] }),
   );
@@ -68,7 +68,7 @@ it('six processes agree on each key, lose no update, and read all messages', asy
   expect(Math.max(...generations)).toBe(won);
 }, 60_000);
 
-/** Returns the number of keys in the newest entry of the directory. */
+/** Returns the number of keys in the directory's newest entry. */
 async function storedKeys(): Promise<number> {
   const stored = await new FileBranchKeyStore(directory).load(branchKeyId(cryptoKey('k'), 'pay'));
   const { next } = parseEntry(stored!.value);
@@ -78,17 +78,17 @@ async function storedKeys(): Promise<number> {
 const steps = [
   'after it has read the store',
   'after Cloud KMS has wrapped the key',
-  'before the file has its name',
-  'after the file has its name',
+  'before it has linked the new file',
+  'after it has linked the new file',
   'after it has written the store',
 ];
 
-describe.each(['start', 'rotation'])('a process that is killed at its %s', (phase) => {
+describe.each(['start', 'rotation'])('a process that is killed during its %s', (phase) => {
   it.each(steps)(
-    '%s does not keep other processes from getting the next key',
+    '%s does not prevent other processes from getting the next key',
     async (step) => {
       let time = 1_790_000_000_000;
-      // At a rotation, these processes run already.
+      // During a rotation, these processes are already running.
       const others = [1, 2, 3].map(() => codecAt(() => time));
       const isRotation = phase === 'rotation';
       const encryptAll = async () =>
@@ -107,7 +107,7 @@ describe.each(['start', 'rotation'])('a process that is killed at its %s', (phas
         time += 0.75 * hour;
       }
       messages.push(...(await encryptAll()));
-      // The clock may not move on before the directory has been read and written.
+      // The clock must not advance before the process has read and written the directory.
       const isStored = async () => expect(await storedKeys()).toBeGreaterThanOrEqual(isRotation ? 2 : 1);
       for (const codec of others) codec.maintain();
       await vi.waitFor(isStored, { timeout: 10_000 });

@@ -9,7 +9,7 @@ import type { BranchKeyStore } from '../../src/branch-keys/store.ts';
 import { json } from '../support/codec.ts';
 import { context, fleetOf, MemoryStore, minute } from '../support/fleet.ts';
 
-/* Cloud KMS refuses the key of a fleet again and again. A process that may not decrypt must not be ready. */
+/* Cloud KMS refuses a fleet's key again and again. A process that may not decrypt must not be ready. */
 
 const codes = ['key_disabled', 'permission_denied'] as const;
 
@@ -24,7 +24,7 @@ const stores = {
 } satisfies Record<string, () => BranchKeyStore | undefined | Promise<BranchKeyStore | undefined>>;
 
 it.each(Object.entries(stores))(
-  'notices each refusal of the same branch key within 5 min, and its end within 30 s, with %s',
+  'a fleet with %s notices each refusal of the same branch key within 5 min, and the end of each refusal within 30 s',
   async (_, open) => {
     const store = await open();
     const fleet = fleetOf(2, { branchKeyStore: store });
@@ -56,7 +56,7 @@ it.each(Object.entries(stores))(
       expect(states()).toEqual([false, false]);
       fleet.keyService.failing = undefined;
       await pass(minute / 2);
-      // A process without a key waits for one, as a worker does.
+      // A process without a key waits for a key, as a worker does.
       for (const codec of fleet.codecs) await codec.warm('pay');
       expect(states()).toEqual([true, true]);
     }
@@ -65,7 +65,7 @@ it.each(Object.entries(stores))(
   60_000,
 );
 
-it('in any order of refusals and their ends, no process stays ready for more than 5 min while it cannot decrypt', async () => {
+it('no process stays ready for more than 5 min while it cannot decrypt, in whatever order refusals start and end', async () => {
   const phase = fc.record({
     code: fc.constantFrom(undefined, ...codes),
     minutes: fc.integer({ min: 1, max: 80 }),
@@ -104,7 +104,7 @@ it('in any order of refusals and their ends, no process stays ready for more tha
     ),
     {
       numRuns: 6,
-      // A refusal whose code changes, before Cloud KMS has unwrapped any key for this process.
+      // A refusal whose code changes before Cloud KMS has unwrapped any key for this process.
       examples: [
         [
           [

@@ -32,6 +32,6 @@ it.each([
   'gs://bucket/a?b=c',
   'gs://bucket/a b',
   's3://bucket/prefix',
-])('has no store for %j', (text) => {
+])('refuses %j', (text) => {
   expect(parseBranchKeys(text)).toBeUndefined();
 });

@@ -10,8 +10,8 @@ const distinct = (values: readonly unknown[]) => new Set(values).size;
 const entryIn = (store: MemoryStore) => parseEntry(store.values.get(store.ids[0]!)!.value);
 const gone = new BranchKeyStoreError('unavailable', 'gone');
 
-describe('a fleet that starts', () => {
-  it('encrypts with one branch key, created by one process and adopted by the others', async () => {
+describe('a starting fleet', () => {
+  it('encrypts with one branch key, which one process creates and the others adopt', async () => {
     const fleet = fleetOf(20);
     const messages = await fleet.encrypt();
     expect(distinct(messages.map(branchOf))).toBe(1);
@@ -30,7 +30,7 @@ describe('a fleet that starts', () => {
     expect(origins.slice(3).toSorted()).toEqual(['created', 'store', 'store']);
   });
 
-  it('makes one call per process that starts later', async () => {
+  it('makes one Cloud KMS call per process that starts later', async () => {
     const fleet = fleetOf(1);
     await fleet.encrypt();
     for (let n = 0; n < 10; n += 1) fleet.start();
@@ -38,7 +38,7 @@ describe('a fleet that starts', () => {
     expect([fleet.keyService.wraps, fleet.keyService.unwraps]).toEqual([1, 10]);
   });
 
-  it('has a branch key for each namespace, even under one crypto key', async () => {
+  it('has a branch key for each namespace, even if namespaces share a crypto key', async () => {
     const fleet = fleetOf(2);
     const [a] = await fleet.encrypt();
     const [b] = await fleet.codecs[1]!.encode([json('x')], inNamespace('bill'));
@@ -55,7 +55,7 @@ describe('a fleet that starts', () => {
 });
 
 describe('a rotation', () => {
-  it('of 20 processes at the same moment has one winner, and all others unwrap its key at once', async () => {
+  it('by 20 processes at the same moment has one winner, whose key all others unwrap immediately', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     const { won } = fleet.store;
@@ -70,18 +70,18 @@ describe('a rotation', () => {
     expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
   });
 
-  it('takes place within a minute, with one call per process and one for the new key', async () => {
+  it('takes place within a minute, with one Cloud KMS call per process and one for the new key', async () => {
     const fleet = fleetOf(50);
     await fleet.encrypt();
     const { wraps, unwraps } = fleet.keyService;
     await fleet.pass(0.75 * hour + minute);
     expect(fleet.keyService.unwraps - unwraps).toBeLessThanOrEqual(50);
-    // Processes that are due within the same 15 s create a key at the same time.
+    // Processes that are due within the same 15 s each create a key.
     expect(fleet.keyService.wraps - wraps).toBeLessThanOrEqual(25);
     expect(fleet.store.won).toBe(2);
   });
 
-  it('encrypts with the next key only after every process has unwrapped it', async () => {
+  it('puts the next key into use only after every process has unwrapped it', async () => {
     const fleet = fleetOf(10);
     const first = branchOf((await fleet.encrypt())[0]!);
     const seen: string[] = [];
@@ -97,7 +97,7 @@ describe('a rotation', () => {
     expect(distinct(seen)).toBe(2);
   });
 
-  it('does not take place during an outage that starts after the next key was stored', async () => {
+  it('does not take place during a Cloud KMS outage that starts after the next key was stored', async () => {
     const fleet = fleetOf(5, { limits: { revalidateMs: 5 * minute } });
     await fleet.encrypt();
     const late = fleet.codecs[4]!;
@@ -113,7 +113,7 @@ describe('a rotation', () => {
     }
     fleet.keyService.failing = undefined;
     const before = branchOf((await fleet.encrypt())[0]!);
-    // The attempts in flight try again after up to 2 s of real time.
+    // Attempts in flight retry after up to 2 s of real time.
     await vi.waitFor(
       async () => {
         await fleet.pass(minute);
@@ -125,8 +125,8 @@ describe('a rotation', () => {
     );
   });
 
-  it('does not take place during an outage that no process has noticed yet', async () => {
-    // Revalidation is not due before the next key would be used.
+  it('does not take place during a Cloud KMS outage that no process has noticed yet', async () => {
+    // No revalidation is due before the next key would be used.
     const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
     await fleet.encrypt();
     const late = fleet.codecs[2]!;
@@ -143,7 +143,7 @@ describe('a rotation', () => {
     }
   });
 
-  it('lets each process read all others’ messages through an hour’s outage right after startup', async () => {
+  it('lets each process read all others’ messages during an hour’s Cloud KMS outage right after startup', async () => {
     const fleet = fleetOf(20);
     await fleet.encrypt();
     fleet.keyService.failing = 'kms_unavailable';
@@ -156,7 +156,7 @@ describe('a rotation', () => {
     expect(failures).toBe(0);
   });
 
-  it('starts with a new salt for each process, so that no two share a data key', async () => {
+  it('gives each process a new salt, so that no two processes share a data key', async () => {
     const fleet = fleetOf(20);
     const messages = await fleet.encrypt();
     const headers = messages.map(({ data }) => Buffer.from(data!.subarray(0, 60)).toString('hex'));
@@ -166,7 +166,7 @@ describe('a rotation', () => {
 
 describe('a store that fails', () => {
   it.each(['loading', 'replacing'] as const)(
-    'while %s fails no payload and is reported once',
+    'while %s does not affect payloads, and is reported once',
     async (operation) => {
       const fleet = fleetOf(1);
       fleet.store[operation] = gone;
@@ -183,11 +183,11 @@ describe('a store that fails', () => {
     },
   );
 
-  it('by not answering delays only a process’s first payload, by two seconds', async () => {
+  it('to respond delays only a process’s first payload, by two seconds', async () => {
     const fleet = fleetOf(1);
     fleet.store.loading = new Promise<never>(() => undefined);
     const start = performance.now();
-    // Waits of the codec count in ms of the event loop; the budget is that of an activity.
+    // The codec measures its waits in ms of the event loop; the wait budget is an activity's.
     const { codec } = codecWith(rules, {
       branchKeyStore: fleet.store,
       now: () => fleet.clock.time,
@@ -201,7 +201,7 @@ describe('a store that fails', () => {
     expect(fleet.store.loads).toBe(1);
   });
 
-  it('by answering late is distinguished from a slow wrap by Cloud KMS: starting processes agree on one key', async () => {
+  it('to respond quickly is not confused with a slow wrap by Cloud KMS: starting processes agree on one key', async () => {
     const fleet = fleetOf(3, { waitMs: { activity: 10_000, other: 10_000 } });
     const wrap = fleet.keyService.wrap.bind(fleet.keyService);
     fleet.keyService.wrap = async (request) => {
@@ -217,7 +217,7 @@ describe('a store that fails', () => {
     expect(fleet.events).toEqual([]);
   });
 
-  it('is used again when it works, and the fleet agrees on one key', async () => {
+  it('is used again once it has recovered, and the fleet agrees on one key', async () => {
     const fleet = fleetOf(20);
     fleet.store.loading = gone;
     expect(distinct((await fleet.encrypt()).map(branchOf))).toBe(20);
@@ -229,7 +229,7 @@ describe('a store that fails', () => {
     expect(fleet.keyService.wraps).toBe(20);
   });
 
-  it('for minutes around a rotation only delays that rotation', async () => {
+  it('for some minutes around a rotation only delays that rotation', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     await fleet.pass(0.7 * hour);
@@ -243,7 +243,7 @@ describe('a store that fails', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
-  it('beyond the soft age leaves each process with a separate key', async () => {
+  it('for longer than the soft age leaves each process with a separate key', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.loading = gone;
@@ -252,7 +252,7 @@ describe('a store that fails', () => {
     expect(distinct([...messages.map(branchOf), branchOf(before!)])).toBe(6);
   });
 
-  it('by losing its values is refilled with the key in use', async () => {
+  it('and loses its values is refilled with the key in use', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.values.clear();
@@ -265,17 +265,20 @@ describe('a store that fails', () => {
 });
 
 describe('a clock that is set back', () => {
-  it.each([30 * minute, 6 * hour])('by %i ms makes no process use a branch key for longer', async (back) => {
-    const fleet = fleetOf(2);
-    const first = branchOf((await fleet.encrypt())[0]!);
-    await fleet.pass(0.7 * hour);
-    fleet.clock.time -= back;
-    await fleet.pass(0.4 * hour);
-    for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(first);
-  });
+  it.each([30 * minute, 6 * hour])(
+    'by %i ms does not make a process use a branch key for longer',
+    async (back) => {
+      const fleet = fleetOf(2);
+      const first = branchOf((await fleet.encrypt())[0]!);
+      await fleet.pass(0.7 * hour);
+      fleet.clock.time -= back;
+      await fleet.pass(0.4 * hour);
+      for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(first);
+    },
+  );
 });
 
-it('a process that starts while Cloud KMS only wraps creates its own key, and shares again later', async () => {
+it('a process that starts while Cloud KMS only wraps creates its own key, and shares keys again later', async () => {
   const fleet = fleetOf(1);
   await fleet.encrypt();
   const unwrap = fleet.keyService.unwrap.bind(fleet.keyService);
@@ -288,7 +291,7 @@ it('a process that starts while Cloud KMS only wraps creates its own key, and sh
 });
 
 describe('a process that only reads', () => {
-  it('unwraps each next key before any process encrypts with it, and reads through an outage', async () => {
+  it('unwraps each next key before any process encrypts with that key, and so can read during a Cloud KMS outage', async () => {
     const fleet = fleetOf(3);
     const [message] = await fleet.encrypt();
     const reader = fleetOf(1, { ...fleet, branchKeyStore: fleet.store });
@@ -309,13 +312,13 @@ describe('a process that only reads', () => {
     expect(loads).toBeLessThan(100);
   });
 
-  it('queries the store only for namespaces that it has read', async () => {
+  it('queries the store only for namespaces whose messages it has read', async () => {
     const fleet = fleetOf(1);
     await fleet.pass(hour);
     expect(fleet.store.loads).toBe(0);
   });
 
-  it('does not query the store for a namespace whose keys Cloud KMS does not unwrap', async () => {
+  it('does not query the store for a namespace whose keys Cloud KMS refuses to unwrap', async () => {
     const fleet = fleetOf(1);
     const [message] = await codecWith(rules).codec.encode(
       [json('under the key of another project')],
@@ -328,7 +331,7 @@ describe('a process that only reads', () => {
 });
 
 describe('an identity that may only encrypt', () => {
-  it('uses its own keys and leaves the stored keys to the others', async () => {
+  it('uses its own keys and does not replace the stored keys', async () => {
     const fleet = fleetOf(2);
     await fleet.encrypt();
     const before = entryIn(fleet.store);

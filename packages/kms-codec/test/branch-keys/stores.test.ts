@@ -37,7 +37,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect(await open().load(newId())).toBeUndefined();
   });
 
-  it('returns the value that replaced the one with the expected generation', async () => {
+  it('returns the new value after a replacement with the expected generation', async () => {
     const [store, id] = [open(), newId()];
     expect(await store.replace(id, text('one'), ABSENT)).toBe(true);
     const first = await store.load(id);
@@ -48,7 +48,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect(second?.generation).not.toBe(first?.generation);
   });
 
-  it('does not replace a value that another process has created or replaced since', async () => {
+  it('does not replace a value that another process has meanwhile created or replaced', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, text('one'), ABSENT);
     const { generation } = (await store.load(id))!;
@@ -58,13 +58,13 @@ describe.each<[string, () => BranchKeyStore]>([
     expect(textOf((await store.load(id))?.value)).toBe('two');
   });
 
-  it('does not recreate a value that the caller has seen and that has since been removed', async () => {
+  it('does not recreate a value that was removed after the caller loaded it', async () => {
     const id = newId();
     expect(await open().replace(id, text('late'), '5')).toBe(false);
     expect(await open().load(id)).toBeUndefined();
   });
 
-  it('lets one of 20 concurrent writers win, again and again', async () => {
+  it('lets exactly one of 20 concurrent writers win, again and again', async () => {
     const id = newId();
     const stores = Array.from({ length: 20 }, open);
     for (let round = 0; round < 10; round += 1) {
@@ -77,7 +77,7 @@ describe.each<[string, () => BranchKeyStore]>([
     }
   });
 
-  it('keeps the values of two ids apart', async () => {
+  it('keeps different ids’ values separate', async () => {
     const store = open();
     const [a, b] = [newId(), newId()];
     await store.replace(a, text('a'), ABSENT);
@@ -85,7 +85,7 @@ describe.each<[string, () => BranchKeyStore]>([
     expect([textOf((await store.load(a))?.value), textOf((await store.load(b))?.value)]).toEqual(['a', 'b']);
   });
 
-  it('returns at most slightly more than 8 KiB of a value that another program wrote', async () => {
+  it('returns little more than 8 KiB of an oversized value that another program wrote', async () => {
     const [store, id] = [open(), newId()];
     await store.replace(id, new Uint8Array(1_000_000), ABSENT);
     const { value, generation } = (await store.load(id))!;
@@ -95,12 +95,12 @@ describe.each<[string, () => BranchKeyStore]>([
 });
 
 describe('the store gs://', () => {
-  it('reports a bucket that does not exist, when it writes', async () => {
+  it('reports a missing bucket on a write', async () => {
     const store = new GcsBranchKeyStore({ bucket: 'other', prefix: '', apiEndpoint: gcs.url });
     await expect(store.replace(newId(), text('x'), ABSENT)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
-  it('reports a server that does not answer', async () => {
+  it('reports a server that does not respond', async () => {
     const store = new GcsBranchKeyStore({ bucket: 'keys', prefix: '', apiEndpoint: 'http://127.0.0.1:9' });
     await expect(store.load(newId())).rejects.toMatchObject({ code: 'unavailable' });
   });

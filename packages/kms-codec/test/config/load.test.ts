@@ -32,20 +32,20 @@ const file = (text: string, name = 'keys.yaml') => {
 };
 
 describe("the guide's variables", () => {
-  it('name one key for every namespace, by default in the location global', () => {
+  it('name one key for all namespaces, by default in the location global', () => {
     const { rules } = kmsEnvironment.parse(guide);
     expect(rules.resolve('anything').encrypt).toBe(
       'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
     );
   });
 
-  it("also read the guide's direct format, or its envelope if that is the format of new messages", () => {
+  it("allow reading the guide's direct format or, if KMS_FORMAT is envelope, the guide's envelope format", () => {
     expect(readsOf(guide)).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'direct' })).toEqual(['envelope-v2', 'direct']);
     expect(readsOf({ ...guide, KMS_FORMAT: 'envelope' })).toEqual(['envelope-v2', 'envelope']);
   });
 
-  it('read both of its formats if KMS_UNSAFE accepts the risk by name', () => {
+  it('allow reading both of the guide’s formats if KMS_UNSAFE accepts the risk by name', () => {
     const KMS_UNSAFE = 'direct-with-envelope';
     expect(readsOf({ ...guide, KMS_UNSAFE })).toEqual(['envelope-v2', 'envelope', 'direct']);
     expect(mistakes({ ...guide, KMS_UNSAFE: 'true' })).toEqual([expect.stringMatching(/^KMS_UNSAFE: /)]);
@@ -54,7 +54,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are read from process.env without an argument', () => {
+  it('are read from process.env by default', () => {
     expect(kmsEnvironment.safeParse(process.env).error?.issues.map(({ path }) => path.join('.'))).toEqual([
       'GCP_PROJECT',
       'GCP_KMS_KEY_RING',
@@ -62,7 +62,7 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('are all named if they are missing', () => {
+  it('are all listed if they are missing', () => {
     expect(mistakes({})).toEqual([
       'GCP_PROJECT: is missing',
       'GCP_KMS_KEY_RING: is missing',
@@ -70,20 +70,20 @@ describe("the guide's variables", () => {
     ]);
   });
 
-  it('must make a resource name', () => {
+  it('must form a valid resource name', () => {
     expect(mistakes({ ...guide, GCP_KMS_KEY: 'a/b' })).toEqual([
-      expect.stringMatching(/^GCP_KMS_KEY: makes the name .*a\/b/),
+      expect.stringMatching(/^GCP_KMS_KEY: results in the key name .*a\/b/),
     ]);
   });
 
-  it('are rejected in an environment that makes the client print data keys', () => {
+  it('are rejected if the environment makes Google’s client print data keys', () => {
     expect(mistakes({ ...guide, GOOGLE_SDK_NODE_LOGGING: 'all' })).toEqual([
       expect.stringMatching(/^GOOGLE_SDK_NODE_LOGGING: .*plaintext data keys/),
     ]);
   });
 
   it.each(['kms.example.com:443', '10.0.0.1:9061', '127.0.0.1', 'localhost.example.com:1', '127.0.0.999:1'])(
-    'reject %s as an emulator, which must be on loopback',
+    'must not name the emulator %s, which is not on loopback',
     (KMS_EMULATOR_HOST) => {
       expect(mistakes({ ...guide, KMS_EMULATOR_HOST })).toEqual([
         expect.stringMatching(/^KMS_EMULATOR_HOST: .*loopback/),
@@ -95,21 +95,21 @@ describe("the guide's variables", () => {
     [undefined, 1],
     ['true', 1],
     ['1', 0],
-  ])('refuse an emulator in production with KMS_EMULATOR_IN_PRODUCTION=%s: %i', (allowed, count) => {
+  ])('name an emulator in production, with KMS_EMULATOR_IN_PRODUCTION=%s: %i mistakes', (allowed, count) => {
     const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
     expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
     expect(mistakes({ ...env, NODE_ENV: 'test' })).toEqual([]);
   });
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
-    'are all named at once by loadKmsCodec, including %s: a wrong value does not hide a missing variable',
+    'are all listed in one error, including %s: a wrong value does not hide a missing variable',
     (variable) => {
       expect(() => loadKmsCodec({ env: { KMS_FORMAT: 'rot13', GCP_PROJECT: 'acme' } })).toThrow(variable);
     },
   );
 });
 
-it('warns of unknown variables by name, without values', async () => {
+it('warns about unknown variables by name, without their values', async () => {
   const warned = once(process, 'warning');
   const env = { ...guide, KMS_BIND_WORKFLOWS: 'true', GCP_KMS_KEYRING: 'secret', KMS_EMPTY: '', KMSX: '1' };
   await loadKmsCodec({ env: { ...env, KMS_EMULATOR_HOST: '127.0.0.1:9' } }).close();
@@ -148,7 +148,7 @@ describe('KMS_BRANCH_KEYS', () => {
 });
 
 describe('the keys file', () => {
-  it('gives each namespace its keys', () => {
+  it('specifies the keys of each namespace', () => {
     const path = file(`
 namespaces:
   payments-prod: { encrypt: ${key}, decrypt: [${key}-2025], accepts: [payments], plaintext: refuse }
@@ -166,12 +166,12 @@ namespaces:
     );
   });
 
-  it('reads only envelope-v2 by default', () => {
+  it('allows only envelope-v2 by default', () => {
     const { rules } = kmsEnvironment.parse({ KMS_KEYS_FILE: file(`default: { encrypt: ${key} }`) });
     expect([...rules.resolve('x').reads]).toEqual(['envelope-v2']);
   });
 
-  it('names every mistake with its path', () => {
+  it('has each mistake reported with its location', () => {
     const path = file(`
 namespaces:
   a: { encrypt: not-a-key, reads: [rot13] }
@@ -185,26 +185,26 @@ namespaces:
   });
 
   it.each([
-    ['that is missing', '/nowhere/keys.yaml', /no such file/],
-    ['that is not YAML', file('a: [x'), /not valid YAML/],
-    ['that is empty', file('{}'), /neither a namespace nor a default/],
-  ])('%s is an error', (_, path, text) => {
+    ['a missing file', '/nowhere/keys.yaml', /no such file/],
+    ['a file that is not YAML', file('a: [x'), /not valid YAML/],
+    ['an empty file', file('{}'), /neither a namespace nor a default/],
+  ])('cannot be %s', (_, path, text) => {
     expect(mistakes({ KMS_KEYS_FILE: path })[0]).toMatch(text);
   });
 
-  it('excludes GCP_KMS_KEY', () => {
+  it('cannot be combined with GCP_KMS_KEY', () => {
     const path = file(`default: { encrypt: ${key} }`);
     expect(mistakes({ KMS_KEYS_FILE: path, GCP_KMS_KEY: 'k' })).toEqual([expect.stringMatching(/both set/)]);
   });
 
-  it('has a digest of its bytes', () => {
+  it('is identified by a digest of its bytes', () => {
     const path = file(`default: { encrypt: ${key} }`);
     const digest = createHash('sha256').update(readFileSync(path)).digest('hex');
     expect(kmsEnvironment.parse({ KMS_KEYS_FILE: path }).keysFileDigest).toBe(digest);
     expect(kmsEnvironment.parse(guide).keysFileDigest).toBeUndefined();
   });
 
-  it.each(['hex', 'base64', 'latin1'] as const)('accepts a static key of 32 bytes in %s', (encoding) => {
+  it.each(['hex', 'base64', 'latin1'] as const)('can name a static key of 32 bytes in %s', (encoding) => {
     const bytes = randomBytes(32);
     const path = file(`default: { decrypt: [${key}], reads: [static], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), encoding === 'latin1' ? bytes : `${bytes.toString(encoding)}\n`);
@@ -212,11 +212,11 @@ namespaces:
     expect(loaded?.export().equals(bytes)).toBe(true);
   });
 
-  it('rejects a static key of another size', () => {
+  it('must not name a static key of another size', () => {
     const path = file(`default: { decrypt: [${key}], static: { k1: { file: key.txt } } }`);
     writeFileSync(join(path, '../key.txt'), 'short');
     expect(mistakes({ KMS_KEYS_FILE: path })).toEqual([
-      expect.stringMatching(/^KMS_KEYS_FILE\.default\.static\.k1\.file: must hold a key of 32 bytes/),
+      expect.stringMatching(/^KMS_KEYS_FILE\.default\.static\.k1\.file: must contain a key of 32 bytes/),
     ]);
   });
 });

@@ -66,7 +66,7 @@ describe('the strict YAML reader', () => {
     expect(error.message).toContain('  line 3: b[0] is ambiguous without quotes: quote 0x10');
   });
 
-  it('reports every mistake of a schema with its line', () => {
+  it('reports every mistake that a schema finds with its line', () => {
     const schema = z.strictObject({ names: z.array(z.string()), limit: z.number(), other: z.string() });
     const file = parse('names:\n  - a\n  - 12\nlimit: "9"\nunknown: a\n...\n');
     expect(refusal(() => file.check(schema)).mistakes).toEqual([
@@ -103,7 +103,7 @@ describe('a file', () => {
     expect(digest).toBe(createHash('sha256').update('a: b\n...\n').digest('hex'));
   });
 
-  it('is rejected by its name if it does not exist or is not a regular file', () => {
+  it('is rejected, with its name in the error, if it does not exist or is not a regular file', () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', [fifo]);
     for (const file of [join(folder, 'missing'), folder, fifo, '/dev/zero']) {
@@ -111,7 +111,7 @@ describe('a file', () => {
     }
   });
 
-  it('is refused when another user could change it, or it is a symbolic link', () => {
+  it('is refused if another user could change it or if it is a symbolic link', () => {
     const file = join(folder, 'shared.yaml');
     writeFileSync(file, 'a: b\n...\n');
     symlinkSync(file, `${file}.link`);
@@ -120,7 +120,7 @@ describe('a file', () => {
     expect(refusal(() => readStrictYaml(file)).message).toContain('run chmod go-w');
   });
 
-  it.runIf(process.geteuid?.() === 0)('is refused when another user owns it', () => {
+  it.runIf(process.geteuid?.() === 0)('is refused if another user owns it', () => {
     const file = join(folder, 'other.yaml');
     writeFileSync(file, 'a: b\n...\n');
     chownSync(file, 65_534, 65_534);
@@ -161,7 +161,7 @@ const both = (letter: string) => ({ a: letter, b: letter });
 const whole = (value: unknown) => expect([both('p'), both('q')]).toContainEqual(value);
 const large = (letter: string) => `a: ${letter}\n#${'x'.repeat(2 ** 19)}\nb: ${letter}\n...\n`;
 
-/** Returns why a file is rejected; nothing if it is accepted. */
+/** Returns why a file is rejected; an empty array if the file is accepted. */
 function mistakesIn(file: string, accepted: (value: unknown) => void = () => {}): readonly string[] {
   try {
     accepted(readStrictYaml(file).value);
@@ -172,7 +172,10 @@ function mistakesIn(file: string, accepted: (value: unknown) => void = () => {})
   }
 }
 
-/** Runs `act` while another thread writes a file repeatedly. @param write JavaScript that writes `contents[n % 2]` */
+/**
+ * Runs `act` while another thread repeatedly writes a file. @param write JavaScript code that writes
+ * `contents[n % 2]`
+ */
 async function withWriter(file: string, write: string, contents: readonly string[], act: () => void) {
   const code = `
     const { parentPort, workerData: [file, ...contents] } = require('node:worker_threads');

@@ -1,7 +1,7 @@
 /**
- * Decodes a message whose zstd frame declares and contains DECLARED bytes, TIMES times, and prints the reason codes and the
- * growth of the peak resident set. A separate process, so that it measures only its own memory.
- * `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
+ * Decodes, TIMES times, a message whose zstd frame declares and contains DECLARED bytes. Prints the reason
+ * codes and the growth of the peak resident set. Runs as a separate process, so that it measures only its own
+ * memory. `node test/fuzz/declared-size.ts DECLARED LIMIT TIMES`
  */
 import { KeyRules, KmsCodec, KmsCodecError } from '../../src/index.ts';
 import { toRule } from '../support/vectors.ts';

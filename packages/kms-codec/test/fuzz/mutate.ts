@@ -5,13 +5,13 @@ import type { Random } from '@temporal-kms/testing/random';
 type Metadata = Record<string, Uint8Array>;
 type Change = (data: Buffer, other: Buffer, random: Random) => Buffer;
 
-/** Replaces at most `length` bytes from `at` on. */
+/** Replaces at most `length` bytes, starting at `at`. */
 const replaced = (data: Buffer, at: number, length: number, by: Uint8Array) =>
   Buffer.concat([data.subarray(0, at), by, data.subarray(at + length)]);
 
 /**
- * The offsets of the fields of a v2 header: version, flags, key id, key version, namespace tag, then workflow tag, salt, commitment,
- * n and wrapped key, or the same without the workflow tag, and of the nonce and the ciphertext.
+ * The offsets of a v2 message's fields, with and without a workflow tag: version, flags, key id, key version,
+ * namespace tag, workflow tag, salt, commitment, n, wrapped key, nonce and ciphertext.
  */
 const boundaries = [0, 1, 2, 10, 14, 30, 46, 62, 64, 78, 80, 184, 196, 200, 212];
 
@@ -113,7 +113,7 @@ function changeMetadata(own: Metadata, other: Metadata, random: Random): Metadat
       return copy;
     default: {
       const name = random.pick(Object.keys(own).concat(names));
-      // `__proto__` is an ordinary name here.
+      // `__proto__` must be treated as an ordinary name.
       const known = Object.hasOwn(copy, name) ? copy[name] : undefined;
       const value = Buffer.from(known ?? random.pick(Object.values(other)));
       const at = random.below(value.length + 1);
@@ -131,7 +131,7 @@ function disguiseDataKey({ metadata, data }: Payload): Payload {
   return { metadata: { ...metadata, encoding: Buffer.from('binary/gcp-kms') }, data: named };
 }
 
-/** Changes a copy of a message one to three times, sometimes with parts of another message. */
+/** Makes one to three changes to a copy of a message, some with parts of another message. */
 export function mutate(own: Payload, other: Payload, random: Random): Payload {
   if (random.oneIn(50)) return disguiseDataKey(own);
   let metadata: Metadata = own.metadata ?? {};

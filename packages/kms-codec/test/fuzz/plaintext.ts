@@ -1,6 +1,9 @@
 import type { Random } from '@temporal-kms/testing/random';
 
-/* Serializations of payloads as an insider could write them: valid ones, and those that parsers of protobuf read differently. */
+/*
+ * Serialized payloads that an insider could write: valid ones, and ones that protobuf parsers interpret
+ * differently.
+ */
 
 const knownNames = ['encoding', 'messageType', 'compression/algorithm', 'compression-algorithm'];
 const oddNames = ['__proto__', 'constructor', '7', '', '\ufeff', 'ü🧾', '\0'];
@@ -67,7 +70,7 @@ function externalPayload(random: Random): Buffer {
   return field(3, disturbed([Buffer.concat([Buffer.of(0x08), size])], random), random);
 }
 
-/** Returns a serialization with up to three metadata entries, data and external payloads. */
+/** Returns a serialized payload with up to three metadata entries, data and external payloads. */
 export function anyPlaintext(random: Random): Buffer {
   const entries = Array.from({ length: random.pick([0, 1, 1, 1, 2, 3]) }, () => entry(random));
   const data = field(2, random.bytes(random.pick([0, 1, 12, 12, 127, 128, 300])), random);

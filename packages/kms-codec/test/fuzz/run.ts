@@ -22,21 +22,21 @@ export interface FuzzReport {
   readonly seed: number;
   readonly messages: number;
   readonly milliseconds: number;
-  /** The number of each outcome: a reason code, `decrypted` (an original) or `passed` (unchanged). */
+  /** How often each outcome occurred: a reason code, `decrypted` (to an original) or `passed` (unchanged). */
   readonly outcomes: Readonly<Record<string, number>>;
 }
 
 /** The number of messages per codec, so that its caches have hits and misses. */
 const MESSAGES_PER_CODEC = 1_000;
-/** One in so many messages also goes to a codec with empty caches, which must give the same outcome. */
+/** One message in this many also goes to a codec with empty caches, which must give the same outcome. */
 const FRESH_ONE_IN = 20;
 const context = { type: 'workflow', namespace: READER, workflowId: WORKFLOW } as const;
 const same = (payload: Payload): string => JSON.stringify(fromPayload(payload));
 const codes: ReadonlySet<string> = new Set(reasonCodes);
 
 /**
- * Decodes mutated messages in `payments`, in workflow order-1.
- * @throws Error with the seed, the number and the bytes of the first message that breaks a rule of {@link check}
+ * Decodes mutated messages in the namespace `payments` and the workflow order-1.
+ * @throws Error with the seed, number and bytes of the first message that violates a rule of {@link check}
  */
 export async function fuzz(seed: number, messages: number): Promise<FuzzReport> {
   const random = new Random(seed);
@@ -66,9 +66,12 @@ export async function fuzz(seed: number, messages: number): Promise<FuzzReport> 
 
 export interface Given {
   readonly stored: Payload;
-  /** The original message, if it was not changed. */
+  /** The original message; undefined if the message was changed. */
   readonly original: Message | undefined;
-  /** Whether an insider encrypted it. The holder of a data key can encrypt anything, so only the error is checked. */
+  /**
+   * Whether an insider encrypted the message. A data key's holder can encrypt anything, so only errors are
+   * checked.
+   */
   readonly byInsider: boolean;
 }
 
@@ -78,7 +81,7 @@ const frames = [
   frame({ declared: 2 ** 30, blocks: zeros(2 ** 20) }),
 ];
 
-/** Returns the next message that an attacker with access to Temporal's store, or an insider, could write. */
+/** Returns the next message, which an insider or an attacker with access to Temporal's store could write. */
 export function nextMessage(corpus: Corpus, random: Random, number: number): Given {
   const original = random.pick(corpus.messages);
   if (random.oneIn(12)) {
@@ -96,7 +99,7 @@ interface Reader {
   readonly strictness: Strictness;
   readonly codec: KmsCodec;
   readonly kms: VectorKeyService;
-  /** Every payload that is a correct result. */
+  /** All payloads that are correct results. */
   readonly originals: ReadonlySet<string>;
 }
 
@@ -112,8 +115,9 @@ function newReader(corpus: Corpus, strictness: Strictness, limits?: Partial<Data
 }
 
 /**
- * Checks the rules. A message gives an original that this reader may decrypt, itself if plaintext may pass, or a listed code.
- * An unchanged message that the reader may decrypt decrypts. Cloud KMS is never called for an unlisted key.
+ * Checks these rules: The result of a decode is an original that this reader may decrypt, or the unchanged
+ * message if plaintext may pass, or a listed code. An unchanged message that this reader may decrypt does
+ * decrypt. Cloud KMS is never called for an unlisted key.
  *
  * @returns a reason code, `decrypted` or `passed`
  */
@@ -122,12 +126,12 @@ async function check({ codec, kms, originals, strictness }: Reader, given: Given
   const { format } = codec.inspect(stored, context);
   const result = await decodeOne(codec, stored);
   const unlisted = [...kms.asked].filter((key) => !listedKeys.has(key));
-  if (unlisted.length > 0) throw new Error(`asked Cloud KMS about ${unlisted.join(', ')}`);
+  if (unlisted.length > 0) throw new Error(`called Cloud KMS for ${unlisted.join(', ')}`);
   if (
     original?.entitled.includes(strictness) &&
     (typeof result === 'string' || same(result) !== same(original.inner))
   ) {
-    throw new Error(`did not decrypt a message that it may see: ${describe(result)}`);
+    throw new Error(`did not decrypt a message that this reader may decrypt: ${describe(result)}`);
   }
   if (typeof result === 'string') return result;
   if (result === stored) {
@@ -136,7 +140,7 @@ async function check({ codec, kms, originals, strictness }: Reader, given: Given
     return 'passed';
   }
   if (byInsider || originals.has(same(result))) return 'decrypted';
-  throw new Error(`gave a plaintext that isn't an original: ${describe(result)}`);
+  throw new Error(`returned a plaintext that is not an original: ${describe(result)}`);
 }
 
 async function checkFresh(
@@ -148,7 +152,7 @@ async function checkFresh(
   const fresh = newReader(corpus, strictness, { maxDecryptionKeys: 8, maxEncryptionKeys: 1 });
   const answer = await check(fresh, given);
   await fresh.codec.close();
-  if (answer !== outcome) throw new Error(`${outcome}, and ${answer} by a codec that has no memory`);
+  if (answer !== outcome) throw new Error(`${outcome}, but ${answer} from a codec with empty caches`);
 }
 
 const describe = (result: Payload | string) => (typeof result === 'string' ? result : same(result));

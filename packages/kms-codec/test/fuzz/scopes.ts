@@ -5,7 +5,7 @@ import type { Random } from '@temporal-kms/testing/random';
 
 type Scope = Pick<Vector, 'keys' | 'codec' | 'context'>;
 
-/** Those of the messages, an empty one, and those of the runs of a schedule. */
+/** The messages' workflow ids, an empty id, and ids of workflows that a schedule started. */
 const workflowIds = [
   WORKFLOW,
   WORKFLOW,
@@ -34,7 +34,7 @@ function anyRule(random: Random): VectorRule {
   };
 }
 
-/** A keys file and the context of a decode: the fuzzer's two rules, or random rules. */
+/** Returns a keys file and a decode's context, with the fuzzer's two rules or random rules. */
 export function anyScope(random: Random): Scope {
   if (random.oneIn(3)) {
     const strictness = random.oneIn(2) ? 'strict' : 'lenient';
@@ -61,7 +61,7 @@ const layout = ['  ', ': ', '- ', ' #', '\r\n', '...', '\n...\n', '---\n', '?\n'
 const pieces = ['&a ', '*a', '<<: ', 'no', '12:30', '__proto__', '0x1'];
 const inserted = [...characters, ...layout, ...pieces, '\\u0061', '\\x41', '\\/', '\\e', '%20'];
 
-/** Changes the text of a keys file one to four times. */
+/** Makes one to four changes to a keys file's text. */
 export function changedText(text: string, random: Random): string {
   let changed = text;
   for (let times = random.oneIn(3) ? 4 : 1; times > 0; times -= 1) {

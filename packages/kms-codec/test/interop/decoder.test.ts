@@ -23,7 +23,9 @@ interface Sample {
   readonly workflowId: string | undefined;
 }
 
-/** Returns messages under many branch keys and salts, of which half are compressed and half bound to a workflow. */
+/**
+ * Returns messages under many branch keys and salts. Half are compressed, and half are bound to a workflow.
+ */
 async function encryptSamples(count: number, keyService: FakeKeyService): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let n = 0; samples.length < count; n += 1) {
@@ -44,7 +46,7 @@ async function encryptSamples(count: number, keyService: FakeKeyService): Promis
   return samples;
 }
 
-/** Returns what Cloud KMS answers for the wrapped key of a message. */
+/** Returns Cloud KMS's response for a message's wrapped key. */
 async function answerFor({ message, namespace }: Sample, keyService: FakeKeyService) {
   const { wrappedKey: ciphertext } = parseHeader(message.data!).header;
   const request = { key: cryptoKey(namespace), aad: branchKeyAad(namespace), ciphertext };
@@ -52,17 +54,19 @@ async function answerFor({ message, namespace }: Sample, keyService: FakeKeyServ
   return { key: request.key, aad: hex(request.aad), ciphertext: hex(ciphertext), plaintext };
 }
 
-/** Changes the byte of the header, nonce, ciphertext or tag of which `n` is the number. */
+/**
+ * Returns a copy in which one byte of the header, nonce, ciphertext or tag is changed; `n` selects the byte.
+ */
 function changed(data: Uint8Array, n: number): Uint8Array {
   const copy = Uint8Array.from(data);
   copy[n % copy.length]! ^= 1 << (n % 8);
   return copy;
 }
 
-/** What the decoder is asked to read. */
+/** A message for the decoder to read, and the reader's settings. */
 interface Question {
   readonly data: string;
-  /** The crypto keys of each namespace that it accepts. */
+  /** The crypto keys of each accepted namespace. */
   readonly keys: Readonly<Record<string, readonly string[]>>;
   readonly workflowId: string | undefined;
   readonly kms: Vector['kms'];
@@ -80,8 +84,8 @@ async function decode(questions: readonly Question[]): Promise<unknown[]> {
     .map((line): unknown => JSON.parse(line));
 }
 
-describe('a decoder written from the specification alone', () => {
-  it('reads 500 messages, and refuses each if a byte is changed', async () => {
+describe('a decoder written only from the specification', () => {
+  it('reads 500 messages, and refuses each of them after one byte was changed', async () => {
     const keyService = new FakeKeyService();
     const samples = await encryptSamples(500, keyService);
     const kinds = new Set(samples.map(({ message }) => message.data![1]));
@@ -101,7 +105,7 @@ describe('a decoder written from the specification alone', () => {
     expect(answers.slice(500)).toEqual(samples.map(() => ({ code: expect.any(String) })));
   }, 720_000);
 
-  it('produces the outcome of each envelope-v2 vector without layers and further rules', async () => {
+  it('produces the expected outcome for each envelope-v2 vector, except those about layers and further rules', async () => {
     const vectors = vectorFiles
       .filter(({ file }) => /^(envelope-v2.*|payload-profile|reference-python)\.json$/.test(file))
       .flatMap((file) => file.vectors)
@@ -123,7 +127,10 @@ describe('a decoder written from the specification alone', () => {
   }, 720_000);
 });
 
-/** Returns the crypto keys of each namespace that a vector's reader accepts. Undefined for settings that the decoder lacks. */
+/**
+ * Returns the crypto keys of each namespace that a vector's reader accepts; undefined if the vector needs
+ * settings that the decoder lacks.
+ */
 function keysOf({ keys: { namespaces = {}, default: byDefault, deny }, codec, context }: Vector) {
   if (codec !== undefined || context === undefined || deny !== undefined) return undefined;
   const rule = namespaces[context.namespace] ?? byDefault;

@@ -15,7 +15,7 @@ import { fromPayload, outcomeOf } from '../support/vectors.ts';
 import type { Vector } from '../vectors/make/vector.ts';
 import { findPython, runScript } from './support/python.ts';
 
-/* Thousands of generated inputs, to which both languages must give the same answer. */
+/* Thousands of generated inputs, for which both languages must produce the same result. */
 
 const slow = process.env['SLOW'] !== undefined;
 const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_125));
@@ -29,7 +29,10 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Writes the results of TypeScript for `count` inputs and returns Python's report: the differences first. */
+/**
+ * Writes TypeScript's results for `count` inputs, and returns Python's report, which starts with the
+ * differences.
+ */
 async function differences(count: number, first: object, next: (n: number) => object | Promise<object>) {
   const reports: string[] = [];
   for (let done = 0; done < count; done += BATCH) {
@@ -52,7 +55,7 @@ async function line(file: WriteStream, value: object): Promise<void> {
   if (!file.write(`${JSON.stringify(value)}\n`)) await once(file, 'drain');
 }
 
-/** Denies one of the wrapped keys, or none. */
+/** Adds one of the wrapped keys, or no key, to the deny-list. */
 function withDenied<T extends Pick<Vector, 'keys'>>(
   scope: T,
   kms: readonly Vector['kms'][number][],
@@ -63,7 +66,7 @@ function withDenied<T extends Pick<Vector, 'keys'>>(
   return { ...scope, keys: { ...scope.keys, deny: [wrappedKeyHash(wrapped)] } };
 }
 
-/** Lowers the limits of the reader, or does not. */
+/** Lowers the reader's limits in some cases. */
 function withLimits<T extends Pick<Vector, 'keys' | 'codec'>>(scope: T, random: Random): T {
   if (!random.oneIn(5)) return scope;
   const maxCallBytes = random.pick([100, 500, 2_000, 8_000]);
@@ -80,7 +83,10 @@ const reader = {
   context: { namespace: READER, workflowId: WORKFLOW },
 };
 
-/** A message of an insider, who has the keys, to a reader that reads all formats, or of an attacker to any reader. */
+/**
+ * Returns a message from an insider, who has the keys, for a reader of all formats, or a message from an
+ * attacker for any reader.
+ */
 function anyMessage(corpus: Corpus, random: Random, n: number) {
   if (random.oneIn(2)) {
     return { by: 'insider', scope: reader, ...insiderMessage(corpus, random, `insider ${n}`) } as const;

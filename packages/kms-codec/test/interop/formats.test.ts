@@ -7,7 +7,7 @@ import { fromPayload } from '../support/vectors.ts';
 import { type PeerCodec, type Peers, startPeers } from './support/peers.ts';
 import { paymentsKey, rotate, type Setting, spares, startSetting, STATIC_ID } from './support/setting.ts';
 
-/* TypeScript and Python share one emulator and one keys file, each with Google's client. */
+/* TypeScript and Python share one emulator and one keys file, and each uses its own Google client. */
 
 let setting: Setting;
 let peers: Peers;
@@ -24,7 +24,7 @@ beforeAll(async () => {
   });
 }, 600_000);
 afterAll(async () => {
-  // Both are absent without Python. beforeAll reports that failure.
+  // Both are undefined if Python is missing, which beforeAll has already reported.
   await peers?.close();
   await setting?.close();
 });
@@ -45,7 +45,7 @@ interface Way {
   readonly peer: PeerCodec;
 }
 
-describe('Python decrypts what TypeScript encrypted:', () => {
+describe('Python decrypts, from TypeScript,', () => {
   const ways: Way[] = [
     { title: 'envelope-v2', peer: 'envelope-v2' },
     { title: 'envelope-v2, compressed', env: { KMS_COMPRESSION: 'zstd' }, peer: 'envelope-v2' },
@@ -77,7 +77,7 @@ describe('Python decrypts what TypeScript encrypted:', () => {
     expect(known(await peers.decode('envelope-v2', encrypted, payments))).toEqual(known(originals));
   });
 
-  it('a scheduled run’s message', async () => {
+  it('a message of a workflow that a schedule started', async () => {
     const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
     const encrypted = await setting.codec({ KMS_BIND_WORKFLOW: 'true' }).encode(originals, run);
     const configured = inNamespace('payments', 'nightly');
@@ -85,7 +85,7 @@ describe('Python decrypts what TypeScript encrypted:', () => {
   });
 });
 
-describe('TypeScript decrypts what Python encrypted:', () => {
+describe('TypeScript decrypts, from Python,', () => {
   it.each([
     'envelope-v2',
     'envelope-v2-zstd',
@@ -105,20 +105,20 @@ describe('TypeScript decrypts what Python encrypted:', () => {
     expect(encrypted!.data!.length).toBeLessThan(1_000);
   });
 
-  it('a message of a scheduled run', async () => {
+  it('a message of a workflow that a schedule started', async () => {
     const run = inNamespace('payments', 'nightly-2026-11-24T02:00:00Z');
     const encrypted = await peers.encode('envelope-v2-workflow', originals, run);
     const configured = inNamespace('payments', 'nightly');
     expect(known(await setting.codec().decode(encrypted, configured))).toEqual(known(originals));
   });
 
-  it('a message with its key and key version', async () => {
+  it('a message, and reports its key and key version', async () => {
     const [encrypted] = await peers.encode('envelope-v2', [json(1)], payments);
     expect(setting.codec().inspect(encrypted!, payments)).toMatchObject({ key: paymentsKey, keyVersion: 1 });
   });
 });
 
-describe('one codec behind another', () => {
+describe('a payload from one codec behind another', () => {
   it.each([
     { title: 'this library behind the proxy', env: {}, outer: 'proxy' },
     {
@@ -136,7 +136,7 @@ describe('one codec behind another', () => {
       env: { KMS_FORMAT: 'direct' },
       outer: 'guide-envelope',
     },
-  ] as const)('is decrypted through both layers in both languages: $title', async ({ env, outer }) => {
+  ] as const)('is decrypted through both layers by both languages: $title', async ({ env, outer }) => {
     const inner = await setting.codec(env).encode(originals, payments);
     const stored = await peers.encode(outer, inner, payments);
     expect(known(await setting.codec().decode(stored, payments))).toEqual(known(originals));
@@ -144,7 +144,7 @@ describe('one codec behind another', () => {
   });
 });
 
-it('decrypts messages of the other language from before and after a rotation', async () => {
+it('each language decrypts the other’s messages from before and after a rotation', async () => {
   const [namespace, key] = [spares[3], cryptoKey(spares[3])];
   const context = inNamespace(namespace);
   const before = await setting.codec().encode(originals, context);

@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { vectorFiles } from '../support/vectors.ts';
 import { findOldestPython, passedTests, runScript } from './support/python.ts';
 
-it('passes the tests with the oldest versions that the Python package supports, and installs without the peers', async () => {
+it('the Python package passes its tests with the oldest dependencies that it supports, and installs without the peers', async () => {
   const python = await findOldestPython();
   const vectors = vectorFiles.flatMap((file) => file.vectors);
   expect(await passedTests(python)).toBeGreaterThan(vectors.length);
   const report =
     'import temporal_kms, importlib.util; print(temporal_kms.__file__, importlib.util.find_spec("temporal_kms_peers"))';
-  // -I ignores PYTHONPATH, so that only what is installed is found.
+  // -I makes Python ignore PYTHONPATH, so that it finds only installed packages.
   expect(await runScript(python, ['-I', '-c', report])).toMatch(/site-packages\S+ None$/m);
 }, 720_000);

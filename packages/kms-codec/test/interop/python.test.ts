@@ -2,11 +2,11 @@ import { expect, it } from 'vitest';
 import { vectorFiles } from '../support/vectors.ts';
 import { findPython, passedTests, runScript } from './support/python.ts';
 
-it('passes the tests of the Python implementation, including every vector', async () => {
+it('the Python implementation passes its tests, including every vector', async () => {
   const vectors = vectorFiles.flatMap((file) => file.vectors);
   expect(await passedTests(await findPython())).toBeGreaterThan(vectors.length);
 }, 720_000);
 
-it('has types in Python that mypy accepts', async () => {
+it('the Python implementation passes mypy’s type checks', async () => {
   await runScript(await findPython(), ['-m', 'mypy']);
 }, 720_000);

@@ -12,7 +12,10 @@ import { encryptedPayloadsIn } from '../temporal/support/history.ts';
 import { type Lines, startModule } from './support/python.ts';
 import { type Setting, startSetting } from './support/setting.ts';
 
-/* A workflow and its activities in Python, started, queried and read from TypeScript, on a real Temporal server. */
+/*
+ * A Python workflow with its activities, which TypeScript starts, queries and reads, on a real Temporal
+ * server.
+ */
 
 const namespace = 'payments';
 const taskQueue = 'python-orders';
@@ -52,7 +55,7 @@ const logFile = () => `${setting.keysFile}.log`;
 const start = (card: string) =>
   client.workflow.start('order', { taskQueue, workflowId: randomUUID(), args: [card] });
 
-it('exchanges input, signal, query and result between the languages, and Temporal stores only ciphertext', async () => {
+it('the languages exchange input, signal, query and result, and Temporal stores only ciphertext', async () => {
   const handle = await start('card 4111');
   await expect.poll(() => handle.query('cards'), { timeout: 20_000 }).toEqual(['card 4111']);
   await handle.signal('add', 'card 4222');
@@ -63,7 +66,7 @@ it('exchanges input, signal, query and result between the languages, and Tempora
   expect(encryptedPayloadsIn(history).length).toBeGreaterThanOrEqual(7);
 });
 
-it('decodes the message and details of a Python failure, and Temporal stores neither in plaintext', async () => {
+it('TypeScript decodes a Python failure’s message and details, and Temporal stores neither in plaintext', async () => {
   const handle = await start('card refused');
   await handle.signal('add', 'card 4222');
   const failure = await handle.result().catch((error: unknown) => error);
@@ -76,7 +79,7 @@ it('decodes the message and details of a Python failure, and Temporal stores nei
   expect(historyBytes(await handle.fetchHistory()).includes('card refused')).toBe(false);
 });
 
-it('writes no plaintext into the log of the Python SDK, which names the failed activity', async () => {
+it('the Python SDK’s log names the failed activity but contains no plaintext', async () => {
   const handle = await start('card refused');
   await handle.signal('add', 'card 4222');
   await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
@@ -98,7 +101,9 @@ it('writes no plaintext into the log of the Python SDK, which names the failed a
   );
 });
 
-/** Runs a Python workflow that starts an activity on a queue, and returns the activity's result and its stored header. */
+/**
+ * Runs a Python workflow that starts an activity on a queue. Returns the activity's result and stored header.
+ */
 async function relay(activity: string, queue: string) {
   const args: [string, string] = [activity, queue];
   const handle = await client.workflow.start('relay', { taskQueue, workflowId: randomUUID(), args });
@@ -112,8 +117,8 @@ async function relay(activity: string, queue: string) {
   };
 }
 
-describe('a header that a Python workflow sends', () => {
-  it('is ciphertext in Temporal, plaintext in Python, and decodes in TypeScript', async () => {
+describe('a header from a Python workflow', () => {
+  it('is stored as ciphertext, reaches Python as plaintext, and can be decoded in TypeScript', async () => {
     const { result, header, handle } = await relay('tenant', taskQueue);
     expect(result).toBe('tenant 4111');
     expect(historyBytes(await handle.fetchHistory()).includes('tenant 4111')).toBe(false);

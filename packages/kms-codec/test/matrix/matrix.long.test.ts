@@ -1,10 +1,10 @@
 /**
- * The package wherever a Temporal application runs. Each cell installs the packed tarball, then encrypts and decrypts
- * one payload under `createTestCodec` and one under a key of the emulator. The README's compatibility table lists what
- * the cells prove, and the last test compares the two. `npm` is proven by `package.test.ts`, which runs the README's
- * programs in a project that npm installed.
+ * Tests the package in every environment in which a Temporal application may run. Each test installs the
+ * packed tarball, then encrypts and decrypts one payload with `createTestCodec` and one with an emulator key.
+ * The README's compatibility table lists what these tests prove; the last test compares both.
+ * `package.test.ts` tests npm: it runs the README's programs in a project that npm installed.
  *
- * Every tool runs on every Node.
+ * Each tool runs on each Node version.
  */
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +22,7 @@ import { expected, programs } from './programs.ts';
 
 vi.setConfig({ testTimeout: 180_000 });
 
-/** The versions of the tools that the cells use; the README's table names their major versions. */
+/** The tool versions that the tests use. The README's table names the major versions. */
 const tools = {
   '@types/node': '24.19.2',
   esbuild: '0.28.2',
@@ -56,7 +56,7 @@ const nodeMajors: readonly NodeMajor[] = [20, 22, 24];
 const executable = (major: NodeMajor) =>
   major === 24 ? process.execPath : join(folder, 'nodes/node_modules', `node-${major}`, 'bin/node');
 
-/** Runs a program in a project. @returns its standard output without the line end */
+/** Runs a program in a project. @returns the program's standard output, without the line end */
 async function program(
   project: string,
   major: NodeMajor,
@@ -101,15 +101,15 @@ afterAll(async () => {
 });
 
 describe('Node', () => {
-  it.for(nodeMajors)('%i imports the package from an ES module', async (major) => {
+  it.for(nodeMajors)('%i can import the package from an ES module', async (major) => {
     expect(await program('pnpm', major, ['app.mjs'])).toBe(expected);
   });
 
-  it.for(nodeMajors)('%i requires the package from CommonJS', async (major) => {
+  it.for(nodeMajors)('%i can require the package from CommonJS', async (major) => {
     expect(await program('pnpm', major, ['app.cjs'])).toBe(expected);
   });
 
-  it('20 refuses zstd with an error that names the Node to use', async () => {
+  it('20 refuses zstd with an error that names the required Node version', async () => {
     const zstd = { KMS_COMPRESSION: 'zstd' };
     expect(await program('pnpm', 24, ['zstd.cjs', 'write', 'zstd.json'], zstd)).toBe('done');
     const refused = 'zstd compression is not available in Node 20.20.2: run Node 22.15 or later';
@@ -122,7 +122,7 @@ describe('Node', () => {
     expect(await program('pnpm', 22, ['zstd.cjs', 'read', 'zstd.json'])).toBe('done');
   });
 
-  it('gives an ES module and CommonJS in one process the same classes', async () => {
+  it('loads the same classes for ES modules and CommonJS in one process', async () => {
     const script = `
       import { createRequire } from 'node:module';
       import { KmsCodecError } from '@temporal-kms/kms-codec';
@@ -132,7 +132,7 @@ describe('Node', () => {
   });
 });
 
-/** A `tsconfig.json`, the files that it compiles, and what Node runs of the output. */
+/** Each `tsconfig.json`, the files that it compiles, and the output file that Node runs. */
 const resolutions = [
   { moduleResolution: 'nodenext', module: 'nodenext', files: ['app.mts', 'app.cts'] },
   { moduleResolution: 'node16', module: 'node16', files: ['app.mts', 'app.cts'] },
@@ -153,7 +153,7 @@ describe('TypeScript', () => {
         strict: true,
         esModuleInterop: true,
         types: ['node'],
-        // Temporal's own declarations have errors with some of these settings.
+        // Temporal's own declarations do not compile with some of these settings.
         skipLibCheck: true,
         outDir,
       };
@@ -213,7 +213,7 @@ describe('esbuild', () => {
       ...banner,
     ];
     await run(at('pnpm'), join(at('pnpm'), bin('esbuild', 'bin/esbuild')), ['app.mjs', ...options]);
-    // Away from the project, so that nothing is found in its node_modules.
+    // Outside the project, so that its node_modules are not found.
     await mkdir(at('alone'), { recursive: true });
     await run(folder, 'cp', [join(at('pnpm'), 'alone', file), at('alone')]);
     for (const major of [22, 24] as const) expect(await program('alone', major, [file])).toBe(expected);
@@ -221,20 +221,20 @@ describe('esbuild', () => {
 });
 
 describe('webpack', () => {
-  it("in Temporal's worker bundles the failure converter, without Node's modules and Google's client", async () => {
+  it("as run by Temporal's worker bundles the failure converter without Node's modules and Google's client", async () => {
     expect(await program('pnpm', 22, ['bundle.cjs'])).toBe('true false');
   });
 });
 
 describe('yarn', () => {
-  it('installs the package, and an ES module, CommonJS and workflow bundles use it', async () => {
+  it('installs the package, which works from an ES module, from CommonJS and in a workflow bundle', async () => {
     await createProject('yarn', { manager: 'yarn', dependencies: temporalPackages(highest.temporal) });
     expect(await program('yarn', 24, ['app.mjs'])).toBe(expected);
     expect(await program('yarn', 24, ['app.cjs'])).toBe(expected);
     expect(await program('yarn', 24, ['bundle.cjs'])).toBe('true false');
   });
 
-  it('installs no Cloud Storage client, reports that when it needs one, and still encrypts', async () => {
+  it('does not install the Cloud Storage client, whose absence the codec reports when it needs the client, but still encrypts', async () => {
     const script = `
       const { loadKmsCodec } = require('@temporal-kms/kms-codec');
       const observer = { branchKeyStoreFailed: ({ code }) => console.log(code) };
@@ -251,7 +251,7 @@ describe('yarn', () => {
 });
 
 describe(`Temporal's SDK ${lowest.temporal} with Google's client ${lowest.kms} on Node 20`, () => {
-  it('runs a worker, a client and a replay, and leaves no plaintext in Temporal', async () => {
+  it('runs a worker, a client and a replay with the package, and no plaintext reaches Temporal', async () => {
     await createProject('lowest', {
       manager: 'pnpm',
       dependencies: temporalPackages(lowest.temporal),

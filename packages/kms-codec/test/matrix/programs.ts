@@ -1,4 +1,4 @@
-/** The programs that each cell of the matrix runs, as an application would write them. */
+/** The programs that the tests run in each environment, as an application would contain them. */
 
 const body = `
 export async function roundTrips() {
@@ -16,7 +16,7 @@ export async function roundTrips() {
 }
 `;
 
-/** What `roundTrips` returns: one payload under the test key, and one under a key of the emulator. */
+/** What `roundTrips` returns: one payload under the test key, and one under an emulator key. */
 export const expected = 'envelope-v2 not-for-production card 4111, envelope-v2 workflow-encryption card 4111';
 
 const imports = `
@@ -36,7 +36,7 @@ const esm = imports + body;
 const commonJs = requires + body.replace('export ', '');
 const typed = esm.replace('lines = []', 'lines: string[] = []');
 
-/** Each file of a project by its name. */
+/** The files of a project, by name. */
 export const programs: Readonly<Record<string, string>> = {
   'app.mjs': esm + print,
   'app.cjs': commonJs + print,
@@ -55,7 +55,8 @@ const { proxyActivities } = require('@temporalio/workflow');
 const { charge } = proxyActivities({ startToCloseTimeout: '1 minute', retry: { maximumAttempts: 1 } });
 exports.order = async (card) => await charge(card);
 `,
-  // Webpack as Temporal's worker runs it. Prints what the bundle must have, then what it must not.
+  // Runs webpack as Temporal's worker does. Prints what the bundle must contain, then what it must not
+  // contain.
   'bundle.cjs': `
 const { KmsCodecPlugin } = require('@temporal-kms/kms-codec');
 const { createTestCodec } = require('@temporal-kms/kms-codec/testing');
@@ -66,7 +67,7 @@ bundleWorkflowCode({ workflowsPath: require.resolve('./workflows.cjs'), plugins,
   console.log(code.includes('encodeCommonAttributes: true'), /@google-cloud|google-gax|node:crypto/.test(code));
 });
 `,
-  // A worker, a client and a replay in one process: a workflow that ends well and one that fails.
+  // A worker, a client and a replay in one process, with one workflow that completes and one that fails.
   'worker.cjs': `
 const { KmsCodecPlugin, loadKmsCodec } = require('@temporal-kms/kms-codec');
 const { ApplicationFailure } = require('@temporalio/common');
@@ -95,7 +96,7 @@ async function main() {
     console.log(await order('good', 'card 4111'));
     console.log(await order('bad', 'bad card 4111').catch((error) => error.cause.cause.message));
   });
-  // JSON.stringify calls Buffer's toJSON before this, so both kinds of bytes become text here.
+  // JSON.stringify calls Buffer's toJSON before this replacer, so handle both forms of bytes.
   const bytesAsText = (_, value) =>
     value instanceof Uint8Array || value?.type === 'Buffer' ? Buffer.from(value.data ?? value).toString('latin1') : value;
   for (const id of ['good', 'bad']) {

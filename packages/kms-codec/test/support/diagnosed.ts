@@ -1,4 +1,4 @@
-/** Encodes with a data key that it has wrapped and unwrapped, and waits. */
+/** A program that wraps and unwraps a data key, encodes with it, and then waits. */
 import { loadKmsCodec } from '../../src/index.ts';
 import { json } from './codec.ts';
 

@@ -5,31 +5,31 @@ import type { UnwrapRequest, Wrapped, WrapRequest } from '../../src/keys/key-ser
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 
 /**
- * Cloud KMS in memory, for fast tests of time and concurrency. It counts its calls, delays them and fails on demand. The
- * tests of Google's client use the emulator instead.
+ * A simulated Cloud KMS in memory, for fast tests of timing and concurrency. It counts calls, and delays or
+ * fails them on demand. Tests of Google's client use the emulator instead.
  */
 export class FakeKeyService extends InMemoryKeyService {
   wraps = 0;
   unwraps = 0;
-  /** The calls of both kinds that have been answered. */
+  /** Number of wrap and unwrap calls that have ended. */
   answered = 0;
-  /** The name of every crypto key of a call. */
+  /** The crypto key names of all calls. */
   readonly asked = new Set<string>();
-  /** Every call fails with this code while it is set. */
+  /** While set, every call fails with this code. */
   failing: ReasonCode | undefined;
-  /** Which calls fail. Default: both. */
+  /** Which calls fail while `failing` is set. Default: both kinds. */
   affected: 'wrap' | 'unwrap' | undefined;
   latencyMs = 0;
   version = 1;
-  /** The version that a wrap names, if it is not the one that wraps. */
+  /** If set, the version that `wrap` reports in place of the real one. */
   named: number | undefined;
-  /** The versions under which nothing can be unwrapped. */
+  /** The versions under which no key can be unwrapped. */
   readonly disabled = new Set<number>();
   readonly #versions = new Map<string, number>();
 
   override async wrap(request: WrapRequest): Promise<Wrapped> {
     this.wraps += 1;
-    // The codec may overwrite the data key before the answer.
+    // Copy the data key, because the codec may overwrite it before this call ends.
     const plaintext = Buffer.from(request.plaintext);
     await this.#answer(request.key, 'wrap');
     const wrapped = await super.wrap({ ...request, plaintext });

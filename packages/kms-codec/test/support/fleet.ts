@@ -11,13 +11,13 @@ export const hour = 60 * minute;
 export const rules = { pay: { encrypt: cryptoKey('pay') }, bill: { encrypt: cryptoKey('pay') } };
 export const context = inNamespace('pay');
 
-/** A store in memory. It counts its operations and fails on demand. */
+/** A store in memory, which counts its operations and fails on demand. */
 export class MemoryStore implements BranchKeyStore {
   readonly values = new Map<string, StoredValue>();
   loads = 0;
   won = 0;
   lost = 0;
-  /** Thrown by, or awaited in, each operation while it is set. */
+  /** While set, each `load` throws or awaits this. */
   loading: Error | Promise<never> | undefined;
   replacing: Error | Promise<never> | undefined;
   #generation = 0;
@@ -48,7 +48,7 @@ export class MemoryStore implements BranchKeyStore {
     this.values.set(id, { value, generation: String(this.#generation) });
   }
 
-  /** The ids that have a value. */
+  /** The ids of all stored values. */
   get ids(): string[] {
     return [...this.values.keys()];
   }
@@ -59,12 +59,12 @@ async function fail(failure: Error | Promise<never> | undefined): Promise<void> 
   await failure;
 }
 
-/** Waits until background work has ended that needs no timer. */
+/** Waits until background work that needs no timer has ended. */
 export async function settle(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await setImmediate();
 }
 
-/** Returns the wrapped branch key of a message. */
+/** Returns a message's wrapped branch key. */
 export const branchOf = ({ data }: Payload): string =>
   Buffer.from(parseHeader(data!).header.wrappedKey).toString('hex');
 
@@ -73,17 +73,17 @@ export interface Fleet {
   readonly keyService: FakeKeyService;
   readonly store: MemoryStore;
   readonly clock: { time: number };
-  /** What the observers of the codecs were called with. */
+  /** The events that the codecs' observers received. */
   readonly events: readonly string[];
-  /** Adds a codec, a process that has just started. */
+  /** Adds a codec, which represents a process that has just started. */
   start(options?: Partial<KmsCodecOptions>): KmsCodec;
-  /** Moves the clock in steps of 15 s, and calls the timer of each codec in each. */
+  /** Advances the clock in steps of 15 s, and calls each codec's `maintain` in each step. */
   pass(milliseconds: number): Promise<void>;
   /** Encrypts a payload with each codec at the same time. */
   encrypt(): Promise<Payload[]>;
 }
 
-/** Returns codecs that share a store, a clock and a key service, as the processes of a fleet. */
+/** Returns codecs that represent a fleet's processes and share a store, a clock and a key service. */
 export function fleetOf(
   size: number,
   options: Partial<KmsCodecOptions> & { keyService?: FakeKeyService; clock?: { time: number } } = {},

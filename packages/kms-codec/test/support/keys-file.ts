@@ -35,7 +35,7 @@ export const json = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
 export const { vectors: keysFileVectors } = vectorFile.parse(json('../vectors/files/keys-file.json'));
 
-/** Returns the rules of a keys file, or its mistakes as text. */
+/** Returns a keys file's rules, or its mistakes as text. */
 export function readKeysFileText(
   folder: string,
   text: string,

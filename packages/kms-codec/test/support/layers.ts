@@ -64,13 +64,19 @@ export async function inLayer(
   return message!;
 }
 
-/** Marks a payload as compressed as a draft of the proxy's design does: keeps its encoding and adds an entry. */
+/**
+ * Marks a payload as compressed in the way of an earlier draft of the proxy's design: keeps the encoding and
+ * adds a metadata entry.
+ */
 export const marked = (payload: Payload, algorithm: string, compressed: Uint8Array): Payload => ({
   metadata: { ...payload.metadata, 'compression/algorithm': Buffer.from(algorithm) },
   data: compressed,
 });
 
-/** A payload as the proxy's design compresses it: whole, with its metadata. */
+/**
+ * Returns a compressed payload as the proxy's current design writes it: the whole payload is compressed,
+ * including its metadata.
+ */
 export const proxyCompressed = (compressed: Uint8Array): Payload => ({
   metadata: { encoding: Buffer.from('binary/compressed'), 'compression-algorithm': Buffer.from('zstd') },
   data: compressed,

@@ -1,6 +1,6 @@
 import type { Clocks } from '../../src/keys/clock.ts';
 
-/** The clocks of a machine that runs on vitest's fake timers, and what happens to them. */
+/** Simulates a machine's clocks with vitest's fake timers, and what can happen to them. */
 export class Machine {
   #pausedMs = 0;
   #wallMs = 0;
@@ -10,7 +10,7 @@ export class Machine {
     running: () => performance.now() + this.#runningMs,
   };
 
-  /** Milliseconds since its start, whatever its clocks show. */
+  /** Real milliseconds since the machine's start, whatever its clocks show. */
   get time(): number {
     return performance.now() + this.#pausedMs;
   }
@@ -32,7 +32,10 @@ export class Machine {
   }
 }
 
-/** Returns a generator of random numbers like `Math.random`, which repeats its numbers for the same seed (mulberry32). */
+/**
+ * Returns a random number generator like `Math.random` that returns the same numbers for the same seed
+ * (mulberry32).
+ */
 export function randomOf(seed: number): () => number {
   let state = seed;
   return () => {

@@ -5,12 +5,12 @@ import { FakeKeyService } from './fake-key-service.ts';
 import { context } from './fleet.ts';
 
 export const rule = { pay: { encrypt: cryptoKey('pay') } };
-/** Lets a call in the background end. */
+/** Waits until background calls have ended. */
 export const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 type Revalidated = Parameters<NonNullable<Observer['keyRevalidated']>>[0];
 
-/** A reader that has decrypted one message of another process. */
+/** Returns a reader that has decrypted another process's message. */
 export async function readerOf(keyService = new FakeKeyService()) {
   const message = await codecWith(rule, { keyService }).codec.encode([json('secret')], context);
   const events: Revalidated[] = [];

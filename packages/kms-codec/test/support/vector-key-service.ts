@@ -7,8 +7,8 @@ import type { VectorKmsAnswer } from '../vectors/make/vector.ts';
 const statuses = new Map(Object.entries(Status));
 
 /**
- * Answers as a vector's `kms` specifies, and maps gRPC statuses as the Cloud KMS client does. It refuses any other
- * ciphertext, because Cloud KMS has not created it.
+ * Responds as a vector's `kms` specifies, and maps gRPC statuses as the Cloud KMS client does. Refuses any
+ * other ciphertext, as Cloud KMS refuses ciphertexts that it has not created.
  */
 export class VectorKeyService implements KeyService {
   readonly asked = new Set<string>();
@@ -30,11 +30,11 @@ export class VectorKeyService implements KeyService {
   }
 
   wrap(): Promise<never> {
-    throw new Error('decoding never wraps');
+    throw new Error('Decoding must not call wrap');
   }
 
   describe(): Promise<never> {
-    throw new Error('decoding never describes');
+    throw new Error('Decoding must not call describe');
   }
 
   close(): Promise<void> {

@@ -20,7 +20,10 @@ export const vectorFiles: readonly (VectorFile & { readonly file: string })[] = 
 
 const hex = (value: Uint8Array | null | undefined): string => Buffer.from(value ?? []).toString('hex');
 
-/** Returns the known fields with proto3's defaults for missing fields, so that equal results mean equal payloads. */
+/**
+ * Returns the known fields, with proto3's defaults for missing fields, so that equal payloads give equal
+ * results.
+ */
 export function fromPayload({ metadata, data, externalPayloads }: Payload): VectorPayload {
   const entries = Object.entries(metadata ?? {}).map(([key, value]) => [key, hex(value)] as const);
   const base = { metadata: Object.fromEntries(entries), data: hex(data) };
@@ -37,7 +40,7 @@ export const toRule = ({ static: keys = {}, ...rule }: VectorRule): NamespaceRul
 });
 
 /**
- * Decodes a vector's stored payload with `decode`, or with `decrypt`, which decodes one payload.
+ * Decodes a vector's stored payload with `decode` or `decrypt`.
  *
  * @throws any error that is not a KmsCodecError
  */

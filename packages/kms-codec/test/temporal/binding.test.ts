@@ -44,7 +44,7 @@ describe.each([
 ])('with $binding binding', ({ binding, bindWorkflow }) => {
   const id = (name: string) => `${binding}-${name}`;
   let workers: RunningWorker[];
-  /** A process other than the workers. Its caches contain none of their data keys. */
+  /** The codec of a separate process, whose caches contain none of the workers' data keys. */
   let starter: KmsCodec;
 
   beforeAll(async () => {
@@ -116,9 +116,10 @@ describe.each([
     await encrypted(id('parent'));
   });
 
-  // Temporal's TypeScript SDK fixes a child's namespace to its parent's ("Not configurable"). A parent of another SDK
-  // sends a start in this namespace whose input was encrypted in the parent's namespace.
-  it('decodes a child of a parent in another namespace (started with a raw call)', async () => {
+  // Temporal's TypeScript SDK always starts a child in its parent's namespace ("Not configurable"). With
+  // another SDK, a parent can start a child in this namespace with input that was encrypted in the parent's
+  // namespace.
+  it('decodes a child whose parent is in another namespace (started with a raw call)', async () => {
     const [input] = await starter.encode(
       [{ metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from(JSON.stringify(CARD)) }],
       { type: 'workflow', namespace: shippingNamespace, workflowId: id('child') },
@@ -135,7 +136,7 @@ describe.each([
     await encrypted(id('child'));
   });
 
-  it('decodes a schedule’s runs: the input for the id that it names, and the previous run’s result', async () => {
+  it('decodes a schedule’s workflows: the input, which is bound to the id in the schedule’s action, and the previous workflow’s result', async () => {
     const schedule = await client().schedule.create({
       scheduleId: id('nightly'),
       spec: {},
@@ -150,8 +151,8 @@ describe.each([
     });
     const started = async () =>
       (await schedule.describe()).info.recentActions.map(({ action }) => action.workflow.workflowId);
-    // A schedule hands on the result of a run only if it waits for the run, because the next run must wait. The workflow ids
-    // of its runs differ by the second.
+    // A schedule passes on a run's result only if the next run had to wait for that run. The runs' workflow
+    // ids differ by a timestamp in seconds.
     await schedule.trigger('BUFFER_ALL');
     await setTimeout(1_100);
     await schedule.trigger('BUFFER_ALL');
@@ -169,7 +170,7 @@ describe.each([
     await encrypted(second!);
   });
 
-  it('decodes an activity that another process completes by its token', async () => {
+  it('decodes an activity that another process completes with its task token', async () => {
     const { promise, resolve } = Promise.withResolvers<Uint8Array>();
     onHandOver = resolve;
     const handle = await client().workflow.start(workflows.handedOver, withId(id('handed-over'), CARD));
@@ -193,7 +194,7 @@ describe.each([
     expect(stored).toContain('Encoded failure');
   });
 
-  it('decodes in a replay worker, whose contexts name no namespace or workflow', async () => {
+  it('decodes in a replay worker, whose contexts name neither the namespace nor the workflow', async () => {
     await runOrder(id('replayed'));
     const history = await encrypted(id('replayed'));
     const codec = stack.codec({ bindWorkflow, namespace: payments });
@@ -205,7 +206,7 @@ describe.each([
     await Worker.runReplayHistory({ workflowBundle: stack.bundle, dataConverter }, history);
   });
 
-  it('decodes as the codec server does, with only the namespace', async () => {
+  it('decodes as the codec server does, with only the namespace as context', async () => {
     await runOrder(id('read'));
     await runRefused(id('read-refused')).catch(() => undefined);
     for (const workflowId of [id('read'), id('read-refused')]) {

@@ -30,7 +30,7 @@ const untouched = (payload: Payload) => payload;
 
 let stack: Stack;
 let starter: KmsCodec;
-/** How an attacker with write access to Temporal's store changes the inputs of activities. */
+/** Changes activities' inputs, as an attacker with write access to Temporal's store could. */
 let tamper: (payload: Payload) => Payload = untouched;
 
 beforeAll(async () => {
@@ -51,7 +51,7 @@ beforeAll(async () => {
     activities: createActivities(),
   });
   await restore();
-  // From now on client and worker have cached each other's data keys.
+  // After this, the client and the worker have cached each other's data keys.
   await client().workflow.execute(workflows.order, withId('first', CARD));
 });
 afterEach(restore);
@@ -84,9 +84,10 @@ const flip = (at: number) =>
   });
 
 /**
- * Starts a workflow whose activity runs on another worker, which has a data key from `warm` and has decrypted nothing.
+ * Starts a workflow whose activity runs on another worker. That worker has a data key from `warm` but has
+ * decrypted nothing.
  *
- * @param before runs while the worker polls, before the workflow starts
+ * @param before called once the worker polls, before the workflow starts
  */
 async function startElsewhere(before?: () => unknown, options: Partial<KmsCodecOptions> = {}) {
   const codec = stack.codec({ emulatorHost: stack.kms.identities[activityIdentity]!, ...options });
@@ -112,7 +113,10 @@ const onlyRule = (rule: object): Partial<KmsCodecOptions> => ({
 const decryptFails = (status: 'UNAVAILABLE' | 'RESOURCE_EXHAUSTED') =>
   stack.kms.injectFault({ effect: { kind: 'error', status }, method: 'Decrypt', identity: activityIdentity });
 
-/** Gives the activity a message under a key version that was enabled at the time of encryption. */
+/**
+ * Gives the activity a message whose key version was enabled when the message was encrypted, and is now
+ * disabled or destroyed.
+ */
 async function encryptUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLED' | 'DESTROYED') {
   const codec = stack.codec(onlyRule({ encrypt: cryptoKey(key) }));
   const [encrypted] = await codec.encode([json(CARD)], inNamespace(payments));
@@ -122,7 +126,7 @@ async function encryptUnder(key: (typeof formerKeys)[number], stateNow: 'DISABLE
 
 describe('an activity whose input cannot be decrypted', () => {
   const permanent: Case[] = [
-    { code: 'integrity_failed', because: 'it was changed', before: () => (tamper = flip(-1)) },
+    { code: 'integrity_failed', because: 'it was modified', before: () => (tamper = flip(-1)) },
     {
       code: 'malformed',
       because: 'it was cut',
@@ -134,7 +138,7 @@ describe('an activity whose input cannot be decrypted', () => {
       before: () => encryptUnder('payments-2024', 'DESTROYED'),
     },
   ];
-  it.each(permanent)('fails at once with $code: $because', async ({ code, before, options }) => {
+  it.each(permanent)('fails without a retry with $code: $because', async ({ code, before, options }) => {
     const { handle } = await startElsewhere(before, options);
     expect(await failureOf(handle.result())).toMatchObject({
       cause: { retryState: 'NON_RETRYABLE_FAILURE', cause: { type: `KmsCodecError:${code}` } },
@@ -159,11 +163,19 @@ describe('an activity whose input cannot be decrypted', () => {
     },
     {
       code: 'format_not_allowed',
-      because: 'its format is switched off',
+      because: 'the rule does not read its format',
       options: onlyRule({ reads: ['envelope'] }),
     },
-    { code: 'kms_unavailable', because: 'Cloud KMS is away', before: () => decryptFails('UNAVAILABLE') },
-    { code: 'kms_quota', because: 'the quota is used up', before: () => decryptFails('RESOURCE_EXHAUSTED') },
+    {
+      code: 'kms_unavailable',
+      because: 'Cloud KMS is unavailable',
+      before: () => decryptFails('UNAVAILABLE'),
+    },
+    {
+      code: 'kms_quota',
+      because: 'the quota is exhausted',
+      before: () => decryptFails('RESOURCE_EXHAUSTED'),
+    },
   ];
   it.each(passing)('is retried with $code: $because', async ({ code, before, options }) => {
     const { handle } = await startElsewhere(before, { waitMs: { activity: 200 }, ...options });
@@ -175,7 +187,7 @@ describe('an activity whose input cannot be decrypted', () => {
 
 const readsShipping = { decrypt: [cryptoKey(shippingNamespace)] };
 
-/** A later version of the codec: it also reads version 3, here version 2 with another first byte. */
+/** A later version of the codec, which also reads version 3: here, version 2 with a different first byte. */
 const later = (codec: KmsCodec): PayloadCodec => ({
   encode: async (payloads, context) => await codec.encode(payloads, context),
   decode: async (payloads, context) => {
@@ -184,11 +196,11 @@ const later = (codec: KmsCodec): PayloadCodec => ({
   },
 });
 
-describe('an activity that an administrator can unblock', () => {
+describe('an activity whose failure an administrator can resolve', () => {
   const cases: (Case & { readonly update?: typeof later })[] = [
     {
       code: 'unsupported_version',
-      because: 'a later version of the library encrypted its input',
+      because: 'a later version of this library encrypted its input',
       before: () => (tamper = flip(0)),
       update: later,
     },
@@ -201,31 +213,34 @@ describe('an activity that an administrator can unblock', () => {
         tamper = () => encrypted!;
       },
     },
-    { code: 'too_large', because: 'its worker has a low limit', options: { maxPayloadBytes: 20 } },
+    { code: 'too_large', because: 'its worker has a low size limit', options: { maxPayloadBytes: 20 } },
   ];
-  it.each(cases)('is retried with $code until then, and completes: $because', async (one) => {
-    const queue = randomUUID();
-    const work = async (codec: KmsCodec, options?: Partial<WorkerOptions>) =>
-      await stack.work({ codec, taskQueue: queue, activities: createActivities(), ...options });
-    const misconfigured = await work(stack.codec(one.options));
-    await one.before?.();
-    const handle = await client().workflow.start(workflows.elsewhere, withId(queue, queue, CARD, 1_000));
-    const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
-    await expect
-      .poll(pending, { timeout: 20_000 })
-      .toMatchObject({
-        attempt: 3,
-        lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
-      });
-    await misconfigured.stop();
-    const codec = stack.codec(onlyRule(readsShipping));
-    const updated = one.update && {
-      plugins: [],
-      dataConverter: { payloadCodecs: [one.update(codec.forNamespace(payments))] },
-    };
-    await work(codec, updated);
-    expect(await handle.result()).toBe(`charged ${CARD}`);
-  });
+  it.each(cases)(
+    'is retried with $code until the problem is resolved, and then completes: $because',
+    async (one) => {
+      const queue = randomUUID();
+      const work = async (codec: KmsCodec, options?: Partial<WorkerOptions>) =>
+        await stack.work({ codec, taskQueue: queue, activities: createActivities(), ...options });
+      const misconfigured = await work(stack.codec(one.options));
+      await one.before?.();
+      const handle = await client().workflow.start(workflows.elsewhere, withId(queue, queue, CARD, 1_000));
+      const pending = async () => (await handle.describe()).raw.pendingActivities?.[0];
+      await expect
+        .poll(pending, { timeout: 20_000 })
+        .toMatchObject({
+          attempt: 3,
+          lastFailure: { applicationFailureInfo: { type: `KmsCodecError:${one.code}` } },
+        });
+      await misconfigured.stop();
+      const codec = stack.codec(onlyRule(readsShipping));
+      const updated = one.update && {
+        plugins: [],
+        dataConverter: { payloadCodecs: [one.update(codec.forNamespace(payments))] },
+      };
+      await work(codec, updated);
+      expect(await handle.result()).toBe(`charged ${CARD}`);
+    },
+  );
 });
 
 const decryptsOf = (identity: string) =>
@@ -235,7 +250,7 @@ const decryptsOf = (identity: string) =>
     .reduce((sum, { count }) => sum + count, 0);
 
 describe('a Cloud KMS outage', () => {
-  it('delays the decode of an activity without using up an attempt', async () => {
+  it('delays the decoding of an activity’s input without using up an attempt', async () => {
     const { handle, workflowId } = await startElsewhere(() => decryptFails('UNAVAILABLE'));
     await sleep(2_500);
     expect(decryptsOf(activityIdentity)).toBeGreaterThan(3);
@@ -248,7 +263,7 @@ describe('a Cloud KMS outage', () => {
     expect(attempts).toEqual([1]);
   });
 
-  it('does not stop a worker with cached data keys, which still encrypts results and failures', async () => {
+  it('does not stop a worker with cached data keys, which continues to encrypt results and failures', async () => {
     stack.kms.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const order = client().workflow.execute(workflows.order, withId('meanwhile', CARD));
     expect(await order).toBe(`charged ${CARD}, no risk with ${CARD}`);
@@ -258,7 +273,7 @@ describe('a Cloud KMS outage', () => {
   });
 });
 
-it('keeps a workflow open while its key is disabled, and continues it once the key is enabled', async () => {
+it('a workflow stays open while its key is disabled, and continues once the key is enabled', async () => {
   const stranger = stack.codec();
   await stranger.warm(payments);
   await stack.kms.setVersionState(version(payments), 'DISABLED');
@@ -277,7 +292,7 @@ it('keeps a workflow open while its key is disabled, and continues it once the k
   expect(await handle.result()).toBe(`charged ${CARD}, no risk with ${CARD}`);
 });
 
-it("encrypts above Temporal's limit, and Temporal's error names the encoded size", async () => {
+it("the codec encrypts payloads above Temporal's limit, and Temporal's error contains the encoded size", async () => {
   const length = 2_500_000;
   const run = client().workflow.execute(workflows.large, withId('large', length));
   expect((await failureOf(run)).cause?.cause).toMatchObject({
@@ -291,7 +306,7 @@ it("encrypts above Temporal's limit, and Temporal's error names the encoded size
 });
 
 describe('a worker that cannot encrypt an activity’s failure', () => {
-  it('survives it, and stores the failure without its message and details', async () => {
+  it('keeps running, and stores the failure without its message and details', async () => {
     const queue = 'reads-only';
     const codec = stack.codec({ rules: new KeyRules({ [payments]: { decrypt: [cryptoKey(payments)] } }) });
     const worker = await stack.work({ codec, taskQueue: queue, activities: createActivities() });
@@ -308,7 +323,7 @@ describe('a worker that cannot encrypt an activity’s failure', () => {
       });
       await encryptedHistory(client(), workflowId);
     }
-    // Rejects with the error that ended the worker, if one did.
+    // Rejects if an error has ended the worker.
     await worker.stop();
   });
 });

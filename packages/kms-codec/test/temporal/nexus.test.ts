@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.close());
 
-/** Rules in which neither namespace accepts the other, except as given. */
+/** Returns rules in which the namespaces accept only what `accepts` specifies. */
 const accepting = (accepts: Partial<Record<string, readonly string[]>>): KeyRules =>
   new KeyRules(
     Object.fromEntries(
@@ -30,7 +30,10 @@ const accepting = (accepts: Partial<Record<string, readonly string[]>>): KeyRule
     ),
   );
 
-/** Starts an endpoint with its handler in a namespace, and a caller in `payments`. Each side has a separate log. */
+/**
+ * Starts an endpoint whose handler is in the given namespace, and a caller in `payments`. Each side has a
+ * separate log.
+ */
 async function connect(queue: string, handlerNamespace: string, keyRules: KeyRules) {
   await stack.connection.operatorService.createNexusEndpoint({
     spec: { name: queue, target: { worker: { namespace: handlerNamespace, taskQueue: `${queue}-handler` } } },
@@ -64,8 +67,8 @@ async function connect(queue: string, handlerNamespace: string, keyRules: KeyRul
   return { client, call, logs, stop: () => Promise.all(workers.map((worker) => worker.stop())) };
 }
 
-describe('Nexus within a namespace', () => {
-  it('needs no accepts, for a synchronous operation and for one that runs a workflow', async () => {
+describe('a Nexus call within one namespace', () => {
+  it('needs no accepts, whether the operation is synchronous or runs a workflow', async () => {
     const { client, call, logs, stop } = await connect('within', payments, accepting({}));
     expect(await (await call('quote')).result()).toBe(`quoted ${CARD}`);
     expect(await (await call('ship')).result()).toBe(`the last run had ${CARD}`);
@@ -76,8 +79,8 @@ describe('Nexus within a namespace', () => {
   });
 });
 
-describe('Nexus to a namespace that does not accept the caller', () => {
-  it("shows a message that names the caller's namespace and accepts, and completes once the rule accepts it", async () => {
+describe('a Nexus call to a namespace that does not accept the caller', () => {
+  it("fails with a message that names the caller's namespace and the setting accepts, and completes once the rule accepts the caller", async () => {
     const { client, call, logs, stop } = await connect('unaccepted', shippingNamespace, accepting({}));
     const handle = await call('quote');
     const lastFailure = async () => {
@@ -117,7 +120,7 @@ describe('Nexus to a namespace that does not accept the caller', () => {
 });
 
 describe('a Nexus caller that does not accept the handler', () => {
-  it("logs the handler's namespace and accepts, and reads the result once its rule accepts it", async () => {
+  it("logs the handler's namespace and the setting accepts, and reads the result once its rule accepts the handler", async () => {
     const oneWay = accepting({ [shippingNamespace]: [payments] });
     const { client, call, logs, stop } = await connect('oneway', shippingNamespace, oneWay);
     const handle = await call('quote');

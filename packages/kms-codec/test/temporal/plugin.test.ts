@@ -28,7 +28,7 @@ const marked = (one: Payload, encoding: string): Payload => ({
   metadata: { encoding: Buffer.from(encoding) },
 });
 
-/** A codec of an application, which this library does not know. */
+/** An application's codec, which this library does not know. */
 const old: PayloadCodec = {
   encode: (payloads) => Promise.resolve(payloads.map((one) => marked(one, 'old'))),
   decode: (payloads) =>
@@ -66,15 +66,15 @@ describe('KmsCodecPlugin', () => {
     expect(payloadCodecs).toEqual([other, expect.any(KmsCodec)]);
   });
 
-  it('adds its codec only once, however often it is called', () => {
+  it('adds its codec only once, however often the plugin is called', () => {
     const once: Partial<WorkerOptions> = plugin.configureWorker({ namespace: payments });
     expect(converterFor(plugin, once).payloadCodecs).toHaveLength(1);
   });
 
   it.each([
-    ['rejects an inner payload that it does not read if no codec decodes after it', [], 'refused'],
+    ['rejects an inner payload that it cannot read if no codec decodes after it', [], 'refused'],
     [
-      'passes an inner payload that it does not read on to the codecs that are there already',
+      'passes an inner payload that it cannot read on to codecs that the data converter already has',
       [other],
       'passed',
     ],
@@ -96,7 +96,7 @@ describe('KmsCodecPlugin', () => {
     expect(await settled).toBe(outcome);
   });
 
-  it('refuses a workflow bundle that would store failures in plaintext', () => {
+  it('refuses a workflow bundle with which failures would be stored in plaintext', () => {
     const workflowBundle = { code: 'exports.order = async () => 1' };
     expect(() => plugin.configureWorker({ workflowBundle })).toThrow('contains no failure converter');
     const own = { failureConverterPath: '/mine' };
@@ -105,7 +105,7 @@ describe('KmsCodecPlugin', () => {
     expect(reader.configureWorker({ workflowBundle })).toMatchObject({ workflowBundle });
   });
 
-  it('keeps the rest of a data converter', () => {
+  it('keeps the data converter’s other properties', () => {
     const given = { payloadConverterPath: '/mine', failureConverterPath: '/mine-too', payloadCodecs: [] };
     expect(converterFor(plugin, { dataConverter: given })).toMatchObject({
       payloadConverterPath: '/mine',
@@ -120,7 +120,7 @@ describe('KmsCodecPlugin', () => {
       namespace: undefined,
       encryptedFor: 'default',
     },
-  ])('encrypts for $from if a call has no context', async ({ namespace, encryptedFor }) => {
+  ])('encrypts for $from if the call has no context', async ({ namespace, encryptedFor }) => {
     const rule = { encrypt: cryptoKey(payments) };
     const all = codecWith({ [payments]: rule, default: rule, elsewhere: rule }, { namespace: 'elsewhere' });
     const options = { ...(namespace !== undefined && { namespace }) };
@@ -137,9 +137,9 @@ describe('KmsCodecPlugin', () => {
 
     it.each([
       ['is not in the data converter', []],
-      ['is in the data converter too', [old]],
-      ['is there with another codec', [other, old]],
-    ])('decodes with the old codec and never encodes with it if it %s', async (_, given) => {
+      ['is also in the data converter', [old]],
+      ['is in the data converter with another codec', [other, old]],
+    ])('decodes but never encodes with the old codec if the old codec %s', async (_, given) => {
       const codecs = codecsOf(given);
       const encoded = await encodeWith(codecs, [json('new')]);
       expect(codec.inspect(encoded[0]!, inNamespace(payments)).format).toBe('envelope-v2');
@@ -148,7 +148,7 @@ describe('KmsCodecPlugin', () => {
       expect((await decodeWith(codecs, mixed)).map(valueOf)).toEqual(['new', 'old', 'plain']);
     });
 
-    it('adds each codec only once, however often it is called', () => {
+    it('adds each codec only once, however often the plugin is called', () => {
       const once = reading.configureWorker({ namespace: payments, dataConverter: { payloadCodecs: [old] } });
       expect(converterFor(reading, once).payloadCodecs).toHaveLength(2);
       expect(converterFor(plugin, once).payloadCodecs).toHaveLength(2);
@@ -160,7 +160,7 @@ describe('KmsCodecPlugin', () => {
     const reader = new KmsCodecPlugin(codec, { decodeOnly: true });
     const codecs = converterFor(reader, { namespace: payments }).payloadCodecs!;
 
-    it('decrypts and does not encrypt', async () => {
+    it('decrypts but does not encrypt', async () => {
       const written = [...(await codec.encode([json('new')], inNamespace(payments))), json('plain')];
       expect((await decodeWith(codecs, written)).map(valueOf)).toEqual(['new', 'plain']);
       expect(await encodeWith(codecs, [json('plain')])).toEqual([json('plain')]);
@@ -174,7 +174,7 @@ describe('KmsCodecPlugin', () => {
       expect(reader.configureBundler(bundle)).toEqual(bundle);
     });
 
-    it('decodes in the client’s or worker’s namespace, even if it is added twice', async () => {
+    it('decodes in the client’s or worker’s namespace, even if the plugin is added twice', async () => {
       const once: Partial<WorkerOptions> = reader.configureWorker({ namespace: payments });
       const twice = converterFor(reader, once).payloadCodecs!;
       expect(twice).toHaveLength(1);
@@ -190,14 +190,14 @@ describe('KmsCodecPlugin', () => {
   });
 });
 
-describe('the plugin on the connections', () => {
+describe('the plugin, added to a connection,', () => {
   let stack: Stack;
   beforeAll(async () => {
     stack = await startStack();
   });
   afterAll(() => stack.close());
 
-  it('configures client, worker and workflow bundle', async () => {
+  it('configures the client, the worker and the workflow bundle', async () => {
     const { address } = stack;
     const connection = await Connection.connect({ address, plugins: [new KmsCodecPlugin(stack.codec())] });
     const native = await NativeConnection.connect({ address, plugins: [new KmsCodecPlugin(stack.codec())] });
@@ -209,7 +209,7 @@ describe('the plugin on the connections', () => {
         workflowsPath: fileURLToPath(new URL('./support/workflows.ts', import.meta.url)),
         activities: createActivities(),
       });
-      // The plugin a second time: it must not encrypt twice.
+      // The client has the plugin a second time, which must not encrypt twice.
       const client = new Client({
         connection,
         namespace: payments,

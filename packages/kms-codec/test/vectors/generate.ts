@@ -1,9 +1,9 @@
 /**
- * Writes what the files of this folder derive, and the JSON Schema of the keys file: `node test/vectors/generate.ts`.
- * Every byte is fixed, so a second run changes nothing.
+ * Writes the derived content of this folder's files, and the keys file's JSON Schema: `node
+ * test/vectors/generate.ts`. The output is deterministic, so a second run changes nothing.
  *
- * To add a vector, add a line with an empty `stored.data`, and copy `kms` from a similar vector. Vectors in other formats
- * than `envelope-v2` are fixed: they have no `made`.
+ * To add a vector, add a line with an empty `stored.data`, and copy `kms` from a similar vector. Vectors in
+ * formats other than `envelope-v2` are fixed and have no `made`.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { recordLines } from '@temporal-kms/testing/record-lines';

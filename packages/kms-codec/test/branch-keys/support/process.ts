@@ -1,10 +1,11 @@
 /*
- * A process of a fleet that shares branch keys in a directory, with Cloud KMS in memory under a given key.
+ * A process in a fleet that shares branch keys in a directory. Cloud KMS is simulated in memory, with a given
+ * wrapping key.
  *
  *   node process.ts DIRECTORY WRAPPING_KEY run          encrypts and rotates for some seconds, with a soft age of 3 s
  *   node process.ts DIRECTORY WRAPPING_KEY TIME STEP    starts at a time, or rotates then, and kills itself after a step
  *
- * It writes a line of JSON for each message.
+ * The process prints a line of JSON for each message.
  */
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -28,7 +29,7 @@ async function encrypt(codec: KmsCodec): Promise<void> {
   print({ message: Buffer.from(message?.data ?? []).toString('base64') });
 }
 
-/** Kills this process when the step is reached, as a machine that fails. */
+/** Kills this process when it reaches the step, like a failing machine. */
 async function reached(name: string): Promise<void> {
   if (name !== step) return;
   process.kill(process.pid, 'SIGKILL');
@@ -57,9 +58,9 @@ if (mode === 'run') {
   };
   const { link } = fs;
   fs.link = async (...call) => {
-    await when('before the file has its name');
+    await when('before it has linked the new file');
     await link(...call);
-    await when('after the file has its name');
+    await when('after it has linked the new file');
   };
   syncBuiltinESMExports();
   const load = store.load.bind(store);

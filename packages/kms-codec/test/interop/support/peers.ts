@@ -6,7 +6,7 @@ import { toPayload } from '../../vectors/make/bytes.ts';
 import { payload as payloadShape } from '../../vectors/make/vector.ts';
 import { startModule } from './python.ts';
 
-/** The codecs of interop/python: its codec in three settings, and codecs of other projects. */
+/** The codecs in interop/python: this project's codec with three settings, and codecs of other projects. */
 export type PeerCodec =
   | 'envelope-v2'
   | 'envelope-v2-zstd'
@@ -65,7 +65,8 @@ export function startPeers({ python, emulator, keysFile, peerKey, staticKey }: P
     id += 1;
     process.write(JSON.stringify({ id, op, codec, context, payloads: payloads.map(fromPayload) }));
     const reply = answer.parse(JSON.parse(await process.read()));
-    if (reply.id !== id) throw new Error(`An answer to ${reply.id} where one to ${id} was expected`);
+    if (reply.id !== id)
+      throw new Error(`Received a response to request ${reply.id}; expected a response to ${id}`);
     if ('code' in reply) throw new PeerRefusal(reply.code, reply.message);
     return reply.payloads.map(toPayload);
   };

@@ -8,14 +8,17 @@ const root = join(import.meta.dirname, '../../../../..');
 const pythonProject = join(root, 'interop/python');
 
 /**
- * Returns the path of Python in a virtual environment in `.dev/` with the pinned packages of interop/python. The first run
- * creates the environment.
+ * Returns the path of Python in a virtual environment in `.dev/`, which has interop/python's pinned packages.
+ * The first call creates the environment.
  *
- * @throws Error that names what to install
+ * @throws Error whose message says what to install
  */
 export const findPython = (): Promise<string> => findEnvironment('interop-python');
 
-/** Returns the same for an environment in which temporal-kms is installed, with the oldest versions that it allows. */
+/**
+ * Like `findPython`, but the environment has temporal-kms installed with the oldest dependencies that it
+ * allows.
+ */
 export const findOldestPython = (): Promise<string> => findEnvironment('interop-python-oldest', '--oldest');
 
 async function findEnvironment(name: string, ...options: string[]): Promise<string> {
@@ -46,20 +49,23 @@ function collect(stream: NodeJS.ReadableStream, copy?: NodeJS.WritableStream): {
   return { text: () => text };
 }
 
-// Tests start the emulator with this Node.
+// The Python tests start the emulator with this Node executable.
 const environment = {
   ...process.env,
   PYTHONPATH: join(pythonProject, 'src'),
   PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter),
 };
 
-/** Runs the tests of the Python implementation. Returns how many passed. @throws Error with the output if one fails */
+/**
+ * Runs the Python implementation's tests and returns how many passed. @throws Error with the output if a test
+ * fails
+ */
 export async function passedTests(python: string): Promise<number> {
   const report = await runScript(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', '--color=no']);
   return Number(/(\d+) passed/.exec(report)?.[1]);
 }
 
-/** Runs a Python script and returns its output. @throws Error with the output if it fails */
+/** Runs a Python script and returns its output. @throws Error with the output if the script fails */
 export async function runScript(python: string, args: readonly string[]): Promise<string> {
   const options = { cwd: pythonProject, env: environment, maxBuffer: 2 ** 28 };
   try {
@@ -71,9 +77,9 @@ export async function runScript(python: string, args: readonly string[]): Promis
   }
 }
 
-/** A Python process that answers each line on its stdin with a line on its stdout, and ends with its stdin. */
+/** A Python process that responds to each line on stdin with a line on stdout, and ends when stdin closes. */
 export interface Lines {
-  /** Returns the next line. @throws Error with the process's output if it has ended */
+  /** Returns the next line. @throws Error with the process's output if the process has ended */
   read(): Promise<string>;
   write(line: string): void;
   close(): Promise<void>;
@@ -84,7 +90,7 @@ export function startModule(python: string, args: readonly string[]): Lines {
   const stderr = collect(child.stderr);
   const closed = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  // read() reports the end of the process with its traceback.
+  // Ignored, because read() reports the process's end with its traceback.
   child.stdin.on('error', () => undefined);
   return {
     read: async () => {

@@ -6,11 +6,11 @@ export interface Activities {
   assess(card: string): Promise<string>;
   refuse(card: string): Promise<void>;
   handOver(card: string): Promise<string>;
-  /** Returns a text of `length` characters. */
+  /** Returns text of `length` characters. */
   produce(length: number): Promise<string>;
 }
 
-/** @param onHandOver receives the token of an activity that the test completes */
+/** @param onHandOver receives the task token of an activity that the test completes */
 export function createActivities(onHandOver: (taskToken: Uint8Array) => void = () => undefined): Activities {
   return {
     charge: (card) => {

@@ -7,10 +7,13 @@ import type { KmsCodec } from '../../../src/index.ts';
 
 type History = temporal.api.history.v1.IHistory;
 
-/** Every input, result, memo, summary and failure of these tests contains it. Temporal must never receive it. */
+/**
+ * Every input, result, memo, summary and failure in these tests contains this text. Temporal must never
+ * receive it.
+ */
 export const CARD = 'card 4111';
 
-/** Returns a workflow's history as Temporal stores it, after a check that it contains ciphertext only. */
+/** Returns a workflow's history as Temporal stores it, and checks that it contains only ciphertext. */
 export async function encryptedHistory(client: Client, workflowId: string): Promise<History> {
   const history = await client.workflow.getHandle(workflowId).fetchHistory();
   expect(historyBytes(history).includes(CARD)).toBe(false);
@@ -18,11 +21,11 @@ export async function encryptedHistory(client: Client, workflowId: string): Prom
   return history;
 }
 
-/** Returns every encrypted payload inside a message at any depth. */
+/** Returns all encrypted payloads at any depth inside a message. */
 export const encryptedPayloadsIn = (value: unknown): Payload[] =>
   payloadsIn(value).filter((payload) => encodingOf(payload) === 'binary/envelope-kms-v2');
 
-/** Returns the types of the failures of workflow tasks, which are stored in plaintext. */
+/** Returns the types of workflow task failures, which are stored in plaintext. */
 export const failedTaskTypes = ({ events }: History): string[] =>
   (events ?? []).flatMap(
     ({ workflowTaskFailedEventAttributes: attributes }) =>

@@ -25,21 +25,21 @@ import {
 } from '../../../src/index.ts';
 import { cryptoKey } from '../../support/codec.ts';
 
-/** The namespaces of these tests. Each has its own key, which has the same name. */
+/** The namespaces in these tests. Each has its own crypto key with the same name as the namespace. */
 export const payments = 'payments';
 export const shippingNamespace = 'shipping';
 
-/** The task queue of a worker that names no other. */
+/** The default task queue of a worker. */
 export const taskQueue = 'orders';
 
-/** Returns the options of a workflow on that queue. */
+/** Returns options for a workflow on the default task queue. */
 export const withId = <A extends unknown[]>(workflowId: string, ...args: A) => ({
   taskQueue,
   workflowId,
   args,
 });
 
-/** Keys of `payments` that only decrypt. */
+/** The decrypt-only keys of `payments`. */
 export const formerKeys = ['payments-2023', 'payments-2024', 'payments-2025'] as const;
 
 export const rules: Readonly<Record<string, NamespaceRule>> = {
@@ -51,7 +51,7 @@ export const rules: Readonly<Record<string, NamespaceRule>> = {
   [shippingNamespace]: { encrypt: cryptoKey(shippingNamespace), accepts: [payments] },
 };
 
-/** A service account for activity workers, so that a test can apply faults and policies to it alone. */
+/** A service account for activity workers, so that a test can apply faults and policies only to them. */
 export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
 
 type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
@@ -61,7 +61,7 @@ export interface Stack {
   readonly address: string;
   readonly connection: Connection;
   readonly bundle: WorkflowCode;
-  /** Warnings and errors that the workers and Core have logged. */
+  /** The warnings and errors that the workers and Core have logged. */
   readonly logs: readonly LogEntry[];
   /** Creates a codec with empty caches, as each process does. */
   codec(options?: CodecOptions): KmsCodec;

@@ -68,7 +68,6 @@ export async function caller(endpoint: string, operation: 'quote' | 'ship', card
   return await client.executeOperation(operation, card, { scheduleToCloseTimeout: '20 seconds' });
 }
 
-/** Runs one activity on another worker. */
 export async function elsewhere(queue: string, card: string, maximumAttempts = 2): Promise<string> {
   const remote = proxyActivities<Activities>({
     taskQueue: queue,
@@ -78,7 +77,7 @@ export async function elsewhere(queue: string, card: string, maximumAttempts = 2
   return await remote.charge(card);
 }
 
-/** Fails as its only activity does, which runs on another worker. */
+/** Runs one activity on another worker, and fails with that activity's failure. */
 export async function refusedElsewhere(queue: string, card: string): Promise<void> {
   const remote = proxyActivities<Activities>({ taskQueue: queue, startToCloseTimeout: '1 minute' });
   await remote.refuse(card);

@@ -3,7 +3,10 @@ import proto from '@temporalio/proto';
 import type { Payload } from '../../../src/formats/payload.ts';
 import type { VectorPayload } from './vector.ts';
 
-/* Written from docs/wire-formats.md without the library's code, so that the vectors do not repeat its mistakes. */
+/*
+ * Written from docs/wire-formats.md without the library's code, so that the vectors do not repeat the
+ * library's mistakes.
+ */
 
 export const utf8 = (text: string): Buffer => Buffer.from(text, 'utf8');
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

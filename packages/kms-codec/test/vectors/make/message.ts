@@ -17,7 +17,7 @@ const keyId = (cryptoKey: string): Buffer => sha256(utf8(cryptoKey)).subarray(0,
 export const branchKeyAad = (tag: Uint8Array): Buffer =>
   Buffer.concat([utf8('temporal-kms/v2/branch-key\0'), tag]);
 
-/** A branch key or data key, and bytes that represent Cloud KMS's ciphertext of it. */
+/** A branch key or data key, and bytes that stand for its Cloud KMS ciphertext. */
 export interface TestKey {
   readonly plaintext: Buffer;
   readonly wrapped: Buffer;
@@ -28,7 +28,10 @@ export const dataKey = (label: string): TestKey => ({
   wrapped: fixed(`wrapped ${label}`, 113),
 });
 
-/** Returns a branch key. Cloud KMS wraps its version, its date in milliseconds since 1970, and its 32 bytes. */
+/**
+ * Returns a branch key. The wrapped plaintext is the format version, the date in milliseconds since 1970, and
+ * the 32 key bytes.
+ */
 export const branchKey = (label: string): TestKey => ({
   plaintext: Buffer.concat([
     Buffer.of(1),
@@ -38,13 +41,16 @@ export const branchKey = (label: string): TestKey => ({
   wrapped: fixed(`wrapped branch key ${label}`, 120),
 });
 
-/** The salt of a message that names no other. */
+/** The default salt of a message. */
 const SALT = fixed('salt', 16);
 
 const hmac = (secret: Uint8Array, ...bytes: readonly Uint8Array[]): Buffer =>
   createHmac('sha256', secret).update(Buffer.concat(bytes)).digest();
 
-/** Derives a data key and its commitment: HKDF-SHA-256, whose output of 48 bytes is two blocks of the expansion. */
+/**
+ * Derives a data key and its commitment with HKDF-SHA-256: the 48 bytes of output need two blocks of the
+ * expansion.
+ */
 function expanded({ plaintext }: TestKey, tag: Uint8Array, salt: Uint8Array = SALT) {
   const info = Buffer.concat([utf8('temporal-kms/v2/data-key\0'), tag]);
   const prk = hmac(salt, plaintext.subarray(7));
@@ -56,7 +62,7 @@ function expanded({ plaintext }: TestKey, tag: Uint8Array, salt: Uint8Array = SA
 export const derived = (branch: TestKey, tag: Uint8Array, salt?: Uint8Array): Buffer =>
   expanded(branch, tag, salt).dataKey;
 
-/** Derives the commitment to a data key. */
+/** Derives a data key's commitment. */
 export const commitmentTo = (branch: TestKey, tag: Uint8Array, salt?: Uint8Array): Buffer =>
   expanded(branch, tag, salt).commitment;
 
@@ -71,7 +77,10 @@ export const unwraps = (
   plaintext: hex(plaintext),
 });
 
-/** Returns `nonce ‖ ciphertext ‖ tag` with a fixed nonce. Only for tests, in which each key encrypts known messages. */
+/**
+ * Returns `nonce ‖ ciphertext ‖ tag` with a fixed nonce. Safe only in tests, where each key encrypts known
+ * messages.
+ */
 export function box(secret: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, nonceLabel: string): Buffer {
   const nonce = fixed(`nonce ${nonceLabel}`, 12);
   const cipher = createCipheriv('aes-256-gcm', secret, nonce, { authTagLength: 16 }).setAAD(aad);
@@ -84,7 +93,7 @@ export interface HeaderV2 extends Omit<MadeHeader, 'salt' | 'commitment'> {
   /** Default: {@link SALT}. */
   readonly salt?: Uint8Array | undefined;
   readonly branch: TestKey;
-  /** Default: that to the data key of branch key, namespace and salt. */
+  /** Default: the commitment to the data key that follows from the branch key, namespace and salt. */
   readonly commitment?: Uint8Array | undefined;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { reasonCodes } from '../../../src/errors.ts';
 import { encryptedFormats, unsafeSettings } from '../../../src/keys/key-rules.ts';
 
-/* The shape of test/vectors/*.json. Their README.md explains how to run a vector. */
+/* The schema of test/vectors/*.json. The README.md in that folder explains how to run a vector. */
 
 const bytes = z.string().regex(/^([0-9a-f]{2})*$/, 'must be bytes in hex');
 
@@ -24,24 +24,24 @@ const rule = z.strictObject({
   workflowTag: z.enum(['require']).optional(),
 });
 
-/** The answer of Cloud KMS to one Decrypt. It answers INVALID_ARGUMENT to any other. */
+/** Cloud KMS's response to one Decrypt request. For any other request, the response is INVALID_ARGUMENT. */
 const kmsAnswer = z.strictObject({
   key: z.string(),
   aad: bytes,
   ciphertext: bytes,
   plaintext: bytes.optional(),
-  /** A gRPC status instead of plaintext, and the version's state if the caller may read it. */
+  /** A gRPC status in place of a plaintext, and the key version's state if the caller may read it. */
   status: z.string().optional(),
   state: z.string().optional(),
 });
 
-/** The fields of a header of `binary/envelope-kms-v2`, before they are hashed. */
+/** The fields of a `binary/envelope-kms-v2` header, before hashing. */
 const madeHeader = z.strictObject({
   version: z.number().optional(),
-  /** Default: bit 0 by `workflowId`, bit 1 by `compressed`. */
+  /** Default: bit 0 if `workflowId` is set, bit 1 if `compressed` is set. */
   flags: z.number().optional(),
   compressed: z.boolean().optional(),
-  /** Default: that of `payments`. */
+  /** Default: the crypto key of `payments`. */
   cryptoKey: z.string().optional(),
   keyVersion: z.number().optional(),
   /** Default: `payments`. */
@@ -55,22 +55,22 @@ const madeHeader = z.strictObject({
   n: z.number().optional(),
 });
 
-/** How the data of a `binary/envelope-kms-v2` message was made. */
+/** How a `binary/envelope-kms-v2` message's data was made. */
 const made = z.strictObject({
   header: madeHeader.optional(),
   branchKey: z.strictObject({ plaintext: bytes, wrapped: bytes }).optional(),
-  /** The data key, instead of that which is derived. */
+  /** Replaces the derived data key. */
   dataKey: bytes.optional(),
-  /** Default: the serialization of the expected payload. */
+  /** Default: the expected payload, serialized. */
   plaintext: bytes.optional(),
-  /** What was changed after encryption. */
+  /** A change to the message after encryption. */
   changed: z.strictObject({ at: z.number(), removed: z.number(), added: bytes }).optional(),
 });
 
 const vector = z.strictObject({
   name: z.string().min(1),
   why: z.string().min(1),
-  /** The format by the payload's metadata, whether or not it decrypts. */
+  /** The format according to the payload's metadata, even if the payload cannot be decrypted. */
   format: z.enum([...encryptedFormats, 'external', 'plain']),
   keys: z.strictObject({
     namespaces: z.record(z.string(), rule).optional(),
@@ -89,7 +89,7 @@ const vector = z.strictObject({
   made: made.optional(),
   stored: payload,
   expect: z.union([z.strictObject({ payload }), z.strictObject({ code: z.enum(reasonCodes) })]),
-  /** Exactly the crypto keys of the calls to Cloud KMS, in the order of the first call. */
+  /** The crypto keys of all Cloud KMS calls, in the order of each key's first call. */
   asked: z.array(z.string()),
 });
 

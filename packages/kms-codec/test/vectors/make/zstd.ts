@@ -1,12 +1,12 @@
 /*
- * Hand-made frames of RFC 8878, section 3.1.1. Raw and run-length blocks need no compressor, so each frame contains exactly
- * the fault that its name states.
+ * Handmade zstd frames (RFC 8878, section 3.1.1). Raw and run-length blocks need no compressor, so each frame
+ * contains exactly the fault that its name states.
  */
 
 const MAGIC = Buffer.from('28b52ffd', 'hex');
 const BLOCK_MAX = 128 * 1024;
 
-/** Creates a frame with an 8-byte content size and a window of 128 KiB, the largest size of a block. */
+/** Creates a frame with an 8-byte content size and a window of 128 KiB, which is the maximum block size. */
 export function frame({ declared, blocks }: { declared: number; blocks: Uint8Array }): Buffer {
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(declared));
@@ -19,11 +19,11 @@ const blockHeader = (last: boolean, type: number, size: number): Buffer => {
   return bytes;
 };
 
-/** Creates one raw block with the content, the last of its frame. */
+/** Creates a raw block with the content, marked as its frame's last block. */
 export const raw = (content: Uint8Array): Buffer =>
   Buffer.concat([blockHeader(true, 0, content.length), content]);
 
-/** Creates run-length blocks of 128 KiB: four bytes represent 131,072. */
+/** Creates run-length blocks of 128 KiB each; four bytes represent 131,072 bytes. */
 export const zeros = (bytes: number): Buffer => {
   const count = Math.ceil(bytes / BLOCK_MAX);
   return Buffer.concat(
