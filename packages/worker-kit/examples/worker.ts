@@ -7,7 +7,7 @@ import * as activities from './activities.ts';
 
 const logger = createSafeLogger();
 Runtime.install(safeRuntimeOptions({ logger }));
-catchFatalErrors(logger); // Node would print the message and stack of an error that nothing catches
+catchFatalErrors(logger); // otherwise, Node would print an uncaught error's message and stack
 
 const codec = loadKmsCodec();
 const namespace = process.env['TEMPORAL_NAMESPACE'] ?? 'default';

@@ -16,21 +16,27 @@ export type { ErrorFields, SafeLogEntry };
 export interface SafeLoggerOptions {
   /** Entries below this level are dropped. Default `INFO`. */
   readonly level?: LogLevel;
-  /** Writes an entry, as in `({ level, message, fields }) => …`. Default: a line of JSON to standard error. */
+  /** Writes an entry. Default: writes a line of JSON to standard error. */
   readonly write?: (entry: SafeLogEntry) => void;
   /**
-   * Whether to write messages that workflow, activity and Nexus code logs. Default false: their level, ids and error
-   * types are written, and the message is withheld, because code puts values into it. Set it only if that code logs no
-   * payload content.
+   * Whether to write the messages that workflow, activity and Nexus code logs. Default false: such an entry's
+   * level, ids and error types are written, but not its message, which may contain values. Set this option
+   * only if that code logs no payload content.
    */
   readonly applicationMessages?: boolean;
-  /** Further attributes to write if they are numbers, booleans or strings, such as an order's id. Default none. */
+  /**
+   * Names of further attributes to write if their values are numbers, booleans or strings, such as an order's
+   * id. Default: none.
+   */
   readonly attributes?: readonly string[];
 }
 
 type Attributes = Readonly<Record<string, 'string' | 'number' | 'boolean'>>;
 
-/** The types are checked, because workflow code may use the same names for other values. */
+/**
+ * The attributes that identify an entry's origin, with their types. The types are checked, because workflow
+ * code may use the same names for other values.
+ */
 const ids: Attributes = {
   sdkComponent: 'string',
   namespace: 'string',
@@ -50,7 +56,10 @@ const ids: Attributes = {
 
 const ofNexus: Attributes = { ...ids, service: 'string', operation: 'string' };
 
-/** Written for entries of the SDK only, because applications use these names for payload content. */
+/**
+ * Attributes that are written only for the SDK's own entries, because applications may use these names for
+ * payload content.
+ */
 const ofSdk: Attributes = {
   ...ofNexus,
   method: 'string',
@@ -64,13 +73,13 @@ const ofSdk: Attributes = {
 };
 
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
-/** @internal The message of the last entry of a misconfigured process. */
+/** @internal The message of a misconfigured process's last log entry. */
 export const MISCONFIGURED = 'Wrong configuration; the process ends';
 const WITHHELD = 'Message withheld: it may hold plaintext';
 /**
- * Returns a logger for Temporal's `Runtime.install` that writes no payload content: only the level, the SDK's constant
- * message, ids, types and error codes. It drops messages and stacks of errors, `details`, headers, memos and all other
- * attributes. It never throws.
+ * Returns a logger for Temporal's `Runtime.install` that writes no payload content. The logger writes only
+ * the level, the SDK's constant messages, ids, types and error codes. The logger drops errors' messages and
+ * stacks, `details`, headers, memos and all other attributes. Never throws.
  * @example
  * ```ts
  * Runtime.install(safeRuntimeOptions({ logger: createSafeLogger({ level: 'INFO' }) }));
@@ -89,7 +98,7 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
       const kept = isApplication ? (component === 'nexus' ? ofNexus : ids) : ofSdk;
       write({ level, message: printable(text), fields: fieldsOf(meta, kept, attributes) });
     } catch {
-      // A getter of an attribute or the writer threw. A log entry must not fail a task.
+      // An attribute's getter or the writer threw. A log entry must not make a task fail.
     }
   };
   return {
@@ -103,7 +112,10 @@ export function createSafeLogger(options: SafeLoggerOptions = {}): Logger {
   } as Logger;
 }
 
-/** The SDK warns about unfinished handlers as if the workflow did. The code of its rule contains no payload content. */
+/**
+ * Matches a rule's code, which contains no payload content. The SDK logs its warnings about unfinished
+ * handlers as if workflow code had logged them.
+ */
 const sdkRule = /^\[TMPRL\d{1,6}\]/;
 
 const applicationMessage = (message: string, isKept: boolean): string => {
@@ -113,8 +125,8 @@ const applicationMessage = (message: string, isKept: boolean): string => {
 };
 
 /**
- * The messages of the SDK and Core are constants; added values follow a colon or start a new line. Core also forwards
- * messages of other crates, which may contain anything.
+ * Returns the constant part of a message from the SDK or Core; interpolated values follow a colon or a line
+ * break. Withholds messages that Core forwards from other crates, because they may contain anything.
  */
 const sdkMessage = (message: string, { sdkComponent, target }: LogMetadata): string => {
   if (sdkComponent === 'core' && !String(target).startsWith('temporalio_')) return WITHHELD;
@@ -147,7 +159,7 @@ function fieldsOf(
 const shown = (value: unknown): unknown =>
   typeof value === 'string' ? printable(value) : typeof value === 'bigint' ? String(value) : value;
 
-/** The part of Temporal's `RuntimeOptions` that concerns logs. */
+/** The part of Temporal's `RuntimeOptions` that concerns logging. */
 export interface SafeRuntimeOptions {
   readonly logger: Logger;
   readonly telemetryOptions: {
@@ -160,7 +172,7 @@ export interface SafeRuntimeOptions {
 
 /**
  * Returns options for `Runtime.install` that make Temporal's Core also log through the logger.
- * @param options.coreLevel of Core's entries. Default `WARN`.
+ * @param options.coreLevel the minimum level of Core's entries. Default `WARN`.
  */
 export function safeRuntimeOptions(
   options: { readonly logger?: Logger; readonly coreLevel?: LogLevel } = {},
@@ -175,10 +187,11 @@ export function safeRuntimeOptions(
 const EX_CONFIG = 78;
 
 /**
- * Logs uncaught errors and unhandled rejections, and ends the process. Node would print their messages, causes and
- * stacks. The entry contains the type of an error, and its message only if that cannot contain plaintext: of a
- * `KmsCodecError`, of a `KmsConfigurationError`, and of a failed connection to Temporal. The status is 78 if only
- * another configuration of the process helps, else 1.
+ * Logs uncaught errors and unhandled rejections without payload content, and ends the process. (Node would
+ * print their messages, causes and stacks.) The log entry contains the error's type. The entry contains the
+ * error's message only for a `KmsCodecError`, a `KmsConfigurationError` and a failed connection to Temporal,
+ * whose messages cannot contain plaintext. The exit status is 78 if only a different configuration helps,
+ * otherwise 1.
  */
 export function catchFatalErrors(logger: Logger): void {
   const end = (error: unknown) => {

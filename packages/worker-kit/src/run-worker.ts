@@ -8,24 +8,26 @@ import type { WorkerConnection } from './run-worker/temporal-types.ts';
 import { requireTestedSdk } from './sdk-version.ts';
 
 /**
- * Runs a Temporal worker until a signal, through outages of Cloud KMS and Temporal, and ends the process.
+ * Runs a Temporal worker, through outages of Cloud KMS and Temporal, until the process receives a signal.
+ * Then ends the process.
  *
- * - Before each `Worker.create`, it waits for a key that encrypts; Cloud KMS and Temporal may be unavailable for any time. When keys
- *   expire in an outage, or are revoked, polling stops before that, so that tasks stay with Temporal. It starts again when
- *   there are keys.
- * - A worker that fails is replaced, after 1 to 30 s. If it cannot be, the process ends with
+ * - Before each `Worker.create`, waits for an encryption key, however long Cloud KMS or Temporal is
+ *   unavailable. Polling stops before keys expire in an outage, and when keys are revoked, so that tasks stay
+ *   with Temporal. Polling resumes once keys are available.
+ * - Replaces a failed worker after 1 to 30 s. If the failed worker cannot be released, the process ends with
  *   `workerExitCodes.notSettled` (70).
- * - After a signal, activities have the worker's `shutdownGraceTime` and `shutdownForceTime`. The process ends at the latest
- *   `stopMs` after these, whatever Cloud KMS, Temporal or an activity does. A second signal ends it at once.
- * - Before a worker stops, it waits up to 1 s for its outstanding polls, so it loses no task (ADR 15). Its
- *   `shutdownForceTime` must be longer. `TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS` changes the time.
- * - `readiness()` reports what was measured: when Temporal's server last received a poll, whether it answers, and how long
- *   keys last.
+ * - After a signal, activities have the worker's `shutdownGraceTime` and `shutdownForceTime` to complete. The
+ *   process ends at most `stopMs` later, even if Cloud KMS, Temporal or an activity hangs. A second signal
+ *   ends the process immediately.
+ * - A stopping worker waits up to 1 s for its outstanding polls, so that it loses no task (ADR 15).
+ *   `TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS` changes this time. `shutdownForceTime` must be longer.
+ * - `readiness()` reports measured values: when Temporal's server last received a poll, whether the server
+ *   responds, and how long keys last.
  *
- * A failed worker may keep polling inside the SDK's native Core until the last connection of the process is closed.
- * Open no other `NativeConnection` in the process.
- * @throws RangeError when `stopMs` is negative
- * @throws KmsConfigurationError with a version of Temporal's SDK that is not in `testedSdkVersions`
+ * A failed worker can keep polling inside the SDK's native Core until the process's last connection is
+ * closed, so do not open another `NativeConnection` in the process.
+ * @throws RangeError if `stopMs` is negative
+ * @throws KmsConfigurationError if the version of Temporal's SDK is not in `testedSdkVersions`
  * @example
  * ```ts
  * const worker = runWorker({

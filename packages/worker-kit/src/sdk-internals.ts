@@ -7,29 +7,32 @@ import { settlesWithin } from './run-worker/waits.ts';
 import { testedSdkVersions } from './sdk-version.ts';
 
 /*
- * What this package reads and replaces of the inside of Temporal's SDK (`@temporalio/worker` 1.24, `Worker`), which has
- * no public place for it. Each function that needs a member throws if the worker lacks it, before the worker runs.
+ * The internals of Temporal's SDK (`Worker` in `@temporalio/worker` 1.24) that this package reads and
+ * replaces, because the SDK has no public API for this. Each function throws, before the worker runs, if the
+ * worker lacks a member that the function needs.
  */
 
-/** What the SDK keeps to itself of a worker that fails. */
+/** Details about a failed worker that the SDK does not expose. */
 export interface FailureDetails {
   /** The error that ended the worker. */
   readonly cause: unknown;
-  /** Whether the native part of the worker could not be finalized in time. */
+  /** Whether the worker's native part could not be finalized in time. */
   readonly isStuck: boolean;
-  /** Ends the threads of workflow code. */
+  /** Ends the threads that run workflow code. */
   endThreads(): Promise<void>;
 }
 
 /**
- * Works around three faults of a worker that fails (`Worker.runInternal`).
+ * Works around three defects in how the SDK handles a worker's failure (`Worker.runInternal`).
  *
- * - While polls are outstanding or workflows are cached, its clean-up throws an `IllegalStateError`, which `run()`
- *   rejects with instead of the cause. The SDK logs the cause before that.
- * - If no poll is outstanding but a task is, `finalizeShutdown` waits for ever. Here it waits until a time limit.
- * - The threads that run workflow code stay if workflows are cached.
+ * - While polls are outstanding or workflows are cached, the worker's cleanup throws an `IllegalStateError`,
+ *   and `run()` rejects with that error instead of the cause. The SDK logs the cause first, so it is taken
+ *   from the log.
+ * - If a task is outstanding but no poll is, `finalizeShutdown` waits forever. Here, the wait has a time
+ *   limit.
+ * - If workflows are cached, the threads that run workflow code keep running.
  *
- * @throws KmsConfigurationError if the worker lacks one of these members
+ * @throws KmsConfigurationError if the worker lacks one of the members involved
  */
 export function watchFailure(worker: SupervisedWorker, limitMs: number): FailureDetails {
   let cause: unknown;
@@ -61,16 +64,17 @@ export function watchFailure(worker: SupervisedWorker, limitMs: number): Failure
 }
 
 /**
- * Makes workers that shut down wait up to 1 s for their outstanding polls, unless the variable is set. Without it, Core
- * cancels the polls at once, and tasks are lost (ADR 15). Core reads the variable when a worker is created.
+ * Makes workers wait up to 1 s for outstanding polls when they shut down, unless the environment already sets
+ * the variable. Without this variable, Core cancels the polls immediately, and tasks are lost (ADR 15). Core
+ * reads the variable when a worker is created.
  */
 export function waitForPollsAtShutdown(): void {
   process.env['TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS'] ??= '1000';
 }
 
 /**
- * Returns the payload codecs of a worker.
- * @throws KmsConfigurationError if the worker keeps them in another place
+ * Returns a worker's payload codecs.
+ * @throws KmsConfigurationError if this version of the SDK stores them elsewhere
  */
 export function codecsOf(worker: object): readonly unknown[] {
   const codecs = propertyOf(
@@ -87,20 +91,20 @@ const { NOT_FOUND, TIMED_OUT, WORKER_SHUTDOWN } = tasks.ActivityCancelReason;
 const attemptsOf = new WeakMap<object, ActivityAttempts>();
 
 /**
- * Ends the waits of a worker's activities before the process ends, which abandons them. @param endMs milliseconds
- * until then
+ * Ends the waits of a worker's activities shortly before the process ends and abandons those activities.
+ * @param endMs milliseconds until the process ends
  */
 export function endWaitsWithin(worker: object, endMs: number): void {
   attemptsOf.get(worker)?.shutDown(endMs);
 }
 
 /**
- * Reports the shutdown of a worker, and the activity tasks that it receives, before the SDK decodes their payloads
- * (`Worker.pollLoop$`). The codec cannot learn the time limits of a task otherwise: the SDK passes only ids, and calls
- * interceptors after it has decoded the input. It also has no way to send a heartbeat before that, except the one of
- * Core (`NativeWorker`).
+ * Reports a worker's shutdown to `attempts`, and each activity task before the SDK decodes the task's
+ * payloads (`Worker.pollLoop$`). Without this, the codec could not know a task's time limits: the SDK passes
+ * only ids to a codec, and calls interceptors only after it has decoded the input. Before that, only Core
+ * (`NativeWorker`) can send a heartbeat.
  *
- * @throws KmsConfigurationError if the worker lacks one of these members
+ * @throws KmsConfigurationError if the worker lacks one of the members involved
  */
 export function watchActivityTasks(worker: object, attempts: ActivityAttempts): void {
   const nativeWorker = propertyOf(worker, 'nativeWorker');
@@ -110,7 +114,8 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
     try {
       Reflect.apply(record, nativeWorker, [bytes]);
     } catch {
-      // Core no longer knows the attempt, and reports that as a cancellation.
+      // Core no longer knows the attempt. Core also reports this as a cancellation, so the error can be
+      // ignored.
     }
   };
   attemptsOf.set(worker, attempts);
@@ -131,7 +136,7 @@ export function watchActivityTasks(worker: object, attempts: ActivityAttempts): 
   attempts.isComplete = true;
 }
 
-/** Nexus tasks, which come from the same method, have other variants. */
+/** Whether a task is an activity task. Nexus tasks arrive through the same method but have other variants. */
 const isActivityTask = (task: unknown): task is ActivityTask =>
   ['start', 'cancel'].includes(String(propertyOf(task, 'variant')));
 
@@ -143,7 +148,8 @@ function report(
 ): void {
   if (cancel) attempts.cancel(token, cancelReasonOf(cancel.reason));
   if (!start) return;
-  // The SDK replaces those in external storage. The heartbeat must not.
+  // Copy the details, because the SDK replaces references to external storage in its array, and the heartbeat
+  // must send them unchanged.
   const details = [...(start.heartbeatDetails ?? [])];
   const ids = { workflowId: start.workflowExecution?.workflowId ?? '', activityId: start.activityId ?? '' };
   attempts.start(token, ids, {
@@ -163,13 +169,16 @@ function report(
 
 type Start = NonNullable<ActivityTask['start']>;
 
-/** Without a retry policy, Temporal does not retry. */
+/** Whether no other attempt follows. Temporal does not retry without a retry policy. */
 const isLastAttempt = ({ retryPolicy, attempt }: Start): boolean => {
   const attempts = retryPolicy ? (retryPolicy.maximumAttempts ?? 0) : 1;
   return attempts > 0 && (attempt ?? 1) >= attempts;
 };
 
-/** Both times of the limit from schedule to close are on the server's clock. */
+/**
+ * Returns the attempt's time limit, in ms. `scheduledTime` and `startedTime` both come from the server's
+ * clock.
+ */
 function limitOf(start: Start): number {
   const { startToCloseTimeout, scheduleToCloseTimeout, scheduledTime, startedTime } = start;
   const toClose = milliseconds(startToCloseTimeout) || Number.POSITIVE_INFINITY;
@@ -178,7 +187,7 @@ function limitOf(start: Start): number {
   return Math.max(0, Math.min(toClose, scheduleToClose - Math.max(0, spent)));
 }
 
-/** Returns the milliseconds of a protobuf Duration or Timestamp. */
+/** Converts a protobuf Duration or Timestamp to milliseconds. */
 const milliseconds = (time: proto.google.protobuf.IDuration | null | undefined): number =>
   time ? Number(String(time.seconds ?? 0)) * 1_000 + (time.nanos ?? 0) / 1e6 : 0;
 
@@ -189,7 +198,7 @@ function cancelReasonOf(reason: number | null | undefined): CancelReason {
 
 type Method = (...parameters: unknown[]) => unknown;
 
-/** @throws KmsConfigurationError if the worker has no method at this path */
+/** Replaces a method of a worker. @throws KmsConfigurationError if the worker has no method at this path */
 function replaceMethod(worker: object, path: string, make: (original: Method) => Method): void {
   const names = path.split('.');
   const name = names.pop() ?? '';
@@ -206,7 +215,7 @@ function replaceMethod(worker: object, path: string, make: (original: Method) =>
 function unknownInternals(member: string): never {
   throw new KmsConfigurationError(
     `Temporal's worker has no ${member}, which @temporal-kms/worker-kit needs: its internals differ from those of ` +
-      `@temporalio/worker ${testedSdkVersions.join(' and ')}. Install that version, and no other package that changes workers.`,
+      `@temporalio/worker ${testedSdkVersions.join(' and ')}. Install that version, and remove other packages that patch workers.`,
   );
 }
 

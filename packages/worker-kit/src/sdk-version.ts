@@ -3,12 +3,12 @@ import { KmsConfigurationError } from '@temporal-kms/kms-codec';
 import { propertyOf } from '@temporal-kms/node-utils/error-details';
 
 /**
- * The versions of `@temporalio/worker` that this package was tested with. It reads and replaces internals of the SDK,
- * which another minor version may change without notice.
+ * The versions of `@temporalio/worker` with which this package was tested. The package reads and replaces
+ * internals of the SDK, which any other minor version may change without notice.
  */
 export const testedSdkVersions = ['1.24'] as const;
 
-/** @throws KmsConfigurationError for a version that was not tested */
+/** @throws KmsConfigurationError if this package was not tested with the version */
 export function requireTestedSdk(version = installedVersion()): void {
   const minor = version.split('.', 2).join('.');
   if (testedSdkVersions.some((tested) => tested === minor)) return;
@@ -18,9 +18,12 @@ export function requireTestedSdk(version = installedVersion()): void {
   );
 }
 
-/** @returns the version of the SDK next to this package, or to the application if that is bundled into one file */
+/**
+ * Returns the version of the SDK that is installed next to this package or, if the application is bundled
+ * into one file, next to the application.
+ */
 function installedVersion(): string {
-  // esbuild leaves no `url` in a CommonJS file that it makes of ES modules.
+  // `url` is undefined if esbuild bundled the application as CommonJS.
   const url: string | undefined = import.meta.url;
   const manifest: unknown = createRequire(url ?? process.argv[1] ?? process.cwd())(
     '@temporalio/worker/package.json',

@@ -5,8 +5,9 @@ import { codecsOf, watchActivityTasks } from './sdk-internals.ts';
 import { requireTestedSdk } from './sdk-version.ts';
 
 /**
- * `KmsCodecPlugin` for workers: the input of an activity also waits for Cloud KMS within the time limits of its attempt, with
- * heartbeats, and not in a task that Temporal has given up. Clients may use it too.
+ * `KmsCodecPlugin` for workers. In addition, if an activity's input must wait for Cloud KMS, the plugin keeps
+ * within the attempt's time limits, sends heartbeats, and stops waiting once Temporal has ended the attempt.
+ * Clients can also use this plugin.
  * @example
  * ```ts
  * const worker = await Worker.create({ plugins: [new KmsWorkerPlugin(codec)], taskQueue: 'orders', activities });
@@ -14,20 +15,20 @@ import { requireTestedSdk } from './sdk-version.ts';
  */
 export class KmsWorkerPlugin extends KmsCodecPlugin {
   /**
-   * @throws KmsConfigurationError with a version of Temporal's SDK that was not tested, or if `workflowBundle` contains no
-   *   failure converter
+   * @throws KmsConfigurationError if this package was not tested with the installed version of Temporal's
+   *   SDK, or if `workflowBundle` contains no failure converter
    */
   override configureWorker<T extends WorkerConvertingOptions>(options: T): T {
     requireTestedSdk();
     return super.configureWorker(options);
   }
 
-  /** @throws KmsConfigurationError if the worker lacks what this package reads and replaces in it */
+  /** @throws KmsConfigurationError if the worker lacks internals that this package reads or replaces */
   override async runWorker<W extends object>(worker: W, next: (worker: W) => Promise<void>): Promise<void> {
     const attempts = codecsOf(worker)
       .map((codec) => propertyOf(codec, 'attempts'))
       .find((known) => known instanceof ActivityAttempts);
-    // A replay worker runs no activities.
+    // Undefined for a replay worker, which runs no activities.
     if (attempts) watchActivityTasks(worker, attempts);
     await super.runWorker(worker, next);
   }

@@ -42,7 +42,7 @@ beforeAll(async () => {
     '@temporal-kms/worker-kit': `file:${tarball}`,
   };
   await install(project(), { manager: 'npm', dependencies });
-  // The client and the replay are in the README of kms-codec.
+  // kms-codec's README contains the client and the replay.
   for (const [name, text] of [...filesOfReadme(codecFolder), ...readmeFiles])
     await writeFile(join(project(), name), text);
 }, 300_000);
@@ -53,14 +53,14 @@ afterAll(async () => {
 
 const project = () => join(folder, 'npm');
 
-/** Whether a text in parentheses names a package that npm has installed, and no module of Node. */
+/** Whether a text in parentheses names a package that npm has installed, not a Node module. */
 const isPackage = (name: string): boolean =>
   !isBuiltin(name) && existsSync(join(project(), 'node_modules', name));
 
 const installed = (path: string) =>
   readFile(join(project(), 'node_modules/@temporal-kms/worker-kit', path), 'utf8');
 
-/** The README's variables, and the emulator's. */
+/** Returns the README's variables, and the variables for the emulator. */
 const environment = (extra: Record<string, string> = {}) => ({
   GCP_PROJECT: 'acme',
   GCP_KMS_LOCATION: 'us-east1',
@@ -80,26 +80,26 @@ describe('the tarball', () => {
     expect('problems' in analysis ? analysis.problems : []).toEqual([]);
   });
 
-  it('declares the public API of the committed report', async () => {
+  it('declares the same public API as the committed report', async () => {
     const report = await apiReport(join(project(), 'node_modules/@temporal-kms/worker-kit/dist'));
     await expect(report).toMatchFileSnapshot('../api-report.txt');
   });
 
-  it('declares exactly the packages that it imports, with the codec and the Temporal packages as peers', async () => {
+  it('declares exactly the packages that it imports as dependencies, and the codec and Temporal’s packages as peers', async () => {
     const {
       dependencies,
       peerDependencies,
       peerDependenciesMeta,
     }: Record<string, Record<string, string>> = JSON.parse(await installed('package.json'));
     expect(peerDependencies!['@temporal-kms/kms-codec']).toMatch(/^\^\d/);
-    // Imported for the trace context, where the application has it.
+    // Imported for the trace context, if the application has installed it.
     const optional = Object.keys(peerDependenciesMeta!);
     expect(optional).toEqual(['@opentelemetry/api']);
     const files = globSync('*.{cjs,mjs}', {
       cwd: join(project(), 'node_modules/@temporal-kms/worker-kit/dist'),
     });
     const code = (await Promise.all(files.map((file) => installed(`dist/${file}`)))).join('\n');
-    // Also what `import()` and `createRequire` load.
+    // Also finds packages that `import()` and `createRequire` load.
     const loaded = code.matchAll(/\(["']((?:@[\w-]+\/)?[\w-]+)(?:\/[\w./-]+)?["']\)/g);
     const packages = new Set(Array.from(loaded, ([, name]) => name!).filter(isPackage));
     const peers = Object.keys(peerDependencies!).filter((name) => !optional.includes(name));
@@ -119,7 +119,7 @@ describe('the README', () => {
   }, 180_000);
 
   it.each(['worker.ts', 'supervised-worker.ts'])(
-    'has %s, a client and a replay that run unchanged and leave no plaintext in Temporal',
+    'has %s, a client and a replay that run unchanged, and no plaintext reaches Temporal',
     async (file) => {
       const temporal = await startTemporal();
       const env = environment({ TEMPORAL_ADDRESS: temporal.address, HEALTH_PORT: '0' });
@@ -144,9 +144,9 @@ describe('the README', () => {
     ['a variable is missing', { GCP_KMS_KEY: '' }, 78, /GCP_KMS_KEY/],
     ['the keys file is unreadable', { GCP_KMS_KEY: '', KMS_KEYS_FILE: '/nonexistent.yaml' }, 78, /ENOENT/],
     ['no server listens at TEMPORAL_ADDRESS', { TEMPORAL_ADDRESS: '127.0.0.1:1' }, 1, /TEMPORAL_ADDRESS/],
-    ['TEMPORAL_ADDRESS is no address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
+    ['TEMPORAL_ADDRESS is not an address', { TEMPORAL_ADDRESS: '127.0.0.1:99999' }, 78, /TEMPORAL_ADDRESS/],
   ])(
-    'has a worker.ts that ends with one line about the mistake if %s',
+    'has a worker.ts that ends with one log line about the mistake if %s',
     async (_what, extra, code, reason) => {
       const set = Object.entries(environment(extra)).filter(([, value]) => value !== '');
       const env = { PATH: process.env['PATH'], ...Object.fromEntries(set) };
@@ -161,7 +161,7 @@ describe('the README', () => {
     },
   );
 
-  it('has a log for traces that runs unchanged', async () => {
+  it('has an example of a log with trace ids that runs unchanged', async () => {
     const key = 'projects/…';
     expect(await node(project(), ['traced-log.ts'], environment())).toBe(
       `${JSON.stringify({ level: 'info', message: 'Ready', sdkComponent: 'worker' })}\n${JSON.stringify({
@@ -176,17 +176,17 @@ describe('the README', () => {
     );
   });
 
-  it('has metrics in the endpoint of Temporal’s Core', async () => {
+  it('has an example whose metrics appear at the endpoint of Temporal’s Core', async () => {
     expect(await node(project(), ['measured.ts'], environment())).toBe(
       'codec_kms_failing{namespace="default"} 0\n',
     );
   });
 
-  it('has a custom log without payload content', async () => {
+  it('has an example of a custom log that writes no payload content', async () => {
     expect(await node(project(), ['own-log.ts'])).toBe('INFO Order shipped {"warehouse":"north"}\n');
   });
 
-  it('has only programs that these tests run', () => {
+  it('has no program that these tests do not run', () => {
     const run = ['measured', 'own-log', 'supervised-worker', 'traced-log', 'worker'];
     const expected = [...run, 'activities', 'workflows'].map((name) => `${name}.ts`);
     expect([...readmeFiles.keys()].toSorted()).toEqual(expected.toSorted());

@@ -1,38 +1,55 @@
 import type { InputAttempt } from '@temporal-kms/kms-codec';
 
-/** What Temporal specifies about one attempt of an activity. */
+/** What Temporal specifies for one attempt of an activity. */
 interface AttemptTerms {
-  /** Milliseconds from the start of the attempt until it times out on Temporal's side. */
+  /** Milliseconds from the attempt's start until Temporal's server times the attempt out. */
   readonly limitMs: number;
-  /** Milliseconds without a heartbeat after which the attempt times out; undefined if it has no such limit. */
+  /**
+   * Milliseconds without a heartbeat after which the attempt times out; undefined if there is no such limit.
+   */
   readonly heartbeatTimeoutMs: number | undefined;
-  /** Whether Temporal starts no further attempt after this one. */
+  /** Whether this is the final attempt, after which Temporal starts no other. */
   readonly isLast: boolean;
 }
 
 export interface AttemptOptions extends AttemptTerms {
-  /** Sends a heartbeat that keeps the details of the last one; undefined for local activities, which have none. */
+  /**
+   * Sends a heartbeat with the same details as the previous one; undefined for local activities, which have
+   * no heartbeats.
+   */
   readonly heartbeat: (() => void) | undefined;
-  /** Called when a decode of the attempt begins to wait for Cloud KMS, and when none waits any more. */
+  /**
+   * Called with true when the attempt's first decode begins to wait for Cloud KMS, and with false once no
+   * decode waits any longer.
+   */
   readonly onWait: (isWaiting: boolean) => void;
 }
 
-/** The part of an attempt's time (unless it is the last) after which the wait ends: the activity needs the rest. */
+/** The share of a non-final attempt's time after which the wait ends, because the activity needs the rest. */
 const WAIT_SHARE = 0.5;
-/** The last attempt gives up this much before its limit, so that its failure arrives before Temporal's timeout. */
+/**
+ * A final attempt stops waiting this share before its limit, so that its failure arrives before Temporal's
+ * timeout.
+ */
 const MARGIN_SHARE = 0.05;
 const MAX_MARGIN_MS = 1_000;
-/** Temporal's Core sends heartbeats at 80 % of the timeout at the latest, if it has a new one by then. */
+/**
+ * Heartbeats per heartbeat timeout. Temporal's Core sends a pending heartbeat when 80 % of the timeout has
+ * passed at the latest.
+ */
 const HEARTBEATS_PER_TIMEOUT = 3;
-/** Without a heartbeat timeout, heartbeats only find out whether the attempt has ended. */
+/**
+ * Interval if there is no heartbeat timeout; heartbeats then only serve to find out whether the attempt has
+ * ended.
+ */
 const DEFAULT_HEARTBEAT_MS = 10_000;
-/** The longest delay of a timer in Node. */
+/** The maximum delay of a Node timer, in ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * One attempt of an activity whose input this process decodes. While a decode waits for Cloud KMS, it sends heartbeats.
- * The wait ends when the attempt has ended on Temporal's side, and early enough otherwise: for the last attempt shortly
- * before its limit, else at half of it.
+ * One attempt of an activity whose input this process decodes. Sends heartbeats while a decode waits for
+ * Cloud KMS. The wait ends when Temporal has ended the attempt, and at the latest when half of the attempt's
+ * time limit has passed or, for a final attempt, shortly before the time limit.
  */
 export class ActivityAttempt implements InputAttempt {
   readonly isLast: boolean;
@@ -40,7 +57,7 @@ export class ActivityAttempt implements InputAttempt {
   readonly #clock = new LaterClock();
   readonly #endMs: number;
   readonly #waitMs: number;
-  /** When Temporal last heard of the attempt: at its start, or at the last heartbeat. */
+  /** When the attempt started or last sent a heartbeat. */
   #heardMs = 0;
   #hasEnded = false;
   readonly #waiting = new Set<() => void>();
@@ -54,19 +71,19 @@ export class ActivityAttempt implements InputAttempt {
     this.#waitMs = isLast ? this.#endMs : WAIT_SHARE * limitMs;
   }
 
-  /** How many milliseconds a decode may still wait. */
+  /** For how many milliseconds a decode may still wait. */
   get remainingMs(): number {
     return this.hasEnded ? 0 : Math.max(0, this.#waitMs - this.#clock.elapsedMs);
   }
 
-  /** Whether the attempt has timed out, or does so in a moment. The activity must not run then. */
+  /** Whether the attempt has timed out or is about to. If so, the activity must not run. */
   get hasEnded(): boolean {
     const { heartbeatTimeoutMs = Number.POSITIVE_INFINITY } = this.#options;
     const elapsed = this.#clock.elapsedMs;
     return this.#hasEnded || elapsed >= this.#endMs || elapsed - this.#heardMs >= heartbeatTimeoutMs;
   }
 
-  /** Ends the waits. Called when Temporal reports that the attempt has ended. */
+  /** Ends all waits. Called when Temporal reports that the attempt has ended. */
   end(): void {
     this.#hasEnded = true;
     this.#giveUp();
@@ -89,7 +106,7 @@ export class ActivityAttempt implements InputAttempt {
       heartbeatTimeoutMs === undefined ? DEFAULT_HEARTBEAT_MS : heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT;
     let hasBeaten = false;
     const beat = (): void => {
-      // After a stall of this process, the attempt may have timed out.
+      // The attempt may have timed out while this process was stalled.
       if (this.hasEnded) this.#giveUp();
       else if (heartbeat) {
         heartbeat();
@@ -104,7 +121,7 @@ export class ActivityAttempt implements InputAttempt {
     return () => {
       clearInterval(beating);
       clearTimeout(limit);
-      // The activity has the whole timeout until its first heartbeat, as it would have without the wait.
+      // Give the activity the whole heartbeat timeout until its own first heartbeat, as without the wait.
       if (hasBeaten && !this.hasEnded) beat();
       onWait(false);
     };
@@ -116,8 +133,8 @@ export class ActivityAttempt implements InputAttempt {
 }
 
 /**
- * Measures the time since its creation. The monotonic clock stops while the machine is suspended, the other can be set
- * back.
+ * Measures the time since its creation as the larger of two readings: the monotonic clock stops while the
+ * machine is suspended, and the wall clock can be set back.
  */
 class LaterClock {
   readonly #monotonic = performance.now();

@@ -2,30 +2,37 @@ import type { CodecContext, WorkerAttempts } from '@temporal-kms/kms-codec';
 import { LRUCache } from 'lru-cache';
 import { ActivityAttempt, type AttemptOptions } from './activity-attempt.ts';
 
-/** What identifies an activity in the context of its payloads. */
+/** What identifies an activity in its payloads' context. */
 type ActivityIds = Pick<CodecContext, 'workflowId' | 'activityId'>;
 
-/** Why Temporal's Core cancels an attempt, as far as a wait depends on it. */
+/** Why Temporal's Core has cancelled an attempt. Reasons that do not affect waits are `other`. */
 export type CancelReason = 'gone' | 'worker-shutdown' | 'other';
 
-/** Attempts that have started and whose input was not decoded yet. There are as many as the worker has slots. */
+/**
+ * Limit on attempts that have started but whose input has not been decoded yet. There are no more than the
+ * worker has slots.
+ */
 const MAX_STARTED = 10_000;
 
-/** Waits end this much before the worker abandons its activities, at most, so that their failures reach Temporal. */
+/**
+ * Waits end at most this long before the worker abandons its activities, so that the activities' failures
+ * reach Temporal.
+ */
 const SHUTDOWN_MARGIN_MS = 1_000;
 
 /**
- * The attempts of activities that a worker has started and whose input it decodes. Temporal's SDK passes the same
- * context to the codec when an activity's result is decoded in a workflow task. Only a context whose ids are those of a
- * task that has just arrived belongs to an attempt; from then on the object itself identifies it.
+ * Tracks the activity attempts that a worker has started, so that a decode of an activity's input finds its
+ * attempt. Temporal's SDK passes an equal context when a workflow task decodes the activity's result.
+ * Therefore only the first context object with a newly arrived task's ids belongs to the attempt; after that,
+ * the object's identity decides.
  */
 export class ActivityAttempts implements WorkerAttempts {
   isComplete = false;
   readonly #started = new LRUCache<string, ActivityAttempt>({ max: MAX_STARTED });
   readonly #claimed = new WeakMap<CodecContext, ActivityAttempt>();
-  /** By task token. */
+  /** Attempts that are waiting, by task token. */
   readonly #waiting = new Map<string, ActivityAttempt>();
-  /** The worker abandons its activities in a moment. */
+  /** Whether the worker is about to abandon its activities. */
   #isAbandoning = false;
 
   /** Records that an activity task has arrived. */
@@ -42,9 +49,10 @@ export class ActivityAttempts implements WorkerAttempts {
   }
 
   /**
-   * Records that Core has cancelled an attempt. Ends the wait of an attempt that no longer exists. At a shutdown,
-   * another attempt soon follows; the last attempt has none, so it waits on, see `shutDown`. An activity whose
-   * cancellation was requested handles it itself.
+   * Records that Core has cancelled an attempt. Ends the attempt's wait if Temporal no longer knows the
+   * attempt, or at a worker shutdown if another attempt will follow. A final attempt continues to wait during
+   * a shutdown (see `shutDown`). If an activity's cancellation was requested, the activity handles that
+   * itself.
    */
   cancel(taskToken: string, reason: CancelReason): void {
     const attempt = this.#waiting.get(taskToken);
@@ -52,9 +60,9 @@ export class ActivityAttempts implements WorkerAttempts {
   }
 
   /**
-   * Records that the worker has begun to shut down. Waits end before it abandons its activities: a last attempt would
-   * be lost, and the workflow would learn that only from a timeout.
-   * @param forceMs milliseconds from now until then
+   * Records that the worker has begun to shut down. Waits end before the worker abandons its activities;
+   * otherwise a final attempt would be lost, and the workflow would notice that only through a timeout.
+   * @param forceMs milliseconds until the worker abandons its activities
    */
   shutDown(forceMs: number): void {
     const abandon = (): void => {

@@ -4,30 +4,41 @@ import { reasonCodes } from '@temporal-kms/kms-codec';
 import { knownError } from './known-errors.ts';
 import { printable } from './printable.ts';
 
-/** What a log may contain of an error: identifiers from source code, and messages that cannot contain plaintext. */
+/**
+ * The parts of an error that may be logged: identifiers from source code, and messages that cannot contain
+ * plaintext.
+ */
 export interface ErrorFields {
-  /** The class of an error, such as `ApplicationFailure`, or the type of another value, such as `string`. */
+  /**
+   * The error's class name, such as `ApplicationFailure`; for a thrown value that is not an error, its type,
+   * such as `string`.
+   */
   readonly error: string;
-  /** The type of an `ApplicationFailure`, which Temporal stores in plaintext too. */
+  /** The type of an `ApplicationFailure`. Temporal also stores it in plaintext. */
   readonly errorType?: string;
-  /** A `KmsCodecError`'s reason code, a system error's or Node's code, or a gRPC status. */
+  /** A `KmsCodecError`'s reason code, the code of a system or Node error, or a gRPC status. */
   readonly errorCode?: string | number;
-  /** What failed, why, and what to do, of an error whose text cannot come from a payload, such as a `KmsCodecError`. */
+  /**
+   * What failed, why, and what to do. Only for errors whose text cannot come from a payload, such as a
+   * `KmsCodecError`.
+   */
   readonly reason?: string;
-  /** Name, type and code of its causes, outermost first; the errors of an `AggregateError` follow. */
+  /**
+   * Names, types and codes of the error's causes, outermost first, followed by an `AggregateError`'s errors.
+   */
   readonly causes?: readonly string[];
 }
 
 const MAX_CAUSES = 8;
-/** The message about a configuration lists every mistake. */
+/** Limit on `reason`, in characters. Long, because a message about the configuration lists every mistake. */
 const MAX_REASON = 2_000;
-/** No spaces and no quotes: a sentence in a name or type may be payload content. */
+/** Allows no spaces and no quotation marks, because a sentence in a name or type may be payload content. */
 const identifier = /^[\w$.:@/-]{1,100}$/;
 const systemCode = /^E[A-Z][A-Z0-9_]{1,60}$/;
 const MAX_GRPC_STATUS = 16;
 const ourCodes: ReadonlySet<string> = new Set(reasonCodes);
 
-/** Returns name, type, code, causes and, where it is safe, the reason of anything that was thrown. Never throws. */
+/** Returns the name, type, code, causes and, if safe, the reason of any thrown value. Never throws. */
 export function errorFields(error: unknown): ErrorFields {
   if (!isError(error)) return { error: typeof error };
   const causes: string[] = [];
@@ -53,7 +64,7 @@ export function errorFields(error: unknown): ErrorFields {
   };
 }
 
-/** A message with several lines becomes one line. */
+/** Returns the reason, if known, as one line. */
 function reasonOf(error: object): string | undefined {
   try {
     const reason = knownError(error)?.reason;
@@ -84,7 +95,7 @@ function identifierOf(error: object, name: string): string | undefined {
   return typeof value === 'string' && identifier.test(value) ? value : undefined;
 }
 
-/** Returns the causes, at most as many as are logged. */
+/** Returns an error's direct causes, but not more than are logged. */
 function causesOf(error: object): unknown[] {
   const errors = read(error, 'errors');
   const listed = isObject(errors)
@@ -93,7 +104,7 @@ function causesOf(error: object): unknown[] {
   return [read(error, 'cause'), ...listed];
 }
 
-/** A property whose getter may throw. */
+/** Reads a property whose getter may throw. */
 function read(object: object, name: string): unknown {
   try {
     return Reflect.get(object, name);
@@ -102,7 +113,10 @@ function read(object: object, name: string): unknown {
   }
 }
 
-/** Accepts errors of a workflow's realm. Other objects that are thrown are payload content, including their names. */
+/**
+ * Whether a value is an error, possibly from a workflow's realm. Any other thrown object counts as payload
+ * content, including its name.
+ */
 function isError(value: unknown): value is object {
   try {
     return types.isNativeError(value) || value instanceof Error;

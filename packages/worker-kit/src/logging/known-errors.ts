@@ -1,18 +1,21 @@
 import { KmsCodecError, KmsConfigurationError } from '@temporal-kms/kms-codec';
 import { isServiceError } from '@temporal-kms/node-utils/error-details';
 
-/** What a log may contain of an error in addition to identifiers. */
+/** What a log may contain about an error in addition to identifiers. */
 export interface KnownError {
-  /** What failed, why, and what to do. It contains no plaintext. */
+  /** What failed, why, and what to do, without plaintext. */
   readonly reason: string;
-  /** Whether only another configuration of the process helps, not another attempt. */
+  /** Whether the process needs a different configuration, so that retrying does not help. */
   readonly isConfiguration: boolean;
 }
 
-/** The mark of `TransportError`, which Temporal's native client throws. This package does not depend on its package. */
+/**
+ * Marks a `TransportError`, which Temporal's native client throws. This package does not depend on the
+ * package that defines the class.
+ */
 const transportError = Symbol.for('__temporal_isTransportError');
 
-/** Reasons of a `TransportError`, by what its text contains: how Rust prints the failure. */
+/** The reasons of `TransportError`s. Each pattern matches how Rust prints the failure in the error's text. */
 const transportReasons: readonly (readonly [RegExp, string])[] = [
   [
     /code: (?:Unauthenticated|PermissionDenied)/,
@@ -25,7 +28,7 @@ const transportReasons: readonly (readonly [RegExp, string])[] = [
   [/dns error/, 'the host name of the address is unknown: check TEMPORAL_ADDRESS'],
   [
     /InvalidContentType/,
-    'the server at the address answers without TLS: check TEMPORAL_ADDRESS and TEMPORAL_TLS',
+    'the server at the address responds without TLS: check TEMPORAL_ADDRESS and TEMPORAL_TLS',
   ],
   [
     /NotValidForName/,
@@ -33,7 +36,7 @@ const transportReasons: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /InvalidCertificate/,
-    "the server's certificate is not trusted: check TEMPORAL_TLS_SERVER_CA_CERT_PATH, the certificate of its authority",
+    "the server's certificate is not trusted: check TEMPORAL_TLS_SERVER_CA_CERT_PATH, which must contain its certificate authority's certificate",
   ],
   [
     /CertificateRequired|fatal alert|close_notify/,
@@ -47,17 +50,21 @@ const transportReasons: readonly (readonly [RegExp, string])[] = [
 
 const missingNamespace = /^Namespace (\S{1,256}) was not found .*code: NotFound/s;
 const unreadableCertificate = /PrivateKeyParseError|CertificateParseError/;
-/** An option that Temporal's native client rejects before it connects, such as an address without a port. */
+/**
+ * Matches the error for an option that Temporal's native client rejects before it connects, such as an
+ * address without a port.
+ */
 const wrongOption = /^fn client_new\.args\[\d\]\.(\w{1,40}): ([a-z ]{1,60})$/;
 
 /**
- * Describes an error whose text cannot come from a payload: an error of this library, or of the connection to Temporal.
- * @returns undefined for every other error
+ * Describes an error whose text cannot come from a payload: an error from this library, or from the
+ * connection to Temporal.
+ * @returns undefined for any other error
  */
 export function knownError(error: unknown): KnownError | undefined {
   if (error instanceof KmsConfigurationError) return { reason: error.message, isConfiguration: true };
   if (error instanceof KmsCodecError) {
-    // Cloud KMS may accept the same call later. The rules of this process do not change.
+    // Cloud KMS may accept the same call later, but this process's rules cannot change.
     return { reason: error.message, isConfiguration: error.code === 'namespace_not_configured' };
   }
   if (!(error instanceof Error)) return undefined;
@@ -72,7 +79,10 @@ export function knownError(error: unknown): KnownError | undefined {
 export const isFailureOfTemporal = (error: unknown): boolean =>
   error instanceof Error && (Reflect.get(error, transportError) === true || isServiceError(error));
 
-/** Whether Temporal's server does not have the namespace of a worker. It may be created later. */
+/**
+ * Whether an error means that Temporal's server does not have the worker's namespace, which may be created
+ * later.
+ */
 export const isMissingNamespace = (error: unknown): boolean =>
   error instanceof Error &&
   Reflect.get(error, transportError) === true &&

@@ -8,10 +8,13 @@ const MAX_KINDS = 1_000;
 
 const isOutage = (code: ReasonCode): boolean => reasonClass(code) === 'retryable';
 
-/** Cloud KMS may be unavailable in one location and not in another. */
+/** Outages are tracked by location, because Cloud KMS may be unavailable in only one location. */
 const locationOf = (key: string): string => /^projects\/[^/]+\/locations\/[^/]+/.exec(key)?.[0] ?? key;
 
-/** Returns a function that writes the first of equal entries at once, and once a minute the number of the others. */
+/**
+ * Returns a function that writes the first of equal entries immediately and, once a minute, the number of
+ * suppressed repetitions.
+ */
 function onceAMinute(write: WriteLog): WriteLog {
   const events = new MinuteAggregator<SafeLogEntry>({
     kinds: MAX_KINDS,
@@ -29,10 +32,11 @@ function onceAMinute(write: WriteLog): WriteLog {
 }
 
 /**
- * Returns an observer that logs what matters to an operator: new keys; one line when Cloud KMS becomes unavailable in
- * a location or rejects a key, and one when that ends, whatever the number of payloads; payloads that are rejected for
- * another reason, at most once a minute for each reason. No line contains plaintext or key bytes.
- * @param write receives the lines, as in `createSafeLogger({ write })`
+ * Returns an observer that logs what matters to an operator: new keys; the start and the end of each outage
+ * of Cloud KMS in a location and of each rejection of a key, with one entry each regardless of the number of
+ * payloads; and payloads rejected for other reasons, at most once a minute for each reason. No entry contains
+ * plaintext or key bytes.
+ * @param write receives the entries, as in `createSafeLogger({ write })`
  * @example
  * ```ts
  * const codec = loadKmsCodec({ observer: outageObserver(({ level, message, fields }) => log(level, message, fields))
@@ -40,7 +44,7 @@ function onceAMinute(write: WriteLog): WriteLog {
  * ```
  */
 export function outageObserver(write: WriteLog): Observer {
-  // The codec calls Cloud KMS for configured keys only, so there are few.
+  // There are few logs, because the codec calls Cloud KMS only for configured keys.
   const unavailable = outageLogs(write, { down: 'Cloud KMS unavailable', up: 'Cloud KMS available again' });
   const rejected = outageLogs(write, {
     down: 'Cloud KMS rejects calls',
@@ -49,7 +53,7 @@ export function outageObserver(write: WriteLog): Observer {
   const repeated = onceAMinute(write);
   return {
     kmsCall: ({ operation, key, code, message: reason }) => {
-      // An identity that may not describe keys may still use them.
+      // Ignore failures to describe keys, because an identity without that permission may still use the keys.
       if (operation === 'describe') return;
       const outage = unavailable(locationOf(key));
       const rejection = rejected(`${operation} ${key}`);
@@ -64,7 +68,7 @@ export function outageObserver(write: WriteLog): Observer {
       }
     },
     refused: ({ namespace, code, key }) => {
-      // The line of the outage covers them.
+      // The outage's entry already covers these refusals.
       const isCovered = key !== undefined && unavailable(locationOf(key)).isDown;
       if (isCovered && isOutage(code) && code !== 'data_key_exhausted') return;
       const fields = { namespace, code, ...(key !== undefined && { key }) };

@@ -1,8 +1,8 @@
 const MAX_TEXT = 256;
-/** Unprintable, unassigned and invisible characters, direction marks and line separators. */
+/** Matches unprintable, unassigned and invisible characters, direction marks and line separators. */
 const invisible = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Returns a text of limited length in which all characters are visible. */
+/** Shortens a text to `limit` characters and escapes invisible characters. */
 export const printable = (text: string, limit = MAX_TEXT): string =>
   (text.length > limit ? `${text.slice(0, limit)}…` : text).replaceAll(
     invisible,

@@ -2,7 +2,10 @@ import type { WriteLog } from '@temporal-kms/node-utils/log-entry';
 
 type Api = typeof import('@opentelemetry/api');
 
-/** The names and forms of OpenTelemetry's specification for logs, which Temporal's OpenTelemetry interceptors use too. */
+/**
+ * The names and formats from OpenTelemetry's specification for logs. Temporal's OpenTelemetry interceptors
+ * use them, too.
+ */
 export const traceFields: Readonly<Record<string, RegExp>> = {
   trace_id: /^[0-9a-f]{32}$/,
   span_id: /^[0-9a-f]{16}$/,
@@ -10,8 +13,9 @@ export const traceFields: Readonly<Record<string, RegExp>> = {
 };
 
 /**
- * Returns a function that writes entries with `trace_id`, `span_id` and `trace_flags` of OpenTelemetry's active span. Without
- * the package `@opentelemetry/api`, or without an active span, it writes entries unchanged.
+ * Returns a function that writes entries with the `trace_id`, `span_id` and `trace_flags` of OpenTelemetry's
+ * active span. Without the package `@opentelemetry/api`, or without an active span, the function writes
+ * entries unchanged.
  * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
  * @example
  * ```ts
@@ -20,7 +24,7 @@ export const traceFields: Readonly<Record<string, RegExp>> = {
  */
 export function withTraceContext(write: WriteLog): WriteLog {
   let api: Api | undefined;
-  // Loaded once it is needed: the package is optional, and there is no span yet when a process starts.
+  // Loaded asynchronously, because the package is optional and no span is active yet when a process starts.
   void import('@opentelemetry/api').then(
     (loaded) => (api = loaded),
     () => undefined,

@@ -10,45 +10,53 @@ import type {
 import type { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import { pause, settlesWithin } from './waits.ts';
 
-/** Task queues of workflows and activities: the values of Temporal's `TaskQueueType`. */
+/** The values of Temporal's `TaskQueueType` for workflow and activity task queues. */
 const kinds = { workflow: 1, activity: 2 } as const;
 type Kind = keyof typeof kinds;
 
 export interface ProbeTimes {
-  /** Between two measurements, with 20 % jitter. */
+  /** Time between two measurements, with 20 % jitter. */
   readonly intervalMs: number;
-  /** Between two measurements after a failure, or until the server has seen the first polls. */
+  /** Time between two measurements after a failure, or until the server has seen the first polls. */
   readonly soonMs: number;
-  /** Time limit of one call. */
+  /** Time limit for one call. */
   readonly callMs: number;
-  /** A poller that the server has not seen for this time does not poll. Servers hold a poll for up to 60 s. */
+  /**
+   * If the server has not seen a poller for this time, the poller counts as not polling. Servers hold a poll
+   * for up to 60 s.
+   */
   readonly staleMs: number;
 }
 
 export const probeTimes: ProbeTimes = { intervalMs: 15_000, soonMs: 1_000, callMs: 5_000, staleMs: 100_000 };
 
-/** `DescribeTaskQueueMode` that includes all partitions of a task queue. */
+/** The value of `DescribeTaskQueueMode` for all partitions of a task queue. */
 const ALL_PARTITIONS = 1;
-/** Activities that a worker runs at the same time, by default. */
+/** The default number of activities that a worker runs concurrently. */
 const DEFAULT_ACTIVITY_SLOTS = 100;
-/** The share of the time limit after which all partitions are asked. */
+/** The share of `staleMs` after which the probe queries all partitions. */
 const SOON_STALE = 0.8;
-/** gRPC statuses of a server that refuses to answer: it is reachable, but polls are not measured. */
+/**
+ * gRPC statuses with which a server refuses the query: the server is reachable, but polls cannot be measured.
+ */
 const unsupported: ReadonlySet<number> = new Set([5, 7, 12]);
-/** The first failure may be a lost packet. */
+/** More than one, because a single failure may be just a lost packet. */
 const FAILURES_UNTIL_UNREACHABLE = 2;
 
 /**
- * Measures whether Temporal answers, and whether it has received polls of a worker recently, over the worker's own
- * connection: it asks the server when it last saw the worker's identity in the task queue. See ADR 15 for the
- * alternatives.
+ * Measures whether Temporal responds, and whether it has recently received a worker's polls. Over the
+ * worker's own connection, queries when the server last saw the worker's identity on the task queue. ADR 15
+ * explains the alternatives.
  */
 export class PollProbe {
   readonly #connection: WorkerConnection;
   readonly #worker: SupervisedWorker;
   readonly #outage: OutageLog;
   readonly #times: ProbeTimes;
-  /** When a change of the server's time stamp was last noticed. Its clock is not compared with this machine's. */
+  /**
+   * The server's last timestamp for each kind, and when this process first saw that timestamp. Timestamps are
+   * not compared with this machine's clock.
+   */
   readonly #seen = new Map<Kind, { readonly stamp: string; readonly at: number }>();
   #failures = 0;
   #hasAnswered = false;
@@ -61,13 +69,15 @@ export class PollProbe {
     this.#times = times;
   }
 
-  /** Whether Temporal answers; undefined before the first answer. */
+  /** Whether Temporal responds; undefined before the first response. */
   get isReachable(): boolean | undefined {
     if (this.#failures >= FAILURES_UNTIL_UNREACHABLE) return false;
     return this.#hasAnswered ? true : undefined;
   }
 
-  /** Whether every poller of the worker has polled recently; undefined when the server does not report it. */
+  /**
+   * Whether all of the worker's pollers have polled recently; undefined if the server does not report polls.
+   */
   get isPolling(): boolean | undefined {
     const kindsInUse = this.#kinds();
     if (!this.#isWorkerRunning() || kindsInUse.length === 0) return false;
@@ -75,7 +85,7 @@ export class PollProbe {
     return kindsInUse.every((kind) => this.#isFresh(kind, this.#times.staleMs) || this.#isBusy(kind));
   }
 
-  /** Seconds since the server last saw a poll, for the poller with the oldest poll. */
+  /** Seconds since the server last saw a poll, for the poller whose last poll is oldest. */
   get secondsSincePoll(): number | undefined {
     const ages = this.#kinds().map((kind) => performance.now() - (this.#seen.get(kind)?.at ?? Number.NaN));
     const longest = Math.max(...ages);
@@ -83,8 +93,8 @@ export class PollProbe {
   }
 
   /**
-   * Notes what the server has seen of the identity before the worker starts: an earlier worker of this process has the
-   * same. A failure is no fault, because `run` measures again.
+   * Before the worker starts, records when the server last saw the identity, because an earlier worker of
+   * this process has the same identity. Ignores failures, because `run` measures again.
    */
   async prepare(): Promise<void> {
     for (const kind of ['workflow', 'activity'] as const) {
@@ -108,7 +118,7 @@ export class PollProbe {
       for (const kind of this.#kinds()) await this.#measureKind(kind);
       this.#answered();
     } catch (error) {
-      // The connection closes when the worker has ended.
+      // Ignore the error, because the connection closes when the worker has ended.
       if (signal.aborted) return;
       if (isServiceError(error) && unsupported.has(error.code)) {
         this.#isMeasured = false;
@@ -129,7 +139,8 @@ export class PollProbe {
   async #measureKind(kind: Kind): Promise<void> {
     const { pollers } = await this.#describe(kind);
     this.#note(kind, pollers);
-    // The simple form asks one partition of the queue only. A worker with few pollers may poll another.
+    // The simple request covers only one of the queue's partitions, and a worker with few pollers may poll
+    // another.
     if (this.#isFresh(kind, SOON_STALE * this.#times.staleMs)) return;
     const all = await this.#describe(kind, {
       apiMode: ALL_PARTITIONS,
@@ -155,7 +166,7 @@ export class PollProbe {
         ...more,
       }),
     );
-    // Core applies the deadline. If it does not, the measurement must not hang either.
+    // Core applies the deadline. This limit ensures that the measurement never hangs, even if Core does not.
     if (!(await settlesWithin(call, 2 * callMs))) throw new Error('The call did not end at its deadline');
     return await call;
   }
@@ -176,13 +187,13 @@ export class PollProbe {
     return seen !== undefined && performance.now() - seen.at < limitMs;
   }
 
-  /** A worker that runs as many activities as it may does not poll for more. */
+  /** Whether the worker already runs as many activities as it may, and therefore does not poll. */
   #isBusy(kind: Kind): boolean {
     const slots = this.#worker.options.maxConcurrentActivityTaskExecutions ?? DEFAULT_ACTIVITY_SLOTS;
     return kind === 'activity' && (this.#worker.getStatus().numInFlightNonLocalActivities ?? 0) >= slots;
   }
 
-  /** The kinds of tasks that the SDK polls Core for. */
+  /** The kinds of tasks for which the worker polls. */
   #kinds(): Kind[] {
     const { workflowPollerState, activityPollerState } = this.#worker.getStatus();
     const states = { workflow: workflowPollerState, activity: activityPollerState };

@@ -13,13 +13,19 @@ import { MISCONFIGURED } from '../logging.ts';
 
 /** The exit codes of a process that `runWorker` ends. */
 export const workerExitCodes = {
-  /** Every activity that was running completed. */
+  /** All running activities completed. */
   stopped: 0,
-  /** Activities were abandoned, a time limit was reached, or a second signal arrived. */
+  /** Activities were abandoned, a time limit expired, or a second signal arrived. */
   abandoned: 1,
-  /** A worker failed and did not settle: another process must replace this one. `EX_SOFTWARE` of sysexits.h. */
+  /**
+   * A failed worker could not be released, so another process must replace this one. `EX_SOFTWARE` in
+   * sysexits.h.
+   */
   notSettled: 70,
-  /** The configuration is wrong, and another process with the same configuration would fail too. `EX_CONFIG`. */
+  /**
+   * The configuration is wrong, so another process with the same configuration would also fail. `EX_CONFIG`
+   * in sysexits.h.
+   */
   misconfigured: 78,
 } as const;
 
@@ -27,49 +33,66 @@ export const workerExitCodes = {
 export interface RunWorkerOptions<C extends WorkerConnection> {
   /** The codec that the worker's plugin uses. `runWorker` closes it. */
   readonly codec: WorkerCodec;
-  /** The namespace that the worker polls in. */
+  /** The namespace in which the worker polls. */
   readonly namespace: string;
-  /** Opens a connection, as `() => NativeConnection.connect(…)`. The process must have no other: see `runWorker`. */
+  /**
+   * Opens a connection, for example `() => NativeConnection.connect(…)`. The process must not have another
+   * connection (see `runWorker`).
+   */
   readonly connect: () => Promise<C>;
   /**
-   * Creates a worker on the connection, as `(connection) => Worker.create({ connection, … })`. Called for each
-   * restart.
+   * Creates a worker on the connection, for example `(connection) => Worker.create({ connection, … })`.
+   * Called again for each restart.
    */
   readonly createWorker: (connection: C) => Promise<SupervisedWorker>;
-  /** Receives the lines of the log, as in `createSafeLogger({ write })`. Default: a line of JSON to standard error. */
+  /**
+   * Receives log entries, as in `createSafeLogger({ write })`. Default: writes a line of JSON to standard
+   * error.
+   */
   readonly write?: WriteLog;
   /** Signals that start a graceful shutdown. Default: SIGINT and SIGTERM. */
   readonly signals?: readonly NodeJS.Signals[];
   /** Ends the process. Default: `process.exit`. */
   readonly exit?: (code: number) => void;
-  /** How long the process may take to end after its worker's own time limits, in milliseconds. Default 5 s. */
+  /**
+   * How long the process may take to end after the worker's own time limits, in milliseconds. Default 5,000.
+   */
   readonly stopMs?: number;
 }
 
-/** What is known about a worker, without a call. */
+/** What is known about a worker. Determined without a call. */
 export interface WorkerReadiness {
   /**
-   * `ready`: the worker polls, Temporal answers, keys suffice. `degraded`: so it is, but Cloud KMS does not answer. A
-   * readiness probe succeeds for both.
+   * `ready`: the worker polls, Temporal responds, and keys last long enough. `degraded`: the same, but Cloud
+   * KMS does not respond. A readiness probe succeeds for both.
    */
   readonly status: 'ready' | 'degraded' | 'not_ready';
   readonly phase: WorkerPhase;
-  /** How often a failed worker was replaced in this process. */
+  /** How often this process has replaced a failed worker. */
   readonly restarts: number;
   /** Why the last step failed: an error code or class, never a message. */
   readonly trouble?: string;
-  /** Whether Temporal answered the last calls. Absent while there is no worker, or no answer yet. */
+  /**
+   * Whether Temporal responded to the last calls. Absent while there is no worker, or before the first
+   * response.
+   */
   readonly temporalReachable?: boolean;
   /**
-   * Whether Temporal's server has received polls recently. Absent while there is no worker, or if the server does not
-   * report it.
+   * Whether Temporal's server has recently received polls. Absent while there is no worker, or if the server
+   * does not report polls.
    */
   readonly polling?: boolean;
-  /** Seconds since the server was last seen to have received or answered a poll. An idle worker polls once a minute. */
+  /**
+   * Seconds since this process last observed that the server had received or answered a poll. An idle worker
+   * polls once a minute.
+   */
   readonly secondsSincePoll?: number;
-  /** How long keys last without Cloud KMS. Infinity when the namespace only decrypts and no key is in use. */
+  /**
+   * For how many seconds keys last without Cloud KMS. Infinity if the namespace only decrypts and no key is
+   * in use.
+   */
   readonly autonomySeconds: number;
-  /** Why the last call to Cloud KMS for the keys failed. Absent while Cloud KMS answers. */
+  /** Why the last Cloud KMS call for the keys failed. Absent while Cloud KMS responds. */
   readonly kmsFailure?: ReasonCode;
 }
 
@@ -78,11 +101,14 @@ export interface RunningWorker {
   readiness(): WorkerReadiness;
   /** Starts a graceful shutdown, as a signal does. */
   stop(): void;
-  /** Resolves with the exit code when the option `exit` has been called. */
+  /** Resolves with the exit code after the option `exit` was called. */
   readonly ended: Promise<number>;
 }
 
-/** Two signals within this time are one: a terminal and a launcher each deliver it. */
+/**
+ * Two signals within this time, in ms, count as one, because a terminal and a launcher may both deliver the
+ * same signal.
+ */
 const SAME_SIGNAL_MS = 500;
 const STOP_MS = 5_000;
 const CLOSE_MS = 1_000;
@@ -96,7 +122,7 @@ export const supervisorTimes: SupervisorTimes = {
   probe: probeTimes,
 };
 
-/** `runWorker` with other time limits, for tests. */
+/** Like `runWorker`, but with configurable time limits, for tests. */
 export function superviseProcess<C extends WorkerConnection>(
   options: RunWorkerOptions<C>,
   limits: SupervisorTimes,
@@ -107,7 +133,7 @@ export function superviseProcess<C extends WorkerConnection>(
   return new WorkerProcess({ ...options, stopMs }, limits);
 }
 
-/** The process of a worker: its signals and its end. */
+/** A worker's process: handles signals and ends the process. */
 class WorkerProcess<C extends WorkerConnection> implements RunningWorker {
   readonly ended: Promise<number>;
   readonly #options: RunWorkerOptions<C> & { readonly stopMs: number };

@@ -21,22 +21,28 @@ export type WorkerPhase =
   | 'restarting'
   | 'stopping';
 
-/** After a worker that ran for this time, the next one starts soon and the delays begin again. */
+/**
+ * If a worker ran for at least this time, in ms, the delays before the next workers start again from the
+ * shortest.
+ */
 const HEALTHY_MS = 60_000;
-/** The longest delay before the first worker has started, or while Temporal does not answer. */
+/** The maximum delay, in ms, until the first worker has started, or while Temporal does not respond. */
 const COLD_DELAY_MS = 5_000;
 const CHECK_MS = 250;
 const CLOSE_MS = 1_000;
 
 export interface SupervisorTimes {
-  /** Within this time, a failed worker must settle, and a worker that was shut down after its own time limits. */
+  /**
+   * Time limit within which a failed worker must settle. Also applies to a worker that was shut down, after
+   * the worker's own time limits.
+   */
   readonly settleMs: number;
-  /** The first and the longest delay between two workers. */
+  /** The first and the maximum delay between two workers. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
   /**
-   * How long a namespace may be missing on Temporal's server before the first worker: it may be created at this
-   * moment.
+   * How long Temporal's server may lack the namespace before the first worker has started: the namespace may
+   * be about to be created.
    */
   readonly namespaceMs: number;
   readonly probe: ProbeTimes;
@@ -52,7 +58,8 @@ export interface SupervisorOptions<C extends WorkerConnection> {
 }
 
 /**
- * Thrown when a worker hangs. Only the end of the process releases what it holds. The cause is why the worker failed.
+ * Thrown if a worker hangs, so that only the end of the process releases its resources. `cause` is the
+ * worker's failure.
  */
 export class WorkerNotSettled extends Error {
   override readonly name = 'WorkerNotSettled';
@@ -62,10 +69,10 @@ export class WorkerNotSettled extends Error {
   }
 }
 
-/** Runs a worker, stops its polling while keys do not suffice, and replaces it when it fails. */
+/** Runs a worker, stops polling while keys do not last long enough, and replaces a failed worker. */
 export class Supervisor<C extends WorkerConnection> {
   phase: WorkerPhase = 'starting';
-  /** How often a failed worker was replaced. */
+  /** How often this supervisor has replaced a failed worker. */
   restarts = 0;
   /** Why the last step failed: an error code or class, never a message. */
   trouble: string | undefined;
@@ -76,7 +83,10 @@ export class Supervisor<C extends WorkerConnection> {
   readonly #temporal: OutageLog;
   readonly #started = performance.now();
   #hasRun = false;
-  /** Why the last worker could not be created. The log has one line for attempts that fail for the same reason. */
+  /**
+   * Why the last worker could not be created. Consecutive attempts that fail for the same reason are logged
+   * once.
+   */
   #startFailure: string | undefined;
 
   constructor(options: SupervisorOptions<C>) {
@@ -88,9 +98,9 @@ export class Supervisor<C extends WorkerConnection> {
 
   /**
    * Runs until the signal is aborted.
-   * @returns whether every running activity completed in time
-   * @throws WorkerNotSettled when the process must end
-   * @throws WorkerMisconfigured when only another configuration helps
+   * @returns whether all running activities completed in time
+   * @throws WorkerNotSettled if a worker cannot be released, so the process must end
+   * @throws WorkerMisconfigured if only a different configuration helps
    */
   async run(): Promise<boolean> {
     const { keys, signal, times } = this.#options;
@@ -99,7 +109,7 @@ export class Supervisor<C extends WorkerConnection> {
       if (!hasKeys) break;
       const connection = await this.#connect();
       if (!connection) break;
-      // Cloud KMS may have become unavailable while Temporal was.
+      // Check the keys again, because Cloud KMS may have become unavailable while Temporal was unavailable.
       const outcome = keys.suffice ? await this.#runOne(connection) : 'drained';
       if (signal.aborted) {
         // The process ends in any case.
@@ -143,7 +153,7 @@ export class Supervisor<C extends WorkerConnection> {
       failure = watchFailure(worker, times.settleMs);
     } catch (error) {
       if (this.#isFinal(error)) throw new WorkerMisconfigured(error);
-      // The worker has handled no task yet, so the message contains no payload.
+      // The worker has not handled a task yet, so the message contains no payload content.
       const fields = { reason: messageOf(error), ...errorFields(error) };
       this.#trouble('restarting', fields.error);
       if (this.#startFailure !== fields.reason)
@@ -168,7 +178,7 @@ export class Supervisor<C extends WorkerConnection> {
       return 'drained';
     } catch (error) {
       if (error instanceof WorkerNotSettled) throw error;
-      // A plugin refuses the worker, and would refuse the next.
+      // A plugin has refused the worker, and would refuse the next worker, too.
       if (error instanceof KmsConfigurationError && !this.#hasRun) throw new WorkerMisconfigured(error);
       const fields = errorFields(error);
       write({
@@ -191,8 +201,8 @@ export class Supervisor<C extends WorkerConnection> {
   }
 
   /**
-   * Whether a worker that could not be created never can be. Without an earlier worker, only the connection to Temporal
-   * may work later: a mistake in the options of the worker, or in its workflow code, stays.
+   * Whether a worker that could not be created can never be created. If no worker has run before, a mistake
+   * in the worker's options or workflow code is final, and only failures of Temporal may be temporary.
    */
   #isFinal(error: unknown): boolean {
     if (this.#hasRun) return false;
@@ -201,8 +211,9 @@ export class Supervisor<C extends WorkerConnection> {
   }
 
   /**
-   * Runs a worker to its end. Shuts it down on the signal, and when keys do not suffice.
-   * @throws WorkerNotSettled after it has logged why the worker failed
+   * Runs a worker to its end. Shuts the worker down when the signal is aborted, and when keys do not last
+   * long enough.
+   * @throws WorkerNotSettled if the worker hangs; `cause` is the worker's failure
    */
   async #watch(worker: SupervisedWorker, failure: FailureDetails): Promise<void> {
     const { keys, signal, write, times } = this.#options;
@@ -215,7 +226,7 @@ export class Supervisor<C extends WorkerConnection> {
       const state = worker.getState();
       if (state === 'FAILED') {
         this.#setPhase('restarting');
-        // The time limit above, and as much for the rest.
+        // Allow the time limit for the finalization, and the same time for the rest.
         if (!(await settlesWithin(running, 2 * times.settleMs)))
           throw new WorkerNotSettled({ cause: failure.cause });
         break;
@@ -242,11 +253,14 @@ export class Supervisor<C extends WorkerConnection> {
       await settlesWithin(failure.endThreads(), times.settleMs);
       throw cause;
     }
-    // Without Temporal, the SDK cannot finalize a worker that has stopped. The process ends in any case.
+    // If Temporal is unavailable, the SDK cannot finalize a stopped worker. After a stop signal this does not
+    // matter, because the process ends in any case.
     if (failure.isStuck && !signal.aborted) throw new WorkerNotSettled();
   }
 
-  /** Closing the last connection of the process ends Core, and with it a failed worker that still polls in Core. */
+  /**
+   * Closes the process's last connection, which ends Core and any failed worker that still polls inside Core.
+   */
   async #closeConnection(connection: C): Promise<void> {
     const { write, times } = this.#options;
     const closing = connection.close();
@@ -285,4 +299,7 @@ const succeeded = (promise: Promise<unknown>): Promise<boolean> =>
     () => false,
   );
 
-/** The message of a connection error or a worker's start-up error. Others may contain plaintext. */
+/**
+ * Returns the message of a connection error or a worker's startup error. Messages of other errors may contain
+ * plaintext.
+ */

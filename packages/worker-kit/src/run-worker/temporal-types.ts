@@ -1,4 +1,4 @@
-/** What `runWorker` uses of Temporal's `Worker`. */
+/** The part of Temporal's `Worker` that `runWorker` uses. */
 export interface SupervisedWorker {
   readonly options: {
     readonly namespace: string;
@@ -18,7 +18,7 @@ export interface SupervisedWorker {
   };
 }
 
-/** What `runWorker` uses of Temporal's `NativeConnection`. */
+/** The part of Temporal's `NativeConnection` that `runWorker` uses. */
 export interface WorkerConnection {
   readonly workflowService: {
     describeTaskQueue(request: DescribeTaskQueueRequest): Promise<DescribeTaskQueueResponse>;

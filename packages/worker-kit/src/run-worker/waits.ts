@@ -1,8 +1,8 @@
 import { WaitTimer } from '@temporal-kms/node-utils/wait-timer';
 
 /**
- * Delays between attempts: they double from the first to the limit. Half of each is random, so that a fleet spreads
- * out.
+ * Delays between attempts, which double from the first delay to a limit. Half of each delay is random, so
+ * that a fleet's attempts spread out.
  */
 export class Backoff {
   readonly #firstMs: number;
@@ -24,7 +24,7 @@ export class Backoff {
   }
 }
 
-/** Resolves after the delay, or at once when the signal is aborted. */
+/** Resolves after the delay, or as soon as the signal is aborted. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
@@ -38,7 +38,7 @@ export function pause(milliseconds: number, signal: AbortSignal): Promise<void> 
   });
 }
 
-/** Waits for a promise until the signal is aborted. @returns undefined when the signal came first */
+/** Waits for a promise until the signal is aborted. @returns undefined if the signal was aborted first */
 export function untilAborted<T>(
   promise: Promise<T>,
   signal: AbortSignal,
@@ -54,7 +54,7 @@ export function untilAborted<T>(
 }
 
 /**
- * Waits for a promise for at most the given running time: a blocked event loop does not count.
+ * Waits for a promise for at most `limitMs`, not counting time in which the event loop is blocked.
  * @returns whether the promise settled in time
  */
 export function settlesWithin(promise: Promise<unknown>, limitMs: number): Promise<boolean> {

@@ -5,28 +5,39 @@ import { knownError } from '../logging/known-errors.ts';
 import { Backoff, pause, untilAborted } from './waits.ts';
 import { WorkerMisconfigured } from './worker-misconfigured.ts';
 
-/** What `runWorker` uses of a `KmsCodec`. */
+/** The part of a `KmsCodec` that `runWorker` uses. */
 export interface WorkerCodec {
   warm(namespace?: string): Promise<void>;
   maintain(): void;
   close(): Promise<void>;
-  /** How long the keys in memory last without Cloud KMS, and why the last call failed. */
+  /** Returns how long the keys in memory last without Cloud KMS, and why the last call failed. */
   keyState(namespace?: string): {
     readonly autonomySeconds: number;
     readonly failure: ReasonCode | undefined;
   };
 }
 
-/** Polling stops when keys last for less than this time, or than an activity that is running may still take. */
+/**
+ * Polling stops when keys last for less than this time, or for less than a running activity may still take.
+ */
 const RESERVE_SECONDS = 60;
-/** Keys may have lower limits than this, in tests: then a share of their life counts. */
+/**
+ * Limits the reserve to this share of the keys' lifetime, because in tests keys may last for less than the
+ * reserve.
+ */
 const RESERVE_SHARE = 0.25;
-/** Polling starts again only with more than it stops with. */
+/**
+ * Polling resumes only when keys last for longer than the reserve times this factor, so that polling does not
+ * start and stop rapidly.
+ */
 const RESUME_FACTOR = 1.25;
-/** With the time of an attempt, a cold start tries at least every 5 s. */
+/**
+ * Maximum delay between attempts, in ms. Including the duration of an attempt, a cold start tries at least
+ * every 5 s.
+ */
 const RETRY_LIMIT_MS = 2_500;
 
-/** The keys of a worker's namespace: whether they suffice for polling, and the wait until they do. */
+/** Decides whether the keys of a worker's namespace last long enough for polling, and waits until they do. */
 export class WorkerKeys {
   readonly #codec: WorkerCodec;
   readonly #namespace: string;
@@ -51,7 +62,7 @@ export class WorkerKeys {
     return seconds;
   }
 
-  /** Why the last call to Cloud KMS for the keys failed; undefined while it answers. */
+  /** Why the last Cloud KMS call for the keys failed; undefined while Cloud KMS responds. */
   get failure(): ReasonCode | undefined {
     return this.#codec.keyState(this.#namespace).failure;
   }
@@ -60,22 +71,22 @@ export class WorkerKeys {
     return Math.min(Math.max(RESERVE_SECONDS, this.#drainSeconds), RESERVE_SHARE * this.#longest);
   }
 
-  /** Why Cloud KMS refuses the key in use; undefined if it does not. */
+  /** Why Cloud KMS refuses the key in use; undefined if Cloud KMS does not refuse it. */
   get refusal(): ReasonCode | undefined {
     const { failure } = this;
     const isRefused = failure !== undefined && reasonClass(failure) !== 'retryable';
     return isRefused && this.autonomySeconds === 0 ? failure : undefined;
   }
 
-  /** Whether a worker that polls may continue. */
+  /** Whether keys last long enough for a polling worker to continue. */
   get suffice(): boolean {
     return this.autonomySeconds > this.#reserve;
   }
 
   /**
-   * Waits until a worker may start to poll.
-   * @returns false when the signal was aborted
-   * @throws WorkerMisconfigured when no key is configured for the namespace
+   * Waits until a worker may start polling.
+   * @returns false if the signal was aborted
+   * @throws WorkerMisconfigured if no key is configured for the namespace
    */
   async wait(signal: AbortSignal, onWait: (reason: string) => void): Promise<boolean> {
     const backoff = new Backoff(500);
@@ -108,7 +119,7 @@ export class WorkerKeys {
     }
     const seconds = this.autonomySeconds;
     if (seconds > RESUME_FACTOR * this.#reserve) return undefined;
-    // The key in use has almost expired. The codec replaces it as soon as Cloud KMS wraps another.
+    // The key in use has almost expired. This call makes the codec request a replacement from Cloud KMS.
     this.#codec.maintain();
     const reason = this.failure ?? 'data_key_exhausted';
     return {
@@ -131,7 +142,7 @@ interface Failure {
 function failureOf(error: unknown): Failure {
   const fields = errorFields(error);
   if (!(error instanceof KmsCodecError))
-    return { reason: fields.error, message: 'No key; waiting for one', fields: { ...fields } };
+    return { reason: fields.error, message: 'No key; waiting for a key', fields: { ...fields } };
   return {
     reason: error.code,
     message: error.retryable

@@ -1,6 +1,6 @@
 /**
- * The worker cannot start, and another attempt with the same configuration cannot either. The cause states why; it occurred
- * before the worker handled a task, so that its message contains no payload content.
+ * Thrown if the worker cannot start with this configuration, even after a retry. `cause` says why. The cause
+ * occurred before the worker handled a task, so its message contains no payload content.
  */
 export class WorkerMisconfigured extends Error {
   override readonly name = 'WorkerMisconfigured';

@@ -8,13 +8,13 @@ import { FakeKeyService } from '../support/fake-key-service.ts';
 
 const minute = 60_000;
 const ids = { workflowId: 'order-1', activityId: '1' };
-/** Returns a new context, as the SDK does for each task. */
+/** Returns a new context object, as the SDK creates for each task. */
 const newContext = () => ({ type: 'activity' as const, namespace: 'pay', ...ids });
 const rule = { pay: { encrypt: cryptoKey('pay') } };
 
 afterEach(() => void vi.useRealTimers());
 
-/** Returns a worker's codec, a payload whose key it has not unwrapped, and how Cloud KMS answers. */
+/** Returns a worker's codec, a payload whose key the codec has not unwrapped, and the key service. */
 async function worker(waitMs?: KmsCodecOptions['waitMs']) {
   const keyService = new FakeKeyService();
   const [payload] = await codecWith(rule, { keyService }).codec.encode([json('input')], newContext());
@@ -25,7 +25,7 @@ async function worker(waitMs?: KmsCodecOptions['waitMs']) {
   return { keyService, attempts, codec: codec.forWorker(attempts), payload: payload! };
 }
 
-/** Decodes an activity's input with the clock of a test, and notes the events by the second in which they happen. */
+/** Decodes an activity's input on a simulated clock, and records in which second each event happens. */
 async function decodeInput(
   terms: Partial<AttemptOptions>,
   waitMs?: KmsCodecOptions['waitMs'],
@@ -51,39 +51,39 @@ async function decodeInput(
 
 describe('an activity’s input under a key that is not unwrapped', () => {
   it.each([
-    ['60 s, so that another worker gets the task', {}, undefined, 60],
-    ['half of the attempt if that is less', { limitMs: 40_000 }, undefined, 20],
-    ['the last attempt to a second before its limit', { isLast: true }, undefined, 599],
-    ['waitMs.activity if it is set, in the last attempt too', { isLast: true }, { activity: 5_000 }, 5],
-  ])('waits for %s', async (_, terms, waitMs, seconds) => {
+    ['60 s, so that another worker can get the task', {}, undefined, 60],
+    ['half of the attempt’s time if that is less', { limitMs: 40_000 }, undefined, 20],
+    ['all but the last second of a final attempt’s time', { isLast: true }, undefined, 599],
+    ['waitMs.activity if that is set, also in a final attempt', { isLast: true }, { activity: 5_000 }, 5],
+  ])('waits for Cloud KMS for %s', async (_, terms, waitMs, seconds) => {
     const { outcome } = await decodeInput(terms, waitMs);
     await vi.advanceTimersByTimeAsync(11 * minute);
     expect(outcome).toEqual({ at: seconds, of: 'kms_unavailable' });
   });
 
-  it('sends heartbeats within the heartbeat timeout, and one when it stops waiting', async () => {
+  it('causes heartbeats within the heartbeat timeout, and one at the end of the wait', async () => {
     const { outcome, beats } = await decodeInput({ heartbeatTimeoutMs: 9_000 }, undefined, 10_000);
     await vi.advanceTimersByTimeAsync(minute);
     expect(outcome).toEqual({ at: 10, of: 'input' });
     expect(beats).toEqual([3, 6, 9, 10]);
   });
 
-  it('sends no heartbeat when Cloud KMS answers soon', async () => {
+  it('causes no heartbeat if Cloud KMS responds soon', async () => {
     const { outcome, beats } = await decodeInput({ heartbeatTimeoutMs: 9_000 }, undefined, 1_000);
     await vi.advanceTimersByTimeAsync(minute);
     expect([outcome, beats]).toEqual([{ at: 1, of: 'input' }, []]);
   });
 
   it.each([
-    ['ends when Temporal no longer knows the attempt', 'gone', { isLast: true }, 5],
-    ['ends at the shutdown of the worker if another attempt follows', 'worker-shutdown', {}, 5],
+    ['stops waiting when Temporal no longer knows the attempt', 'gone', { isLast: true }, 5],
+    ['stops waiting at the worker’s shutdown if another attempt follows', 'worker-shutdown', {}, 5],
     [
-      'does not end at the shutdown of the worker if no attempt follows',
+      'continues to wait at the worker’s shutdown if no other attempt follows',
       'worker-shutdown',
       { isLast: true },
       30,
     ],
-    ['does not end when a cancellation is requested, which the activity handles', 'other', {}, 30],
+    ['continues to wait if a cancellation is requested, which the activity handles', 'other', {}, 30],
   ] as const)('%s', async (_, reason, terms, at) => {
     const { attempts, outcome } = await decodeInput(terms, undefined, 30_000);
     await vi.advanceTimersByTimeAsync(5_000);
@@ -93,9 +93,9 @@ describe('an activity’s input under a key that is not unwrapped', () => {
   });
 
   it.each([
-    ['waits for longer', 0],
-    ['begins to wait in the last second', 19_500],
-  ])('ends in the last attempt before a stopping worker abandons it: it %s', async (_, startsAtMs) => {
+    ['in a long wait', 0],
+    ['in a wait that begins in the last second', 19_500],
+  ])('%s, fails in a final attempt before a stopping worker abandons the attempt', async (_, startsAtMs) => {
     const { attempts, codec, payload } = await worker();
     vi.useFakeTimers();
     attempts.shutDown(20_000);
@@ -111,7 +111,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
   it.each([
     ['its time limit', { limitMs: 500 }],
     ['its heartbeat timeout', { limitMs: minute, heartbeatTimeoutMs: 500 }],
-  ])('is refused if the process was stalled beyond %s, although Cloud KMS has answered', async (_, terms) => {
+  ])('is refused if the process was stalled beyond %s, even if Cloud KMS has responded', async (_, terms) => {
     const { keyService, attempts, codec, payload } = await worker();
     keyService.latencyMs = 100;
     const noHeartbeats = { heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
@@ -120,13 +120,13 @@ describe('an activity’s input under a key that is not unwrapped', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     block(1_000);
     await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
-    // The next attempt needs no call.
+    // The next attempt needs no Cloud KMS call.
     expect(await codec.decode([payload], newContext())).toHaveLength(1);
   });
 });
 
 describe('an activity’s result', () => {
-  it('waits for as long as a workflow task, even in the worker that ran the activity', async () => {
+  it('waits only as long as a workflow task may, even in the worker that ran the activity', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 300, activity: minute });
     const begun = performance.now();
     const options = { limitMs: minute, heartbeatTimeoutMs: undefined, isLast: true, heartbeat: undefined };
@@ -137,11 +137,11 @@ describe('an activity’s result', () => {
     keyService.latencyMs = 10;
     await expect(codec.decode([payload], newContext())).rejects.toMatchObject({ code: 'kms_unavailable' });
     expect(performance.now() - begun).toBeLessThan(10_000);
-    // The context of the input still belongs to the attempt.
+    // The input's context still belongs to the attempt.
     expect(attempts.of(context)).toBeDefined();
   });
 
-  it('waits for as long as an activity if the worker does not report its activity tasks', async () => {
+  it('waits as long as an activity may if the worker does not report its activity tasks', async () => {
     const { keyService, attempts, codec, payload } = await worker({ other: 10, activity: 5_000 });
     attempts.isComplete = false;
     keyService.latencyMs = 300;

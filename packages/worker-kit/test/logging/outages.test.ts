@@ -17,7 +17,7 @@ const keyIn = (location: string, name = 'k') =>
 const call = { operation: 'unwrap', milliseconds: 1, requests: 1 } as const;
 
 describe('outageObserver', () => {
-  it('logs one outage for all keys of a location, although Cloud KMS answers in another location', () => {
+  it('logs one outage for all keys in a location, even while Cloud KMS responds in another location', () => {
     const observer = outageObserver(write);
     for (let n = 0; n < 3; n += 1) {
       observer.kmsCall?.({ ...call, key: keyIn('us-east1'), code: 'kms_unavailable', message: 'no answer' });
@@ -35,7 +35,7 @@ describe('outageObserver', () => {
     ]);
   });
 
-  it('logs the first of equal refusals at once, and the number of others when the minute ends', () => {
+  it('logs the first of equal refusals immediately, and the number of repetitions at the end of the minute', () => {
     const observer = outageObserver(write);
     const refusal = { namespace: 'pay', code: 'integrity_failed' } as const;
     for (let n = 0; n < 500; n += 1) observer.refused?.(refusal);
@@ -51,7 +51,7 @@ describe('outageObserver', () => {
     expect(entries).toHaveLength(3);
   });
 
-  it('logs no refusal that an outage explains', () => {
+  it('does not log refusals that an outage explains', () => {
     const observer = outageObserver(write);
     const key = keyIn('us-east1');
     observer.kmsCall?.({ ...call, key, code: 'kms_unavailable' });
@@ -60,7 +60,7 @@ describe('outageObserver', () => {
     expect(messages()).toEqual(['Cloud KMS unavailable', 'Payload rejected']);
   });
 
-  it('counts the kinds of refusals beyond its limit in one line', () => {
+  it('counts refusals of further kinds in one entry once the limit on kinds is reached', () => {
     const observer = outageObserver(write);
     for (let n = 0; n < 1_500; n += 1) observer.refused?.({ namespace: `ns-${n}`, code: 'malformed' });
     expect(entries).toHaveLength(1_000);

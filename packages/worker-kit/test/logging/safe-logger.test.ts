@@ -8,7 +8,7 @@ import {
   type SafeLoggerOptions,
 } from '../../src/logging.ts';
 
-/** Returns what a logger writes for one entry. */
+/** Returns the entries that a logger writes. */
 function written(options: SafeLoggerOptions, log: (logger: Logger) => void): SafeLogEntry[] {
   const entries: SafeLogEntry[] = [];
   log(createSafeLogger({ write: (entry) => void entries.push(entry), ...options }));
@@ -26,7 +26,7 @@ const hostile = () =>
     },
   );
 
-/** An error of Temporal's native client. */
+/** Returns an error like those of Temporal's native client. */
 const transportError = (message: string) =>
   Object.assign(new Error(message), {
     name: 'TransportError',
@@ -38,7 +38,7 @@ const fullDisk = () => {
 };
 
 describe('createSafeLogger', () => {
-  it('drops entries below its level, by default INFO', () => {
+  it('drops entries below its level, which is INFO by default', () => {
     const levels = written({}, (logger) => {
       for (const level of ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const)
         logger.log(level, 'x', ofWorker);
@@ -53,7 +53,7 @@ describe('createSafeLogger', () => {
     ['Workflow Worker Thread failed: Error: canary', 'Workflow Worker Thread failed'],
     ['report\ncanary', 'report'],
     ['Worker state changed', 'Worker state changed'],
-  ])('cuts the SDK message %j before the interpolated part', (message, expected) => {
+  ])('truncates the SDK message %j before the interpolated part', (message, expected) => {
     expect(written({}, (logger) => logger.error(message, ofWorker))).toMatchObject([{ message: expected }]);
   });
 
@@ -71,7 +71,7 @@ describe('createSafeLogger', () => {
   });
 
   it.each([undefined, 'workflow', 'activity', 'nexus', 'made-up'])(
-    'withholds messages of component %s unless applicationMessages is set',
+    'withholds messages from the component %s unless applicationMessages is set',
     (sdkComponent) => {
       const meta = { workflowId: 'order-1', ...(sdkComponent && { sdkComponent }) };
       const [withheld] = written({}, (logger) => logger.info('canary', meta));
@@ -81,7 +81,7 @@ describe('createSafeLogger', () => {
     },
   );
 
-  it('keeps the code of a Temporal rule in an SDK warning about a workflow', () => {
+  it('keeps the rule’s code in an SDK warning about a workflow', () => {
     const [entry] = written({}, (logger) =>
       logger.warn('[TMPRL1102] Workflow finished canary', { sdkComponent: 'workflow' }),
     );
@@ -106,7 +106,7 @@ describe('createSafeLogger', () => {
     expect(entry?.fields).toEqual({ sdkComponent: 'worker', orderId: 'o-1', total: '5' });
   });
 
-  it("drops attributes of the SDK's entries from entries of application code", () => {
+  it("keeps some of the SDK's attributes only in the SDK's own entries", () => {
     const meta = {
       workflowId: 'order-1',
       attempt: 2,
@@ -127,7 +127,7 @@ describe('createSafeLogger', () => {
     expect(own?.fields).toMatchObject({ state: 'RUNNING', durationMs: 4111 });
   });
 
-  it('limits the length of texts and escapes invisible characters', () => {
+  it('limits the length of text and escapes invisible characters', () => {
     const [entry] = written({ applicationMessages: true }, (logger) =>
       logger.info(`a\u202eb\n\u{e0041}${'x'.repeat(1_000)}`, {
         workflowId: '\u200b\u2028' + 'y'.repeat(1_000),
@@ -150,8 +150,8 @@ describe('createSafeLogger', () => {
   });
 });
 
-describe('error fields', () => {
-  it('are its name, type and code', () => {
+describe('errorFields', () => {
+  it('returns an error’s name, type and code', () => {
     expect(errorFields(new KmsCodecError('key_disabled', 'the key is disabled'))).toEqual({
       error: 'ApplicationFailure',
       errorType: 'KmsCodecError:key_disabled',
@@ -169,7 +169,7 @@ describe('error fields', () => {
   });
 
   it.each(['a card 4111', 'line\nbreak', '"canary"', 'ü', 'x'.repeat(101), 4111, undefined])(
-    'leave out a name or type that is not an identifier: %j',
+    'omits a name or type that is not an identifier: %j',
     (text) => {
       const error = Object.assign(new Error('canary'), { name: text, type: text });
       expect(errorFields(error)).toEqual({ error: 'Error' });
@@ -178,7 +178,7 @@ describe('error fields', () => {
     },
   );
 
-  it('contain a configuration error’s message as one line', () => {
+  it('returns a configuration error’s message as one line', () => {
     const error = new KmsConfigurationError(
       'The environment is wrong:\n  GCP_KMS_KEY is missing\n  X\u202e is',
     );
@@ -193,11 +193,11 @@ describe('error fields', () => {
     ['Error', Object.assign(new Error('canary'), { name: 'KmsConfigurationError' })],
     ['TransportError', transportError('canary')],
     ['TypeError', new TypeError('fn client_new.args[1].targetUrl: canary 4111')],
-  ])('omit the message of an %s that only resembles a known error', (_class, error) => {
+  ])('omits the message of an %s that only resembles a known error', (_class, error) => {
     expect(JSON.stringify(errorFields(error))).not.toContain('canary');
   });
 
-  it('state why the connection to Temporal failed, without the native client’s text', () => {
+  it('returns why the connection to Temporal failed, without the native client’s text', () => {
     const texts = [
       'tonic::transport::Error(Transport, ConnectError(ConnectError("tcp connect error", Os { kind: ConnectionRefused })))',
       'Namespace nope was not found or otherwise could not be described: Status { code: NotFound, message: "canary" }',
@@ -212,7 +212,7 @@ describe('error fields', () => {
     expect(reasons.join('')).not.toContain('canary');
   });
 
-  it('omit a thrown object’s claims about itself, and error types that Temporal does not define', () => {
+  it('omits a thrown object’s claims about itself, and types of errors that are not ApplicationFailures', () => {
     const record = { name: 'canary', type: 'canary', code: 'ECANARY' };
     expect(errorFields({ ...record, cause: record })).toEqual({ error: 'object' });
     expect(errorFields(new Error('x', { cause: record }))).toEqual({ error: 'Error', causes: ['object'] });
@@ -223,7 +223,7 @@ describe('error fields', () => {
     expect(errorFields(failure)).toEqual({ error: 'ApplicationFailure', errorType: 'OutOfStock' });
   });
 
-  it('never throw', () => {
+  it('never throws', () => {
     const revoked = Proxy.revocable([], {});
     revoked.revoke();
     const { proxy } = revoked;
@@ -234,11 +234,11 @@ describe('error fields', () => {
     });
   });
 
-  it.each(['V-4711', 'secret', 4111, -1, {}])('omit %j, which is not a known code', (code) => {
+  it.each(['V-4711', 'secret', 4111, -1, {}])('omits %j, which is not a known code', (code) => {
     expect(errorFields(Object.assign(new Error('canary'), { code }))).toEqual({ error: 'Error' });
   });
 
-  it('name causes and aggregated errors at any depth, and stop at loops', () => {
+  it('lists causes and aggregated errors at any depth, and stops at cycles', () => {
     const looped: Error = new TypeError('canary');
     const failure = ApplicationFailure.create({ message: 'canary', type: 'Inner', details: ['canary'] });
     looped.cause = new AggregateError(
@@ -251,7 +251,7 @@ describe('error fields', () => {
     });
   });
 
-  it('name at most eight causes', () => {
+  it('lists at most eight causes', () => {
     let error = new Error('canary');
     for (let depth = 0; depth < 10_000; depth++) error = new Error('canary', { cause: error });
     expect(errorFields(error).causes).toHaveLength(8);
@@ -264,7 +264,7 @@ describe('error fields', () => {
     [4111, 'number'],
     [null, 'object'],
     [undefined, 'undefined'],
-  ])('are the type of %j, which is not an object', (thrown, error) => {
+  ])('returns the type of %j, which is not an object', (thrown, error) => {
     expect(errorFields(thrown)).toEqual({ error });
   });
 });

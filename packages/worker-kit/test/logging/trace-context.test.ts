@@ -13,7 +13,7 @@ const inSpan = <T>(work: () => T): T =>
 afterEach(() => context.disable());
 
 describe('withTraceContext', () => {
-  it('adds the ids of the active span to an entry', async () => {
+  it('adds the active span’s ids to an entry', async () => {
     context.setGlobalContextManager(new StorageContextManager());
     const entries: SafeLogEntry[] = [];
     const write = withTraceContext((entry) => void entries.push(entry));
@@ -28,7 +28,7 @@ describe('withTraceContext', () => {
   });
 });
 
-describe('a call to Cloud KMS', () => {
+describe('a Cloud KMS call', () => {
   it('belongs to the span in which a payload is encoded', async () => {
     context.setGlobalContextManager(new StorageContextManager());
     const active: unknown[] = [];
@@ -57,7 +57,7 @@ describe('createSafeLogger', () => {
     expect(fieldsOf({ sdkComponent: 'worker', ...ids })).toMatchObject(ids);
   });
 
-  it('drops values under these names that are not ids, because code may put other values there', () => {
+  it('drops values under the same names if they are not ids, because code may put other values there', () => {
     const other = { trace_id: 'card-4111', span_id: 4_111, trace_flags: 'SECRET' };
     expect(Object.keys(fieldsOf({ sdkComponent: 'activity', ...other }) ?? {})).toEqual(['sdkComponent']);
   });

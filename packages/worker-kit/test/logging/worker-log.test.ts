@@ -12,14 +12,18 @@ import { endpointOf, failEverywhere, type LoggedWorker, startWorker } from './su
 import * as workflows from './support/workflows.ts';
 
 const canary = newCanary();
-/** With characters that escaping changes: quotes, line ends, a direction mark. */
+/** Contains characters that are changed by escaping: quotation marks, line ends, a direction mark. */
 const secret = `${canary}"\n\u202e ü`;
 
-/** The forms in which a log may contain the canary. Unlike `formsOf`, they also match a truncated Buffer. */
+/**
+ * The forms in which a log may contain the canary. Unlike those of `formsOf`, they also match a truncated
+ * Buffer.
+ */
 const forms: Readonly<Record<string, RegExp>> = {
   plain: new RegExp(canary, 'i'),
   base64: new RegExp(
-    // In other text it begins at one of three offsets of a group. Its ends depend on the text around it.
+    // Inside other text, the base64 form begins at one of three offsets within a group, and its ends depend
+    // on the surrounding text.
     [0, 1, 2]
       .map((shift) =>
         Buffer.from('x'.repeat(shift) + canary)
@@ -28,7 +32,7 @@ const forms: Readonly<Record<string, RegExp>> = {
       )
       .join('|'),
   ),
-  // With the spaces of a printed Buffer, which shows only its first bytes.
+  // Allows the spaces of a printed Buffer, which shows only the first bytes.
   hex: new RegExp(
     [...Buffer.from(canary.slice(0, 12))].map((byte) => byte.toString(16)).join(String.raw`\s*`),
     'i',
@@ -55,7 +59,7 @@ it.each([
   ['hex', inspect({ data: Buffer.from(secret) })],
   ['decimal bytes', JSON.stringify({ data: Buffer.from(secret) })],
   ['decimal bytes', inspect(new Uint8Array(Buffer.from(secret)))],
-])('finds the canary as %s', (form, text) => {
+])('the test detects the canary as %s', (form, text) => {
   expect(formsIn(text)).toEqual([form]);
 });
 
@@ -109,17 +113,17 @@ describe('a worker with the plugin and a logger', () => {
     await stack?.close();
   });
 
-  it("shows plaintext in many places with the SDK's default logger", () => {
+  it("logs plaintext in many places with the SDK's default logger", () => {
     const lines = outputOf('default').split('\n');
     expect(lines.filter((line) => line.includes(canary)).length).toBeGreaterThan(30);
   });
 
-  it('shows no plaintext in any form with the safe logger at its lowest level', () => {
+  it('logs no plaintext in any form with the safe logger at its lowest level', () => {
     expect(outputOf('safe').length).toBeGreaterThan(50_000);
     expect(formsIn(outputOf('safe'))).toEqual([]);
   });
 
-  it('logs which activity failed, its workflow and the error types', () => {
+  it('logs which activity of which workflow failed, and the error types', () => {
     expect(entriesOf('Activity failed')).toContainEqual(
       expect.objectContaining({
         severity: 'WARNING',
@@ -162,7 +166,7 @@ describe('a worker with the plugin and a logger', () => {
     expect(entriesOf(message)).toContainEqual(expect.objectContaining(fields));
   });
 
-  it('withholds the messages of workflow and activity code, and logs their origin', () => {
+  it('withholds messages from workflow and activity code, but logs their origin', () => {
     const withheld = entriesOf('Message withheld: it may hold plaintext');
     expect(withheld).toContainEqual(
       expect.objectContaining({
@@ -177,13 +181,13 @@ describe('a worker with the plugin and a logger', () => {
     );
   });
 
-  it("warns at its start only about the SDK's default logger", () => {
+  it("warns at startup, but only about the SDK's default logger", () => {
     expect(outputOf('default')).toMatch(/\[TEMPORAL_KMS_UNSAFE_LOGGER\] SecurityWarning: .*createSafeLogger/);
     expect(outputOf('safe')).not.toContain('SecurityWarning');
   });
 });
 
-it("cuts the SDK's messages before their interpolated parts", () => {
+it("the safe logger truncates each of the SDK's messages before its interpolated part", () => {
   const folder = dirname(fileURLToPath(import.meta.resolve('@temporalio/worker')));
   const interpolated = globSync(join(folder, '**/*.js')).flatMap((file) =>
     [...readFileSync(file, 'utf8').matchAll(/logger\.(?:trace|debug|info|warn|error)\(`([^`]*)`/g)].map(
@@ -192,6 +196,6 @@ it("cuts the SDK's messages before their interpolated parts", () => {
   );
   expect(interpolated.length).toBeGreaterThan(5);
   const early = interpolated.filter((message) => message.split(/:\s/, 1)[0]?.includes('${'));
-  // Only numbers.
+  // This message interpolates only a number, so it may be kept whole.
   expect(early).toEqual(['Workflow Worker Thread exited with code ${exitCode}']);
 });

@@ -6,11 +6,14 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { bundle, taskQueue } from './support/worker.ts';
 
-/** How often the worker dies; DEATHS=200 for longer. */
+/** How often the worker fails. DEATHS=200 makes a longer run. */
 const deaths = Number(process.env['DEATHS'] ?? 12);
-/** A worker that is ready completes a workflow in this time. A task may go to the worker that died, and time out first. */
+/**
+ * Time limit for a ready worker to complete a workflow. Long enough for a task that goes to the failed worker
+ * first and times out.
+ */
 const WORKS_MS = 30_000;
-/** Within this time after its death, the process must be ready again or have ended. */
+/** After a worker's failure, the process must be ready again or have ended within this time. */
 const DECIDES_MS = 30_000;
 
 let stack: TemporalStack;
@@ -31,7 +34,7 @@ const listening = z.object({ message: z.literal('Listening'), address: z.object(
 const readinessOf = z.object({ status: z.string(), restarts: z.number(), phase: z.string() });
 
 interface WorkerProcess extends NodeProcess {
-  /** What the process answers within a second; undefined while it does not. */
+  /** Returns the process's readiness; undefined if the process does not respond within a second. */
   readiness(): Promise<z.infer<typeof readinessOf> | undefined>;
 }
 
@@ -62,7 +65,7 @@ function startWorker(env: Record<string, string> = {}): WorkerProcess {
 const untilReady = (worker: WorkerProcess) =>
   expect.poll(() => worker.readiness(), { timeout: 60_000, interval: 50 }).toMatchObject({ status: 'ready' });
 
-/** Runs a workflow that needs the worker's workflow poller and its activity poller. */
+/** Runs a workflow that needs both the worker's workflow poller and activity poller. */
 async function expectToWork(name: string): Promise<void> {
   const handle = await client.workflow.start('echo', { taskQueue, workflowId: name, args: [name] });
   const inTime = await Promise.race([handle.result(), sleep(WORKS_MS, 'not in time')]);
@@ -70,7 +73,7 @@ async function expectToWork(name: string): Promise<void> {
 }
 
 it(
-  'never hangs after dying under a blocked event loop, and works whenever it is ready',
+  'a worker process never hangs after a failure under a blocked event loop, and works whenever it is ready',
   async () => {
     let worker = startWorker({ BLOCK_MS: '150' });
     await untilReady(worker);
@@ -104,7 +107,7 @@ it(
   60_000 + deaths * 10_000,
 );
 
-it('ends in time after SIGTERM although an activity ignores its cancellation', async () => {
+it('the process ends in time after SIGTERM even if an activity ignores its cancellation', async () => {
   const worker = startWorker();
   await untilReady(worker);
   const handle = await client.workflow.start('wait', { taskQueue, workflowId: 'sticks' });

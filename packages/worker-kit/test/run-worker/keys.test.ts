@@ -81,10 +81,12 @@ const echo = async (workflowId: string) => {
   const client = new Client({ connection: stack.connection, namespace, plugins });
   return client.workflow.start('echo', { taskQueue, workflowId, args: [workflowId] });
 };
-/** Starts a workflow while Cloud KMS does not answer: this client has a data key from before. */
+/**
+ * Starts a workflow. Also works during an outage of Cloud KMS, because this client already has a data key.
+ */
 const clientWithOwnKeys = echo;
 
-/** Notes when Cloud KMS was called, for a time. */
+/** Records, for some time, when Cloud KMS is called. */
 async function timesOfCalls(milliseconds: number): Promise<{ time: number[] }> {
   const time: number[] = [];
   const end = performance.now() + milliseconds;
@@ -101,15 +103,15 @@ const untilReadiness = (expected: object, timeout = 60_000) =>
   expect.poll(() => worker.readiness(), { timeout }).toMatchObject(expected);
 const messages = () => log.map(({ message }) => message);
 
-/** Moves the codec's clock, and lets it do what is due. */
+/** Advances the codec's clock, and lets the codec do what is due. */
 async function advance(milliseconds: number): Promise<void> {
   clock.ahead += milliseconds;
   codec.maintain();
   await Promise.resolve();
 }
 
-describe('a worker and its keys in Cloud KMS', () => {
-  it('stops polling when its key is disabled, before it fails a task, and polls again when the key is enabled', async () => {
+describe('a supervised worker', () => {
+  it('stops polling when its key is disabled, before any task fails, and polls again once the key is enabled', async () => {
     await start();
     await untilReadiness({ status: 'ready', autonomySeconds: expect.toSatisfy((s: number) => s > 86_000) });
     expect(await (await echo('before')).result()).toBe('before');
@@ -128,12 +130,12 @@ describe('a worker and its keys in Cloud KMS', () => {
     expect(events?.filter((event) => event.workflowTaskFailedEventAttributes)).toEqual([]);
     expect(messages()).toContain('Cloud KMS rejects the key in use; polling stops until it accepts a key');
     expect(messages()).toContain('Cloud KMS rejects the key in use; waiting for a key');
-    // The lines about calls that Cloud KMS accepts again may follow.
+    // Log lines about calls that Cloud KMS accepts again may follow.
     const waiting = messages().lastIndexOf('Cloud KMS rejects the key in use; waiting for a key');
     expect(messages().lastIndexOf('Keys ready; starting to poll')).toBeGreaterThan(waiting);
   }, 120_000);
 
-  it('stops polling before its key expires if Cloud KMS wraps no new key, and polls again when it does', async () => {
+  it('stops polling before its key expires if Cloud KMS wraps no new key, and polls again once Cloud KMS wraps one', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     expect(await (await echo('before-refusal')).result()).toBe('before-refusal');
@@ -161,10 +163,10 @@ describe('a worker and its keys in Cloud KMS', () => {
     ]);
   }, 120_000);
 
-  it('polls through an outage that ends before the hard limit, with one log line at its start and one at its end', async () => {
+  it('polls throughout an outage that ends before the hard limit, and logs one line at the outage’s start and one at its end', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
-    // The worker unwraps the client's key, which it needs in the outage.
+    // The worker unwraps the client's key now, because it needs the key during the outage.
     expect(await (await echo('before-the-outage')).result()).toBe('before-the-outage');
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     await advance(20 * HOUR);
@@ -183,7 +185,7 @@ describe('a worker and its keys in Cloud KMS', () => {
     ]);
   }, 180_000);
 
-  it('stops polling before the hard limit of an outage, fails nothing, and continues after it', async () => {
+  it('stops polling before its key reaches the hard limit in an outage, without failed tasks, and continues after the outage', async () => {
     await start();
     await untilReadiness({ status: 'ready' });
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
@@ -197,7 +199,7 @@ describe('a worker and its keys in Cloud KMS', () => {
     expect(await handle.result()).toBe('during-the-outage');
   }, 120_000);
 
-  it('starts without Cloud KMS, tries at least every 5 s, and polls once Cloud KMS answers', async () => {
+  it('starts while Cloud KMS is unavailable, retries at least every 5 s, and polls once Cloud KMS responds', async () => {
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     await start();
     await untilReadiness({ status: 'not_ready', phase: 'waiting_for_kms', trouble: 'kms_unavailable' });

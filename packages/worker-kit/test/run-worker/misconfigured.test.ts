@@ -28,11 +28,11 @@ interface Stumble {
   readonly connection?: NativeConnectionOptions;
   readonly worker?: Partial<WorkerOptions>;
   readonly namespaceMs?: number;
-  /** A member of the worker, as a path, that another version of Temporal's SDK does not have. */
+  /** Path of a worker member that another version of Temporal's SDK does not have. */
   readonly missing?: string;
 }
 
-/** Creates a worker, and removes a member of it. */
+/** Creates a worker and removes one of its members. */
 async function createWithout(path: string | undefined, options: WorkerOptions): Promise<Worker> {
   const worker = await Worker.create(options);
   const names = path?.split('.') ?? [];
@@ -73,7 +73,7 @@ function start({ namespace = 'default', encrypt = key, namespaceMs = 0, ...given
   return { running, log, problems: () => log.filter(({ level }) => level === 'ERROR' || level === 'WARN') };
 }
 
-describe('a worker whose configuration is wrong', () => {
+describe('a worker', () => {
   it.each<[string, Stumble, RegExp]>([
     ['has no key for its namespace', { namespace: 'payments' }, /namespace payments; add a rule/],
     [
@@ -82,7 +82,7 @@ describe('a worker whose configuration is wrong', () => {
       /TEMPORAL_ADDRESS/,
     ],
     [
-      'has a client certificate that is no certificate',
+      'has a client certificate file that does not contain a certificate',
       { connection: { tls: { clientCertPair: { crt: Buffer.from('x'), key: Buffer.from('y') } } } },
       /TEMPORAL_TLS_CLIENT_/,
     ],
@@ -102,14 +102,14 @@ describe('a worker whose configuration is wrong', () => {
       { worker: { workflowBundle: { code: 'exports = {}' } } },
       /failureConverterPath/,
     ],
-  ])('exits with 78 and one log line if it %s', async (_what, stumble, reason) => {
+  ])('ends the process with 78 and one log line if it %s', async (_what, stumble, reason) => {
     const { running, problems } = start(stumble);
     expect(await running.ended).toBe(workerExitCodes.misconfigured);
     expect(problems().at(-1)?.fields['reason']).toMatch(reason);
     expect(problems().length).toBeLessThanOrEqual(2);
   });
 
-  it('waits for a namespace that may be created later, with one log line', async () => {
+  it('waits, with one log line, for a namespace that may be created later', async () => {
     const { running, log, problems } = start({ namespace: 'nope', namespaceMs: 60_000 });
     const attempts = () => log.filter(({ message }) => message === 'Waiting before the next attempt');
     await expect.poll(() => attempts().length, { timeout: 10_000 }).toBeGreaterThan(2);
@@ -122,7 +122,7 @@ describe('a worker whose configuration is wrong', () => {
     ['key_not_found', { encrypt: cryptoKey('missing') }],
     ['key_disabled', {}],
   ])(
-    'waits for an administrator after %s, with one log line that names the key',
+    'waits for an administrator after %s, with one log line, which names the key',
     async (errorCode, stumble) => {
       const isDisabled = errorCode === 'key_disabled';
       const version = `${key}/cryptoKeyVersions/1`;

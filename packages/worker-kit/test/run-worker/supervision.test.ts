@@ -18,7 +18,7 @@ let workflowBundle: WorkflowCode;
 let codec: BreakableCodec;
 let log: SafeLogEntry[];
 let worker: RunningWorker | undefined;
-/** Each worker has another: a worker of this process that was abandoned may still poll. */
+/** Each worker has its own queue, because an abandoned worker in this process may still poll. */
 let taskQueue = 'queue-0';
 let queues = 0;
 let exits: number[];
@@ -40,7 +40,9 @@ afterEach(async () => {
 interface StartOptions {
   readonly times?: Partial<typeof times>;
   readonly stopMs?: number;
-  /** False: the SDK's `finalizeShutdown` never returns, as when a task is outstanding and no poll is. */
+  /**
+   * If false, the SDK's `finalizeShutdown` never returns, as it does if a task is outstanding but no poll is.
+   */
   readonly isFinalizable?: boolean;
   readonly worker?: Partial<WorkerOptions>;
 }
@@ -88,14 +90,14 @@ const untilReady = (running: RunningWorker) =>
   expect.poll(() => running.readiness(), { timeout: 20_000 }).toMatchObject({ status: 'ready' });
 const run = (workflowType: string, workflowId: string, args: string[] = []) =>
   client.workflow.start(workflowType, { taskQueue, workflowId, args });
-/** Starts a workflow whose activity never ends, and waits until the activity runs. */
+/** Starts a workflow whose activity never ends, and waits until that activity is running. */
 async function startSticking(workflowId: string) {
   const handle = await run('wait', workflowId);
   const pending = async () => (await handle.describe()).raw.pendingActivities?.[0]?.lastStartedTime;
   await expect.poll(pending, { timeout: 20_000 }).toBeTruthy();
   return handle;
 }
-/** Counts the threads of Node's `Worker`. Core's threads of failed workers remain. */
+/** Counts Node `Worker` threads. Core's threads are not counted, because those of failed workers remain. */
 const threadsOfProcess = () =>
   readdirSync('/proc/self/task').filter(
     (thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8').trim() === 'WorkerThread',
@@ -103,7 +105,7 @@ const threadsOfProcess = () =>
 const entries = (message: string) => log.filter((entry) => entry.message === message);
 
 describe('a worker that fails', () => {
-  it('stops without runWorker, and hides why', async () => {
+  it('ends without a visible cause if runWorker is not used', async () => {
     codec = new BreakableCodec();
     const connection = await NativeConnection.connect({ address: stack.address });
     const alone = await createWorker(connection, codec, { workflowBundle, taskQueue: 'alone' });
@@ -112,7 +114,7 @@ describe('a worker that fails', () => {
     await connection.close();
   });
 
-  it('is replaced, and the log contains why it failed', async () => {
+  it('is replaced, and the log contains the cause of the failure', async () => {
     const running = start();
     await untilReady(running);
     await run('kill', 'replaced');
@@ -125,7 +127,7 @@ describe('a worker that fails', () => {
     expect(exits).toEqual([]);
   });
 
-  it('leaves no thread of workflow code behind', async () => {
+  it('leaves no threads of workflow code behind', async () => {
     const running = start();
     await untilReady(running);
     const die = async (death: number) => {
@@ -140,7 +142,7 @@ describe('a worker that fails', () => {
     await expect.poll(threadsOfProcess).toBe(threads);
   });
 
-  it('ends the process with 70 if the SDK never finalizes the worker', async () => {
+  it('causes the process to end with 70 if the SDK never finalizes the worker', async () => {
     const running = start({ times: { settleMs: 500 }, isFinalizable: false });
     await untilReady(running);
     await run('kill', 'not-finalized');
@@ -154,7 +156,7 @@ describe('a worker that fails', () => {
 });
 
 describe('stop', () => {
-  it('ends the process in time although an activity ignores its cancellation', async () => {
+  it('ends the process in time even if an activity ignores its cancellation', async () => {
     const running = start({ stopMs: 1_000, worker: { shutdownForceTime: '1 second' } });
     await untilReady(running);
     const handle = await startSticking('sticks-while-stopping');
@@ -187,7 +189,7 @@ describe('stop', () => {
 });
 
 describe('keys', () => {
-  it('stop polling before they expire, and start polling again', async () => {
+  it('that expire soon stop polling, and new keys start polling again', async () => {
     const running = start();
     await untilReady(running);
     autonomySeconds = 59;
@@ -204,7 +206,7 @@ describe('keys', () => {
     expect(running.readiness()).toMatchObject({ restarts: 0 });
   });
 
-  it('are sufficient while they last long enough, but readiness is degraded while Cloud KMS does not answer', async () => {
+  it('that last long enough keep the worker polling, but readiness is degraded while Cloud KMS does not respond', async () => {
     const running = start();
     await untilReady(running);
     failure = 'kms_unavailable';
@@ -215,7 +217,7 @@ describe('keys', () => {
 });
 
 describe('readiness', () => {
-  it('reports that Temporal is frozen, and that it works again', async () => {
+  it('reports that Temporal does not respond, and later that it responds again', async () => {
     const running = start();
     await untilReady(running);
     process.kill(stack.server.pid, 'SIGSTOP');

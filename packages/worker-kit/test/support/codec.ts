@@ -4,7 +4,7 @@ import { FakeKeyService } from './fake-key-service.ts';
 
 export const cryptoKey = (name: string) => `projects/p/locations/global/keyRings/r/cryptoKeys/${name}`;
 
-/** Creates a codec whose clock stands still. */
+/** Creates a codec whose clock does not advance by itself. */
 export function codecWith(
   namespaces: Record<string, NamespaceRule>,
   { keyService = new FakeKeyService(), ...options }: Partial<KmsCodecOptions> = {},

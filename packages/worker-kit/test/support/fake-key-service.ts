@@ -8,17 +8,17 @@ import {
   type WrapRequest,
 } from '@temporal-kms/kms-codec';
 
-/** Bytes that a wrapped key has more than the key. */
+/** How many bytes longer a wrapped key is than the key. */
 const OVERHEAD = 28;
 
-/** Cloud KMS in memory, which encrypts nothing. It delays its answers and fails on demand. */
+/** A simulated Cloud KMS that does not encrypt, and that delays or fails calls on demand. */
 export class FakeKeyService implements KeyService {
-  /** Every call fails with this code while it is set. */
+  /** While set, every call fails with this code. */
   failing: ReasonCode | undefined;
   latencyMs = 0;
 
   async wrap({ key, plaintext }: WrapRequest): Promise<Wrapped> {
-    // The codec may overwrite the data key before the answer.
+    // Copy the data key, because the codec may overwrite it before this call ends.
     const ciphertext = Buffer.concat([Buffer.alloc(OVERHEAD), plaintext]);
     await this.#answer(key);
     return { ciphertext, keyVersion: 1, protectionLevel: 'SOFTWARE' };

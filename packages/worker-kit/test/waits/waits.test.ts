@@ -27,7 +27,7 @@ afterAll(() => stack.close());
 
 const client = () => stack.client(starter);
 
-/** Creates the codec of another process, which alone is affected by `loseKms`. */
+/** Creates the codec of another process. `loseKms` affects only this process. */
 const otherCodec: Stack['codec'] = (options) =>
   stack.codec({ emulatorHost: stack.kms.identities[activityIdentity]!, ...options });
 
@@ -43,7 +43,7 @@ const start = async (queue: string, workflowId: string, limits: workflows.Limits
     args: [queue, limits, workflowId],
   });
 
-/** Returns the number of the last attempt of an activity that has ended. */
+/** Returns the number of the activity's last attempt, once the activity has ended. */
 async function lastAttempt(workflowId: string): Promise<number | null | undefined> {
   const { events } = await client().workflow.getHandle(workflowId).fetchHistory();
   const started = (events ?? []).map((event) => event.activityTaskStartedEventAttributes?.attempt);
@@ -60,7 +60,7 @@ const cases = {
   resumed: { startToCloseTimeout: 8_000, heartbeatTimeout: 2_000, maximumAttempts: 10, retryAfter: 3_000 },
 } satisfies Record<string, workflows.Limits>;
 
-describe('an activity whose worker has not unwrapped its input’s key when Cloud KMS fails for 15 s', () => {
+describe('if Cloud KMS is unavailable for 15 s, an activity whose input’s key is not cached', () => {
   const ran: string[] = [];
   const resumedFrom: unknown[] = [];
   const handles = new Map<string, WorkflowHandle>();
@@ -81,7 +81,8 @@ describe('an activity whose worker has not unwrapped its input’s key when Clou
     const first = await stack.work({ codec: stack.codec(), taskQueue: queue, activities: { note } });
     const resumed = await start(queue, 'resumed', cases.resumed);
     handles.set('resumed', resumed);
-    // Its second attempt needs the data keys of its input and of its heartbeat details, which another process wrote.
+    // The second attempt needs the data keys of its input and of its heartbeat details, both of which another
+    // process wrote.
     await vi.waitFor(async () => expect(await pendingAttempt(resumed)).toBe(2), 10_000);
     await first.stop();
 
@@ -100,7 +101,7 @@ describe('an activity whose worker has not unwrapped its input’s key when Clou
     stack.kms.clearFaults();
     const all = [...handles.values()].map((one) => one.result().catch(() => undefined));
     await Promise.all(all);
-    // An activity that must not run any more would have started by then.
+    // An activity that must no longer run would have started by then.
     await sleep(3_000);
   });
   afterAll(() => stack.kms.clearFaults());
@@ -108,7 +109,7 @@ describe('an activity whose worker has not unwrapped its input’s key when Clou
   const runs = (name: string) => ran.filter((one) => one === name).length;
 
   it.each(['only-attempt', 'short-heartbeat-timeout'] as const)(
-    'completes in its only attempt, and runs once: %s',
+    'completes in its only attempt, and runs only once: %s',
     async (name) => {
       expect(await handle(name).result()).toBe(`noted ${name}`);
       expect([runs(name), await lastAttempt(name)]).toEqual([1, 1]);
@@ -122,7 +123,7 @@ describe('an activity whose worker has not unwrapped its input’s key when Clou
     expect(runs('short-timeout')).toBe(0);
   });
 
-  it('runs once, in an attempt with half of its time left, if Temporal retries it', async () => {
+  it('runs only once, in an attempt with half of its time left, if Temporal retries the activity', async () => {
     expect(await handle('short-timeout-with-retries').result()).toBe('noted short-timeout-with-retries');
     expect(runs('short-timeout-with-retries')).toBe(1);
     expect(await lastAttempt('short-timeout-with-retries')).toBeGreaterThan(1);
@@ -132,7 +133,7 @@ describe('an activity whose worker has not unwrapped its input’s key when Clou
     expect(runs('terminated')).toBe(0);
   });
 
-  it('finds the heartbeat details of an earlier attempt, although attempts waited in between', async () => {
+  it('receives the heartbeat details of an earlier attempt, even if attempts in between only waited', async () => {
     expect(await handle('resumed').result()).toBe('noted resumed');
     expect(resumedFrom).toContain('stop 7 of card 4111');
     expect(await lastAttempt('resumed')).toBeGreaterThan(2);
@@ -145,7 +146,7 @@ async function pendingAttempt(handle: WorkflowHandle): Promise<number> {
 }
 
 describe("an activity's result, decoded in a workflow task", () => {
-  it('waits for as long as a workflow task, not as an activity', async () => {
+  it('waits only as long as a workflow task may, not as long as an activity may', async () => {
     const [workflowQueue, queue] = [randomUUID(), randomUUID()];
     const refused: number[] = [];
     const waitMs = { other: 1_000, activity: minute };
@@ -175,8 +176,8 @@ describe("an activity's result, decoded in a workflow task", () => {
   });
 });
 
-describe('the last attempt, while it waits for Cloud KMS', () => {
-  it('fails with the cause before its worker abandons it at the end of a shutdown', async () => {
+describe('a final attempt that is waiting for Cloud KMS', () => {
+  it('fails with the cause before its worker, at the end of a shutdown, abandons the attempt', async () => {
     const queue = randomUUID();
     const codec = otherCodec();
     await codec.warm(payments);
@@ -187,7 +188,7 @@ describe('the last attempt, while it waits for Cloud KMS', () => {
     const worker = await stack.work({ codec, taskQueue: queue, activities: { note }, shutdownForceTime });
     const handle = await start(queue, 'abandoned', cases['only-attempt']);
     await expect.poll(async () => await pendingAttempt(handle), { timeout: 10_000 }).toBe(1);
-    // The worker has received the task, and not only Temporal has sent it.
+    // Wait until the worker has received the task, not only until Temporal has sent it.
     await expect.poll(() => codec.callsWaiting, { timeout: 10_000 }).toBe(1);
     await worker.stop();
     stack.kms.clearFaults();

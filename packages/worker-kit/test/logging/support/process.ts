@@ -8,7 +8,7 @@ export interface LoggedWorker extends NodeProcess {
   readonly taskQueue: string;
 }
 
-/** Starts `worker.ts` as a process that logs with the safe logger or with the SDK's default one. */
+/** Starts `worker.ts` as a process that uses the safe logger or the SDK's default logger. */
 export function startWorker(logger: 'safe' | 'default', env: Record<string, string>): LoggedWorker {
   const taskQueue = `logged-by-${logger}`;
   const running = startNode(join(import.meta.dirname, 'worker.ts'), {
@@ -17,7 +17,7 @@ export function startWorker(logger: 'safe' | 'default', env: Record<string, stri
   return { ...running, taskQueue };
 }
 
-/** Makes everything fail that a worker reports, each time with `secret` in the error. */
+/** Causes every kind of failure that a worker logs, each with `secret` in the error. */
 export async function failEverywhere(client: Client, worker: LoggedWorker, secret: string): Promise<void> {
   const { taskQueue } = worker;
   const id = (name: string) => `${taskQueue}-${name}`;

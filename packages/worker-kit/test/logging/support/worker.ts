@@ -1,4 +1,4 @@
-/** A worker with only the plugin and a logger: the SDK's logger unless `LOGGER=safe`. */
+/** A worker with only the plugin and a logger, which is the SDK's default logger unless `LOGGER=safe`. */
 import { NativeConnection, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
 import type { PayloadCodec } from '@temporalio/common';
 import { OperationError, serviceHandler } from 'nexus-rpc';
@@ -24,7 +24,10 @@ const sinks: InjectedSinks<Ledger> = {
     },
   },
 };
-/** Makes the input of the activity `garble` invalid JSON, so that its conversion fails with a message that quotes it. */
+/**
+ * Turns the input of the activity `garble` into invalid JSON, so that the converter's error message quotes
+ * the input.
+ */
 const garbling: PayloadCodec = {
   encode: (payloads) => Promise.resolve(payloads),
   decode: (payloads, context) =>

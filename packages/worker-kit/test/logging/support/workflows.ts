@@ -34,7 +34,7 @@ export const change = defineUpdate<string, [string]>('change');
 export const poke = defineSignal<[string]>('poke');
 export const finish = defineSignal('finish');
 
-/** Fails with the error of its activity. */
+/** Fails with its activity's error. */
 export async function failingActivity(secret: string): Promise<string> {
   return await charge(secret);
 }
@@ -66,7 +66,7 @@ export async function failing(secret: string): Promise<void> {
   });
 }
 
-/** Has a bug in workflow code, so its workflow task fails. */
+/** Has a bug, so its workflow task fails. */
 export async function failingTask(secret: string): Promise<void> {
   await sleep(1);
   throw new RangeError(`a bug with ${secret}`);

@@ -1,10 +1,10 @@
 import { block } from '@temporal-kms/scripts/block';
 import type { Payload } from '@temporalio/common';
 
-/** A codec that encrypts nothing, and fails for as long as it is broken. */
+/** A codec that does not encrypt, and that fails while it is broken. */
 export class BreakableCodec {
   isBroken = false;
-  /** For how long each call blocks the event loop while the codec is broken, in milliseconds. */
+  /** How long each call blocks the event loop while the codec is broken, in milliseconds. */
   blockMs = 0;
 
   encode(payloads: Payload[]): Promise<Payload[]> {
@@ -22,7 +22,7 @@ export class BreakableCodec {
 export const createActivities = (codec: BreakableCodec) => ({
   ping: (text: string) => Promise.resolve(text),
 
-  /** Breaks the codec, so that the failure of this activity cannot be encoded. That ends the worker. */
+  /** Breaks the codec, so that this activity's failure cannot be encoded, which ends the worker. */
   die: (): Promise<never> => {
     codec.isBroken = true;
     block(codec.blockMs);

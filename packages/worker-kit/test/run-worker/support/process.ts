@@ -1,4 +1,7 @@
-/** A worker process whose activities can end the worker, block the event loop and never return. `/readyz` is its only page. */
+/**
+ * A worker process whose activities can end the worker, block the event loop or never return. Its HTTP server
+ * responds only to `/readyz`.
+ */
 import { createServer } from 'node:http';
 import { NativeConnection } from '@temporalio/worker';
 import { superviseProcess, supervisorTimes } from '../../../src/run-worker/supervise-process.ts';

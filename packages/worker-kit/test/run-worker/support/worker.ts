@@ -11,7 +11,7 @@ const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/km
 export const bundle = () =>
   compileWorkflows(new URL('workflows.ts', import.meta.url), { failureConverterPath });
 
-/** Keys that never expire, and no calls. */
+/** A codec whose keys never expire, and which makes no calls. */
 export const noKeys: WorkerCodec = {
   warm: () => Promise.resolve(),
   maintain: () => undefined,

@@ -16,10 +16,9 @@ const { die } = proxyActivities<Activities>({
 });
 const { stick } = proxyActivities<Activities>({ startToCloseTimeout: '1 hour' });
 
-/** Returns what an activity returns. */
 export const echo = (text: string): Promise<string> => ping(text);
 
-/** Ends the worker, see the activity `die`. */
+/** Ends the worker (see the activity `die`). */
 export async function kill(): Promise<void> {
   await die().catch(() => undefined);
 }
@@ -27,7 +26,7 @@ export async function kill(): Promise<void> {
 /** Waits for an activity that never ends. */
 export const wait = (): Promise<void> => stick();
 
-/** Runs `chains` times 10 activities that have one attempt, and returns how many of them failed. */
+/** Runs `chains` chains of 10 activities with one attempt each, and returns how many activities failed. */
 export async function burst(chains: number): Promise<number> {
   let failed = 0;
   const chain = async (): Promise<void> => {

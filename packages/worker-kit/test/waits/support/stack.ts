@@ -15,7 +15,7 @@ import { cryptoKey } from '../../support/codec.ts';
 
 export const payments = 'payments';
 
-/** A service account for activity workers, so that a test can apply faults and policies to it alone. */
+/** A service account for activity workers, so that a test can apply faults and policies only to them. */
 export const activityIdentity = 'serviceAccount:activities@p.iam.gserviceaccount.com';
 
 type CodecOptions = Partial<KmsCodecOptions> & { readonly emulatorHost?: string };
@@ -32,7 +32,10 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-/** Starts a Temporal server with a namespace and an emulator with its key, and bundles the workflows. */
+/**
+ * Starts a Temporal server with a namespace, and an emulator with that namespace's key, and bundles the
+ * workflows.
+ */
 export async function startStack(): Promise<Stack> {
   installRuntime();
   const services = await startServices({

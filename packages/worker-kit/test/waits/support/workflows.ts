@@ -1,6 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 
-/** The limits of an activity, in milliseconds. */
+/** An activity's time limits, in milliseconds. */
 export interface Limits {
   readonly startToCloseTimeout: number;
   readonly heartbeatTimeout?: number;
@@ -9,7 +9,7 @@ export interface Limits {
   readonly retryAfter?: number;
 }
 
-/** Runs one activity on another worker, with limits. */
+/** Runs one activity on another worker, with time limits. */
 export async function limited(queue: string, limits: Limits, name: string): Promise<string> {
   const { maximumAttempts, retryAfter = 20, ...timeouts } = limits;
   const retry = { maximumAttempts, initialInterval: retryAfter, backoffCoefficient: 1 };
