@@ -1,7 +1,10 @@
-/** Returns an error's message. It may contain plaintext, unless the error occurs before any payload is read. */
+/**
+ * Returns an error's message. The message may contain plaintext, unless the error occurred before any payload
+ * was read.
+ */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Returns a property of a value that others have made, which may be no object. */
+/** Returns a property of a value from other code; undefined if the value is not an object. */
 export const propertyOf = (value: unknown, name: PropertyKey): unknown =>
   typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 
@@ -9,7 +12,7 @@ export const propertyOf = (value: unknown, name: PropertyKey): unknown =>
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
-/** An error of a gRPC call: the status, and with gax its decoded details. */
+/** A gRPC call's error: the status and, if gax made the call, the decoded details. */
 export interface ServiceError extends Error {
   readonly code: number;
   readonly statusDetails?: readonly unknown[];

@@ -1,7 +1,7 @@
 /** The levels of Temporal's `LogLevel`. */
 export type LogLevel = 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR';
 
-/** One entry of a log, without anything that may contain plaintext. */
+/** A log entry without anything that may contain plaintext. */
 export interface SafeLogEntry {
   readonly level: LogLevel;
   readonly message: string;
@@ -12,14 +12,14 @@ export interface SafeLogEntry {
 /** Receives the entries of a log, as in `createSafeLogger({ write })`. */
 export type WriteLog = (entry: SafeLogEntry) => void;
 
-/** The methods of a log that `writeToLog` calls. A log of pino has them. */
+/** The log methods that `writeToLog` calls. A pino log has them. */
 export type LogMethods = Readonly<
   Record<Lowercase<LogLevel>, (fields: Readonly<Record<string, unknown>>, message: string) => void>
 >;
 
 const methods = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
 
-/** Cloud Logging's severity for each level of pino and of Temporal's SDK. */
+/** Cloud Logging's severity for each level of pino and Temporal's SDK. */
 const severities: Readonly<Record<string, string>> = {
   trace: 'DEBUG',
   debug: 'DEBUG',
@@ -30,8 +30,8 @@ const severities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Options that give pino's lines the shape of all logs of this project, the fields of Cloud Logging's `LogEntry`:
- * `time`, `severity` and `message`, and then the entry's fields.
+ * Options that give pino's lines the same format as this project's other logs. The format has the fields of
+ * Cloud Logging's `LogEntry`: `time`, `severity` and `message`, followed by the entry's own fields.
  * @see https://docs.cloud.google.com/logging/docs/structured-logging
  * @example
  * ```ts
@@ -47,7 +47,7 @@ export const pinoFormat = {
   },
 } as const;
 
-/** Writes an entry to standard error, as a line of JSON in the shape of {@link pinoFormat}. */
+/** Writes an entry to standard error, as a line of JSON in the format of {@link pinoFormat}. */
 export function writeLine({ level, message, fields }: SafeLogEntry): void {
   const entry = { time: new Date().toISOString(), severity: severities[methods[level]], message, ...fields };
   process.stderr.write(`${JSON.stringify(entry)}\n`);

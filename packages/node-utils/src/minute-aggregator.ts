@@ -2,31 +2,31 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 const MINUTE_MS = 60_000;
 
-/** Events of one kind that did not pass in one minute. */
+/** The suppressed events of one kind within one minute. */
 export interface SuppressedEvents<T> {
-  /** The first event of its kind in this minute. */
+  /** The first event of this kind in this minute. */
   readonly first: T;
-  /** When the first event came, in milliseconds since 1970. */
+  /** When the first event occurred, in milliseconds since 1970. */
   readonly since: number;
   readonly count: number;
 }
 
 export interface MinuteAggregatorOptions<T> {
-  /** How many kinds are distinguished in a minute. */
+  /** Limit on the kinds distinguished within a minute. */
   readonly kinds: number;
-  /** Called when a minute ends, with the kinds that had suppressed events. */
+  /** Called at the end of a minute, with the kinds that had suppressed events. */
   readonly flushed: (suppressed: readonly SuppressedEvents<T>[]) => void;
 }
 
 /**
- * Bounds what is written about events that may be many: the first events of each kind pass at once, and further events
- * of the same minute are counted and reported together. A minute begins with its first event; a change of the system
- * clock does not move its end.
+ * Bounds the output about frequent events: the first events of each kind pass immediately, and further events
+ * in the same minute are counted and reported together. A minute begins with its first event; a change of the
+ * system clock does not move the minute's end.
  */
 export class MinuteAggregator<T> {
   readonly #options: MinuteAggregatorOptions<T>;
   readonly #kinds = new Map<string, { first: T; since: number; passed: number; count: number }>();
-  /** What is reported together belongs to no single request or trace. */
+  /** The async context for reports, which must not belong to a single request or trace. */
   readonly #outside = AsyncLocalStorage.snapshot();
   #timer: NodeJS.Timeout | undefined;
 
@@ -44,8 +44,8 @@ export class MinuteAggregator<T> {
   }
 
   /**
-   * Returns whether the event passes. An event that does not pass is counted.
-   * @param limit how many events of the kind pass in a minute
+   * Returns whether an event passes. Counts the event if it does not pass.
+   * @param limit the maximum number of events of this kind that pass in a minute
    */
   pass(kind: string, event: T, limit: number): boolean {
     const known = this.#of(kind, event);

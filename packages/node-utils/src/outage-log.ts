@@ -1,6 +1,9 @@
 import type { SafeLogEntry, WriteLog } from './log-entry.ts';
 
-/** After an outage, another is logged only when this time has passed since the last line, so that flapping is one line. */
+/**
+ * After an outage, another outage is logged only if this time has passed since the last entry, so that an
+ * intermittent fault does not fill the log.
+ */
 const INTERVAL_MS = 60_000;
 
 /** The messages of an `OutageLog`. */
@@ -11,7 +14,10 @@ export interface OutageMessages {
   readonly level?: 'WARN' | 'ERROR';
 }
 
-/** Logs one line when something becomes unavailable, and one when it is available again, instead of one for each failure. */
+/**
+ * Logs one entry when something becomes unavailable and one when it is available again, instead of one for
+ * each failure.
+ */
 export class OutageLog {
   readonly #write: WriteLog;
   readonly #messages: OutageMessages;
@@ -21,7 +27,7 @@ export class OutageLog {
   #lastLine = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
-  /** @param now milliseconds of a monotonic clock; default `performance.now` */
+  /** @param now returns a monotonic clock's time in ms; default `performance.now` */
   constructor(write: WriteLog, messages: OutageMessages, now: () => number = () => performance.now()) {
     this.#write = write;
     this.#messages = messages;
@@ -33,8 +39,9 @@ export class OutageLog {
   }
 
   /**
-   * Reports a failure. It is logged unless an outage in progress was logged or the last line is less than a minute old.
-   * @param fields of the line; nothing that comes from a payload or from a caller
+   * Reports a failure. Logs it, unless the current outage was already logged or the last entry is less than a
+   * minute old.
+   * @param fields the entry's fields; must contain nothing from a payload or a caller
    */
   down(fields: SafeLogEntry['fields']): void {
     const now = this.#now();
@@ -46,7 +53,10 @@ export class OutageLog {
     this.#write({ level: this.#messages.level ?? 'WARN', message: this.#messages.down, fields });
   }
 
-  /** Reports a success. It is logged if it ends an outage that was logged, with its seconds and the number of failures. */
+  /**
+   * Reports a success. If the success ends an outage that was logged, logs the outage's duration in seconds
+   * and the number of failures.
+   */
   up(fields: SafeLogEntry['fields'] = {}): void {
     if (this.#since === undefined) return;
     const seconds = Math.round((this.#now() - this.#since) / 1_000);
@@ -60,7 +70,9 @@ export class OutageLog {
   }
 }
 
-/** Returns a function that gives each name an `OutageLog`. The names must come from a small, closed set. */
+/**
+ * Returns a function that returns the `OutageLog` for a name. The names must come from a small, closed set.
+ */
 export function outageLogs(write: WriteLog, messages: OutageMessages): (name: string) => OutageLog {
   const known = new Map<string, OutageLog>();
   return (name) => {

@@ -1,2 +1,2 @@
-/** Marks the loggers of `createSafeLogger`, also those of another copy of this module. */
+/** Marks loggers from `createSafeLogger`, also those from another copy of this module. */
 export const safeLoggerMark: unique symbol = Symbol.for('temporal-kms.safeLogger');

@@ -13,37 +13,48 @@ import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, parse, resolve, sep } from 'node:path';
 
 /*
- * Opens files that only the process's user and root can write, replace or redirect:
+ * Opens files that only the process's user and root can write, replace or redirect. The rules:
  *
- * - The file is a regular file. It belongs to the process's user or to root, and its group and others cannot write it.
- * - The same holds for its folder.
- * - Each folder above belongs to the process's user or to root, and others cannot write it. Its group may, as in Ubuntu's
- *   /var/log: a member who replaces a folder becomes the owner of the new one, which is refused.
- * - In a folder with the sticky bit, and on a file system that is mounted read-only, no user replaces what belongs to another
- *   user. kubelet creates the volume of a ConfigMap with mode 0777, and the container gets it read-only.
- * - The file is not a symbolic link, except for the links of a Kubernetes volume (`NAME` → `..data/NAME`, `..data` →
- *   `..TIMESTAMP`). Links to folders are followed; they belong to the process's user or to root.
+ * - The file is a regular file. It belongs to the process's user or to root, and its group and other users
+ *   cannot write to it.
+ * - The file's folder belongs to the process's user or to root, and its group and other users cannot write to
+ *   it.
+ * - Each folder above belongs to the process's user or to root, and other users cannot write to it. Its group
+ *   may, as for Ubuntu's /var/log: if a group member replaces a folder in it, that member owns the new
+ *   folder, which is then refused.
+ * - A folder with the sticky bit, or on a file system that is mounted read-only, may be writable by everyone,
+ *   because users cannot replace each other's files there. (kubelet creates a ConfigMap's volume with mode
+ *   0777, and mounts it read-only in the container.)
+ * - The file is not a symbolic link, except for the links in a Kubernetes volume (`NAME` → `..data/NAME`,
+ *   `..data` → `..TIMESTAMP`). Links to folders are followed if they belong to the process's user or to root.
  *
- * Owner and mode of the file are checked on the open descriptor. Windows has no such owners and modes.
+ * The file's owner and mode are checked on the open file descriptor. On Windows, owners and modes are not
+ * checked.
  */
 
-/** Other users could write, replace or redirect a file. */
+/** Thrown if other users could write, replace or redirect a file. */
 export class UntrustedFileError extends Error {
   override readonly name = 'UntrustedFileError';
   readonly code = 'untrusted';
 }
 
-/** With O_NONBLOCK, opening a FIFO does not wait for its other end. Windows lacks both flags; they count as 0 there. */
+/**
+ * O_NONBLOCK, so that opening a FIFO does not wait for its other end. Windows lacks both flags, which then
+ * count as 0.
+ */
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 const GROUP_OR_OTHERS_WRITE = 0o022;
 const OTHERS_WRITE = 0o002;
 const STICKY = 0o1000;
 
-/** As many as Linux follows. */
+/** Limit on symbolic links in a path, the same as Linux's. */
 const MAX_LINKS = 40;
 
-/** kubelet replaces the folder behind `..data`, and removes the old one, at any moment. */
+/**
+ * Limit on attempts to open a file, because kubelet can replace the folder behind `..data` and remove the old
+ * one at any moment.
+ */
 const MAX_TRIES = 3;
 
 type Owned = Pick<Stats, 'uid' | 'mode'>;
@@ -54,8 +65,9 @@ export interface OpenedFile {
 }
 
 /**
- * Returns the content of a trusted file. Reads it twice, because the resolution of mtime is too coarse for every write.
- * @throws UntrustedFileError; Error when the file is too large or changes meanwhile; Node's error, with its `code`
+ * Returns a trusted file's content. Reads the file twice, because mtime is too coarse to detect every write.
+ * @throws UntrustedFileError; Error if the file is too large or changes during the read; Node's error, with
+ *   its `code`
  */
 export function readTrustedFile(path: string, maxBytes: number): Buffer {
   const descriptor = openToRead(path);
@@ -95,7 +107,9 @@ function openToRead(path: string): number {
   }
 }
 
-/** Returns the file that a link in a Kubernetes volume leads to; undefined for any other path. */
+/**
+ * If a path is a link in a Kubernetes volume, returns the file to which the link leads; otherwise undefined.
+ */
 function inKubernetesVolume(path: string): string | undefined {
   const info = lstatSync(path);
   if (!info.isSymbolicLink()) return undefined;
@@ -106,8 +120,8 @@ function inKubernetesVolume(path: string): string | undefined {
 }
 
 /**
- * Opens a trusted file, or creates it with mode 0600 where the flags permit that.
- * @param flags of open(2)
+ * Opens a trusted file, or creates it with mode 0600 if the flags include O_CREAT.
+ * @param flags the flags for open(2)
  * @throws UntrustedFileError; Node's error, with its `code`
  */
 export async function openTrustedFile(path: string, flags: number): Promise<OpenedFile> {
@@ -126,8 +140,9 @@ export async function openTrustedFile(path: string, flags: number): Promise<Open
 }
 
 /**
- * Checks a folder where this process keeps files, and the folders above it.
- * @throws UntrustedFileError when it is no folder, or a symbolic link; Node's error, with its `code`
+ * Checks a folder in which this process keeps files, and the folders above it.
+ * @throws UntrustedFileError if other users could write to or replace the folder, if it is a symbolic link,
+ *   or if it is not a folder; Node's error, with its `code`
  */
 export async function checkTrustedFolder(path: string): Promise<void> {
   const info = await lstat(path);
@@ -135,7 +150,7 @@ export async function checkTrustedFolder(path: string): Promise<void> {
   await checkFolder(resolve(path));
 }
 
-/** Checks a folder and those above it, and returns its path without symbolic links. */
+/** Checks a folder and the folders above it, and returns the folder's path without symbolic links. */
 async function checkFolder(folder: string): Promise<string> {
   const steps = walk(folder);
   let step = steps.next();
@@ -144,8 +159,8 @@ async function checkFolder(folder: string): Promise<string> {
 }
 
 /**
- * Checks every folder and every link through which the kernel reaches a folder. Yields the paths whose `lstat` it
- * needs, and returns the path without symbolic links.
+ * Checks every folder and link through which the kernel reaches a folder. Yields each path whose `lstat`
+ * result it needs, and returns the folder's path without symbolic links.
  */
 function* walk(folder: string): Generator<string, string, Stats> {
   const { root } = parse(folder);
@@ -172,7 +187,7 @@ function* walk(folder: string): Generator<string, string, Stats> {
   if (mayWrite(info, GROUP_OR_OTHERS_WRITE) && !isKept(at, info))
     refuse(
       at,
-      'is a folder in which its group or others can write',
+      'is a folder to which its group or other users can write',
       'run chmod go-w, or name another folder',
     );
   return at;
@@ -183,21 +198,21 @@ const namesOf = (path: string): string[] => path.split(sep).filter((name) => nam
 function checkAbove(path: string, info: Stats): void {
   checkOwner(path, info);
   if (mayWrite(info, OTHERS_WRITE) && !isKept(path, info))
-    refuse(path, 'is a folder in which others can write', 'run chmod o-w, or name another folder');
+    refuse(path, 'is a folder to which other users can write', 'run chmod o-w, or name another folder');
 }
 
-/** Whether users cannot replace each other's files in a folder, even if all may write there. */
+/** Whether users cannot replace each other's files in a folder, even if all users may write to the folder. */
 const isKept = (path: string, { mode }: Stats): boolean => (mode & STICKY) !== 0 || isReadOnly(path);
 
-/** @throws UntrustedFileError when other users could write a file */
+/** Checks an open file. @throws UntrustedFileError if other users could write to the file */
 export function checkTrusted(path: string, info: Stats): void {
   if (!info.isFile()) refuse(path, 'is not a regular file', 'name a regular file');
-  if (info.nlink === 0) refuse(path, 'was removed while it was opened', 'try again');
+  if (info.nlink === 0) refuse(path, 'was removed while this process opened it', 'try again');
   checkOwner(path, info);
   if (othersMayWrite(info)) refuse(path, 'can be written by its group or by others', 'run chmod go-w');
 }
 
-/** Whether the folder's file system is mounted read-only for this process. Root gets this answer too. */
+/** Whether the folder's file system is mounted read-only for this process. This check also works for root. */
 function isReadOnly(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK);
@@ -212,7 +227,7 @@ function checkOwner(path: string, { uid }: Owned): void {
   if (own === undefined || uid === own || uid === 0) return;
   refuse(
     path,
-    `belongs to the user ${uid}, and this process runs as ${own}`,
+    `belongs to the user ${uid}, but this process runs as the user ${own}`,
     `run chown root, or chown ${own}`,
   );
 }

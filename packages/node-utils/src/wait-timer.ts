@@ -1,24 +1,31 @@
-/** How often the waiting time is measured, in ms. */
+/** Interval at which the waiting time is measured, in ms. */
 const TICK_MS = 20;
 
-/** Limit on what one tick counts. A later tick means that the process was stalled and could receive nothing. */
+/**
+ * Limit on the time that one tick counts, in ms. If a tick comes later, the process was stalled and could
+ * receive nothing.
+ */
 const MAX_TICK_MS = 100;
 
-/** The timers that run in this process, with one interval for all. */
+/** The running timers of this process, which share one interval. */
 const running = new Set<WaitTimer>();
 let interval: NodeJS.Timeout | undefined;
-/** On the clock of `performance.now()`. */
+/** Time of the last tick, on the clock of `performance.now()`. */
 let lastTick = 0;
-/** Milliseconds counted until the last tick. */
+/** Milliseconds counted up to the last tick. */
 let counted = 0;
 
-/** Milliseconds during which the event loop ran, since any fixed time. Advances only while a timer runs. */
+/**
+ * Returns for how many milliseconds the event loop has run since an arbitrary time. Advances only while a
+ * timer is running.
+ */
 const runningTime = (): number => counted + Math.min(performance.now() - lastTick, MAX_TICK_MS);
 
 function tick(): void {
   counted = runningTime();
   lastTick = performance.now();
-  // The event loop runs timers before it reads sockets. After a stall, responses that have arrived are read first.
+  // The event loop runs timers before it reads sockets. Check the limits afterwards, so that responses that
+  // arrived during a stall are read first.
   setImmediate(() => {
     const now = runningTime();
     for (const timer of running) timer.check(now);
@@ -26,9 +33,9 @@ function tick(): void {
 }
 
 /**
- * A time limit for a response that counts only time when this process can receive it. Time when a synchronous
- * task blocks the event loop, or the machine suspends the process, does not count. Accurate to about 20 ms. Call `stop`
- * when the response has arrived.
+ * A time limit for a response. Counts only time in which this process could receive the response, not time in
+ * which synchronous code blocks the event loop or the process is suspended. Accurate to about 20 ms. Call
+ * `stop` when the response has arrived.
  *
  * @example
  * const timer = new WaitTimer(3_000, () => request.abort());
@@ -46,8 +53,8 @@ export class WaitTimer {
 
   /**
    * Starts the timer.
-   * @param limitMs milliseconds of waiting; without it the timer only measures
-   * @param expired called once when the limit is reached
+   * @param limitMs limit on the waiting time, in ms; if omitted, the timer only measures
+   * @param expired called once, when the limit is reached
    */
   constructor(limitMs = Number.POSITIVE_INFINITY, expired: () => void = () => undefined) {
     this.#limitMs = limitMs;
@@ -60,12 +67,12 @@ export class WaitTimer {
     running.add(this);
   }
 
-  /** Milliseconds that count. */
+  /** Milliseconds waited, without stalls. */
   get waitedMs(): number {
     return runningTime() - this.#start;
   }
 
-  /** How many milliseconds the event loop was stalled. */
+  /** Milliseconds in which the event loop was stalled. */
   get stalledMs(): number {
     return performance.now() - this.#realStart - this.waitedMs;
   }

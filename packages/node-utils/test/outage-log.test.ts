@@ -10,7 +10,7 @@ const messages = () => entries.map(({ message }) => message);
 beforeEach(() => void (entries = []));
 
 describe('OutageLog', () => {
-  it('logs the first failure of an outage, and its end with its duration and the number of failures', () => {
+  it('logs an outage’s first failure, and its end with the duration and the number of failures', () => {
     const clock = { time: 0 };
     const outage = new OutageLog(write, { ...texts, level: 'ERROR' }, () => clock.time);
     outage.up();
@@ -25,7 +25,7 @@ describe('OutageLog', () => {
     ]);
   });
 
-  it('logs an intermittent fault once per minute', () => {
+  it('logs an intermittent fault at most once per minute', () => {
     const clock = { time: 0 };
     const outage = new OutageLog(write, texts, () => clock.time);
     for (let second = 0; second < 90; second += 1) {

@@ -32,7 +32,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 const untrusted = expect.objectContaining({ code: 'untrusted' }) as unknown;
 
-/** Reads the file and opens it, which must agree. */
+/** Reads the file and opens it; both must have the same outcome. */
 async function outcomes(path: string): Promise<readonly unknown[]> {
   const opened = openTrustedFile(path, constants.O_RDONLY).then(
     async ({ handle }) => {
@@ -56,7 +56,7 @@ function read(path: string): unknown {
 const accepted = ['content', 'content'];
 const refused = [untrusted, untrusted];
 
-/** Root can give files away; another user tests the same rule with a file that belongs to neither the user nor root. */
+/** Some tests change a file's owner, which only root can do. */
 const isRoot = process.geteuid?.() === 0;
 const canMount = isRoot && spawnSync('unshare', ['--mount', 'true']).status === 0;
 
@@ -64,7 +64,10 @@ const above = () => dirname(folder);
 const volume = () => join(above(), 'volume');
 const mounted = () => join(volume(), 'policy.yaml');
 
-/** Writes a generation as kubelet's AtomicWriter does: folder 0755, then a link that is renamed. */
+/**
+ * Writes a generation of a volume as kubelet's AtomicWriter does: creates a folder with mode 0755, then
+ * renames a new link to `..data`.
+ */
 function write(generation: string, content: string, mode = 0o644): void {
   mkdirSync(join(volume(), generation), { mode: 0o755 });
   writeFileSync(join(volume(), generation, 'policy.yaml'), content, { mode });
@@ -90,7 +93,7 @@ describe('a trusted file', () => {
     expect(await outcomes(file)).toEqual(refused);
   });
 
-  it('is not reached through a symbolic link to the file', async () => {
+  it('must not be named through a symbolic link to it', async () => {
     for (const [n, target] of [file, 'policy.yaml', '..data/other', 'x/../policy.yaml'].entries()) {
       const link = join(folder, `link-${n}`);
       symlinkSync(target, link);
@@ -98,20 +101,20 @@ describe('a trusted file', () => {
     }
   });
 
-  it('is a regular file', async () => {
+  it('must be a regular file', async () => {
     const fifo = join(folder, 'fifo');
     execFileSync('mkfifo', ['-m', '600', fifo]);
     for (const path of [folder, fifo, '/dev/zero']) expect(read(path)).toEqual(untrusted);
     await expect(openTrustedFile('/dev/null', constants.O_RDWR)).rejects.toEqual(untrusted);
   });
 
-  it('exists, and has at most the given size', () => {
+  it('must exist, and must not exceed the given size', () => {
     expect(() => readTrustedFile(file, 3)).toThrow(Error);
     expect(read(join(folder, 'missing'))).toMatchObject({ code: 'ENOENT' });
     expect(read(join(file, 'below'))).toMatchObject({ code: 'ENOTDIR' });
   });
 
-  it('is created with mode 0600', async () => {
+  it('is created with mode 0600 if it does not exist', async () => {
     const path = join(folder, 'new');
     const { handle, info } = await openTrustedFile(path, constants.O_CREAT | constants.O_RDWR);
     await handle.close();
@@ -146,11 +149,11 @@ describe('a trusted file’s folder', () => {
     expect(await outcomes(join(link, 'policy.yaml'))).toEqual(refused);
   });
 
-  it('is not reached through a link in a folder that others can write', async () => {
+  it('must not be reached through a link in a folder to which others can write', async () => {
     const open = join(dirname(folder), 'open');
     mkdirSync(open);
     symlinkSync(folder, join(open, 'link'));
-    // A chain, so that neither the path as it is written nor the path without links contains the folder.
+    // A chain of links, so that neither the given path nor the resolved path contains the folder `open`.
     symlinkSync(join(open, 'link'), join(dirname(folder), 'chain'));
     const path = join(dirname(folder), 'chain', 'policy.yaml');
     expect(await outcomes(path)).toEqual(accepted);
@@ -158,13 +161,13 @@ describe('a trusted file’s folder', () => {
     expect(await outcomes(path)).toEqual(refused);
   });
 
-  it('is not a link to itself', async () => {
+  it('must not be a link to itself', async () => {
     symlinkSync('loop', join(folder, 'loop'));
     expect(await outcomes(join(folder, 'loop', 'policy.yaml'))).toEqual(refused);
   });
 });
 
-describe('a folder above', () => {
+describe('a folder above a trusted file’s folder', () => {
   it.each([0o707, 0o777, 0o2777])('may not have mode %o', async (mode) => {
     chmodSync(above(), mode);
     expect(await outcomes(file)).toEqual(refused);
@@ -177,31 +180,31 @@ describe('a folder above', () => {
   });
 });
 
-describe('a Kubernetes ConfigMap or Secret volume', () => {
+describe('a file in a Kubernetes ConfigMap or Secret volume', () => {
   it.each([
-    ['of a Secret', 0o1777],
-    ['of a Secret with fsGroup', 0o3777],
-    ['with mode 0755', 0o755],
-  ])('is read: %s', (_, mode) => {
+    ['a Secret’s volume', 0o1777],
+    ['a Secret’s volume with fsGroup', 0o3777],
+    ['a volume with mode 0755', 0o755],
+  ])('is read from %s', (_, mode) => {
     mount(mode);
     expect(read(mounted())).toBe('content');
   });
 
-  it('is read with the owner and modes that fsGroup causes', () => {
+  it('is read with the owner and modes that fsGroup sets', () => {
     mount(0o3777);
     chmodSync(join(volume(), '..2026_11_29_10_00_00.1'), 0o2755);
     chmodSync(join(volume(), '..data/policy.yaml'), 0o440);
     expect(read(mounted())).toBe('content');
   });
 
-  it('is read after kubelet replaces its content', () => {
+  it('is read after kubelet has replaced the volume’s content', () => {
     mount();
     write('..2026_11_29_11_00_00.2', 'renewed');
     rmSync(join(volume(), '..2026_11_29_10_00_00.1'), { recursive: true });
     expect(read(mounted())).toBe('renewed');
   });
 
-  it('is not read where others can write the file, the folder with the data, or the volume', () => {
+  it('is not read if others can write to the file, to the folder with the data, or to the volume', () => {
     mount();
     chmodSync(join(volume(), '..data/policy.yaml'), 0o666);
     expect(read(mounted())).toEqual(untrusted);
@@ -213,17 +216,20 @@ describe('a Kubernetes ConfigMap or Secret volume', () => {
     expect(read(mounted())).toEqual(untrusted);
   });
 
-  it.runIf(canMount)('is read where others could write the volume, if it is mounted read-only', () => {
-    mount(0o777);
-    const script = `import { readTrustedFile } from ${JSON.stringify(join(import.meta.dirname, '../src/trusted-files.ts'))};
+  it.runIf(canMount)(
+    'is read from a volume that is writable by others, if the volume is mounted read-only',
+    () => {
+      mount(0o777);
+      const script = `import { readTrustedFile } from ${JSON.stringify(join(import.meta.dirname, '../src/trusted-files.ts'))};
       process.stdout.write(readTrustedFile(${JSON.stringify(mounted())}, 1000));`;
-    const readOnly =
-      'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$1" --input-type=module -e "$2"';
-    const shell = ['sh', '-c', readOnly, volume(), process.execPath, script];
-    expect(execFileSync('unshare', ['--mount', ...shell], { encoding: 'utf8' })).toBe('content');
-  });
+      const readOnly =
+        'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$1" --input-type=module -e "$2"';
+      const shell = ['sh', '-c', readOnly, volume(), process.execPath, script];
+      expect(execFileSync('unshare', ['--mount', ...shell], { encoding: 'utf8' })).toBe('content');
+    },
+  );
 
-  it('is not read through a link that leads out of it', () => {
+  it('is not read through a link that leads out of the volume', () => {
     mount();
     mkdirSync(join(volume(), 'x'));
     for (const target of ['..data/../x/policy.yaml', join(volume(), '..data/policy.yaml'), '..data/other']) {
@@ -257,7 +263,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(read(join(dirname(folder), 'policy.yaml'))).toEqual(untrusted);
   });
 
-  it('may use root’s files and their own, but not a third user’s', async () => {
+  it('may read root’s files and their own files, but not a third user’s', async () => {
     chmodSync(root, 0o755);
     chmodSync(dirname(folder), 0o755);
     const asOther = async () => {
@@ -271,7 +277,7 @@ describe.runIf(isRoot)('another user', () => {
     expect(await asOther()).toEqual(refused);
   });
 
-  it('cannot hide behind the file’s second name', async () => {
+  it('may not own the file through a second name (a hard link)', async () => {
     const name = join(folder, basename(file, '.yaml'));
     linkSync(file, name);
     chownSync(name, OTHER, OTHER);

@@ -21,7 +21,7 @@ describe('WaitTimer', () => {
     expect(expired).toBe(0);
   });
 
-  it('counts a stall separately', async () => {
+  it('counts the time of a stall separately', async () => {
     const started = performance.now();
     const timer = new WaitTimer();
     await sleep(200);
@@ -32,7 +32,7 @@ describe('WaitTimer', () => {
     timer.stop();
   });
 
-  it('does not count the time before it started', async () => {
+  it('does not count time before the timer started', async () => {
     const first = new WaitTimer();
     await sleep(250);
     const started = performance.now();
