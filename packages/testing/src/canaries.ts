@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { listenOnLoopback } from './network.ts';
 
-/** Every secret text of these tests begins with this prefix. */
+/** Every secret text in the tests begins with this prefix. */
 export const CANARY_PREFIX = 'canary-';
 
-/** Returns a random secret of letters, which no encoder escapes or takes for a number. */
+/**
+ * Returns a random secret that consists of letters, so that no encoder escapes it or treats it as a number.
+ */
 export const newCanary = (): string =>
   CANARY_PREFIX +
   randomBytes(12)
@@ -13,14 +15,14 @@ export const newCanary = (): string =>
     .replace(/\d/g, (digit) => 'ghijklmnop'.charAt(Number(digit)));
 
 /**
- * Returns the forms that a secret may take in a log, a file or a response: plain, JSON, hex, base64 and base64url
- * at each of three offsets, and bytes as Node and JSON print them.
+ * Returns the forms in which a secret may appear in a log, file or response: plain text, JSON, hex, base64
+ * and base64url (each at three offsets), and bytes as printed by Node and JSON.
  */
 export function formsOf(secret: string | Uint8Array): string[] {
   const bytes = Buffer.from(secret);
   const shifted = [0, 1, 2].flatMap((shift) => {
     const whole = Buffer.concat([Buffer.alloc(shift), bytes]);
-    // The outer characters also contain bits of the bytes around the secret.
+    // Omit the outer characters, which also encode bits of the bytes around the secret.
     const first = Math.ceil((shift * 8) / 6);
     const count = Math.floor((whole.length * 8) / 6) - first;
     return (['base64', 'base64url'] as const).map((alphabet) =>
@@ -43,20 +45,20 @@ export function formsOf(secret: string | Uint8Array): string[] {
   ];
 }
 
-/** Returns which forms of the secrets the text contains. */
+/** Returns the forms of the secrets that the text contains. */
 export const leaksIn = (text: string, secrets: readonly (string | Uint8Array)[]): string[] =>
   secrets.flatMap(formsOf).filter((form) => text.includes(form));
 
-/** A listener that no client may reach. */
+/** A listener to which no client should connect. */
 export interface NetworkCanary {
   /** `127.0.0.1:PORT` */
   readonly address: string;
-  /** The number of connections so far. */
+  /** Returns the number of connections so far. */
   connections(): number;
   close(): void;
 }
 
-/** Listens on a free port of 127.0.0.1, counts connections and closes each at once. */
+/** Listens on a free port of 127.0.0.1, counts connections and closes each immediately. */
 export async function startNetworkCanary(): Promise<NetworkCanary> {
   let connections = 0;
   const server = createServer((socket) => {

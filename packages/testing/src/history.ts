@@ -5,7 +5,7 @@ import proto, { type temporal } from '@temporalio/proto';
 type Event = temporal.api.history.v1.IHistoryEvent;
 const { History } = proto.temporal.api.history.v1;
 
-/** Reads all events of a workflow run, page by page, with payloads as Temporal stores them. */
+/** Reads all events of a workflow run, with payloads as Temporal stores them. */
 export async function readHistory(
   { workflowService }: Connection,
   namespace: string,
@@ -21,14 +21,14 @@ export async function readHistory(
   return events;
 }
 
-/** Returns the protobuf bytes of a history: what Temporal stores. */
+/** Returns a history as protobuf bytes, which is what Temporal stores. */
 export const historyBytes = (history: temporal.api.history.v1.IHistory): Buffer =>
   Buffer.from(History.encode(history).finish());
 
 /**
- * Returns how a workflow failed.
+ * Returns a workflow's failure.
  *
- * @throws Error if it completed
+ * @throws Error if the workflow completed
  */
 export async function failureOf(run: Promise<unknown>): Promise<WorkflowFailedError> {
   try {
@@ -40,7 +40,7 @@ export async function failureOf(run: Promise<unknown>): Promise<WorkflowFailedEr
   throw new Error('The workflow completed; a failure was expected.');
 }
 
-/** Returns every payload inside a message at any depth, in the order of the message's fields. */
+/** Returns all payloads at any depth inside a message, in the order of the message's fields. */
 export function payloadsIn(value: unknown): Payload[] {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
   if (isPayload(value)) return [value];
@@ -56,7 +56,7 @@ export const encodingOf = ({ metadata }: Payload): string =>
 /** Returns a payload's data as text. */
 export const textOf = ({ data }: Payload): string => Buffer.from(data ?? []).toString();
 
-/** Returns all strings and all bytes of a message as text, so that a test can search what Temporal stores. */
+/** Returns all strings and bytes in a message as text, so that a test can search what Temporal stores. */
 export function rawText(value: unknown): string {
   if (typeof value === 'string') return value;
   if (value instanceof Uint8Array) return Buffer.from(value).toString();

@@ -4,16 +4,19 @@ import { listenOnLoopback } from './network.ts';
 
 /** An OpenID Connect issuer on loopback that serves its discovery document and its keys. */
 export interface TestIssuer {
-  /** The issuer's URL, which is the `iss` claim. */
+  /** The issuer's URL, which tokens contain as the `iss` claim. */
   readonly issuer: string;
-  /** Signs an access token (RFC 9068) for one hour. `claims` replace the defaults. */
+  /**
+   * Returns a signed access token (RFC 9068) that is valid for one hour. `claims` override the default
+   * claims.
+   */
   token(claims?: JWTPayload): Promise<string>;
   close(): void;
 }
 
 const KEY_ID = 'test-issuer';
 
-/** Starts an issuer whose tokens have this audience. */
+/** Starts an issuer whose tokens have the given audience. */
 export async function startIssuer(audience: string): Promise<TestIssuer> {
   const { publicKey, privateKey } = await generateKeyPair('RS256');
   const jwk = { ...(await exportJWK(publicKey)), kid: KEY_ID, alg: 'RS256', use: 'sig' };

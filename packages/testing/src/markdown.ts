@@ -1,9 +1,9 @@
-/** Returns the fenced code blocks of a Markdown text: the info string after the fence, and the code. */
+/** Returns a Markdown text's fenced code blocks, with the info string that follows the opening fence. */
 export const codeBlocks = (markdown: string): { readonly info: string; readonly code: string }[] =>
   [...markdown.matchAll(/^```(\S.*)\n([^]*?)^```$/gm)].map(([, info = '', code = '']) => ({ info, code }));
 
 /**
- * Returns the body rows of the first table whose header begins with these cells, as text without the backticks that
+ * Returns the body rows of the first table whose header begins with these cells. Removes backticks that
  * enclose a whole cell.
  *
  * @throws Error if there is no such table
@@ -17,7 +17,7 @@ export function tableRows(markdown: string, ...header: readonly string[]): strin
   return end < 0 ? body : body.slice(0, end);
 }
 
-/** Returns the same rows as `tableRows`, each as an object by the header's cells. */
+/** Returns the same rows as `tableRows`, each as an object whose keys are the header's cells. */
 export function tableRecords(markdown: string, ...header: readonly string[]): Record<string, string>[] {
   const names = markdown
     .split('\n')

@@ -19,17 +19,20 @@ export async function closeServer(server: HttpServer): Promise<void> {
   await closed;
 }
 
-/** Connections from clients to a server on loopback, and the ways in which a network fails. */
+/** A simulated network between clients and a server on loopback, which can fail in several ways. */
 export interface Network {
-  /** The port for the clients. It stays the same. */
+  /** The port to which clients connect, which never changes. */
   readonly port: number;
   /** Resets all connections, and refuses new ones. */
   refuse(): Promise<void>;
   /** Ends {@link refuse}. */
   accept(): Promise<void>;
-  /** Accepts connections but passes nothing on, even on open connections. None of them ever works again. */
+  /**
+   * Accepts connections but forwards nothing, even on open connections. None of these connections ever works
+   * again.
+   */
   silence(): void;
-  /** Ends {@link silence} for new connections. */
+  /** Ends {@link silence}, but only for new connections. */
   speak(): void;
   close(): Promise<void>;
 }

@@ -6,27 +6,33 @@ import { spawnLinked } from '@temporal-kms/scripts/child';
 export interface NodeProcess {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Standard output and standard error so far, as they arrived. */
+  /** Returns standard output and standard error so far, in order of arrival. */
   output(): string;
   stdout(): string;
   stderr(): string;
   /** Resolves with the exit status, or with the signal that ended the process, once its output is complete. */
   readonly ended: Promise<number | NodeJS.Signals | null>;
   isRunning(): boolean;
-  /** Sends SIGKILL and waits for the end. */
+  /** Sends SIGKILL and waits until the process has ended. */
   kill(): Promise<void>;
 }
 
 export interface NodeProcessOptions {
   readonly args?: readonly string[];
-  /** Options of Node itself. */
+  /** Options for Node itself. */
   readonly nodeOptions?: readonly string[];
   readonly cwd?: string;
-  /** The environment in addition to `PATH` and the place of compiled modules. The process inherits no other variable. */
+  /**
+   * Environment variables in addition to `PATH` and the variable for Node's compile cache. The process
+   * inherits no other variables.
+   */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Starts a file with this process's Node. The caller ends the process; it also ends with this process, even by SIGKILL. */
+/**
+ * Starts a file with the Node executable of this process. The caller must end the new process, which also
+ * ends when this process ends, even by SIGKILL.
+ */
 export function startNode(file: string, options: NodeProcessOptions = {}): NodeProcess {
   const { args = [], nodeOptions = [], cwd, env } = options;
   const child = spawnLinked(process.execPath, [...nodeOptions, file, ...args], {
@@ -60,7 +66,7 @@ export function startNode(file: string, options: NodeProcessOptions = {}): NodeP
   };
 }
 
-/** Starts a file as `startNode` does and waits for its end. */
+/** Starts a file as `startNode` does, and waits until the process has ended. */
 export async function runNode(
   file: string,
   options: NodeProcessOptions = {},

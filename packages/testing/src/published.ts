@@ -1,4 +1,7 @@
-/** Packages as an application gets them: packed, then installed by a package manager into a separate folder. */
+/**
+ * Helpers to test packages as an application receives them: packed, then installed by a package manager into
+ * a separate folder.
+ */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -13,7 +16,7 @@ const execFileAsync = promisify(execFile);
 type Manager = 'npm' | 'pnpm' | 'yarn';
 const YARN = '@yarnpkg/cli-dist@4.18.1';
 
-/** The packages of Temporal's SDK that an application with workers and clients installs. */
+/** The Temporal SDK packages that an application with workers and clients installs. */
 export const temporalPackages = (version: string): Record<string, string> =>
   Object.fromEntries(
     ['activity', 'client', 'common', 'proto', 'worker', 'workflow'].map((name) => [
@@ -22,22 +25,31 @@ export const temporalPackages = (version: string): Record<string, string> =>
     ]),
   );
 
-/** Variables that a workspace's script or a developer's shell may have set: an application would not have them. */
+/**
+ * Environment variables that workspace scripts or a developer's shell may have set, but that an application
+ * would not have.
+ */
 const ours = /^(npm_(?!config)|pnpm_|VITEST|NODE_(ENV|OPTIONS|PATH)$|TEMPORAL_|GCP_|KMS_|GOOGLE_)/i;
 
-/** This Node first, the machine's settings (registry, certificates), and nothing of the workspace's. */
+/**
+ * Returns an environment with this Node first on the PATH and the machine's settings (registry,
+ * certificates), but without the workspace's variables.
+ */
 const environment = (extra: Record<string, string> = {}): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name))),
   PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
   ...extra,
 });
 
-/** The characters of a command's output that an error shows: its end, where tools say what went wrong. */
+/**
+ * How many characters of a command's output an error shows. It shows the end, where tools print what went
+ * wrong.
+ */
 const SHOWN = 4_000;
 
 /**
  * Runs a command and returns its standard output.
- * @throws Error with the command and the end of what it printed, when its status is not 0
+ * @throws Error with the command and the end of its output, if the exit status is not 0
  */
 export async function run(
   cwd: string,
@@ -59,7 +71,7 @@ export async function run(
   throw new Error(`This command failed in ${cwd}:\n  ${file} ${args.join(' ')}\n${printed}`);
 }
 
-/** Runs the Node that runs the tests, and returns what the program printed. */
+/** Runs a program with the Node executable that runs the tests, and returns the program's output. */
 export const node = (
   folder: string,
   args: readonly string[],
@@ -73,7 +85,8 @@ async function pnpm(cwd: string, ...args: string[]): Promise<void> {
 }
 
 /**
- * Builds and packs a package as `pnpm publish` does, once for all tests of a run. The package's `dist` has one writer at a time.
+ * Builds and packs a package as `pnpm publish` does, once for all tests of a run. Only one process at a time
+ * writes to the package's `dist`.
  * @returns the tarball's path
  */
 export async function pack(packageFolder: string): Promise<string> {
@@ -88,8 +101,9 @@ export async function pack(packageFolder: string): Promise<string> {
 }
 
 /**
- * Returns the declarations of a built package without their comments and the hashes of file names: the API report, which a
- * reviewer sees change. `npx vitest run test/package.test.ts -u` writes it again.
+ * Returns the API report, which shows API changes to a reviewer: the built package's declarations, without
+ * comments and without hashes in file names. `npx vitest run test/package.test.ts -u` updates the committed
+ * report.
  */
 export async function apiReport(dist: string): Promise<string> {
   const names = (await readdir(dist)).filter((name) => name.endsWith('.d.cts')).toSorted();
@@ -104,13 +118,13 @@ export async function apiReport(dist: string): Promise<string> {
 export interface Project {
   readonly manager: Manager;
   readonly type?: 'module' | 'commonjs';
-  /** Names and versions. */
+  /** The dependencies' names and versions. */
   readonly dependencies: Record<string, string>;
   /** Versions for the whole dependency tree, to test the lowest versions that the package declares. */
   readonly overrides?: Record<string, string>;
 }
 
-/** Creates the folder as a project and installs its dependencies from the machine's registry, or its cache. */
+/** Creates a project in the folder and installs its dependencies from the machine's registry or cache. */
 export async function install(
   folder: string,
   { manager, type = 'module', dependencies, overrides = {} }: Project,
@@ -130,7 +144,8 @@ export async function install(
       await run(folder, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline']);
       break;
     case 'pnpm': {
-      // The README denies these two build scripts. pnpm skips those of the tools without an error.
+      // The README denies two build scripts. With this setting, pnpm skips the tools' build scripts without
+      // an error.
       const settings = {
         allowBuilds: { '@swc/core': false, protobufjs: false },
         strictDepBuilds: false,
@@ -161,8 +176,8 @@ export async function install(
 }
 
 /**
- * Returns the errors that TypeScript finds in a folder with the settings of `tsc --init`, as the README calls it, and in the
- * types that it uses, except in Temporal's types.
+ * Returns the errors that TypeScript finds in a folder and in the types that it uses, except errors in
+ * Temporal's types. Uses the settings of the README's `tsc --init` command.
  */
 export async function typeErrors(folder: string): Promise<string[]> {
   const tsc = fileURLToPath(new URL('bin/tsc', import.meta.resolve('typescript/package.json')));
@@ -183,7 +198,7 @@ export async function typeErrors(folder: string): Promise<string[]> {
 }
 
 export interface Running {
-  /** @returns its exit code after SIGTERM */
+  /** Sends SIGTERM and returns the exit code. */
   stop(): Promise<number | null>;
 }
 

@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** A number from 0 up to, and not including, 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,12 +15,12 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** An integer from 0 up to, and not including, `end`. */
+  /** Returns an integer from 0 up to, but not including, `end`. */
   below(end: number): number {
     return Math.floor(this.next() * end);
   }
 
-  /** True once in `chances` calls on average. */
+  /** Returns true once in `chances` calls on average. */
   oneIn(chances: number): boolean {
     return this.below(chances) === 0;
   }
@@ -28,7 +28,7 @@ export class Random {
   /** @throws RangeError if `items` is empty */
   pick<T>(items: readonly T[]): T {
     const item = items[this.below(items.length)];
-    if (item === undefined) throw new RangeError('Cannot pick an item of an empty list.');
+    if (item === undefined) throw new RangeError('Cannot pick an item from an empty list.');
     return item;
   }
 

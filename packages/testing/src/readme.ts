@@ -5,7 +5,7 @@ import { codeBlocks } from './markdown.ts';
 export const readReadme = (packageFolder: string): string =>
   readFileSync(join(packageFolder, 'README.md'), 'utf8');
 
-/** A README's files by their names: every code block that has a title, and the files of `examples/`, to which it links. */
+/** Returns a README's files by name: each code block with a title, and each linked file in `examples/`. */
 export const filesOfReadme = (packageFolder: string): ReadonlyMap<string, string> =>
   new Map([
     ...codeBlocks(readReadme(packageFolder)).flatMap(({ info, code }) => {

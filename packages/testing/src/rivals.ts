@@ -7,8 +7,9 @@ const encoding = Buffer.from('binary/encrypted');
 const keyIdName = Buffer.from('test-key-id');
 
 /**
- * The way of Temporal's own TypeScript encryption sample, written afresh: WebCrypto, AES-256-GCM, a static key, the
- * whole payload serialized, no additional authenticated data, all payloads of a call at once.
+ * A reimplementation of Temporal's TypeScript encryption sample: WebCrypto, AES-256-GCM with a static key,
+ * whole payloads serialized, no additional authenticated data, and all payloads of a call processed
+ * concurrently.
  * @see https://github.com/temporalio/samples-typescript/tree/main/encryption
  */
 export class SampleCodec implements PayloadCodec {
@@ -48,7 +49,9 @@ export class SampleCodec implements PayloadCodec {
   }
 }
 
-/** What a codec costs at least: one call of `node:crypto` for each payload, a random nonce, and nothing that is checked. */
+/**
+ * The minimum cost of a codec: one `node:crypto` call for each payload, with a random nonce and no checks.
+ */
 export class CipherCodec implements PayloadCodec {
   readonly #key: KeyObject;
 
@@ -74,7 +77,10 @@ export class CipherCodec implements PayloadCodec {
 
 const noAad = new Uint8Array();
 
-/** What the cipher alone costs: `node:crypto`, a cached KeyObject, a nonce and AAD, one contiguous buffer, no protobuf. */
+/**
+ * The cost of the cipher alone: `node:crypto` with a cached KeyObject, a nonce and AAD, and one contiguous
+ * buffer, without protobuf.
+ */
 export function bareEncrypt(key: KeyObject, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const out = Buffer.allocUnsafeSlow(12 + plaintext.length + 16);
   const nonce = randomFillSync(out.subarray(0, 12));

@@ -7,16 +7,16 @@ import {
 import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 
-/** Parts that a test starts one after another and closes in the reverse order. */
+/** Closes the parts that a test has started, in reverse order. */
 export class Closers {
   readonly #closers: (() => Promise<unknown>)[] = [];
 
-  /** Runs `close` when the parts close. */
+  /** Calls `close` when the parts are closed. */
   defer(close: () => Promise<unknown>): void {
     this.#closers.push(close);
   }
 
-  /** Closes `part` with the others, and returns it. */
+  /** Registers `part` to be closed with the others, and returns it. */
   use<T extends { close(): Promise<unknown> }>(part: T): T {
     this.defer(() => part.close());
     return part;
@@ -32,14 +32,14 @@ export class Closers {
 }
 
 export interface RunningWorker {
-  /** Shuts the worker down if it still runs. @throws the error that ended the worker */
+  /** Shuts the worker down if it is still running. @throws the error that ended the worker */
   stop(): Promise<void>;
 }
 
-/** Runs a worker until the test stops it or the parts close. */
+/** Runs a worker until the test stops it or the parts are closed. */
 export function runUntilStopped(worker: Worker, closers: Closers): RunningWorker {
   const ended = worker.run();
-  // stop() reports the failure. Until then Node must not take it for an unhandled rejection.
+  // stop() reports a failure. Handled here, so that Node does not report an unhandled rejection before that.
   ended.catch(() => undefined);
   const stop = async () => {
     if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -54,9 +54,12 @@ export interface TemporalStack {
   /** `127.0.0.1:PORT` */
   readonly address: string;
   readonly connection: Connection;
-  /** A connection for workers. The first call opens it, after the test has installed its `Runtime`. */
+  /**
+   * Returns a connection for workers. Opened at the first call, because the test must install its `Runtime`
+   * first.
+   */
   native(): Promise<NativeConnection>;
-  /** Closes further parts before the connections and the server. */
+  /** Further parts, closed before the connections and the server. */
   readonly closers: Closers;
   readonly close: () => Promise<void>;
 }

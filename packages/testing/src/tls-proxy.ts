@@ -7,20 +7,26 @@ import { listenOnLoopback } from './network.ts';
 export interface TlsProxy {
   /** `127.0.0.1:PORT` */
   readonly address: string;
-  /** Names of the client certificates of accepted connections, without repetitions. */
+  /** Returns the names in the client certificates of accepted connections, without duplicates. */
   clients(): string[];
   close(): Promise<void>;
 }
 
 export interface TlsProxyOptions {
-  /** The address behind the proxy, without TLS. */
+  /** The `host:port` of the server behind the proxy, which does not use TLS. */
   readonly target: string;
   readonly certificate: CertificateFiles;
-  /** The authority of the accepted clients (mutual TLS). Without it, the proxy requests no certificate. */
+  /**
+   * The certificate authority of accepted clients, for mutual TLS. If omitted, the proxy does not request
+   * client certificates.
+   */
   readonly clientAuthorityFile?: string;
 }
 
-/** Starts a TLS server on loopback that passes HTTP/2 connections to a server without TLS, as a load balancer does. */
+/**
+ * Starts a TLS server on loopback that forwards HTTP/2 connections to a server without TLS, as a load
+ * balancer does.
+ */
 export async function startTlsProxy(options: TlsProxyOptions): Promise<TlsProxy> {
   const { target, certificate, clientAuthorityFile } = options;
   const [host = '', port] = target.split(':');

@@ -1,7 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Context, type ContextManager, ROOT_CONTEXT } from '@opentelemetry/api';
 
-/** A context manager as OpenTelemetry's SDK for Node registers it: the context follows asynchronous calls. */
+/**
+ * A context manager like the one that OpenTelemetry's SDK for Node registers: the context follows
+ * asynchronous calls.
+ */
 export class StorageContextManager implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>();
 

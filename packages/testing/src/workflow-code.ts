@@ -5,15 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 import { type BundleOptions, bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
-/** Compiled workflow code, as an option of a worker. */
+/** Compiled workflow code, as a worker option. */
 export interface WorkflowCode {
   readonly codePath: string;
 }
 
 /**
- * Compiles workflow code once for all tests of a run, because it takes seconds.
+ * Compiles workflow code once for all tests of a run, because a compilation takes seconds.
  * @param workflows URL of the module that exports the workflows
- * @param options what a worker's plugins add to the code; two plugins of the same name must add the same
+ * @param options options and plugins for the compilation; plugins with the same name must add the same code
  */
 export async function compileWorkflows(
   workflows: string | URL,

@@ -17,12 +17,12 @@ it.each([
   ['base64', bytes.toString('base64')],
   ['base64 at the second offset', Buffer.from(`1${secret}2`).toString('base64')],
   ['base64url at the third offset', Buffer.from(`12${secret}3`).toString('base64url')],
-])('finds a secret in %s', (_, text) => {
+])('leaksIn finds a secret in %s', (_, text) => {
   expect(leaksIn(`before ${text} after`, [secret])).not.toEqual([]);
   expect(leaksIn(`before ${text} after`, [newCanary()])).toEqual([]);
 });
 
-it('counts the connections of a network canary and closes them', async () => {
+it('a network canary counts its connections and closes them', async () => {
   const canary = await startNetworkCanary();
   onTestFinished(() => canary.close());
   const [host, port] = canary.address.split(':');

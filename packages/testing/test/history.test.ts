@@ -15,12 +15,12 @@ const event = {
   },
 };
 
-it('finds payloads at any depth, in order', () => {
+it('payloadsIn finds payloads at any depth, in order', () => {
   const found = payloadsIn(event);
   expect(found.map(textOf)).toEqual(['first', 'second', 'third']);
   expect(new Set(found.map(encodingOf))).toEqual(new Set(['json/plain']));
 });
 
-it('returns a message’s strings and bytes as text', () => {
+it('rawText returns a message’s strings and bytes as text', () => {
   for (const part of ['first', 'third', 'json/plain', 'a worker']) expect(rawText(event)).toContain(part);
 });

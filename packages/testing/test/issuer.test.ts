@@ -2,7 +2,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { expect, it, onTestFinished } from 'vitest';
 import { startIssuer } from '../src/issuer.ts';
 
-it('signs tokens that verify with the keys of its discovery document', async () => {
+it('the issuer signs tokens that can be verified with the keys from its discovery document', async () => {
   const issuer = await startIssuer('https://codec.example.com');
   onTestFinished(() => issuer.close());
   const discovery = await fetch(`${issuer.issuer}/.well-known/openid-configuration`);

@@ -12,7 +12,7 @@ const a = 1;
 \`\`\`
 `;
 
-it('returns the rows of the table with the header', () => {
+it('tableRows returns the rows of the table with the header', () => {
   expect(tableRows(text, 'name')).toEqual([
     ['a', '`1` or `2`'],
     ['b', ''],
@@ -20,10 +20,10 @@ it('returns the rows of the table with the header', () => {
   expect(tableRecords(text, 'name', 'value')[1]).toEqual({ name: 'b', value: '' });
 });
 
-it('names a header that no table has', () => {
+it('tableRows throws an error that names the header if no table has it', () => {
   expect(() => tableRows(text, 'other')).toThrow('No table has a header that begins with other.');
 });
 
-it('returns code blocks with their info strings', () => {
+it('codeBlocks returns code blocks with their info strings', () => {
   expect(codeBlocks(text)).toEqual([{ info: 'ts title="a.ts"', code: 'const a = 1;\n' }]);
 });

@@ -12,31 +12,31 @@ async function script(code: string): Promise<string> {
   return file;
 }
 
-it('returns the status and both outputs of a process', async () => {
+it('runNode returns a process’s exit status, standard output and standard error', async () => {
   const file = await script('console.log(process.argv[2]); console.error("wrong"); process.exitCode = 3;');
   expect(await runNode(file, { args: ['right'] })).toEqual({ code: 3, stdout: 'right\n', stderr: 'wrong\n' });
 });
 
-it("hides the test's environment from the process", async () => {
+it("startNode hides the test's environment from the process", async () => {
   vi.stubEnv('TEMPORAL_ADDRESS', 'production.example.com:7233');
   const file = await script('console.log(JSON.stringify(process.env));');
   const { stdout } = await runNode(file, { env: { GIVEN: 'yes' } });
   const { PWD, OLDPWD, SHLVL, _, ...seen } = JSON.parse(stdout);
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   expect(seen).toEqual({ PATH, NODE_COMPILE_CACHE, GIVEN: 'yes' });
-  // A shell, which starts the process, may set these.
+  // The shell that starts the process may set these variables.
   for (const value of [PWD, OLDPWD, SHLVL, _]) expect(String(value)).not.toContain('production');
   vi.unstubAllEnvs();
 });
 
-it('reports the signal that ended a process', async () => {
+it('startNode reports the signal that ended a process', async () => {
   const running = startNode(await script('setInterval(() => {}, 1e6);'));
   expect([running.isRunning(), isAlive(running.pid)]).toEqual([true, true]);
   await running.kill();
   expect([running.isRunning(), isAlive(running.pid), await running.ended]).toEqual([false, false, 'SIGKILL']);
 });
 
-it('ends a process when the process that started it is killed', async () => {
+it('a process ends when the process that started it is killed', async () => {
   const module = JSON.stringify(import.meta.resolve('../src/process.ts'));
   const endless = JSON.stringify(await script('setInterval(() => {}, 1e6);'));
   const code = `import { startNode } from ${module}; console.log(startNode(${endless}).pid); setInterval(() => {}, 1e6);`;

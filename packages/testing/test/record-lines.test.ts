@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { recordLines } from '../src/record-lines.ts';
 
-it('writes one record per line, as JSON', () => {
+it('recordLines returns JSON with one record per line', () => {
   const file = {
     about: 'two',
     vectors: [{ a: [1, { b: null }] }, 'x'],
