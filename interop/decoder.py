@@ -1,12 +1,12 @@
-"""Decodes ``binary/envelope-kms-v2`` messages. Written from docs/wire-formats.md alone, without this project's code.
+"""Decodes ``binary/envelope-kms-v2`` messages. Written only from docs/wire-formats.md, without this project's code.
 
-It shows that the page is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` lets it read messages of the
-TypeScript library and the vectors. It needs ``cryptography`` and ``zstandard``. It leaves out layers, the settings of a
-keys file except ``accepts``, and Cloud KMS.
+This decoder shows that the specification is sufficient. ``packages/kms-codec/test/interop/decoder.test.ts`` runs it
+on messages from the TypeScript library and on the vectors. The decoder needs ``cryptography`` and ``zstandard``. It
+does not implement layers, keys-file settings other than ``accepts``, or Cloud KMS.
 
 ``python decoder.py FILE``: each line of the file is a JSON object with a message (``data``), the crypto keys of each
-namespace that the reader accepts (``keys``), its ``workflowId``, and the answers of Cloud KMS (``kms``). Prints a line
-with the payload or the code for each.
+accepted namespace (``keys``), the ``workflowId`` of the reader, and the Cloud KMS responses (``kms``). For each, prints
+a line with the payload or the reason code.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ MAX_CONTENT = 16 * 2**20
 
 
 class Refused(Exception):
-    """Its text is a reason code."""
+    """The message was refused. The exception's text is a reason code."""
 
 
 class Payload(NamedTuple):
@@ -37,7 +37,8 @@ class Payload(NamedTuple):
 
 
 Unwrap = Callable[[str, bytes, bytes], bytes]
-"""Cloud KMS: crypto key, additional authenticated data and ciphertext to plaintext."""
+"""Unwraps as Cloud KMS does: takes a crypto key, additional authenticated data and a ciphertext, and returns the
+plaintext."""
 
 
 def decode(
@@ -47,10 +48,10 @@ def decode(
     workflow_id: str | None,
     unwrap: Unwrap,
 ) -> Payload:
-    """Returns the payload in a message.
+    """Decodes a message and returns its payload.
 
     :param keys: crypto keys by namespace
-    :param namespaces: those whose messages the reader accepts
+    :param namespaces: the namespaces whose messages the reader accepts
     """
     # Step 2: version and flags.
     if len(message) < 2:
@@ -91,7 +92,7 @@ def decode(
     )
     if crypto_key is None:
         raise Refused("key_not_allowed")
-    # Step 8: 01, six bytes of time, 32 bytes of branch key.
+    # Step 8: unwrap the branch key: 01, six bytes for the date, and 32 bytes for the key.
     unwrapped = unwrap(crypto_key, b"temporal-kms/v2/branch-key\0" + tag, wrapped)
     if len(unwrapped) != 39 or unwrapped[0] != 1:
         raise Refused("malformed")
@@ -112,7 +113,7 @@ def sha256(label: bytes, *names: str) -> bytes:
 
 
 def workflow_tags(namespace: str, workflow_id: str) -> list[bytes]:
-    """Returns the tags of the workflow id, and of the id without the time that Temporal appends for a schedule."""
+    """Returns the tags of the workflow id, and of the id without the timestamp that a schedule appends."""
     time = r"-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
     run = re.fullmatch(f"(?s)(.+){time}", workflow_id)
     ids = [workflow_id, *([run[1]] if run else [])]
@@ -130,7 +131,8 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 def decompress(frame: bytes) -> bytes:
     size = content_size(frame)
     try:
-        # Not the one-shot function, which believes a declared size of 0. The byte more reaches the end of the frame.
+        # The one-shot function would trust a declared size of 0. Reading one byte more than declared reaches the
+        # frame's end.
         source = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame))
         content = source.read(size + 1)
     except zstandard.ZstdError:
@@ -167,7 +169,8 @@ def content_size(frame: bytes) -> int:
 
 
 def parse(plaintext: bytes) -> Payload:
-    """Parses ``temporal.api.common.v1.Payload``: metadata (a map) is field 1, data 2, external payloads 3."""
+    """Parses ``temporal.api.common.v1.Payload``: field 1 is metadata (a map), field 2 is data, field 3 is external
+    payloads."""
     payload = Payload({}, b"", [])
     for tag, value in fields(plaintext, {0x0A, 0x12, 0x1A}, once={0x12}):
         if tag == 0x0A:
@@ -188,7 +191,7 @@ def parse(plaintext: bytes) -> Payload:
 
 
 def fields(message: bytes, allowed: set[int], once: set[int]) -> Iterator[tuple[int, Any]]:
-    """Returns the fields by their tags, of which each is one byte."""
+    """Yields each field's tag, which is one byte, and content."""
     at = 0
     seen: set[int] = set()
 

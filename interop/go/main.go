@@ -1,7 +1,7 @@
-// Calls a codec server as a Go program does: through the remote payload codec of Temporal's Go SDK, unmodified.
-//
-// It decodes the payloads on standard input ({"payloads": [...]}, proto3 JSON), encodes and decodes its arguments, and
-// prints one line of JSON: {"decoded": [...], "encodings": [...], "returned": [...]}.
+// Calls a codec server as a Go application does: through the unmodified remote payload codec of Temporal's Go
+// SDK. The program decodes the payloads on standard input ({"payloads": [...]}, proto3 JSON), encodes and
+// decodes its arguments, and prints one line of JSON: {"decoded": [...], "encodings": [...], "returned":
+// [...]}.
 package main
 
 import (
@@ -26,8 +26,8 @@ type report struct {
 func main() {
 	log.SetFlags(0)
 	endpoint := flag.String("endpoint", "", "URL of the codec server, without /encode or /decode")
-	namespace := flag.String("namespace", "", "sent as X-Namespace")
-	authorization := flag.String("authorization", "", "sent as Authorization, if it is not empty")
+	namespace := flag.String("namespace", "", "value of the X-Namespace header")
+	authorization := flag.String("authorization", "", "value of the Authorization header; not sent if empty")
 	flag.Parse()
 	result, err := run(*endpoint, *namespace, *authorization, flag.Args())
 	if err != nil {

@@ -1,11 +1,11 @@
 """Creates a virtual environment once: ``python3 ensure_venv.py FOLDER [--oldest]``.
 
-It contains the packages of requirements.txt. With ``--oldest`` it contains temporal-kms as users install it, with the
-oldest temporalio and google-cloud-kms that pyproject.toml allows (the others are compiled for few versions of Python),
-and pytest.
+The environment contains the packages in requirements.txt. With ``--oldest``, it contains pytest and temporal-kms as
+users install it, with the oldest temporalio and google-cloud-kms that pyproject.toml allows. (The oldest versions of
+other packages are compiled for only a few versions of Python.)
 
-Prints the path of the environment's Python. Concurrent runs wait for each other. A run that is interrupted leaves no
-lock and no complete environment, because its lock ends with the process and it writes the stamp last.
+Prints the path of the environment's Python. Concurrent runs wait for each other. An interrupted run leaves neither a
+lock nor an environment that looks complete, because the lock ends with the process and the stamp is written last.
 """
 
 import fcntl
@@ -24,7 +24,7 @@ PYPROJECT = PROJECT / "pyproject.toml"
 
 
 def oldest() -> list[str]:
-    """The requirements of temporalio and google-cloud-kms at their lower bounds."""
+    """Returns requirements that pin temporalio and google-cloud-kms to their lower bounds."""
     bounds = re.findall(r'"(temporalio|google-cloud-kms)>=([\d.]+)', PYPROJECT.read_text())
     return [f"{name}=={version}" for name, version in bounds]
 
@@ -42,10 +42,10 @@ def main(folder: Path, *, use_oldest: bool) -> None:
         if not (stamp.exists() and stamp.read_text() == wanted):
             print("Installing the packages of interop/python from PyPI (60 MB)…", file=sys.stderr, flush=True)
             venv.EnvBuilder(with_pip=True, clear=True).create(folder)
-            # Python compiles what a test imports.
+            # Skip compilation now: Python compiles the modules that a test imports.
             pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--no-compile"]
             if use_oldest:
-                # setuptools leaves files next to what it builds.
+                # Build a copy, because setuptools leaves files next to the source.
                 with tempfile.TemporaryDirectory() as copy:
                     shutil.copytree(PROJECT, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "build"))
                     subprocess.run([*pip, f"{copy}[test]", *oldest()], check=True)

@@ -1,4 +1,5 @@
-"""Sets the umask, because the readers refuse files that others can write, runs coroutines, and starts the emulator."""
+"""Runs coroutine tests, starts the emulator, and sets the umask, because the readers refuse files that others can
+write."""
 
 import asyncio
 import inspect
@@ -18,7 +19,7 @@ CLI = Path(__file__).parents[3] / "packages/kms-emulator/src/cli.ts"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Runs a test that is a coroutine function in a new event loop."""
+    """Runs each coroutine test in a new event loop."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     names = pyfuncitem._fixtureinfo.argnames
@@ -28,7 +29,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
-    """The address of a Cloud KMS emulator with one crypto key. It needs Node 24."""
+    """Starts a Cloud KMS emulator with one crypto key, and returns its ``host:port``. Needs Node 24."""
     options = ["--port", "0", "--control-port", "0", "--key", KEY]
     with subprocess.Popen(["node", CLI, *options], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -1,8 +1,8 @@
 """Compares this implementation with the expectations in a file, and prints the differences.
 
-``python tests/differential.py FILE``. The first line contains the answers of Cloud KMS, which all messages share. Each
-further line is a vector with further answers, or ``{"keys_file": TEXT, "rules": RULES}``, in which the rules of a
-refused file are null.
+``python tests/differential.py FILE``. The first line contains the Cloud KMS responses that all messages share. Each
+further line is a vector with additional responses, or ``{"keys_file": TEXT, "rules": RULES}``, where RULES is null if
+the file must be refused.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from temporal_kms.json_lines import payload_from_json
 
 
 async def differs(vector: dict[str, Any]) -> str | None:
-    """Returns how the outcome differs from the vector's expectation, or nothing."""
+    """Returns how the outcome differs from the vector's expectation; None if it does not differ."""
     kms = VectorKms(vector["kms"])
     stored = payload_from_json(vector["stored"])
     expected = vector["expect"]
@@ -39,7 +39,7 @@ async def differs(vector: dict[str, Any]) -> str | None:
 
 
 def keys_file_differs(folder: Path, line: dict[str, Any]) -> str | None:
-    """Returns how the rules of a keys file differ from the expectation, or nothing."""
+    """Returns how a keys file's rules differ from the expectation; None if they do not differ."""
     path = written(folder, line["keys_file"])
     try:
         rules: dict[str, Any] | None = described(read_keys_file(path))

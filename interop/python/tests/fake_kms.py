@@ -1,4 +1,5 @@
-"""Cloud KMS in memory: it respects the key and the additional authenticated data, counts calls, and fails on demand."""
+"""A simulated Cloud KMS in memory: it checks the key and the additional authenticated data, counts calls, and fails on
+demand."""
 
 import asyncio
 import os
@@ -17,9 +18,9 @@ class FakeKms:
         self.unwraps = 0
         self.failing: str | None = None
         self.refusing: str | None = None
-        """The code with which unwraps fail, if that is another."""
+        """If set, the code with which unwraps fail, in place of ``failing``."""
         self.is_held = is_held
-        """Whether calls get no answer at present."""
+        """While true, calls get no response."""
         self.waiting = 0
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:

@@ -1,4 +1,4 @@
-"""A workflow in a module that imports this package as any other: see test_plugin.py."""
+"""A workflow in a module that imports this package in the usual way (see test_plugin.py)."""
 
 from temporalio import workflow
 

@@ -19,7 +19,7 @@ TOKEN = (200, {"access_token": "canary", "token_type": "Bearer", "expires_in": 3
 
 
 class Endpoint:
-    """Answers by the last part of the path. None: never, until the test releases it."""
+    """Responds according to the last part of the path. For None, does not respond until the test allows it."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, Any] | None] = {}
@@ -50,7 +50,7 @@ class Endpoint:
 
 @pytest.fixture
 def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    """Workload Identity Federation with a service account that it impersonates."""
+    """Configures Workload Identity Federation with service account impersonation."""
     endpoint = Endpoint()
     threading.Thread(target=endpoint.server.serve_forever, daemon=True).start()
     subject, file = tmp_path / "subject", tmp_path / "federation.json"
@@ -66,7 +66,7 @@ def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoi
     }
     file.write_text(json.dumps(credentials))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
-    # Without it, google-auth already gets a token to find the project when it reads the file.
+    # Without this variable, google-auth already requests a token when it reads the file, to look up the project.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
     yield endpoint
     endpoint.released.set()
@@ -107,7 +107,7 @@ def error(status: int, reason: str) -> tuple[int, Any]:
         (TOKEN, error(503, "UNAVAILABLE"), "kms_unavailable"),
     ],
 )
-def test_a_refused_token_is_permission_denied_and_no_outage(
+def test_a_refused_token_is_permission_denied_not_an_outage(
     endpoint: Endpoint, token: tuple[int, Any], account: tuple[int, Any] | None, code: str
 ) -> None:
     endpoint.answers["token"] = token
@@ -116,12 +116,12 @@ def test_a_refused_token_is_permission_denied_and_no_outage(
     assert failure().code == code
 
 
-def test_a_token_endpoint_that_does_not_listen_is_an_outage(endpoint: Endpoint) -> None:
+def test_a_token_endpoint_that_refuses_connections_is_an_outage(endpoint: Endpoint) -> None:
     endpoint.server.server_close()
     assert failure().code == "kms_unavailable"
 
 
-async def test_a_token_endpoint_that_does_not_answer_occupies_one_thread(endpoint: Endpoint) -> None:
+async def test_a_token_endpoint_that_does_not_respond_occupies_only_one_thread(endpoint: Endpoint) -> None:
     endpoint.answers["token"] = None
     credentials = default_credentials(Transport.AUTH_SCOPES)
     service = CloudKms(lambda: google_client(credentials), credentials=credentials, attempt_timeout=0.5)
@@ -133,10 +133,10 @@ async def test_a_token_endpoint_that_does_not_answer_occupies_one_thread(endpoin
 
 
 @pytest.mark.parametrize("project", ["p", ""])
-def test_a_start_without_credentials_is_a_wrong_configuration(
+def test_missing_credentials_at_startup_are_a_configuration_error(
     endpoint: Endpoint, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Without a project, google-auth asks for a token to find it.
+    # Without a project, google-auth requests a token to look up the project.
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", project)
     if project:
         (tmp_path / "federation.json").unlink()

@@ -1,4 +1,4 @@
-"""Encodes and decodes over an in-memory Cloud KMS, and loads the codec from an environment."""
+"""Encodes and decodes with a simulated Cloud KMS in memory, and reads keys files."""
 
 import asyncio
 import hmac
@@ -79,7 +79,7 @@ def test_limits_the_plaintext_of_one_call() -> None:
     run(fails("too_large", limited.encode([plain(size)] * 4)))
 
 
-def test_works_as_the_codec_of_a_data_converter() -> None:
+def test_works_in_a_data_converter() -> None:
     async def work() -> None:
         converter = DataConverter(payload_codec=KmsCodec(RULES, FakeKms(), namespace="pay"))
         bound = converter.with_context(WorkflowSerializationContext("pay", "order-1"))
@@ -105,14 +105,14 @@ def test_binds_a_message_to_its_workflow_on_request() -> None:
     for written_in in ("nightly", run_1):
         encrypted = run(codec_for(kms, workflow_id=written_in, bind_workflow=True).encode([plain()]))
         run(fails("workflow_mismatch", codec_for(kms, workflow_id="weekly").decode(encrypted)))
-        # Temporal hands the result of a run to the next run.
+        # Temporal passes a run's result to the schedule's next run.
         for read_in in ("nightly", run_1, run_2, "", None):
             assert run(codec_for(kms, workflow_id=read_in).decode(encrypted))
 
 
-def test_binds_a_message_of_an_activity_to_the_run_of_a_schedule() -> None:
+def test_binds_an_activitys_message_to_one_run_of_a_schedule() -> None:
     def in_activity(workflow_id: str) -> KmsCodec:
-        # The other fields depend on the version of the SDK.
+        # Other fields depend on the SDK's version.
         known = {"namespace": "pay", "workflow_id": workflow_id, "is_local": False}
         context = ActivitySerializationContext(
             **{field.name: known.get(field.name, "any") for field in fields(ActivitySerializationContext)}
@@ -126,7 +126,7 @@ def test_binds_a_message_of_an_activity_to_the_run_of_a_schedule() -> None:
         run(fails("workflow_mismatch", in_activity(other).decode(encrypted)))
 
 
-def test_binds_a_message_to_no_workflow_if_the_id_is_empty() -> None:
+def test_does_not_bind_a_message_if_the_workflow_id_is_empty() -> None:
     (encrypted,) = run(codec_for(FakeKms(), workflow_id="", bind_workflow=True).encode([plain()]))
     assert parse_message(encrypted.data).header.workflow_tag is None
 
@@ -146,7 +146,7 @@ def test_does_not_compress_what_a_reader_would_refuse_to_decompress() -> None:
     assert run(codec_for(kms, max_decompressed=50_000).decode([encrypted])) == [payload]
 
 
-def test_refuses_to_encode_what_exceeds_the_limit_of_the_call_that_decodes_it() -> None:
+def test_refuses_to_encode_payloads_that_one_decode_call_would_refuse() -> None:
     compressible, many = Payload(data=b"a" * 1000, metadata={"more": b"a" * 9000}), Payload()
     for _ in range(1000):
         many.external_payloads.add()
@@ -162,11 +162,11 @@ def test_refuses_to_encode_fields_that_it_does_not_know(field: bytes) -> None:
     run(fails("malformed", codec_for(FakeKms()).encode([payload])))
 
 
-def test_takes_a_clock_before_1970_for_1970() -> None:
+def test_treats_a_clock_before_1970_as_1970() -> None:
     assert new_branch_key(-1)[:7] == b"\x01" + bytes(6)
 
 
-def test_reads_the_placeholder_of_a_failure_where_the_rule_refuses_plaintext() -> None:
+def test_reads_the_failure_placeholder_even_if_the_rule_refuses_plaintext() -> None:
     rules = KeyRules({"pay": NamespaceRule(encrypt=KEY, plaintext="refuse")})
     codec = KmsCodec(rules, FakeKms(), other_budget=0.0).with_context(WorkflowSerializationContext("pay", None))  # type: ignore[arg-type]
     message = b"The failure could not be encrypted, so its message and details were not stored."
@@ -196,7 +196,7 @@ async def test_shares_one_cloud_kms_call_between_concurrent_callers() -> None:
     assert kms.unwraps == 2
 
 
-async def test_refreshes_a_branch_key_in_the_background_and_uses_it_through_an_outage() -> None:
+async def test_refreshes_a_branch_key_in_the_background_and_uses_it_during_an_outage() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
     await codec.encode([plain()])
@@ -232,7 +232,7 @@ async def test_retires_a_branch_key_whose_refresh_was_refused() -> None:
 
 
 @pytest.mark.parametrize("code", ["permission_denied", "key_disabled"])
-async def test_a_refused_branch_key_encrypts_for_five_minutes_from_its_confirmation_also_past_its_soft_age(
+async def test_a_refused_branch_key_encrypts_for_five_minutes_after_its_confirmation_even_past_its_soft_age(
     code: str,
 ) -> None:
     kms, clock = FakeKms(), Clock()
@@ -278,7 +278,7 @@ async def test_never_uses_a_salt_beyond_its_limits(monkeypatch: pytest.MonkeyPat
     assert (kms.wraps, kms.unwraps) == (1, 1)
 
 
-async def test_draws_another_salt_for_each_process_and_branch_key() -> None:
+async def test_generates_a_different_salt_for_each_process_and_branch_key() -> None:
     kms, salts = FakeKms(), set()
     for _ in range(20):
         clock = Clock()
@@ -300,7 +300,7 @@ def test_derives_a_data_key_and_its_commitment_with_hkdf() -> None:
     assert derived.commitment == hmac.digest(prk, key + info + b"\x02", "sha256")[:16]
 
 
-def test_wraps_the_date_with_a_branch_key() -> None:
+def test_wraps_a_branch_key_together_with_its_date() -> None:
     kms = FakeKms()
     before = time.time_ns() // 1_000_000
     (encrypted,) = run(codec_for(kms).encode([plain()]))
@@ -318,7 +318,7 @@ def test_keeps_a_limited_number_of_derived_data_keys() -> None:
     assert key.derive(salts[0], b"") is not derived[0]
 
 
-async def test_repeats_retryable_failures_within_the_wait_budget() -> None:
+async def test_retries_retryable_failures_within_the_wait_budget() -> None:
     kms = FakeKms()
     kms.failing = "kms_quota"
     waiting = asyncio.ensure_future(codec_for(kms, other_budget=5.0).encode([plain()]))
@@ -353,7 +353,7 @@ def test_reads_a_keys_file(tmp_path: Path) -> None:
         ("keys: {}", "keys"),
     ],
 )
-def test_names_the_place_of_a_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str) -> None:
+def test_reports_the_location_of_a_mistake_in_a_keys_file(tmp_path: Path, file: str, place: str) -> None:
     (tmp_path / "keys.yaml").write_text(f"{file}\n...\n")
     with pytest.raises(ValueError, match=place):
         read_keys_file(tmp_path / "keys.yaml")

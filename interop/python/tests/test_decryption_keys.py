@@ -1,4 +1,4 @@
-"""The cache of data keys through outages and refusals, on a clock that the tests set."""
+"""The cache of data keys during outages and refusals, on a clock that the tests set."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 
 async def reader_of(kms: FakeKms, clock: Clock) -> tuple[KmsCodec, list[Payload]]:
-    """Returns a codec that has decrypted one message of another process, and the message."""
+    """Returns a codec that has decrypted another process's message, and that message."""
     encrypted = await codec_for(kms, clock=clock).encode([plain()])
     reader = codec_for(kms, clock=clock)
     await reader.decode(encrypted)
@@ -33,7 +33,7 @@ async def test_a_data_key_in_use_is_confirmed_in_the_background() -> None:
     assert 60 / 5 <= kms.unwraps <= 60 / 2.5
 
 
-async def test_one_answer_counts_for_all_data_keys_under_the_key_version() -> None:
+async def test_one_response_counts_for_all_data_keys_under_the_key_version() -> None:
     kms, clock = FakeKms(), Clock()
     messages = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
     reader = codec_for(kms, clock=clock)
@@ -67,7 +67,7 @@ async def test_an_unused_data_key_is_confirmed_before_it_is_used_again() -> None
 
 
 @pytest.mark.parametrize("code", ["kms_unavailable", "kms_quota"])
-async def test_while_cloud_kms_does_not_answer_a_data_key_decrypts_up_to_the_hard_age(code: str) -> None:
+async def test_during_an_outage_a_data_key_decrypts_up_to_the_hard_age(code: str) -> None:
     kms, clock = FakeKms(), Clock()
     reader, encrypted = await reader_of(kms, clock)
     own = await reader.encode([plain()])
@@ -80,7 +80,7 @@ async def test_while_cloud_kms_does_not_answer_a_data_key_decrypts_up_to_the_har
     await fails(code, reader.decode(encrypted))
 
 
-async def test_an_outage_that_is_over_does_not_keep_a_refused_key_readable() -> None:
+async def test_a_past_outage_does_not_keep_a_refused_key_readable() -> None:
     kms, clock = FakeKms(), Clock()
     reader, encrypted = await reader_of(kms, clock)
     kms.failing = "kms_unavailable"
@@ -98,7 +98,7 @@ class VersionedKms(FakeKms):
         super().__init__()
         self.version = 1
         self.named: int | None = None
-        """The version that the author of a message names, if that is another."""
+        """The version that a message's author names, if it is not the real one."""
         self.disabled: set[int] = set()
         self._versions: dict[bytes, int] = {}
 
@@ -116,7 +116,7 @@ class VersionedKms(FakeKms):
 
 
 async def reader_of_two_versions(kms: VersionedKms, clock: Clock) -> tuple[KmsCodec, Payload, list[Payload], Payload]:
-    """Returns a codec, messages under versions 1 and 2, and the first with a header that names version 2."""
+    """Returns a codec, messages under versions 1 and 2, and a copy of the first whose header names version 2."""
     (message,) = await codec_for(kms, clock=clock).encode([plain()])
     kms.version = 2
     other = await codec_for(kms, clock=clock).encode([plain()])
@@ -125,7 +125,7 @@ async def reader_of_two_versions(kms: VersionedKms, clock: Clock) -> tuple[KmsCo
 
 
 @pytest.mark.parametrize("reads_first", [True, False])
-async def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a_disabled_version_readable(
+async def test_a_forged_header_that_names_another_version_does_not_keep_a_disabled_version_readable(
     reads_first: bool,
 ) -> None:
     kms, clock = VersionedKms(), Clock()
@@ -141,7 +141,7 @@ async def test_a_header_that_was_changed_to_name_another_version_does_not_keep_a
     await fails("key_disabled", reader.decode([message]))
 
 
-async def test_a_header_that_was_changed_to_name_a_disabled_version_does_not_keep_that_version_readable() -> None:
+async def test_a_forged_header_that_names_a_disabled_version_does_not_keep_that_version_readable() -> None:
     kms, clock = VersionedKms(), Clock()
     reader, _, other, forged = await reader_of_two_versions(kms, clock)
     await reader.decode(other)
@@ -153,7 +153,7 @@ async def test_a_header_that_was_changed_to_name_a_disabled_version_does_not_kee
     await fails("key_disabled", reader.decode(other))
 
 
-async def test_many_messages_under_another_version_than_they_name_do_not_remove_the_keys_of_that_version() -> None:
+async def test_many_messages_that_falsely_name_a_version_do_not_remove_that_versions_keys() -> None:
     kms, clock = VersionedKms(), Clock()
     kms.named = 2
     lies = [await codec_for(kms, clock=clock).encode([plain()]) for _ in range(20)]
@@ -171,7 +171,7 @@ async def test_many_messages_under_another_version_than_they_name_do_not_remove_
     assert await reader.decode(other)
 
 
-async def test_a_message_under_another_version_than_its_author_names_does_not_remove_the_keys_of_that_version() -> None:
+async def test_a_message_whose_author_falsely_names_a_version_does_not_remove_that_versions_keys() -> None:
     kms, clock = VersionedKms(), Clock()
     kms.named = 2
     lie = await codec_for(kms, clock=clock).encode([plain()])
@@ -197,7 +197,7 @@ async def test_a_message_under_another_version_than_its_author_names_does_not_re
     await fails("key_disabled", process.decode(own))
 
 
-async def test_a_process_that_only_encrypts_confirms_its_key_every_five_minutes_and_stops_when_it_is_refused() -> None:
+async def test_a_process_that_only_encrypts_confirms_its_key_every_five_minutes_and_stops_after_a_refusal() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
     for _ in range(40):
@@ -233,7 +233,7 @@ async def test_an_identity_that_may_only_encrypt_keeps_its_branch_key_and_confir
     await fails("permission_denied", codec.encode([plain()]))
 
 
-async def test_a_process_that_may_no_longer_decrypt_stops_within_five_minutes_if_its_wraps_get_no_answer() -> None:
+async def test_a_process_that_may_no_longer_decrypt_stops_within_five_minutes_if_its_wraps_get_no_response() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
     for _ in range(10):
@@ -251,7 +251,7 @@ async def test_a_process_that_may_no_longer_decrypt_stops_within_five_minutes_if
     await fails("data_key_exhausted", codec.encode([plain()]))
 
 
-async def test_an_encode_after_a_pause_waits_a_second_for_cloud_kms_and_once_in_an_outage() -> None:
+async def test_in_an_outage_only_the_first_encode_after_a_pause_waits_for_cloud_kms() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
     await codec.encode([plain()])
@@ -263,7 +263,7 @@ async def test_an_encode_after_a_pause_waits_a_second_for_cloud_kms_and_once_in_
     assert time.monotonic() - started < 20
 
 
-async def test_a_process_that_idles_refreshes_its_branch_key(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_idle_process_refreshes_its_branch_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("temporal_kms.loop_keys.EVERY", 0.01)
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
@@ -273,7 +273,7 @@ async def test_a_process_that_idles_refreshes_its_branch_key(monkeypatch: pytest
     assert kms.wraps == 2
 
 
-async def test_a_key_of_this_process_needs_a_call_a_day_after_it_was_wrapped() -> None:
+async def test_an_own_key_needs_a_call_a_day_after_cloud_kms_wrapped_it() -> None:
     kms, clock = FakeKms(), Clock()
     codec = codec_for(kms, clock=clock)
     first = await codec.encode([plain()])

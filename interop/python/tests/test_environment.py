@@ -1,4 +1,4 @@
-"""Loads the codec from environment variables."""
+"""Tests how the codec is loaded from environment variables."""
 
 import asyncio
 import warnings
@@ -15,7 +15,7 @@ GUIDE = {"GCP_PROJECT": "p", "GCP_KMS_KEY_RING": "r", "GCP_KMS_KEY": "pay", "KMS
 
 
 def header_with(emulator: str, **settings: str) -> Header:
-    """Returns the header of a message that a codec with these settings writes in a workflow."""
+    """Returns the header of a message that a codec with these settings writes in a workflow's context."""
     codec = load_kms_codec({**GUIDE, "KMS_EMULATOR_HOST": emulator, **settings})
     bound = codec.with_context(WorkflowSerializationContext("default", "order-1"))
     [message] = asyncio.run(bound.encode([Payload(data=bytes(2000))]))
@@ -23,15 +23,13 @@ def header_with(emulator: str, **settings: str) -> Header:
 
 
 @pytest.mark.parametrize(("value", "is_bound"), [("true", True), ("false", False), (None, False)])
-def test_binds_messages_to_their_workflow_as_kms_bind_workflow_says(
-    emulator: str, value: str | None, is_bound: bool
-) -> None:
+def test_kms_bind_workflow_controls_workflow_binding(emulator: str, value: str | None, is_bound: bool) -> None:
     header = header_with(emulator, **({} if value is None else {"KMS_BIND_WORKFLOW": value}))
     assert (header.workflow_tag is not None) == is_bound
 
 
 @pytest.mark.parametrize(("value", "is_compressed"), [("zstd", True), ("none", False)])
-def test_compresses_messages_as_kms_compression_says(emulator: str, value: str, is_compressed: bool) -> None:
+def test_kms_compression_controls_compression(emulator: str, value: str, is_compressed: bool) -> None:
     assert header_with(emulator, KMS_COMPRESSION=value).compressed == is_compressed
 
 
@@ -44,7 +42,7 @@ def test_compresses_messages_as_kms_compression_says(emulator: str, value: str, 
         ({"KMS_UNSAFE": "direct-with-envelope"}, {"envelope-v2", "envelope", "direct"}),
     ],
 )
-def test_reads_the_guides_formats_with_the_guides_variables(change: dict[str, str], reads: set[str]) -> None:
+def test_the_guides_variables_allow_the_guides_formats(change: dict[str, str], reads: set[str]) -> None:
     rule = load_kms_codec({**GUIDE, **change})._rules.resolve("any")
     assert (rule.keys, rule.reads) == ((KEY,), reads)
 
@@ -68,12 +66,12 @@ def test_refuses_a_wrong_environment(change: dict[str, str], message: str) -> No
 
 
 @pytest.mark.parametrize("unset", [{}, {"GCP_PROJECT": "", "GCP_KMS_KEY_RING": "", "GCP_KMS_KEY": ""}])
-def test_names_every_variable_that_is_missing(unset: dict[str, str]) -> None:
+def test_reports_every_missing_variable(unset: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="GCP_PROJECT and GCP_KMS_KEY_RING and GCP_KMS_KEY"):
         load_kms_codec(unset)
 
 
-def test_warns_of_variables_that_have_no_effect() -> None:
+def test_warns_about_variables_that_have_no_effect() -> None:
     with pytest.warns(UserWarning, match="KMS_BIND_WORKFLOWS, KMS_BRANCH_KEYS"):
         load_kms_codec({**GUIDE, "KMS_BRANCH_KEYS": "none", "KMS_BIND_WORKFLOWS": "true", "PATH": "/bin"})
     with warnings.catch_warnings():

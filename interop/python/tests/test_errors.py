@@ -1,4 +1,4 @@
-"""Errors and records of loggers contain no plaintext and no keys, wherever a reporter looks for them."""
+"""Errors and log records contain no plaintext and no keys, wherever an error reporter looks."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ CANARY = b"canary 4111"
 
 
 def shown(error: BaseException) -> Iterator[str]:
-    """What a reporter shows: the error, its causes and contexts, and the variables of the codec's frames."""
+    """Yields what an error reporter shows: the error, its causes and contexts, and variables of the codec's frames."""
     yield repr(error)
     yield str(error)
     at = error.__traceback__
@@ -47,7 +47,7 @@ def raised_by(codec: KmsCodec, payloads: list[Payload]) -> KmsCodecError:
         Payload(metadata={"encoding": b"binary/compressed", "compression-algorithm": b"zstd"}, data=CANARY),
     ],
 )
-def test_an_error_of_a_decrypted_payload_does_not_contain_it(inner: Payload, count: int) -> None:
+def test_an_error_about_a_decrypted_payload_does_not_contain_the_payload(inner: Payload, count: int) -> None:
     kms = FakeKms()
     messages = asyncio.run(codec_for(kms).encode([inner] * count))
     error = raised_by(codec_for(kms), messages)
@@ -55,7 +55,7 @@ def test_an_error_of_a_decrypted_payload_does_not_contain_it(inner: Payload, cou
     assert not [text for text in shown(error) if CANARY.decode() in text]
 
 
-async def test_the_cause_of_an_error_keeps_its_code() -> None:
+async def test_an_errors_cause_keeps_its_code() -> None:
     kms, now = FakeKms(), [0.0]
     codec = codec_for(kms, clock=lambda: now[0])
     await codec.encode([Payload()])
@@ -72,7 +72,7 @@ def test_rules_do_not_show_static_keys() -> None:
     assert "canary" not in repr(KeyRules({"pay": rule}))
 
 
-def test_an_error_passes_from_one_process_to_another() -> None:
+def test_an_error_can_be_pickled_and_sent_to_another_process() -> None:
     error = pickle.loads(pickle.dumps(KmsCodecError("key_disabled", "the key is disabled")))
     assert isinstance(error, KmsCodecError)
     assert (error.code, error.message, error.type) == (
@@ -83,7 +83,7 @@ def test_an_error_passes_from_one_process_to_another() -> None:
 
 
 class AllRecords(logging.Handler):
-    """Keeps every record, as a handler that writes all attributes shows it."""
+    """Records every log record as a handler that writes all attributes would show it."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)
@@ -93,7 +93,7 @@ class AllRecords(logging.Handler):
         self.texts.append(json.dumps(record.__dict__, default=repr))
 
 
-def test_no_logger_gets_keys_from_googles_client(emulator: str) -> None:
+def test_googles_client_logs_no_keys(emulator: str) -> None:
     handler, google = AllRecords(), logging.getLogger("google")
     google.addHandler(handler)
     google.setLevel(logging.DEBUG)

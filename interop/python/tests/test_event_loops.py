@@ -1,4 +1,4 @@
-"""One codec in several event loops, threads and processes, and with tasks that are cancelled."""
+"""One codec in several event loops, threads and processes, and with cancelled tasks."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ async def until(condition: Callable[[], bool]) -> None:
     await asyncio.wait_for(met(), 20)
 
 
-def test_threads_with_event_loops_of_their_own_share_a_codec() -> None:
+def test_threads_with_separate_event_loops_share_a_codec() -> None:
     kms, payloads, barrier = FakeKms(is_held=True), [plain(), plain()], threading.Barrier(4)
     codec = codec_for(kms)
 
@@ -42,7 +42,7 @@ def test_threads_with_event_loops_of_their_own_share_a_codec() -> None:
         assert all([one.result(20) for one in [pool.submit(asyncio.run, work()) for _ in range(4)]])
 
 
-def test_event_loops_use_a_codec_in_turn(emulator: str) -> None:
+def test_consecutive_event_loops_use_one_codec(emulator: str) -> None:
     service = CloudKms.connect(emulator)
     codec = KmsCodec(RULES, service, namespace="pay")
 
@@ -55,7 +55,7 @@ def test_event_loops_use_a_codec_in_turn(emulator: str) -> None:
         asyncio.run(work())
 
 
-def test_a_codec_keeps_no_keys_of_a_loop_that_has_closed() -> None:
+def test_a_codec_keeps_no_keys_of_a_closed_event_loop() -> None:
     codec, keys = codec_for(FakeKms()), weakref.WeakSet()
 
     async def work() -> None:
@@ -68,7 +68,7 @@ def test_a_codec_keeps_no_keys_of_a_loop_that_has_closed() -> None:
     assert len(keys) == 1
 
 
-async def test_the_keys_of_a_codec_end_with_it() -> None:
+async def test_a_codecs_keys_are_released_with_the_codec() -> None:
     codec = codec_for(FakeKms())
     await codec.decode(await codec.encode([plain()]))
     keys = weakref.ref(codec._keys.get())
@@ -82,7 +82,7 @@ def _encode_in_child(codec: KmsCodec, results: Any) -> None:
     results.send(parse_message(message.data).header.salt)
 
 
-def test_a_process_that_was_forked_draws_a_salt_of_its_own() -> None:
+def test_a_forked_process_generates_its_own_salt() -> None:
     codec = codec_for(FakeKms())
     [message] = asyncio.run(codec.encode([plain()]))
     context = multiprocessing.get_context("fork")
@@ -94,7 +94,7 @@ def test_a_process_that_was_forked_draws_a_salt_of_its_own() -> None:
     child.join()
 
 
-async def test_a_cancelled_caller_ends_no_call_for_the_others() -> None:
+async def test_a_cancelled_caller_does_not_end_the_call_for_other_callers() -> None:
     kms = FakeKms(is_held=True)
     codec, payloads = codec_for(kms), [plain()]
     callers = [asyncio.ensure_future(codec.encode(payloads)) for _ in range(3)]
@@ -108,7 +108,7 @@ async def test_a_cancelled_caller_ends_no_call_for_the_others() -> None:
 
 @pytest.mark.parametrize("age", [REVALIDATE, SOFT_AGE])
 @pytest.mark.parametrize("begins", [True, False])
-async def test_a_program_that_cancels_all_its_tasks_can_go_on(age: float, begins: bool) -> None:
+async def test_a_program_that_cancels_all_its_tasks_can_continue_to_use_the_codec(age: float, begins: bool) -> None:
     kms, clock = FakeKms(), Clock()
     codec, payloads = codec_for(kms, clock=clock), [plain()]
     messages = await codec.encode(payloads)
@@ -127,7 +127,7 @@ async def test_a_program_that_cancels_all_its_tasks_can_go_on(age: float, begins
     assert await asyncio.wait_for(codec.decode(messages + again), 20) == payloads * 3
 
 
-async def test_works_with_tasks_that_begin_at_once() -> None:
+async def test_works_with_eager_tasks() -> None:
     factory = getattr(asyncio, "eager_task_factory", None)
     if factory is not None:  # from Python 3.12 on
         asyncio.get_running_loop().set_task_factory(factory)

@@ -1,4 +1,4 @@
-"""Reads the keys files of the vectors."""
+"""Reads the keys files in the vectors."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The calls to Cloud KMS through Google's client."""
+"""Cloud KMS calls through Google's client."""
 
 import asyncio
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ class Channel:
 
 
 class FailingClient:
-    """Google's client, whose first calls fail after some seconds."""
+    """Stands for Google's client; the first calls fail after some seconds."""
 
     transport = SimpleNamespace(grpc_channel=Channel())
 
@@ -40,7 +40,7 @@ def unwrap(client: FailingClient, monkeypatch: pytest.MonkeyPatch) -> bytes:
     return asyncio.run(CloudKms(lambda: client).unwrap("key", b"wrapped", b""))  # type: ignore[arg-type]
 
 
-def test_a_call_during_which_the_process_was_stopped_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_during_which_the_process_was_stopped_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert unwrap(FailingClient(MAX_REPEATS, 3600), monkeypatch) == b"key"
 
 

@@ -1,4 +1,4 @@
-"""Decodes with two codecs and encodes with one of them."""
+"""Tests that MovingCodec decodes with two codecs and encodes with one of them."""
 
 import asyncio
 
@@ -37,7 +37,7 @@ def test_encodes_with_one_codec(earlier: PayloadCodec | None, decode_only: bool,
 
 
 @pytest.mark.parametrize("decode_only", [True, False])
-async def test_decodes_what_either_codec_encoded(decode_only: bool) -> None:
+async def test_decodes_payloads_from_either_codec(decode_only: bool) -> None:
     kms, payloads = FakeKms(), [plain(), plain(), plain()]
     written = [
         *await codec_for(kms).encode(payloads[:1]),

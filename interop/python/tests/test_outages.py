@@ -1,4 +1,4 @@
-"""Outages in which no server answers, with Google's client and the emulator behind a network that fails."""
+"""Outages in which no server responds, with Google's client and the emulator behind a failing network."""
 
 import asyncio
 import time
@@ -13,13 +13,15 @@ from temporal_kms.connection import insecure_client
 from temporal_kms.decryption_keys import REVALIDATE
 
 OUTAGE = 30.0
-"""Seconds. Without a limit, gRPC then waits for 10 s or more before it connects or resolves a name again."""
+"""Duration of an outage, in seconds: long enough that, without our limits, gRPC would wait for 10 s or more before it
+connects or resolves the name again."""
 SOON, LATER = 8.0, 20.0
-"""Seconds after an outage until an answer arrives: on a new connection, and if nothing arrives on the present one."""
+"""Limits on the seconds from an outage's end to the first response: on a new connection, and if the current connection
+receives nothing."""
 
 
 class Network:
-    """Relays connections from a port on loopback to the emulator."""
+    """Forwards connections from a port on loopback to the emulator."""
 
     def __init__(self, emulator: str) -> None:
         self._emulator = emulator.rsplit(":", 1)
@@ -37,19 +39,19 @@ class Network:
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
-        """Refuses connections, and resets those that are open."""
+        """Refuses new connections, and resets open ones."""
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()
 
     async def silence(self) -> None:
-        """Accepts connections and passes nothing on. Those that are open never work again."""
+        """Accepts connections but forwards nothing. Open connections never work again."""
         self._is_silent = True
         self._dead |= self._writers
 
     async def speak(self) -> None:
-        """Passes on what arrives on new connections."""
+        """Forwards data again, but only on new connections."""
         self._is_silent = False
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,7 +75,7 @@ class Network:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers a query for an IPv4 address with loopback, or every query with a failure."""
+    """Answers queries for an IPv4 address with loopback or, while failing, every query with an error."""
 
     is_failing = True
 
@@ -91,7 +93,7 @@ class NameServer(asyncio.DatagramProtocol):
 
 
 class Caller:
-    """Calls Cloud KMS again and again."""
+    """Calls Cloud KMS repeatedly."""
 
     def __init__(self, service: CloudKms) -> None:
         self._service = service
@@ -109,7 +111,7 @@ class Caller:
             await asyncio.sleep(0.5)
 
     async def is_answered_within(self, seconds: float) -> bool:
-        """Returns whether a call that begins from now on is answered in this time."""
+        """Returns whether Cloud KMS responds, within this time, to a call that begins now or later."""
         began = time.monotonic()
         while self._answered < began and time.monotonic() < began + seconds:
             await asyncio.sleep(0.1)
@@ -127,7 +129,8 @@ Action = Callable[[], Awaitable[None]]
 
 
 async def recovers(service: CloudKms, begin: Action, end: Action, limit: float, *, works_before: bool) -> bool:
-    """Returns whether Cloud KMS answers within ``limit`` seconds after an outage, which must be one."""
+    """Returns whether Cloud KMS responds within ``limit`` seconds after an outage. Checks that the outage is a real
+    one."""
     caller = None
     if works_before:
         caller = Caller(service)
@@ -174,16 +177,16 @@ async def unresolved(emulator: str) -> bool:
 
 OUTAGES: dict[str, Callable[[str], Awaitable[bool]]] = {
     "connections were refused": lambda emulator: refused(emulator, works_before=True),
-    "no connection was possible since the start": lambda emulator: refused(emulator, works_before=False),
-    "nothing arrived on connections that were opened before": lambda emulator: silent(emulator, works_before=True),
-    "nothing arrived on connections that were opened during it": lambda emulator: silent(emulator, works_before=False),
+    "no connection was possible from the start": lambda emulator: refused(emulator, works_before=False),
+    "nothing arrived on connections opened before the outage": lambda emulator: silent(emulator, works_before=True),
+    "nothing arrived on connections opened during the outage": lambda emulator: silent(emulator, works_before=False),
     "the name could not be resolved": unresolved,
 }
 
 
 @pytest.fixture(scope="module")
 def outcomes(emulator: str) -> dict[str, "bool | BaseException"]:
-    """The outcome of each outage. They happen at the same time, because they consist of waiting."""
+    """Returns each outage's outcome. The outages run concurrently, because they consist mostly of waiting."""
 
     async def work() -> dict[str, "bool | BaseException"]:
         all_at_once = [happen(emulator) for happen in OUTAGES.values()]
@@ -193,7 +196,7 @@ def outcomes(emulator: str) -> dict[str, "bool | BaseException"]:
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-def test_cloud_kms_answers_again_soon_after_an_outage(name: str, outcomes: dict[str, "bool | BaseException"]) -> None:
+def test_calls_succeed_again_soon_after_an_outage(name: str, outcomes: dict[str, "bool | BaseException"]) -> None:
     outcome = outcomes[name]
     if isinstance(outcome, BaseException):
         raise outcome
@@ -201,7 +204,7 @@ def test_cloud_kms_answers_again_soon_after_an_outage(name: str, outcomes: dict[
 
 
 @pytest.mark.parametrize("kind", ["refuse", "silence"])
-async def test_a_process_reads_and_writes_through_an_outage_and_another_one_after_it(emulator: str, kind: str) -> None:
+async def test_a_process_reads_and_writes_during_two_consecutive_outages(emulator: str, kind: str) -> None:
     network, clock = Network(emulator), Clock()
     await network.accept()
     services = [CloudKms.connect(network.address) for _ in range(2)]

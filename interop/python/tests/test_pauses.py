@@ -1,6 +1,7 @@
-"""How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to it and its clocks.
+"""How long a process uses its keys after Cloud KMS has begun to refuse them, whatever happens to the process and its
+clocks.
 
-Prints a table with ``pytest -s tests/test_pauses.py``. ``SEED=n`` repeats a run, ``RUNS=n`` makes more runs of a row.
+Prints a table with ``pytest -s tests/test_pauses.py``. ``SEED=n`` repeats a run; ``RUNS=n`` repeats each row n times.
 """
 
 import asyncio
@@ -21,18 +22,18 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**31))
 RUNS = int(os.environ.get("RUNS") or 10)
 STEP, MINUTE, HOUR = 15.0, 60.0, 3600.0
 LIMIT = 5 * MINUTE + 1
-"""The 5 min of the security model, and the second for which a caller waits."""
+"""The security model's 5 min, plus the second for which a caller waits."""
 
 
 class Process:
-    """A process that writes, and reads a message of another process, every 15 s of simulated time."""
+    """A process that, every 15 s of simulated time, writes a message and reads another process's message."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         random.seed(seed)
         self.kms = FakeKms()
         self.time = 0.0
-        """Seconds since its start, whatever its clocks show."""
+        """Real seconds since the start, whatever the process's clocks show."""
         self.wall = 1_790_000_000.0
         self.running = 1000.0
         self.codec: KmsCodec = codec_for(self.kms, clock=elapsed_clock(lambda: self.wall, lambda: self.running))
@@ -40,7 +41,7 @@ class Process:
         self.last = {"encode": 0.0, "decode": 0.0}
         self.refused_at = float("inf")
         self.confirmed = 0.0
-        """When the last call began in which Cloud KMS unwrapped a key."""
+        """The start time of the last call in which Cloud KMS unwrapped a key."""
         self.kms.unwrap = self._note_confirmation(self.kms.unwrap)  # type: ignore[assignment, method-assign]
 
     async def start(self) -> None:
@@ -49,7 +50,7 @@ class Process:
     async def work(self, seconds: float, *, timers: bool = True) -> None:
         """
         Lets the process work, for a step at least: it cannot notice a suspension if its clock is set back first.
-        Without timers, no background task runs while a caller does not wait for it.
+        Without timers, a background task runs only while a caller waits for it.
         """
         for _ in range(math.ceil(seconds / STEP)):
             if timers:
@@ -95,7 +96,7 @@ class Process:
 
     @property
     def has_noticed(self) -> bool:
-        """Whether Cloud KMS has refused to replace the key that encrypts."""
+        """Whether Cloud KMS has refused to replace the encryption key."""
         return any(slot.retire_at < float("inf") for slot in self.codec._keys.get().encryption_keys._slots.values())
 
     async def _note(self, name: str, attempt: Awaitable[object]) -> None:
@@ -107,7 +108,7 @@ class Process:
 
 
 Pause = Callable[[Process, float], Awaitable[None] | None]
-"""What happens to a process, with the length of its pause in seconds."""
+"""Makes something happen to a process; the number is the length of its pause in seconds."""
 
 
 async def _set_forward_and_back(one: Process, seconds: float) -> None:
@@ -201,7 +202,7 @@ async def _run_past_the_soft_age(seed: int) -> Process:
     async def no_answer(*_: object) -> Wrapped:
         raise KmsCodecError("kms_unavailable", "The test does not answer")
 
-    # The key becomes old in an outage of wraps, in which Cloud KMS confirms it.
+    # Wraps get no response, so the key becomes old, while unwraps still confirm it.
     one.kms.wrap = no_answer  # type: ignore[assignment, method-assign]
     await one.work((21 + one.random.random() * 60) * MINUTE)
     one.kms.wrap = wrap  # type: ignore[method-assign]
@@ -214,7 +215,7 @@ async def _run_past_the_soft_age(seed: int) -> Process:
     return one
 
 
-def test_a_refused_key_past_its_soft_age_encrypts_for_five_minutes_from_its_confirmation_whatever_follows(
+def test_a_refused_key_past_its_soft_age_encrypts_for_five_minutes_after_its_confirmation_whatever_follows(
     worst: dict[str, dict[str, float]],
 ) -> None:
     most = {"encode": 0.0, "decode": 0.0}

@@ -1,4 +1,4 @@
-"""The short way through the checks of a plaintext accepts and refuses what all the checks do."""
+"""The shortcut for plaintexts accepts and refuses the same plaintexts as the full checks."""
 
 import os
 import random
@@ -13,7 +13,7 @@ BYTES = (0x00, 0x01, 0x08, 0x0A, 0x0B, 0x0C, 0x12, 0x1A, 0x7F, 0x80, 0xFF)
 
 
 def _usual(chance: random.Random) -> bytes:
-    """Returns an encoding and data, whose lengths are around those at which a varint grows."""
+    """Returns an encoding and data, with lengths near those at which a varint needs another byte."""
     encoding = bytes(chance.choice([0, 1, 10, 114, 115, 116, 127, 128]))
     return Payload(
         metadata={"encoding": encoding}, data=bytes(chance.choice([0, 1, 2, 127, 128, 16_383, 16_384]))
@@ -34,7 +34,7 @@ def _outcome(plaintext: bytes) -> str:
     return "accepted"
 
 
-def test_the_short_way_accepts_and_refuses_what_all_checks_do() -> None:
+def test_the_shortcut_agrees_with_the_full_checks() -> None:
     chance, short = random.Random(SEED), 0
     for _ in range(RUNS):
         plaintext = _usual(chance)

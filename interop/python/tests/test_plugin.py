@@ -1,4 +1,5 @@
-"""The plugin in a worker. packages/kms-codec/test/interop runs one on a Temporal server."""
+"""The plugin's effect on workflow modules. packages/kms-codec/test/interop runs a worker with the plugin on a Temporal
+server."""
 
 import asyncio
 
@@ -19,7 +20,7 @@ async def prepare(runner: WorkflowRunner) -> None:
 
 
 @pytest.mark.parametrize("is_replayer", [False, True])
-def test_modules_of_workflows_can_import_the_package(is_replayer: bool) -> None:
+def test_workflow_modules_can_import_the_package(is_replayer: bool) -> None:
     plugin = KmsCodecPlugin(KmsCodec(RULES, FakeKms()))
     runner = SandboxedWorkflowRunner()
     configured = (

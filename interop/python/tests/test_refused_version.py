@@ -1,4 +1,4 @@
-"""The key version in an error of Cloud KMS, which a message only claims."""
+"""The refused key version comes from Cloud KMS's error, because a message only claims a version."""
 
 from google.api_core.exceptions import FailedPrecondition, PermissionDenied
 from google.rpc.error_details_pb2 import ErrorInfo, PreconditionFailure
@@ -8,7 +8,7 @@ from temporal_kms.kms import _refused_version
 VERSION = "projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/7"
 
 
-def test_a_refused_version_is_the_subject_of_the_precondition_that_failed() -> None:
+def test_the_refused_version_is_the_failed_preconditions_subject() -> None:
     failure = PreconditionFailure(violations=[PreconditionFailure.Violation(type="KEY_DISABLED", subject=VERSION)])
     error = FailedPrecondition("disabled", details=[ErrorInfo(reason="x"), failure])  # type: ignore[no-untyped-call]
     assert _refused_version(error) == 7

@@ -1,4 +1,4 @@
-"""Tests what the vectors do not: mistakes in rules that need a test double, and what a writer refuses."""
+"""Tests what the vectors do not cover: mistakes in rules that need a test double, and what a writer refuses."""
 
 import asyncio
 from typing import Any
@@ -51,7 +51,7 @@ def test_refuses_a_denied_hash_that_is_not_in_lowercase_hex() -> None:
         KeyRules({}, NamespaceRule(encrypt=KEY), ("AB" * 32,))
 
 
-def test_requires_a_workflow_tag_of_what_it_encrypts() -> None:
+def test_refuses_to_encrypt_without_a_workflow_tag_if_the_rule_requires_one() -> None:
     kms = FakeKms()
     codec = KmsCodec(KeyRules({"pay": NamespaceRule(encrypt=KEY, workflow_tag="require")}), kms, other_budget=0.0)
     refused("format_not_allowed", in_context(codec, "pay").encode([PAYLOAD]))
@@ -61,7 +61,7 @@ def test_requires_a_workflow_tag_of_what_it_encrypts() -> None:
     refused("workflow_mismatch", in_context(codec, "pay", "order-2").decode(messages))
 
 
-def test_encodes_no_reference_to_external_storage_where_plaintext_is_refused() -> None:
+def test_refuses_to_encode_an_external_storage_reference_if_the_rule_refuses_plaintext() -> None:
     reference = Payload(metadata={"encoding": b"json/external-storage-reference"}, data=b"{}")
     strict = KeyRules({"pay": NamespaceRule(encrypt=KEY, plaintext="refuse"), "ship": NamespaceRule(encrypt=KEY)})
     codec = KmsCodec(strict, FakeKms(), other_budget=0.0)
@@ -69,7 +69,7 @@ def test_encodes_no_reference_to_external_storage_where_plaintext_is_refused() -
     assert asyncio.run(in_context(codec, "ship").encode([reference])) == [reference]
 
 
-def test_configures_the_codec_of_a_client_with_its_namespace() -> None:
+def test_configures_a_clients_codec_with_the_clients_namespace() -> None:
     kms = FakeKms()
     codec = KmsCodec(KeyRules({}, NamespaceRule(encrypt=KEY)), kms, namespace="elsewhere", other_budget=0.0)
     config: Any = {"namespace": "pay", "data_converter": DataConverter.default}

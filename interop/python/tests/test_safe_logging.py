@@ -1,4 +1,4 @@
-"""Entries of Temporal's loggers contain no payload content. packages/kms-codec/test/interop tests a real worker."""
+"""Temporal's loggers write no payload content. packages/kms-codec/test/interop tests a real worker."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from temporal_kms.safe_logging import WITHHELD, warn_of_unsafe_logging
 
 @pytest.fixture(autouse=True)
 def loggers() -> Iterator[None]:
-    """Restores the loggers."""
+    """Restores the loggers after a test."""
     root, temporal = logging.getLogger(), logging.getLogger("temporalio")
     before = (root.handlers[:], root.level, temporal.handlers[:], temporal.propagate)
     yield
@@ -27,7 +27,7 @@ def loggers() -> Iterator[None]:
 
 @pytest.fixture
 def output() -> io.StringIO:
-    """What a handler of the root logger writes."""
+    """Returns the output of a handler of the root logger."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(JsonFormatter())
@@ -97,7 +97,7 @@ def test_keeps_ids_and_listed_attributes(output: io.StringIO) -> None:
     assert "canary" not in output.getvalue()
 
 
-def test_keeps_the_message_of_a_codec_error_and_no_type_with_spaces(output: io.StringIO) -> None:
+def test_keeps_a_codec_errors_message_and_drops_error_types_with_spaces(output: io.StringIO) -> None:
     install_safe_logging()
     for error in (KmsCodecError("key_disabled", "the key is disabled"), ApplicationError("x", type="a canary")):
         logging.getLogger("temporalio.worker").error("failed", exc_info=error)
@@ -113,7 +113,7 @@ def test_leaves_other_loggers_and_kept_messages_unchanged(output: io.StringIO) -
     assert [line["message"] for line in lines(output)] == ["order o-1", "order o-2"]
 
 
-def test_warns_without_the_filter_and_of_a_handler_that_gets_more() -> None:
+def test_warns_if_the_filter_is_missing_or_a_handler_receives_unfiltered_entries() -> None:
     with pytest.warns(UserWarning, match="install_safe_logging"):
         warn_of_unsafe_logging()
     install_safe_logging()

@@ -1,4 +1,4 @@
-"""Reads the texts of the strict YAML vectors."""
+"""Reads the texts in the strict YAML vectors."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def test_refuses_every_truncated_file() -> None:
             parse_strict_yaml(whole[:length])
 
 
-def test_refuses_files_that_are_not_regular_shared_or_too_large(tmp_path: Path) -> None:
+def test_refuses_irregular_and_large_files_and_files_that_others_own_or_can_write(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path in (fifo, tmp_path, Path("/dev/zero")):

@@ -1,4 +1,4 @@
-"""Decodes the messages of packages/kms-codec/test/vectors, with a test for each vector."""
+"""Decodes the messages in packages/kms-codec/test/vectors, with one test per vector."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ VECTORS = [
 ]
 
 
-def test_has_the_reason_codes_of_the_vectors() -> None:
+def test_has_the_same_reason_codes_as_the_vectors() -> None:
     stored = json.loads((FOLDER / "files/reason-codes.json").read_text(encoding="utf8"))
     classes = {"retryable": RETRYABLE, "restorable": RESTORABLE, "permanent": PERMANENT}
     for name, codes in classes.items():
@@ -33,7 +33,7 @@ def test_has_the_reason_codes_of_the_vectors() -> None:
 
 
 class VectorKms:
-    """Gives the answers of the vector, and INVALID_ARGUMENT to every other request."""
+    """Gives the vector's responses, and INVALID_ARGUMENT for every other request."""
 
     def __init__(self, answers: list[dict[str, str]]) -> None:
         self.answers = answers

@@ -1,4 +1,4 @@
-"""Runs the AES-GCM vectors of Project Wycheproof with the functions that every format uses."""
+"""Runs Project Wycheproof's AES-GCM vectors with the functions that every format uses."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The access tokens of this identity, and whether Google refuses one."""
+"""Gets access tokens for this identity, and distinguishes a refusal by Google from an outage."""
 
 import json
 from typing import Any
@@ -9,30 +9,31 @@ from google.auth.transport.requests import Request
 
 from .errors import KmsCodecError
 
-# OAuth's error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that refuse an identity. "invalid_request" does not.
+# The OAuth error codes (RFC 6749, 5.2, and RFC 8693, 2.2.2) that mean that an identity is refused. "invalid_request"
+# does not mean that.
 _REFUSALS = {"access_denied", "invalid_client", "invalid_grant", "invalid_target", "unauthorized_client"}
 
 
 def default_credentials(scopes: tuple[str, ...]) -> Any:
     """Returns Google's default credentials.
 
-    :raises ValueError: there are none
+    :raises ValueError: there are no credentials
     """
     try:
         return google.auth.default(scopes=scopes)[0]
     except GoogleAuthError:
-        # Without its message, which may name files and addresses.
+        # Omits the original message, which may name files and network addresses.
         raise ValueError(
-            "Google's credentials are not available: attach a service account, or let GOOGLE_APPLICATION_CREDENTIALS "
-            "name a file that can be read"
+            "Google's credentials are not available: attach a service account, or set GOOGLE_APPLICATION_CREDENTIALS "
+            "to a readable file"
         ) from None
 
 
 def refresh_token(credentials: Any, key: str, timeout: float) -> None:
-    """Gets a new token. It blocks.
+    """Gets a new token. Blocks the thread.
 
-    :param timeout: the longest wait for a response, in seconds
-    :raises KmsCodecError: ``permission_denied`` if Google refuses one, else ``kms_unavailable``
+    :param timeout: the maximum wait for a response, in seconds
+    :raises KmsCodecError: ``permission_denied`` if Google refuses to issue a token, otherwise ``kms_unavailable``
     """
     request = _TokenRequest(timeout)
     try:
@@ -46,7 +47,8 @@ def no_token(key: str) -> KmsCodecError:
 
 
 class _TokenRequest:
-    """A request of google-auth that remembers the last response: its exceptions do not always contain the status."""
+    """A google-auth request that remembers the last response, because google-auth's exceptions do not always contain
+    the status."""
 
     def __init__(self, timeout: float) -> None:
         self._request = Request()
@@ -60,12 +62,12 @@ class _TokenRequest:
 
     def failure(self, key: str) -> KmsCodecError:
         if self._response is not None and _is_refusal(self._response.status, self._response.data):
-            return KmsCodecError("permission_denied", f"Google refuses this identity an access token for {key}")
+            return KmsCodecError("permission_denied", f"Google refused to issue an access token for {key}")
         return no_token(key)
 
 
 def _is_refusal(status: int, body: bytes) -> bool:
-    """Whether a token endpoint, the metadata server or the IAM Credentials API refused this identity."""
+    """Returns whether a token endpoint, the metadata server or the IAM Credentials API refused this identity."""
     if status in (401, 403):
         return True
     try:
@@ -75,5 +77,5 @@ def _is_refusal(status: int, body: bytes) -> bool:
     error = content.get("error") if isinstance(content, dict) else None
     if status == 400:
         return isinstance(error, str) and error in _REFUSALS
-    # Of the IAM Credentials API. The metadata server also answers 404 while it starts.
+    # The IAM Credentials API returns this body. The metadata server returns 404 with another body while it starts.
     return status == 404 and isinstance(error, dict) and error.get("status") == "NOT_FOUND"

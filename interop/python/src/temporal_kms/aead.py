@@ -1,4 +1,4 @@
-"""AES-256-GCM in the layout of every format: ``nonce(12) | ciphertext | tag(16)``."""
+"""AES-256-GCM in the layout that every format uses: ``nonce(12) | ciphertext | tag(16)``."""
 
 import os
 
@@ -16,20 +16,20 @@ def encrypt(key: AESGCM, plaintext: bytes, aad: bytes) -> bytes:
 
 
 def decrypt(key: AESGCM, data: bytes, aad: bytes | None = None) -> bytes:
-    """Returns the plaintext of a nonce, a ciphertext and a tag.
+    """Decrypts a nonce, a ciphertext and a tag, and returns the plaintext.
 
-    :raises KmsCodecError: ``malformed`` if the data is too short, else ``integrity_failed``, whatever was modified
+    :raises KmsCodecError: ``malformed`` if the data is too short; ``integrity_failed`` for any modification
     """
     check_length(data)
     try:
         return key.decrypt(data[:NONCE], data[NONCE:], aad)
     except InvalidTag:
-        # No cause, because Temporal would store it in its history.
+        # Omit the cause, because Temporal would store the cause in the workflow's history.
         raise authentication_failed() from None
 
 
 def authentication_failed() -> KmsCodecError:
-    """Returns the one error for every modification."""
+    """Returns the same error for every modification."""
     return KmsCodecError(
         "integrity_failed", "Authentication failed: the message was modified or truncated, or the key is wrong"
     )

@@ -1,4 +1,4 @@
-"""Limits the plaintext of one call, so that small messages cannot fill the memory of a worker."""
+"""Limits one call's plaintext, so that small messages cannot fill a worker's memory."""
 
 from .errors import KmsCodecError
 
@@ -6,7 +6,7 @@ DEFAULT_CALL_LIMIT = 128 * 2**20
 
 
 class CallBudget:
-    """Counts the decrypted and decompressed bytes of all payloads of one call.
+    """Counts the decrypted and decompressed bytes of all payloads in one call.
 
     :param limit: the maximum, in bytes
     """
@@ -22,5 +22,5 @@ class CallBudget:
         self._left -= size
         if self._left < 0:
             raise KmsCodecError(
-                "too_large", "The payloads of this call contain too much plaintext: send fewer payloads per call"
+                "too_large", "This call's payloads contain too much plaintext: send fewer payloads per call"
             )

@@ -4,23 +4,25 @@ import time
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Returns seconds since any time. It never goes back."""
+"""Returns seconds since an arbitrary time. Never goes back."""
 
 TOLERANCE = 0.1
-"""A wall clock that is behind by no more than this counts as unchanged: the two clocks are not read at once."""
+"""A wall clock that is behind by no more than this, in seconds, does not count as set back, because the two clocks
+are not read at exactly the same moment."""
 
 
 def running_time() -> float:
-    """Returns seconds that nothing sets. On Linux they include those for which the machine was suspended."""
+    """Returns the time, in seconds, of a clock that nothing can set. On Linux, the clock also runs while the machine is
+    suspended."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
 
 def elapsed_clock(wall: Clock = time.time, running: Clock = running_time) -> Clock:
-    """Returns a clock that advances by whichever of two clocks has advanced more since its last reading.
+    """Returns a clock that, at each reading, advances by as much as whichever of two clocks has advanced more.
 
-    So it counts the time for which the machine or the virtual machine was suspended, and continues when the time of
-    day is set back: otherwise keys would be used for longer.
+    It therefore counts the time in which the machine or virtual machine was suspended, and continues if the time of day
+    is set back. Otherwise keys would be used for too long.
     """
     offset = wall() - running()
     elapsed_offset = offset

@@ -36,18 +36,19 @@ _EMPTY_MESSAGE = Payload(metadata={"encoding": ENVELOPE_V2})
 class KmsCodec(PayloadCodec, WithSerializationContext):
     """Encrypts and decrypts payloads under the keys of their namespace.
 
-    Use one codec per process. Each event loop has its own keys and connection. It raises only :class:`KmsCodecError`.
+    Use one codec per process. Each event loop has its own keys and connection. Raises only :class:`KmsCodecError`.
 
-    :param namespace: the namespace of a call without a context; its messages are also read in other contexts, and those
-        of another namespace only if the rules name or accept that namespace
-    :param compression: compress with zstd from 1 KiB on, if the result is smaller
-    :param bind_workflow: bind messages to their workflow too; do not use it where Nexus results are read
-    :param inner_codecs: other codecs decode after this codec: ``decode`` passes an inner payload that this codec does
-        not read on to them, instead of refusing it with ``layer_unreadable``
-    :param max_decompressed: maximum size of one decompressed payload, in bytes
-    :param max_call: maximum plaintext of one call, of all its payloads together, in bytes
-    :param activity_budget: seconds that a call in an activity waits for Cloud KMS
-    :param other_budget: seconds that any other call waits for Cloud KMS
+    :param namespace: the namespace of a call without a context. The codec also reads this namespace's messages in other
+        namespaces' contexts. It reads any other namespace's messages only if the rules name or accept that namespace
+    :param compression: compress payloads of at least 1 KiB with zstd, if the result is smaller
+    :param bind_workflow: bind messages to their workflow in addition to their namespace; do not set this where a
+        workflow reads Nexus results
+    :param inner_codecs: set if other codecs decode after this codec: ``decode`` then returns an inner payload that this
+        codec cannot read, instead of raising ``layer_unreadable``
+    :param max_decompressed: maximum size of a decompressed payload, in bytes
+    :param max_call: maximum plaintext of all payloads in one call together, in bytes
+    :param activity_budget: for how many seconds a call in an activity waits for Cloud KMS
+    :param other_budget: for how many seconds any other call waits for Cloud KMS
     """
 
     def __init__(
@@ -77,21 +78,21 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         self._context: SerializationContext | None = None
 
     def with_context(self, context: SerializationContext) -> "KmsCodec":
-        """Returns this codec, with the same keys and caches, in the context of a workflow or activity."""
+        """Returns a codec with the same keys and caches, in the context of a workflow or activity."""
         bound = copy.copy(self)
         bound._context = context
         return bound
 
     def for_namespace(self, namespace: str) -> "KmsCodec":
-        """Returns this codec, with the same keys and caches, configured with another namespace."""
+        """Returns a codec with the same keys and caches, configured with another namespace."""
         configured = copy.copy(self)
         configured._namespace = namespace
         return configured
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Returns the payloads encrypted. External-storage references pass through, unless the rule refuses plaintext.
+        """Encrypts payloads. External-storage references pass unchanged, unless the rule refuses plaintext.
 
-        :raises KmsCodecError: no key is configured, Cloud KMS refuses, or a payload is too large
+        :raises KmsCodecError: no key is configured, Cloud KMS refused a call, or a payload is too large
         """
         if not payloads:
             return []
@@ -103,9 +104,10 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         raise failure
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Returns the payloads decrypted, through all their layers. What the rule lets through stays unchanged.
+        """Decrypts payloads with all their layers. Payloads that the codec did not encrypt pass unchanged, if the rule
+        allows them.
 
-        :raises KmsCodecError: with the reason code of a payload that cannot be decrypted
+        :raises KmsCodecError: a payload cannot be decrypted; ``code`` is the reason code
         """
         if not payloads:
             return []
@@ -129,15 +131,16 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         if crypto_key is None:
             raise KmsCodecError(
                 "key_not_allowed",
-                f'The rule for the namespace {scope.namespace} has no crypto key that encrypts; add "encrypt" to it',
+                f"The rule for the namespace {scope.namespace} names no crypto key for encryption; "
+                'add "encrypt" to the rule',
             )
         is_required = scope.rule.workflow_tag is not None
         bound_to = self._bound_workflow_id() if self._bind_workflow or is_required else None
         if is_required and not bound_to:
             raise KmsCodecError(
                 "format_not_allowed",
-                f"The namespace {scope.namespace} requires a workflow tag in each message, but no workflow id is known "
-                'here; remove "workflowTag" from its rule if the program has to write such messages',
+                f"The namespace {scope.namespace} requires a workflow tag in each message, but the context names no "
+                'workflow; remove "workflowTag" from its rule if the program must write messages without a tag',
             )
         size = len(payload.data)
         _check_size(size)
@@ -145,7 +148,7 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         plaintext = payload.SerializeToString()
         _check_known_fields(plaintext, scope)
         frame = zstd.compress(plaintext, self._max_decompressed) if self._compression else None
-        # A reader counts the whole plaintext, and twice what is compressed.
+        # A reader counts the whole plaintext and, if the message is compressed, also the compressed bytes.
         scope.plaintext.take(len(plaintext) - size + len(frame or b""))
         key = await keys.take(crypto_key, scope.namespace, len(plaintext), scope.budget)
         header = bytes(
@@ -161,18 +164,19 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
             )
         )
         data = header + encrypt(key.derived.cipher, plaintext if frame is None else frame, header)
-        # A reader counts metadata and header too: never write what could not be read.
+        # A reader counts the whole message, including the header and the payload's metadata. Never write what could not
+        # be read.
         _check_size(len(data))
         message = Payload()
-        message.CopyFrom(_EMPTY_MESSAGE)  # a third of the time that the metadata takes
+        message.CopyFrom(_EMPTY_MESSAGE)  # takes a third of the time that setting the metadata takes
         message.data = data
         return message
 
     def _scope(self, *, decoding: bool) -> Scope:
-        """Returns the place of a call.
+        """Returns a call's scope.
 
-        A context alone does not make the codec read another namespace: if the codec has a namespace, and the rules do
-        not name that of the context, only the codec's own rule counts.
+        A context alone does not let the codec read another namespace: if the codec has a namespace, and the rules do
+        not name the context's namespace, the rule of the codec's namespace applies.
         """
         context, workflow_id, own = self._context, None, self._namespace
         namespace = "default" if own is None else own
@@ -189,10 +193,11 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return Scope(namespace, rule, accepted, workflow_id, budget, CallBudget(self._max_call), self._rules.denies)
 
     def _bound_workflow_id(self) -> str | None:
-        """Returns the workflow id to which a message is bound, or None where no workflow is known.
+        """Returns the workflow id to which to bind a message, or None if the context names no workflow.
 
-        In a workflow's context it is that of the schedule, because Temporal hands the result and the failure of a run
-        to the next run of the schedule. An activity's payloads stay in its run.
+        In a workflow's context, removes the timestamp that a schedule appends, because Temporal passes the result or
+        failure of a schedule's workflow to the schedule's next workflow. In an activity's context, returns the id
+        unchanged, because an activity's payloads stay in their workflow.
         """
         context = self._context
         if isinstance(context, ActivitySerializationContext):
@@ -202,9 +207,10 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return None
 
     def _accepted(self, namespace: str, rule: NamespaceRule) -> Accepted:
-        """Returns each namespace whose messages are read here, with the keys that may have encrypted them.
+        """Returns each namespace whose messages this namespace may read, with the keys that may have encrypted those
+        messages.
 
-        Those are the reader's keys and, if the keys file names the accepted namespace, that namespace's keys.
+        The keys are the reader's keys and, if the keys file names the accepted namespace, that namespace's keys.
         """
         named = self._rules.namespaces
         others = [(other, rule.keys + (named[other].keys if other in named else ())) for other in rule.accepts]
@@ -212,7 +218,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
 
 
 def _joined(accepted: Accepted) -> Accepted:
-    """Joins the keys of a namespace that two rules accept: that of the call and that of the codec."""
+    """Merges the lists of namespaces that two rules accept: the rule of the call's namespace and the rule of the
+    codec's namespace."""
     keys: dict[str, tuple[str, ...]] = {}
     for namespace, listed in accepted:
         keys[namespace] = keys.get(namespace, ()) + listed
@@ -220,7 +227,7 @@ def _joined(accepted: Accepted) -> Accepted:
 
 
 def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
-    """Refuses to write fields that a parser has kept, although this version does not know them."""
+    """Refuses to write fields that this version does not know but that a parser has kept."""
     try:
         check_plaintext(plaintext, scope.plaintext.take)
     except KmsCodecError as error:
@@ -228,7 +235,7 @@ def _check_known_fields(plaintext: bytes, scope: Scope) -> None:
             raise
         raise KmsCodecError(
             "malformed",
-            "The payload has fields that this version does not know, and no reader accepts them; update the package",
+            "The payload has fields that this version does not know and that no reader accepts; update the package",
         ) from None
 
 

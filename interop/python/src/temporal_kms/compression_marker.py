@@ -1,7 +1,7 @@
-"""Recognizes what temporalio/temporal-proxy marks as compressed. This reader does not decompress it.
+"""Recognizes payloads that temporalio/temporal-proxy has marked as compressed. This reader does not decompress them.
 
-The encoding and its entry are from the proxy's rfc/compression.md (commit 41161af), the other entry from a draft of it
-(commit 2aae5b5).
+The proxy's rfc/compression.md (commit 41161af) specifies the encoding and an entry; an earlier draft (commit 2aae5b5)
+specifies the other entry.
 """
 
 from temporalio.api.common.v1 import Payload
@@ -10,7 +10,7 @@ from .errors import KmsCodecError
 
 
 def is_compressed(payload: Payload) -> bool:
-    """Returns whether a payload is marked as compressed by the proxy."""
+    """Returns whether the proxy has marked a payload as compressed."""
     metadata = payload.metadata
     if "compression/algorithm" in metadata:
         return True
@@ -20,6 +20,6 @@ def is_compressed(payload: Payload) -> bool:
 def compressed_elsewhere() -> KmsCodecError:
     return KmsCodecError(
         "layer_unreadable",
-        "The payload is marked as compressed by temporal-proxy, which this reader does not decompress: read it through "
-        "the proxy, and switch off compression there",
+        "The payload is marked as compressed by temporal-proxy, which this reader does not decompress: read the "
+        "payload through the proxy, and switch off the proxy’s compression",
     )

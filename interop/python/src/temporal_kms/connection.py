@@ -1,4 +1,4 @@
-"""The connection to Cloud KMS of one event loop."""
+"""One event loop's connection to Cloud KMS."""
 
 import asyncio
 import logging
@@ -16,29 +16,29 @@ from google.cloud.kms_v1.services.key_management_service.transports import (
 from .single_flight import SingleFlight
 
 _OPTIONS = (
-    # The longest delay between two attempts to connect, and the time limit of one attempt. gRPC's defaults are two
-    # minutes and 20 s: an outage would last longer for this process than for Cloud KMS.
+    # The maximum delay between two connection attempts, and the time limit of one attempt, in ms. With gRPC's defaults
+    # of two minutes and 20 s, an outage would last longer for this process than for Cloud KMS.
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.min_reconnect_backoff_ms", 3_000),
-    # Otherwise a new channel shares the connection of the channel that it replaces.
+    # Without this, a new channel would share the connection of the channel that it replaces.
     ("grpc.use_local_subchannel_pool", 1),
 )
 REPLACE_EVERY = 3.0
-"""How often a client is replaced at most, in seconds."""
+"""Minimum time between two replacements of the client, in seconds."""
 
 Client = kms_v1.KeyManagementServiceAsyncClient
 
-# At the level DEBUG, Google's client logs requests and responses, which contain keys in plaintext.
+# Suppress this logger: at level DEBUG, Google's client logs requests and responses, which contain keys in plaintext.
 logging.getLogger(Transport.__module__).addFilter(lambda _: False)
 
 
 class Connection:
-    """Google's client. It is replaced when Cloud KMS cannot be reached through it.
+    """Holds Google's client, and replaces it if Cloud KMS cannot be reached through it.
 
-    gRPC keeps a connection on which nothing arrives until the operating system reports an error, which can take a
-    quarter of an hour, and waits for up to two minutes before it resolves a name again.
+    gRPC would keep a dead connection until the operating system reports an error, which can take 15 minutes, and would
+    wait for up to two minutes before it resolves a name again.
 
-    :param timeout: the time limit of a call, in seconds
+    :param timeout: time limit for a call, in seconds
     """
 
     def __init__(self, open_client: Callable[[], Client], timeout: float) -> None:
@@ -51,7 +51,7 @@ class Connection:
         self._is_closed = False
 
     def note_failure(self, status: str) -> None:
-        """Opens another connection for later calls, if this one may be the cause of a failure with a gRPC status."""
+        """Opens another connection for later calls, if the gRPC status suggests that the current one has failed."""
         now = time.monotonic()
         if self._is_closed or now < self._replace_after or not self._may_be_lost(status):
             return
@@ -71,7 +71,7 @@ class Connection:
         return transport.grpc_channel
 
     def _close(self) -> Awaitable[None]:
-        # Without this time, calls in progress would end as if they were cancelled.
+        # The grace period, without which calls in progress would end as if they were cancelled.
         closing: Awaitable[None] = self._channel().close(self._timeout)
         return closing
 
@@ -83,12 +83,12 @@ class Connection:
 
 
 def google_client(credentials: Any) -> Client:
-    """Returns a client of Google's endpoint."""
+    """Returns a client for Google's endpoint."""
     return Client(credentials=credentials, transport=_transport)
 
 
 def insecure_client(target: str) -> Client:
-    """Returns a client without credentials and TLS, for an emulator."""
+    """Returns a client without credentials or TLS, for an emulator."""
     channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
     return Client(transport=Transport(channel=channel))
 

@@ -1,4 +1,4 @@
-"""The branch keys and data keys that encrypt. docs/wire-formats.md states the limits."""
+"""The branch keys and data keys for encryption. docs/wire-formats.md specifies the limits."""
 
 import asyncio
 import os
@@ -17,14 +17,14 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import DerivedKey, UnwrappedKey, import_branch_key, new_branch_key
 
 SOFT_AGE = 3600.0
-"""Age of a branch key at which it is replaced, in seconds."""
+"""Age at which a branch key is replaced, in seconds."""
 MAX_MESSAGES, MAX_BYTES = 2**20, 64 * 2**30
 """Limits of one data key."""
 REFRESH_AT = 0.75
 WRAP_AGAIN_AT = 0.65
-"""The part of ``REVALIDATE`` after which an identity that may only encrypt wraps a key again."""
+"""The share of ``REVALIDATE`` after which an identity that may only encrypt wraps another key."""
 UNREADABLE = "permission_denied"
-"""The refusal to unwrap with which an identity may still encrypt."""
+"""With this reason for a refusal to unwrap, an identity may still encrypt."""
 ENCRYPTION_MAX = 1024
 
 
@@ -33,7 +33,7 @@ class BranchKey:
     secret: UnwrappedKey
     wrapped: Wrapped
     name: WrappedKey
-    """As the cache for decryption names it."""
+    """The wrapped key in the form that the decryption cache uses."""
     born: float
 
 
@@ -49,12 +49,12 @@ class EncryptionKey:
 
     @classmethod
     def derive(cls, branch: BranchKey, namespace: str) -> "EncryptionKey":
-        """Returns a data key of the branch key under a new salt."""
+        """Returns a data key that is derived from the branch key with a new salt."""
         salt = os.urandom(SALT)
         return cls(branch, salt, branch.secret.derive(salt, data_key_info(namespace)))
 
     def has_room(self, size: int) -> bool:
-        """Returns whether the data key may encrypt one more message. Its first message may be larger than the limit."""
+        """Returns whether the data key may encrypt one more message. The first message may exceed the byte limit."""
         return not self.messages or (self.messages < MAX_MESSAGES and self.bytes + size <= MAX_BYTES)
 
 
@@ -66,13 +66,14 @@ class _Slot:
     next_try: float = 0.0
     retire_at: float = float("inf")
     wrapped: float = 0.0
-    """When the last call began in which Cloud KMS wrapped a key under the key version of the current one."""
+    """The start time of the last call in which Cloud KMS wrapped a key under the current key's version."""
     failing_until: float = 0.0
-    """Cloud KMS counts as unavailable until then."""
+    """Until this time, Cloud KMS counts as unavailable."""
     refresh: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
     def count(self, key: EncryptionKey, size: int) -> EncryptionKey:
-        """Counts one more message, for a new data key of the same branch key if this one has no room."""
+        """Counts one more message. If the data key's limits are reached, first derives a new data key from the same
+        branch key."""
         if not key.has_room(size):
             key = self.current = EncryptionKey.derive(key.branch, self.namespace)
         key.messages += 1
@@ -80,7 +81,7 @@ class _Slot:
         return key
 
     def start_refresh(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs a refresh. Another one can follow however it ends, even if it is cancelled before it begins."""
+        """Starts a refresh. However it ends, even if it is cancelled before it begins, another refresh can follow."""
         self.refresh = asyncio.ensure_future(work)
         self.refresh.add_done_callback(self._end_refresh)
 
@@ -93,12 +94,13 @@ class _Slot:
 
 
 class EncryptionKeys:
-    """The keys that encrypt: a branch key for each crypto key and namespace, refreshed in the background.
+    """The encryption keys: one branch key for each crypto key and namespace, refreshed in the background.
 
-    A branch key encrypts only while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use it,
-    and up to its soft age. Beyond either, a caller waits for Cloud KMS, and continues only if that does not answer: up
-    to the hard age. A refusal retires the branch key at its soft age, or later while its last confirmation counts. The
-    messages and bytes of a data key are limited; the next data key of the same branch key takes only a new salt.
+    A branch key encrypts while it is younger than the soft age and Cloud KMS has confirmed within the last
+    ``REVALIDATE`` seconds that this process may use it. Otherwise a caller waits for Cloud KMS, and uses the branch
+    key, up to the hard age, only if Cloud KMS does not respond. A refusal retires the branch key at its soft age, or
+    later while its last confirmation counts. Each data key's messages and bytes are limited; the same branch key's next
+    data key needs only a new salt.
     """
 
     def __init__(self, service: KeyService, decryption_keys: DecryptionKeys, clock: Clock) -> None:
@@ -111,7 +113,7 @@ class EncryptionKeys:
     async def take(self, crypto_key: str, namespace: str, size: int, budget: float) -> EncryptionKey:
         """Returns a data key for one more message of ``size`` bytes, and counts the message.
 
-        :raises KmsCodecError: Cloud KMS refuses, or ``data_key_exhausted``
+        :raises KmsCodecError: Cloud KMS refused a call, or ``data_key_exhausted``
         """
         slot = self._slot(crypto_key, namespace)
         had_one = slot.current is not None
@@ -127,12 +129,12 @@ class EncryptionKeys:
             except KmsCodecError as error:
                 if had_one and error.retryable:
                     raise KmsCodecError(
-                        "data_key_exhausted", "The branch key reached its hard age, and Cloud KMS is unavailable"
+                        "data_key_exhausted", "The branch key has reached its hard age, and Cloud KMS is unavailable"
                     ) from error
                 raise
 
     def maintain(self) -> None:
-        """Starts the refreshes that are due, so that a process that does not encrypt notices a refusal too."""
+        """Starts the refreshes that are due, so that a process that is not encrypting also notices a refusal."""
         for slot in list(self._slots.values()):
             self._refresh_if_due(slot, self._clock())
 
@@ -146,19 +148,21 @@ class EncryptionKeys:
         return slot
 
     def _settled(self, slot: _Slot, now: float) -> EncryptionKey | None:
-        """Returns the current data key if ``_ready`` would return it and nothing is due, as for most messages."""
+        """A shortcut for most messages: returns the current data key if nothing is due and ``_ready`` would return the
+        key."""
         key = slot.current
         if key is None or now >= slot.retire_at or now - key.branch.born >= REFRESH_AT * SOFT_AGE:
             return None
-        # A key that Cloud KMS has refused is not in this cache.
+        # The cache does not contain keys that Cloud KMS has refused.
         return key if self._decryption_keys.may_use(key.branch.name, now) else None
 
     def _ready(self, slot: _Slot, now: float) -> EncryptionKey | None:
-        """Starts the refresh that is due. Returns the current data key, unless Cloud KMS must answer before."""
+        """Starts a refresh if one is due. Returns the current data key, unless Cloud KMS must respond first."""
         self._refresh_if_due(slot, now)
         if slot.current is None or self._is_expired(slot, slot.current.branch, now):
             return None
-        # Asks in any case, so that the caller waits for this answer and for that of a refresh at the same time.
+        # Evaluated first, because ``may_use`` may start a call: the caller then waits for that call and for a refresh
+        # concurrently.
         is_readable = self._refusal(slot) is None and self._decryption_keys.may_use(slot.current.branch.name, now)
         if self._must_ask(slot, now) or not (
             is_readable or self._is_confirmed_by_wrap(slot, now) or now < self._grace_until(slot)
@@ -167,7 +171,8 @@ class EncryptionKeys:
         return slot.current
 
     def _is_confirmed_by_wrap(self, slot: _Slot, now: float) -> bool:
-        """Whether wraps confirm the current key. An outage counts only for an identity that could never unwrap."""
+        """Returns whether successful wraps confirm the current key. Without a recent wrap, the key still counts as
+        confirmed if Cloud KMS has never let this identity unwrap."""
         may_only_encrypt = slot.crypto_key not in self._decryption_keys.readable
         return self._refusal(slot) == UNREADABLE and (may_only_encrypt or now < slot.wrapped + REVALIDATE)
 
@@ -184,10 +189,11 @@ class EncryptionKeys:
         return now >= slot.retire_at or now - branch.born >= HARD_AGE
 
     def _must_ask(self, slot: _Slot, now: float) -> bool:
-        """Whether Cloud KMS must wrap a key before the current one encrypts: it answers, as far as is known."""
+        """Returns whether Cloud KMS must wrap a key before the current key may encrypt. False while Cloud KMS is
+        unavailable."""
         if slot.current is None or now < slot.failing_until:
             return False
-        # After a refusal, the current key may have to complete what is in progress.
+        # After a refusal, the current key may still be needed to complete work in progress.
         if slot.retire_at == float("inf") and now - slot.current.branch.born >= SOFT_AGE:
             return True
         is_confirmed = now < max(slot.wrapped + REVALIDATE, self._grace_until(slot))
@@ -204,9 +210,10 @@ class EncryptionKeys:
             slot.start_refresh(self._try_refresh(slot))
 
     async def _answered(self, slot: _Slot) -> bool:
-        """Waits until Cloud KMS has answered or failed, for a second at most: then it counts as unavailable.
+        """Waits for the Cloud KMS calls in flight, but for at most one second. After that, Cloud KMS counts as
+        unavailable.
 
-        Returns False if the current key waits for no answer.
+        Returns False if the current key does not depend on a call.
         """
         now = self._clock()
         if slot.current is None or self._is_expired(slot, slot.current.branch, now):
@@ -223,7 +230,7 @@ class EncryptionKeys:
         return True
 
     async def _try_refresh(self, slot: _Slot) -> None:
-        # If Cloud KMS refuses, only what it has confirmed before counts.
+        # If Cloud KMS refuses this call, only earlier confirmations count.
         confirmed_until = max(slot.wrapped + REVALIDATE, self._confirmed_until(slot))
         try:
             await self._flights.join((slot.crypto_key, slot.namespace), lambda: self._wrap(slot, 0))
@@ -237,7 +244,7 @@ class EncryptionKeys:
                 slot.retire_at = min(slot.retire_at, max(soft_limit, confirmed_until, now))
 
     async def _wrap(self, slot: _Slot, budget: float) -> None:
-        # Before the call: this process may be suspended before it reads the answer.
+        # Read the clocks before the call, because this process may be suspended before it reads the response.
         plaintext, started = new_branch_key(time.time_ns() // 1_000_000), self._clock()
         aad = branch_key_aad(slot.namespace)
         wrapped = await retry_within(budget, lambda: self._service.wrap(slot.crypto_key, plaintext, aad))
@@ -247,11 +254,12 @@ class EncryptionKeys:
             refusal = self._refusal(slot)
             is_old = started - slot.current.branch.born >= REFRESH_AT * SOFT_AGE
             if refusal == UNREADABLE and not is_old:
-                # This identity may encrypt, and not decrypt: the current key stays in use.
+                # This identity may encrypt but not decrypt. The wrap has confirmed the current key, which stays in use.
                 slot.renew(started)
                 return
             if refusal not in (None, UNREADABLE):
-                # Cloud KMS has refused the version for which it has wrapped a key: it must unwrap the key, too.
+                # Cloud KMS has now wrapped a key with a version under which it has refused to unwrap, so check that
+                # it unwraps the new key.
                 await self._decryption_keys.get(name, budget, wrapped.key_version)
         slot.current = EncryptionKey.derive(branch, slot.namespace)
         slot.renew(started)

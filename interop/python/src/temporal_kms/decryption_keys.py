@@ -1,4 +1,4 @@
-"""The cache of branch keys and data keys that decrypt. docs/wire-formats.md states the limits."""
+"""The cache of branch keys and data keys for decryption. docs/wire-formats.md specifies the limits."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from .single_flight import SingleFlight, retry_within, wait_for_answers
 from .unwrapped_key import UnwrappedKey, import_branch_key, import_data_key
 
 REVALIDATE = 300.0
-"""Seconds for which an answer of Cloud KMS about a key version counts."""
+"""Seconds for which a Cloud KMS response about a key version counts."""
 HARD_AGE = 24 * 3600.0
 DECRYPTION_MAX = 16_384
 OWN_MAX = 2 * 1024
@@ -25,16 +25,16 @@ FAILURE_COUNTS = 60.0
 V = TypeVar("V")
 
 SEVERAL = 0
-"""No version: Cloud KMS numbers them from 1."""
+"""Stands for several versions. Cloud KMS numbers versions from 1."""
 
 WrappedKey = tuple[str, bytes, bytes]
-"""Crypto key, additional authenticated data, wrapped bytes."""
+"""Crypto key, additional authenticated data and wrapped bytes."""
 
 
 class _KeyVersionAccess:
-    """Whether Cloud KMS lets this process use a key version, as far as the process knows.
+    """What this process knows about whether Cloud KMS lets it use a key version.
 
-    One answer counts for all keys under the version.
+    One response counts for all keys under the version.
     """
 
     def __init__(self, confirmed: float) -> None:
@@ -43,7 +43,8 @@ class _KeyVersionAccess:
         self.attempt: asyncio.Task[None] | None = None
 
     def start_attempt(self, work: Coroutine[Any, Any, None]) -> None:
-        """Asks Cloud KMS. Another attempt can follow however it ends, even if it is cancelled before it begins."""
+        """Starts a call to Cloud KMS. However it ends, even if it is cancelled before it begins, another attempt can
+        follow."""
         self.attempt = asyncio.ensure_future(work)
         self.attempt.add_done_callback(self._end_attempt)
 
@@ -62,32 +63,35 @@ class _CachedKey:
     key: UnwrappedKey
     access: _KeyVersionAccess
     key_version: int | None
-    """The version that authentic messages name; None before there is one, ``SEVERAL`` if they name more than one."""
+    """The version that authentic messages name; None before the first authentic message, ``SEVERAL`` if messages name
+    different versions."""
     confirmed: float
     used: float
     is_own: bool = False
 
     def is_refused_by(self, error: KmsCodecError) -> bool:
-        """Whether an error refuses the key's version, and not that of a key whose message names a wrong one."""
+        """Returns whether an error refuses this key's version. An error can refuse a different version, if a key's
+        message names a wrong one."""
         return not error.retryable and (not self.key_version or error.key_version in (None, self.key_version))
 
 
 @dataclass(frozen=True)
 class _RefusedKey:
-    """A key of this process that Cloud KMS has refused to unwrap."""
+    """One of this process's own keys, which Cloud KMS has refused to unwrap."""
 
     code: str
     key_version: int | None
     grace_until: float
-    """Until then the last answer of Cloud KMS that was no refusal counts."""
+    """Until this time, the confirmation before the refusal counts."""
 
 
 class DecryptionKeys:
-    """The cache of unwrapped keys that decrypt, and of refusals. It evicts the least recently used entry first.
+    """The cache of unwrapped keys for decryption, and of refusals. Evicts the least recently used entry first.
 
-    A key is used while Cloud KMS has confirmed within ``REVALIDATE`` seconds that this process may use its key
-    version. The cache asks again in the background before that. A refusal of two keys of the version, or of its only
-    key, removes them; while Cloud KMS does not answer, they stay usable for ``HARD_AGE`` seconds after its last answer.
+    A key is usable only if Cloud KMS has confirmed within the last ``REVALIDATE`` seconds that this process may use the
+    key's version. The cache renews that confirmation in the background before it expires. If Cloud KMS refuses two keys
+    of a version, or the version's only key, all keys of the version are removed. If Cloud KMS does not respond, keys
+    remain usable for ``HARD_AGE`` seconds after its last response.
     """
 
     def __init__(self, service: KeyService, clock: Clock) -> None:
@@ -100,12 +104,12 @@ class DecryptionKeys:
         self._refusals: OrderedDict[WrappedKey, tuple[KmsCodecError, float]] = OrderedDict()
         self._flights: SingleFlight[UnwrappedKey] = SingleFlight()
         self.readable: set[str] = set()
-        """The crypto keys with which Cloud KMS has unwrapped a key for this process."""
+        """The crypto keys with which Cloud KMS has ever unwrapped a key for this process."""
 
     async def get(self, wanted: WrappedKey, budget: float, key_version: int | None = None) -> UnwrappedKey:
         """Returns the key from the cache, or unwraps it with Cloud KMS.
 
-        :raises KmsCodecError: why Cloud KMS did not unwrap it
+        :raises KmsCodecError: Cloud KMS did not unwrap the key; ``code`` says why
         """
         cached = self._find(wanted, key_version)
         if cached is not None:
@@ -122,10 +126,10 @@ class DecryptionKeys:
         return await self._flights.join(wanted, lambda: self._unwrap(wanted, budget, key_version))
 
     def authenticated(self, wanted: WrappedKey, key_version: int) -> None:
-        """Notes that a message under a key is authentic, so that a holder of the key has named its version.
+        """Records that a message under the key is authentic, so a holder of the key has named the key version.
 
-        Until then an attacker may have: no answer for the version counts for the key, and none for the key counts for
-        the version.
+        Before that, an attacker could have named the version: a Cloud KMS response for the version does not count for
+        the key, nor a response for the key for the version.
         """
         cached = self._keys.get(wanted)
         if cached is not None and cached.key_version is None:
@@ -134,31 +138,34 @@ class DecryptionKeys:
                 cached.access.confirm(cached.confirmed)
 
     def add(self, wanted: WrappedKey, key: UnwrappedKey, key_version: int, wrapped: float) -> None:
-        """Adds a key of this process, so that it reads its own messages without a call.
+        """Adds one of this process's own keys, so that the process reads its own messages without a call.
 
-        :param wrapped: when the call began in which Cloud KMS wrapped it
+        :param wrapped: when the call in which Cloud KMS wrapped the key began
         """
         access = self._access(wanted, key_version, wrapped)
         self._own[wanted] = _CachedKey(key, access, key_version, wrapped, self._clock(), is_own=True)
         _limit(self._own, OWN_MAX)
 
     def may_use(self, own: WrappedKey, now: float) -> bool:
-        """Whether this process may encrypt with its own key now. Starts to ask Cloud KMS again when that is due."""
+        """Returns whether this process may encrypt with its own key now. If revalidation is due, starts it in the
+        background."""
         cached = self._own.get(own)
         return cached is not None and self._is_usable(own, cached, now)
 
     def refusal(self, own: WrappedKey) -> str | None:
-        """Returns why Cloud KMS has refused to unwrap a key with which this process encrypts, until it unwraps it."""
+        """Returns why Cloud KMS refuses to unwrap an own key; None if Cloud KMS has not refused the key or has since
+        unwrapped it."""
         refused = self._refused.get(own)
         return None if refused is None else refused.code
 
     def grace_until(self, own: WrappedKey) -> float:
-        """Until when this process may still encrypt with a refused key, to complete what is in progress."""
+        """Returns until when this process may still encrypt with a refused key, to complete work in progress."""
         refused = self._refused.get(own)
         return 0.0 if refused is None else refused.grace_until
 
     def confirmed_until(self, own: WrappedKey) -> float:
-        """Until when Cloud KMS's last confirmation of an own key counts, also if it refuses the key now."""
+        """Returns until when Cloud KMS's last confirmation of an own key counts, even if Cloud KMS has refused the key
+        since."""
         cached = self._own.get(own)
         return self.grace_until(own) if cached is None else cached.access.confirmed + REVALIDATE
 
@@ -168,29 +175,29 @@ class DecryptionKeys:
         return None if cached is None else cached.access.attempt
 
     def note_silence(self, own: WrappedKey) -> None:
-        """Notes that a caller has waited in vain for that call."""
+        """Records that a caller has waited in vain for the call that ``attempt`` returns."""
         cached = self._own.get(own)
         if cached is not None:
             self._note_silence(cached.access)
 
     def maintain(self) -> None:
-        """Asks Cloud KMS again about the keys that were used since its last answer, when that is due."""
+        """Revalidates keys that are due and were used since Cloud KMS's last response."""
         for keys in (self._own, self._keys):
             for wanted, cached in list(keys.items()):
                 if cached.used > cached.access.confirmed:
                     self._is_usable(wanted, cached, self._clock(), is_used=False)
 
     def _note_silence(self, access: _KeyVersionAccess) -> None:
-        # Cloud KMS counts as unavailable. The answer counts whenever it arrives.
+        # Cloud KMS counts as unavailable from now on. A later response still counts.
         if access.attempt is not None:
             access.failing_until = self._clock() + FAILURE_COUNTS
 
     def _find(self, wanted: WrappedKey, key_version: int | None) -> _CachedKey | None:
         """Returns the key from the cache.
 
-        A holder of a key can name several versions for it, and an attacker can change the version in a header. If
-        messages name two, answers for either do not count for it. The version of a key of this process comes from
-        Cloud KMS.
+        A key's holder can name several versions for the key, and an attacker can change the version in a header: if
+        messages name different versions, Cloud KMS responses for those versions do not count for the key. This
+        process's own keys are exempt, because their version comes from Cloud KMS.
         """
         cached = self._keys.get(wanted)
         if cached is None:
@@ -201,7 +208,7 @@ class DecryptionKeys:
         return cached
 
     def _is_usable(self, wanted: WrappedKey, cached: _CachedKey, now: float, *, is_used: bool = True) -> bool:
-        """Whether the key may be used now. Starts to ask Cloud KMS again when that is due."""
+        """Returns whether the key may be used now. If revalidation is due, starts it in the background."""
         access = cached.access
         if is_used:
             cached.used = now
@@ -227,7 +234,8 @@ class DecryptionKeys:
                 access.failing_until = failed + FAILURE_COUNTS
                 access.next_try = failed + 2 * RETRY_AFTER * random.random()
             return
-        # Its message names the version, and every identity that may encrypt can name a wrong one.
+        # Only the key's message names the version, and any identity that may encrypt can name a wrong one, so a second
+        # key must confirm the refusal.
         other = self._another(wanted, access)
         second = error if other is None else await self._ask(*other)
         if second is not None and cached.is_refused_by(second):
@@ -248,7 +256,7 @@ class DecryptionKeys:
         return None
 
     def _another(self, probe: WrappedKey, access: _KeyVersionAccess) -> tuple[WrappedKey, _CachedKey] | None:
-        """Returns another key under the version: of this process if possible, since its version is certain."""
+        """Returns another key of the version: preferably one of this process's own keys, whose version is certain."""
         for keys in (self._own, self._keys):
             others = [(one, cached) for one, cached in keys.items() if cached.access is access and one != probe]
             if others:
@@ -281,7 +289,7 @@ class DecryptionKeys:
         started = self._clock()
         try:
             plaintext = await retry_within(budget, lambda: self._service.unwrap(crypto_key, wrapped, aad, key_version))
-            # Only branch keys have additional authenticated data.
+            # Only branch keys are wrapped with additional authenticated data.
             key = import_branch_key(plaintext) if aad else import_data_key(plaintext)
         except KmsCodecError as error:
             if not error.retryable:
@@ -289,7 +297,7 @@ class DecryptionKeys:
                 _limit(self._refusals, DECRYPTION_MAX)
             raise
         self.readable.add(crypto_key)
-        # A message can name another version, also for a key of this process.
+        # Keep a known version, because a message can name a wrong version, even for an own key.
         refused = self._refused.pop(wanted, None)
         known = refused or self._keys.get(wanted)
         key_version = None if known is None else known.key_version

@@ -1,4 +1,4 @@
-"""Decrypts a payload of any format, if the rule of its namespace reads that format."""
+"""Decrypts a payload of any format that the namespace's rule reads."""
 
 import base64
 import logging
@@ -38,16 +38,17 @@ log = logging.getLogger("temporal_kms")
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 MAX_DIRECT = 65_536 + 1_024
-"""Limit on a direct ciphertext: the largest plaintext, and 1 KiB for what Cloud KMS adds, which is not documented."""
+"""Limit on a direct ciphertext, in bytes: the largest plaintext plus 1 KiB, because Cloud KMS does not document how
+many bytes it adds."""
 
 
 Accepted: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
-"""Namespaces whose messages are read, with the crypto keys that may have encrypted them."""
+"""The namespaces whose messages a reader accepts, with the crypto keys that may have encrypted those messages."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """The place in which a payload is decrypted, and the limits of the call."""
+    """The namespace and workflow in which a payload is encoded or decoded, and the call's limits."""
 
     namespace: str
     rule: NamespaceRule
@@ -57,7 +58,7 @@ class Scope:
     """Seconds to wait for Cloud KMS."""
     plaintext: CallBudget
     denies: Callable[[bytes], bool]
-    """Whether the rules deny a wrapped key."""
+    """Returns whether the rules deny a wrapped key."""
 
 
 class PayloadDecryptor:
@@ -67,9 +68,9 @@ class PayloadDecryptor:
         self._max_decompressed = max_decompressed
 
     async def decrypt(self, payload: Payload, scope: Scope) -> Payload:
-        """Returns the content of one layer, or the payload itself if it passes through.
+        """Decrypts one layer. Returns the payload itself if it passes unchanged.
 
-        :raises KmsCodecError: with the reason code
+        :raises KmsCodecError: the payload cannot be decrypted; ``code`` is the reason code
         """
         kind = format_of(payload)
         match kind:
@@ -113,7 +114,7 @@ class PayloadDecryptor:
         if header.workflow_tag is None and scope.rule.workflow_tag:
             raise KmsCodecError(
                 "format_not_allowed",
-                f"The message has no workflow tag, and the rule for the namespace {scope.namespace} requires one; let "
+                f"The message has no workflow tag, and the rule for the namespace {scope.namespace} requires one; have "
                 'its writer bind messages to their workflow, or remove "workflowTag" from the rule',
             )
         bound_to, workflow_id = header.workflow_tag, scope.workflow_id
@@ -146,7 +147,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> AESGCM:
             return (await self._keys.get((crypto_key, b"", wrapped), scope.budget)).data_key
 
-        # Only the correct crypto key unwraps the data key. If the message does not decrypt under it, it is damaged.
+        # Only the right crypto key unwraps the data key. If the message does not decrypt under that data key, the
+        # message was modified.
         key: AESGCM = await _first_success(_candidates(payload, scope), attempt, scope)
         return _parse(_decrypt(key, payload.data, scope), scope)
 
@@ -157,7 +159,7 @@ class PayloadDecryptor:
             raise KmsCodecError(
                 "too_large",
                 f"The message has a ciphertext of {len(payload.data)} bytes; Cloud KMS encrypts at most 65536 bytes, "
-                f"so that a ciphertext has at most {MAX_DIRECT}. Cloud KMS was not called",
+                f"so a ciphertext has at most {MAX_DIRECT}. Cloud KMS was not called",
             )
         candidates = _candidates(payload, scope)
         scope.plaintext.take(len(payload.data))
@@ -165,7 +167,8 @@ class PayloadDecryptor:
         async def attempt(crypto_key: str) -> Payload:
             plaintext = await retry_within(scope.budget, lambda: self._service.unwrap(crypto_key, payload.data, b""))
             inner = _parse(_without_prefix(plaintext), scope)
-            # The format binds nothing: this may be the wrapped data key of an envelope, which a caller wants to read.
+            # The format binds nothing, so this may be an envelope's data key, whose wrapped form someone passed off as
+            # a direct message to learn the key.
             if len(plaintext) == KEY and "encoding" not in inner.metadata:
                 raise not_a_payload()
             return inner
@@ -174,7 +177,7 @@ class PayloadDecryptor:
 
     async def _proxy(self, payload: Payload, crypto_key: str, scope: Scope) -> Payload:
         encoded = payload.metadata["encryption-dek"]
-        # Python's decoder accepts excess padding, even with validation.
+        # Checked first, because Python's decoder accepts excess padding, even with validation.
         if not encoded or not _BASE64.fullmatch(encoded):
             raise KmsCodecError("malformed", "encryption-dek is not base64")
         wrapped = base64.b64decode(encoded)
@@ -197,12 +200,13 @@ def _parse(plaintext: bytes, scope: Scope) -> Payload:
 
 
 def _without_prefix(plaintext: bytes) -> bytes:
-    """Removes the empty ``data`` that a writer puts in front of 32 bytes, which could serve as a data key."""
+    """Removes the empty ``data`` field that a writer prepends to a plaintext of 32 bytes, because 32 bytes could serve
+    as a data key."""
     return plaintext[2:] if len(plaintext) == KEY + 2 and plaintext[:2] == b"\x12\x00" else plaintext
 
 
 def _candidates(payload: Payload, scope: Scope) -> tuple[str, ...]:
-    """Returns the key that the payload names, if it is listed; all listed keys if the payload names none."""
+    """Returns the listed key that the payload names, or all listed keys if the payload names no key."""
     named = text(payload, "kms-key")
     if not named:
         return scope.rule.keys
@@ -215,7 +219,7 @@ def _check_not_denied(wrapped: bytes, scope: Scope) -> None:
     if scope.denies(wrapped):
         raise KmsCodecError(
             "key_not_allowed",
-            "The deny-list of the keys file contains the message's wrapped key, "
+            "The keys file's deny-list contains the message's wrapped key, "
             f"{wrapped_key_hash(wrapped)}: an attacker who knows the key can forge messages. "
             "Cloud KMS was not called",
         )
@@ -232,7 +236,7 @@ def _key_not_listed(scope: Scope) -> KmsCodecError:
 async def _first_success(keys: tuple[str, ...], attempt: Callable[[str], Awaitable[T]], scope: Scope) -> T:
     unusable: KmsCodecError | None = None
     refusal = KmsCodecError(
-        "key_not_allowed", f"The rule for the namespace {scope.namespace} lists no crypto key that decrypts"
+        "key_not_allowed", f"The rule for the namespace {scope.namespace} lists no crypto key for decryption"
     )
     for key in keys:
         try:
@@ -257,16 +261,16 @@ def _check_reads(kind: str, scope: Scope) -> None:
 
 
 def proxy_key(payload: Payload, scope: Scope) -> str | None:
-    """Returns the crypto key that a payload of temporal-proxy names, if it is a listed key of Cloud KMS."""
+    """Returns the crypto key that a payload from temporal-proxy names, if that is a listed Cloud KMS key."""
     address = text(payload, "encryption-key-id")
     crypto_key = address.removeprefix("gcpkms://")
     return crypto_key if crypto_key != address and crypto_key in scope.rule.keys else None
 
 
 def static_key(payload: Payload, scope: Scope) -> bytes | None:
-    """Returns the static key that a payload of the samples names, if it is configured."""
+    """Returns the static key that a payload from the samples names, if that key is configured."""
     key_id = text(payload, "encryption-key-id")
-    # Bytes that are not UTF-8 become other text, which may be a configured id.
+    # Invalid UTF-8 would decode to other text, which could be a configured id.
     if key_id.encode() != payload.metadata.get("encryption-key-id", b""):
         return None
     return scope.rule.static.get(key_id)
@@ -275,7 +279,7 @@ def static_key(payload: Payload, scope: Scope) -> bytes | None:
 def pass_through(payload: Payload, scope: Scope) -> Payload:
     """Returns the payload unchanged.
 
-    :raises KmsCodecError: ``format_not_allowed`` if the rule refuses what this codec did not encrypt
+    :raises KmsCodecError: ``format_not_allowed`` if the rule refuses plaintext
     """
     if scope.rule.plaintext == "refuse":
         what = "a reference to external storage, which is not authenticated and counts as plaintext"

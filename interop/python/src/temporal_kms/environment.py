@@ -1,4 +1,4 @@
-"""Loads the codec that environment variables describe."""
+"""Creates the codec that environment variables describe."""
 
 import os
 import re
@@ -22,11 +22,12 @@ _KNOWN = {*_CHOICES, *_NEEDED, "GCP_KMS_LOCATION", "KMS_KEYS_FILE", "KMS_EMULATO
 
 
 def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
-    """Returns the codec that the environment describes: ``KMS_KEYS_FILE``, or the ``GCP_*`` variables for one key.
+    """Returns the codec that the environment describes, by ``KMS_KEYS_FILE`` or, for a single key, by the ``GCP_*``
+    variables.
 
-    Warns of variables with the prefixes ``KMS_`` and ``GCP_KMS_`` that it does not have.
+    Warns about unknown variables with the prefixes ``KMS_`` and ``GCP_KMS_``.
 
-    :raises ValueError: variables are missing or wrong, the keys file is wrong, the emulator is not on loopback, or
+    :raises ValueError: variables are missing or invalid, the keys file is invalid, the emulator is not on loopback, or
         Google's credentials are missing
     """
     for name, allowed in _CHOICES.items():
@@ -52,14 +53,15 @@ def load_kms_codec(env: Mapping[str, str] = os.environ) -> KmsCodec:
 
 
 def _guide_rules(env: Mapping[str, str]) -> KeyRules:
-    """Returns rules with one key, which read ``direct``, or ``envelope`` if it writes that, or both if unsafe."""
+    """Returns rules with one key. They read ``direct``, or ``envelope`` if ``KMS_FORMAT`` is ``envelope``, or both if
+    ``KMS_UNSAFE`` accepts the risk."""
     if missing := [name for name in _NEEDED if not env.get(name)]:
         raise ValueError(f"{' and '.join(missing)} must be set, or KMS_KEYS_FILE instead of all GCP_* variables")
     project, ring, key = (env[name] for name in _NEEDED)
     location = env.get("GCP_KMS_LOCATION", "global")
     path = f"projects/{project}/locations/{location}/keyRings/{ring}/cryptoKeys/{key}"
     if not is_crypto_key(path):
-        raise ValueError(f"The GCP_* variables make the name {path}, which is not the name of a crypto key")
+        raise ValueError(f"The GCP_* variables result in the name {path}, which is not a valid crypto key name")
     if "KMS_UNSAFE" in env:
         reads = frozenset({"envelope-v2", "envelope", "direct"})
         return KeyRules({}, NamespaceRule(encrypt=path, reads=reads, unsafe=frozenset({DIRECT_WITH_ENVELOPE})))

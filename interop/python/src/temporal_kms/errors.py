@@ -1,4 +1,4 @@
-"""The error of this package and the closed list of its reason codes (docs/wire-formats.md)."""
+"""This package's error, and the closed list of reason codes (docs/wire-formats.md)."""
 
 from temporalio.exceptions import ApplicationError
 
@@ -24,22 +24,22 @@ RESTORABLE = frozenset(
 """An administrator can correct the cause; the payload is intact."""
 
 PERMANENT = frozenset({"key_destroyed", "workflow_mismatch", "integrity_failed", "malformed", "event_not_found"})
-"""A retry gives the same answer."""
+"""A retry would give the same result."""
 
 KEY_REFUSED = frozenset(
     {"permission_denied", "key_not_found", "key_disabled", "key_destroy_scheduled", "key_destroyed"}
 )
-"""Cloud KMS refuses the key or its version, whatever the message, which another key may decrypt."""
+"""Cloud KMS refuses the whole key or key version, not only this message. Another key may decrypt the message."""
 
 
 class KmsCodecError(ApplicationError):
-    """The reason why a payload cannot be encrypted or decrypted.
+    """Raised if a payload cannot be encrypted or decrypted.
 
-    Match on ``code``. Messages may change; they never contain plaintext.
+    Match on ``code``, because messages may change. Messages never contain plaintext.
     """
 
     key_version: int | None = None
-    """The key version that Cloud KMS refuses because of its state, if its error names one."""
+    """The key version that Cloud KMS refused because of the version's state, if Cloud KMS's error names it."""
 
     def __init__(self, code: str, message: str) -> None:
         assert code in RETRYABLE | RESTORABLE | PERMANENT, code
@@ -47,11 +47,11 @@ class KmsCodecError(ApplicationError):
         self.code = code
 
     def __reduce__(self) -> tuple[type["KmsCodecError"], tuple[str, str]]:
-        # A pool of processes pickles errors, and BaseException would pass on the text for display only.
+        # Process pools pickle errors, and BaseException would pass on only the display text.
         return KmsCodecError, (self.code, self.message)
 
     def bare(self) -> "KmsCodecError":
-        """Returns a copy without traceback and context: reporters of errors show the variables of all their frames."""
+        """Returns a copy without traceback and context, because error reporters show the variables of all frames."""
         bare = KmsCodecError(self.code, self.message)
         bare.key_version = self.key_version
         if isinstance(self.__cause__, KmsCodecError):

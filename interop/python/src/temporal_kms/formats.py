@@ -1,4 +1,4 @@
-"""Finds the format of a payload from its metadata."""
+"""Determines a payload's format from its metadata."""
 
 from temporalio.api.common.v1 import Payload
 
@@ -7,7 +7,8 @@ _REFERENCE = b"temporal.api.sdk.v1.ExternalStorageReference"
 
 
 def format_of(payload: Payload) -> str:
-    """Returns ``envelope-v2``, ``envelope``, ``direct``, ``proxy``, ``static``, ``external`` or ``plain``."""
+    """Returns the payload's format: ``envelope-v2``, ``envelope``, ``direct``, ``proxy``, ``static``, ``external`` or
+    ``plain``."""
     metadata = payload.metadata
     match metadata.get("encoding", b""):
         case b"binary/envelope-kms-v2":
@@ -29,7 +30,7 @@ def format_of(payload: Payload) -> str:
 
 
 def is_empty(payload: Payload) -> bool:
-    """Returns whether the payload contains nothing that could be protected or forged."""
+    """Returns whether the payload contains nothing that could be secret or forged."""
     return not payload.data and payload.metadata.get("encoding", b"") in (b"", b"binary/null")
 
 
@@ -41,10 +42,10 @@ _FAILURE_PLACEHOLDER = Payload(
 
 
 def is_failure_placeholder(payload: Payload) -> bool:
-    """Returns whether the payload is the constant that a worker stores for a failure that it cannot encrypt."""
+    """Returns whether the payload is the constant that a worker stores in place of a failure that it cannot encrypt."""
     return payload == _FAILURE_PLACEHOLDER
 
 
 def text(payload: Payload, key: str) -> str:
-    """Returns a metadata entry as text. Bytes that are not UTF-8 become text that is in no key's name."""
+    """Returns a metadata entry as text. Invalid UTF-8 becomes text that no key's name contains."""
     return payload.metadata.get(key, b"").decode(errors="replace")

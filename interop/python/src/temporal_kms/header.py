@@ -1,4 +1,4 @@
-"""The header of ``binary/envelope-kms-v2``, and the hashes that bind a message."""
+"""The header of ``binary/envelope-kms-v2``, and the hashes that bind a message to its key, namespace and workflow."""
 
 import hashlib
 import re
@@ -9,7 +9,7 @@ from .errors import KmsCodecError
 
 VERSION = 0x02
 NAMES = 1024
-"""How many results of each hash are kept: every message needs several."""
+"""How many results of each hash function are cached, because every message needs several hashes."""
 WORKFLOW_TAG = 0b01
 COMPRESSED = 0b10
 MAX_WRAPPED_KEY = 1024
@@ -41,25 +41,27 @@ def workflow_tag(namespace: str, workflow_id: str) -> bytes:
 
 @lru_cache(NAMES)
 def workflow_tags(namespace: str, workflow_id: str) -> tuple[bytes, bytes]:
-    """Returns the tags of the messages that are read in a workflow: of its id, and of its schedule's id."""
+    """Returns the tags of the messages that a workflow may read: the tag of its id, and the tag of the id in its
+    schedule's action."""
     return workflow_tag(namespace, workflow_id), workflow_tag(namespace, scheduled_workflow_id(workflow_id))
 
 
 def scheduled_workflow_id(workflow_id: str) -> str:
-    """Returns the workflow id that a schedule names, from the id of one of its runs. Returns any other id unchanged."""
+    """Returns the workflow id in a schedule's action, given the id of a workflow that the schedule has started. Returns
+    any other id unchanged."""
     run = _SCHEDULED_RUN.fullmatch(workflow_id)
     return run[1] if run else workflow_id
 
 
 @lru_cache(NAMES)
 def branch_key_aad(namespace: str) -> bytes:
-    """Returns the additional authenticated data with which Cloud KMS wraps the branch keys of a namespace."""
+    """Returns the additional authenticated data with which Cloud KMS wraps a namespace's branch keys."""
     return b"temporal-kms/v2/branch-key\0" + namespace_tag(namespace)
 
 
 @lru_cache(NAMES)
 def data_key_info(namespace: str) -> bytes:
-    """Returns the info with which the data keys of a namespace are derived from its branch keys."""
+    """Returns the HKDF info for deriving a namespace's data keys from its branch keys."""
     return b"temporal-kms/v2/data-key\0" + namespace_tag(namespace)
 
 
@@ -78,7 +80,7 @@ class Header:
         if not 1 <= len(self.wrapped_key) <= MAX_WRAPPED_KEY:
             raise KmsCodecError(
                 "too_large",
-                f"The wrapped branch key has {len(self.wrapped_key)} bytes; the header takes at most {MAX_WRAPPED_KEY}",
+                f"The wrapped branch key has {len(self.wrapped_key)} bytes; the header allows only {MAX_WRAPPED_KEY}",
             )
         flags = (WORKFLOW_TAG if self.workflow_tag is not None else 0) | (COMPRESSED if self.compressed else 0)
         return b"".join(
@@ -100,13 +102,13 @@ class Header:
 class Message:
     header: Header
     aad: bytes
-    """The bytes of the header."""
+    """The header's bytes."""
     ciphertext: bytes
     """``nonce | ciphertext | tag``."""
 
 
 def parse_message(data: bytes) -> Message:
-    """Splits a message into its header and its ciphertext.
+    """Splits a message into header and ciphertext.
 
     :raises KmsCodecError: ``malformed`` or ``unsupported_version``
     """
@@ -115,10 +117,11 @@ def parse_message(data: bytes) -> Message:
     version, flags = data[0], data[1]
     if version != VERSION:
         raise KmsCodecError(
-            "unsupported_version", f"The message has the version {version}; this reader reads version {VERSION}"
+            "unsupported_version",
+            f"The message has the format version {version}; this reader supports only version {VERSION}",
         )
     if flags & ~(WORKFLOW_TAG | COMPRESSED):
-        raise KmsCodecError("unsupported_version", f"The flags {flags:#04x} of the message contain an unknown bit")
+        raise KmsCodecError("unsupported_version", f"The message's flags {flags:#04x} contain an unknown bit")
     reader = _Reader(data, at=2)
     key, number, namespace = reader.take(8), int.from_bytes(reader.take(4), "big"), reader.take(16)
     workflow = reader.take(16) if flags & WORKFLOW_TAG else None
@@ -127,12 +130,12 @@ def parse_message(data: bytes) -> Message:
     if not 1 <= length <= MAX_WRAPPED_KEY:
         raise KmsCodecError(
             "malformed",
-            f"The header declares a wrapped branch key of {length} bytes; 1 to {MAX_WRAPPED_KEY} are possible",
+            f"The header declares a wrapped branch key of {length} bytes; the length must be 1 to {MAX_WRAPPED_KEY}",
         )
     wrapped = reader.take(length)
     header = Header(bool(flags & COMPRESSED), key, number, namespace, workflow, salt, commitment, wrapped)
     if number == 0:
-        raise KmsCodecError("malformed", "The header contains the key version 0; versions start at 1")
+        raise KmsCodecError("malformed", "The header contains key version 0, but key versions start at 1")
     ciphertext = data[reader.at :]
     if len(ciphertext) < NONCE + TAG:
         raise _truncated(data)

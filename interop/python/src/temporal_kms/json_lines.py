@@ -1,8 +1,9 @@
-"""Offers payload codecs to another process: a JSON request per line on stdin, a JSON answer per line on stdout.
+"""Offers payload codecs to another process, with a JSON request per line on stdin and a JSON response per line on
+stdout.
 
-Request: ``{"id": 1, "op": "encode" | "decode", "codec": NAME, "context": {"namespace": …, "workflowId": …},
-"payloads": [{"metadata": {KEY: HEX}, "data": HEX}]}``; the context may be missing.
-Answer: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. The process
+Request: ``{"id": 1, "op": "encode" | "decode", "codec": NAME, "context": {"namespace": …, "workflowId": …}, "payloads":
+[{"metadata": {KEY: HEX}, "data": HEX}]}``; the context is optional.
+Response: ``{"id": 1, "payloads": […]}``, or ``{"id": 1, "code": …, "message": …}`` for a KmsCodecError. The process
 ends with a traceback on any other error.
 """
 
@@ -37,10 +38,10 @@ def payload_to_json(payload: Payload) -> dict[str, Any]:
 
 
 async def answer(request: dict[str, Any], codecs: Mapping[str, PayloadCodec]) -> dict[str, Any]:
-    """Returns the answer to one request."""
+    """Returns the response to one request."""
     codec, context = codecs[request["codec"]], request.get("context")
     if context is not None and isinstance(codec, WithSerializationContext):
-        # Without a workflow id it is the context of a codec server, for which the SDK has no class.
+        # A context without a workflow id is like a codec server's, for which the SDK has no class.
         bound = WorkflowSerializationContext(context["namespace"], context.get("workflowId"))
         codec = codec.with_context(bound)
     payloads = [payload_from_json(payload) for payload in request["payloads"]]
@@ -52,6 +53,6 @@ async def answer(request: dict[str, Any], codecs: Mapping[str, PayloadCodec]) ->
 
 
 async def serve(codecs: Mapping[str, PayloadCodec]) -> None:
-    """Answers requests in their order until stdin ends."""
+    """Responds to requests in order until stdin ends."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(await answer(json.loads(line), codecs)), flush=True)

@@ -1,4 +1,4 @@
-"""Reads the keys file (``KMS_KEYS_FILE``): strict YAML with the JSON Schema of packages/kms-codec."""
+"""Reads the keys file (``KMS_KEYS_FILE``): strict YAML that must match the JSON Schema in packages/kms-codec."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ MAX_STATIC_KEY_FILE = 1024
 def read_keys_file(path: Path) -> KeyRules:
     """Returns the rules that the file contains.
 
-    :raises ValueError: what is wrong in the file, and where
+    :raises ValueError: the file is invalid; the message says what is wrong, and where
     """
     try:
         file = parse_strict_yaml(read_regular_file(path, MAX_BYTES))
@@ -42,7 +42,7 @@ def read_keys_file(path: Path) -> KeyRules:
 
 
 def is_crypto_key(name: str) -> bool:
-    """Returns whether this is the resource name of a crypto key, without a version."""
+    """Returns whether a name is a crypto key's resource name, without a version."""
     rule = _validator().schema["properties"]["default"]["properties"]
     return bool(Draft202012Validator(rule["encrypt"]).is_valid(name))
 
@@ -75,7 +75,8 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]{43}=")
 def read_static_key(path: Path, place: str) -> bytes:
     """Returns the key in a file: 32 raw bytes, 64 hexadecimal digits, or 44 characters of padded base64.
 
-    One line end after the text is allowed. 32 bytes of text are refused, because they may be half of a hexadecimal key.
+    One line end may follow the text forms. Refuses 32 bytes of text, because they could be a hexadecimal key of half
+    the length.
 
     :raises ValueError: the file contains anything else
     """

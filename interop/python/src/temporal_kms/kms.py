@@ -1,4 +1,4 @@
-"""The calls to Cloud KMS that this package makes, and their implementation with Google's client."""
+"""The Cloud KMS calls that this package needs, and their implementation with Google's client."""
 
 import asyncio
 import re
@@ -21,9 +21,9 @@ from .errors import KmsCodecError
 from .per_loop import PerLoop
 
 MAX_REPEATS = 3
-"""How often a call is repeated because this process was stopped meanwhile, before its failure is reported."""
+"""Limit on the repetitions of a call that failed because this process was suspended."""
 STALL = 1.0
-"""Seconds by which a failure exceeds its time limit if this process was stopped."""
+"""If a call fails more than this many seconds after its deadline, this process was suspended during the call."""
 
 R = TypeVar("R")
 
@@ -35,7 +35,7 @@ class Wrapped:
 
 
 class KeyService(Protocol):
-    """Wraps and unwraps branch keys and data keys. Its methods raise only :class:`KmsCodecError`."""
+    """Wraps and unwraps branch keys and data keys. Implementations raise only :class:`KmsCodecError`."""
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped: ...
 
@@ -54,15 +54,17 @@ _STATES = {
 
 
 def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None) -> KmsCodecError:
-    """Maps the name of a gRPC status to a reason code, never its text.
+    """Maps a gRPC status's name, never its text, to a reason code.
 
-    :param state: the state of the key version, if it is known
+    :param state: the key version's state, if it is known
     """
     match status:
         case "INVALID_ARGUMENT" | "OUT_OF_RANGE" if unwrapping:
             return KmsCodecError("integrity_failed", f"Cloud KMS cannot decrypt this message with {key}")
         case "INVALID_ARGUMENT" | "OUT_OF_RANGE" | "NOT_FOUND":
-            return KmsCodecError("key_not_found", f"Cloud KMS has no crypto key {key} that encrypts")
+            return KmsCodecError(
+                "key_not_found", f"Cloud KMS has no crypto key {key}, or its purpose is not encryption"
+            )
         case "PERMISSION_DENIED" | "UNAUTHENTICATED":
             return KmsCodecError("permission_denied", f"This identity may not use {key}, or the key does not exist")
         case "RESOURCE_EXHAUSTED":
@@ -73,13 +75,13 @@ def refusal(status: str, key: str, *, unwrapping: bool, state: str | None = None
                 f"Cloud KMS cannot use {key}: the state of its version is {state or 'unknown'}",
             )
         case _:
-            return KmsCodecError("kms_unavailable", f"Cloud KMS didn't answer for {key} ({status})")
+            return KmsCodecError("kms_unavailable", f"Cloud KMS did not respond for {key} ({status})")
 
 
 class CloudKms:
-    """Google's asynchronous client, with a connection for each event loop that uses it.
+    """Cloud KMS through Google's asynchronous client, with a separate connection for each event loop.
 
-    It makes one attempt a call, since who waits knows for how long.
+    Makes one attempt per call. Retries are up to the callers, which know for how long they may wait.
     """
 
     def __init__(
@@ -87,11 +89,11 @@ class CloudKms:
     ) -> None:
         """Creates a service.
 
-        :param open_client: returns a client of Google with a channel of its own, for the running event loop
-        :param credentials: those of the client. Without them, a refused access token looks like an outage.
+        :param open_client: returns a Google client with its own channel, for the running event loop
+        :param credentials: the client's credentials. Without them, a refused access token looks like an outage
         """
         self._connections = PerLoop(lambda: Connection(open_client, attempt_timeout))
-        # A service account with a key file signs its tokens itself.
+        # A service account with a key file needs no token request, because it signs its tokens itself.
         self._credentials = None if isinstance(credentials, service_account.Credentials) else credentials
         self._timeout = attempt_timeout
 
@@ -110,7 +112,7 @@ class CloudKms:
         return cls(lambda: insecure_client(emulator))
 
     async def close(self) -> None:
-        """Closes the connection of the running event loop. Calls that follow fail with ``kms_unavailable``."""
+        """Closes the running event loop's connection. Later calls fail with ``kms_unavailable``."""
         await self._connections.get().close()
 
     async def wrap(self, key: str, plaintext: bytes, aad: bytes) -> Wrapped:
@@ -140,7 +142,7 @@ class CloudKms:
             except (GoogleAPICallError, grpc.RpcError) as error:
                 if _status(error) != "INVALID_ARGUMENT":
                     raise
-                # This status also means that a checksum was damaged on the way: try once more, with new checksums.
+                # A checksum may have been damaged in transit, so retry once with new checksums.
                 response = await self._decrypt(key, ciphertext, aad)
         except Exception as error:
             raise await self._refusal(error, key, key_version, unwrapping=True) from None
@@ -149,11 +151,13 @@ class CloudKms:
         return response.plaintext
 
     async def _get_token(self, key: str) -> None:
-        """Gets an access token for the next call, whose own error would not report that Google refused it."""
+        """Gets an access token for the next call, whose own error would not report that Google refused to issue the
+        token."""
         credentials, timeout = self._credentials, self._timeout
         if credentials is None or credentials.valid:
             return
-        # A thread that waits for an answer cannot be ended: later calls wait for it too, and start no other.
+        # A thread that waits for a response cannot be ended, so later calls wait for the same thread instead of
+        # starting another.
         refreshing = self._connections.get().token_requests.join(
             key, lambda: asyncio.to_thread(refresh_token, credentials, key, timeout)
         )
@@ -169,7 +173,8 @@ class CloudKms:
         return await self._attempt(lambda client: client.decrypt(request, retry=None, timeout=self._timeout))
 
     async def _attempt(self, call: Callable[[Client], Awaitable[R]]) -> R:
-        """Makes a call, and again if it fails because this process or its machine was stopped: that is no outage."""
+        """Makes a call. Repeats the call if it failed because this process or the machine was suspended, which is not
+        an outage."""
         connection = self._connections.get()
         repeats = 0
         while True:
@@ -190,7 +195,8 @@ class CloudKms:
         return result
 
     async def _state(self, key: str, version: int | None) -> str | None:
-        """Returns the state of the key version if the identity may read it; a refusal does not always contain it."""
+        """Looks up the key version's state, which a refusal does not always contain. Returns None if the identity may
+        not read the state."""
         client = self._connections.get().client
         try:
             if version is None:
@@ -213,9 +219,10 @@ def _status(error: Exception) -> str:
 
 
 def _refused_version(error: Exception) -> int | None:
-    """Returns the number of the key version that Cloud KMS refuses because of its state, if its error names it.
+    """Returns the number of the key version that Cloud KMS refused because of the version's state, if the error
+    contains it.
 
-    The version that a message names is only a claim of its author.
+    Needed because the version in a message is only its author's claim.
     """
     for detail in error.details if isinstance(error, GoogleAPICallError) else ():
         for violation in detail.violations if isinstance(detail, PreconditionFailure) else ():
@@ -236,5 +243,5 @@ def _aad_fields(aad: bytes) -> dict[str, object]:
 
 def _damaged(key: str) -> KmsCodecError:
     return KmsCodecError(
-        "checksum_mismatch", f"A response of Cloud KMS for {key} was damaged on the way: its checksum is wrong"
+        "checksum_mismatch", f"A Cloud KMS response for {key} was damaged in transit: its checksum is wrong"
     )

@@ -1,4 +1,5 @@
-"""Decrypts payloads inside payloads: what another codec encrypted or compressed before this codec encrypted it."""
+"""Decrypts payloads inside payloads: an inner payload was encrypted or compressed by another codec before this codec
+encrypted it."""
 
 from temporalio.api.common.v1 import Payload
 
@@ -8,14 +9,14 @@ from .errors import KmsCodecError
 from .formats import format_of
 
 MAX_LAYERS = 4
-"""The maximum number of layers of encryption of one payload."""
+"""Limit on one payload's layers of encryption."""
 
 
 async def decrypt_layers(decryptor: PayloadDecryptor, stored: Payload, scope: Scope, *, inner_codecs: bool) -> Payload:
-    """Decrypts a stored payload, and the layers inside it that the rule of its namespace reads.
+    """Decrypts a stored payload, and the layers in it that the namespace's rule reads.
 
-    :param inner_codecs: other codecs decode after this codec and get a layer that this codec does not read
-    :raises KmsCodecError: ``layer_unreadable``, or the reason code of a layer
+    :param inner_codecs: whether other codecs decode after this codec and receive layers that this codec cannot read
+    :raises KmsCodecError: ``layer_unreadable``, or the reason code for the layer that failed
     """
     decrypted = await decryptor.decrypt(stored, scope)
     if decrypted is stored:
@@ -28,11 +29,11 @@ async def decrypt_layers(decryptor: PayloadDecryptor, stored: Payload, scope: Sc
         if kind == "external" or (kind == "plain" and decrypted.metadata.get("encoding", b"") != b"binary/encrypted"):
             return decrypted
         if not _is_read_here(kind, decrypted, scope):
-            what = "encrypted, and names no key" if kind == "plain" else f"in the format {kind}"
+            what = "encrypted and names no key" if kind == "plain" else f"in the format {kind}"
             error = KmsCodecError(
                 "layer_unreadable",
-                f"The payload was decrypted; its content is {what}, which {scope.namespace} does not read: "
-                "list the format under reads, and its key",
+                f"The payload was decrypted, but its content is {what}, which {scope.namespace} does not read: "
+                "list the format under reads, and the key under decrypt",
             )
             return _foreign(decrypted, inner_codecs, error)
         if layers == MAX_LAYERS:

@@ -1,4 +1,4 @@
-"""The keys of a codec in one event loop, and the work that keeps them fresh while no payload passes."""
+"""A codec's keys in one event loop, and the background work that keeps them fresh."""
 
 import asyncio
 import weakref
@@ -10,11 +10,11 @@ from .decryptor import PayloadDecryptor
 from .kms import KeyService
 
 EVERY = 15.0
-"""Seconds between two runs of ``maintain``."""
+"""Interval between two calls of ``maintain``, in seconds."""
 
 
 class LoopKeys:
-    """The keys of the running event loop. It calls ``maintain`` for as long as both exist."""
+    """The running event loop's keys. The loop calls ``maintain`` for as long as the loop and this object exist."""
 
     def __init__(self, service: KeyService, clock: Clock, max_decompressed: int) -> None:
         self._decryption_keys = DecryptionKeys(service, clock)
@@ -23,7 +23,7 @@ class LoopKeys:
         _schedule(weakref.ref(self), asyncio.get_running_loop())
 
     def maintain(self) -> None:
-        """Asks Cloud KMS about the keys for which that is due."""
+        """Refreshes and revalidates keys that are due."""
         self._decryption_keys.maintain()
         self.encryption_keys.maintain()
 

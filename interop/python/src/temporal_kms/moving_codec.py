@@ -1,4 +1,4 @@
-"""Reads with two codecs while an application moves to a :class:`KmsCodec`: see docs/moving.md."""
+"""Reads with two codecs while an application moves to a :class:`KmsCodec` (see docs/moving.md)."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from .codec import KmsCodec
 
 
 class MovingCodec(PayloadCodec, WithSerializationContext):
-    """Decodes what a ``KmsCodec`` or an earlier codec encoded, and encodes with one of them only.
+    """Decodes payloads from both a ``KmsCodec`` and an earlier codec, and encodes with only one of them.
 
-    :param codec: decodes first
-    :param earlier: decodes what ``codec`` leaves unchanged. Without it, earlier payloads are in plaintext
-    :param decode_only: ``codec`` does not encrypt: the earlier codec encodes, or payloads stay in plaintext. For the
-        time until every program reads what a ``KmsCodec`` writes
+    :param codec: the codec that decodes first
+    :param earlier: decodes what ``codec`` leaves unchanged; None if earlier payloads are in plaintext
+    :param decode_only: if true, ``codec`` does not encrypt: the earlier codec encodes, or payloads stay in plaintext.
+        Set this until every program can read what a ``KmsCodec`` writes
     """
 
     def __init__(self, codec: KmsCodec, earlier: PayloadCodec | None = None, *, decode_only: bool) -> None:
@@ -24,22 +24,22 @@ class MovingCodec(PayloadCodec, WithSerializationContext):
         self._decode_only = decode_only
 
     def with_context(self, context: SerializationContext) -> "MovingCodec":
-        """Returns these codecs in the context of a workflow or activity."""
+        """Returns a copy of this codec for the context of a workflow or activity."""
         earlier = self._earlier
         if isinstance(earlier, WithSerializationContext):
             earlier = earlier.with_context(context)
         return MovingCodec(self._codec.with_context(context), earlier, decode_only=self._decode_only)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Returns the payloads encoded by one of the codecs."""
+        """Encodes the payloads with one of the codecs."""
         if not self._decode_only:
             return await self._codec.encode(payloads)
         return list(payloads) if self._earlier is None else await self._earlier.encode(payloads)
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Returns the payloads decoded by the codec that encoded them.
+        """Decodes each payload with the codec that encoded it.
 
-        :raises KmsCodecError: as ``KmsCodec.decode``
+        :raises KmsCodecError: as for ``KmsCodec.decode``
         """
         decoded = await self._codec.decode(payloads)
         return decoded if self._earlier is None else await self._earlier.decode(decoded)

@@ -1,7 +1,8 @@
-"""Reads the plaintext of a message: the serialization of a payload, in the strict profile of docs/wire-formats.md.
+"""Reads a message's plaintext: a payload, serialized in the strict protobuf profile that docs/wire-formats.md
+specifies.
 
-Parsers of protobuf disagree about unknown and repeated fields, long varints and invalid UTF-8, so that one message
-could mean different things to two readers.
+General protobuf parsers disagree about unknown and repeated fields, long varints and invalid UTF-8, so with them one
+message could mean different things to two readers.
 """
 
 from collections.abc import Callable
@@ -13,30 +14,31 @@ from .errors import KmsCodecError
 METADATA, DATA, EXTERNAL_PAYLOADS = 0x0A, 0x12, 0x1A
 ENTRY_KEY, ENTRY_VALUE = 0x0A, 0x12
 SIZE_BYTES = 0x08
-"""Field numbers and wire types, as their only byte."""
+"""Protobuf tags (field number and wire type), each of which is one byte."""
 _ENCODING = bytes([ENTRY_KEY, 8]) + b"encoding" + bytes([ENTRY_VALUE])
-"""The start of an entry whose key is ``encoding``, up to the length of its value."""
+"""The start of an entry whose key is ``encoding``, up to the value's length byte."""
 
 MAX_VARINT = 10
 
 USUAL_FIELDS = 16
-"""A payload has about three fields; up to this number their memory does not count."""
+"""Up to this number of fields, memory for fields does not count. A usual payload has about three."""
 FIELD_MEMORY = 256
-"""Bytes of memory for a field besides its content, which may be as little as two bytes in the message."""
+"""Bytes of memory that a field takes in addition to its content; in a message, a field can take as little as two bytes.
+"""
 
 
 def parse_payload(plaintext: bytes, reserve: Callable[[int], None]) -> Payload:
     """Returns the payload.
 
-    :param reserve: called with the memory for many fields; may raise
-    :raises KmsCodecError: ``malformed`` if the bytes are not in the profile
+    :param reserve: called with the bytes of memory that many fields take; may raise
+    :raises KmsCodecError: ``malformed`` if the bytes do not conform to the profile
     """
     check_plaintext(plaintext, reserve)
     return Payload.FromString(plaintext)
 
 
 def check_plaintext(plaintext: bytes, reserve: Callable[[int], None]) -> None:
-    """Checks what ``parse_payload`` would parse, with the same parameters and errors."""
+    """Checks a plaintext as ``parse_payload`` does, with the same parameters and errors, but does not parse it."""
     if _is_usual(plaintext):
         return
     fields = _count_fields(plaintext)
@@ -46,12 +48,13 @@ def check_plaintext(plaintext: bytes, reserve: Callable[[int], None]) -> None:
 
 
 def _is_usual(plaintext: bytes) -> bool:
-    """Whether this is a short encoding and data, as most payloads are. It takes a fourth of the time of all checks."""
+    """Returns whether the plaintext has the most common form, a short encoding and data. Takes a quarter of the time of
+    the full checks."""
     end, value = len(plaintext), 3 + len(_ENCODING)
     if end <= value or plaintext[0] != METADATA or not plaintext.startswith(_ENCODING, 2):
         return False
     at = value + plaintext[value - 1]
-    # The entry ends with its value, and what follows is data up to the end.
+    # The entry must end with its value, and only data may follow, up to the end.
     return (
         plaintext[1] == at - 2 < 0x80
         and at < end
@@ -68,7 +71,7 @@ def not_a_payload() -> KmsCodecError:
 
 
 def _count_fields(plaintext: bytes) -> int:
-    """Returns the number of fields, without allocating memory for them; fields inside of fields do not count."""
+    """Counts the top-level fields, without allocating memory for them."""
     at, end, fields = 0, len(plaintext), 0
     while at < end:
         if plaintext[at] not in (METADATA, DATA, EXTERNAL_PAYLOADS):
@@ -100,7 +103,7 @@ def _check(plaintext: bytes) -> None:
 
 
 def _entry_key(plaintext: bytes, at: int, end: int) -> bytes:
-    """Returns the key of a metadata entry. A missing key or value is empty: some serializers omit it."""
+    """Returns a metadata entry's key. Treats a missing key or value as empty, because some serializers omit them."""
     key: bytes | None = None
     has_value = False
     while at < end:
@@ -121,7 +124,7 @@ def _check_utf8(text: bytes) -> None:
     try:
         text.decode()
     except UnicodeDecodeError:
-        # No cause, because it contains the bytes.
+        # Omit the cause, because the cause contains the bytes.
         raise not_a_payload() from None
 
 
@@ -131,7 +134,7 @@ def _check_external(plaintext: bytes, at: int, end: int) -> None:
 
 
 def _content(plaintext: bytes, at: int, end: int) -> tuple[int, int]:
-    """Returns where the content starts and ends whose length is at this position."""
+    """Reads the length at this position, and returns where its content starts and ends."""
     if at < end and plaintext[at] < 0x80:
         length, start = plaintext[at], at + 1
     else:
@@ -142,7 +145,8 @@ def _content(plaintext: bytes, at: int, end: int) -> tuple[int, int]:
 
 
 def _varint(plaintext: bytes, at: int, end: int) -> tuple[int, int]:
-    """Returns a varint of at most 64 bits in its shortest form, and the position after it."""
+    """Reads a varint of at most 64 bits, which must be in its shortest form. Returns the value and the position after
+    it."""
     value = 0
     for count in range(min(MAX_VARINT, end - at)):
         byte = plaintext[at + count]

@@ -24,11 +24,11 @@ from .safe_logging import warn_of_unsafe_logging
 class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
     """Encrypts payloads, failures and headers: ``Client.connect(…, plugins=[KmsCodecPlugin(codec)])``.
 
-    A worker gets the plugins of its client. Warns once if the worker's log may contain plaintext.
+    A worker uses its client's plugins. The plugin warns once if the worker's log may contain plaintext.
 
     :param codec: a ``KmsCodec``
-    :param encode_headers: False leaves headers in plaintext, for clients whose workflows or activities also run in a
-        worker of another SDK with interceptors that read headers: Temporal's TypeScript SDK does not decode them
+    :param encode_headers: if false, headers stay in plaintext. Set this to false if workflows or activities also run in
+        a worker of another SDK whose interceptors read headers: Temporal's TypeScript SDK does not decode headers
     """
 
     def __init__(self, codec: KmsCodec, *, encode_headers: bool = True) -> None:
@@ -40,20 +40,21 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
         return "temporal-kms.KmsCodecPlugin"
 
     def configure_client(self, config: ClientConfig) -> ClientConfig:
-        """Sets the codec for the namespace of the client, the failure converter and the encoding of headers."""
+        """Sets the codec for the client's namespace, the failure converter and the encoding of headers."""
         codec = self._codec.for_namespace(config["namespace"])
         config["data_converter"] = self._extend(config["data_converter"], codec)
         config["header_codec_behavior"] = self._headers
         return config
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """Lets workflows import this package. The converter is that of the client."""
+        """Lets workflows import this package. The worker uses its client's data converter."""
         if "workflow_runner" in config:
             config["workflow_runner"] = _importing(config["workflow_runner"])
         return config
 
     def configure_replayer(self, config: ReplayerConfig) -> ReplayerConfig:
-        """Sets the same as for a client. A replayer does not name the real namespace, so that of the codec counts."""
+        """Sets the same options as for a client. A replayer does not name the real namespace, so the codec's own
+        namespace applies."""
         config["data_converter"] = self._extend(config.get("data_converter") or DataConverter.default, self._codec)
         if "workflow_runner" in config:
             config["workflow_runner"] = _importing(config["workflow_runner"])
@@ -63,11 +64,11 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
     async def connect_service_client(
         self, config: ConnectConfig, next: Callable[[ConnectConfig], Awaitable[ServiceClient]]
     ) -> ServiceClient:
-        """Connects."""
+        """Connects without changes."""
         return await next(config)
 
     async def run_worker(self, worker: Worker, next: Callable[[Worker], Awaitable[None]]) -> None:
-        """Runs the worker."""
+        """Runs the worker, after a warning if its log may contain plaintext."""
         warn_of_unsafe_logging()
         await next(worker)
 
@@ -80,11 +81,12 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
             AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]],
         ],
     ) -> AbstractAsyncContextManager[AsyncIterator[WorkflowReplayResult]]:
-        """Replays."""
+        """Replays without changes."""
         return next(replayer, histories)
 
     def _extend(self, converter: DataConverter, codec: KmsCodec) -> DataConverter:
-        """An own failure converter stays, and must encode the common attributes."""
+        """Adds the codec and the failure converter. Keeps a custom failure converter, which must encode the common
+        attributes."""
         failures = converter.failure_converter_class
         if failures is DefaultFailureConverter:
             failures = DefaultFailureConverterWithEncodedAttributes
@@ -92,7 +94,8 @@ class KmsCodecPlugin(ClientPlugin, WorkerPlugin):
 
 
 def _importing(runner: WorkflowRunner) -> WorkflowRunner:
-    """Lets modules of workflows import this package: the sandbox cannot load ``cryptography`` a second time."""
+    """Lets workflow modules import this package. The sandbox must not reload the package, because ``cryptography``
+    cannot be loaded twice."""
     if not isinstance(runner, SandboxedWorkflowRunner):
         return runner
     return dataclasses.replace(runner, restrictions=runner.restrictions.with_passthrough_modules("temporal_kms"))

@@ -1,4 +1,4 @@
-"""The rules of the namespaces: keys, formats and accepted namespaces."""
+"""Namespaces' rules: keys, formats and accepted namespaces."""
 
 import hashlib
 import re
@@ -10,44 +10,44 @@ from .errors import KmsCodecError
 from .header import key_id
 
 DIRECT_WITH_ENVELOPE = "direct-with-envelope"
-"""A risk that a rule can accept by name: messages can be forged if direct and envelope share a key."""
+"""A risk that a rule can accept by name: messages can be forged if ``direct`` and ``envelope`` share a key."""
 
 
 def wrapped_key_hash(wrapped: bytes) -> str:
-    """Returns the SHA-256 of a wrapped key in hexadecimal digits, by which the keys file denies it."""
+    """Returns a wrapped key's SHA-256 in hexadecimal digits. The keys file's deny-list contains such hashes."""
     return hashlib.sha256(wrapped).hexdigest()
 
 
 @dataclass(frozen=True)
 class NamespaceRule:
     encrypt: str | None = None
-    """Crypto key resource name."""
+    """Resource name of the crypto key that encrypts. If None, this process only decrypts."""
     decrypt: tuple[str, ...] = ()
     accepts: tuple[str, ...] = ()
-    """Other namespaces whose messages may be read."""
+    """Other namespaces whose messages this namespace may read."""
     reads: frozenset[str] = frozenset({"envelope-v2"})
     plaintext: str = "report"
     """``pass``, ``report`` or ``refuse``."""
     static: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """Keys of 32 bytes by key id."""
+    """Keys of the format ``static``, of 32 bytes each, by key id."""
     unsafe: frozenset[str] = frozenset()
-    """Risks that are accepted by name."""
+    """Accepted risks, by name."""
     workflow_tag: str | None = None
-    """``require``: only messages with a workflow tag are read and written."""
+    """``require``: the codec reads and writes only messages with a workflow tag."""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        """Every crypto key with which the codec may call Cloud KMS, the encrypting key first."""
+        """All crypto keys with which the codec may call Cloud KMS. The encryption key comes first."""
         return tuple(dict.fromkeys([*([self.encrypt] if self.encrypt else []), *self.decrypt]))
 
 
 @dataclass(frozen=True)
 class KeyRules:
-    """The rules of all namespaces.
+    """All namespaces' rules.
 
-    :param deny: SHA-256 of wrapped keys that no namespace uses, in lowercase hexadecimal digits
-    :raises ValueError: a rule combines formats in an unsafe way without accepting it under ``unsafe``, two keys have
-        the same id or one key has two names, or a format without workflow tags is read where tags are required
+    :param deny: SHA-256 hashes of the wrapped keys that every namespace must refuse, in lowercase hexadecimal digits
+    :raises ValueError: a rule combines formats unsafely without accepting the risk under ``unsafe``, two keys have the
+        same id, one key has two names, or a rule that requires workflow tags reads a format without tags
     """
 
     namespaces: Mapping[str, NamespaceRule] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class KeyRules:
             raise ValueError("\n".join(mistakes))
 
     def denies(self, wrapped: bytes) -> bool:
-        """Returns whether a wrapped key must not be used, because an attacker may know it."""
+        """Returns whether a wrapped key is on the deny-list, because an attacker may know the key."""
         return bool(self.deny) and wrapped_key_hash(wrapped) in self.deny
 
     def resolve(self, namespace: str) -> NamespaceRule:
-        """Returns the rule of a namespace.
+        """Returns a namespace's rule.
 
         :raises KmsCodecError: ``namespace_not_configured``
         """
@@ -87,20 +87,21 @@ class KeyRules:
         return rules if self.default is None else {**rules, "default": self.default}
 
     def _double_names(self) -> Iterator[str]:
-        """Describes each rule that names a key by the number of its project, where a rule names it by the id."""
+        """Describes each rule that names a key by its project's number although a rule names the same key by its
+        project's id."""
         rules = self._places()
         named = {_without_project(key): key for rule in rules.values() for key in rule.keys if not _NUMBERED.match(key)}
         for place, rule in rules.items():
             for key in rule.keys:
                 if _NUMBERED.match(key) and (other := named.get(_without_project(key))):
                     yield (
-                        f"{place}.{'encrypt' if key == rule.encrypt else 'decrypt'}: names {key} by the number of its "
-                        f"project, and {other} is named by an id: if they are one key, messages under one name cannot "
-                        "be read under the other. Name every project by its id"
+                        f"{place}.{'encrypt' if key == rule.encrypt else 'decrypt'}: names {key} by its project's "
+                        f"number, but {other} by a project id: if both are the same key, messages under one name "
+                        "cannot be read under the other. Name every project by its id"
                     )
 
     def _colliding_ids(self) -> Iterator[str]:
-        """Describes each rule with a key whose id in headers is that of another key."""
+        """Describes each rule with a key whose id in headers is also another key's id."""
         rules = self._places()
         first: dict[bytes, str] = {}
         for rule in rules.values():
@@ -110,23 +111,23 @@ class KeyRules:
             for key in rule.keys:
                 if (other := first[key_id(key)]) != key:
                     yield (
-                        f"{place}.{'encrypt' if key == rule.encrypt else 'decrypt'}: names {key}, whose id in "
+                        f"{place}.{'encrypt' if key == rule.encrypt else 'decrypt'}: names {key}, but its id in "
                         f"messages, {key_id(key).hex()}, is also the id of {other}: readers could not tell which of "
                         "the two keys a message needs. Use a key with another name"
                     )
 
     def _untagged_formats(self) -> Iterator[str]:
-        """Describes each rule that requires workflow tags and reads a format that has none."""
+        """Describes each rule that requires workflow tags but reads a format without workflow tags."""
         for place, rule in self._places().items():
             if rule.workflow_tag and (formats := sorted(rule.reads - {"envelope-v2"})):
                 yield (
-                    f"{place}.reads: contains {formats[0]}, whose messages have no workflow tag, and workflowTag: "
-                    "require refuses messages without one. Read only envelope-v2, or remove workflowTag until no "
+                    f"{place}.reads: contains {formats[0]}, whose messages have no workflow tag, but workflowTag: "
+                    "require refuses messages without a tag. Read only envelope-v2, or remove workflowTag until no "
                     "history needs the older format"
                 )
 
     def _mixed_formats(self) -> Iterator[str]:
-        """Describes each rule that reads ``envelope`` or ``proxy`` under a key of a rule that reads ``direct``."""
+        """Describes each rule that reads ``envelope`` or ``proxy`` under a key with which any rule reads ``direct``."""
         rules = self._places()
         direct = {key for rule in rules.values() if "direct" in rule.reads for key in rule.keys}
         for place, rule in rules.items():
@@ -134,9 +135,9 @@ class KeyRules:
                 continue
             if shared := [key for key in rule.keys if key in direct]:
                 yield (
-                    f"{place}.reads: envelope or proxy is read here, and direct under the same key {shared[0]}: a "
-                    "direct message of 32 bytes can be passed off as a data key, and messages can be forged with it. "
-                    "Use another key, or read one of the two formats, or accept the risk with "
+                    f"{place}.reads: contains envelope or proxy, but a rule reads direct under the same key "
+                    f"{shared[0]}: a direct message of 32 bytes can be passed off as a data key, with which "
+                    "messages can be forged. Use another key, read one of the two formats, or accept the risk with "
                     f"unsafe: [{DIRECT_WITH_ENVELOPE}]"
                 )
 

@@ -1,4 +1,4 @@
-"""Removes payload content from the log entries of Temporal's SDK: see the README."""
+"""Removes payload content from the log entries of Temporal's SDK (see the README)."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ WITHHELD = "Message withheld: it may hold plaintext"
 MAX_CAUSES = 8
 MAX_TEXT = 256
 
-#: The loggers through which workflow, activity and Nexus code logs, as the SDK itself does in a few places.
+#: The loggers through which workflow, activity and Nexus code logs. The SDK itself also uses them in a few places.
 _OF_APPLICATIONS = ("temporalio.workflow", "temporalio.activity", "temporalio.nexus")
-#: What the SDK itself logs through these loggers, before the interpolated part.
+#: The messages that the SDK itself logs through these loggers, up to the interpolated part.
 _OF_SDK = {
     "Completing activity as failed",
     "Completing as cancelled",
@@ -33,7 +33,7 @@ _OF_SDK = {
     "Final heartbeat task didn't trap error",
     "Starting activity",
 }
-#: The SDK's names of ids, as keys of `temporal_workflow` and `temporal_activity`, and their names in the log.
+#: The SDK's names for ids, as keys of `temporal_workflow` and `temporal_activity`, and the names for them in our log.
 _IDS = {
     "namespace": "namespace",
     "task_queue": "taskQueue",
@@ -47,7 +47,7 @@ _IDS = {
     "update_id": "updateId",
     "update_name": "updateName",
 }
-#: An interpolated value follows a colon, a bracket, a line end, a placeholder or one of these words.
+#: Matches what precedes an interpolated value: a colon, a bracket, a line end, a placeholder or one of these words.
 _INTERPOLATED = re.compile(r" type <|:|\n|\(|%| (?:on|in) workflow| with run ID| for \S+ on |, but ")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_$.:@/-]{1,100}")
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
@@ -55,14 +55,14 @@ _FIELDS = "temporal_kms_fields"
 
 
 class SafeLogFilter(logging.Filter):
-    """Replaces an entry of Temporal's SDK by what cannot contain plaintext.
+    """Reduces entries from Temporal's SDK to content that cannot be plaintext.
 
-    That is its level, the SDK's constant message, ids, types and error codes. Messages and tracebacks of errors,
-    arguments and all other attributes are dropped. Entries of other loggers pass unchanged.
+    Keeps the level, the SDK's constant messages, ids, types and error codes. Drops errors' messages and tracebacks,
+    arguments and all other attributes. Entries from other loggers pass unchanged.
 
-    :param application_messages: keep messages that workflow, activity and Nexus code logs. Set it only if that code
-        logs no payload content
-    :param attributes: further attributes to keep if they are numbers or strings
+    :param application_messages: whether to keep the messages that workflow, activity and Nexus code logs. Set this only
+        if that code logs no payload content
+    :param attributes: names of further attributes to keep if their values are numbers or strings
     """
 
     def __init__(self, *, application_messages: bool = False, attributes: Collection[str] = ()) -> None:
@@ -71,7 +71,7 @@ class SafeLogFilter(logging.Filter):
         self._attributes = frozenset(attributes)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Changes the record in place, and lets it pass."""
+        """Changes the record in place. Returns true, so that every record passes."""
         if record.name != ROOT and not record.name.startswith(f"{ROOT}."):
             return True
         if _FIELDS in record.__dict__:
@@ -110,7 +110,7 @@ class SafeLogFilter(logging.Filter):
 
 
 def error_fields(error: BaseException) -> dict[str, Any]:
-    """Returns name, type and code of an error and its causes. The message only of a :class:`KmsCodecError`."""
+    """Returns the name, type and code of an error and its causes, and a :class:`KmsCodecError`'s message."""
     causes: list[str] = []
     seen, cause = {id(error)}, error.__cause__ or error.__context__
     while cause is not None and id(cause) not in seen and len(causes) < MAX_CAUSES:
@@ -136,10 +136,10 @@ def _own_fields(error: BaseException) -> dict[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats entries as lines of JSON, in the shape of the TypeScript programs' logs."""
+    """Formats entries as lines of JSON, in the same format as the TypeScript programs' logs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns one line."""
+        """Returns the entry as one line."""
         time = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         line = {
             "time": time.replace("+00:00", "Z"),
@@ -153,16 +153,16 @@ class JsonFormatter(logging.Formatter):
 
 
 class _SafeHandler(logging.Handler):
-    """Gives entries of Temporal's loggers to the handlers of the root logger, without payload content."""
+    """Passes entries from Temporal's loggers, without payload content, to the root logger's handlers."""
 
     def emit(self, record: logging.LogRecord) -> None:
         logging.getLogger().handle(record)
 
 
 def install_safe_logging(*, application_messages: bool = False, attributes: Collection[str] = ()) -> None:
-    """Removes payload content from everything that Temporal's SDK logs, before a handler gets it.
+    """Removes payload content from everything that Temporal's SDK logs, before any handler receives it.
 
-    Call it before the first connection. The handlers of the root logger still decide where entries go. The
+    Call this function before the first connection. The root logger's handlers still decide where entries go. The
     parameters are those of :class:`SafeLogFilter`.
     """
     logger = logging.getLogger(ROOT)
@@ -172,7 +172,7 @@ def install_safe_logging(*, application_messages: bool = False, attributes: Coll
 
 
 def warn_of_unsafe_logging() -> None:
-    """Warns if a logger of Temporal's SDK has a handler that gets entries with payload content."""
+    """Warns if any of Temporal's loggers has a handler that receives entries with payload content."""
     logger = logging.getLogger(ROOT)
     is_installed = not logger.propagate and all(isinstance(handler, _SafeHandler) for handler in logger.handlers)
     others = [
@@ -202,6 +202,6 @@ def _shown(value: Any) -> Any:
 
 
 def _printable(text: str, limit: int = MAX_TEXT) -> str:
-    """Returns a text of limited length in which all characters are visible."""
+    """Shortens a text to ``limit`` characters and escapes unprintable characters."""
     cut = text if len(text) <= limit else f"{text[:limit]}…"
     return "".join(one if one.isprintable() else f"\\u{{{ord(one):x}}}" for one in cut)

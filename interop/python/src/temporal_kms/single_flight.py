@@ -1,4 +1,4 @@
-"""Cloud KMS calls that are repeated within a budget, and shared between callers."""
+"""Retries Cloud KMS calls within a time budget, and shares calls between callers."""
 
 import asyncio
 import time
@@ -10,14 +10,15 @@ from .errors import KmsCodecError
 T = TypeVar("T")
 
 SLOW = 1.0
-"""Seconds without an answer after which Cloud KMS counts as unavailable."""
+"""Seconds without a response after which Cloud KMS counts as unavailable."""
 _TICKS = 10
 
 
 async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Task[None]]":
-    """Waits for calls, for ``SLOW`` seconds in which this process runs, and returns those that have not ended.
+    """Waits for calls for at most ``SLOW`` seconds of this process's running time. Returns the calls that have not
+    ended.
 
-    A tick counts once, however long this process was stopped during it.
+    Waits in ticks, each of which counts only once, however long this process was suspended during the tick.
     """
     pending = calls
     for _ in range(_TICKS):
@@ -28,7 +29,8 @@ async def wait_for_answers(calls: "set[asyncio.Task[None]]") -> "set[asyncio.Tas
 
 
 async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt, with growing pauses, while its error is retryable and ``budget`` seconds have not passed."""
+    """Retries an attempt, with growing pauses, while its error is retryable and the budget, in seconds, is not
+    exhausted."""
     end, pause = time.monotonic() + budget, 0.1
     while True:
         try:
@@ -41,7 +43,7 @@ async def retry_within(budget: float, attempt: Callable[[], Awaitable[T]]) -> T:
 
 
 class SingleFlight(Generic[T]):
-    """Shares one call between all callers that need its result. A cancelled caller does not end it for the others."""
+    """Shares one call among all callers that need its result. A cancelled caller does not end it for the others."""
 
     def __init__(self) -> None:
         self._flights: dict[object, asyncio.Task[T]] = {}
@@ -57,7 +59,7 @@ class SingleFlight(Generic[T]):
     def _landed(self, key: object, flight: "asyncio.Task[T]") -> None:
         del self._flights[key]
         if not flight.cancelled():
-            flight.exception()  # otherwise asyncio logs an error if all callers were cancelled
+            flight.exception()  # prevents asyncio from logging an error if all callers were cancelled
 
 
 async def _coroutine(call: Callable[[], Awaitable[T]]) -> T:

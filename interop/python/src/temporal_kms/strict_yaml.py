@@ -1,6 +1,6 @@
-"""Reads the subset of YAML that all YAML 1.1 and 1.2 parsers read in the same way, and nothing else.
+"""Reads only the subset of YAML that all YAML 1.1 and 1.2 parsers read the same way.
 
-The rules are those of the strict YAML reader of packages/kms-codec. docs/wire-formats.md describes them;
+packages/kms-codec has a strict YAML reader with the same rules, which docs/wire-formats.md describes.
 packages/kms-codec/test/vectors/files/strict-yaml.json contains the vectors for both readers.
 """
 
@@ -16,7 +16,8 @@ import yaml
 MAX_BYTES = 2**20
 MAX_DEPTH = 16
 MAX_KEY = 500
-"""Characters of a key, up to its colon. Parsers look for the colon in the same line, within the next 1,024."""
+"""Limit on a key's length up to its colon, in characters. Parsers look for the colon on the same line, within 1,024
+characters."""
 UNSAFE_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 
 _WORDS = re.compile(r"(?:y|n|yes|no|on|off|true|false|null)\Z", re.IGNORECASE | re.ASCII)
@@ -31,16 +32,17 @@ _END = re.compile(r"(?:\A|\n)\.\.\.(?:\r?\n)*\Z")
 
 
 class StrictYamlError(ValueError):
-    """The file is refused. The message contains the reason and the line."""
+    """Raised if a file is refused. The message contains the reason and the line."""
 
 
 def read_regular_file(path: Path, max_bytes: int) -> bytes:
-    """Reads a regular file, twice, because the clock of mtime is too coarse to detect every write.
+    """Reads a regular file. Reads it twice, because mtime is too coarse to detect every write.
 
-    :raises ValueError: the file is not regular, others own or can write it, it is too large, or it changed meanwhile
+    :raises ValueError: the file is not regular, belongs to another user, can be written by others, is too large, or
+        changed during the read
     :raises OSError: the file cannot be read
     """
-    # With O_NONBLOCK, opening a FIFO does not wait for its writer.
+    # O_NONBLOCK, so that opening a FIFO does not wait for a writer.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         before = os.fstat(handle)
@@ -65,9 +67,9 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 
 def parse_strict_yaml(content: bytes) -> Any:
-    """Returns mappings, lists, text, whole numbers and booleans.
+    """Parses a file to mappings, lists, text, whole numbers and booleans.
 
-    :raises StrictYamlError: for the first mistake
+    :raises StrictYamlError: the file has a mistake; the error describes the first one
     """
     try:
         text = content.decode("utf-8")
@@ -77,7 +79,7 @@ def parse_strict_yaml(content: bytes) -> Any:
     try:
         _check_comments(text)
         events = iter(list(yaml.parse(text, Loader=yaml.SafeLoader)))
-    # An escape above U+10FFFF is a ValueError or an OverflowError.
+    # An escape above U+10FFFF causes a ValueError or an OverflowError.
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         raise StrictYamlError(f"is not valid YAML: {error}") from None
     next(events)
@@ -123,12 +125,12 @@ class _Reader:
         self._events = events
         self._lines = text.split("\n")
         self._last = yaml.Mark("", 0, 0, 0, None, 0)
-        """Where the last collection ended."""
+        """The position at which the last collection ended."""
 
     def value(self, event: Any, place: Place, indent: int | None) -> Any:
         """Returns the value that begins with this event.
 
-        :param indent: the column of the block collection around it; absent inside a flow collection
+        :param indent: the column of the enclosing block collection; None inside a flow collection
         """
         if len(place) > MAX_DEPTH:
             raise _mistake(event, place, f"is nested more than {MAX_DEPTH} levels deep")
@@ -150,7 +152,7 @@ class _Reader:
         return found
 
     def _check_indentation(self, start: Any, place: Place, indent: int) -> None:
-        """Refuses a flow collection that is not indented more than the block around it, as YAML 1.2 requires."""
+        """Refuses a flow collection that is not indented more than the enclosing block, as YAML 1.2 requires."""
         for number in range(start.start_mark.line + 1, self._last.line + 1):
             content = self._lines[number].lstrip(" ")
             if content == "" or content.startswith("#"):
@@ -190,7 +192,7 @@ class _Reader:
         return entries
 
     def _scalar(self, event: Any, place: Place) -> str | int | bool:
-        # JavaScript reads a surrogate pair in two escapes as one character.
+        # Combine surrogate pairs: JavaScript treats a surrogate pair in two escapes as one character.
         text = str(event.value).encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
         if event.style is None:
             if text == "":

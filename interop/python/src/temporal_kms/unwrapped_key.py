@@ -1,4 +1,4 @@
-"""Keys that Cloud KMS has unwrapped: data keys, and branch keys from which data keys are derived."""
+"""Keys that Cloud KMS has unwrapped: data keys, and branch keys, from which data keys are derived."""
 
 import os
 from collections import OrderedDict
@@ -15,9 +15,9 @@ from .errors import KmsCodecError
 from .header import COMMITMENT
 
 KEY = 32
-"""Bytes of a branch key and of a data key."""
+"""Length of a branch key and of a data key, in bytes."""
 MAX_DERIVED = 64
-"""Maximum number of derived data keys in memory, for each branch key."""
+"""Limit on the derived data keys in memory for each branch key."""
 _BRANCH_KEY_VERSION = b"\x01"
 _DATE = 6
 
@@ -26,7 +26,8 @@ _DATE = 6
 class DerivedKey:
     cipher: AESGCM
     commitment: bytes
-    """Commits a message to the key: AES-GCM alone lets one ciphertext decrypt under two keys."""
+    """Commits a message to the key. Without a commitment, an attacker can craft an AES-GCM ciphertext that decrypts
+    under two keys."""
 
     def check(self, commitment: bytes) -> None:
         """:raises KmsCodecError: ``integrity_failed`` if the message is committed to another data key"""
@@ -35,7 +36,8 @@ class DerivedKey:
 
 
 class UnwrappedKey:
-    """A data key, or a branch key with the data keys that were derived from it last, which leave memory with it."""
+    """A data key, or a branch key with its most recently derived data keys, which leave memory together with the branch
+    key."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -43,11 +45,11 @@ class UnwrappedKey:
 
     @cached_property
     def data_key(self) -> AESGCM:
-        """The key itself, in formats whose data keys are not derived."""
+        """The key itself, for formats that do not derive data keys."""
         return AESGCM(self._secret)
 
     def derive(self, salt: bytes, info: bytes) -> DerivedKey:
-        """Returns the data key of this branch key that the salt selects."""
+        """Returns the data key that the salt selects from this branch key."""
         known = self._derived.get((salt, info))
         if known is None:
             hkdf = HKDF(algorithm=SHA256(), length=KEY + COMMITMENT, salt=salt, info=info)
@@ -60,23 +62,24 @@ class UnwrappedKey:
 
 
 def new_branch_key(created: int) -> bytes:
-    """Returns what Cloud KMS wraps for a new branch key: a version, the date and 32 random bytes.
+    """Returns the plaintext that Cloud KMS wraps for a new branch key: a version, the date and 32 random bytes.
 
-    :param created: milliseconds since 1970, which Cloud KMS thereby authenticates. A clock before 1970 counts as 1970
+    :param created: the date in milliseconds since 1970, which Cloud KMS thereby authenticates. Earlier times count as
+        1970
     """
     return _BRANCH_KEY_VERSION + max(0, created).to_bytes(_DATE, "big") + os.urandom(KEY)
 
 
 def import_branch_key(plaintext: bytes) -> UnwrappedKey:
-    """Returns the branch key in what Cloud KMS has unwrapped.
+    """Returns the branch key from a plaintext that Cloud KMS has unwrapped.
 
-    :raises KmsCodecError: ``malformed`` for another length or another first byte
+    :raises KmsCodecError: ``malformed`` if the length or first byte is wrong
     """
     if len(plaintext) != 1 + _DATE + KEY or plaintext[:1] != _BRANCH_KEY_VERSION:
         raise KmsCodecError(
             "malformed",
-            f"The unwrapped branch key has {len(plaintext)} bytes; it must have {1 + _DATE + KEY}, "
-            f"of which the first is {_BRANCH_KEY_VERSION[0]}",
+            f"The unwrapped branch key must have {1 + _DATE + KEY} bytes and start with the byte "
+            f"{_BRANCH_KEY_VERSION[0]}, but it has {len(plaintext)} bytes or another first byte",
         )
     return UnwrappedKey(plaintext[1 + _DATE :])
 
@@ -84,11 +87,11 @@ def import_branch_key(plaintext: bytes) -> UnwrappedKey:
 def import_data_key(plaintext: bytes) -> UnwrappedKey:
     """Returns the data key that Cloud KMS has unwrapped.
 
-    Refuses bytes that contain ``encoding``: Cloud KMS unwraps a direct message under the same crypto key, and the
-    author of that message knows the bytes. Every payload of Temporal's converters contains the word; 32 random bytes
-    contain it with a probability of 2^-59.
+    Refuses bytes that contain ``encoding``: they may be the payload of a direct message, which Cloud KMS decrypts with
+    the same crypto key and whose author knows the bytes. Every payload that Temporal's converters write contains this
+    word; 32 random bytes contain it with a probability of 2^-59.
 
-    :raises KmsCodecError: ``malformed`` if these are not 32 bytes, or are the payload of a direct message
+    :raises KmsCodecError: ``malformed`` if the key does not have 32 bytes, or may be a direct message's payload
     """
     if len(plaintext) != KEY:
         raise KmsCodecError("malformed", f"The unwrapped key has {len(plaintext)} bytes; it must have {KEY}")

@@ -1,4 +1,4 @@
-"""Compresses to one zstd frame (RFC 8878, section 3.1.1), and decompresses a frame after measuring it."""
+"""Compresses to one zstd frame (RFC 8878, section 3.1.1), and decompresses a frame after checking its size."""
 
 import io
 from collections.abc import Callable
@@ -11,11 +11,12 @@ DEFAULT_LIMIT = 16 * 2**20
 COMPRESS_FROM = 1024
 _MAX_BLOCK = 128 * 1024
 _MAX_WINDOW = 128 * 2**20
-"""Limit on the window of a frame: decompressors differ above it."""
+"""Limit on a frame's window: above this size, decompressors differ in what they accept."""
 
 
 def compress(plaintext: bytes, limit: int) -> bytes | None:
-    """Returns a frame, or nothing if the plaintext is short, a reader refuses its size, or the frame is not smaller."""
+    """Returns a frame; None if the plaintext is short, if readers would refuse its size, or if the frame is not
+    smaller."""
     if not COMPRESS_FROM <= len(plaintext) <= limit:
         return None
     frame = zstandard.ZstdCompressor(write_content_size=True).compress(plaintext)
@@ -23,16 +24,17 @@ def compress(plaintext: bytes, limit: int) -> bytes | None:
 
 
 def decompress(frame: bytes, limit: int, reserve: Callable[[int], None]) -> bytes:
-    """Returns the content of a frame that declares its size.
+    """Decompresses a frame that declares its content size.
 
-    :param reserve: called with the size before the content is allocated; may raise
-    :raises KmsCodecError: ``too_large`` by the declared size, ``malformed`` if the frame does not contain just that
+    :param reserve: called with the declared size before memory is allocated; may raise
+    :raises KmsCodecError: ``too_large`` if the declared size exceeds the limit; ``malformed`` if the frame's content
+        does not have exactly that size
     """
     size = _measure(frame, limit)
     reserve(size)
     try:
-        # zstandard's one-shot function does not verify a declared size of 0. A reader that requests one byte more
-        # reaches the end of the frame, where zstd compares sizes and checksum.
+        # zstandard's one-shot function does not verify a declared size of 0. Reading one byte more than declared
+        # reaches the frame's end, where zstd verifies the size and the checksum.
         content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame), read_size=len(frame)).read(size + 1)
     except zstandard.ZstdError:
         raise _malformed("is damaged") from None
@@ -73,14 +75,14 @@ def _header(frame: bytes) -> tuple[int, int, int]:
         raise _malformed("is truncated")
     if width == 0:
         raise _malformed("does not declare its content size")
-    # zstandard.frame_content_size takes 2^64 - 1 for an unknown size.
+    # Not zstandard.frame_content_size, which treats 2^64 - 1 as an unknown size.
     size = int.from_bytes(frame[at : at + width], "little") + (256 if width == 2 else 0)
     window = size if single_segment else (8 + (frame[5] & 0b111)) << (7 + (frame[5] >> 3))
     return size, window, at + width
 
 
 def _end(frame: bytes, at: int, max_block: int) -> int:
-    """Returns the end of a frame whose first block is at ``at``."""
+    """Returns the position of a frame's end, given the position of its first block."""
     last = False
     while not last:
         if len(frame) < at + 3:

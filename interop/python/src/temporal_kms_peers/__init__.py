@@ -1,4 +1,4 @@
-"""Codecs of other projects, written afresh from their behaviour, to test that their messages are readable."""
+"""Reimplementations of other projects' codecs, to test that temporal_kms reads those projects' messages."""
 
 from typing import Any, Protocol
 

@@ -1,4 +1,4 @@
-"""Offers this package's codec and the peers' over a Cloud KMS emulator, for tests: see temporal_kms.json_lines."""
+"""For tests: offers this package's and the peers' codecs over a Cloud KMS emulator (see temporal_kms.json_lines)."""
 
 import argparse
 import asyncio
@@ -21,9 +21,9 @@ async def main() -> None:
     parser.add_argument(
         "--emulator", required=True, metavar="HOST:PORT", help="gRPC address of the Cloud KMS emulator, on loopback"
     )
-    parser.add_argument("--keys-file", required=True, type=Path, help="keys of each namespace, as for KMS_KEYS_FILE")
-    parser.add_argument("--peer-key", required=True, help="crypto key under which the peers write")
-    parser.add_argument("--static-key", default="", metavar="ID=HEX", help="static key of the samples")
+    parser.add_argument("--keys-file", required=True, type=Path, help="keys file, as in KMS_KEYS_FILE")
+    parser.add_argument("--peer-key", required=True, help="crypto key with which the peers encrypt")
+    parser.add_argument("--static-key", default="", metavar="ID=HEX", help="static key of the samples' codec")
     options = parser.parse_args()
 
     service = CloudKms.connect(options.emulator)

@@ -1,4 +1,4 @@
-"""``binary/encrypted``: the behaviour of the SDKs' encryption samples and of Temporal's own proxy."""
+"""The format ``binary/encrypted``, as the SDKs' encryption samples and Temporal's own proxy use it."""
 
 import base64
 import os
@@ -38,7 +38,7 @@ class SampleCodec(PayloadCodec):
         if payload.metadata.get("encoding", b"") != b"binary/encrypted":
             return payload
         if payload.metadata.get("encryption-key-id", b"") != self._key_id.encode():
-            raise ValueError("The payload names another key id")
+            raise ValueError("The payload names a different key id")
         return _decrypt(self._key, payload)
 
 
@@ -59,4 +59,4 @@ class ProxyCodec(PayloadCodec):
         return [_encrypt(secret, payload, metadata) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        raise NotImplementedError("Only writing is needed: no test reads this layout with the peer")
+        raise NotImplementedError("Not implemented, because no test reads this layout with the peer")

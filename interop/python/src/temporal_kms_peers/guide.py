@@ -1,4 +1,4 @@
-"""The behaviour of the guide's two classes, which teams that followed the guide run in production."""
+"""The guide's two codecs, which teams that followed the guide run in production."""
 
 import os
 from collections.abc import Sequence
@@ -36,7 +36,8 @@ class DirectCodec(PayloadCodec):
 
 
 class EnvelopeCodec(PayloadCodec):
-    """``binary/envelope-kms``: a new data key per call of encode, no additional authenticated data, no key name."""
+    """``binary/envelope-kms``: a new data key for each call of encode, without additional authenticated data or a key
+    name."""
 
     def __init__(self, client: Kms, key_name: str) -> None:
         self._client = client

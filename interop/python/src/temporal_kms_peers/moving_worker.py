@@ -1,4 +1,4 @@
-"""Runs a worker of a move from the guide's codec, for tests: ``python -m temporal_kms_peers.moving_worker``."""
+"""For tests: runs a worker during a move from the guide's codec. ``python -m temporal_kms_peers.moving_worker``"""
 
 import argparse
 import asyncio
@@ -55,7 +55,7 @@ def packing(moved: bool) -> Callable[[str], Awaitable[str]]:
 
 @workflow.defn(name="order")
 class Order:
-    """The order of apps/codec-server/test/moving/support/workflows.ts."""
+    """The same workflow as ``order`` in apps/codec-server/test/moving/support/workflows.ts."""
 
     def __init__(self) -> None:
         self._notes: list[str] = []
@@ -104,9 +104,9 @@ def guide_codec(name: str, key: str, emulator: str) -> PayloadCodec:
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m temporal_kms_peers.moving_worker", description=__doc__)
     parser.add_argument(
-        "--step", required=True, choices=["before", "readers", "writers"], help="step of docs/moving.md"
+        "--step", required=True, choices=["before", "readers", "writers"], help="step of the move, as in docs/moving.md"
     )
-    parser.add_argument("--moved", action="store_true", help="parcels can be packed")
+    parser.add_argument("--moved", action="store_true", help="let the activity that packs parcels succeed")
     parser.add_argument("--format", required=True, choices=["direct", "envelope"], help="format of the guide's codec")
     parser.add_argument("--key", required=True, help="crypto key of the guide's codec")
     parser.add_argument("--emulator", required=True, metavar="HOST:PORT", help="Cloud KMS emulator, on loopback")
@@ -137,7 +137,7 @@ async def main() -> None:
         max_cached_workflows=0,
     ):
         print("ready", flush=True)
-        # The parent process ends this process by closing its stdin.
+        # The parent process ends this process by closing stdin.
         await asyncio.to_thread(input_ends)
 
 

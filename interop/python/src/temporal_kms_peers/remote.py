@@ -1,7 +1,7 @@
-"""A Temporal client that uses a codec server, for tests: ``python -m temporal_kms_peers.remote``.
+"""For tests: a Temporal client that uses a codec server. ``python -m temporal_kms_peers.remote``
 
-The codec is what an application without access to the keys needs: Temporal's codec protocol over HTTP. The program
-starts, queries and signals a workflow, and prints the answers as one line of JSON.
+The codec implements Temporal's codec protocol over HTTP, for applications without access to the keys. The program
+starts, queries and signals a workflow, and prints the results as one line of JSON.
 """
 
 import argparse
@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 10
 
 
 class RemoteCodec(PayloadCodec):
-    """Encodes and decodes with ``/encode`` and ``/decode`` below ``endpoint``."""
+    """Encodes and decodes with the paths ``/encode`` and ``/decode`` under ``endpoint``."""
 
     def __init__(self, endpoint: str, namespace: str) -> None:
         self._endpoint = endpoint
@@ -52,7 +52,7 @@ async def main() -> None:
         "--workflow", required=True, help="workflow type with one argument, the query `look` and the signal `finish`"
     )
     parser.add_argument("--workflow-id", required=True)
-    parser.add_argument("value", help="argument of the workflow, and part of the arguments of the query and the signal")
+    parser.add_argument("value", help="argument of the workflow, also used in the query's and the signal's arguments")
     options = parser.parse_args()
 
     codec = RemoteCodec(options.endpoint, options.namespace)

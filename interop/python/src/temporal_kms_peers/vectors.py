@@ -1,7 +1,7 @@
-"""Writes the reference vectors: messages of the peers, with the keys that decrypt them.
+"""Writes the reference vectors: messages from the peers, with the keys that decrypt those messages.
 
-``python -m temporal_kms_peers.vectors`` prints the file. Nonces and data keys are new on each run. Run it by hand when
-a peer changes, and commit what it prints.
+``python -m temporal_kms_peers.vectors`` prints the file. Nonces and data keys are new on each run. Run this program by
+hand when a peer changes, and commit the output.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ STATIC_ID, STATIC_KEY = "test-key-id", bytes(range(32))
 
 
 class RecordingKms:
-    """Replaces Cloud KMS: it returns opaque ciphertexts, and records the plaintext of each."""
+    """Replaces Cloud KMS: returns opaque ciphertexts, and records each ciphertext's plaintext."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, str]] = []

@@ -1,4 +1,4 @@
-"""Runs a Temporal worker with this package's codec, for tests: ``python -m temporal_kms_peers.worker``."""
+"""For tests: runs a Temporal worker with this package's codec. ``python -m temporal_kms_peers.worker``"""
 
 import argparse
 import asyncio
@@ -42,7 +42,7 @@ tenant_of_call: ContextVar[str] = ContextVar("tenant", default="none")
 
 
 class Tenants(Interceptor):
-    """Sends a header with every activity, and reads it there."""
+    """Sends a header with every activity, and reads the header in the activity."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return ReadTenant(next)
@@ -122,7 +122,7 @@ class Relay:
 async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m temporal_kms_peers.worker", description=__doc__)
     parser.add_argument("--emulator", required=True, metavar="HOST:PORT", help="Cloud KMS emulator, on loopback")
-    parser.add_argument("--keys-file", required=True, type=Path, help="keys of each namespace, as for KMS_KEYS_FILE")
+    parser.add_argument("--keys-file", required=True, type=Path, help="keys file, as in KMS_KEYS_FILE")
     parser.add_argument("--temporal", required=True, metavar="HOST:PORT", help="Temporal's frontend")
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--task-queue", required=True)
@@ -146,7 +146,7 @@ async def main() -> None:
         interceptors=[Tenants()],
     ):
         print("ready", flush=True)
-        # The parent process ends this process by closing its stdin.
+        # The parent process ends this process by closing stdin.
         await asyncio.to_thread(input_ends)
     await service.close()
 
