@@ -5,18 +5,21 @@ import { keyUse } from './payload.ts';
 import { reasonCounts } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
-/** What an audit entry records: the use of a permission, or `self_test`: the test of a namespace's keys. */
+/**
+ * The audited operation: the permission that the caller used, or `self_test` for a test of a namespace's
+ * keys.
+ */
 export const auditOperation = z.enum([...permission.options, 'self_test']);
 export type AuditOperation = z.infer<typeof auditOperation>;
 
 /**
- * How an operation ended. `cut_off`: the client disconnected or the server shut down before everything was sent.
- * `signed_out`, `limit` and `shutdown`: the stream ended early for this reason.
+ * How an operation ended. `cut_off`: the client disconnected or the server shut down before everything was
+ * sent. `signed_out`, `limit`, `shutdown`: why a stream ended early, see `endReason`.
  */
 export const auditResult = z.enum(['complete', 'failed', 'cut_off', 'signed_out', 'limit', 'shutdown']);
 export type AuditResult = z.infer<typeof auditResult>;
 
-/** The place of a line in its file's hash chain. docs/audit.md describes how to verify it. */
+/** A line's place in the hash chain of its file. docs/audit.md describes how to verify the chain. */
 export const auditChain = z.object({
   /** A random id of the process that wrote the line. */
   instance: z.string(),
@@ -26,14 +29,15 @@ export const auditChain = z.object({
 });
 
 /**
- * A line of the audit: the caller, the operation, its time and address, the payloads, their keys, and the outcome. It
- * never contains a payload, a token or a search term. Each operation has an `intent` before anything is decrypted and
- * an `outcome` with the same `id`, or one `denied`.
+ * An audit entry: who did what, when, from which address, to which payloads, with which keys, and the
+ * outcome. An entry never contains a payload, a token or a search term. Each permitted operation has an
+ * `intent`, written before anything is decrypted, and an `outcome` with the same `id`. A refused operation
+ * has a single `denied` entry.
  */
 export const auditEntry = z.object({
   time: timestamp,
   id: z.uuid(),
-  /** `digests`: further digests of an intent, which one line does not hold. */
+  /** `digests`: digests that did not fit into the line of the `intent`. */
   event: z.enum(['intent', 'digests', 'outcome', 'denied']),
   operation: auditOperation,
   who: z.object({ name: z.string(), issuer: z.optional(z.string()), subject: z.optional(z.string()) }),
@@ -44,31 +48,33 @@ export const auditEntry = z.object({
     .optional(z.string())
     .check(
       z.describe(
-        'The namespace of the request, where `namespace` is that of a message in the request. Then `workflowId`, `runId` ' +
-          'and `refs` belong to this namespace.',
+        "The request's own namespace, if it differs from `namespace`, to which a message in the request belongs. " +
+          '`workflowId`, `runId` and `refs` then belong to this namespace.',
       ),
     ),
   workflowId: z.optional(z.string()),
   runId: z.optional(z.string()),
   /**
-   * `file`: the caller sent the payloads. The workflow is that of the caller's file, which the server cannot verify.
+   * `file`: the caller sent the payloads in a history file. The workflow id is from that file; the server
+   * cannot verify it.
    */
   source: z.optional(z.literal('file')),
   refs: z.optional(z.array(z.string())),
   /**
-   * A digest of each ciphertext that the caller sent, where the server has a digest key: the first 16 bytes of
-   * HMAC-SHA-256 of the payload's `data`, in base64url.
+   * A digest of each ciphertext that the caller sent: the first 16 bytes of the HMAC-SHA-256 of the payload's
+   * `data`, in base64url. Absent if the server has no digest key.
    */
   digests: z.optional(z.array(z.string())),
-  /** In `digests` entries: 2 for the first, which follows the intent. */
+  /** Number of a `digests` entry, from 2: the `intent` is part 1. */
   part: z.optional(z.int().check(z.positive())),
   /** Why the caller wanted the plaintext, in the caller's words. */
   justification: z.optional(z.string()),
-  /** Why it was denied: the policy forbids it, or the justification is missing. */
+  /** Why the operation was denied: the policy forbids it, or the justification is missing. */
   denied: z.optional(z.enum(['forbidden', 'justification_required'])),
   /**
-   * How many denials followed the first, which has a separate line: of the same caller, operation, namespace and cause,
-   * since `since`. Without a namespace: in several. By `others` without an issuer: by callers too numerous to list.
+   * How many denials of the same caller, operation, namespace and cause followed the first one, since
+   * `since`. The first denial has its own entry. Without `namespace`: denials in several namespaces. With the
+   * caller `others` and no issuer: denials of many callers.
    */
   count: z.optional(z.int().check(z.positive())),
   since: z.optional(timestamp),
@@ -78,37 +84,38 @@ export const auditEntry = z.object({
       /** Payloads decrypted or encrypted. */
       payloads: z.int().check(z.nonnegative()),
       /**
-       * Keys, each with its payloads that were decrypted or encrypted; 0 where all payloads that name the key failed.
+       * Keys, each with the number of payloads decrypted or encrypted under it; 0 if every payload that names
+       * the key failed.
        */
       keys: z.array(z.extend(keyUse, { payloads: z.int().check(z.nonnegative()) })),
       /** Payloads that failed, by reason code. */
       refused: reasonCounts,
     }),
   ),
-  /** Absent in lines of versions without a chain. */
+  /** Absent in lines written by versions without a hash chain. */
   chain: z.optional(auditChain),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
 /**
- * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: a page of entries of one namespace, newest first,
- * from the file of the replica that answers.
+ * `GET /api/namespaces/{namespace}/audit?after=&limit=&workflowId=`: a page of one namespace's entries,
+ * newest first, from the audit file of the replica that responds.
  */
 export const auditPage = z.object({
   entries: z.array(auditEntry),
   /**
-   * The last line of the process. Record it elsewhere: with it, a verifier detects that the end of the file is
-   * missing.
+   * The last line that the process has written. Record it elsewhere, so that a verifier can detect a
+   * truncated file.
    */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
   /** `after` of the next page: a position in the file. Absent on the last page. */
   next: z.optional(z.string()),
-  /** Lines that are not audit entries: torn by a crash, or written by other programs. */
+  /** Number of lines that are not audit entries: cut short by a crash, or written by other programs. */
   skipped: z.int().check(z.nonnegative()),
 });
 export type AuditPage = z.infer<typeof auditPage>;
 
-/** Part of a text, compared without regard to case. */
+/** A substring to look for, ignoring case. */
 const part = z
   .string()
   .check(z.maxLength(500, 'is longer than 500 characters'), z.trim(), z.minLength(1, 'is empty'));
@@ -118,8 +125,8 @@ const WHOLE = 'must be a whole number from 1 to 1,000';
 const moment = z.iso.datetime({ offset: true, error: 'must be a time such as 2026-11-24T13:00:00Z' });
 
 /**
- * `POST /api/namespaces/{namespace}/audit:search`: which entries of the namespace to return. An entry must fulfil every
- * condition. The conditions are in the body, so that no URL and no log contains them.
+ * `POST /api/namespaces/{namespace}/audit:search`: returns the namespace's entries that meet all conditions.
+ * The conditions are in the body, so that URLs and logs don't contain them.
  */
 export const auditSearchRequest = z.strictObject({
   /** `next` of the previous page. */
@@ -127,16 +134,16 @@ export const auditSearchRequest = z.strictObject({
     z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a value that this server returned')),
   ),
   limit: z._default(z.int(WHOLE).check(z.minimum(1, WHOLE), z.maximum(1_000, WHOLE)), 100),
-  /** The first moment. Lines of the file are in the order of their times, so the search ends there. */
+  /** Start of the time range, inclusive. The file is in order of time, so the search stops there. */
   from: z.optional(moment),
-  /** The moment after the last. */
+  /** End of the time range, exclusive. */
   to: z.optional(moment),
   /** Part of the caller's name or subject. */
   who: z.optional(part),
   operations: z.optional(
     z.array(auditOperation).check(z.minLength(1), z.maxLength(auditOperation.options.length)),
   ),
-  /** Only outcomes, of operations that ended in one of these ways. */
+  /** Only the outcomes of operations that ended in one of these ways. */
   results: z.optional(z.array(auditResult).check(z.minLength(1), z.maxLength(auditResult.options.length))),
   workflowId: z.optional(workflowId),
   /** Part of the justification. */
@@ -147,24 +154,23 @@ export const auditSearchRequest = z.strictObject({
 export type AuditSearchRequest = z.infer<typeof auditSearchRequest>;
 
 /**
- * `GET /api/namespaces/{namespace}/audit:verify`: whether the lines of the audit file of the replica that answers form
- * one hash chain. The file contains the entries of all namespaces.
+ * `GET /api/namespaces/{namespace}/audit:verify`: whether the responding replica's audit file, which has the
+ * entries of all namespaces, is one unbroken hash chain.
  */
 export const auditVerification = z.object({
-  /** When the check ended. */
+  /** When the check was completed. */
   time: timestamp,
   /**
-   * `intact`: every line follows the one before it, and the last line that the process wrote is in the file. `broken`:
-   * `problems` lists why. `too_large`: the server does not check a file of this size; `verify-audit` does.
+   * `intact`: every line links to the previous line, and the file contains the last line that the process
+   * wrote. `broken`: see `problems`. `too_large`: the server doesn't check a file of this size; use
+   * `verify-audit`.
    */
   status: z.enum(['intact', 'broken', 'too_large']),
   lines: z.int().check(z.nonnegative()),
   bytes: z.int().check(z.nonnegative()),
   /** The last line that the process had written when the check began. Record it elsewhere. */
   head: z.optional(z.object({ seq: z.int().check(z.nonnegative()), hash: z.string() })),
-  /**
-   * The line, usually of a rotated file, that the first line of the file follows. The server does not read that file.
-   */
+  /** The line before the file's first line, usually in a rotated file, which the server does not read. */
   follows: z.optional(z.object({ seq: z.int().check(z.positive()), hash: z.string() })),
   /** The first problems; `line` is absent for a problem of the whole file. */
   problems: z.array(z.object({ line: z.optional(z.int().check(z.positive())), problem: z.string() })),

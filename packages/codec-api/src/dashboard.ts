@@ -1,17 +1,18 @@
 /**
- * What the dashboard requires of the server that serves its files. The codec server uses these functions;
- * deploy/docker/Caddyfile and deploy/nginx/dashboard.conf repeat them, and tests compare their answers.
+ * Headers and paths that the dashboard requires of the server that serves its files. The codec server uses
+ * these functions; deploy/docker/Caddyfile and deploy/nginx/dashboard.conf repeat these rules, and tests
+ * compare the responses.
  */
 
 /** Origins in the content security policy, in addition to the page's own. */
 export interface PageSources {
   /** Where the page sends requests: the identity provider, and a codec server on another origin. */
   readonly connect?: readonly string[];
-  /** Which the page shows in a hidden frame: the identity provider. */
+  /** Origins that the page shows in a hidden frame: the identity provider. */
   readonly frame?: readonly string[];
 }
 
-/** Returns the headers of every file of the dashboard, without those about caching. */
+/** Returns the headers of all dashboard files, except the caching headers. */
 export function pageHeaders({ connect = [], frame = [] }: PageSources = {}): Record<string, string> {
   const policy = [
     "default-src 'none'",
@@ -53,7 +54,7 @@ export const isPageAddress = (path: string): boolean =>
   /^\/(?:sign-in|signed-out|ns\/[^/]+\/[^/]+(?:\/[^/]*)*)?$/.test(path);
 
 /**
- * Returns `index.html` for a base path other than `/`: the addresses in it are the only ones that contain a base path.
+ * Returns `index.html` for a base path other than `/`. No other file contains URLs with a base path.
  *
  * @param basePath empty, or `/…` without a slash at the end
  */

@@ -33,9 +33,9 @@ export type ApiError = z.infer<typeof apiError>;
 export type ApiErrorCode = ApiError['error']['code'];
 
 /**
- * Why a stream ends. `complete`: all was sent. `signed_out`: the caller's token expired; sign in and continue. `limit`:
- * a limit on time, events, hits or bytes; continue. `shutdown`: the server shuts down; continue with another. `error`:
- * it failed.
+ * Why a stream ends. `complete`: everything was sent. `signed_out`: the caller's token expired; sign in and
+ * continue. `limit`: a limit on time, events, hits or bytes was reached; continue with a new request.
+ * `shutdown`: the server is shutting down; continue on another server. `error`: the stream failed.
  */
 export const endReason = z.enum(['complete', 'signed_out', 'limit', 'shutdown', 'error']);
 export type EndReason = z.infer<typeof endReason>;
@@ -44,7 +44,7 @@ export type EndReason = z.infer<typeof endReason>;
 export const streamEnd = z.object({
   type: z.literal('end'),
   reason: endReason,
-  /** The last durable event that was sent or searched; `after` of the next request. */
+  /** The last durable event that was sent or searched. Send it as `after` in the next request. */
   after: z.int().check(z.nonnegative()),
   /** For people. */
   message: z.optional(z.string()),

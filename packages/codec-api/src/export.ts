@@ -4,9 +4,10 @@ import { keyUse, otherNamespace, payloadRef, justification } from './payload.ts'
 import { reasonCode, reasonCounts } from './reasons.ts';
 
 /**
- * `encoded`: as Temporal stores it, with nothing decrypted. `decoded`: the same with decrypted payloads. Both are
- * `{"events": […]}`, as Temporal's tools write it and its SDKs replay it; `encoded` replays only with the codec.
- * `readable`: for people, with each payload's JSON in place of the payload.
+ * `encoded`: the history as Temporal stores it, with nothing decrypted. `decoded`: the same history with
+ * decrypted payloads. Both are `{"events": […]}`, the form that Temporal's tools write and its SDKs replay;
+ * replaying `encoded` requires the codec. `readable`: for people, with each payload's JSON in place of the
+ * payload.
  */
 const exportForm = z.enum(['encoded', 'decoded', 'readable']);
 export type ExportForm = z.infer<typeof exportForm>;
@@ -16,15 +17,15 @@ const eventId = z.int().check(z.positive());
 /** `POST …/runs/{runId}/history:export` */
 export const exportRequest = z.strictObject({
   form: exportForm,
-  /** Exports these events only, the last one included. Absent: the whole history. */
+  /** Exports only these events, both ends included. Absent: the whole history. */
   events: z.optional(z.strictObject({ first: eventId, last: eventId })),
   justification: z.optional(justification),
 });
 export type ExportRequest = z.infer<typeof exportRequest>;
 
 /**
- * Replaces a payload that could not be decrypted in a readable export. It is never data: a payload whose JSON is an
- * object with one of `exportMarks` as a top-level key is written as `{"$value": …}`.
+ * In a readable export, replaces a payload that could not be decrypted. Data can't look like this: a payload
+ * whose JSON has one of `exportMarks` as a top-level key is written as `{"$value": …}`.
  */
 export const unreadable = z.strictObject({
   $unreadable: z.object({
@@ -35,13 +36,13 @@ export const unreadable = z.strictObject({
   }),
 });
 
-/** Top-level keys with a meaning in the payloads of a readable export. */
+/** Top-level keys that are reserved in the payloads of a readable export. */
 export const exportMarks = ['$unreadable', '$value', '$text', '$bytes'] as const;
 
 /**
- * `metadata.encoding` of the payload that replaces one that could not be decrypted in a decoded export. No converter
- * knows it, so a replay stops there. Further metadata: `reason`, `ref`, and `key`, `key-version` and `namespace` where
- * they are known.
+ * In a decoded export, the `metadata.encoding` of a payload that replaces one that could not be decrypted. No
+ * converter knows this encoding, so a replay stops there. Further metadata: `reason`, `ref` and, if known,
+ * `key`, `key-version` and `namespace`.
  */
 export const UNREADABLE_ENCODING = 'binary/unreadable';
 
@@ -62,7 +63,7 @@ export const readableExport = z.object({
   summary: exportSummary,
 });
 
-/** The last line of an export that ended early, where the client was still connected. */
+/** The last line of an export that ended early; absent if the client had disconnected. */
 export const exportTruncated = z.object({
   $truncated: z.object({
     reason: endReason,
@@ -72,7 +73,10 @@ export const exportTruncated = z.object({
   }),
 });
 
-/** Returns the name of an export's file. Only letters, digits and `._-` of an id reach a header and a disk. */
+/**
+ * Returns the file name of an export. Keeps only letters, digits and `._-` of the workflow id, because the
+ * name goes into a header and onto a disk.
+ */
 export function exportFileName(
   { workflowId, runId }: { readonly workflowId: string; readonly runId: string },
   form: ExportForm,

@@ -3,20 +3,22 @@ import { reasonCode } from './reasons.ts';
 import { timestamp } from './workflow.ts';
 
 /**
- * `GET /api/health`: whether payloads can be decrypted now. It reports what the server saw last; a request for it makes
- * no Cloud KMS request.
+ * `GET /api/health`: whether payloads can be decrypted now. Reports the results of the server's latest calls,
+ * and does not call Cloud KMS itself.
  */
 export const cryptoHealth = z.object({
   kms: z.object({
     /**
-     * `failing`: Cloud KMS does not answer, or no key version could be used of late. `degraded`: some could not be
-     * used. `unknown`: the process has called Cloud KMS for no payload yet.
+     * `failing`: Cloud KMS does not respond, or no key version could be used recently. `degraded`: some key
+     * versions could not be used. `unknown`: the process has not called Cloud KMS for a payload yet.
      */
     status: z.enum(['ok', 'degraded', 'failing', 'unknown']),
-    /** The reason code of the last call that failed, while calls fail. */
+    /** The reason code of the last failed call; absent while calls succeed. */
     reason: z.optional(reasonCode),
     lastOk: z.optional(timestamp),
-    /** Keys and versions whose last call was refused, within the last hour. Absent: none. */
+    /**
+     * Keys and key versions whose most recent call in the last hour was refused. Absent if there are none.
+     */
     refused: z.optional(
       z.array(
         z.object({
@@ -32,14 +34,17 @@ export const cryptoHealth = z.object({
     emulator: z.boolean(),
   }),
   temporal: z.object({ status: z.enum(['ok', 'unavailable']) }),
-  /** The store where processes share branch keys (`KMS_BRANCH_KEYS`); absent: this process uses none. */
+  /**
+   * The store in which processes share branch keys (`KMS_BRANCH_KEYS`); absent if this process has no store.
+   */
   branchKeyStore: z.optional(
     z.object({
       /**
-       * `unknown`: the process has not used it yet. A failing store delays nothing: the process creates its own keys.
+       * `unknown`: the process has not used the store yet. If the store fails, the process creates its own
+       * keys without delay.
        */
       status: z.enum(['ok', 'failing', 'unknown']),
-      /** What fails. */
+      /** The failing operations. */
       failures: z.array(
         z.object({
           operation: z.enum(['load', 'replace', 'adopt']),

@@ -4,36 +4,36 @@ import { workflowId } from './parameters.ts';
 import { justification, MAX_REFS, payloadRef } from './payload.ts';
 import { searchedText } from './search.ts';
 
-/** Most events in one request. */
+/** Maximum number of events in one request. */
 export const MAX_FILE_EVENTS = 500;
 
 /**
- * Maximum bytes of a request's body. Temporal limits each list of payloads in an event to 2 MiB, and base64 and JSON
- * enlarge them.
+ * Maximum size of a request's body, in bytes. Temporal limits each list of payloads in an event to 2 MiB;
+ * base64 and JSON add to that.
  */
 export const MAX_FILE_BODY = 8 * 1024 * 1024;
 
 /**
- * `POST /api/namespaces/{namespace}/history-files:inspect`: events of a history file. The client splits the file with
- * `@temporal-kms/histories/files`, so that no request contains more than some of its events.
+ * `POST /api/namespaces/{namespace}/history-files:inspect`: describes some of a history file's events. The
+ * client splits the file with `@temporal-kms/histories/files` and sends its events in several requests.
  */
 export const fileEventsRequest = z.strictObject({
-  /** The workflow of the history, as the file names it: its payloads may be bound to it. */
+  /** The workflow id that the file contains; payloads may be bound to it. */
   workflowId: z.optional(workflowId),
-  /** How the events are written: see `EventEncoding` of `@temporal-kms/histories/files`. */
+  /** The encoding of `events`: see `EventEncoding` in `@temporal-kms/histories/files`. */
   encoding: z.enum(['json', 'readable', 'protobuf']),
   /** JSON text, or protobuf in base64. */
   events: z.array(z.string()).check(z.minLength(1), z.maxLength(MAX_FILE_EVENTS)),
 });
 export type FileEventsRequest = z.infer<typeof fileEventsRequest>;
 
-/** The events as the history of a run contains them, with stubs in place of their payloads. */
+/** The events in the form of `streamHistory`, with placeholders in place of their payloads. */
 export const fileEvents = z.object({ events: z.array(historyEvent) });
 export type FileEvents = z.infer<typeof fileEvents>;
 
 /**
- * `POST /api/namespaces/{namespace}/history-files:decode`: decrypts payloads of the events in the request. The response
- * is that of `payloads:decode`.
+ * `POST /api/namespaces/{namespace}/history-files:decode`: decrypts payloads of the events in the request.
+ * The response has the form of `payloads:decode`.
  */
 export const fileDecodeRequest = z.extend(fileEventsRequest, {
   refs: z.array(payloadRef).check(z.minLength(1), z.maxLength(MAX_REFS)),
@@ -42,8 +42,8 @@ export const fileDecodeRequest = z.extend(fileEventsRequest, {
 export type FileDecodeRequest = z.infer<typeof fileDecodeRequest>;
 
 /**
- * `POST /api/namespaces/{namespace}/history-files:search`: searches for text in the payloads of the events in the
- * request, last event first. The response is that of `history:search`.
+ * `POST /api/namespaces/{namespace}/history-files:search`: searches for text in the payloads of the events in
+ * the request, last event first. The response has the form of `history:search`.
  */
 export const fileSearchRequest = z.extend(fileEventsRequest, {
   ...searchedText,

@@ -6,15 +6,19 @@ import { attributes, timestamp } from './workflow.ts';
 export const historyEvent = z.object({
   /** Gapless from 1. Below 2^53 in any history that Temporal accepts (at most 51,200 events). */
   eventId: z.int().check(z.positive()),
-  /** Not monotonic in eventId: an ActivityTaskStarted is written when the activity closes. */
+  /**
+   * Not monotonic in `eventId`: Temporal writes `ActivityTaskStarted` only when the activity closes, with its
+   * earlier time.
+   */
   eventTime: timestamp,
   /** The number of Temporal's `EventType`. An unknown type is not an error. */
   eventType: z.int(),
   /** Such as `ActivityTaskScheduled`; `Unknown(61)` for a type that this server does not know. */
   eventName: z.string(),
   /**
-   * The event's attributes message, payloads replaced by placeholders. `{"$omitted": "too_large"}` if it has more values than
-   * the server decodes; then a payload `too_large` in `userMetadata.summary` stands for its payloads.
+   * The event's attributes, with placeholders in place of payloads. `{"$omitted": "too_large"}` if the event
+   * has more values than the server decodes; a single `too_large` payload in `userMetadata.summary` then
+   * replaces all its payloads.
    */
   attributes,
   /** `summary` and `details` of the event, as placeholders. */
@@ -22,7 +26,7 @@ export const historyEvent = z.object({
   links: z.optional(z.array(attributes)),
   /** The event's group labels, as placeholders. */
   eventGroupMarkers: z.optional(z.array(attributes)),
-  /** Who caused the event, where the server records it. */
+  /** Who caused the event, if Temporal recorded it. */
   principal: z.optional(attributes),
   payloads: z.array(payloadStub),
   /** False for a transient or speculative workflow task event: a later event may have the same id. */
@@ -31,15 +35,18 @@ export const historyEvent = z.object({
 export type HistoryEvent = z.infer<typeof historyEvent>;
 
 /**
- * The lines of `GET …/runs/{runId}/history?after=<eventId>&live=true` (`application/x-ndjson`). Events come in order;
- * the last line is `end`. A stream without it was cut off: request the rest with `after`. With `limit=<n>` the stream ends
- * after `n` durable events, with the reason `limit`.
+ * The lines of `GET …/runs/{runId}/history?after=<eventId>&live=true` (`application/x-ndjson`). Events are in
+ * order, and the last line is `end`. A stream without `end` was cut off: request the rest with `after`. With
+ * `limit=<n>` the stream ends after `n` durable events, with the reason `limit`.
  */
 export const historyFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('events'), events: z.array(historyEvent) }),
-  /** With `live` only: no new event, and the connection is alive. */
+  /** Only with `live`: shows that the connection is alive while there is no new event. */
   z.object({ type: z.literal('heartbeat') }),
-  /** `complete`: the run is closed and its last event was sent; without `live`, all events so far were sent. */
+  /**
+   * `complete`: with `live`, the run is closed and its last event was sent; without `live`, all events so far
+   * were sent.
+   */
   streamEnd,
 ]);
 export type HistoryFrame = z.infer<typeof historyFrame>;

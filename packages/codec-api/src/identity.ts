@@ -5,7 +5,10 @@ import { timestamp } from './workflow.ts';
 export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'export', 'audit']);
 export type Permission = z.infer<typeof permission>;
 
-/** Whether callers with the permission see a namespace's payloads `automatic`ally, or with a justification only. */
+/**
+ * Whether callers with the permission see a namespace's payloads at once (`automatic`) or only with a
+ * justification (`on-demand`).
+ */
 export const reveal = z.enum(['automatic', 'on-demand']);
 export type Reveal = z.infer<typeof reveal>;
 
@@ -13,7 +16,7 @@ export type Reveal = z.infer<typeof reveal>;
 export const me = z.object({
   /** For people: an e-mail address, else the token's subject. */
   name: z.string(),
-  /** When the caller must sign in again; absent: never. */
+  /** When the caller must sign in again; absent if never. */
   expiresAt: z.optional(timestamp),
   /** Namespaces where the caller has a permission. */
   namespaces: z.array(
@@ -23,8 +26,8 @@ export const me = z.object({
       /** `on-demand`: send a `justification` with each request that decrypts. */
       reveal,
       /**
-       * With `on-demand`: for how long a web page may show payloads after one justification. The server cannot enforce
-       * what a page shows.
+       * With `on-demand`: how many minutes a web page may show payloads after one justification. Advisory:
+       * the server can't enforce it.
        */
       revealMinutes: z.optional(z.number().check(z.int(), z.positive())),
     }),
@@ -32,14 +35,14 @@ export const me = z.object({
 });
 export type Me = z.infer<typeof me>;
 
-/** `GET /api/sign-in`: how a web page gets a token for this server. It is public and contains no secret. */
+/** `GET /api/sign-in`: how a web page gets a token for this server. Public; contains no secret. */
 export const signIn = z.object({
   /** Whether requests need a token: false with `AUTH=none`. */
   required: z.boolean(),
-  /** OAuth 2.1 authorization code with PKCE; absent: a page cannot sign in. */
+  /** OAuth 2.1 authorization code with PKCE; absent if pages can't sign in. */
   authorizationCode: z.optional(
     z.object({
-      /** Its discovery document names the endpoints. */
+      /** The issuer's URL; its discovery document names the endpoints. */
       issuer: z.string(),
       clientId: z.string(),
       scopes: z.array(z.string()),
@@ -47,7 +50,7 @@ export const signIn = z.object({
       resource: z.optional(z.string()),
       /** Further parameters of the authorization request, which the issuer requires. */
       parameters: z.optional(z.record(z.string(), z.string())),
-      /** Which token of the issuer's response the server accepts: the access token or the ID token. */
+      /** The token that the server accepts from the issuer's response: the access token or the ID token. */
       token: z.enum(['access', 'id']),
     }),
   ),

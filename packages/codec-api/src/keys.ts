@@ -6,24 +6,33 @@ import { timestamp } from './workflow.ts';
 
 const count = z.int().check(z.nonnegative());
 
-/** Payloads that this process has seen since it started. It scans no history, and other replicas count separately. */
+/**
+ * Payloads that this process has handled since it started. Does not include other replicas, or payloads at
+ * rest in histories.
+ */
 const seen = z.object({ payloads: count, lastSeen: z.optional(timestamp) });
 
 export const keyVersion = z.object({
   version: z.int().check(z.positive()),
   /**
-   * Cloud KMS's CryptoKeyVersionState, states that are newer than this contract included. Absent where Cloud KMS does
-   * not know the version, or did not answer.
+   * Cloud KMS's CryptoKeyVersionState, including states newer than this contract. Absent if Cloud KMS does
+   * not know the version or did not respond.
    */
   state: z.optional(z.string()),
-  /** New branch keys and data keys are wrapped under it. */
+  /** Whether new branch keys and data keys are wrapped under this version. */
   primary: z.boolean(),
   created: z.optional(timestamp),
-  /** When the version was or will be destroyed; until then it can be restored. */
+  /**
+   * When the version was or will be destroyed. A version that is scheduled for destruction can be restored
+   * until then.
+   */
   destroyTime: z.optional(timestamp),
-  /** Cloud KMS's CryptoKeyVersionAlgorithm, as `GOOGLE_SYMMETRIC_ENCRYPTION`. */
+  /** Cloud KMS's CryptoKeyVersionAlgorithm, such as `GOOGLE_SYMMETRIC_ENCRYPTION`. */
   algorithm: z.optional(z.string()),
-  /** Cloud KMS's ProtectionLevel of the version. That of the crypto key applies to new versions. */
+  /**
+   * The version's ProtectionLevel in Cloud KMS. The crypto key's ProtectionLevel applies to new versions
+   * only.
+   */
   protectionLevel: z.optional(z.string()),
   seen,
 });
@@ -32,17 +41,17 @@ export const configuredKey = z.object({
   /** Crypto key resource name. */
   name: z.string(),
   use: z.enum(['encrypt_and_decrypt', 'decrypt']),
-  /** Cloud KMS's ProtectionLevel, as `SOFTWARE` or `HSM`. */
+  /** Cloud KMS's ProtectionLevel, such as `SOFTWARE` or `HSM`. */
   protectionLevel: z.optional(z.string()),
   rotationPeriodSeconds: z.optional(z.number()),
   nextRotation: z.optional(timestamp),
   /** When Cloud KMS returned this description. */
   described: z.optional(timestamp),
-  /** Why Cloud KMS returned no description; then only versions that were seen are listed. */
+  /** Why Cloud KMS returned no description. `versions` then lists only those that this process has used. */
   reason: z.optional(reasonCode),
   /** The newest first. */
   versions: z.array(keyVersion),
-  /** Payloads of formats that name no version. */
+  /** Payloads in formats that record no version. */
   unversioned: seen,
 });
 export type ConfiguredKey = z.infer<typeof configuredKey>;
@@ -51,7 +60,7 @@ export type ConfiguredKey = z.infer<typeof configuredKey>;
  * What `temporal-kms scan` found in a namespace.
  * - `not_configured`: the server has no report (`SCAN_REPORT_FILE`)
  * - `unreadable`: the file is missing, invalid, too large, or others can write it
- * - `not_scanned`: the report is about other namespaces
+ * - `not_scanned`: the report does not cover this namespace
  */
 export const namespaceScan = z.discriminatedUnion('status', [
   z.object({ status: z.literal('not_configured') }),
@@ -61,8 +70,8 @@ export const namespaceScan = z.discriminatedUnion('status', [
     status: z.literal('scanned'),
     scanned: z.extend(z.omit(scannedNamespace, { exports: true }), {
       /**
-       * The keys of the namespace's configuration, as the scan found them. Absent: those that Cloud KMS did not
-       * describe.
+       * The keys in the namespace's configuration, as Cloud KMS described them at the scan. Keys that Cloud
+       * KMS did not describe are missing.
        */
       cryptoKeys: z.array(scannedKey),
     }),
@@ -70,39 +79,45 @@ export const namespaceScan = z.discriminatedUnion('status', [
 ]);
 export type NamespaceScan = z.infer<typeof namespaceScan>;
 
-/** `GET /api/namespaces/{namespace}/keys`: the keys of the namespace's configuration, and their use in this process. */
+/**
+ * `GET /api/namespaces/{namespace}/keys`: the keys in the namespace's configuration, and how this process has
+ * used them.
+ */
 export const namespaceKeys = z.object({
   namespace: z.string(),
   /** When this process started to count. */
   since: timestamp,
-  /** Formats that are decrypted, and what happens to payloads that are not encrypted. */
+  /** The formats that the server decrypts, and what it does with payloads that are not encrypted. */
   reads: z.array(payloadFormat),
   plaintext: z.enum(['pass', 'report', 'refuse']),
   keys: z.array(configuredKey),
   /** Ids of static keys that may decrypt. */
   staticKeys: z.array(z.string()),
-  /** Which key versions stored histories need. The other counts are those of this process. */
+  /**
+   * Which key versions stored histories need, from a scan. All other counts in this response are this
+   * process's own.
+   */
   scan: namespaceScan,
-  /** How long this process could continue with the keys in its memory if Cloud KMS stopped answering now. */
+  /** How long this process could continue with the keys in its memory if Cloud KMS stopped responding now. */
   inMemory: z.object({
-    /** Absent: without a limit, because the process only decrypts and has used no key in the last hour. */
+    /** Absent if there is no limit: the process only decrypts, and has used no key in the last hour. */
     autonomySeconds: z.optional(count),
-    /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS answers. */
+    /** Why the last attempt to replace or confirm a key failed; absent while Cloud KMS responds. */
     failure: z.optional(reasonCode),
-    /** Age of the branch key or data key that encrypts; absent: there is none yet. */
+    /** Age of the branch key or data key that encrypts; absent if none exists yet. */
     encryptionKeyAgeSeconds: z.optional(count),
-    /** Time since Cloud KMS last confirmed the oldest key in memory; absent: there is none. */
+    /** Time since Cloud KMS last confirmed the oldest key in memory; absent if no key is in memory. */
     oldestKeyAgeSeconds: z.optional(count),
   }),
   outcomes: z.object({
     /** Payloads decrypted or encrypted for callers. */
     done: count,
-    /** Payloads that were not, by reason code. */
+    /** Payloads that could not be decrypted or encrypted, by reason code. */
     refused: reasonCounts,
-    /** Payloads in plaintext that this codec would have encrypted. */
+    /** Plaintext payloads in fields that the codec encrypts. */
     notEncrypted: count,
     dataKeys: z.object({ hit: count, stale: count, miss: count, joined: count }),
-    /** Requests to Cloud KMS for these keys, for all namespaces, and the failed ones by reason code. */
+    /** Requests to Cloud KMS for these keys from all namespaces, and how many failed, by reason code. */
     kmsCalls: z.object({ total: count, failed: reasonCounts }),
   }),
   /** The last hour, oldest first, without minutes that had no events. */
@@ -124,15 +139,15 @@ export type NamespaceKeys = z.infer<typeof namespaceKeys>;
 /** `POST /api/namespaces/{namespace}/keys:test`: an empty object. */
 export const keyTestRequest = z.strictObject({});
 
-/** A call to Cloud KMS: how long it took, and why it failed, if it did. */
+/** The duration of a Cloud KMS call, and the reason code if the call failed. */
 const keyTestStep = z.object({
   milliseconds: z.number().check(z.nonnegative()),
   reason: z.optional(reasonCode),
 });
 
 /**
- * What `keys:test` found: a round trip with Cloud KMS for each key that encrypts, with random bytes, and for the others
- * whether the server may decrypt with them. It uses no key in memory and no payload.
+ * The results of `keys:test`. For each key that encrypts: a round trip of random bytes through Cloud KMS. For
+ * each other key: whether the server may decrypt with it. The test uses no key in memory and no payload.
  */
 export const keyTest = z.object({
   namespace: z.string(),
@@ -143,16 +158,16 @@ export const keyTest = z.object({
       name: z.string(),
       use: z.enum(['encrypt_and_decrypt', 'decrypt']),
       /**
-       * `round_trip`: Cloud KMS encrypted bytes and decrypted them. `decrypt_permission`, for a key that only decrypts,
-       * and for a server that may not encrypt: Cloud KMS was asked to decrypt bytes that are no ciphertext of the key.
-       * That it refuses the bytes, not the server, shows that the server may decrypt.
+       * `round_trip`: Cloud KMS encrypted bytes and decrypted them. `decrypt_permission`: Cloud KMS received
+       * bytes that are not a ciphertext of the key; if it rejects the bytes and not the server, the server
+       * may decrypt. Used for keys that only decrypt, and for servers that may not encrypt.
        */
       check: z.enum(['round_trip', 'decrypt_permission']),
-      /** The key version that encrypted. */
+      /** The key version that encrypted the test bytes. */
       version: z.optional(z.int().check(z.positive())),
       /** Absent for a key that only decrypts. */
       encrypt: z.optional(keyTestStep),
-      /** Absent if there was nothing to decrypt, because encryption failed. */
+      /** Absent if encryption failed, which leaves nothing to decrypt. */
       decrypt: z.optional(keyTestStep),
     }),
   ),

@@ -4,16 +4,16 @@ import { reasonCode } from './reasons.ts';
 import { hasVisibleText } from './visible-text.ts';
 
 /**
- * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys sorted.
- * Event id 0 means the run's description (memo, pending activities), which changes while the run continues. Then n is
- * derived from the payload's stored bytes, so a ref never comes to mean another payload; the result for a payload that
- * no longer exists is `event_not_found`.
+ * `<eventId>:<n>`: the n-th payload (from 0) of an event, in the order of the protos' fields with map keys
+ * sorted. Event id 0 refers to the run's description (memo, pending activities), which changes while the run
+ * is open. Its n is derived from the payload's stored bytes, so that a ref never points to a different
+ * payload later; decoding a payload that no longer exists fails with `event_not_found`.
  */
 export const payloadRef = z
   .string()
   .check(z.regex(/^(0|[1-9]\d{0,18}):(0|[1-9]\d{0,15})$/, 'must be a ref such as 5:0'))
   .brand('PayloadRef');
-/** A ref of one run, or of one file: keep it with the run, because other runs have equal refs. */
+/** A payload's ref, unique only within its run or file: store it together with the run. */
 export type PayloadRef = z.infer<typeof payloadRef>;
 
 /** Returns the ref of the n-th payload of an event, or of the description (event 0). */
@@ -21,7 +21,7 @@ export const payloadRefOf = (eventId: number, n: number): PayloadRef =>
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a brand has no value
   `${eventId}:${n}` as PayloadRef;
 
-/** Returns the parts of a ref. Event id 0: the run's description. */
+/** Returns the parts of a ref. Event id 0 is the run's description. */
 export function partsOfRef(ref: PayloadRef): { readonly eventId: number; readonly n: number } {
   const [eventId = 0, n = 0] = ref.split(':').map(Number);
   return { eventId, n };
@@ -31,11 +31,13 @@ export function partsOfRef(ref: PayloadRef): { readonly eventId: number; readonl
 export const payloadPlaceholder = z.strictObject({ $payload: payloadRef });
 export type PayloadPlaceholder = z.infer<typeof payloadPlaceholder>;
 
-/** The key that an encrypted payload names in its header; authenticated only once the payload is decrypted. */
+/**
+ * The key that an encrypted payload names in its header. Not authenticated until the payload is decrypted.
+ */
 export const keyUse = z.object({
-  /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent when no configured key has the key id. */
+  /** Crypto key resource name, `projects/…/cryptoKeys/…`; absent if no configured key has the key id. */
   name: z.optional(z.string()),
-  /** Cloud KMS key version, from 1; absent in formats that do not record it. */
+  /** Cloud KMS key version, from 1; absent in formats that do not record the version. */
   version: z.optional(z.int().check(z.positive())),
 });
 export type KeyUse = z.infer<typeof keyUse>;
@@ -60,27 +62,33 @@ export const payloadFormat = z.enum([
 ]);
 export type PayloadFormat = z.infer<typeof payloadFormat>;
 
-/** What is known of a payload without decrypting it: from its metadata and header, without Cloud KMS. */
+/**
+ * What the server knows about a payload without decrypting it: its metadata and header. Needs no Cloud KMS
+ * call.
+ */
 export const payloadStub = z.object({
   ref: payloadRef,
   /**
-   * Path inside the attributes, or next to them (`userMetadata.summary`); in a description: inside `details`. In the
-   * protos' camelCase: `failure.cause.encodedAttributes`, `input.payloads[0]`, `memo.fields.customer`, and
-   * `details["patch-data"].payloads[0]` where a map's key is not an identifier.
+   * Path inside the event's attributes, or next to the attributes (`userMetadata.summary`); in a description,
+   * inside `details`. Field names are in camelCase: `failure.cause.encodedAttributes`, `input.payloads[0]`,
+   * `memo.fields.customer`, and `details["patch-data"].payloads[0]` where a map's key is not an identifier.
    */
   path: z.string(),
-  /** Bytes as stored, metadata excluded. */
+  /** Stored size in bytes, without metadata. */
   bytes: z.int().check(z.nonnegative()),
-  /** `metadata.encoding` as stored; empty when there is none. */
+  /** `metadata.encoding` as stored; empty if the payload has none. */
   encoding: z.string(),
   format: payloadFormat,
   key: z.optional(keyUse),
   namespace: z.optional(otherNamespace),
-  /** The payload is bound to one workflow id: in another workflow, decoding it fails with `workflow_mismatch`. */
+  /**
+   * Whether the payload is bound to one workflow id: decoding it in another workflow fails with
+   * `workflow_mismatch`.
+   */
   boundToWorkflow: z.optional(z.literal(true)),
   /**
-   * A reason code that the header alone determines, before decryption; `namespace_not_permitted` where the caller may
-   * not decode in `namespace`.
+   * Why decoding will fail, if the header shows it without decryption; `namespace_not_permitted` if the
+   * caller may not decode in `namespace`.
    */
   reason: z.optional(reasonCode),
 });
@@ -93,15 +101,15 @@ export const jsonPayload = z.object({
 });
 export type JsonPayload = z.infer<typeof jsonPayload>;
 
-/** Most refs in one `payloads:decode`. */
+/** Maximum number of refs in one `payloads:decode`. */
 export const MAX_REFS = 200;
 
 /**
- * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Required where a
- * namespace reveals on demand; accepted everywhere.
+ * Why a caller wants plaintext, for the audit: 1 to 500 characters, at least one of them visible. Required if
+ * the namespace reveals on demand; accepted in every namespace.
  */
 export const justification = z.string().check(
-  // Before `trim`: the OpenAPI document has this limit for what a client sends.
+  // Before `trim`: the OpenAPI document states this limit, and clients send untrimmed text.
   z.maxLength(500, 'is longer than 500 characters'),
   z.trim(),
   z.minLength(1, 'is empty'),
@@ -116,8 +124,8 @@ export type DecodeRequest = z.infer<typeof decodeRequest>;
 
 /**
  * One payload in the response of `payloads:decode`. `warning` marks a payload that is returned as stored:
- * `not_encrypted`, `external_reference`, whose content is in external storage, or `system_envelope`, inside which
- * payloads stay encrypted.
+ * `not_encrypted`; `external_reference` (the content is in external storage); or `system_envelope` (payloads
+ * inside the envelope stay encrypted).
  */
 export const decodeResult = z.discriminatedUnion('ok', [
   z.object({
@@ -140,9 +148,9 @@ export const decodeResult = z.discriminatedUnion('ok', [
 export type DecodeResult = z.infer<typeof decodeResult>;
 
 /**
- * The lines of the NDJSON response of `payloads:decode`: results as they become ready, then an end.
- * Each requested ref has at most one result, and exactly one where the end is `complete`. After another end, or none,
- * request the missing refs again.
+ * The lines of the NDJSON response of `payloads:decode`: results as they become ready, then `end`. Each
+ * requested ref has at most one result, and exactly one if the reason is `complete`. After any other reason,
+ * or without an `end`, request the missing refs again.
  */
 export const decodeFrame = z.union([
   decodeResult,

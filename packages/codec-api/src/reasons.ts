@@ -6,8 +6,8 @@ export { reasonClass, reasons } from '@temporal-kms/kms-codec/reason-codes';
 export type { ReasonClass, ReasonCode } from '@temporal-kms/kms-codec/reason-codes';
 
 /**
- * Why a payload cannot be read. `external_reference`, `system_envelope` and `not_encrypted` are
- * warnings about readable payloads.
+ * Why a payload cannot be decrypted. `external_reference`, `system_envelope` and `not_encrypted` are
+ * warnings: the payload is returned as stored.
  */
 export const reasonCode = z.enum(reasonCodes);
 
@@ -19,7 +19,7 @@ export type ReasonCounts = z.infer<typeof reasonCounts>;
 export const reasonEntries = (counts: ReasonCounts): [ReasonCode, number][] =>
   Object.entries(counts).filter((entry): entry is [ReasonCode, number] => entry[1] !== undefined);
 
-/** Adds to the count of a reason code. */
+/** Increments the count of a reason code. */
 export function countReason(counts: ReasonCounts, reason: ReasonCode, by = 1): void {
   counts[reason] = (counts[reason] ?? 0) + by;
 }

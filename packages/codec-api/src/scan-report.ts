@@ -3,40 +3,42 @@ import { payloadFormat } from './payload.ts';
 import { timestamp } from './workflow.ts';
 
 /*
- * The report of `temporal-kms scan`: which key versions the histories of namespaces need. The scan decrypts nothing: it
- * reads the headers of messages, which are claims until a message is decrypted. The report contains ids and times of
- * workflows, and no payload.
+ * The report of `temporal-kms scan`: which key versions each namespace's histories need. The scan decrypts
+ * nothing: it reads message headers, which are not authenticated without decryption. The report contains
+ * workflow ids and times, but no payload.
  */
 
-/** The version of the report's form. Programs refuse a report with another version. */
+/** The version of the report's format. Programs reject reports with other versions. */
 export const SCAN_REPORT_VERSION = 1;
 
 const count = z.int().check(z.nonnegative());
 
 /**
- * Where a scan looks for payloads: runs that are open and runs that are closed, schedules (the input, memo and metadata
- * of the workflows that they start), archived runs, and runs in files of Temporal Cloud's Workflow History Export.
+ * Where a scan looks for payloads: open runs, closed runs, schedules (the input, memo and metadata of the
+ * workflows that they start), archived runs, and runs in the files of Temporal Cloud's Workflow History
+ * Export.
  */
 export const scanPlaces = ['open', 'closed', 'schedules', 'archived', 'exports'] as const;
 export const scanPlace = z.enum(scanPlaces);
 export type ScanPlace = z.infer<typeof scanPlace>;
 
 /**
- * A history that a scan names as evidence: a run, or a schedule, whose id is in `workflowId` and which has no run id.
+ * A history that a scan names as evidence: a run or a schedule. A schedule's id is in `workflowId`, and
+ * `runId` is absent.
  */
 export const scannedHistory = z.object({
   workflowId: z.string(),
   runId: z.optional(z.string()),
   /** When the run was started, or the schedule created. */
   startTime: z.optional(timestamp),
-  /** When the run was closed. Absent: it is open, or a schedule. */
+  /** When the run was closed. Absent for an open run or a schedule. */
   closeTime: z.optional(timestamp),
 });
 export type ScannedHistory = z.infer<typeof scannedHistory>;
 
 /**
- * Histories in one place with something in common, for example a key version that they need. The oldest and the newest
- * are those with the first and the last `closeTime`, or `startTime` where there is none.
+ * Histories in one place that have something in common, for example the key version that they need. `oldest`
+ * and `newest` are by `closeTime`, or by `startTime` for histories without one.
  */
 export const scannedHistories = z.object({
   histories: count,
@@ -46,25 +48,25 @@ export const scannedHistories = z.object({
 });
 export type ScannedHistories = z.infer<typeof scannedHistories>;
 
-/** By place; places without such a history are absent. */
+/** By place. Places without such a history are absent. */
 export const scannedByPlace = z.partialRecord(scanPlace, scannedHistories);
 export type ScannedByPlace = z.infer<typeof scannedByPlace>;
 
 /** A key, and the histories that need it. */
 export const neededKey = z.object({
-  /** Resource name of a crypto key that is configured, or that only messages name. */
+  /** Resource name of a crypto key, from the configuration or from messages. */
   key: z.optional(z.string()),
   /**
-   * Id of the crypto key in the headers of `envelope-v2` messages, 16 hexadecimal digits. Without `key`: no crypto key
-   * of the configuration has this id.
+   * The crypto key's id in the headers of `envelope-v2` messages, 16 hexadecimal digits. If `key` is absent,
+   * no configured crypto key has this id.
    */
   keyId: z.optional(z.string().check(z.regex(/^[0-9a-f]{16}$/))),
   /** Id of a static key, in place of a crypto key. */
   staticKey: z.optional(z.string()),
   /**
-   * The version that wrapped the branch key. Absent for messages of the other formats, which name no version: they may
-   * need each version of the crypto key that existed when they were written. Without key ids too, they may need any
-   * crypto key of the namespace.
+   * The version that wrapped the branch key. Absent for messages in other formats, which name no version:
+   * they may need any version that the crypto key had when they were written. Messages without a key id may
+   * need any of the namespace's crypto keys.
    */
   version: z.optional(z.int().check(z.positive())),
   /** Number of payloads by wire format. */
@@ -74,12 +76,12 @@ export const neededKey = z.object({
 export type NeededKey = z.infer<typeof neededKey>;
 
 /**
- * What a scan points out.
+ * What a scan reports as a finding.
  * - `plaintext`: payloads in plaintext where SDKs pass payloads to a codec
  * - `failure_in_plaintext`: failures whose message or stack trace is not encrypted
- * - `older_format`: messages in another format than `envelope-v2`
+ * - `older_format`: messages in a format other than `envelope-v2`
  * - `unknown_key`: messages under a crypto key that the namespace's configuration does not list
- * - `malformed`: messages that no key decrypts, because their header is damaged
+ * - `malformed`: messages with a damaged header, which no key decrypts
  */
 export const scanFindingKind = z.enum([
   'plaintext',
@@ -93,13 +95,16 @@ export type ScanFindingKind = z.infer<typeof scanFindingKind>;
 export const scanFinding = z.object({ kind: scanFindingKind, places: scannedByPlace });
 
 /**
- * Why a scan could not see something.
- * - `not_permitted`, `unavailable`: Temporal, or the storage of the exports, refused or did not answer
- * - `not_offered`: Temporal keeps data that it does not list, such as an archive without an archive of visibility records
+ * Why a scan could not read something.
+ * - `not_permitted`, `unavailable`: Temporal, or the storage with the exports, refused access or did not
+ *   respond
+ * - `not_offered`: Temporal has the data but cannot list it, for example if histories are archived and
+ *   visibility records are not
  * - `unreadable`: a file, an event or a response cannot be read
  * - `external_storage`: payloads are stored outside of Temporal; the scan sees only references
- * - `inner_layer`: payloads that another codec encrypted or compressed, in which messages under any key may be
- * - `not_walked`: data of a kind that a scan does not read, such as activities that no workflow started
+ * - `inner_layer`: payloads that another codec encrypted or compressed; they may contain messages under any
+ *   key
+ * - `not_walked`: data that a scan does not read, such as activities that no workflow started
  */
 export const scanGapKind = z.enum([
   'not_permitted',
@@ -111,47 +116,50 @@ export const scanGapKind = z.enum([
   'not_walked',
 ]);
 
-/** Something that the scan was to see and did not see. It may need any key version. */
+/** Something that the scan should have read but could not. It may need any key version. */
 export const scanGap = z.object({
   kind: scanGapKind,
   place: z.optional(scanPlace),
   /** A sentence for people. It contains no payload. */
   message: z.string(),
-  /** Number of histories, files or payloads; absent where it is not known. */
+  /** Number of histories, files or payloads; absent if unknown. */
   count: z.optional(count),
   example: z.optional(scannedHistory),
 });
 export type ScanGap = z.infer<typeof scanGap>;
 
-/** What the scan looked at in one place of a namespace. */
+/** What the scan read in one of a namespace's places. */
 export const scanCoverage = z.object({
   /**
-   * `complete`: everything that Temporal listed was read. `partial`: the scan ended early, or something could not be
-   * seen. `none`: there is no such place here, or the scan was not asked to look there.
+   * `complete`: the scan read everything that Temporal listed. `partial`: the scan ended early, or could not
+   * read something. `none`: the namespace has no such place, or the scan was not configured to read it.
    */
   status: z.enum(['complete', 'partial', 'none']),
-  /** Histories, including those that an earlier scan had read. */
+  /** Number of histories, including those that an earlier scan read. */
   histories: count,
-  /** Histories that this scan read. The others were closed, and an earlier scan had read them. */
+  /** Number of histories that this scan read. The others were closed, and an earlier scan read them. */
   read: count,
   payloads: count,
 });
 export type ScanCoverage = z.infer<typeof scanCoverage>;
 
-/** The part of a report about one namespace, which is complete in itself. */
+/** The part of a report about one namespace, usable by itself. */
 export const scannedNamespace = z.object({
   namespace: z.string(),
-  /** Temporal's id of the namespace: one that is deleted and created anew under the same name has another id. */
+  /**
+   * Temporal's id for the namespace. It changes if the namespace is deleted and created again under the same
+   * name.
+   */
   id: z.optional(z.string()),
   started: timestamp,
-  /** Absent: the scan ended early. */
+  /** Absent if the scan ended early. */
   finished: z.optional(timestamp),
   /**
-   * Whether everything that the scan was asked to look at has been read. False: there are gaps, or the scan ended
-   * early.
+   * Whether the scan read everything that it was configured to read. False if there are gaps, or if the scan
+   * ended early.
    */
   complete: z.boolean(),
-  /** For how long Temporal keeps closed runs. */
+  /** How long Temporal keeps closed runs. */
   retentionSeconds: z.optional(count),
   looked: z.record(scanPlace, scanCoverage),
   /** The locations of the exports that were read: folders, or `gs://` URLs. */
@@ -162,7 +170,7 @@ export const scannedNamespace = z.object({
 });
 export type ScannedNamespace = z.infer<typeof scannedNamespace>;
 
-/** Whether the scan of a namespace has seen everything. It must have looked at the runs and the schedules. */
+/** Whether the scan of a namespace is complete. It must have read the runs and the schedules. */
 export const sawEverything = ({
   complete,
   finished,
@@ -176,9 +184,9 @@ export const sawEverything = ({
   Object.values(looked).every(({ status }) => status !== 'partial');
 
 /**
- * How long a version may still encrypt after it stopped being primary, in milliseconds: Cloud KMS takes up to 3 h to
- * stop wrapping branch keys under it (https://cloud.google.com/kms/docs/consistency), a process replaces its branch key
- * after 24 h at the latest, and a message may take 1 h to reach Temporal's store.
+ * Milliseconds that a version may continue to encrypt after it stops being primary: Cloud KMS may wrap branch
+ * keys under it for up to 3 h (https://cloud.google.com/kms/docs/consistency), a process replaces its branch
+ * key within 24 h, and a message may take 1 h to reach Temporal's store.
  */
 export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
 
@@ -186,7 +194,7 @@ export const STOPS_WITHIN_MS = (3 + 24 + 1) * 3_600_000;
 export const scannedKey = z.object({
   key: z.string(),
   time: timestamp,
-  /** The version that encrypts; absent: none. */
+  /** The version that encrypts; absent if there is none. */
   primary: z.optional(z.int().check(z.positive())),
   versions: z.array(
     z.object({
@@ -195,23 +203,24 @@ export const scannedKey = z.object({
       state: z.string(),
       created: z.optional(timestamp),
       /**
-       * The first of the consecutive scans, with the same state folder, that found a later version to be primary. Cloud
-       * KMS does not record when a version stopped being primary. Absent: it is not known.
+       * When the first scan with the same state folder found a later version to be primary. Cloud KMS does
+       * not record when a version stopped being primary. Absent if unknown.
        */
       notPrimarySince: z.optional(timestamp),
-      /** The last scan, with the same state folder, that found the version to be primary. Absent: none. */
+      /**
+       * When the last scan with the same state folder found this version to be primary. Absent if no scan
+       * did.
+       */
       lastPrimary: z.optional(timestamp),
     }),
   ),
 });
 export type ScannedKey = z.infer<typeof scannedKey>;
 
-/**
- * A Temporal server, to recognize it again: a server at another address or with another cluster id is another server.
- */
+/** Identifies a Temporal server: a server with another address or cluster id is a different server. */
 export const scannedServer = z.object({
   address: z.string(),
-  /** Absent: Temporal does not return it for these credentials. */
+  /** Absent if Temporal does not return the id for these credentials. */
   clusterId: z.optional(z.string()),
 });
 export type ScannedServer = z.infer<typeof scannedServer>;
@@ -219,15 +228,16 @@ export type ScannedServer = z.infer<typeof scannedServer>;
 export const scanReport = z.object({
   version: z.literal(SCAN_REPORT_VERSION),
   /**
-   * The Temporal server that was scanned. Absent in reports from earlier programs, which permit no destruction.
+   * The Temporal server that was scanned. Absent in reports of earlier versions, which cannot justify
+   * destroying a key.
    */
   server: z.optional(scannedServer),
   started: timestamp,
-  /** Absent: the scan ended early. */
+  /** Absent if the scan ended early. */
   finished: z.optional(timestamp),
   /** Whether the scans of all namespaces are complete. */
   complete: z.boolean(),
-  /** The crypto keys of the configuration. Absent: those that Cloud KMS did not describe. */
+  /** The configured crypto keys, except those that Cloud KMS did not describe. */
   cryptoKeys: z.array(scannedKey),
   namespaces: z.array(scannedNamespace),
 });

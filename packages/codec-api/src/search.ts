@@ -5,15 +5,16 @@ import { visibilityQuery } from './parameters.ts';
 import { reasonCounts } from './reasons.ts';
 import { workflowSummary } from './workflow.ts';
 
-/** Maximum number of hits in one search; then it ends with `limit`. */
+/** Maximum number of hits in one search. A search that reaches it ends with `limit`. */
 export const MAX_HITS = 1_000;
 
 /**
- * Characters. The limit bounds the time of a search: a crafted payload may match nearly all of the text at each place.
+ * Maximum length of the text, in characters. Bounds a search's time: a crafted payload may almost match the
+ * text at every position.
  */
 const MAX_TEXT = 200;
 
-/** What a search looks for. */
+/** The text to search for. */
 export const searchedText = {
   /** Literal text, not a pattern. */
   text: z.string().check(z.minLength(1), z.maxLength(MAX_TEXT)),
@@ -24,7 +25,7 @@ export const searchedText = {
 export const searchRequest = z.strictObject({
   ...searchedText,
   order: z._default(z.enum(['newest_first', 'oldest_first']), 'newest_first'),
-  /** The last event of an earlier search in the same order; the search continues after it. */
+  /** Continues after this event, the last of an earlier search in the same order. */
   after: z.optional(z.int().check(z.nonnegative())),
   justification: z.optional(justification),
 });
@@ -34,22 +35,24 @@ export type SearchRequest = z.infer<typeof searchRequest>;
 const maskedLength = z.enum(['0', '1-4', '5-16', '17-64', '65+']);
 export type MaskedLength = z.infer<typeof maskedLength>;
 
-/** A value or a key that contains the text, or a whole body where the payload is not JSON. */
+/** A value or a key that contains the text; for a payload that is not JSON, the whole body. */
 export const searchHit = z.object({
   type: z.literal('hit'),
   ref: payloadRef,
   eventId: z.int().check(z.positive()),
-  /** Path of the payload in its event, as in a stub. */
+  /** Path of the payload in its event, as in `payloadStub`. */
   path: z.string(),
   /** JSON Pointer (RFC 6901) in the decoded payload; empty for the whole payload. */
   pointer: z.string(),
   in: z.enum(['key', 'value']),
   /** How often the value or key contains the text. */
   matches: z.int().check(z.positive()),
-  /** The first match as it is written in the payload, and how much text surrounds it. No other content. */
+  /**
+   * The first match as it is spelt in the payload, and how much text surrounds it. Contains no other content.
+   */
   snippet: z.object({ before: maskedLength, match: z.string(), after: maskedLength }),
   key: z.optional(keyUse),
-  /** On the last hit of a payload with further matches: how many keys and values were left out. */
+  /** How many more keys and values of the payload match; on the payload's last hit only. */
   more: z.optional(z.int().check(z.positive())),
 });
 export type SearchHit = z.infer<typeof searchHit>;
@@ -57,19 +60,19 @@ export type SearchHit = z.infer<typeof searchHit>;
 const searched = {
   /** Events searched. */
   events: z.int().check(z.nonnegative()),
-  /** Payloads decrypted, and their bytes as stored. */
+  /** Payloads decrypted, and their stored size in bytes. */
   payloads: z.int().check(z.nonnegative()),
   bytes: z.int().check(z.nonnegative()),
-  /** Cloud KMS calls that the search needed, for keys that the server had not cached. */
+  /** Cloud KMS calls that the search made, for keys that were not cached. */
   kmsCalls: z.int().check(z.nonnegative()),
   /**
-   * Payloads that were not searched, by reason code: they could not be decrypted, or their search took too much
-   * (`too_large`). They may contain the text.
+   * Payloads that were not searched, by reason code: they could not be decrypted, or searching them would
+   * have taken too much time or memory (`too_large`). They may contain the text.
    */
   unreadable: reasonCounts,
 };
 
-/** The lines of the response, in the requested order; the last is `end`. */
+/** The lines of the response, in the requested order; the last line is `end`. */
 export const searchFrame = z.discriminatedUnion('type', [
   searchHit,
   z.object({
@@ -83,14 +86,14 @@ export const searchFrame = z.discriminatedUnion('type', [
 ]);
 export type SearchFrame = z.infer<typeof searchFrame>;
 
-/** Maximum number of runs in one search across runs; then it ends with `limit`. */
+/** Maximum number of runs in one search across runs. A search that reaches it ends with `limit`. */
 export const MAX_SEARCHED_RUNS = 1_000;
 
 /** `POST …/workflows:search`: searches for text in the payloads of all runs that match a visibility query. */
 export const workflowSearchRequest = z.strictObject({
   ...searchedText,
   query: visibilityQuery,
-  /** `after` of an earlier search with the same query; the search continues after the runs that it has searched. */
+  /** Continues an earlier search with the same query: the `after` of its last frame. */
   after: z.optional(
     z
       .string()
@@ -104,7 +107,7 @@ export const workflowSearchRequest = z.strictObject({
 export type WorkflowSearchRequest = z.infer<typeof workflowSearchRequest>;
 
 const searchedRuns = {
-  /** The position after the last run that was sent completely. */
+  /** The position after the last run whose hits were all sent. */
   after: z.string(),
   /** Runs searched. */
   runs: z.int().check(z.nonnegative()),
@@ -112,25 +115,28 @@ const searchedRuns = {
   ...searched,
 };
 
-/** The lines of the response, the newest run first; the last is `end`. */
+/** The lines of the response, newest run first; the last line is `end`. */
 export const workflowSearchFrame = z.discriminatedUnion('type', [
-  /** A run with hits, before its hits. */
+  /** A run with hits; its `hit` lines follow. */
   z.object({
     type: z.literal('run'),
     workflow: workflowSummary,
     hits: z.int().check(z.positive()),
-    /** True if the run may have more hits: only its newest events were searched, or it has too many hits. */
+    /**
+     * Whether the run may have more hits, because only its newest events were searched or because it has too
+     * many hits.
+     */
     partial: z.boolean(),
   }),
-  /** A hit in the run of the last `run` line. */
+  /** A hit in the run of the preceding `run` line. */
   searchHit,
   z.object({ type: z.literal('progress'), ...searchedRuns }),
   z.object({
     type: z.literal('end'),
     reason: endReason,
-    /** Runs whose newest events only were searched. */
+    /** Number of runs of which only the newest events were searched. */
     partial: z.int().check(z.nonnegative()),
-    /** Runs that could not be read, for example because their retention has passed. */
+    /** Number of runs that could not be read, for example because their retention period has ended. */
     failed: z.int().check(z.nonnegative()),
     ...searchedRuns,
     /** For people. */

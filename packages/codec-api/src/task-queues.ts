@@ -6,22 +6,22 @@ const count = z.int().check(z.nonnegative());
 /** A task queue that a run depends on, and the workers that poll it. */
 export const runTaskQueue = z.object({
   name: z.string(),
-  /** Which of the queue's tasks: workflow tasks or activity tasks. */
+  /** The type of tasks: workflow tasks or activity tasks. */
   kind: z.enum(['workflow', 'activity']),
-  /** How many tasks of the run wait in the queue. */
+  /** How many of the run's tasks wait in the queue. */
   waiting: count,
-  /** Workers that have polled in the last five minutes, after which Temporal forgets them. */
+  /** Number of workers that polled in the last five minutes; Temporal forgets pollers after that time. */
   pollers: count,
   /** When a worker last polled. */
   lastPoll: z.optional(timestamp),
-  /** Whether a worker has polled so recently that it still polls. Workers that are busy do not poll. */
+  /** Whether a worker is polling now, judged by the time of its last poll. A busy worker does not poll. */
   polling: z.boolean(),
 });
 export type RunTaskQueue = z.infer<typeof runTaskQueue>;
 
-/** Most task queues of one run that the server describes. */
+/** Maximum number of task queues that the server describes for one run. */
 export const MAX_TASK_QUEUES = 8;
 
-/** `GET …/runs/{runId}/task-queues`: empty for a closed run, and where Temporal does not permit the question. */
+/** `GET …/runs/{runId}/task-queues`: empty for a closed run, or if Temporal does not permit the call. */
 export const runTaskQueues = z.object({ taskQueues: z.array(runTaskQueue) });
 export type RunTaskQueues = z.infer<typeof runTaskQueues>;

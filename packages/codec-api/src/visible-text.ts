@@ -5,9 +5,10 @@
  */
 
 /**
- * By Unicode properties: default ignorable characters (zero-width characters, fillers, variation selectors, tags),
- * controls, format characters (also those of direction), lone surrogates, private use, noncharacters, and every separator
- * except the space. Three characters are blank although no property marks them.
+ * By Unicode properties: default ignorable characters (zero-width characters, fillers, variation selectors,
+ * tags), control characters, format characters (including text direction), lone surrogates, private use,
+ * noncharacters, and every separator except the space. Three characters are blank although no property marks
+ * them.
  */
 const invisible =
   /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]|(?! )\p{Z}|\u2800|\u{16fe4}|\u{1d159}/gu;

@@ -14,15 +14,15 @@ import {
   workflowCount,
 } from '../src/index.ts';
 
-describe('a ref', () => {
-  test.each(['1:0', '51200:12', '0:281474976710655', '9223372036854775807:0'])('may be %s', (ref) => {
+describe('payloadRef', () => {
+  test.each(['1:0', '51200:12', '0:281474976710655', '9223372036854775807:0'])('accepts %s', (ref) => {
     expect(payloadRef.parse(ref)).toBe(ref);
   });
 
-  test('is built from its parts or parsed, and no other string is accepted', () => {
+  test('is the only type that partsOfRef takes', () => {
     const { eventId, n } = partsOfRef(payloadRef.parse('0:281474976710655'));
     expect(payloadRefOf(eventId, n)).toBe('0:281474976710655');
-    // @ts-expect-error -- it may be the id of an event, or of a run
+    // @ts-expect-error -- an arbitrary string, for example an event id or a run id
     expect(partsOfRef('5')).toMatchObject({ eventId: 5 });
   });
 
@@ -41,21 +41,21 @@ describe('a ref', () => {
     ' 1:0',
     '1:1e3',
     'a:b',
-  ])('is not %j', (ref) => {
+  ])('rejects %j', (ref) => {
     expect(payloadRef.safeParse(ref).success).toBe(false);
   });
 });
 
-describe('a placeholder', () => {
-  test('has no field other than its ref, which distinguishes it from data', () => {
+describe('payloadPlaceholder', () => {
+  test('rejects an object with other fields, so that data is not taken for a placeholder', () => {
     expect(payloadPlaceholder.safeParse({ $payload: '1:0' }).success).toBe(true);
     expect(payloadPlaceholder.safeParse({ $payload: '1:0', more: 1 }).success).toBe(false);
     expect(payloadPlaceholder.safeParse({ $payload: 'secret' }).success).toBe(false);
   });
 });
 
-describe('a request to decode', () => {
-  test('contains one to 200 refs and nothing else', () => {
+describe('decodeRequest', () => {
+  test('accepts 1 to 200 refs and no other field', () => {
     const refs = Array.from({ length: MAX_REFS }, (_, n) => `1:${n}`);
     expect(decodeRequest.safeParse({ refs }).success).toBe(true);
     expect(decodeRequest.safeParse({ refs: [...refs, '2:0'] }).success).toBe(false);
@@ -64,8 +64,8 @@ describe('a request to decode', () => {
   });
 });
 
-describe('a result', () => {
-  test('is either a payload or a reason, never both', () => {
+describe('decodeResult', () => {
+  test('contains either a payload or a reason code, never both', () => {
     const payload = { metadata: {}, data: '' };
     expect(decodeResult.parse({ ref: '1:0', ok: true, payload })).toEqual({ ref: '1:0', ok: true, payload });
     expect(decodeResult.safeParse({ ref: '1:0', ok: true }).success).toBe(false);
@@ -80,31 +80,31 @@ describe('a result', () => {
     expect(refused).not.toHaveProperty('payload');
   });
 
-  test('has a reason from the closed list', () => {
+  test('rejects an unknown reason code', () => {
     const result = { ref: '1:0', ok: false, reason: 'because', message: '' };
     expect(decodeResult.safeParse(result).success).toBe(false);
   });
 });
 
-test('every reason has a class', () => {
+test('reasonClass returns a class for every reason code', () => {
   const known = new Set(['retryable', 'restorable', 'permanent', 'information']);
   expect(reasonCode.options.filter((code) => !known.has(reasonClass(code)))).toEqual([]);
 });
 
-test('a stream ends with a reason and the last event that it sent', () => {
+test('historyFrame requires a known reason and the last sent event in an end frame', () => {
   expect(historyFrame.safeParse({ type: 'end', reason: 'shutdown', after: 0 }).success).toBe(true);
   expect(historyFrame.safeParse({ type: 'end', reason: 'complete' }).success).toBe(false);
   expect(historyFrame.safeParse({ type: 'end', reason: 'tired', after: 1 }).success).toBe(false);
 });
 
-test('a count may leave out a status that no workflow has', () => {
+test('workflowCount accepts counts without statuses that no run has', () => {
   expect(workflowCount.parse({ total: 1, byStatus: { Failed: 1 } })).toEqual({
     total: 1,
     byStatus: { Failed: 1 },
   });
 });
 
-test('an error states its kind and what to do', () => {
+test('apiError requires a known code and a message', () => {
   expect(apiError.safeParse({ error: { code: 'not_found', message: 'm' } }).success).toBe(true);
   expect(apiError.safeParse({ error: { code: 'teapot', message: 'm' } }).success).toBe(false);
 });

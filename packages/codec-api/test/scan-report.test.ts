@@ -57,15 +57,15 @@ const changed = (change: (copy: any) => void): unknown => {
   return copy;
 };
 
-describe('a scan report', () => {
-  it('contains keys with and without a version, findings and gaps', () => {
+describe('scanReport', () => {
+  it('accepts keys with and without a version, findings and gaps', () => {
     expect(scanReport.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
   });
 
   it.each<[string, (copy: any) => void]>([
-    ['another version of the form', (copy) => (copy.version = 2)],
+    ['a report with another version', (copy) => (copy.version = 2)],
     [
-      'a namespace that does not state what was looked at',
+      'a namespace that does not state what the scan read in one place',
       (copy) => delete copy.namespaces[0].looked.archived,
     ],
     ['a namespace that does not state whether it is complete', (copy) => delete copy.namespaces[0].complete],
@@ -77,7 +77,7 @@ describe('a scan report', () => {
       'an unknown place',
       (copy) => (copy.namespaces[0].keys[0].places.backups = { histories: 1, payloads: 1 }),
     ],
-  ])('refuses %s', (_, change) => {
+  ])('rejects %s', (_, change) => {
     expect(scanReport.safeParse(changed(change)).success).toBe(false);
   });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { decodeRequest, escapeInText, escapeInvisible, hasVisibleText } from '../src/index.ts';
 
-/** One or more of each kind that Unicode has, so that no hand-made list can pass. */
+/**
+ * At least one character of each of Unicode's kinds, so that an implementation with a hand-made list fails.
+ */
 const invisible: [what: string, text: string][] = [
   ['a line feed', '\n'],
   ['a tab', '\t'],
@@ -47,8 +49,8 @@ const invisible: [what: string, text: string][] = [
 
 const given = (justification: string) => decodeRequest.safeParse({ refs: ['1:0'], justification });
 
-describe('a justification', () => {
-  it.each(invisible)('is refused when it is %s alone', (_, text) => {
+describe('justification', () => {
+  it.each(invisible)('rejects text that consists only of %s', (_, text) => {
     expect(given(text).success).toBe(false);
     expect(given(`${text} ${text}`).success).toBe(false);
   });
@@ -56,8 +58,8 @@ describe('a justification', () => {
   it.each([
     ['combining marks', '\u0301\u0308\u20dd'],
     ['combining marks on spaces', ' \u0301 \u0308'],
-    ['everything invisible at once', invisible.map(([, text]) => text).join(' ')],
-  ])('is refused when it is %s alone', (_, text) => {
+    ['all invisible characters', invisible.map(([, text]) => text).join(' ')],
+  ])('rejects text that consists only of %s', (_, text) => {
     const result = given(text);
     expect(result.error?.issues[0]?.message).toBe(
       'has no visible character: write why you need the plaintext',
@@ -77,31 +79,31 @@ describe('a justification', () => {
     'टिकट',
     '👩\u200d💻',
     '한글',
-  ])('may be %s', (text) => {
+  ])('accepts %s', (text) => {
     expect(given(text).data?.justification).toBe(text);
   });
 
-  it('is trimmed, but the space around it counts towards the 500 characters', () => {
+  it('trims the text, and counts the surrounding space towards the 500 characters', () => {
     expect(given(`\u000b${'x'.repeat(499)}`).data?.justification).toBe('x'.repeat(499));
     expect(given(`\u000b${'x'.repeat(500)}`).success).toBe(false);
   });
 });
 
-describe('invisible characters', () => {
-  it.each(invisible)('are written as JSON escapes: %s', (_, text) => {
+describe('escapeInvisible', () => {
+  it.each(invisible)('writes %s as a JSON escape', (_, text) => {
     const escaped = escapeInvisible(`a${text}b`);
     expect(escaped).toMatch(/^a(?:\\u[0-9a-f]{4})+b$/);
     expect(JSON.parse(`"${escaped}"`)).toBe(`a${text}b`);
   });
 
-  it('are escaped in JSON without changing its value', () => {
+  it("escapes invisible characters in JSON without changing the JSON's value", () => {
     const value = { [invisible.map(([, text]) => text).join('x')]: '\u202egnp.exe', n: [1, null] };
     const json = escapeInvisible(JSON.stringify(value));
     expect(JSON.parse(json)).toEqual(value);
     expect(json).toMatch(/^[\u0020-\u007e]*$/);
   });
 
-  it('leave visible text as it is, in any script', () => {
+  it('leaves visible text of any script unchanged', () => {
     for (const text of ['order-1 [a/b] {"c": "d"} ~', 'Störung 障害 تذكرة टिकट 😀', '']) {
       expect(escapeInvisible(text)).toBe(text);
       expect(hasVisibleText(text)).toBe(text !== '');
@@ -109,42 +111,42 @@ describe('invisible characters', () => {
   });
 });
 
-describe('emoji', () => {
+describe('escapeInvisible and escapeInText', () => {
   it.each([
     ['a family', '👨\u200d👩\u200d👧'],
     ['a heart on fire, with a variation selector', '❤\ufe0f\u200d🔥'],
     ['a person with a skin tone', '👩🏽\u200d💻'],
     ['the flag of England, of tags', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}'],
-  ])('keep what composes them in names too: %s', (_, text) => {
+  ])('keep the joiners and tags of an emoji: %s', (_, text) => {
     expect(escapeInvisible(`order ${text}`)).toBe(`order ${text}`);
     expect(escapeInText(`order ${text}`)).toBe(`order ${text}`);
   });
 
-  it('that Unicode does not compose lose their joiner in a name', () => {
+  it('escape a joiner between characters that Unicode does not compose into an emoji', () => {
     expect(escapeInvisible('🍋\u200d🧱')).toBe('🍋\\u200d🧱');
     expect(escapeInvisible('👩\u200d💻\u200d')).toBe('👩\u200d💻\\u200d');
     expect(escapeInvisible('🏴\u{e0061}\u{e0062}\u{e007f}')).toMatch(/^🏴(?:\\u[0-9a-f]{4})+$/);
   });
 });
 
-describe('text of several lines', () => {
-  it('keeps line breaks, tabs, and joiners of emoji and letters', () => {
+describe('escapeInText', () => {
+  it('keeps line breaks, tabs, and joiners in emoji and words', () => {
     const text = 'one\r\n\ttwo\n👩\u200d💻 ❤\ufe0f می\u200cخواهم';
     expect(escapeInText(text)).toBe(text);
   });
 
   it.each(invisible.filter(([, text]) => !['\n', '\t', '\u200c', '\u200d', '\ufe0f'].includes(text)))(
-    'does not keep %s',
+    'escapes %s',
     (_, text) => {
       expect(escapeInText(`a${text}b`)).toMatch(/^a(?:\\u[0-9a-f]{4})+b$/);
     },
   );
 
-  it('drops a carriage return that does not end a line: it would overwrite the previous line', () => {
+  it('escapes a carriage return in mid-line, which would let the rest overwrite the line', () => {
     expect(escapeInText('paid\rnot paid')).toBe('paid\\u000dnot paid');
   });
 
-  it('drops joiners that join nothing', () => {
+  it('escapes joiners that do not follow an emoji or a letter', () => {
     expect(escapeInText('\u200d \u200c')).toBe('\\u200d \\u200c');
   });
 });
