@@ -19,11 +19,11 @@ import { type TracingConfig, tracingFields, tracingOf, tracingVariables } from '
 export interface CodecServerConfig {
   readonly host: string;
   readonly port: number;
-  /** Origins whose pages may call the server; empty: the server's own only. */
+  /** Origins whose pages may call the server. If empty, only pages of the server's own origin may. */
   readonly corsOrigins: readonly string[];
-  /** Accepted `Host` headers in lower case; absent: the loopback names with the bound port. */
+  /** Accepted `Host` headers in lower case. Absent: the loopback names with the bound port. */
   readonly allowedHosts?: readonly string[];
-  /** Absent: the server serves no dashboard. */
+  /** Absent: the server does not serve the dashboard. */
   readonly dashboard?: {
     readonly folder: string;
     /** Origins in the content security policy, in addition to the server's and the sign-in issuer's. */
@@ -33,7 +33,7 @@ export interface CodecServerConfig {
   };
   /** Prefix of every route except the probes: empty, or `/…` without a slash at the end. */
   readonly pathPrefix: string;
-  /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served too. */
+  /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths: boolean;
   /** Absent fields: the server's defaults. */
   readonly limits: {
@@ -46,12 +46,12 @@ export interface CodecServerConfig {
   };
   /** Per minute; undefined: no limit. */
   readonly rates: {
-    /** Cloud KMS requests that one caller causes. */
+    /** Cloud KMS requests that one caller's requests cause. */
     readonly kmsRequests: number | undefined;
-    /** Refused requests of one caller, and of one address without a valid token. */
+    /** Refused requests per caller, and per IP address for requests without a valid token. */
     readonly refused: number | undefined;
   };
-  /** Bytes of memory that requests in flight share; absent: derived from the memory limit. */
+  /** Bytes of memory that requests in flight share. Absent: derived from the memory limit. */
   readonly maxInflightBytes?: number;
   /** Absent: plain HTTP. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
@@ -59,12 +59,12 @@ export interface CodecServerConfig {
   readonly metrics?: {
     readonly host: string;
     readonly port: number;
-    /** Accepted `Host` headers of `/metrics` in lower case; absent: the loopback names with the port. */
+    /** Accepted `Host` headers of `/metrics` in lower case. Absent: the loopback names with the port. */
     readonly allowedHosts?: readonly string[];
   };
   /** Absent: no traces. */
   readonly tracing?: TracingConfig;
-  /** Number of trusted proxies that append to `X-Forwarded-For`; absent: none. */
+  /** Number of trusted proxies that append to `X-Forwarded-For`. Absent: no trusted proxy. */
   readonly proxies?: number;
   /** Absent: the audit goes to standard output. */
   readonly auditFile?: string;
@@ -72,9 +72,12 @@ export interface CodecServerConfig {
   readonly auditFsync: boolean;
   /** Absent: the audit contains no digests of ciphertexts. */
   readonly auditDigestKeyFile?: string;
-  /** Absent: the API returns keys without the numbers of a scan. */
+  /** Absent: the API returns keys without scan results. */
   readonly scanReportFile?: string;
-  /** The policy (`AUTH=policy`); absent: every caller may do everything, on loopback only. */
+  /**
+   * The policy file (`AUTH=policy`). Absent with `AUTH=none`: every caller may do everything, on loopback
+   * only.
+   */
   readonly policyFile?: string;
   readonly logLevel: z.infer<typeof logLevel>;
   readonly kms: KmsSettings;
@@ -88,13 +91,13 @@ const settings = z
     CODEC_ALLOWED_HOSTS: list(hostHeader).optional(),
     CODEC_PATH_PREFIX: z
       .string()
-      .regex(/^(\/[\w.~-]+)+$/, 'must begin with / and must not end with one')
+      .regex(/^(\/[\w.~-]+)+$/, 'must begin with / and must not end with /')
       .optional(),
     CODEC_DASHBOARD_DIR: z.string().optional(),
     CODEC_DASHBOARD_CONNECT_SOURCES: list(origin).optional(),
     CODEC_DASHBOARD_FRAME_SOURCES: list(origin).optional(),
     CODEC_DASHBOARD_TEMPORAL_UI_URL: z
-      .url({ protocol: /^https?$/, error: 'must be an address with http or https' })
+      .url({ protocol: /^https?$/, error: 'must be a URL with http or https' })
       .optional(),
     AUTH: z.enum(['none', 'policy'], 'must be policy or, on loopback, none'),
     POLICY_FILE: z.string().optional(),
@@ -132,8 +135,9 @@ const settings = z
   })
   .refine((values) => values.AUTH !== 'none' || isLoopback(values.CODEC_HOST), {
     path: ['CODEC_HOST'],
-    error: 'must be a loopback address while AUTH is none: every client that can connect reads plaintext',
-    // Zod skips refinements when a field is invalid; `when` reports this mistake together with the others.
+    error: 'must be a loopback address while AUTH is none: every client that can connect can read plaintext',
+    // Zod skips refinements if a field is invalid; with `when`, Zod reports this mistake together with the
+    // field's.
     when: ({ value }) => z.object({ CODEC_HOST: host }).safeParse(value).success,
   })
   .superRefine((values, context) => {

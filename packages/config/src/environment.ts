@@ -13,17 +13,23 @@ export interface Variable {
 
 /** All environment variables that one app reads. */
 export interface Environment<Config> {
-  /** In the order in which they are described and printed. */
+  /** In the order in which `--help` and the log list them. */
   readonly variables: Readonly<Record<string, Variable>>;
-  /** Of names that no other program sets. */
+  /** Prefix of variable names that no other program sets. */
   readonly prefixes: readonly string[];
-  /** Parses the set variables with their defaults; the `path[0]` of an issue is the variable's name. */
+  /**
+   * Parses the set variables and the defaults of the others. The `path[0]` of an issue is the variable's
+   * name.
+   */
   readonly schema: z.ZodType<Config>;
 }
 
 export type Values = Readonly<Record<string, string | undefined>>;
 
-/** Returns the set variables and the defaults of the others. An empty value counts as unset: compose files write it so. */
+/**
+ * Returns the set variables and the defaults of the others. An empty value counts as unset, because compose
+ * files pass unset variables as empty.
+ */
 export function withDefaults(environment: Environment<unknown>, values: Values): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, variable] of Object.entries(environment.variables)) {
@@ -33,7 +39,10 @@ export function withDefaults(environment: Environment<unknown>, values: Values):
   return result;
 }
 
-/** Returns the app's variables in force, for the log line at start-up; secrets are `[redacted]`. */
+/**
+ * Returns the effective values of the app's variables, for the log line at start-up. Secrets are
+ * `[redacted]`.
+ */
 export function printableConfig(environment: Environment<unknown>, values: Values = process.env) {
   const set = withDefaults(environment, values);
   const shown: Record<string, string> = {};

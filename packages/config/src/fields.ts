@@ -23,7 +23,7 @@ export const count = z
   .regex(/^[1-9]\d{0,11}$/, 'must be a whole number above 0')
   .transform(Number);
 
-/** A whole number above 0, or `off`: undefined. */
+/** A whole number above 0; `off` becomes undefined. */
 export const countOrOff = z
   .string()
   .regex(/^(?:[1-9]\d{0,11}|off)$/, 'must be a whole number above 0, or off')
@@ -37,7 +37,7 @@ export const host = z
     'must be an IP address or a host name, without a port',
   );
 
-/** At least one value; several are separated by commas and trimmed. */
+/** One or more values, separated by commas and trimmed. */
 export function list<T>(item: z.ZodType<T, string>) {
   return z
     .string()

@@ -5,7 +5,7 @@ import { auditVariables, kmsVariables } from './shared-variables.ts';
 
 /** Where decryptions are audited. */
 export interface AuditConfig {
-  /** Absent: no file is configured. */
+  /** Absent: no audit file is configured. */
   readonly file?: string;
   /** Whether a line counts as written only once it is on disk. */
   readonly fsync: boolean;
@@ -33,8 +33,8 @@ const audit = z
   }));
 
 /**
- * The environment of the command-line tool `temporal-kms`: which crypto keys there are, as the applications read it, and
- * where it audits decryptions.
+ * The environment of the command-line tool `temporal-kms`: the crypto keys, in the variables that the
+ * applications also read, and the audit of decryptions.
  */
 export const keyAdminEnvironment: Environment<KeyAdminConfig> = {
   prefixes: [],

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { describeEnvironment, type Environment, type Values, withDefaults } from './environment.ts';
 import { unknownVariables } from './unknown-variables.ts';
 
-/** Exit codes of sysexits.h, which a supervisor can tell from a crash. */
+/** Exit codes from sysexits.h, so that a supervisor can tell a mistake in the configuration from a crash. */
 const EX_USAGE = 64;
 const EX_CONFIG = 78;
 
@@ -26,7 +26,7 @@ export interface Mistake {
 }
 
 /**
- * Returns the typed, frozen configuration that `values` describe.
+ * Returns the typed, frozen configuration in `values`.
  * @throws ConfigError that names every mistake
  */
 export function parseConfig<Config>(environment: Environment<Config>, values: Values): Config {
@@ -37,7 +37,7 @@ export function parseConfig<Config>(environment: Environment<Config>, values: Va
   throw new ConfigError(mistakes, text);
 }
 
-/** `parseConfig` for a `main.ts`: prints the mistakes to standard error and exits with status 78. */
+/** Like `parseConfig`, for a `main.ts`: prints mistakes to standard error and exits with status 78. */
 export function loadConfigOrExit<Config>(
   environment: Environment<Config>,
   values: Values = process.env,
@@ -53,12 +53,12 @@ export function loadConfigOrExit<Config>(
 
 const USAGE = 'Usage: main [--help | --version]';
 
-/** What a program prints about itself. */
+/** What a program prints for `--help` and `--version`. */
 interface Program {
   readonly about: string;
   readonly version: string;
   readonly environment: Environment<unknown>;
-  /** Lines that describe the program's commands. Run those before. */
+  /** Help text for the program's commands. Handle the commands before you call this function. */
   readonly commands?: string;
 }
 
@@ -88,7 +88,7 @@ export function answerOptions({ about, version, environment, commands }: Program
 
 type Issue = z.core.$ZodIssue;
 
-/** Returns each issue in terms of its variable, and all of them as one text. */
+/** Returns the issues as mistakes with the name of each variable, and all mistakes as one text. */
 function explain(issues: readonly Issue[], environment: Environment<unknown>, set: Values, values: Values) {
   const mistakes = issues.map((issue) => toMistake(issue, environment, set));
   const count = mistakes.length === 1 ? 'A mistake' : `${mistakes.length} mistakes`;
@@ -119,7 +119,7 @@ function segment(key: PropertyKey): string {
   return typeof key === 'number' ? `entry ${key + 1}` : String(key);
 }
 
-/** Replaces zod's message for absent values, which names types. */
+/** Replaces Zod's message for a missing value, which mentions types. */
 function missingProblem(issue: Issue): string {
   return issue.code === 'custom' ? issue.message : 'is missing';
 }

@@ -1,6 +1,6 @@
 import type { Variable } from './environment.ts';
 
-/** Read by `@temporalio/envconfig`; listed here so that they are described and printed. */
+/** Variables that `@temporalio/envconfig` reads; listed here for `--help` and the log. */
 export const temporalVariables = {
   TEMPORAL_ADDRESS: {
     about: 'Temporal server, host:port (default: localhost:7233)',
@@ -31,7 +31,7 @@ export const temporalVariables = {
 
 const keyPath = 'projects/acme-prod/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption';
 
-/** Validated by kms-codec's `kmsEnvironment`; listed here so that they are described and printed. */
+/** Variables that kms-codec's `kmsEnvironment` validates; listed here for `--help` and the log. */
 export const kmsVariables = {
   GCP_PROJECT: { about: "The key ring's Google Cloud project", example: 'acme-prod' },
   GCP_KMS_LOCATION: { about: "The key ring's location (default: global)", example: 'us-east1' },

@@ -11,9 +11,10 @@ export interface TemporalConfig {
 }
 
 /**
- * Returns Temporal's address, credentials, TLS and namespace as all of Temporal's tools read them: from TEMPORAL_*
- * variables, then from the profile file. A variable that is empty counts as unset.
- * @throws Error with the fault and the variables to check. It quotes no file, because a profile may contain an API key
+ * Returns Temporal's address, credentials, TLS settings and namespace. Like Temporal's own tools, reads them
+ * from the TEMPORAL_* variables first, then from the profile file. An empty variable counts as unset.
+ * @throws Error that names the problem and the variables to check. The message never quotes the profile file,
+ *   which may contain an API key
  */
 export function loadTemporalConfig(values: Values = process.env): TemporalConfig {
   try {
@@ -29,7 +30,7 @@ function load(values: Values): TemporalConfig {
   const overrideEnvVars: Record<string, string> = {};
   for (const [name, value] of Object.entries(values)) if (value) overrideEnvVars[name] = value;
   const file = overrideEnvVars['TEMPORAL_CONFIG_FILE'];
-  // The SDK ignores a file that it cannot read, and would connect to the default address.
+  // The SDK would ignore an unreadable file and connect to the default address.
   if (file !== undefined) accessSync(file, constants.R_OK);
   const profile = loadClientConfigProfile({ overrideEnvVars });
   const { tls, apiKey, address = 'localhost:7233' } = profile;

@@ -2,17 +2,18 @@ import { z } from 'zod';
 import type { Variable } from './environment.ts';
 
 /*
- * The variables of OpenTelemetry's specification that the codec server reads itself. Its exporter reads others, such as the
- * time limit and certificates. https://opentelemetry.io/docs/specs/otel/protocol/exporter/
+ * The OpenTelemetry variables that the codec server itself reads. OpenTelemetry's exporter reads more
+ * variables, such as the time limit and certificates.
+ * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 
 /** The exporter reads the endpoint and the headers from the environment. */
 export interface TracingConfig {
-  /** The share of traces that is exported, from 0 to 1. */
+  /** The fraction of traces to export, from 0 to 1. */
   readonly ratio: number;
 }
 
-/** The exporter of another protocol would be another package. */
+/** Each protocol's exporter is a separate package, and the server includes only this one. */
 const protocol = z.literal('http/protobuf', 'must be http/protobuf: the server has no other exporter');
 
 const endpoint = z.url({ protocol: /^https?$/, error: 'must be a URL with http or https' }).refine((url) => {
@@ -47,7 +48,7 @@ export const tracingVariables = {
     about:
       'OpenTelemetry collector for traces (OTLP over HTTP), to whose URL /v1/traces is appended; unset: no traces',
     example: 'http://127.0.0.1:4318',
-    // It may contain credentials, by mistake.
+    // The endpoint may contain credentials by mistake.
     secret: true,
   },
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: {

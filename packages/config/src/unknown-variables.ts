@@ -1,19 +1,19 @@
 import type { Environment, Values } from './environment.ts';
 
-/** Names that resemble ours and that other programs and libraries may read. */
+/** Names that resemble ours but belong to other programs and libraries. */
 const ofOthers: ReadonlySet<string> = new Set([
   'TEMPORAL_TLS_SERVER_CA_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_CERT_DATA',
   'TEMPORAL_TLS_CLIENT_KEY_DATA',
 ]);
-/** Prefixes of the variables for keys, which all programs read. */
+/** Prefixes of the variables that configure keys. All programs read these variables. */
 const ofKeys = ['GCP_KMS_', 'KMS_'];
-/** With more differences, two names are different names. */
+/** Names with more differences than this are not considered misspellings. */
 const MAX_DIFFERENCES = 2;
-/** A shorter name resembles too many others. */
+/** Shorter names resemble too many others. */
 const MIN_LENGTH = 6;
 
-/** A set variable that the app does not have: probably misspelt. */
+/** A set variable that the app doesn't know, probably misspelt. */
 export interface UnknownVariable {
   readonly name: string;
   /** The app's variable with almost the same name. */
@@ -21,8 +21,8 @@ export interface UnknownVariable {
 }
 
 /**
- * Returns set variables that the app does not have and that have its prefix, or almost the name of one of its
- * variables.
+ * Returns the set variables that the app doesn't know but that have the app's prefix, or that resemble one of
+ * its variables.
  */
 export function unknownVariables(
   environment: Environment<unknown>,

@@ -8,9 +8,12 @@ export interface WorkerConfig {
   readonly taskQueue: string;
   /** Path of the module with the workflows and activities. Absent: the samples. */
   readonly code?: string;
-  /** Address of `/healthz` and `/readyz`. */
+  /** Where `/healthz` and `/readyz` listen. */
   readonly health: { readonly host: string; readonly port: number };
-  /** Where metrics go: an endpoint that Prometheus scrapes, or an OpenTelemetry collector. Absent: nowhere. */
+  /**
+   * How metrics are exported: at an endpoint that Prometheus scrapes, or to an OpenTelemetry collector.
+   * Absent: no metrics.
+   */
   readonly metrics?: { readonly host: string; readonly port: number } | { readonly otlp: string };
   /** How long running activities may continue after a shutdown request, before they are cancelled. */
   readonly shutdownGraceSeconds: number;

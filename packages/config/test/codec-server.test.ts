@@ -17,14 +17,14 @@ test('has a safe default for everything except the key', () => {
   expect(parse({})).not.toHaveProperty('policyFile');
 });
 
-describe('rates', () => {
-  test('are limited unless an operator switches them off', () => {
+describe('rate limits', () => {
+  test('apply unless the operator switches them off', () => {
     expect(parse({}).rates).toEqual({ kmsRequests: 6_000, refused: 600 });
     const off = { CODEC_RATE_KMS_REQUESTS: 'off', CODEC_RATE_REFUSED: '1' };
     expect(parse(off).rates).toEqual({ kmsRequests: undefined, refused: 1 });
   });
 
-  test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('refuses %s', (value) => {
+  test.each(['0', '-1', 'none', '1.5', '1e3', 'OFF'])('cannot be %s', (value) => {
     expect(mistakes({ CODEC_RATE_REFUSED: value })).toEqual([
       ['CODEC_RATE_REFUSED', expect.stringContaining('or off')],
     ]);
@@ -42,25 +42,25 @@ test('reads the path of a scan report', () => {
   expect(parse({ SCAN_REPORT_FILE: '/var/scan.json' }).scanReportFile).toBe('/var/scan.json');
 });
 
-describe('without authentication', () => {
-  test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', 'LOCALHOST'])('serves %s', (host) => {
+describe('AUTH=none', () => {
+  test.each(['127.0.0.1', '127.8.8.8', '::1', 'localhost', 'LOCALHOST'])('allows the host %s', (host) => {
     expect(parse({ CODEC_HOST: host }).host).toBe(host);
   });
 
   test.each(['0.0.0.0', '::', '10.0.0.7', 'codec.example.com', 'localhost.example.com', '128.0.0.1'])(
-    'refuses to listen on %s',
+    'rejects the host %s',
     (host) =>
       expect(mistakes({ CODEC_HOST: host })).toEqual([['CODEC_HOST', expect.stringContaining('loopback')]]),
   );
 
-  test('reports this together with the other mistakes', () => {
+  test('reports a host that is not loopback together with other mistakes', () => {
     const all = mistakes({ CODEC_HOST: '0.0.0.0', CODEC_PORT: '80a', AUTH: 'none', LOG_LEVEL: 'loud' });
     expect(all.map(([variable]) => variable).toSorted()).toEqual(['CODEC_HOST', 'CODEC_PORT', 'LOG_LEVEL']);
   });
 });
 
-describe('with a policy', () => {
-  test('listens on any address', () => {
+describe('AUTH=policy', () => {
+  test('allows any host', () => {
     const { host, policyFile } = parse({ AUTH: 'policy', POLICY_FILE: 'policy.yaml', CODEC_HOST: '0.0.0.0' });
     expect([host, policyFile]).toEqual(['0.0.0.0', 'policy.yaml']);
   });
@@ -71,20 +71,20 @@ describe('with a policy', () => {
     expect(mistakes({ POLICY_FILE: 'policy.yaml' })).toEqual([['POLICY_FILE', problem]]);
   });
 
-  test('accepts no other way to sign in', () => {
+  test('rejects other values of AUTH', () => {
     expect(mistakes({ AUTH: 'oidc' })).toEqual([['AUTH', expect.stringContaining('must be policy')]]);
   });
 });
 
-test.each(['0', '65535'])('takes port %s', (port) =>
+test.each(['0', '65535'])('accepts port %s', (port) =>
   expect(parse({ CODEC_PORT: port }).port).toBe(Number(port)),
 );
 
-test.each(['65536', '-1', '80.5', '0x50', 'tcp://10.0.0.1:8088'])('refuses port %s', (port) => {
+test.each(['65536', '-1', '80.5', '0x50', 'tcp://10.0.0.1:8088'])('rejects port %s', (port) => {
   expect(mistakes({ CODEC_PORT: port })).toEqual([['CODEC_PORT', expect.stringContaining('0 to 65535')]]);
 });
 
-test('reads origins between commas', () => {
+test('reads a comma-separated list of origins', () => {
   const { corsOrigins } = parse({ CODEC_CORS_ORIGINS: 'http://localhost:8233, https://cloud.temporal.io' });
   expect(corsOrigins).toEqual(['http://localhost:8233', 'https://cloud.temporal.io']);
 });
@@ -97,24 +97,24 @@ test.each([
   'https://a.example:443',
   'file://x',
   'https://u:p@a.example',
-])('refuses the origin %s, naming its place in the list', (origin) => {
+])('rejects the origin %s and names its position in the list', (origin) => {
   const all = mistakes({ CODEC_CORS_ORIGINS: `http://localhost:8233,${origin}` });
   expect(all).toEqual([['CODEC_CORS_ORIGINS', expect.stringContaining('entry 2')]]);
 });
 
-test('reads Host headers between commas, in lower case', () => {
+test('reads a comma-separated list of Host headers, and converts the headers to lower case', () => {
   const { allowedHosts } = parse({ CODEC_ALLOWED_HOSTS: 'Codec.Example.com,[::1]:8088,codec:80' });
   expect(allowedHosts).toEqual(['codec.example.com', '[::1]:8088', 'codec:80']);
 });
 
 test.each(['https://codec.example.com', 'codec.example.com/x', 'a b', '*'])(
-  'refuses the Host header %s',
+  'rejects the Host header %s',
   (value) => {
     expect(mistakes({ CODEC_ALLOWED_HOSTS: value })).toHaveLength(1);
   },
 );
 
-test.each(['codec', '/codec/', '/', '//codec', '/co dec'])('refuses the path prefix %s', (prefix) => {
+test.each(['codec', '/codec/', '/', '//codec', '/co dec'])('rejects the path prefix %s', (prefix) => {
   expect(mistakes({ CODEC_PATH_PREFIX: prefix })).toEqual([['CODEC_PATH_PREFIX', expect.any(String)]]);
 });
 
@@ -126,7 +126,7 @@ test('accepts a certificate only with its key', () => {
   expect(mistakes({ CODEC_TLS_KEY_FILE: '/tls.key' })).toEqual([['CODEC_TLS_CERT_FILE', missing]]);
 });
 
-test('does not start while Node trusts every certificate', () => {
+test('rejects NODE_TLS_REJECT_UNAUTHORIZED=0, with which Node trusts every certificate', () => {
   expect(mistakes({ NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toEqual([
     ['NODE_TLS_REJECT_UNAUTHORIZED', expect.stringContaining('must not be 0')],
   ]);
@@ -142,11 +142,11 @@ test('serves metrics only if a port is set, by default on loopback', () => {
 });
 
 describe('paths and limits', () => {
-  test('are off or have the server’s defaults unless they are set', () => {
+  test('are unset by default, so that the server uses its own defaults', () => {
     expect(parse({})).toMatchObject({ namespacePaths: false, limits: {} });
   });
 
-  test('are read', () => {
+  test('are read from the environment', () => {
     const values = {
       CODEC_NAMESPACE_PATHS: 'true',
       CODEC_TRUSTED_PROXIES: '2',
@@ -173,12 +173,12 @@ describe('paths and limits', () => {
     ['CODEC_MAX_PAYLOADS', '0'],
     ['CODEC_MAX_REQUESTS', '-1'],
     ['CODEC_REQUEST_SECONDS', '0'],
-  ])('%s refuses %s', (name, value) => {
+  ])('%s rejects %s', (name, value) => {
     expect(mistakes({ [name]: value }).map(([variable]) => variable)).toEqual([name]);
   });
 });
 
-test('serves no dashboard by default, and a configured dashboard with its sources', () => {
+test('serves no dashboard by default, and reads the sources of a configured dashboard', () => {
   expect(parse({})).not.toHaveProperty('dashboard');
   expect(
     parse({
@@ -195,17 +195,17 @@ test('serves no dashboard by default, and a configured dashboard with its source
 });
 
 test.each(['https://a.example; script-src *', "'unsafe-inline'", '*', 'https://a.example/path'])(
-  'refuses %s as a source of the content security policy',
+  'rejects %s as a source in the content security policy',
   (source) => {
     for (const name of ['CODEC_DASHBOARD_CONNECT_SOURCES', 'CODEC_DASHBOARD_FRAME_SOURCES'])
       expect(mistakes({ [name]: source })).toEqual([[name, expect.any(String)]]);
   },
 );
 
-describe('traces', () => {
+describe('tracing', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' };
 
-  test('are exported only if an endpoint is set and the SDK is not disabled', () => {
+  test('is configured only if an endpoint is set and the SDK is not disabled', () => {
     expect(parse({})).not.toHaveProperty('tracing');
     expect(parse({ OTEL_TRACES_SAMPLER_ARG: '0.5' })).not.toHaveProperty('tracing');
     expect(parse(endpoint).tracing).toEqual({ ratio: 1 });
@@ -220,11 +220,11 @@ describe('traces', () => {
     ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'https://collector.example.com/v1/traces?key=secret'],
     ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc'],
     ['OTEL_TRACES_SAMPLER_ARG', '1.5'],
-  ])('refuse %s=%s', (name, value) => {
+  ])('rejects %s=%s', (name, value) => {
     expect(mistakes({ ...endpoint, [name]: value })).toEqual([[name, expect.not.stringContaining('secret')]]);
   });
 
-  test('never have their endpoint and headers printed', () => {
+  test('redacts the endpoint and the headers in the settings for the log', () => {
     const headers = { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer secret' };
     const printed = printableConfig(codecServerEnvironment, { ...kms, ...endpoint, ...headers });
     expect(printed).toMatchObject({

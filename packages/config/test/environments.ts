@@ -1,6 +1,6 @@
 import { ConfigError } from '../src/index.ts';
 
-/** The least that names a key. */
+/** The minimal variables that name a key. */
 export const kms = {
   GCP_PROJECT: 'local-dev',
   GCP_KMS_KEY_RING: 'temporal-keys',

@@ -12,7 +12,7 @@ import {
 } from '../src/index.ts';
 import { kms, mistakesOf } from './environments.ts';
 
-test('names every mistake at once: variable, what is wrong, an example', () => {
+test('lists all mistakes, each with its variable, the problem and an example', () => {
   const values = { GCP_KMS_KEY: 'workflow-encryption', WORKER_HEALTH_PORT: 'http', LOG_LEVEL: 'loud' };
   const load = () => parseConfig(workerEnvironment, values);
   const names = mistakesOf(load).map(([variable]) => variable);
@@ -31,7 +31,7 @@ test('freezes the configuration deeply', () => {
   expect(Object.isFrozen(config.kms)).toBe(true);
 });
 
-test('a start with mistakes ends with status 78 and prints only the mistakes', async () => {
+test('loadConfigOrExit exits with status 78 and prints only the mistakes', async () => {
   const module = JSON.stringify(new URL('../src/index.ts', import.meta.url).href);
   const code = `const { loadConfigOrExit, workerEnvironment } = await import(${module});
     loadConfigOrExit(workerEnvironment); console.log('started');`;
@@ -61,7 +61,7 @@ test('prints the settings in force, but no secrets and no unrelated variables', 
   expect(JSON.stringify(printed)).not.toContain('canary');
 });
 
-test('names unknown variables that have its prefix or resemble one of its names', () => {
+test("lists unknown variables that have the app's prefix or resemble one of its variables", () => {
   const wrong = {
     CODEC_PROT: '1',
     CODEC_CORS_ORIGIN: 'x',
@@ -94,7 +94,7 @@ test('names unknown variables that have its prefix or resemble one of its names'
   ]);
 });
 
-test('names the misspelt variable next to the missing variable, without its value', () => {
+test('lists a misspelt variable, without its value, next to the missing variable', () => {
   const values = { GCP_PROJECT: 'p', GCP_KMS_KEYRING: 'canary', GCP_KMS_KEY: 'k' };
   const load = () => parseConfig(workerEnvironment, values);
   expect(load).toThrow(/GCP_KMS_KEYRING is set, but .* GCP_KMS_KEY_RING was probably meant/);
@@ -104,7 +104,7 @@ test('names the misspelt variable next to the missing variable, without its valu
 test.each([
   ['worker', workerEnvironment],
   ['codec server', codecServerEnvironment],
-])('explains every variable of the %s, with a default or an example', (_, environment) => {
+])('describes every variable of the %s with a default or an example', (_, environment) => {
   const text = describeEnvironment(environment);
   for (const name of Object.keys(environment.variables)) {
     expect(text).toMatch(new RegExp(`^  ${name}\n {6}.+; (default|for example) .+$`, 'm'));

@@ -30,15 +30,15 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 const bytes = (text: string) => new TextEncoder().encode(text);
 const load = (values: Record<string, string>) => loadTemporalConfig({ HOME: dir, ...values });
 
-describe("Temporal's configuration", () => {
-  it('is the local server without variables', () => {
+describe('loadTemporalConfig', () => {
+  it('returns the local server if no variable is set', () => {
     const { connectionOptions, namespace } = load({});
     expect(namespace).toBe('default');
     expect(connectionOptions.address ?? 'localhost:7233').toBe('localhost:7233');
     expect(connectionOptions.tls).toBeUndefined();
   });
 
-  it('comes from the profile that TEMPORAL_PROFILE names', () => {
+  it('reads the profile that TEMPORAL_PROFILE names', () => {
     const { connectionOptions, namespace } = load({
       TEMPORAL_CONFIG_FILE: file,
       TEMPORAL_PROFILE: 'self-hosted',
@@ -50,13 +50,13 @@ describe("Temporal's configuration", () => {
     });
   });
 
-  it('turns TLS on with an API key', () => {
+  it('enables TLS if an API key is set', () => {
     const { connectionOptions, namespace } = load({ TEMPORAL_CONFIG_FILE: file, TEMPORAL_PROFILE: 'cloud' });
     expect(namespace).toBe('payments.a1b2c');
     expect(connectionOptions).toMatchObject({ apiKey: 'secret-key', tls: true });
   });
 
-  it('prefers a variable to the profile, and ignores an empty variable', () => {
+  it('prefers variables to the profile, and ignores empty variables', () => {
     const { connectionOptions, namespace } = load({
       TEMPORAL_CONFIG_FILE: file,
       TEMPORAL_PROFILE: 'cloud',
@@ -68,19 +68,15 @@ describe("Temporal's configuration", () => {
   });
 
   it.each([
-    ['a profile file that is missing', { TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml' }, 'nowhere'],
-    ['a profile that is missing', { TEMPORAL_PROFILE: 'staging' }, 'staging'],
+    ['a missing profile file', { TEMPORAL_CONFIG_FILE: '/nowhere/temporal.toml' }, 'nowhere'],
+    ['a missing profile', { TEMPORAL_PROFILE: 'staging' }, 'staging'],
     ['a client certificate without a key', { TEMPORAL_TLS_CLIENT_CERT_PATH: '/a.pem' }, 'private key'],
     [
       'an API key without TLS',
       { TEMPORAL_API_KEY: 'k', TEMPORAL_TLS: 'false', TEMPORAL_ADDRESS: 'temporal.example.com:7233' },
       'plaintext',
     ],
-    [
-      'a certificate file that is missing',
-      { TEMPORAL_TLS_SERVER_CA_CERT_PATH: '/nowhere/ca.pem' },
-      'nowhere',
-    ],
+    ['a missing certificate file', { TEMPORAL_TLS_SERVER_CA_CERT_PATH: '/nowhere/ca.pem' }, 'nowhere'],
   ])('rejects %s and names the variables to check', (_what, values, words) => {
     expect(() => load({ TEMPORAL_CONFIG_FILE: file, ...values })).toThrow(
       new RegExp(`TEMPORAL_\\* variables[^]*TEMPORAL_PROFILE[^]*${words}`),

@@ -7,7 +7,7 @@ import { kms, mistakesOf } from './environments.ts';
 
 const parse = (values: Record<string, string>) => parseConfig(workerEnvironment, { ...kms, ...values });
 
-test('needs only the key', () => {
+test('requires only the variables that name the key', () => {
   expect(parse({})).toMatchObject({
     taskQueue: 'kms-sample',
     health: { host: '127.0.0.1', port: 8089 },
@@ -16,7 +16,7 @@ test('needs only the key', () => {
   });
 });
 
-test('uses the variables that are set', () => {
+test('reads the variables that are set', () => {
   const values = {
     TEMPORAL_TASK_QUEUE: 'payments',
     WORKER_HEALTH_HOST: '0.0.0.0',
@@ -25,7 +25,7 @@ test('uses the variables that are set', () => {
   expect(parse(values)).toMatchObject({ taskQueue: 'payments', health: { host: '0.0.0.0', port: 9000 } });
 });
 
-test('exports metrics to Prometheus or to a collector, not to both', () => {
+test('configures metrics for Prometheus or for a collector, and rejects both together', () => {
   expect(parse({})).not.toHaveProperty('metrics');
   const prometheus = { WORKER_METRICS_PORT: '9465' };
   expect(parse(prometheus)).toMatchObject({ metrics: { host: '127.0.0.1', port: 9465 } });
@@ -46,13 +46,13 @@ test('treats an empty value as unset, as compose files write it', () => {
   });
 });
 
-test('refuses a KMS emulator that is not on this machine', () => {
+test('rejects a KMS emulator on another machine', () => {
   const problems = mistakesOf(() => parse({ KMS_EMULATOR_HOST: 'kms.example.com:9061' }));
   expect(problems).toEqual([['KMS_EMULATOR_HOST', expect.stringContaining('loopback')]]);
   expect(parse({ KMS_EMULATOR_HOST: '127.0.0.1:9061' })).toHaveProperty('kms');
 });
 
-test("refuses the switch that makes Google's client print plaintext data keys", () => {
+test("rejects the variable that makes Google's client print plaintext data keys", () => {
   const problems = mistakesOf(() => parse({ GOOGLE_SDK_NODE_LOGGING: 'all' }));
   expect(problems).toEqual([['GOOGLE_SDK_NODE_LOGGING', expect.any(String)]]);
 });
@@ -60,12 +60,12 @@ test("refuses the switch that makes Google's client print plaintext data keys", 
 test.each([
   ['NODE_DEBUG', 'stream'],
   ['NODE_OPTIONS', '--max-old-space-size=96 --inspect=0'],
-])('refuses %s=%s, which would make Node expose data keys', (variable, value) => {
+])('rejects %s=%s, with which Node exposes data keys', (variable, value) => {
   const problems = mistakesOf(() => parse({ [variable]: value }));
   expect(problems).toEqual([[variable, expect.stringMatching(/must not (be set|have)/)]]);
 });
 
-test('names the place of a mistake in the keys file', async () => {
+test('reports where in the keys file a mistake is', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'config-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'keys.yaml');
@@ -78,7 +78,7 @@ test('names the place of a mistake in the keys file', async () => {
   ]);
 });
 
-test.each(['3601', '-1', '1.5', '10s'])('refuses a grace of %s', (value) => {
+test.each(['3601', '-1', '1.5', '10s'])('rejects a shutdown grace period of %s', (value) => {
   const problems = mistakesOf(() => parse({ WORKER_SHUTDOWN_GRACE_SECONDS: value }));
   expect(problems).toEqual([['WORKER_SHUTDOWN_GRACE_SECONDS', expect.stringContaining('0 to 3600')]]);
 });
