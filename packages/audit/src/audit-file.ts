@@ -11,9 +11,9 @@ import type { AppendLines } from './line-queue.ts';
 import { openedLine } from './lines.ts';
 import { openToAppend, readEnd } from './file-end.ts';
 
-/** After so long without a write, the file is checked before the next write too. */
+/** If no write has checked the file for this long, the next write checks it first. */
 const UNSEEN_MS = 1_000;
-/** How often the lines of one write are written again because the path names another file. */
+/** How many files one write tries if the path names another file after each try. */
 const MAX_FILES = 3;
 
 export interface AuditFileOptions {
@@ -22,21 +22,21 @@ export interface AuditFileOptions {
   readonly log: LogMethods;
   /** Whether lines count as written only when they are on the disk. */
   readonly fsync?: boolean;
-  /** Id of the key for digests, for the first line of a file. */
+  /** Id of the digest key, which a file's first line records. */
   readonly digestKey?: string | undefined;
-  /** Milliseconds of a monotonic clock. */
+  /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
 
 export interface AuditFile {
   /**
-   * Chains lines and appends them in one write. Resolves when the file that the path names has them.
+   * Chains lines and appends them in one write. Resolves once the lines are in the file at the path.
    * @throws UntrustedFileError, or Node's error, with its `code`
    */
   readonly append: AppendLines;
   /** Returns the last line that was written. */
   head(): ChainHead;
-  /** Checks the path before the next write. The file checks it after each write anyway. */
+  /** Makes the next write check the path before it writes. Every write checks the path afterwards anyway. */
   reopen(): void;
   close(): Promise<void>;
 }
@@ -45,19 +45,22 @@ export interface AuditFile {
 interface Open {
   readonly handle: FileHandle;
   readonly info: Pick<Stats, 'dev' | 'ino'>;
-  /** Whether a synchronous `lstat` of its path never waits for a disk or a network. */
+  /** Whether a synchronous `lstat` of the path returns without waiting for a disk or a network. */
   readonly isLocal: boolean;
-  /** Bytes that this process expects in the file. */
+  /** The size in bytes that this process expects the file to have. */
   size: number;
   /** The file's last line. */
   head: ChainHead;
-  /** What to write before the next line: this process's first line, and a line feed if the file's last line lacks it. */
+  /**
+   * What to write before the next line: this process's first line, after a line feed if the file's last line
+   * has none.
+   */
   first: { readonly line: string; readonly lineFeed: boolean } | undefined;
 }
 
 /**
- * Opens a file for appending and writes this process's first line. Two processes cannot write to one file.
- * @throws UntrustedFileError, Error when another process writes to it, or Node's error, with its `code`
+ * Opens a file for appending and writes this process's first line. Only one process can write to a file.
+ * @throws UntrustedFileError, Error if another process writes to the file, or Node's error, with its `code`
  */
 export async function openAuditFile(path: string, options: AuditFileOptions): Promise<AuditFile> {
   const file = new ChainedFile(path, options);
@@ -75,9 +78,9 @@ class ChainedFile implements AuditFile {
   readonly #options: AuditFileOptions;
   readonly #now: () => number;
   #open: Open | undefined;
-  /** Held until the audit is closed, also while the path names no file. */
+  /** Held until the audit is closed, even while no file exists at the path. */
   #lock: FileLock | undefined;
-  /** The last line that this process wrote, and the file that has it. */
+  /** The last line that this process wrote, and the file that contains the line. */
   #own: { readonly head: ChainHead; readonly info: Open['info']; readonly size: number } | undefined;
   #checked = Number.NEGATIVE_INFINITY;
 
@@ -111,7 +114,7 @@ class ChainedFile implements AuditFile {
     this.#lock = undefined;
   }
 
-  /** Writes lines to the open file. Returns whether the path still names that file, so that the lines are in it. */
+  /** Writes lines to the open file. Returns whether this file is still the one at the path. */
   async #write(file: Open, lines: readonly string[]): Promise<boolean> {
     const { instance, fsync } = this.#options;
     const { first } = file;
@@ -126,7 +129,7 @@ class ChainedFile implements AuditFile {
       throw error;
     }
     if (written < bytes.length) {
-      // The next write opens the file again and continues after what this write left.
+      // The next write opens the file again and continues after the partial line.
       await this.#close();
       throw new Error(`only ${written} of ${bytes.length} bytes were written`);
     }
@@ -134,19 +137,21 @@ class ChainedFile implements AuditFile {
     file.size += written;
     file.head = chained.head;
     this.#own = { head: chained.head, info: file.info, size: file.size };
-    // Lines of other requests arrive in this turn and share the next write. Without it there were so many more writes
-    // that the server took 7 % more CPU time.
+    // Waits a turn, so that lines of other requests arrive and share the next write. Without the wait, the
+    // server made so many more writes that it took 7 % more CPU time.
     if (file.isLocal) await nextTurn();
     return await this.#isCurrent(file);
   }
 
-  /** Returns whether the path names the file and no other process has written to it; otherwise closes the file. */
+  /**
+   * Returns whether the file is at the path and no other process has written to it. If not, closes the file.
+   */
   async #isCurrent(file: Open): Promise<boolean> {
     const there = file.isLocal ? infoOf(this.#path) : await lstat(this.#path).catch(absent);
     this.#checked = this.#now();
     const isNamed =
       there !== undefined && there.ino === file.info.ino && there.dev === file.info.dev && there.nlink === 1;
-    // If others may write to the file by now, opening it again reports what is wrong.
+    // If other users can write to the file now, opening the file again throws an error that says so.
     const isExposed = isNamed && othersMayWrite(there);
     if (isNamed && !isExposed && there.size === file.size) return true;
     if (isNamed && there.size !== file.size) {
@@ -179,7 +184,7 @@ class ChainedFile implements AuditFile {
     const { handle, info } = await openToAppend(this.#path);
     try {
       await this.#takeLock();
-      // Another process may have written until it released the lock.
+      // Another process may have written to the file until it released the lock.
       const { size } = await handle.stat();
       const { head, torn, isOpen } = await readEnd(handle, size);
       const isLocal = LOCAL_FILE_SYSTEMS.has((await statfs(this.#path)).type);
@@ -190,7 +195,8 @@ class ChainedFile implements AuditFile {
         file: basename(this.#path),
         at: isOpen ? size + 1 : size,
         torn,
-        // In a file that has lines, the first line follows them, whatever this process wrote elsewhere.
+        // If the file has lines, the chain continues from those. If this process's last line is elsewhere, it
+        // is recorded as lost.
         lost:
           head !== undefined && own !== undefined && !isThere && own.head.hash !== head.hash
             ? own.head
@@ -215,9 +221,10 @@ class ChainedFile implements AuditFile {
 const LINE_FEED = Buffer.of(0x0a);
 
 /**
- * `f_type` of statfs(2) for ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS and ZFS. The kernel answers `lstat` for a
- * file that is open there from memory, in 2 to 3 µs; through libuv's threads the same call takes 35 µs of CPU time.
- * Network file systems and FUSE may ask a server that does not answer, which must not stop the event loop.
+ * `f_type` of statfs(2) for ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS and ZFS. On these file systems,
+ * the kernel answers `lstat` for an open file from memory in 2 to 3 µs; through libuv's threads the same call
+ * takes 35 µs of CPU time. Network file systems and FUSE may wait for a server, which would block the event
+ * loop.
  */
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1,
@@ -231,14 +238,14 @@ function infoOf(path: string): Stats | undefined {
   }
 }
 
-/** @throws the error, unless it means that the file does not exist */
+/** Returns undefined for an error that means that the file does not exist. @throws any other error */
 function absent(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
 }
 
 const isSame = (a: Open['info'], b: Open['info']): boolean => a.ino === b.ino && a.dev === b.dev;
 
-/** Writes the folder to the disk, which contains the name of a new file. */
+/** Syncs the folder to the disk, so that a new file's name survives a crash. */
 async function syncFolder(path: string): Promise<void> {
   await using handle = await open(path, constants.O_RDONLY);
   await handle.sync();

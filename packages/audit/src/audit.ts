@@ -10,7 +10,7 @@ import {
   type ReasonCounts,
 } from '@temporal-kms/codec-api';
 
-/** An authenticated caller. It never holds a token. */
+/** An authenticated caller, without the token. */
 export interface AuditedCaller {
   /** For people: an e-mail address, else the subject. */
   readonly name: string;
@@ -18,7 +18,7 @@ export interface AuditedCaller {
   readonly subject?: string;
 }
 
-/** An operation and its caller, as an entry records them. It holds no content and no token. */
+/** An operation and its caller, as an audit entry records them. Contains no payload and no token. */
 export interface Intent {
   readonly operation: AuditOperation;
   readonly caller: AuditedCaller;
@@ -26,13 +26,13 @@ export interface Intent {
   readonly peer: string | undefined;
   readonly namespace: string | undefined;
   /**
-   * The namespace of the request, where the entry is about a message of another namespace that the request decrypts.
-   * The run and the refs are of that namespace.
+   * The request's own namespace, if the entry is about a message of another namespace. The run and the refs
+   * are in the request's namespace.
    */
   readonly requestNamespace?: string;
   readonly workflowId?: string;
   readonly runId?: string;
-  /** The caller sent the payloads in a history file, which also names the workflow. */
+  /** The caller sent the payloads in a history file. The workflow id is from that file. */
   readonly source?: 'file';
   /** The payloads that the caller named. */
   readonly refs?: readonly string[];
@@ -50,38 +50,39 @@ interface RepeatedDenial {
   readonly count: number;
 }
 
-/** One operation in progress. It counts what became of each payload until its outcome is written. */
+/** An operation in progress. Counts the result of each payload, for the outcome. */
 export interface AuditRecord {
-  /** Counts payloads that were encrypted or decrypted under one key; one payload by default. */
+  /** Counts payloads that were encrypted or decrypted under one key. Default: one payload. */
   done(key?: KeyUse, payloads?: number): void;
   /** Counts a payload that could not be encrypted or decrypted. */
   refused(code: ReasonCode, of?: { readonly ref?: PayloadRef; readonly key?: KeyUse }): void;
   /**
-   * Writes the `outcome` entry. Only the first call counts.
-   * @throws what the sink throws: release no plaintext then
+   * Writes the `outcome` entry. Further calls do nothing.
+   * @throws what the sink throws; in that case, do not release plaintext
    */
   end(result: Outcome): Promise<void>;
 }
 
 export interface Audit {
   /**
-   * Writes the `intent` entry. Do not decrypt before the promise has resolved.
+   * Writes the `intent` entry. Wait for the promise before you decrypt.
    * @throws what the sink throws
    */
   begin(intent: Intent): Promise<AuditRecord>;
   /**
    * Writes a `denied` entry.
-   * @param repeated absent: the entry is about this denial; else about so many denials like it without an entry
+   * @param repeated how many more denials of this kind the entry counts; absent for an entry about this
+   *   denial itself
    * @throws what the sink throws
    */
   denied(intent: Intent, why: Denied, repeated?: RepeatedDenial): Promise<void>;
-  /** Resolves when every operation that has begun has written its outcome or failed to. */
+  /** Resolves once every operation in progress has written its outcome or failed to. */
   settled(): Promise<void>;
 }
 
 /** Where entries go. */
 export interface EntrySink {
-  /** @throws when the entry is not written within a second */
+  /** @throws if the entry is not written within a second */
   write(entry: AuditEntry): Promise<void>;
 }
 
@@ -120,7 +121,7 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
       const { digests = [] } = intent;
       const [first, ...more] = slicesOf(digests, MAX_DIGESTS);
       await sink.write(entryOf(time(), id, 'intent', intent, { digests: first }));
-      // One line at a time, because all callers share the queue's bound.
+      // One line at a time, because all callers share the bounded queue.
       for (const [n, slice] of more.entries())
         await sink.write(entryOf(time(), id, 'digests', intent, { digests: slice, part: n + 2 }));
       inProgress += 1;
@@ -140,7 +141,9 @@ export function createAudit(sink: EntrySink, now: () => number = Date.now): Audi
   };
 }
 
-/** Returns the time as text, made once per millisecond: dozens of entries share it. */
+/**
+ * Returns the time as text. Formats it once per millisecond, because dozens of entries share a millisecond.
+ */
 function timestamps(now: () => number): () => string {
   let made = Number.NaN;
   let text = '';
@@ -151,10 +154,13 @@ function timestamps(now: () => number): () => string {
   };
 }
 
-/** Keys that an entry names; a search over a long history may meet more. */
+/** Maximum number of keys in an entry; a search of a long history may use more. */
 const MAX_KEYS = 32;
 
-/** Counts by key and by reason code, so an entry's length depends on the number of keys, not of payloads. */
+/**
+ * Counts payloads by key and by reason code, so that an entry's length depends on the number of keys, not
+ * payloads.
+ */
 class Tally {
   #payloads = 0;
   readonly #keys: { readonly key: KeyUse; payloads: number }[] = [];
@@ -187,17 +193,21 @@ class Tally {
     else if (payloads > 0) this.#replaceUnused({ key, payloads });
   }
 
-  /** A forged message can name any key, so a key that decrypted something replaces one that decrypted nothing. */
+  /**
+   * Forged messages can name any key, so a key that decrypted a payload displaces a key that decrypted none.
+   */
   #replaceUnused(used: { readonly key: KeyUse; payloads: number }): void {
     const unused = this.#keys.findIndex(({ payloads }) => payloads === 0);
     if (unused >= 0) this.#keys[unused] = used;
   }
 }
 
-/** Characters of a text from a token, a path or a body, so that no caller can write long lines. */
+/** Maximum length of a text from a token, a path or a body, so that callers cannot write long lines. */
 const MAX_TEXT = 1_000;
 
-/** Fields that are undefined are left out by `JSON.stringify`; objects of one shape are faster to make and to write. */
+/**
+ * Leaves undefined fields in the object: `JSON.stringify` omits them, and objects of one shape are faster.
+ */
 function entryOf(
   time: string,
   id: string,
@@ -230,7 +240,7 @@ function entryOf(
   };
 }
 
-/** Digests in one entry; further digests have further entries. */
+/** Maximum number of digests in one entry; further digests go into further entries. */
 const MAX_DIGESTS = 200;
 
 function slicesOf<T>(all: readonly T[], size: number): T[][] {
@@ -239,7 +249,7 @@ function slicesOf<T>(all: readonly T[], size: number): T[][] {
   return slices;
 }
 
-/** Returns an intent as its `denied` entry has it, with texts cut, for keeping in memory. */
+/** Returns the intent with its texts cut as in the `denied` entry, to be kept in memory. */
 export const shortened = ({
   operation,
   caller,

@@ -1,7 +1,10 @@
 import { createHmac, hash, randomBytes } from 'node:crypto';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 
-/** The last line of a chain: its sequence number and the SHA-256 of its bytes, line feed included, in hexadecimal. */
+/**
+ * The last line of a chain: its sequence number, and the SHA-256 of its bytes including the line feed, in
+ * hexadecimal.
+ */
 export interface ChainHead {
   readonly seq: number;
   readonly hash: string;
@@ -11,13 +14,13 @@ export interface ChainHead {
 export interface Link {
   /** Random id of the process that wrote the line. */
   readonly instance: string;
-  /** 1 for the first line of a chain, increased by 1 with each line. */
+  /** 1 for the first line of a chain, then one more for each line. */
   readonly seq: number;
-  /** Hash of the previous line; zeros for the first. */
+  /** Hash of the previous line; all zeros for the first line. */
   readonly prev: string;
 }
 
-/** The head that the first line of a chain follows. */
+/** The head before the first line of a chain. */
 export const NOTHING: ChainHead = { seq: 0, hash: '0'.repeat(64) };
 
 export const newInstance = (): string => randomBytes(8).toString('hex');
@@ -30,7 +33,7 @@ const linkText = (instance: string, seq: number, prev: string): string =>
 /** Bytes of the shortest line with a link, without its line feed. */
 export const MIN_LINKED_BYTES = `{${linkText('0'.repeat(16), 1, NOTHING.hash)}`.length;
 
-/** Bytes that a link takes at most; its sequence number has up to 16 digits. */
+/** Maximum size of a link in bytes, with a sequence number of 16 digits. */
 const LINK_BYTES = 160;
 
 /** The bytes of consecutive lines, and the head after them. */
@@ -42,7 +45,7 @@ export interface ChainedLines {
 /**
  * Adds a link as the last field to each line.
  * @param after the head that the first line follows
- * @param lines each a JSON object and a line feed
+ * @param lines each line is a JSON object and a line feed
  */
 export function chain(instance: string, after: ChainHead, lines: readonly string[]): ChainedLines {
   // UTF-8 takes at most three bytes for each UTF-16 code unit.
@@ -63,8 +66,8 @@ export function chain(instance: string, after: ChainHead, lines: readonly string
 const LINK = /,"chain":\{"instance":"([0-9a-f]{16})","seq":([1-9]\d{0,15}),"prev":"([0-9a-f]{64})"\}\}$/;
 
 /**
- * Returns the link of a line without its line feed, or undefined for a line that has none. A caller's text cannot pass
- * for a link, because JSON escapes its quotation marks.
+ * Returns the link of a line (without its line feed), or undefined if the line has no link. Text from a
+ * caller cannot look like a link, because JSON escapes quotation marks.
  */
 export function linkOf(line: Buffer): Link | undefined {
   if (line[0] !== 0x7b) return undefined;
@@ -77,18 +80,21 @@ export function linkOf(line: Buffer): Link | undefined {
 /** Returns a head as `SEQ:HASH`, the form that the log and the commands use. */
 export const formatHead = ({ seq, hash: of }: ChainHead): string => `${seq}:${of}`;
 
-/** Returns the head that `formatHead` wrote, or undefined for any other text. */
+/** Parses a head that `formatHead` wrote. Returns undefined for any other text. */
 export function parseHead(text: string): ChainHead | undefined {
   const found = /^(0|[1-9]\d{0,15}):([0-9a-f]{64})$/.exec(text);
   return found?.[2] === undefined ? undefined : { seq: Number(found[1]), hash: found[2] };
 }
 
-/** Keyed digests of ciphertexts. With the key, an auditor can find audited ciphertexts in histories and exports. */
+/**
+ * Keyed digests of ciphertexts. With the key, an auditor can find the audited ciphertexts in histories and
+ * exports.
+ */
 export interface Digests {
-  /** Identifies the key and reveals nothing about it. */
+  /** Identifies the key without revealing anything about it. */
   readonly keyId: string;
   of(ciphertext: Uint8Array): string;
-  /** Begins the digest of a ciphertext that is added in pieces. */
+  /** Begins a digest of a ciphertext that arrives in pieces. */
   begin(): Digest;
 }
 
@@ -97,7 +103,7 @@ interface Digest {
   end(): string;
 }
 
-/** Bytes of the truncated HMAC-SHA-256 (RFC 2104 section 5): enough against collisions that are made on purpose. */
+/** Bytes that are kept of the HMAC-SHA-256 (RFC 2104 section 5): enough to prevent deliberate collisions. */
 const DIGEST_BYTES = 16;
 
 /** Returns digests that are the first 16 bytes of a payload's HMAC-SHA-256, in base64url without padding. */
@@ -122,12 +128,15 @@ const KEY = /^(?:[0-9a-f]{2}){32,}$/i;
 
 const MAX_FILE_BYTES = 4_096;
 
-/** Reads the key for digests. @throws Error when the file cannot be read, holds no key, or others can write it */
+/**
+ * Reads the digest key. @throws Error if the file cannot be read, contains no key, or other users can write
+ * to it
+ */
 export function readDigestKey(file: string): Digests {
   const text = readTrustedFile(file, MAX_FILE_BYTES).toString('utf8').trim();
   if (!KEY.test(text)) {
     throw new Error(
-      `${file} holds no key for digests: it must be 64 or more hexadecimal digits (openssl rand -hex 32).`,
+      `${file} contains no digest key: the key must be 64 or more hexadecimal digits (openssl rand -hex 32).`,
     );
   }
   return digestsWith(Buffer.from(text, 'hex'));

@@ -9,13 +9,16 @@ import {
 import { type ChainHead, hashOf, linkOf } from './chain.ts';
 import type { Torn } from './lines.ts';
 
-/** O_APPEND finds the end and writes in one step. O_RDWR, because the chain continues from the last line. */
+/**
+ * O_APPEND finds the end of the file and writes there in one step. O_RDWR, because the chain continues from
+ * the last line, which must be read.
+ */
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT;
 
 /**
- * Opens a file for appending that only this process's user and root can write, replace or redirect. Creates a file that
- * does not exist with mode 0600.
- * @throws UntrustedFileError when another user could change the file; Node's error, with its `code`
+ * Opens a file for appending. Only this process's user and root must be able to write, replace or redirect
+ * it. Creates a missing file with mode 0600.
+ * @throws UntrustedFileError if another user could change the file; Node's error, with its `code`
  */
 export async function openToAppend(path: string): Promise<OpenedFile> {
   const opened = await openTrustedFile(path, FLAGS);
@@ -28,37 +31,41 @@ export async function openToAppend(path: string): Promise<OpenedFile> {
   }
 }
 
-/** @throws UntrustedFileError when other users could write a file, or reach it by another name */
+/** @throws UntrustedFileError if other users could write to a file, or if the file has other names */
 export function checkLock(path: string, info: Stats): void {
   checkNames(path, info);
   checkTrusted(path, info);
 }
 
-/** A second name would survive a rotation. */
+/** Another name would still lead to the file after a rotation. */
 function checkNames(path: string, { nlink }: Stats): void {
   if (nlink > 1)
-    throw new UntrustedFileError(`${path} has other names (hard links): remove them, or name another file`);
+    throw new UntrustedFileError(
+      `${path} has other names (hard links): remove the links, or configure another file`,
+    );
 }
 
-/** How many bytes at a file's end are searched for the chain's last line; a line has at most a quarter of them. */
+/**
+ * How many bytes at a file's end are searched for the chain's last line. A line is at most a quarter as long.
+ */
 const WINDOW = 1024 * 1024;
 
 const LINE_FEED = 0x0a;
 
 /** The end of an audit file. */
 export interface FileEnd {
-  /** The last line of the chain; absent if there is none near the end. */
+  /** The last line of the chain; absent if no chained line is near the end of the file. */
   readonly head: ChainHead | undefined;
-  /** What follows that line. */
+  /** The bytes after the last line of the chain. */
   readonly torn: Torn | undefined;
   /** Whether the last line lacks its line feed. */
   readonly isOpen: boolean;
 }
 
 /**
- * Finds the last line of the chain in a file, and what a crash or a full disk left after it. A last line that lacks
- * only its line feed is complete.
- * @throws Node's error when the file cannot be read
+ * Finds the last line of the chain in a file, and any bytes that a crash or a full disk left after that line.
+ * A last line without its line feed counts as complete.
+ * @throws Node's error if the file cannot be read
  */
 export async function readEnd(handle: FileHandle, size: number): Promise<FileEnd> {
   const window = Buffer.alloc(Math.min(size, WINDOW));
@@ -68,7 +75,7 @@ export async function readEnd(handle: FileHandle, size: number): Promise<FileEnd
   const text = isOpen ? Buffer.concat([window, Buffer.of(LINE_FEED)]) : window;
   for (let end = text.length - 1; end >= 0;) {
     const begin = text.lastIndexOf(LINE_FEED, end - 1) + 1;
-    // The first line in the window may have begun before it.
+    // The first line in the window may begin before the window.
     if (begin === 0 && from > 0) break;
     const link = linkOf(text.subarray(begin, end));
     if (link !== undefined) {

@@ -8,9 +8,9 @@ import { checkLock } from './file-end.ts';
 
 /** A lock that this process holds. */
 export interface FileLock {
-  /** Returns whether the lock's file still exists: after its removal, another process can take the lock. */
+  /** Returns whether the lock file still exists. Once it is removed, another process can take the lock. */
   isHeld(): Promise<boolean>;
-  /** Releases the lock and removes its file. */
+  /** Releases the lock and removes the lock file. */
   release(): Promise<void>;
 }
 
@@ -18,15 +18,18 @@ export interface FileLock {
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 
-/** Returns the path of a file's lock: the name begins with a dot, so that patterns of log rotation do not match it. */
+/**
+ * Returns the path of a file's lock file. The name begins with a dot, so that log rotation patterns do not
+ * match it.
+ */
 const lockPathOf = (path: string): string => join(dirname(path), `.${basename(path)}.lock`);
 
 /**
- * Locks a file for this process by an empty file next to it, on which SQLite holds a lock of the kernel (fcntl(2); on
- * Windows LockFileEx). Only a user who may write the lock's file can take the lock, and the kernel releases it with the
- * process, however that ends. ADR 19 has the reasons.
- * @throws Error when another process has locked the file; UntrustedFileError when other users could take the lock; Node's
- *   error, with its `code`
+ * Locks a file for this process: SQLite holds a kernel lock (fcntl(2); LockFileEx on Windows) on an empty
+ * lock file next to it. Only users who may write to the lock file can take the lock. The kernel releases the
+ * lock when the process ends, even after a crash. ADR 19 has the reasons.
+ * @throws Error if another process has locked the file; UntrustedFileError if other users could take the
+ *   lock; Node's error, with its `code`
  */
 export async function lockFile(path: string): Promise<FileLock> {
   const lockPath = lockPathOf(path);
@@ -41,7 +44,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   };
   try {
     take(database, path);
-    // The process that had the lock removes the file before it releases the lock.
+    // The previous holder removes the lock file before it releases the lock.
     if (!(await isHeld()))
       throw new Error(`The lock ${lockPath} was removed while this process took it; try again.`);
   } catch (error) {
@@ -51,7 +54,7 @@ export async function lockFile(path: string): Promise<FileLock> {
   return {
     isHeld,
     release: async () => {
-      // If the folder is not writable, the file stays, which hinders no process.
+      // If the folder is not writable, the lock file stays, which blocks no process.
       if (await isHeld()) await unlink(lockPath).catch(() => undefined);
       database.close();
     },
@@ -65,8 +68,8 @@ async function createIfMissing(lockPath: string): Promise<void> {
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return;
     throw new Error(
-      `The lock ${lockPath} cannot be created: ${messageOf(error)}. Let this process write to the folder, or create the ` +
-        'lock: an empty file with the owner of the process and mode 0600.',
+      `The lock ${lockPath} cannot be created: ${messageOf(error)}. Let this process write to the folder, or create an ` +
+        "empty file there that belongs to the process's user, with mode 0600.",
       { cause: error },
     );
   }
@@ -79,7 +82,7 @@ function checkLockFile(lockPath: string, info: Stats): void {
   checkLock(lockPath, info);
 }
 
-/** Takes SQLite's exclusive lock, and writes nothing: without the pragma, SQLite would create a journal. */
+/** Takes SQLite's exclusive lock. The pragma prevents SQLite from creating a journal file. */
 function take(database: DatabaseSync, path: string): void {
   try {
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
@@ -94,7 +97,7 @@ function take(database: DatabaseSync, path: string): void {
   }
 }
 
-/** Returns the primary result code of an error of SQLite. Its extended codes contain more in the higher bits. */
+/** Returns the primary result code of an SQLite error, without the higher bits of extended codes. */
 function resultCodeOf(error: unknown): number {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
     ? error.errcode & 0xff

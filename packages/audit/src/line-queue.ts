@@ -5,40 +5,44 @@ import { OutageLog } from '@temporal-kms/node-utils/outage-log';
 import type { EntrySink } from './audit.ts';
 import { CODEC_SERVER, entryLine } from './lines.ts';
 
-/** Writes text of whole lines after everything that was written before. Resolves when the system has taken it. */
+/** Appends text that consists of whole lines. Resolves once the operating system has taken the text. */
 export type Append = (text: string) => Promise<void>;
 
-/** The same for separate lines, each with its line feed. */
+/** Appends lines, each with its line feed. Resolves like `Append`. */
 export type AppendLines = (lines: readonly string[]) => Promise<void>;
 
 export interface LineQueueOptions {
-  /** How many milliseconds writing a line may take, including its wait. A stall of this process does not count. */
+  /**
+   * How many milliseconds a line may take to be written, including the time in the queue. Stalls of this
+   * process don't count.
+   */
   readonly waitMs?: number;
-  /** Characters that may wait to be written. */
+  /** Maximum number of characters in the queue. */
   readonly maxWaiting?: number;
-  /** Called after each write that succeeds. */
+  /** Called after each successful write. */
   readonly written?: () => void;
-  /** Returns the error for `lines` lines that are not written in time. Default: the reason itself. */
+  /** Returns the error for lines that were not written in time. Default: the reason itself. */
   readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 
-/** Lines of one write; they succeed or fail together. */
+/** The lines of one write, which succeed or fail together. */
 interface Batch {
   readonly lines: string[];
   characters: number;
-  /** Lines whose result is not known yet. */
+  /** Number of lines that have no result yet. */
   waiting: number;
-  /** Started with the first line. */
+  /** Started when the first line arrives. */
   readonly timer: WaitTimer;
   readonly settled: PromiseWithResolvers<void>;
 }
 
 /**
- * Writes lines in order; lines that arrive during a write share the next write. Each line is written or rejected within
- * the time limit: while a write hangs, or when too much waits, further lines are rejected at once. A line that was
- * rejected because a write hung may still be written later.
+ * Writes lines in order. Lines that arrive during a write share the next write. Each line is written or
+ * rejected within the time limit. While a write hangs, or the queue is full, further lines are rejected
+ * immediately. If a write hung and then completes, its lines are in the file although they were rejected.
  *
- * A general task queue does not fit: each line has its own acknowledgement and deadline, but a write takes many lines.
+ * A general task queue does not fit: each line has its own acknowledgement and deadline, but one write takes
+ * many lines.
  */
 export class LineQueue {
   readonly #append: AppendLines;
@@ -58,7 +62,7 @@ export class LineQueue {
     };
   }
 
-  /** Resolves when the line is written. @throws the error that `failed` returns */
+  /** Resolves once the line is written. @throws the error that `failed` returns */
   write(text: string): Promise<void> {
     if (this.#hangs) return this.#reject('an earlier write has not completed');
     if ((this.#next?.characters ?? 0) + text.length > this.#options.maxWaiting) {
@@ -97,14 +101,14 @@ export class LineQueue {
     this.#writing = undefined;
   }
 
-  /** The batch that is being written is older than the next batch: if that has timed out, both have. */
+  /** The batch in progress is older than the waiting batch: if the waiting batch has timed out, both have. */
   #timeOut(): void {
     this.#hangs = true;
     const error = new Error(`a line was not written within ${this.#options.waitMs} ms`);
     for (const batch of [this.#writing, this.#next]) if (batch !== undefined) this.#fail(batch, error);
   }
 
-  /** Acts once per batch: a write that has timed out may fail later. */
+  /** Settles a batch once: a write that has timed out may still fail later. */
   #fail(batch: Batch, reason: unknown): void {
     if (batch.waiting > 0) batch.settled.reject(this.#options.failed(reason, batch.waiting));
     batch.waiting = 0;
@@ -117,7 +121,7 @@ export class LineQueue {
 
 /** Where audit lines go. A line counts as written when its write has succeeded. */
 export interface AuditSink extends EntrySink {
-  /** Writes a line that is not an entry. @throws what `unavailable` returns, as `write` does */
+  /** Writes a line that is not an audit entry. @throws what `unavailable` returns, like `write` */
   writeLine(line: string): Promise<void>;
 }
 
@@ -127,12 +131,12 @@ export interface AuditSinkOptions extends Pick<LineQueueOptions, 'waitMs' | 'max
   readonly failed?: () => void;
   /** Returns the error for an operation whose line was not written. */
   readonly unavailable: (cause: unknown) => Error;
-  /** The program that writes, as Cloud Logging shows it. Default: the codec server. */
+  /** The program's name in Cloud Logging. Default: the codec server. */
   readonly producer?: string;
 }
 
 /**
- * Returns a sink that queues lines, logs outages, and throws the error of `unavailable` for each line that is not
+ * Returns a sink that queues lines, logs outages, and throws the error from `unavailable` if a line is not
  * written.
  */
 export function auditSink(

@@ -3,23 +3,24 @@ import { z } from 'zod';
 import packageJson from '../package.json' with { type: 'json' };
 import { type ChainHead, formatHead, parseHead } from './chain.ts';
 
-/** The program that writes the audit, unless another writes it. */
+/** The default name of the program that writes the audit. */
 export const CODEC_SERVER = 'temporal-kms/codec-server';
 
-/** The label that Cloud Logging finds the audit by. */
+/** The label by which to find the audit in Cloud Logging. */
 const LABELS = { log: 'audit' } as const;
 const LABELS_TEXT = `"logging.googleapis.com/labels":${JSON.stringify(LABELS)}`;
 
 /**
  * Returns an entry as a line of JSON in the form that Cloud Logging's agents read:
- * https://docs.cloud.google.com/logging/docs/structured-logging. The lines of an operation share its id. Lines that are
- * delivered twice have the same insertId, so Cloud Logging counts them once.
- * @param producer the program that writes
+ * https://docs.cloud.google.com/logging/docs/structured-logging. The lines of an operation share an id. The
+ * insertId lets Cloud Logging drop lines that are delivered twice.
+ * @param producer name of the program that writes the line
  */
 export function entryLine(entry: AuditEntry, producer: string = CODEC_SERVER): string {
   const { time, ...audit } = entry;
   const { id, event, operation, outcome, part } = audit;
-  // Only `audit` can hold a caller's text. The other values come from closed sets and need no JSON.stringify.
+  // Only `audit` can contain a caller's text. The other values come from closed sets and need no
+  // JSON.stringify.
   return (
     `{"severity":"${event === 'denied' ? 'WARNING' : 'NOTICE'}","time":"${time}",` +
     `"message":"audit: ${operation} ${outcome?.result ?? event}",` +
@@ -39,7 +40,7 @@ const lineOfEntry = z.object({
   chain: z.optional(auditChain),
 });
 
-/** Returns the entry of a line without its line break, or undefined for any other text. */
+/** Parses an audit entry from a line without its line feed. Returns undefined for any other text. */
 export function parseEntryLine(line: string): AuditEntry | undefined {
   try {
     const { time, audit, chain } = lineOfEntry.parse(JSON.parse(line));
@@ -49,22 +50,22 @@ export function parseEntryLine(line: string): AuditEntry | undefined {
   }
 }
 
-/** What a crash or a full disk left between two lines of the chain. */
+/** Bytes that a crash or a full disk left between two lines of the chain. */
 export interface Torn {
   readonly bytes: number;
   readonly sha256: string;
 }
 
-/** What a process's first line, in a file or on standard output, records in addition to its link. */
+/** What a process's first line in a file or on standard output records, in addition to its link. */
 export interface Opened {
-  /** Name of the file without its folder; absent: standard output. */
+  /** Name of the file without its folder; absent for standard output. */
   readonly file?: string | undefined;
-  /** Bytes in the file before this line. */
+  /** Size of the file before this line, in bytes. */
   readonly at?: number | undefined;
   readonly torn?: Torn | undefined;
-  /** The last line that the process wrote before, if this line does not follow it: that line was lost. */
+  /** The last line that the process wrote before, if it was lost, so that this line does not follow it. */
   readonly lost?: ChainHead | undefined;
-  /** Id of the key for digests. */
+  /** Id of the digest key. */
   readonly digestKey?: string | undefined;
 }
 
@@ -89,10 +90,10 @@ const lineOfMark = z.object({
   ]),
 });
 
-/** A line that begins or ends the lines of one process. */
+/** A line that marks the start or end of one process's lines. */
 export type Mark = z.infer<typeof lineOfMark>['auditFile'];
 
-/** Returns the first line of a process in a file, or of a file that follows a rotated one. */
+/** Returns a process's first line in a file; a file after a rotation also begins with such a line. */
 export const openedLine = (instance: string, { lost, ...opened }: Opened): string =>
   markLine(instance, {
     event: 'opened',
@@ -101,7 +102,7 @@ export const openedLine = (instance: string, { lost, ...opened }: Opened): strin
     ...(lost && { lost: formatHead(lost) }),
   });
 
-/** Returns the last line of a process that shut down normally. */
+/** Returns the last line of a process that shuts down normally. */
 export const closedLine = (instance: string): string => markLine(instance, { event: 'closed' });
 
 function markLine(instance: string, mark: Readonly<Record<string, unknown>>): string {
@@ -113,7 +114,7 @@ function markLine(instance: string, mark: Readonly<Record<string, unknown>>): st
   );
 }
 
-/** Returns what an `opened` or `closed` line contains, or undefined for any other line. */
+/** Parses an `opened` or `closed` line. Returns undefined for any other line. */
 export function parseMark(line: Buffer): Mark | undefined {
   if (!line.includes('"auditFile":{"event":"')) return undefined;
   try {
@@ -137,6 +138,7 @@ export function cloudLoggingQuery(namespace: string, workflowId: string | undefi
 }
 
 /**
- * Returns JSON without invisible characters, so no caller's text can look like a separate line or like another text.
+ * Returns JSON with invisible characters escaped, so that a caller's text cannot look like a separate line or
+ * a different text.
  */
 export const visibleJson = (value: unknown): string => escapeInvisible(JSON.stringify(value));

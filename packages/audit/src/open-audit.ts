@@ -20,16 +20,16 @@ export interface OpenAudit {
   readonly audit: Audit;
   /** Absent without a key. */
   readonly digests: Digests | undefined;
-  /** Returns the last line that was written: a verifier that expects it detects a truncated end. */
+  /** Returns the last line that was written. With this line, a verifier detects a truncated file. */
   readonly head: () => ChainHead;
-  /** Call it after the file was rotated. */
+  /** Call this function after the file was rotated. */
   reopen(): void;
-  /** Writes the counted denials and the closing line. */
+  /** Writes the counted denials and the closing line, and closes the file. */
   close(): Promise<void>;
 }
 
 export interface OpenAuditOptions {
-  /** Absent: `output`. */
+  /** Path of the audit file. Absent: the audit goes to `output`. */
   readonly file: string | undefined;
   /** Writes to standard output. */
   readonly output: Append;
@@ -39,18 +39,19 @@ export interface OpenAuditOptions {
   readonly log: LogMethods;
   /** Called for each line that could not be written. */
   readonly failed: () => void;
-  /** Returns the error for an operation whose line could not be written. */
+  /** Returns the error to throw for an operation whose line could not be written. */
   readonly unavailable: AuditSinkOptions['unavailable'];
-  /** The program, for Cloud Logging. Default: the codec server. */
+  /** The program's name in Cloud Logging. Default: the codec server. */
   readonly producer?: string;
 }
 
-/** How often the log names the last line while new lines are written. */
+/** Interval at which the log records the last line, if there are new lines. */
 const LOG_HEAD_MS = 10 * 60_000;
 
 /**
- * Opens the audit in a file or on standard output and writes its first line.
- * @throws UntrustedFileError, Error or Node's error when the file cannot be written or the key cannot be read
+ * Opens the audit in a file or on standard output, and writes this process's first line.
+ * @throws UntrustedFileError, Error or Node's error if the file cannot be written or the digest key cannot be
+ *   read
  */
 export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
   const { file, output, fsync, digestKeyFile, log, failed, unavailable, producer } = options;
@@ -87,7 +88,7 @@ export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
     close: async () => {
       clearInterval(timer);
       await audit.flush();
-      // The sink has logged the cause already.
+      // The sink has already logged the cause.
       await sink.writeLine(closedLine(instance)).catch((error: unknown) => {
         log.warn({ reason: messageOf(error) }, 'audit closed without a closing line');
       });
@@ -97,7 +98,9 @@ export async function openAudit(options: OpenAuditOptions): Promise<OpenAudit> {
   };
 }
 
-/** Chains lines on standard output, where other lines may stand between them. Each process begins a new chain. */
+/**
+ * Chains lines on standard output, which may have other lines in between. Each process begins a new chain.
+ */
 export async function chainedOutput(
   output: Append,
   { instance, digestKey }: Pick<AuditFileOptions, 'instance' | 'digestKey'>,
@@ -113,7 +116,7 @@ export async function chainedOutput(
   return { append, head: () => head };
 }
 
-/** Kinds of denials that are distinguished in a minute, for one caller and for all callers. */
+/** Maximum number of kinds of denials that are counted separately in a minute, per caller and in total. */
 const MAX_OF_CALLER = 16;
 const MAX_KINDS = 1_024;
 
@@ -125,22 +128,26 @@ interface Denial {
   readonly why: Denied;
 }
 
-/** A denial with the kind that it is counted as, and how many of that kind have an entry each in a minute. */
+/**
+ * A denial with the kind under which it is counted, and the number of separate entries for that kind in a
+ * minute.
+ */
 interface ClassifiedDenial extends Denial {
   readonly kind: string;
   readonly limit: 0 | 1;
 }
 
 interface CountedAudit extends Audit {
-  /** Writes what was counted until now. */
+  /** Writes the counts so far. */
   flush(): Promise<void>;
 }
 
 /**
- * Returns an audit that a caller without permissions cannot fill. It writes the first denial of a caller, operation,
- * namespace and cause at once, counts further denials in the same minute, and writes their number when the minute ends. A
- * caller who tries many namespaces, and callers above the limit, share one entry for the excess. Counts that could not
- * be written are kept for the next minute.
+ * Returns an audit that a caller without permissions cannot fill. Writes the first denial for a caller,
+ * operation, namespace and cause immediately, counts further denials in the same minute, and writes their
+ * number at the end of the minute. If a caller tries many namespaces, one entry counts the excess; another
+ * entry counts the denials of callers above the limit. Counts that could not be written are kept for the next
+ * minute.
  */
 export function countDenials(audit: Audit): CountedAudit {
   const kindsOf = new Map<string, number>();
@@ -150,7 +157,7 @@ export function countDenials(audit: Audit): CountedAudit {
     flushed: (suppressed) => {
       kindsOf.clear();
       for (const { first, since, count } of suppressed) {
-        // One after the other, because the queue of lines is bounded.
+        // One after the other, because the line queue is bounded.
         writing = writing.then(() =>
           audit
             .denied(first.intent, first.why, { since, count })

@@ -5,11 +5,11 @@ import { type Mark, parseMark } from './lines.ts';
 
 export interface VerifyOptions {
   readonly files: readonly string[];
-  /** Skips lines without a link: standard output as a collector stored it, with other lines between. */
+  /** Skips lines without a link, for collected standard output, which has other lines in between. */
   readonly mixed: boolean;
-  /** Lines that must be in the files. */
+  /** Lines that must be in one of the files. */
   readonly expected: readonly ChainHead[];
-  /** Last lines of files that are not given because they were verified before or removed on purpose. */
+  /** Last lines of files that are not in `files` because they were verified earlier or removed on purpose. */
   readonly after: readonly ChainHead[];
   readonly progress?: (file: string, bytes: number) => void;
 }
@@ -17,15 +17,15 @@ export interface VerifyOptions {
 export interface Verified {
   readonly ok: boolean;
   readonly files: readonly VerifiedFile[];
-  /** Problems that the files show together. */
+  /** Problems that appear only when the files are compared. */
   readonly problems: readonly string[];
-  /** What may be correct and cannot be decided from the files. */
+  /** Observations that may be correct, which the files alone cannot decide. */
   readonly notes: readonly string[];
 }
 
 /**
- * Verifies each file, and then how the files follow one another. They can be given in any order.
- * @throws Node's error when a file cannot be read
+ * Verifies each file, and then how the files follow one another. `files` can be in any order.
+ * @throws Node's error if a file cannot be read
  */
 export async function verifyAudit({
   files,
@@ -44,7 +44,10 @@ export async function verifyAudit({
   return { ok, files: verified, problems, notes: openEnds(verified) };
 }
 
-/** Yields a problem for each file that neither begins a chain nor is the only file that follows another file's last line. */
+/**
+ * Yields a problem for each file that neither begins a chain nor follows another file's last line, and for
+ * files that follow the same line.
+ */
 function* linked(files: readonly VerifiedFile[], after: readonly ChainHead[]): Generator<string> {
   const known = new Set(after.map(formatHead));
   for (const { head } of files) if (head !== undefined) known.add(formatHead(head));
@@ -92,7 +95,7 @@ function openEnds(files: readonly VerifiedFile[]): string[] {
     .map(
       ({ file }) =>
         `${file} has no closing line: its process is running or was killed, or lines at the end are missing. ` +
-        'Only a head that was stored elsewhere (--expect-head) can decide that',
+        'To find out, give a head that was stored elsewhere as --expect-head',
     );
 }
 
@@ -101,20 +104,22 @@ interface Problem {
   readonly problem: string;
 }
 
-/** The result for one file. Its problems are those that the file alone shows. */
+/** The result for one file, with the problems that are visible in this file alone. */
 export interface VerifiedFile {
   readonly file: string;
   readonly lines: number;
   readonly bytes: number;
-  /** The head that its first line follows; absent if no line is in a chain. */
+  /** The head that the file's first chained line follows; absent if no line is chained. */
   readonly after: ChainHead | undefined;
-  /** Its last line of the chain. */
+  /** The file's last chained line. */
   readonly head: ChainHead | undefined;
-  /** Whether its last line is a closing line. */
+  /** Whether the file's last chained line is a closing line. */
   readonly isClosed: boolean;
-  /** Last lines of processes that the file's lines do not follow. */
+  /**
+   * Lines that processes recorded as lost: the process's last line before, which this file does not contain.
+   */
   readonly lost: readonly { readonly line: number; readonly head: ChainHead }[];
-  /** The expected heads that are in the file. */
+  /** The expected heads that the file contains. */
   readonly found: ReadonlySet<string>;
   readonly problems: readonly Problem[];
   /** Number of all problems; only the first 100 are listed. */
@@ -126,16 +131,19 @@ interface VerifyFileOptions {
   readonly mixed: boolean;
   /** Heads to search for. */
   readonly expected: readonly ChainHead[];
-  /** A process is writing to the file, so that its last line may be incomplete. */
+  /** A process is writing to the file, so the last line may be incomplete. */
   readonly live?: boolean;
   readonly progress?: (bytes: number) => void;
 }
 
 const MAX_PROBLEMS = 100;
-/** Lines of one file that may record a lost line. A process writes one when its file was replaced. */
+/**
+ * Maximum number of lines in one file that record a lost line. A process writes such a line after its file
+ * was replaced.
+ */
 const MAX_LOST = 10_000;
 const LINE_FEED = 0x0a;
-/** The server writes no longer line. */
+/** No process writes a longer line. */
 const MAX_LINE = 1024 * 1024;
 
 /** Reads a file once, from its beginning, and keeps at most one line in memory. @throws Node's error */
@@ -165,7 +173,7 @@ export async function verifyFile(file: string, options: VerifyFileOptions): Prom
   return check.finish(rest);
 }
 
-/** Returns where consecutive lines end that are too short for a link, and how many they are. */
+/** Returns the end of a sequence of lines that are too short for a link, and the number of these lines. */
 function shortLines(text: Buffer, begin: number): { readonly end: number; readonly count: number } {
   let end = begin;
   let count = 0;
@@ -187,13 +195,16 @@ class FileCheck {
   #head: ChainHead | undefined;
   #instance: string | undefined;
   #isClosed = false;
-  /** Lines without a link after the last line of the chain. */
+  /** Lines without a link after the last chained line. */
   #torn: { readonly line: number; readonly hash: Hash; size: number; isTooLong: boolean } | undefined;
   readonly #lost: { line: number; head: ChainHead }[] = [];
   readonly #found = new Set<string>();
   readonly #problems: Problem[] = [];
   #problemCount = 0;
-  /** Bytes between where lines are and where they were written, and the number of problems when that was computed. */
+  /**
+   * Distance in bytes between the lines' present and original positions, and the number of problems when it
+   * was computed.
+   */
   #shift = 0;
   #problemsBefore = 0;
 
@@ -218,7 +229,8 @@ class FileCheck {
   }
 
   /**
-   * Takes lines together that are too short for a link: a file may have a million of them in one MiB.
+   * Checks lines that are too short for a link, all at once: one MiB of a file may contain a million such
+   * lines.
    * @param text the lines with their line feeds
    */
   short(text: Buffer, count: number): void {
@@ -228,7 +240,7 @@ class FileCheck {
     this.bytes += text.length;
   }
 
-  /** @param text a part of a line that is not complete yet */
+  /** @param text part of an incomplete line */
   tooLong(text: Buffer): void {
     this.#unlinked(text);
     if (this.#torn !== undefined) this.#torn.isTooLong = true;
@@ -271,18 +283,19 @@ class FileCheck {
     this.#isClosed = mark?.event === 'closed';
   }
 
-  /** Checks that the line follows the previous one, or begins a chain or the lines of a process. */
+  /** Checks that the line follows the previous line, or begins a chain or a process's lines. */
   #checkOpening({ seq, prev, instance }: Link, mark: Mark | undefined): void {
     const isOpening = mark?.event === 'opened';
     const before = this.#head;
     if (before === undefined) {
       this.#after = { seq: seq - 1, hash: prev };
-      if (!isOpening) this.#problem('lines are missing before this line: no process begins with it');
+      if (!isOpening)
+        this.#problem('lines are missing before this line: it is not the first line of a process');
       if (isOpening && seq === 1 && prev !== NOTHING.hash)
         this.#problem('the first line of the chain follows another line');
       return;
     }
-    // Standard output of several processes, one after the other.
+    // The standard output of several processes in sequence.
     if (this.#options.mixed && isOpening && seq === 1 && prev === NOTHING.hash) return;
     if (seq > before.seq + 1) this.#problem(`lines are missing: ${before.seq + 1} to ${seq - 1}`);
     else if (seq <= before.seq) {
@@ -298,13 +311,13 @@ class FileCheck {
   #checkMark({ at, torn, lost }: Extract<Mark, { event: 'opened' }>): void {
     if (lost !== undefined) {
       if (this.#lost.length < MAX_LOST) this.#lost.push({ line: this.#lines, head: lost });
-      else this.#problem(`records a lost line, as more than ${MAX_LOST} lines before it do`);
+      else this.#problem(`records a lost line, like more than ${MAX_LOST} earlier lines`);
     }
     if (this.#options.mixed) return;
     this.#checkPosition(at ?? this.bytes);
     const left = this.#torn;
     if (torn === undefined) this.#noTorn();
-    // No interrupted write leaves more, whatever the line records.
+    // An interrupted write cannot leave more bytes than this, whatever the line records.
     else if (left === undefined || left.size > 2 * MAX_LINE || left.hash.digest('hex') !== torn.sha256) {
       this.#problem('bytes that a crash or full disk left before this line were changed');
     }
@@ -312,7 +325,7 @@ class FileCheck {
 
   #checkPosition(at: number): void {
     const shift = this.bytes - at;
-    // An earlier problem has moved everything after it.
+    // An earlier problem has already shifted all later lines.
     if (shift !== this.#shift && this.#problemCount === this.#problemsBefore) {
       this.#problem(`is at byte ${this.bytes}, and was written at byte ${at}: lines before it are missing`);
     }
@@ -327,15 +340,15 @@ class FileCheck {
     this.#torn.hash.update(text);
   }
 
-  /** Reports lines without a link, which belong to the audit only if the next line records them. */
+  /** Reports lines without a link, because the next chained line does not record them. */
   #noTorn(): void {
     if (this.#torn === undefined) return;
     const { line, isTooLong } = this.#torn;
     this.#torn = undefined;
     this.#problem(
       isTooLong
-        ? `is longer than ${MAX_LINE} bytes, and no process writes such a line: it was inserted or damaged`
-        : 'has no link: it was inserted, damaged, or written by a version without the chain',
+        ? `is longer than ${MAX_LINE} bytes, the limit for a line: it was inserted or damaged`
+        : 'has no link: it was inserted, damaged, or written by a version without hash chains',
       line,
     );
   }

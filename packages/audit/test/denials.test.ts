@@ -34,7 +34,7 @@ function counted() {
   return { audit, entries, deny, fail: (value: boolean) => (failing = value) };
 }
 
-it('writes the first denial of a minute at once, and the number of further denials when the minute ends', async () => {
+it("writes a minute's first denial immediately, and the number of further denials when the minute ends", async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 1_000; n += 1) await deny('ana', 'payments');
   expect(entries).toHaveLength(1);
@@ -48,7 +48,7 @@ it('writes the first denial of a minute at once, and the number of further denia
   expect(entries).toHaveLength(3);
 });
 
-it('distinguishes callers, operations, namespaces and causes', async () => {
+it('counts denials separately by caller, operation, namespace and cause', async () => {
   const { audit, entries, deny } = counted();
   await deny('ana', 'payments');
   await deny('ben', 'payments');
@@ -79,7 +79,7 @@ it('writes at most 44 lines per minute for a caller, whatever namespaces they na
   expect(entries.reduce((sum, { count = 1 }) => sum + count, 0)).toBe(10_000);
 });
 
-it('bounds memory and lines for any number of callers, and counts the excess together', async () => {
+it('bounds its memory and lines for any number of callers, and counts the excess callers together', async () => {
   const { entries, deny } = counted();
   for (let n = 0; n < 3_000; n += 1) await deny(`${n}`.padStart(10_000, 'x'), `${n}`.repeat(1_000));
   await vi.advanceTimersByTimeAsync(MINUTE);
@@ -88,7 +88,7 @@ it('bounds memory and lines for any number of callers, and counts the excess tog
   expect(entryLine(entries.at(-1)!)).not.toContain('xxx');
 });
 
-it('counts a denial again if its line could not be written', async () => {
+it('counts a denial for the next minute if its line could not be written', async () => {
   const { audit, entries, deny, fail } = counted();
   fail(true);
   await expect(deny('ana', 'payments')).rejects.toThrow('full');
@@ -99,7 +99,7 @@ it('counts a denial again if its line could not be written', async () => {
   expect(entries).toMatchObject([{ who: { subject: 'ana' }, count: 2 }]);
 });
 
-it('writes the counts when the process stops', async () => {
+it('writes the counts when it is flushed', async () => {
   const { audit, entries, deny } = counted();
   for (let n = 0; n < 3; n += 1) await deny('ana', 'payments');
   await audit.flush();

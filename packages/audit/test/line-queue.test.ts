@@ -17,7 +17,7 @@ function held() {
 const outcomes = async (...lines: Promise<void>[]) =>
   (await Promise.allSettled(lines)).map(({ status }) => status);
 
-it('resolves a line only when its write has completed', async () => {
+it('does not resolve a line before its write has completed', async () => {
   const { writes, append } = held();
   let written = false;
   const line = new LineQueue(append).write('a\n').then(() => (written = true));
@@ -51,7 +51,7 @@ it('rejects the lines of a failed write and continues with the next write', asyn
   await second;
 });
 
-/** A write of several turns, in each of which the event loop is blocked for a while. */
+/** A write that takes several turns of the event loop, each blocked for a while. */
 async function stalled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await stat('.');
@@ -64,14 +64,18 @@ it('does not count stalls of the process against a write that takes several turn
 });
 
 it('does not treat a blocked event loop as a write that hangs', async () => {
-  // The write completes in another thread, and its callback runs after the timer that is due by then.
+  // The write completes in another thread. By the time its callback runs, the timer is due and has already
+  // run.
   const queue = new LineQueue(async () => void (await stat('.')), { waitMs: 2_000 });
   const line = queue.write('a\n');
   block(2_500);
   await line;
 });
 
-/** Replaces the clock of the time limits, which are accurate to 20 ms. Returns a function that lets time pass. */
+/**
+ * Replaces the clock for the time limits, which are accurate to 20 ms. Returns a function that advances the
+ * clock.
+ */
 function stoppedClock(): (milliseconds: number) => Promise<void> {
   vi.useFakeTimers({ toFake: ['performance', 'setInterval', 'clearInterval', 'setImmediate'] });
   onTestFinished(() => void vi.useRealTimers());
@@ -89,7 +93,7 @@ const states = (...lines: Promise<void>[]) => {
   return current;
 };
 
-it('gives a line that waits for a slow write no more time than the first line', async () => {
+it('counts the wait for a slow write towards the time limit of a queued line', async () => {
   const pass = stoppedClock();
   const { writes, append } = held();
   const queue = new LineQueue(append, { waitMs: 2_000 });
@@ -98,7 +102,7 @@ it('gives a line that waits for a slow write no more time than the first line', 
   writes[0]!.end.resolve();
   await pass(0);
   expect([lines, writes.length]).toEqual([['written', 'waiting'], 2]);
-  // 500 ms of its 2,000 are left when its write begins.
+  // The second line has 500 of its 2,000 ms left when its write begins.
   await pass(460);
   expect(lines[1]).toBe('waiting');
   await pass(80);
@@ -111,7 +115,7 @@ it('gives a line that waits for a slow write no more time than the first line', 
 });
 
 describe('while a write hangs', () => {
-  it('rejects its lines and the waiting lines in time, further lines at once, and continues when the write completes', async () => {
+  it('rejects its lines and queued lines in time, rejects further lines immediately, and recovers when the write completes', async () => {
     const pass = stoppedClock();
     const { writes, append } = held();
     const queue = new LineQueue(append, { waitMs: 2_000 });
@@ -122,7 +126,7 @@ describe('while a write hangs', () => {
     const late = expect.stringContaining('not written within 2000 ms');
     expect(lines).toEqual([late, late]);
 
-    // No time passes.
+    // Without advancing the clock.
     for (let n = 0; n < 1_000; n += 1) await expect(queue.write('c\n')).rejects.toThrow('not completed');
 
     writes[0]!.end.resolve();
@@ -135,7 +139,7 @@ describe('while a write hangs', () => {
     await after;
   });
 
-  it('rejects lines above the limit of waiting characters', async () => {
+  it('rejects lines beyond the maximum number of queued characters', async () => {
     const { writes, append } = held();
     const queue = new LineQueue(append, { maxWaiting: 10 });
     const lines = [queue.write('first\n'), queue.write('12345678\n')];

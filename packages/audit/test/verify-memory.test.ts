@@ -7,7 +7,10 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { chain, type ChainHead, newInstance, NOTHING } from '../src/chain.ts';
 import { closedLine, openedLine } from '../src/lines.ts';
 
-/* The heap of the verifying process is a small part of the file's size, so that it fails where memory grows with a file. */
+/*
+ * The verifying process's heap is a small fraction of the file's size, so that the process fails if its
+ * memory grows with the file.
+ */
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -31,7 +34,7 @@ async function verify(...files: string[]) {
 const entry = (n: number): string =>
   `{"severity":"NOTICE","n":${n},"audit":{"text":"${'x'.repeat(9_000)}"}}\n`;
 
-/** Writes a file that begins after a line, in blocks of a hundred lines. */
+/** Writes a file whose chain continues from a given line, in blocks of a hundred lines. */
 async function writeAudit(file: string, after: ChainHead, bytes: number): Promise<ChainHead> {
   await using handle = await open(file, 'w');
   const instance = newInstance();
@@ -50,8 +53,8 @@ async function writeAudit(file: string, after: ChainHead, bytes: number): Promis
   return end;
 }
 
-describe('a file several times larger than the heap', () => {
-  it('is verified together with the next file, and a truncated last line is found', async () => {
+describe('verifyAudit of a file several times larger than the heap', () => {
+  it('verifies the file together with the next file, and finds a truncated last line', async () => {
     const rotated = join(directory, 'rotated');
     const current = join(directory, 'current');
     const cut = join(directory, 'cut');
@@ -76,7 +79,7 @@ describe('a file several times larger than the heap', () => {
       'is longer than 1048576 bytes',
     ],
     ['two million empty lines', () => Buffer.alloc(2_000_000, '\n'), 'has no link'],
-  ])('is refused in constant memory: %s', async (_, make, problem) => {
+  ])('reports a problem in constant memory: %s', async (_, make, problem) => {
     const file = join(directory, 'inserted');
     await writeAudit(file, NOTHING, 1);
     await writeFile(file, make(), { flag: 'a' });

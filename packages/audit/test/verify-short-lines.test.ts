@@ -11,7 +11,10 @@ const directory = await mkdtemp(join(tmpdir(), 'audit-lines-'));
 afterAll(() => rm(directory, { recursive: true }));
 afterEach(() => vi.restoreAllMocks());
 
-/** Verifies an audit whose second process recorded what the first had left, and which then was changed. */
+/**
+ * Verifies an audit in which a second process recorded the bytes that the first process left, after `change`
+ * has changed the file.
+ */
 async function verify(left: Buffer, change: (left: Buffer) => Buffer) {
   const [one, other] = [newInstance(), newInstance()];
   const first = chain(one, NOTHING, [openedLine(one, { at: 0 })]);
@@ -29,8 +32,8 @@ const repeated = (line: string): Buffer => Buffer.alloc(SIZE - (SIZE % line.leng
 describe.each([
   ['empty lines', repeated('\n')],
   ['lines of one byte', repeated('{\n')],
-  ['the longest lines that are too short for a link', repeated(`${'{'.repeat(MIN_LINKED_BYTES - 1)}\n`)],
-  ['short and long lines in turn', repeated(`\n${'{'.repeat(MIN_LINKED_BYTES)}\nx\n`)],
+  ['lines that are one byte too short for a link', repeated(`${'{'.repeat(MIN_LINKED_BYTES - 1)}\n`)],
+  ['alternating short and long lines', repeated(`\n${'{'.repeat(MIN_LINKED_BYTES)}\nx\n`)],
 ])('verifyFile, after a crash that left %s,', (_, left) => {
   it('counts and hashes each line, and finds a missing or changed line', async () => {
     const count = left.filter((byte) => byte === 0x0a).length;
@@ -42,7 +45,7 @@ describe.each([
   });
 });
 
-it('verifyFile does not hash short lines one by one, and names the first line without a link', async () => {
+it('verifyFile hashes many short lines together, and names the first line without a link', async () => {
   const update = vi.spyOn(Hash.prototype, 'update');
   const instance = newInstance();
   const { bytes } = chain(instance, NOTHING, [openedLine(instance, { at: 0 })]);

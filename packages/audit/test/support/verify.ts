@@ -1,4 +1,7 @@
-/* Verifies the files of its arguments, and prints the result. Imports only what the verifier needs, for a small heap. */
+/*
+ * Verifies the files in the arguments, and prints the result. Imports only the verifier, to keep the heap
+ * small.
+ */
 import { verifyAudit } from '../../src/verify.ts';
 
 const { ok, problems, files } = await verifyAudit({
