@@ -3,9 +3,9 @@
  * - `empty`: the file has no content.
  * - `too_large`: the file is larger than `MAX_FILE_BYTES`.
  * - `compressed`: the file is a gzip, zip or zstd archive.
- * - `not_a_history`: the file is neither JSON nor protobuf with a history in it.
- * - `cut_off`: the file ends before its content does.
- * - `malformed`: an event is not what Temporal's format requires.
+ * - `not_a_history`: the file does not contain a history in JSON or protobuf.
+ * - `cut_off`: the file is truncated.
+ * - `malformed`: an event does not have Temporal's format.
  * - `gap`: events are missing, repeated or out of order.
  */
 export type HistoryFileProblem =
@@ -17,7 +17,9 @@ export type HistoryFileProblem =
   | 'malformed'
   | 'gap';
 
-/** A file that cannot be read. The message is for people, and contains no content of the file but event ids. */
+/**
+ * A file that cannot be read. The message is for people. Of the file's content, it contains only event ids.
+ */
 export class HistoryFileError extends Error {
   override readonly name = 'HistoryFileError';
   readonly code: HistoryFileProblem;

@@ -1,6 +1,6 @@
 import type { Outcome } from './outcome.ts';
 
-/** What an event is about. */
+/** The subject of an event. */
 export type Category =
   | 'workflow'
   | 'task'
@@ -15,7 +15,7 @@ export type Category =
   | 'marker'
   | 'other';
 
-/** How the page treats the events of one type. */
+/** How the dashboard displays and groups events of one type. */
 export interface EventKind {
   readonly category: Category;
   /** What happened, in a word or two. Empty for an unknown type. */
@@ -34,7 +34,10 @@ const single = (category: Category, title: string, ends?: Outcome): EventKind =>
 const follower = (category: Category, joins: string, title: string, ends?: Outcome): EventKind =>
   ends ? { category, joins, title, ends } : { category, joins, title };
 
-/** By the names of `temporal.api.enums.v1.EventType` in the form in which the history API sends them, in the order of their numbers. */
+/**
+ * Keyed by the event type's name as the history API sends it, in the order of
+ * `temporal.api.enums.v1.EventType`.
+ */
 export const eventKinds: Readonly<Record<string, EventKind>> = {
   WorkflowExecutionStarted: single('workflow', 'Started'),
   WorkflowExecutionCompleted: single('workflow', 'Completed', 'ok'),
@@ -108,7 +111,9 @@ export const eventKinds: Readonly<Record<string, EventKind>> = {
   WorkflowExecutionTimeSkippingTransitioned: single('workflow', 'Time skipped'),
 };
 
-/** An event type that is newer than this list. The page shows the server's name for it. */
+/**
+ * For an event type that is newer than this list. The dashboard shows the type's name as the server sent it.
+ */
 const unknown: EventKind = single('other', '');
 
 export const eventKind = ({ eventName }: { readonly eventName: string }): EventKind =>

@@ -3,11 +3,15 @@ import { type Category, eventKind } from './event-kinds.ts';
 import type { RunEvent } from './groups.ts';
 import { at, refAt, refsIn, textAt } from './proto-json.ts';
 
-/** A name in plaintext, or one inside a payload; then `text` stands for it until the payload is decoded. */
+/**
+ * A name in plaintext, or inside a payload. In the second case, `text` is shown until the payload is decoded.
+ */
 export interface Label {
   readonly text: string;
   readonly ref?: PayloadRef;
-  /** The member of the payload's JSON object that contains the name; without it the payload itself is the name. */
+  /**
+   * The member of the payload's JSON object that contains the name. Absent: the whole payload is the name.
+   */
   readonly member?: string;
 }
 
@@ -16,7 +20,7 @@ export function eventTitle(event: Pick<RunEvent, 'eventName'>): string {
   return eventKind(event).title || event.eventName;
 }
 
-/** The part of an event that names its group. */
+/** The part of an event from which its group's name is derived. */
 export type NamingEvent = Pick<RunEvent, 'eventId' | 'eventName' | 'attributes' | 'userMetadata'>;
 
 interface NamedGroup {
@@ -24,7 +28,7 @@ interface NamedGroup {
   readonly events: readonly [NamingEvent, ...NamingEvent[]];
 }
 
-/** The name of what a group is about: the activity's type, the signal's name. */
+/** The name of a group's subject: the activity's type, the signal's name. */
 export function groupName(group: NamedGroup): Label {
   const [head] = group.events;
   const { attributes } = head;
@@ -92,6 +96,6 @@ function markerName(head: NamingEvent): Label {
   return { text: name };
 }
 
-/** The payload of the summary that the workflow's author gave to a step. */
+/** The payload with a step's summary, which the workflow's author wrote. */
 export const summaryRef = (event: Pick<RunEvent, 'userMetadata'>): PayloadRef | undefined =>
   refAt(event.userMetadata, 'summary');

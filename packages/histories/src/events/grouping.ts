@@ -4,10 +4,11 @@ import type { Outcome } from './outcome.ts';
 import { at, textAt } from './proto-json.ts';
 
 /*
- * What an event contributes to its group. The server sends no groups; Temporal's Web UI derives them in the same way.
+ * What an event contributes to its group. Temporal does not return groups; Temporal's Web UI derives them in
+ * the same way.
  */
 
-/** The part of an event that its group depends on. */
+/** The fields of an event that determine its group. */
 type EventFacts = Pick<HistoryEvent, 'eventName' | 'attributes'>;
 
 /**
@@ -33,7 +34,7 @@ export function outcomeOfEvent(event: EventFacts): Outcome | undefined {
   return eventKind(event).ends;
 }
 
-/** True for an event that joins an admitted update by the update's id. */
+/** True for an event that belongs to an admitted update, found by the update's id. */
 export const isUpdateDecision = ({ eventName }: Pick<HistoryEvent, 'eventName'>) =>
   eventName === 'WorkflowExecutionUpdateAccepted' || eventName === 'WorkflowExecutionUpdateRejected';
 
@@ -54,5 +55,5 @@ const starts: ReadonlySet<string> = new Set([
   'NexusOperationStarted',
 ]);
 
-/** True for the event with which the work that a head scheduled began to run. */
+/** True for an event that records the start of the work that the group's head scheduled. */
 export const isStart = ({ eventName }: Pick<HistoryEvent, 'eventName'>) => starts.has(eventName);

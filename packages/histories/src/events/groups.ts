@@ -4,30 +4,39 @@ import { categoryOf, isUpdateDecision, outcomeOfEvent, updateId } from './groupi
 import type { Outcome } from './outcome.ts';
 import { numberAt } from './proto-json.ts';
 
-/** What explanations read of an event. `HistoryEvent` of codec-api has it, with the time as text. */
+/**
+ * The fields of an event that explanations read. codec-api's `HistoryEvent` has the same fields, with the
+ * time as text.
+ */
 export interface RunEvent {
   readonly eventId: number;
   /** Such as `ActivityTaskFailed`. */
   readonly eventName: string;
-  /** Milliseconds since 1970. Not monotonic in `eventId`: an activity's start is written when the activity closes. */
+  /**
+   * Milliseconds since 1970. Not monotonic in `eventId`: Temporal writes an activity's start when the
+   * activity closes.
+   */
   readonly at: number;
-  /** Proto3 JSON with placeholders in place of payloads. The dashboard parses it when it is read, so read few of them. */
+  /**
+   * Proto3 JSON with placeholders in place of payloads. In the dashboard, reading this property parses JSON,
+   * so read it only for few events.
+   */
   readonly attributes: Attributes;
   readonly userMetadata?: Attributes | undefined;
 }
 
-/** Events about the same thing: an activity with its attempts, a timer, a workflow task. */
+/** Events with the same subject: an activity with its attempts, a timer, a workflow task. */
 export interface EventGroup {
   /** The event id of the head. */
   readonly id: number;
   readonly category: Category;
-  /** In the order of their ids. The first is the head. */
+  /** In the order of their ids. The first event is the head. */
   readonly events: readonly [RunEvent, ...RunEvent[]];
-  /** The outcome of the last event that has one. */
+  /** The outcome of the last event that has an outcome. */
   readonly outcome?: Outcome | undefined;
-  /** True until an event ends what the head began. */
+  /** True until an event ends the work that the head began. */
   readonly open: boolean;
-  /** The number of the latest attempt that an event records; 1 without a retry. */
+  /** The number of the latest attempt that an event records; 1 if there was no retry. */
   readonly attempt: number;
 }
 

@@ -11,6 +11,6 @@ export type Outcome =
   | 'pending'
   | 'neutral';
 
-/** Whether the work did not reach its end. A cancellation is no failure: a caller asked for it. */
+/** Whether the work ended without success. A cancellation does not count, because a caller requested it. */
 export const isFailure = (outcome: Outcome | undefined): boolean =>
   outcome === 'failed' || outcome === 'timed-out' || outcome === 'terminated';

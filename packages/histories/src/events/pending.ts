@@ -2,14 +2,19 @@ import type { PayloadRef, WorkflowDescription } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, durationAt, enumAt, listAt, millisAt, numberAt, refsIn, textAt } from './proto-json.ts';
 
-/** An activity, Nexus operation or child workflow in progress. Its attempt is in the run's description, not in its history. */
+/**
+ * An activity, Nexus operation or child workflow in progress. The current attempt is in the run's
+ * description, not in the history.
+ */
 export interface PendingWork {
   readonly kind: 'activity' | 'nexus' | 'child';
-  /** The `activityId` of an activity; for Nexus operations and children the event id of their group's head. */
+  /**
+   * For an activity, its `activityId`; for a Nexus operation or a child, the event id of the group's head.
+   */
   readonly id: string;
   readonly name: string;
   readonly state: string;
-  /** 1 for the first attempt; 0 for a child workflow, which has none. */
+  /** 1 for the first attempt; 0 for a child workflow, which has no attempts. */
   readonly attempt: number;
   readonly maximumAttempts: number | undefined;
   readonly scheduledAt: number | undefined;
@@ -17,11 +22,11 @@ export interface PendingWork {
   readonly lastHeartbeatAt: number | undefined;
   readonly nextAttemptAt: number | undefined;
   readonly worker: string | undefined;
-  /** The failure of the last attempt in proto3 JSON with placeholders; undefined without one. */
+  /** The last attempt's failure in proto3 JSON with placeholders; undefined if no attempt has failed. */
   readonly lastFailure: unknown;
   readonly heartbeat: readonly PayloadRef[];
   readonly paused: boolean;
-  /** Who paused it, and why. */
+  /** Who paused the activity, and why. */
   readonly pausedBy?: string | undefined;
   readonly pauseReason?: string | undefined;
   readonly cancelRequested?: boolean;
@@ -29,16 +34,16 @@ export interface PendingWork {
   readonly lastEndedAt?: number | undefined;
   /** Milliseconds between the last attempt and the next. */
   readonly retryInterval?: number | undefined;
-  /** When Temporal gives up, whatever the attempt, in milliseconds. */
+  /** When Temporal stops retrying, regardless of the number of attempts, in milliseconds. */
   readonly expiresAt?: number | undefined;
-  /** Why a Nexus operation is not attempted. */
+  /** Why Temporal does not attempt the Nexus operation. */
   readonly blocked?: string | undefined;
   readonly endpoint?: string | undefined;
-  /** The run of a child. */
+  /** The child's run. */
   readonly child?: { readonly workflowId: string; readonly runId: string };
 }
 
-/** The pending work in the description of a run. */
+/** Returns the pending work in a run's description. */
 export function pendingWork(description: Pick<WorkflowDescription, 'details'> | undefined): PendingWork[] {
   const details = description?.details;
   return [

@@ -2,8 +2,8 @@ import { escapeInText, escapeInvisible, payloadPlaceholder, type PayloadRef } fr
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 
 /*
- * These functions read proto3 JSON whose shape is known by convention only. They return `undefined` for a value that is
- * missing or has another type, so that the page shows an event of a newer server in part and never breaks.
+ * These functions read proto3 JSON without a schema. They return `undefined` for a value that is missing or
+ * has another type, so that the dashboard can show the rest of an event from a newer server.
  */
 
 /** The value at a path of member names. */
@@ -17,13 +17,13 @@ export function textAt(value: unknown, ...path: readonly string[]): string | und
   return typeof found === 'string' && found !== '' ? escapeInvisible(found) : undefined;
 }
 
-/** The same for text of several lines; empty when it is missing. */
+/** Like `textAt`, for text of several lines. Empty if the value is missing. */
 export function linesAt(value: unknown, ...path: readonly string[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? escapeInText(found) : '';
 }
 
-/** A number, also from the string that proto3 JSON writes for a 64-bit integer. */
+/** A number, or the number in a string, as proto3 JSON writes 64-bit integers. */
 export function numberAt(value: unknown, ...path: readonly string[]): number | undefined {
   const found = at(value, ...path);
   if (typeof found === 'number') return found;
@@ -65,13 +65,16 @@ export function refsIn(value: unknown): PayloadRef[] {
 }
 
 function placeholderIn(value: unknown): PayloadRef | undefined {
-  // Most values are no placeholders, and the schema is slow to refuse them.
+  // Most values are not placeholders, and the schema is slow to reject them.
   if (!isRecord(value) || typeof value['$payload'] !== 'string') return undefined;
   const found = payloadPlaceholder.safeParse(value);
   return found.success ? found.data.$payload : undefined;
 }
 
-/** The name of an enum value without its prefix (`RETRY_STATE_`); undefined if it is unspecified. */
+/**
+ * The name of an enum value without its prefix (such as `RETRY_STATE_`); undefined for the value
+ * `UNSPECIFIED`.
+ */
 export function enumAt(prefix: string, value: unknown, ...path: readonly string[]): string | undefined {
   const found = textAt(value, ...path);
   if (found === undefined || found.endsWith('_UNSPECIFIED')) return undefined;

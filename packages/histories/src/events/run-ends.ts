@@ -9,5 +9,5 @@ const statuses: Readonly<Record<string, WorkflowStatus>> = {
   WorkflowExecutionContinuedAsNew: 'ContinuedAsNew',
 };
 
-/** The status of a run whose last event is of a type; undefined for an event that does not close its run. */
+/** The status of a run whose last event has this type; undefined if the type does not close a run. */
 export const closedAs = (eventName: string): WorkflowStatus | undefined => statuses[eventName];

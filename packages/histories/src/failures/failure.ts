@@ -2,15 +2,18 @@ import type { PayloadRef } from '@temporal-kms/codec-api';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, enumAt, linesAt, refAt, refsIn, textAt } from '../events/proto-json.ts';
 
-/** One failure of a chain of causes. */
+/** One failure in a chain of causes. */
 export interface FailureLevel {
-  /** The SDKs' name of the failure: `ApplicationFailure`, `TimeoutFailure`, …; `Failure` when it has none. */
+  /**
+   * The SDKs' name for the kind of failure: `ApplicationFailure`, `TimeoutFailure`, …; `Failure` if there is
+   * none.
+   */
   readonly kind: string;
   /** The application's type, or the Nexus handler's: `CardDeclined`, `UNAVAILABLE`. */
   readonly type?: string;
-  /** The member of the failure that its kind adds, such as `activityFailureInfo`, in proto3 JSON. */
+  /** The failure's member for its kind, such as `activityFailureInfo`, in proto3 JSON. */
   readonly info: unknown;
-  /** The application's type, the type of the timeout, the retry state. */
+  /** The application's type, the timeout's type, the retry state. */
   readonly details: readonly string[];
   /** The plaintext message. If `encoded` is present, the real message is in that payload. */
   readonly message: string;
@@ -20,7 +23,9 @@ export interface FailureLevel {
   readonly encoded?: PayloadRef;
   /** Application details, cancellation details or the last heartbeat. */
   readonly payloads: readonly PayloadRef[];
-  /** True for a level that only names the place of its cause: an activity, a child, a Nexus operation. */
+  /**
+   * True for a level that only states where its cause occurred: in an activity, a child or a Nexus operation.
+   */
   readonly wrapper: boolean;
 }
 
@@ -28,7 +33,7 @@ interface InfoKind {
   readonly field: string;
   readonly kind: string;
   readonly wrapper?: boolean;
-  /** Its member `type` is a name of the application or of the Nexus handler. */
+  /** Kinds whose member `type` is a name from the application or the Nexus handler. */
   readonly typed?: boolean;
   readonly details?: (info: unknown) => readonly (string | undefined)[];
 }
@@ -80,10 +85,10 @@ const infoKinds: readonly InfoKind[] = [
   },
 ];
 
-/** Limits the work for a malicious chain. Temporal's size limit truncates real chains long before. */
+/** Limits the work for a malicious chain. Temporal's size limit truncates real chains much earlier. */
 const MAX_LEVELS = 64;
 
-/** The levels of a failure, from the outermost to the root cause. */
+/** Returns the levels of a failure, from the outermost to the innermost. */
 export function failureChain(failure: unknown): FailureLevel[] {
   const levels: FailureLevel[] = [];
   for (
@@ -115,15 +120,18 @@ function levelOf(failure: Record<string, unknown>): FailureLevel {
   };
 }
 
-/** The root cause: the deepest level that does not only name the place of its cause. */
+/** Returns the root cause: the deepest level that is not a wrapper. */
 export const rootCause = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
   chain.findLast((level) => !level.wrapper) ?? chain.at(-1);
 
-/** The level to show on one line: the first that is not a wrapper. */
+/** Returns the level to show in a single line: the first level that is not a wrapper. */
 export const headline = (chain: readonly FailureLevel[]): FailureLevel | undefined =>
   chain.find((level) => !level.wrapper) ?? chain[0];
 
-/** Message and stack trace from decrypted `encodedAttributes`, as the SDKs' failure converters write them. */
+/**
+ * Returns the message and stack trace from decrypted `encodedAttributes`, in the form of the SDKs' failure
+ * converters.
+ */
 export function decodedAttributes(value: unknown): { message: string; stackTrace: string } | undefined {
   if (!isRecord(value)) return undefined;
   const message = value['message'];

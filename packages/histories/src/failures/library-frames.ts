@@ -1,19 +1,22 @@
-/** How to recognize the frames of one language that are not the application's. */
+/** How to recognize one language's frames that do not belong to the application. */
 interface LibraryFrames {
   readonly language: string;
-  /** Files of packages, of the runtime and of Temporal's SDK. */
+  /** Files of packages, the runtime and Temporal's SDK. */
   readonly place?: RegExp;
-  /** Their functions, where a frame does not contain the whole path. */
+  /**
+   * Functions of packages, the runtime and Temporal's SDK, for languages whose frames lack the whole path.
+   */
   readonly call?: RegExp;
-  /** Where the rule comes from. */
+  /** The source of the rule. */
   readonly source: string;
 }
 
-/** One row per language of Temporal's SDKs. Each row also covers Temporal's SDK, whose frames explain nothing to its user. */
+/** One row for each language with a Temporal SDK. Frames of Temporal's SDK count as library frames too. */
 export const libraryFrames: readonly LibraryFrames[] = [
   {
     language: 'JavaScript',
-    // `index 0` is a member of `Promise.all`; `<anonymous>` and `native` are functions of the engine.
+    // `index 0` is an element of `Promise.all`; `<anonymous>` and `native` are functions of the JavaScript
+    // engine.
     place:
       /(?:^|[\\/])node_modules[\\/]|@temporalio[\\/]|^(?:node:|internal[\\/]|webpack-internal:)|^(?:<anonymous>|native|index \d+)$/,
     source: 'filenameIsInApp of getsentry/sentry-javascript',
@@ -52,6 +55,6 @@ export const libraryFrames: readonly LibraryFrames[] = [
   },
 ];
 
-/** Whether a frame belongs to a library, to a runtime or to Temporal's SDK. */
+/** Whether a frame belongs to a library, the runtime or Temporal's SDK. */
 export const isLibraryFrame = (call: string, place: string): boolean =>
   libraryFrames.some((row) => row.place?.test(place) || row.call?.test(call.replace(/^async /, '')));

@@ -2,17 +2,17 @@ import { isLibraryFrame } from './library-frames.ts';
 
 /** A call in a stack trace. */
 export interface StackFrame {
-  /** The function; empty where the trace does not name it. */
+  /** The function's name; empty if the trace does not contain the name. */
   readonly call: string;
-  /** File, line and column as the trace has them: `/srv/app/capture.ts:88:11`. */
+  /** File, line and column as written in the trace: `/srv/app/capture.ts:88:11`. */
   readonly place: string;
-  /** The line of source, which Python's traces contain. */
+  /** The source line, in Python's traces. */
   readonly code?: string | undefined;
-  /** It belongs to the application, not to a library, an SDK of Temporal or the language. */
+  /** Whether the frame belongs to the application, not to a library, the runtime or Temporal's SDK. */
   readonly own: boolean;
 }
 
-/** A line of a stack trace that is no frame, such as the message above the frames, or a frame. */
+/** A line of a stack trace: a frame, or text such as the message above the frames. */
 export type StackLine = { readonly text: string } | StackFrame;
 
 interface Form {
@@ -20,7 +20,7 @@ interface Form {
   readonly frame: (match: readonly string[]) => readonly [call: string, place: string];
 }
 
-/** How the languages of Temporal's SDKs write a frame. */
+/** How the languages with a Temporal SDK write a frame. */
 const forms: readonly Form[] = [
   // .NET: at Shop.Capture.Run() in /src/Capture.cs:line 88
   {
@@ -44,11 +44,11 @@ const forms: readonly Form[] = [
   },
 ];
 
-/** Go writes a frame on two lines: the call, then an indented place. */
+/** Go writes a frame on two lines: the call, then the file and line, indented. */
 const goCall = /^(\S+)\(.*\)$/;
 const goPlace = /^\t(\S+:\d+)(?: \+0x[\da-f]+)?$/;
 
-/** Reads a stack trace line by line. Lines in no known form stay as text, and empty lines are left out. */
+/** Parses a stack trace line by line. Keeps lines in an unknown form as text, and drops empty lines. */
 export function stackLines(stackTrace: string): StackLine[] {
   const lines = stackTrace.split('\n').filter((line) => line.trim() !== '');
   const found: StackLine[] = [];
@@ -67,7 +67,7 @@ export function stackLines(stackTrace: string): StackLine[] {
       found.push({ text: line });
       continue;
     }
-    // The line of source is indented more than its frame.
+    // The source line is indented more than its frame.
     const isCode = line.trimStart().startsWith('File "') && indent(next) > indent(line) && !frameIn(next);
     found.push(isCode ? { ...frame, code: next.trim() } : frame);
     if (isCode) at += 1;
@@ -75,7 +75,7 @@ export function stackLines(stackTrace: string): StackLine[] {
   return found;
 }
 
-/** The forms take quadratic time on some lines, so a long line is text. */
+/** The patterns take quadratic time on some lines, so longer lines are kept as text. */
 const isLong = (line: string) => line.length > 2_000;
 
 const indent = (line: string) => line.length - line.trimStart().length;
@@ -100,7 +100,7 @@ export const isFrame = (line: StackLine): line is StackFrame => 'place' in line;
 /** Python writes the innermost call last; all other languages write it first. */
 const innermostLast = /^\s*File "/m;
 
-/** Returns the application's frames, the one that threw first. */
+/** Returns the application's frames, innermost first. */
 export function ownFrames(stackTrace: string): StackFrame[] {
   const frames = stackLines(stackTrace)
     .filter((line) => isFrame(line))
@@ -108,15 +108,13 @@ export function ownFrames(stackTrace: string): StackFrame[] {
   return innermostLast.test(stackTrace) ? frames.toReversed() : frames;
 }
 
-/**
- * What is shown of a stack trace: its lines, and adjacent frames of libraries as one line until the reader opens them.
- */
+/** A visible row of a stack trace: a line, or a fold of adjacent library frames that the reader can open. */
 export type StackRow =
   | { readonly kind: 'line'; readonly line: StackLine }
-  /** `from` is the position of the first frame, which identifies them. */
+  /** `from` is the position of the first frame, and identifies the fold. */
   | { readonly kind: 'libraries'; readonly from: number; readonly count: number };
 
-/** Folds adjacent frames that are not the application's. A trace without application frames stays unchanged. */
+/** Folds adjacent library frames. Does not fold a trace that has no application frames. */
 export function stackRows(lines: readonly StackLine[], open: ReadonlySet<number>): StackRow[] {
   const hasOwn = lines.some((line) => isFrame(line) && line.own);
   const rows: StackRow[] = [];

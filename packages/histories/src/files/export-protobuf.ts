@@ -5,14 +5,14 @@ import { MalformedProtobuf, protobufFields } from './protobuf-fields.ts';
 /*
  * Temporal Cloud's Workflow History Export writes `temporal.api.export.v1.WorkflowExecutions`:
  *
- *   message WorkflowExecutions { repeated WorkflowExecution items = 1; }
- *   message WorkflowExecution { temporal.api.history.v1.History history = 1; }
- *   message History { repeated HistoryEvent events = 1; }
+ * message WorkflowExecutions { repeated WorkflowExecution items = 1; } message WorkflowExecution {
+ * temporal.api.history.v1.History history = 1; } message History { repeated HistoryEvent events = 1; }
  *
  * https://github.com/temporalio/api/blob/master/temporal/api/export/v1/message.proto
  *
- * This file splits it into events, and reads of the first event what the choice of a workflow shows. Nothing else of an
- * event is read here, so a page needs no schema of Temporal's messages, which takes hundreds of KiB.
+ * This module splits the export into events, and reads from each workflow's first event only what is needed
+ * to list the workflow. A web page therefore does not need the schema of Temporal's messages, which takes
+ * hundreds of KiB.
  */
 
 /** Fields of the messages above, and of the messages in the first event. */
@@ -20,7 +20,10 @@ const FIRST = 1;
 const EVENT = { eventId: 1, eventTime: 2, started: 6 } as const;
 const STARTED = { workflowType: 1, originalExecutionRunId: 14, workflowId: 28 } as const;
 
-/** Whether the bytes are a `WorkflowExecutions` message, from the lengths of the messages around the first event. */
+/**
+ * Whether the bytes are a `WorkflowExecutions` message, judged by the lengths of the messages around the
+ * first event.
+ */
 export function isProtobuf(bytes: Uint8Array): boolean {
   try {
     const item = firstMessage(bytes);
@@ -93,12 +96,12 @@ function textOf(bytes: Uint8Array, field: number): string | undefined {
   return text === undefined || text.length === 0 ? undefined : utf8.decode(text);
 }
 
-/** Bytes that are converted at a time: a call has a limited number of arguments. */
+/** How many bytes one call converts: the number of arguments of a call is limited. */
 const PIECE = 0x6000;
 
 function toBase64(bytes: Uint8Array): string {
   let text = '';
-  // A multiple of three, so that the base64 of pieces is the base64 of the whole.
+  // A multiple of three, so that the pieces' base64 can be concatenated.
   for (let at = 0; at < bytes.length; at += PIECE)
     text += btoa(String.fromCharCode(...bytes.subarray(at, at + PIECE)));
   return text;

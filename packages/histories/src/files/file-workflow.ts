@@ -1,10 +1,11 @@
 import { HistoryFileError } from '../history-file-error.ts';
 
 /**
- * How the events of a workflow are written.
- * - `json`: a JSON object per event, with payloads as Temporal's tools write them: `metadata` and `data` in base64, the
- *   same with text and values (the Web UI's readable form), or the values alone (shorthand of Temporal's Go libraries).
- * - `readable`: the readable export of the codec server. Each payload is its value.
+ * The encoding of a workflow's events.
+ * - `json`: a JSON object per event, with payloads in a form of Temporal's tools: `metadata` and `data` in
+ *   base64; `metadata` and `data` as text and values (the Web UI's readable form); or only the value (the
+ *   shorthand of Temporal's Go libraries).
+ * - `readable`: the codec server's readable export, in which each payload is its value.
  * - `protobuf`: an encoded `temporal.api.history.v1.HistoryEvent` per event.
  */
 export type EventEncoding = 'json' | 'readable' | 'protobuf';
@@ -12,19 +13,22 @@ export type EventEncoding = 'json' | 'readable' | 'protobuf';
 /** The history of one workflow run in a file. */
 export interface FileWorkflow {
   readonly encoding: EventEncoding;
-  /** Absent where the file does not contain it: servers before 1.24 did not write it into the first event. */
+  /**
+   * Absent if the file does not contain the workflow id: servers before 1.24 did not write it into the first
+   * event.
+   */
   readonly workflowId: string | undefined;
   readonly runId: string | undefined;
   readonly type: string | undefined;
   /** When the run started, in milliseconds since 1970. */
   readonly startedAt: number | undefined;
-  /** Number of events. Their ids are 1 to `length`. */
+  /** Number of events. The event ids are 1 to `length`. */
   readonly length: number;
-  /** Returns an event as text: its JSON, or its protobuf bytes in base64. `protoEvent` of `./proto` reads it. */
+  /** Returns an event as text: JSON, or protobuf in base64. `protoEvent` in `./proto` parses this text. */
   readonly event: (eventId: number) => string;
 }
 
-/** @throws HistoryFileError unless the event has the id that follows from its place */
+/** @throws HistoryFileError unless the event's id matches the event's position in the file */
 export function checkId(eventId: number, expected: number): void {
   if (eventId === expected) return;
   if (!Number.isSafeInteger(eventId) || eventId < 1)
@@ -35,7 +39,7 @@ export function checkId(eventId: number, expected: number): void {
   );
 }
 
-/** Returns the event of a list that begins with event 1. */
+/** Returns an event by its id. @param events begins with event 1 */
 export function eventIn<T>(events: readonly T[], eventId: number): T {
   const event = events[eventId - 1];
   if (event === undefined) throw new RangeError(`The file has no event ${eventId}.`);

@@ -4,27 +4,29 @@ import { readJson } from './history-json.ts';
 import { HistoryFileError } from '../history-file-error.ts';
 
 export interface HistoryFile {
-  /** In the order of the file; at least one. Only Temporal Cloud's export contains several. */
+  /**
+   * At least one workflow, in the order of the file. Only Temporal Cloud's export contains several workflows.
+   */
   readonly workflows: readonly [FileWorkflow, ...FileWorkflow[]];
 }
 
 /**
- * The largest file in bytes. Temporal limits a history to 50 MiB, of which base64 and indented JSON make up to four times
- * as much. A file of Temporal Cloud's export contains many histories.
+ * Maximum size of a file in bytes. Temporal limits a history to 50 MiB; base64 and indented JSON can
+ * quadruple that. A Temporal Cloud export contains many histories.
  */
 export const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Reads a file that contains the history of one or more workflow runs. It recognises the form by the content:
+ * Reads a file that contains the history of one or more workflow runs. Recognises the format by the content:
  *
  * - JSON of `temporal workflow show --output json` (also `jsonl`), and of Temporal's SDKs
  * - JSON that Temporal's Web UI downloads: encoded, decoded and readable
  * - exports of the codec server: `encoded`, `decoded` and `readable`
- * - `temporal.api.export.v1.WorkflowExecutions` in protobuf, which Temporal Cloud's Workflow History Export writes, and
- *   the same message as JSON
+ * - `temporal.api.export.v1.WorkflowExecutions` in protobuf, which Temporal Cloud's Workflow History Export
+ *   writes, and the same message as JSON
  *
- * It finds and checks the events, and reads none of their payloads. It uses neither the network nor Node, so pages and
- * programs can use it.
+ * Finds and checks the events, but does not parse their payloads. Uses neither the network nor Node's
+ * modules, so it also runs in web pages.
  *
  * @throws HistoryFileError
  *
@@ -37,14 +39,14 @@ export function readHistoryFile(bytes: Uint8Array): HistoryFile {
   if (bytes.length === 0) throw new HistoryFileError('empty', 'The file is empty.');
   if (isArchive(bytes))
     throw new HistoryFileError('compressed', 'The file is compressed: decompress it, and open the result.');
-  // A protobuf file begins with the byte of a line feed, which may also be the first byte of JSON.
+  // A protobuf file begins with 0x0a, which is also a line feed, with which JSON may begin.
   const workflows = isProtobuf(bytes) ? readProtobuf(bytes) : readJson(textOf(bytes));
   const [first, ...more] = workflows;
   if (first === undefined) throw notAHistory();
   return { workflows: [first, ...more] };
 }
 
-/** @param size in bytes; for a check before the file is read */
+/** @param size file size in bytes, to be checked before the file is read */
 export function tooLarge(size: number): HistoryFileError {
   return new HistoryFileError(
     'too_large',

@@ -3,22 +3,25 @@ import { checkId, type EventEncoding, eventIn, type FileWorkflow } from './file-
 import { JsonCursor } from '../json/json-cursor.ts';
 import { HistoryFileError } from '../history-file-error.ts';
 
-/** A history in the file, as it was found. */
+/** A history that was found in the file. */
 interface Found {
   readonly events: string[];
-  /** Strings next to the events: the readable export of the codec server names its run there. */
+  /** Strings next to `events`: the codec server's readable export has the run's ids there. */
   readonly names: Map<string, string>;
 }
 
-/** Nested objects and arrays around a history: `{"items":[{"history":{"events":[…]}}]}`. */
+/**
+ * Maximum number of nested objects and arrays around a history, as in
+ * `{"items":[{"history":{"events":[…]}}]}`.
+ */
 const MAX_DEPTH = 8;
 
-/** The last line of an export of the codec server that ended early. */
+/** How the last line of a codec server export begins if the export ended early. */
 const TRUNCATED = '{"$truncated":';
 
 /**
- * Reads histories in JSON: `{"events": […]}`, `{"history": {"events": […]}}`, a list of events, an event per line, and
- * lists of these.
+ * Reads histories in JSON: `{"events": […]}`, `{"history": {"events": […]}}`, a list of events, one event per
+ * line, or a list of histories.
  *
  * @throws HistoryFileError
  */
@@ -28,7 +31,7 @@ export function readJson(text: string): FileWorkflow[] {
     throw new HistoryFileError('cut_off', 'The file is an export that ended early: export the run again.');
   const cursor = new JsonCursor(text);
   const found: Found[] = [];
-  // Events outside of a history: a list of events, or one per line.
+  // Events that are not inside a history: a list of events, or one event per line.
   const loose: string[] = [];
   while (cursor.peek() !== '') readNode(cursor, found, loose, 0);
   if (loose.length > 0) found.push({ events: loose, names: new Map() });
@@ -71,7 +74,7 @@ function workflowOf({ events, names }: Found): FileWorkflow {
   const started = startOf(events[0] ?? '');
   const workflowId = nameIn(names, 'workflowId');
   const runId = nameIn(names, 'runId');
-  // Only this export has these three next to the events.
+  // Only the readable export has these three members next to `events`.
   const isReadable = workflowId !== undefined && runId !== undefined && names.has('namespace');
   const encoding: EventEncoding = isReadable ? 'readable' : 'json';
   return {
@@ -98,7 +101,7 @@ function checkIds(events: readonly string[]): void {
   }
 }
 
-/** An object with a `toString` that is no function could not be converted. */
+/** `String` would throw for an object whose `toString` is not a function. */
 const scalar = (value: unknown): unknown => (typeof value === 'object' ? undefined : value);
 
 function parseEvent(text: string, place: number): Record<string, unknown> {
@@ -116,7 +119,7 @@ function parseEvent(text: string, place: number): Record<string, unknown> {
 
 type Start = Pick<FileWorkflow, 'workflowId' | 'runId' | 'type' | 'startedAt'>;
 
-/** Returns what the first event tells about the run. */
+/** Returns what the first event contains about the run. */
 function startOf(text: string): Start {
   const event = parseEvent(text, 1);
   const attributes =

@@ -1,13 +1,16 @@
-/** How the value of a field is encoded (https://protobuf.dev/programming-guides/encoding/). Groups are deprecated. */
+/**
+ * Encodings of a field's value by wire type (https://protobuf.dev/programming-guides/encoding/), without the
+ * deprecated groups.
+ */
 const wireTypes = ['varint', 'fixed64', 'delimited', undefined, undefined, 'fixed32'] as const;
 
 /** A field of a message. */
 export interface ProtobufField {
   readonly number: number;
   readonly wire: 'varint' | 'fixed64' | 'delimited' | 'fixed32';
-  /** The number of a varint, exact up to 2^53; otherwise the bytes of the value. */
+  /** For a varint, the number, exact up to 2^53; for other types, the bytes of the value. */
   readonly value: number | Uint8Array;
-  /** The value as it is encoded; of a delimited value with its length. */
+  /** The encoded value; for a delimited value, including the length. */
   readonly encoded: Uint8Array;
 }
 
@@ -18,7 +21,7 @@ const sizeOf = (wire: ProtobufField['wire']) => (wire === 'fixed64' ? 8 : wire =
 /**
  * Reads the fields of a protobuf message, without its schema.
  *
- * @throws MalformedProtobuf if the bytes are no complete message
+ * @throws MalformedProtobuf if the bytes are not a complete message
  * @example
  * for (const { number, value } of protobufFields(Uint8Array.of(0x08, 0x2a))) console.log(number, value); // 1 42
  */
@@ -30,7 +33,7 @@ export function* protobufFields(bytes: Uint8Array): Generator<ProtobufField, voi
       const byte = bytes[at];
       if (byte === undefined) throw new MalformedProtobuf();
       at += 1;
-      // Not a bitwise operation, which is limited to 32 bits. Ids and lengths are below 2^53.
+      // Not a bitwise operation, because those are limited to 32 bits. Ids and lengths are below 2^53.
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }

@@ -1,9 +1,9 @@
 const BACKSLASH = 0x5c;
 
 /**
- * Returns the index of the quotation mark that ends a string of JSON; -1 if none does. Searching for quotation marks skips
- * base64, most of the text, quickly.
- * @param from index after the string's first quotation mark
+ * Returns the index of the quotation mark that ends a JSON string, or -1 if the string does not end.
+ * Searching for quotation marks is a quick way past base64, which is most of the text.
+ * @param from index after the string's opening quotation mark
  */
 export function endOfString(text: string, from: number): number {
   for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {

@@ -2,8 +2,9 @@ import { HistoryFileError } from '../history-file-error.ts';
 import { endOfString } from './end-of-string.ts';
 
 /**
- * Moves through JSON text without building its values: a file has tens of MiB of payloads, and text that was not parsed
- * keeps the digits of its numbers. `JsonScanner` would visit every token of every payload. It checks brackets and strings only; `JSON.parse` of the parts checks the rest.
+ * Moves through JSON text without building values, because a file may contain tens of MiB of payloads, and
+ * because unparsed numbers keep their digits. (`JsonScanner` would visit every token of every payload.) The
+ * cursor checks only brackets and strings; `JSON.parse` of the parts checks the rest.
  */
 export class JsonCursor {
   readonly text: string;
@@ -26,7 +27,7 @@ export class JsonCursor {
     }
   }
 
-  /** Moves over the character if it is the next one. */
+  /** Moves over the character if it is next. */
   take(char: string): boolean {
     if (this.peek() !== char) return false;
     this.#at += 1;

@@ -1,12 +1,12 @@
 /**
- * Called for each key and each value that is a string, a number or a word, in the order of the document.
+ * Called for each key, string, number and literal, in document order.
  * @param start index of the first character; for strings, after the quotation mark
  * @param end index after the last character
- * @param escaped whether it contains escapes
+ * @param escaped whether the token contains escapes
  */
 export type VisitToken = (place: 'key' | 'value', start: number, end: number, escaped: boolean) => void;
 
-/** A container around the current token: the index in an array, or the position of the last key of an object. */
+/** A container around the current token: the index in an array, or the position of an object's last key. */
 interface Container {
   readonly isArray: boolean;
   index: number;
@@ -35,7 +35,10 @@ export class JsonScanner {
     return this.#containers.length;
   }
 
-  /** Returns false for invalid JSON and for text that nests deeper than `maxDepth`. Some tokens may have been visited. */
+  /**
+   * Returns false for invalid JSON and for text that is nested deeper than `maxDepth`; `visit` may have been
+   * called before.
+   */
   scan(visit: VisitToken): boolean {
     let at = 0;
     for (;;) {
@@ -64,8 +67,8 @@ export class JsonScanner {
   }
 
   /**
-   * Returns the JSON Pointer (RFC 6901) of the visited token. If it is longer than `maxLength` characters, it ends at the
-   * last container whose pointer is not.
+   * Returns the JSON Pointer (RFC 6901) of the visited token. If the pointer would be longer than `maxLength`
+   * characters, returns the pointer of the innermost container that fits.
    */
   pointer(maxLength: number): string {
     let pointer = '';
@@ -78,7 +81,10 @@ export class JsonScanner {
     return pointer;
   }
 
-  /** Moves from the end of a value to the start of the next; returns `AT_END` after the last, `INVALID` for other text. */
+  /**
+   * Moves from the end of a value to the start of the next value. Returns `AT_END` after the last value, and
+   * `INVALID` for invalid text.
+   */
   #toNextValue(from: number, visit: VisitToken): number {
     let at = from;
     for (;;) {
@@ -109,7 +115,7 @@ export class JsonScanner {
     return this.#text.charCodeAt(colon) === COLON ? colon + 1 : INVALID;
   }
 
-  /** Moves from the first character of a string, number or word to the character after it. */
+  /** Moves from the first character of a string, number or literal to the character after it. */
   #scalar(start: number, code: number, visit: VisitToken): number {
     if (code === QUOTE) {
       const end = this.#stringEnd(start + 1);
@@ -147,7 +153,10 @@ export class JsonScanner {
     return INVALID;
   }
 
-  /** Like `#stringEnd`, but V8 checks the characters, several times as fast. @returns undefined if the string has escapes */
+  /**
+   * Like `#stringEnd`, but several times as fast, because V8 checks the characters. @returns undefined if the
+   * string has escapes
+   */
   #plainEnd(start: number): number | undefined {
     const end = this.#text.indexOf('"', start);
     if (end < 0) return INVALID;
@@ -195,13 +204,13 @@ export class JsonScanner {
   }
 }
 
-/** Returns the text of a JSON string without its quotation marks and with resolved escapes. */
+/** Returns the value of the JSON string between two indexes, which exclude the quotation marks. */
 export function unescaped(text: string, start: number, end: number): string {
   const value: unknown = JSON.parse(text.slice(start - 1, end + 1));
   return String(value);
 }
 
-/** Characters of a long string, such as the base64 of a payload. */
+/** Minimum length, in characters, of a string that takes the fast path, such as a payload's base64. */
 const LONG = 4_096;
 
 const INVALID = -1;

@@ -6,10 +6,10 @@ const nothing = Buffer.alloc(0);
 /** Encodes as standard base64 with padding, as in proto3 JSON. */
 export const encodeBase64 = (bytes: Uint8Array): string => bufferOf(bytes).toString('base64');
 
-/** Bytes per piece of base64. A multiple of three, so that the base64 of the pieces is the base64 of the whole. */
+/** Bytes per piece of base64. A multiple of three, so that the pieces' base64 can be concatenated. */
 export const PIECE_BYTES = 192 * 1024;
 
-/** Yields the base64 of bytes in pieces, so that the base64 of many MiB never exists as a whole. */
+/** Yields base64 in pieces, so that the base64 of many MiB is never in memory as a whole. */
 export function* base64Pieces(data: Uint8Array): Generator<string, void> {
   const bytes = bufferOf(data);
   for (let from = 0; from < bytes.length; from += PIECE_BYTES)

@@ -11,19 +11,20 @@ import { payloadToJson } from './payload.ts';
 
 export type ProtoEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** A payload of a history, and the context that it was encrypted in. */
+/** A payload in a history, with the context in which it was encrypted. */
 export interface StoredPayload extends PayloadLocation {
   readonly context: PayloadContext;
 }
 
-/** The full name of the message type of an event. */
+/** The full name of an event's message type. */
 const TYPE = 'temporal.api.history.v1.HistoryEvent';
 
 export const eventIdOf = (event: ProtoEvent): number => Number(event.eventId ?? 0);
 
 /**
- * Returns the event as the proto3 JSON that Temporal's own tools write; search attributes keep the form of payloads.
- * `visit` gets the payloads in the order of their refs and returns what replaces each.
+ * Returns the event in the proto3 JSON of Temporal's own tools, with search attributes in the form of
+ * payloads. Calls `visit` for the payloads in the order of their refs, and replaces each payload with the
+ * result.
  */
 export function eventJson(event: ProtoEvent, visit: VisitPayload): Record<string, unknown> {
   return writeMessage(TYPE, event, visit, payloadToJson);
@@ -38,15 +39,18 @@ export function eventPayloads(event: ProtoEvent, home: PayloadContext): StoredPa
 }
 
 /**
- * Whether the event is stored. The server sets `taskId` when it stores an event. It appends the events of a workflow
- * task in progress without one (transient events after a failed task, speculative events for an update), and may later
- * store other events under the same ids.
+ * Whether the event is stored. Temporal sets `taskId` when it stores an event. Events of a workflow task in
+ * progress (transient events after a failed task, speculative events for an update) have no `taskId`, and
+ * Temporal may later store other events under the same event ids.
  */
 export const isDurable = (event: ProtoEvent): boolean => Number(event.taskId ?? 0) !== 0;
 
 const ATTRIBUTES = /EventAttributes$/;
 
-/** Makes paths relative to the attributes. A path outside of them (`userMetadata.summary`) stays unchanged. */
+/**
+ * Makes paths relative to the attributes. A path outside the attributes (`userMetadata.summary`) stays
+ * unchanged.
+ */
 export function storedPayload(
   location: PayloadLocation,
   event: ProtoEvent,
@@ -63,12 +67,12 @@ export function storedPayload(
 }
 
 /**
- * Returns the context of the workflow that a payload was encrypted for. A child's input, result and failure, and a
- * signal to another workflow, are encrypted for that workflow, also where the parent's history holds them (SDK 1.24,
- * WorkflowCodecRunner).
+ * Returns the context of the workflow for which a payload was encrypted. A child's input, result and failure,
+ * and a signal to another workflow, are encrypted for the other workflow, even in the parent's or sender's
+ * history (SDK 1.24, WorkflowCodecRunner).
  *
- * The namespace is always that of the request. Whether messages of other namespaces may be decrypted is decided by that
- * namespace's `accepts` rule, not by what the history contains.
+ * The namespace is always the request's. That namespace's `accepts` rule decides whether messages of other
+ * namespaces may be decrypted, whatever the history contains.
  */
 function contextOf(event: ProtoEvent, path: string, home: PayloadContext): PayloadContext {
   const target = targetWorkflow(event, path);
@@ -90,7 +94,8 @@ function targetWorkflow(event: ProtoEvent, path: string): string | null | undefi
 }
 
 /**
- * Whether Temporal's Core writes the field of a marker after the codec has run. Such fields are plaintext by design.
+ * Whether the payload is in a marker field that Temporal's Core writes after the codec has run. Such fields
+ * are plaintext by design.
  */
 function isCoreField(path: string, { markerRecordedEventAttributes: marker }: ProtoEvent): boolean {
   switch (marker?.markerName) {
@@ -104,15 +109,16 @@ function isCoreField(path: string, { markerRecordedEventAttributes: marker }: Pr
 }
 
 /**
- * Whether the payload is an envelope for Temporal's own Nexus endpoint (`__temporal_system`). The server reads the
- * envelope, so codecs see only the payloads inside it. This walk does not look inside (temporalio/api-go#297).
+ * Whether the payload is an envelope for Temporal's own Nexus endpoint (`__temporal_system`). Temporal reads
+ * the envelope, so codecs process only the payloads inside it. This walk does not look inside
+ * (temporalio/api-go#297).
  */
 const isSystemEnvelope = ({ path, payload: { metadata } }: PayloadLocation): boolean =>
   path.startsWith('nexusOperation') &&
   Buffer.from(metadata?.['__temporal_system_payload'] ?? '').equals(TRUE);
 const TRUE = Buffer.from('true');
 
-/** Returns the event type's name as Temporal's tools write it: `TimerFired`. */
+/** Returns an event type's name as Temporal's tools write it: `TimerFired`. */
 export function eventName(type: number): string {
   const name: string | undefined = proto.temporal.api.enums.v1.EventType[type];
   if (name === undefined) return `Unknown(${type})`;

@@ -9,7 +9,7 @@ import {
 import { eventIdOf, eventJson, type ProtoEvent } from './event.ts';
 import type { Payload } from './payload.ts';
 
-/** Returns how the document of an exported history begins. Its events follow, separated by commas. */
+/** Returns the start of an export document. The events follow, separated by commas. */
 export function exportStart(
   form: ExportForm,
   run: { readonly namespace: string; readonly workflowId: string; readonly runId: string },
@@ -19,20 +19,23 @@ export function exportStart(
   return `${escapeInvisible(JSON.stringify({ namespace, workflowId, runId })).slice(0, -1)},"events":[`;
 }
 
-/** Returns how the document of an exported history ends, if it is complete. */
+/** Returns the end of a complete export document. */
 export const exportEnd = (form: ExportForm, summary: ExportSummary): string =>
   form === 'readable' ? `\n],"summary":${JSON.stringify(summary)}}\n` : '\n]}\n';
 
-/** JSON text: whole, or in pieces that are created one at a time, so that a large text never exists as a whole. */
+/**
+ * JSON text: whole, or in pieces that are created one at a time, so that a large text is never in memory as a
+ * whole.
+ */
 export type JsonText = string | Iterable<string>;
 
 /** Returns the JSON text of the payload with the given ref. */
 export type WritePayload = (payload: Payload, ref: PayloadRef) => JsonText | Promise<JsonText>;
 
 /**
- * Returns a function that writes an event as JSON text. It inserts the texts of payloads at unpredictable markers, so that
- * they keep their exact form. The event's text is in pieces if that of a payload is.
- * @param checkpoint awaited before each payload: an event may have tens of thousands
+ * Returns a function that writes an event as JSON text. Replaces unpredictable markers with the payloads'
+ * texts, so that these keep their exact form. Returns pieces if a payload's text is in pieces.
+ * @param checkpoint awaited before each payload, because an event may have tens of thousands of payloads
  */
 export function eventWriter(
   form: ExportForm,
@@ -55,7 +58,7 @@ export function eventWriter(
   };
 }
 
-/** @param template text, and at every second place the index of a payload's text */
+/** @param template alternates between text and the index of a payload's text */
 function* inPieces(template: readonly string[], texts: readonly JsonText[]): Generator<string, void> {
   for (const [place, part] of template.entries()) {
     const text = place % 2 === 0 ? part : (texts[Number(part)] ?? '');

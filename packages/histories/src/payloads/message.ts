@@ -7,17 +7,20 @@ import { type Payload, payloadToJson } from './payload.ts';
 export interface PayloadLocation {
   readonly payload: Payload;
   /**
-   * Path within the message, in the protos' camelCase: `input.payloads[0]`, `memo.fields.customer`, `fields["a.b"]`.
-   * The keys of maps are cut to `MAX_PATH_KEY` characters.
+   * Path within the message, with field names in camelCase: `input.payloads[0]`, `memo.fields.customer`,
+   * `fields["a.b"]`. Map keys are cut to `MAX_PATH_KEY` characters.
    */
   readonly path: string;
   /** Whether SDKs pass the payload to a codec. False in headers: the TypeScript SDK never does. */
   readonly encryptable: boolean;
-  /** Present in an envelope for Temporal's own Nexus endpoint. This walk does not find the payloads inside. */
+  /**
+   * Present if the payload is an envelope for Temporal's own Nexus endpoint. This walk does not find the
+   * payloads inside.
+   */
   readonly isEnvelope?: true;
 }
 
-/** Called for every payload, in order. What it returns replaces the payload. */
+/** Called for every payload, in order. The result replaces the payload. */
 export type VisitPayload = (location: PayloadLocation) => unknown;
 
 interface FieldWriter {
@@ -34,13 +37,14 @@ interface PayloadWriters {
 }
 
 /**
- * Returns a proto message as proto3 JSON, with each payload replaced by what `visit` returns. Fields are written by
- * ascending field number and maps by ascending key: servers written in Go return a map's entries in a different order
- * at every read, but a ref must name the same payload each time and on every replica.
+ * Returns a proto message as proto3 JSON, with each payload replaced by what `visit` returns. Writes fields
+ * by ascending field number and maps by ascending key: a ref must name the same payload on every read and
+ * every replica, but Temporal, written in Go, returns a map's entries in a different order each time.
  *
- * Walks messages by reflection. A list of places would miss the fields that a newer version of the protos adds.
+ * Walks messages by reflection, because a list of fields would miss those that newer protos add.
  *
- * @param searchAttribute writes a search attribute's payload, which is plaintext by design; default: its JSON value
+ * @param searchAttribute writes a search attribute's payload, which is plaintext by design; default: its JSON
+ *   value
  */
 export function writeMessage(
   typeName: string,
@@ -51,7 +55,7 @@ export function writeMessage(
   return writeFields(fieldWriters(typeOf(typeName)), message, '', true, { visit, searchAttribute });
 }
 
-/** Returns the message's payloads in the order that `writeMessage` visits them. */
+/** Returns the message's payloads in the order in which `writeMessage` visits them. */
 export function findPayloads(typeName: string, message: object): PayloadLocation[] {
   const locations: PayloadLocation[] = [];
   writeMessage(typeName, message, (location) => {
@@ -132,8 +136,8 @@ function writeFields(
 }
 
 /**
- * Characters of a map's key in a path. A key may be as long as its event, and tens of thousands of payloads may follow
- * it.
+ * Maximum number of characters of a map's key in a path. A key may be as long as an event, and be in the
+ * paths of tens of thousands of payloads.
  */
 export const MAX_PATH_KEY = 128;
 
@@ -163,7 +167,7 @@ const asString: WriteValue = (value) => String(value);
 const scalars = new Map<string, WriteValue>([
   ...['int64', 'uint64', 'sint64', 'fixed64', 'sfixed64'].map((name) => [name, asString] as const),
   ['bytes', (value) => (value instanceof Uint8Array ? Buffer.from(value).toString('base64') : '')],
-  // JSON has no NaN and no infinity; proto3 JSON writes them as strings.
+  // JSON has no NaN or infinity; proto3 JSON writes these as strings.
   ...['float', 'double'].map(
     (name) => [name, (value: unknown) => (Number.isFinite(value) ? value : String(value))] as const,
   ),
@@ -185,8 +189,8 @@ const messages = new Map<string, WriteValue>([
 ]);
 
 /**
- * Returns search attributes by name as their JSON values. They are plaintext by design, since Temporal indexes them. An
- * attribute that is not JSON is returned as a payload.
+ * Returns the JSON values of search attributes by name. Search attributes are plaintext by design, because
+ * Temporal indexes them. An attribute that is not JSON is returned as a payload.
  */
 export function searchAttributeValues(
   message: temporal.api.common.v1.ISearchAttributes | null | undefined,
@@ -202,14 +206,17 @@ function attributeValues(
   return Object.fromEntries(fields.map(([name, payload]) => [name, write(payload)]));
 }
 
-/** Bytes and nesting of a search attribute's value. Temporal accepts 2 KB for one, and lists without further levels. */
+/**
+ * Maximum size in bytes, and maximum nesting, of a search attribute's value. Temporal accepts at most 2 KB,
+ * and only flat lists.
+ */
 const MAX_ATTRIBUTE = 40 * 1024;
 const MAX_ATTRIBUTE_DEPTH = 8;
 
 function plainValue(payload: Payload): unknown {
   const { length } = payload.data ?? [];
   const text = length > MAX_ATTRIBUTE ? '' : Buffer.from(payload.data ?? []).toString();
-  // An exception takes longer than reading the text, and an event may have tens of thousands of empty values.
+  // Checks first, because an exception is slow and an event may have tens of thousands of empty values.
   const isJson = text !== '' && new JsonScanner(text, MAX_ATTRIBUTE_DEPTH).scan(() => undefined);
   return isJson ? JSON.parse(text) : payloadToJson(payload);
 }
@@ -235,7 +242,7 @@ function decimals(nanos: number): string {
   return `.${digits.replace(/(?:000){1,2}$/, '')}`;
 }
 
-/** The workflow that a payload is encrypted for. The codec binds messages to it. */
+/** The workflow for which a payload is encrypted. The codec binds messages to this workflow. */
 export interface PayloadContext {
   readonly type: 'workflow';
   readonly namespace: string;

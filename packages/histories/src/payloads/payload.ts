@@ -25,7 +25,7 @@ export function payloadToJson(payload: Payload): PayloadJson {
   return json;
 }
 
-/** Returns the namespace that a message names, if it differs from that of its context. */
+/** Returns the namespace that a message names, if it differs from the context's namespace. */
 export const otherNamespace = (
   named: { readonly namespace?: string | undefined },
   context: { readonly namespace: string },
@@ -34,7 +34,7 @@ export const otherNamespace = (
     ? {}
     : { namespace: named.namespace };
 
-/** Returns the key that a payload or an error names, in the form of the API. */
+/** Returns the key that a payload or an error names, in the API's form. */
 export function keyOf(named: {
   readonly key?: string | undefined;
   readonly keyVersion?: number | undefined;

@@ -16,14 +16,14 @@ export function bodyOf({ data, metadata }: Payload): PayloadBody {
 const marks: ReadonlySet<string> = new Set(exportMarks);
 
 /**
- * Returns a decoded payload as JSON text for people. A JSON body is returned as it was written, so that numbers beyond the
- * precision of a double survive. Other text becomes `{"$text", "encoding"}`. Other bytes, and text that consists mostly of
- * control characters, become `{"$bytes", "encoding"}` in base64. An object with one of these marks as a key becomes
- * `{"$value": …}`.
+ * Returns a decoded payload as JSON text for people. A JSON body is returned unchanged, so that numbers
+ * beyond the precision of a double keep their digits. Other text becomes `{"$text", "encoding"}`. Other
+ * bytes, and text that consists mostly of control characters, become `{"$bytes", "encoding"}` in base64. An
+ * object with one of these marks as a key becomes `{"$value": …}`.
  */
 export const readableText = (body: PayloadBody): string => readableUnlessBytes(body) ?? readableBytes(body);
 
-/** Like `readableText`, but returns undefined for what `readableBytesInPieces` writes. */
+/** Like `readableText`, but returns undefined if `readableBytesInPieces` must write the payload. */
 export function readableUnlessBytes({ data, encoding }: PayloadBody): string | undefined {
   if (encoding === 'binary/null') return 'null';
   const body = utf8Text(data);
@@ -35,7 +35,10 @@ export function readableUnlessBytes({ data, encoding }: PayloadBody): string | u
   return growsInJson(body) ? undefined : JSON.stringify({ $text: body, encoding });
 }
 
-/** Whether the text more than doubles in length as JSON, which writes most control characters as six characters. */
+/**
+ * Whether the text would more than double in length as JSON, which escapes most control characters as six
+ * characters.
+ */
 function growsInJson(text: string): boolean {
   let more = 0;
   for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) < 0x20) more += 5;
@@ -44,14 +47,14 @@ function growsInJson(text: string): boolean {
 
 const readableBytes = (body: PayloadBody): string => [...readableBytesInPieces(body)].join('');
 
-/** Yields, in pieces, the JSON for bytes that are not text, or are too large to check. */
+/** Yields, in pieces, the JSON for bytes that are not text or are too many to check. */
 export function* readableBytesInPieces({ data, encoding }: PayloadBody): Generator<string, void> {
   yield '{"$bytes":"';
   yield* base64Pieces(data);
   yield `","encoding":${JSON.stringify(encoding)}}`;
 }
 
-/** `marked` is JSON with a key that equals one of the marks. */
+/** `marked`: JSON with a key that equals one of the marks. */
 function kindOf(body: string): 'json' | 'marked' | 'text' {
   const scanner = new JsonScanner(body);
   let isMarked = false;

@@ -12,13 +12,13 @@ import type { Payload, PayloadJson } from './payload.ts';
 interface Unreadable {
   readonly reason: ReasonCode;
   readonly key?: KeyUse | undefined;
-  /** The namespace that the message names, if it is not the history's. */
+  /** The namespace that the message names, if it differs from the history's. */
   readonly namespace?: string | undefined;
 }
 
 /**
- * Returns the payload that a decoded export contains in place of one that cannot be read. No payload converter accepts its
- * encoding, so a replay fails there instead of continuing with wrong data.
+ * Returns the payload that replaces an unreadable payload in a decoded export. No payload converter accepts
+ * this payload's encoding, so a replay fails there instead of continuing with wrong data.
  */
 export function unreadablePayload(ref: PayloadRef, { reason, key, namespace }: Unreadable): PayloadJson {
   const metadata = Object.entries({
@@ -36,7 +36,7 @@ export function unreadablePayload(ref: PayloadRef, { reason, key, namespace }: U
   };
 }
 
-/** Returns what a readable export contains in place of a payload that cannot be read. */
+/** Returns the JSON that replaces an unreadable payload in a readable export. */
 export const unreadableValue = (ref: PayloadRef, { reason, key, namespace }: Unreadable) => ({
   $unreadable: { reason, ref, key, namespace },
 });
@@ -44,8 +44,9 @@ export const unreadableValue = (ref: PayloadRef, { reason, key, namespace }: Unr
 const VERSION = /^[1-9]\d{0,9}$/;
 
 /**
- * Returns why an export could not decrypt a payload; undefined for a payload that the export contains. The author of a file can
- * write any text into its marks, and what is returned goes into the audit, so other texts than names and numbers are left out.
+ * Returns why an export could not decrypt a payload, or undefined if the export contains the payload. The
+ * result goes into the audit, and a file's author can write any text into the marks, so only names and
+ * numbers are accepted.
  */
 export function unreadableReason({ metadata }: Payload) {
   const text = (name: string): string => Buffer.from(metadata?.[name] ?? '').toString();

@@ -10,14 +10,15 @@ export { payloadFromJson } from './payload.ts';
 
 type ProtoEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** Nested objects and arrays in an event. A chain of 20 failure causes has about 50. */
+/** Maximum nesting of objects and arrays in an event. A chain of 20 failure causes has about 50 levels. */
 const MAX_DEPTH = 200;
 
 /**
- * Returns an event of a file as Temporal's message, whatever form the file has. All forms of the same event give the same
- * message; in the decoded and readable forms, its payloads are decrypted.
+ * Returns an event from a history file as Temporal's message. All encodings of an event yield the same
+ * message, except that payloads are decrypted in the decoded and readable forms.
  *
- * 64-bit integers may be strings. Fields that this version of the protos does not know are left out.
+ * In the message, 64-bit integers may be strings. Fields that this version of the protos does not know are
+ * dropped.
  *
  * @param text as `FileWorkflow.event` returns it
  * @throws HistoryFileError `malformed`
@@ -31,9 +32,10 @@ export function protoEvent(text: string, encoding: EventEncoding): ProtoEvent {
 }
 
 /**
- * Like `protoEvent`, in two steps of which each takes about 1 ms for 1 MB. Yields the characters that a step has read.
+ * Like `protoEvent`, in two steps that each take about 1 ms per MB. Yields the number of characters that a
+ * step has read.
  *
- * @param admit called for each value of the message in JSON before it is allocated; what it throws is passed on
+ * @param admit for JSON, called for each value of the message before it is allocated; may throw
  */
 export function* protoEventInSteps(
   text: string,

@@ -3,7 +3,10 @@ import type { Enum, Field, MapField, Type } from 'protobufjs';
 import { JsonCursor } from '../json/json-cursor.ts';
 import { payloadFromText, type ReadPayload, stringOf } from './payload.ts';
 
-/** Called before a value is allocated; may throw. `payload`: a payload, else another message, an entry or an item. */
+/**
+ * Called before a value is allocated; may throw. `payload`: the value is a payload; otherwise it is another
+ * message, a map entry or a list item.
+ */
 export type Admit = (kind: 'payload' | 'value') => void;
 
 interface Context {
@@ -11,17 +14,17 @@ interface Context {
   readonly readPayload: ReadPayload;
   readonly admit: Admit;
 }
-/** Reads the value at the cursor, and moves over it. */
+/** Reads the value at the cursor, and moves the cursor past it. */
 type ReadValue = (context: Context) => unknown;
 type FieldReader = readonly [name: string, read: ReadValue];
 
 /**
- * Returns a message from its proto3 JSON (https://protobuf.dev/programming-guides/json/), with 64-bit integers as strings.
- * It also accepts what Temporal's tools write instead: enum values in camel case (`TimerFired`), and a list of payloads
- * without the object around it.
+ * Returns a message from its proto3 JSON (https://protobuf.dev/programming-guides/json/), with 64-bit
+ * integers as strings. Also accepts two deviations of Temporal's tools: enum values in camel case
+ * (`TimerFired`), and a list of payloads without the surrounding object.
  *
- * It reads by reflection: a list of fields would miss those that a newer version of the protos adds. It builds no values
- * but those of the message: what a payload contains, or an unknown field, stays text.
+ * Uses reflection, because a list of fields would miss those that newer protos add. Builds only the message's
+ * own values: the contents of payloads and of unknown fields are not parsed.
  *
  * @param text valid JSON
  * @throws TypeError for a value that does not match its field; what `admit` throws
@@ -50,7 +53,10 @@ function readFields(type: Type, context: Context): object {
 
 const readersByType = new Map<Type, ReadonlyMap<string, FieldReader>>();
 
-/** Returns the readers of a message's fields, by their names in camel case and as in the proto file. */
+/**
+ * Returns the readers of a message's fields, by the field's name in camel case and by its name in the proto
+ * file.
+ */
 function readersOf(type: Type): ReadonlyMap<string, FieldReader> {
   const known = readersByType.get(type);
   if (known !== undefined) return known;
@@ -110,7 +116,7 @@ function valueReader(field: Field | MapField): ReadValue {
   return messages.get(resolved.fullName) ?? ((context) => readFields(resolved, context));
 }
 
-/** Returns the value of a string, and the text of any other value: a number keeps its digits. */
+/** Returns the value of a string, or the text of any other value, so that numbers keep their digits. */
 function scalarAt(cursor: JsonCursor): string {
   cursor.peek();
   const text = cursor.value();
@@ -149,7 +155,7 @@ function enumReader(type: Enum): (value: string) => number {
   return (value) => known.get(value) ?? (INTEGER.test(value) ? Number(value) : 0);
 }
 
-/** Returns the values of an enum by their names: `EVENT_TYPE_TIMER_FIRED` is also `TimerFired`. */
+/** Returns an enum's values by name; `EVENT_TYPE_TIMER_FIRED` is also listed as `TimerFired`. */
 function namesOf(type: Enum): ReadonlyMap<string, number> {
   const prefix = type.name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase();
   const names = new Map<string, number>();
@@ -167,7 +173,7 @@ const readPayloadAt: ReadValue = ({ cursor, readPayload, admit }) => {
   return readPayload(cursor.value(), () => admit('value'));
 };
 
-/** A search attribute is not encrypted, so that every form writes it as a payload. */
+/** A search attribute is not encrypted, so every form of a history contains it as a payload. */
 const readAttribute: ReadValue = (context) => readPayloadAt({ ...context, readPayload: payloadFromText });
 
 const messages = new Map<string, ReadValue>([

@@ -9,18 +9,20 @@ export type ReadPayload = (text: string, admit: () => void) => Payload;
 
 const nothing = (): void => undefined;
 
-/** Reads a payload like `payloadFromText`, from a value that was parsed already. */
+/** Reads a payload like `payloadFromText`, from a value that is already parsed. */
 export const payloadFromJson = (value: unknown): Payload => payloadFromText(JSON.stringify(value), nothing);
 
 /**
  * Reads a payload as Temporal's tools write it:
  *
  * - `{"metadata": {"encoding": "anNvbi9wbGFpbg=="}, "data": "…"}`: proto3 JSON, with base64
- * - `{"metadata": {"encoding": "json/plain"}, "data": {…}}`: the readable form of Temporal's Web UI, with text and values
- * - any other value: the shorthand of Temporal's Go libraries (go.temporal.io/api/common/v1, payload_json.go), in which
- *   `null` is `binary/null`, an object with `_protoMessageType` is `json/protobuf`, and the rest is `json/plain`
+ * - `{"metadata": {"encoding": "json/plain"}, "data": {…}}`: the readable form of Temporal's Web UI, with
+ *   text and values
+ * - any other value: the shorthand of Temporal's Go libraries (go.temporal.io/api/common/v1,
+ *   payload_json.go), in which `null` is `binary/null`, an object with `_protoMessageType` is
+ *   `json/protobuf`, and any other value is `json/plain`
  *
- * A value stays text: a payload of 2 MB may contain a million values.
+ * The value is not parsed, because a payload of 2 MB may contain a million values.
  */
 export const payloadFromText: ReadPayload = (text, admit) => {
   const members = text.startsWith('{') ? membersOf(text, fieldsOfPayload) : undefined;
@@ -48,11 +50,11 @@ export const payloadFromText: ReadPayload = (text, admit) => {
 };
 
 class Members extends Map<string, string> {
-  /** Whether the object has other members, too. */
+  /** Whether the object also has other members. */
   hasOthers = false;
 }
 
-/** Returns the texts of an object's members with the given names. */
+/** Returns the JSON texts of an object's members with the given names. */
 function membersOf(text: string, names: ReadonlySet<string>): Members {
   const members = new Members();
   const cursor = new JsonCursor(text);
@@ -67,7 +69,7 @@ function membersOf(text: string, names: ReadonlySet<string>): Members {
 
 const fieldsOfPayload = new Set(['metadata', 'data', 'externalPayloads']);
 
-/** Returns the members of an object of strings; undefined for another object. */
+/** Returns the members of an object whose values are all strings; undefined for any other object. */
 function entriesOf(text: string, admit: () => void): [string, string][] | undefined {
   const entries: [string, string][] = [];
   let areStrings = true;
@@ -87,7 +89,7 @@ export function stringOf(text: string | undefined): string | undefined {
   return text.includes('\\') ? String(JSON.parse(text)) : text.slice(1, -1);
 }
 
-/** Returns an external payload's size as proto3 JSON writes it, as in the message. */
+/** Returns the sizes of external payloads in the form of the message, from their proto3 JSON. */
 function externalPayloads(text: string | undefined, admit: () => void): Pick<Payload, 'externalPayloads'> {
   if (!text?.startsWith('[')) return {};
   const sizes: { sizeBytes: string }[] = [];
@@ -108,19 +110,19 @@ function isBase64(text: string | undefined): boolean {
   let at = 0;
   for (; at + PIECE < text.length; at += PIECE) {
     const piece = text.slice(at, at + PIECE);
-    // The expression takes eight times as long.
+    // Compares first, because the regular expression takes eight times as long.
     const isSame = Buffer.from(piece, 'base64').toString('base64') === piece;
     if (!isSame && !/^[A-Za-z0-9+/_-]*$/.test(piece)) return false;
   }
   return /^[A-Za-z0-9+/_-]*={0,2}$/.test(text.slice(at));
 }
 
-/** A multiple of four characters. */
+/** Number of characters; a multiple of four. */
 const PIECE = 16_384;
 
 /**
- * Whether the metadata's values are base64, and not text. `binary/plain` consists of base64's characters too, but the
- * base64 of an encoding decodes to printable characters.
+ * Whether the metadata's values are base64 and not text. `binary/plain` also consists of base64 characters,
+ * but does not decode to printable characters, as the base64 of an encoding does.
  */
 function isEncoded(metadata: readonly (readonly [string, string])[]): boolean {
   if (!metadata.every(([, value]) => isBase64(value))) return false;
@@ -140,7 +142,7 @@ function shorthand(text: string): Payload {
   };
 }
 
-/** Returns the type of a message that names it, and the message without it. */
+/** Returns the type that a message's JSON names, and the JSON without the type. */
 function protoTypeOf(text: string): { readonly name: string; readonly message: string } | undefined {
   let name: string | undefined;
   let message = text;
@@ -151,7 +153,7 @@ function protoTypeOf(text: string): { readonly name: string; readonly message: s
     const value = stringOf(cursor.value());
     if (key === PROTO_TYPE && value !== undefined) {
       name = value;
-      // The comma before the member goes with it, or else the comma after it.
+      // Removes the comma before the member, or the comma after it if the member is first.
       const before = text.slice(0, at);
       const after = text.slice(cursor.at);
       message = before.endsWith('{') ? before + after.replace(/^\s*,/, '') : before + after;
@@ -164,9 +166,9 @@ function protoTypeOf(text: string): { readonly name: string; readonly message: s
 const fieldsOfReadable = new Set(['$value', '$text', '$bytes', '$unreadable', 'encoding']);
 
 /**
- * Reads a payload of the codec server's readable export, which contains the payload's JSON in its place, or an object
- * with one of the marks `$text`, `$bytes`, `$value` and `$unreadable`. An unreadable payload becomes the payload that a
- * decoded export contains in its place.
+ * Reads a payload of the codec server's readable export, which replaces the payload with its JSON, or with an
+ * object that has one of the marks `$text`, `$bytes`, `$value` and `$unreadable`. An unreadable payload is
+ * returned in the form that a decoded export contains.
  */
 export const payloadFromReadable: ReadPayload = (text) => {
   if (!text.startsWith('{')) return shorthand(text);
@@ -207,7 +209,7 @@ const encoded = (encoding: string, data?: Uint8Array): Payload => ({
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Returns the bytes of JSON without white space around its values. */
+/** Returns the bytes of the JSON without white space between tokens. */
 function compact(text: string): Buffer {
   const bytes = Buffer.from(text);
   let length = 0;

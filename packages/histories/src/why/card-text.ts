@@ -5,22 +5,22 @@ import type { Finding } from './finding.ts';
 import type { Place } from './place.ts';
 import { counted, seconds } from './words.ts';
 
-/** What the lines need besides the explanation. */
+/** Options of `cardLines`. */
 export interface CardOptions {
-  /** Milliseconds since 1970; ages are relative to it. */
+  /** The present, in milliseconds since 1970, to which ages are relative. */
   readonly now: number;
-  /** A sentence that says how to decrypt what is locked. */
+  /** A sentence that says how to decrypt the locked payloads. */
   readonly howToReveal: string;
 }
 
-/** Findings of one rule that are printed in full; the others are counted. */
+/** How many findings of one rule are printed in full. The rest are counted. */
 const MAX_PRINTED = 5;
-/** Lines of one message. */
+/** Maximum number of lines of one message. */
 const MAX_LINES = 8;
 
 /**
- * Returns the card as lines of text, for the command line and for tickets: the root message first, then where, the first frame
- * of the application, and the wrappers.
+ * Returns the card as lines of text, for the command line and for tickets: the root cause's message, where it
+ * occurred, the application's first frame, and the wrapping failures.
  *
  * @example
  * cardLines(explanation, { now: Date.now(), howToReveal: 'Reveal the run.' });
@@ -78,7 +78,7 @@ function findingLines(finding: Finding, { now }: CardOptions): string[] {
   ].filter((line): line is string => Boolean(line));
 }
 
-/** Type and message; of a locked message, that it is locked. */
+/** The type and message of a cause, or a note that the message is locked or unreadable. */
 function causeText({ type, timeout, message }: Cause): string {
   const name = timeout === undefined ? type : `${type} (${timeout})`;
   if (message.status === 'locked') return `${name} (message locked)`;
@@ -89,7 +89,7 @@ function causeText({ type, timeout, message }: Cause): string {
   return message.text === '' ? name : `${name}: ${shortened(message.text)}`;
 }
 
-/** The first lines of a message, each after the first indented. */
+/** The first lines of a message. All but the first line are indented. */
 function shortened(text: string): string {
   const lines = text.trimEnd().split('\n');
   return [...lines.slice(0, MAX_LINES), ...(lines.length > MAX_LINES ? ['…'] : [])].join('\n    ');

@@ -12,37 +12,43 @@ export type Message =
   | { readonly status: 'locked'; readonly ref: PayloadRef }
   | { readonly status: 'unreadable'; readonly ref: PayloadRef; readonly reason: ReasonCode };
 
-/** The root cause of a failure, and the way to it. */
+/** The root cause of a failure, and the steps and failures that lead to it. */
 export interface Cause {
   /** `ApplicationFailure`, `TimeoutFailure`, … */
   readonly kind: string;
-  /** The application's type, else the kind: `CardDeclined`, `TimeoutFailure`. Needs no plaintext. */
+  /** The application's type, or else the kind: `CardDeclined`, `TimeoutFailure`. Known without plaintext. */
   readonly type: string;
-  /** Of a timeout: `start to close`, `heartbeat`, … */
+  /** The timeout's type, for a timeout: `start to close`, `heartbeat`, … */
   readonly timeout?: string | undefined;
   readonly nonRetryable: boolean;
   readonly message: Message;
-  /** The application's frames next to the throw, the innermost first. Empty while they are locked. */
+  /** The application's innermost frames, innermost first. Empty while the stack trace is locked. */
   readonly frames: readonly StackFrame[];
-  /** Where it failed, from this run inwards: children, Nexus operations, activities. Empty for the workflow's own code. */
+  /**
+   * The steps that failed, outermost first: children, Nexus operations, activities. Empty if the workflow's
+   * own code failed.
+   */
   readonly places: readonly Place[];
-  /** The failures between: `ActivityFailure › ApplicationFailure: OrderFailed`. Outermost first, without the root. */
+  /**
+   * The failures that wrap the root cause, outermost first: `ActivityFailure`, `ApplicationFailure:
+   * OrderFailed`.
+   */
   readonly wrappers: readonly string[];
-  /** A failure of the codec itself, by its reason code. */
+  /** The reason code, if the codec itself failed. */
   readonly codec?: ReasonCode | undefined;
-  /** The payloads with messages and stack traces of the chain. Decrypt them to complete the cause. */
+  /** The payloads with the chain's messages and stack traces. Decrypt these to complete the cause. */
   readonly refs: readonly PayloadRef[];
 }
 
 /** The type under which Temporal stores the codec's errors: `KmsCodecError:key_disabled`. */
 const CODEC_TYPE = /^KmsCodecError:([a-z_]+)$/;
 
-/** Frames of the application that a cause keeps. */
+/** Maximum number of the application's frames in a cause. */
 const MAX_FRAMES = 8;
 
 /**
  * Returns the root cause of a failure.
- * @param failure in proto3 JSON with placeholders
+ * @param failure proto3 JSON with placeholders
  *
  * @example
  * const { type, message, places } = causeOf(event.attributes['failure'], run) ?? {};
@@ -67,22 +73,24 @@ export function causeOf(failure: unknown, run: Pick<WhyRun, 'groups' | 'read'>):
   };
 }
 
-/** The line above the frames: `TypeError: Cannot read …`, `java.lang.IllegalStateException`. */
+/** Matches the line above the frames: `TypeError: Cannot read …`, `java.lang.IllegalStateException`. */
 const ERROR_CLASS = /^(?:[\w$]+\.)*(\w*(?:Error|Exception|Failure))(?::|$)/m;
 
-/** Errors of workflow code that no SDK converts have no type. Their stack trace names the class. */
+/**
+ * An error in workflow code that the SDK does not convert has no type, but its stack trace names the class.
+ */
 function errorClass(root: FailureLevel, run: Pick<WhyRun, 'read'>): string | undefined {
   if (root.kind !== 'Failure') return undefined;
   return ERROR_CLASS.exec(stackTraceOf(root, run).slice(0, MAX_HEADER))?.[1];
 }
 
-/** Characters of a stack trace in which its header is. */
+/** How many characters of a stack trace are searched for the error's class. */
 const MAX_HEADER = 4_000;
 
 const wrapperText = ({ kind, type }: FailureLevel): string =>
   type === undefined ? kind : `${kind}: ${type}`;
 
-/** Returns the reason code of the codec's errors. A type with an unknown code is an application's. */
+/** Returns the reason code of a codec error. A type with an unknown code belongs to the application. */
 function codecReason(type: string): ReasonCode | undefined {
   const parsed = reasonCode.safeParse(CODEC_TYPE.exec(type)?.[1]);
   return parsed.success ? parsed.data : undefined;
@@ -95,7 +103,10 @@ function messageOf({ encoded, message }: FailureLevel, { read }: Pick<WhyRun, 'r
   return { status: 'readable', text: decodedAttributes(reading.value)?.message ?? message, encrypted: true };
 }
 
-/** The innermost failure with a frame of the application has it: a library may have thrown the root cause. */
+/**
+ * Returns the frames of the innermost failure that has application frames: a library may have thrown the root
+ * cause.
+ */
 function framesOf(chain: readonly FailureLevel[], run: Pick<WhyRun, 'read'>): readonly StackFrame[] {
   for (const level of chain.toReversed()) {
     const frames = ownFrames(stackTraceOf(level, run));

@@ -5,28 +5,28 @@ import { numberAt } from '../events/proto-json.ts';
 import { closedAs } from '../events/run-ends.ts';
 
 /**
- * What a part of the path's time went to. `queue`: it waited for a worker. `retry`: earlier attempts and the pauses between
- * them, which a history does not separate. `idle`: the run waited for a timer or a message.
+ * How the run spent a part of the path. `queue`: waiting for a worker. `retry`: earlier attempts and the
+ * pauses between attempts, which a history does not separate. `idle`: waiting for a timer or a message.
  */
 export type PathKind = 'work' | 'queue' | 'retry' | 'idle';
 
 /** A stretch of the critical path. The parts of a path follow each other without gaps. */
 export interface PathPart {
   readonly kind: PathKind;
-  /** The event id of the head of the step, which may be a workflow task; 0 where the run waited for a message. */
+  /** The event id of the step's head; the step may be a workflow task. 0 if the run waited for a message. */
   readonly group: number;
   /** Milliseconds since 1970. */
   readonly from: number;
   readonly to: number;
 }
 
-/** A step on the critical path, with its milliseconds of each kind. */
+/** A step on the critical path, with the milliseconds of each kind. */
 export type PathStep = { readonly group: number } & { readonly [kind in PathKind]: number };
 
 export interface CriticalPath {
-  /** From the start of the run to its end, without gaps: their durations add up to that of the run. */
+  /** From the run's start to its end, without gaps, so that the durations add up to the run's duration. */
   readonly parts: readonly PathPart[];
-  /** In the order of the path; each step once. */
+  /** Each step once, in the order of the path. */
   readonly steps: readonly PathStep[];
   readonly total: { readonly [kind in PathKind]: number };
 }
@@ -40,10 +40,11 @@ interface PathInput {
 }
 
 /**
- * Returns what determined how long a run took: from its end backwards, always what the workflow task waited for that decided the next
- * step (the critical path of CRISP, USENIX ATC 2022). A step that ran in parallel, and ended earlier, is not on it.
+ * Returns the steps that determined how long a run took (the critical path of CRISP, USENIX ATC 2022). Goes
+ * backwards from the run's end: from each step to the workflow task that scheduled the step, and from there
+ * to the event that triggered the task. A parallel step that ended earlier is not on the path.
  *
- * Takes linear time, and reads the attributes of steps on the path only.
+ * Takes linear time, and reads only the attributes of steps on the path.
  *
  * @example
  * criticalPath({ events, groups, now }).total; // { work: 3200, queue: 41, retry: 0, idle: 900_000 }
@@ -58,7 +59,7 @@ export function criticalPath({ events, groups, now }: PathInput): CriticalPath {
   return summary(walk.parts.toReversed());
 }
 
-/** What an open run waits for: its workflow task, else the step that began last. */
+/** What an open run waits for: the last event of the group that is open and began last. */
 function currentEvent(last: RunEvent, groups: readonly EventGroup[]): RunEvent {
   const open = groups.findLast((group) => group.open);
   return open === undefined ? last : (open.events.at(-1) ?? open.events[0]);
@@ -72,7 +73,7 @@ class Walk {
   readonly #groups: readonly EventGroup[];
   /** The index in `groups` of each event's group, by `eventId - 1`. */
   readonly #owners: Int32Array;
-  /** The start of the part that was added last. */
+  /** The start of the last added part. */
   #at = 0;
 
   constructor(events: readonly RunEvent[], groups: readonly EventGroup[]) {
@@ -87,7 +88,10 @@ class Walk {
     return this.#groups[this.#owners[eventId - 1] ?? -1];
   }
 
-  /** Adds the time back to `from`. Times are not monotonic, so a part may be empty, and is then left out. */
+  /**
+   * Adds a part that starts at `from`. Times are not monotonic, so the part may be empty; an empty part is
+   * left out.
+   */
   #add(kind: PathKind, group: number, from: number): void {
     const start = Math.min(from, this.#at);
     const later = this.parts.at(-1);
@@ -100,7 +104,7 @@ class Walk {
   back(last: RunEvent, end: number): void {
     this.#at = end;
     const begin = this.#events[0]?.at ?? end;
-    // What ended the path so far; each round moves to an earlier event.
+    // Each round moves to the event that let the current step begin, which is earlier.
     let event: RunEvent | undefined = last;
     let limit = this.#events.length + 1;
     while (event !== undefined && event.eventId < limit) {
@@ -110,7 +114,7 @@ class Walk {
     this.#add('idle', 0, begin);
   }
 
-  /** Adds the step that an event belongs to, and returns the event that let it begin. */
+  /** Adds the step that an event belongs to, and returns the event that let the step begin. */
   #beforeEvent(event: RunEvent): RunEvent | undefined {
     const group = this.#groupOf(event.eventId);
     if (group?.category === 'task') return this.#beforeTask(group);
@@ -118,7 +122,7 @@ class Walk {
     if (group !== undefined && group.events.length + Number(group.open) > 1) this.#addStep(group);
     else this.#add('idle', 0, event.at);
     const decided = numberAt(head.attributes, 'workflowTaskCompletedEventId');
-    // A message from outside: the run waited for it since its latest task.
+    // A message from outside, for which the run had waited since its latest workflow task.
     return decided === undefined ? this.#latestTask(head.eventId) : this.#events[decided - 1];
   }
 
@@ -127,7 +131,7 @@ class Walk {
     const started = group.events.find(isStart);
     if (group.category === 'timer') this.#add('idle', group.id, head.at);
     else if (started === undefined) {
-      // While an activity is open, its start is in no event.
+      // Temporal records an activity's start only when the activity closes.
       this.#add(group.category === 'child' ? 'queue' : 'work', group.id, head.at);
     } else {
       this.#add('work', group.id, started.at);
@@ -147,7 +151,7 @@ class Walk {
     for (let id = scheduled.eventId - 1; id > 0; id -= 1) {
       const event = this.#events[id - 1];
       if (event === undefined) continue;
-      // Without an event in between, the task before it failed, or a message came that no event records.
+      // If no event is in between, the previous task failed, or a message arrived that no event records.
       if (this.#groupOf(id)?.category === 'task') return event;
       if (!isTrigger(event)) continue;
       this.#add('queue', group.id, event.at);
@@ -165,7 +169,10 @@ class Walk {
   }
 }
 
-/** Whether an event makes Temporal schedule a workflow task: the end of a step, or a message. Decisions of the code do not. */
+/**
+ * Whether an event makes Temporal schedule a workflow task: the end of a step or a message, but not a command
+ * of the workflow.
+ */
 const isTrigger = (event: RunEvent): boolean =>
   messages.has(event.eventName) || (eventKind(event).ends !== undefined && !decisions.has(event.eventName));
 

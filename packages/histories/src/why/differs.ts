@@ -1,44 +1,59 @@
 import { fisherExact, holm, rankTest } from './statistics.ts';
 
-/** What is known of a run: `{ build: 'b-7', 'input.amount': 1200, queue: 'orders' }`. A missing field is a value too. */
+/**
+ * A run's fields: `{ build: 'b-7', 'input.amount': 1200, queue: 'orders' }`. The absence of a field counts as
+ * a value.
+ */
 export type FieldMap = Readonly<Record<string, string | number | boolean | null>>;
 
-/** A field in which two sets differ. */
+/** A field in which two sets of runs differ. */
 export interface Difference {
   readonly field: string;
-  /** The value that separates best, as text; `(absent)` for runs without the field. Absent for an order of numbers. */
+  /**
+   * The value that separates the sets best, as text; `(absent)` if the sets differ in whether runs have the
+   * field. Not set if numbers were compared by rank.
+   */
   readonly value?: string;
-  /** Runs with the value; for an order of numbers, runs with a number. */
+  /** Number of runs with the value; if compared by rank, number of runs with a number. */
   readonly first: number;
   readonly second: number;
-  /** For an order of numbers: the medians of both sets. */
+  /** If compared by rank: the medians of both sets. */
   readonly medians?: readonly [first: number, second: number];
-  /** From 0 to 1, how well the field separates: the difference of the shares, or of the ranks. */
+  /**
+   * How well the field separates the sets, from 0 to 1: the difference between the shares, or between the
+   * ranks.
+   */
   readonly effect: number;
   /** The probability of such a difference by chance, corrected for the number of fields and values. */
   readonly p: number;
 }
 
 export interface WhatDiffers {
-  /** The fields that differ by more than chance, the clearest first. Each field once. */
+  /** The fields that differ by more than chance, clearest first. Each field appears once. */
   readonly differences: readonly Difference[];
-  /** How many runs there are in each set, and how many comparisons the correction counts. */
+  /**
+   * The number of runs in each set. `comparisons`: the number of comparisons for which p-values are
+   * corrected.
+   */
   readonly sizes: readonly [first: number, second: number];
   readonly comparisons: number;
 }
 
-/** A difference is reported below this probability: of a hundred comparisons of equal sets, at most one reports something. */
+/**
+ * Differences with a lower p-value are reported: if two sets do not differ, 1 % of calls report a difference
+ * at most.
+ */
 const SIGNIFICANT = 0.01;
-/** Most values of a field that are compared, the most frequent first: fields of free text have thousands. */
+/** How many values of a field are compared, most frequent first: fields with free text have thousands. */
 const MAX_VALUES = 50;
-/** Numbers in each set from which on ranks are compared. */
+/** Minimum number of numbers in each set for a comparison by rank. */
 const MIN_NUMBERS = 8;
 const ABSENT = '(absent)';
 
 /**
- * Ranks the fields by how well they separate two sets of runs. Each value is compared with all others by Fisher's exact test, and
- * numbers also by rank; all p-values are corrected together (Holm). Without a planted cause, at most 1 % of all comparisons of
- * sets report one.
+ * Ranks the fields by how well they separate two sets of runs. Compares each value with all others by
+ * Fisher's exact test, and numbers also by rank, and corrects all p-values together (Holm). If the sets
+ * differ only by chance, at most 1 % of calls report a difference.
  *
  * @example
  * whatDiffers(failed, completed).differences[0]; // { field: 'build', value: 'b-7', first: 61, second: 4, effect: 0.57, p: 2e-16 }
@@ -63,15 +78,16 @@ export function whatDiffers(first: readonly FieldMap[], second: readonly FieldMa
   };
 }
 
-/** A comparison, with the smallest p-value that its counts permit. */
+/** A comparison, with the smallest p-value that is possible with its counts. */
 interface Comparison extends Difference {
   readonly least: number;
 }
 
 /**
- * Leaves out comparisons that cannot be significant, such as values of single runs, so that they do not cost all others power: R.
- * E. Tarone, "A modified Bonferroni method for discrete data", Biometrics 46 (1990). The smallest p-value depends only on how many
- * runs have the value, not on their sets, so that the choice does not bias the result.
+ * Drops comparisons that cannot be significant, such as a value of a single run, so that these do not reduce
+ * the power of the others (R. E. Tarone, "A modified Bonferroni method for discrete data", Biometrics 46,
+ * 1990). The smallest possible p-value depends on how many runs have the value, not on which set the runs are
+ * in, so the choice does not bias the result.
  */
 function worthwhile(all: readonly Comparison[]): Comparison[] {
   const least = all.map((one) => one.least).toSorted((a, b) => a - b);
@@ -84,7 +100,7 @@ function worthwhile(all: readonly Comparison[]): Comparison[] {
   return all.filter((one) => one.least <= SIGNIFICANT / number);
 }
 
-/** The better separated first; among equals, the less likely by chance. */
+/** Sorts by effect, largest first, and then by p-value, smallest first. */
 const compare = (a: Difference, b: Difference): number =>
   b.effect - a.effect || a.p - b.p || (a.field < b.field ? -1 : 1);
 
@@ -104,7 +120,7 @@ function valueTests(field: string, first: readonly FieldMap[], second: readonly 
     }
   const [n, m] = [first.length, second.length];
   const values = [...counts].toSorted(([, [a, c]], [, [x, y]]) => x + y - (a + c) || x - y - (a - c));
-  // Of two values, one says all: that which is more frequent in the first set.
+  // If there are only two values, comparing one is enough: the value that is more frequent in the first set.
   const compared = values.length === 2 ? values.filter(([, [a, c]]) => a * m > c * n) : values;
   return compared
     .filter(([, [a, c]]) => a + c < n + m)
@@ -120,7 +136,7 @@ function valueTests(field: string, first: readonly FieldMap[], second: readonly 
     }));
 }
 
-/** The p-value if all runs with the value were in one set, as far as they fit. */
+/** The p-value if as many runs with the value as possible were in the same set. */
 function leastFisher(count: number, n: number, m: number): number {
   const [high, low] = [Math.min(count, n), Math.max(0, count - m)];
   return Math.min(...[high, low].map((a) => fisherExact(a, n - a, count - a, m - count + a)));

@@ -6,13 +6,16 @@ import type { WhyRun } from './run.ts';
 
 /** Why a run failed, what it waits for, and what went wrong on the way. */
 export interface Explanation {
-  /** That of the most urgent finding; `fine` without one that matters. */
+  /** The severity of the most urgent finding; `fine` if there are no findings or only notes. */
   readonly state: Exclude<Severity, 'note'> | 'fine';
   /** The most urgent first. */
   readonly findings: readonly (Finding & { readonly rule: RuleId })[];
-  /** How many findings of a rule were left out. */
+  /** Number of findings left out, by rule. */
   readonly more: Readonly<Partial<Record<RuleId, number>>>;
-  /** Payloads whose plaintext completes the explanation: messages, stack traces, names. Each once. */
+  /**
+   * Payloads whose plaintext would complete the explanation: messages, stack traces, names. Each ref appears
+   * once.
+   */
   readonly refs: readonly PayloadRef[];
   /** How many of `refs` the caller has not decrypted. */
   readonly locked: number;
@@ -27,12 +30,12 @@ const findingOf = ({ id, severity, title, remedy }: Rule & { readonly id: RuleId
   fingerprint: fact.cause && fingerprint(fact.cause).id,
 });
 
-/** Findings of one rule: a run may have 2,000 pending activities. */
+/** Maximum number of findings of one rule. A run may have 2,000 pending activities. */
 const MAX_PER_RULE = 20;
 
 /**
- * Explains a run from its history and, if there is one, its description. Pure: explain with `allLocked` first, decrypt `refs`,
- * and explain again with what was decrypted.
+ * Explains a run from its history and, if available, its description. Has no side effects: call it with
+ * `allLocked` first, decrypt `refs`, and call it again with the decrypted payloads.
  *
  * @example
  * const { state, findings: [first] } = explain({ events, groups: groupEvents(events), status: 'Failed', read, now });

@@ -3,17 +3,20 @@ import type { Cause } from './cause.ts';
 import type { Place } from './place.ts';
 import type { WhyRun } from './run.ts';
 
-/** `failed`: it did not reach its end. `stuck`: it will not without help. `waits`: for something that can still come. */
+/**
+ * `failed`: the run failed. `stuck`: the run cannot continue without help. `waits`: the run waits for
+ * something that can still happen.
+ */
 export type Severity = 'failed' | 'stuck' | 'waits' | 'note';
 
-/** What a rule has found in a run. It contains plaintext only in `cause`, and in the name of a place. */
+/** A fact that a rule has found in a run. Contains plaintext only in `cause` and in the names of places. */
 export interface Fact {
-  /** In place of the rule's title. */
+  /** Replaces the rule's title. */
   readonly title?: string | undefined;
-  /** A sentence without plaintext of payloads: which time limit, who paused it, how many steps. */
+  /** A sentence without plaintext from payloads: which time limit, who paused the run, how many steps. */
   readonly detail?: string | undefined;
   readonly cause?: Cause | undefined;
-  /** The step of this run that it is about. */
+  /** The step of this run that the fact is about. */
   readonly place?: Place | undefined;
   /** The event to open. */
   readonly eventId?: number | undefined;
@@ -26,20 +29,20 @@ export interface Fact {
   readonly nextAt?: number | undefined;
   readonly queue?: string | undefined;
   readonly remedy?: string | undefined;
-  /** Payloads with names or messages of this fact, in addition to those of the cause. */
+  /** Payloads with names or messages of this fact, in addition to `cause.refs`. */
   readonly refs?: readonly PayloadRef[] | undefined;
 }
 
 /** One row of the table of rules. */
 export interface Rule {
-  /** Never reused for another meaning: it is in the output of `explain --json`. */
+  /** Part of the output of `explain --json`, so an id is never reused with another meaning. */
   readonly id: string;
   readonly severity: Severity;
   /** A noun phrase or a short sentence. */
   readonly title: string;
-  /** What to do, where that does not depend on the run. */
+  /** What to do, if that does not depend on the run. */
   readonly remedy?: string;
-  /** Returns what the rule finds, the most urgent first. */
+  /** Returns what the rule finds, most urgent first. */
   readonly find: (run: WhyRun) => readonly Fact[];
 }
 
@@ -48,6 +51,6 @@ export interface Finding extends Fact {
   readonly rule: string;
   readonly severity: Severity;
   readonly title: string;
-  /** Of the cause: equal for failures with the same cause, as far as they are decrypted alike. */
+  /** The cause's fingerprint: equal for failures with the same cause, if the same parts are decrypted. */
   readonly fingerprint?: string | undefined;
 }

@@ -2,22 +2,30 @@ import type { StackFrame } from '../failures/stack-trace.ts';
 import type { Cause } from './cause.ts';
 import { messageShape } from './message-shape.ts';
 
-/** Changes whenever the same failure may get another id. Groups of different versions are never merged. */
+/**
+ * Increased whenever the same failure may get another id. Groups with different versions are never merged.
+ */
 export const FINGERPRINT_VERSION = 1;
 
-/** What two failures must have in common to be one group. */
+/** The parts that failures in the same group have in common. */
 export interface FingerprintParts {
   /** The application's type. */
   readonly type: string;
-  /** The activity, child or Nexus operation that failed, the innermost: `activity charge`. Empty: the workflow's code. */
+  /**
+   * The innermost activity, child or Nexus operation that failed: `activity charge`. Empty if the workflow's
+   * own code failed.
+   */
   readonly place: string;
-  /** Functions and files of the application without lines, the throwing one first. Empty while they are locked. */
+  /**
+   * The application's functions and files without line numbers, innermost first. Empty while the stack trace
+   * is locked.
+   */
   readonly frames: readonly string[];
-  /** The message without what differs from run to run. Absent while it is locked. */
+  /** The message without the parts that differ from run to run. Absent while the message is locked. */
   readonly shape?: string | undefined;
 }
 
-/** Derived from the message, so show it only to a person who may read the message. */
+/** Contains parts of the message, so show this only to people who may read the message. */
 export interface Fingerprint {
   /** `1-` and 16 hexadecimal digits. */
   readonly id: string;
@@ -25,11 +33,12 @@ export interface Fingerprint {
   readonly parts: FingerprintParts;
 }
 
-/** Frames that count. Callers further out differ between routes to the same fault. */
+/** How many frames count. Callers further out differ, depending on the route to the same fault. */
 const MAX_FRAMES = 3;
 
 /**
- * Returns the fingerprint of a cause. With locked payloads it consists of type and place: such groups are larger.
+ * Returns the fingerprint of a cause. While payloads are locked, the fingerprint consists of type and place
+ * only, so groups are larger.
  *
  * @example
  * fingerprint(cause).id; // '1-9e3779b97f4a7c15'
@@ -50,20 +59,22 @@ export function fingerprint(
 
 function framesOf(frames: readonly StackFrame[]): string[] {
   const names = frames.map(({ call, place }) => `${functionOf(call)} (${fileOf(place)})`);
-  // A recursion is one frame, however deep it is.
+  // A recursion of any depth counts as one frame.
   return names.filter((name, index) => name !== names[index - 1]).slice(0, MAX_FRAMES);
 }
 
-/** Without what builds and argument values change: addresses, line numbers, numbers of closures. */
+/** Removes what changes with builds and arguments: addresses, line numbers, numbers of closures. */
 const functionOf = (call: string): string =>
   call
-    // Java names the class loader: `app//shop.Ledger.post`.
+    // Java includes the class loader: `app//shop.Ledger.post`.
     .replace(/^async |^[\w.]*\/\//, '')
     .replace(/\(.*\)$/, '')
     .replaceAll(/\.func\d+(?:\.\d+)*/g, '.func')
     .replaceAll(/\$\d+|\$\$Lambda.*$/g, '');
 
-/** The file's name without folder, line, and hash of a bundle: `capture.3f9a1c2d.js` is `capture.js`. */
+/**
+ * The file's name without its folder, line number and bundler hash: `capture.3f9a1c2d.js` is `capture.js`.
+ */
 const fileOf = (place: string): string =>
   (
     place
@@ -74,7 +85,10 @@ const fileOf = (place: string): string =>
     .replaceAll(/[.-](?=[\da-f]*\d)[\da-f]{8,64}(?=\.)/gi, '')
     .replaceAll(/[.-]v?\d+(?:\.\d+)+(?=\.)/g, '');
 
-/** FNV-1a with 64 bits (https://www.ietf.org/archive/id/draft-eastlake-fnv-35.html), which needs no crypto in the page. */
+/**
+ * 64-bit FNV-1a (https://www.ietf.org/archive/id/draft-eastlake-fnv-35.html), which runs in a web page
+ * without a crypto library.
+ */
 function hash(text: string): string {
   let value = 0xcbf29ce484222325n;
   for (const byte of new TextEncoder().encode(text)) {
@@ -83,18 +97,18 @@ function hash(text: string): string {
   return value.toString(16).padStart(16, '0');
 }
 
-/** What two failures have in common, and what separates them. */
+/** What two failures have in common, and how they differ. */
 export interface Likeness {
   readonly same: boolean;
-  /** A line per part: `the same type CardDeclined`, `other messages: "…" and "…"`. */
+  /** One line per part: `the same type: CardDeclined`, `different message: … | …`. */
   readonly reasons: readonly string[];
 }
 
 /**
- * Says why two failures are in one group, or why not.
+ * Returns why two failures are, or are not, in the same group.
  *
  * @example
- * whySame(fingerprint(one), fingerprint(other)).reasons; // ['the same type CardDeclined', 'the same activity charge', …]
+ * whySame(fingerprint(one), fingerprint(other)).reasons; // ['the same type: CardDeclined', 'the same place: activity charge', …]
  */
 export function whySame(one: Fingerprint, other: Fingerprint): Likeness {
   if (one.version !== other.version)

@@ -1,15 +1,16 @@
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import type { FieldMap } from './differs.ts';
 
-/** Fields of one value. An input may be a document with thousands. */
+/** Maximum number of fields of one value. An input may be a document with thousands of fields. */
 const MAX_FIELDS = 200;
-/** Longer text is compared by its length only. */
+/** Longer text is compared only by its length. */
 const MAX_TEXT = 200;
 const MAX_DEPTH = 6;
 
 /**
- * Returns the fields of a JSON value: `{ order: { items: ['a', 'b'] } }` under `input` has `input.order.items.length` 2 and
- * `input.order.items[0]` 'a'. Of a list, the first three items.
+ * Returns the fields of a JSON value: `{ order: { items: ['a', 'b'] } }` under `input` has
+ * `input.order.items.length` 2 and `input.order.items[0]` 'a'. Only the first three items of a list become
+ * fields.
  *
  * @example
  * flatFields('input', { amount: 1200, card: { country: 'DE' } }); // { 'input.amount': 1200, 'input.card.country': 'DE' }

@@ -1,17 +1,18 @@
-/** One kind of text that differs from run to run, and what replaces it in a message's shape. */
+/** A kind of text that differs from run to run; `<name>` replaces it in a message's shape. */
 interface Variable {
   readonly name: string;
   readonly pattern: RegExp;
 }
 
-/** Mira, Mira Novak, O’Brien. */
+/** Matches Mira, Mira Novak, O’Brien. */
 const NAME = String.raw`\p{Lu}(?:['’]\p{Lu})?[\p{Ll}'’-]{1,40}(?: \p{Lu}[\p{L}'’-]{0,40}){0,5}`;
 
 /**
- * In this order: an address contains numbers, and a number may be a part of a UUID. The kinds are those that Sentry takes out
- * of messages (`sentry/grouping/parameterization.py`), with paths, ids of letters and digits, and amounts of money.
+ * The order matters: an address contains numbers, and a number may be part of a UUID. The kinds are those
+ * that Sentry replaces in messages (`sentry/grouping/parameterization.py`), plus paths, alphanumeric ids, and
+ * amounts of money.
  *
- * What repeats is bounded, so that all patterns take linear time.
+ * All repetitions are bounded, so that the patterns take linear time.
  */
 const variables: readonly Variable[] = [
   {
@@ -34,19 +35,21 @@ const variables: readonly Variable[] = [
   },
   {
     name: 'host',
-    // In small letters, so that the class in java.lang.IllegalStateException stays, and with one, unlike 1.2.3.
+    // Lower case only, to keep the class in java.lang.IllegalStateException; with at least one letter, to
+    // exclude 1.2.3.
     pattern:
       /\b(?=[\d.-]{0,64}[a-z])[a-z\d-]{1,63}(?:(?:\.[a-z\d-]{1,63}){1,8}:\d{1,5}|(?:\.[a-z\d-]{1,63}){2,8})(?![\w.])/g,
   },
   { name: 'path', pattern: /(?:\b[a-z]:)?(?:[\\/][\w.@~+-]{1,255}){2,64}[\\/]?/gi },
   { name: 'hex', pattern: /\b0x[\da-f]{1,64}\b|\b(?=[a-f]{0,63}\d)(?=\d{0,63}[a-f])[\da-f]{8,128}\b/gi },
-  // Words with a digit, with their hyphens and underscores: order-17, PAY_4711, 3.5s, 12kg.
+  // Words that contain a digit, including hyphens and underscores: order-17, PAY_4711, 3.5s, 12kg.
   {
     name: 'number',
     pattern:
       /[$€£¥]?(?<![\w.])[+-]?\d{1,64}(?:[.,_]\d{1,64}){0,32}(?:%|[a-z]{1,4}\b)?(?![\w-])|[\w-]{0,128}\d[\w-]{0,128}/gi,
   },
-  // Inside a sentence, words with a capital letter are mostly names of people, places and products. In Bad Gateway they are not.
+  // Capitalised words inside a sentence are mostly names of people, places and products, unlike those in Bad
+  // Gateway.
   {
     name: 'name',
     pattern: new RegExp(
@@ -56,12 +59,12 @@ const variables: readonly Variable[] = [
   },
 ];
 
-/** Characters of a message that count. Temporal cuts failures of activities to 4 KiB. */
+/** How many characters of a message count. Temporal cuts activity failures to 4 KiB. */
 const MAX_MESSAGE = 2_000;
 
 /**
- * Returns what a message has in common in all runs: names of variables replace ids, numbers, times, addresses, UUIDs, hex, paths,
- * e-mail addresses, names and quoted text.
+ * Returns the part of a message that is the same in all runs, with ids, numbers, times, addresses, UUIDs,
+ * hex, paths, e-mail addresses, names and quoted text replaced by `<kind>`.
  *
  * @example
  * messageShape("Card '4242' of order-17 was declined after 3.5s"); // "Card <quoted> of <number> was declined after <number>"
@@ -71,9 +74,9 @@ export function messageShape(message: string): string {
   for (const { name, pattern } of variables) shape = shape.replaceAll(pattern, `<${name}>`);
   return (
     shape
-      // A list of values is one variable, however long it is.
+      // A list of values of any length is one variable.
       .replaceAll(/(<\w+>)(?:\s*[,;]\s*<\w+>)+/g, '$1, …')
-      // 1 item, 2 items
+      // Unifies `1 item` and `2 items`.
       .replaceAll(/(<number> \p{Ll}{3,40})s\b/gu, '$1')
       .replaceAll(/\s+/g, ' ')
       .trim()

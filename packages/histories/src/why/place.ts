@@ -3,7 +3,7 @@ import { type EventGroup, groupByHead, type RunEvent } from '../events/groups.ts
 import { enumAt, numberAt, textAt } from '../events/proto-json.ts';
 import type { FailureLevel } from '../failures/failure.ts';
 
-/** A run of another workflow, as ids. */
+/** The ids of another workflow's run. */
 export interface OtherRun {
   readonly workflowId: string;
   readonly runId?: string | undefined;
@@ -15,24 +15,33 @@ export interface Place {
     Category,
     'activity' | 'local' | 'child' | 'nexus' | 'update' | 'timer' | 'external' | 'signal' | 'task'
   >;
-  /** The activity's or workflow's type; `service.operation` of Nexus; the name of an update or a signal. */
+  /**
+   * The type of an activity or a child workflow; `service.operation` for Nexus; the name of an update or a
+   * signal.
+   */
   readonly name: string;
-  /** The event of the failure; the head while the step is open. Absent where the event is in another run's history. */
+  /**
+   * The event with the failure, or the group's head while the step is open. Absent if the event is in another
+   * run's history.
+   */
   readonly eventId?: number | undefined;
   /** The number of the latest attempt, from 1. */
   readonly attempt?: number | undefined;
   /** Why there was no further attempt: `maximum attempts reached`. */
   readonly retryState?: string | undefined;
-  /** The worker that ran it. */
+  /** The worker that ran the step. */
   readonly worker?: string | undefined;
-  /** The run of a child. The places after it are in that run. */
+  /** The child's run. All following places are in that run. */
   readonly run?: OtherRun | undefined;
 }
 
 const retryState = (info: unknown): string | undefined =>
   enumAt('RETRY_STATE_', info, 'retryState')?.toLowerCase().replaceAll('_', ' ');
 
-/** The steps that a chain of failures names. Only those before the first child are in the run of `groups`. */
+/**
+ * Returns the steps that a chain of failures names. Only steps up to the first child or Nexus operation are
+ * in `groups`.
+ */
 export function placesOf(chain: readonly FailureLevel[], groups: readonly EventGroup[]): Place[] {
   const places: Place[] = [];
   let isHome = true;
@@ -91,7 +100,7 @@ function endOf(group: EventGroup | undefined): Pick<Place, 'eventId' | 'attempt'
   };
 }
 
-/** The failure of a local activity names no event. Its marker is the last one that failed. */
+/** A local activity's failure names no event. Its marker is the last failed local activity in `groups`. */
 function lastFailedLocal(info: unknown, groups: readonly EventGroup[]): EventGroup | undefined {
   if (numberAt(info, 'scheduledEventId')) return undefined;
   return groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');

@@ -20,17 +20,17 @@ import {
 } from './rules/task.ts';
 
 /**
- * Everything that an explanation can contain, the most urgent first. A rule reads only the run: no model, and no state. Rules
- * of the same severity may all apply; two rules never report the same thing.
+ * Everything that an explanation can contain, most urgent first. A rule reads only the run, and has no state.
+ * Several rules of the same severity may apply, but two rules never report the same fact.
  */
 export const rules = [
-  // How it ended
+  // How the run ended
   { id: 'codec-failed', severity: 'failed', title: 'Codec error', find: codecErrors('ended') },
   { id: 'run-failed', severity: 'failed', title: 'Failed', find: failed },
   { id: 'run-timed-out', severity: 'failed', title: 'Exceeded its time limit', find: timedOut },
   { id: 'run-terminated', severity: 'failed', title: 'Terminated', find: terminated },
   { id: 'run-canceled', severity: 'failed', title: 'Canceled on request', find: canceled },
-  // Why it does not get on
+  // Why the run is stuck
   { id: 'codec-stuck', severity: 'stuck', title: 'Codec error', find: codecErrors('open') },
   {
     id: 'nondeterminism',
@@ -116,7 +116,7 @@ export const rules = [
     remedy: 'Check the health of Temporal: it fires timers even without workers.',
     find: timers(true),
   },
-  // What it waits for
+  // What the run waits for
   { id: 'cancel-requested', severity: 'waits', title: 'Cancellation requested', find: cancelRequested },
   { id: 'task-open', severity: 'waits', title: 'Workflow task waits for a worker', find: taskOpen },
   { id: 'activity-open', severity: 'waits', title: 'Activity in progress', find: openSteps('activity') },
@@ -135,16 +135,16 @@ export const rules = [
     id: 'signal-without-effect',
     severity: 'waits',
     title: 'Signal without visible effect',
-    remedy: 'If it should have had one, check that the workflow has a handler of this name.',
+    remedy: 'If the signal should have an effect, check that the workflow has a handler with its name.',
     find: signalsWithoutEffect,
   },
   {
     id: 'nothing-pending',
     severity: 'waits',
-    title: 'Nothing pending: only a signal, an update or a cancellation can wake it',
+    title: 'Nothing pending: only a signal, an update or a cancellation can wake the run',
     find: nothingPending,
   },
-  // What happened on the way
+  // What else happened
   { id: 'failed-steps', severity: 'note', title: 'Failed steps', find: failedSteps },
 ] as const satisfies readonly Rule[];
 

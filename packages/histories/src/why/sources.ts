@@ -6,7 +6,7 @@ import { type Cause, causeOf, failureOf } from './cause.ts';
 import { isOpen, type WhyRun } from './run.ts';
 
 /*
- * The three places where a run has a failure that matters now: its last event, its failing workflow task, and the last
+ * A run's current failures are in three places: its last event, its failing workflow task, and the last
  * attempts of its pending work.
  */
 
@@ -16,7 +16,10 @@ export const endOfRun = ({ events }: Pick<WhyRun, 'events'>): RunEvent | undefin
   return last && closedAs(last.eventName) !== undefined ? last : undefined;
 };
 
-/** The failure with which the run ended. A run that Temporal retries ends with `ContinuedAsNew` in old servers. */
+/**
+ * Returns the failure with which the run ended. With old servers, a run that Temporal retries ends with
+ * `ContinuedAsNew`.
+ */
 export function runFailure(run: WhyRun): { readonly event: RunEvent; readonly cause: Cause } | undefined {
   const event = endOfRun(run);
   if (event === undefined || event.eventName === 'WorkflowExecutionCompleted') return undefined;
@@ -24,14 +27,17 @@ export function runFailure(run: WhyRun): { readonly event: RunEvent; readonly ca
   return cause && { event, cause };
 }
 
-/** A workflow task that fails again and again. */
+/** A workflow task that fails repeatedly. */
 export interface FailingTask {
-  /** The latest recorded failure. Temporal records the first of a row only; later attempts are in the description. */
+  /**
+   * The latest recorded failure. Of consecutive failures, Temporal records only the first; later attempts are
+   * in the description.
+   */
   readonly event: RunEvent | undefined;
-  /** `NON_DETERMINISTIC_ERROR`, …; `TIMED_OUT` where no worker answered in time. */
+  /** `NON_DETERMINISTIC_ERROR`, …; `TIMED_OUT` if the worker did not respond in time. */
   readonly reason: string;
   readonly cause: Cause | undefined;
-  /** The number of the attempt that Temporal makes next, from 2. */
+  /** The number of Temporal's next attempt, from 2. */
   readonly attempt: number;
   readonly since: number | undefined;
 }
@@ -41,7 +47,7 @@ const isEnd = ({ eventName }: RunEvent): boolean =>
   eventName === 'WorkflowTaskFailed' ||
   eventName === 'WorkflowTaskTimedOut';
 
-/** A reset writes a failed workflow task where the new run begins; that is no fault. */
+/** A reset writes a failed workflow task at the point where the new run begins, which is not an error. */
 const isReset = (event: RunEvent): boolean =>
   enumAt('WORKFLOW_TASK_FAILED_CAUSE_', event.attributes, 'cause') === 'RESET_WORKFLOW';
 
@@ -71,17 +77,17 @@ export function failingTask(run: WhyRun): FailingTask | undefined {
   };
 }
 
-/** Pending work as the description has it, with its group and the cause of its last failure. */
+/** Pending work from the description, with its group and the cause of its last failure. */
 export interface PendingStep {
   readonly work: PendingWork;
   readonly group: EventGroup | undefined;
   readonly cause: Cause | undefined;
 }
 
-/** Several rules read the pending work, of which a run may have 2,000. */
+/** A cache, because several rules read the pending work and a run may have 2,000 pending activities. */
 const known = new WeakMap<WhyRun, readonly PendingStep[]>();
 
-/** Returns the pending work of an open run; the most attempts first. */
+/** Returns an open run's pending work, sorted by attempts, most attempts first. */
 export function pendingSteps(run: WhyRun): readonly PendingStep[] {
   const steps = known.get(run) ?? findPending(run);
   known.set(run, steps);

@@ -1,9 +1,9 @@
 /*
- * The tests that "what differs" needs. simple-statistics and jStat have no exact test of Fisher, so these are our own: each formula
- * names its source, and the tests compare with SciPy.
+ * The statistical tests for `whatDiffers`. Own code, because simple-statistics and jStat lack Fisher's exact
+ * test. Each formula names its source, and unit tests compare the results with SciPy.
  */
 
-/** ln(n!) for all n so far. */
+/** ln(n!), computed for all n so far. */
 const factorials: number[] = [0];
 
 function lnFactorial(n: number): number {
@@ -14,15 +14,16 @@ function lnFactorial(n: number): number {
 
 const lnChoose = (n: number, k: number): number => lnFactorial(n) - lnFactorial(k) - lnFactorial(n - k);
 
-/** Doubles of equal tables differ in their last digits. */
+/** Tolerance: the computed probabilities of equally likely tables differ in their last digits. */
 const TIE = 1e-7;
 
 /**
- * Returns the two-sided p-value of Fisher's exact test (R. A. Fisher 1922): of all tables with these margins, the probability of
- * those that are at most as likely as this one. Linear in the smaller margin.
+ * Returns the two-sided p-value of Fisher's exact test (R. A. Fisher 1922): the total probability of all
+ * tables with the same margins that are at most as likely as this table. Takes time linear in the smaller
+ * margin.
  *
- * @param a,b of the first set, how many have the value and how many do not
- * @param c,d of the second set
+ * @param a,b how many runs of the first set have the value, and how many do not
+ * @param c,d the same for the second set
  * @example
  * fisherExact(3, 1, 1, 3); // 0.4857, the lady tasting tea
  */
@@ -39,12 +40,12 @@ export function fisherExact(a: number, b: number, c: number, d: number): number 
   return Math.min(1, p);
 }
 
-/** Terms after which both expansions below no longer change a double. */
+/** Number of terms after which both expansions below no longer change a double. */
 const TERMS = 200;
 
 /**
- * Returns the two-sided p-value of a standard normal value: erfc(|z|/√2), by its series (Abramowitz and Stegun 1964, 7.1.6)
- * below 3, else by its continued fraction (7.1.14).
+ * Returns the two-sided p-value of a standard normal value: erfc(|z|/√2), by its series (Abramowitz and
+ * Stegun 1964, 7.1.6) below 3, and by its continued fraction (7.1.14) from 3.
  */
 export function normalTail(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
@@ -64,9 +65,12 @@ export function normalTail(z: number): number {
 
 /** The result of comparing two sets of numbers by rank. */
 export interface RankTest {
-  /** Two-sided. */
+  /** The two-sided p-value. */
   readonly p: number;
-  /** The probability that a number of the first set is larger than one of the second; 0.5 without a difference. */
+  /**
+   * The probability that a number from the first set is larger than one from the second; 0.5 if the sets do
+   * not differ.
+   */
   readonly larger: number;
 }
 
@@ -95,8 +99,8 @@ export function rankTest(first: readonly number[], second: readonly number[]): R
 }
 
 /**
- * Corrects p-values for the number of tests by the method of Holm (1979): if nothing differs, the probability that any
- * corrected value is below a limit is at most that limit, also where the tests depend on each other.
+ * Corrects p-values for the number of tests by the method of Holm (1979): if nothing differs, the probability
+ * that any corrected value is below a limit is at most that limit, even if the tests depend on each other.
  */
 export function holm(values: readonly number[]): number[] {
   const order = values.map((p, index) => ({ p, index })).toSorted((a, b) => a.p - b.p);

@@ -18,7 +18,7 @@ const placeKinds = new Set([
 ]);
 const isPlaceKind = (category: string): category is Place['kind'] => placeKinds.has(category);
 
-/** The text of a name or a summary inside a payload; undefined while it is locked. */
+/** The text of a name or a summary inside a payload; undefined while the payload is locked. */
 function textOf(ref: PayloadRef | undefined, read: ReadPayload, member?: string): string | undefined {
   if (ref === undefined) return undefined;
   const reading = read(ref);
@@ -29,7 +29,7 @@ function textOf(ref: PayloadRef | undefined, read: ReadPayload, member?: string)
 
 /** A step as a place, and the payloads that contain its name. */
 export interface Step {
-  /** Absent for a group that is no step, such as the start of the run. */
+  /** Absent for a group that is not a step, such as the start of the run. */
   readonly place: Place | undefined;
   readonly refs: readonly PayloadRef[];
 }
@@ -61,7 +61,7 @@ const childRun = ({ events }: EventGroup): string | undefined =>
     'runId',
   );
 
-/** The author's summary of a step, if it is readable, and its payload. */
+/** The author's summary of a step, if readable, and the payload that contains it. */
 export const summaryOf = (
   event: Pick<RunEvent, 'userMetadata'>,
   { read }: Pick<WhyRun, 'read'>,

@@ -4,7 +4,7 @@ export const inWords = (value: string): string => value.toLowerCase().replaceAll
 /** `1 step`, `2 steps`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
-/** A span of milliseconds in its two largest units: `250 ms`, `3.5 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
+/** A duration in its two largest units: `250 ms`, `3.5 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`. */
 export function seconds(millis: number): string {
   if (millis < 1000) return `${Math.round(millis)} ms`;
   if (millis < 60_000) return `${Number((millis / 1000).toFixed(1))} s`;

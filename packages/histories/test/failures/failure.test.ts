@@ -20,7 +20,7 @@ const wrapped = {
   activityFailureInfo: { activityType: { name: 'charge' }, retryState: 'RETRY_STATE_TIMEOUT' },
 };
 
-describe('chained failures', () => {
+describe('failureChain', () => {
   test('lists the outermost failure first, each with its kind and message', () => {
     expect(failureChain(wrapped).map(({ kind, details, message }) => [kind, details, message])).toEqual([
       ['ActivityFailure', ['charge', 'timeout'], 'Activity task failed'],
@@ -37,20 +37,20 @@ describe('chained failures', () => {
     expect(last!.nonRetryable).toBe(true);
   });
 
-  test('has the first level that is not a wrapper as its headline', () => {
+  test('yields the first level that is not a wrapper as the headline', () => {
     expect(headline(failureChain(wrapped))!.kind).toBe('TimeoutFailure');
     expect(headline(failureChain({ message: 'x', activityFailureInfo: {} }))!.message).toBe('x');
     expect(headline(failureChain(undefined))).toBeUndefined();
   });
 
-  test('is truncated if it does not end', () => {
+  test('truncates an endless chain', () => {
     const endless: Record<string, unknown> = { message: 'again' };
     endless['cause'] = endless;
     expect(failureChain(endless)).toHaveLength(64);
   });
 });
 
-test('reads encodedAttributes in the form of the SDKs, and no other form', () => {
+test('decodedAttributes reads only the form that the SDKs write', () => {
   expect(decodedAttributes({ message: 'm', stack_trace: 's' })).toEqual({ message: 'm', stackTrace: 's' });
   expect(decodedAttributes({ message: 'm' })).toEqual({ message: 'm', stackTrace: '' });
   expect(decodedAttributes({ other: 1 })).toBeUndefined();

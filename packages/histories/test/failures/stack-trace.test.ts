@@ -6,8 +6,8 @@ const frames = (text: string) =>
     .filter(isFrame)
     .map(({ call, place, own }) => [call, place, own]);
 
-describe('stack trace frames', () => {
-  test('are read from JavaScript', () => {
+describe('stackLines', () => {
+  test('parses JavaScript traces', () => {
     expect(
       frames(
         [
@@ -28,7 +28,7 @@ describe('stack trace frames', () => {
     ]);
   });
 
-  test('are read from Python, with the lines of source', () => {
+  test('parses Python traces, with the source lines', () => {
     const lines = stackLines(
       [
         '  File "/srv/app/pay.py", line 12, in capture',
@@ -46,7 +46,7 @@ describe('stack trace frames', () => {
     ]);
   });
 
-  test('are read from Go, Java, .NET, Ruby and PHP', () => {
+  test('parses Go, Java, .NET, Ruby and PHP traces', () => {
     expect(
       frames(
         [
@@ -76,12 +76,12 @@ describe('stack trace frames', () => {
     ]);
   });
 
-  test('keep lines in another form as text', () => {
+  test('keeps lines in an unknown form as text', () => {
     expect(stackLines('oops\n\nsomething (else)')).toEqual([{ text: 'oops' }, { text: 'something (else)' }]);
   });
 });
 
-describe('visible stack trace lines', () => {
+describe('visible rows of a stack trace', () => {
   const trace = stackLines(
     [
       'Error: x',
@@ -92,7 +92,7 @@ describe('visible stack trace lines', () => {
     ].join('\n'),
   );
 
-  test('are not searched for in a long line', () => {
+  test('show a very long line as text, without parsing it', () => {
     const long = `call${'('.repeat(200_000)}`;
     expect(stackLines(`${long}\n\t/srv/capture.go:88`)[0]).toEqual({ text: long });
   });
@@ -105,7 +105,7 @@ describe('visible stack trace lines', () => {
     expect(kinds(new Set([1]))).toEqual(['line', 2, 'line', 'line', 'line', 1]);
   });
 
-  test('are all shown if none belongs to the application', () => {
+  test('contain all frames if none belongs to the application', () => {
     const foreign = trace.filter((line) => !isFrame(line) || !line.own);
     expect(stackRows(foreign, new Set()).every(({ kind }) => kind === 'line')).toBe(true);
   });

@@ -32,7 +32,7 @@ const timer = (eventId: number) => ({
 });
 const events = [started, timer(2), timer(3)];
 
-/** A field with a message in protobuf. */
+/** Encodes a message as a field in protobuf. */
 function field(number: number, bytes: Uint8Array): Uint8Array {
   const length: number[] = [];
   let rest = bytes.length;
@@ -40,7 +40,7 @@ function field(number: number, bytes: Uint8Array): Uint8Array {
   return Uint8Array.from([number * 8 + 2, ...length, rest, ...bytes]);
 }
 
-/** A `temporal.api.export.v1.WorkflowExecutions` with the histories. */
+/** Returns a `temporal.api.export.v1.WorkflowExecutions` message with the histories. */
 const cloudExport = (histories: readonly (readonly object[])[]): Uint8Array =>
   Buffer.concat(
     histories.map((list) => {
@@ -56,7 +56,7 @@ const eventsOf = (bytes: Uint8Array, run = 0) => {
   );
 };
 
-/** Compares messages that may differ in how they hold 64-bit integers. */
+/** Compares messages, whatever the representation of 64-bit integers. */
 const canonical = (event: object) => {
   const { HistoryEvent } = proto.temporal.api.history.v1;
   return Buffer.from(HistoryEvent.encode(HistoryEvent.fromObject(event)).finish()).toString('hex');
@@ -72,12 +72,12 @@ function problemOf(bytes: Uint8Array): string {
   return 'none';
 }
 
-describe('a history file', () => {
+describe('readHistoryFile', () => {
   const forms: [string, Uint8Array][] = [
     ['an object with events', utf8(JSON.stringify({ events }))],
-    ['the same, indented', utf8(JSON.stringify({ events }, null, 2))],
-    ['the same, with a byte order mark', utf8(`\ufeff${JSON.stringify({ events })}`)],
-    ['the same, after an empty line', utf8(`\n${JSON.stringify({ events })}`)],
+    ['an indented object with events', utf8(JSON.stringify({ events }, null, 2))],
+    ['an object with events after a byte order mark', utf8(`\ufeff${JSON.stringify({ events })}`)],
+    ['an object with events after an empty line', utf8(`\n${JSON.stringify({ events })}`)],
     ['a history around the events', utf8(JSON.stringify({ history: { events } }))],
     ['an exported workflow in JSON', utf8(JSON.stringify({ items: [{ history: { events } }] }))],
     ['a list of events', utf8(JSON.stringify(events))],
@@ -85,7 +85,7 @@ describe('a history file', () => {
     ['an export from Temporal Cloud', cloudExport([events])],
   ];
 
-  it.each(forms)('may be %s', (_, bytes) => {
+  it.each(forms)('reads %s', (_, bytes) => {
     const { workflows } = readHistoryFile(bytes);
     expect(workflows).toMatchObject([
       {
@@ -100,7 +100,7 @@ describe('a history file', () => {
     expect(eventsOf(bytes).map(canonical)).toEqual(expected);
   });
 
-  it('can be a Temporal Cloud export of several workflows, without those that have no events', () => {
+  it('reads a Temporal Cloud export of several workflows, and leaves out workflows without events', () => {
     const other = structuredClone(started);
     other.workflowExecutionStartedEventAttributes.workflowId = 'charge-2';
     const bytes = cloudExport([events, [], [other]]);
@@ -122,13 +122,13 @@ describe('a history file', () => {
     expect(file.workflows[0].event(1)).toBe(event);
   });
 
-  it('accepts a workflow that lacks ids which older servers did not write', () => {
+  it('accepts a workflow without the ids that older servers did not write', () => {
     const { workflowExecutionStartedEventAttributes: _, ...bare } = started;
     expect(read({ events: [bare] }).workflows[0]).toMatchObject({ workflowId: undefined, type: undefined });
   });
 });
 
-describe('a file that cannot be read', () => {
+describe('readHistoryFile, with an unreadable file,', () => {
   const cut = JSON.stringify({ events });
   const cases: [string, string, Uint8Array][] = [
     ['empty', 'empty', new Uint8Array()],
@@ -139,15 +139,15 @@ describe('a file that cannot be read', () => {
     ['another JSON', 'not_a_history', utf8('{"name":"x","events":"none"}')],
     ['JSON with a mistake', 'not_a_history', utf8('{"events":[{"eventId":"1"}};')],
     ['an empty history', 'not_a_history', utf8('{"events":[]}')],
-    ['nested too deeply', 'not_a_history', utf8('['.repeat(100_000))],
+    ['JSON that is nested too deeply', 'not_a_history', utf8('['.repeat(100_000))],
     ['cut off', 'cut_off', utf8(cut.slice(0, -10))],
     [
       'an export that ended early',
       'cut_off',
       utf8(`{"events":[\n${JSON.stringify(started)}\n{"$truncated":{"reason":"limit","after":1}}\n`),
     ],
-    ['an event that is no JSON', 'malformed', utf8('{"events":[{"eventId":"1",x}]}')],
-    ['an event that is no object', 'malformed', utf8('{"events":["1"]}')],
+    ['an event that is not JSON', 'malformed', utf8('{"events":[{"eventId":"1",x}]}')],
+    ['an event that is not an object', 'malformed', utf8('{"events":["1"]}')],
     ['an event without an id', 'malformed', utf8('{"events":[{}]}')],
     ['an id that is an object', 'malformed', utf8('{"events":[{"eventId":{"toString":1,"valueOf":1}}]}')],
     ['a missing event', 'gap', utf8(JSON.stringify({ events: [started, timer(3)] }))],
@@ -157,29 +157,29 @@ describe('a file that cannot be read', () => {
     ['protobuf with a missing event', 'gap', cloudExport([[started, timer(3)]])],
   ];
 
-  it.each(cases)('is refused with a code: %s', (_, code, bytes) => {
+  it.each(cases)('throws an error with a code: %s', (_, code, bytes) => {
     expect(problemOf(bytes)).toBe(code);
   });
 
-  it('may be refused for its size before it is read', () => {
+  it('provides a check of the size before the file is read', () => {
     expect(tooLarge(MAX_FILE_BYTES + 1).code).toBe('too_large');
   });
 
-  it('is refused with a HistoryFileError wherever it is truncated and whichever byte is changed', () => {
+  it('throws only HistoryFileError, wherever the file is truncated and whichever byte is changed', () => {
     const files = [utf8(cut), cloudExport([events])];
     fc.assert(
       fc.property(fc.constantFrom(...files), fc.nat(), fc.nat(255), fc.boolean(), (file, at, byte, isCut) => {
         const bytes = Uint8Array.from(file);
         bytes[at % bytes.length] = byte;
         const changed = isCut ? file.subarray(0, at % file.length) : bytes;
-        // A changed byte may be harmless; any error has a code.
+        // A changed byte may be harmless; if there is an error, it has a code.
         expect(typeof problemOf(changed)).toBe('string');
       }),
       { numRuns: 2_000 },
     );
   });
 
-  it('has a message without content of the file', () => {
+  it('throws errors whose messages contain no content of the file', () => {
     const secret = 'canary-5eaf00d';
     for (const text of [`{"events":["${secret}"]}`, `{"${secret}"`, secret, `[${secret}]`]) {
       try {
@@ -191,8 +191,8 @@ describe('a file that cannot be read', () => {
   });
 });
 
-describe('JSON text', () => {
-  it('may have any white space and any strings around the events', () => {
+describe('readHistoryFile, with JSON,', () => {
+  it('accepts any white space and any strings around the events', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(0, 1, 4),

@@ -13,7 +13,7 @@ function parses(text: string): boolean {
   }
 }
 
-/** The tokens as JSON.parse has them: each key, string, number and word. */
+/** The expected tokens according to JSON.parse: each key, string, number and literal. */
 function tokens(text: string): string[] {
   const found: string[] = [];
   const scanner = new JsonScanner(text);
@@ -36,23 +36,23 @@ function expected(value: unknown, pointer = ''): string[] {
 const charactersOf = (text: string): string[] => text.split('');
 const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
 
-/** JSON's own characters, so that mutations stay near to JSON. */
+/** Characters that JSON uses, so that mutated text stays similar to JSON. */
 const near = fc.string({
   unit: fc.constantFrom(...charactersOf('[]{},:"\\/bfnrtu0129.eE+-aAtrulsn \n\t\u0001é')),
   maxLength: 30,
 });
-/** Numbers come first in JavaScript's objects, whatever the document has. */
+/** Without numeric keys, which JavaScript objects list first, regardless of the document's order. */
 const json = fc.json({ maxDepth: 4 }).filter((text) => !/"-?\d+":/.test(text));
 
 describe('JsonScanner', () => {
-  it('accepts what JSON.parse accepts, and nothing else', () => {
+  it('accepts exactly the texts that JSON.parse accepts', () => {
     fc.assert(
       fc.property(near, (text) => {
         expect(isJson(text)).toBe(parses(text));
       }),
       { numRuns: 20_000 },
     );
-    // Long strings have a faster path.
+    // Long strings take a separate, faster path.
     fc.assert(
       fc.property(fc.constantFrom(4_095, 4_096, 4_097, 9_000), near, (length, text) => {
         for (const long of [`"${'a'.repeat(length)}${text}"`, `["${'a'.repeat(length)}",${text}`])
@@ -83,7 +83,7 @@ describe('JsonScanner', () => {
     );
   });
 
-  it('visits numbers as they are written', () => {
+  it('visits numbers as written', () => {
     expect(tokens('[9007199254740993, -0.50e+7]')).toEqual([
       'value /0 9007199254740993',
       'value /1 -0.50e+7',
@@ -94,13 +94,13 @@ describe('JsonScanner', () => {
     expect(tokens('{"a":1,"a":2}')).toEqual(['key /a a', 'value /a 1', 'key /a a', 'value /a 2']);
   });
 
-  it('refuses only documents nested deeper than its limit', () => {
+  it('rejects valid documents only if they are nested deeper than the limit', () => {
     expect(new JsonScanner(nested(10), 10).scan(() => undefined)).toBe(true);
     expect(new JsonScanner(nested(11), 10).scan(() => undefined)).toBe(false);
     expect(isJson(nested(1_000_000))).toBe(true);
   });
 
-  it('cuts an overlong pointer at the last container that fits', () => {
+  it('shortens a pointer that is too long to the innermost container that fits', () => {
     const text = '{"a":{"a long key":1}}';
     const pointers: string[] = [];
     const scanner = new JsonScanner(text);

@@ -11,7 +11,7 @@ const plain = (value: unknown): Payload => body(JSON.stringify(value));
 const readableJson = (payload: Payload) => readableText(bodyOf(payload));
 
 describe('readableText', () => {
-  it('returns JSON as it was written, including numbers beyond the precision of a double', () => {
+  it('returns JSON unchanged, including numbers beyond the precision of a double', () => {
     expect(readableJson(body('{"id": 9007199254740993, "a":1.0}'))).toBe('{"id": 9007199254740993, "a":1.0}');
   });
 
@@ -36,7 +36,7 @@ describe('readableText', () => {
     });
   });
 
-  it('returns text with mostly control characters as bytes, because JSON would be six times as long', () => {
+  it('returns text that is mostly control characters as bytes, because the JSON would be six times as long', () => {
     const controls = Buffer.alloc(100, 1);
     expect(JSON.parse(readableJson(body(controls, 'binary/plain')))).toEqual({
       $bytes: controls.toString('base64'),

@@ -18,7 +18,7 @@ function inputOf(input: unknown, encoding: 'json' | 'readable' = 'json') {
   }));
 }
 
-describe('an event in JSON', () => {
+describe('protoEvent', () => {
   it('accepts enum values by name, in camel case, and by number', () => {
     for (const eventType of ['EVENT_TYPE_TIMER_FIRED', 'TimerFired', 18])
       expect(protoEvent(JSON.stringify({ eventId: '1', eventType }), 'json').eventType).toBe(18);
@@ -41,7 +41,7 @@ describe('an event in JSON', () => {
     });
   });
 
-  it('keeps 64-bit integers and leaves out unknown fields', () => {
+  it('keeps all digits of 64-bit integers, and drops unknown fields', () => {
     const event = protoEvent(
       '{"eventId":"9007199254740993","version":9223372036854775807,"newer":{}}',
       'json',
@@ -58,16 +58,16 @@ describe('an event in JSON', () => {
     '[1]',
     '{',
     `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`,
-  ])('is malformed if it is %.60s', (text) => {
+  ])('rejects %.60s as malformed', (text) => {
     expect(() => protoEvent(text, 'json')).toThrow(HistoryFileError);
   });
 
-  it('is malformed if it is not protobuf', () => {
+  it('rejects bytes that are not protobuf as malformed', () => {
     expect(() => protoEvent(base64('\u0007\u0007nonsense'), 'protobuf')).toThrow(HistoryFileError);
   });
 });
 
-describe('a payload', () => {
+describe("protoEvent, with an event's payloads,", () => {
   const plain = { encoding: 'json/plain', data: '{"a":1}' };
 
   it.each<[string, unknown]>([
@@ -81,11 +81,11 @@ describe('a payload', () => {
     ],
     ['a value, as in the shorthand of the Go libraries', [{ a: 1 }]],
     ['a value in an object', { payloads: [{ a: 1 }] }],
-  ])('may be %s', (_, input) => {
+  ])('reads %s', (_, input) => {
     expect(inputOf(input)).toEqual([plain]);
   });
 
-  it('may be null, a message, or bytes', () => {
+  it('reads null, messages and bytes', () => {
     expect(inputOf([null])).toEqual([{ encoding: 'binary/null' }]);
     expect(inputOf([{ metadata: { encoding: 'binary/null' }, data: null }])).toEqual([
       { encoding: 'binary/null' },
@@ -93,7 +93,7 @@ describe('a payload', () => {
     expect(inputOf([{ _protoMessageType: 'a.B', x: 1 }])).toEqual([
       { encoding: 'json/protobuf', messageType: 'a.B', data: '{"x":1}' },
     ]);
-    // Its text consists of characters of base64.
+    // The text consists of base64 characters.
     expect(inputOf([{ metadata: { encoding: 'binary/plain' }, data: 'abcd' }])).toEqual([
       { encoding: 'binary/plain', data: '"abcd"' },
     ]);
@@ -103,7 +103,7 @@ describe('a payload', () => {
   });
 
   it.each([16_380, 16_384, 16_388, 40_000])(
-    'reads %d characters of data as base64, or else as text',
+    'reads %d characters of data as base64 if they are base64, and otherwise as text',
     (length) => {
       const metadata = { encoding: base64('binary/x') };
       const data = 'abcd'.repeat(length / 4);
@@ -120,20 +120,20 @@ describe('a payload', () => {
     },
   );
 
-  it('may have a payload’s field names in its value', () => {
+  it('reads a value that has the field names of a payload', () => {
     const value = { metadata: { encoding: 7 }, data: 'x', more: true };
     expect(inputOf([value])).toEqual([{ encoding: 'json/plain', data: JSON.stringify(value) }]);
   });
 
-  it('keeps the digits of numbers', () => {
+  it('keeps all digits of numbers', () => {
     expect(inputOf('[{"n":12345678901234567890.10,"e":1e400,"z":0.1}]')).toEqual([
       { encoding: 'json/plain', data: '{"n":12345678901234567890.10,"e":1e400,"z":0.1}' },
     ]);
   });
 });
 
-describe('a payload in the readable export', () => {
-  it('is its value, whatever field names that has', () => {
+describe('protoEvent, with a readable export,', () => {
+  it('reads a payload as its value, whatever field names the value has', () => {
     const value = { metadata: { encoding: base64('json/plain') }, data: base64('1') };
     expect(inputOf([value, 'text', 5], 'readable')).toEqual([
       { encoding: 'json/plain', data: JSON.stringify(value) },
@@ -142,7 +142,7 @@ describe('a payload in the readable export', () => {
     ]);
   });
 
-  it('may be marked as text, as bytes, as a value, or as unreadable', () => {
+  it('reads payloads that are marked as text, bytes, a value, or unreadable', () => {
     const marked = [
       { $text: 'plain', encoding: 'binary/plain' },
       { $bytes: base64('raw'), encoding: 'binary/x' },
@@ -157,7 +157,7 @@ describe('a payload in the readable export', () => {
     ]);
   });
 
-  it('is not a search attribute, which is no secret', () => {
+  it('reads a search attribute as a payload in every form, because the attribute is not encrypted', () => {
     const payload = { metadata: { encoding: base64('json/plain') }, data: base64('"acme"') };
     const text = JSON.stringify({
       upsertWorkflowSearchAttributesEventAttributes: {

@@ -17,8 +17,8 @@ const trace = { message: 'Card 4242 declined', stack_trace: 'E\n    at capture (
 
 const unreadable = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
 
-describe('the card as text', () => {
-  it('has the root message first, then the place, the frame and the wrappers', () => {
+describe('cardLines', () => {
+  it("lists the root cause's message, then the place, the frame and the wrappers", () => {
     expect(card({ ...runOf(failed), read: reading({ '7:0': trace, '8:0': trace }) })).toEqual([
       'Failed: CardDeclined: Card 4242 declined',
       '  in activity charge, event #7, attempt 5, maximum attempts reached, since 2030-01-31T12:00:07Z (1 min)',
@@ -27,7 +27,7 @@ describe('the card as text', () => {
     ]);
   });
 
-  it('has types and names of locked payloads, and says how to reveal them', () => {
+  it('lists types and names while payloads are locked, and says how to reveal the payloads', () => {
     const lines = card(runOf(failed));
     expect(lines[0]).toBe('Failed: CardDeclined (message locked)');
     expect(lines.at(-1)).toBe('1 payload of this card is locked. Reveal it.');
@@ -36,7 +36,7 @@ describe('the card as text', () => {
     );
   });
 
-  it('prints five findings of a rule, and counts the others', () => {
+  it('prints five findings of a rule, and counts the rest', () => {
     const timers = Array.from({ length: 30 }, (): Recorded => [
       'TimerStarted',
       { timerId: '1', startToFireTimeout: '90000s' },
@@ -48,14 +48,14 @@ describe('the card as text', () => {
     expect(lines[1]).toBe('  event #5, fires in 1 d, since 2030-01-31T12:00:04Z (1 min)');
   });
 
-  it('breaks a message of several lines, and ends it after eight', () => {
+  it('indents the lines of a message, and cuts the message after eight lines', () => {
     const message = Array.from({ length: 20 }, (_, n) => `line ${n}`).join('\n');
     const lines = card({ ...runOf(failed), read: reading({ '8:0': { message } }) });
     expect(lines.slice(0, 3)).toEqual(['Failed: CardDeclined: line 0', '    line 1', '    line 2']);
     expect(lines.slice(7, 9)).toEqual(['    line 7', '    …']);
   });
 
-  it('says that nothing happened', () => {
+  it('says so if nothing failed and nothing is pending', () => {
     expect(card(runOf([...started, ['WorkflowExecutionCompleted', {}]]))).toEqual([
       'Nothing failed, and nothing is pending.',
     ]);

@@ -15,8 +15,8 @@ const { groups } = run;
 
 const unreadable = () => ({ status: 'unreadable', reason: 'key_destroyed' }) as const;
 
-describe('the cause of a failure', () => {
-  it('is the deepest failure that is no wrapper, with the way to it', () => {
+describe('causeOf', () => {
+  it('returns the deepest failure that is not a wrapper, with the steps that lead to it', () => {
     const child = {
       message: 'Child Workflow execution failed',
       childWorkflowExecutionFailureInfo: {
@@ -47,11 +47,11 @@ describe('the cause of a failure', () => {
         { kind: 'activity', name: 'charge' },
       ],
     });
-    // Its event ids are those of the child's history, so this run's event 5 is another.
+    // This failure's event ids refer to the child's history, so they do not match this run's event 5.
     expect(cause?.places[1]).not.toHaveProperty('eventId');
   });
 
-  it('is a timeout without a cause itself', () => {
+  it('returns a timeout if the timeout has no cause', () => {
     const failure = activityFailure({
       message: 'timeout',
       timeoutFailureInfo: { timeoutType: 'TIMEOUT_TYPE_HEARTBEAT' },
@@ -63,7 +63,7 @@ describe('the cause of a failure', () => {
     });
   });
 
-  it('has types and names but no message or frame while its payloads are locked', () => {
+  it('returns types and names but no message or frame while payloads are locked', () => {
     const failure = activityFailure(application('CardDeclined', '', {}, '7:0'));
     expect(causeOf(failure, run)).toMatchObject({
       type: 'CardDeclined',
@@ -89,7 +89,7 @@ describe('the cause of a failure', () => {
     });
   });
 
-  it('takes the frame of the nearest failure that has one', () => {
+  it('returns the frame of the innermost failure that has an application frame', () => {
     const library = {
       ...application('ECONNREFUSED', 'refused'),
       stackTrace: '    at connect (node:net:1555:16)',
@@ -98,7 +98,7 @@ describe('the cause of a failure', () => {
     expect(frames?.[0]?.call).toBe('capture');
   });
 
-  it('is absent for what is no failure, and ends in a chain without end', () => {
+  it('returns undefined for a value that is not a failure, and stops in an endless chain', () => {
     for (const value of [undefined, null, 'boom', 7, []]) expect(causeOf(value, run)).toBeUndefined();
     let chain: object = application('Deep', 'deep');
     for (let level = 0; level < 1000; level += 1)
@@ -107,7 +107,7 @@ describe('the cause of a failure', () => {
   });
 });
 
-/** For each language, a trace whose only frame of the application is `own`. */
+/** For each language, a trace whose innermost application frame is `own`. */
 const traces: Readonly<Record<string, readonly [trace: string, own: string]>> = {
   JavaScript: [
     [
@@ -175,9 +175,9 @@ const traces: Readonly<Record<string, readonly [trace: string, own: string]>> = 
   ],
 };
 
-describe("the application's frames", () => {
+describe('ownFrames', () => {
   it.each(libraryFrames.map(({ language }) => language))(
-    'are found in a trace of %s, the throwing one first',
+    "finds the application's frames in a %s trace, innermost first",
     (language) => {
       const [trace, own] = traces[language]!;
       expect(ownFrames(trace)[0]?.call).toBe(own);

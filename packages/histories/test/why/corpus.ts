@@ -3,12 +3,12 @@ import type { ReadPayload } from '../../src/why/run.ts';
 import { reading } from './run.ts';
 import type { Draw } from './random.ts';
 
-/** A fault of an invented shop. `message` and the lines of code differ from run to run as they do in production. */
+/** A fault in an invented shop. `message` and the code lines differ from run to run, as in production. */
 export interface CorpusCause {
   readonly type: string;
   readonly place: { readonly kind: 'activity' | 'child' | 'workflow'; readonly name: string };
   readonly message: (draw: Draw) => string;
-  /** Function and file of the application, the throwing one first. */
+  /** The application's functions and files, innermost first. */
   readonly frames: readonly (readonly [call: string, file: string])[];
   readonly language: 'javascript' | 'python' | 'go' | 'java';
 }
@@ -28,7 +28,10 @@ const declined = [
 ] as const;
 const http = [['fetchJson', 'http.ts']] as const;
 
-/** Some have the same type, some the same frames, some the same activity: each differs from the others in one part at least. */
+/**
+ * Some faults share a type, some share frames, and some share an activity, but every two faults differ in at
+ * least one part.
+ */
 export const corpusCauses: readonly CorpusCause[] = [
   {
     type: 'CardDeclined',
@@ -195,7 +198,7 @@ export const corpusCauses: readonly CorpusCause[] = [
   },
 ];
 
-/** Returns the failure of a run with the cause: of one of two builds, after some attempts, with other values. */
+/** Returns the failure of a run with the fault, in one of two builds, with random attempts and values. */
 export function corpusRun(
   cause: CorpusCause,
   draw: Draw,
@@ -235,7 +238,10 @@ export function corpusRun(
   };
 }
 
-/** The second build moved the code to another folder and other lines, and its bundler adds a hash to the names of files. */
+/**
+ * The second build has the code in another folder and on other lines, and its bundler adds a hash to file
+ * names.
+ */
 function traceOf(
   { language, frames, type }: CorpusCause,
   message: string,

@@ -8,7 +8,7 @@ const seconds = (parts: ReturnType<typeof criticalPath>['parts']) =>
   parts.map(({ kind, group, from, to }) => [kind, group, (from - START) / 1000, (to - START) / 1000]);
 const pathOf = (recorded: readonly Recorded[], parts = {}) => criticalPath(runOf(recorded, parts));
 
-/** The activity, scheduled in the same second in which the first workflow task completes. */
+/** Schedules the activity at the time at which the first workflow task completes. */
 const begun: Recorded = [scheduled[0], scheduled[1] ?? {}, 3];
 
 const task = (at: number, id: number): Recorded[] => [
@@ -17,8 +17,8 @@ const task = (at: number, id: number): Recorded[] => [
   ['WorkflowTaskCompleted', { scheduledEventId: String(id), startedEventId: String(id + 1) }, at + 2],
 ];
 
-describe('the critical path', () => {
-  it('has work, queueing and retries of an activity, and the workflow tasks around it', () => {
+describe('criticalPath', () => {
+  it("contains an activity's work, queueing and retries, and the workflow tasks around the activity", () => {
     const path = pathOf([
       ...started, // task 2: from 1 to 3
       begun, // 5
@@ -44,7 +44,7 @@ describe('the critical path', () => {
     });
   });
 
-  it('leaves out what ran in parallel and ended earlier', () => {
+  it('leaves out parallel steps that ended earlier', () => {
     const other: Recorded = [
       'ActivityTaskScheduled',
       { activityId: '2', workflowTaskCompletedEventId: '4' },
@@ -66,7 +66,7 @@ describe('the critical path', () => {
     expect(path.total).toMatchObject({ work: 1000 + 85_000 + 1000, idle: 0 });
   });
 
-  it('is idle while the run waits for a timer, a signal or an update', () => {
+  it('counts waits for a timer, a signal or an update as idle', () => {
     const timer: Recorded = [
       'TimerStarted',
       { timerId: '1', startToFireTimeout: '60s', workflowTaskCompletedEventId: '4' },
@@ -79,7 +79,7 @@ describe('the critical path', () => {
       ...task(63, 7), // to 65
       ['WorkflowExecutionSignaled', { signalName: 'go' }, 100],
       ...task(100, 11), // to 102
-      ...task(200, 14), // of an update, which no event records before
+      ...task(200, 14), // for an update, which has no earlier event
       ['WorkflowExecutionCompleted', { workflowTaskCompletedEventId: '16' }, 202],
     ]);
     expect(seconds(path.parts).filter(([kind]) => kind === 'idle')).toEqual([
@@ -102,7 +102,7 @@ describe('the critical path', () => {
     expect(path.total).toEqual({ work: 2000, queue: 3000, retry: 50_000, idle: 7000 });
   });
 
-  it('ends now for an open run, and with its last event for one that was terminated', () => {
+  it('ends at the present time for an open run, and at the last event for a terminated run', () => {
     const now = START + 100_000;
     expect(pathOf([...started, begun], { now }).total).toMatchObject({ work: 98_000 });
     expect(pathOf(started, { now }).total).toMatchObject({ idle: 97_000 });
@@ -112,7 +112,7 @@ describe('the critical path', () => {
   });
 });
 
-/** A run of stages, each with parallel activities, and the times of its critical path. */
+/** A run with several stages of parallel activities, and the times of its critical path. */
 function staged(d: Draw, stages: number) {
   const recorded: Recorded[] = [['WorkflowExecutionStarted', {}, 0]];
   const expected = { work: 0, queue: 0, retry: 0, idle: 0 };
@@ -141,7 +141,7 @@ function staged(d: Draw, stages: number) {
     const from = at;
     const activities = Array.from({ length: ends }, (_, index) => {
       const queue = d.whole(0, 40);
-      // No two end at once, so that there is one critical path.
+      // No two activities end at the same time, so that there is only one critical path.
       return {
         attempt: d.one([1, 1, 2, 5]),
         queue,
@@ -171,8 +171,8 @@ function staged(d: Draw, stages: number) {
   return { recorded, expected, longest, end: at };
 }
 
-describe('the critical path of random runs', () => {
-  it('is the one that the run was made from, without gaps from start to end', () => {
+describe('criticalPath of random runs', () => {
+  it('is the path from which the run was generated, without gaps from start to end', () => {
     for (let seed = 0; seed < 100; seed += 1) {
       const d = drawFrom(seed);
       const { recorded, expected, longest, end } = staged(d, d.whole(0, 20));
@@ -190,7 +190,7 @@ describe('the critical path of random runs', () => {
     }
   });
 
-  it('reads the attributes of few of 51,200 events', () => {
+  it('reads the attributes of only a few of 51,200 events', () => {
     const { recorded } = staged(drawFrom(1), 5000);
     const all = runOf(recorded).events.slice(0, 51_200);
     const groups = groupEvents(all);

@@ -6,7 +6,7 @@ import { type Draw, drawFrom } from './random.ts';
 const RUNS = 200;
 const SEEDS = 200;
 
-/** A run of an invented shop: 30 fields of all kinds, many of which depend on each other. */
+/** A run of an invented shop, with 30 fields of all kinds, many of them interdependent. */
 function run(d: Draw): Record<string, string | number | boolean | null> {
   const items = d.whole(1, 9);
   const amount = Math.round(items * d.normal(40, 12) * 100) / 100;
@@ -37,7 +37,7 @@ function run(d: Draw): Record<string, string | number | boolean | null> {
 
 type Fields = ReturnType<typeof run>;
 
-/** A fault that half of the failed runs share, or one that depends on a number. */
+/** A fault that half of the failed runs share, or that depends on a number. */
 const plants: readonly (readonly [field: string, plant: (run: Fields) => void, share: number])[] = [
   ['build', (r) => (r['build'] = 'b-7'), 0.5],
   ['input.country', (r) => (r['input.country'] = 'CZ'), 0.5],
@@ -53,8 +53,8 @@ const plants: readonly (readonly [field: string, plant: (run: Fields) => void, s
 
 const runs = (d: Draw) => Array.from({ length: RUNS }, () => run(d));
 
-describe('what differs', () => {
-  it('has the planted cause in the first three in at least 95 % of 200 cases', () => {
+describe('whatDiffers', () => {
+  it('ranks the planted cause in the first three in at least 95 % of 200 cases', () => {
     let found = 0;
     for (let seed = 0; seed < SEEDS; seed += 1) {
       const d = drawFrom(seed);
@@ -76,7 +76,7 @@ describe('what differs', () => {
     expect(reported / SEEDS).toBeLessThanOrEqual(0.05);
   });
 
-  it('has the counts, the medians and each field once', () => {
+  it('returns counts and medians, and each field once', () => {
     const first: FieldMap[] = Array.from({ length: 40 }, (_, n) => ({
       build: n < 30 ? 'b-7' : 'b-6',
       size: n + 20,
@@ -95,7 +95,7 @@ describe('what differs', () => {
     });
   });
 
-  it('finds that a field is absent, and nothing in sets that are too small or the same', () => {
+  it('finds a field that is absent in one set, and finds nothing in small or equal sets', () => {
     const without: FieldMap[] = Array.from({ length: 20 }, () => ({ id: 1 }));
     const withField: FieldMap[] = Array.from({ length: 20 }, () => ({ id: 1, memo: 'x' }));
     expect(whatDiffers(without, withField).differences[0]).toMatchObject({
@@ -111,8 +111,8 @@ describe('what differs', () => {
   });
 });
 
-describe('flat fields', () => {
-  it('are the scalars of a value, with the lengths of texts and lists', () => {
+describe('flatFields', () => {
+  it('returns the scalars of a value, and the lengths of texts and lists', () => {
     expect(
       flatFields('input', {
         amount: 12,
@@ -132,7 +132,7 @@ describe('flat fields', () => {
     });
   });
 
-  it('are at most 200, however large and deep the value is', () => {
+  it('returns at most 200 fields, however large and deep the value is', () => {
     let deep: object = {};
     for (let level = 0; level < 10_000; level += 1) deep = { deep };
     expect(flatFields('x', deep)).toEqual({});

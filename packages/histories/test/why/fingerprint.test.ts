@@ -8,7 +8,7 @@ import { drawFrom } from './random.ts';
 
 const RUNS = 100;
 
-describe('message shapes', () => {
+describe('messageShape', () => {
   it.each([
     [
       "Card '4242' of order-17 was declined after 3.5s",
@@ -40,11 +40,11 @@ describe('message shapes', () => {
     ['missing ids: 1, 2, 3, 44', 'missing ids: <number>, …'],
     ["can't find 'Mira O'Brien' or \"Li\"", "can't find <quoted> or <quoted>"],
     ['deadbeef is no number, defaced facade', 'deadbeef is no number, defaced facade'],
-  ])('of %s is %s', (message, shape) => {
+  ])('of "%s" is "%s"', (message, shape) => {
     expect(messageShape(message)).toBe(shape);
   });
 
-  it('takes linear time for long repetitions', () => {
+  it('takes linear time for text with long repetitions', () => {
     for (const unit of ['a.', '/a', '"', '1-', '@a', ':0', "'a", 'f0', '0,']) {
       expect(messageShape(unit.repeat(1_000_000)).length).toBeLessThan(20_000);
     }
@@ -59,8 +59,10 @@ function equalPairs(items: readonly unknown[]): number {
 }
 
 /**
- * How groups agree with causes, over all pairs of runs. `agreement`: together in both, or apart in both (Rand index). It is near
- * 1 for many small groups, so also `recall`, of the pairs with one cause those in one group, and `precision`, the reverse.
+ * How well groups agree with causes, over all pairs of runs. `agreement` (Rand index): the share of pairs
+ * with the same group and cause, or with different groups and causes. Because the Rand index is near 1 for
+ * many small groups, also `recall`, the share of same-cause pairs that are in one group, and `precision`, the
+ * share of same-group pairs that have one cause.
  */
 function pairwise(labels: readonly number[], ids: readonly string[]) {
   const total = (labels.length * (labels.length - 1)) / 2;
@@ -86,8 +88,8 @@ const grouped = (causes: readonly CorpusCause[], seed: number, isLocked = false)
   return { labels, ids: prints.map(({ id }) => id), prints };
 };
 
-describe('fingerprints', () => {
-  it('put at least 95 % of the pairs of 21 causes × 100 runs together or apart as their causes are', () => {
+describe('fingerprint', () => {
+  it('groups at least 95 % of all pairs of runs correctly, for 21 causes with 100 runs each', () => {
     const { labels, ids } = grouped(corpusCauses, 4711);
     expect(new Set(labels).size).toBe(21);
     const { agreement, recall, precision } = pairwise(labels, ids);
@@ -96,13 +98,13 @@ describe('fingerprints', () => {
     expect(precision).toBeGreaterThanOrEqual(0.95);
   });
 
-  it('put locked failures together by type and place', () => {
+  it('groups locked failures by type and place', () => {
     const { labels, ids } = grouped(corpusCauses, 4712, true);
     const { recall } = pairwise(labels, ids);
     expect(recall).toBe(1);
   });
 
-  it('say why two failures are in one group, and why not', () => {
+  it('explains with whySame why two failures are, or are not, in the same group', () => {
     const { labels, prints } = grouped(corpusCauses.slice(0, 2), 1);
     const other = prints[labels.indexOf(1)]!;
     expect(whySame(prints[0]!, prints[1]!)).toMatchObject({
@@ -118,7 +120,7 @@ describe('fingerprints', () => {
     expect(whySame(prints[0]!, other).reasons.some((line) => line.startsWith('different '))).toBe(true);
   });
 
-  it('keep their ids: another version is needed to change them', () => {
+  it('returns stable ids: changing an id requires a new FINGERPRINT_VERSION', () => {
     const { id, version } = fingerprint({
       type: 'CardDeclined',
       timeout: undefined,

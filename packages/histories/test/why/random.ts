@@ -1,4 +1,7 @@
-/** Numbers from 0 to 1 that a seed determines: mulberry32 (https://gist.github.com/tommyettinger/46a874533244883189143505d203312c). */
+/**
+ * Returns a generator of numbers from 0 to 1, determined by a seed: mulberry32
+ * (https://gist.github.com/tommyettinger/46a874533244883189143505d203312c).
+ */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -9,7 +12,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** Returns a function that draws from lists and ranges. */
+/** Returns functions that draw random values from lists and ranges. */
 export function drawFrom(seed: number) {
   const random = randomFrom(seed);
   const whole = (from: number, to: number): number => from + Math.floor(random() * (to - from + 1));
@@ -18,7 +21,7 @@ export function drawFrom(seed: number) {
     whole,
     one: <T>(list: readonly T[]): T => list[whole(0, list.length - 1)]!,
     hex: (digits: number): string => Array.from({ length: digits }, () => whole(0, 15).toString(16)).join(''),
-    /** Normally distributed (Box and Muller 1958). */
+    /** A normally distributed number (Box and Muller 1958). */
     normal: (mean: number, deviation: number): number =>
       mean + deviation * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random()),
   };

@@ -40,7 +40,7 @@ const secondTask: Recorded[] = [
   ['WorkflowTaskCompleted', { scheduledEventId: '6', startedEventId: '7' }],
 ];
 
-/** For each rule, a run in which it applies, and what it must find. */
+/** For each rule, a run to which the rule applies, and the expected finding. */
 const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
   'codec-failed': [
     runOf([
@@ -280,7 +280,7 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
 
 const rulesOf = (run: WhyRun) => explain(run).findings.map(({ rule }) => rule);
 
-describe('rules', () => {
+describe('explain', () => {
   it.each(rules.map(({ id }) => id))('finds %s', (id) => {
     const [run, found] = cases[id];
     expect(explain(run).findings.find(({ rule }) => rule === id)).toMatchObject(found);
@@ -310,7 +310,7 @@ describe('rules', () => {
     }
   });
 
-  it('does not call a task failed that a reset has written, or that a later task has overtaken', () => {
+  it('does not report a failed workflow task that a reset has written, or that a later task has superseded', () => {
     expect(explain(runOf(taskFails('RESET_WORKFLOW'))).state).toBe('waits');
     const recovered = runOf([
       ...taskFails('UNHANDLED_COMMAND'),
@@ -321,7 +321,7 @@ describe('rules', () => {
     expect(explain(recovered).state).toBe('waits');
   });
 
-  it('distinguishes workers that poll a queue for workflow tasks from those for activities', () => {
+  it('distinguishes workers that poll for workflow tasks from workers that poll for activities', () => {
     const queue = { name: 'pay', kind: 'workflow', polling: false } as const;
     const work = pending({ state: 'PENDING_ACTIVITY_STATE_SCHEDULED', attempt: 1, scheduledTime: time(4) });
     const soon = { ...runOf([...started, scheduled], work), now: START + 5000 };
@@ -331,7 +331,7 @@ describe('rules', () => {
     ]);
   });
 
-  it('names the step and the class of an error that carries neither', () => {
+  it("derives an error's step and class if the error contains neither", () => {
     const failure = {
       message: 'no price',
       stackTrace: 'app.js:6\n  throw error\n\nTypeError: no price\n    at own (/srv/app/p.ts:1:2)',
@@ -354,20 +354,20 @@ describe('rules', () => {
     expect(large).not.toHaveProperty('cause');
   });
 
-  it('lists what was open when a run timed out, without calling its timers late since then', () => {
+  it('lists the timers that were open when a run timed out, without reporting them as overdue', () => {
     const run = runOf([...started, timer('90000s'), ['WorkflowExecutionTimedOut', {}, 60]], {
       now: START + 1e12,
     });
     expect(rulesOf(run)).toEqual(['run-timed-out', 'timer-open']);
   });
 
-  it('keeps the first 20 findings of a rule, and counts the others', () => {
+  it('keeps the first 20 findings of a rule, and counts the rest', () => {
     const many = runOf([...started, ...Array.from({ length: 2000 }, () => timer('90000s'))]);
     const { findings, more } = explain(many);
     expect([findings.length, more]).toEqual([20, { 'timer-open': 1980 }]);
   });
 
-  it('names a local activity and a timer once their payloads are readable', () => {
+  it('names a local activity once the payload with its name is readable', () => {
     const run = runOf([
       ...started,
       [

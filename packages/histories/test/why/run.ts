@@ -8,7 +8,7 @@ export const START = Date.parse('2030-01-31T12:00:00Z');
 /** An event: name, attributes, and seconds since the run started. */
 export type Recorded = readonly [name: string, attributes?: Attributes, after?: number];
 
-/** Returns events with ids from 1. Without a time, an event comes a second after the one before it. */
+/** Returns events with ids from 1. An event without a time occurs a second after the previous event. */
 function events(...recorded: readonly Recorded[]): RunEvent[] {
   let last = -1;
   return recorded.map(([eventName, attributes = {}, after = last + 1], index) => {
@@ -25,7 +25,7 @@ export const started: readonly Recorded[] = [
   ['WorkflowTaskCompleted', { scheduledEventId: '2', startedEventId: '3' }],
 ];
 
-/** A failure of the application, with an encrypted message if it has a ref. */
+/** An application failure, with an encrypted message if `ref` is given. */
 export const application = (
   type: string,
   text: string,
@@ -61,7 +61,9 @@ export const scheduled: Recorded = [
   },
 ];
 
-/** A run from its events. Its status is that of the last event; `now` is a minute after it. */
+/**
+ * Returns a run with these events. The last event determines the status; `now` is a minute after that event.
+ */
 export function runOf(recorded: readonly Recorded[], parts: Partial<WhyRun> = {}): WhyRun {
   const all = events(...recorded);
   const last = all.at(-1);
@@ -75,7 +77,7 @@ export function runOf(recorded: readonly Recorded[], parts: Partial<WhyRun> = {}
   };
 }
 
-/** Reads payloads from a table of JSON values. */
+/** Returns a reader of payloads from a table of JSON values. */
 export const reading =
   (values: Readonly<Record<string, unknown>>) =>
   (ref: PayloadRef): Reading =>

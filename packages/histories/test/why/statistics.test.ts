@@ -5,18 +5,18 @@ import { drawFrom } from './random.ts';
 const choose = (n: number, k: number): bigint =>
   Array.from({ length: k }, (_, i) => i).reduce((value, i) => (value * BigInt(n - i)) / BigInt(i + 1), 1n);
 
-describe("Fisher's exact test", () => {
+describe('fisherExact', () => {
   // scipy.stats.fisher_exact([[a, b], [c, d]]).pvalue of SciPy 1.17.1.
   it.each([
     [[3, 1, 1, 3], 0.4857142857142857],
     [[1, 9, 11, 3], 0.002759456185220083],
     [[10, 2, 3, 15], 0.0005367241191434357],
     [[0, 10, 0, 10], 1],
-  ] as const)('of %j is %d', ([a, b, c, d], p) => {
+  ] as const)('returns the p-value of %j: %d', ([a, b, c, d], p) => {
     expect(fisherExact(a, b, c, d)).toBeCloseTo(p, 9);
   });
 
-  it('is the sum over all tables that are at most as likely, counted one by one', () => {
+  it('equals the sum over all tables that are at most as likely, enumerated one by one', () => {
     const draw = drawFrom(7);
     for (let round = 0; round < 200; round += 1) {
       const [a, b, c, d] = [draw.whole(0, 12), draw.whole(0, 12), draw.whole(0, 12), draw.whole(1, 12)];
@@ -28,13 +28,13 @@ describe("Fisher's exact test", () => {
     }
   });
 
-  it('keeps tiny probabilities for large tables', () => {
+  it('does not round tiny probabilities of large tables to zero', () => {
     expect(fisherExact(1500, 500, 500, 1500)).toBeGreaterThan(0);
     expect(Math.log10(fisherExact(1500, 500, 500, 1500))).toBeLessThan(-200);
   });
 });
 
-describe('the normal tail', () => {
+describe('normalTail', () => {
   // 2 * scipy.stats.norm.sf(z) of SciPy 1.17.1.
   it.each([
     [0, 1],
@@ -44,13 +44,13 @@ describe('the normal tail', () => {
     [4.3, 1.707981094198359e-5],
     [6, 1.973175290075396e-9],
     [10, 1.523970604832105e-23],
-  ])('beyond %d is %d', (z, p) => {
+  ])('for z = %d is %d', (z, p) => {
     expect(normalTail(z) / p).toBeCloseTo(1, 9);
     expect(normalTail(-z)).toBe(normalTail(z));
   });
 });
 
-describe('the rank test', () => {
+describe('rankTest', () => {
   // scipy.stats.mannwhitneyu(x, y, method='asymptotic').pvalue of SciPy 1.17.1.
   it('agrees with SciPy, also with ties', () => {
     const x = [1.1, 2.2, 3.3, 4.4, 5.5, 6.6, 7.7, 8.8];
@@ -64,7 +64,7 @@ describe('the rank test', () => {
     expect(rankTest([5, 5, 5], [5, 5, 5]).p).toBe(1);
   });
 
-  it('finds chance in equal sets as often as it says', () => {
+  it('yields p-values below a limit as often as the limit says if the sets do not differ', () => {
     const draw = drawFrom(11);
     const sample = () => Array.from({ length: 40 }, () => draw.normal(0, 1));
     const found = Array.from({ length: 2000 }, () => rankTest(sample(), sample()).p).filter(
@@ -75,8 +75,8 @@ describe('the rank test', () => {
   });
 });
 
-describe('the correction for many comparisons', () => {
-  it('multiplies by the number of comparisons that are left, and keeps the order', () => {
+describe('holm', () => {
+  it('multiplies each p-value by the number of remaining comparisons, and keeps the order', () => {
     expect(holm([0.01, 0.04, 0.03, 0.005])).toEqual([0.03, 0.06, 0.06, 0.02]);
     expect(holm([0.5, 0.6])).toEqual([1, 1]);
     expect(holm([])).toEqual([]);

@@ -7,7 +7,7 @@ import { endOfRun, failingTask, pendingSteps, runFailure } from '../sources.ts';
 import { type Step, stepOf } from '../step.ts';
 import { seconds } from '../words.ts';
 
-/** Errors of the codec and of Cloud KMS: the table of reason codes explains them. */
+/** Returns a finder for errors of the codec and of Cloud KMS, which the table of reason codes explains. */
 export const codecErrors =
   (state: 'ended' | 'open') =>
   (run: WhyRun): Fact[] =>
@@ -40,12 +40,12 @@ function codecFacts(run: WhyRun): Fact[] {
   });
 }
 
-/** What the time limits of activities mean: https://docs.temporal.io/encyclopedia/detecting-activity-failures */
+/** What each activity timeout means: https://docs.temporal.io/encyclopedia/detecting-activity-failures */
 const timeouts: Readonly<Record<string, string>> = {
   'start to close': 'An attempt took longer than its time limit.',
-  'schedule to start': 'No worker took it from the task queue in time.',
+  'schedule to start': 'No worker took the activity from the task queue in time.',
   'schedule to close': 'All attempts together took longer than their time limit.',
-  heartbeat: 'No heartbeat came in time: its worker has ended, or its code blocks.',
+  heartbeat: 'No heartbeat arrived in time: the worker has ended, or the activity’s code blocks.',
 };
 
 /** The failure with which the run ended. */
@@ -74,14 +74,17 @@ export function failed(run: WhyRun): Fact[] {
   ];
 }
 
-/** The failure of a local activity that workflow code passes on names no step: the last such step failed with the same type. */
+/**
+ * If workflow code rethrows a local activity's failure, the failure names no step. Returns the last local
+ * activity that failed with the same type.
+ */
 function failedLocal(run: WhyRun, { type }: Cause): Step | undefined {
   const group = run.groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');
   const isSame = group !== undefined && causeOf(failureOf(group.events[0].attributes), run)?.type === type;
   return isSame ? stepOf(group, run) : undefined;
 }
 
-/** A time limit of the run. What was open then is found by the rules about waiting. */
+/** A run that exceeded its time limit. Rules about waiting report the steps that were open at that time. */
 export function timedOut(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionTimedOut') return [];
@@ -96,7 +99,7 @@ export function timedOut(run: WhyRun): Fact[] {
   ];
 }
 
-/** Who terminated it, and why. */
+/** Who terminated the run, and why. */
 export function terminated(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionTerminated') return [];

@@ -4,14 +4,17 @@ import type { Fact } from '../finding.ts';
 import { isOpen, type WhyRun } from '../run.ts';
 import { stepOf } from '../step.ts';
 
-/** The latest completed workflow task: what it has seen, and where it ends. */
+/**
+ * The latest completed workflow task: `seen` is the last event that the code has seen, `completed` the task's
+ * end.
+ */
 function lastTask({ events }: WhyRun): { readonly seen: number; readonly completed: RunEvent } | undefined {
   const completed = events.findLast(({ eventName }) => eventName === 'WorkflowTaskCompleted');
-  // The code has seen all events up to the start of its task.
+  // The code has seen all events up to the start of the workflow task.
   return completed && { seen: numberAt(completed.attributes, 'startedEventId') ?? 0, completed };
 }
 
-/** Signals that no workflow task has delivered to the code: none has completed since they came. */
+/** Signals that are not delivered to the code yet: no workflow task has completed since they arrived. */
 export function signalsNotDelivered(run: WhyRun): Fact[] {
   const seen = lastTask(run)?.seen ?? 0;
   return run.groups
@@ -20,15 +23,15 @@ export function signalsNotDelivered(run: WhyRun): Fact[] {
 }
 
 /**
- * Signals that the last workflow task delivered, and after which the code did nothing that Temporal records. It may have
- * changed a variable, or no handler may be registered: a history does not show more.
+ * Signals that the last workflow task delivered but that had no recorded effect. Either the code only changed
+ * a variable, or no handler is registered: the history does not show which.
  */
 export function signalsWithoutEffect(run: WhyRun): Fact[] {
   const task = lastTask(run);
   if (!isOpen(run) || task === undefined) return [];
   const { seen, completed } = task;
   const next = run.events[completed.eventId];
-  // The events of a task's commands follow it, and name it.
+  // Events for a workflow task's commands directly follow the task and name it.
   if (next && numberAt(next.attributes, 'workflowTaskCompletedEventId') === completed.eventId) return [];
   const before = run.events.findLast(
     ({ eventName, eventId }) => eventName === 'WorkflowTaskCompleted' && eventId < completed.eventId,
@@ -39,7 +42,7 @@ export function signalsWithoutEffect(run: WhyRun): Fact[] {
     .map((group) => ({ place: stepOf(group, run).place, eventId: group.id, since: group.events[0].at }));
 }
 
-/** Updates that the code has accepted, or that no workflow task has delivered, and that have no result. */
+/** Updates without a result: not delivered yet, or accepted and still in progress. */
 export function updatesOpen(run: WhyRun): Fact[] {
   if (!isOpen(run)) return [];
   return run.groups

@@ -23,7 +23,7 @@ function factOf(step: PendingStep): Fact {
     cause,
     place: placeOf(step),
     eventId: group?.id,
-    // The description has the time of the next attempt, which may be in the future.
+    // The description contains the time of the next attempt, which may be in the future.
     since: group?.events[0].at ?? work.scheduledAt,
     attempt: work.attempt || undefined,
     maximumAttempts: work.maximumAttempts,
@@ -35,7 +35,7 @@ function factOf(step: PendingStep): Fact {
 const hasFailed = ({ attempt, lastFailure }: PendingWork): boolean =>
   attempt > 1 || lastFailure !== undefined;
 
-/** Activities that are paused: Temporal does not try them again until they are resumed. */
+/** Paused activities, which Temporal does not retry until they are unpaused. */
 export const activitiesPaused = (run: WhyRun): Fact[] =>
   pendingSteps(run)
     .filter(({ work }) => work.kind === 'activity' && work.paused)
@@ -62,7 +62,7 @@ export const retries =
       )
       .map(factOf);
 
-/** Nexus operations that Temporal does not attempt: a circuit breaker is open. */
+/** Nexus operations that Temporal does not attempt because a circuit breaker is open. */
 export const nexusBlocked = (run: WhyRun): Fact[] =>
   pendingSteps(run)
     .filter(({ work }) => work.blocked !== undefined)
@@ -82,7 +82,10 @@ export const activitiesNotTaken = (run: WhyRun): Fact[] =>
     })
     .map((fact) => ({ ...fact, detail: pollersText(run, 'activity', fact.queue) }));
 
-/** Open steps of one category that no other rule has named. Of a closed run: what was open when it ended. */
+/**
+ * Open steps of one category that no other rule reports. For a closed run: the steps that were open when it
+ * ended.
+ */
 export const openSteps =
   (category: 'activity' | 'child' | 'nexus' | 'external') =>
   (run: WhyRun): Fact[] => {
@@ -115,7 +118,10 @@ export const openSteps =
       });
   };
 
-/** Whether open steps explain something: the run waits for them, or waited when it ended without a result. */
+/**
+ * Whether open steps explain the run's state: the run waits for them, or was waiting when it ended without a
+ * result.
+ */
 const waitsAt = (run: WhyRun): boolean => {
   if (isOpen(run)) return true;
   const end = endOfRun(run)?.eventName;
@@ -125,7 +131,7 @@ const waitsAt = (run: WhyRun): boolean => {
 const openGroups = ({ groups }: WhyRun, wanted: EventGroup['category']): EventGroup[] =>
   groups.filter(({ open, category }) => open && category === wanted);
 
-/** Open timers, the one that fires first at the top. */
+/** Open timers, in the order in which they fire. */
 export const timers =
   (isOverdue: boolean) =>
   (run: WhyRun): Fact[] => {

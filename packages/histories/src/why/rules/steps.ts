@@ -7,7 +7,7 @@ import { stepOf } from '../step.ts';
 import { failed } from './failed.ts';
 import { counted } from '../words.ts';
 
-/** What a reader counts as a step: what the code asked for, and the messages that it got. */
+/** What counts as a step for a reader: what the code scheduled, and the messages that it received. */
 const steps: ReadonlySet<Category> = new Set([
   'activity',
   'local',
@@ -19,9 +19,9 @@ const steps: ReadonlySet<Category> = new Set([
   'nexus',
 ]);
 
-/** In a run of fewer steps, the single failure that ended it says all. */
+/** In a run with fewer steps, a single failure that ended the run needs no summary. */
 const MANY_STEPS = 20;
-/** Failed steps that the text names. */
+/** How many failed steps the text names. */
 const MAX_NAMED = 3;
 
 /** `1 failure in 781 steps, #2722`: failures of single steps, which the code may have handled. */
@@ -38,7 +38,7 @@ export function failedSteps(run: WhyRun): Fact[] {
     .join(', ');
   const end = first.events.at(-1) ?? first.events[0];
   const { place, refs } = stepOf(first, run);
-  // The failure that ended the run has a finding of its own.
+  // The failure that ended the run has a separate finding.
   const isKnown = failed(run)[0]?.place?.eventId === end.eventId;
   if (isKnown && bad.length === 1 && all.length < MANY_STEPS) return [];
   return [

@@ -4,10 +4,10 @@ import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
 import { endOfRun, type FailingTask, failingTask } from '../sources.ts';
 import { inWords } from '../words.ts';
 
-/** What the workflow task fails with. Each kind is a rule. */
+/** Why a workflow task fails. Each problem is a separate rule. */
 export type TaskProblem = 'nondeterminism' | 'deadlock' | 'timeout' | 'unhandled' | 'other';
 
-/** The numbers that Temporal's SDKs write into messages: https://github.com/temporalio/rules */
+/** Rule numbers that Temporal's SDKs write into messages: https://github.com/temporalio/rules */
 const NONDETERMINISM = /^\[TMPRL1100\]/;
 const DEADLOCK = /^\[TMPRL1101\]/;
 
@@ -19,7 +19,7 @@ function problemOf({ reason, cause }: FailingTask): TaskProblem {
   return reason === 'UNHANDLED_COMMAND' ? 'unhandled' : 'other';
 }
 
-/** Returns a finder for one problem of the workflow task. Errors of the codec have a rule of their own. */
+/** Returns a finder for one problem of the workflow task. Codec errors have a separate rule. */
 export const taskFailing =
   (problem: TaskProblem) =>
   (run: WhyRun): Fact[] => {
@@ -48,7 +48,7 @@ const queueOf = ({ events }: Pick<WhyRun, 'events'>): string | undefined =>
 /** Milliseconds. A worker that polls takes a task within a second; a sticky queue delays it by 10 s at most. */
 export const LONG_WAIT = 30_000;
 
-/** The open workflow task of a run whose task does not fail. */
+/** Returns the open workflow task, unless it is failing. */
 function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact } | undefined {
   if (!isOpen(run) || failingTask(run) !== undefined) return undefined;
   const last = run.groups.findLast(({ category }) => category === 'task');
@@ -64,7 +64,7 @@ function openTask(run: WhyRun): { readonly isTaken: boolean; readonly fact: Fact
   return { isTaken, fact: { eventId: last?.open ? last.id : undefined, since, queue: queueOf(run) } };
 }
 
-/** A workflow task that no worker has taken, although none polls or it has waited for long. */
+/** A workflow task that no worker has taken, if no worker polls or the task has waited long. */
 export function taskNotTaken(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || task.isTaken) return [];
@@ -75,14 +75,14 @@ export function taskNotTaken(run: WhyRun): Fact[] {
   return [{ ...task.fact, queue: name, detail: pollersText(run, 'workflow', name) }];
 }
 
-/** A workflow task that a worker has, or soon will have. */
+/** A workflow task that a worker has taken, or will probably take soon. */
 export function taskOpen(run: WhyRun): Fact[] {
   const task = openTask(run);
   if (task === undefined || taskNotTaken(run).length > 0) return [];
   return [{ ...task.fact, title: task.isTaken ? 'Workflow task in progress' : undefined }];
 }
 
-/** What is known of a queue's workers. */
+/** Returns what is known about a task queue's workers. */
 export function pollersText(
   { queues }: WhyRun,
   kind: WhyQueue['kind'],
@@ -109,14 +109,14 @@ export function runPaused(run: WhyRun): Fact[] {
   ];
 }
 
-/** A request for cancellation that the workflow has not followed. */
+/** A cancellation request that the workflow has not acted on. */
 export function cancelRequested(run: WhyRun): Fact[] {
   if (!isOpen(run)) return [];
   const request = run.events.findLast(({ eventName }) => eventName === 'WorkflowExecutionCancelRequested');
   return request === undefined ? [] : [{ eventId: request.eventId, since: request.at }];
 }
 
-/** Nothing in the history or the description will wake the run. */
+/** A run that nothing in the history or the description will wake. */
 export function nothingPending(run: WhyRun): Fact[] {
   if (run.status !== 'Running' || endOfRun(run) !== undefined || failingTask(run) !== undefined) return [];
   if (at(run.details, 'pendingWorkflowTask') !== undefined) return [];
