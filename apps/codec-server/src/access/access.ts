@@ -1,12 +1,12 @@
 import type { Permission, Reveal } from '@temporal-kms/codec-api';
 
-/** An authenticated caller, as the log and the audit name them. It never holds a token. */
+/** An authenticated caller with the name for the log and the audit. Does not contain the token. */
 export interface Caller {
   /** For people: an e-mail address, else the subject. */
   readonly name: string;
   readonly issuer?: string;
   readonly subject?: string;
-  /** When the sign-in and the caller's streams end, in milliseconds since 1970. Absent: it does not end. */
+  /** When the sign-in and the caller's streams end, in milliseconds since 1970. Absent: never. */
   readonly expiresAt?: number;
 }
 
@@ -16,7 +16,7 @@ export interface Credentials {
   header(name: string): string | undefined;
 }
 
-/** How a page signs people in (OAuth 2.1 authorization code with PKCE). It is public and holds no secret. */
+/** How a web page signs people in (OAuth 2.1 authorization code with PKCE). Public; contains no secret. */
 export interface SignIn {
   readonly issuer: string;
   readonly clientId: string;
@@ -25,29 +25,29 @@ export interface SignIn {
   readonly resource?: string;
   /** Further parameters of the authorization request. */
   readonly parameters?: Readonly<Record<string, string>>;
-  /** Which token of the issuer's response the policy accepts. */
+  /** The token from the issuer's response that the policy accepts. */
   readonly token: 'access' | 'id';
 }
 
-/** Decides for every route who the caller is and what they may do. */
+/** Authenticates the caller, and decides what the caller may do, for every route. */
 export interface Access {
   /** True: requests need no token (`AUTH=none`). */
   readonly open?: boolean;
-  /** Returns the caller. @throws HttpError 401 when the request has no valid token and needs one */
+  /** Returns the caller. @throws HttpError 401 if a token is required and the request has no valid token */
   authenticate(request: Credentials): Caller | Promise<Caller>;
   /**
-   * Returns whether the caller has a permission in a namespace, or without a namespace, in any namespace.
-   * @param caller as this object's `authenticate` returned it; any other caller has no permission
+   * Returns whether the caller has a permission in a namespace, or, without `namespace`, in any namespace.
+   * @param caller the value that this object's `authenticate` returned; other values have no permission
    */
   allows(caller: Caller, permission: Permission, namespace: string | undefined): boolean;
   reveal(namespace: string): Reveal;
-  /** For how long a web page may show payloads after one justification. */
+  /** How many minutes a web page may show payloads after one justification. */
   revealMinutes(namespace: string): number;
-  /** Undefined: callers bring a token or need none. */
+  /** Undefined: web pages cannot sign in, or no token is needed. */
   signIn(): SignIn | undefined;
 }
 
-/** Access with `AUTH=none`: every client may do everything. Only for a server that listens on loopback. */
+/** The access for `AUTH=none`: every client may do everything. Only for a server that listens on loopback. */
 export const openAccess: Access = {
   open: true,
   authenticate: () => ({ name: 'anonymous' }),
@@ -58,13 +58,13 @@ export const openAccess: Access = {
 };
 
 export interface ReloadableAccess extends Access {
-  /** Uses the result of `load` for new requests. @throws what `load` throws; then nothing changes */
+  /** Uses the result of `load` for new requests. @throws what `load` throws, without changing anything */
   reload(): void;
 }
 
 /**
- * Returns an access that can be replaced while requests are in progress. A request keeps the permissions of the access
- * that authenticated it.
+ * Returns an access that can be replaced while requests are in progress. The access that authenticated a
+ * request also decides its permissions.
  */
 export function reloadableAccess(load: () => Access): ReloadableAccess {
   let current = load();

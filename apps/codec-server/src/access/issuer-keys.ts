@@ -6,8 +6,9 @@ import { isSafeUrl, type Issuer } from './policy.ts';
 const MINUTE = 60_000;
 
 /**
- * How long keys are used. A key that its issuer has withdrawn counts for up to ten minutes, and for up to an hour while
- * the issuer is unreachable. Tokens under unknown keys cause at most one request every ten seconds.
+ * How long keys are used. The server accepts a withdrawn key for up to ten minutes, or for up to an hour
+ * while the issuer is unreachable. Tokens signed with unknown keys cause at most one request every ten
+ * seconds.
  */
 const lifetimes = { freshMs: 10 * MINUTE, usableMs: 60 * MINUTE, retryMs: 10_000 };
 
@@ -27,13 +28,16 @@ export interface IssuerKeysOptions {
 }
 
 export interface IssuerKeys {
-  /** Fetches the keys before the first token needs them. Never rejects. */
+  /** Fetches the keys before the first token arrives. Never rejects. */
   warm(): Promise<void>;
-  /** Resolves to the key of a token. @throws KeysUnavailable, or jose's error when the issuer has no such key */
+  /**
+   * Resolves to the key that signed a token. @throws KeysUnavailable, or jose's error if the issuer has no
+   * such key
+   */
   readonly find: JWTVerifyGetKey;
 }
 
-/** Returns a function that gives each issuer its keys, and keeps them when the policy is read again. */
+/** Returns a function that returns an issuer's keys. Cached keys survive a reload of the policy. */
 export function issuerKeyring(options: IssuerKeysOptions): (issuer: Issuer) => IssuerKeys {
   const known = new Map<string, IssuerKeys>();
   return (issuer) => {
@@ -47,9 +51,9 @@ export function issuerKeyring(options: IssuerKeysOptions): (issuer: Issuer) => I
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * Returns an issuer's keys. They are found by discovery, refreshed, and used for a bounded time while the issuer is
- * unreachable. jose's `createRemoteJWKSet` rejects every token once its cache is stale and the issuer is unreachable,
- * and has no discovery.
+ * Returns an issuer's keys. Finds them by discovery, refreshes them, and uses stale keys for a bounded time
+ * while the issuer is unreachable. Own code, because jose's `createRemoteJWKSet` has no discovery, and
+ * rejects every token if its cache is stale and the issuer is unreachable.
  */
 export function issuerKeys(
   issuer: Issuer,
@@ -100,7 +104,7 @@ const discovery = z.object({ issuer: z.string(), jwks_uri: z.string() });
 const keySet: z.ZodType<JSONWebKeySet> = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
 export interface RefreshedValueOptions {
-  /** How many milliseconds a value is used without a new attempt. */
+  /** How many milliseconds a value is used without an attempt to load a newer value. */
   readonly freshMs: number;
   /** How many milliseconds a value is used while attempts to load a newer value fail. */
   readonly usableMs: number;
@@ -109,9 +113,10 @@ export interface RefreshedValueOptions {
 }
 
 /**
- * A value that is loaded again when it is stale, and used for a bounded time while that fails (RFC 5861 calls it
- * stale-if-error). At most one attempt is in flight, and at most one is made every `retryMs`, however many callers ask.
- * lru-cache's `fetchMethod` with `allowStaleOnFetchRejection` limits neither the age of a stale value nor the attempts.
+ * A value that is loaded again when stale, and is used for a bounded time if loading fails (stale-if-error in
+ * RFC 5861). However many callers there are, at most one attempt is in flight, and at most one attempt starts
+ * every `retryMs`. Own code, because lru-cache's `fetchMethod` with `allowStaleOnFetchRejection` limits
+ * neither the age of a stale value nor the attempts.
  */
 export class RefreshedValue<T> {
   readonly #load: () => Promise<T>;
@@ -127,7 +132,7 @@ export class RefreshedValue<T> {
     this.#now = now;
   }
 
-  /** Resolves to the value. @throws what the last attempt threw, when no value is usable */
+  /** Resolves to the value. @throws what the last attempt threw, if no value is usable */
   async get(): Promise<T> {
     const { freshMs, usableMs } = this.#options;
     const last = this.#value;
@@ -140,7 +145,7 @@ export class RefreshedValue<T> {
     }
   }
 
-  /** Loads the value now; resolves to undefined if the last attempt was made just before. */
+  /** Loads the value now. Resolves to undefined if the last attempt was less than `retryMs` ago. */
   async refresh(): Promise<T | undefined> {
     return this.#isResting() ? undefined : this.#try();
   }
@@ -153,7 +158,7 @@ export class RefreshedValue<T> {
     );
   }
 
-  /** Returns the attempt in flight, the last attempt if it was made just before, or a new attempt. */
+  /** Returns the attempt in flight, or the last attempt if less than `retryMs` old, or else a new attempt. */
   #try(): Promise<T> {
     if (this.#attempt && (this.#isPending || this.#isResting())) return this.#attempt.result;
     this.#isPending = true;
@@ -170,19 +175,19 @@ export class RefreshedValue<T> {
   }
 }
 
-/** Fetches a JSON document of an issuer. @throws Error that names the cause */
+/** Fetches a JSON document from an issuer. @throws Error that names the cause */
 export type FetchJson = (url: string) => Promise<unknown>;
 
-/** While an issuer is unreachable, callers wait this long once every ten seconds. */
+/** While an issuer is unreachable, requests wait this long, once every ten seconds. */
 const TIMEOUT_MS = 3_000;
-/** Far above the size of any key set, so that another server's answer cannot fill the memory. */
+/** Far above the size of any key set. Prevents another server's response from filling the memory. */
 const MAX_BYTES = 1024 * 1024;
 
-/** Does not follow redirects: only the server that the policy names can publish keys. */
+/** Does not follow redirects, so that only the server that the policy names can publish keys. */
 export const fetchJson: FetchJson = async (url) => {
   const timeout = new AbortController();
   const timer = new WaitTimer(TIMEOUT_MS, () =>
-    timeout.abort(new DOMException(`No answer within ${TIMEOUT_MS} ms`, 'TimeoutError')),
+    timeout.abort(new DOMException(`No response within ${TIMEOUT_MS} ms`, 'TimeoutError')),
   );
   try {
     return await fetchWithin(url, timeout.signal);
@@ -195,7 +200,7 @@ async function fetchWithin(url: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'error', signal });
   if (!response.ok || response.body === null) {
     await response.body?.cancel();
-    throw new Error(`${url} answered ${response.status}`);
+    throw new Error(`${url} returned status ${response.status}`);
   }
   const chunks: Uint8Array[] = [];
   let length = 0;

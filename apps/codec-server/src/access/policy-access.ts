@@ -36,7 +36,7 @@ interface TokenVerifier {
   readonly verify: VerifyToken;
 }
 
-/** Returns an access by tokens: callers are who their tokens name, and may do only what the policy grants. */
+/** Returns an access that authenticates callers by token and permits only what the policy grants. */
 export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps): Access {
   const bearers = new Map<string, TokenVerifier>();
   let iap: TokenVerifier | undefined;
@@ -48,7 +48,7 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
     else bearers.set(issuer.issuer, known);
   }
 
-  // A caller that was not made here has no grants, whatever its fields are.
+  // A caller object that was not created here has no grants, whatever its fields contain.
   const grants = new WeakMap<Caller, Grants>();
   const callerOf = async ({ issuer, verify }: TokenVerifier, token: string): Promise<Caller> => {
     const verified = await verify(token);
@@ -56,14 +56,14 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
     grants.set(caller, grantsOf(policy, issuer, verified.claims));
     return caller;
   };
-  // Two caches, because a token that is valid in one header may be invalid in the other.
+  // Separate caches, because a token that is valid in one header may be invalid in the other.
   const assertions = new TokenCache<Caller>(now);
   const bearerTokens = new TokenCache<Caller>(now);
 
   const signIn = signInOf(policy);
   return {
     authenticate: (request: Credentials) => {
-      // Behind the proxy, Authorization may hold a token for the proxy itself.
+      // Behind the proxy, Authorization may contain a token for the proxy itself.
       const assertion = iap && iapAssertion(request);
       if (iap && assertion !== undefined) {
         const proxy = iap;
@@ -71,7 +71,7 @@ export function policyAccess(policy: Policy, { now, keysOf }: PolicyAccessDeps):
       }
       return bearerTokens.get(bearerToken(request), async (token) => {
         const known = bearers.get(claimedIssuer(token) ?? '');
-        if (!known) throw invalidToken('the policy does not list its issuer');
+        if (!known) throw invalidToken("the policy does not list the token's issuer");
         return callerOf(known, token);
       });
     },
@@ -115,14 +115,14 @@ export interface PolicyFileOptions {
 }
 
 const UNKNOWN =
-  'the policy names namespaces that this server has no keys for; their rules have no effect here';
+  'the policy names namespaces that this server has no keys for; rules for these namespaces have no effect here';
 
 const messages = { down: "issuer's keys unavailable", up: "issuer's keys available again" };
 
 /**
- * Returns a function that reads the policy file and returns its access, logs the file's digest, and throws
- * StrictYamlError. The issuers' keys are fetched in the background and kept from one reading to the next: an unreachable
- * issuer does not block startup; only its callers are rejected.
+ * Returns a function that reads the policy file, logs the file's digest and returns the access, or throws
+ * StrictYamlError. Issuers' keys are fetched in the background and survive a reload. An unreachable issuer
+ * does not block startup; only its callers are rejected.
  */
 export function accessLoader(
   file: string,
@@ -145,7 +145,7 @@ export function accessLoader(
   };
 }
 
-/** What one caller may do. */
+/** The permissions of one caller. */
 export class Grants {
   readonly #everywhere = new Set<Permission>();
   readonly #byNamespace = new Map<string, Set<Permission>>();
@@ -155,7 +155,7 @@ export class Grants {
     for (const set of sets) for (const permission of permissions) set.add(permission);
   }
 
-  /** Returns whether a permission is granted in a namespace, or without a namespace, in any namespace. */
+  /** Returns whether a permission is granted in a namespace, or, without `namespace`, in any namespace. */
   has(permission: Permission, namespace: string | undefined): boolean {
     if (this.#everywhere.has(permission)) return true;
     if (namespace !== undefined) return this.#byNamespace.get(namespace)?.has(permission) ?? false;
@@ -169,7 +169,10 @@ export class Grants {
   }
 }
 
-/** Returns what a verified token's claims grant: by the matching rules, and by Temporal's own claims if the policy uses them. */
+/**
+ * Returns what a verified token's claims grant, according to the matching rules and, if the policy uses them,
+ * Temporal's own claims.
+ */
 export function grantsOf(policy: Policy, issuer: Issuer, claims: JWTPayload): Grants {
   const grants = new Grants();
   const textsOf = claimTexts(claims);
@@ -189,9 +192,10 @@ const matches = (rule: Rule, textsOf: TextsOf): boolean =>
   });
 
 /**
- * Grants what Temporal's claims name. They are read as Temporal's default claim mapper reads them
- * (common/authorization/default_jwt_claim_mapper.go): `namespace:role`, the role in any case, the namespace up to the
- * first colon. A role does not include other roles: the policy lists the permissions of each.
+ * Grants the permissions of roles in Temporal's claims. Like Temporal's default claim mapper
+ * (common/authorization/default_jwt_claim_mapper.go), parses `namespace:role`, with the namespace up to the
+ * first colon and the role in upper or lower case. No role includes another: the policy lists each role's
+ * permissions.
  */
 function grantTemporal(
   grants: Grants,
@@ -209,16 +213,16 @@ function grantTemporal(
   }
 }
 
-/** The system namespace, as the server calls it and as Temporal's documentation does. */
+/** Names of the system namespace: the Temporal server's, and the one in Temporal's documentation. */
 const SYSTEM: ReadonlySet<string> = new Set(['temporal-system', 'system']);
 
-/** Returns the texts that a rule can match in a claim: the claim itself, or the elements of its list. */
+/** Returns the texts in a claim that a rule can match: the claim itself, or the elements of a list. */
 type TextsOf = (claim: string) => readonly string[];
 
 /**
- * Returns a reader of the texts in a verified token's claims. A claim that is neither text nor a list has no texts.
- * E-mail addresses are skipped if any claim of the token marks them as unverified: many providers let people sign up
- * with another person's address.
+ * Returns a function that returns the texts of a claim in a verified token. A claim that is neither text nor
+ * a list has none. E-mail addresses are left out if any claim of the token marks the address as unverified,
+ * because many providers let people sign up with another person's address.
  */
 function claimTexts(claims: JWTPayload): TextsOf {
   const trustsEmail = !marksEmailUnverified(claims);
@@ -236,14 +240,14 @@ function valuesOf(claim: string, value: unknown): readonly unknown[] {
   return [value];
 }
 
-/** Any claim can hold an address: `upn`, `preferred_username`, `sub`, or a name that is a URL. */
+/** Any claim can contain an address: `upn`, `preferred_username`, `sub`, or a claim whose name is a URL. */
 const isEmail = (claim: string, text: string): boolean =>
   text.includes('@') || lettersOf(claim).includes('mail');
 
 /**
- * Returns whether any claim, at any depth (the proxy's `gcip`, a profile under a URL name), is about the verification of
- * an address and is not `true`. Only JSON's `true` counts (OpenID Connect Core 1.0, section 5.1), because providers that
- * write text or numbers disagree about their meaning.
+ * Returns whether any claim about the verification of an address, at any depth (the proxy's `gcip`, a profile
+ * under a URL name), has a value other than JSON's `true` (OpenID Connect Core 1.0, section 5.1). Texts and
+ * numbers do not count as true, because providers disagree about their meaning.
  */
 function marksEmailUnverified(claims: JWTPayload): boolean {
   const pending: object[] = [claims];
@@ -256,13 +260,16 @@ function marksEmailUnverified(claims: JWTPayload): boolean {
   return false;
 }
 
-/** Matches `email_verified` as providers spell it, also in a URL, and Entra's "e-mail domain owner verified". */
+/**
+ * Matches providers' spellings of `email_verified`, including those in a URL, and Entra's "e-mail domain
+ * owner verified".
+ */
 function isVerification(name: string): boolean {
   const letters = lettersOf(name);
   return (letters.includes('mail') && letters.includes('verif')) || letters === 'xmsedov';
 }
 
-/** Returns the letters of a claim's name in lower case, without the host if the name is a URL. */
+/** Returns the letters of a claim's name in lower case. If the name is a URL, leaves out the host. */
 const lettersOf = (name: string): string =>
   name
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')

@@ -6,7 +6,7 @@ import { z } from 'zod';
 const text = z
   .string('must be text; put it into quotes')
   .min(1, 'is empty')
-  .regex(/^(?!\s)(?!.*\s$)/, 'begins or ends with space, which no claim does')
+  .regex(/^(?!\s)(?!.*\s$)/, 'begins or ends with white space')
   .meta({ id: 'text' });
 
 /** A name or value that is compared literally. */
@@ -19,7 +19,8 @@ const oneOrMany = <One extends z.ZodType<string>>(one: One) =>
     .transform((value): readonly string[] => (typeof value === 'string' ? [value] : value));
 
 /**
- * Returns whether keys can be fetched from a URL: https, or http from this machine only, since http proves no sender.
+ * Returns whether keys may be fetched from a URL: over https, or over http from this machine only, because
+ * http does not authenticate the sender.
  */
 export function isSafeUrl(value: string): boolean {
   const url = URL.parse(value);
@@ -28,7 +29,10 @@ export function isSafeUrl(value: string): boolean {
   return url.protocol === 'http:' && isLoopback(url.hostname.replace(/^\[(.*)\]$/, '$1'));
 }
 
-/** Asymmetric algorithms only: with a symmetric one, the issuer's public key could sign tokens. */
+/**
+ * Asymmetric algorithms only: with a symmetric algorithm, anyone could sign tokens with the issuer's public
+ * key.
+ */
 const algorithms = [
   'RS256',
   'RS384',
@@ -46,31 +50,31 @@ const algorithms = [
 /** The kind of an issuer's tokens that the server accepts. */
 type TokenKind = 'access' | 'access-untyped' | 'id' | 'assertion';
 
-/** What Temporal's own `namespace:role` claims grant. */
+/** The permissions that Temporal's own `namespace:role` claims grant. */
 export interface TemporalPermissions {
   readonly claim: string;
-  /** Whether a role of Temporal's system namespace counts in every namespace, as it does in Temporal itself. */
+  /** Whether a role in Temporal's system namespace applies in every namespace, as in Temporal itself. */
   readonly system: 'every-namespace' | 'ignored';
   /** Permissions by role: `read`, `write`, `worker`, `admin`. */
   readonly roles: ReadonlyMap<string, readonly Permission[]>;
 }
 
-/** An issuer, and what its tokens must be. */
+/** An issuer, and the requirements for its tokens. */
 export interface Issuer {
   /** The exact value of `iss`. */
   readonly issuer: string;
-  /** Values of `aud`; a token must have one of them. */
+  /** Accepted values of `aud`; a token must have at least one of these values. */
   readonly audience: readonly string[];
   readonly tokens: TokenKind;
   readonly algorithms: readonly string[];
-  /** The URL of its JSON Web Key Set, or of the discovery document that names one. */
+  /** The URL of the issuer's JSON Web Key Set, or of the discovery document that names the key set. */
   readonly keys: { readonly jwks: string } | { readonly discovery: string };
-  /** The claim with the caller's name; a token without it is named by `sub`. */
+  /** The claim with the caller's name. If a token lacks this claim, `sub` is the name. */
   readonly name: string;
   readonly clockSkewSeconds: number;
-  /** How many seconds after `iat` a token is too old, whatever its `exp`. */
+  /** Seconds after `iat` from which a token is too old, whatever its `exp`. */
   readonly maxAgeSeconds: number;
-  /** For tokens that are made for another server: rules must name people by this claim. */
+  /** Rules must name people by this claim, because these tokens are issued for other servers too. */
   readonly onlyByName?: string;
   readonly temporal?: TemporalPermissions;
 }
@@ -110,7 +114,7 @@ const oidc = z
     type: z.literal('oidc'),
     issuer: url.refine(
       (value) => !/(^|\.)tmprl\.cloud$/.test(URL.parse(value)?.hostname ?? ''),
-      'is Temporal Cloud, whose tokens other servers also receive: write type: temporal-cloud',
+      'is Temporal Cloud, which issues the same tokens for other servers: write type: temporal-cloud',
     ),
     ...common,
     tokens: z.enum(['access', 'access-untyped', 'id']),
@@ -124,7 +128,8 @@ const oidc = z
     issuer: set.issuer,
     tokens: set.tokens,
     algorithms: set.algorithms,
-    // OpenID Connect Discovery 1.0, section 4: appended to the issuer, including its path.
+    // OpenID Connect Discovery 1.0, section 4: the path is appended to the issuer, which may itself have a
+    // path.
     keys: set.jwks
       ? { jwks: set.jwks }
       : { discovery: `${set.issuer.replace(/\/$/, '')}/.well-known/openid-configuration` },
@@ -173,11 +178,12 @@ export const issuer = z.discriminatedUnion('type', [oidc, iap, temporalCloud]);
 
 const values = oneOrMany(literalText('is compared literally: there are no wildcards, so list each value'));
 const namespace = literalText('must be a name; for all namespaces, write namespaces: "*"');
-/** For the JSON Schema, which does not contain the refinements. */
+/** For the JSON Schema, which cannot contain the refinements. */
 const atLeastOne = { minProperties: 1 };
 
 /**
- * Parameters of the authorization request that the page chooses itself (RFC 6749, RFC 7636, RFC 8707, OpenID Connect).
+ * Parameters of the authorization request that the page sets itself (RFC 6749, RFC 7636, RFC 8707, OpenID
+ * Connect).
  */
 const ownParameters: ReadonlySet<string> = new Set([
   'client_id',
@@ -208,7 +214,7 @@ const rule = z.strictObject({
   permissions: z.array(permission).min(1, 'is empty'),
 });
 
-/** For how long a web page may show payloads after one justification, in minutes. */
+/** How many minutes a web page may show payloads after one justification. */
 const revealMinutes = z
   .number()
   .int()
@@ -216,8 +222,9 @@ const revealMinutes = z
   .max(12 * 60);
 
 /**
- * The policy file (`POLICY_FILE`), described in docs/access.md. Callers have only the permissions that it grants.
- * `policy-file.schema.json` is this schema for editors and other programs, without the checks across fields.
+ * The policy file (`POLICY_FILE`), described in docs/access.md. Callers have only the permissions that the
+ * policy grants. `policy-file.schema.json` is this schema for editors and other programs, without the checks
+ * across fields.
  */
 export const policy = z
   .strictObject({
@@ -229,7 +236,7 @@ export const policy = z
       )
       .meta(atLeastOne),
     rules: z.array(rule).default([]),
-    /** For namespaces that `namespaces` does not name. */
+    /** Applies to namespaces that `namespaces` does not name. */
     reveal: z._default(reveal, 'automatic'),
     revealMinutes: revealMinutes.default(15),
     namespaces: z
@@ -252,7 +259,7 @@ export const policy = z
       .optional(),
   })
   .superRefine(({ issuers, rules, dashboard }, context) => {
-    // Fields that failed their own checks do not have the types that this check relies on.
+    // Skipped if fields failed their own checks, because their types may then be wrong.
     if (context.issues.length > 0) return;
     const named = new Map(Object.entries(issuers));
     const wrong = (path: (string | number)[], message: string): void =>
@@ -294,13 +301,13 @@ export const policy = z
 export type Policy = z.infer<typeof policy>;
 export type Rule = Policy['rules'][number];
 
-/** Returns each namespace that the policy names. */
+/** Returns the namespaces that the policy names. */
 export function namespacesIn({ rules, namespaces }: Policy): readonly string[] {
   const inRules = rules.flatMap((each) => (each.namespaces === '*' ? [] : each.namespaces));
   return [...new Set([...inRules, ...Object.keys(namespaces)])];
 }
 
-/** The file's name in messages. */
+/** The name of the file to use in messages. */
 const NAME = 'POLICY_FILE';
 
 export interface PolicyFile {
@@ -311,12 +318,15 @@ export interface PolicyFile {
   readonly size: number;
 }
 
-/** Reads the policy file. @throws StrictYamlError when the file cannot be read, may be incomplete, or has a mistake */
+/**
+ * Reads the policy file. @throws StrictYamlError if the file cannot be read, may be incomplete, or has a
+ * mistake
+ */
 export function readPolicy(file: string): PolicyFile {
   const yaml = readStrictYaml(file, NAME);
   return { policy: yaml.check(policy), digest: yaml.digest, size: yaml.size };
 }
 
-/** Returns the policy of a file's content. @throws StrictYamlError */
+/** Parses the content of a policy file. @throws StrictYamlError */
 export const parsePolicy = (content: string): Policy =>
   parseStrictYaml(Buffer.from(content), NAME).check(policy);

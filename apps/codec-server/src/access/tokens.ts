@@ -11,9 +11,9 @@ import type { Issuer } from './policy.ts';
 const MAX_TOKEN = 16 * 1024;
 
 /**
- * Returns the token of the header `Authorization`. Tokens in URLs do not count, because URLs are logged (RFC 6750
+ * Returns the token in the header `Authorization`. Ignores tokens in URLs, because URLs are logged (RFC 6750
  * section 5.3).
- * @throws HttpError 401 without a token, 400 when the header is malformed or repeated
+ * @throws HttpError 401 if there is no token, 400 if the header is malformed or repeated
  */
 export function bearerToken(request: Credentials): string {
   const header = request.header('authorization');
@@ -34,8 +34,8 @@ function checkLength(token: string): string {
 }
 
 /**
- * Returns the issuer that a token claims, before verification. Use it only to choose the keys to verify the token
- * with.
+ * Returns the issuer that a token claims, without verification. Use the result only to choose the keys for
+ * the verification.
  */
 export function claimedIssuer(token: string): string | undefined {
   try {
@@ -47,17 +47,18 @@ export function claimedIssuer(token: string): string | undefined {
 
 const UNREADABLE = 'it is not a readable signed JWT';
 
-/** Without a token, RFC 6750 section 3 asks for a challenge without an error. */
+/** If there is no token, RFC 6750 section 3 requires a challenge without an error. */
 const noToken = (): HttpError =>
   new HttpError(
     401,
     'unauthenticated',
     "Sign in: send the header Authorization: Bearer with a token from an issuer in this server's policy. " +
-      '(Temporal\'s CLI sends it with --codec-auth "Bearer …", its Web UI when it passes access tokens.)',
+      '(Temporal\'s CLI sends the header with --codec-auth "Bearer …"; Temporal\'s Web UI does so if it passes access ' +
+      'tokens.)',
     { challenge: 'Bearer', loggable: true },
   );
 
-/** @param why completes "The token is refused: …"; it contains nothing of the token itself */
+/** @param why completes "The token is refused: …"; must not contain any part of the token */
 export const invalidToken = (why: string, cause?: unknown): HttpError =>
   new HttpError(401, 'unauthenticated', `The token is refused: ${why}.`, {
     challenge: `Bearer error="invalid_token", error_description="${why}"`,
@@ -65,7 +66,7 @@ export const invalidToken = (why: string, cause?: unknown): HttpError =>
     loggable: true,
   });
 
-/** RFC 6750 section 3.1: the request itself is malformed, whatever the token. */
+/** RFC 6750 section 3.1: the request is malformed, whether or not the token is valid. */
 const malformedRequest = (): HttpError =>
   new HttpError(
     400,
@@ -74,7 +75,7 @@ const malformedRequest = (): HttpError =>
     { challenge: 'Bearer error="invalid_request"', loggable: true },
   );
 
-/** The challenge has no error, so clients keep a token that may be valid. */
+/** The challenge contains no error, so that clients keep a token that may be valid. */
 const keysUnavailable = (cause: unknown): HttpError =>
   new HttpError(
     401,
@@ -92,21 +93,22 @@ interface Expires {
 }
 
 /**
- * Caches what verified tokens lead to (a caller and their grants) for a minute, but not past the token's expiry. The
- * keys are SHA-256 digests, so a heap dump contains no token whose request has ended. An expired entry stays until it
- * is replaced or evicted.
+ * Caches the caller and the grants of verified tokens for a minute, but not past the token's expiry. The
+ * cache's keys are SHA-256 digests, so that a heap dump contains no token whose request has ended. An expired
+ * entry stays until it is replaced or evicted.
  */
 export class TokenCache<T extends Expires> {
   readonly #entries: LRUCache<string, { readonly value: T; readonly until: number }>;
   readonly #now: () => number;
 
   constructor(now: () => number, max = MAX_TOKENS) {
-    // The cache's own ttl reads a clock that tests cannot set, and counts the last millisecond.
+    // Does not use lru-cache's `ttl`: tests cannot set its clock, and it keeps entries a millisecond too
+    // long.
     this.#entries = new LRUCache({ max });
     this.#now = now;
   }
 
-  /** Returns the cached value, or what `verify` resolves to. Rejections are not cached. */
+  /** Returns the cached value, or calls `verify` and caches the result. Does not cache rejections. */
   get(token: string, verify: (token: string) => Promise<T>): T | Promise<T> {
     const id = hash('sha256', token, 'base64');
     const known = this.#entries.get(id);
@@ -124,17 +126,23 @@ export class TokenCache<T extends Expires> {
 /** A token that passed every check. */
 export interface VerifiedToken {
   readonly claims: JWTPayload & { readonly sub: string };
-  /** Whole milliseconds since 1970: its `exp`, or the time at which it becomes too old, whichever is first. */
+  /**
+   * When the token's `exp` passes or the token becomes too old, whichever is first, in whole milliseconds
+   * since 1970.
+   */
   readonly expiresAt: number;
 }
 
 /** @throws HttpError 401 */
 export type VerifyToken = (token: string) => Promise<VerifiedToken>;
 
-/** Returns a function that verifies an issuer's tokens: signature, algorithm, issuer, audience, times and kind. */
+/**
+ * Returns a function that verifies an issuer's tokens: their signature, algorithm, issuer, audience, times
+ * and kind.
+ */
 export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: () => number): VerifyToken {
   return async (token) => {
-    // jose ignores white space at the end of base64.
+    // Checked here, because jose ignores white space at the end of base64.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw invalidToken(UNREADABLE);
     try {
       const { payload, protectedHeader } = await jwtVerify(token, keys.find, {
@@ -142,7 +150,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
         audience: [...issuer.audience],
         algorithms: [...issuer.algorithms],
         clockTolerance: issuer.clockSkewSeconds,
-        // Also rejects an `iat` in the future.
+        // Makes jose also reject an `iat` in the future.
         maxTokenAge: issuer.maxAgeSeconds,
         requiredClaims: ['exp', 'iat', 'sub'],
         currentDate: new Date(now()),
@@ -159,7 +167,7 @@ export function verifier(issuer: Issuer, keys: Pick<IssuerKeys, 'find'>, now: ()
     } catch (error) {
       if (error instanceof KeysUnavailable) throw keysUnavailable(error);
       if (error instanceof errors.JOSEError) throw invalidToken(describe(error, issuer, now()), error);
-      // What jose and Node throw for a published key that is too short or malformed.
+      // jose and Node throw these errors for a published key that is too short or malformed.
       if (error instanceof TypeError || error instanceof DOMException)
         throw invalidToken(UNUSABLE_KEY, error);
       throw error;
@@ -199,12 +207,12 @@ function notValidYet(
   );
 }
 
-/** Levels of objects and arrays in a header or in claims. */
+/** Maximum nesting of objects and arrays in a header or in claims. */
 const MAX_DEPTH = 64;
 
 /**
- * Returns whether no object in the header or the claims contains a name twice. Parsers disagree about which of two
- * values counts, so the issuer and this server could read different claims (RFC 7519 section 4).
+ * Returns whether all names in the header's and the claims' objects are unique. Parsers disagree about which
+ * of two equal names counts, so the issuer and this server could read different claims (RFC 7519 section 4).
  */
 function isUnambiguous(token: string): boolean {
   return token.split('.', 2).every((part) => {
@@ -213,7 +221,7 @@ function isUnambiguous(token: string): boolean {
     const isJson = new JsonScanner(text, MAX_DEPTH).scan((place) => {
       if (place === 'key') names += 1;
     });
-    // `JSON.parse` keeps one of two values.
+    // `JSON.parse` keeps only one of two members with the same name.
     return isJson && names === countNames(JSON.parse(text));
   });
 }
@@ -227,11 +235,11 @@ const countNames = (value: unknown): number =>
     : 0;
 
 /**
- * The types (`typ`) of an issuer's tokens, by the kind that the policy names. All other types are refused: logout
- * tokens, DPoP proofs, security events, and what future specifications add.
+ * The accepted types (`typ`) of an issuer's tokens, by the kind in the policy. All other types are refused:
+ * logout tokens, DPoP proofs, security events, and any type that future specifications add.
  */
 const types: Readonly<Record<Issuer['tokens'], readonly unknown[]>> = {
-  // RFC 9068 section 4: no ID token has this type.
+  // RFC 9068 section 4: ID tokens never have this type.
   access: ['at+jwt'],
   'access-untyped': [undefined, 'jwt', 'at+jwt'],
   id: [undefined, 'jwt'],
@@ -239,8 +247,8 @@ const types: Readonly<Record<Issuer['tokens'], readonly unknown[]>> = {
 };
 
 /**
- * The claims that contain a token's kind in Keycloak (`typ`) and Cognito (`token_use`), and their values in lower
- * case.
+ * The claims that contain a token's kind in Keycloak (`typ`) and Cognito (`token_use`), with the expected
+ * values in lower case.
  */
 const kindClaims = ['typ', 'token_use'];
 const accessKinds: readonly unknown[] = ['bearer', 'access'];
@@ -248,15 +256,15 @@ const idKinds: readonly unknown[] = ['id'];
 
 /** OpenID Connect Core 1.0, sections 2 and 3.3.2.11. */
 const idOnly = ['nonce', 'at_hash', 'c_hash'];
-/** RFC 9068 section 2.2.3, and Entra's name for it. */
+/** RFC 9068 section 2.2.3, and Entra's name for the claim. */
 const accessOnly = ['scope', 'scp'];
 
 const IS_ID_TOKEN = 'it is an ID token, but this server accepts only access tokens of its issuer';
 const IS_ACCESS_TOKEN = 'it is an access token, but this server accepts only ID tokens of its issuer';
 
 /**
- * Returns why a verified token is not of the kind that the policy names, or undefined. An ID token is issued to a
- * client and an access token to a server, so neither is accepted in place of the other.
+ * Returns why a verified token is not of the kind in the policy, or undefined if it is. An ID token is meant
+ * for a client and an access token for a server, so neither may replace the other.
  */
 function wrongKind(
   { tokens, audience }: Issuer,
@@ -270,9 +278,10 @@ function wrongKind(
   }
   // RFC 7519 section 5.2.
   if ('cty' in header) return 'it contains another token';
-  // RFC 8417 section 2.2, and OpenID Connect Back-Channel Logout 1.0: it reports an event and grants nothing.
+  // RFC 8417 section 2.2, and OpenID Connect Back-Channel Logout 1.0: such a token reports an event and
+  // grants nothing.
   if ('events' in claims) return 'it is a logout token or another security event';
-  // RFC 7800: without the holder's key, a stolen token must be worthless.
+  // RFC 7800: the token must be useless without the holder's key, which this server cannot check.
   if ('cnf' in claims)
     return "it is bound to its holder's key (DPoP or mutual TLS), which this server cannot check";
   const kinds = tokens === 'id' ? idKinds : accessKinds;
@@ -294,7 +303,7 @@ function wrongKind(
   return undefined;
 }
 
-/** RFC 7515 section 4.1.9: `application/` is optional, and case does not matter. */
+/** RFC 7515 section 4.1.9: the prefix `application/` is optional, and case does not matter. */
 const normalized = (type: string): string => type.toLowerCase().replace(/^application\//, '');
 
 const lower = (value: unknown): unknown => (typeof value === 'string' ? value.toLowerCase() : value);

@@ -1,34 +1,39 @@
 import { visibleJson } from '@temporal-kms/audit';
 import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/codec-api';
 
-/** Which entries a reader of the audit wants. */
+/** The conditions that audit entries must meet. */
 export interface AuditFilter {
   readonly namespace: string;
   readonly workflowId?: string | undefined;
-  /** RFC 3339. */
+  /** RFC 3339; inclusive. */
   readonly from?: string | undefined;
-  /** RFC 3339; the first moment that is left out. */
+  /** RFC 3339; exclusive. */
   readonly to?: string | undefined;
-  /** Part of the caller's name or subject. */
+  /** A part of the caller's name or subject. */
   readonly who?: string | undefined;
   readonly operations?: readonly AuditOperation[] | undefined;
-  /** How the operation ended: only outcomes match. */
+  /** How the operation ended. Only outcomes match. */
   readonly results?: readonly AuditResult[] | undefined;
   /** Part of the justification. */
   readonly justification?: string | undefined;
   readonly denied?: true | undefined;
 }
 
-/** Decides which lines a search returns, and where it can end. */
+/** Decides which lines a search returns, and where the search can stop. */
 export interface EntryFilter {
-  /** Whether a line can be an entry that matches. Reading the text costs a fiftieth of parsing it. */
+  /**
+   * Whether a line may be a matching entry. Checks only the text, which costs a fiftieth of parsing the line.
+   */
   readonly mayMatch: (line: string) => boolean;
   readonly matches: (entry: AuditEntry) => boolean;
-  /** Whether no line before this line can match, because it is older than the filter's first moment. */
+  /** Whether the search can stop, because this line and all lines before it are older than `from`. */
   readonly isBefore: (line: string) => boolean;
 }
 
-/** Clocks are set back, and lines are written in another order than they were begun: not by more than this. */
+/**
+ * Tolerance for clocks that are set back, and for lines that are written in a different order than their
+ * times.
+ */
 const CLOCK_MS = 60 * 60_000;
 
 const TIME = /^\{"severity":"[A-Z]+","time":"([^"]{1,40})"/;

@@ -6,18 +6,21 @@ export interface ChainCheckOptions {
   readonly file: string;
   /** Returns the last line that this process wrote. */
   readonly head: () => ChainHead;
-  /** Bytes of the largest file that is checked. Default 256 MiB: hashing them takes about a second of CPU time. */
+  /**
+   * Size of the largest file that is checked, in bytes. Default: 256 MiB, which takes about a second of CPU
+   * time to hash.
+   */
   readonly maxBytes?: number;
 }
 
 const MAX_BYTES = 256 * 1024 * 1024;
-/** Problems in an answer; `verify-audit` lists more. */
+/** Maximum number of problems in a response; `verify-audit` lists more. */
 const MAX_PROBLEMS = 10;
 
 /**
- * Returns a function that checks the hash chain of the file that this process writes to. Requests at the same time
+ * Returns a function that checks the hash chain of the file that this process writes to. Concurrent requests
  * share one check.
- * @returns rejects with Node's error when the file cannot be read
+ * @returns a function whose result rejects with Node's error if the file cannot be read
  */
 export function chainCheck(options: ChainCheckOptions): () => Promise<AuditVerification> {
   let running: Promise<AuditVerification> | undefined;
@@ -32,7 +35,7 @@ async function check({
   head: currentHead,
   maxBytes = MAX_BYTES,
 }: ChainCheckOptions): Promise<AuditVerification> {
-  // Before the file is read, which then must contain it.
+  // Taken before the file is read, so that the file must contain this line.
   const head = currentHead();
   const { size } = await stat(file);
   if (size > maxBytes) {

@@ -69,7 +69,7 @@ export interface Output {
   readonly err: (text: string) => void;
 }
 
-/** Runs a command. @returns its exit status; undefined where the arguments name no command */
+/** Runs a command. @returns the exit status, or undefined if the arguments name no command */
 export async function runCommand(args: readonly string[], output: Output): Promise<number | undefined> {
   const [name = '', ...rest] = args;
   const command = commands.get(name);
@@ -87,14 +87,14 @@ export async function runCommand(args: readonly string[], output: Output): Promi
   }
 }
 
-/** Runs the command of the process's arguments and exits; returns where they name no command. */
+/** Runs the command in the process's arguments and exits. Returns if the arguments name no command. */
 export async function exitAfterCommand(): Promise<void> {
   const status = await runCommand(process.argv.slice(2), {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
   });
   if (status === undefined) return;
-  // A pipe must have taken the output before the process exits.
+  // Waits until a pipe has taken the output, before the process exits.
   await new Promise((resolve) => process.stdout.write('', resolve));
   process.exit(status);
 }
@@ -133,7 +133,7 @@ function headsOf(texts: readonly string[], option: string): ChainHead[] {
 
 const PROGRESS_MS = 5_000;
 
-/** Reports progress on long files. */
+/** Returns a function that reports progress on long files. */
 function progressOf(err: Output['err']): (file: string, bytes: number) => void {
   let reported = performance.now();
   return (file, bytes) => {
@@ -161,7 +161,7 @@ function textOf({ ok, files, problems, notes }: Verified): string {
   const lines: string[] = [];
   for (const { file, lines: count, bytes, head, problems: own, problemCount } of files) {
     lines.push(
-      `${file}: ${count} lines, ${bytes} bytes, last line ${head ? formatHead(head) : 'in no chain'}`,
+      `${file}: ${count} lines, ${bytes} bytes, last line ${head ? formatHead(head) : 'not in a chain'}`,
     );
     for (const { line, problem } of own) lines.push(`${file}:${line}: ${problem}`);
     if (problemCount > own.length) lines.push(`${file}: ${problemCount - own.length} more like these`);

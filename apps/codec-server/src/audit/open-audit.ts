@@ -13,11 +13,11 @@ const unavailable = (cause: unknown): HttpError =>
 
 export type OpenAuditOptions = Omit<shared.OpenAuditOptions, 'unavailable' | 'producer'>;
 
-/** Opens the server's audit, whose operations get 503 `audit_unavailable` when their lines cannot be written. */
+/** Opens the server's audit. Operations get 503 `audit_unavailable` if their lines cannot be written. */
 export const openAudit = (options: OpenAuditOptions): Promise<shared.OpenAudit> =>
   shared.openAudit({ ...options, unavailable });
 
-/** Returns a sink that rejects with 503 `audit_unavailable` what it cannot write. */
+/** Returns a sink that rejects lines that cannot be written with 503 `audit_unavailable`. */
 export const auditSink = (
   append: Parameters<typeof shared.auditSink>[0],
   options: Omit<shared.AuditSinkOptions, 'unavailable' | 'producer'>,

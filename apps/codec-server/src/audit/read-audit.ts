@@ -11,12 +11,16 @@ export interface AuditQuery extends AuditFilter {
   readonly limit: number;
 }
 
-/** Bytes that one page searches; if they hold few entries that match, the page is short or empty. */
+/**
+ * How many bytes of the file one page searches. If these contain few matching entries, the page is short or
+ * empty.
+ */
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /**
- * Resolves to one page of the entries that match, newest first.
- * @throws HttpError `bad_request` for a position that is not in this file; Node's error when the file cannot be read
+ * Resolves to one page of matching entries, newest first.
+ * @throws HttpError `bad_request` for a position that is not in this file; Node's error if the file cannot be
+ *   read
  */
 export async function readAudit(
   path: string,
@@ -28,7 +32,7 @@ export async function readAudit(
   const end = after === undefined ? size : await positionOf(handle, after, ino, size);
   const filter = entryFilter(query);
   const entries: AuditEntry[] = [];
-  // A line is there twice if its file was being replaced when it was written.
+  // A line may be in the file twice if the file was replaced while the line was written.
   const seen = new Set<string>();
   let skipped = 0;
   for await (const { start, text } of linesBackwards(handle, end)) {
@@ -55,14 +59,17 @@ const looksLikeEntry = (text: string): boolean => text.startsWith('{"severity":"
 const cursor = (ino: number, position: number): string =>
   Buffer.from(`${ino}:${position}`).toString('base64url');
 
-/** Returns the position of a cursor. It must be the start of a line, so that no part of a line is read as a line. */
+/**
+ * Returns a cursor's position, which must be the start of a line, so that part of a line is not read as a
+ * line.
+ */
 async function positionOf(handle: FileHandle, after: string, ino: number, size: number): Promise<number> {
   const found = /^(\d{1,20}):(\d{1,15})$/.exec(Buffer.from(after, 'base64url').toString('latin1'));
   const position = Number(found?.[2]);
   if (found === null || position < 1 || position > size) throw badRequest(NOT_OURS);
   if (found[1] !== String(ino)) {
     throw badRequest(
-      'The audit file was rotated, or another replica answered; start again without the parameter after.',
+      'The audit file was rotated, or another replica responded; start again without the parameter after.',
     );
   }
   const { buffer } = await handle.read({ buffer: Buffer.alloc(1), position: position - 1 });
@@ -73,7 +80,7 @@ async function positionOf(handle: FileHandle, after: string, ino: number, size: 
 const NOT_OURS = 'The parameter after must be the value of next in a page that this server returned.';
 
 const CHUNK = 64 * 1024;
-/** A longer line is not an entry and is not kept in memory. */
+/** Longer lines are not entries, and are not kept in memory. */
 const MAX_LINE = 256 * 1024;
 
 const LINE_FEED = 0x0a;
@@ -81,21 +88,21 @@ const LINE_FEED = 0x0a;
 interface FileLine {
   /** Byte at which the line begins. */
   readonly start: number;
-  /** Without its line break; undefined for a line that is too long. */
+  /** The line without its line feed; undefined if the line is too long. */
   readonly text: string | undefined;
 }
 
 /**
- * Yields the complete lines of a file before byte `end`, the last one first, and reads the file in chunks as they are
- * asked for. Bytes after the last line break are not a complete line.
+ * Yields the complete lines of a file before byte `end`, last line first. Reads the file in chunks, on
+ * demand. Bytes after the last line feed are not a complete line.
  * @param end the start of a line, or the end of the file
  */
 async function* linesBackwards(handle: FileHandle, end: number): AsyncGenerator<FileLine, void> {
   let position = end;
-  /** The end of a line whose start has not been read yet. */
+  /** The end of a line whose start is not read yet. */
   let rest: Buffer = Buffer.alloc(0);
   let isTooLong = false;
-  /** Whether `rest` ends with a line break. */
+  /** Whether `rest` is followed by a line feed. */
   let isComplete = false;
   while (position > 0) {
     const length = Math.min(CHUNK, position);

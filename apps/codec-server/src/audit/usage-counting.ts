@@ -1,7 +1,7 @@
 import type { Audit, Intent } from '@temporal-kms/audit';
 import type { KeyUsage } from '../observability/key-usage.ts';
 
-/** Returns the same audit, whose operations are also counted as use of keys. */
+/** Returns an audit that also counts its operations as use of keys. */
 export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
   return {
     ...audit,
@@ -26,8 +26,8 @@ export function withUsageCounting(audit: Audit, usage: KeyUsage): Audit {
 }
 
 /**
- * The run, if it is in the entry's namespace: readers of one namespace must not learn the ids of another. The run of a
- * file may not exist.
+ * Returns the run, but only if it is in the entry's namespace, so that readers of one namespace do not learn
+ * ids of another. Leaves out the run of a history file, which may not exist.
  */
 function runOf({ requestNamespace, workflowId, runId, source }: Intent): {
   workflowId?: string;
