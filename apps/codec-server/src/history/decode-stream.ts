@@ -22,7 +22,7 @@ import {
 } from './stream-limits.ts';
 
 /**
- * Yields the results of the requested payloads, as they become ready. The last frame shows whether all
+ * Yields the results for the requested payloads as they become ready. The last frame shows whether all
  * results were sent; if not, the caller requests the missing refs again.
  */
 export async function* decodeFrames(
@@ -68,8 +68,8 @@ interface ReadyResult {
 }
 
 /**
- * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early when the lifetime ends or a payload cannot
- * be read again.
+ * Skips payloads whose inner layers exceed the Cloud KMS budget. Ends early if the lifetime ends or a payload
+ * cannot be read again.
  */
 async function* decodeResults(
   codec: HistoryCodec,
@@ -81,7 +81,7 @@ async function* decodeResults(
   const leases = new Set<MemoryLease>();
   const results = inCompletionOrder(requests, {
     start: async (request): Promise<ReadyResult | 'skipped' | undefined> => {
-      // Decrypts nothing for a caller who has disconnected or whose token has expired.
+      // Does not decrypt for a caller that has disconnected or whose token has expired.
       if (interruption() !== undefined) return undefined;
       const lease = memory.lease();
       leases.add(lease);
@@ -101,7 +101,7 @@ async function* decodeResults(
           log.warn({ error: nameOf(error) }, 'decode stream ended early: a page could not be read again');
         return undefined;
       } finally {
-        // The lease now has what the result still holds of it.
+        // The lease now covers only the memory that the result still holds.
         request.release?.();
       }
     },
@@ -118,7 +118,7 @@ async function* decodeResults(
         return;
       }
       yield ready.result;
-      // The consumer asks for the next result after it has written this result.
+      // Runs when the consumer requests the next result, after writing this one.
       ready.lease.end();
       leases.delete(ready.lease);
     }
@@ -136,10 +136,13 @@ function decodeResult(ref: PayloadRef, decrypted: Extract<DecryptResult, { ok: t
 }
 
 interface CompletionOrderOptions<Item, Result> {
-  /** Must not reject. */
+  /** Processes one item. Must not reject. */
   readonly start: (item: Item) => Promise<Result>;
   readonly weigh: (item: Item) => number;
-  /** Starts another item while the items in flight, and the results not yet consumed, weigh less than this in total. */
+  /**
+   * Limit for the total weight of items in flight and results not yet consumed. Below this limit, another
+   * item starts.
+   */
   readonly limit: number;
 }
 

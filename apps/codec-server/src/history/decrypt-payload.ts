@@ -14,19 +14,19 @@ import { chargedTo, type KmsAllowance } from '../observability/kms-calls.ts';
 import { ownTurn, SLICE_BYTES } from '../turns/slices.ts';
 import { KmsCallBudgetExhausted } from './stream-limits.ts';
 
-/** The part of `KmsCodec` that histories need. */
+/** The methods of `KmsCodec` that histories need. */
 export interface HistoryCodec<Use extends Permission = Permission> extends Pick<
   KmsCodec,
   'decrypt' | 'inspect'
 > {
-  /** The permission that the caller used to get it: plaintext found by a search must not leave as decoded payloads. */
+  /** The permission that the caller used: plaintext for a search must not be sent as decoded payloads. */
   readonly use?: Use;
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
-  /** The Cloud KMS calls that the caller may still cause. Unlimited if absent. */
+  /** The caller's allowance of Cloud KMS calls. Absent: unlimited. */
   readonly allowance?: KmsAllowance;
 }
 
-/** Returns a codec for one request, which charges the Cloud KMS calls that it causes to the caller. */
+/** Returns a codec for one request. Charges its Cloud KMS calls to the caller. */
 export function chargedCodec<Use extends Permission>(
   codec: HistoryCodec<Use>,
   allowance: KmsAllowance | undefined,
@@ -43,7 +43,7 @@ export function chargedCodec<Use extends Permission>(
 
 interface MessageOrigin {
   readonly key?: KeyUse;
-  /** The namespace that the message names, if it is not the history's. */
+  /** The namespace that the message names, if it differs from the history's. */
   readonly namespace?: string;
 }
 
@@ -51,7 +51,10 @@ export type DecryptResult =
   | (MessageOrigin & { readonly ok: true; readonly payload: Payload; readonly warning?: ReasonCode })
   | (MessageOrigin & { readonly ok: false; readonly reason: ReasonCode; readonly message: string });
 
-/** What a decryption needs: permission for messages of other namespaces, memory for its plaintext, and a signal. */
+/**
+ * What a decryption needs: permission for messages of other namespaces, memory for the plaintext, and a
+ * signal.
+ */
 export interface DecryptOptions extends CallOptions {
   readonly budget: PlaintextBudget;
   readonly signal: AbortSignal;
@@ -59,10 +62,10 @@ export interface DecryptOptions extends CallOptions {
 }
 
 /**
- * Decrypts one payload. Returns a reason code if that fails, so that a failure never hides other payloads. Ignore the
- * result once the signal is aborted.
+ * Decrypts one payload. Returns a reason code on failure, so that one failure does not affect other payloads.
+ * Ignore the result if the signal has been aborted.
  * @param stored undefined if the history no longer has the payload
- * @throws KmsCallBudgetExhausted, and nothing else
+ * @throws only KmsCallBudgetExhausted
  */
 export async function decryptPayload(
   codec: HistoryCodec,
@@ -71,12 +74,13 @@ export async function decryptPayload(
   options: DecryptOptions,
 ): Promise<DecryptResult> {
   if (stored === undefined) {
-    const message = 'The payload no longer exists: its retention has passed, or the run has replaced it.';
+    const message =
+      'The payload no longer exists: its retention period has ended, or the run has replaced it.';
     return { ok: false, reason: 'event_not_found', message };
   }
   const { payload, encryptable, isEnvelope, context } = stored;
   if (hasTooManyEntries(payload)) {
-    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event has too many values; it was not decrypted.`;
+    const message = `The payload has more than ${MAX_ENTRIES} metadata entries, or its event has too many values; the payload was not decrypted.`;
     return { ok: false, reason: 'too_large', message };
   }
   try {
@@ -86,7 +90,7 @@ export async function decryptPayload(
       return { ok: true, payload, ...(isEnvelope && { warning: 'system_envelope' }) };
     }
     const decrypted = await codec.decrypt(payload, context, options);
-    // The codec reserves memory for plaintext that it decrypts, but not for a payload that it returns unchanged.
+    // The codec reserves memory for decrypted plaintext, but not for payloads that it returns unchanged.
     if (decrypted.payload === payload) await options.budget.reserve(payload.data?.length ?? 0);
     const { reason } = decrypted.info;
     return {
@@ -108,14 +112,14 @@ export async function decryptPayload(
     return {
       ok: false,
       reason: 'malformed',
-      message: 'The server could not decrypt the payload because of an unexpected error; its log names it.',
+      message: 'The server could not decrypt the payload because of an unexpected error; see its log.',
     };
   }
 }
 
 /**
- * SDKs never encrypt headers, so plaintext in a header is neither an error nor a warning. `decrypt` refuses a payload
- * that temporal-proxy compressed.
+ * SDKs never encrypt headers, so plaintext in a header causes neither an error nor a warning. For payloads
+ * that temporal-proxy compressed, `decrypt` fails.
  */
 const isPlain = ({ format, compressed }: ReturnType<HistoryCodec['inspect']>): boolean =>
   format === 'plain' && compressed === undefined;

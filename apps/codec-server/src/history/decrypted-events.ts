@@ -46,11 +46,11 @@ export interface DecryptEventsOptions {
   readonly run: Run;
   readonly record: RevealRecord;
   readonly lifetime: StreamLifetime;
-  /** Absent: limits only the rate (the caller's allowance), not the number of wrapped keys. */
+  /** Absent: only the caller's allowance limits the calls, not the number of wrapped keys. */
   readonly budget?: KmsCallBudget;
 }
 
-/** Authorizes messages of other namespaces, and counts every payload for the audit log. */
+/** Authorizes decryption of other namespaces' messages, and counts every payload for the audit. */
 interface RevealRecord extends Pick<DecryptOptions, 'authorizeNamespace' | 'onInnerLayer'> {
   done(key: KeyUse | undefined, payloads?: number, namespace?: string): void;
   refused(
@@ -61,8 +61,9 @@ interface RevealRecord extends Pick<DecryptOptions, 'authorizeNamespace' | 'onIn
 }
 
 /**
- * Yields events in their order, and decrypts many payloads ahead. Ends early when the budget of Cloud KMS calls ends.
- * @throws the lifetime's reason as soon as it ends, even while Cloud KMS has not answered
+ * Yields events in order, and decrypts many payloads ahead. Ends early if the budget of Cloud KMS calls is
+ * used up.
+ * @throws the lifetime's reason as soon as the lifetime ends, even while a Cloud KMS call is in flight
  */
 export async function* decryptEvents(
   { codec, log, run, record, lifetime, budget }: DecryptEventsOptions,
@@ -80,7 +81,8 @@ export async function* decryptEvents(
       const count = budget?.take(located.map(({ payloads }) => payloads)) ?? located.length;
       for (const { event, payloads } of located.slice(0, count)) {
         await lifetime.checkpoint();
-        // Only the first event may borrow memory: the consumer gets it next, so it must not wait for later events.
+        // Only the first event may borrow memory, because the consumer needs it next and later events must
+        // not block it.
         const lease = memory.lease(queue.isEmpty());
         const options = { ...shared, budget: new LeasedPlaintext(lease, signal) };
         queue.add(decryptEvent({ codec, log, options, lifetime }, event, payloads), sizeOf(payloads), lease);
@@ -94,7 +96,7 @@ export async function* decryptEvents(
   }
 }
 
-/** Waits while the caller has used up its allowance of Cloud KMS calls. */
+/** Waits until the caller's allowance permits another Cloud KMS call. */
 async function untilAllowed({ allowance }: HistoryCodec, signal: AbortSignal): Promise<void> {
   for (let wait = allowance?.waitMs() ?? 0; wait > 0; wait = allowance?.waitMs() ?? 0) {
     await delay(wait, undefined, { signal });
@@ -125,7 +127,7 @@ async function decryptEvent(
       stored,
       result,
     }));
-    // `Promise.all` below handles the rejection, but only after all payloads have been started.
+    // Prevents an unhandled rejection until `Promise.all` below runs, after all payloads have been started.
     decrypted.catch(() => undefined);
     pending.push(decrypted);
   }
@@ -137,7 +139,7 @@ async function decryptEvent(
   }
 }
 
-/** The events that are being decrypted, in their order. */
+/** The events that are being decrypted, in order. */
 class EventQueue {
   readonly #record: RevealRecord;
   readonly #signal: AbortSignal;
@@ -154,7 +156,7 @@ class EventQueue {
   }
 
   add(decrypted: Promise<DecryptedEvent | undefined>, bytes: number, lease: MemoryLease): void {
-    // `take` handles the rejection, unless the stream ends before.
+    // Prevents an unhandled rejection if the stream ends before `take`.
     decrypted.catch(() => undefined);
     this.#queue.push({ decrypted, bytes, lease });
     this.#bytes += bytes;
@@ -168,13 +170,13 @@ class EventQueue {
     return this.#queue.length === 0;
   }
 
-  /** Ends the leases, which stops the decryptions still in progress. */
+  /** Ends the leases, which stops decryptions in progress. */
   end(): void {
     for (const { lease } of this.#queue.splice(0)) lease.end();
   }
 
   /**
-   * Yields the first event, and holds its memory until the consumer asks for the next.
+   * Yields the first event, and holds its memory until the consumer requests the next event.
    * @returns false if the budget of Cloud KMS calls does not cover the event
    */
   async *take(): AsyncGenerator<DecryptedEvent, boolean> {

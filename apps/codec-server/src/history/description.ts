@@ -31,7 +31,7 @@ type Execution = temporal.api.common.v1.IWorkflowExecution;
 
 const TYPE = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 
-/** Returns what a list shows of a workflow run. A description starts with the same summary. */
+/** Returns the summary of a workflow run, for lists and for the run's description. */
 export async function workflowSummary(
   info: Info,
   namespace: string,
@@ -109,17 +109,17 @@ export async function describedPayloads(
 }
 
 /**
- * The upper limit, exclusive, for the number in a description's ref `0:<number>`: 48 bits of a hash, plus room to count
- * equal payloads.
+ * Exclusive upper limit for the number in a description's ref `0:<number>`: 48 bits of a hash, plus room for
+ * counting equal payloads.
  */
 export const DESCRIBED_REFS = 2 ** 48 + 2 ** 16;
 
 const nothing = new Uint8Array();
 
 /**
- * Returns a function that names a description's payloads by a hash of their stored bytes. Their order is not stable: when
- * a pending activity closes, later payloads move up, and a ref must never name another payload. Equal payloads get
- * different refs.
+ * Returns a function that derives refs for a description's payloads from a hash of their stored bytes.
+ * Positions would not do: when a pending activity closes, later payloads move up, but a ref must never name a
+ * different payload. Equal payloads get different refs.
  */
 function contentRefs(): (location: PayloadLocation) => PayloadRef {
   // The next number to try for each hash: a memo may contain thousands of equal payloads.
@@ -139,7 +139,7 @@ function contentRefs(): (location: PayloadLocation) => PayloadRef {
   };
 }
 
-/** Returns the runs that a run is related to: parent, root, children, reset points, first run, and run after a reset. */
+/** Returns a run's relations: parent, root, children, reset points, first run, and the run after a reset. */
 export function workflowRelations(description: Description): WorkflowRelations {
   const info = description.workflowExecutionInfo ?? {};
   const { parentExecution: parent, rootExecution: root, firstRunId, parentNamespaceId } = info;
@@ -177,7 +177,7 @@ const resetPoint = (
   resettable: point.resettable ?? false,
 });
 
-/** Returns the status as Temporal's visibility queries spell it: `TimedOut`. */
+/** Returns the status in the spelling of Temporal's visibility queries: `TimedOut`. */
 function statusOf(status: temporal.api.enums.v1.WorkflowExecutionStatus | null | undefined): WorkflowStatus {
   const name: string | undefined = proto.temporal.api.enums.v1.WorkflowExecutionStatus[status ?? 0];
   const parsed = workflowStatus.safeParse(enumName(name ?? '', 'WORKFLOW_EXECUTION_STATUS_'));

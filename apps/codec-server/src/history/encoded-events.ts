@@ -5,13 +5,19 @@ import { hasTooManyEntries, MAX_ENTRIES } from '../json/payload.ts';
 import { planOf } from '../temporal/decode-plan.ts';
 import { cut, lengthDelimited, MAX_VALUES, measure, varintAt, wireFields } from '../temporal/wire-scan.ts';
 
-/* Events as Temporal stores them. The worker decides what they contain, so they are measured before they are decoded. */
+/*
+ * Events as Temporal stores them. Workers decide what events contain, so events are measured before they are
+ * decoded.
+ */
 
 const { History, HistoryEvent } = proto.temporal.api.history.v1;
 const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
 const TYPE = 'temporal.api.history.v1.HistoryEvent';
 
-/** Bytes of an event's text in JSON: three times what Temporal accepts. Only text of control characters has more. */
+/**
+ * Maximum size of an event's text in JSON, in bytes: three times what Temporal accepts. Only control
+ * characters exceed it.
+ */
 const MAX_TEXT = 12 * 1024 * 1024;
 
 /** An event of an encoded `History` message. */
@@ -19,11 +25,11 @@ export interface EncodedEvent {
   readonly eventId: number;
   /** See `isDurable`. */
   readonly isDurable: boolean;
-  /** The event as a field of a `History` message. */
+  /** The event, encoded as a field of a `History` message. */
   readonly encoded: Uint8Array;
   /** See `MAX_VALUES`. */
   readonly values: number;
-  /** An upper bound of the memory that the decoded event and its JSON take. */
+  /** An upper bound for the memory that the decoded event and its JSON take. */
   readonly bytes: number;
 }
 
@@ -32,7 +38,10 @@ type HistoryResponse = Pick<
   'history' | 'rawHistory'
 >;
 
-/** Returns the events of a page. An event with more than `MAX_VALUES` values, or `MAX_TEXT`, is without its attributes: see `isReduced`. */
+/**
+ * Returns the events of a page. Leaves out the attributes of an event with more than `MAX_VALUES` values or
+ * `MAX_TEXT` bytes of text: see `isReduced`.
+ */
 export function encodedEvents({ history, rawHistory }: HistoryResponse): EncodedEvent[] {
   const blobs = (rawHistory ?? []).map(({ encodingType, data }) => {
     if (encodingType === ENCODING_TYPE_PROTO3) return data ?? new Uint8Array();
@@ -54,7 +63,10 @@ export function eventsIn(bytes: Uint8Array): EncodedEvent[] {
   return events;
 }
 
-/** Returns the events without the attributes of those with the most values, so that the rest fits into `MAX_VALUES`. */
+/**
+ * Leaves out the attributes of the events with the most values, until all events together fit into
+ * `MAX_VALUES`.
+ */
 export function reduced(events: readonly EncodedEvent[]): EncodedEvent[] {
   let left = valuesOf(events);
   const omitted = new Set<EncodedEvent>();
@@ -69,13 +81,13 @@ export function reduced(events: readonly EncodedEvent[]): EncodedEvent[] {
 export const valuesOf = (events: readonly EncodedEvent[]): number =>
   events.reduce((sum, { values }) => sum + values, 0);
 
-/** Returns the encoded `History` message of the events. */
+/** Returns the events as an encoded `History` message. */
 export const concatenated = (events: readonly EncodedEvent[]): Buffer =>
   Buffer.concat(events.map((event) => event.encoded));
 
 /**
- * Whether the server has left out the event's attributes. In their place it puts a summary with more entries than a payload
- * may have. So the event has a payload, which every route reports as `too_large`.
+ * Whether this server has left out the event's attributes. The event then has a summary with more metadata
+ * entries than a payload may have, which every route reports as a payload that is `too_large`.
  */
 export const isReduced = (event: ProtoEvent): boolean =>
   hasTooManyEntries(event.userMetadata?.summary ?? {}) &&
@@ -91,7 +103,7 @@ const { fields } = lookupType(TYPE);
 const idOf = (name: string): number => fields[name]?.id ?? 0;
 const EVENTS = lookupType('temporal.api.history.v1.History').fields['events']?.id ?? 0;
 const [EVENT_ID, TASK_ID] = [idOf('eventId'), idOf('taskId')];
-/** What is left of an event without its attributes. All of them have a fixed size. */
+/** The fields that an event without attributes keeps. All of these have a fixed size. */
 const kept = new Set(
   ['eventId', 'eventTime', 'eventType', 'version', 'taskId', 'workerMayIgnore'].map((name) => idOf(name)),
 );

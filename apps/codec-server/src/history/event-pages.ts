@@ -5,13 +5,13 @@ import type { StreamLifetime } from './stream-limits.ts';
 
 type Reader = Pick<HistoryReader, 'read'>;
 
-/** Up to some hundred durable events of a run, which hold memory until they are released. */
+/** Up to a few hundred durable events of a run. They hold memory until they are released. */
 export interface EventPage {
   readonly events: readonly ProtoEvent[];
   readonly release: () => void;
 }
 
-/** Pages of a limited part of a run's history. The consumer releases each page. */
+/** Pages of a part of a run's history. The consumer must release each page. */
 export type EventPages = AsyncGenerator<EventPage, void>;
 
 /** Reads at most one page. Its memory is reserved in `memory` until the page is released. */
@@ -35,7 +35,7 @@ export async function readPage(
 
 /**
  * Yields the events `first` to `last`, page by page.
- * @throws HttpError `temporal_unavailable` if the history lacks an event: a gap is never reported as the end
+ * @throws HttpError `temporal_unavailable` if an event is missing, so that a gap is not taken for the end
  */
 export async function* ascending(
   reader: Reader,
@@ -69,7 +69,7 @@ async function readUpTo(
   );
 }
 
-/** Yields events that the caller holds as one page, last event first. */
+/** Yields events that the caller already holds as one page, last event first. */
 export async function* heldEvents(events: readonly ProtoEvent[]): EventPages {
   yield { events: events.toSorted((a, b) => eventIdOf(b) - eventIdOf(a)), release: () => undefined };
 }
@@ -77,11 +77,12 @@ export async function* heldEvents(events: readonly ProtoEvent[]): EventPages {
 const MAX_STEP = 256;
 
 /**
- * Yields the events from `first` down to 1. A reader without cached pages walks to the end once and caches the pages.
+ * Yields the events from `first` down to 1. If no pages are cached, the reader first walks to the end once
+ * and caches the pages.
  *
- * Only reading from its start finds out where a page ends, so each step goes back by as many events as the last page
- * had and skips pages until it reaches the end of the step. It never holds more than one page: streams that hold a page
- * while they wait for memory for the next would wait for each other.
+ * The end of a page is only known after reading the page from its start. Each step therefore goes back by as
+ * many events as the previous page had, and skips pages until the end of the step. Never holds more than one
+ * page: streams that hold a page while waiting for memory for the next page would wait for each other.
  */
 export async function* descending(
   reader: Reader,
@@ -108,7 +109,10 @@ export async function* descending(
   }
 }
 
-/** Yields the same pages, but reads each while the consumer works on the previous page, and releases them. */
+/**
+ * Yields the events of pages and releases the pages. Reads the next page while the consumer works on the
+ * current page.
+ */
 export async function* prefetch(pages: EventPages): AsyncGenerator<readonly ProtoEvent[], void> {
   let next = pages.next();
   try {
@@ -116,7 +120,7 @@ export async function* prefetch(pages: EventPages): AsyncGenerator<readonly Prot
       const { done, value } = await next;
       if (done) return;
       next = pages.next();
-      // Handles a rejection before the `await` above, or instead of it if the consumer stops here.
+      // Prevents an unhandled rejection before the `await` above, or if the consumer stops here.
       next.catch(() => undefined);
       try {
         yield value.events;

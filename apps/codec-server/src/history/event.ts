@@ -18,8 +18,8 @@ const TYPE = 'temporal.api.history.v1.HistoryEvent';
 const ATTRIBUTES = /EventAttributes$/;
 
 /**
- * Returns the event as the history API sends it: everything but the payloads' bytes, which stubs replace. An event may
- * have tens of thousands of payloads, so there is a checkpoint between two of them.
+ * Returns the event in the history API's form: complete, but with stubs in place of payloads. Passes a
+ * checkpoint between payloads, because an event may have tens of thousands.
  */
 export async function historyEvent(
   event: ProtoEvent,
@@ -54,7 +54,7 @@ export async function historyEvent(
   };
 }
 
-/** In place of attributes that contain more values than the server decodes. */
+/** Replaces attributes that contain more values than the server decodes. */
 const OMITTED: Attributes = { $omitted: 'too_large' };
 
 const attributesOf = (json: Attributes): Attributes => {

@@ -40,9 +40,9 @@ export interface ExportOptions extends Omit<DecryptEventsOptions, 'budget'> {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'readable'>;
   readonly form: ExportForm;
-  /** Number of events that the history had at the time of the request. The export omits later events. */
+  /** Number of events in the history at the time of the request. The export omits later events. */
   readonly length: number;
-  /** The first and the last event. Default: the whole history. */
+  /** The first and the last event to export. Default: the whole history. */
   readonly events?: ExportRequest['events'];
 }
 
@@ -52,7 +52,7 @@ export interface ExportChunk {
   readonly end?: EndReason;
 }
 
-/** Characters that are collected before they are sent. */
+/** Number of characters to collect before sending. */
 const CHUNK_LENGTH = 64 * 1024;
 
 /**
@@ -72,7 +72,7 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
       text += after === 0 ? '\n' : ',\n';
       after = eventId;
       let isSent = false;
-      // Nothing fails between the pieces of an event, so a truncated document ends with a complete event.
+      // No error can occur between an event's pieces, so a truncated document ends with a complete event.
       for (const piece of typeof json === 'string' ? [json] : json) {
         text += piece;
         if (text.length < CHUNK_LENGTH) continue;
@@ -89,7 +89,7 @@ export async function* exportChunks(options: ExportOptions): AsyncGenerator<Expo
   } catch (error) {
     const end = streamEnd(error, lifetime, log, 'export');
     if (end === undefined) return;
-    // Text that waits to be sent was decrypted for a caller whose token has since expired.
+    // If the token has expired, does not send text that was decrypted but is not sent yet.
     const rest = end.reason === 'signed_out' ? sent : { text, after };
     const lastLine = JSON.stringify({ $truncated: { ...end, after: rest.after } });
     yield { text: `${rest.text}\n${lastLine}\n`, end: end.reason };
@@ -124,7 +124,8 @@ async function* exportedEvents(
 }
 
 /**
- * Marks payloads that were truncated while they were read, instead of exporting them as if they were stored like that.
+ * Marks payloads that this server truncated when it read them, so that the export does not present them as
+ * stored.
  */
 const encodedPayload: WritePayload = (payload, ref) =>
   hasTooManyEntries(payload)

@@ -26,19 +26,21 @@ import type { PayloadRequest } from './locate-payloads.ts';
 import type { Inspect } from './payload-stub.ts';
 
 /**
- * Bytes of memory for a value and for a payload, with what a stream derives from it, and for a byte of text: itself,
- * its strings, and the bytes of base64.
+ * Memory in bytes for a value; for a payload, including what a stream derives from it; and for a byte of
+ * text, including its strings and the bytes decoded from base64.
  */
 const VALUE_COST = 512;
 const PAYLOAD_COST = 1_536;
 const TEXT_COST = 4;
-/** How many values' memory is reserved at a time. */
+/** The number of values for which memory is reserved at a time. */
 const VALUES_AT_ONCE = 64;
 
 /**
- * Parses events of a history file that a client sent. They may have as many values together as a page of a history.
+ * Parses events of a history file that a client sent. All events together may have as many values as a page
+ * of a history.
  * @param lease charged for the events before they are allocated
- * @throws HttpError 400 for an event that is not what Temporal writes; 413 or 503 where they need too much memory
+ * @throws HttpError 400 for an event that is not in Temporal's format; 413 or 503 if the events need too much
+ *   memory
  */
 export async function parseFileEvents(
   { encoding, events }: Pick<FileEventsRequest, 'encoding' | 'events'>,
@@ -85,7 +87,7 @@ function jsonParser(
   };
 }
 
-/** Limits the events like those of a page that Temporal returned. */
+/** Applies the same limits as to a page that Temporal returned. */
 function protobufParser(lease: Pick<MemoryLease, 'take'>): Parse {
   let values = 0;
   return function* (text) {
@@ -120,8 +122,8 @@ const tooManyValues = (): HttpError =>
   );
 
 /**
- * Finds the payloads that the refs name in the events of a file.
- * @throws HttpError 400 for a ref that the events do not have
+ * Finds the payloads for refs in the events of a file.
+ * @throws HttpError 400 for a ref that is not in the events
  */
 export function filePayloads(
   events: readonly ProtoEvent[],
@@ -132,12 +134,16 @@ export function filePayloads(
   return [...new Set(refs)].map((ref) => {
     const { eventId, n } = partsOfRef(ref);
     const held = byId.get(eventId)?.[n];
-    if (held === undefined) throw badRequest(`The request's events have no payload ${ref}.`);
+    if (held === undefined)
+      throw badRequest(`The events in the request have no payload with the ref ${ref}.`);
     return { ref, bytes: held.payload.data?.length ?? 0, held, load: async () => held };
   });
 }
 
-/** Returns `inspect` with the reason codes that a decoded or readable export contains. */
+/**
+ * Wraps `inspect`, to return the reason code for a payload that a decoded or readable export marks as
+ * unreadable.
+ */
 export const inspectExported =
   (inspect: Inspect): Inspect =>
   (payload, context) => {
@@ -145,7 +151,7 @@ export const inspectExported =
     return { ...info, ...unreadableReason(payload) };
   };
 
-/** Returns a codec that answers with the reason code of an export for a payload that the export could not decrypt. */
+/** Wraps a codec, to fail with the export's reason code for a payload that the export could not decrypt. */
 export function codecOfExports<Use extends Permission>(codec: HistoryCodec<Use>): HistoryCodec<Use> {
   return {
     ...(codec.use && { use: codec.use }),

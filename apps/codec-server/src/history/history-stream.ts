@@ -8,12 +8,12 @@ import type { HistoryReader, Run } from './reader.ts';
 import { streamEnd, type StreamLifetime } from './stream-limits.ts';
 import type { Inspect } from './payload-stub.ts';
 
-/** Shorter than the idle timeouts of common proxies. */
+/** Interval of heartbeats; shorter than the idle timeouts of common proxies. */
 const HEARTBEAT_MS = 10_000;
 
 /**
- * Most durable events in a frame. A page of Temporal may have thousands; the caller shows the first frame while the server
- * writes the next.
+ * Maximum number of durable events in a frame. A page from Temporal may have thousands; with smaller frames,
+ * the caller can show the first frame while the server writes the next.
  */
 const FRAME_EVENTS = 250;
 
@@ -24,7 +24,7 @@ export interface HistoryStreamOptions {
   readonly run: Run;
   /** The last event that the caller already has. */
   readonly after: number;
-  /** Number of events that the history had at the time of the request. */
+  /** Number of events in the history at the time of the request. */
   readonly length: number;
   /** The stream ends after this many durable events. */
   readonly limit?: number | undefined;
@@ -35,7 +35,10 @@ export interface HistoryStreamOptions {
   readonly heartbeatMs?: number;
 }
 
-/** Yields a history's events in order, with stubs in place of payloads, and last an `end` frame with the reason. */
+/**
+ * Yields a history's events in order, with stubs in place of payloads, and finally an `end` frame with the
+ * reason.
+ */
 export async function* historyFrames(options: HistoryStreamOptions): AsyncGenerator<HistoryFrame, void> {
   const { reader, inspect, log, run, length, live, lifetime } = options;
   const home = workflowContext(run);
@@ -66,7 +69,7 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
         }
         if (complete || (events.length === 0 && !live)) break;
       } finally {
-        // The consumer may also have stopped while the page was read.
+        // The consumer may have stopped while the page was read.
         reading.then(
           ({ release }) => release(),
           () => undefined,
@@ -80,7 +83,10 @@ export async function* historyFrames(options: HistoryStreamOptions): AsyncGenera
   }
 }
 
-/** Yields the events of each frame. The last frame has all transient events: any later frame would replace them. */
+/**
+ * Yields the events of each frame. The last frame contains all transient events, because any later frame
+ * would replace them.
+ */
 function* frameParts(
   events: readonly ProtoEvent[],
   transient: readonly ProtoEvent[],

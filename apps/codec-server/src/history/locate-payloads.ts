@@ -21,16 +21,16 @@ import { IN_FLIGHT_OVERHEAD_BYTES } from './stream-limits.ts';
 
 type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
 
-/** A payload that a caller requests to decode. */
+/** A payload that a caller wants to decode. */
 export interface PayloadRequest {
   readonly ref: PayloadRef;
-  /** Bytes of the stored payload. */
+  /** Stored size in bytes. */
   readonly bytes: number;
-  /** The payload, if the request holds it in memory. */
+  /** The payload, if the request has a copy in memory. */
   readonly held?: StoredPayload | undefined;
-  /** Returns the payload, or reads it again. Undefined if the history no longer has it. */
+  /** Returns the copy, or reads the payload again. Undefined if the history no longer has the payload. */
   load(signal: AbortSignal): Promise<StoredPayload | undefined>;
-  /** Frees the copy that is held or was loaded. Absent: it is no copy. */
+  /** Frees the copy. Absent if the payload is not a copy. */
   readonly release?: () => void;
 }
 
@@ -41,13 +41,16 @@ export interface PayloadSource {
   readonly memory: MemoryBudget;
 }
 
-/** Bytes of copies that one request holds until they are decrypted. It reads other payloads a second time. */
+/**
+ * How many bytes of copies one request holds until they are decrypted. Further payloads are read a second
+ * time.
+ */
 const MAX_HELD_BYTES = 8 * 1024 * 1024;
 
 /**
- * Finds the payloads that the refs name. Sends Temporal only event numbers that the run has; nothing else of a ref
- * leaves the server. Call `release` of each request.
- * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that the run does not have
+ * Finds the payloads for refs. Sends nothing of a ref to Temporal except event ids that exist in the run. The
+ * caller must call `release` for each result.
+ * @throws HttpError `not_found` if the run does not exist, `bad_request` for a ref that is not in the run
  */
 export async function locatePayloads(
   source: PayloadSource,
@@ -61,7 +64,7 @@ export async function locatePayloads(
     const home = workflowContext(run);
     const ids = [...byEvent.keys()].toSorted((a, b) => a - b);
     for await (const [eventId, event] of eventsById(source, run, ids, signal)) {
-      // Once per event: an event may have thousands of payloads.
+      // Lists an event's payloads only once, because an event may have thousands.
       const payloads = event === undefined ? [] : eventPayloads(event, home);
       for (const n of byEvent.get(eventId) ?? []) {
         const stored = event === undefined ? undefined : payloadAt(payloads, eventId, n);
@@ -75,7 +78,7 @@ export async function locatePayloads(
   }
 }
 
-/** Locates the payloads of the run's description. @returns the numbers of the other refs, by event */
+/** Locates payloads in the run's description. @returns the payload numbers of all other refs, by event id */
 async function locateDescribed(
   source: PayloadSource,
   run: Run,
@@ -83,7 +86,7 @@ async function locateDescribed(
   requests: LocatedPayloads,
   signal: AbortSignal,
 ): Promise<Map<number, number[]>> {
-  // One at a time: the description may be much larger than a payload.
+  // One at a time, because the description may be much larger than a payload.
   let reading: Promise<unknown> = Promise.resolve();
   const again = (ref: PayloadRef, later: AbortSignal): Promise<StoredPayload | undefined> => {
     const next = reading.then(() =>
@@ -94,7 +97,7 @@ async function locateDescribed(
     reading = next.catch(() => undefined);
     return next;
   };
-  // Only payloads of the description itself need all of it.
+  // Only payloads in the description require the complete description.
   const needsAll = refs.some((ref) => partsOfRef(ref).eventId === 0);
   return await withDescription(source, run, needsAll, signal, async (description) => {
     const byEvent = numbersByEvent(refs, Number(description.workflowExecutionInfo?.historyLength ?? 0));
@@ -130,7 +133,10 @@ async function describedBy(description: Description, run: Run): Promise<Map<stri
   return new Map([...described].map(([ref, location]) => [ref, { ...location, context }]));
 }
 
-/** Copies payloads from pages that are then released, as long as there is memory for copies. */
+/**
+ * Collects located payloads. Copies payloads from pages, which can then be released, while there is memory
+ * for copies.
+ */
 class LocatedPayloads {
   readonly all: LocatedPayload[] = [];
   readonly #copies: MemoryPool;
@@ -141,7 +147,7 @@ class LocatedPayloads {
     this.#copies = copies;
   }
 
-  /** @param read called once there is memory for the copy that it returns */
+  /** @param read reads the payload again; called once memory for the copy is available */
   add(ref: PayloadRef, stored: StoredPayload | undefined, read: PayloadRequest['load']): void {
     const bytes = stored?.payload.data?.length ?? 0;
     if (stored === undefined) {
@@ -150,11 +156,12 @@ class LocatedPayloads {
     }
     const cost = copyCost(stored.payload);
     const free = this.#mayHold && this.#held + cost <= MAX_HELD_BYTES ? this.#copies.take(cost) : undefined;
-    // Streams decrypt in this order: no copy may be held behind a payload that waits for memory for a copy.
+    // Streams decrypt in this order, so after a payload that must wait for copy memory, no copy may be held:
+    // it could block that payload.
     this.#mayHold = free !== undefined;
     this.#held += cost;
     const load: ReadAgain = async (signal, keep) => {
-      // Before reading the page, so that this wait holds nothing that others need.
+      // Waits before the page is read, so that the wait holds no memory that others need.
       keep(await this.#copies.wait(cost, signal));
       return read(signal);
     };
@@ -162,7 +169,7 @@ class LocatedPayloads {
   }
 }
 
-/** @param keep called with what frees the copy, before it is made */
+/** @param keep called before the copy is made, with a function that frees its memory */
 type ReadAgain = (
   signal: AbortSignal,
   keep: (release: Release) => void,
@@ -208,8 +215,9 @@ function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number
   for (const ref of new Set(refs)) {
     const { eventId, n } = partsOfRef(ref);
     if (eventId === 0 && n >= DESCRIBED_REFS)
-      throw badRequest(`No description has a ref ${ref}; use refs that the API returned.`);
-    if (eventId > length) throw badRequest(`The run has no event ${eventId}; its last event is ${length}.`);
+      throw badRequest(`The ref ${ref} is invalid; use a ref that the API returned.`);
+    if (eventId > length)
+      throw badRequest(`The run has no event ${eventId}; its last event is event ${length}.`);
     byEvent.set(eventId, [...(byEvent.get(eventId) ?? []), n]);
   }
   return byEvent;
@@ -218,10 +226,13 @@ function numbersByEvent(refs: DecodeRequest['refs'], length: number): Map<number
 function payloadAt(payloads: readonly StoredPayload[], eventId: number, n: number): StoredPayload {
   const stored = payloads[n];
   if (stored !== undefined) return stored;
-  throw badRequest(`Event ${eventId} has ${payloads.length} payloads and none with the ref ${eventId}:${n}.`);
+  throw badRequest(
+    `Event ${eventId} has no payload with the ref ${eventId}:${n}, but ${payloads.length} payloads; use a ref that the ` +
+      'API returned.',
+  );
 }
 
-/** Memory that a copied entry of the metadata takes in addition to its name and value. */
+/** Memory in bytes that a copied metadata entry takes, in addition to its name and value. */
 const ENTRY_COST = 256;
 
 const copyCost = ({ data, metadata }: Payload): number =>
@@ -230,7 +241,7 @@ const copyCost = ({ data, metadata }: Payload): number =>
     IN_FLIGHT_OVERHEAD_BYTES + (data?.length ?? 0),
   );
 
-/** Copies the bytes, because a read payload's bytes are views that keep its whole page in memory. */
+/** Copies a payload's bytes, because they are views that would keep the whole page in memory. */
 function copyOf(stored: StoredPayload): StoredPayload;
 function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined;
 function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
@@ -245,7 +256,7 @@ function copyOf(stored: StoredPayload | undefined): StoredPayload | undefined {
       ...payload,
       metadata: Object.fromEntries(metadata),
       ...(data ? { data: Buffer.from(data) } : {}),
-      // `hasTooManyEntries` counts them.
+      // Kept, because `hasTooManyEntries` counts external payloads.
       ...(externalPayloads?.length ? { externalPayloads } : {}),
     },
   };
@@ -269,8 +280,8 @@ async function readAgain(
 }
 
 /**
- * Yields the events with the given ids, and reads each page once. Yields undefined for an event that was deleted after
- * the run was described.
+ * Yields the events with the given ids, and reads each page only once. Yields undefined for an event that was
+ * deleted after the run was described.
  * @param ids ascending
  */
 async function* eventsById(

@@ -1,15 +1,16 @@
 import { LRUCache } from 'lru-cache';
 
 /**
- * A page of a run's history as Temporal returned it: the durable events `first` to `last`. The tokens never leave this
- * process: a token names a branch of Temporal's history store, so a forged token would read another workflow's history.
+ * A page of a run's history as Temporal returned it, with the durable events `first` to `last`. Page tokens
+ * never leave this process, because a token names a branch of Temporal's history store: with a forged token,
+ * a client could read another workflow's history.
  */
 export interface Page {
   readonly first: number;
   readonly last: number;
   /** Bytes of the encoded events. */
   readonly size: number;
-  /** Estimated bytes of memory that the events take once they are decoded. */
+  /** Estimated memory for the decoded events, in bytes. */
   readonly decodedBytes: number;
   /** Page token that reads this page. Undefined for the first page of a history. */
   readonly token: Uint8Array | undefined;
@@ -18,13 +19,14 @@ export interface Page {
 }
 
 /**
- * A followed run arrives in pages of one event. Consecutive pages are merged up to this many events, as many as Temporal
- * puts into a page, and this many bytes: each read decodes a whole page, and each merge copies it.
+ * While a run is followed, new events arrive in pages of one event. Consecutive pages are merged up to this
+ * many events (as in Temporal's own pages) and bytes. The limits exist because each read decodes a whole
+ * page, and each merge copies it.
  */
 const MAX_MERGED_EVENTS = 256;
 const MAX_MERGED_BYTES = 512 * 1024;
 
-/** The page tokens of a run take about 100 KiB at most. */
+/** Maximum number of runs with known page tokens. A run's tokens take at most about 100 KiB. */
 export const MAX_RUNS = 500;
 
 /** The known pages of one run: ascending, without overlaps. */
@@ -32,7 +34,10 @@ interface RunPages {
   pages: readonly Page[];
 }
 
-/** Pages of histories, still encrypted, within a limit of bytes. Page tokens outlive the bytes of their pages. */
+/**
+ * A cache for pages of histories, still encrypted, with a limit in bytes. Page tokens are kept after the
+ * bytes of a page are evicted.
+ */
 export class PageCache {
   readonly #bytes: LRUCache<Page, Uint8Array>;
   readonly #runs: LRUCache<string, RunPages>;
@@ -58,7 +63,7 @@ export class PageCache {
     this.#runs.delete(run);
   }
 
-  /** Returns the page that contains the event; where none is known, the last page before it. */
+  /** Returns the page that contains the event, or, if that page is unknown, the last known page before it. */
   nearest(run: string, eventId: number): Page | undefined {
     return this.#runs.get(run)?.pages.findLast((page) => page.first <= eventId);
   }
@@ -68,7 +73,9 @@ export class PageCache {
     return this.#bytes.get(page);
   }
 
-  /** Adds a page. It replaces the pages that it overlaps, and is merged with the page before it if both are small. */
+  /**
+   * Adds a page. Replaces overlapping pages, and merges the page with the previous page if both are small.
+   */
   insert(run: string, page: Page, bytes: Uint8Array): void {
     const known = this.#entry(run);
     const overlaps = (other: Page): boolean => other.first <= page.last && page.first <= other.last;
@@ -94,12 +101,15 @@ export class PageCache {
     }
     const before = this.#bytes.get(previous);
     this.#bytes.delete(previous);
-    // Protobuf concatenates the lists of a message's two encodings:
+    // Concatenating two encodings of a message concatenates their lists:
     // https://protobuf.dev/programming-guides/encoding/#last-one-wins
     if (before !== undefined) this.#bytes.set(merged, Buffer.concat([before, bytes]));
   }
 
-  /** Replaces the token of a page's successor: Temporal renews it at the end of a running history. */
+  /**
+   * Replaces the token for the page after a page, because Temporal renews this token at the end of a running
+   * history.
+   */
   renew(run: string, page: Page, next: Uint8Array | undefined): void {
     const known = this.#entry(run);
     const renewed = { ...page, next };

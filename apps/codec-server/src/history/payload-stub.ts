@@ -23,10 +23,13 @@ export type Inspect = (
   readonly reason?: ReasonCode | undefined;
 };
 
-/** Returns the object that replaces a payload in the JSON of an event or a description. */
+/** Returns the placeholder for a payload in the JSON of an event or a description. */
 export const placeholder = (ref: PayloadRef): PayloadPlaceholder => ({ $payload: ref });
 
-/** Returns what the API tells about a payload without decrypting it: ref, path, size, format, key and key version. */
+/**
+ * Returns the API's description of a payload, without decrypting it: ref, path, size, format, key and key
+ * version.
+ */
 export function payloadStub(
   ref: PayloadRef,
   { payload, path, encryptable, isEnvelope }: PayloadLocation,
@@ -35,7 +38,7 @@ export function payloadStub(
 ): PayloadStub {
   const info = inspect(payload, context);
   const tooLarge = hasTooManyEntries(payload) ? 'too_large' : undefined;
-  // SDKs never encrypt these fields, so plaintext in them is not a problem to report.
+  // SDKs never encrypt these fields, so plaintext is not a problem here.
   const isExpected = info.format === 'plain' && !encryptable;
   const expected = isEnvelope ? 'system_envelope' : undefined;
   const reason = tooLarge ?? (isExpected ? expected : info.reason);

@@ -6,27 +6,35 @@ import type { PayloadBody } from '@temporal-kms/histories/readable';
 /** Where a decoded payload contains the text. */
 export type TextMatch = Pick<SearchHit, 'pointer' | 'in' | 'matches' | 'snippet' | 'more'>;
 
-/** Literal text to search for. Unless `caseSensitive`, letters are compared by Unicode's simple case folding. */
+/**
+ * Literal text to search for. Letters are compared by Unicode's simple case folding, unless `caseSensitive`
+ * is true.
+ */
 export interface TextQuery {
   readonly text: string;
   readonly caseSensitive: boolean;
 }
 
-/** Matches per payload: a list of a thousand equal words must not fill the response. */
+/**
+ * Maximum number of matches per payload, so that a list of a thousand equal words cannot fill the response.
+ */
 const MAX_MATCHES = 100;
 
-/** Nesting depth of JSON. A deeper body is searched as text, since a pointer into it would be of no use. */
+/**
+ * Maximum nesting of JSON. Deeper bodies are searched as text, because pointers into them would not be
+ * useful.
+ */
 const MAX_DEPTH = 1_000;
 
-/** Characters of a JSON Pointer. A key may be as long as its payload. */
+/** Maximum length of a JSON Pointer in characters. A key may be as long as its payload. */
 const MAX_POINTER = 4_096;
 
 /** Characters that have to be escaped in a pattern: ECMA-262's SyntaxCharacter, and the slash. */
 const SYNTAX = /[\^$\\.*+?()[\]{}|/]/g;
 
 /**
- * Returns a function that finds the text in decoded payloads. In JSON it searches each key, string, number and literal
- * separately, in other UTF-8 text the whole body.
+ * Returns a function that finds the text in decoded payloads. In JSON, searches each key, string, number and
+ * literal separately; in other UTF-8 text, searches the whole body.
  */
 export function textFinder({ text, caseSensitive }: TextQuery): (body: PayloadBody) => TextMatch[] {
   const pattern = new RegExp(text.replaceAll(SYNTAX, '\\$&'), caseSensitive ? 'gu' : 'giu');
@@ -34,7 +42,8 @@ export function textFinder({ text, caseSensitive }: TextQuery): (body: PayloadBo
     const body = utf8Text(data);
     if (body === undefined || body === '') return [];
     const first = indexIn(pattern, body, 0);
-    // Without escapes the body contains each of its strings literally, so no string contains what the body does not.
+    // A JSON body without escapes contains all its strings literally, so text that is not in the body is in
+    // no string.
     if (first === Number.POSITIVE_INFINITY && !body.includes('\\')) return [];
     const inJson = encoding.startsWith('json/') ? findInJson(pattern, body) : undefined;
     if (inJson !== undefined) return inJson;
@@ -48,7 +57,10 @@ function findInJson(pattern: RegExp, body: string): TextMatch[] | undefined {
   const scanner = new JsonScanner(body, MAX_DEPTH);
   const found: TextMatch[] = [];
   let more = 0;
-  /** The next match in the body as it is written. Only tokens that extend beyond it can contain the text. */
+  /**
+   * The position of the next match in the raw body. Only tokens that extend beyond this position can contain
+   * the text.
+   */
   let next = -1;
   const isJson = scanner.scan((place, start, end, escaped) => {
     if (!escaped) {
@@ -72,7 +84,7 @@ function indexIn(pattern: RegExp, text: string, start: number): number {
   return pattern.exec(text)?.index ?? Number.POSITIVE_INFINITY;
 }
 
-/** Returns the first match and the number of matches in the token; undefined if there is none. */
+/** Returns the first match and the number of matches in the token, or undefined if there is no match. */
 function matchIn(pattern: RegExp, token: string): Pick<TextMatch, 'matches' | 'snippet'> | undefined {
   pattern.lastIndex = 0;
   const first = pattern.exec(token);

@@ -15,21 +15,26 @@ export interface Run {
 
 /** Consecutive events of a history. */
 export interface EventRange {
-  /** Durable events without gaps, from the requested event on. Empty where the history has none yet. */
+  /**
+   * Durable events without gaps, beginning with the requested event. Empty if the event does not exist yet.
+   */
   readonly events: readonly ProtoEvent[];
-  /** Events of a workflow task in progress, after the last durable event. They may still be replaced. */
+  /**
+   * Events of a workflow task in progress, after the last durable event. Temporal may still replace these
+   * events.
+   */
   readonly transient: readonly ProtoEvent[];
-  /** Whether the run is closed and `events` reaches its end. */
+  /** Whether the run is closed and `events` contains its last event. */
   readonly complete: boolean;
 }
 
-/** What a page read from Temporal contains; `page` is undefined if no durable event came. */
+/** The content of a page that was read from Temporal; `page` is undefined if there was no durable event. */
 interface FetchedPage {
   readonly page: Page | undefined;
-  /** The durable events, and those after them, each as an encoded `History` message. */
+  /** The durable events, and the events after them, each as an encoded `History` message. */
   readonly bytes: Uint8Array;
   readonly transient: Uint8Array;
-  /** Bytes of memory that all events take once they are decoded. */
+  /** Memory for all events once they are decoded, in bytes. */
   readonly decodedBytes: number;
   readonly next: Uint8Array | undefined;
 }
@@ -42,7 +47,7 @@ export interface PageBudget {
 type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
 
 export interface HistoryReaderOptions {
-  /** Upper limit for the bytes of cached pages. The pages are cached as Temporal stores them, still encrypted. */
+  /** Maximum size of cached pages in bytes. Pages are cached as Temporal stores them, still encrypted. */
   readonly maxBytes: number;
 }
 
@@ -50,15 +55,15 @@ export interface HistoryReaderOptions {
 const MAX_BATCHES = 256;
 
 /**
- * Reads histories by event id. Temporal only reads page by page, so the reader caches pages and reaches an event on an
- * unknown page from the nearest known one. Any replica can therefore answer any request; a warm cache only makes it
- * faster.
+ * Reads histories by event id. Temporal can only be read page by page, so the reader caches pages, and walks
+ * to an unknown page from the nearest known page. Any replica can therefore serve any request; a warm cache
+ * only makes it faster.
  */
 export class HistoryReader {
   readonly #service: TemporalService;
   readonly #pages: PageCache;
   readonly #fetches = new SingleFlight<FetchedPage>();
-  /** Batches per page, for runs whose pages exceed Temporal's limit on messages. */
+  /** Batches per page, for runs whose pages exceed Temporal's message size limit. */
   readonly #batches = new LRUCache<string, number>({ max: MAX_RUNS });
 
   constructor(service: TemporalService, { maxBytes }: HistoryReaderOptions) {
@@ -67,8 +72,8 @@ export class HistoryReader {
   }
 
   /**
-   * Returns the events from `from` on, at most one page. If a running history ends before `from`, waits up to about 20
-   * s for a new event. Reserves the memory of the page before it decodes the events, or keeps them decoded.
+   * Returns at most one page of events, beginning with `from`. If a running history ends before `from`, waits
+   * up to about 20 s for a new event. Reserves the memory for the page before decoding its events.
    * @throws HttpError `not_found` if the run no longer exists, `temporal_unavailable`
    */
   async read(run: Run, from: number, signal: AbortSignal, budget?: PageBudget): Promise<EventRange> {
@@ -79,7 +84,8 @@ export class HistoryReader {
       if (!(error instanceof HttpError) || !this.#pages.has(key)) throw error;
       if (error.code === 'not_found') this.#pages.delete(key);
       if (error.code !== 'bad_request') throw error;
-      // Temporal rejects a token that it issued itself after a reset or an upgrade. Start over without tokens.
+      // After a reset or an upgrade, Temporal rejects tokens that it has issued itself. Start over without
+      // tokens.
       this.#pages.delete(key);
       return await this.#walk(run, key, from, signal, budget);
     }
@@ -98,7 +104,7 @@ export class HistoryReader {
       const contains = page !== undefined && from <= page.last;
       if (contains && this.#pages.bytesOf(page) !== undefined) {
         await (reserved ??= reserve(budget, page.decodedBytes));
-        // It may have been evicted while this waited for memory.
+        // The page may have been evicted while this call waited for memory.
         const bytes = this.#pages.bytesOf(page);
         if (bytes !== undefined)
           return { events: eventsFrom(bytes, from), transient: [], complete: page.next === undefined };
@@ -114,7 +120,8 @@ export class HistoryReader {
       if (fetched.page !== undefined && (from < fetched.page.first || fetched.page.last < from)) continue;
       if (reserved === undefined) {
         const waiting = budget?.reserve(fetched.decodedBytes);
-        // A page that waits for memory holds none: it is read again, from the cache or from Temporal.
+        // Drops the page, so that it holds no memory during the wait, and reads it again afterwards from the
+        // cache or Temporal.
         if (waiting !== undefined) {
           reserved = waiting;
           await reserved;
@@ -125,7 +132,7 @@ export class HistoryReader {
     }
   }
 
-  /** @param after the last known page, whose token is renewed if no event follows it yet */
+  /** @param after the last known page, whose next token is renewed if there is no later event yet */
   async #fetch(
     run: Run,
     key: string,
@@ -137,7 +144,7 @@ export class HistoryReader {
     const events = all.filter(({ isDurable }) => isDurable);
     const decodedBytes = memoryOf(all);
     const transient = concatenated(all.filter(({ isDurable }) => !isDurable));
-    // A copy: gRPC returns a view of the whole response, which the token would keep in memory.
+    // Copies the token, because it is a view that would keep the whole gRPC response in memory.
     const next = nextPageToken?.length ? new Uint8Array(nextPageToken) : undefined;
     const [head] = events;
     const tail = events.at(-1);
@@ -159,10 +166,10 @@ export class HistoryReader {
   }
 
   /**
-   * Temporal limits a page to 256 batches of events, whatever their size, and then fails to send a page that exceeds
-   * its own limit on messages (temporalio/features#487). Such a run is read in smaller pages from then on, and so is a
-   * page with too many values. If a single batch has too many values, its events with the most values lose their
-   * attributes.
+   * Temporal puts up to 256 batches of events into a page, whatever their size, and fails to send a page that
+   * exceeds Temporal's own message size limit (temporalio/features#487). From then on, such a run is read in
+   * smaller pages, as is a page with too many values. If a single batch has too many values, the events with
+   * the most values lose their attributes.
    */
   async #request(
     run: Run,
@@ -182,7 +189,8 @@ export class HistoryReader {
             namespace,
             execution: { workflowId, runId },
             maximumPageSize: batches,
-            // Waits only at the end of a running history, and is the only way to get a token there.
+            // Makes Temporal wait only at the end of a running history, and is the only way to get a token
+            // there.
             waitNewEvent: true,
             ...(token === undefined ? {} : { nextPageToken: token }),
           },
@@ -225,8 +233,8 @@ interface Flight<T> {
 }
 
 /**
- * Lets concurrent callers with the same key share one call. A caller that aborts leaves the call running for the
- * others; when the last caller has aborted, the call is aborted too. Own code, since each caller must be able to cancel
+ * Lets concurrent callers with the same key share one call. If one caller aborts, the call continues for the
+ * others; if all callers abort, the call is aborted too. Own code, because each caller must be able to cancel
  * separately.
  */
 export class SingleFlight<T> {
@@ -260,8 +268,8 @@ export class SingleFlight<T> {
 }
 
 /**
- * Resolves as `waited`, or rejects with the signal's reason once it is aborted. Adds one listener for this wait only:
- * `Promise.race` with a long-lived promise would collect one per wait.
+ * Settles like `waited`, or rejects with the signal's reason once the signal is aborted. Removes its listener
+ * afterwards: `Promise.race` with a long-lived promise would collect a listener for each wait.
  */
 export async function unlessAborted<T>(waited: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();

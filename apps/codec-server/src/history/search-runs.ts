@@ -11,21 +11,30 @@ import {
 import type { Logger } from 'pino';
 import { type StreamLifetime, streamEnd } from './stream-limits.ts';
 
-/** Runs that are searched at a time. Each holds at most a page of its history and the events in flight. */
+/**
+ * Number of runs that are searched at a time. Each search holds at most a page of history and the events in
+ * flight.
+ */
 const CONCURRENT_RUNS = 8;
 
-/** Hits of one run; its own search finds the others. */
+/** Maximum number of hits in one run. A search of that run finds the rest. */
 export const MAX_RUN_HITS = 50;
 
-/** Events of one run, counted from the newest: at this length Temporal suggests that a workflow continues as new. */
+/**
+ * How many events of one run are searched, newest first. At this length, Temporal suggests that a workflow
+ * continues as new.
+ */
 export const MAX_RUN_EVENTS = 4_096;
 
-/** Runs in sequence that could not be read, for example since their retention has passed. Then the search ends. */
+/**
+ * The search ends after this many consecutive runs that could not be read, for example because of their
+ * retention period.
+ */
 const MAX_FAILURES = 3;
 
 const PROGRESS_MS = 250;
 
-/** A page of runs that match the query, and the token that it was read with. */
+/** A page of runs that match the query, and the token with which the page was read. */
 export interface RunPage {
   readonly runs: readonly WorkflowSummary[];
   readonly token: string;
@@ -37,13 +46,13 @@ export interface SearchRunsOptions {
   readonly lifetime: StreamLifetime;
   /** `after` of the request. */
   readonly after: string | undefined;
-  /** Returns the page of runs with a token; empty for the first. */
+  /** Returns the page of runs for a token. The token is empty for the first page. */
   readonly page: (token: string) => Promise<RunPage>;
   /** Called with the runs that are searched next, in their order. */
   readonly prepare: (runs: readonly WorkflowSummary[]) => void;
-  /** Searches a run. Its frames are consumed at once. */
+  /** Searches a run. The caller consumes the frames immediately. */
   readonly search: (run: WorkflowSummary) => AsyncIterable<SearchFrame>;
-  /** Ends the searches in progress, when their results are no longer needed. */
+  /** Ends the searches in progress, once their results are not needed any more. */
   readonly stop: () => void;
 }
 
@@ -56,9 +65,9 @@ interface SearchedRun {
 }
 
 /**
- * Searches a list's runs in order, several at a time, and yields those with hits. The frames contain the
- * position after the last fully yielded run, so a search continued there misses no run. It
- * repeats a run only if the list has changed so much that the last run is on another page.
+ * Searches a list's runs, several at a time, and yields the runs with hits in the order of the list. The
+ * frames contain the position after the last completely yielded run. A search that continues there misses no
+ * run, and repeats runs only if the list has changed so much that the last run is on another page.
  */
 export async function* searchRunsFrames(
   options: SearchRunsOptions,
@@ -72,7 +81,8 @@ export async function* searchRunsFrames(
     for await (const searched of inOrder(runsAfter(options, token, lastRun), options)) {
       await lifetime.checkpoint();
       const { run, end, hits } = searched;
-      // Before the run's hits: a client must not see hits that a search that continues here repeats.
+      // Checked before the run's hits are yielded: a client must not see hits that a continued search would
+      // repeat.
       if (lifetime.interruption() !== undefined) throw new Error('The stream has to end.');
       if (end.reason === 'error') {
         failures += 1;
@@ -87,7 +97,8 @@ export async function* searchRunsFrames(
         return;
       }
       failures = 0;
-      // The budget of Cloud KMS calls has ended. The keys are cached now, so that the next request goes further.
+      // The budget of Cloud KMS calls is used up. These keys are cached now, so the next request gets
+      // further.
       if (end.reason !== 'complete' && end.hits < MAX_RUN_HITS) {
         yield { type: 'end', reason: 'limit', ...covered.end() };
         return;
@@ -135,7 +146,7 @@ async function* runsAfter(
   }
 }
 
-/** Searches the runs, several at a time, and yields the results in their order. */
+/** Searches the runs, several at a time, and yields the results in the order of the runs. */
 async function* inOrder(
   runs: AsyncGenerator<ListedRun, void>,
   { search, stop }: Pick<SearchRunsOptions, 'search' | 'stop'>,
@@ -149,7 +160,7 @@ async function* inOrder(
         if (done) listed = true;
         else {
           const searched = searchRun(value, search);
-          // Handled below, unless the stream ends before.
+          // Prevents an unhandled rejection if the stream ends before the result is awaited below.
           searched.catch(() => undefined);
           queue.push(searched);
         }
@@ -163,7 +174,7 @@ async function* inOrder(
   } finally {
     stop();
     await runs.return();
-    // Each search writes its outcome into the audit.
+    // Waits for all searches, because each one writes its outcome to the audit.
     await Promise.allSettled(queue);
   }
 }
@@ -174,7 +185,8 @@ async function searchRun(
 ): Promise<SearchedRun> {
   const hits: SearchHit[] = [];
   let end: SearchedRun['end'] | undefined;
-  // To the end of the stream, although no line follows `end`: otherwise the audit would count it as cut off.
+  // Reads beyond `end`, although no line follows, because the audit would otherwise record the stream as cut
+  // off.
   for await (const frame of search(run)) {
     if (frame.type === 'hit') hits.push(frame);
     else if (frame.type === 'end') end = frame;
@@ -208,7 +220,7 @@ class Coverage {
     this.#events += end.events;
     this.#payloads += end.payloads;
     this.#bytes += end.bytes;
-    // The searches of one request share their budget of calls.
+    // The searches of one request share the budget of calls.
     this.#kmsCalls = Math.max(this.#kmsCalls, end.kmsCalls);
     for (const code of reasonCode.options) {
       const count = end.unreadable[code] ?? 0;

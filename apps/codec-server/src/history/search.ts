@@ -18,23 +18,23 @@ export interface SearchOptions extends DecryptEventsOptions {
   readonly reader: Pick<HistoryReader, 'read'>;
   readonly threads: Pick<TextThreads, 'find'>;
   readonly request: SearchRequest;
-  /** The events to search, in the order of the request. Default: those of the run in Temporal. */
+  /** The events to search, in the requested order. Default: the run's events in Temporal. */
   readonly pages?: EventPages;
-  /** Number of events that the history had at the time of the request. */
+  /** Number of events in the history at the time of the request. */
   readonly length: number;
-  /** The first event to search; the search goes no further back. Default: 1. */
+  /** The oldest event to search. Default: 1. */
   readonly oldest?: number;
   /** Shared by the searches of one request. Default: a separate budget. */
   readonly budget?: KmsCallBudget;
-  /** Most hits. */
+  /** Maximum number of hits. */
   readonly maxHits?: number;
 }
 
 const PROGRESS_MS = 250;
 
 /**
- * Searches a run's decrypted payloads event by event, and yields hits, progress, and an `end` frame with the last event
- * searched. Always ends between two events, so a search that continues after that event repeats no hit.
+ * Searches a run's decrypted payloads event by event, and yields hits, progress, and an `end` frame with the
+ * last event searched. Always ends between two events, so that a continued search repeats no hit.
  */
 export async function* searchFrames(options: SearchOptions): AsyncGenerator<SearchFrame, void> {
   const { reader, threads, codec, run, request, length, lifetime, log } = options;
@@ -83,7 +83,7 @@ export async function* searchFrames(options: SearchOptions): AsyncGenerator<Sear
   }
 }
 
-/** Returns undefined if the payload could not be decrypted, or exceeds the limits of a search. */
+/** Returns undefined if the payload could not be decrypted or exceeds the limits of a search. */
 function matchesIn(
   threads: SearchOptions['threads'],
   request: SearchRequest,
@@ -91,7 +91,8 @@ function matchesIn(
   signal: AbortSignal,
 ): ReturnType<TextThreads['find']> | undefined {
   if (!result.ok) return undefined;
-  // A payload that was not encrypted is a view of its history page, which must not be transferred.
+  // The bytes of a payload that was not encrypted are a view of the history page, and must not be
+  // transferred.
   const canTransfer = result.payload.data?.buffer !== stored.payload.data?.buffer;
   return threads.find(request, result.payload, canTransfer, signal);
 }

@@ -13,12 +13,15 @@ import { type KmsAllowance, MAX_KMS_CALLS } from '../observability/kms-calls.ts'
 import type { MemoryBudget, MemoryLease } from '../memory.ts';
 import { createCheckpoint } from '../turns/checkpoint.ts';
 
-/* What limits one stream: time, memory, and the calls of Cloud KMS that it may cause. */
+/* The limits of one stream: time, memory, and the number of Cloud KMS calls. */
 
-/** Bytes of stored payloads that one request decrypts at a time, plus those not yet sent. A single payload may exceed it. */
+/**
+ * Maximum bytes of stored payloads that one request decrypts at a time or has not sent yet. A single payload
+ * may exceed this limit.
+ */
 export const MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 
-/** Bytes that a payload or an event in flight takes in addition to its stored payloads. */
+/** Memory in bytes that a payload or an event in flight takes, in addition to the stored payloads. */
 export const IN_FLIGHT_OVERHEAD_BYTES = 1_024;
 
 export interface StreamLifetimeOptions {
@@ -28,32 +31,32 @@ export interface StreamLifetimeOptions {
   readonly stopping: AbortSignal;
   /** When the caller's token expires, in milliseconds since 1970. */
   readonly expiresAt?: number | undefined;
-  /** Milliseconds from now. */
+  /** Maximum duration in milliseconds. */
   readonly maxMs: number;
   /** The memory that all requests in flight share. */
   readonly memory: MemoryBudget;
 }
 
-/** Why a stream ended early. Clients see all reasons but `disconnected`. */
+/** Why a stream ended early. Clients see all reasons except `disconnected`. */
 type StreamInterruption = Extract<EndReason, 'signed_out' | 'limit' | 'shutdown'> | 'disconnected';
 
 /** How long a stream may continue. */
 export interface StreamLifetime {
-  /** Aborted when the stream has to end. */
+  /** Aborted when the stream must end. */
   readonly signal: AbortSignal;
-  /** Returns why the stream has to end, or undefined while it may continue. The first reason seen stays. */
+  /** Returns why the stream must end, or undefined while it may continue. Keeps the first reason. */
   readonly interruption: () => StreamInterruption | undefined;
-  /** The memory that this stream shares with all other requests in flight. */
+  /** The memory that all requests in flight share. */
   readonly memory: MemoryBudget;
   /**
-   * Call between two units of work. Yields to the event loop every few milliseconds, since work on cached pages and keys
-   * never waits by itself.
-   * @throws once the stream has to end
+   * Call between two units of work. Yields to the event loop every few milliseconds, because work on cached
+   * pages and keys never waits otherwise.
+   * @throws once the stream must end
    */
   readonly checkpoint: () => Promise<void>;
 }
 
-/** Node fires timers with a longer delay at once (TIMEOUT_MAX). */
+/** Node fires timers with a longer delay immediately (TIMEOUT_MAX). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Returns a lifetime that ends with the connection, the process, the caller's token, or after `maxMs`. */
@@ -69,7 +72,8 @@ export function streamLifetime({
   const begun = performance.now();
   const timeout = AbortSignal.timeout(ms);
   const signal = AbortSignal.any([disconnected, stopping, timeout]);
-  // Timers fire late on a busy event loop, but a token must not be used after it has expired.
+  // Does not rely on timers, which fire late on a busy event loop: a token must not be used after it has
+  // expired.
   const hasExpired = (): boolean => timeout.aborted || performance.now() - begun >= ms;
   const current = (): StreamInterruption | undefined => {
     if (disconnected.aborted) return 'disconnected';
@@ -91,8 +95,8 @@ export function streamLifetime({
 }
 
 /**
- * Returns what the last line of a failed stream contains; undefined if the client has disconnected. Logs unexpected errors
- * by name only, because their messages may contain payload data.
+ * Returns the reason and message for the last line of a failed stream, or undefined if the client has
+ * disconnected. Logs only the names of unexpected errors, because their messages may contain payload data.
  */
 export function streamEnd(
   error: unknown,
@@ -105,18 +109,18 @@ export function streamEnd(
   if (reason !== undefined) return { reason };
   if (error instanceof HttpError) return { reason: 'error', message: error.message };
   log.error({ error: nameOf(error) }, `${stream} stream failed unexpectedly`);
-  return { reason: 'error', message: 'An unexpected error ended the stream; the server log names it.' };
+  return { reason: 'error', message: 'An unexpected error ended the stream; see the server log.' };
 }
 
 /**
- * Bytes of memory per byte of plaintext in a stream: the byte itself, its base64, the JSON of that, what is being sent, as
- * much again that V8 has not collected yet, and fragmentation.
+ * Memory per byte of plaintext in a stream: the byte itself, its base64, the JSON, the data being sent, the
+ * same amount again as uncollected garbage, and fragmentation.
  */
 const PLAINTEXT_COST = 8;
 
 /**
- * Charges the plaintext of a payload or an event to a lease. Waits while other requests hold the memory. A payload that
- * would exceed the lease's share fails with `too_large`, and the others are decrypted.
+ * Charges the plaintext of a payload or an event to a lease, and waits while other requests hold the memory.
+ * A payload that would exceed the lease's share fails with `too_large`; other payloads are still decrypted.
  */
 export class LeasedPlaintext implements PlaintextBudget {
   readonly #lease: MemoryLease;
@@ -139,12 +143,15 @@ export class LeasedPlaintext implements PlaintextBudget {
   }
 }
 
-/** Thrown when a payload's inner layers need more Cloud KMS calls than the request has left. Repeating it continues. */
+/**
+ * Thrown if a payload's inner layers need more Cloud KMS calls than the request has left. The caller can
+ * repeat the request to continue.
+ */
 export class KmsCallBudgetExhausted extends Error {}
 
 /**
- * Limits the Cloud KMS calls that one request may cause: one call for each wrapped key that is not cached. The caller repeats
- * the request for what was left out, and the keys are cached by then.
+ * Limits the Cloud KMS calls of one request: one call for each wrapped key that is not cached. The caller
+ * repeats the request for the payloads that were left out; by then, the other keys are cached.
  */
 export class KmsCallBudget {
   readonly #codec: KmsCallCounter;
@@ -158,7 +165,7 @@ export class KmsCallBudget {
     this.#codec = codec;
   }
 
-  /** Whether anything was left out. */
+  /** Whether any item was left out. */
   get isExhausted(): boolean {
     return this.#isExhausted;
   }
@@ -173,11 +180,14 @@ export class KmsCallBudget {
     return this.#skipped;
   }
 
-  /** For layers inside payloads, which only decryption reveals. @throws KmsCallBudgetExhausted */
+  /**
+   * Takes calls for layers inside payloads, which are known only after decryption. @throws
+   * KmsCallBudgetExhausted
+   */
   readonly innerKmsCalls: InnerKmsCalls = {
     reserve: (ids) => {
       const added = ids.filter((id) => !this.#innerKeys.has(id));
-      // A payload that needs more than the whole budget gets it if it is the first, as in `take`.
+      // As in `take`, the first payload may exceed the whole budget.
       if (added.length > this.#left && this.#left < MAX_KMS_CALLS) {
         this.#isExhausted = true;
         this.#skipped += 1;
@@ -190,10 +200,10 @@ export class KmsCallBudget {
   };
 
   /**
-   * Takes the calls for as many of the items as the budget allows. The first item of a request is always accepted:
-   * otherwise repeating the request would not help.
-   * @param items the payloads of each item; undefined for a payload that has not been read yet
-   * @returns how many of the items may be decrypted, counted from the first
+   * Takes the calls for as many items as the budget allows. Always accepts a request's first item: otherwise
+   * repeating the request would not help.
+   * @param items the payloads of each item, with undefined for a payload that is not read yet
+   * @returns how many items may be decrypted, counted from the first item
    */
   take(items: readonly Item[]): number {
     const { allowance } = this.#codec;
@@ -209,7 +219,7 @@ export class KmsCallBudget {
   }
 }
 
-/** Counts the Cloud KMS calls for payloads, and knows what the caller may still cause. */
+/** Counts the Cloud KMS calls that payloads need, within the caller's allowance. */
 interface KmsCallCounter {
   plan(...args: Parameters<KmsCodec['plan']>): Pick<DecodePlan, 'kmsCalls'>;
   readonly allowance?: KmsAllowance;
@@ -217,7 +227,10 @@ interface KmsCallCounter {
 
 type Item = readonly (StoredPayload | undefined)[];
 
-/** Returns how many of the items, counted from the first, need at most `budget` calls, and how many calls they need. */
+/**
+ * Returns how many items, counted from the first item, need at most `budget` calls together, and how many
+ * calls these need.
+ */
 function affordable(
   codec: KmsCallCounter,
   items: readonly Item[],
@@ -237,8 +250,8 @@ function affordable(
 }
 
 /**
- * Counts payloads in their own contexts: in another workflow's context a bound message is rejected without a call. A
- * payload that has not been read yet counts as one call.
+ * Counts each payload in its own context, because in another workflow's context a bound message is rejected
+ * without a call. A payload that is not read yet counts as one call.
  */
 function kmsCalls(codec: KmsCallCounter, payloads: Item): number {
   const known = payloads.filter((payload) => payload !== undefined);

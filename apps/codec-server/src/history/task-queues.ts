@@ -10,18 +10,19 @@ type Poller = temporal.api.taskqueue.v1.IPollerInfo;
 type Kind = RunTaskQueue['kind'];
 type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling'>;
 
-/** A task queue, as a run uses it. */
+/** A task queue that a run uses. */
 type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
 
 /**
- * Milliseconds. A poller that Temporal has not seen for this time does not poll: Temporal holds a poll for up to 60 s.
+ * Milliseconds after which a poller that Temporal has not seen no longer polls: Temporal holds a poll for up
+ * to 60 s.
  */
 const STALE_MS = 100_000;
-/** How many milliseconds an answer is cached: a page that many people watch causes few calls. */
+/** How many milliseconds a result is cached, so that a page that many people watch causes few calls. */
 const KEEP_MS = 10_000;
-/** Task queues with a cached answer. */
+/** Maximum number of task queues with a cached result. */
 const MAX_KEPT = 1_024;
-/** Longer than the service's own time limit for the call. */
+/** Longer than the time limit of the call itself. */
 const CALL_MS = 30_000;
 
 const { TaskQueueType, DescribeTaskQueueMode, PendingActivityState, PendingWorkflowTaskState } =
@@ -32,8 +33,8 @@ const types: Readonly<Record<Kind, temporal.api.enums.v1.TaskQueueType>> = {
 };
 
 /**
- * Returns the task queues that an open run depends on: its workflow tasks', and those of its pending activities that no
- * worker has taken. Queues with more waiting tasks come first.
+ * Returns the task queues that an open run depends on: the run's own task queue, and the task queues of
+ * pending activities that no worker has taken. Sorted by the number of waiting tasks, most first.
  */
 export function taskQueuesOf(description: Description): UsedQueue[] {
   const { workflowExecutionInfo: info, executionConfig: config, pendingWorkflowTask: task } = description;
@@ -57,8 +58,8 @@ export function taskQueuesOf(description: Description): UsedQueue[] {
 }
 
 /**
- * Returns a function that reports the workers that poll a task queue; undefined where Temporal does not permit the
- * question. Concurrent and repeated questions share one call.
+ * Returns a function that reports the workers that poll a task queue, or undefined if Temporal does not
+ * permit the call. Concurrent and repeated requests share one call.
  */
 export function taskQueuePollers(
   temporal: Pick<TemporalService, 'taskQueue'>,
@@ -66,10 +67,10 @@ export function taskQueuePollers(
   const cache = new LRUCache<string, Pollers | 'unknown', { namespace: string; queue: UsedQueue }>({
     max: MAX_KEPT,
     ttl: KEEP_MS,
-    // An entry that is evicted while its call is in flight still gets its answer.
+    // An entry that is evicted while its call is in flight still gets its result.
     ignoreFetchAbort: true,
     fetchMethod: (_key, _stale, { context: { namespace, queue } }) =>
-      // Not the signal of a request: other requests wait for the same answer.
+      // Not a request's signal, because other requests wait for the same call.
       pollersOf(temporal, namespace, queue, AbortSignal.timeout(CALL_MS)),
   });
   return async (namespace, queue, signal) => {
@@ -97,7 +98,8 @@ async function pollersOf(
   if (one === undefined) return 'unknown';
   const found = summaryOf(one.pollers);
   if (found.polling) return found;
-  // The simple form asks one partition of the queue only. A worker with few pollers may poll another.
+  // The simple form of the call covers only one partition of the task queue. A worker with few pollers may
+  // poll another partition.
   const all = await ask({
     apiMode: DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED,
     taskQueueTypes: [taskQueueType],
@@ -111,7 +113,7 @@ async function pollersOf(
 }
 
 function summaryOf(pollers: readonly Poller[]): Pollers {
-  // A worker polls several partitions.
+  // A worker may poll several partitions.
   const latest = new Map<string, Poller>();
   for (const poller of pollers) {
     const identity = poller.identity ?? '';

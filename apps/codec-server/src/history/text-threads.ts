@@ -9,32 +9,45 @@ import { bodyOf, type PayloadBody, readableUnlessBytes } from '@temporal-kms/his
 import workerpool from 'workerpool';
 import { textFinder, type TextMatch, type TextQuery } from './payload-text.ts';
 
-/** Payloads of up to this many bytes are processed in the main thread: at most a millisecond, less than a transfer. */
+/**
+ * Payloads of up to this many bytes are processed in the main thread. That takes at most a millisecond, less
+ * than a transfer to another thread.
+ */
 const SMALL_BYTES = 16 * 1024;
 
-/** A payload of 2 MB takes about 50 ms. A crafted payload must not occupy a thread. */
+/**
+ * Time limit for one payload. A normal payload of 2 MB takes about 50 ms; a crafted payload must not occupy a
+ * thread.
+ */
 const LIMIT_MS = 2_000;
 
-/** How long a thread may take to stop by itself after its task was cancelled. */
+/** How long a thread may take to stop by itself after its task is cancelled. */
 const TERMINATE_MS = 20;
 
 const MiB = 1024 * 1024;
 
-/** In MiB. The text of a payload takes at most twice its bytes, and the number of matches is bounded. */
+/**
+ * Heap limit of a thread, in MiB. A payload's text takes at most twice its bytes, and the number of matches
+ * is bounded.
+ */
 const HEAP_MIB = Math.min(128, getHeapStatistics().heap_size_limit / MiB / 2);
 
-/** Idle threads keep it. What they process is large, and thus outside the young generation. */
+/**
+ * Size of the young generation, which idle threads keep. Large payloads are outside the young generation
+ * anyway.
+ */
 const YOUNG_MIB = 8;
 
 /**
- * Processes the text of decrypted payloads. Large payloads are processed in worker threads, so that no payload blocks the
- * event loop. Each method returns undefined if a payload exceeds a thread's time or memory limit.
+ * Processes the text of decrypted payloads. Uses worker threads for large payloads, so that no payload blocks
+ * the event loop. Each method returns undefined if a payload exceeds a thread's time or memory limit.
  */
 export interface TextThreads {
   /**
    * Finds text in a decrypted payload.
-   * @param canTransfer whether nothing else uses the payload's bytes: a transfer to a thread detaches them
-   * @throws the signal's reason once it is aborted, which also cancels the search
+   * @param canTransfer whether the payload's bytes may be transferred to a thread, which detaches them,
+   *   because nothing else uses them
+   * @throws the signal's reason once the signal is aborted, which also cancels the search
    */
   find(
     query: TextQuery,
@@ -42,7 +55,10 @@ export interface TextThreads {
     canTransfer: boolean,
     signal: AbortSignal,
   ): Promise<readonly TextMatch[] | undefined> | readonly TextMatch[];
-  /** Returns a decrypted payload as JSON text for people; undefined also for bytes that are not text. @throws like `find` */
+  /**
+   * Returns a decrypted payload as JSON text for people. Also returns undefined for bytes that are not text.
+   * @throws like `find`
+   */
   readable(payload: Payload, signal: AbortSignal): Promise<JsonText | undefined> | string | undefined;
   /** Terminates the threads. */
   close(): Promise<void>;
@@ -58,7 +74,7 @@ export interface TextThreadsOptions {
 }
 
 /**
- * Returns a pool of worker threads. It starts a thread only when there is a large payload.
+ * Returns a pool of worker threads. Threads start only when there are large payloads.
  * @throws Node's error if the file of the worker threads is missing
  */
 export function startTextThreads({
@@ -79,7 +95,7 @@ export function startTextThreads({
     },
   });
 
-  /** Each stream submits one payload at a time, which bounds the queue by the number of streams. */
+  /** The number of streams bounds the queue, because each stream submits one payload at a time. */
   const run = async <T>(
     method: 'find' | 'readable',
     given: readonly unknown[],
@@ -124,7 +140,7 @@ export function startTextThreads({
     readable: (payload, signal) => {
       const body = bodyOf(payload);
       if (body.data.length <= SMALL_BYTES) return readableUnlessBytes(body);
-      // A copy, since the export contains the bytes themselves if they are not text or the thread fails.
+      // A copy, because the export needs the original bytes if they are not text or if the thread fails.
       return run<Uint8Array>('readable', [], copyOf(body), signal).then((text) => text && utf8Pieces(text));
     },
     close: async () => {
@@ -133,7 +149,7 @@ export function startTextThreads({
   };
 }
 
-/** The file is in the folder of this module, or next to the bundle. */
+/** The worker's file is in the same folder as this module or the bundle. */
 const workerFile = (): string =>
   fileURLToPath(
     new URL(import.meta.url.endsWith('.ts') ? 'text-worker.ts' : 'text-worker.mjs', import.meta.url),
@@ -141,6 +157,6 @@ const workerFile = (): string =>
 
 const copyOf = ({ data, encoding }: PayloadBody): PayloadBody => ({ data: new Uint8Array(data), encoding });
 
-/** Whether the bytes have a separate buffer, unlike views of Node's pool or of a history page. */
+/** Whether the bytes have their own buffer and are not a view of Node's pool or of a history page. */
 const hasOwnBuffer = ({ buffer, length }: Uint8Array): boolean =>
   buffer instanceof ArrayBuffer && buffer.byteLength - length < SMALL_BYTES;

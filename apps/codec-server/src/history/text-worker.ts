@@ -12,15 +12,15 @@ workerpool.worker({
   readable: (body: PayloadBody) => {
     const text = process(body, readableUnlessBytes);
     if (text === undefined) return undefined;
-    // As bytes, which move to the main thread without a copy.
+    // Returns bytes, which can move to the main thread without a copy.
     const bytes = new TextEncoder().encode(text);
     return new workerpool.Transfer(bytes, [bytes.buffer]);
   },
 });
 
-/** Overwrites the bytes, which were transferred or copied to this thread, as soon as they have been processed. */
+/** Overwrites the payload's bytes, which belong to this thread, as soon as they are processed. */
 function process<T>(body: PayloadBody, act: (body: PayloadBody) => T): T {
-  // Starts the time limit, which must not include the start of this thread.
+  // Starts the time limit, which must not include this thread's startup.
   workerpool.workerEmit('started');
   try {
     return act(body);
