@@ -2,24 +2,24 @@ import { TokenBucket } from 'limiter';
 import type { KmsBucket } from '../observability/kms-calls.ts';
 import type { TurnTaker } from '../turns/fair-turns.ts';
 
-/** Limits per minute. A caller may use a whole minute's amount at once. Absent: no limit. */
+/** Limits per minute. A caller may use a minute's whole amount in one burst. Absent: no limit. */
 export interface Rates {
-  /** Cloud KMS requests that one caller causes. */
+  /** Cloud KMS requests that one caller's requests cause. */
   readonly kmsRequests?: number | undefined;
-  /** Refused requests (4xx) of one caller, and of one address without a valid token. */
+  /** Refused requests (4xx) per caller, and per address for requests without a valid token. */
   readonly refused?: number | undefined;
 }
 
 /** The limit that a caller or an address exceeded, for the metrics. */
 export type RateLimit = keyof Rates | 'unauthenticated' | 'inFlight' | 'keyTests';
 
-/** What one caller uses now, and may still use. All tokens of a subject share it. */
+/** A caller's current use and remaining allowances. All tokens of a subject share one account. */
 export interface Account extends TurnTaker {
   readonly kms: Bucket | undefined;
   readonly refused: Bucket | undefined;
   readonly keyTests: Bucket;
   inFlight: number;
-  /** Requests that wait until Cloud KMS requests are allowed again. */
+  /** Number of requests that wait until further Cloud KMS requests are allowed. */
   delayed: number;
 }
 
@@ -43,7 +43,7 @@ export class Bucket implements KmsBucket {
   }
 
   take(count: number): number {
-    // A request that needs more tokens than the bucket holds is accepted when the bucket is full.
+    // A request that needs more tokens than the bucket can hold is accepted once the bucket is full.
     const most = Math.min(count, this.#tokens.bucketSize);
     return this.#tokens.tryRemoveTokens(most) ? 0 : Math.max(1, this.#tokens.getWaitTime(most));
   }

@@ -15,9 +15,10 @@ export interface Authority {
 }
 
 /**
- * Returns the caller. Requests without a valid token appear in the request log only: otherwise any client could fill
- * the audit.
- * @throws HttpError 401, or 429 for a caller with too many refused requests; synchronously, or through the promise
+ * Returns the caller. Requests without a valid token are recorded only in the request log, because otherwise
+ * any client could fill the audit.
+ * @throws HttpError 401, or 429 for a caller with too many refused requests, either synchronously or by
+ *   rejecting the promise
  */
 export function identify(
   c: Context<Env>,
@@ -36,9 +37,9 @@ function remember(c: Context<Env>, rates: RateLimits, caller: Caller): Caller {
 }
 
 /**
- * Proof that the caller of a request has a permission in a namespace. Only `authorise` creates one: the module exports
- * the type, not the class, and its private fields make every other object a type error. No handler of a route that
- * requires a permission runs without it.
+ * Proof that the caller of a request has a permission in a namespace. Only `authorise` creates grants: the
+ * module exports the type, not the class, and the private fields make any other object a type error. The
+ * handler of a route that requires a permission cannot run without a grant.
  */
 class Grant<P extends Permission, N extends string | undefined = string> {
   readonly #permission: P;
@@ -49,7 +50,7 @@ class Grant<P extends Permission, N extends string | undefined = string> {
     this.#namespace = namespace;
   }
 
-  /** Whether a value is a grant at run time too, whatever its type says. */
+  /** Whether a value is really a grant at run time, whatever its type. */
   static isGrant(this: void, value: unknown): value is Grant<Permission, string | undefined> {
     return typeof value === 'object' && value !== null && #permission in value;
   }
@@ -58,7 +59,10 @@ class Grant<P extends Permission, N extends string | undefined = string> {
     return this.#permission;
   }
 
-  /** Undefined: the caller has the permission in some namespace, which grants nothing in any specific namespace. */
+  /**
+   * Undefined: the caller has the permission in some namespace. Such a grant permits nothing in any specific
+   * namespace.
+   */
   get namespace(): N {
     return this.#namespace;
   }
@@ -66,13 +70,13 @@ class Grant<P extends Permission, N extends string | undefined = string> {
 export type { Grant };
 export const { isGrant } = Grant;
 
-/** Returns what a grant permits. */
+/** Returns the permission and namespace of a grant. */
 export type ForGrant<P extends Permission, T> = (grant: Grant<P>) => T;
 
 /**
- * Returns a function that binds a capability to the namespace of a grant. Handlers get such functions, never what
- * `bind` closes over.
- * @returns throws Error for a grant of another permission
+ * Returns a function that binds a capability to a grant's namespace. Handlers get such functions, but not the
+ * objects that `bind` uses.
+ * @returns a function that throws Error for a grant of another permission
  */
 export function forGrant<const P extends Permission, T>(
   permissions: readonly P[],
@@ -84,17 +88,17 @@ export function forGrant<const P extends Permission, T>(
   };
 }
 
-/** @throws Error unless `authorise` created the grant, for one of the permissions in a namespace */
+/** @throws Error unless `authorise` created the grant for one of the permissions and for a namespace */
 export function requireGrant(grant: Grant<Permission>, permissions: readonly Permission[]): void {
   if (isGrant(grant) && permissions.includes(grant.permission) && grant.namespace !== undefined) return;
   throw new Error(`A grant to ${grant.permission} was used to ${permissions.join(' or ')}`);
 }
 
 /**
- * Checks a permission. A denial is recorded in the audit.
- * @param caller as `identify` returned it
- * @param about further fields of the audit entry of a denial: the run, the namespace of the request
- * @returns the grant; or a promise that rejects with HttpError 403
+ * Checks a permission, and records a denial in the audit.
+ * @param caller the value that `identify` returned
+ * @param about further fields of the audit entry for a denial: the run, the request's namespace
+ * @returns the grant, or a promise that rejects with HttpError 403
  */
 export function authorise<P extends Permission, N extends string | undefined>(
   c: Context<Env>,
@@ -135,14 +139,14 @@ const verbs: Readonly<Record<Permission, string>> = {
   audit: 'read the audit',
 };
 
-/** The permissions whose holders get plaintext. */
+/** The permissions that give access to plaintext. */
 export type Decrypting = Extract<Permission, 'decode' | 'search' | 'export'>;
 
 /**
- * Returns the caller's justification for decrypting payloads of a namespace, see `justificationFor`. Call it before
- * anything is decrypted. A missing justification is recorded in the audit.
+ * Returns the caller's justification for decrypting payloads of a namespace, see `justificationFor`. Call
+ * this function before anything is decrypted. Records a missing justification in the audit.
  *
- * @param what further fields of the audit entry of a denial: the run, where that is known
+ * @param what further fields of the audit entry for a denial: the run, if known
  * @throws HttpError as `justificationFor`
  */
 export async function requireJustification(
@@ -166,11 +170,12 @@ export async function requireJustification(
 const justified = z.object({ justification });
 
 /**
- * Returns the trimmed justification for the audit; undefined where none is given and none is required.
+ * Returns the trimmed justification for the audit, or undefined if there is no justification and none is
+ * required.
  *
  * @param given the body's field `justification`, or the header `X-Reveal-Justification`; 1 to 500 characters
- * @throws HttpError 403 `justification_required` when the namespace reveals on demand and none is given; 400 when it is
- *   empty or too long
+ * @throws HttpError 403 `justification_required` if the namespace reveals on demand and the justification is
+ *   missing; 400 if it is empty or too long
  */
 export function justificationFor(
   access: Pick<Access, 'reveal'>,
@@ -184,6 +189,6 @@ export function justificationFor(
     'justification_required',
     `Payloads of namespace "${namespace}" are decrypted only with a justification of 1 to 500 characters. Send ` +
       '"justification" in the body, or the header X-Reveal-Justification to a codec endpoint ' +
-      '(temporal … --codec-header "X-Reveal-Justification=ticket 4711"). The audit records it.',
+      '(temporal … --codec-header "X-Reveal-Justification=ticket 4711"). The audit records the justification.',
   );
 }

@@ -7,21 +7,24 @@ import type { MemoryLease } from '../memory.ts';
 import { ownTurn, SLICE_BYTES } from '../turns/slices.ts';
 import type { Env } from './context.ts';
 
-/** Time for a body: this many milliseconds, plus the time that its bytes take at the slowest accepted rate. */
+/**
+ * Time limit for a body: this many milliseconds, plus the time for its bytes at the slowest accepted rate.
+ */
 const BODY_MS = 5_000;
 const SLOWEST_BYTES_PER_MS = 64;
 
 type Lease = Pick<MemoryLease, 'take' | 'release'>;
 
 /**
- * Reads the whole body, with or without a `Content-Length`. Takes its bytes from the lease as they arrive.
- * @throws HttpError 413 for a body above the guard's limit for this path, or above what the lease may hold; 503 `busy`;
- *   408 for a body that arrives too slowly; ClientDisconnected when the client disconnects before the end
+ * Reads the whole body, with or without a `Content-Length`. Takes memory from the lease as bytes arrive.
+ * @throws HttpError 413 for a body above the guard's limit for this path or above the lease's limit; 503
+ *   `busy`; 408 for a body that arrives too slowly; ClientDisconnected if the client disconnects before the
+ *   end
  */
 export function readBody(c: Context<Env>, lease: Lease): Buffer | Promise<Buffer> {
   const incoming = c.env?.incoming;
   if (incoming === undefined) return readStream(c.req.raw.body, new Chunks(lease, c.get('maxBody')));
-  // A small body has arrived already (see `batchPerTick`).
+  // A small body has already arrived (see `batchPerTick`).
   const length = incoming.headers['content-length'];
   if (incoming.complete && incoming.readableLength === Number(length)) {
     const whole: unknown = incoming.read();
@@ -36,10 +39,10 @@ export function readBody(c: Context<Env>, lease: Lease): Buffer | Promise<Buffer
 export const bodyTooLarge = (maxBody: number): HttpError =>
   new HttpError(413, 'too_large', `The body is larger than ${maxBody} bytes; send less per request.`);
 
-/** Memory of one chunk in addition to its bytes: a client may send each byte in a chunk. */
+/** Memory in bytes for one chunk, in addition to its content: a client may send each byte as a chunk. */
 const CHUNK_BYTES = 256;
 
-/** The part of a body that has arrived. */
+/** Collects the part of a body that has arrived. */
 class Chunks {
   readonly #lease: Lease;
   readonly #max: number;
@@ -79,7 +82,7 @@ async function readStream(body: ReadableStream<Uint8Array> | null, chunks: Chunk
   return chunks.concat();
 }
 
-/** Reads Node's request directly: node-server's `Request` would copy the whole body once more. */
+/** Reads Node's request directly, because node-server's `Request` would copy the whole body again. */
 function readIncoming(incoming: IncomingMessage, chunks: Chunks): Promise<Buffer> {
   if (incoming.destroyed) return Promise.reject(new ClientDisconnected());
   return new Promise((resolve, reject) => {
@@ -108,7 +111,8 @@ function readIncoming(incoming: IncomingMessage, chunks: Chunks): Promise<Buffer
       if (performance.now() - started < BODY_MS + chunks.length / SLOWEST_BYTES_PER_MS) return;
       fail(new HttpError(408, 'timeout', 'The body arrives too slowly; send it faster, or send less.'));
     }, 1_000).unref();
-    // Node keeps the request while its connection is idle, and so everything that its listeners refer to.
+    // Removes the listeners: Node keeps the request while its connection is idle, and with it everything that
+    // the listeners refer to.
     const stop = (): void => {
       clearInterval(timer);
       incoming.off('data', onData).off('end', onEnd).off('error', onDisconnect).off('close', onDisconnect);
@@ -117,9 +121,12 @@ function readIncoming(incoming: IncomingMessage, chunks: Chunks): Promise<Buffer
   });
 }
 
-/** Memory for parsing one byte of JSON: the text, and strings that are made of it. Values are counted separately. */
+/**
+ * Memory in bytes for parsing one byte of JSON: the text, and the strings in it. Values are counted
+ * separately.
+ */
 const JSON_COST = 4;
-/** JSON values in a body below `/api`. The largest meaningful body names 200 refs. */
+/** Maximum number of JSON values in a body below `/api`. The largest meaningful body has 200 refs. */
 const MAX_VALUES = 1_000;
 
 /**
@@ -138,12 +145,12 @@ export async function readJsonBody(c: Context<Env>): Promise<unknown> {
   }
 }
 
-/** A schema of `zod`, or of `zod/mini`, which the contract with the dashboard uses. */
+/** A schema from `zod`, or from `zod/mini`, which the contract with the dashboard uses. */
 export type Schema<Output = unknown> = z.core.$ZodType<Output>;
 
 /**
- * Returns the value as the schema parses it.
- * @throws HttpError 400 that names each invalid field and never its value
+ * Parses the value with the schema.
+ * @throws HttpError 400 that names each invalid field, but never the value
  */
 export function validate<T>(schema: Schema<T>, value: unknown): T {
   const result = z.safeParse(schema, value);
@@ -155,7 +162,7 @@ export function validate<T>(schema: Schema<T>, value: unknown): T {
   throw badRequest(mistakes.join('; '));
 }
 
-/** Finds absent values: zod's message for them speaks of types. */
+/** Whether the value at a path is absent. Zod's own message for absent values mentions types. */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   let at = value;
   for (const key of path) at = typeof at === 'object' && at !== null ? Reflect.get(at, key) : undefined;

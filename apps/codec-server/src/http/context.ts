@@ -10,25 +10,25 @@ import type { Account, RateLimit } from './account.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
-/** What the guards and the router store for the handlers. */
+/** Variables that the guards and the router set for the handlers. */
 export interface Env {
-  /** What node-server and `listen` pass; empty where a test calls the app without a port. */
+  /** What node-server and `listen` pass; empty if a test calls the app without a port. */
   Bindings: Partial<HttpBindings> & {
     /**
-     * Call it when a response begins. It returns a function that resets the connection and discards the data that the
-     * operating system has not sent, unless another request has arrived on the connection.
+     * Call this function when a response begins. Returns a function that resets the connection and discards
+     * data that the operating system has not sent, unless another request has arrived on the connection.
      */
     readonly resetter?: (socket: Socket, outgoing: ServerResponse) => () => void;
   };
   Variables: {
-    /** Headers of every response to this origin. */
+    /** Headers for every response to this origin. */
     headers: Headers;
     caller: Caller;
-    /** What the caller uses and may still use. */
+    /** The caller's current use and remaining allowances. */
     account: Account;
-    /** The route's pattern for log and metrics, where Hono's own pattern is too general. */
+    /** The route's pattern for the log and the metrics, if Hono's own pattern is too general. */
     route?: string;
-    /** Trusted proxies that append to `X-Forwarded-For`; absent: none. */
+    /** Number of trusted proxies that append to `X-Forwarded-For`. Absent: no trusted proxy. */
     proxies?: number;
     /** Largest body on this path, in bytes. */
     maxBody: number;
@@ -39,16 +39,16 @@ export interface Env {
   };
 }
 
-/** Counts requests and streams. No label contains anything from a caller. */
+/** Counts requests and streams. Labels never contain anything from a caller. */
 export interface HttpMeter {
   request(answered: AnsweredRequest): void;
-  /** @returns call it when the stream has ended; further calls change nothing */
+  /** @returns a function to call when the stream has ended; further calls do nothing */
   streamOpened(): () => void;
-  /** A request was answered 429 because its caller or address exceeded a rate limit. */
+  /** Counts a request that got 429 because its caller or address exceeded a rate limit. */
   rateLimited(limit: RateLimit): void;
 }
 
-/** A request and its response; the time of a stream ends with its head. */
+/** A request and its response. For a stream, the time is that until the response head. */
 interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */
@@ -58,9 +58,10 @@ interface AnsweredRequest {
 }
 
 /**
- * Returns the client's address: the other end of the connection or, behind trusted proxies, the address that the
- * outermost of them wrote into `X-Forwarded-For`. A client can forge only entries to the left of that.
- * @returns undefined where a test calls the app without a port
+ * Returns the client's address: the other end of the connection or, behind trusted proxies, the address that
+ * the outermost trusted proxy appended to `X-Forwarded-For`. Clients can forge only entries to the left of
+ * that address.
+ * @returns undefined if a test calls the app without a port
  */
 export function clientAddress(c: Context<Env>): string | undefined {
   const peer = c.env?.incoming?.socket.remoteAddress;
@@ -72,18 +73,21 @@ export function clientAddress(c: Context<Env>): string | undefined {
 
 type WithBindings = { readonly env?: Env['Bindings'] };
 
-/** Whether no client waits for the response any longer: it disconnected, or a timeout answered the request. */
+/**
+ * Whether no client waits for the response any more, because the client disconnected or the request timed
+ * out.
+ */
 export function isResponseClosed({ env }: WithBindings): boolean {
   const outgoing = env?.outgoing;
   return outgoing !== undefined && (outgoing.destroyed || outgoing.writableEnded);
 }
 
-/** What the codec asks and reports while it decrypts for a request. */
+/** Functions that the codec calls while it decrypts for a request. */
 type NamespaceHooks = Required<Pick<CallOptions, 'authorizeNamespace' | 'onInnerLayer' | 'innerKmsCalls'>>;
 
 /**
- * The codec's call options for one request. The abort signal is created when the codec first waits: creating one costs
- * more than the other checks of a small request together.
+ * The codec's call options for one request. Creates the abort signal only when the codec first waits, because
+ * creating a signal costs more than all other checks of a small request together.
  */
 export class RequestSignal implements CallOptions {
   readonly authorizeNamespace?: NonNullable<NamespaceHooks['authorizeNamespace']>;
@@ -93,7 +97,7 @@ export class RequestSignal implements CallOptions {
   readonly budget: PlaintextBudget;
   #signal: AbortSignal | undefined;
 
-  /** @param hooks of a request that decrypts */
+  /** @param hooks for a request that decrypts */
   constructor(request: WithBindings, budget: PlaintextBudget, hooks?: NamespaceHooks) {
     this.#request = request;
     this.budget = budget;

@@ -8,13 +8,13 @@ import { authorise, type Authority, type Grant, identify, isGrant } from './auth
 import { readJsonBody, type Schema, validate } from './bodies.ts';
 import type { Env } from './context.ts';
 
-/** What a caller needs for a route: a permission, `known`: a valid token, or `public`: nothing. */
+/** What a route requires of a caller: a permission; a valid token (`known`); or nothing (`public`). */
 export type Requirement = Permission | 'known' | 'public';
 
-/** What the OpenAPI document contains of a route. */
+/** The description of a route in the OpenAPI document. */
 export interface RouteDescription {
   readonly method: 'get' | 'post';
-  /** Below the server's prefix, with parameters as in OpenAPI: `/api/namespaces/{namespace}/workflows`. */
+  /** The path below the server's prefix, with OpenAPI parameters: `/api/namespaces/{namespace}/workflows`. */
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
@@ -22,17 +22,17 @@ export interface RouteDescription {
   readonly requires: Requirement;
   readonly query?: z.core.$ZodObject;
   readonly headers?: Readonly<Record<string, { readonly required: boolean; readonly description: string }>>;
-  /** A schema of `schemas.ts`. */
+  /** A schema that routes/openapi.ts lists. */
   readonly body?: Schema;
   readonly response: ResponseDescription;
-  /** `text`: errors of the codec protocol, whose clients print them. Absent: JSON. */
+  /** `text` for the codec protocol, because its clients print errors. Absent: JSON. */
   readonly errors?: 'text';
 }
 
 interface ResponseDescription {
   readonly description: string;
   readonly type: 'application/json' | 'application/x-ndjson';
-  /** A schema of `schemas.ts`; of one line where the type is NDJSON. Absent: any JSON object. */
+  /** A schema that routes/openapi.ts lists; for NDJSON, the schema of one line. Absent: any JSON object. */
   readonly schema?: Schema;
 }
 
@@ -41,7 +41,10 @@ type PathParameters = Readonly<Record<string, string>>;
 export interface Route extends RouteDescription {
   /** See `RouteDefinition`. */
   readonly namespaceOf?: NamespaceOf;
-  /** Validates the request and runs the handler. @param grant for `requires`; undefined where that is no permission */
+  /**
+   * Validates the request and runs the handler. @param grant for `requires`; undefined if `requires` is not a
+   * permission
+   */
   readonly handle: (
     c: Context<Env>,
     parameters: PathParameters,
@@ -63,16 +66,16 @@ interface RouteDefinition<
   readonly path: Path;
   readonly requires: Requires;
   readonly query?: z.core.$ZodObject & Schema<Query>;
-  /** Schema of a JSON body, which is read and parsed before the handler runs. */
+  /** Schema of the JSON body, which is read and parsed before the handler runs. */
   readonly body?: Schema<Body>;
-  /** Instead of `body`, for a route whose handler reads the body: describes it in the document. */
+  /** Replaces `body` if the handler reads the body itself: the body's schema, for the document only. */
   readonly describedBody?: Schema;
   /**
-   * Returns the request's namespace, where the path alone does not determine it; throws HttpError for a namespace that
-   * is not served. Runs once the caller is known. Absent: the path's `{namespace}`.
+   * Returns the request's namespace, if the path alone does not determine it. Throws HttpError for a
+   * namespace that is not served. Runs after the caller is authenticated. Absent: the path's `{namespace}`.
    */
   readonly namespaceOf?: Of;
-  /** Checks limits after the caller is authorised and before the body is read. */
+  /** Checks limits, after the caller is authorised and before the body is read. */
   readonly admit?: (c: Context<Env>) => void;
   readonly handler: (
     c: Context<Env>,
@@ -81,14 +84,14 @@ interface RouteDefinition<
 }
 
 interface RouteInput<Path extends string, Requires extends Requirement, Query, Body, Of extends NamespaceOf> {
-  /** For the permission that the route requires, in the namespace of the request. */
+  /** The grant for the route's permission in the request's namespace. */
   readonly grant: [Requires] extends [Permission] ? Grant<Requires, NamespaceIn<Path, Of>> : undefined;
   readonly parameters: Readonly<Record<ParameterNames<Path>, string>>;
   readonly query: Query;
   readonly body: Body;
 }
 
-/** @param Of never for a route without `namespaceOf` */
+/** @typeParam Of `never` for a route without `namespaceOf` */
 type NamespaceIn<Path extends string, Of> = [Of] extends [never]
   ? 'namespace' extends ParameterNames<Path>
     ? string
@@ -107,9 +110,10 @@ export const parameterSchemas: Readonly<Record<string, Schema<string>>> = {
 };
 
 /**
- * Declares a route of the server: the router, the authorisation and the OpenAPI document are derived from it.
+ * Declares a route. The router, the authorisation and the OpenAPI document use this declaration.
  *
- * The handler runs for authorised callers, with the grant, and with path parameters, query and body parsed by their schemas.
+ * The handler runs only for authorised callers. It receives the grant, and the path parameters, query and
+ * body as parsed by their schemas.
  */
 export function defineRoute<
   const Path extends string,
@@ -148,7 +152,9 @@ export function defineRoute<
   };
 }
 
-/** @throws Error unless `authorise` returned the grant, for the route's permission and the namespace of the request */
+/**
+ * @throws Error unless `authorise` returned the grant for the route's permission and the request's namespace
+ */
 function requireOwnGrant(
   { requires, namespaceOf }: Pick<Route, 'requires' | 'namespaceOf'>,
   inPath: string | undefined,
@@ -160,14 +166,14 @@ function requireOwnGrant(
   throw new Error(`A handler that requires the permission ${requires} was called without its grant`);
 }
 
-/** Names of the parameters in a path, in their order. */
+/** Returns the names of the parameters in a path, in order. */
 export const parametersOf = (path: string): string[] =>
   [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 
 /**
- * Returns a function that runs a route: it identifies the caller, rejects namespaces that are not configured here,
+ * Returns a function that runs a route: identifies the caller, rejects namespaces that are not configured,
  * checks the permission, and calls the handler.
- * @param serves whether a namespace is configured here
+ * @param serves returns whether a namespace is configured on this server
  */
 export function authorisedRoutes(
   authority: Authority,
@@ -175,7 +181,7 @@ export function authorisedRoutes(
 ): (c: Context<Env>, route: Route, parameters: PathParameters) => Promise<Response> {
   return async (c, { requires, namespaceOf, handle }, parameters) => {
     if (requires === 'public') return handle(c, parameters, undefined);
-    // First of all: an unknown caller must not learn which namespaces exist.
+    // Before any other check, because an unknown caller must not learn which namespaces exist.
     const caller = await identify(c, authority);
     const { namespace: inPath } = parameters;
     const namespace = namespaceOf === undefined ? inPath : namespaceOf(c, inPath);
@@ -188,10 +194,10 @@ export function authorisedRoutes(
 }
 
 /**
- * Returns a function that finds the route of a request and runs it; it throws HttpError 404 where there is none.
+ * Returns a function that finds and runs the route for a request, or throws HttpError 404.
  *
- * The table is separate from Hono's router: Hono's fast router takes no path like `workflows:count`, and all requests
- * would pay for the slower one.
+ * Uses a separate router: Hono's fast router does not support paths like `workflows:count`, and the slower
+ * router would slow down all requests.
  *
  * @param pathPrefix as configured: empty or `/…`
  */
@@ -215,7 +221,7 @@ export function routeTable(
   };
 }
 
-/** A TrieRouter returns parameters by name; the type allows for routers that return indexes. */
+/** TrieRouter returns parameters by name, although the type also allows indexes. */
 const decoded = (parameters: Readonly<Record<string, string | number>>): PathParameters =>
   Object.fromEntries(
     Object.entries(parameters).map(([name, value]) => [name, tryDecode(String(value), decodeURIComponent)]),

@@ -3,23 +3,26 @@ import { HttpError } from '../errors.ts';
 import { bodyTooLarge } from './bodies.ts';
 import type { Env, Headers } from './context.ts';
 
-/** Most header lines of one request. Node keeps each in memory until the head has ended. */
+/**
+ * Maximum number of header lines in one request. Node keeps all lines in memory until the head is complete.
+ */
 export const MAX_HEADER_COUNT = 100;
 
 export interface GuardOptions {
   /** Accepted `Host` values in lower case, with the port unless it is the scheme's default. */
   readonly hosts: ReadonlySet<string>;
   readonly headers: ResponseHeaders;
-  /** Largest body of a path, in bytes. */
+  /** Returns the largest body for a path, in bytes. */
   readonly maxBody: (path: string) => number;
 }
 
 /**
- * Returns a check that rejects requests from other sites. Every page in a browser on this machine can reach a loopback
- * port without sign-in. `Host` stops DNS rebinding, `Origin` stops cross-site requests, and the content type forces a
- * preflight for a cross-site POST.
+ * Returns a check that rejects cross-site requests, because any page in a browser on this machine can reach a
+ * loopback port without sign-in. Checking `Host` stops DNS rebinding, checking `Origin` stops cross-site
+ * requests, and requiring the content type forces a preflight for a cross-site POST.
  *
- * @returns for each request: the response to a preflight, undefined to continue, or throws HttpError
+ * @returns a function that returns the response to a preflight, returns undefined to continue, or throws
+ *   HttpError
  */
 export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<Env>) => Response | undefined {
   return (c) => {
@@ -42,7 +45,8 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
         { loggable: true },
       );
     }
-    // RFC 9112, section 6.1. Node decodes chunked alone: the server would read a compressed body as the body itself.
+    // RFC 9112, section 6.1. Node decodes only chunked, so the server would take a compressed body for the
+    // body itself.
     if (!/^(?:chunked)?$/i.test(c.req.header('transfer-encoding')?.trim() ?? '')) {
       throw new HttpError(
         501,
@@ -78,16 +82,17 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
 }
 
 /**
- * Whether a request comes from a page of its own origin, such as the dashboard, and its `Host` was accepted. The
- * server does not know the scheme behind a proxy, so it accepts both. Their responses have no CORS headers: a browser
- * shows them only to a page of the same origin, scheme included.
+ * Whether a request comes from a page on the server's own origin, such as the dashboard. Requires an accepted
+ * `Host`. Accepts both schemes, because the server does not know the scheme that a proxy uses. That is safe:
+ * without CORS headers, a browser shows the response only to pages of exactly the same origin, including the
+ * scheme.
  */
 const isOwn = (origin: string, host = ''): boolean =>
   /^https?:\/\//.test(origin) && origin.replace(/^https?:\/\//, '') === host.toLowerCase();
 
 /**
- * Rejects a `Host` that this server does not accept. A web page whose name was rebound to this address (DNS rebinding)
- * sends its own name.
+ * Rejects a `Host` that this server does not accept. A web page whose name was rebound to this server's
+ * address (DNS rebinding) sends the page's own name.
  * @param variable the environment variable that lists accepted hosts, for the message
  * @throws HttpError 403
  */
@@ -101,7 +106,9 @@ export function checkHost(c: Context<Env>, accepts: (host: string) => boolean, v
   );
 }
 
-/** Headers of every response. No response is a page, so none may be framed, sniffed, cached or passed on. */
+/**
+ * Headers of every response. Responses are not pages, so they must not be framed, sniffed, cached or shared.
+ */
 const always = {
   'Cache-Control': 'no-store',
   'Content-Security-Policy':
@@ -109,7 +116,7 @@ const always = {
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Referrer-Policy': 'no-referrer',
   'X-Content-Type-Options': 'nosniff',
-  // Without it, a cache could give one origin's response to another.
+  // Without this header, a cache could return one origin's response to another origin.
   Vary: 'Origin',
 } as const;
 
@@ -117,11 +124,14 @@ const always = {
 const overTls = { 'Strict-Transport-Security': 'max-age=31536000' } as const;
 
 /**
- * Response headers by the request's origin, built once: Hono's `cors()` took half of a small `/decode` when measured.
- * Origins are compared exactly and echoed one at a time: credentials cannot be combined with a wildcard.
+ * Response headers by the request's origin, built only once, because Hono's `cors()` took half the time of a
+ * small `/decode`. Origins are compared exactly, and only the request's origin is echoed, because credentials
+ * cannot be combined with a wildcard.
  */
 export interface ResponseHeaders {
-  /** Without CORS headers for origins that are not listed, and for clients that are not browsers. */
+  /**
+   * The headers without CORS headers, for origins that are not listed and for clients that are not browsers.
+   */
   of(origin: string | undefined): Headers;
   allows(origin: string): boolean;
   preflight(origin: string): Headers;
@@ -147,8 +157,8 @@ export function createResponseHeaders(origins: readonly string[], tls = false): 
     preflight: (origin) => ({
       ...of(origin),
       'Access-Control-Allow-Methods': 'GET, POST, OPTIONS',
-      // The Web UI sends Authorization-Extras (the ID token) whenever it passes its access token. Pages that are traced
-      // send Traceparent and Tracestate.
+      // The Web UI sends Authorization-Extras (the ID token) whenever it sends its access token. Pages with
+      // tracing send Traceparent and Tracestate.
       'Access-Control-Allow-Headers':
         'Content-Type, X-Namespace, X-Reveal-Justification, Authorization, Authorization-Extras, Traceparent, Tracestate',
       // Chromium's maximum.

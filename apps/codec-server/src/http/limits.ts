@@ -2,21 +2,25 @@ import type { Context } from 'hono';
 import { ClientDisconnected, HttpError } from '../errors.ts';
 import type { Env } from './context.ts';
 
-/** Limits of one request and of all requests together. Operators configure the first five. */
+/** Limits for one request and for all requests together. Operators can configure the first five. */
 export interface Limits {
   /**
-   * Bytes of one body. Default 16 MiB: four times the largest gRPC message of Temporal, which base64 and JSON enlarge.
+   * Maximum size of a body in bytes. Default: 16 MiB, four times Temporal's largest gRPC message, because
+   * base64 and JSON add to the size.
    */
   readonly maxBody: number;
-  /** Payloads in one request of the codec protocol. Default 10,000. */
+  /** Maximum number of payloads in one codec protocol request. Default: 10,000. */
   readonly maxPayloads: number;
-  /** Requests in flight, without streams. Default 256. */
+  /** Maximum number of requests in flight, except streams. Default: 256. */
   readonly maxRequests: number;
-  /** Open streams of the history API. Default 256. */
+  /** Maximum number of open history API streams. Default: 256. */
   readonly maxStreams: number;
-  /** Milliseconds for one request, without streams; then it is answered 504. Default 30,000. */
+  /** Milliseconds after which a request, except a stream, gets 504. Default: 30,000. */
   readonly requestMs: number;
-  /** How many milliseconds a client may read nothing of a waiting response. Default 30,000. */
+  /**
+   * Milliseconds after which a client that reads nothing of a waiting response is disconnected. Default:
+   * 30,000.
+   */
   readonly stalledMs: number;
 }
 
@@ -43,20 +47,21 @@ export const shuttingDown = (): HttpError =>
     loggable: true,
   });
 
-/** Time for requests in flight after shutdown began; then they are answered 503. */
+/** How many milliseconds requests in flight may continue after a shutdown begins, before they get 503. */
 const DRAIN_MS = 8_000;
 
 interface InFlight {
-  /** On the clock of `performance.now()`. */
+  /** Measured with `performance.now()`. */
   readonly until: number;
   readonly giveUp: (error: HttpError) => void;
 }
 
 /**
- * Limits how many requests run at once and how long each may take. One timer serves all requests, since the first to
- * start is the first to time out: a timer per request was measurable on small requests.
+ * Limits the number of concurrent requests and the duration of each. Uses one timer for all requests, because
+ * requests time out in the order in which they started, and one timer per request measurably slowed down
+ * small requests.
  * @param stopping aborted when the server shuts down
- * @returns runs a request; throws HttpError 503 `busy`, 504 `timeout`, 503 `shutting_down`
+ * @returns a function that runs a request; throws HttpError 503 `busy`, 504 `timeout`, 503 `shutting_down`
  */
 export function limitRequests(
   { maxRequests, requestMs }: Pick<Limits, 'maxRequests' | 'requestMs'>,
@@ -95,7 +100,8 @@ export function limitRequests(
     if (inFlight.size >= maxRequests) throw busy(`${maxRequests} requests`);
     return new Promise<void>((resolve, reject) => {
       const request = { until: performance.now() + requestMs, giveUp: reject };
-      // Work that continues after the timeout finds its response closed, and stops: see isResponseClosed.
+      // Work that continues after the timeout stops as soon as it sees that the response is closed: see
+      // isResponseClosed.
       const run = async (): Promise<void> => {
         try {
           await work();
@@ -117,8 +123,8 @@ export function limitRequests(
 export type AdmitStream = (c: Context<Env>) => void;
 
 /**
- * Limits how many streams are open. A stream counts until its connection is done with the response.
- * @returns call it once the caller is authorised, before the stream begins
+ * Limits the number of open streams. A stream counts until the connection has finished the response.
+ * @returns a function to call after the caller is authorised and before the stream begins
  */
 export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): AdmitStream {
   let open = 0;
@@ -133,11 +139,12 @@ export function limitStreams({ maxStreams }: Pick<Limits, 'maxStreams'>): AdmitS
 }
 
 /**
- * Disconnects clients that stop reading: their unread response occupies memory, or keeps a stream open. Node's socket
- * timeout fires after a time without progress in either direction; a stream without new data is not stalled.
+ * Disconnects clients that stop reading, because an unread response occupies memory or keeps a stream open.
+ * Node's socket timeout fires if there was no progress in either direction; a stream without new data does
+ * not count as stalled.
  *
- * @param stalledMs milliseconds in which a client may read nothing
- * @returns call it for each request before it is answered; it ignores requests without a port
+ * @param stalledMs milliseconds after which a client that reads nothing is disconnected
+ * @returns a function to call for each request before the response; ignores requests without a port
  */
 export function cutStalledReaders(stalledMs: number): (c: { readonly env?: Env['Bindings'] }) => void {
   return ({ env }) => {

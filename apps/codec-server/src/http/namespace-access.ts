@@ -7,15 +7,18 @@ import { ClientDisconnected, HttpError } from '../errors.ts';
 import { authorise, type Authority, type Decrypting, type Grant, requireJustification } from './authorise.ts';
 import { clientAddress, type Env } from './context.ts';
 
-/** Most namespaces, in addition to its own, whose messages one request decrypts: each costs two audit entries. */
+/**
+ * Maximum number of other namespaces whose messages one request decrypts. Each namespace costs two audit
+ * entries.
+ */
 const MAX_OTHER_NAMESPACES = 32;
 
-/** A request that decrypts. The justification for its own namespace has been checked. */
+/** A request that decrypts. The justification for the request's own namespace is already checked. */
 export interface Reveal extends Omit<
   Intent,
   'caller' | 'peer' | 'operation' | 'namespace' | 'requestNamespace' | 'digests'
 > {
-  /** Digests of the ciphertexts, by the namespace that they name. */
+  /** Digests of the ciphertexts, by the namespace that the messages name. */
   readonly digests?: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -23,10 +26,11 @@ export interface Reveal extends Omit<
 type Admission = Promise<void> | KmsCodecError | AuditRecord;
 
 /**
- * Decides for one request which namespaces' messages it may decrypt, and writes the audit of each. The keys file's
- * `accepts` specifies what a namespace's workers read. A caller also needs the route's permission in every namespace
- * that a message names, a justification where that namespace requires one, and an audit intent there before the first
- * decryption. Otherwise a caller could read a namespace by copying its ciphertext into another one.
+ * Decides which namespaces' messages one request may decrypt, and writes each namespace's audit. `accepts` in
+ * the keys file only specifies which messages a namespace's workers read. For every namespace that a message
+ * names, the caller also needs the route's permission and, if required, a justification; and an audit intent
+ * is written in that namespace before the first decryption. Otherwise a caller could read a namespace by
+ * copying its ciphertext into another namespace.
  */
 export class NamespaceAccess {
   readonly #c: Context<Env>;
@@ -52,11 +56,13 @@ export class NamespaceAccess {
   }
 
   /**
-   * Writes the audit intents of the request's namespace and of `others`. Call `end` on the result in every case.
+   * Writes the audit intents in the request's namespace and in `others`. The caller must always call `end` on
+   * the result.
    *
    * @param grant for the request's own namespace
-   * @param others namespaces that the request needs
-   * @throws HttpError 403 when the caller may not decrypt messages of one of the others, 413 when there are too many, 503 `audit_unavailable`
+   * @param others further namespaces that the request's messages name
+   * @throws HttpError 403 if the caller may not decrypt messages of one of the others, 413 if there are too
+   *   many, 503 `audit_unavailable`
    */
   static async begin(
     c: Context<Env>,
@@ -79,7 +85,7 @@ export class NamespaceAccess {
   }
 
   /**
-   * The codec calls it before it decrypts a message that names another namespace than the request's.
+   * The codec calls this before it decrypts a message that names a namespace other than the request's.
    * @throws KmsCodecError `namespace_not_permitted`, whose cause is the HttpError
    */
   readonly authorizeNamespace = (namespace: string): void | Promise<void> => {
@@ -91,15 +97,19 @@ export class NamespaceAccess {
   };
 
   /**
-   * The codec calls it after it decrypted a layer inside a payload. The audit of another namespace counts the layer as a
-   * payload. The audit of the request's namespace counts the whole payload elsewhere, and adds the layer's key here.
+   * The codec calls this after it has decrypted a layer inside a payload. Another namespace's audit counts
+   * the layer as a payload. The request's own audit only adds the layer's key, because it already counts the
+   * whole payload.
    */
   readonly onInnerLayer = (layer: InnerLayer): void => {
     const record = this.#recordOf(layer.namespace);
     record.done(keyOf(layer).key, record === this.#home ? 0 : 1);
   };
 
-  /** Records decrypted payloads. @param namespace the one that they name; absent or unknown: the request's own */
+  /**
+   * Records decrypted payloads. @param namespace that the payloads name; if absent or unknown, the request's
+   * own
+   */
   done(key: KeyUse | undefined, payloads = 1, namespace?: string): void {
     this.#recordOf(namespace).done(key, payloads);
   }
@@ -114,8 +124,8 @@ export class NamespaceAccess {
   }
 
   /**
-   * Writes the outcome in every namespace, once; later calls change nothing.
-   * @throws HttpError `audit_unavailable`: return no plaintext then
+   * Writes the outcome in every namespace. Further calls do nothing.
+   * @throws HttpError `audit_unavailable`; in that case, do not return plaintext
    */
   async end(result: Outcome): Promise<void> {
     this.#result ??= result;
@@ -138,7 +148,8 @@ export class NamespaceAccess {
       (record) => void this.#others.set(namespace, record),
       (error: unknown) => {
         const denied = notPermitted(namespace, error);
-        // A denial is final. An audit that cannot be written now may be writable for the next payload.
+        // A denial is final, but an audit that cannot be written now may be writable again for the next
+        // payload.
         if (error instanceof HttpError && error.status === 403) this.#others.set(namespace, denied);
         else this.#others.delete(namespace);
         throw denied;
@@ -168,8 +179,9 @@ const isAuditRecord = (admission: Admission): admission is AuditRecord =>
   !(admission instanceof Promise || admission instanceof KmsCodecError);
 
 /**
- * Returns the grant for another namespace.
- * @throws HttpError 403 `forbidden` or `justification_required`; both are recorded as `denied` in the other namespace's audit
+ * Checks the caller's permission and justification in another namespace, and returns the grant.
+ * @throws HttpError 403 `forbidden` or `justification_required`; both are recorded as `denied` in the other
+ *   namespace's audit
  */
 async function permit(
   c: Context<Env>,

@@ -10,28 +10,33 @@ import { type Account, Bucket, bucketOf, type RateLimit, type Rates } from './ac
 import { clientAddress, type Env, isResponseClosed } from './context.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 
-/** Tests of keys per minute and caller: each calls Cloud KMS twice for each key. */
+/** Key tests per minute and caller. A test calls Cloud KMS twice for each key. */
 const KEY_TESTS = 6;
 
 export interface RateLimits {
   /**
-   * Counts a request of an authenticated caller as in flight, until `leave`. Returns the caller's account.
-   * @throws HttpError 429 `rate_limited` for a caller with too many refused requests, or too many requests in flight
+   * Counts an authenticated caller's request as in flight until `leave`. Returns the caller's account.
+   * @throws HttpError 429 `rate_limited` for a caller with too many refused requests, or too many requests in
+   *   flight
    */
   admit(caller: Caller): Account;
   leave(account: Account): void;
-  /** Counts a refused request. Returns the error to answer: the given one, or 429 `rate_limited` without a valid token. */
+  /**
+   * Counts a refused request. Returns the error to respond with: the given error, or 429 `rate_limited` for
+   * an address that sends too many requests without a valid token.
+   */
   refused(c: Context<Env>, error: HttpError): HttpError;
-  /** Counts a test of keys. @throws HttpError 429 `rate_limited` */
+  /** Counts a key test. @throws HttpError 429 `rate_limited` */
   keyTest(account: Account): void;
-  /** Returns the caller's allowance of Cloud KMS requests; undefined: no limit. */
+  /** Returns the caller's allowance of Cloud KMS requests, or undefined if there is no limit. */
   kms(account: Account): KmsAllowance | undefined;
-  /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for `waitMs`. */
+  /** Returns the 429 for a caller whose allowance of Cloud KMS requests is used up for the next `waitMs`. */
   kmsExhausted(waitMs: number): HttpError;
   /**
-   * Takes Cloud KMS requests. Where they are used up, waits for them up to half of the time for a request: Temporal's CLI
-   * waits for an answer without a limit, but retries a refused request for 10 s at most and then fails.
-   * @param bytes of memory that the request holds meanwhile
+   * Takes Cloud KMS requests from the caller's allowance. If the allowance is used up, waits for up to half
+   * of a request's time limit, because Temporal's CLI waits for a response without a limit, but gives up
+   * after retrying a refused request for 10 s.
+   * @param bytes of memory that the request holds while it waits
    * @throws HttpError 429 `rate_limited`; ClientDisconnected
    */
   takeKms(c: Context<Env>, allowance: KmsAllowance, requests: number, bytes: number): Promise<void>;
@@ -42,10 +47,13 @@ export interface RateLimitOptions extends Partial<Pick<Limits, 'maxRequests' | '
   readonly limited?: (limit: RateLimit) => void;
 }
 
-/** The share of all requests in flight that one caller may have. The rest is for others. */
+/** The share of all requests in flight that one caller may have. The rest is reserved for other callers. */
 const CALLER_SHARE = 0.75;
 
-/** Requests of one caller that wait at the same time, and the memory that each may hold. */
+/**
+ * Maximum number of one caller's requests that wait at the same time, and the memory that each of them may
+ * hold.
+ */
 const MAX_DELAYED = 32;
 const DELAYED_BYTES = 256 * 1024;
 
@@ -90,7 +98,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
       if (wait > 0) {
         throw tooMany(
           'refused',
-          `This server refused too many of your requests (${refusedLimit}). Its earlier answers name the reasons.`,
+          `This server refused too many of your requests (${refusedLimit}). The earlier responses contain the reasons.`,
           wait,
         );
       }
@@ -143,18 +151,21 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
   };
 }
 
-/** Most callers, and most addresses, that are tracked; the least recently used is evicted first. */
+/** Maximum number of tracked callers, and of tracked addresses. The least recently used is evicted first. */
 const MAX_BUCKETS = 10_000;
 
 const MAX_IDENTITY = 256;
 
-/** Returns the same text for all tokens of a subject. A long subject is hashed, since it stays in memory. */
+/** Returns the same text for all of a subject's tokens. Hashes long texts, because they stay in memory. */
 function identityOf({ issuer = '', subject, name }: Caller): string {
   const identity = `${issuer} ${subject ?? name}`;
   return identity.length > MAX_IDENTITY ? hash('sha256', identity, 'base64') : identity;
 }
 
-/** Returns an IPv4 address, or the /64 network of an IPv6 address: one client may use all addresses of its network. */
+/**
+ * Returns an IPv4 address, or the /64 network of an IPv6 address, because one client may use all addresses in
+ * its network.
+ */
 function networkOf(address = ''): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined || !isIPv6(address)) return mapped ?? address;

@@ -8,28 +8,32 @@ import type { RequestSpan, Spans } from '../observability/spans.ts';
 import { inTraceOf, parseTraceparent } from '../observability/trace-context.ts';
 import type { Env, HttpMeter } from './context.ts';
 
-/** Most lines per minute for one method, route, status, code and reason code; and how many of these combinations are distinguished. */
+/**
+ * Maximum number of lines per minute for each combination of method, route, status, code and reason code; and
+ * the maximum number of combinations.
+ */
 const MAX_LINES = 10;
 const MAX_KINDS = 64;
 
 interface Answered {
   readonly method: string;
-  /** The route's pattern, never the path or the query: both may contain data of the caller. */
+  /** The route's pattern. Never the path or the query, which may contain the caller's data. */
   readonly route: string;
   readonly status: number;
-  /** Absent where the line counts several requests. */
+  /** Absent if the line counts several requests. */
   readonly ms?: number | undefined;
   readonly code?: string;
   /** Why a payload could not be encoded or decoded. */
   readonly reasonCode?: ReasonCode;
   readonly reason?: string;
-  /** How many further requests were like this one. */
+  /** Number of further requests of the same kind. */
   readonly count?: number;
 }
 
 /**
- * Logs, measures and traces each request. No client can fill the log: within a minute, the first rejected requests of a kind
- * have a line each, and the others share one line with their number when the minute ends.
+ * Logs, measures and traces each request. Clients cannot fill the log: in each minute, only the first
+ * rejected requests of a kind get a line each; at the end of the minute, one line contains the number of the
+ * others.
  * @param stopping aborted when the server shuts down
  * @param spans absent: no traces are exported
  */
@@ -80,7 +84,7 @@ export function requestLog(
   };
 }
 
-/** Returns a meter for one request, whose span ends with its stream. */
+/** Returns a meter for one request. The request's span ends together with its stream. */
 const withSpan = (meter: HttpMeter | undefined, span: RequestSpan): HttpMeter => ({
   request: (answered) => meter?.request(answered),
   rateLimited: (limit) => meter?.rateLimited(limit),
@@ -92,7 +96,10 @@ const withSpan = (meter: HttpMeter | undefined, span: RequestSpan): HttpMeter =>
   },
 });
 
-/** For the operator, since clients hide it: the CLI prints only `context deadline exceeded`. */
+/**
+ * The error's message, for the operator, because clients hide it: the CLI prints only `context deadline
+ * exceeded`.
+ */
 function errorFields(error: Error | undefined): Pick<Answered, 'code' | 'reasonCode' | 'reason'> {
   if (!(error instanceof HttpError)) return {};
   const { code, cause, loggable, message } = error;
@@ -104,8 +111,8 @@ function errorFields(error: Error | undefined): Pick<Answered, 'code' | 'reasonC
 }
 
 /**
- * Successful requests are debug lines: the metrics count them, and the audit records what was decrypted. As info lines
- * they would hide the failures.
+ * Logs successful requests at level debug, because at level info they would hide the failures. The metrics
+ * count them, and the audit records what was decrypted.
  */
 function levelOf(status: number): Level {
   if (status < 400) return 'debug';

@@ -4,7 +4,10 @@ import type { MemoryLease } from '../memory.ts';
 import type { Env } from './context.ts';
 import { reply } from './responses.ts';
 
-/** Returns a lease for what a request holds until its response closes. A request without a port must end it. */
+/**
+ * Returns a lease for the memory that a request holds until its response closes. A request without a port
+ * must end the lease itself.
+ */
 export function leaseOf(c: Context<Env>): MemoryLease {
   const outgoing = c.env?.outgoing;
   if (outgoing?.destroyed === true) throw new ClientDisconnected();
@@ -13,12 +16,15 @@ export function leaseOf(c: Context<Env>): MemoryLease {
   return lease;
 }
 
-/** Memory for a character of a JSON response: the text, and its bytes until the connection has taken them. */
+/**
+ * Memory in bytes per character of a JSON response: the text, and its bytes until the connection has taken
+ * them.
+ */
 const RESPONSE_COST = 2;
 
 /**
- * Responds with the JSON of what `work` returns. The lease holds what the work takes and then the response, until the connection
- * has taken it.
+ * Responds with the result of `work` as JSON. The lease covers the memory for the work, and then for the
+ * response until the connection has taken it.
  */
 export async function replyJsonWithin(
   c: Context<Env>,

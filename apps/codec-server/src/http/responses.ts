@@ -12,15 +12,15 @@ import type { RateLimits } from './rate-limits.ts';
 import { gzipParts } from './stream-compression.ts';
 
 /**
- * Bodies of at least this many bytes, or characters, are written in slices. Node reports a write as done only when the
- * socket has taken all of it: with one write of many MiB, `cutStalledReaders` could not tell a slow reader from a
- * stalled one.
+ * Bodies of at least this many bytes or characters are written in slices. Node reports a write as done only
+ * when the socket has taken everything, so after one write of many MiB, `cutStalledReaders` could not tell a
+ * slow reader from a stalled reader.
  */
 const LARGE = 1024 * 1024;
 
 /**
- * Responds with a plain object of headers, which node-server writes unchanged: Hono's `c.body()` and `c.header()` would
- * build a `Headers` object first.
+ * Responds with headers in a plain object, which node-server writes unchanged. Hono's `c.body()` and
+ * `c.header()` would first build a `Headers` object.
  */
 export function reply(
   c: Context<Env>,
@@ -45,7 +45,10 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
   for (let at = 0; at < bytes.length; at += SLICE_BYTES) yield bytes.subarray(at, at + SLICE_BYTES);
 }
 
-/** A socket whose client reads fast takes each piece at once, so that all would be made and written in one turn. */
+/**
+ * Waits a turn, because with a client that reads fast, the socket takes each piece immediately, and all
+ * pieces would be created and written in one turn.
+ */
 async function* piecesInTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const slices = new Slices();
   for (const piece of pieces) {
@@ -64,10 +67,11 @@ export const replyJson = (
 const encoder = new TextEncoder();
 
 /**
- * Streams text as it is produced, with backpressure: the next text is requested when the last has been taken, so that
- * a slow reader holds one text in memory.
- * @param texts returns non-empty texts; its signal is aborted when the client disconnects
- * @param compress compresses each text with gzip where the client accepts it. Never for plaintext: see `gzipParts`
+ * Streams texts as they are produced, with backpressure: the next text is requested only when the previous
+ * text has been taken, so that a slow reader keeps only one text in memory.
+ * @param texts returns an iterator of non-empty texts; the signal is aborted when the client disconnects
+ * @param compress whether to compress the texts with gzip if the client accepts it; never for plaintext, see
+ *   `gzipParts`
  */
 export function textStream(
   c: Context<Env>,
@@ -75,7 +79,7 @@ export function textStream(
   texts: (disconnected: AbortSignal) => AsyncIterator<string>,
   compress = false,
 ): Response {
-  // Hono runs the GET handler for HEAD and does not read the body.
+  // For HEAD, Hono runs the GET handler and does not read the body.
   const isHead = c.req.method === 'HEAD';
   const compressor = compress && !isHead ? gzipParts(c) : undefined;
   const init = {
@@ -90,7 +94,7 @@ export function textStream(
   const cancelled = new AbortController();
   const iterator = texts(AbortSignal.any([cancelled.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
-  // Encoded slice by slice when the socket asks for it: one line may have many MiB.
+  // Encodes slice by slice on demand, because one line may have many MiB.
   let rest = '';
   const slices = new Slices();
   const body = new ReadableStream<Uint8Array>({
@@ -118,14 +122,14 @@ export function textStream(
       compressor?.close();
       ended?.();
       cancelled.abort();
-      // Not awaited: the iterator ends when the calls that it waits for have been cancelled.
+      // Not awaited, because the iterator only ends once the calls that it waits for have been cancelled.
       iterator.return?.()?.catch(() => undefined);
     },
   });
   return new Response(body, init);
 }
 
-/** Keeps the two halves of a surrogate pair in one slice. */
+/** Returns where to cut text, so that both halves of a surrogate pair are in one slice. */
 function sliceEnd(text: string): number {
   if (text.length <= SLICE_BYTES) return text.length;
   const code = text.charCodeAt(SLICE_BYTES - 1);
@@ -153,10 +157,11 @@ export interface ErrorResponseOptions {
   readonly headers: ResponseHeaders;
   readonly log: Logger;
   /**
-   * Whether a path belongs to the history API, whose errors are JSON. Other errors are text: the CLI prints the body.
+   * Whether a path belongs to the history API, whose errors are JSON. All other errors are text, because the
+   * CLI prints the body.
    */
   readonly isApi: (path: string) => boolean;
-  /** Absent: refused requests are not limited. */
+  /** Absent: the number of refused requests is not limited. */
   readonly rates?: Pick<RateLimits, 'refused'>;
 }
 
@@ -171,7 +176,7 @@ export const errorResponse =
     const extra: Record<string, string> = {};
     if (answered.retryAfter !== undefined) extra['Retry-After'] = String(answered.retryAfter);
     if (answered.challenge !== undefined) extra['WWW-Authenticate'] = answered.challenge;
-    // Names in the message may come from callers, and a terminal may display it.
+    // A terminal may display the message, and names in it may come from callers.
     const message = escapeInText(answered.message);
     if (isApi(c.req.path)) {
       return replyJson(c, { error: { code: answered.code, message } }, answered.status, extra);
@@ -179,14 +184,14 @@ export const errorResponse =
     return reply(c, `${message}\n`, 'text/plain; charset=utf-8', answered.status, extra);
   };
 
-/** Payloads that cannot be decrypted do not count: an honest reader of a history may have one in each event. */
+/** Payloads that cannot be decrypted do not count, because a legitimate reader may find one in each event. */
 const isRefusal = ({ status, cause }: HttpError): boolean =>
   status < 500 && status !== 429 && !(cause instanceof KmsCodecError);
 
 function unexpected(error: Error, log: Logger): HttpError {
-  // The stack names files and functions. The message is not logged: it may quote the data that was read.
+  // Logs the stack, which contains only files and functions, but not the message, which may quote data.
   log.error({ error: error.name, stack: stackOf(error) }, 'request failed unexpectedly');
-  return new HttpError(500, 'internal', 'The server failed. Its log contains the cause.');
+  return new HttpError(500, 'internal', 'The server failed. The server log contains the cause.');
 }
 
 const stackOf = (error: Error): string =>

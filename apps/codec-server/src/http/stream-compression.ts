@@ -6,9 +6,9 @@ import { type Env, isResponseClosed } from './context.ts';
 const acceptsGzip = (c: Context<Env>): boolean =>
   accepts(c, { header: 'Accept-Encoding', supports: ['gzip', 'identity'], default: 'identity' }) === 'gzip';
 
-/** Compresses a stream so that the client can read each part before the next exists. */
+/** Compresses a stream so that the client can read each part before the next part exists. */
 export interface StreamCompressor {
-  /** Returns the compressed part, complete up to its last byte. */
+  /** Returns the complete compressed part. */
   readonly push: (part: Uint8Array) => Promise<Uint8Array>;
   /** Returns the end of the stream. */
   readonly end: () => Promise<Uint8Array>;
@@ -17,24 +17,26 @@ export interface StreamCompressor {
 }
 
 /**
- * The fastest level, with a small window. A history in lines of 250 events becomes 4 % larger than with zlib's default
- * window and memory, which take 270 KiB for each stream.
+ * The fastest level, with a small window. The output for a history, in lines of 250 events, is 4 % larger
+ * than with zlib's default window and memory, which would take 270 KiB per stream.
  */
 const OPTIONS = { level: constants.Z_BEST_SPEED, windowBits: 12, memLevel: 6 };
-/** Memory of a compressor with these options. */
+/** Memory of a compressor with these options, in bytes. */
 const COMPRESSOR_BYTES = 128 * 1024;
 
 /**
- * Returns a gzip compressor that flushes after each part (`Z_SYNC_FLUSH`). Use it for metadata only: next to text that
- * a third party chose, the compressed size would reveal something about plaintext.
- * @returns undefined if the client does not read gzip, or other streams hold the memory: the stream is sent as it is
+ * Returns a gzip compressor that flushes after each part (`Z_SYNC_FLUSH`). Use it for metadata only: if
+ * plaintext is compressed together with text from a third party, the size reveals something about the
+ * plaintext.
+ * @returns undefined if the stream is to be sent uncompressed: the client does not accept gzip, or other
+ *   streams hold the memory
  */
 export function gzipParts(c: Context<Env>): StreamCompressor | undefined {
   if (!acceptsGzip(c) || isResponseClosed(c)) return undefined;
   const release = c.get('memory').compressors.take(COMPRESSOR_BYTES);
   if (release === undefined) return undefined;
   const gzip = createGzip(OPTIONS);
-  // Also after the end. Then zlib has freed its memory.
+  // Emitted after the end too. By then, zlib has freed its memory.
   gzip.once('close', release);
   c.env?.outgoing?.once('close', () => gzip.destroy());
   let chunks: Buffer[] = [];

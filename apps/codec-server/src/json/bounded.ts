@@ -1,21 +1,21 @@
 import { endOfString } from '@temporal-kms/histories/end-of-string';
 import { badRequest, HttpError } from '../errors.ts';
 
-/** Limit on the nesting of a body. The codec protocol needs 4 levels, the history API 3. */
+/** Maximum nesting of a body. The codec protocol needs 4 levels, and the history API 3. */
 const MAX_DEPTH = 32;
 
-/** Limits the values in a body. */
+/** Limits the number of values in a body. */
 export interface ValueLimit {
   readonly base: number;
-  /** Added for each object on the third level, where the codec protocol has its payloads. */
+  /** Added to the limit for each object on the third level, where the codec protocol has payloads. */
   readonly each?: number;
 }
 
 /**
- * Parses untrusted JSON. `JSON.parse` needs many times the size of small values in memory (1 GiB for 16 MiB of `{},`), so
- * nesting and values are counted first.
+ * Parses untrusted JSON. Counts nesting and values first, because `JSON.parse` may need many times the size
+ * of the text in memory (1 GiB for 16 MiB of `{},`).
  *
- * @param admit called with the number of values before they are allocated; may throw
+ * @param admit called with the number of values, before they are allocated; may throw
  * @throws HttpError 400 for invalid JSON or too many levels; 413 for too many values
  */
 export function parseJson(text: string, limit: ValueLimit, admit?: (values: number) => void): unknown {
@@ -28,7 +28,10 @@ export function parseJson(text: string, limit: ValueLimit, admit?: (values: numb
   }
 }
 
-/** Only counts: `JSON.parse` checks the text, which `JsonScanner` would do a second time, character by character. */
+/**
+ * Only counts, because `JSON.parse` checks the text. `JsonScanner` would check it a second time, character by
+ * character.
+ */
 function countValues(text: string, { base, each = 0 }: ValueLimit): number {
   let depth = 0;
   let values = 1;

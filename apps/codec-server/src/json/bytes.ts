@@ -3,16 +3,18 @@ import { base64Pieces, bufferOf, PIECE_BYTES } from '@temporal-kms/histories/byt
 import { SLICE_BYTES, type Steps } from '../turns/slices.ts';
 
 /**
- * Characters that are converted at a time. Node converts between bytes and base64 through strings. Short strings stay in
- * the processor's cache and out of V8's space for large objects, which makes 256 KiB four times as fast.
+ * How many characters are converted at a time. Node converts between bytes and base64 through strings. Short
+ * strings stay in the processor's cache and out of V8's large-object space, which makes the conversion of 256
+ * KiB four times as fast.
  */
 const PIECE = 32 * 1024;
 
 /**
- * Decodes standard or URL-safe base64, with or without padding. Node skips invalid characters and then returns fewer bytes
- * than the length implies, so comparing the lengths detects them.
- * @param later receives the steps that fill the returned buffer, if the text is large; they return whether it is base64
- * @returns undefined when the bytes from `start` to `end` are not base64
+ * Decodes standard or URL-safe base64, with or without padding. Detects invalid characters by the length of
+ * the result, because Node skips them and returns fewer bytes than expected.
+ * @param later if the text is large, receives the steps that fill the returned buffer; the steps return
+ *   whether the text is base64
+ * @returns undefined if the bytes from `start` to `end` are not base64
  */
 export function decodeBase64(
   text: Buffer,
@@ -49,7 +51,7 @@ const decodePiece = (text: Buffer, at: number, end: number, bytes: Buffer, writt
 export const base64Length = (bytes: Uint8Array): number => 4 * Math.ceil(bytes.length / 3);
 
 /**
- * Writes base64 into a buffer, which must have room for it.
+ * Encodes bytes as base64 into a buffer, which must be large enough.
  * @returns the number of characters written
  */
 export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): number {
@@ -60,7 +62,7 @@ export function writeBase64(bytes: Uint8Array, into: Buffer, offset: number): nu
   return base64Length(bytes);
 }
 
-/** A body of a known length, which is made in pieces while it is sent, or as a whole. */
+/** A body of known length, which can be created as a whole, or in pieces while it is sent. */
 export interface BodyInPieces {
   readonly length: number;
   pieces(): Iterable<Uint8Array>;
@@ -69,7 +71,7 @@ export interface BodyInPieces {
 
 const deferred = new WeakMap<object, Uint8Array>();
 
-/** Whether a payload's data is so large that writing it in pieces saves memory. */
+/** Whether a payload's data is large enough that writing it in pieces saves memory. */
 export const hasLargeData = (payload: Payload): payload is Payload & { readonly data: Uint8Array } =>
   (payload.data?.length ?? 0) > PIECE_BYTES;
 
@@ -78,8 +80,8 @@ interface Line {
 }
 
 /**
- * Returns a line of a stream whose `payload.data` stays empty until the line is written. A string of many MiB and its copies
- * in JSON and in the socket would take several times the memory of the bytes.
+ * Returns a line for a stream, with an empty `payload.data` until the line is written. A string of many MiB,
+ * with its copies in JSON and in the socket, would take several times the memory of the bytes.
  */
 export function withDeferredData<T extends Line>(line: T, data: Uint8Array): T {
   deferred.set(line, data);
@@ -97,10 +99,10 @@ export function* jsonLine(value: unknown): Generator<string, void> {
   yield '\n';
 }
 
-/** Yields a value as JSON, in pieces, with the bytes in place of the last `"data": ""` that the value contains. */
+/** Yields a value as JSON, in pieces, with the bytes as base64 in the last `"data": ""` of the value. */
 export function* jsonWithData(value: unknown, data: Uint8Array): Generator<string, void> {
   const text = JSON.stringify(value);
-  // Quotation marks inside strings are escaped, and metadata precedes data.
+  // Finds the right place, because quotation marks inside strings are escaped, and metadata precedes data.
   const at = text.lastIndexOf(EMPTY) + EMPTY.length - 1;
   yield text.slice(0, at);
   yield* base64Pieces(data);

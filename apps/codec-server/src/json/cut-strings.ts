@@ -1,38 +1,43 @@
 import { randomUUID } from 'node:crypto';
 
-/** Strings of at least this many bytes are cut. */
+/** Strings of at least this many bytes are cut out. */
 const LONG = 1_024;
 
-/** Strings and escapes that are examined. A body with more has too many values, or is not base64. */
+/**
+ * Maximum number of strings and escapes to examine. A body with more of these has too many values, or data
+ * that is not base64.
+ */
 const MAX_EXAMINED = 100_000;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 
-/** The place of a string's content in a body. */
+/** The position of a string's content in a body. */
 interface Place {
   readonly start: number;
   readonly end: number;
 }
 
-/** A string that was cut. */
+/** A string that was cut out. */
 interface CutString extends Place {
-  /** What follows: some clients escape the padding of base64. */
+  /** The end of the string, from its first escape: some clients escape the padding of base64. */
   readonly rest: string;
 }
 
-/** JSON without its long strings, which are most of a body: parsing them would block the event loop. */
+/**
+ * JSON without its long strings. Most of a body is long strings, and parsing them would block the event loop.
+ */
 export interface CutJson {
-  /** The JSON, with a mark in place of each string that was cut. */
+  /** The JSON, with a mark in place of each string that was cut out. */
   readonly text: string;
-  /** Returns the string that the value marks; undefined for any other value. */
+  /** Returns the string for a mark, or undefined for any other value. */
   find(value: string): CutString | undefined;
 }
 
 /**
- * Cuts long strings up to their first escape out of JSON. Names of fields stay. A mark is unpredictable, so that no caller
- * can refer to the string of another place.
+ * Cuts long strings, up to their first escape, out of JSON, except for field names. Marks are unpredictable,
+ * so that a caller cannot forge a mark.
  */
 export function cutLongStrings(body: Buffer): CutJson {
   const mark = randomUUID();
@@ -55,7 +60,10 @@ export function cutLongStrings(body: Buffer): CutJson {
   };
 }
 
-/** Reads bytes: the text of a large body, which `JsonScanner` needs, is what this avoids. */
+/**
+ * Yields the long strings in a body. Reads bytes, to avoid creating a large body's text, which `JsonScanner`
+ * would need.
+ */
 function* longStrings(body: Buffer): Generator<Place, void> {
   let backslash = -1;
   let at = 0;

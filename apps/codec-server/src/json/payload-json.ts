@@ -14,13 +14,13 @@ import { scanPayloads } from './payload-scanner.ts';
 type ExternalPayload = temporal.api.common.v1.Payload.IExternalPayloadDetails;
 
 /**
- * Parses the body of `/encode` and `/decode`. Accepts what Temporal's clients send: standard and URL-safe base64, with or
- * without padding, `externalPayloads` (the Web UI's proto3 JSON) and `external_payloads` (`encoding/json` of Go's struct, with
- * numbers), nulls, and unknown fields.
+ * Parses the body of `/encode` and `/decode`. Accepts every form that Temporal's clients send: standard and
+ * URL-safe base64, with or without padding; `externalPayloads` (proto3 JSON, from the Web UI) and
+ * `external_payloads` with numbers (Go's `encoding/json`); nulls; and unknown fields.
  *
  * @param lease charged for the payloads, and for the memory to parse them, before either is allocated
- * @throws HttpError 400 with the place of a mistake; 413 for too many payloads, or too many entries in a payload; what the
- *   lease throws
+ * @throws HttpError 400 with the position of the mistake; 413 for too many payloads or too many entries in a
+ *   payload; what the lease throws
  */
 export function* parseInSteps(body: Buffer, maxPayloads: number, lease: Lease): Steps<Payload[]> {
   lease.take(Math.ceil(body.length * BYTES_COST));
@@ -70,7 +70,10 @@ class Base64Strings {
   }
 }
 
-/** An escape in base64 is usually in its padding, which base64 may lack. */
+/**
+ * Matches the rest of a string if it is only padding, which base64 may lack. Escapes in base64 are usually in
+ * the padding.
+ */
 const PADDING = /^={0,2}$/;
 
 type DecodeText = (text: string) => Buffer | undefined;
@@ -84,14 +87,14 @@ export const parsePayloads = (body: Buffer, maxPayloads: number, lease: Lease = 
 type Lease = Pick<MemoryLease, 'take' | 'release'>;
 const unlimited: Lease = { take: () => undefined, release: () => undefined };
 
-/** Bytes of payloads for each byte of a body, which is mostly base64. */
+/** Bytes of payloads per byte of a body, which is mostly base64. */
 const BYTES_COST = 3 / 4;
-/** Bytes of memory for each byte of a body that is parsed as text: the text, its strings, and a buffer of each. */
+/** Memory per byte of a body that is parsed as text: the text, its strings, and a buffer for each string. */
 const TEXT_COST = 4;
-/** JSON values in a body, for each payload in it. Clients write about ten. */
+/** Maximum number of JSON values per payload in a body. Clients write about ten. */
 const VALUES: ValueLimit = { base: 256, each: 4 * MAX_ENTRIES };
 
-/** Parses a body with `JSON.parse`, for bodies that the scanner does not read, and reports mistakes. */
+/** Parses a body that the scanner does not read with `JSON.parse`, and reports mistakes. */
 export const parseAnyPayloads = (text: string, maxPayloads: number): Payload[] =>
   parseAny(text, maxPayloads, () => undefined).map((payload, index) =>
     payloadFromJson(payload, `payloads[${index}]`, decodeText),
@@ -110,7 +113,10 @@ function parseAny(text: string, maxPayloads: number, take: (bytes: number) => vo
 export const buildPayloads = (payloads: readonly Payload[]): Buffer<ArrayBuffer> =>
   writePayloads(payloads).concat();
 
-/** Writes the response of `/encode` and `/decode`. It must not have other fields, which Go's clients reject. */
+/**
+ * Writes the response of `/encode` and `/decode`. It must not contain other fields, because Go clients reject
+ * these.
+ */
 export function writePayloads(payloads: readonly Payload[]): JsonBytes {
   const body = new JsonBytes();
   body.text('{"payloads":[');
@@ -143,7 +149,10 @@ function payloadFromJson(json: unknown, at: string, decode: DecodeText): Payload
   return payload;
 }
 
-/** Writes what `JSON.stringify(payloadToJson(payload))` returns, without a string for large data. */
+/**
+ * Writes the same JSON as `JSON.stringify(payloadToJson(payload))`, but without creating a string for large
+ * data.
+ */
 function buildPayload(payload: Payload, body: JsonBytes): void {
   let comma = '';
   body.text('{');
@@ -175,19 +184,19 @@ function buildPayload(payload: Payload, body: JsonBytes): void {
 
 const nothing = new Uint8Array();
 
-/** Up to this size in bytes, base64 is appended to the text around it. Most metadata is that small. */
+/** Bytes up to this length are appended to the surrounding text as base64. Most metadata is that small. */
 const SHORT = 64;
 
-/** Characters of text in one part, except for a single longer text. */
+/** Maximum number of characters in a part that combines several texts. */
 const TEXT_PART = 16 * 1024;
 
-/** Collects text, and bytes that it writes as base64 into a single buffer or into pieces. */
+/** Collects text and bytes, and writes them, with the bytes as base64, into one buffer or in pieces. */
 class JsonBytes implements BodyInPieces {
   readonly #parts: (string | Uint8Array)[] = [];
   #text = '';
   #length = 0;
 
-  /** Known after `end`. */
+  /** The length in bytes, known after `end`. */
   get length(): number {
     return this.#length;
   }
@@ -216,7 +225,8 @@ class JsonBytes implements BodyInPieces {
     let length = 0;
     for (const part of this.#parts) {
       for (let from = 0; from < part.length; from += PIECE_BYTES) {
-        // Text is at most about as long as a piece: only names of metadata are not base64.
+        // Text does not need to be divided: only metadata names are text, so it is hardly longer than a
+        // piece.
         const next = typeof part === 'string' ? part : part.subarray(from, from + PIECE_BYTES);
         const added = writtenLength(next);
         if (length > 0 && length + added > SLICE_BYTES) {
@@ -257,7 +267,7 @@ function sizes(json: unknown, at: string): ExternalPayload[] {
   if (json.length > MAX_ENTRIES) throw tooManyEntries(`${at}.externalPayloads`);
   return json.map((one: unknown) => {
     const size = isRecord(one) ? (one['sizeBytes'] ?? one['size_bytes'] ?? 0) : undefined;
-    // A larger number has already lost digits.
+    // Rejects larger numbers, which have already lost digits.
     const text = typeof size === 'number' && Number.isSafeInteger(size) ? String(size) : size;
     if (typeof text !== 'string' || !isInt64(text)) {
       throw notProtocol(`${at}.externalPayloads must have sizeBytes in each entry`);

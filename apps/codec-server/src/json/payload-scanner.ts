@@ -11,10 +11,11 @@ import type { Steps } from '../turns/slices.ts';
 import { decodeBase64 } from './bytes.ts';
 
 /**
- * Parses a body of `/encode` or `/decode` in the form that Temporal's clients send: payloads with only metadata and data,
- * without escapes. `JSON.parse` would first create a string for each data, which at 256 KiB takes longer than decryption.
- * @param take called with the bytes of memory for a payload or an entry before it is allocated; may throw
- * @returns undefined for any other body, valid or invalid, which `parseJson` then parses
+ * Parses a body of `/encode` or `/decode` in the usual form of Temporal's clients: payloads with only
+ * metadata and data, without escapes. `JSON.parse` would first create a string for each payload's data, which
+ * takes longer than decryption at 256 KiB.
+ * @param take called with the memory for a payload or an entry, in bytes, before it is allocated; may throw
+ * @returns undefined for any other body, valid or invalid, which `parseAnyPayloads` then parses
  * @throws HttpError 413 for too many payloads, or too many entries in a payload
  */
 export function* scanPayloads(
@@ -77,29 +78,35 @@ function scanMetadata(
   return scanner.take('}') ? metadata : undefined;
 }
 
-/** Keys without escapes, not `__proto__`, and not starting with a digit, which JavaScript would reorder. */
+/**
+ * Matches keys without escapes, except `__proto__` and keys that begin with a digit, which JavaScript would
+ * reorder.
+ */
 const KEY = /^[A-Za-z][\w./-]*$/;
 
-/** Takes one expected token after the other from bytes: `JsonScanner` and `JsonCursor` need the body as text. */
+/**
+ * Reads expected tokens from bytes, one after the other. `JsonScanner` and `JsonCursor` would need the body
+ * as text.
+ */
 class Scanner {
   readonly #body: Buffer;
   #at = 0;
   #before = 0;
-  /** Decoding of large base64, whose buffers are returned before they are filled. */
+  /** Steps that decode large base64. The buffers are returned before these steps fill them. */
   readonly large: Steps<boolean>[] = [];
 
   constructor(body: Buffer) {
     this.#body = body;
   }
 
-  /** Returns how many bytes were scanned since the last call. */
+  /** Returns the number of bytes scanned since the previous call. */
   scanned(): number {
     const bytes = this.#at - this.#before;
     this.#before = this.#at;
     return bytes;
   }
 
-  /** Skips white space, and the token if it is next. */
+  /** Skips white space, and then the token if it is next. */
   take(token: string): boolean {
     this.#space();
     for (let n = 0; n < token.length; n += 1) {
@@ -115,7 +122,7 @@ class Scanner {
   }
 
   key(): string | undefined {
-    // The most frequent key, without allocating a string.
+    // Recognises the most frequent key without allocating a string.
     if (this.take('"encoding"')) return 'encoding';
     const start = this.#string();
     // `parseAnyPayloads` reports a key that is too long.
@@ -132,9 +139,9 @@ class Scanner {
   }
 
   /**
-   * Skips a string up to the next quotation mark. If that is escaped, the content ends with a backslash, which neither keys
-   * nor base64 contain.
-   * @returns the index of its content
+   * Skips a string up to the next quotation mark. If that quotation mark is escaped, the content ends with a
+   * backslash, and is then rejected, because neither keys nor base64 contain backslashes.
+   * @returns the index of the string's content
    */
   #string(): number | undefined {
     if (!this.take('"')) return undefined;

@@ -2,15 +2,18 @@ import type { Payload } from '@temporal-kms/histories/payloads';
 import { HttpError } from '../errors.ts';
 
 /**
- * Limit on the metadata entries of a payload. Formats and SDKs write at most three (`envelope`: `encoding`, `encrypted-dek`,
- * `kms-key`), or two and a marker of another layer; the longest key is `__temporal_system_payload`. External storage writes an
- * entry for each object, usually a single entry.
+ * Maximum number of metadata entries in a payload. Formats and SDKs write at most three entries (`envelope`:
+ * `encoding`, `encrypted-dek`, `kms-key`), or two and the marker of another layer. External storage writes
+ * one entry per object, usually a single entry.
  */
 export const MAX_ENTRIES = 64;
-/** Characters. */
+/**
+ * Maximum length of a metadata key in characters. The longest key that Temporal uses is
+ * `__temporal_system_payload`.
+ */
 export const MAX_KEY = 1_024;
 
-/** Bytes of memory for a payload and for each of its entries, in addition to their content. */
+/** Memory in bytes for a payload and for each of its entries, in addition to their content. */
 export const PAYLOAD_COST = 512;
 export const ENTRY_COST = 320;
 
@@ -18,7 +21,7 @@ export const ENTRY_COST = 320;
 export const hasTooManyEntries = ({ metadata, externalPayloads }: Payload): boolean =>
   Object.keys(metadata ?? {}).length > MAX_ENTRIES || (externalPayloads?.length ?? 0) > MAX_ENTRIES;
 
-/** @param at the place in the body */
+/** @param at the position in the body */
 export function tooManyEntries(at: string): HttpError {
   return tooLarge(`${at} has more than ${MAX_ENTRIES} entries, the limit for a payload`);
 }
@@ -29,7 +32,7 @@ export function keyTooLong(at: string): HttpError {
 
 export function tooManyPayloads(max: number): HttpError {
   return tooLarge(
-    `The body holds at least ${max + 1} payloads, and the limit for a request is ${max}; send fewer per request`,
+    `The body contains at least ${max + 1} payloads, and the limit for a request is ${max}; send fewer per request`,
   );
 }
 

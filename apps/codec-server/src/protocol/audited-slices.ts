@@ -9,18 +9,20 @@ import { ownTurn, SLICE_BYTES, WHOLE_BYTES } from '../turns/slices.ts';
 
 const RETRY_SECONDS = 5;
 
-/** The audit of one operation in each namespace that its payloads name: `NamespaceAccess`, or one audit record. */
+/**
+ * Records one operation in the audit of each namespace that its payloads name. Implemented by
+ * `NamespaceAccess` and for a single audit record.
+ */
 interface Records extends Pick<AuditRecord, 'end'> {
-  /** @param namespace that the payloads name; absent: the request's */
+  /** @param namespace that the payloads name; if absent, the request's */
   done(key: KeyUse | undefined, payloads: number, namespace?: string): void;
-  /** @param namespace that the payload names; absent or unknown: the request's */
+  /** @param namespace that the payload names; if absent or unknown, the request's */
   refused(code: ReasonCode, of: { readonly key?: KeyUse }, namespace?: string): void;
 }
 
 /**
- * Processes payloads between the `intent` and the `outcome` of an audit record. `process` records each payload that is
- * done.
- * @param infos of the payloads that `process` may fail on
+ * Processes payloads, and then writes the audit record's `outcome`. `process` records each completed payload.
+ * @param infos of the payloads on which `process` may fail
  */
 export async function withAudit(
   c: Context<Env>,
@@ -43,7 +45,10 @@ export async function withAudit(
   return results;
 }
 
-/** An error does not name its payload. Returns the namespace if all payloads under the error's key name the same. */
+/**
+ * Returns the namespace of an error, which does not name its payload: the namespace that all payloads under
+ * the error's key name, if they agree.
+ */
 function namespaceOfError(
   infos: readonly PayloadInfo[],
   { key, keyVersion }: KmsCodecError,
@@ -81,7 +86,7 @@ const isUnderSameKey = (one: PayloadInfo, other: PayloadInfo): boolean =>
   one.key === other.key && one.keyVersion === other.keyVersion && one.namespace === other.namespace;
 
 function httpErrorOf(error: KmsCodecError): HttpError {
-  // An inner layer names a namespace in which the caller may not decode.
+  // An inner layer names a namespace in which the caller may not decode payloads.
   if (error.code === 'namespace_not_permitted') return notPermitted(error);
   const version = error.keyVersion === undefined ? '' : `, version ${error.keyVersion}`;
   const key = error.key === undefined ? '' : `\nKey: ${error.key}${version}`;
@@ -100,13 +105,13 @@ function notPermitted({ message, cause }: KmsCodecError): HttpError {
 const SLICE_PAYLOADS = 500;
 
 /**
- * Processes payloads in slices. Between slices other requests get their turn, and a request whose client has disconnected
- * or whose deadline has passed ends.
+ * Processes payloads in slices. Between slices, other requests run, and a request stops if its client has
+ * disconnected or its deadline has passed.
  * @param process returns the results for the payloads from `start` to `end`, exclusive
  * @throws ClientDisconnected, and what `process` throws
  */
 function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
-  // Most requests are small, and need no copy and no turn.
+  // A fast path: most requests are small, and need neither a copy nor a turn.
   const bytes = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
   return payloads.length <= SLICE_PAYLOADS && bytes <= WHOLE_BYTES
     ? processIfConnected(c, 0, payloads.length, process)

@@ -24,16 +24,16 @@ export interface ProtocolOptions {
   readonly limits: Pick<Limits, 'maxPayloads'>;
   readonly turns: FairTurns;
   readonly authority: Authority;
-  /** Absent: the audit has no digests. */
+  /** Absent: the audit contains no digests. */
   readonly digests?: Digests | undefined;
   /** Absent: no traces. */
   readonly spans?: Pick<Spans, 'operation'> | undefined;
 }
 
 /**
- * Implements Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Queries such as
- * `?preserveStorageRefs=true` have no effect: references to external storage are always returned unchanged. Errors are
- * text, because the CLI prints the body.
+ * Implements Temporal's codec protocol (codec-server/README.md in temporalio/samples-go). Query parameters
+ * such as `preserveStorageRefs=true` have no effect: references to external storage are always returned
+ * unchanged. Errors are text, because the CLI prints the body.
  */
 export function codecProtocol(options: ProtocolOptions): CodecProtocol {
   const { codec, authority, limits, spans, turns } = options;
@@ -61,7 +61,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return { payloads, budget: new AnswerBudget(lease, payloads) };
   };
 
-  /** Returns a promise where these payloads are so much work that they need another turn. */
+  /** Returns a promise if the payloads are so much work that they must wait for another turn. */
   const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
     const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
     return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;
@@ -77,10 +77,11 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     const allowance = rates.kms(c.get('account'));
     const isAllowed = allowance === undefined || allowance.available() > 0;
     let calls = 0;
-    // Most requests are a single payload under a cached data key: it is not counted.
+    // A fast path for most requests: a single payload under a cached data key is not counted.
     if (payloads.length > 1 || !isAllowed) {
       calls = plan.kmsCalls;
-      // A single payload is decrypted whatever it needs, since no smaller request is possible.
+      // A single payload is always decrypted, however many calls it needs, because no smaller request is
+      // possible.
       if (payloads.length > 1 && calls > MAX_KMS_CALLS) throw tooManyKmsCalls();
       if (allowance !== undefined && calls > 0) await rates.takeKms(c, allowance, calls, lease.held);
     }
@@ -166,17 +167,20 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
 
 type Operation = 'encode' | 'decode';
 
-/** Work for `FairTurns`: of a small request, of each payload in addition to its bytes, and that which needs no turn. */
+/**
+ * Amounts of work for `FairTurns`: for a small request, for each payload in addition to its bytes, and the
+ * limit up to which no turn is needed.
+ */
 const REQUEST_WORK = 16 * 1024;
 const PAYLOAD_WORK = 4 * 1024;
 const SMALL_WORK = 64 * 1024;
 
-/** Answers requests of authorised callers in a namespace. */
+/** Handles requests of authorised callers in a namespace. */
 export type CodecProtocol = {
   readonly [O in Operation]: (c: Context<Env>, grant: Grant<O>) => Promise<Response>;
 };
 
-/** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only when it decrypts. */
+/** Limits the Cloud KMS calls for layers inside payloads, which the codec finds only during decryption. */
 function limitInnerCalls(limit: number): InnerKmsCalls {
   const reserved = new Set<string>();
   return {
@@ -191,7 +195,7 @@ const tooManyKmsCalls = (): HttpError =>
   new HttpError(
     413,
     'too_large',
-    `The payloads have more than ${MAX_KMS_CALLS} uncached wrapped keys, and each needs a Cloud KMS call ` +
+    `The payloads have more than ${MAX_KMS_CALLS} uncached wrapped keys, and each key needs a Cloud KMS call ` +
       '(a message that names no key counts once for each possible key); send fewer payloads per request.',
   );
 
@@ -200,7 +204,10 @@ interface Read {
   readonly budget: AnswerBudget;
 }
 
-/** Returns the digests of ciphertexts by the namespace that they name, or else the request's. */
+/**
+ * Returns digests of the ciphertexts, by the namespace that a message names or, if none, the request's
+ * namespace.
+ */
 export function* digestsOf(
   digests: Digests,
   payloads: readonly Payload[],
@@ -225,7 +232,7 @@ export function* digestsOf(
   return byNamespace;
 }
 
-/** A digest takes as long as so many bytes more than it has. */
+/** Fixed work for a digest, expressed in bytes and added to the ciphertext's own bytes. */
 const DIGEST_COST = 4 * 1024;
 
 function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): ReadonlySet<string> {
@@ -234,20 +241,20 @@ function otherNamespaces(infos: readonly PayloadInfo[], namespace: string): Read
   return others;
 }
 
-/** Bytes of memory for each byte that is decrypted or encrypted: the byte, and its base64 in the response. */
+/** Memory per byte that is decrypted or encrypted: the byte itself, and its base64 in the response. */
 const COST = 7 / 3;
 /** Bytes that encryption adds to a payload: header, wrapped key, nonce and tag. */
 const ADDED = 512;
 
 /**
- * Charges the plaintext of one request and its response to the memory budget. The sizes of the payloads are charged before
- * any of them is decrypted; only bytes that decompression adds are charged later.
+ * Charges the plaintext of one request and its response to the memory budget. Charges the payloads' sizes
+ * before any payload is decrypted, and only the bytes that decompression adds later.
  */
 class AnswerBudget implements PlaintextBudget {
   readonly #lease: Pick<MemoryLease, 'take'>;
   #prepaid: number;
 
-  /** @throws HttpError 413 or 503 when the memory budget has no room */
+  /** @throws HttpError 413 or 503 if the memory budget has no room */
   constructor(lease: Pick<MemoryLease, 'take'>, payloads: readonly Payload[]) {
     this.#lease = lease;
     this.#prepaid = payloads.reduce(
@@ -267,7 +274,8 @@ class AnswerBudget implements PlaintextBudget {
 }
 
 /**
- * Returns the text of a header. Node provides a character per byte; the CLI sends UTF-8, and browsers only Latin-1.
+ * Returns the text of a header. Node provides one character per byte; the CLI sends UTF-8, and browsers send
+ * only Latin-1.
  */
 const headerText = (value: string | undefined): string | undefined =>
   value === undefined ? undefined : (utf8Text(Buffer.from(value, 'latin1')) ?? value);

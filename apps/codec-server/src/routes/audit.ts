@@ -20,21 +20,21 @@ import { replyJson } from '../http/responses.ts';
 
 export interface AuditRoutesOptions {
   readonly authority: Pick<Authority, 'audit'>;
-  /** Absent: the audit goes to standard output, and the log collector stores it. */
+  /** Absent: the audit goes to standard output, and a log collector stores it. */
   readonly auditFile: ForGrant<'audit', AuditFile> | undefined;
-  /** Returns the last line that this process wrote. */
+  /** Returns the last line that this process has written. */
   readonly head: (() => ChainHead) | undefined;
 }
 
-/** The audit file, for the readers of one namespace. */
+/** The entries of one namespace in the audit file. */
 interface AuditFile {
   exists(): Promise<boolean>;
   read(query: Omit<AuditQuery, 'namespace'>): Promise<AuditPage>;
-  /** Checks the hash chain of the whole file. Absent: this process does not know the last line. */
+  /** Checks the hash chain of the whole file. Absent if this process does not know its last line. */
   readonly verify: (() => Promise<AuditVerification>) | undefined;
 }
 
-/** Returns access to the audit file for readers of the audit. @param head as in `AuditRoutesOptions` */
+/** Returns access to the audit file for the audit routes. @param head as in `AuditRoutesOptions` */
 export function auditFileFor(
   file: string,
   head: (() => ChainHead) | undefined,
@@ -48,12 +48,15 @@ export function auditFileFor(
 }
 
 const FILE =
-  'Reads the file of the replica that answers. Without a file the response is 501, and its message contains the query ' +
-  'for Cloud Logging.';
+  'Reads the audit file of the replica that responds. If there is no file, the response is 501 with a query for ' +
+  'Cloud Logging in its message.';
 
 /** Reading the audit is recorded in the audit. */
 export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions): readonly Route[] {
-  /** Calls `read` with the audit's file, between an intent and an outcome. @throws HttpError 501 without a file */
+  /**
+   * Calls `read` with the audit file, between an audit intent and an outcome. @throws HttpError 501 without a
+   * file
+   */
   async function reading<T>(
     c: Context<Env>,
     grant: Grant<'audit'>,
@@ -78,7 +81,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
       ...(workflowId === undefined ? {} : { workflowId }),
     });
     try {
-      // After the intent is written: that creates the file again where it was rotated away.
+      // Opened after the intent is written, which creates the file again if it was rotated away.
       if (!(await file.exists())) throw notReadable();
       const result = await read(file);
       await record.end('complete');
@@ -146,7 +149,7 @@ export function auditRoutes({ authority, auditFile, head }: AuditRoutesOptions):
 
 const NO_CHAIN = "This server does not know its audit's last line, so it cannot verify the file.";
 
-/** False for a pipe or a device: they cannot be read back. */
+/** Whether a path is a regular file. Pipes and devices cannot be read back. */
 async function isFile(path: string): Promise<boolean> {
   return await stat(path).then(
     (info) => info.isFile(),

@@ -7,7 +7,7 @@ import type { CodecProtocol } from '../protocol/codec-protocol.ts';
 
 export type ProtocolRoutes = Readonly<Record<keyof CodecProtocol, Route>>;
 
-/** @param serves whether a namespace is configured here */
+/** @param serves returns whether a namespace is configured on this server */
 export function protocolRoutes(
   protocol: CodecProtocol,
   serves: (namespace: string) => boolean,
@@ -19,8 +19,8 @@ export function protocolRoutes(
       operationId: `${operation}Protocol`,
       summary: `Temporal's codec protocol: ${operation}s payloads`,
       description:
-        'X-Namespace names the namespace of the payloads. The response contains all payloads in the same order, or an error ' +
-        'as text. https://docs.temporal.io/codec-server',
+        "X-Namespace is the payloads' namespace. The response contains all payloads in the same order, or an error as text. " +
+        'https://docs.temporal.io/codec-server',
       headers: {
         'X-Namespace': { required: true, description: "The payloads' namespace" },
         'X-Reveal-Justification': {
@@ -51,8 +51,8 @@ export function protocolRoutes(
 }
 
 /**
- * Serves the routes of the codec protocol. Paths are read by `codecAddress` and not by a router: any other path is 404
- * with the address of the endpoint, and `CODEC_NAMESPACE_PATHS` adds a namespace to the path.
+ * Serves the routes of the codec protocol. `codecAddress` parses the paths, not a router, because other paths
+ * get 404 with the path of the endpoint, and because `CODEC_NAMESPACE_PATHS` permits a namespace in the path.
  */
 export function serveProtocol(
   routes: ProtocolRoutes,
@@ -70,7 +70,7 @@ export function serveProtocol(
   };
 }
 
-/** The operation and namespace that a path of the codec protocol names. */
+/** The operation and namespace in a path of the codec protocol. */
 interface CodecAddress {
   readonly operation: 'encode' | 'decode';
   /** The namespace in the path, if the server accepts namespaces there. */
@@ -85,11 +85,12 @@ interface AddressOptions {
 }
 
 /**
- * Parses a path: `/encode` or `/decode` after the prefix, optionally after a namespace. Repeated slashes count as a single
- * slash, since the Web UI appends `/decode` to an endpoint as it was configured.
+ * Parses a path: `/encode` or `/decode` after the prefix, optionally after a namespace. Repeated slashes
+ * count as a single slash, because the Web UI appends `/decode` to the configured endpoint unchanged.
  *
  * @param path as Hono provides it: decoded except for `%2F` and `%25`
- * @throws HttpError 404 with the path of the endpoint; 400 for a segment that is invalid percent-encoded UTF-8
+ * @throws HttpError 404 with the path of the endpoint; 400 for a segment that is not valid percent-encoded
+ *   UTF-8
  */
 function codecAddress(path: string, options: AddressOptions): CodecAddress {
   const { pathPrefix, namespacePaths } = options;
@@ -116,8 +117,8 @@ function nothingHere({ pathPrefix, namespacePaths }: AddressOptions): HttpError 
   return new HttpError(
     404,
     'not_found',
-    `There is nothing here. This server's codec endpoint is ${pathPrefix === '' ? 'its root' : pathPrefix}${also}; ` +
-      `clients add /encode and /decode to it.${more}`,
+    `Not found. This server's codec endpoint is ${pathPrefix === '' ? 'its root' : pathPrefix}${also}; ` +
+      `clients append /encode and /decode to the endpoint.${more}`,
   );
 }
 
@@ -130,16 +131,17 @@ function decoded(segment: string): string {
 }
 
 /**
- * Returns the namespace of a request. X-Namespace is required; a namespace in the path must be equal.
+ * Returns the namespace in X-Namespace, which is required. A namespace in the path must be the same.
  *
- * @throws HttpError 400 `namespace_required` without X-Namespace; 400 when it is not configured, or differs from the path
+ * @throws HttpError 400 `namespace_required` if X-Namespace is missing; 400 if the namespace is not
+ *   configured or differs from the path
  */
 function namespaceOf(
   header: string | undefined,
   inPath: string | undefined,
   serves: (namespace: string) => boolean,
 ): string {
-  // The Web UI sends this word from pages without a namespace.
+  // The Web UI sends `undefined` from pages without a namespace.
   if (header === undefined || header === '' || header === 'undefined') {
     throw new HttpError(
       400,

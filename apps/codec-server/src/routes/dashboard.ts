@@ -15,17 +15,17 @@ export interface DashboardOptions {
   readonly pathPrefix: string;
   /** Origins that the page may send requests to, in addition to this server and the sign-in issuer. */
   readonly connectSources: readonly string[];
-  /** Origins that the page may show in a frame, in addition to the issuer of the sign-in. */
+  /** Origins that the page may show in a frame, in addition to the sign-in issuer. */
   readonly frameSources: readonly string[];
-  /** Temporal's Web UI; absent: the page has no link to it. */
+  /** Temporal's Web UI. Absent: the page does not link to Temporal's Web UI. */
   readonly temporalUiUrl?: string | undefined;
 }
 
-/** @param access names the issuer of the sign-in */
+/** @param access provides the sign-in issuer */
 export type Dashboard = (c: Context<Env>, access: Access) => Promise<Response> | undefined;
 
 /**
- * Files that a build contains: at its root, or in `assets/`. Every name has an extension, so none is a path of the
+ * Files in a build: at the root or in `assets/`. Every name has an extension, so no name is a path of the
  * API.
  */
 const servedName = /^\/(?:assets\/)?[\w-][\w.-]*\.\w+$/;
@@ -34,11 +34,11 @@ const servedName = /^\/(?:assets\/)?[\w-][\w.-]*\.\w+$/;
 const compressed = ['.br', '.gz', '.zst'];
 
 /**
- * Returns a function that serves the dashboard's files and, at the addresses of the application, its page. They need no
- * token, because they contain no data. Only names that the folder contains now are served, so a path in a request is
- * never a path in the file system.
+ * Returns a function that serves the dashboard's files, and `index.html` for paths of the application's
+ * pages. Needs no token, because the files contain no data. Serves only file names that the folder contained
+ * at startup, so that a request's path is never used as a path in the file system.
  *
- * @throws Error if the folder is no build of the dashboard, or contains a symbolic link
+ * @throws Error if the folder does not contain a build of the dashboard or contains a symbolic link
  */
 export async function openDashboard(options: DashboardOptions): Promise<Dashboard> {
   const { pathPrefix, temporalUiUrl, connectSources, frameSources } = options;
@@ -93,7 +93,7 @@ export async function openDashboard(options: DashboardOptions): Promise<Dashboar
     }
     const [content, type] =
       name === '/config.json' ? [config, 'application/json'] : [page, 'text/html; charset=utf-8'];
-    // Without it, HEAD would have no length.
+    // Without this header, the response to HEAD would have no length.
     return Promise.resolve(
       reply(c, content, type, 200, { 'Content-Length': String(Buffer.byteLength(content)) }),
     );
@@ -116,7 +116,7 @@ async function namesIn(root: string): Promise<string[]> {
     .filter((name) => servedName.test(name) && !compressed.includes(extname(name)));
 }
 
-/** Whether a name, and its compressed forms, are still files of the folder and not links out of it. */
+/** Whether a file and its compressed forms are still regular files inside the folder, not symbolic links. */
 async function isUnchanged(root: string, name: string): Promise<boolean> {
   if ((await realpath(join(root, name, '..')).catch(() => '')) !== join(root, name, '..')) return false;
   const [file, ...others] = await Promise.all(

@@ -5,7 +5,10 @@ import type { HistoryReader } from '../history/reader.ts';
 import { type Decrypting, type ForGrant, forGrant, type Grant, requireGrant } from '../http/authorise.ts';
 import type { TemporalService } from '../temporal/service.ts';
 
-/** What the handlers need of Temporal and of the codec. They get it only for a grant, and it works in its namespace only. */
+/**
+ * The functions of Temporal and the codec that handlers use. Handlers get them only for a grant, and the
+ * functions work only in the grant's namespace.
+ */
 export interface GrantedServices {
   readonly temporal: ForGrant<Reading, GrantedTemporal>;
   readonly reader: ForGrant<Reading, GrantedReader>;
@@ -13,13 +16,13 @@ export interface GrantedServices {
   readonly codec: <P extends Decrypting>(grant: Grant<P>) => HistoryCodec<P>;
 }
 
-/** Each of these permissions includes reading the metadata of runs. */
+/** Each of these permissions includes reading runs' metadata. */
 type Reading = Exclude<Permission, 'encode' | 'audit'>;
 export type GrantedTemporal = Pick<TemporalService, 'list' | 'count' | 'describe'>;
 type GrantedReader = Pick<HistoryReader, 'read'>;
 
 type PollersOf = ReturnType<typeof taskQueuePollers>;
-/** Reports the workers that poll a task queue of the namespace. */
+/** Reports the workers that poll a task queue in the namespace. */
 type Pollers = (queue: Parameters<PollersOf>[1], signal: AbortSignal) => ReturnType<PollersOf>;
 
 interface Services {
@@ -55,7 +58,7 @@ export const grantedServices = ({ temporal, reader, pollers, codec }: Services):
   },
 });
 
-/** Returns the function for requests in a namespace; it rejects others. */
+/** Returns the function, restricted to requests in one namespace. */
 const within =
   <Request extends { readonly namespace?: string | null }, Rest extends unknown[], T>(
     namespace: string,
@@ -66,7 +69,7 @@ const within =
     return await call(request, ...rest);
   };
 
-/** @throws Error for another namespace than the grant's: a mistake in a handler */
+/** @throws Error for a namespace other than the grant's, which is a bug in a handler */
 function requireSame(namespace: string, used: string | null | undefined): void {
   if (used === namespace) return;
   throw new Error(`A grant for namespace "${namespace}" was used in namespace "${used}"`);

@@ -45,7 +45,7 @@ import { inspectFor } from './workflows.ts';
 const FILES = '/api/namespaces/{namespace}/history-files';
 const INSPECT_MS = 30_000;
 
-/** Whether the bodies of a path contain events of a history file. */
+/** Whether requests to this path contain events of a history file. */
 export const takesFileEvents = (path: string): boolean => /\/history-files:\w+$/.test(path);
 
 interface HistoryFileOptions extends RunRoutesOptions {
@@ -53,7 +53,10 @@ interface HistoryFileOptions extends RunRoutesOptions {
   readonly digests: Digests | undefined;
 }
 
-/** Events of a history file that the client has: described, decrypted, and searched. The server keeps none of them. */
+/**
+ * Routes that describe, decrypt and search events of a client's history file. The server does not keep the
+ * events.
+ */
 export const historyFileRoutes = (options: HistoryFileOptions): readonly Route[] => [
   inspectFile(options),
   decodeFile(options),
@@ -68,8 +71,8 @@ function inspectFile(options: HistoryFileOptions): Route {
     operationId: 'inspectHistoryFile',
     summary: 'Describes events of a history file, with placeholders for payloads',
     description:
-      "Takes some of a file's events, as JSON from Temporal’s tools or as protobuf, and returns them as `streamHistory` " +
-      'does. Makes no Cloud KMS request.',
+      "Takes some of a file's events, as JSON from Temporal’s tools or as protobuf, and returns them in the form of " +
+      '`streamHistory`. Makes no Cloud KMS request.',
     requires: 'metadata',
     body: fileEventsRequest,
     response: { description: 'The events', type: 'application/json', schema: fileEvents },
@@ -81,7 +84,7 @@ function inspectFile(options: HistoryFileOptions): Route {
         for (const event of await parseFileEvents(body, lease)) {
           await lifetime.checkpoint();
           const described = await historyEvent(event, homeOf(grant, body), inspectForCaller, lifetime);
-          // A file contains no event that the server may still replace.
+          // A file contains no events that Temporal may still replace.
           events.push({ ...described, durable: true });
         }
         return { events } satisfies FileEvents;
@@ -98,8 +101,8 @@ function decodeFile(options: HistoryFileOptions): Route {
     operationId: 'decodeHistoryFile',
     summary: 'Decrypts payloads in events of a history file, each with its content or a reason code',
     description:
-      'Decrypts as `/decode` does, in the namespace of the path, and answers as `decodePayloads` does. The audit records ' +
-      'the workflow of the file, which the server cannot verify, with `"source": "file"`.',
+      'Decrypts like `/decode`, in the namespace of the path. The response has the form of `decodePayloads`. ' +
+      'The audit records the workflow id from the file, which the server cannot verify, with `"source": "file"`.',
     requires: 'decode',
     body: fileDecodeRequest,
     response: decodeResponse,
@@ -126,9 +129,9 @@ function searchFile(options: HistoryFileOptions): Route {
     operationId: 'searchHistoryFile',
     summary: 'Searches for text in the decrypted payloads of events of a history file',
     description:
-      'Decrypts all payloads of the events, and answers as `searchHistory` does, last event first. If the reason is ' +
-      '`limit`, continue with the events before `after`. The audit records the workflow of the file, which the server cannot ' +
-      'verify, with `"source": "file"`.',
+      'Decrypts all payloads of the events. The response has the form of `searchHistory`, last event ' +
+      'first. If the reason is `limit`, continue with the events before `after`. The audit records the workflow id ' +
+      'from the file, which the server cannot verify, with `"source": "file"`.',
     requires: 'search',
     body: fileSearchRequest,
     response: searchResponse,
@@ -161,7 +164,7 @@ function searchFile(options: HistoryFileOptions): Route {
 type FileGrant = Grant<'decode' | 'search'>;
 type FileDecryptRequest = FileEventsRequest & { readonly justification?: string | undefined };
 
-/** What a file claims to belong to. The server cannot verify the workflow. */
+/** The run that the file claims to belong to, which the server cannot verify. */
 const runOf = ({ workflowId }: FileEventsRequest) => (workflowId === undefined ? {} : { workflowId });
 
 function justify(
@@ -180,7 +183,7 @@ interface Decryption {
   readonly refs?: readonly PayloadRef[];
 }
 
-/** Begins the audit of a decryption of payloads in a file. */
+/** Begins the audit of decrypting payloads in a history file. */
 async function audit(
   c: Context<Env>,
   { authority, inspect, digests }: HistoryFileOptions,
@@ -201,7 +204,10 @@ async function audit(
   });
 }
 
-/** A file without a workflow id is decrypted in no workflow: a payload that is bound to one is then unreadable. */
+/**
+ * If the file has no workflow id, payloads are decrypted without one, and payloads that are bound to a
+ * workflow are unreadable.
+ */
 const homeOf = (
   { namespace }: Grant<'metadata' | 'decode' | 'search'>,
   { workflowId = '' }: FileEventsRequest,

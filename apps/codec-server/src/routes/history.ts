@@ -34,11 +34,11 @@ import {
 } from './run-stream.ts';
 import { inspectFor } from './workflows.ts';
 
-/** How long a history is followed; clients continue with `after`. */
+/** How many milliseconds a stream follows a history. Clients then continue with `after`. */
 const HISTORY_MS = 60 * 60_000;
 const EXPORT_MS = 30 * 60_000;
 
-/** A run's history and its payloads: streamed, decrypted by their refs, searched and exported. */
+/** Routes that stream a run's history, decrypt payloads by ref, and search and export the history. */
 export const historyRoutes = (options: RunRoutesOptions): readonly Route[] => [
   streamHistory(options),
   decodePayloads(options),
@@ -65,7 +65,8 @@ function streamHistory(options: RunRoutesOptions): Route {
     handler: async (c, { grant, parameters: run, query: { after, limit, live } }) => {
       const length = await historyLength(options.temporal(grant), run, c.req.raw.signal);
       const reader = options.reader(grant);
-      if (after > length) throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+      if (after > length)
+        throw badRequest(`The run has no event ${after}; its last event is event ${length}.`);
       return ndjson(
         c,
         (disconnected) =>
@@ -80,7 +81,7 @@ function streamHistory(options: RunRoutesOptions): Route {
             live,
             lifetime: lifetimeOf(c, options, disconnected, HISTORY_MS),
           }),
-        // It contains no plaintext of payloads.
+        // Compressed, because the stream contains no plaintext of payloads.
         { compress: true },
       );
     },
@@ -95,15 +96,16 @@ function decodePayloads(options: RunRoutesOptions): Route {
     operationId: 'decodePayloads',
     summary: 'Decrypts payloads of a run by their refs, each with its content or a reason code',
     description:
-      'A message that names another namespace is `namespace_not_permitted` unless the caller has the permission `decode` ' +
-      'in that namespace too. The same holds for `search` and `export` in the other two operations that decrypt.',
+      'A message that names another namespace fails with `namespace_not_permitted` unless the caller has the ' +
+      'permission `decode` in that namespace too. In the other two operations that decrypt, the permission is `search` or `export`.',
     requires: 'decode',
     body: decodeRequest,
     response: decodeResponse,
     admit: admitDecryption(options),
     handler: async (c, { grant, parameters: run, body: { refs, justification: given } }) => {
       const codec = codecOf(c, options, grant);
-      // Before Temporal is called: a caller who may not see a payload must not learn which payloads exist.
+      // Checked before Temporal is called, because a caller who may not see payloads must not learn which
+      // payloads exist.
       const justification = await requireJustification(c, authority, grant, idsOf(run), given);
       const requests = await locatePayloads(
         { temporal: options.temporal(grant), reader: options.reader(grant), memory: c.get('memory') },
@@ -112,7 +114,7 @@ function decodePayloads(options: RunRoutesOptions): Route {
         c.req.raw.signal,
       );
       const release = (): void => requests.forEach((request) => request.release());
-      // Also if the response never begins.
+      // Releases the payloads even if the response never begins.
       c.env?.outgoing?.once('close', release);
       const record = await beginAudit(c, authority, grant, { run, refs, justification }).catch((error) => {
         release();
@@ -133,8 +135,8 @@ function searchHistory(options: RunRoutesOptions): Route {
     operationId: 'searchHistory',
     summary: 'Searches for text in the decrypted payloads of a run',
     description:
-      'Streams hits as they are found, each with its place and the matched text; the surrounding text is masked. Then ' +
-      'follows an end. After an end of `limit`, continue with `after`.',
+      'Streams hits as they are found, each with its position and the matched text; the surrounding text is masked. ' +
+      'The last line is an `end`. If the reason is `limit`, continue with `after`.',
     requires: 'search',
     body: searchRequest,
     response: searchResponse,
@@ -152,7 +154,7 @@ function searchHistory(options: RunRoutesOptions): Route {
       );
       const length = await historyLength(options.temporal(grant), run, c.req.raw.signal);
       if (after !== undefined && after > length + 1)
-        throw badRequest(`The run has no event ${after}; its last is ${length}.`);
+        throw badRequest(`The run has no event ${after}; its last event is event ${length}.`);
       const record = await beginAudit(c, authority, grant, { run, justification });
       return streamFound(c, options, record, (lifetime) =>
         searchFrames({ reader, threads, codec, log, run, record, request, length, lifetime }),
@@ -170,7 +172,7 @@ function exportHistory(options: RunRoutesOptions): Route {
     summary: 'Exports a whole history, or some of its events, as one JSON document',
     description:
       'Streams the document. It is complete if it parses as JSON: a truncated document stays unclosed, and its ' +
-      'last line is `{"$truncated": {"reason", "after"}}` where the client was still connected.',
+      'last line is `{"$truncated": {"reason", "after"}}` if the client was still connected.',
     requires: 'export',
     body: exportRequest,
     response: { description: 'The history', type: 'application/json', schema: responses.Export },
@@ -183,7 +185,9 @@ function exportHistory(options: RunRoutesOptions): Route {
         form === 'encoded' ? given : await requireJustification(c, authority, grant, idsOf(run), given);
       const length = await historyLength(options.temporal(grant), run, c.req.raw.signal);
       if (events !== undefined && (events.last < events.first || events.last > length)) {
-        throw badRequest(`The run has no events ${events.first} to ${events.last}; its last is ${length}.`);
+        throw badRequest(
+          `The run has no events ${events.first} to ${events.last}; its last event is event ${length}.`,
+        );
       }
       const record = await beginAudit(c, authority, grant, { run, justification });
       const headers = {

@@ -16,14 +16,14 @@ import { chargedTo } from '../observability/kms-calls.ts';
 
 export interface KeyRoutesOptions {
   readonly describeKeys: ForGrant<'metadata', () => Promise<NamespaceKeys>>;
-  /** Calls Cloud KMS with each key. */
+  /** Calls Cloud KMS for each key. */
   readonly testKeys: ForGrant<'decode', () => Promise<TestedKey[]>>;
-  /** Without the counting of key usage: a test is no use of a key for a payload. */
+  /** Does not count key usage, because a test does not use a key for a payload. */
   readonly audit: Audit;
   readonly rates: RateLimits;
 }
 
-/** The keys of a namespace, and their test. */
+/** Routes that describe and test a namespace's keys. */
 export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOptions): readonly Route[] {
   return [
     defineRoute({
@@ -44,8 +44,8 @@ export function keyRoutes({ describeKeys, testKeys, audit, rates }: KeyRoutesOpt
       summary: "Encrypts and decrypts random bytes with a namespace's keys, and returns how long that took",
       description:
         'Calls Cloud KMS for each key, without a cache. For a decrypt-only key, it sends bytes that Cloud KMS refuses, which ' +
-        'shows whether the server may decrypt with it. A caller may test six times per minute, and the calls count ' +
-        "for the caller's limit of Cloud KMS requests.",
+        'shows whether the server may decrypt with the key. A caller may test six times per minute, and the calls count ' +
+        "towards the caller's limit of Cloud KMS requests.",
       requires: 'decode',
       body: keyTestRequest,
       response: { description: 'The result for each key', type: 'application/json', schema: keyTest },

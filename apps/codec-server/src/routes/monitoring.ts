@@ -15,7 +15,7 @@ import { responses } from './openapi.ts';
 
 export interface ProbeOptions {
   readonly kms: Pick<KmsHealth, 'last'>;
-  /** Keys come from an emulator (`KMS_EMULATOR_HOST`). */
+  /** Whether keys come from an emulator (`KMS_EMULATOR_HOST`). */
   readonly emulator: boolean;
   readonly headers: ResponseHeaders;
   /** Aborted when the process shuts down. */
@@ -24,13 +24,13 @@ export interface ProbeOptions {
 
 export interface HealthRouteOptions extends Pick<ProbeOptions, 'kms' | 'emulator'> {
   readonly temporal: Pick<TemporalService, 'healthy'>;
-  /** Absent: the process has no store of branch keys. */
+  /** Absent: the process has no branch-key store. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
-  /** Returns the keys of the namespaces that the caller may read. */
+  /** Returns the keys of all namespaces that the caller may read. */
   readonly readableKeys: (c: Context<Env>) => Promise<ReadonlySet<string>>;
 }
 
-/** The probes and the version. They contain nothing to protect. */
+/** The probes and the version, which contain nothing confidential. */
 export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions): readonly Route[] => {
   const probe = (
     operationId: 'healthz' | 'readyz' | 'version',
@@ -52,7 +52,7 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
     });
   return [
     probe('healthz', 'Liveness probe', responses.Probe, (c) => replyJson(c, { status: 'ok' })),
-    // Without the refused keys: it needs no sign-in, and keys are often named after their namespace.
+    // Leaves out refused keys: this route needs no sign-in, and keys are often named after their namespace.
     // Neither an outage nor a key that Cloud KMS refuses makes a replica unready: other requests still work.
     probe('readyz', 'Readiness probe: 503 while the process shuts down', responses.Probe, (c) => {
       const status = stopping.aborted ? 'stopping' : 'ready';
@@ -68,7 +68,7 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
   ];
 };
 
-/** Serves the probes at the root and whatever their `Host`: load balancers send an address. */
+/** Serves the probes at the root, with any `Host`, because load balancers send an IP address. */
 export function serveProbes(app: Hono<Env>, probes: readonly Route[]): void {
   for (const { path, handle } of probes) app.get(path, (c) => handle(c, {}, undefined));
 }
@@ -88,7 +88,7 @@ export const healthRoute = ({
     requires: 'metadata',
     response: {
       description:
-        'How Cloud KMS answered recent real calls, the state of the branch-key store, and whether Temporal responds',
+        'The results of recent real Cloud KMS calls, the state of the branch-key store, and whether Temporal responds',
       type: 'application/json',
       schema: cryptoHealth,
     },
@@ -113,8 +113,8 @@ export interface MetricsAppOptions extends Omit<ProbeOptions, 'headers'> {
 }
 
 /**
- * Returns the app of the metrics port: `/metrics`, the probes and the version. It needs no sign-in, so the checks of `Host` and
- * `Origin` stop web pages in browsers of the same network.
+ * Returns the app for the metrics port: `/metrics`, the probes and the version. It requires no sign-in, so it
+ * checks `Host` and `Origin` against web pages in browsers on the same network.
  */
 export function metricsApp(
   metrics: { text(): Promise<string> },
@@ -151,7 +151,7 @@ export function metricsApp(
   return app;
 }
 
-/** Returns the server's end of the connection, as a `Host` header contains it. */
+/** Returns the server's end of the connection in the form of a `Host` header. */
 function ownAddress(c: Context<Env>): string | undefined {
   const socket = c.env?.incoming?.socket;
   const address = socket?.localAddress?.replace(/^::ffff:(?=\d+\.)/i, '');

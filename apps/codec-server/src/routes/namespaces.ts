@@ -22,7 +22,7 @@ export interface NamespaceRoutesOptions {
   readonly temporal: Pick<TemporalService, 'namespaces'>;
 }
 
-/** Sign-in, the caller, and the namespaces. */
+/** Routes for sign-in, the caller, and the namespaces. */
 export function namespaceRoutes(options: NamespaceRoutesOptions): readonly Route[] {
   const { access, defaultNamespace } = options;
   return [
@@ -108,7 +108,7 @@ export async function readableKeys(
   return new Set(names.flatMap((name) => options.rules.resolve(name).keys));
 }
 
-/** Temporal's own namespace. It contains no workflows of users. */
+/** Temporal's own namespace, which contains no workflows of users. */
 const SYSTEM_NAMESPACE = 'temporal-system';
 
 /** Returns the names of the namespaces that this server has keys for, sorted. */
@@ -116,7 +116,8 @@ async function servedNamespaces(
   { rules, defaultNamespace, temporal }: Served,
   signal: AbortSignal,
 ): Promise<string[]> {
-  // A default key serves namespaces that the keys file does not name: Temporal lists them, where it permits that.
+  // If there is a default key, the server also serves namespaces that the keys file does not name. Temporal
+  // lists these, if it permits that.
   const others = rules.hasDefault ? await temporal.namespaces(signal).catch(() => []) : [];
   const own = rules.hasDefault ? [defaultNamespace] : [];
   return [...new Set([...rules.namespaces, ...own, ...others])]

@@ -10,7 +10,8 @@ import {
 import { reply } from '../http/responses.ts';
 
 /**
- * Returns the route of the OpenAPI document, which is made from the routes' declarations at the first request.
+ * Returns the route of the OpenAPI document, which is created from the routes' declarations on the first
+ * request.
  * @param pathPrefix as configured: empty or `/…`
  * @param routes returns every route of the server, this one included
  */
@@ -128,7 +129,7 @@ function schemaOf(schema: unknown): Json {
   return Object.fromEntries(Object.entries(json).filter(([name]) => name !== '$schema'));
 }
 
-/** Status codes and what they mean here; proxies may send others. */
+/** Status codes and their meaning on this server. Proxies may send other status codes. */
 const meanings: Readonly<Record<number, string>> = {
   400: 'The request is invalid: the message states what is wrong',
   401: 'The token is missing or not valid: sign in',
@@ -159,7 +160,9 @@ function errors(route: RouteDescription): Json {
 
 const map = z.record(z.string(), z.string());
 
-/** int64 in proto3 JSON: written as text, read as text or number. null means that the field is absent. */
+/**
+ * An int64 in proto3 JSON: written as text, read as text or a number. null means that the field is absent.
+ */
 const int64 = z.union([z.string().regex(/^-?\d{1,19}$/), z.number().int()]);
 
 /** `temporal.api.common.v1.Payloads` in proto3 JSON, as Temporal's codec protocol sends it. */
@@ -185,7 +188,7 @@ const exported = z.union([
 const probe = z.object({ status: z.string() }).loose();
 const serverVersion = z.object({ version: z.string() });
 
-/** Bodies of requests. */
+/** Request bodies. */
 const requests = {
   AuditSearchRequest: api.auditSearchRequest,
   DecodeRequest: api.decodeRequest,
@@ -198,7 +201,7 @@ const requests = {
   KeyTestRequest: api.keyTestRequest,
 } as const;
 
-/** Bodies of responses; `Payloads` is a request's body too. */
+/** Response bodies. `Payloads` is also a request body. */
 export const responses = {
   ApiError: api.apiError,
   AuditEntry: api.auditEntry,
@@ -248,7 +251,7 @@ const REF = '#/components/schemas/';
 
 type Schemas = Record<string, Record<string, unknown>>;
 
-/** Returns every schema by its name as JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
+/** Returns all schemas by name, as JSON Schema 2020-12, the dialect of OpenAPI 3.1. */
 function componentSchemas(): Schemas {
   return { ...schemasOf(responses, 'output'), ...schemasOf(requests, 'input') };
 }
@@ -271,7 +274,9 @@ function schemasOf(named: Readonly<Record<string, z.core.$ZodType>>, io: 'input'
   return schemas;
 }
 
-/** Responses may gain fields: only schemas that are strict on purpose reject unknown fields. */
+/**
+ * Permits unknown fields, because responses may gain fields, except in schemas that are strict on purpose.
+ */
 function allowNewFields({
   zodSchema,
   jsonSchema,

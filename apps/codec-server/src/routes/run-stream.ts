@@ -27,7 +27,7 @@ import type { GrantedServices, GrantedTemporal } from './granted.ts';
 /** The path of one run. */
 export const RUN = '/api/namespaces/{namespace}/workflows/{workflowId}/runs/{runId}';
 
-/** What the routes of one run share. */
+/** Options that the routes of one run share. */
 export interface RunRoutesOptions extends GrantedServices {
   readonly threads: TextThreads;
   readonly inspect: Inspect;
@@ -39,7 +39,7 @@ export interface RunRoutesOptions extends GrantedServices {
 }
 
 /**
- * Returns how many durable events the run's history has now.
+ * Returns the number of durable events in the run's history.
  * @throws HttpError `not_found`, `temporal_unavailable`
  */
 export async function historyLength(
@@ -53,8 +53,9 @@ export async function historyLength(
 }
 
 /**
- * Returns the check of a route that decrypts: the caller may cause Cloud KMS requests, and there is room for a stream.
- * @returns throws HttpError 429 `rate_limited`, 503 `busy`
+ * Returns the check for routes that decrypt: whether the caller may cause Cloud KMS requests and another
+ * stream may be opened.
+ * @returns a function that throws HttpError 429 `rate_limited`, 503 `busy`
  */
 export const admitDecryption =
   ({ authority: { rates }, admitStream }: Pick<RunRoutesOptions, 'authority' | 'admitStream'>) =>
@@ -64,7 +65,10 @@ export const admitDecryption =
     admitStream(c);
   };
 
-/** Returns the codec for a request; the Cloud KMS requests that it makes count for the caller's rate limit. */
+/**
+ * Returns the codec for a request. The Cloud KMS requests that it makes count towards the caller's rate
+ * limit.
+ */
 export const codecOf = <P extends Decrypting>(
   c: Context<Env>,
   { codec, authority: { rates } }: Pick<RunRoutesOptions, 'codec' | 'authority'>,
@@ -72,19 +76,20 @@ export const codecOf = <P extends Decrypting>(
 ): HistoryCodec<P> => chargedCodec(codec(grant), rates.kms(c.get('account')));
 
 interface Reveal {
-  /** Of the run. The namespace is the grant's. */
+  /** The run's ids. The namespace is the grant's. */
   readonly run: Partial<Pick<Run, 'workflowId' | 'runId'>>;
   readonly refs?: readonly PayloadRef[];
-  /** The caller sent the payloads. */
+  /** `file` if the caller sent the payloads. */
   readonly source?: 'file';
-  /** Digests of ciphertexts that the caller sent, by the namespace that they name. */
+  /** Digests of the ciphertexts that the caller sent, by the namespace that the messages name. */
   readonly digests?: ReadonlyMap<string, readonly string[]> | undefined;
-  /** As `requireJustification` returned it. */
+  /** The result of `requireJustification`. */
   readonly justification: string | undefined;
 }
 
 /**
- * Writes the audit's `intent`. Call it last before the stream begins: each intent needs an outcome.
+ * Writes the audit's `intent`. Call this function last, immediately before the stream begins, because each
+ * intent needs an outcome.
  * @throws HttpError `audit_unavailable`; ClientDisconnected
  */
 export async function beginAudit(
@@ -93,7 +98,7 @@ export async function beginAudit(
   grant: Grant<Decrypting>,
   { run: { workflowId, runId }, refs, source, digests, justification }: Reveal,
 ): Promise<NamespaceAccess> {
-  // A stream that no client reads would neither continue nor end.
+  // Otherwise the stream would have no reader, and would neither continue nor end.
   if (isResponseClosed(c)) throw new ClientDisconnected();
   const record = await NamespaceAccess.begin(c, authority, grant, {
     ...(workflowId === undefined ? {} : { workflowId }),
@@ -108,15 +113,16 @@ export async function beginAudit(
   throw new ClientDisconnected();
 }
 
-/** Time for a stream that has ended to send its last line. */
+/** How many milliseconds a stream has to send its last line after it has ended. */
 const LAST_LINE_MS = 2_000;
 
 /**
- * Returns the lifetime of a stream: it ends with `maxMs`, the caller's token, the connection or the process. A client
- * that does not read the last line in time is disconnected.
+ * Returns the lifetime of a stream, which ends after `maxMs`, when the caller's token expires, when the
+ * client disconnects, or when the process shuts down. Disconnects a client that does not read the last line
+ * in time.
  *
- * A client whose token expired is disconnected in any case, unless a proxy shares the connection: the operating system
- * may still hold some MiB of plaintext, and the server cannot see whether they were read.
+ * Always disconnects a client whose token has expired, unless a proxy shares the connection, because the
+ * operating system may still hold several MiB of plaintext that the client has not read.
  */
 export function lifetimeOf(
   c: Context<Env>,
@@ -143,24 +149,27 @@ export function lifetimeOf(
     }, LAST_LINE_MS).unref();
   };
   lifetime.signal.addEventListener('abort', resetLater, { once: true });
-  // The signal may live for an hour. After an abort, this changes nothing.
+  // Removes the listener, because the signal may live for an hour. Has no effect after an abort.
   outgoing.once('close', () => lifetime.signal.removeEventListener('abort', resetLater));
   return lifetime;
 }
 
-/** Returns the audit's outcome for the end of a stream. */
+/** Returns the audit outcome for the end of a stream. */
 export const outcomeOf = (reason: EndReason): Outcome => (reason === 'error' ? 'failed' : reason);
 
 interface AuditedStream<T> {
-  /** As `beginAudit` returned it. */
+  /** The result of `beginAudit`. */
   readonly record: NamespaceAccess;
   readonly maxMs: number;
   readonly lines: (lifetime: StreamLifetime) => AsyncIterable<T>;
-  /** Called for each line; an outcome that it returns replaces `complete`. */
+  /** Called for each line. If it returns an outcome, that replaces `complete`. */
   readonly count: (record: NamespaceAccess, line: T) => Outcome | void;
 }
 
-/** Returns a function that streams lines to a client within a lifetime and writes the audit's `outcome` at their end. */
+/**
+ * Returns a function that streams lines to a client within a lifetime, and writes the audit's `outcome` at
+ * the end.
+ */
 export const auditedLines =
   <T>(
     c: Context<Env>,
@@ -173,11 +182,11 @@ export const auditedLines =
   };
 
 const DECODE_MS = 2 * 60_000;
-/** How long one request searches; clients continue with `after`. */
+/** How many milliseconds one request searches. Clients then continue with `after`. */
 const SEARCH_MS = 60_000;
 
 export const decodeResponse = {
-  description: 'Results in the order in which they become ready, then an end',
+  description: 'Results in the order in which they become ready, then an `end`',
   type: 'application/x-ndjson',
   schema: decodeFrame,
 } as const;
@@ -205,7 +214,7 @@ export const searchResponse = {
   schema: searchFrame,
 } as const;
 
-/** Streams what a search finds. The search itself counts for the audit what it decrypts. */
+/** Streams the frames of a search. The search itself counts the decrypted payloads for the audit. */
 export function streamFound(
   c: Context<Env>,
   options: Pick<RunRoutesOptions, 'stopping'>,
@@ -215,11 +224,11 @@ export function streamFound(
   return ndjson(c, auditedLines(c, options, { record, maxMs: SEARCH_MS, lines, count: searchOutcome }));
 }
 
-/** Returns the audit's outcome for the last frame of a search. */
+/** Returns the audit outcome for the last frame of a search. */
 export const searchOutcome = (_: NamespaceAccess, frame: SearchFrame): Outcome | undefined =>
   frame.type === 'end' ? outcomeOf(frame.reason) : undefined;
 
-/** Returns the audit's outcome for a client that disconnected or was disconnected. */
+/** Returns the audit outcome if the client disconnected or was disconnected. */
 export function interruption(
   disconnected: AbortSignal,
   lifetime: Pick<StreamLifetime, 'interruption'>,

@@ -35,10 +35,10 @@ import { auditedStream } from '../audit/audited-stream.ts';
 
 const SEARCH_MS = 60_000;
 
-/** Runs in one page of the list. */
+/** Number of runs in one page of the list. */
 const PAGE_SIZE = 100;
 
-/** The search for text in all runs that match a visibility query. */
+/** The route that searches for text in all runs that match a visibility query. */
 export function workflowSearchRoute(options: RunRoutesOptions): Route {
   const { authority, log } = options;
   return defineRoute({
@@ -48,8 +48,8 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
     summary: 'Searches for text in the decrypted payloads of all runs that match a visibility query',
     description:
       'Searches the runs in the order of the list, several at a time, and the newest 4,096 events of each. Streams each ' +
-      'run with hits, then its hits as `searchHistory` does, at most 50. After an end of `limit`, continue with `after`. ' +
-      'Each run that is searched has its own entries in the audit.',
+      'run with hits, followed by at most 50 hits as in `searchHistory`. If the reason is `limit`, continue with ' +
+      '`after`. The audit has separate entries for each searched run.',
     requires: 'search',
     body: workflowSearchRequest,
     response: { description: 'Frames', type: 'application/x-ndjson', schema: workflowSearchFrame },
@@ -61,7 +61,7 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
       return ndjson(c, (disconnected) => {
         const stop = new AbortController();
         const lifetime = lifetimeOf(c, options, disconnected, SEARCH_MS);
-        // The searches of the runs also end when the whole search has reached a limit.
+        // The searches of single runs also end when the whole search reaches a limit.
         const perRun = streamLifetime({
           disconnected: AbortSignal.any([disconnected, stop.signal]),
           stopping: options.stopping,
@@ -85,7 +85,10 @@ export function workflowSearchRoute(options: RunRoutesOptions): Route {
   });
 }
 
-/** Returns a function that reads a page of the runs that match a query. A lease holds the memory of the last page. */
+/**
+ * Returns a function that reads a page of the runs that match a query. The lease covers the memory of the
+ * latest page.
+ */
 function pagesOf(
   c: Context<Env>,
   { temporal: temporalFor, inspect, authority }: RunRoutesOptions,
@@ -114,18 +117,18 @@ function pagesOf(
     const runs: WorkflowSummary[] = [];
     for (const info of page.executions)
       runs.push(await workflowSummary(info, namespace, inspectForCaller, checkpoint));
-    // A request without a port has no end that would release it.
+    // Released here, because a request without a port has no end that would release the lease.
     if (c.env?.outgoing === undefined) lease.release();
     return { runs, token, next: next === '' ? undefined : next };
   };
 }
 
-/** Open runs whose lengths the server asks Temporal for at a time, ahead of their search. */
+/** How many open runs' lengths the server requests from Temporal at a time, ahead of the search. */
 const CONCURRENT_LENGTHS = 8;
 
 /**
- * The number of events of runs. Temporal's visibility store knows it for closed runs only, so the server asks for the
- * others.
+ * The lengths of runs' histories. Temporal's visibility store has the lengths of closed runs only, so the
+ * server requests the others.
  */
 class RunLengths {
   readonly #temporal: GrantedTemporal;
@@ -139,13 +142,13 @@ class RunLengths {
     this.#signal = signal;
   }
 
-  /** Asks for the lengths of open runs, several at a time, so that their searches need not wait. */
+  /** Requests the lengths of open runs, several at a time, so that the searches need not wait. */
   prepare(runs: readonly WorkflowSummary[]): void {
     const open = runs.filter((run) => !isClosed(run)).values();
     const ask = async (): Promise<void> => {
       for (const run of open) {
         if (this.#signal.aborted) return;
-        // Its search reports the failure.
+        // The run's search reports the failure.
         await this.of(run).catch(() => undefined);
       }
     };
@@ -181,8 +184,8 @@ interface RunSearch {
 }
 
 /**
- * Returns a function that searches a run. Each run is audited like a search of that run, so an auditor of a run finds
- * every search of it.
+ * Returns a function that searches a run. The audit records it like a search of that run, so that an auditor
+ * finds all searches of a run in the same way.
  */
 function runSearch(
   c: Context<Env>,
@@ -203,7 +206,8 @@ function runSearch(
     try {
       length = await lengths.of(listed);
     } catch (error) {
-      // For example, its retention has passed since the list was read. The search continues with the other runs.
+      // For example, the run's retention period has ended since the list was read. The search continues with
+      // the other runs.
       const end = streamEnd(error, lifetime, log, 'search');
       if (end === undefined) throw error;
       yield { type: 'end', ...end, ...nothingSearched, kmsCalls: budget.used };

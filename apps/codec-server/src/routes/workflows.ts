@@ -36,7 +36,7 @@ export interface WorkflowRoutesOptions extends Pick<GrantedServices, 'temporal' 
 
 const WORKFLOWS = '/api/namespaces/{namespace}/workflows';
 
-/** The list of workflows, their number, the description of one, and the workers that poll its task queues. */
+/** Routes that list, count and describe workflow runs, and describe the workers for a run's task queues. */
 export function workflowRoutes({
   access,
   temporal,
@@ -152,8 +152,8 @@ export function workflowRoutes({
 }
 
 /**
- * Returns `inspect` for the caller of a request: a message of a namespace where the caller may not decode shows
- * `namespace_not_permitted`, so that clients do not request it in vain.
+ * Returns `inspect` for a request's caller. Messages of a namespace in which the caller may not decode get
+ * the reason `namespace_not_permitted`, so that clients do not request them in vain.
  */
 export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, inspect: Inspect): Inspect {
   const caller = c.get('caller');
@@ -165,7 +165,7 @@ export function inspectFor(c: Context<Env>, access: Pick<Access, 'allows'>, insp
   };
 }
 
-/** Passes on Temporal's message for an invalid visibility query: the author of the query needs it. */
+/** Returns Temporal's message for an invalid visibility query to the caller, who wrote the query. */
 export async function withQueryErrors<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();

@@ -3,39 +3,48 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export interface Connections {
-  /** Closes idle connections now, and each of the others once its requests are answered. */
+  /** Closes idle connections now, and other connections once their requests are complete. */
   endUnused(): void;
-  /** Whether a response may be written: the connection carries HTTP, and no response is in progress or due before. */
+  /**
+   * Whether a response may be written to the socket: the connection carries HTTP, and no earlier response is
+   * in progress or pending.
+   */
   readonly mayAnswer: (http: Duplex) => boolean;
-  /** Closes all connections that are left. */
+  /** Closes all remaining connections. */
   closeAll(): void;
   /**
-   * Call it when a response begins. It returns a function that resets the connection and discards the data that the
-   * operating system has not sent, unless another request has arrived on the connection: it may be another caller's.
+   * Call this when a response begins. Returns a function that resets the connection and discards data that
+   * the operating system has not sent, unless another request, which may be from another caller, has arrived
+   * on the connection.
    */
   readonly resetter: (http: Socket, response: ServerResponse) => () => void;
 }
 
 interface Connection {
   readonly tcp: Socket;
-  /** The socket that carries HTTP: the TCP socket, or the TLS socket on it; absent until the handshake is done. */
+  /**
+   * The socket that carries HTTP: the TCP socket, or the TLS socket on top of it. Absent until the handshake
+   * is complete.
+   */
   http?: Socket;
   answering?: ServerResponse;
-  /** Requests whose responses have not left yet. */
+  /** Number of requests whose responses are not sent yet. */
   unanswered: number;
-  /** All requests so far. */
+  /** Number of all requests so far. */
   total: number;
 }
 
 /**
- * Most requests on one connection before the first is answered. No client of the codec protocol pipelines at all, and
- * Node reads and keeps each head: without a limit, a client that reads no response fills the memory.
+ * Maximum number of requests on one connection before the first response is sent. Clients of the codec
+ * protocol do not pipeline at all, but Node reads and keeps each request head, so without a limit, a client
+ * that reads no responses could fill the memory.
  */
 const MAX_PIPELINED = 4;
 
 /**
- * Tracks connections and their requests. Node does not suffice: `server.close()` waits for connections on which no
- * request has begun (browsers open some ahead), and keeps a connection alive whose response head was sent before.
+ * Tracks connections and their requests. Node's `server.close()` is not sufficient: it waits for connections
+ * without any request (browsers open some in advance), and keeps a connection alive if its response head was
+ * already sent.
  */
 export function trackConnections(server: Server, secure: boolean): Connections {
   const connections = new Set<Connection>();
@@ -65,7 +74,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
     handshaking.delete(name);
     if (connection !== undefined) carries(connection, socket);
   });
-  // Before the application's listener, which may respond at once.
+  // Runs before the application's listener, which may respond immediately.
   server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     const connection = byHttp.get(socket);
     if (connection !== undefined) {
@@ -86,7 +95,7 @@ export function trackConnections(server: Server, secure: boolean): Connections {
       closing = true;
       for (const { tcp, http, answering } of connections) {
         if (http !== undefined && answering !== undefined) endAfter(answering, http);
-        // A request that has arrived in part gets its time: it ends soon, or a timeout ends it.
+        // Waits for a request that has partly arrived, because it either completes soon or times out.
         else if (http === undefined || http.bytesRead === 0) tcp.destroy();
       }
     },
@@ -103,7 +112,8 @@ export function trackConnections(server: Server, secure: boolean): Connections {
       const connection = byHttp.get(http);
       const last = connection?.unanswered === 1 ? connection.total : undefined;
       return () => {
-        // Node assigns the socket to one response after the other, until the operating system has all of its data.
+        // Node assigns the socket to one response at a time, until the operating system has all of the
+        // response's data.
         const isCurrent = response.socket === http;
         const wasLast = connection?.unanswered === 0 && connection.total === last;
         if (isCurrent || wasLast) connection?.tcp.resetAndDestroy();
@@ -117,5 +127,7 @@ function endAfter(response: ServerResponse, http: Socket): void {
   response.once('close', () => http.end());
 }
 
-/** Identifies a connection: Node has separate sockets for TCP and TLS, with the same remote address and port. */
+/**
+ * Identifies a connection by its remote address and port, which are the same for Node's TCP and TLS sockets.
+ */
 const peerName = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

@@ -18,11 +18,11 @@ import { serverTls, type TlsPair } from './tls.ts';
 
 export interface RunningServer {
   readonly port: number;
-  /** For new connections; open connections keep the old certificate. */
+  /** Replaces the certificate for new connections. Open connections keep the old certificate. */
   useCertificate(pair: TlsPair): void;
   /**
-   * Shuts down gracefully: accepts no new connection, closes idle connections, lets requests in flight complete with
-   * `Connection: close`, and closes what is left after `graceMs`.
+   * Shuts down gracefully: accepts no new connections, closes idle connections, lets requests in flight
+   * complete with `Connection: close`, and closes all remaining connections after `graceMs`.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -31,7 +31,7 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 chooses a free port. */
   readonly port: number;
-  /** Called with the bound port, which is part of the accepted `Host` headers. */
+  /** Creates the handler. Called with the bound port, which is part of the accepted `Host` headers. */
   readonly app: (port: number) => {
     fetch(request: Request, bindings: Env['Bindings']): Response | Promise<Response>;
   };
@@ -40,30 +40,34 @@ export interface ListenOptions {
 }
 
 /**
- * Time for a request's headers, and for the whole request. Node's defaults (60 and 300 s) let clients hold many half-sent
- * requests. Below the time limit of a request, so that a slow client gets 408 and not 504.
+ * Time limits for receiving a request's headers and the whole request. With Node's defaults (60 and 300 s),
+ * clients could hold many incomplete requests open. Shorter than the time limit for handling a request, so
+ * that a slow client gets 408 and not 504.
  */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 25_000;
 
 /**
- * Longer than Google's load balancers keep theirs (600 s): otherwise one could send a request on a connection that this
- * server is closing. https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
+ * Longer than the 600 s of Google's load balancers, which could otherwise send a request on a connection that
+ * this server is closing. https://docs.cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
  */
 const KEEP_ALIVE_MS = 620_000;
 
-/** How often Node checks these timeouts. Its default is 30 s. */
+/** Interval at which Node checks these timeouts. Node's default is 30 s. */
 const TIMEOUT_CHECK_MS = 1_000;
-/** For TLS. Node's default is 120 s. */
+/** Time limit for TLS handshakes. Node's default is 120 s. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Largest head, in bytes. Node's 16 KiB do not fit the access token and the ID token that Temporal's Web UI sends. */
+/**
+ * Maximum size of a request head in bytes. Node's default of 16 KiB is too small for the access token and the
+ * ID token that Temporal's Web UI sends.
+ */
 const MAX_HEAD = 64 * 1024;
 
-/** Node drops header lines above this number without an error; `guard` rejects requests that reach it. */
+/** Node silently drops header lines above this number; `guard` rejects requests that reach it. */
 const MAX_HEADER_LINES = MAX_HEADER_COUNT + 1;
 
-/** Listens on a port. @throws Node's error, with its `code`, when the port cannot be bound */
+/** Listens on a port. @throws Node's error, with its `code`, if the port cannot be bound */
 export async function listen({ host, port, app, tls }: ListenOptions): Promise<RunningServer> {
   const timeouts = {
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -87,7 +91,7 @@ export async function listen({ host, port, app, tls }: ListenOptions): Promise<R
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('not listening on a port');
   const bound = address.port;
-  // In the same turn of the event loop as `listen`, so no request has been read yet.
+  // No request has been read yet, because this runs in the same turn of the event loop as `listen`.
   server.on('request', listenerOf(app(bound), connections.resetter));
   return {
     port: bound,
@@ -110,26 +114,30 @@ function listenerOf(
 ): RequestListener {
   const nextBatch = batchPerTick();
   const listener = getRequestListener(async (request, { incoming, outgoing }) => {
-    // HTTP/2 has other classes; this server does not speak it.
+    // The types also include HTTP/2 classes, which this server does not use.
     const http1 = incoming instanceof IncomingMessage && outgoing instanceof ServerResponse;
     await nextBatch();
-    // Awaited, since returning a promise from an async function takes two more turns of the microtask queue.
+    // Awaited, because returning a promise from an async function takes two more turns of the microtask
+    // queue.
     return await app.fetch(request, http1 ? { incoming, outgoing, resetter } : {});
   });
   // The listener handles its own errors.
   return (incoming, outgoing) => {
-    // A destroyed connection may still have requests in the data that was read.
+    // The data that was read from a destroyed connection may still contain requests.
     if (!incoming.socket.destroyed) void listener(incoming, outgoing);
   };
 }
 
-/** Most requests per batch: their clients send the next requests while the responses of one batch are written. */
+/**
+ * Maximum number of requests per batch. While one batch's responses are written, clients send the next
+ * requests.
+ */
 const MAX_BATCH = 32;
 
 /**
- * Returns a function that waits until the event loop has read all requests that have arrived, with one wait for all of
- * them. Requests that arrive together then run without system calls between them, which serves 1.4 times as many
- * requests per second under load. A single request waits for no other.
+ * Returns a function that waits until the event loop has read all requests that have arrived. Requests that
+ * arrive together share one wait and then run without system calls in between, which serves 1.4 times as many
+ * requests per second under load. A single request does not wait for later requests.
  */
 export function batchPerTick(): () => Promise<void> {
   let batch: Promise<void> | undefined;
@@ -151,8 +159,8 @@ export function batchPerTick(): () => Promise<void> {
 }
 
 /**
- * Responds with a text to requests that Node's parser rejects; Node's own responses have no body. The application never
- * sees these requests, so there are no CORS headers.
+ * Responds with text to requests that Node's parser rejects, because Node's own responses have no body. The
+ * application does not see these requests, so the responses have no CORS headers.
  *
  * @param mayAnswer whether a response may be written to the socket
  */
@@ -171,7 +179,7 @@ function answerBadRequests(server: Server, tls: boolean, mayAnswer: (socket: Dup
   };
   server.on('clientError', (error, socket) => {
     const code = codeOf(error);
-    // Failed or unfinished TLS handshakes arrive here too: a response to them would wait without end.
+    // Failed or incomplete TLS handshakes arrive here too. A response to these would never be sent.
     if (socket.writable && code !== 'ECONNRESET' && mayAnswer(socket)) {
       socket.end(responseTo(code), () => socket.destroy());
     } else {

@@ -18,7 +18,7 @@ const CIPHERS = [
   'ECDHE-RSA-AES128-GCM-SHA256',
 ].join(':');
 
-/** TLS settings of this server, without its certificate. */
+/** This server's TLS settings, without the certificate. */
 export const serverTls = {
   minVersion: MIN_VERSION,
   ciphers: CIPHERS,
@@ -28,8 +28,9 @@ export const serverTls = {
 } as const satisfies SecureContextOptions;
 
 /**
- * Requires the same versions and cipher suites for connections to issuers, Temporal and Cloud KMS, whatever
- * `NODE_OPTIONS` (`--tls-min-v1.0`, `--tls-cipher-list`) allows. Call it before the first connection.
+ * Requires the same versions and cipher suites for connections to issuers, Temporal and Cloud KMS, even if
+ * `NODE_OPTIONS` allows others (`--tls-min-v1.0`, `--tls-cipher-list`). Call this before the first
+ * connection.
  */
 export function requireModernTls(): void {
   tls.DEFAULT_MIN_VERSION = MIN_VERSION;
@@ -48,7 +49,10 @@ export interface TlsPair {
   readonly key: Buffer;
 }
 
-/** Reads the files. @throws Error that names the file: unreadable, not a matching pair, or expired */
+/**
+ * Reads the files. @throws Error that names the file, if it is unreadable, not part of a matching pair, or
+ * expired
+ */
 export async function readTlsPair({ certFile, keyFile }: TlsFiles, now = Date.now()): Promise<TlsPair> {
   const [cert, key] = await Promise.all([readNamed(certFile), readNamed(keyFile)]);
   try {
@@ -66,7 +70,9 @@ export async function readTlsPair({ certFile, keyFile }: TlsFiles, now = Date.no
 
 export interface TlsWatchOptions extends TlsFiles {
   readonly changed: (pair: TlsPair) => void;
-  /** The files are invalid or missing; the last valid pair stays in use. Called once per distinct error. */
+  /**
+   * Called if the files are invalid or missing, once per distinct error. The last valid pair stays in use.
+   */
   readonly failed: (error: Error) => void;
   readonly everyMs?: number;
 }
@@ -77,8 +83,8 @@ export interface TlsWatch {
 }
 
 /**
- * Reads the pair again periodically. File watchers do not suffice: mounted secrets are replaced behind symbolic links,
- * and one of the two files before the other.
+ * Reads the pair again periodically. File watchers are not sufficient, because mounted secrets are replaced
+ * behind symbolic links, and one file may be replaced before the other.
  */
 export function watchTlsPair(first: TlsPair, options: TlsWatchOptions): TlsWatch {
   let current = first;
