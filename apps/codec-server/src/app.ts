@@ -55,9 +55,9 @@ export interface AppDeps {
     'encodeWithInfo' | 'plan' | 'decrypt' | 'inspect' | 'rules' | 'keyService' | 'keyState'
   >;
   readonly kms: Pick<KmsHealth, 'last'>;
-  /** Absent: this process shares no branch keys with others. */
+  /** Absent: this process does not share branch keys with other processes. */
   readonly branchKeyStore?: Pick<BranchKeyStoreHealth, 'last'> | undefined;
-  /** Counts the use of keys; its observer receives the codec's events. */
+  /** Counts the use of keys. Its observer receives the codec's events. */
   readonly keyUse: KeyUsage;
   readonly emulator: boolean;
   readonly temporal: TemporalService;
@@ -65,15 +65,15 @@ export interface AppDeps {
   readonly defaultNamespace: string;
   readonly access: Access;
   readonly audit: Audit;
-  /** The audit's file; absent: the API cannot read the audit. */
+  /** The audit file. Absent: the API cannot read the audit. */
   readonly auditFile?: string | undefined;
   /** Returns the audit's last line. */
   readonly auditHead?: () => ChainHead;
-  /** The report of `temporal-kms scan`; absent: the keys are shown without a scan. */
+  /** The report of `temporal-kms scan`. Absent: keys are shown without scan results. */
   readonly scans?: ScanReports | undefined;
   /** Absent: the audit contains no digests of ciphertexts. */
   readonly digests?: Digests | undefined;
-  /** Serves the dashboard from this origin; absent: this server has no pages. */
+  /** Serves the dashboard from this origin. Absent: this server has no pages. */
   readonly dashboard?: Dashboard | undefined;
   /** Accepted `Host` headers, in lower case. */
   readonly hosts: readonly string[];
@@ -85,30 +85,33 @@ export interface AppDeps {
   readonly meter?: HttpMeter;
   /** Absent: no traces. */
   readonly spans?: Spans | undefined;
-  /** The server terminates TLS itself. */
+  /** Whether this server terminates TLS itself. */
   readonly tls?: boolean;
   /** Aborted when the process shuts down: streams close with an `end` line, and new requests are rejected. */
   readonly stopping: AbortSignal;
-  /** Whether `/{namespace}/encode` and `/{namespace}/decode` are served too. */
+  /** Whether the server also serves `/{namespace}/encode` and `/{namespace}/decode`. */
   readonly namespacePaths?: boolean;
   readonly limits?: Partial<Limits>;
   /** Absent: no rate limits. */
   readonly rates?: Rates;
-  /** Number of trusted proxies that append to `X-Forwarded-For`; absent: none. */
+  /** Number of trusted proxies that append to `X-Forwarded-For`. Absent: no trusted proxy. */
   readonly proxies?: number | undefined;
-  /** Memory that requests in flight share; default `inflightBytes()`. */
+  /** Memory that requests in flight share, in bytes. Default: `inflightBytes()`. */
   readonly memory?: MemoryBudget;
-  /** Bytes of raw history that stay in memory; default `historyBytes()`. */
+  /** Maximum size of the cache of raw history, in bytes. Default: `historyBytes()`. */
   readonly maxHistoryBytes?: number;
 }
 
-/** Memory that one request of the codec protocol takes at most for each byte of its body, see `parsePayloads`. */
+/** Maximum memory that a codec protocol request takes for each byte of its body, see `parsePayloads`. */
 const BODY_COST = 6;
 
-/** Largest body below `/api`, in bytes: the largest meaningful one names 200 refs, except where the body is a file. */
+/**
+ * Largest body below `/api`, in bytes, except for the routes that take a file: a body with 200 refs is
+ * smaller.
+ */
 const API_BODY = 256 * 1024;
 
-/** Returns the whole HTTP application, without a port and without reading the environment. */
+/** Returns the whole HTTP application. Does not listen on a port, and does not read the environment. */
 export function createApp(deps: AppDeps): Hono<Env> {
   const { codec, access, keyUse, temporal, log, stopping, pathPrefix, emulator, kms } = deps;
   const { rules } = codec;
@@ -202,7 +205,8 @@ export function createApp(deps: AppDeps): Hono<Env> {
   const guarded = guard({ hosts: new Set(deps.hosts), headers, maxBody });
   const inTime = limitRequests(limits, stopping);
   const cutIfStalled = cutStalledReaders(limits.stalledMs);
-  // One middleware for all checks: as separate ones, with a timer per request, they took a quarter of a small request.
+  // One middleware for all checks: separate middleware, with a timer per request, took a quarter of a small
+  // request's time.
   app.use((c, next) => {
     if (deps.proxies !== undefined) c.set('proxies', deps.proxies);
     c.set('memory', memory);

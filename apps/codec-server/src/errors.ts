@@ -10,7 +10,7 @@ interface HttpErrorOptions {
   /** Sent as `WWW-Authenticate`. */
   readonly challenge?: string;
   readonly cause?: unknown;
-  /** The message contains nothing from the caller, so the log may contain it. */
+  /** Whether the message may be logged, because it contains nothing from the caller. */
   readonly loggable?: boolean;
 }
 
@@ -43,18 +43,21 @@ export class HttpError extends Error {
 export const badRequest = (message: string, cause?: unknown): HttpError =>
   new HttpError(400, 'bad_request', message, { cause });
 
-/** The client no longer waits for the response: it disconnected, or its request timed out. */
+/** The client no longer waits for the response, because it disconnected or the request timed out. */
 export class ClientDisconnected extends HttpError {
   constructor() {
     super(504, 'timeout', 'The client disconnected.', { loggable: true });
   }
 }
 
-/** Returns the message together with its cause's: the message of `fetch` is `fetch failed` for every error. */
+/**
+ * Returns the error's message and its cause's message or code, because `fetch` throws `fetch failed` for
+ * every cause.
+ */
 export function withCause(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause === undefined ? messageOf(error) : `${messageOf(error)}: ${codeOf(cause) ?? messageOf(cause)}`;
 }
 
-/** Returns the name, for unexpected errors: their messages may quote the data that was read. */
+/** Returns the name of an unexpected error, to be logged instead of its message, which may quote data. */
 export const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -38,7 +38,7 @@ import {
 import { createTemporalService } from './temporal/service.ts';
 import { version } from './version.ts';
 
-/** Time for requests in flight, and then for the audit's last lines. */
+/** Milliseconds for requests in flight to complete, and then for the audit's last lines. */
 const SHUTDOWN_MS = 10_000;
 const SETTLE_MS = 2_000;
 
@@ -200,14 +200,15 @@ async function start(): Promise<void> {
   });
 
   const stop = async (signal: string): Promise<void> => {
-    // A terminal sends Ctrl-C to the whole process group, and turbo forwards it: the signal may arrive twice.
+    // The signal may arrive twice: a terminal sends Ctrl-C to the whole process group, and turbo forwards it
+    // too.
     if (stopping.signal.aborted) return;
     log.info({ signal }, 'stopping');
     stopping.abort();
     tls?.stop();
     keyStates?.stop();
     await server.close(SHUTDOWN_MS);
-    // Requests that were cut off still write their audit outcome.
+    // Waits for requests that were cut off, which still write their audit outcome.
     await Promise.race([audit.audit.settled(), delay(SETTLE_MS, undefined, { ref: false })]);
     let isExporting = false;
     const exported = tracing?.shutdown();
@@ -228,7 +229,8 @@ async function start(): Promise<void> {
       log.error({ reason: messageOf(result.reason) }, 'shutdown incomplete');
       process.exitCode = 1;
     }
-    // An export in flight would keep the process alive until the exporter's own time limit (10 s).
+    // Does not wait longer: an export in flight would keep the process alive until the exporter's own time
+    // limit (10 s).
     if (isExporting) process.exit();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop(signal));

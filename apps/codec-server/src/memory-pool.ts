@@ -1,9 +1,10 @@
-/** Frees the bytes. Further calls change nothing. */
+/** Frees the bytes. Further calls do nothing. */
 export type Release = () => void;
 
 /**
- * Memory for one purpose, apart from what requests share: what is held here for long, or while its request waits for that
- * memory, must not use it up. Grants in the order of the requests. One that exceeds the pool gets it alone.
+ * Memory for one purpose, separate from the memory that requests share: for data that is held for long, or
+ * while a request waits for shared memory, and so must not use up the shared memory. Grants memory in the
+ * order of the calls. A call for more than the whole pool is granted when the pool is empty.
  */
 export class MemoryPool {
   readonly bytes: number;
@@ -18,12 +19,14 @@ export class MemoryPool {
     return this.#held;
   }
 
-  /** Takes bytes without waiting. @returns undefined if they are not free, or others wait for them */
+  /**
+   * Takes bytes without waiting. @returns undefined if the bytes are not free or if other calls are waiting
+   */
   take(bytes: number): Release | undefined {
     return this.#waiting.size === 0 && this.#fits(bytes) ? this.#grant(bytes) : undefined;
   }
 
-  /** Waits until the bytes are free. Rejects with the signal's reason. */
+  /** Waits until the bytes are free, and takes them. Rejects with the signal's reason. */
   async wait(bytes: number, signal: AbortSignal): Promise<Release> {
     signal.throwIfAborted();
     const release = this.take(bytes);
@@ -32,7 +35,7 @@ export class MemoryPool {
       const leave = (): void => {
         this.#waiting.delete(waiting);
         reject(signal.reason);
-        // Those behind may need less.
+        // The calls behind this call may need less.
         this.#wake();
       };
       const waiting = {

@@ -18,16 +18,16 @@ interface Waiting {
 /**
  * The memory that requests in flight share: an estimate, checked before the memory is allocated.
  *
- * One lease may hold at most `share` bytes, and the last `share` bytes are lent to one lease at a time. The borrower can
- * always take its whole share without waiting for another lease, so one request always finishes and no two requests can
- * wait for each other.
+ * A lease may hold at most `share` bytes. The last `share` bytes are reserved for one lease at a time, the
+ * borrower. The borrower can always take its whole share without waiting for another lease, so that one
+ * request can always finish, and requests never wait for each other.
  */
 export class MemoryBudget {
   readonly bytes: number;
   readonly share: number;
-  /** Copies of stored payloads that wait for the memory of their plaintext. */
+  /** Memory for copies of stored payloads that wait for memory for their plaintext. */
   readonly copies: MemoryPool;
-  /** Compressors of streams, which may last an hour. */
+  /** Memory for compressors of streams, which may last an hour. */
   readonly compressors: MemoryPool;
   #held = 0;
   #lent = 0;
@@ -38,7 +38,10 @@ export class MemoryBudget {
   readonly #refusals = { busy: 0, too_large: 0 };
   readonly #waiting = new Set<Waiting>();
 
-  /** @param share at most `bytes`. Default half of `bytes`, or three quarters up to 96 MiB: the largest body needs 96 MiB */
+  /**
+   * @param share at most `bytes`. Default: half of `bytes`, or up to three quarters if that is at most 96
+   *   MiB, which the largest body needs
+   */
   constructor(bytes: number, share = shareOf(bytes)) {
     this.bytes = bytes;
     this.share = share;
@@ -50,17 +53,20 @@ export class MemoryBudget {
     return this.#held;
   }
 
-  /** All that requests hold, with the pools. */
+  /** Total bytes that requests hold, including the pools. */
   get inUse(): number {
     return this.#held + this.copies.held + this.compressors.held;
   }
 
-  /** Number of waits since the start. */
+  /** Number of waits since the process started. */
   get waits(): number {
     return this.#waits;
   }
 
-  /** Failed requests for memory since the start: `busy` may succeed later, `too_large` never. */
+  /**
+   * Number of failed requests for memory since the process started. `busy`: may succeed later; `too_large`:
+   * can never succeed.
+   */
   get refusals(): Readonly<Record<'busy' | 'too_large', number>> {
     return this.#refusals;
   }
@@ -70,20 +76,20 @@ export class MemoryBudget {
     return this.bytes - this.share;
   }
 
-  /** @param mayBorrow false: takes common bytes only, until `goFirst` is called */
+  /** @param mayBorrow false: the lease takes only common bytes until `goFirst` is called */
   lease(mayBorrow = true): MemoryLease {
     return new MemoryLease(this, mayBorrow);
   }
 
   /**
-   * Returns a lease for a decoded page of a history. Such leases never borrow, and hold at most `pageShare` together:
-   * the requests that decrypt what the pages contain must always find memory.
+   * Returns a lease for a decoded page of a history. Page leases never borrow, and hold at most `pageShare`
+   * together, so that there is always memory for decrypting the pages' payloads.
    */
   pageLease(): MemoryLease {
     return new MemoryLease(this, false, true);
   }
 
-  /** The bytes that all page leases may hold together. */
+  /** Maximum bytes that all page leases may hold together. */
   get pageShare(): number {
     return this.common / 2;
   }
@@ -150,7 +156,7 @@ export class MemoryBudget {
     });
   }
 
-  /** @internal Ends the waiting of a lease. */
+  /** @internal Cancels a lease's wait. */
   forget(lease: MemoryLease): void {
     for (const waiting of this.#waiting) {
       if (waiting.lease !== lease) continue;
@@ -159,7 +165,7 @@ export class MemoryBudget {
     }
   }
 
-  /** @internal Grants what fits now, longest-waiting request first. */
+  /** @internal Grants waiting requests that fit now, longest wait first. */
   wake(): void {
     for (const waiting of this.#waiting) {
       if (!this.grant(waiting.lease, waiting.bytes)) continue;
@@ -169,7 +175,7 @@ export class MemoryBudget {
   }
 }
 
-/** The part of a budget that one request, payload or event holds. */
+/** The part of the budget that one request, payload or event holds. */
 export class MemoryLease {
   readonly #budget: MemoryBudget;
   /** @internal */
@@ -192,7 +198,8 @@ export class MemoryLease {
 
   /**
    * Takes bytes without waiting.
-   * @throws HttpError 413 `too_large` beyond the share of one lease; 503 `busy` while others hold too much
+   * @throws HttpError 413 `too_large` if the lease would exceed its share; 503 `busy` while other leases hold
+   *   too much
    */
   take(bytes: number): void {
     if (this.#ended) throw new ClientDisconnected();
@@ -219,8 +226,8 @@ export class MemoryLease {
   }
 
   /**
-   * Takes bytes, and waits for other leases to release theirs. Call `fits` first.
-   * @returns undefined where the bytes are free at once
+   * Takes bytes, and waits for other leases to release memory if necessary. Call `fits` first.
+   * @returns undefined if the bytes are free immediately
    */
   wait(bytes: number, signal: AbortSignal): void | Promise<void> {
     if (this.#ended) throw new ClientDisconnected();
@@ -228,31 +235,34 @@ export class MemoryLease {
     return this.#budget.wait(this, bytes, signal);
   }
 
-  /** Bytes that the lease may hold. */
+  /** Maximum bytes that the lease may hold. */
   get share(): number {
     return this.#budget.share;
   }
 
-  /** Whether the lease may ever hold this many more bytes, in addition to those that it waits for. */
+  /** Whether the lease may hold this many more bytes, in addition to the bytes for which it is waiting. */
   fits(bytes: number): boolean {
     if (this.held + this.awaited + bytes <= this.share) return true;
     this.#budget.refuse('too_large');
     return false;
   }
 
-  /** Lets the lease borrow: no lease that waits for this one holds what it needs. */
+  /**
+   * Lets the lease borrow. Call this once no memory that this lease needs is held by a lease that waits for
+   * this lease.
+   */
   goFirst(): void {
     if (this.mayBorrow) return;
     this.mayBorrow = true;
     this.#budget.wake();
   }
 
-  /** Releases bytes, by default all of them. Release each byte once. */
+  /** Releases bytes, by default all. Release each byte only once. */
   release(bytes = this.held): void {
     if (bytes > 0) this.#budget.release(this, Math.min(bytes, this.held));
   }
 
-  /** Releases everything, and takes no more: further calls throw ClientDisconnected. */
+  /** Releases everything and ends the lease: further calls throw ClientDisconnected. */
   end(): void {
     this.#ended = true;
     if (this.awaited > 0) this.#budget.forget(this);
@@ -267,31 +277,34 @@ export class MemoryLease {
 
 const shareOf = (bytes: number): number => Math.max(bytes / 2, Math.min((bytes * 3) / 4, 96 * MiB));
 
-/** In a smaller heap, buffers alone would reach the limit, and V8 would collect garbage without end. */
+/**
+ * Heap limits below this are small: buffers alone would reach the limit, and V8 would collect garbage
+ * constantly.
+ */
 const ROOMY = 512 * MiB;
 
 /**
- * Makes V8 count the bytes of buffers towards the limits of its heap. Otherwise V8 marks the whole heap after every 64 MiB
- * of new buffers, several times per second under load: a third of the time at 100 payloads per request
- * (docs/limits.md). With it, short-lived buffers are collected with the young generation. Leaves small heaps as they
- * are.
+ * Makes V8 count buffers towards its heap limits, so that short-lived buffers are collected with the young
+ * generation. Otherwise V8 marks the whole heap after every 64 MiB of new buffers, several times per second
+ * under load, which takes a third of the time at 100 payloads per request (docs/limits.md). Does nothing if
+ * the heap is small.
  */
 export function countBuffersAsHeap(): void {
   if (getHeapStatistics().heap_size_limit < ROOMY) return;
   setFlagsFromString('--external-memory-accounted-in-global-limit');
 }
 
-/** Released bytes after which the young generation is collected, in a small heap. */
+/** How many released bytes trigger a collection of the young generation, if the heap is small. */
 const COLLECT_BYTES = 16 * MiB;
 
 /**
- * Returns a function that collects V8's young generation after so many released bytes. V8 itself counts only the heap's
- * bytes, and collects for the sake of dead buffers when they take 64 MiB: a quarter of the smallest memory limit. A
- * collection takes about a millisecond. Does nothing in a roomy heap.
+ * Returns a function that collects V8's young generation after every `COLLECT_BYTES` released bytes. V8
+ * itself does not collect until dead buffers take 64 MiB, which is a quarter of the smallest memory limit. A
+ * collection takes about a millisecond. Does nothing if the heap is large.
  */
 function youngCollector(): (released: number) => void {
   if (getHeapStatistics().heap_size_limit >= ROOMY) return () => undefined;
-  // The only way to the collector without an option of Node.
+  // The only way to call the collector without a Node option.
   setFlagsFromString('--expose-gc');
   const collect: NodeJS.GCFunction = runInNewContext('gc');
   setFlagsFromString('--no-expose-gc');
@@ -304,32 +317,42 @@ function youngCollector(): (released: number) => void {
   };
 }
 
-/** Returns the size of the cache of raw history in bytes: 64 MiB, or a sixteenth of a smaller heap. */
+/**
+ * Returns the size of the raw history cache in bytes: 64 MiB, or a sixteenth of the heap limit if that is
+ * less.
+ */
 export const historyBytes = (): number => Math.min(64 * MiB, getHeapStatistics().heap_size_limit / 16);
 
-/** Memory of the process itself: Node, the clients of Google and Temporal, raw history, worker threads. */
+/**
+ * Memory of the process itself in bytes: Node, the clients of Google and Temporal, raw history, worker
+ * threads.
+ */
 const OWN_BYTES = 192 * MiB;
 const LEAST_BUDGET = 32 * MiB;
 const LARGEST_BUDGET = 512 * MiB;
 
 /**
- * Returns the memory that requests in flight share, in bytes: half of the container's (cgroup) or machine's memory that
- * the process leaves, at most three quarters of V8's heap, 32 to 512 MiB.
+ * Returns the memory that requests in flight share, in bytes: half of the container's (cgroup) or machine's
+ * memory after subtracting `OWN_BYTES`, but at most three quarters of V8's heap limit, and between 32 and 512
+ * MiB.
  */
 export function inflightBytes(): number {
   const left = Math.min((memoryLimit() - OWN_BYTES) / 2, getHeapStatistics().heap_size_limit * 0.75);
   return Math.floor(Math.min(Math.max(left, LEAST_BUDGET), LARGEST_BUDGET));
 }
 
-/** Memory of a connection before its caller is known: an unfinished head, and the socket. */
+/** Memory in bytes of a connection before its caller is known: the socket and an incomplete head. */
 const CONNECTION_BYTES = 80 * 1024;
 const MOST_CONNECTIONS = 4_096;
 
-/** Returns the connection limit of one port: with a head each, they hold an eighth of the memory or a quarter of V8's heap. */
+/**
+ * Returns the connection limit of one port, so that connections with incomplete heads take at most an eighth
+ * of the memory and a quarter of V8's heap limit.
+ */
 export function maxConnections(): number {
   const bytes = Math.min(memoryLimit() / 8, getHeapStatistics().heap_size_limit / 4);
   return Math.floor(Math.min(bytes / CONNECTION_BYTES, MOST_CONNECTIONS));
 }
 
-/** Bytes of the container (cgroup) or the machine. */
+/** Memory of the container (cgroup) or the machine in bytes. */
 const memoryLimit = (): number => Math.min(process.constrainedMemory() || Infinity, totalmem());

@@ -19,7 +19,10 @@ function exit(status: number, message: string): never {
   return process.exit(status);
 }
 
-/** Loads the policy. A mistake in it exits the process at start-up; a later reload keeps the old policy. */
+/**
+ * Loads the policy. A mistake in the policy ends the process at startup; if a later reload fails, the old
+ * policy stays in force.
+ */
 export function accessOrExit(
   policyFile: string | undefined,
   options: PolicyFileOptions,
@@ -43,7 +46,10 @@ export function accessOrExit(
   }
 }
 
-/** Resolves with what `make` returns, or exits the process with its error. @param what says what failed */
+/**
+ * Resolves to the result of `make`, or exits the process with the error. @param what prefix that says what
+ * failed
+ */
 async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
   try {
     return await make();
@@ -52,13 +58,15 @@ async function orExit<T>(make: () => T | Promise<T>, what = ''): Promise<T> {
   }
 }
 
-/** The check of the environment does not read the profile and certificates of Temporal's client. */
+/**
+ * Reads the profile and certificates of Temporal's client, which the check of the environment does not read.
+ */
 export const connectOrExit = (): Promise<ReturnType<typeof connectTemporal>> => orExit(connectTemporal);
 
 export const auditOrExit = (options: OpenAuditOptions): Promise<OpenAudit> =>
   orExit(() => openAudit(options), 'The audit (AUDIT_FILE, AUDIT_DIGEST_KEY_FILE) cannot be written: ');
 
-/** Starts the worker threads for large payloads; their file is separate from the server's bundle. */
+/** Starts the worker threads for large payloads, whose file is separate from the server's bundle. */
 export const textThreadsOrExit = (): Promise<TextThreads> =>
   orExit(
     startTextThreads,
@@ -101,6 +109,6 @@ export const exitListening =
 function portProblem(error: unknown, variable: string): string {
   const code = codeOf(error);
   if (code === 'EADDRINUSE') return `the port is in use; choose another with ${variable}`;
-  if (code === 'EACCES') return `the process lacks the rights for this port; choose another with ${variable}`;
+  if (code === 'EACCES') return `the process may not listen on this port; choose another with ${variable}`;
   return messageOf(error);
 }

@@ -3,13 +3,16 @@ import type { Observer } from '@temporal-kms/kms-codec';
 
 type StoreHealth = NonNullable<CryptoHealth['branchKeyStore']>;
 
-/** What the store of branch keys last answered, known without a call. */
+/** The latest results of calls to the branch-key store, available without a call. */
 export interface BranchKeyStoreHealth {
   readonly observer: Observer;
   readonly last: () => StoreHealth;
 }
 
-/** Failures that are listed. A store with forged values can have one for each namespace and key. */
+/**
+ * Maximum number of failures that are listed. A store with forged values can cause a failure for each
+ * namespace and key.
+ */
 const MAX_FAILURES = 20;
 
 type StoreEvent = Parameters<NonNullable<Observer['branchKeyStoreRecovered']>>[0];
@@ -17,19 +20,19 @@ type StoreEvent = Parameters<NonNullable<Observer['branchKeyStoreRecovered']>>[0
 const idOf = ({ operation, namespace = '', key = '' }: StoreEvent): string =>
   `${operation} ${namespace} ${key}`;
 
-/** Returns an observer of the codec that keeps which operations of the store fail. */
+/** Returns an observer of the codec that keeps track of failing store operations. */
 export function watchBranchKeyStore(now: () => Date = () => new Date()): BranchKeyStoreHealth {
   const failures = new Map<string, StoreHealth['failures'][number]>();
   let used = false;
   return {
     observer: {
-      // The codec asks the store before it begins to use a branch key, whether it adopts or creates it.
+      // The codec calls the store before it starts to use a branch key, whether adopted or newly created.
       dataKeyRotated: () => {
         used = true;
       },
       branchKeyStoreFailed: (event) => {
         used = true;
-        // Readers of the health may not know the names of all namespaces, so it contains none.
+        // Contains no namespaces, because readers of the health may not know all namespaces' names.
         const failure = { operation: event.operation, code: event.code, since: now().toISOString() };
         if (failures.size < MAX_FAILURES) failures.set(idOf(event), failure);
       },

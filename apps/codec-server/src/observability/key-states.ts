@@ -4,30 +4,30 @@ import type { KeyDescription, KeyService } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { type DescribedKey, describedKeys } from './namespace-keys.ts';
 
-/** Between keys, unless there are so many that they would not fit into the interval. */
+/** Milliseconds between two keys, unless there are too many keys for the interval. */
 const PAUSE_MS = 1_000;
 
-/** Two calls per key. Rotation, disabling and destruction are events of days or weeks. */
+/** Each look-up takes two calls per key. Rotation, disabling and destruction happen over days or weeks. */
 const INTERVAL_MS = 5 * 60_000;
 
 export interface KeyStatesOptions {
   readonly keys: readonly string[];
   readonly keyService: Pick<KeyService, 'describe'>;
   readonly log: Pick<Logger, 'warn'>;
-  /** Milliseconds from one look to the next, plus or minus a tenth. Default 5 minutes. */
+  /** Milliseconds between two look-ups of a key, plus or minus a tenth. Default: 5 minutes. */
   readonly intervalMs?: number;
 }
 
-/** What Cloud KMS answered last, by key. */
+/** The latest result from Cloud KMS, by key. */
 export interface KeyStates {
   readonly latest: ReadonlyMap<string, DescribedKey>;
-  /** Ends the look-ups. */
+  /** Stops the look-ups. */
   stop(): void;
 }
 
 /**
- * Asks Cloud KMS for key version states, at once and then at intervals. A key that cannot be
- * described is reported once in the log, and again after it could be.
+ * Looks up key version states in Cloud KMS, immediately and then at intervals. If a key cannot be described,
+ * logs that once, and again only after a successful look-up or with a new reason.
  */
 export function watchKeyStates({
   keys,
@@ -41,7 +41,8 @@ export function watchKeyStates({
   let isStopped = false;
   const look = async (): Promise<void> => {
     for (const [index, key] of keys.entries()) {
-      // Cloud KMS has a quota per minute for reads, which users of its console and other programs share.
+      // Spread out, because Cloud KMS has a quota per minute for reads, which is shared with its console and
+      // other programs.
       if (index > 0) await delay(Math.min(PAUSE_MS, intervalMs / keys.length), undefined, { ref: false });
       const answer = await described.of(key);
       if (isStopped) return;
@@ -52,7 +53,7 @@ export function watchKeyStates({
         log.warn({ key, reason }, 'key version states unknown');
       latest.set(key, answer);
     }
-    // Servers that start together must not ask together.
+    // Random, so that servers that start together do not call at the same time.
     timer = setTimeout(() => void look(), intervalMs * (0.9 + Math.random() * 0.2));
     timer.unref();
   };
@@ -69,9 +70,9 @@ export function watchKeyStates({
 const STATES = ['ENABLED', 'DISABLED', 'DESTROY_SCHEDULED', 'DESTROYED'];
 
 /**
- * Adds gauges of the keys. While a key cannot be described, its gauges are NaN, which no comparison of an alert
- * matches, and `codec_key_described` is 0. OpenTelemetry keeps a series for ever, so each state of a version has one,
- * with 0 or 1.
+ * Adds gauges for the keys. While a key cannot be described, `codec_key_described` is 0 and the key's other
+ * gauges are NaN, which matches no comparison in an alert. OpenTelemetry never removes a series, so each
+ * state of a version has a series with the value 0 or 1.
  */
 export function keyStateMetrics(meter: Meter, latest: KeyStates['latest']): void {
   const versionsSeen = new Map<string, Set<number>>();
@@ -91,7 +92,7 @@ export function keyStateMetrics(meter: Meter, latest: KeyStates['latest']): void
         const seen = versionsSeen.get(key) ?? new Set();
         versionsSeen.set(key, seen);
         const versions = new Map(known?.versions.map((one) => [one.version, one]));
-        // A version that was destroyed long ago needs no series.
+        // Versions that were destroyed long ago get no series.
         for (const [version, { state }] of versions) if (state !== 'DESTROYED') seen.add(version);
         for (const version of seen) {
           const one = versions.get(version);

@@ -8,14 +8,17 @@ type Step = NonNullable<TestedKey['decrypt']>;
 
 type Wrapping = Pick<KeyService, 'wrap' | 'unwrap'>;
 
-/** Binds the test's ciphertext to the test. It could not be passed off as a key even if it left this process. */
+/**
+ * Binds the ciphertext to the test, so that it could not be used as a wrapped key even outside this process.
+ */
 const AAD = Buffer.from('temporal-kms self-test');
 
 const TEST_BYTES = 32;
 
 /**
- * Tests each key of a namespace in Cloud KMS, with no cache between: a round trip with random bytes, or for a key with
- * which the server does not or may not encrypt, whether it may decrypt. Never rejects: a failure is a reason code.
+ * Tests each of a namespace's keys in Cloud KMS, without a cache: a round trip with random bytes or, if the
+ * server does not or may not encrypt with the key, whether it may decrypt. Never rejects: a failure is a
+ * reason code.
  */
 export async function testKeys(
   keyService: Wrapping,
@@ -55,7 +58,10 @@ async function roundTrip(keyService: Wrapping, key: string): Promise<TestedKey> 
   return { ...about, version: keyVersion, encrypt, decrypt };
 }
 
-/** Cloud KMS checks the permission before the bytes, so it refuses random bytes only to those who may decrypt. */
+/**
+ * Cloud KMS checks the permission first, so if it rejects the random bytes themselves, the server may
+ * decrypt.
+ */
 async function mayDecrypt(keyService: Wrapping, key: string): Promise<TestedKey> {
   const ciphertext = randomBytes(2 * TEST_BYTES);
   const [{ milliseconds, reason }] = await timed(() => keyService.unwrap({ key, ciphertext, aad: AAD }));

@@ -19,26 +19,26 @@ export interface VersionUsage {
   last: number;
 }
 
-/** A message names its key version, so a forged message must not make the server keep more of them. */
+/** Maximum number of versions per key, because forged messages can name any version. */
 const MAX_VERSIONS = 1_000;
 const MAX_FAILURES = 50;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** Counts what was done in one namespace since the process started. */
+/** Counts the operations in one namespace since the process started. */
 export class NamespaceUsage {
   #done = 0;
   #notEncrypted = 0;
   readonly #refused: ReasonCounts = {};
   readonly #dataKeys = { hit: 0, stale: 0, miss: 0, joined: 0 };
-  /** By key, then by version; version 0 stands for payloads that name none. */
+  /** By key, then by version. Version 0 counts payloads that name no version. */
   readonly #versions = new Map<string, Map<number, VersionUsage>>();
   #versionCount = 0;
-  /** The newest first. */
+  /** Newest first. */
   #failures: Failure[] = [];
   readonly #minutes = new Map<number, { done: number; refused: ReasonCounts }>();
 
-  /** Payloads were encrypted or decrypted under a key. */
+  /** Counts payloads that were encrypted or decrypted under a key. */
   done(key: KeyUse | undefined, payloads: number, now: number): void {
     this.#done += payloads;
     this.#minute(now).done += payloads;
@@ -50,7 +50,7 @@ export class NamespaceUsage {
     usage.last = now;
   }
 
-  /** A payload could not be encrypted or decrypted. */
+  /** Counts a payload that could not be encrypted or decrypted. */
   refused(reason: ReasonCode, where: Omit<Failure, 'time' | 'reason'>, now: number): void {
     countReason(this.#refused, reason);
     countReason(this.#minute(now).refused, reason);
@@ -66,12 +66,12 @@ export class NamespaceUsage {
     this.#dataKeys[outcome] += 1;
   }
 
-  /** Returns what was counted under a version; undefined: payloads that name none. */
+  /** Returns the counts for a version or, if undefined, for payloads that name no version. */
   ofVersion(key: string, version: number | undefined): Readonly<VersionUsage> | undefined {
     return this.#versions.get(key)?.get(version ?? 0);
   }
 
-  /** Returns the versions of a key that payloads were encrypted or decrypted under. */
+  /** Returns the versions of a key under which payloads were encrypted or decrypted. */
   versionsOf(key: string): number[] {
     return [...(this.#versions.get(key)?.keys() ?? [])].filter((version) => version > 0);
   }
@@ -90,7 +90,7 @@ export class NamespaceUsage {
     return [...this.#failures];
   }
 
-  /** Returns the counts of each minute of the last hour that has any. */
+  /** Returns the counts for each minute of the last hour, except minutes without counts. */
   minutes(now: number): Minute[] {
     this.#removeOld(now);
     return [...this.#minutes].map(([time, counts]) => ({
@@ -131,7 +131,7 @@ type KmsCalls = Outcomes['kmsCalls'];
 export interface KeyUsage {
   /** Milliseconds since 1970. */
   readonly since: number;
-  /** Observes the codec. What callers ask for is counted by `withUsageCounting` of the audit. */
+  /** Observes the codec. (`withUsageCounting` counts the callers' operations.) */
   readonly observer: Observer;
   of(namespace: string): NamespaceUsage;
   /** Returns the number of Cloud KMS calls under these keys. */
@@ -159,7 +159,7 @@ export function createKeyUsage(): KeyUsage {
       notEncrypted: ({ namespace }) => of(namespace).notEncrypted(),
       dataKeyLookup: ({ namespace, outcome }) => of(namespace).dataKey(outcome),
       kmsCall: ({ operation, key, code }) => {
-        // The server describes keys for its own pages, not for a payload.
+        // Not counted: the server describes keys for its own pages, not for a payload.
         if (operation === 'describe') return;
         const counts = calls.memo(key);
         counts.total += 1;

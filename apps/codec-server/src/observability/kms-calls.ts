@@ -1,27 +1,33 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Observer } from '@temporal-kms/kms-codec';
 
-/** Cloud KMS calls in flight for one namespace: one caller's request must not use up its quota. */
+/**
+ * Maximum number of Cloud KMS calls in flight for one namespace, so that one caller's request cannot use up
+ * the quota.
+ */
 export const CALLS_IN_FLIGHT = 16;
 
-/** Cloud KMS calls that a request with several payloads may cause, one for each wrapped key that is not cached. */
+/**
+ * Maximum number of Cloud KMS calls for a request with several payloads. Each wrapped key that is not cached
+ * takes one call.
+ */
 export const MAX_KMS_CALLS = 64;
 
-/** The Cloud KMS requests that a caller may still cause. */
+/** A caller's allowance of Cloud KMS requests. */
 export interface KmsBucket {
-  /** Takes `requests`. Returns 0 if they were taken, else the milliseconds until they can be. */
+  /** Takes `requests`. Returns 0 on success, otherwise the milliseconds until the requests can be taken. */
   take(requests: number): number;
-  /** Requests that can be taken now; negative where more were made than taken. */
+  /** Number of requests that can be taken now; negative if more requests were made than taken. */
   available(): number;
   /** Milliseconds until one request can be taken. */
   waitMs(): number;
-  /** Takes requests that were made already. */
+  /** Takes requests that have already been made. */
   charge(requests: number): void;
 }
 
 /**
- * One request's share of its caller's bucket. The request takes what it may need before it decrypts, and is charged for
- * what it caused beyond that.
+ * One request's share of its caller's bucket. The request takes the number that it may need before it
+ * decrypts, and is then charged for any requests beyond that.
  */
 export class KmsAllowance {
   readonly #bucket: KmsBucket;
@@ -40,7 +46,7 @@ export class KmsAllowance {
     return this.#bucket.waitMs();
   }
 
-  /** Takes `requests`. Returns 0 if they were taken, else the milliseconds until they can be. */
+  /** Takes `requests`. Returns 0 on success, otherwise the milliseconds until the requests can be taken. */
   take(requests: number): number {
     const wait = this.#bucket.take(requests);
     if (wait === 0) this.#taken += requests;
@@ -59,14 +65,14 @@ export class KmsAllowance {
 
 const current = new AsyncLocalStorage<KmsAllowance>();
 
-/** Does work whose Cloud KMS requests, retries included, are charged to an allowance. */
+/** Runs work, and charges its Cloud KMS requests, including retries, to an allowance. */
 export function chargedTo<T>(allowance: KmsAllowance | undefined, work: () => T): T {
   return allowance === undefined ? work() : current.run(allowance, work);
 }
 
 /**
- * Observes the codec, and charges its Cloud KMS requests to the allowance that `chargedTo` set. A call that several
- * requests wait for is charged to the request that started it.
+ * Observes the codec, and charges Cloud KMS requests to the allowance that `chargedTo` set. If several
+ * requests wait for a call, charges the request that started the call.
  */
 export const kmsCharges: Pick<Required<Observer>, 'kmsCall'> = {
   kmsCall: ({ requests }) => current.getStore()?.made(requests),

@@ -15,7 +15,7 @@ import type { Logger } from 'pino';
 type KmsState = Omit<CryptoHealth['kms'], 'emulator'>;
 type Refused = NonNullable<KmsState['refused']>[number];
 
-/** What Cloud KMS answered to real calls of late, known without a call. */
+/** The results of recent real Cloud KMS calls, available without a call. */
 export interface KmsHealth {
   readonly observer: Observer;
   last(): KmsState;
@@ -23,16 +23,16 @@ export interface KmsHealth {
 
 const refusedWith = (code: ReasonCode) => reasons[code].refused;
 
-/** A key version, or a key, as one operation uses it. */
+/** A key or key version that an operation used. */
 type Used = Omit<Refused, 'since' | 'reason'>;
 
-/**
- * Maximum number of answers of each kind. A message names its key version, so forged messages must not make the server
- * remember more.
- */
+/** Maximum number of results of each kind, because forged messages can name any key version. */
 const MAX_ANSWERS = 256;
 
-/** After a key version was restored, perhaps no caller reads what was encrypted under it. */
+/**
+ * How long a refusal counts. After a key version is restored, there may be no call that shows that it works
+ * again.
+ */
 const REMEMBERED_MS = 60 * 60_000;
 
 export interface KmsHealthOptions {
@@ -42,8 +42,8 @@ export interface KmsHealthOptions {
 }
 
 /**
- * Returns an observer of the codec that remembers the last result of its Cloud KMS calls for each key version, and logs
- * outages. Descriptions of keys prove nothing: Cloud KMS describes a key that it refuses to use.
+ * Returns an observer of the codec that remembers the latest result of Cloud KMS calls for each key version,
+ * and logs outages. Ignores key descriptions, because Cloud KMS also describes keys that cannot be used.
  */
 export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {}): KmsHealth {
   let lastOk: Date | undefined;
@@ -54,7 +54,10 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
     ttlResolution: 0,
     perf: { now: () => now().getTime() },
   };
-  /** The last answers, by key version or key. Separate: forged versions must not displace those that work. */
+  /**
+   * The latest results, by key version or key. Failures are separate, so that forged versions do not displace
+   * working versions.
+   */
   const refusals = new LRUCache<string, Refused>(answers);
   const successes = new LRUCache<string, Used>(answers);
   const idOf = ({ operation, key, version }: Used): string => `${operation} ${key} ${version ?? ''}`;
@@ -77,7 +80,7 @@ export function watchKms({ now = () => new Date(), log }: KmsHealthOptions = {})
       const version = keyVersion === undefined ? {} : { version: keyVersion };
       if (code === undefined || code === 'integrity_failed') {
         lastOk = now();
-        // Cloud KMS checks the permission before the bytes, so if it rejects the bytes, the caller may decrypt.
+        // Cloud KMS checks the permission first, so if it rejects the bytes, this server may decrypt.
         const ofWhole = refusals.get(idOf({ operation, key }));
         if (ofWhole !== undefined && (code === undefined || refusedWith(ofWhole.reason) === 'key'))
           refusals.delete(idOf({ operation, key }));
@@ -115,7 +118,8 @@ const operations: Readonly<Record<Exclude<KmsCall['operation'], 'describe'>, Ref
 };
 
 /**
- * Logs outages of Cloud KMS and of the store. Callers could cause the other events, and have a line for each request.
+ * Logs outages of Cloud KMS and the branch-key store. Callers could cause the other events, which are in the
+ * requests' own log lines.
  */
 function outagesOnly(log: Logger): Observer {
   const all = outageObserver(writeToLog(log));

@@ -5,8 +5,8 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import { traceFields } from './trace-context.ts';
 
 /**
- * Returns a logger that writes lines of JSON in the shape of `pinoFormat`, with the ids of the trace. It escapes
- * invisible characters, so that no text in a line can pass for another text.
+ * Returns a logger that writes JSON lines in the form of `pinoFormat`, with the ids of the trace. Escapes
+ * invisible characters, so that no text in a line looks like a different text.
  */
 export const createLog = (level: string, output: DestinationStream): Logger =>
   pino(
@@ -15,9 +15,12 @@ export const createLog = (level: string, output: DestinationStream): Logger =>
   );
 
 export interface StandardOutput {
-  /** For lines that must be written: resolves when the operating system has taken them. */
+  /** For lines that must be written: resolves once the operating system has taken the lines. */
   readonly append: (text: string) => Promise<void>;
-  /** For the log, which never blocks the server: while no reader takes the output, lines are counted and dropped. */
+  /**
+   * For the log, which never blocks the server: while no process reads the output, lines are dropped and
+   * counted.
+   */
   readonly log: { write(line: string): void };
 }
 
@@ -28,26 +31,27 @@ const droppedLines = (dropped: number) => ({
   dropped,
 });
 
-/** Maximum bytes of log waiting for a reader. */
+/** Maximum size of the log that waits for a reader, in bytes. */
 const MAX_WAITING = 2 ** 20;
-/** Log lines of this many characters are written at once. */
+/** Log lines with this many characters in total are written immediately. */
 const CHUNK = 16 * 1024;
 
 /**
- * Returns the only way to standard output: a pipe takes a long line in parts, and no other line may come between them.
- * Log lines of one turn of the event loop share one write, since each write is a system call.
+ * Returns the only writer to standard output. There must be only one, because a pipe takes a long line in
+ * parts, and other lines must not come in between. Log lines from one turn of the event loop share one write,
+ * because each write is a system call.
  */
 export function standardOutput(stream: Writable = process.stdout): StandardOutput {
   let dropped = 0;
   let lines = '';
-  // A reader that disconnected must not end the process. `append` reports the error to its caller.
+  // A disconnected reader must not end the process. `append` reports the error to its caller.
   stream.on('error', () => undefined);
 
   const flush = (): void => {
     if (lines !== '') stream.write(lines);
     lines = '';
   };
-  // The last lines contain the reason for the end.
+  // Written at exit, because the last lines contain the reason for the exit.
   process.once('exit', flush);
 
   return {

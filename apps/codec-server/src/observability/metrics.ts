@@ -10,7 +10,7 @@ import { keyStateMetrics, type KeyStates } from './key-states.ts';
 import { scanMetrics } from './scan-metrics.ts';
 import type { ScanReports } from './scan-reports.ts';
 
-/** A request that was answered; a stream's time ends with its response head. */
+/** A completed request. For a stream, the time is that until the response head. */
 interface AnsweredRequest {
   readonly method: string;
   /** The route's pattern, never a path. */
@@ -19,7 +19,7 @@ interface AnsweredRequest {
   readonly ms: number;
 }
 
-/** By their names in `RateLimit`, the values of the label `limit`. */
+/** By name in `RateLimit`: the values of the label `limit`. */
 const limitLabels = {
   kmsRequests: 'kms_requests',
   refused: 'refused',
@@ -32,15 +32,15 @@ export interface Metrics {
   request(answered: AnsweredRequest): void;
   /** Returns a function to call when the stream has ended; further calls do nothing. */
   streamOpened(): () => void;
-  /** A request was answered 429 because its caller or address exceeded a rate limit. */
+  /** Counts a request that got 429 because its caller or address exceeded a rate limit. */
   rateLimited(limit: keyof typeof limitLabels): void;
   readonly codec: Pick<CodecMetrics, 'observer' | 'follow'>;
   readonly auditFailed: () => void;
   /** @param head returns the audit's last line */
   followAudit(head: () => { readonly seq: number }): void;
-  /** @param latest what Cloud KMS answered last about each key */
+  /** @param latest returns Cloud KMS's latest result for each key */
   followKeyStates(latest: KeyStates['latest']): void;
-  /** @param scans the report of the last scan */
+  /** @param scans the report of the latest scan */
   followScans(scans: ScanReports): void;
   /** Resolves to all metrics in Prometheus' text format, version 0.0.4. */
   text(): Promise<string>;
@@ -49,10 +49,13 @@ export interface Metrics {
 /** Seconds. The default of `CODEC_REQUEST_SECONDS` is 30. */
 const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Seconds. Cloud KMS answers in tens of milliseconds, and the codec waits up to 5 s. */
+/** Seconds. Cloud KMS responds in tens of milliseconds, and the codec waits up to 5 s. */
 const KMS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Time series of one metric. The SDK's limit is 2,000, and a metric has up to 21 for each namespace of the keys file. */
+/**
+ * Maximum number of time series for one metric. The SDK's default is 2,000, and a metric has up to 21 series
+ * for each namespace in the keys file.
+ */
 const MAX_SERIES = 50_000;
 
 const DENIED: readonly number[] = [401, 403];
@@ -61,10 +64,10 @@ export type MemoryUse = Pick<MemoryBudget, 'bytes' | 'inUse' | 'waits' | 'refusa
 
 /**
  * Returns the server's metrics. Their names and labels are listed in docs/metrics.md.
- * @param memory what requests in flight hold together; absent: no metrics of it
+ * @param memory the memory that requests in flight share. Absent: no memory metrics
  */
 export function createMetrics(memory?: MemoryUse): Metrics {
-  // The exporter only collects: its own server has no check of Host and no probes.
+  // The exporter only collects. Its own server is not used, because it does not check Host and has no probes.
   const exporter = new PrometheusExporter({ preventServerStart: true });
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   const views = [{ instrumentName: '*', aggregationCardinalityLimit: MAX_SERIES }];
@@ -94,7 +97,8 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     description: 'Requests answered 429, by the rate limit that they exceeded',
   });
   for (const limit of Object.values(limitLabels)) rateLimited.add(0, { limit });
-  // In the histogram, a burst could be the first value of its series, which has no increase.
+  // A separate counter: in the histogram, a burst could be the first value of a series, which shows no
+  // increase.
   const denied = meter.createCounter('codec_requests_denied', {
     description: 'Requests without a valid token (401) or without a permission (403)',
   });
@@ -195,7 +199,7 @@ function processMetrics(meter: Meter): void {
     () => process.memoryUsage().external,
   );
 
-  // A heap that is too small shows as many major collections per second: see docs/limits.md.
+  // Many major collections per second are a sign of too small a heap: see docs/limits.md.
   const collections = new Map(Object.values(COLLECTIONS).map((kind) => [kind, 0]));
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {

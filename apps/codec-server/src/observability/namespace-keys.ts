@@ -12,31 +12,32 @@ import type { KeyUsage, NamespaceUsage, VersionUsage } from './key-usage.ts';
 import { CALLS_IN_FLIGHT } from './kms-calls.ts';
 import type { ScanReports } from './scan-reports.ts';
 
-/** What Cloud KMS knows about a key, or the reason why it did not answer. */
+/** Cloud KMS's description of a key, or the reason code if the look-up failed. */
 export type DescribedKey =
   | { readonly description: KeyDescription; readonly at: number }
   | { readonly reason: ReasonCode };
 
 export interface DescribedKeysOptions {
   readonly keyService: Pick<KeyService, 'describe'>;
-  /** Milliseconds that one look-up may take. Default 5,000. */
+  /** Time limit of one look-up in milliseconds. Default: 5,000. */
   readonly waitMs?: number;
-  /** How many milliseconds an answer is cached. Default 30,000. */
+  /** How many milliseconds a result is cached. Default: 30,000. */
   readonly keepMs?: number;
 }
 
 export interface DescribedKeys {
   of(key: string): Promise<DescribedKey>;
-  /** Resolves to each key and its answer, in their order. */
+  /** Resolves to the keys with their results, in the order of the keys. */
   ofEach(keys: readonly string[]): Promise<readonly (readonly [key: string, DescribedKey])[]>;
 }
 
-/** Keys that are described at the same time, with two calls each. */
+/** Number of keys that are described at the same time, with two calls each. */
 const MAX_DESCRIBED = CALLS_IN_FLIGHT / 2;
 
 /**
- * Returns a cache of what Cloud KMS knows about keys. Concurrent look-ups of a key share one call and answers are
- * cached for seconds, so a page that many people watch causes a few calls per minute. Look-ups never reject.
+ * Returns a cache of key descriptions from Cloud KMS. Concurrent look-ups of a key share one call, and
+ * results are cached for seconds, so that a page that many people watch causes only a few calls per minute.
+ * Look-ups never reject.
  */
 export function describedKeys({
   keyService,
@@ -46,7 +47,7 @@ export function describedKeys({
   const cache = new LRUCache<string, DescribedKey>({
     max: 1_024,
     ttl: keepMs,
-    // An entry that is evicted while its call is in flight still gets its answer.
+    // An entry that is evicted while its call is in flight still gets its result.
     ignoreFetchAbort: true,
     fetchMethod: (key) => describe(keyService, key, waitMs),
   });
@@ -87,14 +88,14 @@ export interface NamespaceKeysOptions {
   readonly rules: Pick<KeyRules, 'resolve'>;
   readonly described: Pick<DescribedKeys, 'ofEach'>;
   readonly use: KeyUsage;
-  /** Returns the state of a namespace's keys in memory. */
+  /** Returns the state of a namespace's keys in this process's memory. */
   readonly keyState: (namespace: string) => KeyState;
   readonly scans: ScanReports;
 }
 
 /**
- * Resolves to a namespace's configured keys with their state in Cloud KMS, their use since the process started, and the
- * last scan of histories.
+ * Resolves to a namespace's configured keys, with their state in Cloud KMS, their use since the process
+ * started, and the latest scan of histories.
  * @throws KmsCodecError `namespace_not_configured`
  */
 export async function namespaceKeys(
@@ -121,7 +122,10 @@ export async function namespaceKeys(
   };
 }
 
-/** Without limits that JSON cannot contain: a process that only decrypts may have no key that expires. */
+/**
+ * Leaves out infinite limits, which JSON cannot contain: a process that only decrypts may have no key that
+ * expires.
+ */
 const inMemory = ({ autonomySeconds, ...state }: KeyState): NamespaceKeys['inMemory'] =>
   defined({ autonomySeconds: Number.isFinite(autonomySeconds) ? autonomySeconds : undefined, ...state });
 
@@ -168,7 +172,7 @@ const seen = (usage: VersionUsage | undefined): ConfiguredKey['unversioned'] =>
 
 type Defined<T> = { [Name in keyof T]?: Exclude<T[Name], undefined> };
 
-/** Returns the object without the fields that are undefined. */
+/** Returns the object without its undefined fields. */
 function defined<T extends object>(values: T): Defined<T>;
 function defined(values: object): object {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

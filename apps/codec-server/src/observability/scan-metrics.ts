@@ -2,10 +2,13 @@ import type { Meter } from '@opentelemetry/api';
 import type { ScanReport } from '@temporal-kms/codec-api';
 import type { ScanReports } from './scan-reports.ts';
 
-/** Label values where messages name no version, no crypto key of the configuration, or a version without a known state. */
+/**
+ * Label value for messages that name no version, no configured crypto key, or a version whose state is
+ * unknown.
+ */
 const UNKNOWN = 'unknown';
 
-/** Histories that need a key version, with the labels of their series. */
+/** Number of histories that need a key version, with the labels of the series. */
 interface Needed {
   readonly namespace: string;
   readonly key: string;
@@ -15,9 +18,9 @@ interface Needed {
 }
 
 /**
- * Adds gauges of the last report of `temporal-kms scan`. They name crypto keys, and no workflow. Without a readable report
- * they are NaN, which no comparison of an alert matches. OpenTelemetry keeps a series for ever, so a version that no history
- * needs any longer gets 0.
+ * Adds gauges for the latest report of `temporal-kms scan`. Labels contain crypto keys, but no workflows.
+ * Without a readable report, the gauges are NaN, which matches no comparison in an alert. OpenTelemetry never
+ * removes a series, so a version that is no longer needed by any history gets 0.
  */
 export function scanMetrics(meter: Meter, scans: ScanReports): void {
   const seen = new Map<string, Needed>();
@@ -38,7 +41,7 @@ export function scanMetrics(meter: Meter, scans: ScanReports): void {
       const needed = new Map<string, Needed>();
       for (const found of report === undefined ? [] : neededIn(report)) {
         const series = seriesOf(found);
-        // The label `unknown` stands for all keys that the configuration does not name.
+        // The label `unknown` counts all keys that the configuration does not name.
         const histories = found.histories + (needed.get(series)?.histories ?? 0);
         needed.set(series, { ...found, histories });
       }

@@ -10,30 +10,33 @@ import {
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { z } from 'zod';
 
-/** Bytes of the largest report that is read. Parsing it blocks other requests for about 0.1 s, once after each scan. */
+/**
+ * Size of the largest report that is read, in bytes. Parsing it blocks other requests for about 0.1 s, once
+ * after each scan.
+ */
 const MAX_BYTES = 8 * 1024 * 1024;
 
-/** How the variable is named in messages. They contain no path: callers of the API read them. */
+/** The report's name in messages, which do not contain the path, because API callers read them. */
 const NAME = 'The scan report (SCAN_REPORT_FILE)';
 
 type Read = { readonly report: ScanReport } | { readonly message: string };
 
 export interface ScanReports {
   /**
-   * Resolves to the part of the report about a namespace, or why there is none. Never rejects.
+   * Resolves to the part of the report about a namespace, or to the reason why there is none. Never rejects.
    *
-   * @param keys resource names of the namespace's crypto keys. The report's other crypto keys are left out.
+   * @param keys resource names of the namespace's crypto keys. Other crypto keys in the report are left out.
    */
   of(namespace: string, keys: readonly string[]): Promise<NamespaceScan>;
-  /** Resolves to the whole report, for metrics; undefined if there is none. Never rejects. */
+  /** Resolves to the whole report, for metrics, or to undefined if there is no report. Never rejects. */
   latest(): Promise<ScanReport | undefined>;
 }
 
 /**
- * Returns the report that `temporal-kms scan` wrote. The file is read again when it has changed.
+ * Returns access to the report that `temporal-kms scan` wrote. Reads the file again after a change.
  *
  * @param file absent: no scan is configured
- * @param log called when a report is read or cannot be read, once for each version of the file
+ * @param log called once for each version of the file, when the report is read or cannot be read
  */
 export function scanReports(
   file: string | undefined,
@@ -44,7 +47,8 @@ export function scanReports(
 
   async function current(path: string): Promise<Read> {
     const version = await versionOf(path);
-    // Without a wait between the comparison and the assignment, concurrent requests read the file once.
+    // No `await` between the comparison and the assignment, so that concurrent requests read the file only
+    // once.
     if (known?.version === version) return known.read;
     const read = version === '' ? { message: `${NAME} does not exist or is not readable` } : parse(path);
     known = { version, read };
@@ -81,13 +85,16 @@ export function scanReports(
   };
 }
 
-/** The messages of gaps in exports name files and buckets, which callers of the API do not need to know. */
+/**
+ * Replaces messages about gaps in exports, which contain files and buckets that API callers do not need to
+ * know.
+ */
 const withoutLocation = (gap: ScanGap): ScanGap =>
   gap.place === 'exports'
-    ? { ...gap, message: 'Some exported histories could not be read: see the report of the scan.' }
+    ? { ...gap, message: 'Some exported histories could not be read: see the scan report.' }
     : gap;
 
-/** Empty for a file that does not exist. */
+/** Identifies a version of the file; empty if the file does not exist. */
 async function versionOf(path: string): Promise<string> {
   return await stat(path, { bigint: true }).then(
     ({ ino, size, mtimeNs, ctimeNs, mode }) => [ino, size, mtimeNs, ctimeNs, mode].join(' '),
@@ -95,7 +102,7 @@ async function versionOf(path: string): Promise<string> {
   );
 }
 
-/** A report of another version may have another form, so its version is looked at first. */
+/** Checks the version first, because a report with another version may have another format. */
 const versioned = z.object({ version: z.number() });
 
 function parseReport(text: string): Read {

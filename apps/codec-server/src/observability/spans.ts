@@ -14,16 +14,16 @@ import {
 import type { KmsCall, Observer } from '@temporal-kms/kms-codec';
 
 /*
- * What the server's spans contain. Attributes have closed sets of values (routes, statuses, formats, codes), names of the
- * configuration (namespaces, crypto keys) and numbers. No attribute, status or event has a message, a path, a query, or
- * anything else from a payload or a caller.
+ * The server's spans. Attributes are values from closed sets (routes, statuses, formats, codes), names from
+ * the configuration (namespaces, crypto keys) and numbers. No attribute, status or event contains a message,
+ * a path, a query, or anything else from a payload or a caller.
  */
 
-/** A request, from its first byte to the head of its response, or to the end of its stream. */
+/** The span of a request, from its first byte to the response head or, for a stream, to the stream's end. */
 export interface RequestSpan {
   /** Returns a function to call when the stream has ended; further calls do nothing. */
   streamOpened(): () => void;
-  /** The head of the response is known. The span ends, unless a stream is open. */
+  /** Call this when the response head is known. Ends the span, unless a stream is open. */
   answered(response: AnsweredRequest): void;
 }
 
@@ -31,25 +31,28 @@ interface AnsweredRequest {
   /** The route's pattern, never a path. */
   readonly route: string;
   readonly status: number;
-  /** The code of an error's body. */
+  /** The code in an error's body. */
   readonly code?: string | undefined;
 }
 
 export interface Spans {
-  /** Adds Cloud KMS calls as spans, and counts of payloads to the innermost span of the request. */
+  /** Creates spans for Cloud KMS calls, and adds payload counts to the request's innermost span. */
   readonly observer: Observer;
-  /** Does the work of a request in its span. @param caller the span that `traceparent` names */
+  /** Runs the work of a request in a span. @param caller the span in the `traceparent` header */
   request<T>(method: string, caller: SpanContext | undefined, work: (span: RequestSpan) => T): T;
-  /** Does the work of Temporal's codec protocol in a span. */
+  /** Runs an operation of Temporal's codec protocol in a span. */
   operation<T>(name: 'decode' | 'encode', namespace: string, work: () => Promise<T>): Promise<T>;
 }
 
 const methods = new Set(['GET', 'HEAD', 'OPTIONS', 'POST']);
 
-/** Returns the method of a request, `other` for one that no route has: callers choose it, and labels must be few. */
+/**
+ * Returns a request's method, or `other` if no route has this method, because callers choose the method and
+ * the number of label values must be small.
+ */
 export const knownMethod = (method: string): string => (methods.has(method) ? method : 'other');
 
-/** The methods of Cloud KMS by the codec's operations; `describe` also lists the versions. */
+/** Cloud KMS's methods for the codec's operations. `describe` also lists the versions. */
 const kmsMethods: Readonly<Record<KmsCall['operation'], string>> = {
   wrap: 'Encrypt',
   unwrap: 'Decrypt',
@@ -58,7 +61,7 @@ const kmsMethods: Readonly<Record<KmsCall['operation'], string>> = {
 
 const countsKey = createContextKey('temporal-kms counts');
 
-/** Numbers of payloads by format or reason code, which become attributes when the span ends. */
+/** Counts payloads by format or reason code. The counts become attributes when the span ends. */
 class Counts {
   readonly #numbers = new Map<string, number>();
 
@@ -77,8 +80,8 @@ const activeCounts = (): Counts | undefined => {
 };
 
 /**
- * Returns what makes the server's spans.
- * @param named the namespaces of the configuration. Others are `other`: callers could choose them.
+ * Returns functions that create the server's spans.
+ * @param named the configured namespaces. Any other namespace becomes `other`, because callers can choose it.
  */
 export function createSpans(tracer: Tracer, named: ReadonlySet<string>): Spans {
   return {
@@ -143,7 +146,7 @@ function requestSpan(span: Span, method: string, counts: Counts): RequestSpan {
   };
 }
 
-/** A call that several requests wait for belongs to the request that started it. */
+/** If several requests wait for a call, the span belongs to the request that started the call. */
 function recordKmsCall(tracer: Tracer, { operation, key, milliseconds, requests, code }: KmsCall): void {
   const end = performance.timeOrigin + performance.now();
   const span = tracer.startSpan(`Cloud KMS ${operation}`, {

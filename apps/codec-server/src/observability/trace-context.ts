@@ -6,7 +6,7 @@ const current = new AsyncLocalStorage<SpanContext>();
 /** https://www.w3.org/TR/trace-context/#traceparent-header: later versions may append fields. */
 const traceparent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** Returns the caller's span that a `traceparent` header names, or undefined if the header is invalid. */
+/** Returns the caller's span from a `traceparent` header, or undefined if the header is invalid. */
 export function parseTraceparent(header: string | undefined): SpanContext | undefined {
   if (header === undefined) return undefined;
   const [, version, traceId = '', spanId = '', flags = '', more] = traceparent.exec(header) ?? [];
@@ -15,15 +15,19 @@ export function parseTraceparent(header: string | undefined): SpanContext | unde
   return isSpanContextValid(span) ? span : undefined;
 }
 
-/** Does the work of a request; its log lines have the caller's trace. @param header `traceparent`, if there is one */
+/**
+ * Runs the work of a request, and adds the caller's trace to its log lines. @param header `traceparent`, if
+ * present
+ */
 export function inTraceOf<T>(header: string | undefined, work: () => T): T {
   const span = parseTraceparent(header);
   return span === undefined ? work() : current.run(span, work);
 }
 
 /**
- * Returns the fields of a log line that name its trace: OpenTelemetry's active span if traces are exported or the process was
- * started with its SDK, else the span that the caller's `traceparent` names.
+ * Returns the trace fields for a log line: those of OpenTelemetry's active span if traces are exported or if
+ * the process was started with OpenTelemetry's SDK, otherwise those of the span in the caller's
+ * `traceparent`.
  * @see https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
  */
 export function traceFields(): Record<string, string> {

@@ -20,39 +20,42 @@ import { version } from '../version.ts';
 import { createSpans, type Spans } from './spans.ts';
 
 /*
- * Only `main.ts` imports this file, and only if an endpoint for traces is set: OpenTelemetry's SDK takes memory and
- * time at the start.
+ * Only `main.ts` imports this module, and only if an endpoint for traces is set, because OpenTelemetry's SDK
+ * takes memory and startup time.
  */
 
 const NAME = 'temporal-kms-codec-server';
 
-/** Spans that wait for their export. The processor drops further spans, so a failing endpoint costs no memory. */
+/**
+ * Maximum number of spans that wait to be exported. The processor drops further spans, so that a failing
+ * endpoint does not fill the memory.
+ */
 const MAX_QUEUE = 2_048;
 
 export interface TracingOptions {
-  /** The share of traces that is exported, from 0 to 1. */
+  /** The fraction of traces to export, from 0 to 1. */
   readonly ratio: number;
-  /** The namespaces of the configuration. */
+  /** The configured namespaces. */
   readonly named: ReadonlySet<string>;
   readonly log: Logger;
 }
 
 export interface Tracing {
   readonly spans: Spans;
-  /** Exports the spans that wait. */
+  /** Exports the waiting spans. */
   shutdown(): Promise<void>;
 }
 
 /**
- * Exports the server's spans by OTLP over HTTP, in protobuf. The exporter reads its endpoint, headers and time limit
- * from the variables of OpenTelemetry's specification.
+ * Exports the server's spans as OTLP over HTTP, in protobuf. The exporter reads its endpoint, headers and
+ * time limit from OpenTelemetry's standard environment variables.
  * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
 export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   const sampler = ratio === 1 ? new AlwaysOnSampler() : randomSampler(ratio);
   const provider = new TracerProvider({
-    // A caller chooses the trace, and not whether it is exported.
+    // Ignores the caller's sampling decision: callers choose the trace, but not whether it is exported.
     sampler: new ParentBasedSampler({
       root: sampler,
       remoteParentSampled: sampler,
@@ -70,12 +73,13 @@ export function startTracing({ ratio, named, log }: TracingOptions): Tracing {
   });
   return {
     spans: createSpans(provider.getTracer(NAME, version), named),
-    // LoggedExporter has logged why an export failed. The error contains the response of the endpoint.
+    // LoggedExporter has already logged why the export failed. Not logged here, because the error contains
+    // the endpoint's response.
     shutdown: () => provider.shutdown().catch(() => undefined),
   };
 }
 
-/** A caller chooses its trace id, so that must not decide whether the trace is exported. */
+/** Samples at random and not by trace id, because callers choose the trace id. */
 const randomSampler = (ratio: number): Sampler => ({
   shouldSample: () => ({
     decision: Math.random() < ratio ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD,
@@ -86,8 +90,8 @@ const randomSampler = (ratio: number): Sampler => ({
 type ExportDone = Parameters<SpanExporter['export']>[1];
 
 /**
- * Logs when exports start to fail and when they succeed again. OpenTelemetry's own messages contain its URL and
- * response.
+ * Logs when exports start to fail and when they succeed again. OpenTelemetry's own messages would contain the
+ * endpoint's URL and response.
  */
 class LoggedExporter implements SpanExporter {
   readonly #exporter: SpanExporter;

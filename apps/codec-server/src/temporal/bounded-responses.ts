@@ -5,7 +5,10 @@ import type { MemoryLease } from '../memory.ts';
 import { planOf } from './decode-plan.ts';
 import { type Allowance, cut, MAX_VALUES, measure, type Measured, wireFields } from './wire-scan.ts';
 
-/** What the server decodes of a response whose memory it does not reserve: it needs few fields of it. */
+/**
+ * Maximum memory for a decoded response if no memory is reserved, because the server needs only a few of its
+ * fields.
+ */
 const UNRESERVED: Allowance = { values: 2_000, bytes: 1024 * 1024 };
 
 /** Memory for a decoded response. */
@@ -15,7 +18,7 @@ export interface ResponseMemory {
   readonly reserve: (bytes: number) => void;
 }
 
-/** Returns the memory of a lease for one response at a time. */
+/** Returns the lease's memory, for one response at a time. */
 export const responseMemory = (lease: MemoryLease): ResponseMemory => ({
   share: lease.share,
   reserve: (bytes) => {
@@ -42,9 +45,10 @@ const encoded = new WeakMap<object, Encoded>();
 let isInstalled = false;
 
 /**
- * Makes Temporal's client return the responses that contain data of workflows without having decoded them, once per
- * process. Anyone who may start a workflow decides what they contain, and the client would decode a response
- * completely, whatever memory that takes. `decodeResponse` decodes it; so does the first access to a field of it.
+ * Makes Temporal's client return responses with workflow data undecoded, for the whole process. Anyone who
+ * may start a workflow decides what these responses contain, and the client would decode them completely,
+ * however much memory that takes. `decodeResponse` decodes such a response, as does the first access to one
+ * of its fields.
  */
 export function boundResponses(): void {
   if (isInstalled) return;
@@ -73,15 +77,15 @@ export function boundResponses(): void {
 }
 
 /**
- * Returns a response of Temporal, decoded once its memory is reserved. Lists, maps and texts beyond `MAX_VALUES`, or
- * beyond half of what may be reserved, are cut.
- * @param memory absent: decodes what fits into `UNRESERVED`
+ * Reserves memory for a response from Temporal and decodes it. Cuts lists, maps and texts beyond `MAX_VALUES`
+ * values, or beyond half of the memory that may be reserved.
+ * @param memory absent: decodes only what fits into `UNRESERVED`
  * @throws HttpError; what `memory` throws
  */
 export const decodeResponse = <T extends object>(response: T, memory?: ResponseMemory): T =>
   decoded(response, memory, true) ?? response;
 
-/** Like `decodeResponse`, but returns undefined, and decodes nothing, where it would cut the response. */
+/** Like `decodeResponse`, but instead of cutting a response, decodes nothing and returns undefined. */
 export const decodeWhole = <T extends object>(response: T, memory: ResponseMemory): T | undefined =>
   decoded(response, memory, false);
 
@@ -115,7 +119,7 @@ const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
 
 type HistoryResponse = temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse;
 
-/** Returns a page of a history with its events in encoded form, in `rawHistory`, whatever form Temporal sent. */
+/** Returns a history page with its events encoded in `rawHistory`, whichever form Temporal sent. */
 export function rawHistoryOf(response: HistoryResponse): HistoryResponse {
   const held = encoded.get(response);
   if (held === undefined) return response;

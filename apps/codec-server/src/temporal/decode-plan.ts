@@ -2,8 +2,8 @@ import { lookupType } from '@temporal-kms/histories/payloads';
 import type { Field, MapField, Type } from 'protobufjs';
 
 /*
- * What messages of Temporal's API cost in memory once they are decoded and written as JSON. It is derived from their
- * descriptors, so it covers fields added by newer protos.
+ * Memory that messages of Temporal's API take once they are decoded and written as JSON. Derived from the
+ * messages' descriptors, so that fields in newer protos are covered.
  */
 
 export interface MessagePlan {
@@ -14,19 +14,22 @@ export interface MessagePlan {
 }
 
 export interface FieldPlan {
-  /** The message, or the entry of a map, whose second field is the value. */
+  /** The plan of the message, or of the map entry, whose second field is the value. */
   readonly below: MessagePlan | undefined;
   readonly isEntry: boolean;
-  /** Whether a list or a map contains the value. */
+  /** Whether the value is in a list or a map. */
   readonly isListed: boolean;
   readonly wireType: number;
-  /** Least bytes of a value in a packed list; 0 where the field is no such list. */
+  /** Minimum size of a value in a packed list; 0 if the field is not a packed list. */
   readonly packed: number;
-  /** Bytes of memory for a value, in addition to those of its message. */
+  /** Memory in bytes for a value, in addition to the memory for its message. */
   readonly bytes: number;
-  /** Whether text is decoded and written as JSON, parsed as JSON, or stays unchanged. */
+  /**
+   * What happens to the field's content: it is decoded and written as JSON, parsed as JSON, or left
+   * unchanged.
+   */
   readonly content: Content;
-  /** Characters that the field adds to the path of each payload below it. */
+  /** Number of characters that the field adds to the path of each payload below it. */
   readonly path: number;
 }
 
@@ -39,23 +42,29 @@ export const START_GROUP = 3;
 export const END_GROUP = 4;
 export const FIXED32 = 5;
 
-/** Memory of a decoded message and its JSON, and of a payload with the objects that a stream derives from it. */
+/**
+ * Memory in bytes for a decoded message and its JSON, and for a payload with the objects that a stream
+ * derives from it.
+ */
 const MESSAGE_BYTES = 200;
 const LIST_BYTES = 32;
 const PAYLOAD_BYTES = 1_024;
-/** Memory of a property in a message and in its JSON; the name is part of the JSON's text and of a path. */
+/**
+ * Memory in bytes for a property in a message and in its JSON. The name is part of the JSON's text and of a
+ * path.
+ */
 const PROPERTY_BYTES = 32;
 const NAME_COST = 3;
 
 interface Scalar {
   readonly wireType: number;
-  /** Bytes of memory for a value, for its JSON, and for the text of that. */
+  /** Memory in bytes for a value, its JSON, and the JSON's text. */
   readonly bytes: number;
 }
 
 const varint: Scalar = { wireType: VARINT, bytes: 48 };
 const fixed32: Scalar = { wireType: FIXED32, bytes: 48 };
-/** An object, then a string. */
+/** Decoded as an object, then written as a string. */
 const integer64: Scalar = { wireType: VARINT, bytes: 144 };
 const scalars: Readonly<Record<string, Scalar>> = {
   int32: varint,
@@ -75,13 +84,13 @@ const scalars: Readonly<Record<string, Scalar>> = {
   bytes: { wireType: DELIMITED, bytes: 192 },
 };
 
-/** Least bytes of a value, by its wire type. */
+/** Minimum size of a value in bytes, by wire type. */
 const widths: Readonly<Record<number, number>> = { [VARINT]: 1, [FIXED64]: 8, [FIXED32]: 4 };
 
 const PAYLOAD = '.temporal.api.common.v1.Payload';
 const SEARCH_ATTRIBUTES = '.temporal.api.common.v1.SearchAttributes';
 
-/** Returns the plan of a message type by its full name. */
+/** Returns the plan for a message type, given its full name. */
 export const planOf = (name: string): MessagePlan => messagePlan(lookupType(name), 'kept');
 
 const plans = new Map<string, MessagePlan>();
@@ -99,7 +108,7 @@ function messagePlan(type: Type, data: Content): MessagePlan {
     bytes: MESSAGE_BYTES + lists * LIST_BYTES + (isPayload ? PAYLOAD_BYTES : 0),
     fields,
   };
-  // Set before the fields are resolved: types are recursive (a Failure contains a Failure).
+  // Set before the fields are resolved, because types are recursive (a Failure contains a Failure).
   plans.set(key, plan);
   const below = type.fullName === SEARCH_ATTRIBUTES ? 'parsed' : data;
   for (const field of type.fieldsArray) {
@@ -128,10 +137,10 @@ function fieldPlan(field: Field | MapField, content: Content, data: Content): Fi
 
 const keyType = (field: Field | MapField): string => ('keyType' in field ? field.keyType : 'string');
 
-/** Characters of an index or of punctuation in a path. */
+/** Number of characters of an index or of punctuation in a path. */
 const INDEX = 8;
 
-/** A value that is neither in a list nor in a map. */
+/** The plan for a value that is neither in a list nor in a map. */
 const single: FieldPlan = {
   below: undefined,
   isEntry: false,

@@ -21,10 +21,10 @@ import {
 } from './bounded-responses.ts';
 
 /**
- * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot decode a
- * memo, and whose `fetchHistory()` holds a whole history in memory.
+ * The gRPC calls that this server makes. It does not use the SDK's client, whose `list()` throws if it cannot
+ * decode a memo, and whose `fetchHistory()` holds a whole history in memory.
  *
- * Each call throws a HttpError, or the signal's reason once it is aborted.
+ * Each call throws an HttpError, or the signal's reason once the signal is aborted.
  */
 export interface TemporalService {
   list(
@@ -37,7 +37,7 @@ export interface TemporalService {
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.CountWorkflowExecutionsResponse>;
   /**
-   * Without `memory`, long lists and maps of the description may be cut, for callers that need neither.
+   * Without `memory`, long lists and maps in the description may be cut, for callers that do not need them.
    */
   describe(
     request: temporal.api.workflowservice.v1.IDescribeWorkflowExecutionRequest,
@@ -50,8 +50,8 @@ export interface TemporalService {
     signal: AbortSignal,
   ): Promise<temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse>;
   /**
-   * Describes a task queue with the workers that poll it. Its failure is not logged as an outage of Temporal: an account
-   * that may read workflows may lack the permission for it.
+   * Describes a task queue with the workers that poll it. A failure is not logged as an outage of Temporal,
+   * because an account that may read workflows may lack the permission for this call.
    */
   taskQueue(
     request: temporal.api.workflowservice.v1.IDescribeTaskQueueRequest,
@@ -59,7 +59,7 @@ export interface TemporalService {
   ): Promise<temporal.api.workflowservice.v1.DescribeTaskQueueResponse>;
   /** Returns the names of all namespaces, up to 1,000. */
   namespaces(signal: AbortSignal): Promise<string[]>;
-  /** Returns whether Temporal answers now. */
+  /** Returns whether Temporal responds now. */
   healthy(signal: AbortSignal): Promise<boolean>;
 }
 
@@ -68,14 +68,14 @@ const CALL_MS = 10_000;
 const POLL_MS = 40_000;
 const HEALTH_MS = 2_000;
 const TASK_QUEUE_MS = 5_000;
-/** How often a call is repeated because the event loop was blocked, before its failure is reported. */
+/** How often a call is repeated if the event loop was blocked, before the failure is reported. */
 const MAX_REPEATS = 3;
 
 const retries = defaultGrpcRetryOptions({ maxAttempts: 3 });
 
 /**
- * Retries failed calls up to twice: the SDK's default of ten attempts would make callers wait for the deadline instead of
- * seeing the error. A response that is too large is not requested again.
+ * Retries failed calls up to twice: with the SDK's default of ten attempts, callers would wait until the
+ * deadline instead of seeing the error. Does not retry if a response is too large.
  */
 export const interceptors: NonNullable<ConnectionOptions['interceptors']> = [
   makeGrpcRetryInterceptor({
@@ -85,8 +85,8 @@ export const interceptors: NonNullable<ConnectionOptions['interceptors']> = [
 ];
 
 /**
- * Returns a connection from Temporal's environment variables and profile file. It connects when it is first used, so that
- * the server starts without Temporal.
+ * Returns a connection with the settings from Temporal's environment variables and profile file. Connects on
+ * first use, so that the server can start while Temporal is unavailable.
  * @throws Error if the profile file cannot be read or parsed
  */
 export function connectTemporal(): { connection: Connection; namespace: string; address: string } {
@@ -98,7 +98,7 @@ export function connectTemporal(): { connection: Connection; namespace: string; 
   };
 }
 
-/** @param log gets a message when Temporal becomes unavailable, and when it is available again */
+/** @param log receives a message when Temporal becomes unavailable, and when Temporal is available again */
 export function createTemporalService(connection: Connection, log?: Logger): TemporalService {
   boundResponses();
   const { workflowService } = connection;
@@ -150,7 +150,7 @@ export function createTemporalService(connection: Connection, log?: Logger): Tem
 
 type ListRequest = temporal.api.workflowservice.v1.IListWorkflowExecutionsRequest;
 
-/** Asks for a smaller page if the response exceeds the limit on values: memos may have any size. */
+/** Requests a smaller page if the response exceeds the limit on values, because memos may have any size. */
 async function listPage<T extends object>(
   request: ListRequest,
   memory: ResponseMemory,
@@ -174,7 +174,8 @@ async function cancellable<T>(
   make: () => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  // The SDK adds a listener to the signal at every call and never removes it. A stream's signal would collect them.
+  // Uses a new signal for each call: the SDK adds a listener to the signal and never removes it, so a
+  // stream's signal would collect listeners.
   const controller = new AbortController();
   const abort = (): void => controller.abort();
   signal.addEventListener('abort', abort, { once: true });
@@ -187,7 +188,8 @@ async function cancellable<T>(
         );
       } catch (error) {
         signal.throwIfAborted();
-        // All calls only read. A deadline that passed while the event loop was blocked is no sign of an outage.
+        // A deadline that passed while the event loop was blocked is no sign of an outage, and repeating is
+        // safe, because all calls only read.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw httpErrorOf(error);
       } finally {
@@ -218,14 +220,20 @@ function isOutage(error: unknown): boolean {
   return code === status.deadlineExceeded || code === status.unavailable;
 }
 
-/** Recognizes grpc-go's message for a response above the limit, which is 4 MiB between Temporal's own services. */
+/**
+ * Recognizes grpc-go's message for a response above the size limit, which is 4 MiB between Temporal's own
+ * services.
+ */
 const isTooLarge = (error: { readonly code: number; readonly details: string }): boolean =>
   error.code === status.resourceExhausted && /message larger than max/.test(error.details);
 
 /** Whether Temporal failed with gRPC status UNKNOWN, as it does for a page token that it did not issue. */
 export const hasUnknownStatus = (error: unknown): boolean => statusOf(error) === status.unknown;
 
-/** Whether Temporal does not have the call, or not in this form, or does not permit it to this server. */
+/**
+ * Whether Temporal does not implement the call or this form of the call, or does not permit this server to
+ * use it.
+ */
 export function isNotOffered(error: unknown): boolean {
   const code = statusOf(error);
   return code === status.unimplemented || code === status.permissionDenied || code === status.invalidArgument;
@@ -235,7 +243,10 @@ function statusOf(error: unknown): number | undefined {
   return error instanceof HttpError && isGrpcServiceError(error.cause) ? error.cause.code : undefined;
 }
 
-/** Returns gRPC's own description of a connection error. Temporal's messages are left out: they may quote the request. */
+/**
+ * Returns gRPC's own description of a connection error. Leaves out Temporal's messages, which may quote the
+ * request.
+ */
 function outageReason({ cause, message }: HttpError): {
   readonly reason: string;
   readonly grpcCode?: number;
@@ -245,11 +256,11 @@ function outageReason({ cause, message }: HttpError): {
   return { reason: grpcCode === status.unavailable ? cause.details : message, grpcCode };
 }
 
-/** Names the namespace or the run that is missing: Temporal answers both with the same status. */
+/** Returns whether the namespace or the run is missing, because Temporal returns the same status for both. */
 const notFoundMessage = (details: string): string =>
   details.startsWith('Namespace ')
     ? `Temporal has no such namespace: ${details}`
-    : `Temporal no longer has it, or never had it: ${details}`;
+    : `Temporal does not have this run, or has deleted it: ${details}`;
 
 function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error;

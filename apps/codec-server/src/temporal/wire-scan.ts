@@ -12,31 +12,37 @@ import {
 } from './decode-plan.ts';
 
 /**
- * Values in one of Temporal's responses, in an event, and in the events of a file: messages, payloads, entries of maps, and
- * values of lists. Each takes about 200 bytes of memory once decoded, but as few as one on the wire.
+ * Maximum number of values (messages, payloads, map entries and list items) in a response from Temporal, in
+ * an event, and in all events of a request with a file. A value takes about 200 bytes of memory once decoded,
+ * but may take only one byte on the wire.
  */
 export const MAX_VALUES = 50_000;
 
-/** Nesting of messages, and of groups in one of them. protobufjs fails beyond 100 levels. */
+/** Maximum nesting of messages, and of groups inside a message. protobufjs fails beyond 100 levels. */
 const MAX_DEPTH = 90;
 const MAX_GROUPS = 8;
 
 const NEWLINE = 0x0a;
 const MAX_TAG = 2 ** 32 - 1;
 
-/** Bytes of memory for a byte of text: decoded, and written twice. It has two bytes per character next to other text. */
+/**
+ * Memory in bytes per byte of text: decoded, and written twice. Text takes two bytes per character if it is
+ * combined with other text.
+ */
 const TEXT_COST = 2;
 const WRITTEN_COST = 4;
-/** Bytes of memory for a byte of JSON that is parsed: `{}` is an object. */
+/** Memory in bytes per byte of JSON that is parsed: the two bytes `{}` become an object. */
 const PARSED_COST = 32;
 
-/** What decoding a message would take. */
+/** The cost of decoding a message. */
 export interface Measured {
-  /** Messages, payloads, entries of maps, and values of lists. */
+  /** Number of messages, payloads, map entries and list items. */
   readonly values: number;
-  /** An upper bound of the memory for the message and for its JSON, in bytes. */
+  /** An upper bound for the memory for the message and its JSON, in bytes. */
   readonly bytes: number;
-  /** Bytes of text in JSON, where a control character has six. Without the data of payloads. */
+  /**
+   * Size of all text in JSON, in bytes, without the data of payloads. A control character takes six bytes.
+   */
   readonly text: number;
   /** Whether a payload has more entries than `MAX_ENTRIES`. */
   readonly hasSurplus: boolean;
@@ -49,7 +55,10 @@ export interface Allowance {
   readonly bytes: number;
 }
 
-/** Measures an encoded message in one pass over its fields, up to more than `MAX_VALUES` values. */
+/**
+ * Measures an encoded message in one pass over its fields. Stops once there are more than `MAX_VALUES`
+ * values.
+ */
 export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measured {
   const scan = new Scan(bytes);
   scan.measure(plan, 0, bytes.length, depth, 0);
@@ -57,15 +66,15 @@ export function measure(bytes: Uint8Array, plan: MessagePlan, depth = 0): Measur
 }
 
 /**
- * Returns the message without the surplus entries of its payloads, without what the decoder ignores or fails at, and without the
- * texts and the values of lists and maps beyond the allowance.
+ * Returns the message without surplus metadata entries of payloads, without fields that the decoder ignores
+ * or fails at, and without texts, list items and map entries beyond the allowance.
  */
 export function cut(bytes: Uint8Array, plan: MessagePlan, allowed: Allowance, depth = 0): Uint8Array {
   const scan = new Scan(bytes);
   return Buffer.concat(scan.cut(plan, 0, bytes.length, depth, allowed));
 }
 
-/** Where a field of a message starts, and where its content is. */
+/** The positions of a field and of its content in a message. */
 export interface WireField {
   readonly number: number;
   readonly wireType: number;
@@ -74,7 +83,7 @@ export interface WireField {
   readonly end: number;
 }
 
-/** Yields the fields of a message, up to the first that is not valid. */
+/** Yields the fields of a message, up to the first invalid field. */
 export function* wireFields(bytes: Uint8Array): Generator<WireField, void> {
   const scan = new Scan(bytes);
   const position = newPosition();
@@ -82,7 +91,7 @@ export function* wireFields(bytes: Uint8Array): Generator<WireField, void> {
     yield position;
 }
 
-/** Returns the number of a varint, exact up to 2^53. */
+/** Returns the value of a varint, exact up to 2^53. */
 export const varintAt = (bytes: Uint8Array, at: number): number =>
   new Scan(bytes).varint(at, bytes.length) ?? 0;
 
@@ -98,7 +107,7 @@ class Scan implements Measured {
     this.#bytes = bytes;
   }
 
-  /** @param path characters of the paths of payloads in the message */
+  /** @param path number of characters in the path of payloads in the message */
   measure(plan: MessagePlan, from: number, end: number, depth: number, path: number): void {
     if (depth > MAX_DEPTH) {
       this.isMalformed = true;
@@ -127,7 +136,10 @@ class Scan implements Measured {
     if (at < end) this.isMalformed = true;
   }
 
-  /** Counts a field without the fields of its message. Returns false if the decoder ignores it for its wire type. */
+  /**
+   * Counts a field, without the fields inside its message. Returns false if the decoder ignores the field
+   * because of its wire type.
+   */
   #count(field: FieldPlan, { wireType, content, end }: WireField): boolean {
     if (field.packed > 0 && wireType === DELIMITED) {
       const values = Math.ceil((end - content) / field.packed);
@@ -170,7 +182,8 @@ class Scan implements Measured {
       if (field === undefined) continue;
       if (plan.isPayload && field.isListed) {
         entries += 1;
-        // Keeps one more than allowed, by which the payload is recognized later.
+        // Keeps one more entry than allowed, so that the payload is later recognized as having too many
+        // entries.
         if (entries > MAX_ENTRIES + 1) continue;
       }
       const { values, bytes } = this;
@@ -191,11 +204,11 @@ class Scan implements Measured {
     return chunks;
   }
 
-  /** Returns false at the end, and before anything that is not a valid field. */
+  /** Moves to the next field. Returns false at the end, or if the next bytes are not a valid field. */
   next(position: Position, at: number, end: number): boolean {
     position.start = at;
     const tag = this.varint(at, end);
-    // The decoder would take a larger tag for another field.
+    // The decoder would truncate a larger tag and take it for another field.
     if (tag === undefined || tag > MAX_TAG) return false;
     position.wireType = tag % 8;
     position.number = Math.floor(tag / 8);
@@ -206,7 +219,7 @@ class Scan implements Measured {
     return after <= end;
   }
 
-  /** Returns where the value ends whose content the position has. */
+  /** Returns the end of the value at the position. */
   #skip(position: Position, end: number, groups: number): number | undefined {
     switch (position.wireType) {
       case VARINT:
@@ -266,7 +279,7 @@ type Position = { -readonly [Key in keyof WireField]: WireField[Key] };
 
 const newPosition = (): Position => ({ start: 0, number: 0, wireType: 0, content: 0, end: 0 });
 
-/** Returns a field that contains a message. */
+/** Encodes a field that contains a message. */
 export const lengthDelimited = (number: number, message: Uint8Array): Buffer =>
   Buffer.concat([varint(number * 8 + DELIMITED), varint(message.length), message]);
 

@@ -4,13 +4,13 @@ import { ownTurn, SLICE_BYTES } from './slices.ts';
 const TURN_MS = 5;
 
 /**
- * Call it before each unit of work: it yields to the event loop every few milliseconds, and before a unit that exceeds a
- * slice.
- * @param bytes of the unit, if it may be large
+ * Call this before each unit of work. Yields to the event loop every few milliseconds, and before a unit that
+ * is larger than a slice.
+ * @param bytes size of the unit, if it may be large
  */
 export type Checkpoint = (bytes?: number) => Promise<void>;
 
-/** Returns a checkpoint for the work of one request. */
+/** Returns a checkpoint function for the work of one request. */
 export function createCheckpoint(): Checkpoint {
   let lastTurn = performance.now();
   return async (bytes = 0) => {

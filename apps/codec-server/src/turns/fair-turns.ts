@@ -1,13 +1,19 @@
-/** What `FairTurns` remembers of a caller. */
+/** The state that `FairTurns` keeps for a caller. */
 export interface TurnTaker {
-  /** The virtual time when the caller's last turn ends. */
+  /** The virtual time at which the caller's latest turn ends. */
   turnsEnd: number;
 }
 
-/** Work is counted in bytes of JSON that are parsed: 1.5 MiB take some 5 ms. */
+/**
+ * Maximum work in one iteration of the event loop. Work is counted in bytes of parsed JSON; 1.5 MiB take
+ * about 5 ms.
+ */
 const LOOP_WORK = 1.5 * 1024 * 1024;
 
-/** A small request takes some iterations of the loop: in between, it waits for the audit. */
+/**
+ * How long a large unit of work waits after another caller's turn, because a small request takes several
+ * iterations of the loop: it waits for the audit in between.
+ */
 const COURTESY_MS = 10;
 
 /** How long a caller counts as active after its last turn. */
@@ -18,7 +24,7 @@ interface Waiting {
   readonly start: number;
   readonly work: number;
   readonly go: () => void;
-  /** The latest time at which work that fills an iteration begins, once it is its turn. */
+  /** When large work must begin, even if another caller's turn was just before. */
   until?: number;
 }
 
@@ -28,19 +34,23 @@ interface Turn {
 }
 
 /**
- * Shares the event loop between callers (start-time fair queueing). Work starts at once while little was started in
- * this iteration of the loop. Other work waits for one of the next iterations, in which the caller that used least goes
- * first: a caller who sends a request now and then waits for the work in progress, not for all that another caller has
- * sent. Work that fills an iteration also waits up to 10 ms for another caller's request that has just begun. A caller
- * does not wait while no other is active: requests that wait hold their bodies, which costs a fifth of the throughput.
+ * Shares the event loop between callers (start-time fair queueing). Work starts immediately if it fits into
+ * the current iteration of the loop. Otherwise the work waits for a later iteration, in which the caller that
+ * has used least goes first. A caller with occasional requests therefore waits only for the work in progress,
+ * not for everything that another caller has sent. Work that is too large for one iteration also waits up to
+ * 10 ms if another caller's request has just begun. If no other caller is active, work never waits, because
+ * waiting requests hold their bodies, which costs a fifth of the throughput.
  */
 export class FairTurns {
   #started = 0;
-  /** Virtual time: the start of the last turn that waited; while no turn waits, the latest end. */
+  /**
+   * Virtual time: the start of the latest turn that had waited or, if no turn is waiting, the latest end of
+   * any turn.
+   */
   #now = 0;
   #latest = 0;
   #scheduled = false;
-  /** The callers of the last turns, with the time of each one's last turn. */
+  /** The latest turn, and the latest turn of any other caller. */
   #last: Turn | undefined;
   #lastOfOther: Turn | undefined;
   readonly #waiting: Waiting[] = [];
@@ -49,7 +59,9 @@ export class FairTurns {
     return this.#waiting.length;
   }
 
-  /** @returns undefined where the work may start at once, else a promise that resolves when it may */
+  /**
+   * @returns undefined if the work may start immediately, otherwise a promise that resolves when it may start
+   */
   take(taker: TurnTaker, work: number): Promise<void> | undefined {
     const start = Math.max(this.#now, taker.turnsEnd);
     this.#count(taker, start + work);
@@ -67,7 +79,7 @@ export class FairTurns {
     return new Promise((go) => void this.#waiting.push({ taker, start, work, go }));
   }
 
-  /** Counts work that was known only when it was done. */
+  /** Counts work that was not known before it was done. */
   charge(taker: TurnTaker, work: number): void {
     this.#count(taker, Math.max(this.#now, taker.turnsEnd) + work);
   }
@@ -81,7 +93,7 @@ export class FairTurns {
     return this.#started === 0 || this.#started + work <= LOOP_WORK;
   }
 
-  /** Whether the work would fill an iteration just after another caller's turn. */
+  /** Whether the work is too large for one iteration and another caller had a turn just before. */
   #isRude(taker: TurnTaker, work: number): boolean {
     if (work <= LOOP_WORK) return false;
     return this.#wasOther(taker, COURTESY_MS);
@@ -91,7 +103,7 @@ export class FairTurns {
     return !this.#wasOther(taker, ACTIVE_MS);
   }
 
-  /** Whether another caller had a turn in the last milliseconds. */
+  /** Whether another caller had a turn in the last `ms` milliseconds. */
   #wasOther(taker: TurnTaker, ms: number): boolean {
     const other = this.#last?.taker === taker ? this.#lastOfOther : this.#last;
     return other !== undefined && performance.now() < other.at + ms;
@@ -112,7 +124,7 @@ export class FairTurns {
 
   readonly #next = (): void => {
     this.#started = 0;
-    // Without competition, what a caller used does not count against it later.
+    // Work without competition does not count against a caller later.
     if (this.#waiting.length === 0) this.#now = this.#latest;
     for (;;) {
       const first = this.#first();
@@ -127,7 +139,7 @@ export class FairTurns {
     else if (this.#scheduled) setTimeout(this.#next, 1);
   };
 
-  /** Returns the turn that starts first in virtual time, of those that are not held. */
+  /** Of the waiting turns that are not held back, returns the one with the earliest virtual start. */
   #first(): Waiting | undefined {
     let first: Waiting | undefined;
     for (const waiting of this.#waiting) {

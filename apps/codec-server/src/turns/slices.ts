@@ -1,20 +1,21 @@
 /**
- * Bytes of a payload that one turn of the event loop processes. Each step on so many bytes (cipher, digest, base64, UTF-8,
- * a write to a socket) takes less than a millisecond.
+ * Bytes of a payload that are processed in one turn of the event loop. Each step on this many bytes (cipher,
+ * digest, base64, UTF-8, writing to a socket) takes less than a millisecond.
  */
 export const SLICE_BYTES = 256 * 1024;
 
 /**
- * Bytes of a request that is processed without slices, about 2 ms from its body to its response. With slices, the buffers of
- * all requests in flight live longer, which costs a third of the throughput.
+ * Requests up to this size in bytes are processed without slices, in about 2 ms from body to response. With
+ * slices, the buffers of all requests in flight would live longer, which costs a third of the throughput.
  */
 export const WHOLE_BYTES = 640 * 1024;
 
 const waiting: (() => void)[] = [];
 
 /**
- * Resolves in a later turn of the event loop. A turn resolves one call only, in the order of the calls: otherwise the
- * slices of all requests with large payloads would share a turn, and small requests would wait for all of them.
+ * Resolves in a later turn of the event loop. Only one call resolves in each turn, in the order of the calls:
+ * otherwise the slices of all large requests would run in the same turn, and small requests would wait for
+ * all of them.
  */
 export function ownTurn(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -22,7 +23,10 @@ export function ownTurn(): Promise<void> {
   return promise;
 }
 
-/** A small request takes some turns, and should not wait for a slice in each of them. */
+/**
+ * Number of turns between two slices: a small request takes several turns, and should not wait for a slice in
+ * each turn.
+ */
 const TURNS_BETWEEN = 3;
 
 function afterTurns(turns: number): void {
@@ -34,11 +38,11 @@ function endTurn(): void {
   if (waiting.length > 0) afterTurns(TURNS_BETWEEN);
 }
 
-/** Divides the work of one request among turns of the event loop, each with at most `SLICE_BYTES`. */
+/** Divides the work of one request into turns of the event loop with at most `SLICE_BYTES` each. */
 export class Slices {
   #left = SLICE_BYTES;
 
-  /** Call it before each step. Returns a promise when the step needs another turn. */
+  /** Call this before each step. Returns a promise if the step needs another turn. */
   next(bytes: number): Promise<void> | undefined {
     this.#left -= bytes;
     if (this.#left >= 0) return undefined;
@@ -47,10 +51,10 @@ export class Slices {
   }
 }
 
-/** Work in steps. Yields the bytes that each step has processed. */
+/** Work in steps. Yields the number of bytes that each step has processed. */
 export type Steps<T> = Generator<number, T, void>;
 
-/** Runs the steps in as many turns of the event loop as their bytes need; at once if they are few. */
+/** Runs the steps, in several turns of the event loop if they process many bytes. */
 export function inTurns<T>(steps: Steps<T>): T | Promise<T> {
   const slices = new Slices();
   for (;;) {
