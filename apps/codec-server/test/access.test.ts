@@ -10,7 +10,7 @@ const kms = forFile(await startKms());
 const send = (access: Access, method: string, path: string) =>
   appWith(kms, { access }).request(path, { method, headers, ...(method === 'POST' ? { body: '{}' } : {}) });
 
-it('requires only a token for /api/me, and no token for /api/sign-in', async () => {
+it('requires a token but no permission for /api/me, and no token for /api/sign-in', async () => {
   expect((await send(noAccess, 'GET', '/api/me')).status).toBe(401);
   expect(await (await send(ana({}), 'GET', '/api/me')).json()).toEqual({ name: 'ana', namespaces: [] });
   expect(await (await send(noAccess, 'GET', '/api/sign-in')).json()).toEqual({ required: true });
@@ -40,7 +40,7 @@ it('answers 404 for a namespace that is not configured, whatever the permissions
   }
 });
 
-it('lists in these tests every route of the OpenAPI document', async () => {
+it('covers every route of the OpenAPI document in these tests', async () => {
   const response = await appWith(kms).request('/api/openapi.json', { headers });
   const { paths }: any = await response.json();
   const served = Object.entries<object>(paths)

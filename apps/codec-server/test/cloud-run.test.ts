@@ -11,7 +11,7 @@ const service = async (app: string): Promise<any> => parse(await read(`deploy/cl
 const schema = JSON.parse(await readFile(join(import.meta.dirname, 'vectors/cloud-run.v1.json'), 'utf8'));
 const apps = ['codec-server', 'dashboard'];
 
-/** The variables of the only container. A value from a secret is replaced by its name. */
+/** The variables of the only container. Values from secrets are replaced by the secret's name. */
 const variables = ({ spec }: any): Record<string, string> =>
   Object.fromEntries(
     spec.template.spec.containers[0].env.map(({ name, value, valueFrom }: any) => [
@@ -55,7 +55,7 @@ describe('the Cloud Run services', () => {
     for (const probe of ['startupProbe', 'livenessProbe']) {
       const { httpGet, periodSeconds, timeoutSeconds } = container[probe];
       expect(httpGet).toEqual({ path: '/healthz', port: container.ports[0].containerPort });
-      // Cloud Run refuses others.
+      // Cloud Run rejects other values.
       expect(timeoutSeconds).toBeLessThan(periodSeconds);
     }
     // Cloud Run has no field for the user of a container.
@@ -66,7 +66,7 @@ describe('the Cloud Run services', () => {
     expect(users?.at(-1)).toBe('USER 65532:65532');
   });
 
-  it('give the codec server a configuration with which it starts and requires tokens', async () => {
+  it('configure the codec server so that it starts and requires tokens', async () => {
     const resource = await service('codec-server');
     const values = variables(resource);
     const known = Object.keys(codecServerEnvironment.variables);
@@ -78,14 +78,14 @@ describe('the Cloud Run services', () => {
     const { secret } = volumes.find(({ name }: { name: string }) => name === mount.name);
     expect(config.policyFile).toBe(join(mount.mountPath, secret.items[0].path));
     expect(dirname(config.policyFile ?? '')).toBe(mount.mountPath);
-    // A version of a secret, so that a revision does not change.
+    // A fixed version of the secret, so that a revision does not change later.
     expect([
       secret.items[0].key,
       ...containers[0].env.flatMap(({ valueFrom }: any) => valueFrom?.secretKeyRef.key ?? []),
     ]).toEqual(['1', '1']);
   });
 
-  it('let the codec server serve its image’s dashboard, with the commented variables', async () => {
+  it('contain commented variables with which the codec server serves the dashboard in its image', async () => {
     const comment = / {12}# (?=- \{ name: CODEC_DASHBOARD_)/g;
     const text = await read('deploy/cloud-run/codec-server.yaml');
     expect(text.match(comment)).toHaveLength(2);
@@ -99,7 +99,7 @@ describe('the Cloud Run services', () => {
     expect(codecServer).toContain(`/apps/decrypt-ui/dist/ ${dashboard?.folder}/`);
   });
 
-  it('put nothing secret into variables', async () => {
+  it('contain no secrets in variables', async () => {
     for (const app of apps) {
       const { env } = (await service(app)).spec.template.spec.containers[0];
       for (const { name, valueFrom } of env)

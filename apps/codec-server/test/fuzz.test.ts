@@ -10,14 +10,14 @@ import { keepForSearch } from './support/leak-search.ts';
 import { startServer } from './support/process.ts';
 import { bodyOf, keys, plain, startKms, text } from './support/stack.ts';
 
-/* SLOW=1 sends more requests, with a new seed; FUZZ_SEED repeats one. */
+/* SLOW=1 sends more requests, with a new seed; FUZZ_SEED repeats an earlier run. */
 const slow = process.env['SLOW'] !== undefined;
 const requests = slow ? 100_000 : 20_000;
 const seed = Number(process.env['FUZZ_SEED'] ?? (slow ? Date.now() % 2 ** 32 : 20_261_124));
 vi.setConfig({ testTimeout: 3_600_000 });
 
 const AT_ONCE = 16;
-/** Memory is looked at so often in each quarter. */
+/** How often memory is measured in each quarter of the requests. */
 const LOOKS = 9;
 
 const kms = forFile(await startKms());
@@ -38,7 +38,7 @@ async function memory(): Promise<{ used: number; rss: number }> {
 
 const MiB = 2 ** 20;
 
-/** Every format that is read, and what passes. */
+/** Payloads in every format that the server decrypts or returns unchanged. */
 async function makeCorpus(): Promise<JsonPayload[]> {
   const encrypted = await kms.codec.encode([plain('one'), plain({ two: 'x'.repeat(500) })], {
     namespace: 'payments',
@@ -88,7 +88,7 @@ async function attack(random: Random, corpus: readonly JsonPayload[], count: num
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-it('rejects malformed requests, never with 500 or 503, and does not retain them in memory', async () => {
+it('rejects malformed requests without a 500 or 503, and does not keep them in memory', async () => {
   const random = new Random(seed);
   const corpus = await makeCorpus();
   const started = performance.now();
@@ -109,7 +109,7 @@ it('rejects malformed requests, never with 500 or 503, and does not retain them 
   );
   expect(server.child.exitCode).toBeNull();
   expect(server.output.err).toBe('');
-  // Each of these is reached, or the fuzzer has become too tame.
+  // If one of these statuses is missing, the fuzzer has become too tame.
   expect(Object.keys(statuses)).toEqual(
     expect.arrayContaining(['200', '204', '400', '403', '404', '405', '413', '415', '431']),
   );

@@ -4,7 +4,7 @@ import { MemoryPool } from '../src/memory-pool.ts';
 import { never } from './support/memory.ts';
 
 describe('a memory pool', () => {
-  it('grants in request order, and nothing ahead of a waiting request', async () => {
+  it('grants memory in the order of the calls, never ahead of a waiting call', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(80)!;
     const granted: string[] = [];
@@ -21,7 +21,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('grants more than it has to only one request at a time', async () => {
+  it('grants more than its size to one call at a time', async () => {
     const pool = new MemoryPool(100);
     const release = pool.take(500)!;
     expect(pool.take(1)).toBeUndefined();
@@ -32,7 +32,7 @@ describe('a memory pool', () => {
     expect(pool.held).toBe(0);
   });
 
-  it('lets requests continue that were behind a request that stops waiting', async () => {
+  it('grants memory to the calls behind a call that stops waiting', async () => {
     const pool = new MemoryPool(100);
     pool.take(50);
     const gone = new AbortController();

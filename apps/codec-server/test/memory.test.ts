@@ -17,8 +17,8 @@ const refusalOf = (act: () => void): { status: number; code: string } | undefine
 };
 const { signal } = new AbortController();
 
-describe('a budget', () => {
-  test('refuses with 413 what one lease may never hold, and with 503 what others currently hold', () => {
+describe('a memory budget', () => {
+  test('refuses bytes beyond the share of a lease with 413, and bytes that other leases hold with 503', () => {
     const budget = new MemoryBudget(100, 60);
     const [one, other] = [budget.lease(), budget.lease()];
     expect(refusalOf(() => one.take(61))).toEqual({ status: 413, code: 'too_large' });
@@ -30,7 +30,7 @@ describe('a budget', () => {
     expect([budget.held, budget.refusals]).toEqual([60, { busy: 1, too_large: 1 }]);
   });
 
-  test('limits all page leases together to half of the memory that is not lent', async () => {
+  test('limits all page leases together to half of the common memory', async () => {
     const budget = new MemoryBudget(100, 60);
     const [page, other] = [budget.pageLease(), budget.pageLease()];
     expect([budget.pageShare, page.wait(15, signal)]).toEqual([20, undefined]);
@@ -52,7 +52,7 @@ describe('a budget', () => {
     await waiting;
   });
 
-  test('grants one lease its whole share, whatever small leases hold', () => {
+  test('grants one lease its whole share, however much small leases hold', () => {
     const budget = new MemoryBudget(100, 60);
     for (let n = 0; n < 40; n += 1) budget.lease().take(1);
     const large = budget.lease();
@@ -63,7 +63,7 @@ describe('a budget', () => {
     budget.lease().take(60);
   });
 
-  test('lends nothing to a lease that may not borrow, until it goes first', async () => {
+  test('lends nothing to a lease that may not borrow, until `goFirst` is called', async () => {
     const budget = new MemoryBudget(100, 60);
     const later = budget.lease(false);
     later.take(40);
@@ -74,7 +74,7 @@ describe('a budget', () => {
     expect(budget.held).toBe(60);
   });
 
-  test('ends a wait when its signal aborts, and grants what is left to others', async () => {
+  test('ends a wait when its signal is aborted, and grants the memory to others', async () => {
     const budget = new MemoryBudget(100, 60);
     const holder = budget.lease();
     holder.take(60);
@@ -97,8 +97,9 @@ describe('a budget', () => {
     expect(budget.held).toBe(0);
   });
 
-  test('never grants more than there is, and lets every waiting lease finish', async () => {
-    // Each lease takes its parts one after the other, holding what it has while it waits, and then gives all back.
+  test('never grants more than its size, and lets every waiting lease finish', async () => {
+    // Each lease takes its parts one after the other, keeps the parts that it has while it waits, and then
+    // releases all.
     const parts = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(fc.array(parts, { maxLength: 30 }), async (all) => {
@@ -121,22 +122,25 @@ describe('a budget', () => {
 
 const source = pathToFileURL(join(import.meta.dirname, '..', 'src', 'memory.ts')).href;
 
-/** Returns what a program prints in a separate process, with its own heap. */
+/** Returns the output of a program in a separate process with its own heap. */
 const run = (program: string, ...flags: string[]): string =>
   execFileSync(process.execPath, [...flags, '--input-type=module', '--eval', program], { encoding: 'utf8' });
 
 const ours = `import { countBuffersAsHeap } from '${source}'; countBuffersAsHeap();`;
 const work =
   'let kept = []; for (let n = 0; n < 20_000; n += 1) kept.push(new ArrayBuffer(32_768)) > 500 && (kept = [])';
-/** How often V8 marks its whole heap while 640 MiB of buffers are made, at most 16 MiB of them alive. */
+/**
+ * How often V8 marks its whole heap while 640 MiB of buffers are created, of which at most 16 MiB are alive.
+ */
 const markings = (program: string, ...flags: string[]): number =>
   run(program, '--trace-gc', ...flags).split('Mark-Compact').length - 1;
 
 describe('short-lived buffers', () => {
-  // V8's flags come and go: an update of Node that drops this one shall be noticed here, not by the lost speed.
+  // This test notices if an update of Node drops the V8 flag, which would otherwise only cost speed.
   it('do not make V8 mark its whole heap', () => {
     expect(markings(work)).toBeGreaterThan(3);
-    // V8 also marks when its scheduler finds time to: on a busy machine once or twice more in some runs.
+    // V8's scheduler also marks when it finds time, which happens once or twice in some runs on a busy
+    // machine.
     const runs = Array.from({ length: 3 }, () => markings(ours + work));
     expect(Math.min(...runs)).toBeLessThan(3);
   });
@@ -148,8 +152,8 @@ describe('short-lived buffers', () => {
 
 it.each([
   ['a small heap', '96', 20],
-  ['a usual one', '2048', 64],
-])('limits the raw history of %s', (_, megabytes, most) => {
+  ['a normal heap', '2048', 64],
+])('limits the raw history cache with %s', (_, megabytes, most) => {
   const kept = run(
     `import { historyBytes } from '${source}'; console.log(historyBytes() / 2 ** 20)`,
     `--max-old-space-size=${megabytes}`,
@@ -160,8 +164,8 @@ it.each([
 
 it.each([
   ['a small heap', ['--max-old-space-size=96', '--max-semi-space-size=8'], 48, 96],
-  ['a usual one', ['--max-old-space-size=2048'], 96, 512],
-])('limits the requests in flight of %s', (_, flags, least, most) => {
+  ['a normal heap', ['--max-old-space-size=2048'], 96, 512],
+])('limits the memory of requests in flight with %s', (_, flags, least, most) => {
   const budget = run(
     `import { inflightBytes } from '${source}'; console.log(inflightBytes() / 2 ** 20)`,
     ...flags,

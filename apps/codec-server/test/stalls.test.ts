@@ -15,7 +15,7 @@ import { keptLog } from './support/stack.ts';
 
 const temporal = forFile(await startTemporal());
 
-/** Blocks the event loop again and again until the promise settles. */
+/** Repeatedly blocks the event loop until the promise settles. */
 async function blockWhile<T>(pending: Promise<T>, milliseconds: number): Promise<T> {
   const settled = new AbortController();
   const settle = (): void => settled.abort();
@@ -41,7 +41,7 @@ describe('a blocked event loop', () => {
     expect(lines).toEqual([]);
   });
 
-  it("does not make the request for an issuer's keys fail", async () => {
+  it("does not make a request for an issuer's keys fail", async () => {
     const thread = new Worker(new URL('./support/json-thread.ts', import.meta.url));
     onTestFinished(async () => void (await thread.terminate()));
     const [{ port }]: any = await once(thread, 'message');
@@ -49,7 +49,7 @@ describe('a blocked event loop', () => {
   });
 });
 
-it('logs that Temporal does not answer', async () => {
+it('logs that Temporal does not respond', async () => {
   const { service, lines } = connect('127.0.0.1:1');
   expect(await service.healthy(never)).toBe(false);
   expect(lines.join('')).toContain('Temporal unavailable');

@@ -68,7 +68,7 @@ interface Running {
   stop(): Promise<void>;
 }
 
-/** Starts Caddy with the file of the image; undefined without Go, which builds it. */
+/** Starts Caddy with the image's Caddyfile. Returns undefined if there is no Go to build Caddy. */
 async function startCaddy(basePath: string): Promise<Running | undefined> {
   const caddy = await findCaddy('the Caddyfile is not tested');
   if (caddy === undefined) return undefined;
@@ -89,7 +89,7 @@ async function startCaddy(basePath: string): Promise<Running | undefined> {
   return { origin, stop: () => server.stop() };
 }
 
-/** The commands for a base path in docs/deploy.md, which write a page and a configuration. */
+/** Returns the commands for a base path in docs/deploy.md, which write a page and a configuration. */
 async function documentedCommands(): Promise<string> {
   const docs = await readFile(join(projectRoot, 'docs/deploy.md'), 'utf8');
   return /### With nginx[^]*?```sh\n([^]*?)```/.exec(docs)?.[1] ?? '';
@@ -119,7 +119,7 @@ async function startNginx(basePath: string): Promise<Running> {
       .replace('127.0.0.1:8088', `127.0.0.1:${codecPort}`)
       .replace('/srv/dashboard', root),
   );
-  // As root, nginx would become another user, who cannot read the temporary folder.
+  // As root, nginx would switch to another user, who cannot read the temporary folder.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   await writeFile(
     join(prefix, 'nginx.conf'),
@@ -165,7 +165,7 @@ for (const [name, start] of servers) {
         '/early.js',
         '/assets/app-1a2b.js',
       ];
-      it.for(files)('sends the headers of the dashboard with %s', async (path) => {
+      it.for(files)('sends the dashboard’s headers with %s', async (path) => {
         const response = await fetch(url + path);
         expect(response.status).toBe(200);
         for (const [header, value] of Object.entries(pageHeaders()))
@@ -173,7 +173,7 @@ for (const [name, start] of servers) {
         expect(response.headers.get('cache-control')).toBe(pageCacheControl(path));
       });
 
-      it('serves the page with the base path in its addresses', async () => {
+      it('serves the page with the base path in its URLs', async () => {
         for (const path of ['/', '/ns/default/workflows']) {
           const response = await fetch(url + path);
           expect(response.headers.get('content-type')).toMatch(/^text\/html/);
@@ -181,7 +181,7 @@ for (const [name, start] of servers) {
         }
       });
 
-      it('keeps caches from storing that a file does not exist', async () => {
+      it('prevents caches from storing a 404', async () => {
         const response = await fetch(`${url}/assets/app-9z8y.js`);
         expect(response.status).toBe(404);
         expect([null, 'no-store']).toContain(response.headers.get('cache-control'));
@@ -192,7 +192,7 @@ for (const [name, start] of servers) {
         '/assets/%2e%2e/%2e%2e/secret.js',
         '/assets/link-3c4d.js',
         '/assets..%2f..%2fsecret.js',
-      ])('does not leave its folder for %s', async (path) => {
+      ])('does not serve files outside its folder for %s', async (path) => {
         // `fetch` would resolve the dots.
         const { host, hostname, port } = new URL(url);
         const head = [`Host: ${host}`, 'Connection: close'];
@@ -204,7 +204,7 @@ for (const [name, start] of servers) {
       });
 
       if (basePath !== '') {
-        it('redirects from the base path to the page, whatever the scheme and port of a proxy in front', async () => {
+        it('redirects from the base path to the page, whatever scheme and port a proxy uses', async () => {
           const response = await fetch(url, { redirect: 'manual' });
           expect([301, 308]).toContain(response.status);
           expect(response.headers.get('location')).toBe(`${basePath}/`);
@@ -216,7 +216,7 @@ for (const [name, start] of servers) {
         });
       }
 
-      it('passes the API on, with path, Host and the headers of the codec server unchanged', async () => {
+      it('forwards API requests with the path and Host unchanged, and the codec server’s headers unchanged', async () => {
         for (const path of ['/api/namespaces/a%2Fb/workflows?q=%20', '/encode', '/decode']) {
           const response = await fetch(url + path);
           const { host } = new URL(url);

@@ -23,7 +23,7 @@ it('uses the new policy for new requests, and the previous policy for requests i
   expect(access.revealMinutes('payments')).toBe(30);
 });
 
-it('changes nothing if the new policy has a mistake', async () => {
+it('keeps the previous policy if the new policy has a mistake', async () => {
   let broken = false;
   const access = reloadableAccess(() => {
     if (broken) throw new Error('a mistake');

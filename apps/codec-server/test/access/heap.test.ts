@@ -39,7 +39,7 @@ type Head = Record<string, string | readonly string[]>;
 const bearer = (value: string): Head => ({ authorization: `Bearer ${value}` });
 const swapped = (good: string): string => `${good.slice(0, -8)}AAAAAAAA`;
 
-/** Sends a request on a connection that is kept, and resolves with the status. */
+/** Sends a request on a connection that stays open, and resolves to the status. */
 async function send(headers: Head, path = '/decode'): Promise<number> {
   const { port } = new URL(server.url);
   const body = '{"payloads":[]}';
@@ -62,7 +62,7 @@ async function send(headers: Head, path = '/decode'): Promise<number> {
   return response.statusCode;
 }
 
-/** Sends a head and half a body, and goes away. */
+/** Sends a head and half a body, and disconnects. */
 async function abandon(headers: Head): Promise<void> {
   const { port } = new URL(server.url);
   const head = { 'content-type': 'application/json', 'x-namespace': 'payments', 'content-length': 100 };
@@ -79,7 +79,7 @@ async function abandon(headers: Head): Promise<void> {
   out.destroy();
 }
 
-/** The text of every string that a garbage collection leaves in the server's memory. */
+/** Returns the text of all strings in the server's memory after a garbage collection. */
 async function strings(): Promise<string> {
   const before = new Set(readdirSync(directory));
   server.child.kill('SIGUSR2');
@@ -87,7 +87,7 @@ async function strings(): Promise<string> {
     readdirSync(directory).filter((name) => !before.has(name) && name.endsWith('.heapsnapshot'));
   await expect.poll(written, { timeout: 30_000 }).toHaveLength(1);
   const path = join(directory, written()[0]!);
-  // Complete once it is JSON.
+  // The file is complete once it parses as JSON.
   let snapshot = '';
   await expect
     .poll(() => (snapshot = readFileSync(path, 'utf8')).trimEnd().endsWith('}'), { timeout: 30_000 })
@@ -102,7 +102,7 @@ it('keeps no token in the heap after the request ends', async () => {
     sent.set(name, changed);
     return changed;
   };
-  // A token of this issuer under a key that it has not published.
+  // A token from this issuer, signed with a key that the issuer has not published.
   const [header = '', ...rest] = (await provider.programToken()).split('.');
   const { kid: _, ...known } = JSON.parse(Buffer.from(header, 'base64url').toString());
   const unknown = Buffer.from(JSON.stringify({ ...known, kid: 'unknown' })).toString('base64url');

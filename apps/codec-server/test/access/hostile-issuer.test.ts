@@ -60,13 +60,13 @@ function tokenOf({ header = {}, key = rsa.privateKey, signature }: Token = {}): 
   return `${input}.${(signature ?? own()).toString('base64url')}`;
 }
 
-/** The answer to a token: the caller's name, or the message of the refusal. */
+/** The response to a token: the caller's name, or the message of the refusal. */
 async function answerTo(token: string): Promise<string> {
   const keys = issuerKeys(company, { fetchJson, now: Date.now, failed: () => undefined });
   try {
     return (await verifier(company, keys, Date.now)(token)).claims.sub;
   } catch (error) {
-    // Anything else would be an error 500.
+    // Any other status would be a server error.
     if (!(error instanceof HttpError)) throw error;
     expect(error.status).toBe(401);
     return error.message;
@@ -90,7 +90,7 @@ describe('a key set', () => {
     ['a key of the other type', [published(ec)]],
     ['a point off the curve', [published(ec, { y: 'AAAA' }), published(rsa, { kid: 'second' })]],
     ['two keys under one id', [published(rsa), published(ec), published(rsa)]],
-    ['an id that is no text', [published(rsa, { kid: 1 })]],
+    ['an id that is not text', [published(rsa, { kid: 1 })]],
     ['a critical extension', [published(rsa, { ext: 'no', key_ops: 7 })]],
   ])('with %s verifies no token and causes no server error', async (_, keys) => {
     pages.set(KEYS, json({ keys }));
@@ -100,12 +100,12 @@ describe('a key set', () => {
     expect(await answerTo(tokenOf({ header: { alg: 'HS256' } }))).not.toBe('ana');
   });
 
-  it('with one unusable key still verifies tokens signed by its other keys', async () => {
+  it('with one unusable key still verifies tokens signed with the other keys', async () => {
     pages.set(KEYS, json({ keys: [{ kty: 'RSA', kid: 'broken' }, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
   });
 
-  it('with thousands of keys is usable, and does not delay tokens noticeably', async () => {
+  it('with thousands of keys verifies tokens without noticeable delay', async () => {
     const many = Array.from({ length: 5_000 }, (_, n) => published(ec, { kid: `other-${n}` }));
     pages.set(KEYS, json({ keys: [...many, published(rsa)] }));
     expect(await answerTo(tokenOf())).toBe('ana');
@@ -116,7 +116,7 @@ describe('a key set', () => {
 
   it.each<[what: string, page: Page]>([
     [
-      'is compressed and unpacks to more than it may',
+      'is compressed and exceeds the size limit when decompressed',
       (response) => {
         response.setHeader('Content-Encoding', 'gzip').end(gzipSync(Buffer.alloc(64 * 2 ** 20, ' ')));
       },
@@ -127,8 +127,8 @@ describe('a key set', () => {
         response.writeHead(307, { location: 'http://169.254.169.254/' }).end();
       },
     ],
-    ['is no JSON', (response) => void response.end('{"keys":[')],
-    ['nests without end', (response) => void response.end('['.repeat(1_000_000))],
+    ['is not JSON', (response) => void response.end('{"keys":[')],
+    ['is nested too deeply', (response) => void response.end('['.repeat(1_000_000))],
     [
       'is cut off',
       (response) => {
@@ -184,7 +184,7 @@ describe('a token', () => {
   );
 
   it.each([0, 1, 63, 64, 65, 96, 132, 256])(
-    'is refused with %i bytes of zeros as its signature',
+    'is refused with %i zero bytes as its signature',
     async (length) => {
       const signature = Buffer.alloc(length);
       for (const [alg, kid] of [
@@ -220,7 +220,7 @@ describe('a token', () => {
     ['a list as its key id', { kid: ['first'] }],
     ['an object as its key id', { kid: { first: 1 } }],
     ['a zip', { zip: 'DEF', crit: ['zip'] }],
-    ['a critical list of texts that are none', { crit: [1] }],
+    ['a critical list that contains a number', { crit: [1] }],
     ['a critical text', { crit: 'exp' }],
   ])('is refused with %s', async (_, header) => {
     expect(await answerTo(tokenOf({ header }))).not.toBe('ana');
@@ -256,11 +256,11 @@ describe('a token', () => {
     ['no text', () => ''],
     ['dots alone', () => '..'],
     [
-      'bytes that are no UTF-8',
+      'bytes that are not UTF-8',
       (token: string) =>
         `${Buffer.from([0x7b, 0xff, 0x7d]).toString('base64url')}${token.slice(token.indexOf('.'))}`,
     ],
-    ['JSON in the clear', () => '{"alg":"none"}.{"sub":"ana"}.'],
+    ['JSON that is not encoded as base64url', () => '{"alg":"none"}.{"sub":"ana"}.'],
   ])('is refused with %s', async (_, change) => {
     expect(await answerTo(change(tokenOf()))).not.toBe('ana');
   });

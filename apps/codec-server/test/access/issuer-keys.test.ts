@@ -53,7 +53,7 @@ const token = (
     .setExpirationTime('5m')
     .sign(key);
 
-/** Looks up a key without cached keys, and resolves to the reason why that fails. */
+/** Looks up a key without cached keys, and resolves to the reason for the failure. */
 async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<string> {
   const failures: unknown[] = [];
   const keys = issuerKeys(issuerAt(issuer), {
@@ -65,7 +65,7 @@ async function failureOf(issuer: string, from: FetchJson = fetchJson): Promise<s
   return String(failures[0]);
 }
 
-describe('keys', () => {
+describe("an issuer's keys", () => {
   it('are not accepted from a redirect', async () => {
     pages.set(DISCOVERY, (response) => response.writeHead(302, { location: `${origin}/elsewhere` }).end());
     pages.set('/elsewhere', json({ issuer: origin, jwks_uri: `${origin}/jwks` }));
@@ -108,7 +108,7 @@ describe('keys', () => {
 
   it('are not accepted from a server error', async () => {
     pages.set(DISCOVERY, (response) => void response.writeHead(503).end());
-    expect(await failureOf(origin)).toContain('answered 503');
+    expect(await failureOf(origin)).toContain('returned status 503');
   });
 });
 
@@ -178,7 +178,7 @@ describe('RefreshedValue', () => {
     expect(await value.get()).toBe(3);
   });
 
-  it('refreshes on demand, at most once in the retry interval', async () => {
+  it('refreshes on demand, at most once per retry interval', async () => {
     let now = 0;
     let loads = 0;
     const value = new RefreshedValue(

@@ -7,7 +7,7 @@ type Namespace = (typeof namespaces)[number];
 
 export const permissions = ['metadata', 'decode', 'encode', 'search', 'export', 'audit'] as const;
 
-/** A caller of policy.example.yaml. */
+/** A caller in policy.example.yaml. */
 export interface ExampleCaller {
   readonly who: string;
   /** The issuer's name in the policy. */
@@ -17,7 +17,7 @@ export interface ExampleCaller {
   readonly granted: Readonly<Record<Namespace, readonly Permission[]>>;
 }
 
-/** What the example policy grants to whom. */
+/** The permissions that the example policy grants. */
 export const callers: readonly ExampleCaller[] = [
   {
     who: 'support',
@@ -127,12 +127,12 @@ export const callers: readonly ExampleCaller[] = [
   },
 ];
 
-/** The response to a request whose token is not accepted. */
+/** The expected response to a request whose token is not accepted. */
 export interface TokenRefusal {
   readonly status: 400 | 401;
-  /** The error's code; the codec endpoints answer in text. */
+  /** The error's code. (The codec endpoints return text without a code.) */
   readonly code: string;
-  /** The error in the header `WWW-Authenticate`; undefined: the challenge is `Bearer` alone. */
+  /** The error in the header `WWW-Authenticate`; undefined if the challenge is only `Bearer`. */
   readonly error: string | undefined;
 }
 
@@ -140,7 +140,7 @@ const NO_TOKEN: TokenRefusal = { status: 401, code: 'unauthenticated', error: un
 const MALFORMED: TokenRefusal = { status: 400, code: 'bad_request', error: 'invalid_request' };
 const INVALID: TokenRefusal = { status: 401, code: 'unauthenticated', error: 'invalid_token' };
 
-/** What a request gets whose token has a defect. */
+/** The expected response for each defect of a token. */
 export const tokenRefusals: Readonly<Record<string, TokenRefusal>> = {
   'no token': NO_TOKEN,
   'another scheme (Basic)': NO_TOKEN,

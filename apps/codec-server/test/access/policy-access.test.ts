@@ -13,7 +13,7 @@ namespaces:
 ...
 `;
 
-it('warns of namespaces that the policy names and the server has no keys for', () => {
+it('warns about namespaces in the policy for which the server has no keys', () => {
   const file = policyFile(policy('[payments, order, order]'));
   const warned = (namespaces: Record<string, NamespaceRule>, byDefault?: NamespaceRule): unknown[] => {
     const { log, lines } = keptLog();
@@ -25,7 +25,7 @@ it('warns of namespaces that the policy names and the server has no keys for', (
   expect(warned({ payments: rule })).toMatchObject([
     { namespaces: ['order', 'paymnets'], message: expect.stringContaining('no keys') },
   ]);
-  // A former name: callers with the permission there may decode its messages.
+  // A former name of the namespace: callers with the permission there may decode its messages.
   expect(warned({ payments: { ...rule, accepts: ['order'] } })).toMatchObject([{ namespaces: ['paymnets'] }]);
   expect(warned({}, rule)).toEqual([]);
 });
@@ -45,12 +45,12 @@ it('names the token that a page must send: an ID token only if the policy accept
   expect(signInWith('access', '')).toBeUndefined();
 });
 
-it('passes on the parameters that the issuer requires in an authorization request', () => {
+it('returns the parameters that the issuer requires in an authorization request', () => {
   const dashboard = 'dashboard: { issuer: company, clientId: page, parameters: { audience: codec } }';
   expect(signInWith('access', dashboard)).toMatchObject({ parameters: { audience: 'codec' } });
 });
 
-it('refuses a dashboard whose issuer is a proxy', () => {
+it("rejects a proxy as the dashboard's issuer", () => {
   expect(() => signInWith('access', 'dashboard: { issuer: proxy, clientId: page }')).toThrow(/type oidc/);
 });
 
@@ -59,7 +59,7 @@ const minutesWith = (more: string) => {
   return ['cards', 'orders'].map((namespace) => access.revealMinutes(namespace));
 };
 
-it('limits a reveal by the namespace’s setting, or else the policy’s, or else to 15 minutes', () => {
+it('takes the duration of a reveal from the namespace, or else from the policy, or else uses 15 minutes', () => {
   const namespaces =
     'namespaces: { cards: { reveal: on-demand, revealMinutes: 5 }, orders: { reveal: on-demand } }';
   expect(minutesWith(namespaces)).toEqual([5, 15]);

@@ -34,30 +34,30 @@ function refusal(text: string): StrictYamlError {
 }
 
 describe('a policy file', () => {
-  it('has the JSON Schema that is published', () => {
+  it('has the JSON Schema in policy-file.schema.json', () => {
     expect(published).toEqual(z.toJSONSchema(policy, { io: 'input' }));
   });
 
-  // The schema's format "uri" is for editors.
+  // Ignores the schema's format "uri", which is for editors.
   const isValid = new Ajv2020({ validateFormats: false }).compile(published);
 
-  it.each(vectors)('follows the vector: $name', ({ text, refused, by }) => {
+  it.each(vectors)('is accepted or refused as the test vector says: $name', ({ text, refused, by }) => {
     if (refused === undefined) parsePolicy(text);
     else expect(refusal(text).message).toContain(refused);
-    // What is no strict YAML has no value that the schema could describe.
+    // Text that is not strict YAML has no value to which the schema could apply.
     if (by === 'yaml') return;
     const { value } = parseStrictYaml(Buffer.from(text));
     expect(isValid(JSON.parse(JSON.stringify(value)))).toBe(by !== 'schema');
   });
 
-  it('is refused when it is truncated at any byte', () => {
+  it('is refused if truncated at any byte', () => {
     const whole = Buffer.from(examplePolicy());
     const end = whole.lastIndexOf('...') + '...'.length;
     expect(() => parsePolicy(whole.subarray(0, end).toString())).not.toThrow();
     for (let length = 0; length < end; length += 1) refusal(whole.subarray(0, length).toString('latin1'));
   });
 
-  it('is refused when its beginning is missing', () => {
+  it('is refused if its beginning is missing', () => {
     const whole = examplePolicy();
     refusal(whole.slice(whole.indexOf('rules:')));
   });

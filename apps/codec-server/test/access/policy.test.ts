@@ -36,7 +36,7 @@ const second = ({
   namespaces = '[a]',
   permissions = '[decode]',
 }) => rule(`  - { issuer: ${of}, match: ${match}, namespaces: ${namespaces}, permissions: ${permissions} }`);
-/** Returns a policy whose issuer is changed, or has another field. */
+/** Return a policy with a changed issuer, or with another field in the issuer. */
 const changed = (from: string | RegExp, to: string): string => `issuers:\n${issuer.replace(from, to)}`;
 const withField = (field: string): string => `issuers:\n${issuer}\n    ${field}`;
 
@@ -46,14 +46,14 @@ it('accepts the documented example', () => {
 
 describe('a policy with a mistake', () => {
   it.each<[what: string, content: string, mistake: RegExp]>([
-    ['no part of it', '{}', /issuers is missing/],
-    ['no issuer', 'issuers: {}', /line 1: issuers is empty, so no caller could sign in: add an issuer/],
-    ['a field that does not exist', rule('groups: []'), /groups/],
+    ['no issuers', '{}', /issuers is missing/],
     [
-      'a misspelt field, where it stands',
-      withField('audiance: codec'),
-      /line 7: issuers.company .*"audiance"/,
+      'an empty list of issuers',
+      'issuers: {}',
+      /line 1: issuers is empty, so no caller could sign in: add an issuer/,
     ],
+    ['a field that does not exist', rule('groups: []'), /groups/],
+    ['a misspelt field', withField('audiance: codec'), /line 7: issuers.company .*"audiance"/],
     ['an empty file', '', /is empty/],
     ['a field twice', rule('rules: []'), /line 12: rules is there twice/],
     ['an issuer over http', changed('https', 'http'), /line 4: issuers.company.issuer must be an https URL/],
@@ -79,12 +79,12 @@ describe('a policy with a mistake', () => {
       /line 7: issuers.other is the same issuer as company: list it only once/,
     ],
     [
-      'Temporal Cloud as any issuer',
+      'Temporal Cloud as an ordinary issuer',
       changed('login.example.com', 'login.tmprl.cloud'),
       /write type: temporal-cloud/,
     ],
     [
-      'a rule of an unknown issuer',
+      'a rule for an unknown issuer',
       second({ issuer: 'nobody' }),
       /line 12: rules\[1\].issuer must be one of issuers: company/,
     ],
@@ -103,11 +103,11 @@ describe('a policy with a mistake', () => {
       /line 12: rules\[1\].permissions\[1\]/,
     ],
     ['no permission', second({ permissions: '[]' }), /rules\[1\].permissions is empty/],
-    ['a value that is no text', second({ match: '{ admin: true }' }), /rules\[1\].match.admin must be text/],
+    ['a value that is not text', second({ match: '{ admin: true }' }), /rules\[1\].match.admin must be text/],
     ['an unknown way to reveal', rule('reveal: sometimes'), /line 12: reveal/],
     ['a reveal for more than 12 hours', rule('revealMinutes: 721'), /line 12: revealMinutes/],
     [
-      'a dashboard of an unknown issuer',
+      'a dashboard with an unknown issuer',
       rule('dashboard: { issuer: nobody, clientId: a }'),
       /dashboard.issuer must be one of issuers: company/,
     ],
@@ -118,18 +118,18 @@ describe('a policy with a mistake', () => {
       ),
       /dashboard.parameters names a parameter that the page sets itself/,
     ],
-  ])('is refused, naming line and field: %s', (_, content, mistake) => {
+  ])('is refused with the line and the field: %s', (_, content, mistake) => {
     expect(mistakesIn(content).join('\n')).toMatch(mistake);
   });
 
-  it('is refused, naming all its mistakes at once', () => {
+  it('is refused with a list of all mistakes', () => {
     const found = mistakesIn(
       rule('  - { issuer: company, match: {}, namespaces: [], permissions: [root] }\nreveal: sometimes'),
     );
     expect(found).toHaveLength(4);
   });
 
-  it('is refused, naming the cause, if the file does not exist', () => {
+  it('is refused with the cause if the file does not exist', () => {
     expect(() => readPolicy('/nowhere/policy.yaml')).toThrow(/in POLICY_FILE:\n\s+cannot be read: ENOENT/);
   });
 });
@@ -169,23 +169,33 @@ const ruleCounts = (match: string, claims: Record<string, unknown>): boolean => 
 
 describe('a rule', () => {
   it.each<[what: string, match: string, claims: Record<string, unknown>, expected: boolean]>([
-    ['a text to the letter', '{ team: a }', { team: 'a' }, true],
-    ['no other letter case', '{ team: a }', { team: 'A' }, false],
-    ['no longer text', '{ team: a }', { team: 'ab' }, false],
-    ['an element of a list', '{ team: a }', { team: ['b', 'a'] }, true],
-    ['no list within a list', '{ team: a }', { team: [['a']] }, false],
-    ['no text with the value in it', '{ team: a }', { team: 'b a' }, false],
-    ['a word of scope', '{ scope: b }', { scope: 'a b' }, true],
-    ['a word of scp', '{ scp: b }', { scp: 'a b' }, true],
-    ['no number', "{ team: '1' }", { team: 1 }, false],
-    ['no object', "{ team: '[object Object]' }", { team: {} }, false],
-    ['only what is there', '{ toString: a }', {}, false],
-    ['one of several values', '{ team: [x, a] }', { team: 'a' }, true],
-    ['every claim of the rule', '{ team: a, role: b }', { team: 'a' }, false],
-    ['no address that is not verified', '{ email: a@b.c }', { email: 'a@b.c', email_verified: false }, false],
-    ['nor where that is text', '{ email: a@b.c }', { email: 'a@b.c', email_verified: 'false' }, false],
-    ['an address that nothing is said of', '{ email: a@b.c }', { email: 'a@b.c' }, true],
-  ])('matches by claim: %s', (_, match, claims, expected) => {
+    ['matches equal text', '{ team: a }', { team: 'a' }, true],
+    ['does not match text in another case', '{ team: a }', { team: 'A' }, false],
+    ['does not match longer text', '{ team: a }', { team: 'ab' }, false],
+    ['matches an element of a list', '{ team: a }', { team: ['b', 'a'] }, true],
+    ['does not match a list within a list', '{ team: a }', { team: [['a']] }, false],
+    ['does not match text that contains the value', '{ team: a }', { team: 'b a' }, false],
+    ['matches a word of scope', '{ scope: b }', { scope: 'a b' }, true],
+    ['matches a word of scp', '{ scp: b }', { scp: 'a b' }, true],
+    ['does not match a number', "{ team: '1' }", { team: 1 }, false],
+    ['does not match an object', "{ team: '[object Object]' }", { team: {} }, false],
+    ['does not match a property that every object inherits', '{ toString: a }', {}, false],
+    ['matches one of several values', '{ team: [x, a] }', { team: 'a' }, true],
+    ['does not match if one of several claims is missing', '{ team: a, role: b }', { team: 'a' }, false],
+    [
+      'does not match an unverified address',
+      '{ email: a@b.c }',
+      { email: 'a@b.c', email_verified: false },
+      false,
+    ],
+    [
+      'does not match an address whose email_verified is text',
+      '{ email: a@b.c }',
+      { email: 'a@b.c', email_verified: 'false' },
+      false,
+    ],
+    ['matches an address without email_verified', '{ email: a@b.c }', { email: 'a@b.c' }, true],
+  ])('%s', (_, match, claims, expected) => {
     expect(ruleCounts(match, claims)).toBe(expected);
   });
 });
@@ -198,7 +208,7 @@ const temporalGrants = (permissions: unknown, more = ''): Grants => {
 };
 
 describe("Temporal's own claims", () => {
-  it('grant in their namespace only what the policy lists for their role', () => {
+  it("grant in a claim's namespace only the permissions that the policy lists for the role", () => {
     const given = temporalGrants([
       'payments:read',
       'orders:WRITE',

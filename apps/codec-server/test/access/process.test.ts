@@ -26,7 +26,7 @@ rules:
 ...
 `;
 
-/** What serves with the policy. */
+/** The environment of a server with the policy. */
 function environment(content: string): Record<string, string> {
   writeFileSync(file, content);
   return { AUTH: 'policy', POLICY_FILE: file, CODEC_HOST: '0.0.0.0', KMS_EMULATOR_HOST: '127.0.0.1:1' };
@@ -44,7 +44,7 @@ const decode = (port: number, token?: string): Promise<Answer> =>
     body: '{"payloads":[]}',
   });
 
-it('exits with 78 and names the line when the policy has a mistake', async () => {
+it('exits with 78 and names the line if the policy has a mistake', async () => {
   const { output, exited } = spawnServer(environment(policy('[decode, everything]')));
   expect(await exited).toBe(78);
   expect(output.err).toMatch(/A mistake in POLICY_FILE:\n {2}line 4: rules\[0\]\.permissions\[1\] /);
@@ -81,7 +81,7 @@ it('logs the digest of the policy in force, at startup and after each successful
   expect(inForce(output)).toMatchObject([described(first), described(second)]);
 });
 
-it('logs the digest of the keys file that the process read', async () => {
+it('logs the digest of the keys file', async () => {
   const keysFile = join(dirname(file), 'keys.yaml');
   const content = `namespaces:
   payments: { encrypt: projects/test/locations/global/keyRings/temporal-keys/cryptoKeys/payments }
@@ -100,7 +100,7 @@ it('logs the digest of the keys file that the process read', async () => {
   });
 });
 
-it('keeps the previous policy while other users can write to the file, and does not start with such a file', async () => {
+it('neither reloads nor starts with a policy file that other users can write', async () => {
   const { child, output } = (server = await startServer(environment(policy('[decode]'))));
   chmodSync(file, 0o664);
   try {
@@ -115,7 +115,7 @@ it('keeps the previous policy while other users can write to the file, and does 
   }
 });
 
-it('serves other machines if it has a policy, and rereads the policy on SIGHUP', async () => {
+it('may listen beyond loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
   const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));
   const logged = (words: string) => expect.poll(() => output.out, { timeout: 10_000 }).toContain(words);
   const port = Number(new URL(url).port);

@@ -73,7 +73,7 @@ const me = (token: string, to = server): Promise<Answer> =>
 const clear = bodyOf([{ metadata: { encoding: text('json/plain') }, data: text('"canary-412"') }]);
 
 describe('tokens of a real provider', () => {
-  it('let a program only encode and a person only decode', async () => {
+  it('permit a program only to encode and a person only to decode, as the policy says', async () => {
     const program = await provider.programToken();
     expect(decodeProtectedHeader(program).typ).toBe('at+jwt');
     const encrypted = await protocol(program, 'encode', clear);
@@ -88,7 +88,7 @@ describe('tokens of a real provider', () => {
     expect((await protocol(program, 'decode', encrypted.body, 'orders')).status).toBe(403);
   });
 
-  it('identifies a person by their address until the token expires', async () => {
+  it('identify a person by e-mail address until the token expires', async () => {
     const { accessToken } = await provider.personTokens('ana');
     const { body } = await me(accessToken);
     expect(JSON.parse(body)).toEqual({
@@ -101,7 +101,7 @@ describe('tokens of a real provider', () => {
     });
   });
 
-  it('refuses the ID token of the same sign-in', async () => {
+  it('are refused if they are ID tokens and the policy accepts access tokens', async () => {
     const { idToken } = await provider.personTokens('ana');
     expect(await me(idToken)).toMatchObject({
       status: 401,
@@ -109,7 +109,7 @@ describe('tokens of a real provider', () => {
     });
   });
 
-  it('refuses the access token of the same sign-in if the policy accepts ID tokens', async () => {
+  it('are refused if they are access tokens and the policy accepts ID tokens', async () => {
     const other = await serving('id', 'dashboard');
     try {
       const { accessToken, idToken } = await provider.personTokens('ana');
@@ -120,7 +120,7 @@ describe('tokens of a real provider', () => {
     }
   });
 
-  it('are still accepted when the policy is reread while the issuer is unreachable', async () => {
+  it('are still accepted if the policy is reloaded while the issuer is unreachable', async () => {
     const file = policyFile(policyOf('access', AUDIENCE));
     const load = accessLoader(file, { log: log.log, canDecrypt: () => true });
     const { accessToken } = await provider.personTokens('ana');
@@ -140,7 +140,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests()).toBe(1);
   });
 
-  it('include a new key as soon as a token signed by it arrives', async () => {
+  it('include a new key as soon as a token signed with that key arrives', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -149,7 +149,7 @@ describe("the provider's keys", () => {
     expect((await me(renewed)).status).toBe(200);
   });
 
-  it('exclude a withdrawn key once they are refreshed', async () => {
+  it('exclude a withdrawn key after a refresh', async () => {
     const old = await provider.programToken();
     expect((await me(old)).status).toBe(200);
     await provider.rotate();
@@ -176,7 +176,7 @@ describe("the provider's keys", () => {
     expect(provider.keyRequests() - before).toBe(3);
   });
 
-  it('are used for an hour of an outage; then tokens get 401 with the reason until the issuer is available again', async () => {
+  it('are used for an hour of an outage, after which tokens get 401 with the reason until the issuer is available', async () => {
     const known = await provider.programToken();
     expect((await me(known)).status).toBe(200);
     await provider.down();
@@ -195,7 +195,7 @@ describe("the provider's keys", () => {
     expect((await me(known)).status).toBe(200);
   });
 
-  it('do not block startup while the issuer is unreachable, and are fetched once it is available', async () => {
+  it('do not block startup while the issuer is unreachable, and are fetched once the issuer is available', async () => {
     const token = await provider.programToken();
     await provider.down();
     const other = await serving();

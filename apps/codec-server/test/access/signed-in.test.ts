@@ -8,7 +8,7 @@ import { company, policyFile } from './support/policy-file.ts';
 import { AUDIENCE, startProvider } from './support/provider.ts';
 import { ask } from './support/server.ts';
 
-// Temporal's own command line and the history API with a real provider's tokens, against a real Temporal server.
+// Temporal's own CLI, and the history API, with a real provider's tokens and a real Temporal server.
 const SECRET = 'canary-5161ed';
 const WORKFLOW = 'read-when-signed-in';
 
@@ -62,7 +62,7 @@ it.each<[what: string, args: () => Promise<string[]>]>([
     'a token of a person whom a rule names',
     async () => [...auth((await provider.personTokens('bo')).accessToken), ...justification],
   ],
-])("lets Temporal's CLI read nothing without %s", async (_, args) => {
+])("returns no plaintext to Temporal's CLI without %s", async (_, args) => {
   await expect(args().then((more) => show(...more))).rejects.toThrow();
   expect(audited.filter(({ event }) => event !== 'denied')).toEqual([]);
 });
@@ -78,7 +78,7 @@ const api = async (path: string, body?: object) =>
     ...(body && { body: JSON.stringify(body) }),
   });
 
-it('returns the history to a caller with the permission metadata, and payloads for a justification', async () => {
+it('returns the history to a caller with the permission metadata, and payloads only with a justification', async () => {
   const history = await api('history');
   const first = historyFrame.parse(JSON.parse(history.body.split('\n')[0]!));
   expect(first).toMatchObject({ type: 'events', events: expect.arrayContaining([expect.any(Object)]) });

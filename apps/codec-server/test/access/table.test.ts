@@ -31,10 +31,10 @@ const encrypted = new Map<string, string>();
 
 const audited: AuditEntry[] = [];
 const denied = (): AuditEntry[] => audited.filter(({ event }) => event === 'denied');
-/** The methods of the codec and of Temporal that were called. */
+/** The called methods of the codec and of Temporal. */
 const called: string[] = [];
 
-/** Returns an object with the same methods, whose calls are recorded in `called`. */
+/** Returns an object with the same methods, and records calls in `called`. */
 function recordingCalls<T extends object>(whole: T): T {
   return new Proxy(whole, {
     get: (target, name) => {
@@ -86,12 +86,12 @@ const authorization = (value: string): Headers[number] => ['Authorization', valu
 const asserted = (token: string): Headers[number] => ['X-Goog-IAP-JWT-Assertion', token];
 const borne = (token: string): Headers[number] => authorization(`Bearer ${token}`);
 
-/** A caller of the matrix who can make tokens. */
+/** A caller in the matrix with a way to create tokens. */
 interface Person extends ExampleCaller {
   readonly settings: Issuer;
-  /** Resolves to a valid token, or to one that `changes` make invalid. */
+  /** Resolves to a token that is valid except for `changes`. */
   token(changes?: Changes): Promise<string>;
-  /** Puts a token into the header that the issuer's tokens come in. */
+  /** Returns the header in which clients send the issuer's tokens. */
   sends(token: string): Credentials;
 }
 
@@ -139,7 +139,7 @@ const posts: Record<string, (namespace: string) => string> = {
   decode: (namespace) => encrypted.get(namespace)!,
 };
 
-/** Sends a request to a route in a namespace. It is valid except perhaps for its credentials. */
+/** Sends a request to a route in a namespace. The request is valid, except perhaps for its credentials. */
 function send(route: Route, namespace: string, { headers, query = '' }: Credentials): Promise<Answer> {
   const [method, , path] = route;
   return ask(server.port, {
@@ -163,13 +163,13 @@ const pairs = people.flatMap((who) => namespaces.map((namespace) => ({ who, name
 
 describe.each(pairs)('$who.who in $namespace', ({ who, namespace }) => {
   it.each(permissions)(
-    'has the permission %s on every route that needs it, or gets 403',
+    'has access to every route that requires %s if granted, and otherwise gets 403',
     async (permission) => {
       const credentials = await valid(who);
       const ofPermission = routes.filter(([, , , needs]) => needs === permission);
       expect(ofPermission).not.toEqual([]);
       for (const route of ofPermission) {
-        // A route without a namespace needs the permission in any namespace.
+        // A route without a namespace requires the permission in at least one namespace.
         const considered = route[4] === undefined ? namespaces : [namespace];
         const isGranted = considered.some((name) => who.granted[name].includes(permission));
         forget();
@@ -199,7 +199,7 @@ describe.each(pairs)('$who.who in $namespace', ({ who, namespace }) => {
 
 const now = () => Math.floor(Date.now() / 1_000);
 
-/** Returns what a request has in place of its holder's valid token. */
+/** Returns the credentials that a request contains in place of the holder's valid token. */
 type Defect = (holder: Person) => Credentials | Promise<Credentials>;
 
 /** A token that is valid except for one change. */
@@ -226,7 +226,7 @@ const put =
 
 const expiredToken = (holder: Person): Promise<string> => holder.token({ claims: { exp: now() - 31 } });
 
-/** Every defect of the matrix. */
+/** All defects in the matrix. */
 const defects: Record<string, Defect> = {
   'no token': () => headed(),
   'another scheme (Basic)': put((token) => [authorization(`Basic ${token}`)]),
@@ -308,11 +308,14 @@ const accepting =
   (issuer: Issuer): boolean =>
     issuer.tokens === tokens;
 
-/** Defects that only the tokens of some issuers can have, and why. All other defects are tested with every issuer. */
+/**
+ * Defects that only some issuers' tokens can have, with the reason. All other defects are tested with every
+ * issuer.
+ */
 const ofSome: Record<string, { of: (issuer: Issuer) => boolean; since: string }> = {
   'the issuer without its last slash': {
     of: ({ issuer }) => issuer.endsWith('/'),
-    since: 'the other issuers have none',
+    since: 'the other issuers have no last slash',
   },
   'an ID token where access tokens are accepted': {
     of: accepting('access'),
@@ -370,8 +373,11 @@ it.each(ofSomeOnly)('tests "%s" only with some callers’ tokens, because %s', (
 
 const guarded = routes.filter(([, , , needs]) => needs !== 'public');
 
-/** Expects the refusal on every route, with one message that is the same everywhere and contains nothing of the request. */
-/** A second may pass between two answers. */
+/**
+ * Expects the refusal on every route, with the same message everywhere, which contains nothing from the
+ * request.
+ */
+/** Replaces seconds in messages, because a second may pass between two responses. */
 const untimed = (text: string): string => text.replace(/\d+ s ahead/, '… s ahead');
 
 async function expectRefusals(
@@ -419,7 +425,7 @@ describe.each(Object.entries(defects))('a token with the defect "%s"', (what, de
   });
 });
 
-/** Other values of the proxy's header. */
+/** Malformed values of the proxy's header. */
 const malformed: Record<string, Defect> = {
   'no assertion': () => headed(asserted('')),
   'no assertion next to a valid bearer token': async () => headed(borne(await lead.token()), asserted('')),
@@ -492,7 +498,7 @@ it('requires a justification in a namespace that reveals on demand, and audits r
   expect(denied()).toHaveLength(2);
 });
 
-it('answers /api/me with the caller’s name, permissions and sign-in expiry', async () => {
+it('returns the caller’s name, permissions and sign-in expiry from /api/me', async () => {
   const { body } = await askAs(lead, '/api/me');
   const { expiresAt, ...me } = JSON.parse(body);
   expect(me).toEqual({
@@ -510,7 +516,7 @@ it('answers /api/me with the caller’s name, permissions and sign-in expiry', a
   expect(Math.abs(Date.parse(expiresAt) - Date.now() - 600_000)).toBeLessThan(10_000);
 });
 
-it('answers /api/sign-in with the dashboard’s settings', async () => {
+it('returns the dashboard’s settings from /api/sign-in', async () => {
   const { body } = await ask(server.port, { path: '/api/sign-in' });
   expect(JSON.parse(body)).toEqual({
     required: true,

@@ -31,7 +31,7 @@ const inserting = (json: string) => (text: string) => text.replace('{', `{${json
 const asItIs = (text: string): string => text;
 const encoded = (text: string): string => Buffer.from(text).toString('base64url');
 
-/** Resolves when the server accepts a token of that issuer that is valid except for the changes. */
+/** Resolves if the server accepts a token from the issuer that is valid except for the changes. */
 async function check(
   name: string,
   { header = {}, claims = {}, headJson = asItIs, json = asItIs }: Changes = {},
@@ -45,7 +45,7 @@ async function check(
     ...header,
   });
   const input = [headJson(written), json(JSON.stringify(payload))].map(encoded).join('.');
-  // A token library would refuse to write invalid tokens.
+  // Written by hand, because a token library would refuse to create invalid tokens.
   const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' });
   const token = `${input}.${signature.toString('base64url')}`;
   await verifier(from, { find: () => publicKey }, () => NOW * 1_000)(token);
@@ -53,7 +53,7 @@ async function check(
 
 const refused = { status: 401, challenge: expect.stringMatching(/^Bearer error="invalid_token"/) };
 
-describe.each(names)('a token of an issuer with tokens: %s', (name) => {
+describe.each(names)('a token from an issuer for which the policy accepts %s', (name) => {
   it('is accepted unchanged', async () => {
     await expect(check(name)).resolves.toBeUndefined();
   });
@@ -91,8 +91,8 @@ describe.each(names)('a token of an issuer with tokens: %s', (name) => {
   });
 
   it.each<[what: string, changes: Changes]>([
-    ['another token in it', { header: { cty: 'JWT' } }],
-    ['a content type of any kind', { header: { cty: null } }],
+    ['another token inside', { header: { cty: 'JWT' } }],
+    ['any content type', { header: { cty: null } }],
     [
       'a logout event',
       { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': {} }, sid: '1' } },
@@ -111,19 +111,16 @@ describe.each(names)('a token of an issuer with tokens: %s', (name) => {
     ['two algorithms', { headJson: inserting('"alg":"none"') }],
     ['two subjects', { json: inserting('"sub":"bo"') }],
     ['two expiries', { json: (text) => text.replace(/}$/, `,"exp":${NOW + 9_000}}`) }],
-    [
-      'two answers to whether an address is verified',
-      { json: inserting('"email_verified":false,"email_verified":true') },
-    ],
+    ['two values of email_verified', { json: inserting('"email_verified":false,"email_verified":true') }],
     ['a subject twice with one value', { json: (text) => text.replace(/"sub":"[^"]*"/, '$&,$&') }],
     [
       'an audience twice with one value',
       { json: (text) => text.replace('"aud":"codec"', '"aud":"codec","aud":"codec"') },
     ],
-    ['a name twice with one value in an object twice', { json: inserting('"a":{"b":1},"a":{"b":1}') }],
+    ['an object that is there twice with equal content', { json: inserting('"a":{"b":1},"a":{"b":1}') }],
     ['__proto__ twice', { json: inserting('"__proto__":1,"__proto__":1') }],
-    ['a name twice far inside', { json: inserting('"a":[{"b":{"c":1,"c":2}}]') }],
-    ['a name twice, once escaped', { json: inserting('"\\u0073ub":"bo"') }],
+    ['a repeated name deep inside', { json: inserting('"a":[{"b":{"c":1,"c":2}}]') }],
+    ['a repeated name that is escaped once', { json: inserting('"\\u0073ub":"bo"') }],
     ['no object', { json: () => '[]' }],
     ['bytes after its claims', { json: (text) => `${text} {}` }],
     ['claims as another level of text', { json: (text) => JSON.stringify(text) }],
@@ -137,14 +134,14 @@ describe.each(names)('a token of an issuer with tokens: %s', (name) => {
     ['an audience that contains its name', { claims: { aud: 'codec2' } }],
     ['an audience in a nested list', { claims: { aud: [['codec']] } }],
     ['an audience as a field', { claims: { aud: { codec: true } } }],
-    ['a subject that is no text', { claims: { sub: 7 } }],
+    ['a subject that is not text', { claims: { sub: 7 } }],
     ['an empty subject', { claims: { sub: '' } }],
   ])('is refused with %s', async (_, changes) => {
     await expect(check(name, changes)).rejects.toMatchObject(refused);
   });
 });
 
-describe('the kind that a token declares', () => {
+describe('verifier', () => {
   it.each([
     ['ID', 'access'],
     ['ID', 'access-untyped'],
@@ -187,7 +184,7 @@ describe('the kind that a token declares', () => {
     ['id', 'application/jwt'],
     ['id', undefined],
     ['assertion', 'jwt'],
-  ])('accepts, if the policy accepts %s, a token of type %s', async (name, typ) => {
+  ])('accepts for the policy setting %s a token of type %s', async (name, typ) => {
     await expect(check(name, { header: { typ } })).resolves.toBeUndefined();
   });
 

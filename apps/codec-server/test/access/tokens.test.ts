@@ -49,7 +49,7 @@ it('does not cache a refusal', async () => {
   await expect(memory.get('a', async () => ({}))).resolves.toEqual({});
 });
 
-it('evicts the least recently used token above its limit', async () => {
+it('evicts the least recently used token if the cache is full', async () => {
   const { ask, checked } = tokens(3_600 * SECOND, 2);
   for (const token of ['a', 'b', 'a', 'c', 'a', 'b']) await ask(token, 0);
   expect(checked).toEqual(['a', 'b', 'c', 'b']);
@@ -75,22 +75,25 @@ it.each([
   ['at its exp', NOW + 600, NOW * 1_000 + 600_000],
   ['at whole milliseconds, not after its exp', NOW + 0.12345, NOW * 1_000 + 123],
   ['when it is too old, whatever its exp', NOW + 86_400, NOW * 1_000 + 3_540_000],
-  ['when it is too old, even if its exp is no date', 1e15, NOW * 1_000 + 3_540_000],
+  ['when it is too old, even if its exp is not a date', 1e15, NOW * 1_000 + 3_540_000],
 ])('ends a sign-in %s', async (_, exp, expiresAt) => {
   expect((await verify(await token(exp))).expiresAt).toBe(expiresAt);
 });
 
-it.each(['nbf', 'iat'])('names the clock skew of a token that is not valid yet by its %s', async (claim) => {
-  await expect(verify(await token(NOW + 600, { [claim]: NOW + 45 }))).rejects.toMatchObject({
-    status: 401,
-    message: expect.stringMatching(/ 45 s ahead .* tolerates 30 s/),
-  });
-});
+it.each(['nbf', 'iat'])(
+  'reports the clock skew if a token is not valid yet according to its %s',
+  async (claim) => {
+    await expect(verify(await token(NOW + 600, { [claim]: NOW + 45 }))).rejects.toMatchObject({
+      status: 401,
+      message: expect.stringMatching(/ 45 s ahead .* tolerates 30 s/),
+    });
+  },
+);
 
 const BACKEND = '/projects/1/global/backendServices/2';
 const proxy = issuer.parse({ type: 'iap', audience: BACKEND });
 
-/** Verifies an assertion that is valid except perhaps for its algorithm. */
+/** Verifies an assertion that is valid, except perhaps for its algorithm. */
 async function verifiedAssertion(alg: string): Promise<VerifiedToken> {
   const pair = await generateKeyPair(alg);
   const assertion = await new SignJWT({

@@ -63,7 +63,7 @@ function send([method, , path]: (typeof routes)[number], who: [string, string]):
 
 const permitted = routes.filter(([, , , needs]) => needs !== 'public' && needs !== 'known');
 
-/** The status of every route that needs a permission. */
+/** Returns the status of every route that requires a permission. */
 async function statuses(issuer: string, claims: Record<string, unknown>): Promise<number[]> {
   const who = header(issuer, await issuers.token(issuer, claims));
   return Promise.all(permitted.map(async (route) => (await send(route, who)).status));
@@ -76,7 +76,7 @@ async function nameOf(issuer: string, claims: Record<string, unknown>): Promise<
   return JSON.parse(answer.body).name;
 }
 
-/** Every value but `true` that a token's JSON can hold for "verified". */
+/** All kinds of JSON values, except `true`, that a token may contain for "verified". */
 const notTrue: readonly (readonly [string, unknown])[] = [
   false,
   'false',
@@ -104,7 +104,7 @@ const notTrue: readonly (readonly [string, unknown])[] = [
   '\u0000true',
 ].map((value) => [JSON.stringify(value), value]);
 
-/** Where a token's e-mail address can be: by the issuer's kind of tokens and the claim that a rule names. */
+/** Where a token's e-mail address can be, by the issuer's kind of tokens and the claim that a rule names. */
 const places: readonly (readonly [issuer: string, claim: string, value: unknown])[] = [
   ['access', URL_EMAIL, ADDRESS],
   ['access', 'email', ADDRESS],
@@ -120,7 +120,7 @@ const places: readonly (readonly [issuer: string, claim: string, value: unknown]
   ['cloud', CLOUD_EMAIL, ADDRESS],
 ];
 
-/** One place for each issuer. */
+/** One of these places for each issuer. */
 const samples = places.filter(([issuer], at) => places.findIndex(([other]) => other === issuer) === at);
 
 describe.each(samples)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {
@@ -133,13 +133,13 @@ describe.each(samples)('an e-mail address of issuer %s in the claim %s, %j', (is
 
 describe.each(places)('an e-mail address of issuer %s in the claim %s, %j', (issuer, claim, value) => {
   it.each([
-    ['no claim is about its verification', {}],
+    ['no claim states whether the address is verified', {}],
     ['email_verified is true', { email_verified: true }],
-    ['its URL name is verified', { 'https://example.com/email_verified': true }],
+    ['a claim with a URL name is verified', { 'https://example.com/email_verified': true }],
   ])('grants what the rule lists when %s', async (_, claims) => {
     const given = await statuses(issuer, { [claim]: value, ...claims });
     for (const [index, status] of given.entries()) {
-      // A caller may test keys only some times a minute.
+      // Leaves out the key test, which a caller may run only a few times per minute.
       const limited = permitted[index]?.[2].endsWith('/keys:test') ? [429] : [];
       expect([200, 400, 404, 501, ...limited]).toContain(status);
     }

@@ -38,7 +38,7 @@ async function intentsIn(folder: string): Promise<Set<string | undefined>> {
   return new Set(entries.filter((entry) => entry?.event === 'intent').map((entry) => entry?.justification));
 }
 
-describe('a decryption that was answered', () => {
+describe('the audit of a completed decryption', () => {
   const acts: [what: string, act: (path: string, n: number) => Promise<unknown>, keeps: boolean][] = [
     ['renamed', (path, n) => rename(path, `${path}.${n}`), true],
     ['removed', (path) => unlink(path), false],
@@ -49,43 +49,46 @@ describe('a decryption that was answered', () => {
     ],
   ];
 
-  it.each(acts)('has its intent in an existing file, however often the file is %s', async (_, act, keeps) => {
-    const folder = await mkdtemp(join(directory, 'f'));
-    const path = join(folder, 'audit.jsonl');
-    const audit = await opened(path);
-    const { url } = await serveApp(kms, { audit: audit.audit });
-    const body = bodyOf(encrypted);
-    const answered: number[] = [];
-    const over = new AbortController();
-    let next = 0;
-    let since = 0;
-    const client = async (): Promise<void> => {
-      while (!over.signal.aborted) {
-        const own = (next += 1);
-        const reason = `reason ${own}`;
-        const init = posted(body);
-        const headers = { ...init.headers, 'x-reveal-justification': reason };
-        const response = await fetch(`${url}/decode`, { ...init, headers });
-        await response.text();
-        if (response.status === 200) answered.push(own);
+  it.each(acts)(
+    'contains the intent in an existing file, however often the file is %s',
+    async (_, act, keeps) => {
+      const folder = await mkdtemp(join(directory, 'f'));
+      const path = join(folder, 'audit.jsonl');
+      const audit = await opened(path);
+      const { url } = await serveApp(kms, { audit: audit.audit });
+      const body = bodyOf(encrypted);
+      const answered: number[] = [];
+      const over = new AbortController();
+      let next = 0;
+      let since = 0;
+      const client = async (): Promise<void> => {
+        while (!over.signal.aborted) {
+          const own = (next += 1);
+          const reason = `reason ${own}`;
+          const init = posted(body);
+          const headers = { ...init.headers, 'x-reveal-justification': reason };
+          const response = await fetch(`${url}/decode`, { ...init, headers });
+          await response.text();
+          if (response.status === 200) answered.push(own);
+        }
+      };
+      const clients = Array.from({ length: 6 }, client);
+      for (let n = 0; n < 25; n += 1) {
+        await delay(5 + (n % 7));
+        await act(path, n).catch(() => undefined);
+        // Intents that were written before the removal disappeared with the file.
+        if (!keeps) since = next;
       }
-    };
-    const clients = Array.from({ length: 6 }, client);
-    for (let n = 0; n < 25; n += 1) {
-      await delay(5 + (n % 7));
-      await act(path, n).catch(() => undefined);
-      // An intent that was written before went with the file.
-      if (!keeps) since = next;
-    }
-    await delay(200);
-    over.abort();
-    await Promise.all(clients);
-    await audit.close();
-    const there = await intentsIn(folder);
-    const later = answered.filter((own) => own > since);
-    expect(later.length).toBeGreaterThan(3);
-    expect(later.filter((own) => !there.has(`reason ${own}`))).toEqual([]);
-  });
+      await delay(200);
+      over.abort();
+      await Promise.all(clients);
+      await audit.close();
+      const there = await intentsIn(folder);
+      const later = answered.filter((own) => own > since);
+      expect(later.length).toBeGreaterThan(3);
+      expect(later.filter((own) => !there.has(`reason ${own}`))).toEqual([]);
+    },
+  );
 });
 
 describe('ciphertext digests in the audit', () => {

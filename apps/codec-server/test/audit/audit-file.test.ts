@@ -42,19 +42,19 @@ beforeEach(async () => {
 
 const text = (file: string) => readFile(file, 'utf8');
 const line = (value: string): string => `${JSON.stringify({ value })}\n`;
-/** The values of a file's lines, without the opening and closing lines of processes. */
+/** Returns the values of a file's lines, without processes' opening and closing lines. */
 const values = async (file: string): Promise<string[]> =>
   (await text(file))
     .split('\n')
     .map((one) => /^\{"value":"(.*?)"/.exec(one)?.[1])
     .filter((value) => value !== undefined);
-/** Opens the file as a new process does, and appends these lines, each in a write. */
+/** Opens the file like a new process, and appends the lines in separate writes. */
 async function appendOnce(...lines: string[]): Promise<void> {
   const file = await auditFileAt(path);
   for (const value of lines) await file.append([line(value)]);
   await file.close();
 }
-/** Replaces the file, as a rotation or an editor does. */
+/** Replaces the file like a rotation or an editor. */
 async function replace(content: string): Promise<void> {
   await writeFile(`${path}.new`, content, { mode: 0o600 });
   await rename(`${path}.new`, path);
@@ -73,7 +73,7 @@ const intent = {
 } as const;
 
 describe('an audit file', () => {
-  it('has mode 0600 and one chain that consecutive processes continue', async () => {
+  it('has mode 0600 and a single chain across consecutive processes', async () => {
     await appendOnce('a');
     await appendOnce('b');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
@@ -84,9 +84,9 @@ describe('an audit file', () => {
 
   it.each([
     ['half a line', '{"torn":'],
-    ['several lines that are none', 'x\n\ny\n{"half'],
-    ['bytes that are no text', Buffer.from([0, 255, 10, 128])],
-  ])('continues after %s that a crash left, and records it', async (_, torn) => {
+    ['several invalid lines', 'x\n\ny\n{"half'],
+    ['bytes that are not text', Buffer.from([0, 255, 10, 128])],
+  ])('continues after a crash that left %s, and records the leftover bytes', async (_, torn) => {
     await appendOnce('whole');
     await appendFile(path, torn);
     await appendOnce('next', 'last');
@@ -99,7 +99,7 @@ describe('an audit file', () => {
     expect(await problemsOf(path)).not.toEqual([]);
   });
 
-  it('treats a last line that lacks only its line feed as complete', async () => {
+  it('treats a last line without its line feed as complete', async () => {
     await appendOnce('whole');
     await truncate(path, (await stat(path)).size - 1);
     await appendOnce();
@@ -140,10 +140,10 @@ describe('an audit file that changes between two writes', () => {
     ['it is removed', () => unlink(path), false],
     ['it is replaced by an empty file', () => replace(''), false],
     ['it is replaced by a copy', async () => replace(await text(path)), false],
-    ['it is cut', () => truncate(path, 10), false],
+    ['it is truncated', () => truncate(path, 10), false],
     ['another process writes to it', () => appendFile(path, line('foreign')), false],
     [
-      'its folder is removed and made again',
+      'its folder is removed and created again',
       async () => {
         await rm(directory, { recursive: true });
         await mkdir(directory, { mode: 0o700 });
@@ -153,7 +153,7 @@ describe('an audit file that changes between two writes', () => {
   ];
 
   it.each(cases)(
-    'loses no new line when %s, and the verifier reports what is missing',
+    'loses no new line when %s, and the verifier reports the missing lines',
     async (_, act, isWhole) => {
       const file = await auditFileAt(path, { now: () => 0 });
       await file.append([line('before')]);
@@ -169,7 +169,7 @@ describe('an audit file that changes between two writes', () => {
     },
   );
 
-  it('rejects lines while the folder is missing, and continues once it exists again', async () => {
+  it('rejects lines while the folder is missing, and continues once the folder exists again', async () => {
     const file = await auditFileAt(path, { now: () => 0 });
     const { log, lines } = keptLog();
     const audit = createAudit(auditSink(file.append, { log }));
@@ -195,7 +195,7 @@ describe('an audit file that changes between two writes', () => {
         await chmod(path, 0o666);
       },
     ],
-  ])('rejects lines while %s is in its place', async (_, act) => {
+  ])('rejects lines while %s is at its path', async (_, act) => {
     const file = await auditFileAt(path, { now: () => 0 });
     await rename(path, `${path}.1`);
     await act();
@@ -223,7 +223,7 @@ describe('an audit file that changes between two writes', () => {
 
 describe('openAuditFile', () => {
   it.each([
-    ['a symbolic link to no file', () => symlink(join(directory, 'nowhere'), path)],
+    ['a symbolic link without a target', () => symlink(join(directory, 'nowhere'), path)],
     [
       'a second hard link',
       async () => {
@@ -233,7 +233,7 @@ describe('openAuditFile', () => {
     ],
     ['a FIFO', async () => execFileSync('mkfifo', ['-m', '600', path])],
     ['a file in a folder that others can write', () => chmod(directory, 0o770)],
-  ])('rejects %s, as it rejects every file that is not trusted', async (_, make) => {
+  ])('rejects the untrusted file: %s', async (_, make) => {
     await make();
     await expect(auditFileAt(path)).rejects.toMatchObject({ code: 'untrusted' });
   });
@@ -241,7 +241,9 @@ describe('openAuditFile', () => {
 
 const appender = fileURLToPath(new URL('../support/append-lines.ts', import.meta.url));
 
-/** Starts a process that appends lines; the system rejects bytes beyond a limit, as a full disk does. */
+/**
+ * Starts a process that appends lines. The operating system rejects bytes beyond a limit, like a full disk.
+ */
 const limited = (blocks: number) =>
   spawn(
     'sh',
@@ -250,7 +252,7 @@ const limited = (blocks: number) =>
   );
 
 describe('an audit file on a full disk', () => {
-  it('confirms only complete lines, rejects others, and continues once there is space', async () => {
+  it('confirms only complete lines, rejects the others, and continues once there is space', async () => {
     const child = limited(16);
     const confirmed = (await textOf(child.stdout)).trim().split('\n');
     expect(confirmed.at(-1)).toBe('refused');
@@ -263,7 +265,7 @@ describe('an audit file on a full disk', () => {
     expect(await problemsOf(path)).toEqual([]);
   });
 
-  it('causes one log line, and a count and a 503 for each lost line', async () => {
+  it('causes one log line in total, and a count and a 503 for each lost line', async () => {
     const { log, lines } = keptLog();
     let failures = 0;
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
@@ -308,7 +310,7 @@ it(
   },
 );
 
-it('keeps every confirmed line in some remaining file while files are renamed, removed and replaced under load', async () => {
+it('keeps confirmed lines in an existing file while files are renamed, removed and replaced under load', async () => {
   const file = await auditFileAt(path);
   const sink = auditSink(file.append, { log: keptLog().log });
   const confirmed: number[] = [];
@@ -332,7 +334,7 @@ it('keeps every confirmed line in some remaining file while files are renamed, r
     if (n % 3 === 0) await rename(path, `${path}.${n}`).catch(() => undefined);
     else {
       await (n % 3 === 1 ? unlink(path).catch(() => undefined) : replace(''));
-      // What was asked for before may have been lost with the file.
+      // Lines that were written before the removal may have been lost with the file.
       since = next;
     }
   }
@@ -347,7 +349,7 @@ it('keeps every confirmed line in some remaining file while files are renamed, r
 });
 
 it('rejects lines with 503 when no program reads standard output and its buffer is full', async () => {
-  // A connection without a reader accepts as much as the system's buffers can hold.
+  // A connection without a reader accepts as much as the operating system's buffers can hold.
   const sockets: Socket[] = [];
   const server = createServer((socket) => void sockets.push(socket.pause()));
   const client = connect(await listenOnLoopback(server), '127.0.0.1');
@@ -367,7 +369,7 @@ it('rejects lines with 503 when no program reads standard output and its buffer 
   server.close();
 });
 
-it('returns the head of its last line', async () => {
+it('returns the head of the last line that was written', async () => {
   const file = await auditFileAt(path);
   await file.append([line('a')]);
   const head = file.head();

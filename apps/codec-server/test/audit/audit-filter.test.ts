@@ -15,11 +15,11 @@ const entry = (more: Partial<AuditEntry> = {}): AuditEntry => ({
   ...more,
 });
 
-/** Whether a filter accepts an entry, as a line and as an entry. */
+/** Whether a filter accepts an entry, both as a line and as an entry. */
 function accepts(filter: Partial<AuditFilter>, more: Partial<AuditEntry> = {}): boolean {
   const { mayMatch, matches } = entryFilter({ namespace: 'payments', ...filter });
   const matched = matches(entry(more));
-  // A line that matches must not be skipped unread.
+  // A matching line must not be skipped without parsing.
   if (matched) expect(mayMatch(entryLine(entry(more)))).toBe(true);
   return matched;
 }
@@ -36,7 +36,7 @@ it('accepts part of the name or subject, in upper or lower case', () => {
   expect(accepts({ who: 'bo' })).toBe(false);
 });
 
-it('accepts part of the justification, in upper or lower case, and no entry without a justification', () => {
+it('accepts part of the justification, in upper or lower case, but never an entry without a justification', () => {
   expect(accepts({ justification: 'pay-4417' })).toBe(true);
   expect(accepts({ justification: 'pay-4418' })).toBe(false);
   const { justification: _, ...without } = entry();
@@ -60,14 +60,14 @@ it('accepts only outcomes with one of the given results', () => {
   expect(accepts({ results: ['failed'] }, { event: 'denied', denied: 'forbidden' })).toBe(false);
 });
 
-it('accepts times from the first moment up to but excluding the last, in any time zone', () => {
+it('accepts times from `from`, inclusive, to `to`, exclusive, in any time zone', () => {
   expect(accepts({ from: '2026-11-24T12:00:00Z', to: '2026-11-24T12:00:00.001Z' })).toBe(true);
   expect(accepts({ from: '2026-11-24T13:00:00+01:00' })).toBe(true);
   expect(accepts({ from: '2026-11-24T12:00:00.001Z' })).toBe(false);
   expect(accepts({ to: '2026-11-24T12:00:00Z' })).toBe(false);
 });
 
-it('stops a search at lines much older than the first moment, whatever texts they contain', () => {
+it('stops a search at lines much older than `from`, whatever text the lines contain', () => {
   const { isBefore } = entryFilter({ namespace: 'payments', from: '2026-11-24T14:00:00Z' });
   expect(isBefore(entryLine(entry()))).toBe(true);
   // A clock that was set back must not hide entries.

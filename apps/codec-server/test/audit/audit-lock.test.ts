@@ -16,7 +16,7 @@ let path: string;
 let lock: string;
 let count = 0;
 const root = await folderForFile();
-// The folders of the audit files may be seen by other users.
+// Other users must be able to reach the folders with the audit files.
 await chmod(root, 0o755);
 beforeEach(async () => {
   directory = join(root, `${(count += 1)}`);
@@ -32,13 +32,13 @@ const contendForAudit = fileURLToPath(new URL('../support/contend-for-audit.ts',
 
 interface Holder {
   readonly child: ChildProcessByStdio<Writable, Readable, null>;
-  /** `held`, or why the process could not open the file. */
+  /** `held`, or the reason why the process could not open the file. */
   readonly said: string;
-  /** Ends the process, by default without a chance to release anything. */
+  /** Ends the process, by default with SIGKILL, so that it cannot release anything. */
   end(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts a process that holds the audit file, by default in the namespaces of this process. */
+/** Starts a process that holds the audit file, by default in this process's namespaces. */
 async function startHolder(...within: string[]): Promise<Holder> {
   const [command, ...args] = [...within, process.execPath, holdAudit, path] as const;
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -56,7 +56,7 @@ async function startHolder(...within: string[]): Promise<Holder> {
   return { child, said: said.trim(), end };
 }
 
-/** Runs a Python script as another user. It prints what it could do. */
+/** Runs a Python script as another user, and returns its output. */
 const asOtherUser = (script: string, ...args: string[]): string =>
   execFileSync('python3', ['-c', script, ...args], {
     uid: 12_345,
@@ -71,7 +71,7 @@ const hasNamespaces =
   isRoot && spawnSync('unshare', ['--pid', '--net', '--mount', '--fork', 'true']).status === 0;
 
 describe('the audit file lock', () => {
-  it('keeps a second process out, and disappears when the first closes the file', async () => {
+  it('keeps a second process out, and disappears when the first process closes the file', async () => {
     const first = await startHolder();
     expect(first.said).toBe('held');
     expect((await stat(lock)).mode & 0o777).toBe(0o600);
@@ -94,7 +94,7 @@ describe('the audit file lock', () => {
     expect(await readdir(directory)).toEqual(['audit.jsonl']);
   });
 
-  it('stays with a suspended process', async () => {
+  it('stays with its process while that is suspended', async () => {
     const holder = await startHolder();
     holder.child.kill('SIGSTOP');
     expect((await startHolder()).said).toMatch(TAKEN);
@@ -135,7 +135,7 @@ describe('the audit file lock', () => {
     },
   );
 
-  it('is detected as lost when an administrator removes its file and another process takes it', async () => {
+  it('is detected as lost if an administrator removes the lock file and another process takes the lock', async () => {
     const file = await auditFileAt(path, { now: () => 0 });
     await rm(lock);
     const other = await auditFileAt(path);
@@ -179,28 +179,31 @@ attempt('create', lambda: os.open(other, os.O_CREAT | os.O_RDWR))
     await (await auditFileAt(path)).close();
   });
 
-  it.runIf(isRoot)('cannot give the server a lock in a folder where everyone may create files', async () => {
-    await chmod(directory, 0o1777);
-    asOtherUser('import os, sys; os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600)', lock);
-    await expect(auditFileAt(path)).rejects.toThrow(/audit\.jsonl\.lock belongs to the user 12345/);
-    await rm(lock);
-    asOtherUser('import os, sys; os.symlink(sys.argv[1], sys.argv[2])', join(directory, 'made'), lock);
-    await expect(auditFileAt(path)).rejects.toThrow(/is not an empty regular file/);
-    expect(await readdir(directory)).not.toContain('made');
-    await rm(lock);
-    // SQLite looks for these files of a database next to it.
-    asOtherUser(
-      'import os, sys; [os.mkdir(sys.argv[1] + end) for end in ("-journal", "-wal", "-shm")]',
-      lock,
-    );
-    await expect(auditFileAt(path)).rejects.toThrow(/lock .* cannot be taken/);
-  });
+  it.runIf(isRoot)(
+    'cannot plant a lock file for the server in a folder where everyone may create files',
+    async () => {
+      await chmod(directory, 0o1777);
+      asOtherUser('import os, sys; os.open(sys.argv[1], os.O_CREAT | os.O_RDWR, 0o600)', lock);
+      await expect(auditFileAt(path)).rejects.toThrow(/audit\.jsonl\.lock belongs to the user 12345/);
+      await rm(lock);
+      asOtherUser('import os, sys; os.symlink(sys.argv[1], sys.argv[2])', join(directory, 'made'), lock);
+      await expect(auditFileAt(path)).rejects.toThrow(/is not an empty regular file/);
+      expect(await readdir(directory)).not.toContain('made');
+      await rm(lock);
+      // SQLite looks for these files next to a database.
+      asOtherUser(
+        'import os, sys; [os.mkdir(sys.argv[1] + end) for end in ("-journal", "-wal", "-shm")]',
+        lock,
+      );
+      await expect(auditFileAt(path)).rejects.toThrow(/lock .* cannot be taken/);
+    },
+  );
 });
 
 describe('openAuditFile', () => {
   const cases: [what: string, make: () => Promise<unknown>, why: RegExp][] = [
     [
-      'a symbolic link to no file',
+      'a symbolic link without a target',
       () => symlink(join(directory, 'made'), lock),
       /is not an empty regular file/,
     ],
@@ -230,9 +233,12 @@ describe('openAuditFile', () => {
   });
 });
 
-describe.runIf(hasNamespaces)('in a container', () => {
+describe.runIf(hasNamespaces)('in containers', () => {
   const container = ['unshare', '--pid', '--net', '--ipc', '--uts', '--mount', '--fork', '--kill-child'];
-  /** Makes the folder read-only, with these files as writable volumes, as `docker run --read-only -v file:file` does. */
+  /**
+   * Makes the folder read-only, with these files as writable volumes, like `docker run --read-only -v
+   * file:file`.
+   */
   const readOnly = (...files: string[]): string[] => [
     ...container,
     'sh',
@@ -244,7 +250,7 @@ describe.runIf(hasNamespaces)('in a container', () => {
     'sh',
   ];
 
-  it('the lock holds between processes whose namespaces differ, and ends with them', async () => {
+  it('the lock works between processes in different namespaces, and ends with its process', async () => {
     const first = await startHolder(...container);
     expect(first.said).toBe('held');
     expect((await startHolder(...container)).said).toMatch(TAKEN);
@@ -255,10 +261,10 @@ describe.runIf(hasNamespaces)('in a container', () => {
     expect((await startHolder(...container)).said).toMatch(TAKEN);
   });
 
-  it('the server needs a previously created lock if only the audit file is writable', async () => {
+  it('the server needs an existing lock file if only the audit file is writable', async () => {
     await writeFile(path, '', { mode: 0o600 });
     expect((await startHolder(...readOnly(path))).said).toMatch(
-      /The lock .* cannot be created: EROFS.*create the lock/,
+      /The lock .* cannot be created: EROFS.*create an empty file/,
     );
     await writeFile(lock, '', { mode: 0o600 });
     const holder = await startHolder(...readOnly(path, lock));

@@ -62,7 +62,7 @@ it('writes an intent and an outcome under one id, with caller, address, operatio
   expect(entries[1]!.id).toBe(entries[0]!.id);
 });
 
-it('queues one line at a time for an intent with 10,000 digests', async () => {
+it('queues only one line at a time for an intent with 10,000 digests', async () => {
   let waiting = 0;
   let most = 0;
   const audit = createAudit({
@@ -76,7 +76,7 @@ it('queues one line at a time for an intent with 10,000 digests', async () => {
   expect(most).toBe(1);
 });
 
-it('names the keys that decrypted a payload, however many other keys are named by refused messages', async () => {
+it('lists the keys that decrypted a payload, however many other keys refused messages name', async () => {
   const { audit, entries } = kept();
   const record = await audit.begin(intent);
   for (let version = 1; version <= 40; version += 1) record.refused('key_not_allowed', { key: { version } });
@@ -85,7 +85,7 @@ it('names the keys that decrypted a payload, however many other keys are named b
   expect(entries[1]!.outcome!.keys).toContainEqual({ name: 'real', version: 3, payloads: 500 });
 });
 
-it('bounds the length of a line, whatever the caller sends and however many keys exist', async () => {
+it('bounds the length of a line, whatever the caller sends and however many keys there are', async () => {
   const { audit, entries } = kept();
   const long = '\u0000'.repeat(100_000);
   const record = await audit.begin({
@@ -143,7 +143,7 @@ describe('auditedStream', () => {
     expect(read).toEqual([2, 'complete']);
   });
 
-  it('records cut_off when the reader leaves between two lines or during one', async () => {
+  it('records cut_off when the reader stops between two lines or during a line', async () => {
     const between = await run(async (record) => {
       const stream = auditedStream(record, lines(3), () => undefined);
       await stream.next();
@@ -181,7 +181,7 @@ describe('an audit line', () => {
     namespace: 'payments',
   };
 
-  it('has the form that Cloud Logging reads, with an insertId that removes duplicates', () => {
+  it('has the form that Cloud Logging reads, with an insertId for removing duplicates', () => {
     const { time: _, ...audit } = entry;
     expect(JSON.parse(entryLine(entry))).toEqual({
       severity: 'NOTICE',
@@ -219,16 +219,16 @@ describe('an audit line', () => {
     ['a tag', '\u{e0041}'],
     ['a private-use character', '\u{f0000}'],
     ['a quotation mark', '"}'],
-  ])('cannot be forged with %s, and reads back as it was sent', (_, char) => {
+  ])('cannot be forged with %s, and parses to the original text', (_, char) => {
     const justification = `a${char}${forged}${char}b`;
     const line = entryLine({ ...entry, justification, workflowId: justification });
     expect(line.endsWith('\n')).toBe(true);
-    // Python's splitlines knows the most line ends.
+    // Python's splitlines recognizes the most line separators.
     expect(line.slice(0, -1)).toMatch(/^[\u0020-\u007e]*$/);
     expect(parseEntryLine(line.slice(0, -1))).toMatchObject({ justification, workflowId: justification });
   });
 
-  it('is not an entry if it has another form', () => {
+  it('is not parsed as an entry if it has another form', () => {
     for (const other of ['', 'text', '{}', '{"audit":{}}', '[]', forged, entryLine(entry).slice(0, 50)])
       expect(parseEntryLine(other)).toBeUndefined();
   });

@@ -64,7 +64,7 @@ it('returns every entry once across all pages, including lines longer than a chu
   expect(seen).toEqual(names.toReversed());
 });
 
-it('searches a bounded part of the file per page, and continues there on the next page', async () => {
+it('searches a bounded part of the file per page, and continues after that part on the next page', async () => {
   const { path, audit } = await newAudit();
   await denied(audit, 'wanted');
   for (let n = 0; n < 200; n += 1) await denied(audit, `${n}`, 'orders');
@@ -85,7 +85,7 @@ it('finds a workflow, but not workflows whose ids contain its id', async () => {
   expect(workflows(await readAudit(path, { ...question, workflowId: 'a\u2028"b' }))).toEqual(['a\u2028"b']);
 });
 
-it('skips and counts lines that are torn, too long or not entries', async () => {
+it('skips and counts lines that are incomplete, too long or not entries', async () => {
   const { path, audit } = await newAudit();
   await denied(audit, '1');
   const line = await readFile(path, 'utf8');
@@ -100,7 +100,7 @@ it('skips and counts lines that are torn, too long or not entries', async () => 
 });
 
 describe('a page position', () => {
-  it('is rejected inside a line, after the end, or in another file', async () => {
+  it('is rejected if it is inside a line, after the end, or in another file', async () => {
     const { path, audit } = await newAudit();
     for (const name of ['1', '2', '3']) await denied(audit, name);
     const { next } = await readAudit(path, { ...question, limit: 1 });
@@ -129,7 +129,7 @@ const get = (deps: Parameters<typeof appWith>[1], query = '') =>
   appWith(kms, deps).request(`/api/namespaces/payments/audit${query}`, { headers });
 
 describe('GET /api/namespaces/{namespace}/audit', () => {
-  it('answers an auditor, and records that in the audit', async () => {
+  it('returns entries to an auditor, and records the access in the audit', async () => {
     const { path, audit } = await newAudit();
     await denied(audit, '1');
     const response = await get({ audit, auditFile: path }, '?limit=2');
@@ -147,7 +147,7 @@ describe('GET /api/namespaces/{namespace}/audit', () => {
     ]);
   });
 
-  it('answers from the new file as soon as the old file is renamed', async () => {
+  it('reads the new file as soon as the old file is renamed', async () => {
     const path = join(directory, 'rotated.jsonl');
     let now = 0;
     const file = await auditFileAt(path, { now: () => now });

@@ -55,7 +55,7 @@ const isOk = async (bytes: Buffer | readonly Buffer[]): Promise<boolean> =>
   (await verifyAudit({ ...NONE, files: [changed(bytes)] })).ok;
 
 describe('verifyAudit', () => {
-  it('accepts a file as it was written', async () => {
+  it('accepts an unchanged file', async () => {
     expect(lines.length).toBe(30);
     const verified = await verifyAudit({ ...NONE, files: [path] });
     expect(verified).toMatchObject({ ok: true, problems: [], notes: [] });
@@ -75,7 +75,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('finds a change of any byte, in the last line with the head', async () => {
+  it('finds a change of any byte, and of the last line if the head is given', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     const lastLine = original.length - lines.at(-1)!.length;
     for (let at = 0; at < original.length; at += 211) {
@@ -87,7 +87,7 @@ describe('verifyAudit', () => {
     }
   });
 
-  it('finds a truncation within a line, and between lines with the head', async () => {
+  it('finds a truncation within a line, and between lines if the head is given', async () => {
     const head = (await verifyAudit({ ...NONE, files: [path] })).files[0]!.head!;
     for (let end = 1; end < original.length; end += 307) {
       const bytes = original.subarray(0, end);
@@ -108,7 +108,7 @@ describe('verifyAudit', () => {
     for (let n = 1; n < lines.length; n += 1) expect(await isOk(lines.slice(n)), `from ${n}`).toBe(false);
   });
 
-  it('finds a file that is given twice, an inserted chain, and an empty file', async () => {
+  it('finds a duplicate file, an inserted chain, and an empty file', async () => {
     const twice = await verifyAudit({ ...NONE, files: [path, changed(original)] });
     expect(twice.ok).toBe(false);
     const other = join(directory, 'other.jsonl');
@@ -143,7 +143,7 @@ it('verifies standard output with other lines in between, from several processes
   expect(await verifyAudit({ ...NONE, mixed: true, files: [without] })).toMatchObject({ ok: false });
 });
 
-/** As the command line would run it. */
+/** Runs a command like the command line. */
 async function run(...args: string[]) {
   const printed = { stdout: '', stderr: '' };
   const status = await runCommand(args, {
@@ -182,7 +182,7 @@ describe('the command verify-audit', () => {
   });
 
   it.each(['constructor', 'toString', '__proto__', 'hasOwnProperty'])(
-    'is not confused by %s, which every object inherits',
+    'treats %s as an unexpected argument, although every object inherits it',
     async (name) => {
       expect((await run(name, '--help')).status).toBeUndefined();
       const whole = spawnSync(process.execPath, [main, name], { encoding: 'utf8' });
@@ -194,7 +194,7 @@ describe('the command verify-audit', () => {
     },
   );
 
-  it('agrees with a verifier in another language that follows the documentation', async () => {
+  it('agrees with a verifier in Python that follows the documentation', async () => {
     const script = `
 import hashlib, json, sys
 before, seq, ok = '0' * 64, 0, True
@@ -211,7 +211,7 @@ print(ok, f'{seq}:{before}')
 });
 
 describe('the command audit-digest', () => {
-  it('prints the digests that find the payloads of a history in the audit', async () => {
+  it("prints digests with which a history's payloads can be found in the audit", async () => {
     const key = 'ab'.repeat(32);
     const keyFile = join(directory, 'digest.key');
     writeFileSync(keyFile, `${key}\n`);

@@ -1,6 +1,6 @@
 /*
- * Loaded before the server (`node --expose-gc --import`): on a message from its parent it collects what is garbage and
- * tells how much is left.
+ * Loaded before the server (`node --expose-gc --import`). On a message from the parent process, collects
+ * garbage and reports how much memory is left in use.
  */
 process.on('message', () => {
   globalThis.gc?.();
@@ -8,5 +8,5 @@ process.on('message', () => {
   const { heapUsed, external, rss } = process.memoryUsage();
   process.send?.({ used: heapUsed + external, rss });
 });
-// The parent's channel alone must not keep the server running.
+// The channel to the parent must not keep the server running.
 process.channel?.unref();

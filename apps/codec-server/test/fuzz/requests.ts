@@ -1,9 +1,9 @@
 import type { Random } from '@temporal-kms/testing/random';
 
-/** A request as it goes over the wire. */
+/** The bytes of a request. */
 export interface Wire {
   readonly bytes: Buffer;
-  /** Payloads that went in, where the request is in order as far as HTTP and JSON go. */
+  /** The number of payloads, if the request is valid HTTP with valid JSON. */
   readonly kind: 'mutated body' | 'mutated payload' | 'wrong shape' | 'wrong head' | 'raw';
 }
 
@@ -72,7 +72,7 @@ const types = [
   'application/json;;',
 ];
 
-/** What no HTTP library would send. `HOST` stands for the server's own. */
+/** Requests that no HTTP library would send. `HOST` is replaced by the server's host. */
 const raws: readonly string[] = [
   'POST /decode HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   'POST /decode HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nX-Namespace: payments\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0\r\n\r\n',
@@ -96,7 +96,7 @@ const raws: readonly string[] = [
   '\u0016\u0003\u0001\u0002\u0000\u0001\u0000',
 ];
 
-/** @param corpus payloads of every format, as JSON, that the server decrypts or passes */
+/** @param corpus payloads in every format that the server decrypts or returns unchanged, as JSON */
 export function makeRequest(random: Random, corpus: readonly JsonPayload[], host: string): Wire {
   const choice = random.below(100);
   if (choice < 40) {
@@ -111,7 +111,7 @@ export function makeRequest(random: Random, corpus: readonly JsonPayload[], host
       bytes: request(host, { path: operation }, Buffer.from(JSON.stringify({ payloads }))),
     };
   }
-  // The large ones more seldom: they would be most of the bytes.
+  // Large bodies are less frequent, because they would be most of the bytes.
   const shape =
     random.below(40) === 0 ? random.pick(shapes) : random.pick(shapes.filter(({ length }) => length < 1_000));
   if (choice < 80) return { kind: 'wrong shape', bytes: request(host, {}, Buffer.from(shape)) };
@@ -180,7 +180,7 @@ function mutated(random: Random, text: Buffer): Buffer {
   return bytes;
 }
 
-/** The JSON stays in order; what is in its base64 doesn't. */
+/** Keeps the JSON valid, and changes only the content of its base64. */
 function damaged(random: Random, payload: JsonPayload): JsonPayload {
   const metadata = { ...payload.metadata };
   const names = Object.keys(metadata);

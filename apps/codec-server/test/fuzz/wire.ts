@@ -4,15 +4,16 @@ const WAIT_MS = 10_000;
 
 /**
  * Sends bytes on a separate connection, ends its sending side, and reads the response.
- * @returns the status of each answer, in order; none where the connection was closed without one
- * @throws where neither comes in time
+ * @returns the status of each response, in order; empty if the server closed the connection without a
+ *   response
+ * @throws if the server neither responds nor closes the connection in time
  */
 export async function send(port: number, bytes: Buffer): Promise<{ statuses: number[]; text: string }> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   const closed = new Promise((resolve) => socket.once('close', resolve));
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => void chunks.push(chunk));
-  // A server that refuses a request closes while the rest of it is still on its way.
+  // A server that rejects a request closes the connection while the rest of the request is still being sent.
   socket.on('error', () => undefined);
   let late = false;
   socket.setTimeout(WAIT_MS, () => {

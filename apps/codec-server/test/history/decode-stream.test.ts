@@ -26,7 +26,7 @@ const decoded = (codec: KmsCodec, requests: PayloadRequest[], lifetime: StreamLi
   Array.fromAsync(decodeFrames(codec, log, requests, lifetime, anyNamespace));
 
 describe('decodeFrames', () => {
-  it('causes at most 64 Cloud KMS calls per request, and decodes the rest when the request is repeated', async () => {
+  it('makes at most 64 Cloud KMS calls per request, and decodes the rest if the request is repeated', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.rows().length;
     const first = await decoded(other.codec, requestsFor(many));
@@ -68,7 +68,7 @@ describe('decodeFrames', () => {
     expect(kms.emulator.calls.count('Decrypt') - before).toBe(1);
   });
 
-  it('counts one call per payload not yet read', async () => {
+  it('counts one call for each payload that is not read yet', async () => {
     await using other = kms.another();
     const before = kms.emulator.calls.count('Decrypt');
     const notHeld = requestsFor(many).map((one): PayloadRequest => ({
@@ -98,7 +98,7 @@ describe('decodeFrames', () => {
     expect(frames.length).toBeLessThan(40);
   });
 
-  it('decrypts a payload that needs more calls than the limit by itself', async () => {
+  it('decrypts a single payload even if it needs more calls than the limit', async () => {
     const expensive: any = {
       inspect: kms.codec.inspect.bind(kms.codec),
       plan: () => ({ kmsCalls: 65 }),
@@ -142,7 +142,7 @@ describe('inCompletionOrder', () => {
     expect(await Array.fromAsync(results)).toEqual([1]);
   });
 
-  it('starts no more items than the limit allows, including results not yet consumed', async () => {
+  it('starts no more items than the limit allows, which includes results that are not consumed yet', async () => {
     let started = 0;
     const start = async (n: number): Promise<number> => {
       started += 1;
@@ -158,12 +158,12 @@ describe('inCompletionOrder', () => {
     expect(await Array.fromAsync(results)).toHaveLength(9);
   });
 
-  it('starts an item that exceeds the limit by itself', async () => {
+  it('starts an item that exceeds the limit when no other item is in flight', async () => {
     const results = inCompletionOrder([1, 2], { start: async (n) => n, weigh: () => 100, limit: 8 });
     expect(await Array.fromAsync(results)).toEqual([1, 2]);
   });
 
-  it('ends at once if there are no items', async () => {
+  it('ends immediately if there are no items', async () => {
     expect(
       await Array.fromAsync(inCompletionOrder([], { start: async () => 1, weigh: () => 1, limit: 1 })),
     ).toEqual([]);

@@ -15,7 +15,10 @@ const log = pino({ level: 'silent' });
 const kms = forFile(await startKms());
 const many = await sealedApart(kms, 100);
 
-/** A history with one payload of `many` per event, in pages of ten events that are available at once. */
+/**
+ * A history with one payload from `many` in each event, in pages of ten events that are available
+ * immediately.
+ */
 const reader = {
   read: async (_: unknown, from: number): Promise<any> => ({
     events: many.slice(from - 1, from + 9).map((payload, n) => signaled(from + n, payload)),
@@ -24,7 +27,7 @@ const reader = {
   }),
 };
 
-/** Returns the options of a stream over that history. */
+/** Returns the options for a stream of this history. */
 const options = () => ({
   reader,
   threads,
@@ -63,7 +66,7 @@ it('ends a search after 64 Cloud KMS calls, with the event to continue from', as
 });
 
 it.each(['search', 'export'] as const)(
-  'ends a %s when the token expires, even while Cloud KMS has not answered',
+  'ends a %s when the token expires, even while a Cloud KMS call is in flight',
   async (operation) => {
     await using other = kms.another();
     const hanging: any = {
@@ -115,7 +118,7 @@ it('ends an export with an error if the history lacks events', async () => {
   expect(chunks.at(-1)).toMatchObject({ end: 'error', text: expect.stringContaining('$truncated') });
 });
 
-it('an export interrupted by a shutdown completes the current 12 MB payload, and states the reason in its last line', async () => {
+it('completes the current 12 MB payload of an export at a shutdown, and states the reason in the last line', async () => {
   const stopping = new AbortController();
   const lifetime = lifetimeWith({ stopping: stopping.signal });
   const events: any[] = [1, 2].map((eventId) => signaled(eventId, { data: Buffer.alloc(12_000_000) }));

@@ -35,7 +35,7 @@ const refsByPath = async (described: any): Promise<Record<string, PayloadRef>> =
     ]),
   );
 
-it('keeps the ref of a payload when an earlier payload disappears', async () => {
+it("keeps a payload's ref when an earlier payload disappears", async () => {
   const before = description(activity('1', 'one'), activity('2', 'two'));
   const after = description(activity('2', 'two'));
   const ref = (await refsByPath(before))['pendingActivities[1].heartbeatDetails.payloads[0]']!;
@@ -75,7 +75,7 @@ it('gives thousands of equal payloads refs in linear time', async () => {
   expect(new Set(refs).size).toBe(24_001);
 });
 
-it('gives the memo in a list the same refs as in the description', async () => {
+it("gives a memo's payloads the same refs in a list as in the description", async () => {
   const described = description(activity('1', 'one'));
   const { memo } = await workflowSummary(described.workflowExecutionInfo, 'n', inspect, createCheckpoint());
   expect(memo).toEqual([
@@ -135,7 +135,7 @@ it('lists the parent, the root, the children, the first run and the run after a 
   });
 });
 
-it('lists no relations for a run that has none', async () => {
+it('lists no relations for a run without relations', async () => {
   const unrelated = {
     execution: { workflowId: 'w', runId: 'r' },
     rootExecution: { workflowId: 'w', runId: 'r' },

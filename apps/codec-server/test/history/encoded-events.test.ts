@@ -35,7 +35,7 @@ const flags = {
     sdkMetadata: { coreUsedFlags: Array.from({ length: 60_000 }, () => 1) },
   },
 };
-/** An event whose attributes have these bytes. */
+/** Returns an event whose attributes consist of these bytes. */
 const withBytes = (...attributes: number[]): Uint8Array =>
   lengthDelimited(1, Buffer.from([0x08, 1, 0x28, 1, 0x32, attributes.length, ...attributes]));
 const groups = (byte: number): number[] => Array.from({ length: 12 }, () => byte);
@@ -77,7 +77,7 @@ describe('an encoded event', () => {
   it.each([
     [80, false],
     [150, true],
-  ])('with %s failures, each the cause of the next, loses its attributes: %s', (depth, expected) => {
+  ])('with a chain of %s causes loses its attributes: %s', (depth, expected) => {
     let failure: Uint8Array = proto.temporal.api.failure.v1.Failure.encode({ message: 'm' }).finish();
     for (let n = 0; n < depth; n += 1)
       failure = lengthDelimited(idOf('failure.v1.Failure', 'cause'), failure);

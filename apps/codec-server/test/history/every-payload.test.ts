@@ -13,8 +13,8 @@ import { appWith, headers, plain, post, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// A history with events of every type and every member of every oneof, and an encrypted payload in every place for one.
-// `support/full-event.ts` derives the places from Temporal's protos alone.
+// A history with events of every type and every member of every oneof, and with an encrypted payload in every
+// place that can contain a payload. `support/full-event.ts` derives these places only from Temporal's protos.
 const events: ProtoEvent[] = [];
 const places = new Map<string, Place>();
 

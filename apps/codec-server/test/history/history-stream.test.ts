@@ -9,7 +9,7 @@ import { memory, never } from '../support/memory.ts';
 const event = (eventId: number): any => ({ eventId, eventType: 26, taskId: 1 });
 const range = (events: any[], complete: boolean): EventRange => ({ events, transient: [], complete });
 
-/** Starts a history stream whose reader returns one range after another. */
+/** Starts a history stream whose reader returns these ranges, one after the other. */
 function follow(
   reads: (() => Promise<EventRange>)[],
   more: { live?: boolean; length?: number; limit?: number; checkpoint?: () => Promise<void> } = {},
@@ -64,7 +64,7 @@ describe('historyFrames', () => {
     expect(requested).toEqual([1, 3]);
   });
 
-  it('reads again if no event came during the wait', async () => {
+  it('reads again if no event arrived during the wait', async () => {
     const { frames, requested } = follow([
       async () => range([event(1)], false),
       async () => range([], false),
@@ -74,7 +74,7 @@ describe('historyFrames', () => {
     expect(requested).toEqual([1, 2, 2]);
   });
 
-  it('does not wait for new events unless it is live', async () => {
+  it('does not wait for new events without `live`', async () => {
     const { frames, requested } = follow([async () => range([event(1), event(2)], false)], { live: false });
     expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
     expect(requested).toEqual([1]);
@@ -169,7 +169,7 @@ describe('historyFrames', () => {
     expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 2 });
   });
 
-  it('names the last event sent when it has to end within a page', async () => {
+  it('names the last event that was sent if the stream must end within a page', async () => {
     const events = Array.from({ length: 600 }, (_, index) => event(index + 1));
     let left = 300;
     const { frames } = follow([async () => range(events, true)], {
@@ -191,7 +191,7 @@ describe('historyFrames', () => {
     expect((await Array.fromAsync(frames)).at(-1)).toEqual({ type: 'end', reason: 'complete', after: 1 });
   });
 
-  it('keeps event times as they are, although they may decrease', async () => {
+  it('keeps event times unchanged, even if they decrease', async () => {
     const { frames } = follow([async () => range([at(1, 300), at(2, 200), at(3, 400)], true)]);
     const rows = eventsIn(await Array.fromAsync(frames));
     expect(rows.map(({ eventId, eventTime }) => [eventId, eventTime])).toEqual([

@@ -16,7 +16,7 @@ const MiB = 1024 * 1024;
 const kms = forFile(await startKms());
 const [encrypted] = await kms.codec.encode([plain('x'.repeat(1_000))], { namespace: 'payments' });
 
-// Copies, like bytes from the network.
+// Copies the bytes, as if they came from the network.
 const copy = () => ({ metadata: encrypted!.metadata!, data: Buffer.from(encrypted!.data!) });
 const history: TemporalService['history'] = async ({ nextPageToken }) => {
   const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
@@ -28,14 +28,17 @@ const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
 const temporal: TemporalService = { ...noTemporal, history, describe: async () => described };
 
 const used = (): number => {
-  // Twice: V8 frees buffers after the collection that finds them unreachable.
+  // Twice, because V8 frees buffers only after the collection that finds them unreachable.
   collectGarbage();
   collectGarbage();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 };
 
-/** @param samples memory after each sixteenth of the history; the median of the last quarter may exceed the second's by 5 % */
+/**
+ * Expects the median of the last quarter to exceed that of the second quarter by less than 5 %. @param
+ * samples memory after each sixteenth of the history
+ */
 function expectNoGrowth(samples: number[]): void {
   const quarter = samples.length / 4;
   const second = median(samples.slice(quarter, 2 * quarter));
@@ -45,7 +48,7 @@ function expectNoGrowth(samples: number[]): void {
 
 const app = () => appWith(kms, { temporal, maxHistoryBytes: 4 * MiB });
 
-it('streams 51,200 events in constant memory, the first page at once', async () => {
+it('streams 51,200 events in constant memory, and the first page immediately', async () => {
   const start = performance.now();
   const samples: number[] = [];
   let events = 0;

@@ -70,7 +70,7 @@ it('covers the 60 event types of the protos', () => {
 const pathsOf = (event: ProtoEvent) => eventPayloads(event, own).map(({ path }) => path);
 
 describe.each(variants)('%s', (_, events) => {
-  it('has exactly the payloads that the generated visitor finds, of which only headers are not encryptable', async () => {
+  it('contains exactly the payloads that the generated visitor finds, all encryptable except in headers', async () => {
     const walk = visitor.walkGetWorkflowExecutionHistoryResponse<Place>;
     for (const event of events) {
       const found = eventPayloads(event, own);
@@ -83,7 +83,7 @@ describe.each(variants)('%s', (_, events) => {
     }
   });
 
-  it('numbers stubs, placeholders and payloads alike, and contains no bytes of a payload', async () => {
+  it('numbers stubs, placeholders and payloads in the same way, and its JSON contains no payload bytes', async () => {
     for (const event of events) {
       const written = await historyEvent(event, own, plain, lifetime);
       const found = eventPayloads(event, own);
@@ -96,7 +96,7 @@ describe.each(variants)('%s', (_, events) => {
     }
   });
 
-  it('lists payloads in the same order whatever the order of map entries', () => {
+  it('lists payloads in the same order, whatever the order of map entries', () => {
     for (const event of events) expect(pathsOf(reverseMaps(event))).toEqual(pathsOf(event));
   });
 });

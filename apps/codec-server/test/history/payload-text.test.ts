@@ -29,7 +29,7 @@ describe('textFinder in JSON', () => {
     expect(places('x', { 'a/b~c': 'x', '': { ' ': 'x' } })).toEqual(['value /a~1b~0c', 'value // ']);
   });
 
-  it('finds a number as it was written, beyond the precision of a double', () => {
+  it('finds all digits of a number, beyond the precision of a double', () => {
     const [hit] = findIn('740993', body('{"id":9007199254740993}'));
     expect(hit).toMatchObject({ pointer: '/id', snippet: { before: '5-16', match: '740993', after: '0' } });
   });
@@ -69,7 +69,7 @@ describe('textFinder in JSON', () => {
     expect(find('mid', 'abcdmid!')[0]?.snippet).toEqual({ before: '1-4', match: 'mid', after: '1-4' });
   });
 
-  it('returns at most a hundred matches per payload, and the number of others', () => {
+  it('returns at most a hundred matches per payload, and the number of further matches', () => {
     const hits = find(
       'x',
       Array.from({ length: 250 }, () => 'x'),

@@ -8,7 +8,10 @@ import { noTemporal } from '../support/stack.ts';
 
 const run: Run = { namespace: 'n', workflowId: 'w', runId: 'r' };
 
-/** A growing history that is read like Temporal's: a token names the next event, a page has `pageSize` events. */
+/**
+ * A growing history that is read like Temporal's: a token names the next event, and a page has `pageSize`
+ * events.
+ */
 function growing(length: number, pageSize = 2, eventBytes = 0) {
   const state = { length, closed: false, requestedTokens: [] as (string | undefined)[], epoch: 'a' };
   const history: TemporalService['history'] = async ({ nextPageToken, maximumPageSize }) => {
@@ -70,7 +73,7 @@ describe('HistoryReader', () => {
     expect(await ids(1, one)).toEqual([1]);
   });
 
-  it('does not ask Temporal for events beyond the end of a closed run', async () => {
+  it('does not request events beyond the end of a closed run from Temporal', async () => {
     const { service, state } = growing(2);
     state.closed = true;
     const one = reader(service);
@@ -97,7 +100,7 @@ describe('HistoryReader', () => {
     expect(state.requestedTokens.slice(-3)).toEqual([undefined, 'b 3', 'b 5']);
   });
 
-  it('reads a page once for concurrent callers', async () => {
+  it('reads a page only once for concurrent callers', async () => {
     const { service, state } = growing(2);
     const one = reader(service);
     await Promise.all([ids(1, one), ids(2, one), ids(1, one)]);
@@ -105,7 +108,7 @@ describe('HistoryReader', () => {
   });
 });
 
-it('never answers with another run’s cached pages', async () => {
+it('never returns another run’s cached pages', async () => {
   const { service, state } = growing(2);
   const one = reader(service);
   await ids(1, one);
@@ -114,7 +117,7 @@ it('never answers with another run’s cached pages', async () => {
   expect(state.requestedTokens).toEqual([undefined, undefined, undefined, undefined]);
 });
 
-it('reads a run in smaller pages once Temporal could not send a page', async () => {
+it('reads a run in smaller pages after Temporal has failed to send a page', async () => {
   const { service } = growing(20, 256);
   const sizes: (number | null | undefined)[] = [];
   const heavy: TemporalService['history'] = async (request, signal) => {

@@ -7,7 +7,7 @@ import { pageOf, temporalWith } from '../support/planted-run.ts';
 import { RUN } from '../support/routes.ts';
 import { appWith, headers, noTemporal, post, startKms } from '../support/stack.ts';
 
-// Refs that a caller invents must never reach Temporal, so the test records every call with its arguments.
+// Invented refs must never reach Temporal, so these tests record every call with its arguments.
 const RUN_ID = RUN.split('/').at(-1)!;
 const execution = { workflowId: 'w', runId: RUN_ID };
 const calls: [string, unknown][] = [];
@@ -53,7 +53,7 @@ it('rejects each of 2,000 refs of random bytes without a call to Temporal', asyn
       await send(`${RUN}/payloads:decode`, { refs: ['1:0', ...refs] }),
     );
     expect([status, response.code]).toEqual([400, 'bad_request']);
-    // The response names each that is refused.
+    // The response names each rejected ref.
     const refused = new Set(response.message.match(/(?<=\brefs\.)\d+/g)?.map(Number));
     expect(refused).toEqual(new Set(refs.map((_, n) => n + 1)));
   }
@@ -83,7 +83,7 @@ it.each([
     {},
   ],
   ['more than 64 external payloads', {}, { externalPayloads: Array.from({ length: 65 }, () => ({})) }],
-])('answers too_large for a payload of %s', async (_, sdkMetadata, summary) => {
+])('returns too_large for a payload of %s', async (_, sdkMetadata, summary) => {
   const event = {
     eventId: 1,
     eventType: 7,
@@ -99,7 +99,7 @@ it.each([
 describe.each([['6:0'], ['51200:0'], ['9007199254740993:0'], ['9223372036854775807:0']])(
   'the ref %s, which only a longer run could have,',
   (ref) => {
-    it('is rejected after Temporal was asked only for the length of the run', async () => {
+    it("is rejected after a single call to Temporal, for the run's length", async () => {
       expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: [ref] }))).toEqual([
         400,
         'bad_request',
@@ -117,13 +117,13 @@ it.each(['0:281474976776192', '0:9007199254740993', '0:9999999999999999'])(
   },
 );
 
-it('answers event_not_found for a ref that an earlier description may have had', async () => {
+it('returns event_not_found for a ref that an earlier description may have contained', async () => {
   const response = await send(`${RUN}/payloads:decode`, { refs: ['0:281474976710655'] });
   const [first = ''] = (await response.text()).split('\n');
   expect(JSON.parse(first)).toMatchObject({ ref: '0:281474976710655', reason: 'event_not_found' });
 });
 
-it('rejects a ref to a payload that the event does not have, and sends none of it to Temporal', async () => {
+it('rejects a ref to a payload that the event does not have, and sends no part of the ref to Temporal', async () => {
   expect(await codeOf(await send(`${RUN}/payloads:decode`, { refs: ['3:123456'] }))).toEqual([
     400,
     'bad_request',

@@ -6,20 +6,20 @@ const aborted = (signal: AbortSignal): Promise<unknown> =>
   signal.aborted ? Promise.resolve() : new Promise((resolve) => signal.addEventListener('abort', resolve));
 
 describe('streamLifetime', () => {
-  it('ends as signed_out when the token expires before the time limit', async () => {
+  it('ends with signed_out if the token expires before the time limit', async () => {
     const { signal, interruption } = lifetimeWith({ expiresAt: Date.now() + 2_000 });
     expect(interruption()).toBeUndefined();
     await aborted(signal);
     expect(interruption()).toBe('signed_out');
   });
 
-  it('ends at once for a token that has expired', async () => {
+  it('ends immediately if the token has already expired', async () => {
     const { signal, interruption } = lifetimeWith({ expiresAt: Date.now() - 1 });
     await aborted(signal);
     expect(interruption()).toBe('signed_out');
   });
 
-  it('ends as limit when the time limit passes before the token expires', async () => {
+  it('ends with limit if the time limit passes before the token expires', async () => {
     const { signal, interruption } = lifetimeWith({ expiresAt: Date.now() + 60_000, maxMs: 30 });
     await aborted(signal);
     expect(interruption()).toBe('limit');
@@ -59,7 +59,7 @@ describe('streamLifetime', () => {
   it.each([
     ['signed_out', { expiresAt: Date.now() + 60_000 }],
     ['limit', { maxMs: 20 }],
-  ])('ends in time even if no timer could fire: %s', async (reason, more) => {
+  ])('ends in time with %s even if no timer could fire', async (reason, more) => {
     const { checkpoint, interruption, signal } = lifetimeWith(
       'expiresAt' in more ? { expiresAt: Date.now() + 20 } : more,
     );

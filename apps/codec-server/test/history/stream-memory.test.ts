@@ -52,8 +52,8 @@ const reasons = (frames: readonly DecodeFrame[]): string[] =>
   frames.flatMap((frame) => ('ok' in frame ? [frame.ok ? 'ok' : frame.reason] : [frame.reason]));
 
 describe('a stream that decrypts', () => {
-  it('waits while others hold the memory, and completes', async () => {
-    // Memory for little more than one payload: 64 streams take turns.
+  it('waits while other streams hold the memory, and then completes', async () => {
+    // The memory suffices for little more than one payload, so 64 streams take turns.
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const streams = Array.from({ length: 64 }, () => Array.fromAsync(streamOf(memory, times(3, oneMiB))));
     for (const frames of await Promise.all(streams))
@@ -62,14 +62,14 @@ describe('a stream that decrypts', () => {
     expect(memory.waits).toBeGreaterThan(0);
   });
 
-  it('reports too_large for a payload that exceeds the share of one payload, and decodes the others', async () => {
+  it('reports too_large for a payload that exceeds the share of a payload, and decodes the other payloads', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const frames = await Array.fromAsync(streamOf(memory, [oneMiB, fourMiB, oneMiB]));
     expect(reasons(frames).toSorted()).toEqual(['complete', 'ok', 'ok', 'too_large']);
     expect(memory.held).toBe(0);
   });
 
-  it('holds the memory of results not yet read, and releases it when the client disconnects', async () => {
+  it('holds the memory of unread results, and releases it when the client disconnects', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const gone = new AbortController();
     const slow = streamOf(memory, times(4, oneMiB), gone.signal);
@@ -82,7 +82,7 @@ describe('a stream that decrypts', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('ends while it waits for memory when the client disconnects', async () => {
+  it('ends when the client disconnects, even while it waits for memory', async () => {
     const memory = new MemoryBudget(16 * MiB, 10 * MiB);
     const holder = memory.lease();
     holder.take(10 * MiB);
@@ -129,7 +129,7 @@ describe('streams of located payloads', () => {
     const memory = new MemoryBudget(160 * MiB);
     let most = 0;
     const streams = Array.from({ length: 12 }, async (_, n) => {
-      // In every order: each payload is the first of some stream.
+      // In every order, so that each payload comes first in some stream.
       const wanted = [...refs.slice(n % SIZES.length), ...refs.slice(0, n % SIZES.length)];
       const codes: string[] = [];
       for await (const frame of decoded(memory, await locate(memory, wanted))) {
@@ -140,21 +140,21 @@ describe('streams of located payloads', () => {
     });
     for (const codes of await Promise.all(streams))
       expect(codes).toEqual([...SIZES.map(() => 'ok'), 'complete']);
-    // 160 MiB / 8, apart from one payload that has the pool to itself.
+    // 160 MiB / 8, except for one payload that has the pool to itself.
     expect(most).toBeLessThanOrEqual(20 * MiB);
     expect(memory.inUse).toBe(0);
   }, 60_000);
 
-  it('hold no copy behind a payload that they could not copy', async () => {
+  it('hold no copy after a payload that could not be copied', async () => {
     const memory = new MemoryBudget(64 * MiB, 60 * MiB);
     const requests = await locate(memory);
-    // The fourth does not fit, the fifth would.
+    // The fourth payload does not fit, although the fifth would.
     expect(requests.map(({ held }) => held !== undefined)).toEqual(SIZES.map((_, n) => n < 3));
     for (const { release } of requests) release();
     expect(memory.inUse).toBe(0);
   });
 
-  it('reread a description’s payload once there is memory', async () => {
+  it('read a description’s payload again once there is memory', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const { payloads } = await workflowDescription(
       await service.describe({}, never),
@@ -174,7 +174,7 @@ describe('streams of located payloads', () => {
     expect(memory.inUse).toBe(0);
   });
 
-  it('free their copies when the client disconnects, whether held or awaited', async () => {
+  it('free their copies when the client disconnects, even while waiting for memory', async () => {
     const memory = new MemoryBudget(160 * MiB);
     const gone = new AbortController();
     const located = await Promise.all(Array.from({ length: 8 }, () => locate(memory)));
@@ -226,7 +226,7 @@ it('never deadlocks when streams of ordered events wait for memory', async () =>
   expect(memory.held).toBe(0);
 });
 
-describe('streams of pages that take much memory', () => {
+describe('streams of large pages', () => {
   const PAYLOADS = 15_000;
   const LENGTH = 3;
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
@@ -257,7 +257,7 @@ describe('streams of pages that take much memory', () => {
     lifetime: lifetimeWith({ disconnected: client, memory }),
   });
 
-  it('wait while other streams’ pages hold the memory for pages, and complete', async () => {
+  it('wait while other streams’ pages hold the memory for pages, and then complete', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const streams = Array.from({ length: 8 }, () => historyFrames(optionsOf(memory)));
     const sent: string[] = [];
@@ -279,7 +279,7 @@ describe('streams of pages that take much memory', () => {
     expect(memory.held).toBe(0);
   });
 
-  it.each(['encoded', 'decoded', 'readable'] as const)('complete as %s exports', async (form) => {
+  it.each(['encoded', 'decoded', 'readable'] as const)('complete in a %s export', async (form) => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const exports = await Promise.all(
       Array.from({ length: 4 }, () => Array.fromAsync(exportChunks({ ...optionsOf(memory), form }))),
@@ -289,7 +289,7 @@ describe('streams of pages that take much memory', () => {
     expect(memory.held).toBe(0);
   });
 
-  it.each(['newest_first', 'oldest_first'] as const)('complete as searches, %s', async (order) => {
+  it.each(['newest_first', 'oldest_first'] as const)('complete in a search, %s', async (order) => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const request = { text: 'nothing', caseSensitive: false, order };
     const searches = await Promise.all(
@@ -314,7 +314,7 @@ describe('streams of pages that take much memory', () => {
     expect(memory.held).toBe(0);
   });
 
-  it('end while they wait for memory when the client disconnects', async () => {
+  it('end when the client disconnects, even while they wait for memory', async () => {
     const memory = new MemoryBudget(64 * MiB, 32 * MiB);
     const holder = memory.pageLease();
     void holder.wait(memory.pageShare, never);

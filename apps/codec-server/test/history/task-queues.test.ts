@@ -18,7 +18,7 @@ const activity = (queue: string, more: object = {}) => ({
 const description = (more: object) => ({ executionConfig: { taskQueue: { name: 'orders' } }, ...more });
 
 describe('taskQueuesOf', () => {
-  it('returns the run’s task queue, and those of activities that no worker has taken', () => {
+  it('returns the run’s task queue, and the task queues of activities that no worker has taken', () => {
     const pendingActivities = [
       activity('cards'),
       activity('cards'),
@@ -40,7 +40,7 @@ describe('taskQueuesOf', () => {
     ]);
   });
 
-  it('returns none for a closed run, and a limited number for a run with many', () => {
+  it('returns no task queues for a closed run, and a limited number for a run with many', () => {
     expect(taskQueuesOf(description({ workflowExecutionInfo: { closeTime: { seconds: 1 } } }))).toEqual([]);
     const pendingActivities = Array.from({ length: 200 }, (_, n) => activity(`queue-${n}`));
     expect(taskQueuesOf(description({ pendingActivities }))).toHaveLength(MAX_TASK_QUEUES);
@@ -53,7 +53,7 @@ const poller = (identity: string, secondsAgo: number) => ({
   lastAccessTime: { seconds: Math.floor(Date.now() / 1_000) - secondsAgo },
 });
 
-/** A service whose first answer has the pollers of one partition, and whose second has those of all. */
+/** A service that first returns the pollers of one partition, and then the pollers of all partitions. */
 function service(
   one: object[],
   all: object[],
@@ -81,7 +81,7 @@ describe('taskQueuePollers', () => {
     expect(temporal.modes).toEqual([0]);
   });
 
-  it('asks all partitions if no worker polls the first', async () => {
+  it('queries all partitions if no worker polls the first', async () => {
     const temporal = service([poller('a', 200)], [poller('a', 20)]);
     const found = await taskQueuePollers(temporal)('payments', queue, never);
     expect(found).toMatchObject({ pollers: 1, polling: true });
@@ -95,7 +95,7 @@ describe('taskQueuePollers', () => {
   });
 
   it.each([7, 12])(
-    'reports nothing if Temporal refuses the call with status %i, and asks once',
+    'returns undefined if Temporal refuses the call with status %i, and does not repeat the call',
     async (code) => {
       let calls = 0;
       const refused = async (): Promise<never> => {
@@ -110,7 +110,7 @@ describe('taskQueuePollers', () => {
     },
   );
 
-  it('keeps answers separate by namespace and kind', async () => {
+  it('caches results separately by namespace and kind', async () => {
     const temporal = service([poller('a', 5)], []);
     const pollers = taskQueuePollers(temporal);
     await pollers('payments', queue, never);
@@ -120,7 +120,7 @@ describe('taskQueuePollers', () => {
     expect(temporal.modes).toHaveLength(3);
   });
 
-  it('asks again after a failure', async () => {
+  it('calls Temporal again after a failure', async () => {
     let calls = 0;
     const pollers = taskQueuePollers({
       taskQueue: async () => {

@@ -22,7 +22,7 @@ function start(options?: TextThreadsOptions): TextThreads {
   return threads;
 }
 
-/** Returns the longest time for which the event loop was blocked during `work`. */
+/** Returns the longest time that the event loop was blocked during `work`. */
 async function longestStall(work: Promise<unknown>): Promise<number> {
   let longest = 0;
   let last = performance.now();
@@ -70,7 +70,7 @@ describe('a large payload', () => {
   const threads = startTextThreads();
   afterAll(() => threads.close());
 
-  it.each(pathological)('is searched without blocking the event loop: %s', async (_, term, make) => {
+  it.each(pathological)('with %s is searched without blocking the event loop', async (_, term, make) => {
     const payload = body(make());
     let matches: Awaited<ReturnType<TextThreads['find']>>;
     const search = async () => (matches = await threads.find(query(term), payload, false, never));
@@ -79,7 +79,7 @@ describe('a large payload', () => {
     expect(payload.data?.length).toBeGreaterThan(MB);
   });
 
-  it('gives the same matches as a small payload', async () => {
+  it('has the same matches as a small payload', async () => {
     const value = { list: Array.from({ length: 20_000 }, (_, n) => `value ${n}`) };
     expect(await threads.find(query('value 19999'), plain(value), false, never)).toEqual([
       {
@@ -118,7 +118,7 @@ describe('a payload that exceeds a thread limit', () => {
     expect(await threads.find(query('a'), body(text('"a"'.padEnd(20_000))), false, never)).toHaveLength(1);
   });
 
-  it('is not charged for its time in the queue', async () => {
+  it('is not limited by its time in the queue', async () => {
     const threads = start({ threads: 1, limitMs: 2_000 });
     const found = await Promise.all(
       Array.from({ length: 15 }, async () =>
@@ -130,7 +130,7 @@ describe('a payload that exceeds a thread limit', () => {
 });
 
 describe('an aborted search', () => {
-  it("ends at once with the signal's reason, running or queued, and the next payload is searched", async () => {
+  it("ends immediately with the signal's reason, whether running or queued, and the next payload is searched", async () => {
     const threads = start({ threads: 1, limitMs: 60_000 });
     const client = new AbortController();
     const running = threads.find(query('1'), manyOnes(10), false, client.signal);

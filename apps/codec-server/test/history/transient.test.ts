@@ -6,7 +6,7 @@ import { appWith, plain, post, startKms } from '../support/stack.ts';
 import { lines } from '../support/temporal.ts';
 import { RUN } from '../support/routes.ts';
 
-// A workflow task in progress: the server appends its events when it answers clients, and may later store other events
+// A workflow task in progress: Temporal appends its events to responses, and may later store other events
 // under the same ids.
 const failure = { encodedAttributes: plain('needle') };
 

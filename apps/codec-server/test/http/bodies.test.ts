@@ -15,11 +15,11 @@ const kms = forFile(await startKms());
 describe('concurrent request bodies', () => {
   const large = bodyOf([plain('x'.repeat(100_000))]);
   const limits = { maxBody: 1_000_000 };
-  /** Room for the memory of two such requests: in one share each. */
+  /** Memory for two such requests, one share each. */
   const roomForTwo = (): MemoryBudget => new MemoryBudget(6 * large.length, 3 * large.length);
   const roomForOne = (): MemoryBudget => new MemoryBudget(3.5 * large.length, 3 * large.length);
 
-  it('reject large bodies with 503 and Retry-After while memory is used up, accept small ones, and recover', async () => {
+  it('get 503 with Retry-After while memory is used up if they are large, and later succeed; small bodies always do', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url } = await serveApp(kms, { codec, memory, limits });
@@ -59,7 +59,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('are 413 if one body alone exceeds its share of the memory', async () => {
+  it('get 413 if a single body exceeds its share of the memory', async () => {
     const memory = new MemoryBudget(4 * large.length, 2 * large.length);
     const { url } = await serveApp(kms, { memory, limits });
     const response = await fetch(`${url}/decode`, posted(large));
@@ -67,7 +67,7 @@ describe('concurrent request bodies', () => {
     expect(memory.refusals).toEqual({ busy: 0, too_large: 1 });
   });
 
-  it('hold memory for the part of a body of unknown length that has arrived', async () => {
+  it('of unknown length hold memory only for the part that has arrived', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const memory = roomForTwo();
     const { url, port } = await serveApp(kms, { codec, memory, limits });
@@ -81,7 +81,7 @@ describe('concurrent request bodies', () => {
     expect((await first).status).toBe(200);
   });
 
-  it('count every chunk of a body that arrives in one-byte chunks', async () => {
+  it('that arrive in one-byte chunks count with the memory for each chunk', async () => {
     const memory = new MemoryBudget(400_000, 200_000);
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', ['Transfer-Encoding: chunked']);
@@ -92,7 +92,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('are 408 when they arrive too slowly, and release their memory', { timeout: 20_000 }, async () => {
+  it('get 408 if they arrive too slowly, and release their memory', { timeout: 20_000 }, async () => {
     const memory = roomForOne();
     const { port } = await serveApp(kms, { memory, limits });
     const socket = startPost(port, '/decode', [`Content-Length: ${large.length}`], '{"payloads":');
@@ -102,7 +102,7 @@ describe('concurrent request bodies', () => {
     await expect.poll(() => memory.held).toBe(0);
   });
 
-  it('hold no memory for unauthenticated clients', async () => {
+  it('hold no memory before the client is authenticated', async () => {
     const access: AppDeps['access'] = {
       ...openAccess,
       authenticate: async (request) => {
@@ -132,7 +132,7 @@ describe('a body of unknown length', () => {
     socket.destroy();
   });
 
-  it.each(['/decode', `${RUN}/history:search`])('is 413 on %s once it is too large', async (path) => {
+  it.each(['/decode', `${RUN}/history:search`])('gets 413 on %s once it is too large', async (path) => {
     const { url } = await serveApp(kms, { limits: { maxBody: 100 } });
     const body = new ReadableStream({ pull: (controller) => controller.enqueue(Buffer.alloc(60, ' ')) });
     const response = await fetch(url + path, { ...posted(''), body, duplex: 'half' });

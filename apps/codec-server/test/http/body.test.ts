@@ -28,9 +28,9 @@ const bodyOf = (bytes: number): string =>
     ],
   });
 
-// The server reads bodies in another way from 64 KiB on, and if the request does not contain their length.
+// The server reads bodies differently from 64 KiB on, and if the request does not contain the length.
 it.each([0, 1, 10_000, 49_000, 50_000, 300_000, 1_000_000])(
-  'a payload of %d bytes makes a round trip',
+  'encodes and decodes a payload of %d bytes',
   async (bytes) => {
     const plain = bodyOf(bytes);
     const expected = bytes === 0 ? plain.replace(',"data":""', '') : plain;
@@ -50,7 +50,7 @@ it('reads a body without a Content-Length', async () => {
   expect(await post('decode', await post('encode', pieces))).toBe(plain);
 });
 
-it('does not log an error when a client disconnects in the middle of its body', async () => {
+it('does not log an error if a client disconnects in the middle of a body', async () => {
   const { log, lines } = keptLog();
   const own = await serve(kms, { log });
   const socket = startPost(own.port, '/decode', ['Content-Length: 100'], '{"payloads"');
@@ -62,7 +62,7 @@ it('does not log an error when a client disconnects in the middle of its body', 
   await own.close(0);
 });
 
-it('does not keep a body referenced by its request, whose connection may stay idle', async () => {
+it('does not keep a body in memory while the connection is idle', async () => {
   let read: Buffer | undefined;
   const requests: WeakRef<Buffer>[] = [];
   const listeners: number[] = [];

@@ -34,7 +34,7 @@ const response = { description: '', type: 'application/json' } as const;
 const route = { method: 'get', operationId: '', summary: '', response } as const;
 const path = '/api/namespaces/{namespace}/x';
 
-/** Type tests: `tsc` reports an error that is missing. The function is never called. */
+/** Type tests: `tsc` fails if an expected error is missing. The function is never called. */
 export const mistakes = () => [
   defineRoute({
     ...route,
@@ -67,7 +67,7 @@ export const mistakes = () => [
       const codec = codecOf(c, options, grant);
       const record = await NamespaceAccess.begin(c, authority, grant, {});
       searchFrames({ ...searchOptions, codec });
-      // @ts-expect-error -- a search must not answer with whole payloads
+      // @ts-expect-error -- a search must not return whole payloads
       decodeFrames(codec, options.log, [], lifetime, record);
       // @ts-expect-error
       exportChunks({ ...exportOptions, codec });
@@ -80,7 +80,7 @@ export const mistakes = () => [
     path: '/api/namespaces',
     requires: 'decode',
     handler: async (c, { grant }) => {
-      // @ts-expect-error -- the permission in some namespace is no permission in a particular one
+      // @ts-expect-error -- the permission in some namespace is not a permission in a particular namespace
       services.codec(grant);
       // @ts-expect-error
       services.temporal(grant);
@@ -95,11 +95,11 @@ export const mistakes = () => [
     handler: async (c, { grant, parameters }) => {
       // @ts-expect-error -- there is no grant
       services.temporal(grant);
-      // @ts-expect-error -- nor does anything work with the name of a namespace
+      // @ts-expect-error -- the name of a namespace is not a grant
       services.reader(parameters.namespace);
       const caller = c.get('caller');
       const unawaited = authorise(c, authority, caller, 'decode', parameters.namespace);
-      // @ts-expect-error -- without `await` it may be the promise of a denial
+      // @ts-expect-error -- without `await`, the value may be a promise of a denial
       services.codec(unawaited);
       // @ts-expect-error -- no other object is a grant
       services.codec({ permission: 'decode', namespace: parameters.namespace });
@@ -133,7 +133,7 @@ function servicesOfTest() {
 
 const { signal } = new AbortController();
 
-/** Calls the route's handler with what a router with a mistake could pass. */
+/** Calls the route's handler with values that a faulty router could pass. */
 async function answer(of: Route, parameters: Record<string, string>, grant: unknown): Promise<number> {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the mistake
   const app = new Hono<Env>().get('/', (c) => of.handle(c, parameters, grant as undefined));
@@ -151,7 +151,7 @@ describe('a handler', () => {
   const listing = defineRoute({ ...route, path: '/api/x', requires: 'metadata', handler });
   const inOrders = { namespace: 'orders' };
 
-  it('does not run without a grant, with a promise of a grant, or with a forged grant', async () => {
+  it('does not run without a grant, or with a promise of a grant or a forged grant', async () => {
     const grant = await grantOf('metadata', 'orders');
     const forged = [
       { permission: 'metadata', namespace: 'orders' },
@@ -209,7 +209,7 @@ describe('a grant', () => {
     expect(recorded.entries).toHaveLength(3);
   });
 
-  it('reads no other namespace', async () => {
+  it('does not permit reading another namespace', async () => {
     const { granted, calls } = servicesOfTest();
     const grant = await grantOf('metadata', 'orders');
     const { namespace, workflowId } = settings;
@@ -226,7 +226,7 @@ describe('a grant', () => {
     expect(calls).toEqual(['list']);
   });
 
-  it('decrypts in no other namespace', async () => {
+  it('does not permit decryption in another namespace', async () => {
     const { granted, calls } = servicesOfTest();
     const codec = granted.codec(await grantOf('export', 'orders'));
     await expect(codec.decrypt({}, settings)).rejects.toThrow(Error);
@@ -234,28 +234,31 @@ describe('a grant', () => {
     expect(calls).toEqual([]);
   });
 
-  it.each(['metadata', 'encode', 'audit'] as const)('of %s does not decrypt', async (permission) => {
-    const { granted } = servicesOfTest();
-    const grant = await grantOf(permission, 'orders');
-    // @ts-expect-error -- it is for another permission
-    expect(() => granted.codec(grant)).toThrow(Error);
-  });
+  it.each(['metadata', 'encode', 'audit'] as const)(
+    'for %s does not permit decryption',
+    async (permission) => {
+      const { granted } = servicesOfTest();
+      const grant = await grantOf(permission, 'orders');
+      // @ts-expect-error -- the grant is for another permission
+      expect(() => granted.codec(grant)).toThrow(Error);
+    },
+  );
 
   it.each(['metadata', 'decode', 'search', 'export', 'encode'] as const)(
-    'of %s does not read the audit',
+    'for %s does not permit reading the audit',
     async (permission) => {
       const open = forGrant(['audit'], () => 'the audit');
       const grant = await grantOf(permission, 'orders');
-      // @ts-expect-error -- it is for another permission
+      // @ts-expect-error -- the grant is for another permission
       expect(() => open(grant)).toThrow(Error);
       expect(open(await grantOf('audit', 'orders'))).toBe('the audit');
     },
   );
 
-  it('for some namespace grants nothing in any specific namespace', async () => {
+  it('without a namespace permits nothing in any specific namespace', async () => {
     const { granted } = servicesOfTest();
     const grant = await grantOf('decode', undefined);
-    // @ts-expect-error -- it names no namespace
+    // @ts-expect-error -- the grant names no namespace
     expect(() => granted.codec(grant)).toThrow(Error);
     // @ts-expect-error
     expect(() => granted.temporal(grant)).toThrow(Error);

@@ -32,7 +32,7 @@ describe('cross-site requests', () => {
     ['a port that is not ours', { host: '127.0.0.1:9999' }, 403],
     ['no Host', { host: '' }, 403],
     ["another page's Origin", { origin: 'https://evil.example' }, 403],
-    ['an Origin that only begins like an allowed one', { origin: `${PAGE}.evil.example` }, 403],
+    ['an Origin that begins like an allowed Origin', { origin: `${PAGE}.evil.example` }, 403],
     ['the Origin of a sandboxed frame or a file', { origin: 'null' }, 403],
     ['text, which needs no preflight', { 'content-type': 'text/plain' }, 415],
     ['a form, which needs no preflight', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
@@ -59,7 +59,7 @@ describe('cross-site requests', () => {
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('answers probes and its version with any Host', async () => {
+  it('serves the probes and the version for any Host', async () => {
     for (const path of ['/healthz', '/readyz', '/version']) {
       const response = await request(path, { host: '10.1.2.3:8088' }, undefined, 'GET');
       expect(response.status).toBe(200);
@@ -74,7 +74,7 @@ describe('a page on the server’s own origin', () => {
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
   });
 
-  it('gets no CORS header for a preflight, which browsers send only for other origins', async () => {
+  it('gets no CORS headers for a preflight, which browsers send only to other origins', async () => {
     const response = await preflight({ origin: `https://${HOST}` });
     expect(response.headers.get('access-control-allow-origin')).toBeNull();
   });
@@ -87,11 +87,11 @@ describe('a page on the server’s own origin', () => {
     `ws://${HOST}`,
     HOST,
     `http://http://${HOST}`,
-  ])('is not %s', async (origin) => {
+  ])('is not %s, which gets 403', async (origin) => {
     expect((await request('/decode', { ...headers, origin })).status).toBe(403);
   });
 
-  it('does not count if the Host is not accepted', async () => {
+  it('is rejected if the Host is not accepted', async () => {
     const evil = { host: 'evil.example:8088', origin: 'http://evil.example:8088' };
     expect((await request('/decode', { ...headers, ...evil })).status).toBe(403);
   });
@@ -121,13 +121,13 @@ describe('an allowed page', () => {
     expect(response.headers.get('vary')).toBe('Origin');
   });
 
-  it('gets no preflight response if it is not listed', async () => {
+  it('gets no preflight response if its origin is not listed', async () => {
     expect((await preflight({ origin: 'https://evil.example' })).status).toBe(403);
   });
 
   it.each([
     ['success', {}, empty, 200],
-    ['a body that is no JSON', {}, '{', 400],
+    ['a body that is not JSON', {}, '{', 400],
     ['a missing namespace', { 'x-namespace': '' }, empty, 400],
     ['text', { 'content-type': 'text/plain' }, empty, 415],
     ['an unknown path', {}, empty, 404],
@@ -158,7 +158,7 @@ describe('responses', () => {
     const response = await app.request('/api/namespaces/payments/workflows?query=secret-term', { headers });
     expect(response.status).toBe(500);
     expect(await response.json()).toEqual({
-      error: { code: 'internal', message: 'The server failed. Its log contains the cause.' },
+      error: { code: 'internal', message: 'The server failed. The server log contains the cause.' },
     });
     expect(lines.join('')).not.toContain('secret-term');
     expect(lines.join('')).not.toContain('Temporal was asked');
@@ -168,10 +168,10 @@ describe('responses', () => {
 
 describe('a body', () => {
   it.each([
-    ['says that it is too long', { 'content-length': String(17 * 1024 * 1024) }, empty],
-    ['is too long and does not say so', {}, ' '.repeat(17 * 1024 * 1024)],
-    ['has a length that is no number', { 'content-length': 'many' }, empty],
-  ])('is rejected when it %s', async (_, changed, body) => {
+    ['has a Content-Length above the limit', { 'content-length': String(17 * 1024 * 1024) }, empty],
+    ['is too long and has no Content-Length', {}, ' '.repeat(17 * 1024 * 1024)],
+    ['has a Content-Length that is not a number', { 'content-length': 'many' }, empty],
+  ])('is rejected if it %s', async (_, changed, body) => {
     const response = await request('/decode', { ...headers, ...changed }, body);
     expect(response.status).toBe(413);
     expect(await response.text()).toContain('16777216 bytes');
@@ -179,7 +179,7 @@ describe('a body', () => {
 });
 
 describe('the request log', () => {
-  it('contains rejected and failed requests, and successful requests only at level debug', async () => {
+  it('contains rejected and failed requests, and contains successful requests only at level debug', async () => {
     const { log, lines } = keptLog();
     log.level = 'debug';
     const app = appWith(kms, { log });
@@ -194,7 +194,7 @@ describe('the request log', () => {
     ]);
   });
 
-  it('contains a rejection’s reason if it contains nothing from the caller, and its code otherwise', async () => {
+  it('contains the reason for a rejection, or only its code if the reason could contain data from the caller', async () => {
     const { log, lines } = keptLog();
     const access: AppDeps['access'] = {
       ...openAccess,
@@ -213,7 +213,7 @@ describe('the request log', () => {
     ]);
   });
 
-  it('has one line per request with method, pattern, status and time, but no content', async () => {
+  it('has one line per request with the method, route pattern, status and time, but no content', async () => {
     const { log, lines } = keptLog();
     const app = appWith(kms, { log });
     const token = { authorization: 'Bearer token-7f3a' };
@@ -232,7 +232,7 @@ describe('the request log', () => {
 });
 
 describe('shutdown', () => {
-  it('rejects new requests, and the readiness probe is 503', async () => {
+  it('makes the server reject new requests, and the readiness probe return 503', async () => {
     const app = appWith(kms, { stopping: AbortSignal.abort() });
     const decode = await post(app, '/decode', empty);
     expect([decode.status, decode.headers.get('retry-after')]).toEqual([503, '1']);

@@ -19,24 +19,27 @@ it.each<[path: string, operation: Permission, body: object]>([
   [`${NAMESPACE}/workflows:search`, 'search', { text: 'a' }],
   [`${NAMESPACE}/history-files:decode`, 'decode', { ...file, refs: ['1:0'] }],
   [`${NAMESPACE}/history-files:search`, 'search', { ...file, text: 'a' }],
-])('is required by %s for %s, before any call to Temporal, and audited', async (path, operation, body) => {
-  const { audit, entries } = recordedAudit();
-  // The default Temporal service fails every call.
-  const response = await post(appWith(kms, { access: onDemandAccess, audit }), path, body);
-  expect(response.status).toBe(403);
-  const run = path.startsWith(RUN) ? { workflowId: 'w', runId: RUN.split('/').at(-1) } : {};
-  const denied = { event: 'denied', denied: 'justification_required', operation, namespace: 'payments' };
-  expect(entries).toMatchObject([{ ...denied, ...run }]);
-});
+])(
+  'is required by %s for %s before any call to Temporal, and its absence is audited',
+  async (path, operation, body) => {
+    const { audit, entries } = recordedAudit();
+    // The default Temporal service fails every call.
+    const response = await post(appWith(kms, { access: onDemandAccess, audit }), path, body);
+    expect(response.status).toBe(403);
+    const run = path.startsWith(RUN) ? { workflowId: 'w', runId: RUN.split('/').at(-1) } : {};
+    const denied = { event: 'denied', denied: 'justification_required', operation, namespace: 'payments' };
+    expect(entries).toMatchObject([{ ...denied, ...run }]);
+  },
+);
 
 const opens = (reveal: Reveal) => ({ reveal: () => reveal });
 
-it('requires no justification where a namespace reveals automatically, but records one that is sent', () => {
+it('requires no justification if a namespace reveals automatically, but records a given justification', () => {
   expect(justificationFor(opens('automatic'), 'payments', undefined)).toBeUndefined();
   expect(justificationFor(opens('automatic'), 'payments', 'ticket 4711')).toBe('ticket 4711');
 });
 
-it('rejects a missing justification where a namespace reveals on demand, and explains how to send one', () => {
+it('rejects a missing justification if a namespace reveals on demand, and explains how to send one', () => {
   expect(() => justificationFor(opens('on-demand'), 'payments', undefined)).toThrow(
     expect.objectContaining({
       status: 403,

@@ -12,7 +12,7 @@ import { RUN } from '../support/routes.ts';
 
 const { audit, entries } = recordedAudit();
 let answered = 0;
-/** A server that answers 504 after 50 ms. */
+/** A server whose requests time out after 50 ms. */
 const impatient = (deps: Partial<AppDeps>): Promise<RunningServer> =>
   serve(kms, { limits: { requestMs: 50 }, ...deps });
 
@@ -30,7 +30,7 @@ it.each([
   ['history:search', { text: 'x' }],
   ['history:export', { form: 'decoded' }],
   ['history:export', { form: 'encoded' }],
-])('starts nothing for %s after it was answered 504', async (what, body) => {
+])('starts no work for %s after the request has timed out with 504', async (what, body) => {
   const before = answered;
   const response = await fetch(`http://127.0.0.1:${server.port}${RUN}/${what}`, posted(JSON.stringify(body)));
   expect(response.status).toBe(504);
@@ -62,15 +62,18 @@ describe('while its intent is being written', () => {
     [`${RUN}/history:search`, () => JSON.stringify({ text: 'x' })],
     [`${RUN}/history:export`, () => JSON.stringify({ form: 'decoded' })],
     ['/decode', () => encrypted],
-  ])('decrypts nothing for %s after it was answered 504, and records that outcome', async (path, body) => {
-    slow.length = 0;
-    kms.emulator.calls.reset();
-    const response = await fetch(`http://127.0.0.1:${late.port}${path}`, posted(body()));
-    expect(response.status).toBe(504);
-    await response.text();
-    await expect.poll(() => slow.length).toBe(2);
-    expect(slow[1]).toMatchObject({ event: 'outcome', outcome: { result: 'cut_off', payloads: 0 } });
-    expect(kms.emulator.calls.count('Decrypt')).toBe(0);
-    expect(lines.filter((line) => line.includes('unexpectedly'))).toEqual([]);
-  });
+  ])(
+    'decrypts nothing for %s after the request has timed out with 504, and records that outcome',
+    async (path, body) => {
+      slow.length = 0;
+      kms.emulator.calls.reset();
+      const response = await fetch(`http://127.0.0.1:${late.port}${path}`, posted(body()));
+      expect(response.status).toBe(504);
+      await response.text();
+      await expect.poll(() => slow.length).toBe(2);
+      expect(slow[1]).toMatchObject({ event: 'outcome', outcome: { result: 'cut_off', payloads: 0 } });
+      expect(kms.emulator.calls.count('Decrypt')).toBe(0);
+      expect(lines.filter((line) => line.includes('unexpectedly'))).toEqual([]);
+    },
+  );
 });

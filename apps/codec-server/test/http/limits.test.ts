@@ -24,14 +24,14 @@ const decode = (body: string, limits: AppDeps['limits'] = {}, more: Partial<AppD
 /** JSON of members with different keys. */
 const members = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":""`).join(',');
 
-/** As the guide's writers make them. */
+/** A payload in the format of the guide's codec. */
 const nameless = (n: number): Payload => ({
   metadata: { encoding: Buffer.from('binary/envelope-kms'), 'encrypted-dek': Buffer.from(`data key ${n}`) },
   data: Buffer.alloc(64),
 });
 
 describe('a request', () => {
-  it('is 413 with a body that is too large', async () => {
+  it('gets 413 for a body that is too large', async () => {
     const response = await decode(bodyOf([plain('x'.repeat(200))]), { maxBody: 100 });
     expect([response.status, await response.text()]).toEqual([413, expect.stringContaining('100 bytes')]);
   });
@@ -46,7 +46,7 @@ describe('a request', () => {
     ]);
   });
 
-  it('is 413 with too many payloads, and the message contains the limit', async () => {
+  it('gets 413 for too many payloads, with the limit in the message', async () => {
     expect((await decode(bodyOf([{}, {}]), { maxPayloads: 2 })).status).toBe(200);
     const response = await decode(bodyOf([{}, {}, {}]), { maxPayloads: 2 });
     expect([response.status, await response.text()]).toEqual([413, expect.stringMatching(/3 payloads.* 2;/)]);
@@ -54,35 +54,35 @@ describe('a request', () => {
 
   it.each([
     ['payloads', `{"payloads":[${'{},'.repeat(500)}{}]}`, 'at least 3 payloads'],
-    [
-      'payloads as clients write them',
-      `{"payloads":[${'{"data":""},'.repeat(500)}{"data":""}]}`,
-      '3 payloads',
-    ],
+    ['payloads with data', `{"payloads":[${'{"data":""},'.repeat(500)}{"data":""}]}`, '3 payloads'],
     ['metadata', `{"payloads":[{"metadata":{${members(65)}}}]}`, 'payloads[0].metadata has more than 64'],
     [
-      'metadata that is escaped',
+      'metadata entries with an escaped key',
       `{"payloads":[{},{"metadata":{"\\u0061":"",${members(64)}}}]}`,
       'payloads[1]',
     ],
-    ['metadata of which none is left', `{"payloads":[{"metadata":{${members(300_000)}}}]}`, '64 entries'],
+    [
+      'metadata entries in a single payload',
+      `{"payloads":[{"metadata":{${members(300_000)}}}]}`,
+      '64 entries',
+    ],
     ['external payloads', `{"payloads":[{"externalPayloads":[${'{},'.repeat(64)}{}]}]}`, '64 entries'],
     [
-      'external payloads of one',
+      'external payloads in a single payload',
       `{"payloads":[{"externalPayloads":[${'{},'.repeat(999)}{}]}]}`,
       '512 JSON values',
     ],
-    ['fields that mean nothing', `{"payloads":[{${members(999)}}]}`, '512 JSON values'],
-    ['values that mean nothing', `{"x":[${'0,'.repeat(500)}0]}`, '256 JSON values'],
+    ['unknown fields', `{"payloads":[{${members(999)}}]}`, '512 JSON values'],
+    ['values in an unknown field', `{"x":[${'0,'.repeat(500)}0]}`, '256 JSON values'],
     ['characters in a key', `{"payloads":[{"metadata":{"${'k'.repeat(1_025)}":""}}]}`, '1024 characters'],
-  ])('is 413 with far more %s than allowed, before they are parsed', async (_, body, why) => {
+  ])('gets 413 for far more %s than allowed, before they are parsed', async (_, body, why) => {
     for (const route of ['/decode', '/encode']) {
       const response = await post(appWith(kms, { limits: { maxPayloads: 2 } }), route, body);
       expect([response.status, await response.text()]).toEqual([413, expect.stringContaining(why)]);
     }
   });
 
-  it('is accepted with the maximum of metadata entries per payload', async () => {
+  it('is accepted with the maximum number of metadata entries per payload', async () => {
     const body = `{"payloads":[{"metadata":{${members(64)}},"data":"MQ=="}]}`;
     expect((await decode(body)).status).toBe(200);
   });
@@ -91,12 +91,12 @@ describe('a request', () => {
     ['transfer-encoding', 'gzip, chunked', 501],
     ['transfer-encoding', 'chunked, chunked', 501],
     ['content-encoding', 'gzip', 415],
-  ])('with %s %s is %d', async (name, value, status) => {
+  ])('with %s: %s gets %d', async (name, value, status) => {
     expect((await post(appWith(kms), '/decode', '{}', { [name]: value })).status).toBe(status);
   });
 
   it.each(['[', '{"a":'])(
-    'with 33 nested levels of %s is 400, on every route that takes a body',
+    'with 33 nested levels of %s gets 400 on every route that takes a body',
     async (open) => {
       const body = open.repeat(33);
       const response = await decode(body);
@@ -106,7 +106,7 @@ describe('a request', () => {
     },
   );
 
-  it('is 413 if its payloads have more than 64 uncached wrapped keys, without a Cloud KMS request', async () => {
+  it('gets 413 if its payloads have more than 64 uncached wrapped keys, before any Cloud KMS request', async () => {
     const payloads: Payload[] = [];
     for (let n = 0; n < 65; n += 1) {
       await using writer = kms.another();
@@ -122,11 +122,11 @@ describe('a request', () => {
     ]);
     expect(kms.emulator.calls.count('Decrypt')).toBe(0);
     expect((await decode(bodyOf(payloads.slice(1)), {}, { codec })).status).toBe(200);
-    // 64 of them are at hand now.
+    // 64 of the keys are cached now.
     expect((await decode(bodyOf(payloads), {}, { codec })).status).toBe(200);
   });
 
-  it('counts a message without a key id once for each possible key', async () => {
+  it('with a message without a key id is charged once for each possible key', async () => {
     const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
     const tried = await startKms({ payments: both });
     const many = bodyOf(Array.from({ length: 33 }, (_, n) => nameless(n)));
@@ -139,7 +139,7 @@ describe('a request', () => {
     await tried.close();
   });
 
-  it('is 504 when it takes too long, and its work stops', async () => {
+  it('gets 504 if it takes too long, and its work stops', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const { url } = await serveApp(kms, { codec, limits: { requestMs: 2_000 } });
     const body = bodyOf(Array.from({ length: 2_000 }, () => plain(1)));
@@ -152,7 +152,7 @@ describe('a request', () => {
 });
 
 describe('a client that disconnects', () => {
-  it('causes no work beyond the slice of payloads in progress', async () => {
+  it('causes no work after the slice of payloads in progress', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const gone = Promise.withResolvers<void>();
     const { url } = await served((port) => {
@@ -178,7 +178,7 @@ describe('a client that disconnects', () => {
 });
 
 describe('concurrent requests', () => {
-  it('are 503 with Retry-After above their limit, and accepted again later', async () => {
+  it('get 503 with Retry-After above the limit, and are accepted again later', async () => {
     const { codec, given, go } = waitingCodec(kms);
     const app = appWith(kms, { codec, limits: { maxRequests: 2 } });
     const one = bodyOf([plain(1)]);
@@ -202,7 +202,7 @@ describe('concurrent requests', () => {
   });
 });
 
-it('answers a request that is still waiting at the end of the shutdown period with 503', async () => {
+it('get 503 if they are still waiting at the end of the shutdown period', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   const stopping = new AbortController();
   const temporal = { ...noTemporal, describe: () => new Promise<never>(() => undefined) };

@@ -19,7 +19,7 @@ interface Setting {
   readonly others?: readonly string[];
 }
 
-/** The access of one request. */
+/** Creates the namespace access of one request. */
 async function begun({ access = openAccess, write = async () => undefined, others = [] }: Setting = {}) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({
@@ -45,14 +45,14 @@ async function begun({ access = openAccess, write = async () => undefined, other
   return { namespaces: await made.promise, audited };
 }
 
-/** As the codec does it. */
+/** Authorizes a message like the codec. */
 const authorize = async (access: NamespaceAccess, namespace: string): Promise<void> =>
   access.authorizeNamespace(namespace);
 
 const lines = (audited: readonly AuditEntry[]): string[] =>
   audited.map(({ event, namespace }) => `${event} ${namespace}`);
 
-/** Fails to write the entries that `which` names. */
+/** Returns an audit that fails to write the entries that match `which`. */
 const failsFor =
   (which: (entry: AuditEntry) => boolean) =>
   (entry: AuditEntry): Promise<void> =>
@@ -64,7 +64,7 @@ describe('one request’s namespaces', () => {
   it('are each recorded once, however many messages name them concurrently', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));
-    // From then on no promise is made: decoding stays synchronous.
+    // From then on, no promises are created, so that decoding stays synchronous.
     expect(namespaces.authorizeNamespace('a')).toBeUndefined();
     await namespaces.end('complete');
     expect(lines(audited).toSorted()).toEqual([
@@ -92,7 +92,7 @@ describe('one request’s namespaces', () => {
     expect(lines(audited)).toEqual(['intent home']);
   });
 
-  it('are at most 32 in addition to its own', async () => {
+  it("are at most 32 in addition to the request's own", async () => {
     const { namespaces, audited } = await begun();
     const asked = Array.from({ length: 40 }, (_, n) => authorize(namespaces, `other-${n}`));
     const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
@@ -109,7 +109,7 @@ describe('one request’s namespaces', () => {
     expect(audited).toHaveLength(33);
   });
 
-  it('are all permitted before any work starts if the request names them, or the request is rejected', async () => {
+  it('are checked before any work starts if they are known, and one denial rejects the request', async () => {
     const others = ['a', 'b'];
     const { audited } = await begun({ others });
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'intent b']);
@@ -135,13 +135,13 @@ describe('a namespace whose audit cannot be written', () => {
     expect(lines(audited)).toEqual(['intent home', 'intent a', 'outcome home', 'outcome a']);
   });
 
-  it('is denied when not even the denial can be written', async () => {
+  it('is denied even if the denial itself cannot be written', async () => {
     const write = failsFor(({ event }) => event === 'denied');
     const { namespaces } = await begun({ access: ana({}), write });
     await expect(authorize(namespaces, 'a')).rejects.toMatchObject({ code: 'namespace_not_permitted' });
   });
 
-  it('does not stop the others, and each intent has an outcome', async () => {
+  it('does not block other namespaces, and each intent still gets an outcome', async () => {
     const write = failsFor(({ namespace }) => namespace === 'b');
     const { namespaces, audited } = await begun({ write });
     await Promise.allSettled([authorize(namespaces, 'a'), authorize(namespaces, 'b')]);
@@ -151,7 +151,7 @@ describe('a namespace whose audit cannot be written', () => {
 });
 
 describe('a request that ends while a namespace is being checked', () => {
-  it('permits nothing else, and leaves no intent without an outcome', async () => {
+  it('permits nothing further, and leaves no intent without an outcome', async () => {
     const gate = Promise.withResolvers<void>();
     const write = ({ event, namespace }: AuditEntry) =>
       event === 'intent' && namespace === 'a' ? gate.promise : Promise.resolve();

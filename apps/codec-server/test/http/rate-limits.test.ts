@@ -14,7 +14,7 @@ import { forFile } from '../support/for-file.ts';
 import { serveApp, waitingCodec } from '../support/served.ts';
 import { bodyOf, keptLog, keys, type Payload, plain, startKms, text } from '../support/stack.ts';
 
-// Attacks by callers that send too many requests: in loops of bounded count, over real connections, with real tokens.
+// Attacks by callers that send too many requests, in bounded loops, over real connections, with real tokens.
 const policy = parsePolicy(`
 issuers:
   company:
@@ -82,11 +82,11 @@ async function statuses(count: number, ask_: () => ReturnType<Send>): Promise<Re
   return seen;
 }
 
-/** A message of the guide's direct format that Cloud KMS can't decrypt. */
+/** A message in the guide's direct format that Cloud KMS cannot decrypt. */
 const guide = (): Payload => ({ metadata: { encoding: text('binary/gcp-kms') }, data: randomBytes(200) });
 
-describe('a caller without rights', () => {
-  it('writes a bounded number of lines, which count all denials', async () => {
+describe('a caller without permissions', () => {
+  it('causes a bounded number of audit lines, which count all denials', async () => {
     const { send, audit, audited, logged } = await server();
     const stranger = await tokenOf('nobody');
     expect(await statuses(300, () => send(stranger))).toEqual({ 403: 300 });
@@ -99,7 +99,7 @@ describe('a caller without rights', () => {
     ]);
   });
 
-  it('writes no further lines for a new token, route or header per request', async () => {
+  it('causes no further lines with a new token, route or header in each request', async () => {
     const { port, audited, audit } = await server();
     for (let n = 0; n < 30; n += 1) {
       const token = await tokenOf('nobody', { jti: `${n}` });
@@ -116,7 +116,7 @@ describe('a caller without rights', () => {
 const garbage = { body: '{' } as const;
 
 describe('a caller whose requests are refused', () => {
-  it('gets 429 with Retry-After before its body is read or audited, and is served again later', async () => {
+  it('gets 429 with Retry-After before the body is read or audited, and is served again later', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send, audited, port } = await server({ rates: { refused: 20 } });
     const token = await tokenOf('reader');
@@ -139,14 +139,14 @@ describe('a caller whose requests are refused', () => {
     ['forbidden', 403, { path: '/encode' }],
     ['a path without a route', 404, { path: '/api/nowhere' }],
     ['a namespace that is not configured', 400, { headers: [['X-Namespace', 'other']] as const }],
-  ])('counts %s, and does not affect other callers', async (_, status, asked) => {
+  ])('is limited for %s, without affecting other callers', async (_, status, asked) => {
     const { send } = await server({ rates: { refused: 5 } });
     const eager = await tokenOf('reader');
     expect(await statuses(20, () => send(eager, asked))).toEqual({ [status]: 5, 429: 15 });
     expect((await send(await tokenOf('auditor'))).status).toBe(200);
   });
 
-  it('cannot raise the limit with new tokens, the case of a header or X-Forwarded-For', async () => {
+  it('cannot evade the limit with new tokens, another case of a header, or X-Forwarded-For', async () => {
     const { send, port } = await server({ rates: { refused: 5 } });
     const spent = await tokenOf('reader');
     await statuses(5, () => send(spent, garbage));
@@ -159,7 +159,7 @@ describe('a caller whose requests are refused', () => {
     }
   });
 
-  it('still reads a history in which payloads cannot be decrypted', async () => {
+  it('can still read a history in which payloads cannot be decrypted', async () => {
     const { send } = await server({ rates: { refused: 1, kmsRequests: undefined } });
     const token = await tokenOf('reader');
     const damaged = JSON.parse(body);
@@ -170,7 +170,7 @@ describe('a caller whose requests are refused', () => {
 });
 
 describe('a caller with many requests', () => {
-  it('is always answered for payloads under keys in memory', async () => {
+  it('is always served if the payloads are under keys in memory', async () => {
     const { send } = await server({ rates: { kmsRequests: 1, refused: 1 } });
     const token = await tokenOf('reader');
     await send(token);
@@ -194,7 +194,7 @@ describe('a caller with many requests', () => {
 });
 
 describe('a caller without a valid token', () => {
-  it('gets 429 after too many rejected requests from its address; valid tokens are still accepted', async () => {
+  it('gets 429 after too many rejected requests from the address, while valid tokens are still accepted', async () => {
     const { send, logged } = await server({ rates: { refused: 10 } });
     let n = 0;
     const forged = () =>
@@ -208,7 +208,7 @@ describe('a caller without a valid token', () => {
     expect(logged.length).toBeLessThanOrEqual(40);
   });
 
-  it('is distinguished by address behind trusted proxies, and an IPv6 network counts once', async () => {
+  it('is identified by address behind trusted proxies, or by network for IPv6', async () => {
     const { send } = await server({ rates: { refused: 2 }, proxies: 1 });
     const from = (address: string) =>
       send(undefined, { headers: [['X-Forwarded-For', `1.1.1.1, ${address}`]] });
@@ -234,11 +234,14 @@ describe('a caller without a valid token', () => {
   });
 });
 
-/** A request waits for half of it. The limits of these tests allow the next Cloud KMS request in 3 s. */
+/**
+ * The time limit of a request, which waits for half of it. The rates in these tests allow the next Cloud KMS
+ * request after 3 s.
+ */
 const impatient = { requestMs: 5_000 } as const;
 
 describe('Cloud KMS requests', () => {
-  it('are charged as they are made: invalid payloads cost two each, and 429 comes before the next', async () => {
+  it('are charged when they are made, two for each invalid payload, and 429 is sent before the next request', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
@@ -247,11 +250,11 @@ describe('Cloud KMS requests', () => {
     expect(seen[429]).toBeGreaterThan(20);
     expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(22);
     expect(kms.emulator.calls.count('Decrypt')).toBeGreaterThanOrEqual(18);
-    // What needs no request is still decoded.
+    // Payloads that need no Cloud KMS request are still decoded.
     expect((await send(token)).status).toBe(200);
   });
 
-  it('of one request are charged before its work starts', async () => {
+  it('for a batch of payloads are charged before the work starts', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 20 }, limits: impatient });
     const token = await tokenOf('reader');
@@ -262,7 +265,7 @@ describe('Cloud KMS requests', () => {
     expect(kms.emulator.calls.count('Decrypt')).toBeLessThanOrEqual(30);
   });
 
-  it('by one caller do not use up another’s', async () => {
+  it('by one caller do not use up another caller’s limit', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { send } = await server({ rates: { kmsRequests: 4 }, limits: impatient });
     const eager = await tokenOf('reader');
@@ -271,7 +274,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
 
-  it('are awaited before a request is refused, in bounded number and memory', async () => {
+  it('are waited for before a request is refused, by a bounded number of requests with bounded memory', async () => {
     const rates = createRateLimits({ kmsRequests: 600 });
     const c = new Context<Env>(new Request('http://localhost'));
     c.set('account', rates.admit({ name: 'reader' }));
@@ -291,7 +294,7 @@ describe('Cloud KMS requests', () => {
   });
 });
 
-it('counts limited requests in the metrics, without a caller label', async () => {
+it('counts rate-limited requests in the metrics, without a label for the caller', async () => {
   const meter = createMetrics();
   const { send } = await server({ rates: { refused: 1 }, meter });
   const token = await tokenOf('reader');

@@ -11,7 +11,7 @@ const AT_ONCE = 2;
 const kms = forFile(await startKms());
 const many = await sealedApart(kms, 40);
 
-/** With nothing at hand, and few calls at once. */
+/** A codec with empty caches and few concurrent calls. */
 let reader: ReturnType<Kms['another']>;
 beforeEach(() => {
   reader = kms.another({ callsInFlight: AT_ONCE });
@@ -23,7 +23,7 @@ afterEach(async () => {
   await reader[Symbol.asyncDispose]();
 });
 
-/** Waits longer than the calls in flight take, and lets further calls return at once. */
+/** Waits longer than the calls in flight take, and lets further calls return immediately. */
 async function untilRestWouldHaveRun(): Promise<void> {
   kms.emulator.setLatency({ all: 0 });
   await sleep(2_000);
@@ -36,7 +36,7 @@ it.each([
   [`${RUN}/payloads:decode`, () => JSON.stringify({ refs: many.map((_, n) => `${n + 1}:0`) })],
   [`${RUN}/history:search`, () => '{"text":"nowhere"}'],
   [`${RUN}/history:export`, () => '{"form":"decoded"}'],
-])('stops Cloud KMS requests when a client of %s disconnects', async (path, body) => {
+])('stops Cloud KMS requests for %s when the client disconnects', async (path, body) => {
   const { audit, entries: audited } = recordedAudit();
   const { url } = await serveApp(kms, { codec: reader.codec, temporal, audit });
   const leave = new AbortController();

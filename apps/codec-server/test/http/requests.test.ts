@@ -4,7 +4,8 @@ import { forFile } from '../support/for-file.ts';
 import { RUN } from '../support/routes.ts';
 import { appWith, headers, post, startKms } from '../support/stack.ts';
 
-// Temporal's stand-in here fails the test when it is asked, so each of these is refused before anything reaches it.
+// The Temporal service here fails the test if it is called, so the server must reject each of these requests
+// before that.
 const kms = forFile(await startKms());
 
 const NS = '/api/namespaces/payments';
@@ -15,7 +16,7 @@ async function refusal(response: Response, status: number, code: string): Promis
   return body.error.message;
 }
 
-describe('a request that Temporal never sees', () => {
+describe('an invalid request that must not reach Temporal', () => {
   it.each([
     [`${NS}/workflows?pageSize=0`],
     [`${NS}/workflows?pageSize=1001`],
@@ -34,7 +35,7 @@ describe('a request that Temporal never sees', () => {
     [`${RUN}/history?live=maybe`],
     [`${RUN}/history?limit=0`],
     [`${RUN}/history?limit=1e3`],
-  ])('is 400: GET %s', async (path) => {
+  ])('gets 400: GET %s', async (path) => {
     const message = await refusal(await appWith(kms).request(path, { headers }), 400, 'bad_request');
     expect(message).not.toContain('aaaa');
   });
@@ -53,9 +54,9 @@ describe('a request that Temporal never sees', () => {
     ['three parts', { refs: ['1:0:0'] }],
     ["a page token of Temporal's", { refs: ['CiQwYjZlMGEyYy01NGUwLTRmNWEtOWQ3YS0wZTlkN2FkNGEzYWE'] }],
     ['random bytes', { refs: ['\u0000\u0001\ufffd'] }],
-    ['a line break behind a ref', { refs: ['1:0\n'] }],
+    ['a line break after a ref', { refs: ['1:0\n'] }],
     ['an unknown field', { refs: ['1:0'], pageToken: 'x' }],
-  ])('is 400: payloads:decode of %s', async (_, body) => {
+  ])('gets 400: payloads:decode with %s', async (_, body) => {
     await refusal(await post(appWith(kms), `${RUN}/payloads:decode`, body), 400, 'bad_request');
   });
 
@@ -70,7 +71,7 @@ describe('a request that Temporal never sees', () => {
     expect(await refusal(await appWith(kms).request(path, init), 400, 'bad_request')).toBe(message);
   });
 
-  it('answers an unknown route of the API with 404 as JSON', async () => {
+  it('returns 404 as JSON for an unknown route of the API', async () => {
     await refusal(await appWith(kms).request('/api/nothing', { headers }), 404, 'not_found');
     await refusal(
       await appWith(kms).request(`${NS}/workflows/w`, { method: 'DELETE', headers }),

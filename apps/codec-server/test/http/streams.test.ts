@@ -15,7 +15,7 @@ import { posted, serveApp, served, startPost } from '../support/served.ts';
 import { noAccess, recordedAudit, startKms } from '../support/stack.ts';
 import { RUN } from '../support/routes.ts';
 
-/** Returns an application of one route. */
+/** Returns an application with one route. */
 function answering(answer: (c: Context<Env>) => Response): Hono<Env> {
   const app = new Hono<Env>();
   app.get('/', (c) => {
@@ -26,7 +26,7 @@ function answering(answer: (c: Context<Env>) => Response): Hono<Env> {
   return app;
 }
 
-/** Sends requests for `/` through one connection, whose responses no client reads yet. */
+/** Sends requests for `/` on one connection, without reading the responses. */
 function requesting(port: number, more = '', times = 1): Socket {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
@@ -34,7 +34,7 @@ function requesting(port: number, more = '', times = 1): Socket {
   return socket;
 }
 
-/** A server of one stream, whose every line is `bytes` long. */
+/** A server with one stream, in which every line has `bytes` bytes. */
 async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs?: number }) {
   const all = { ...defaultLimits, ...limits };
   let ended = 0;
@@ -63,7 +63,7 @@ async function* oneLine() {
 }
 
 describe('streams', () => {
-  it('count until their connection has finished with them', async () => {
+  it('count until their connection has finished the response', async () => {
     const { url } = await streaming(10, { maxStreams: 1 });
     const leave = new AbortController();
     const first = await fetch(url, { signal: leave.signal });
@@ -79,7 +79,7 @@ describe('streams', () => {
     await expect.poll(third, { timeout: 10_000 }).toBe(200);
   });
 
-  it('are compressed for clients that accept gzip, and each line arrives before the next exists', async () => {
+  it('are compressed for clients that accept gzip, and each line arrives before the next line exists', async () => {
     const { promise: next, resolve: proceed } = Promise.withResolvers<void>();
     async function* lines() {
       yield { line: 'first', text: 'x'.repeat(100_000) };
@@ -133,7 +133,7 @@ describe('streams', () => {
     end.abort();
   });
 
-  it('are not compressed for other clients, or where they may contain plaintext', async () => {
+  it('are not compressed for other clients, or if they may contain plaintext', async () => {
     for (const [compress, accepted] of [
       [true, 'identity'],
       [true, 'gzip;q=0'],
@@ -147,7 +147,7 @@ describe('streams', () => {
     }
   });
 
-  it('are not started for HEAD', async () => {
+  it('do not start for HEAD', async () => {
     let opened = 0;
     let begun = 0;
     const app = answering((c) => {
@@ -174,12 +174,12 @@ describe('streams', () => {
 
   it.each([
     ['asks once', 1],
-    ['asks again before it is answered', 2],
-  ])('are cut off when their client reads nothing and %s, and their work ends', async (_, times) => {
+    ['sends another request', 2],
+  ])('are cut off, and their work ends, if the client reads nothing and %s', async (_, times) => {
     const { port, ended } = await streaming(256 * 1024, { stalledMs: 300 });
     const socket = requesting(port, '', times);
     await once(socket, 'readable');
-    // Nothing is read from here on.
+    // The client reads nothing from here on.
     await expect.poll(ended, { timeout: 10_000 }).toBe(times);
     socket.destroy();
   });
@@ -199,7 +199,7 @@ const MiB = 2 ** 20;
 
 describe('one large response', () => {
   const large: [string, (c: Context<Env>) => Response][] = [
-    ['at once', (c) => reply(c, Buffer.alloc(24 * MiB, 'x'), 'text/plain')],
+    ['as a whole', (c) => reply(c, Buffer.alloc(24 * MiB, 'x'), 'text/plain')],
     [
       'in one line of a stream',
       (c) =>
@@ -209,7 +209,7 @@ describe('one large response', () => {
     ],
   ];
 
-  it.each(large)('is not cut off while its client reads slowly, %s', async (_, answer) => {
+  it.each(large)('is not cut off while the client reads slowly, %s', async (_, answer) => {
     const watch = cutStalledReaders(1_000);
     const app = answering((c) => {
       watch(c);
@@ -228,7 +228,7 @@ describe('one large response', () => {
 const waiting = (_: unknown, signal: AbortSignal): Promise<any> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 
-/** Asks for an export, whose response no client reads yet. */
+/** Requests an export without reading the response. */
 function exporting(port: number, form: 'encoded' | 'readable'): Socket {
   const body = JSON.stringify({ form });
   return startPost(port, `${RUN}/history:export`, [`Content-Length: ${body.length}`], body);
@@ -239,7 +239,7 @@ const kms = forFile(await startKms());
 describe("the history API's streams", () => {
   const LENGTH = 4_000;
   const described: any = { workflowExecutionInfo: { historyLength: LENGTH } };
-  /** Every page is there at once, and each event is 16 KiB. */
+  /** Every page is available immediately, and each event has 16 KiB. */
   const history = async ({ nextPageToken }: any): Promise<any> => {
     const first = nextPageToken?.length ? Number(Buffer.from(nextPageToken).toString()) : 1;
     const events = Array.from({ length: 200 }, (_, n) => ({
@@ -284,14 +284,14 @@ describe("the history API's streams", () => {
     const socket = exporting(port, 'encoded');
     socket.on('error', () => undefined);
     await once(socket, 'readable');
-    // Nothing is read from here on.
+    // The client reads nothing from here on.
     await expect
       .poll(() => written.at(-1), { timeout: 5_000 })
       .toMatchObject({ outcome: { result: 'cut_off' } });
     socket.destroy();
   });
 
-  it('are reset if the server shuts down within a payload of 12 MB that the client reads too slowly', async () => {
+  it('are reset if the server shuts down during a payload of 12 MB that the client reads too slowly', async () => {
     const stopping = new AbortController();
     const large = { data: Buffer.alloc(12_000_000) };
     const { url } = await serveApp(kms, {
@@ -302,7 +302,7 @@ describe("the history API's streams", () => {
     const reader = response.body!.getReader();
     await reader.read();
     stopping.abort();
-    // The time for the last line, and a margin.
+    // The time limit for the last line, and a margin.
     await sleep(4_000);
     const rest = async (): Promise<void> => {
       while (!(await reader.read()).done);
@@ -310,14 +310,15 @@ describe("the history API's streams", () => {
     await expect(rest()).rejects.toThrow('terminated');
   });
 
-  it("are cut off after the caller's token expires, wherever their data is", async () => {
+  it("are cut off after the caller's token expires, even if the operating system has buffered data", async () => {
     const { audit, entries: written } = recordedAudit();
     const { port } = await serveApp(kms, { temporal, audit, access: signedInFor(2_000) });
     const socket = exporting(port, 'readable');
     const broken = once(socket, 'error');
     const reading = setInterval(() => socket.read(4 * 1024), 250);
     socket.on('readable', () => undefined);
-    // The lifetime of the sign-in, the time for the notice, and a margin: the operating system buffers MiB and takes time to send them.
+    // The lifetime of the sign-in, the time limit for the last line, and a margin, because the operating
+    // system buffers several MiB and takes time to send them.
     await sleep(5_000);
     clearInterval(reading);
     socket.removeAllListeners('readable').resume();

@@ -12,7 +12,7 @@ import { keepAnswers } from '../support/process.ts';
 import { posted } from '../support/served.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, startStack } from '../support/temporal.ts';
 
-// The artefact as it is deployed: two files in an empty directory, with no node_modules anywhere above it.
+// The deployed artefact: files in an otherwise empty folder, without node_modules in any parent folder.
 const directory = await buildServer();
 afterAll(() => rm(directory, { recursive: true }));
 const stack = forFile(await startStack());
@@ -61,11 +61,11 @@ async function startServing(env: Record<string, string> = {}) {
 
 const post = (url: string, body: string) => fetch(url, posted(body));
 
-test('is three files: the Node version check, the server, and the worker thread for large payloads', async () => {
+test('consists of three files: the Node version check, the server, and the worker thread for large payloads', async () => {
   expect((await readdir(directory)).toSorted()).toEqual(['app.mjs', 'main.mjs', 'text-worker.mjs']);
 });
 
-test('encodes, decodes and lists by itself, and reports at startup and in /readyz that keys come from an emulator', async () => {
+test('encodes, decodes and lists without node_modules, and reports that its keys come from an emulator', async () => {
   const { url, output } = await startServing();
   const payload = {
     metadata: { encoding: 'anNvbi9wbGFpbg==' },
@@ -120,11 +120,7 @@ test.each([
     { ...keyVariables, NODE_OPTIONS: '--inspect=127.0.0.1:0' },
     /NODE_OPTIONS[^]*--inspect: it opens an inspector/,
   ],
-  [
-    'with a profile that there is not',
-    { ...keyVariables, TEMPORAL_PROFILE: 'nowhere' },
-    /TEMPORAL_\*[^]*nowhere/,
-  ],
+  ['with a missing profile', { ...keyVariables, TEMPORAL_PROFILE: 'nowhere' }, /TEMPORAL_\*[^]*nowhere/],
 ])('refuses to start %s, with status 78', async (_, env, message) => {
   const { code, out, err } = await start(env).exited;
   expect([code, out]).toEqual([78, '']);
@@ -143,7 +139,7 @@ test('opens no inspector on SIGUSR1, and continues', async () => {
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
-test('names the variable if its port is in use', async () => {
+test('names the variable for the port if the port is in use', async () => {
   const { url } = await startServing();
   const port = new URL(url).port;
   const { code, err } = await start({ ...keyVariables, CODEC_PORT: port }).exited;
@@ -153,7 +149,7 @@ test('names the variable if its port is in use', async () => {
   ]);
 });
 
-test('does not start without its worker threads’ file', async () => {
+test('does not start without the file for its worker threads', async () => {
   const file = join(directory, 'text-worker.mjs');
   await rename(file, `${file}.away`);
   try {
@@ -164,7 +160,7 @@ test('does not start without its worker threads’ file', async () => {
   }
 });
 
-test('explains its variables', async () => {
+test('describes its variables', async () => {
   const { code, out } = await start({}, ['--help']).exited;
   expect(code).toBe(0);
   for (const name of ['CODEC_HOST', 'CODEC_CORS_ORIGINS', 'AUTH', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE'])

@@ -8,13 +8,13 @@ import { posted, waitingCodec } from '../support/served.ts';
 import { keys, noAccess } from '../support/stack.ts';
 import { eventually, startStack, TASK_QUEUE, temporalCli } from '../support/temporal.ts';
 
-// Temporal's own command line, as it comes, against this server.
+// Temporal's own unmodified CLI with this server.
 const stack = forFile(await startStack());
 const server = forFile(await stack.serve());
 
 const SECRET = 'canary-c0ffee';
 
-/** As the CLI's JSON shows a payload's data. */
+/** The form of a payload's data in the CLI's JSON. */
 const base64 = (value: string): string => Buffer.from(JSON.stringify(value)).toString('base64');
 
 const temporal = (args: string[], codec = true): Promise<string> =>
@@ -46,7 +46,7 @@ test('starts, signals, queries, updates, shows and lists encrypted workflows in 
   expect(bare).toContain(Buffer.from('binary/envelope-kms-v2').toString('base64'));
 });
 
-test('sends --codec-auth and --codec-header, and fails if a required one is missing', async () => {
+test('sends --codec-auth and --codec-header, and fails if a required header is missing', async () => {
   const given: (string | undefined)[][] = [];
   const strict = await stack.serve({
     namespacePaths: true,
@@ -79,13 +79,13 @@ test('sends --codec-auth and --codec-header, and fails if a required one is miss
   await strict.close(1_000);
 });
 
-describe('a refusal', () => {
+describe('an error of the codec server', () => {
   let workflowId: string;
   beforeAll(async () => {
     ({ workflowId } = await stack.start('everywhere', [SECRET]));
   });
 
-  /** Asks a codec server with these dependencies, and resolves to what the CLI prints when it fails. */
+  /** Runs a query with a codec server with these dependencies, and resolves to the CLI's error output. */
   async function failureOf(
     deps: Partial<AppDeps>,
     args: string[],
@@ -119,16 +119,16 @@ describe('a refusal', () => {
       'Gateway Timeout: The request took',
       () => ({ codec: waitingCodec(stack.kms).codec, limits: { requestMs: 300 } }),
     ],
-  ])('is shown to a person who queries: %s', async (text, deps) => {
+  ])('is shown by `workflow query`: %s', async (text, deps) => {
     expect(await query(deps())).toContain(text);
   });
 
-  test('because of a limit is shown to a person who queries', async () => {
+  test('because of a rate limit is shown by `workflow query`', async () => {
     const shown = await query({ rates: { refused: 1 } }, (url) => fetch(`${url}/decode`, posted('{')));
     expect(shown).toContain('Too Many Requests: This server refused');
   });
 
-  test('because of Cloud KMS or a key is shown to a person who queries', async () => {
+  test('because of Cloud KMS or a key is shown by `workflow query`', async () => {
     await using other = stack.kms.another({}, 100);
     const { codec } = other;
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
@@ -140,7 +140,7 @@ describe('a refusal', () => {
     await stack.kms.emulator.setVersionState(version, 'ENABLED');
   });
 
-  test('is hidden by a command that retries it', async () => {
+  test('is hidden by a command that retries', async () => {
     const shown = await failureOf({ access: noAccess }, ['workflow', 'show', '--command-timeout', '4s']);
     expect(shown).toContain('context deadline exceeded');
     expect(shown).not.toContain('Sign in');

@@ -20,13 +20,14 @@ import { startKms, type Kms } from '../support/stack.ts';
 import { NAMESPACE } from '../support/temporal.ts';
 
 /*
- * The bundled server with the densest legal content in every field that it reads: events, descriptions, lists and bodies. By
- * default each class of fields is covered and each memory limit, with SLOW=1 every field, also without a limit.
+ * The bundled server with the densest legal content in the fields that it reads: events, descriptions, lists
+ * and bodies. By default, covers each class of fields with each memory limit; with SLOW=1, covers every
+ * field, also without a limit.
  */
 
-/** What Temporal accepts in one message. */
+/** The size that Temporal accepts for one message. */
 const SIZE = 3_700_000;
-/** The largest body of a request with events of a file, less its JSON. */
+/** The largest body with events of a file, minus the JSON around the events. */
 const FILE_SIZE = 7_500_000;
 
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
@@ -42,7 +43,7 @@ function sample(fields: readonly DenseField[]): DenseField[] {
   ];
 }
 
-/** Payloads are described, numbers of 64 bits become text. */
+/** Separate classes, because payloads are described and 64-bit numbers become text. */
 const classOf = ({ density, type }: DenseField): string =>
   density === 'entries' || density === 'messages'
     ? String(/\bPayload$/.test(type))
@@ -106,7 +107,7 @@ const empty = lengthDelimited(1, History.encode({ events: [head] }).finish());
 
 interface Attack {
   readonly name: string;
-  /** Makes Temporal return the content. */
+  /** Prepares Temporal to return the content. */
   readonly plant: () => void;
   readonly readers: readonly Reader[];
 }
@@ -114,9 +115,9 @@ interface Attack {
 const attacks: Attack[] = [
   ...sample(denseFields(EVENT)).map(({ path, density, bytes }, n) => ({
     name: `event ${path} (${density})`,
-    // Each content has its own run: the server caches histories.
+    // Each content has its own run, because the server caches histories.
     plant: () => temporal.runs.set(`event-${n}`, { description, history: history(bytes(SIZE)) }),
-    // Several readers at once: each decodes the event.
+    // Several concurrent readers, each of which decodes the event.
     readers: [...ofHistory(`event-${n}`), ...ofHistory(`event-${n}`)],
   })),
   ...sample(denseFields(DESCRIPTION)).map(({ path, density, bytes }) => ({
@@ -204,9 +205,9 @@ describe.each(limits)('a server with %s', (name, mebibytes, env) => {
         const { status, text } = await read(server.url);
         const [, code = ''] = /"code":"(\w+)"/.exec(text) ?? [];
         statuses.add(`${route} ${status} ${code}`.trim());
-        // On a busy machine a request may take longer than it may.
+        // On a busy machine, a request may exceed its time limit.
         expect([200, 400, 413, 503, 504], `${route}: ${text}`).toContain(status);
-        // No event, description or list makes a run unreadable.
+        // No event, description or list may make a run unreadable.
         if (status >= 400 && status < 500)
           expect(route, text).toMatch(/history-files|payloads:decode|^.api|code$/);
       });

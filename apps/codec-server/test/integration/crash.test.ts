@@ -30,7 +30,7 @@ const stack = forFile(await startStack());
 interface Bombs {
   /** Small bodies for `/decode` that decompress to very large plaintext. */
   readonly compressed: Record<string, string>;
-  /** Runs that any client with permission to start a workflow can create. */
+  /** Runs that any client with the permission to start a workflow can create. */
   readonly runs: Record<string, Run & { refs: string[] }>;
 }
 
@@ -60,7 +60,7 @@ async function makeBombs(): Promise<Bombs> {
   const fields = Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`f${n.toString(36)}`, {}]));
   const plant = async (input: Payload[], more?: Parameters<typeof plantRun>[2]) => {
     const run = await plantRun(stack, input, more);
-    // One payload stands for those of an event that has too many values.
+    // A single payload replaces all payloads of an event with too many values.
     const count = input.length > 50_000 ? 1 : Math.min(200, Math.max(1, input.length));
     const refs = Array.from({ length: count }, (_, n) => `1:${n}`);
     return { ...run, refs };
@@ -90,7 +90,7 @@ const bombs = await makeBombs();
 const inParallel = (count: number, send: () => Promise<Outcome>): Promise<Outcome[]> =>
   Promise.all(Array.from({ length: count }, send));
 
-/** Every run is readable: what exceeds a limit is left out. */
+/** Every run must be readable, without the parts that exceed a limit. */
 function expectSurvived(name: string, status: number, text: string): void {
   expect([200, 503], `${name}: ${text}`).toContain(status);
 }
@@ -189,7 +189,7 @@ describe.each([
         sockets.push(socket);
         if (n % 200 === 0) await sleep(20);
       }
-      // Wait until the server has closed late connections, since `survives` needs a connection.
+      // Wait until the server has closed incomplete connections, because `survives` needs a connection.
       await sleep(3_000);
       for (const socket of sockets) socket.destroy();
     });

@@ -71,9 +71,9 @@ describe('an encoded export', () => {
   });
 
   it.each([
-    ['behind the end', { first: 1, last: 100_000 }],
-    ['in the wrong order', { first: 3, last: 2 }],
-    ['before the first', { first: 0, last: 2 }],
+    ['beyond the end', { first: 1, last: 100_000 }],
+    ['in reverse order', { first: 3, last: 2 }],
+    ['before the first event', { first: 0, last: 2 }],
   ])('is refused for events %s', async (_, events) => {
     const response = await postExport(run, 'encoded', stack.app, { events });
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
@@ -110,7 +110,7 @@ describe('a decoded export', () => {
     expect(JSON.stringify(decoded)).toContain(base64(`"${SECRET} result"`));
   });
 
-  it('contains a payload that no converter accepts in place of an unreadable payload', async () => {
+  it('replaces an unreadable payload with a payload that no converter accepts', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const decoded = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
@@ -134,7 +134,7 @@ describe('a decoded export', () => {
 });
 
 describe('a readable export', () => {
-  it('contains the JSON of each payload in its place, and a summary', async () => {
+  it("contains each payload's JSON in place of the payload, and a summary", async () => {
     const readable = readableExport.parse(await exported(run, 'readable'));
     const [started]: any[] = readable.events;
     expect(started.workflowExecutionStartedEventAttributes).toMatchObject({
@@ -166,7 +166,7 @@ describe('a readable export', () => {
     expect(failure.applicationFailureInfo.details.payloads).toEqual([`${SECRET} outer detail`]);
   });
 
-  it('contains the reason, ref and key of each unreadable payload, and counts them', async () => {
+  it('contains the reason, ref and key of each unreadable payload, and counts unreadable payloads', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const readable = await exported(run, 'readable', stack.replica({ codec: other.codec }));
@@ -222,7 +222,7 @@ describe('an export', () => {
   });
 
   it.each(['encoded', 'decoded', 'readable'] as const)(
-    'is invalid JSON with the reason in its last line if the token expires (%s)',
+    'is incomplete JSON with the reason in the last line if the token expires (%s)',
     async (form) => {
       const temporal = createTemporalService(stack.connection);
       const { audit, entries } = recordedAudit();
@@ -252,7 +252,7 @@ describe('an export', () => {
   });
 });
 
-/** Returns the arguments of the workflow in the text of an export. */
+/** Returns the workflow's arguments from the text of an export. */
 const inputOf = (text: string): any =>
   JSON.parse(text).events[0].workflowExecutionStartedEventAttributes.input.payloads;
 

@@ -33,7 +33,7 @@ it('encodes and decodes for the Go SDK, and decodes the TypeScript codec’s pay
   }
 });
 
-it('returns an error that the Go SDK reports', async ({ skip }) => {
+it('returns errors that the Go SDK reports', async ({ skip }) => {
   if (program === undefined) return skip('Go was not found');
   const { stderr, exitCode } = await client('/codec', 'elsewhere', ['one']);
   expect([exitCode, stderr]).toEqual([1, expect.stringContaining('no keys for the namespace')]);

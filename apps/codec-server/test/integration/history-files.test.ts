@@ -44,7 +44,10 @@ const cliShow = ({ workflowId, runId }: Run, output: 'json' | 'jsonl', codec = f
 const exported = async (of: Run, form: string, app = stack.app): Promise<string> =>
   (await postTo(app, of, 'history:export', { form })).text();
 
-/** `temporal.api.export.v1.WorkflowExecutions` with the histories, as Temporal Cloud writes it. */
+/**
+ * Returns a `temporal.api.export.v1.WorkflowExecutions` message with the histories, like Temporal Cloud's
+ * export.
+ */
 async function cloudExport(runs: readonly Run[]): Promise<Uint8Array> {
   const items = await Promise.all(
     runs.map(async (of) => {
@@ -90,7 +93,7 @@ async function decoded(
 const refsOf = (events: readonly HistoryEvent[]): string[] =>
   events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref));
 
-/** The values of all payloads by ref, requested in batches. */
+/** Returns the values of all payloads by ref, requested in batches. */
 async function valuesOf(
   file: FileWorkflow,
   events: readonly HistoryEvent[],
@@ -103,7 +106,7 @@ async function valuesOf(
   return values;
 }
 
-/** Without what decryption changes of a stub. */
+/** Returns a stub without the fields that decryption changes. */
 const withoutStubs = (events: readonly HistoryEvent[]) =>
   events.map(({ payloads, ...event }) => ({
     ...event,
@@ -124,7 +127,7 @@ describe.each(['everywhere', 'fails'])('a file with the history of the workflow 
     ['our readable export', () => exported(of(), 'readable')],
   ];
 
-  it.each(stored)('is described exactly as the run itself: %s', async (_, write) => {
+  it.each(stored)('is described exactly like the run itself: %s', async (_, write) => {
     const file = workflowOf(await write());
     expect(file).toMatchObject(of());
     expect(await inspected(file)).toEqual(await history(stack.app, of()));
@@ -152,13 +155,13 @@ describe.each(['everywhere', 'fails'])('a file with the history of the workflow 
 });
 
 describe('a file’s payloads', () => {
-  it('are those of the chosen workflow, if the file contains several', async () => {
+  it('are those of the selected workflow if the file contains several workflows', async () => {
     const file = workflowOf(await cloudExport([run, failed]), 1);
     expect(file).toMatchObject(failed);
     expect(valueOf((await decoded(file, ['1:0']))[0])).toBe(JSON.stringify(SECRET));
   });
 
-  it('have the reason code from an export that could not decrypt them', async () => {
+  it('get the reason code from an export that could not decrypt them', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const app = stack.replica({ codec: other.codec });
@@ -174,7 +177,7 @@ describe('a file’s payloads', () => {
     }
   });
 
-  it('are decrypted with an audit entry that contains the source, the workflow and the justification', async () => {
+  it('are decrypted with audit entries that contain the source, the workflow and the justification', async () => {
     const { audit, entries } = recordedAudit();
     const file = workflowOf(await exported(run, 'encoded'));
     await decoded(file, ['1:0'], stack.replica({ audit }), { justification: 'ticket 4711' });
@@ -192,7 +195,7 @@ describe('a file’s payloads', () => {
     ]);
   });
 
-  it('put none of their author’s text into the audit', async () => {
+  it('never add text from the file’s author to the audit', async () => {
     const forged = [
       { key: 'x'.repeat(2_000_000), 'key-version': '7' },
       { key: 'projects/a/locations/b/keyRings/c/cryptoKeys/d', 'key-version': '1.5' },
@@ -220,7 +223,7 @@ describe('a file’s payloads', () => {
     expect(Math.max(...written.map(({ length }) => length))).toBeLessThan(2_000);
   });
 
-  it('are not decrypted in another namespace, whose keys do not decrypt them', async () => {
+  it('are not decrypted in another namespace', async () => {
     const file = workflowOf(await exported(run, 'encoded'));
     const path = '/api/namespaces/orders/history-files:decode';
     const response = await post(stack.app, path, { ...bodyOf(file), refs: ['1:0'] });
@@ -243,7 +246,7 @@ function placesIn(frames: readonly SearchFrame[]) {
 }
 
 describe('a search in a file’s payloads', () => {
-  it('finds what a search in the run finds, last event first, in encrypted and decrypted files', async () => {
+  it('finds the same hits as a search in the run, last event first, in encrypted and decrypted files', async () => {
     const inRun = await postTo(stack.app, run, 'history:search', { text: SECRET });
     const expected = placesIn(await searchFrames(inRun));
     expect(expected.places.length).toBeGreaterThan(4);
@@ -259,7 +262,7 @@ describe('a search in a file’s payloads', () => {
     }
   });
 
-  it('counts the payloads that an export could not decrypt by their reason codes', async () => {
+  it('counts, by reason code, the payloads that an export could not decrypt', async () => {
     await using other = stack.kms.another();
     stack.kms.emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const text = await exported(run, 'decoded', stack.replica({ codec: other.codec }));
@@ -269,7 +272,7 @@ describe('a search in a file’s payloads', () => {
     expect(end).toMatchObject({ unreadable: { kms_unavailable: expect.any(Number) } });
   });
 
-  it('has an audit entry that contains the source, the workflow and the justification, and not the text', async () => {
+  it('has audit entries that contain the source, the workflow and the justification, but not the text', async () => {
     const { audit, entries } = recordedAudit();
     const file = workflowOf(await exported(run, 'encoded'));
     await searched(file, stack.replica({ audit }), { justification: 'ticket 4711' });
@@ -282,7 +285,7 @@ describe('a search in a file’s payloads', () => {
   });
 });
 
-/** A request with an event of a size. */
+/** A request with an event of a given size. */
 const bodyOfSize = (bytes: number) => ({
   encoding: 'json',
   events: [`{"eventId":"1","identity":"${'x'.repeat(bytes)}"}`],
@@ -304,15 +307,15 @@ describe('a request with a file’s events', () => {
   const cases: [string, number, object][] = [
     ['no events', 400, { encoding: 'json', events: [] }],
     ['too many events', 400, { encoding: 'json', events: Array(501).fill(event) }],
-    ['an event that is no JSON', 400, { encoding: 'json', events: ['{'] }],
+    ['an event that is not JSON', 400, { encoding: 'json', events: ['{'] }],
     ['an event of a wrong type', 400, { encoding: 'json', events: ['{"eventTime":5}'] }],
-    ['an event that nests deeply', 400, { encoding: 'json', events: ['['.repeat(5_000)] }],
+    ['a deeply nested event', 400, { encoding: 'json', events: ['['.repeat(5_000)] }],
     ...dense.map((content): (typeof cases)[number] => [
       `an event of too many values: ${content.slice(0, 60)}`,
       413,
       { encoding: 'json', events: [`{"eventId":"1",${content}}`] },
     ]),
-    ['bytes that are no event', 400, { encoding: 'protobuf', events: ['////'] }],
+    ['bytes that are not an event', 400, { encoding: 'protobuf', events: ['////'] }],
     ['an unknown encoding', 400, { encoding: 'yaml', events: [event] }],
     ['an unknown field', 400, { encoding: 'json', events: [event], url: 'https://example.com' }],
   ];
@@ -323,7 +326,7 @@ describe('a request with a file’s events', () => {
     expect((await post(stack.app, `${FILES}:search`, { ...body, text: 'x' })).status).toBe(status);
   });
 
-  it('is refused for a payload that the events do not have', async () => {
+  it('is refused for a ref that the events do not contain', async () => {
     const response = await post(stack.app, `${FILES}:decode`, {
       encoding: 'json',
       events: [event],

@@ -91,7 +91,7 @@ describe('a workflow with a secret in every payload', () => {
       'WorkflowExecutionUpdateCompleted outcome.success.payloads[0]',
       'WorkflowPropertiesModified upsertedMemo.fields.changed',
     ]);
-    // The payloads without the secret are written by Core and never reach a codec.
+    // Core writes the payloads without the secret, which never reach a codec.
     expect(
       byPath
         .filter(([, value]) => !value.includes(SECRET))
@@ -149,7 +149,7 @@ describe('a workflow with a secret in every payload', () => {
     expect([...values.values()].toSorted()).toEqual([`"${SECRET} memo"`, `"${SECRET} upserted"`]);
   });
 
-  it('is decoded, from any event, by a replica that has not read it before', async () => {
+  it('is decoded from any event by a replica that has not read the run before', async () => {
     await using other = stack.kms.another();
     const last = events.at(-1)!;
     const app = stack.replica({ codec: other.codec });
@@ -157,7 +157,7 @@ describe('a workflow with a secret in every payload', () => {
     expect(valueOf(result)).toBe(`"${SECRET} result"`);
   });
 
-  it('has the same refs in every reading and on every replica', async () => {
+  it('has the same refs on every read and every replica', async () => {
     const again = await Promise.all(
       [stack.replica(), stack.replica(), stack.app].map((app) => history(app, run)),
     );
@@ -186,7 +186,7 @@ describe('a workflow with a secret in every payload', () => {
 });
 
 describe('a waiting workflow', () => {
-  it('is described with its pending activity, failure details and child, and the child with its parent', async () => {
+  it('is described with its pending activity, failure details and child; and the child is described with its parent', async () => {
     const handle = await stack.start('pending', [SECRET]);
     const described = async (workflowId: string) =>
       workflowDescription.parse(
@@ -255,7 +255,7 @@ describe('workflow lists and counts', () => {
         token = page.nextPageToken;
       } while (token !== undefined);
       expect(seen.length).toBeGreaterThan(5);
-      // A workflow that closes between two pages moves down the list. Repeat until nothing moves.
+      // A workflow that closes between two pages moves down the list. Repeat until no workflow moves.
       expect(new Set(seen).size).toBe(seen.length);
     });
   });
@@ -274,7 +274,7 @@ describe('workflow lists and counts', () => {
   });
 
   it.each(['workflows', 'workflows:count'])(
-    "answers %s with Temporal's message for an invalid query",
+    "returns Temporal's message for an invalid query to %s",
     async (what) => {
       const query = encodeURIComponent('NoSuchAttribute = 1');
       const response = await get(stack.app, `/api/namespaces/${NAMESPACE}/${what}?query=${query}`);

@@ -9,8 +9,8 @@ import { bodyOf, keys, type Payload, plain, post, recordedAudit, sealedApart } f
 import { history, lines, NAMESPACE, plantRun, postTo, resultsOf, startStack } from '../support/temporal.ts';
 
 /*
- * Payloads inside encrypted payloads: a codec behind an encrypting proxy, content that the proxy compressed, and the attack
- * that hides ciphertext of `orders` in a layer of `payments`.
+ * Payloads inside encrypted payloads: from a codec behind an encrypting proxy, compressed by the proxy, and
+ * from an attack that hides ciphertext of `orders` in a layer of `payments`.
  */
 
 const OWN = 'canary-inside-two-layers';
@@ -108,7 +108,7 @@ describe('payloads:decode', () => {
     expect(JSON.stringify(kmsCalls)).not.toContain(keys.orders);
   });
 
-  it('writes intent and outcome of the inner layer to the audit log of its namespace', async () => {
+  it("writes the intent and the outcome for an inner layer to the audit of the layer's namespace", async () => {
     const { decode, audited } = replica(ana(everywhere));
     const [result] = await decode('copied');
     expect(textOf(result)).toBe(JSON.stringify(SECRET));
@@ -129,7 +129,7 @@ describe('payloads:decode', () => {
 });
 
 describe('history:search', () => {
-  it('finds text in inner layers and counts payloads that it cannot read', async () => {
+  it('finds text in inner layers, and counts unreadable payloads', async () => {
     const { app } = replica(ana(own));
     const response = await postTo(app, run, 'history:search', { text: 'canary' });
     const found = await Array.fromAsync(lines(response, searchFrame));
@@ -142,7 +142,7 @@ describe('history:search', () => {
 });
 
 describe.each(['decoded', 'readable'])('a %s export', (form) => {
-  it('contains the innermost payloads and marks those that it cannot read', async () => {
+  it('contains the innermost payloads, and marks unreadable payloads', async () => {
     const text = await (await postTo(replica(ana(own)).app, run, 'history:export', { form })).text();
     const contains = (value: string) => text.includes(value) || text.includes(base64(JSON.stringify(value)));
     expect(contains(OWN)).toBe(true);
@@ -169,13 +169,10 @@ describe('/decode', () => {
     expect(answered.map(({ data }) => Buffer.from(data!).toString())).toEqual([JSON.stringify(OWN)]);
   });
 
-  it.each(['foreign', 'compressed'] as const)(
-    'answers 400 instead of returning ciphertext: %s',
-    async (name) => {
-      const { status, body } = await postDecode(ana(own), [planted[name]]);
-      expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
-    },
-  );
+  it.each(['foreign', 'compressed'] as const)('returns 400 instead of ciphertext: %s', async (name) => {
+    const { status, body } = await postDecode(ana(own), [planted[name]]);
+    expect([status, body]).toEqual([400, expect.stringContaining('layer_unreadable')]);
+  });
 
   it('authorizes the caller in the namespace that an inner layer names', async () => {
     const refused = await postDecode(ana(own), [planted.copied]);

@@ -13,7 +13,7 @@ import { NAMESPACE, runEverywhere, runFailing, runPath, startStack } from '../su
 
 const PLAINTEXT = 'canary-plaintext-2b7c';
 const TERM = 'canary-term-91e0';
-// The audit log contains these, so only the log and the metrics are searched for them.
+// The audit contains these texts, so the tests look for them only in the log and the metrics.
 const JUSTIFICATION = 'justification-44a1';
 const PATH = 'path-07fd';
 const TOKEN = `eyJhbGciOiJSUzI1NiJ9.${Buffer.from('{"sub":"canary"}').toString('base64url')}.canary-signature`;
@@ -73,7 +73,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     const ns = `/api/namespaces/${NAMESPACE}`;
     const payload = { metadata: { encoding: base64('json/plain') }, data: base64(`"${PLAINTEXT}"`) };
     const encrypted = JSON.parse((await post('/encode', { payloads: [payload] })).body);
-    // Unwraps the server's branch key, so that this process knows its bytes.
+    // Unwraps the server's branch key, so that this process knows the key's bytes.
     await stack.kms.codec.decode(parsePayloads(Buffer.from(JSON.stringify(encrypted)), 10), {
       namespace: NAMESPACE,
     });
@@ -140,7 +140,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     metrics = await (await fetch(server.metricsUrl!)).text();
   });
 
-  it('appear in responses to permitted callers, which shows that the searches below can find them', () => {
+  it('appear in responses to permitted callers, which shows that the searches below could find secrets', () => {
     const decoded = exchanges.filter(({ request, status }) => status === 200 && request.includes(':decode'));
     for (const { body } of decoded) expect(leaksIn(body, [PLAINTEXT])).not.toEqual([]);
     expect(exchanges.filter(({ status }) => status >= 400).length).toBeGreaterThan(10);
@@ -150,13 +150,13 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     ).not.toEqual([]);
   });
 
-  it('never appear in the log, nor do justifications and paths', () => {
+  it('never appear in the log, which also contains no justifications and paths', () => {
     const { out, err } = server.output;
     expect(out.split('\n').length).toBeGreaterThan(exchanges.length);
     expect(leaksIn(out + err, [...secrets, ...keyBytes, JUSTIFICATION, PATH])).toEqual([]);
   });
 
-  it('never appear in the audit log, which contains justifications', () => {
+  it('never appear in the audit', () => {
     expect(leaksIn(audit, [...secrets, ...keyBytes])).toEqual([]);
     expect(audit).toContain(`"justification":"${JUSTIFICATION}"`);
   });
@@ -175,7 +175,7 @@ describe('plaintext, search terms, tokens and key bytes', () => {
     }
   });
 
-  it('never appear as plaintext in a response that needs only the metadata permission', () => {
+  it('never appear as plaintext in a response that requires only the permission metadata', () => {
     const read = exchanges.filter(({ request }) => request.startsWith('GET '));
     for (const { request, body } of read)
       expect([request, leaksIn(body, [PLAINTEXT])]).toEqual([request, []]);

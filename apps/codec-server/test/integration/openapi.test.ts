@@ -3,7 +3,7 @@ import formats from 'ajv-formats';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { history, headers, NAMESPACE, runOf, runPath, type Stack, startStack } from '../support/temporal.ts';
 
-// What a real server answers, held against what its document says of it.
+// Compares a real server's responses with the server's OpenAPI document.
 let stack: Stack;
 let run: { workflowId: string; runId: string };
 beforeAll(async () => {
@@ -18,7 +18,7 @@ afterAll(() => stack.close());
 
 let document: any;
 const ajv = new Ajv2020({ strict: false, allErrors: true });
-// ajv-formats is CommonJS: its types and Node disagree on where the function is.
+// ajv-formats is CommonJS, and its types and Node disagree about where the function is.
 formats.default(ajv);
 
 function validatorOf(schema: any): ValidateFunction {
@@ -58,7 +58,7 @@ const cases: [name: string, operation: string, path: () => string, init?: () => 
   ['a bad ref', 'decodePayloads', () => `${runPath(run)}/payloads:decode`, () => post({ refs: ['999:0'] })],
 ];
 
-test.each(cases)('%s matches the document for %s', async (_, operationId, path, init) => {
+test.each(cases)('the response with %s matches the schema for %s', async (_, operationId, path, init) => {
   const operation: any = Object.values<any>(document.paths)
     .flatMap((methods) => Object.values<any>(methods))
     .find((one) => one.operationId === operationId);
@@ -79,7 +79,7 @@ test.each(cases)('%s matches the document for %s', async (_, operationId, path, 
   }
 });
 
-test('a request body is accepted exactly if the document permits it', async () => {
+test('the server accepts a request body exactly if the document permits that body', async () => {
   const [event] = await history(stack.app, run);
   const ref = event!.payloads[0]!.ref;
   const bodies: unknown[] = [

@@ -50,8 +50,8 @@ const entries = (text: string) =>
     .filter((line) => line.includes('"audit":'))
     .map((line) => parseEntryLine(line));
 
-describe('an audit log that cannot be written', () => {
-  it('blocks plaintext, is counted, and does not affect unaudited routes', async () => {
+describe('an audit that cannot be written', () => {
+  it('blocks plaintext, is counted in the metrics, and does not affect unaudited routes', async () => {
     const ciphertext = await encrypted();
     const folder = await mkdtemp(join(directory, 'removed-'));
     const { url, metricsUrl, output } = await start({
@@ -88,7 +88,7 @@ describe('an audit log that cannot be written', () => {
     await expect
       .poll(async () => (await post(`${url}/decode`, ciphertext)).status, { timeout: 5_000 })
       .toBe(200);
-    // No line of the log or the audit log is torn.
+    // All lines of the log and the audit are complete.
     for (const line of output.out.trimEnd().split('\n')) expect(() => JSON.parse(line), line).not.toThrow();
     expect(entries(output.out)).not.toContain(undefined);
   });
@@ -101,7 +101,7 @@ describe('an audit log that cannot be written', () => {
       'missing',
       { CODEC_TLS_CERT_FILE: '/nowhere/tls.crt', CODEC_TLS_KEY_FILE: '/nowhere/tls.key' },
     ],
-  ])('prevents startup if the file %s is %s', async (name, _, env) => {
+  ])('makes startup fail if the file in %s is %s', async (name, _, env) => {
     const { exited, output } = spawnServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...env });
     expect(await exited).toBe(78);
     expect(output.err).toMatch(new RegExp(`${name}.*nowhere`));
@@ -169,14 +169,14 @@ describe('the environment', () => {
     const begun = performance.now();
     expect((await post(`${url}/decode`, String(buildPayloads(apart)))).status).toBe(200);
     kms.emulator.reset();
-    // 40 calls, 16 at a time, take three rounds of 200 ms.
+    // 40 calls with 16 at a time take three rounds of 200 ms.
     expect(performance.now() - begun).toBeGreaterThan(590);
   });
 
   it.each([
     ['CODEC_MAX_REQUESTS', { CODEC_MAX_REQUESTS: '1' }],
     ['CODEC_REQUEST_SECONDS', { CODEC_REQUEST_SECONDS: '1' }],
-  ])('sets %s, which is enforced', async (name, env) => {
+  ])('sets %s, which the server enforces', async (name, env) => {
     const ciphertext = await encrypted();
     const { url } = await start({ AUDIT_FILE: join(directory, `${name}.jsonl`), ...env });
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'hang' } });
@@ -199,7 +199,7 @@ it('reopens a rotated audit file on SIGHUP without losing a line', async () => {
     expect((await post(`${url}/encode`, payloads())).status).toBe(200);
   }
   const [old, fresh] = await Promise.all([readFile(`${path}.1`, 'utf8'), readFile(path, 'utf8')]);
-  // A line whose write the rename overtakes is in both files.
+  // A line that was being written during the rename is in both files.
   const lines = [...entries(old), ...entries(fresh)].map((entry) => `${entry?.id} ${entry?.event}`);
   expect([new Set(lines).size, lines.length <= 21, entries(fresh).length >= 8]).toEqual([20, true, true]);
   expect(entries(fresh)[0]).toMatchObject({
@@ -230,7 +230,7 @@ it('shuts down under load without breaking a response', async () => {
           resolve(response.statusCode === 200);
         });
       });
-      // The request had no response yet, so its client may send it again.
+      // The request had no response yet, so the client may repeat it.
       sent.on('error', () => resolve(false));
       sent.end(payloads(50_000));
     });

@@ -30,8 +30,8 @@ import {
 } from '../support/temporal.ts';
 
 /*
- * The attack: `payments` accepts messages of `orders`, so a caller who only has permissions in `payments` starts a workflow
- * there with ciphertext that was copied from `orders`.
+ * The attack: `payments` accepts messages of `orders`, so a caller with permissions only in `payments` starts
+ * a workflow there with ciphertext copied from `orders`.
  */
 const { CommandType } = proto.temporal.api.enums.v1;
 const HOUR = proto.google.protobuf.Duration.fromObject({ seconds: 3_600 });
@@ -40,7 +40,7 @@ const SECRET = 'canary-of-orders';
 const OWN = 'canary-of-payments';
 const WORKFLOW = 'copied';
 
-/** Binds the message to the workflow too, since the attacker chooses the workflow id. */
+/** Also binds the message to the workflow, because the attacker chooses the workflow id. */
 const encrypted = async (value: string, namespace: string): Promise<Payload> => {
   const context = { type: 'activity', namespace, workflowId: WORKFLOW } as const;
   const [payload] = await stack.kms.codec.encode([plain(value)], context);
@@ -106,7 +106,7 @@ async function plant(): Promise<Run> {
 const own = { payments: ['metadata', 'decode', 'search', 'export'] } as const;
 const everywhere = { ...own, orders: ['decode', 'search', 'export'] } as const;
 
-/** Returns a replica for these callers. It shares the codec, and so the cached data keys, with the others. */
+/** Returns a replica for these callers. All replicas share the codec, and thus the cached data keys. */
 function replica(access: Access, isWritable: (entry: AuditEntry) => boolean = () => true) {
   const audited: AuditEntry[] = [];
   const audit = createAudit({
@@ -171,7 +171,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     });
   });
 
-  it('exports them as unreadable payloads that name the namespace', async () => {
+  it('gets these messages in exports as unreadable payloads that name the namespace', async () => {
     const { export: exported } = replica(ana(own));
     const decoded = await exported('decoded');
     expect(secretIn(decoded)).toBe(false);
@@ -192,7 +192,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     expect(readable).toContain('"reason":"namespace_not_permitted"');
   });
 
-  it('sees in the history each payload’s namespace and that it is not permitted', async () => {
+  it('sees in the history the namespace of each such payload, and that decoding is not permitted', async () => {
     const { app } = replica(ana(own));
     const shown = (await history(app, run)).flatMap(({ payloads }) => payloads);
     for (const stub of shown) {
@@ -201,7 +201,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     }
   });
 
-  it('causes one denied entry per request in the audit log of that namespace, and no intent', async () => {
+  it('causes one denied entry per request in the other namespace’s audit, and no intent', async () => {
     const { decode, audited } = replica(ana(own));
     await decode(refs());
     expect(audited.filter(({ namespace }) => namespace === 'orders')).toMatchObject([
@@ -214,7 +214,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     });
   });
 
-  it('is denied messages that another caller just decrypted with the same cached data key', async () => {
+  it('is denied messages that another caller has just decrypted with the same cached data key', async () => {
     const permitted = replica(ana(everywhere));
     const refused = replica(ana(own));
     for (let n = 0; n < 3; n += 1) {
@@ -227,14 +227,14 @@ describe('a caller without permissions in the namespace of copied messages', () 
   });
 
   it.each(['metadata', 'encode', 'audit'] as const)(
-    'is denied the messages if it has only the permission %s there',
+    'is denied the messages with only the permission %s in the other namespace',
     async (permission) => {
       const results = await replica(ana({ ...own, orders: [permission] })).decode(['1:0']);
       expect(results).toMatchObject([{ ok: false, reason: 'namespace_not_permitted' }]);
     },
   );
 
-  it('needs the route’s permission: decode does not permit search or export', async () => {
+  it('needs the route’s own permission, because decode does not permit search or export', async () => {
     const decodes = replica(ana({ ...own, orders: ['decode'] }));
     expect(await decodes.decode(['1:0'])).toMatchObject([{ ok: true }]);
     expect((await decodes.search(SECRET)).filter(({ type }) => type === 'hit')).toEqual([]);
@@ -246,7 +246,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
 });
 
 describe('a caller with permissions in both namespaces', () => {
-  it('decodes everything, with each payload and key counted in the audit log of its namespace', async () => {
+  it('can decode everything, and each namespace’s audit counts its own payloads and keys', async () => {
     const { decode, audited } = replica(ana(everywhere));
     const results = await decode(refs(), { justification: 'ticket 4711' });
     expect(results.every(({ ok }) => ok)).toBe(true);
@@ -275,7 +275,7 @@ describe('a caller with permissions in both namespaces', () => {
     expect(audited).toHaveLength(4);
   });
 
-  it('finds and exports everything, with entries in both audit logs', async () => {
+  it('can search and export everything, with entries in both namespaces’ audits', async () => {
     const { search, export: exported, audited } = replica(ana(everywhere));
     const found = await search('canary-of');
     expect(found.at(-1)).toMatchObject({ hits: stubs.length, unreadable: {} });
@@ -290,7 +290,7 @@ describe('a caller with permissions in both namespaces', () => {
     );
   });
 
-  it('does not show one namespace’s workflow ids in another’s recent failures', async () => {
+  it('cannot see one namespace’s workflow ids in another namespace’s recent failures', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ access: ana(everywhere), codec: other.codec, keyUse: other.use });
     stack.kms.emulator.injectFault({
@@ -306,7 +306,7 @@ describe('a caller with permissions in both namespaces', () => {
 });
 
 describe('a namespace that decrypts on demand', () => {
-  it('requires a justification for its messages in other namespaces', async () => {
+  it('requires a justification for its messages in other namespaces too', async () => {
     const { decode, search, audited } = replica(ana(everywhere, ['orders']));
     const [refused] = await decode(['1:0']);
     expect(refused).toMatchObject({ ok: false, reason: 'namespace_not_permitted', namespace: 'orders' });
@@ -325,7 +325,7 @@ describe('a namespace that decrypts on demand', () => {
   });
 });
 
-it('decrypts everything except messages of a namespace whose audit log cannot be written', async () => {
+it('decrypts everything except messages of a namespace whose audit cannot be written', async () => {
   const { decode, audited } = replica(ana(everywhere), ({ namespace }) => namespace !== 'orders');
   const results = await decode(refs());
   expect(results.filter(({ ok }) => ok)).toHaveLength(1);
@@ -340,7 +340,7 @@ it('decrypts everything except messages of a namespace whose audit log cannot be
   ]);
 });
 
-it('without authentication decrypts for every caller, with entries in both audit logs', async () => {
+it('without authentication decrypts for every caller, with entries in both namespaces’ audits', async () => {
   const { decode, audited } = replica(openAccess);
   expect((await decode(refs())).every(({ ok }) => ok)).toBe(true);
   expect(audited.map(({ event, namespace }) => `${event} ${namespace}`)).toEqual([

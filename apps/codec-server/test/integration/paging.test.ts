@@ -37,7 +37,7 @@ function countingReplica(counted: () => void, maxHistoryBytes?: number): Stack['
   });
 }
 
-/** Waits until only the signal is missing for `everywhere` to complete. */
+/** Waits until `everywhere` needs only the signal to complete. */
 const settled = (run: Run): Promise<void> =>
   eventually(async () => {
     const events = await history(stack.app, run);
@@ -53,7 +53,7 @@ describe('a long history', () => {
     await handle.result();
   });
 
-  it('is streamed page by page, identically from any event on', async () => {
+  it('is streamed page by page, with the same events from any start', async () => {
     const response = await get(stack.replica(), `${runPath(run)}/history`);
     const collected = await Array.fromAsync(frames(response));
     const pages = collected.filter((frame) => frame.type === 'events');
@@ -69,7 +69,7 @@ describe('a long history', () => {
     expect(beyond.status).toBe(400);
   });
 
-  it('ends with the limit if the caller requests only some events', async () => {
+  it('ends with the reason limit if the caller requests only some events', async () => {
     const all = await history(stack.app, run);
     for (const after of [0, 777]) {
       const answer = await get(stack.app, `${runPath(run)}/history?after=${after}&limit=100`);
@@ -81,8 +81,8 @@ describe('a long history', () => {
   });
 
   it.each([
-    ['is read from the nearest cached page instead of its beginning', undefined, 0],
-    ['is reread from Temporal page by page where the cache has evicted it', 1, 1],
+    ['is read from the nearest cached page and not from the beginning', undefined, 0],
+    ['is read again from Temporal page by page if the cache has evicted pages', 1, 1],
   ])('%s', async (_, maxHistoryBytes, reread) => {
     let calls = 0;
     const app = countingReplica(() => (calls += 1), maxHistoryBytes);
@@ -119,7 +119,7 @@ describe('payloads that exceed what one request holds in memory', () => {
     ).toHaveLength(12);
   });
 
-  it('are decoded in part, followed by an end frame with an error, if Temporal becomes unavailable', async () => {
+  it('are partly decoded, followed by an end frame with an error, if Temporal becomes unavailable', async () => {
     const temporal = createTemporalService(stack.connection);
     let down = false;
     const failing: typeof temporal.history = async (request, signal) => {
@@ -236,7 +236,7 @@ describe('a running workflow’s live history', () => {
   });
 });
 
-it('rejects a list’s page token that Temporal did not issue', async () => {
+it('rejects a page token for a list that Temporal did not issue', async () => {
   for (const token of ['YWJj', 'W0ZpbHRlcmVkXQ', 'AAEC']) {
     const response = await get(stack.app, `/api/namespaces/payments/workflows?pageToken=${token}`);
     expect([token, response.status]).toEqual([token, 400]);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { forFile } from '../support/for-file.ts';
 import { eventually, history, postTo, runOf, startStack } from '../support/temporal.ts';
 
-// A caller's Cloud KMS requests count on every route that decrypts what a history holds.
+// A caller's Cloud KMS requests count on every route that decrypts payloads of a history.
 const stack = forFile(await startStack());
 await eventually(() => stack.kms.codec.warm('payments'));
 const run = await runOf(await stack.start('everywhere', ['canary-27f3a0'], { taskQueue: 'nobody' }));
@@ -14,7 +14,7 @@ const routes = [
 ] as const;
 
 it.each(routes)(
-  'charges %s for its Cloud KMS requests, and answers 429 when they are used up',
+  'charges %s for its Cloud KMS requests, and returns 429 when the allowance is used up',
   async (path, body) => {
     await using other = stack.kms.another();
     await eventually(() => other.codec.warm('payments'));
@@ -30,7 +30,7 @@ it.each(routes)(
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
       expect(await refused.json()).toMatchObject({ error: { code: 'rate_limited' } });
     }
-    // What decrypts nothing is still answered.
+    // Requests that decrypt nothing still succeed.
     expect((await history(app, run)).length).toBeGreaterThan(0);
     expect(stack.kms.emulator.calls.count('Decrypt') - before).toBe(1);
   },

@@ -11,7 +11,7 @@ import { findSchemathesis } from '../support/schemathesis.ts';
 import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts';
 import { auditSink } from '../../src/audit/open-audit.ts';
 
-/* SLOW=1 tries more of each route, with a new seed; SCHEMATHESIS_SEED repeats one. */
+/* SLOW=1 sends more requests to each route, with a new seed; SCHEMATHESIS_SEED repeats an earlier run. */
 const slow = process.env['SLOW'] !== undefined;
 const examples = slow ? 500 : 15;
 const seed = process.env['SCHEMATHESIS_SEED'] ?? String(slow ? Date.now() % 2 ** 32 : 20_261_124);
@@ -58,7 +58,7 @@ const config = async (lines: readonly string[]): Promise<string> => {
   return path;
 };
 
-/** Schemathesis' own words, and whether it is content. */
+/** Schemathesis' output, and whether all its checks passed. */
 async function run(found: string, path: string): Promise<{ all: string; exitCode: number | undefined }> {
   const base = `http://127.0.0.1:${server.port}`;
   const { all, exitCode } = await execa(
@@ -68,16 +68,16 @@ async function run(found: string, path: string): Promise<{ all: string; exitCode
       ['--phases', 'examples,coverage,fuzzing', '--checks', CHECKS.join(',')],
       ['--max-examples', String(examples), '--seed', seed, '--request-timeout', '10', '--no-color'],
     ].flat(),
-    // It keeps its memory of former runs where it stands.
+    // Schemathesis stores data about earlier runs in the working folder.
     { reject: false, all: true, cwd: directory },
   );
   const summary = /=+ SUMMARY =+[^]*/.exec(all)?.[0] ?? '';
   process.stdout.write(`schemathesis, seed ${seed}:\n${summary}\n`);
-  // Lines can be as long as the longest URL.
+  // Lines may be as long as the longest URL.
   return { all: all.replaceAll(/^(.{400}).+$/gm, '$1…'), exitCode };
 }
 
-const claim = 'finds no answer that the OpenAPI document does not describe, and no 500';
+const claim = 'finds no response that the OpenAPI document does not describe, and no 500';
 
 test(`Schemathesis ${claim}`, async ({ skip }) => {
   if (schemathesis === undefined) return skip('it could not be installed');
@@ -103,6 +103,7 @@ test(`Schemathesis, given an existing workflow, ${claim}`, async ({ skip }) => {
     ]),
   );
   expect(exitCode, all).toBe(0);
-  // Its word for a route that it got nothing but 404 from: all of them have been reached.
+  // Schemathesis' message for routes that returned only 404. There must be none, which shows that all routes
+  // were reached.
   expect(all).not.toMatch(/missing test data/i);
 });

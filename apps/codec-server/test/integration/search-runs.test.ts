@@ -45,7 +45,7 @@ await vi.waitFor(
   { timeout: 20_000, interval: 500 },
 );
 
-/** A service that counts the descriptions in flight, and refuses those of some workflows. */
+/** A service that counts concurrent `describe` calls, and rejects the calls for some workflows. */
 function watched(refuse: (workflowId: string) => boolean) {
   const service = createTemporalService(stack.connection);
   const seen = { most: 0, asked: 0, inFlight: 0 };
@@ -65,7 +65,7 @@ function watched(refuse: (workflowId: string) => boolean) {
 }
 
 describe('a search over all runs that match a query', () => {
-  it('finds the runs that contain the text, in list order, each with its hits', async () => {
+  it('finds the runs that contain the text, in the order of the list, each with its hits', async () => {
     const frames = await search({ text: SECRET, query });
     const workflows = await listed();
     const wanted = workflows.filter(({ workflowId }) => Number(workflowId.split('-').at(-1)) % 4 === 0);
@@ -92,7 +92,7 @@ describe('a search over all runs that match a query', () => {
     });
   });
 
-  it('continues after a position without repeating or missing a run', async () => {
+  it('continues after a position without repeating or skipping a run', async () => {
     const workflows = await listed();
     const all = found(await search({ text: SECRET, query }));
     const rest = await search({ text: SECRET, query, after: `.${workflows[9]!.runId}` });
@@ -116,7 +116,7 @@ describe('a search over all runs that match a query', () => {
     expect(JSON.stringify([entries, logged])).not.toContain(SECRET);
   });
 
-  it('decrypts nothing of a run whose intent cannot be written', async () => {
+  it('decrypts nothing in a run whose audit intent cannot be written', async () => {
     const audit = createAudit({
       write: async () => {
         throw new Error('the disk is full');
@@ -132,7 +132,7 @@ describe('a search over all runs that match a query', () => {
     ['an unknown field', { text: 'x', regex: true }, 'bad_request'],
     ['an invalid query', { text: 'x', query: 'Nonsense = ' }, 'invalid_query'],
     ['a position that the server did not return', { text: 'x', after: 'Zm9v.' }, 'bad_request'],
-  ])('answers 400 for %s', async (_, body, code) => {
+  ])('returns 400 for %s', async (_, body, code) => {
     const response = await postSearch(body);
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code } }]);
   });
@@ -166,7 +166,7 @@ describe('a search over all runs that match a query', () => {
       );
     });
 
-    it('requests the lengths of several runs at a time, each once', async () => {
+    it('requests the lengths of several runs at a time, and each length only once', async () => {
       const { seen, app } = watched(() => false);
       const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
       expect(found(frames)).toHaveLength(OPEN);
@@ -175,7 +175,7 @@ describe('a search over all runs that match a query', () => {
       expect(seen.most).toBeLessThanOrEqual(16);
     });
 
-    it('continues with the others after a run that Temporal no longer has', async () => {
+    it('continues with the other runs if Temporal no longer has a run', async () => {
       const { app } = watched((workflowId) => workflowId === `${opened}-3`);
       const frames = await search({ text: `${SECRET} open`, query: openQuery }, app);
       expect(found(frames)).toHaveLength(OPEN - 1);
@@ -183,7 +183,7 @@ describe('a search over all runs that match a query', () => {
     });
   });
 
-  it('stops decrypting when the client disconnects, and records that', async () => {
+  it('stops decrypting when the client disconnects, and records that in the audit', async () => {
     const { audit, entries } = recordedAudit();
     const response = await postSearch({ text: SECRET, query }, stack.replica({ audit }));
     const reader = response.body!.getReader();

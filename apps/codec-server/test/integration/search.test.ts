@@ -58,7 +58,7 @@ describe('a search for a secret that is in every payload', () => {
     });
   });
 
-  it('returns only the matching text and masks the text around it', async () => {
+  it('returns only the matching text, and masks the surrounding text', async () => {
     const frames = await search(run, { text: 'canary' });
     expect(hitsOf(frames).length).toBeGreaterThan(10);
     for (const { snippet } of hitsOf(frames)) expect(snippet.match).toBe('canary');
@@ -87,7 +87,7 @@ describe('a search for a secret that is in every payload', () => {
     expect(hitsOf(await search(run, { text: SECRET.toUpperCase(), caseSensitive: true }))).toEqual([]);
   });
 
-  it('is audited with run and justification, but without the text, which is not logged either', async () => {
+  it('is audited with the run and the justification, and its text is in neither the audit nor the log', async () => {
     const { log, lines: logged } = keptLog();
     const { audit, entries } = recordedAudit();
     await search(run, { text: SECRET, justification: 'ticket 17' }, stack.replica({ log, audit }));
@@ -106,7 +106,7 @@ describe('a search for a secret that is in every payload', () => {
     ['an unknown field', { text: 'x', regex: true }],
     ['an event that the run does not have', { text: 'x', after: 99_999 }],
     ['a negative event id', { text: 'x', after: -1 }],
-  ])('answers 400 for %s', async (_, body) => {
+  ])('gets 400 for %s', async (_, body) => {
     const response = await postSearch(run, body);
     expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
   });

@@ -19,7 +19,7 @@ test('a followed history ends when the sign-in expires, after the last event sen
   expect(all.at(-1)).toEqual({ type: 'end', reason: 'signed_out', after: durable.at(-1)!.eventId });
 });
 
-test('payloads not decrypted by then stay unanswered, and the audit states why', async () => {
+test('payloads that are not decrypted when the sign-in expires get no result, and the audit records why', async () => {
   await using other = stack.kms.another(undefined, 60_000);
   const { audit, entries } = recordedAudit();
   const app = stack.replica({ access: signedInFor(1_000), audit, codec: other.codec });
@@ -28,7 +28,7 @@ test('payloads not decrypted by then stay unanswered, and the audit states why',
   const start = performance.now();
   const all = await Array.fromAsync(lines(response, decodeFrame));
   stack.kms.emulator.clearFaults();
-  // Long before the codec stops waiting for Cloud KMS.
+  // The sign-in expires long before the codec stops waiting for Cloud KMS.
   expect(performance.now() - start).toBeLessThan(20_000);
   expect(all).toEqual([{ type: 'end', reason: 'signed_out' }]);
   expect(entries.at(-1)).toMatchObject({ event: 'outcome', outcome: { result: 'signed_out', payloads: 0 } });

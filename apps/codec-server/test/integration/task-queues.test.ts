@@ -18,7 +18,7 @@ async function taskQueues(run: Run, app = stack.app): Promise<RunTaskQueues['tas
   return runTaskQueues.parse(await (await request(run, app)).json()).taskQueues;
 }
 
-/** An application whose calls about task queues are recorded. */
+/** An application that records its calls about task queues. */
 function watched(): { readonly app: Stack['app']; readonly asked: string[] } {
   const service = createTemporalService(stack.connection);
   const asked: string[] = [];
@@ -50,7 +50,7 @@ describe('a run’s task queues', () => {
     expect(await taskQueues(run)).toEqual([]);
   });
 
-  it('have none where no worker runs, and a workflow task waits', async () => {
+  it('have no pollers if no worker runs, while a workflow task waits', async () => {
     const handle = await stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' });
     expect(await taskQueues(await runOf(handle))).toEqual([
       { name: 'no-such-worker', kind: 'workflow', waiting: 1, pollers: 0, polling: false },
@@ -58,7 +58,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('include that of an activity that no worker has taken', async () => {
+  it('include the task queue of an activity that no worker has taken', async () => {
     const handle = await stack.start('elsewhere', ['no-activity-worker']);
     const run = await runOf(handle);
     await eventually(async () =>
@@ -70,7 +70,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('are looked up once for requests that arrive together or soon after each other', async () => {
+  it('are looked up only once for concurrent requests and for requests in quick succession', async () => {
     const { app, asked } = watched();
     const handle = await stack.start('waiting', ['x']);
     const run = await runOf(handle);
@@ -80,7 +80,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('are looked up only in the request’s namespace, not for another namespace’s run', async () => {
+  it('are looked up only in the request’s namespace, and not for another namespace’s run', async () => {
     const { app, asked } = watched();
     const handle = await stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' });
     const { workflowId, runId } = await runOf(handle);
@@ -93,7 +93,7 @@ describe('a run’s task queues', () => {
     await handle.terminate();
   });
 
-  it('are not described to a caller without the permission metadata, before any call to Temporal', async () => {
+  it('are refused to a caller without the permission metadata before any call to Temporal', async () => {
     const temporal: any = new Proxy(
       {},
       { get: (_, call) => expect.fail(`called Temporal: ${String(call)}`) },

@@ -31,7 +31,7 @@ async function receiver(): Promise<OtlpReceiver> {
   return started;
 }
 
-/** Starts a collector that answers as `listener` does, and returns its URL. */
+/** Starts a collector with this listener, and returns its URL. */
 async function collector(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   onTestFinished(() => closeServer(server));
@@ -60,7 +60,7 @@ describe('codec-server traces', () => {
     const body = bodyOf(sealed);
     expect(await post(`${server.url}/decode`, body, { traceparent })).toBe(200);
     expect(await post(`${server.url}/decode`, body)).toBe(200);
-    // The end of the process exports what waits.
+    // The process exports the waiting spans before it exits.
     expect(await server.stop()).toBe(0);
 
     const inTrace = otlp.spans.filter(({ trace }) => trace === traceId);
@@ -90,7 +90,7 @@ describe('codec-server traces', () => {
     }
     const others = named(otlp.spans, 'POST /decode').filter(({ trace }) => trace !== traceId);
     expect(others.map(({ parent }) => parent)).toEqual(['']);
-    // The second request found its keys in memory.
+    // For the second request, the keys were already in memory.
     expect(named(otlp.spans, 'Cloud KMS unwrap')).toHaveLength(2);
     expect(otlp.resources[0]).toMatchObject({ 'service.name': 'temporal-kms-codec-server', region: 'eu' });
     expect(otlp.headers[0]).toMatchObject({ url: '/v1/traces', 'content-type': 'application/x-protobuf' });
@@ -153,7 +153,7 @@ describe('codec-server traces', () => {
       expect(name).toMatch(/^temporal_kms\.(encrypted|decrypted|refused)\.[a-z0-9_-]+$/);
   });
 
-  it('name no namespace that a caller chose', async () => {
+  it('contain no namespace that a caller chose', async () => {
     const otlp = await receiver();
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, TEMPORAL_NAMESPACE: 'payments' });
     const payload = bodyOf([plain('text')]);
@@ -166,7 +166,7 @@ describe('codec-server traces', () => {
     expect(namespaces).toEqual(['other', 'payments']);
   });
 
-  it('do not delay requests while no collector listens, which is logged once', async () => {
+  it('do not delay requests while no collector listens, and the failure is logged only once', async () => {
     const [port] = await freePorts(1);
     const server = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
@@ -181,16 +181,16 @@ describe('codec-server traces', () => {
     expect(lines).toHaveLength(1);
   });
 
-  it('do not keep the process alive while a collector does not answer', async () => {
+  it('do not keep the process alive if the collector does not respond', async () => {
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: await collector(() => undefined) });
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
     const begin = performance.now();
     expect(await server.stop()).toBe(0);
-    // Without an end of its own, the process would wait for the exporter's 10 s.
+    // Without a time limit, the process would wait for the exporter's 10 s.
     expect(performance.now() - begin).toBeLessThan(7_000);
   });
 
-  it('do not make a shutdown fail, or show the text of a collector that refuses them', async () => {
+  it('that a collector refuses do not make the shutdown fail, and the log does not contain the collector’s response', async () => {
     const refusing = await collector((_, response) => response.writeHead(401, SECRET).end(SECRET));
     const server = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: refusing });
     expect(await post(`${server.url}/encode`, bodyOf([plain('text')]))).toBe(200);
@@ -199,7 +199,7 @@ describe('codec-server traces', () => {
     expect(server.output.out + server.output.err).not.toContain(SECRET);
   });
 
-  it('are exported in the configured share, whatever trace id a caller chooses', async () => {
+  it('are exported at the configured rate, whatever trace id a caller chooses', async () => {
     const otlp = await receiver();
     const server = await start({
       OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url,
@@ -210,13 +210,13 @@ describe('codec-server traces', () => {
     for (let n = 0; n < 60; n += 1) await post(`${server.url}/encode`, payload, { traceparent });
     await server.stop();
     const exported = named(otlp.spans, 'POST /encode').length;
-    // Outside these bounds once in more than 10^9 runs.
+    // The number is outside these bounds less than once in 10^9 runs.
     expect(exported).toBeGreaterThan(6);
     expect(exported).toBeLessThan(54);
   });
 });
 
-it("does not load OpenTelemetry's tracing SDK without an endpoint, or if it is disabled", async () => {
+it("do not load OpenTelemetry's tracing SDK if there is no endpoint or the SDK is disabled", async () => {
   const hook = `data:text/javascript,import { registerHooks } from 'node:module';registerHooks({ load(url, c, next) { if (/sdk-trace|trace-otlp/.test(url)) console.error('LOADED ' + url); return next(url, c); } });`;
   const args = ['--import', hook, ...keepAnswers];
   const payload = bodyOf([plain('text')]);

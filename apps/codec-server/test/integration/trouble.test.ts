@@ -28,9 +28,12 @@ const jsonPayload = (value: unknown) => ({
 const VERSION_1 = `${keys.payments}/cryptoKeyVersions/1`;
 const health = async (app: Stack['app']) => cryptoHealth.parse(await (await get(app, '/api/health')).json());
 
-/** Starts a run whose payloads are encrypted, damaged, plaintext, of another namespace, and in external storage. */
+/**
+ * Starts a run whose payloads are encrypted, damaged, plaintext, from another namespace, or in external
+ * storage.
+ */
 async function mixed(): Promise<{ run: Run; refs: Record<string, PayloadRef> }> {
-  // On a task queue without a worker, which would fail on these payloads.
+  // On a task queue without a worker, because a worker would fail on these payloads.
   const handle = await stack.start('everywhere', ['input'], { taskQueue: 'no-worker' });
   const run = await runOf(handle);
   const encoded = async (value: string, namespace: string) => {
@@ -99,7 +102,7 @@ describe('a history with payloads of every kind', () => {
 });
 
 describe('a disabled key version', () => {
-  it('is reported with key, version and reason code, only for its own payloads', async () => {
+  it('is reported with the key, version and reason code, and affects only payloads under that version', async () => {
     const { run, refs } = await mixed();
     await using other = stack.kms.another();
     await stack.kms.emulator.setVersionState(VERSION_1, 'DISABLED');
@@ -117,7 +120,7 @@ describe('a disabled key version', () => {
 });
 
 describe('a Cloud KMS outage', () => {
-  it('affects only payloads that need a call, is reported by /api/health, and ends by itself', async () => {
+  it('affects only payloads that need a call, is reported by /api/health, and needs no restart to recover', async () => {
     const handle = await stack.start('everywhere', ['input']);
     const run = await runOf(handle);
     const other = stack.kms.another();
@@ -145,7 +148,7 @@ describe('a Cloud KMS outage', () => {
     await handle.terminate();
   });
 
-  it('makes /decode answer 503 with Retry-After, except for payloads under cached data keys', async () => {
+  it('makes /decode return 503 with Retry-After, except for payloads under cached data keys', async () => {
     await using other = stack.kms.another();
     const app = stack.replica({ codec: other.codec });
     const plain = bodyOf([jsonPayload('v')]);
@@ -178,7 +181,7 @@ describe('a Cloud KMS outage', () => {
 });
 
 describe('a Temporal outage', () => {
-  it('makes the history API answer 503 with Retry-After, while /decode still works', async () => {
+  it('makes the history API return 503 with Retry-After, while /decode still works', async () => {
     const connection = Connection.lazy({ address: '127.0.0.1:1', interceptors });
     const app = stack.replica({ temporal: createTemporalService(connection) });
     const response = await get(app, `/api/namespaces/${NAMESPACE}/workflows`);
@@ -223,7 +226,7 @@ async function rawInput(run: Run) {
 }
 
 describe('a workflow started without a codec', () => {
-  it('has plaintext in its history, which shows that the plaintext searches work', async () => {
+  it('has plaintext in its history, which shows that the searches for plaintext work', async () => {
     const bare = new Client({ connection: stack.connection, namespace: NAMESPACE });
     const handle = await bare.workflow.start('everywhere', {
       args: ['canary-77'],

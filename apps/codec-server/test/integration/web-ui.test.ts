@@ -17,8 +17,8 @@ import { NAMESPACE, runOf, type Stack, startStack } from '../support/temporal.ts
 import { callbackUrl, startWebUi } from '../support/web-ui.ts';
 
 /*
- * Temporal's unmodified Web UI in Chromium: it signs a person in at an OpenID provider, and calls this server over TLS with
- * the person's access token.
+ * Temporal's unmodified Web UI in Chromium signs a person in at an OpenID provider, and calls this server
+ * over TLS with the person's access token.
  */
 const BUILD_MS = 900_000;
 const SECRET = 'canary-5eaf00d';

@@ -5,12 +5,12 @@ import { expect, it } from 'vitest';
 import { textFinder } from '../../src/history/payload-text.ts';
 import { buildPayloads } from '../../src/json/payload-json.ts';
 
-// A map entry with the key `encoding` alone. Anyone who may start a workflow can write it; protobufjs reads its value,
-// and the data that is not there, as empty arrays.
+// A metadata entry with the key `encoding` and no value, which anyone who may start a workflow can write.
+// protobufjs reads the absent value and the absent data as empty arrays.
 const bytes = Uint8Array.from([0x0a, 10, 0x0a, 8, ...Buffer.from('encoding')]);
 const payload = proto.temporal.api.common.v1.Payload.decode(bytes);
 
-it('writes a payload’s empty fields wherever payloads are written', () => {
+it('writes payloads with empty fields in all JSON forms', () => {
   expect(payloadToJson(payload)).toEqual({ metadata: { encoding: '' } });
   expect(JSON.parse(buildPayloads([payload]).toString())).toEqual({
     payloads: [{ metadata: { encoding: '' } }],

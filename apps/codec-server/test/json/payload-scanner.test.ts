@@ -7,7 +7,7 @@ import { atOnce } from '../../src/turns/slices.ts';
 
 const scanPayloads = (body: Buffer, max: number) => atOnce(scanInSteps(body, max));
 
-/** What `JSON.parse` makes of a body; undefined where it is refused. */
+/** Returns the payloads according to `JSON.parse`, or undefined if the body is rejected. */
 function parsed(body: Buffer): unknown {
   try {
     return parseAnyPayloads(new TextDecoder().decode(body), 1_000_000);
@@ -36,7 +36,7 @@ const body = fc
     fc.constantFrom(0, 1, '\t', ' \r\n').map((indent) => JSON.stringify(value, null, indent)),
   );
 
-/** As clients write them, but that the base64 may be anything. */
+/** Payloads as clients write them, except that the base64 may be invalid. */
 const usual = fc
   .array(fc.record({ metadata: fc.constant({ encoding: 'anNvbi9wbGFpbg' }), data: base64 }), {
     minLength: 1,
@@ -44,7 +44,7 @@ const usual = fc
   })
   .map((payloads) => JSON.stringify({ payloads }));
 
-/** A body with some characters of JSON and base64 taken out, put in or put over others. */
+/** A body in which some characters of JSON or base64 are removed, inserted or replaced. */
 const damaged = fc
   .tuple(
     fc.oneof(body, usual),
@@ -72,11 +72,11 @@ describe('the request body scanner', () => {
       }),
       { numRuns: 5_000 },
     );
-    // Else nothing was shown.
+    // Otherwise the comparison would prove nothing.
     expect(scanned).toBeGreaterThan(500);
   });
 
-  test('reads invalid UTF-8 as JSON.parse does', () => {
+  test('reads invalid UTF-8 like JSON.parse', () => {
     fc.assert(
       fc.property(body, fc.nat(), fc.integer({ min: 0x80, max: 0xff }), (text, at, byte) => {
         const raw = Buffer.from(text);
@@ -90,7 +90,7 @@ describe('the request body scanner', () => {
   test.each([
     ['the Go SDK and the Web UI', JSON.stringify],
     ['Python', (value: unknown) => JSON.stringify(value, null, 2)],
-  ])('reads what %s send, in any length', (_, stringify) => {
+  ])('reads the form that %s send, in any length', (_, stringify) => {
     fc.assert(
       fc.property(fc.array(fc.nat({ max: 100_000 }), { minLength: 1, maxLength: 3 }), (lengths) => {
         const payloads = lengths.map((length) => ({
@@ -108,7 +108,7 @@ describe('the request body scanner', () => {
   });
 });
 
-test('buildPayloads writes what JSON.stringify returns for the same payloads', () => {
+test('buildPayloads writes the same JSON as JSON.stringify', () => {
   fc.assert(
     fc.property(
       fc.array(
@@ -133,7 +133,7 @@ test('buildPayloads writes what JSON.stringify returns for the same payloads', (
   );
 });
 
-/** Long strings, which are cut out of a body, with escapes and mistakes in them. */
+/** Bodies with long strings, which are cut out, and which may contain escapes and mistakes. */
 const long = fc
   .tuple(
     fc.integer({ min: 1_000, max: 1_100 }),
@@ -166,7 +166,7 @@ const longBody = fc
   )
   .map((payloads) => `{"payloads":[${payloads.join()}]}`);
 
-test('parses a body as JSON.parse does, although it cuts out long strings', () => {
+test('parsing after cutting out long strings has the same result as JSON.parse', () => {
   fc.assert(
     fc.property(longBody, (text) => {
       const expected = parsed(Buffer.from(text));

@@ -12,7 +12,10 @@ import { type Move, type Running, startMove, startOrder, taskQueue } from './sup
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
-/* The move of docs/moving.md from the guide's Python codecs: the workers remain Python, the clients are TypeScript. */
+/*
+ * The move in docs/moving.md from the guide's Python codecs. The workers remain in Python, and the clients
+ * are in TypeScript.
+ */
 
 const root = join(import.meta.dirname, '../../../..');
 const project = join(root, 'interop/python');
@@ -64,13 +67,13 @@ describe.each(formats)("a move from the guide's codec that writes $encoding", ({
     return running;
   }
 
-  /** Returns a client of the step: it writes the guide's format, or the new one. */
+  /** Returns a client for the step, which writes the guide's format or the new format. */
   const clientOf = (variables: Record<string, string>): Promise<Client> => {
     const codec = loadKmsCodec({ env: { ...move.variables, ...variables }, namespace: NAMESPACE });
     return move.client({ plugins: [new KmsCodecPlugin(move.stack.closers.use(codec))] });
   };
 
-  it('completes the running workflows, whose payloads stay readable', async () => {
+  it('lets running workflows complete, and keeps their payloads readable', async () => {
     const earlier = await clientOf({ KMS_FORMAT: format });
     const before = await worker('before');
     orders.push(await startOrder(earlier, customer(0)));

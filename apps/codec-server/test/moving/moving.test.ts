@@ -12,8 +12,8 @@ import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
 /*
- * Moves of docs/moving.md from codecs inside the programs: workers with the old codec start orders, and are replaced step by
- * step while the orders run.
+ * Moves in docs/moving.md from codecs inside the programs. Workers with the old codec start orders, and are
+ * replaced step by step while the orders run.
  */
 
 const V2 = 'binary/envelope-kms-v2';
@@ -24,10 +24,10 @@ interface Origin {
   readonly keysFile: string;
   readonly files?: Record<string, string>;
   readonly old: readonly PayloadCodec[];
-  /** Encoding of what the old programs write. */
+  /** Encoding of the old programs' payloads. */
   readonly encoding: string;
   readonly readAlso?: readonly PayloadCodec[];
-  /** What the codec server reports about the old payloads. */
+  /** The codec server's report about the old payloads. */
   readonly reason: string | undefined;
   /** Whether the codec server decrypts the old payloads. */
   readonly isShown: boolean;
@@ -126,7 +126,7 @@ describe.each(origins)(
       }
     });
 
-    it('completes them after the move, with all earlier data', async () => {
+    it('lets running workflows complete after the move, with all earlier data', async () => {
       await Promise.all([running['readers']!.stop(), running['writers']!.stop()]);
       movedAt = Date.now();
       running['moved'] = await move.worker({ generation: 'after', encrypts: true, ...encrypting() });
@@ -143,7 +143,7 @@ describe.each(origins)(
       for (const order of orders) expect(await encodings(order, movedAt)).toEqual(new Set([V2]));
     });
 
-    it('is readable in the codec server, which reports old formats', async () => {
+    it('keeps histories readable in the codec server, which reports old formats', async () => {
       const [order] = orders;
       const run = await runOf(order!);
       const stubs = (await history(move.app, run)).flatMap(({ payloads }) => payloads);
@@ -159,7 +159,7 @@ describe.each(origins)(
       expect([...texts.values()].join('\n')).toContain(`second note of ${customer(0)}`);
     });
 
-    it('replays from decoded exports', async () => {
+    it('keeps decoded exports replayable', async () => {
       const run = await runOf(orders[0]!);
       const exported: any = await (await postTo(move.app, run, 'history:export', { form: 'decoded' })).json();
       const dataConverter = { payloadCodecs: [...(readAlso ?? [])] };
@@ -167,7 +167,7 @@ describe.each(origins)(
       await Worker.runReplayHistory({ workflowBundle, dataConverter }, exported, run.workflowId);
     });
 
-    it('re-encodes a schedule’s arguments when it is updated', async () => {
+    it('re-encodes a schedule’s arguments when the schedule is updated', async () => {
       const { connection } = move.stack;
       const input = async () => inputOf(connection, 'reports');
       await clients['old']!.schedule.create({
@@ -191,7 +191,7 @@ describe('a program without the plugin', () => {
   });
   afterAll(() => move.close());
 
-  it('cannot continue a workflow with new payloads, and a program with the plugin then can', async () => {
+  it('cannot continue a workflow with new payloads, but a program with the plugin then can', async () => {
     const plugins = [new KmsCodecPlugin(move.codec())];
     const old = await move.worker({ generation: 'before', encrypts: false });
     const client = await move.client({ plugins });

@@ -12,11 +12,11 @@ import { startSealingProxy } from './support/sealing-proxy.ts';
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
-/* The move of docs/moving.md from temporal-proxy, which also encrypts the markers of Core. */
+/* The move in docs/moving.md from temporal-proxy, which also encrypts Core's markers. */
 
 const V2 = 'binary/envelope-kms-v2';
 const SEALED = 'binary/encrypted';
-/** Core cannot read the marker of a local activity. */
+/** The error if Core cannot read the marker of a local activity. */
 const UNPARSABLE = /Local activity marker was unparsable/;
 const cryptoKey = 'projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/proxy';
 const customer = (n: number) => `customer ${n} behind a proxy`;
@@ -42,7 +42,7 @@ move.stack.closers.use(proxy);
 const plain = await move.client({}, proxy.address);
 const moved = await move.client({ plugins: plugins() }, proxy.address);
 
-/** Returns the encodings of the payloads in the markers of a stored history, by the names of the markers. */
+/** Returns the encodings of payloads in a stored history's markers, by the name of the marker. */
 async function markers(handle: WorkflowHandle): Promise<Record<string, string[]>> {
   const found: Record<string, string[]> = {};
   for (const { markerRecordedEventAttributes: marker } of await move.stored(handle.workflowId)) {
@@ -79,7 +79,7 @@ it('does not continue such a workflow on a worker that connects directly', async
   await direct.stop();
 });
 
-it('reads with all programs, behind the proxy, before the first encrypts', async () => {
+it('lets all programs behind the proxy read the new format before the first program encrypts', async () => {
   const plugin = new KmsCodecPlugin(move.codec(), { decodeOnly: true });
   let worker = await move.worker({
     generation: 'before',
@@ -100,7 +100,7 @@ it('reads with all programs, behind the proxy, before the first encrypts', async
   expect([...texts.values()].join('\n')).toContain(customer(2));
 });
 
-it('completes all workflows behind the proxy with its encryption off', async () => {
+it('lets all workflows complete behind the proxy with its encryption off', async () => {
   await proxy.stopEncrypting();
   const switchedAt = Date.now();
   const worker = await move.worker({
@@ -118,7 +118,7 @@ it('completes all workflows behind the proxy with its encryption off', async () 
   await worker.stop();
 });
 
-it('connects directly for workflows that started after that', async () => {
+it('lets workers connect directly for workflows that started after that', async () => {
   const worker = await move.worker({
     generation: 'before',
     encrypts: true,
@@ -134,7 +134,7 @@ it('connects directly for workflows that started after that', async () => {
   await direct.stop();
 });
 
-it('replays from decoded exports, and not from encoded exports', async () => {
+it('keeps decoded exports replayable, but not encoded exports', async () => {
   const [order] = orders;
   const run = await runOf(order!);
   const exported = async (form: string): Promise<any> =>

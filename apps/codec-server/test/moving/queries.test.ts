@@ -7,7 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import { expect, it, vi } from 'vitest';
 import { forFile } from '../support/for-file.ts';
 
-/* The commands of docs/moving.md that select workflows by the time of a move. */
+/* The commands in docs/moving.md that select workflows by the time of a move. */
 
 const page = await readFile(join(import.meta.dirname, '../../../../docs/moving.md'), 'utf8');
 const [, setTime = ''] = /`(T=\$\(date [^`]+)`/.exec(page) ?? [];
@@ -25,7 +25,7 @@ async function run(script: string): Promise<string> {
   return stdout;
 }
 
-it('has queries that find what started before a move', { timeout: 60_000 }, async () => {
+it('docs/moving.md has queries that find workflows started before a move', { timeout: 60_000 }, async () => {
   const connection = await Connection.connect({ address: temporal.address });
   const { workflow } = new Client({ connection, namespace: 'payments' });
   const count = async (query?: string): Promise<number> => (await workflow.count(query)).count;
@@ -39,7 +39,7 @@ it('has queries that find what started before a move', { timeout: 60_000 }, asyn
     { timeout: 20_000, interval: 100 },
   );
   await connection.close();
-  // A new server begins a batch, as `delete` is, only after a while: its query is counted.
+  // Counts instead of deleting, because a new server starts a batch, such as `delete`, only after a while.
   const answers = commands.map((command) =>
     run(`T=${time}; ${command.replace('workflow delete', 'workflow count').replace(' --yes', '')}`),
   );

@@ -14,8 +14,9 @@ import { createServer, startKeys } from './support/keys.ts';
 import { workflowCode } from './support/move.ts';
 
 /*
- * `recorded/temporal-proxy.json` is a history that temporal-proxy 0.5.1 has encrypted, with a key of the KMS emulator: an order
- * of `support/workflows.ts`. The emulator's data file with this key, which protects nothing else, is next to it.
+ * `recorded/temporal-proxy.json` is the history of an order (`support/workflows.ts`) that temporal-proxy
+ * 0.5.1 has encrypted under a key of the KMS emulator. The emulator's data file with this key, which protects
+ * nothing else, is in the same folder.
  */
 
 const recorded = join(import.meta.dirname, 'recorded');
@@ -60,7 +61,7 @@ describe('a history encrypted by temporal-proxy', () => {
     await expect(replay).rejects.toThrow(/Local activity marker was unparsable/);
   });
 
-  it('does not replay either if only patch markers are encrypted', async () => {
+  it('does not replay even if only patch markers are encrypted', async () => {
     const [encoded, decoded] = await Promise.all([exported('encoded'), exported('decoded')]);
     for (const [index, event] of decoded.events.entries()) {
       if (event.markerRecordedEventAttributes?.markerName !== 'core_patch') continue;

@@ -9,7 +9,7 @@ const version = `${keys.payments}/cryptoKeyVersions/1`;
 
 const kms = forFile(await startKms());
 
-/** Follows the keys as a server does, with an interval of 50 ms. */
+/** Looks up key states like a server, with an interval of 50 ms. */
 function followed() {
   const { log, lines } = keptLog();
   const metrics = createMetrics();
@@ -28,7 +28,7 @@ function followed() {
 
 const number = (line = ''): number => Number(line.split(' ').at(-1));
 
-it('shows each version’s state and age, and which version is primary', async () => {
+it('reports each version’s state and age, and which version is primary', async () => {
   const { samples } = followed();
   const inState = async () =>
     (await samples('codec_key_version_state'))
@@ -46,7 +46,7 @@ it('shows each version’s state and age, and which version is primary', async (
   await kms.emulator.setVersionState(version, 'ENABLED');
 });
 
-it('shows when a version scheduled for destruction will be destroyed', async () => {
+it('reports the time until a version scheduled for destruction is destroyed', async () => {
   const { samples } = followed();
   const left = async () => (await samples('codec_key_version_destroy_seconds')).map(number);
   await expect.poll(left).toEqual([Number.NaN]);
@@ -56,7 +56,7 @@ it('shows when a version scheduled for destruction will be destroyed', async () 
   await expect.poll(left).toEqual([Number.NaN]);
 });
 
-it('shows a key that cannot be described, without stale values, and logs it once', async () => {
+it('reports a key that cannot be described without stale values, and logs the failure once', async () => {
   const { samples, log } = followed();
   onTestFinished(() => kms.emulator.clearFaults());
   const known = (payments: 0 | 1) => [
@@ -75,7 +75,7 @@ it('shows a key that cannot be described, without stale values, and logs it once
   expect(of(missing).length).toBeGreaterThan(0);
 });
 
-it('stops asking when it is stopped', async () => {
+it('calls Cloud KMS no more after it is stopped', async () => {
   const { states, samples } = followed();
   await expect.poll(() => samples('codec_key_version_state')).toHaveLength(4);
   states.stop();

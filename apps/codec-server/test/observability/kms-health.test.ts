@@ -17,7 +17,7 @@ for (const namespace of Object.keys(keys)) {
 
 const call = { operation: 'unwrap', key: 'a', milliseconds: 1, requests: 1 } as const;
 
-/** Another process, which has no keys in memory. */
+/** Another process, without keys in memory. */
 function server(deps: Partial<AppDeps> = {}) {
   const other = kms.another();
   const { log, lines } = keptLog();
@@ -74,13 +74,13 @@ describe('watchKms', () => {
   });
 });
 
-describe('what Cloud KMS answers about keys', () => {
+describe('the health of keys in Cloud KMS', () => {
   afterEach(async () => {
     kms.emulator.clearFaults();
     for (const key of Object.values(keys)) await kms.emulator.setVersionState(version(key), 'ENABLED');
   });
 
-  it('makes a replica that cannot decrypt report it, without making it unready', async () => {
+  it('is failing on a replica that cannot decrypt, which stays ready', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.payments), 'DISABLED');
     expect(await replica.decode('payments')).toBe(400);
@@ -93,7 +93,7 @@ describe('what Cloud KMS answers about keys', () => {
     expect(await replica.ready()).toEqual([200, state]);
   });
 
-  it('names refused keys only to callers who may read a namespace of the key', async () => {
+  it('includes a refused key only for callers who may read a namespace of the key', async () => {
     const readable = new Set(['payments', 'orders']);
     const allows: Access['allows'] = (_, permission, namespace) =>
       permission !== 'metadata' || namespace === undefined || readable.has(namespace);
@@ -111,13 +111,13 @@ describe('what Cloud KMS answers about keys', () => {
     ]);
   });
 
-  it('is degraded while another key works, and ends when the key can be used again', async () => {
+  it('is degraded while another key works, and is ok again when the refused key can be used again', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.payments), 'DISABLED');
     expect([await replica.decode('payments'), await replica.decode('orders')]).toEqual([400, 200]);
     expect(await replica.ready()).toMatchObject([200, { status: 'degraded', reason: 'key_disabled' }]);
     await kms.emulator.setVersionState(version(keys.payments), 'ENABLED');
-    // The codec asks again after a while.
+    // The codec calls Cloud KMS again after a while.
     await vi.waitFor(async () => expect(await replica.decode('payments')).toBe(200), 20_000);
     expect(await replica.ready()).toEqual([
       200,
@@ -125,7 +125,7 @@ describe('what Cloud KMS answers about keys', () => {
     ]);
   });
 
-  it('counts a missing permission on the key, and key tests', async () => {
+  it('reflects a missing permission on a key, and the results of key tests', async () => {
     await using replica = server();
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     expect((await replica.test()).status).toBe(200);
@@ -136,7 +136,7 @@ describe('what Cloud KMS answers about keys', () => {
     expect(await replica.health()).toMatchObject([200, { status: 'ok' }]);
   });
 
-  it('appears in the request log as a reason code', async () => {
+  it('is visible in the request log as a reason code', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.orders), 'DISABLED');
     await replica.decode('orders');
@@ -145,7 +145,7 @@ describe('what Cloud KMS answers about keys', () => {
     ]);
   });
 
-  it('names the version that Cloud KMS refuses, whatever version a message names', async () => {
+  it('contains the version that Cloud KMS refuses, whatever version a message names', async () => {
     const own = await startKms();
     const context = { type: 'activity', namespace: 'payments' } as const;
     const [old = {}] = await own.codec.encode([plain('secret')], context);
@@ -167,14 +167,14 @@ describe('what Cloud KMS answers about keys', () => {
     await own.close();
   });
 
-  it('still reports that a key works if a message’s disabled version is not named', () => {
+  it('is still ok for a key if a refused message does not name its disabled version', () => {
     const health = watchKms();
     health.observer.kmsCall?.({ ...call, keyVersion: 2 });
     health.observer.kmsCall?.({ ...call, code: 'key_disabled' });
     expect(health.last().status).toBe('degraded');
   });
 
-  it('is forgotten an hour after the last call, and bounded against forged versions', () => {
+  it('ignores calls after an hour, and keeps a bounded number of forged versions', () => {
     let time = 1e12;
     const health = watchKms({ now: () => new Date(time) });
     const refused = { ...call, code: 'key_disabled' } as const;
@@ -186,7 +186,7 @@ describe('what Cloud KMS answers about keys', () => {
     expect(health.last().refused).toHaveLength(1);
   });
 
-  it('is failing as soon as the whole key is refused, even if one of its versions worked', () => {
+  it('is failing as soon as the whole key is refused, even if a version of the key worked before', () => {
     const health = watchKms();
     health.observer.kmsCall?.({ ...call, keyVersion: 1 });
     health.observer.kmsCall?.({ ...call, keyVersion: 2, code: 'permission_denied' });
@@ -206,7 +206,7 @@ describe('what Cloud KMS answers about keys', () => {
     expect(health.last().status).toBe('failing');
   });
 
-  it('draws no conclusion about a key from a rejected message or a described key', () => {
+  it('does not depend on rejected messages or on key descriptions', () => {
     const health = watchKms();
     health.observer.kmsCall?.({ ...call, keyVersion: 1, code: 'key_disabled' });
     health.observer.kmsCall?.({ ...call, keyVersion: 1, code: 'integrity_failed' });

@@ -33,7 +33,7 @@ const server = forFile(
   }),
 );
 
-/** An answer to a request exactly as it is written. */
+/** Sends a request exactly as written, and returns the response. */
 const to = async (method: string, path: string, head: readonly string[], address = '127.0.0.1') =>
   ask({ host: address, port: server.port }, `${method} ${path} HTTP/1.1`, [...head, 'Connection: close']);
 const scrape = (host: string, address?: string) => to('GET', '/metrics', [`Host: ${host}`], address);
@@ -85,13 +85,13 @@ describe('the metrics port', () => {
     '',
   ])('refuses metrics for the Host "%s"', async (host) => {
     const answer = await scrape(host.replace('PORT', String(server.port)));
-    // 400 where it is no host at all.
+    // 400 if the value is not a host at all.
     expect([400, 403]).toContain(answer.status);
     if (answer.status === 403) expect(answer.body).toContain('CODEC_METRICS_ALLOWED_HOSTS');
     expect(answer.body).not.toContain('codec_open_streams');
   });
 
-  it('refuses metrics to a request with no Host or two', async () => {
+  it('refuses metrics to a request without a Host or with two', async () => {
     expect((await to('GET', '/metrics', [])).body).not.toContain('codec_open_streams');
     const two = ['Host: rebound.example.com', `Host: localhost:${server.port}`];
     expect((await to('GET', '/metrics', two)).body).not.toContain('codec_open_streams');
@@ -110,11 +110,11 @@ describe('the metrics port', () => {
     }
   });
 
-  it.each(['/healthz', '/readyz', '/version'])('answers %s for any Host', async (path) => {
+  it.each(['/healthz', '/readyz', '/version'])('serves %s for any Host', async (path) => {
     expect(await to('GET', path, ['Host: 10.1.2.3:9464'])).toMatchObject({ status: 200 });
   });
 
-  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('answers 405 to %s', async (method) => {
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])('returns 405 for %s', async (method) => {
     for (const path of ['/metrics', '/healthz', '/readyz']) {
       const head = [`Host: localhost:${server.port}`, 'Origin: https://example.com', 'Content-Length: 0'];
       const answer = await to(method, path, head);
@@ -132,7 +132,7 @@ describe('the metrics port', () => {
     },
   );
 
-  it('shows a scraper no details of a failure', async () => {
+  it('returns no details of a failure to a scraper', async () => {
     broken = true;
     const answer = await scrape(`localhost:${server.port}`);
     broken = false;

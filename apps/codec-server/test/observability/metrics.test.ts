@@ -24,7 +24,7 @@ interface Sample {
 
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
-/** Every sample of Prometheus' text format; a line that is none fails the test. */
+/** Parses every sample in Prometheus' text format. An invalid line fails the test. */
 function parse(metrics: string): Sample[] {
   return metrics
     .split('\n')
@@ -41,7 +41,7 @@ function parse(metrics: string): Sample[] {
     });
 }
 
-/** A server and a separate codec, both with metrics. */
+/** A server with metrics, and a separate codec with the same metrics. */
 function measured() {
   const metrics: Metrics = createMetrics(memory);
   const codec = createKmsCodec(
@@ -131,7 +131,7 @@ it('counts payloads by format and reason code, and Cloud KMS calls and data-key 
   ]);
 });
 
-it('has each counter of a configured namespace from the start, at 0', async () => {
+it('has each counter of a configured namespace from the start, with the value 0', async () => {
   const { samples } = measured();
   expect(await samples('codec_payloads_encrypted_total')).toEqual([
     { namespace: 'payments', format: 'envelope-v2', value: 0 },
@@ -152,7 +152,7 @@ it('has each counter of a configured namespace from the start, at 0', async () =
   ]);
 });
 
-it('counts failures of the branch-key store, and shows them until it works again', async () => {
+it('counts failures of the branch-key store, and reports the store as failing until it works again', async () => {
   const { metrics, samples, counted } = measured();
   const { observer } = metrics.codec;
   const failure = { operation: 'load', code: 'unavailable', message: 'no answer' } as const;
@@ -244,7 +244,7 @@ describe('the metrics port application', () => {
     await expect.poll(runs).toBeGreaterThan(before);
   });
 
-  it('returns text that promtool accepts, where it is installed', async () => {
+  it('returns text that promtool accepts, if promtool is installed', async () => {
     const { metrics, send } = measured();
     await send('/encode', 'payments', payloads(1));
     const served = await metrics.text();

@@ -58,7 +58,7 @@ describe('namespace keys', () => {
 
   it('include how long the keys in memory will last without Cloud KMS', async () => {
     const { inMemory } = await keysOf(appWith(kms));
-    // The process has encrypted, so it has a branch key, which lasts a day.
+    // The process has encrypted, so it has a branch key, which it may use for a day.
     expect(inMemory.failure).toBeUndefined();
     expect(inMemory.autonomySeconds).toBeGreaterThan(23 * 3_600);
     expect(inMemory.encryptionKeyAgeSeconds).toBeLessThan(3_600);
@@ -109,7 +109,7 @@ describe('describedKeys', () => {
     versions: [],
   };
 
-  it('makes one call for concurrent lookups, and another once the answer has expired', async () => {
+  it('makes one call for concurrent look-ups, and another call once the result has expired', async () => {
     let calls = 0;
     const keyService = {
       describe: async () => {
@@ -155,7 +155,7 @@ describe('describedKeys', () => {
     expect([reported.keys.map(({ name }) => name), most]).toEqual([decrypt, 8]);
   });
 
-  it('resolves to a reason code when the call times out or fails', async () => {
+  it('resolves to a reason code if the call times out or fails', async () => {
     const hangs = describedKeys({ keyService: { describe: () => new Promise(() => undefined) }, waitMs: 20 });
     expect(await hangs.of('k')).toEqual({ reason: 'kms_unavailable' });
     const refuses = describedKeys({
@@ -170,7 +170,7 @@ describe('describedKeys', () => {
 });
 
 describe('NamespaceUsage', () => {
-  it('keeps 50 failures and the minutes of one hour, however many there are', () => {
+  it('keeps 50 failures and the minutes of one hour, however many failures there are', () => {
     const use = new NamespaceUsage();
     const start = Date.parse('2026-11-24T10:00:30Z');
     for (let n = 0; n < 200; n++) {
@@ -183,7 +183,7 @@ describe('NamespaceUsage', () => {
     expect(use.outcomes().refused).toEqual({ integrity_failed: 200 });
   });
 
-  it('counts at most a thousand versions, whatever messages name', () => {
+  it('counts at most a thousand versions, however many versions messages name', () => {
     const use = new NamespaceUsage();
     for (let version = 1; version <= 5_000; version++) use.done({ name: 'k', version }, 1, 1);
     expect(use.versionsOf('k')).toHaveLength(1_000);

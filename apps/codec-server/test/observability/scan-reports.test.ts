@@ -57,7 +57,7 @@ const report = (...namespaces: readonly string[]): ScanReport => ({
 const directory = await folderForFile();
 
 let count = 0;
-/** Writes a file as `temporal-kms scan` does: under another name, which is then changed. */
+/** Writes a file like `temporal-kms scan`: under another name, and then renames it. */
 async function written(content: unknown, path = join(directory, `${(count += 1)}.json`)): Promise<string> {
   const text = typeof content === 'string' ? content : JSON.stringify(content);
   await writeFile(`${path}.new`, text, { mode: 0o644 });
@@ -72,7 +72,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('is returned only for the namespace and its keys, without the places of exports', async () => {
+  it('is returned only for the namespace and its keys, without the locations of exports', async () => {
     const scans = scanReports(await written(report('orders', 'payments')));
     const { exports: _, ...expected } = scannedOf('payments');
     const found = await scans.of('payments', [keys.payments]);
@@ -87,7 +87,7 @@ describe('a scan report', () => {
     });
   });
 
-  it('has no file name and no bucket in the gaps of exports', async () => {
+  it('contains no file names and no buckets in the gaps of exports', async () => {
     const gap = { kind: 'unreadable' as const, count: 2 };
     const gaps = [
       { ...gap, place: 'exports' as const, message: 'gs://secret-bucket/of-payments/1.pb: it is damaged' },
@@ -101,7 +101,7 @@ describe('a scan report', () => {
     expect(found).toMatchObject({ scanned: { gaps: [{ ...gap, place: 'exports' }, gaps[1]] } });
   });
 
-  it('is reread when the file changes, once for many requests', async () => {
+  it('is read again when the file changes, only once for many requests', async () => {
     const path = await written(report('orders'));
     const logged: string[] = [];
     const scans = scanReports(path, (message) => logged.push(message));
@@ -125,7 +125,7 @@ describe('a scan report', () => {
       /has the version 2, and .* reads version 1/,
     ],
     ['is another document', { version: 1, namespaces: 'none' }, /not a report of temporal-kms scan \(at /],
-    ['is no object', [], /not a report of temporal-kms scan/],
+    ['is not an object', [], /not a report of temporal-kms scan/],
   ])('is refused if it %s', async (_, content, message) => {
     const path = await written(content);
     const found = await scanReports(path).of('payments', [keys.payments]);
@@ -149,7 +149,7 @@ describe('a scan report', () => {
     expect(await messageOf(path)).toBe('scanned');
   });
 
-  it('is part of the keys of a namespace', async () => {
+  it("is part of a namespace's keys", async () => {
     const kms = await startKms({ payments: { encrypt: keys.payments } });
     onTestFinished(() => kms.close());
     const ask = async (file: string | undefined) => {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { standardOutput } from '../../src/observability/log.ts';
 
-/** Standard output whose reader takes a line only when the test lets it. */
+/** Standard output with a reader that takes a line only when the test permits it. */
 function output() {
   const taken: string[] = [];
   let go: (() => void) | undefined;
@@ -26,8 +26,8 @@ function output() {
   return { taken, drain, stream, output: standardOutput(stream) };
 }
 
-describe('while no reader takes the output', () => {
-  it('keeps a bounded part of the log, and later reports how many lines it dropped', async () => {
+describe('standard output without a reader', () => {
+  it('keeps a bounded part of the log, and later reports how many lines were dropped', async () => {
     const { taken, drain, stream, output: to } = output();
     const line = `${'x'.repeat(1_023)}\n`;
     for (let n = 0; n < 5_000; n += 1) to.log.write(line);
@@ -51,7 +51,7 @@ describe('while no reader takes the output', () => {
     expect(JSON.parse(report)).toMatchObject({ dropped: 5_000 - kept, message: 'log lines dropped' });
   });
 
-  it('resolves required writes when their callback is called', async () => {
+  it('resolves a required write when the output has taken it', async () => {
     const { drain, output: to } = output();
     let written = false;
     const waiting = to.append('line\n').then(() => (written = true));
@@ -62,7 +62,7 @@ describe('while no reader takes the output', () => {
   });
 });
 
-it('writes the log lines of one turn at once, before later required writes', async () => {
+it("writes one turn's log lines in a single write, before later required writes", async () => {
   const { taken, drain, output: to } = output();
   for (const line of ['a', 'b', 'c']) to.log.write(`${line}\n`);
   const written = to.append('audit\n');
@@ -71,7 +71,7 @@ it('writes the log lines of one turn at once, before later required writes', asy
   await written;
 });
 
-it('writes the last lines of a process that exits at once', () => {
+it('writes the last log lines of a process that exits immediately afterwards', () => {
   const source = pathToFileURL(join(import.meta.dirname, '..', '..', 'src', 'observability', 'log.ts'));
   const program = `import { standardOutput } from '${source.href}'; standardOutput().log.write('last\\n'); process.exit(3);`;
   const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
@@ -80,7 +80,7 @@ it('writes the last lines of a process that exits at once', () => {
   expect({ stdout, status }).toEqual({ stdout: 'last\n', status: 3 });
 });
 
-it('does not exit when the reader disconnects, and rejects required writes', async () => {
+it('rejects required writes when the reader disconnects, without ending the process', async () => {
   const { stream, output: to } = output();
   stream.destroy(Object.assign(new Error('broken pipe'), { code: 'EPIPE' }));
   to.log.write('line\n');

@@ -20,7 +20,7 @@ function linesOf() {
 const kms = forFile(await startKms());
 
 describe('the codec-server log', () => {
-  it('has the caller’s trace in its request’s lines, and in no other', async () => {
+  it('adds the caller’s trace id to that request’s log lines only', async () => {
     const { log, lines } = linesOf();
     const app = appWith(kms, { log });
     const ask = (headers: Record<string, string>) =>
@@ -32,7 +32,7 @@ describe('the codec-server log', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('has no trace in the line that counts requests of several callers', async () => {
+  it('adds no trace id to a line that counts requests of several callers', async () => {
     const { log, lines } = linesOf();
     const stopping = new AbortController();
     const app = appWith(kms, { log, stopping: stopping.signal });
@@ -48,14 +48,14 @@ describe('the codec-server log', () => {
     ['a trace id of zeros', `00-${'0'.repeat(32)}-${spanId}-01`],
     ['a span id of zeros', `00-${traceId}-${'0'.repeat(16)}-01`],
     ['upper case', `00-${traceId.toUpperCase()}-${spanId}-01`],
-    ['more fields than its version has', `${traceparent}-00`],
+    ['more fields than its version permits', `${traceparent}-00`],
   ])('ignores a traceparent with %s', (_, header) => {
     const { log, lines } = linesOf();
     inTraceOf(header, () => log.info('a line'));
     expect(lines[0]).not.toHaveProperty('trace_id');
   });
 
-  it('reads a later version’s traceparent, which may have more fields', () => {
+  it('accepts a traceparent of a later version with additional fields', () => {
     const { log, lines } = linesOf();
     inTraceOf(`01-${traceId}-${spanId}-01-more`, () => log.info('a line'));
     expect(lines[0]).toMatchObject(ids);

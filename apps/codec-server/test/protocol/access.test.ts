@@ -35,7 +35,7 @@ describe('the audit outcome', () => {
   const clear = bodyOf([plain('secret')]);
 
   test.each(['decode', 'encode'])(
-    'of %s must be written, or the response contains no payloads',
+    'of %s must be written before the response may contain payloads',
     async (operation) => {
       const audit = createAudit({
         write: async ({ event }) => {
@@ -100,7 +100,7 @@ describe('the audit outcome', () => {
   });
 });
 
-test('in a history, accepted messages decrypt for callers who may decode in both namespaces', async () => {
+test('accepted messages in a history are decrypted only for callers who may decode in both namespaces', async () => {
   const [payload] = await kms.codec.encode([plain('secret')], { namespace: 'orders', workflowId: 'w' });
   const temporal = temporalWith([signaled(1, payload!)]);
   const decrypted = async (...namespaces: string[]): Promise<unknown> => {
@@ -116,14 +116,14 @@ test('in a history, accepted messages decrypt for callers who may decode in both
 describe('a message that names another namespace', () => {
   const both = ana({ payments: ['decode'], orders: ['decode'] });
 
-  test('is not decrypted for a caller who may not decode there, and the audit records that', async () => {
+  test('is not decrypted for a caller who may not decode in that namespace, and the audit records the denial', async () => {
     const { ask, audited } = server(ana({ payments: ['decode'] }));
     const response = await ask('decode', 'payments', await sealedIn('orders'));
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('"orders"')]);
     expect(audited).toMatchObject([{ event: 'denied', operation: 'decode', namespace: 'orders' }]);
   });
 
-  test('is not decrypted either if other payloads name the request’s namespace', async () => {
+  test('is not decrypted even if other payloads name the request’s namespace', async () => {
     const { ask } = server(ana({ payments: ['decode'] }));
     const payloads = await kms.codec.encode([plain(1)], { namespace: 'payments' });
     payloads.push(...(await kms.codec.encode([plain(2)], { namespace: 'orders' })));
@@ -151,7 +151,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('under a key that Cloud KMS rejects is recorded in its namespace’s audit', async () => {
+  test('is recorded in its namespace’s audit if Cloud KMS rejects the key', async () => {
     await using other = kms.another();
     const { ask, audited } = server(both, other.codec);
     const body = await sealedIn('orders');
@@ -168,7 +168,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('that was modified is recorded in its namespace’s audit', async () => {
+  test('is recorded in its namespace’s audit if it was modified', async () => {
     const { ask, audited } = server(both);
     const [encrypted] = await kms.codec.encode([plain('secret')], { namespace: 'orders' });
     const body = bodyOf([damaged(encrypted!)]);
@@ -179,7 +179,7 @@ describe('a message that names another namespace', () => {
     ]);
   });
 
-  test('is recorded in the request’s namespace if payloads of both namespaces have the failed key', async () => {
+  test('is recorded in the request’s namespace if payloads of both namespaces use the failed key', async () => {
     const shared = await startKms({
       payments: { encrypt: keys.payments, accepts: ['orders'] },
       orders: { encrypt: keys.payments },
@@ -231,34 +231,31 @@ describe('a namespace that reveals on demand', () => {
 
   test.each([
     ['ticket 4711', 'ticket 4711'],
-    // The bytes of UTF-8, one a character, as HTTP hands them over.
+    // UTF-8 with one character per byte, as Node's HTTP provides it.
     [Buffer.from('Störung bei Müller').toString('latin1'), 'Störung bei Müller'],
     ['St\u00f6rung', 'Störung'],
-  ])(
-    '%s is a justification, and is recorded in the audit as it was written',
-    async (header, justification) => {
-      const { ask, audited } = server(access);
-      const more = { 'x-reveal-justification': header };
-      expect((await ask('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
-      expect(audited).toMatchObject([
-        { event: 'intent', justification },
-        { event: 'outcome', justification },
-      ]);
-    },
-  );
+  ])('accepts the justification %s, and records it unchanged in the audit', async (header, justification) => {
+    const { ask, audited } = server(access);
+    const more = { 'x-reveal-justification': header };
+    expect((await ask('decode', 'payments', await sealedIn('payments'), more)).status).toBe(200);
+    expect(audited).toMatchObject([
+      { event: 'intent', justification },
+      { event: 'outcome', justification },
+    ]);
+  });
 
-  test('needs no justification to encode, which reveals nothing', async () => {
+  test('requires no justification for encoding, which reveals nothing', async () => {
     expect((await server(access).ask('encode', 'payments', bodyOf([plain(1)]))).status).toBe(200);
   });
 });
 
 describe('encoding', () => {
-  test('needs the permission to encode', async () => {
+  test('requires the permission encode', async () => {
     const { ask } = server(ana({ payments: ['decode'] }));
     expect((await ask('encode', 'payments', bodyOf([plain(1)]))).status).toBe(403);
   });
 
-  test('answers every caller with 403 and the reason in a namespace without a key that encrypts', async () => {
+  test('returns 403 with the reason to every caller if the namespace has no key that encrypts', async () => {
     const { ask } = server(ana({ archive: ['encode'] }));
     const response = await ask('encode', 'archive', bodyOf([plain(1)]));
     expect([response.status, await response.text()]).toEqual([403, expect.stringContaining('only decodes')]);

@@ -19,19 +19,19 @@ const kms = forFile(await startKms());
 const ask = (path: string, content: string, more: Record<string, string> = {}) =>
   post(appWith(kms), path, content, more);
 
-/** Where paths may name a namespace. */
+/** A server whose paths may contain a namespace. */
 const named = (path: string, namespace = 'payments', pathPrefix = '') =>
   post(appWith(kms, { namespacePaths: true, pathPrefix }), path, body([plain(1)]), {
     'x-namespace': namespace,
   });
 
-/** Temporal's own; its type knows no absent fields. */
+/** Temporal's own JSON helper, whose type has no absent fields. */
 const toJson: (payload: any) => unknown = JSONUtils.payloadToJSON;
 
 const b64 = (value: string): string => Buffer.from(value).toString('base64');
 const encrypted = async (...values: unknown[]): Promise<Payload[]> =>
   kms.codec.encode(values.map(plain), { namespace: 'payments' });
-/** As the Web UI sends them. */
+/** Payloads in the form that the Web UI sends. */
 const body = (payloads: Payload[]): string =>
   JSON.stringify({ payloads: payloads.map((payload) => toJson(payload)) });
 const values = async (response: Response): Promise<unknown[]> => {
@@ -69,11 +69,11 @@ describe('paths', () => {
     ['/payments/decode', 404],
     ['/any/prefix/decode', 404],
     ['/%', 404],
-  ])('%s is %i', async (path, status) => {
+  ])('%s returns %i', async (path, status) => {
     expect((await ask(path, body([]))).status).toBe(status);
   });
 
-  test('answers a wrong path with the endpoint’s path', async () => {
+  test('that are wrong get 404 with the endpoint’s path', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
       const response = await post(app, path, body([]));
@@ -88,7 +88,7 @@ describe('paths', () => {
     }
   });
 
-  test('answers /download with an error: the server does not read external storage', async () => {
+  test('with /download return an error, because the server does not read external storage', async () => {
     const response = await ask('/download', body([]));
     expect([response.status, await response.text()]).toEqual([
       404,
@@ -98,13 +98,13 @@ describe('paths', () => {
 
   describe('with a namespace, if enabled,', () => {
     test.each(['/payments/encode', '//payments//encode', '/%70ayments/encode', '/encode'])(
-      '%s serves it',
+      '%s encodes',
       async (path) => {
         expect((await named(path)).status).toBe(200);
       },
     );
 
-    test('are available after the prefix', async () => {
+    test('work after the prefix', async () => {
       expect((await named('/codec/payments/decode', 'payments', '/codec')).status).toBe(200);
       expect((await named('/payments/decode', 'payments', '/codec')).status).toBe(404);
       expect((await named('/payments/orders/decode')).status).toBe(404);
@@ -115,13 +115,13 @@ describe('paths', () => {
       ['/payments%2F/decode', 'payments', 'different namespaces'],
       ['/%ff/decode', 'payments', 'UTF-8'],
       ['/payments/decode', 'undefined', 'X-Namespace is missing'],
-    ])('%s is 400 where X-Namespace is %s', async (path, namespace, message) => {
+    ])('%s returns 400 if X-Namespace is %s', async (path, namespace, message) => {
       const response = await named(path, namespace);
       expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(message)]);
     });
   });
 
-  test('explains to a GET what to send', async () => {
+  test('explain in the response to a GET what to send', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });
@@ -131,10 +131,10 @@ describe('X-Namespace', () => {
   test.each([
     ['missing', undefined, 'X-Namespace is missing'],
     ['empty', '', 'X-Namespace is missing'],
-    ["the Web UI's word for none", 'undefined', 'X-Namespace is missing'],
+    ["the Web UI's placeholder for no namespace", 'undefined', 'X-Namespace is missing'],
     ['not configured', 'elsewhere', 'no keys for the namespace'],
     ['a name with other letters after it', 'payments, orders', 'no keys for the namespace'],
-  ])('%s is 400', async (_, namespace, message) => {
+  ])('gets 400 if it is %s', async (_, namespace, message) => {
     const { 'x-namespace': __, ...others } = headers;
     for (const path of ['/encode', '/decode']) {
       const response = await appWith(kms).request(path, {
@@ -160,7 +160,7 @@ describe('X-Namespace', () => {
     ]);
   });
 
-  test('may be any namespace if there is a default rule', async () => {
+  test('may be any namespace if there is a default key', async () => {
     const open = await startKms({}, { encrypt: keys.payments });
     const namespace = { 'x-namespace': 'whichever' };
     const response = await post(appWith(open), '/encode', body([plain(1)]), namespace);
@@ -214,7 +214,7 @@ describe('JSON', () => {
     ['{"payloads":[{"data":"a"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"QQ=="},{"data":"Q Q="}]}', 'payloads[1].data is not base64'],
     ['{"payloads":[{"data":"QQ==QQ=="}]}', 'payloads[0].data is not base64'],
-    // Cut to one byte a character it would be.
+    // Would be valid base64 if each character were cut to one byte.
     ['{"payloads":[{"data":"ŁAAA"}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"QQ==="}]}', 'payloads[0].data is not base64'],
     ['{"payloads":[{"data":"\\u0000\\u0000\\u0000\\u0000"}]}', 'payloads[0].data is not base64'],
@@ -225,7 +225,7 @@ describe('JSON', () => {
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":{}}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":9007199254740993}]}]}', 'sizeBytes'],
     ['{"payloads":[{"externalPayloads":[{"sizeBytes":"9223372036854775808"}]}]}', 'sizeBytes'],
-  ])('answers %s with 400, naming the place of the mistake', async (sent, where) => {
+  ])('gets 400 with the position of the mistake: %s', async (sent, where) => {
     const response = await ask('/decode', sent);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining(where)]);
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
@@ -240,7 +240,7 @@ describe('JSON', () => {
     expect(await (await ask('/decode', '{}')).text()).toBe('{"payloads":[]}');
   });
 
-  test("writes the same bytes as Temporal's JSON helper", async () => {
+  test("is byte for byte the same as the output of Temporal's JSON helper", async () => {
     const payloads: Payload[] = [
       plain({ a: 'ü"\\\n' }),
       {
@@ -265,7 +265,7 @@ describe('JSON', () => {
 });
 
 describe('a payload that cannot be decrypted', () => {
-  test('fails the request with a text that contains the code and the key', async () => {
+  test('fails the request with a message that contains the reason code and the key', async () => {
     const [payload] = await encrypted('a');
     const response = await ask('/decode', body([payload!, damaged(payload!)]));
     const answer = await response.text();
@@ -274,7 +274,7 @@ describe('a payload that cannot be decrypted', () => {
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
   });
 
-  test('under a disabled key names the key and its version', async () => {
+  test('is reported with the key and its version if the version is disabled', async () => {
     const [payload] = await encrypted('a');
     await using other = kms.another();
     await kms.emulator.setVersionState(`${keys.payments}/cryptoKeyVersions/1`, 'DISABLED');
@@ -290,7 +290,7 @@ describe('a payload that cannot be decrypted', () => {
   test.each([
     ['UNAVAILABLE', 'kms_unavailable'],
     ['RESOURCE_EXHAUSTED', 'kms_quota'],
-  ] as const)('while Cloud KMS answers %s is 503 with Retry-After', async (status, code) => {
+  ] as const)('gets 503 with Retry-After while Cloud KMS returns %s', async (status, code) => {
     const [payload] = await encrypted('a');
     await using other = kms.another();
     kms.emulator.injectFault({ effect: { kind: 'error', status } });

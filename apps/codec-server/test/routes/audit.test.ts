@@ -15,7 +15,9 @@ const opened: AuditFile[] = [];
 afterAll(() => Promise.all(opened.map((file) => file.close())));
 
 let count = 0;
-/** Starts a server with an audit file, in which `people` have revealed payloads, each with a justification. */
+/**
+ * Starts a server with an audit file in which each of `people` has revealed payloads with a justification.
+ */
 async function start(...people: readonly (readonly [name: string, justification: string])[]) {
   const path = join(directory, `${(count += 1)}.jsonl`);
   const file = await auditFileAt(path);
@@ -66,7 +68,7 @@ describe('POST /api/namespaces/{namespace}/audit:search', () => {
     expect((await found({ who: 'bo', results: ['failed', 'limit'] })).lines).toEqual([]);
   });
 
-  it('continues after a page under the same conditions', async () => {
+  it('continues on the next page with the same conditions', async () => {
     const { found } = await start(['ana', 'a'], ['bo', 'a'], ['cy', 'a']);
     const first = await found({ justification: 'a', limit: 2 });
     expect(first.lines).toEqual(['cy outcome', 'cy intent']);
@@ -75,7 +77,7 @@ describe('POST /api/namespaces/{namespace}/audit:search', () => {
     expect(second.next).toBeUndefined();
   });
 
-  it('returns no entry of another namespace, whatever the conditions are', async () => {
+  it('never returns an entry of another namespace, whatever the conditions', async () => {
     const { reveal, found } = await start();
     await reveal('ana', 'payments', 'orders');
     for (const body of [{}, { who: 'ana' }, { justification: 'payments' }, { workflowId: 'order-ana' }]) {
@@ -103,18 +105,18 @@ describe('POST /api/namespaces/{namespace}/audit:search', () => {
     { denied: false },
     { namespace: 'orders' },
     { workflowId: '' },
-  ])('refuses %j', async (body) => {
+  ])('rejects the body %j', async (body) => {
     const { search } = await start();
     expect((await search(body)).status).toBe(400);
   });
 });
 
 describe('GET /api/namespaces/{namespace}/audit:verify', () => {
-  it('reports an intact chain with its last line, and is itself audited', async () => {
+  it('reports an intact chain with its last line, and audits the check itself', async () => {
     const { file, verify, found } = await start(['ana', 'a']);
     const result = await verify();
     expect(result).toMatchObject({ status: 'intact', problems: [], problemCount: 0 });
-    // The first line of the file, the reveal, and the intent of this request.
+    // The file's first line, the lines of the reveal, and this request's intent.
     expect([result.lines, result.head?.seq]).toEqual([4, 4]);
     expect(file.head().seq).toBe(5);
     expect((await found({ operations: ['audit'] })).lines).toEqual([
@@ -133,7 +135,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     for (const attack of attacks) {
       const { path, verify } = await start(['ana', 'a'], ['bo', 'b'], ['cy', 'c']);
       const lines = (await readFile(path, 'utf8')).split(/(?<=\n)/);
-      // As an attacker does who keeps the file: the server appends to it afterwards.
+      // Like an attacker who modifies the file in place, so that the server continues to append to it.
       await writeFile(path, attack(lines).join(''));
       const result = await verify();
       expect(result.status).toBe('broken');
@@ -141,7 +143,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     }
   });
 
-  it('detects a missing end of the file by the process’s last line', async () => {
+  it('detects a truncated file by comparing with the process’s last line', async () => {
     const { path, file } = await start(['ana', 'a'], ['bo', 'b']);
     const check = chainCheck({ file: path, head: () => file.head() });
     expect((await check()).status).toBe('intact');
@@ -161,7 +163,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     expect((await check()).status).toBe('intact');
   });
 
-  it('names the rotated file’s line that the file follows', async () => {
+  it('returns the rotated file’s last line, which the file follows', async () => {
     const { path, file, verify, reveal } = await start(['ana', 'a']);
     const before = file.head();
     await rename(path, `${path}.1`);
@@ -181,7 +183,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     expect(check()).not.toBe(one);
   });
 
-  it('answers 501 without a file', async () => {
+  it('returns 501 if there is no audit file', async () => {
     const app = appWith(kms);
     const response = await app.request('/api/namespaces/payments/audit:verify', { headers });
     expect(response.status).toBe(501);

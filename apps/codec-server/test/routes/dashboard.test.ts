@@ -61,7 +61,7 @@ async function start(more: Partial<DashboardOptions> = {}, deps: Partial<AppDeps
   return serveApp(kms, { dashboard, pathPrefix: more.pathPrefix ?? '', ...deps });
 }
 
-/** Sends a path as it is: `fetch` would resolve its dots. */
+/** Sends a path unchanged, because `fetch` would resolve dots. */
 async function askFor(
   { port }: Served,
   path: string,
@@ -103,7 +103,7 @@ describe('the dashboard on the codec server', () => {
       expect((await fetch(server.url + path)).status, path).toBe(404);
   });
 
-  it.each(pages)('answers %s with the page, which browsers revalidate each time', async (path) => {
+  it.each(pages)('returns the page for %s, and lets browsers revalidate it each time', async (path) => {
     const server = await start();
     const response = await fetch(server.url + path);
     expect(response.status).toBe(200);
@@ -145,7 +145,7 @@ describe('the dashboard on the codec server', () => {
     expect(await response.text()).toBe(SCRIPT);
   });
 
-  it.each(['/', '/assets/main-1a2b.js', '/config.json'])('answers HEAD %s without a body', async (path) => {
+  it.each(['/', '/assets/main-1a2b.js', '/config.json'])('returns no body for HEAD %s', async (path) => {
     const server = await start();
     const get = await askFor(server, path);
     const head = await askFor(server, path, 'HEAD');
@@ -154,7 +154,7 @@ describe('the dashboard on the codec server', () => {
     expect(get.body.length).toBeGreaterThan(5);
   });
 
-  it.each(routes)('does not answer %s with the page', async (path) => {
+  it.each(routes)('does not return the page for %s', async (path) => {
     const server = await start({}, { namespacePaths: true });
     const response = await fetch(server.url + path);
     expect([400, 404, 405]).toContain(response.status);
@@ -162,7 +162,7 @@ describe('the dashboard on the codec server', () => {
     expect(response.headers.get('content-security-policy')).toContain('sandbox');
   });
 
-  it.each(['POST', 'PUT', 'DELETE', 'PROPFIND'])('does not answer %s with a file', async (method) => {
+  it.each(['POST', 'PUT', 'DELETE', 'PROPFIND'])('does not return a file for %s', async (method) => {
     const server = await start();
     for (const path of ['/', '/assets/main-1a2b.js', '/ns/payments/workflows']) {
       const { status, body } = await askFor(server, path, method, { 'content-type': 'application/json' });
@@ -181,7 +181,7 @@ describe('the dashboard on the codec server', () => {
     expect(response.status).toBe(401);
   });
 
-  it('needs no token for files, and one for everything else', async () => {
+  it('requires no token for files, but a token for everything else', async () => {
     const server = await start({}, { access: noAccess });
     expect((await fetch(`${server.url}/`)).status).toBe(200);
     expect((await fetch(`${server.url}/assets/main-1a2b.js`)).status).toBe(200);
@@ -226,14 +226,14 @@ describe('the dashboard folder', () => {
     '//evil.example/%2e%2e',
     '/index.html/../../secret.txt',
   ];
-  it.each(paths)('is not left or listed for %s', async (path) => {
+  it.each(paths)('cannot be left or listed with %s', async (path) => {
     const server = await start();
     const { status, body } = await askFor(server, path);
     expect([400, 404, 405]).toContain(status);
     expect(body).not.toMatch(/canary|root:|manifest|main-1a2b|a file with/);
   });
 
-  it('is not left below a prefix either', async () => {
+  it('cannot be left below a prefix', async () => {
     const server = await start({ pathPrefix: '/tools/kms' });
     for (const path of paths) {
       const { body } = await askFor(server, `/tools/kms${path}`);
@@ -278,7 +278,7 @@ describe('the dashboard folder', () => {
         await symlink('../moved', join(folder, 'assets'));
       },
     ],
-  ])('is not left when %s is replaced by a link while the server runs', async (_, replace) => {
+  ])('cannot be left if %s is replaced by a link while the server runs', async (_, replace) => {
     const server = await start();
     await replace();
     const response = await fetch(`${server.url}/assets/main-1a2b.js`, {
@@ -287,19 +287,19 @@ describe('the dashboard folder', () => {
     expect(response.status).toBe(404);
   });
 
-  it('shows no file that was added while the server runs', async () => {
+  it('does not serve a file that was added while the server runs', async () => {
     const server = await start();
     await writeFile(join(folder, 'assets/late-7a8b.js'), SECRET);
     expect((await fetch(`${server.url}/assets/late-7a8b.js`)).status).toBe(404);
   });
 
-  it('answers 404 for a file that was removed while the server runs', async () => {
+  it('returns 404 for a file that was removed while the server runs', async () => {
     const server = await start();
     await rm(join(folder, 'assets/font-3c4d.woff2'));
     expect((await fetch(`${server.url}/assets/font-3c4d.woff2`)).status).toBe(404);
   });
 
-  it('must contain a build', async () => {
+  it('must contain a dashboard build', async () => {
     await expect(openDashboard(options({ folder: parent }))).rejects.toThrow(
       'does not contain a dashboard build',
     );
@@ -308,7 +308,7 @@ describe('the dashboard folder', () => {
 });
 
 describe('a dashboard below a prefix', () => {
-  it('has its page, files and configuration there, and nothing elsewhere', async () => {
+  it('serves its page, files and configuration below the prefix only', async () => {
     const server = await start({ pathPrefix: '/tools/kms' });
     const page = await fetch(`${server.url}/tools/kms/ns/payments/workflows`);
     expect(await page.text()).toBe(PAGE.replace('="/', '="/tools/kms/'));
@@ -333,7 +333,7 @@ const config = async (more: Partial<DashboardOptions>) =>
   (await fetch(`${(await start(more)).url}/config.json`)).json();
 
 describe('the dashboard’s configuration', () => {
-  it('names this server, whatever the folder contains, and Temporal’s Web UI', async () => {
+  it('contains this server and Temporal’s Web UI, whatever the folder contains', async () => {
     expect(await config({})).toEqual({ apiUrl: '' });
     const temporalUiUrl = 'https://temporal.example';
     expect(await config({ temporalUiUrl })).toEqual({ apiUrl: '', temporalUiUrl });

@@ -14,7 +14,7 @@ afterEach(() => {
 const fails = () => Promise.reject(new Error('the disk is full'));
 const answering: any = { healthy: async () => true };
 
-/** Starts an application with empty caches whose audit entries the test can read. */
+/** Starts an application with empty caches, and with an audit that the test can read. */
 function start(deps: Partial<AppDeps> = {}) {
   const other = kms.another();
   const { audit, entries } = recordedAudit();
@@ -56,12 +56,12 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
       { name: keys.orders, use: 'decrypt', check: 'decrypt_permission', decrypt: step },
     ]);
     expect(kms.emulator.calls.count('Encrypt')).toBe(1);
-    // No cache is between: each test calls Cloud KMS.
+    // There is no cache, so each test calls Cloud KMS.
     await resultOf(await server.post());
     expect(kms.emulator.calls.count('Encrypt')).toBe(2);
   });
 
-  it('is in the audit, before it calls Cloud KMS', async () => {
+  it('is audited before it calls Cloud KMS', async () => {
     await using server = start();
     await resultOf(await server.post());
     expect(server.entries).toMatchObject([
@@ -121,7 +121,7 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
     expect(await server.health()).toMatchObject({ kms: { status: 'ok' } });
   });
 
-  it('does not decrypt what could not be encrypted', async () => {
+  it('does not try to decrypt if encryption failed', async () => {
     await using server = start();
     kms.emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const { keys: tested } = await resultOf(await server.post());
@@ -133,7 +133,7 @@ describe('POST /api/namespaces/{namespace}/keys:test', () => {
     });
   });
 
-  it('checks the permission to decrypt for a server that may not encrypt, which stays healthy', async () => {
+  it('checks only the permission to decrypt if the server may not encrypt, which does not affect the health', async () => {
     await using server = start();
     kms.emulator.injectFault({ method: 'Encrypt', effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     const { keys: tested } = await resultOf(await server.post());
@@ -157,7 +157,7 @@ describe('an attacker with the permission decode', () => {
     expect(kms.emulator.calls.count('Encrypt')).toBe(0);
   });
 
-  it('gets none of the bytes that Cloud KMS encrypted or returned', async () => {
+  it('never gets the bytes that Cloud KMS encrypted or returned', async () => {
     await using server = start();
     const before = kms.keyBytes.length;
     const text = await (await server.post()).text();
@@ -167,13 +167,13 @@ describe('an attacker with the permission decode', () => {
       for (const encoding of ['base64', 'base64url', 'hex'] as const)
         expect(text).not.toContain(Buffer.from(bytes).toString(encoding));
     }
-    // Neither is there a value in which ciphertext could be.
+    // The response has no value that could contain ciphertext.
     expect(text.replaceAll(/projects\/[^"]+/g, '')).not.toMatch(/[\w+/-]{40}/);
   });
 
-  it('cannot cause more than six tests per minute, and the excess reaches neither Cloud KMS nor the audit', async () => {
+  it('cannot run more than six tests per minute, and excess tests reach neither Cloud KMS nor the audit', async () => {
     let n = 0;
-    // A new token for each request, as the caller's subject stays the same.
+    // A new token for each request, but with the same subject.
     const authenticate = () => ({ name: `${(n += 1)}@example.com`, issuer: 'i', subject: 'mallory' });
     await using server = start({ access: { ...openAccess, authenticate } });
     kms.emulator.calls.reset();
@@ -185,7 +185,7 @@ describe('an attacker with the permission decode', () => {
     expect((await server.post()).headers.get('retry-after')).toMatch(/^\d+$/);
   });
 
-  it('uses up their own allowance of Cloud KMS requests', async () => {
+  it('uses up only their own allowance of Cloud KMS requests', async () => {
     await using server = start({ rates: { kmsRequests: 4 } });
     const statuses = [];
     for (let request = 0; request < 3; request += 1) statuses.push((await server.post()).status);

@@ -28,7 +28,7 @@ async function documentOf(pathPrefix: string): Promise<{ status: number; type: s
   return { status: response.status, type: response.headers.get('content-type'), body: await response.json() };
 }
 
-/** A path as OpenAPI writes it, from one as Hono does. */
+/** Converts a path from Hono's notation to OpenAPI's. */
 const templated = (pattern: string): string =>
   pattern.replace(/:(namespace|workflowId|runId)\b/g, '{$1}').replace('*', '');
 
@@ -43,7 +43,7 @@ describe('the served OpenAPI document', () => {
     expect(document.openapi).toMatch(/^3\.1\./);
   });
 
-  // Generated clients have these names in their code, and send requests to these paths.
+  // Generated clients use these operation ids and paths.
   it('contains the operations that clients rely on', () => {
     const listed = operations.map(({ path, method, operation }) => {
       const [type] = Object.keys(operation.responses['200'].content);
@@ -80,14 +80,14 @@ describe('the served OpenAPI document', () => {
     ]);
   });
 
-  test.each(routes)('names the permission of %s %s', (method, pattern, _, requires) => {
+  test.each(routes)('contains the permission for %s %s', (method, pattern, _, requires) => {
     const { operation } = operations.find(
       (each) => each.method === method && each.path === templated(pattern),
     )!;
     expect(operation['x-permission']).toBe(requires === 'public' ? undefined : requires);
   });
 
-  it('gives each operation a unique id, describes every path parameter, and contains the target of every $ref', () => {
+  it('has a unique id for each operation, every path parameter, and the target of every $ref', () => {
     const ids = operations.map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { path, operation } of operations) {
@@ -108,7 +108,7 @@ describe('the served OpenAPI document', () => {
       expect(() => ajv.compile({ $ref: `api#/components/schemas/${name}` }), name).not.toThrow();
   });
 
-  it('names the path prefix as its server, so clients find the routes', async () => {
+  it('contains the path prefix as the server URL, so that clients find the routes', async () => {
     const { body } = await documentOf('/codec');
     expect(body.servers).toEqual([{ url: '/codec' }]);
     expect(body.paths).toEqual(document.paths);

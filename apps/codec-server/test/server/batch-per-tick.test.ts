@@ -22,7 +22,7 @@ it('lets a later caller wait for the next turn', async () => {
   expect(turn()).not.toBe(first);
 });
 
-it('continues at most 32 callers together; the others follow in the next turn', async () => {
+it('continues at most 32 callers together, and the rest in the next turn', async () => {
   const turn = batchPerTick();
   const turns = Array.from({ length: 65 }, () => turn());
   expect(new Set(turns).size).toBe(3);

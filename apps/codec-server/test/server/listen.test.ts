@@ -20,13 +20,13 @@ async function start(app: Hono<any>): Promise<RunningServer> {
   return server;
 }
 
-/** The server may take this long to close, so a server that waits for its idle connections fails the test. */
+/** Time limit for closing the server, so that a server that waits for idle connections fails the test. */
 const HOUR = 3_600_000;
-/** Less than the ten seconds after which Node ends a connection without a request in any case. */
+/** Less than the ten seconds after which Node itself ends a connection without a request. */
 const LIMIT = 9_000;
 
 describe('graceful shutdown', () => {
-  it('waits for a request in flight and tells its client to close the connection', async () => {
+  it('waits for a request in flight, and sends `Connection: close` to its client', async () => {
     const arrived = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
     const app = new Hono().get('/', async (c) => {
@@ -46,10 +46,10 @@ describe('graceful shutdown', () => {
   });
 
   it.each([
-    ['on which nothing was ever asked', ''],
+    ['without any request', ''],
     ['that is kept alive', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'],
   ])(
-    'closes a connection %s at once',
+    'immediately closes a connection %s',
     async (_, request) => {
       const server = await start(new Hono().get('/', (c) => c.text('done')));
       const idle = connect(server.port, HOST);
@@ -66,7 +66,7 @@ describe('graceful shutdown', () => {
     LIMIT,
   );
 
-  it('lets a stream that has started write its last line, then closes its connection', async () => {
+  it('lets a stream in progress write its last line, and then closes the connection', async () => {
     const stopping = new AbortController();
     const waiting = Promise.withResolvers<void>();
     const app = new Hono<Env>().get('/', (c) =>
@@ -87,7 +87,7 @@ describe('graceful shutdown', () => {
     expect(await text).toBe('"first"\n"last"\n');
   });
 
-  it('closes connections that do not end in time', async () => {
+  it('closes connections that do not complete in time', async () => {
     const arrived = Promise.withResolvers<void>();
     const app = new Hono().get('/', () => {
       arrived.resolve();
@@ -127,14 +127,14 @@ it('stops the work of a stream when its client disconnects', async () => {
   expect(made).toBe(then);
 });
 
-it('names a port that is in use', async () => {
+it('throws an error with the code EADDRINUSE if the port is in use', async () => {
   const server = await start(new Hono());
   await expect(listen({ host: HOST, port: server.port, app: () => new Hono() })).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
 });
 
-it('accepts the loopback names with the bound port, and no other Host', async () => {
+it('accepts only the loopback names with the bound port as Host', async () => {
   const { port, url: origin } = await serveApp(kms, {});
   const url = `${origin}/api/namespaces`;
   expect((await fetch(url)).status).toBe(200);
@@ -165,7 +165,7 @@ describe('pipelined requests on one connection', () => {
   };
   const REQUEST = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 
-  it('are answered in their order, up to four', async () => {
+  it('get responses in order, up to four requests', async () => {
     const { ask, socket, handled } = await ahead(4);
     let text = '';
     socket.on('data', (piece: Buffer) => (text += piece.toString()));
@@ -174,7 +174,7 @@ describe('pipelined requests on one connection', () => {
     expect(handled()).toBe(4);
   });
 
-  it('beyond that close the connection and are not handled', async () => {
+  it('close the connection and are not handled beyond four', async () => {
     const { ask, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
@@ -197,7 +197,7 @@ it('rejects a request with more than 100 headers, although Node drops some', asy
   expect(statuses).toEqual(['405', '405', '431', '431', '431', '431']);
 });
 
-it("waits about ten seconds for a half-sent head, not Node's thirty", async () => {
+it("waits about ten seconds for an incomplete head, and not Node's thirty", async () => {
   const server = await start(new Hono());
   const socket = connect(server.port, HOST);
   socket.write('GET / HTTP/1.1\r\nHost');
@@ -208,7 +208,7 @@ it("waits about ten seconds for a half-sent head, not Node's thirty", async () =
   socket.destroy();
 }, 20_000);
 
-/** An answer whose connection is to be reset when the test says so, and others. */
+/** A server with a response whose connection the test can reset, and with other responses. */
 const resetting = async () => {
   let reset: (() => void) | undefined;
   const app = new Hono<Env>()
@@ -233,7 +233,7 @@ const resetting = async () => {
 };
 
 describe('the function that resets a response’s connection', () => {
-  it('resets it when no other request arrived on it', async () => {
+  it('resets the connection if no other request has arrived on it', async () => {
     const { ask, reset, closed } = await resetting();
     await ask('/second');
     await ask('/first');
@@ -243,9 +243,9 @@ describe('the function that resets a response’s connection', () => {
 
   it.each([
     ['since then', [['/first'], ['/second']]],
-    ['behind it at once', [['/first', '/second']]],
-    ['since then, and the same again', [['/first'], ['/second'], ['/second']]],
-  ])('leaves it open when another request arrived on it %s', async (_, asked) => {
+    ['immediately afterwards', [['/first', '/second']]],
+    ['later, and once more', [['/first'], ['/second'], ['/second']]],
+  ])('leaves the connection open if another request has arrived on it %s', async (_, asked) => {
     const { ask, reset, closed } = await resetting();
     for (const paths of asked) await ask(...paths);
     reset();
@@ -258,7 +258,7 @@ describe('an unreadable request', () => {
   it.each([
     ['a head that is too large', `GET /?${'x'.repeat(70_000)} HTTP/1.1\r\n\r\n`, 431, '65536 bytes'],
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n', 400, 'not an HTTP/1.1 request'],
-  ])('is answered with a text and all security headers: %s', async (_, sent, status, text) => {
+  ])('gets a text and all security headers: %s', async (_, sent, status, text) => {
     const server = await start(new Hono());
     const socket = connect(server.port, HOST);
     let answer = '';
@@ -272,7 +272,7 @@ describe('an unreadable request', () => {
       expect(head).toContain(name);
   });
 
-  it('closes the connection rather than write into a response in progress', async () => {
+  it('closes the connection if another response is in progress', async () => {
     const app = new Hono<Env>().get('/', (c) =>
       ndjson(c, async function* lines(gone) {
         while (!gone.aborted) {
@@ -292,7 +292,7 @@ describe('an unreadable request', () => {
     expect(answer.match(/HTTP\/1.1/g)).toHaveLength(1);
   });
 
-  it('is 408 when its body does not arrive while the handler waits for it', async () => {
+  it('gets 408 if its body does not arrive in time', async () => {
     const app = new Hono().post('/', async (c) => c.text(await c.req.text().catch(() => '')));
     const server = await start(app);
     const socket = connect(server.port, HOST);

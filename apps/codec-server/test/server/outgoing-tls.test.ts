@@ -25,7 +25,7 @@ async function serve(options: TlsOptions, connected: (socket: TLSSocket) => void
   return listenOnLoopback(server);
 }
 
-/** An issuer's server that answers `{}`. */
+/** An issuer's server that responds with `{}`. */
 const issuerWith = async (options: TlsOptions): Promise<string> => {
   const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}';
   return `https://127.0.0.1:${await serve(options, (socket) => socket.end(answer))}/`;
@@ -34,7 +34,10 @@ const issuerWith = async (options: TlsOptions): Promise<string> => {
 const hardening = (hardened: boolean): string =>
   hardened ? `(await import(${JSON.stringify(rules)})).requireModernTls();` : '';
 
-/** What a process whose command line allows everything gets from the issuer, after it was hardened or not. */
+/**
+ * Returns the issuer's response or the error code, in a process whose command line allows all of TLS, with or
+ * without hardening.
+ */
 async function fetched(url: string, hardened: boolean): Promise<string> {
   const script = `${hardening(hardened)} console.log(await fetch(${JSON.stringify(url)}).then((r) => r.text(), (e) => e.cause.code));`;
   const args = [...weakest, '--input-type=module', '--eval', script];
@@ -60,7 +63,10 @@ it.each<[what: string, options: TlsOptions]>([
   expect(await fetched(await issuerWith(options), true)).toBe('{}');
 });
 
-/** Whether Temporal's client, which uses gRPC as Google's does, completes a TLS handshake with a server. */
+/**
+ * Whether Temporal's client completes a TLS handshake with a server. (Google's client uses the same gRPC
+ * library.)
+ */
 async function completesHandshake(options: TlsOptions, hardened: boolean): Promise<boolean> {
   let completed = false;
   const port = await serve({ ALPNProtocols: ['h2'], ...options }, (socket) => {

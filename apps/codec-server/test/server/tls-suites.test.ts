@@ -30,7 +30,7 @@ const servers = {
 };
 type Name = keyof typeof servers;
 
-/** Resolves with a connection that both sides have agreed on. */
+/** Resolves to a connection after the TLS handshake. */
 async function connected(name: Name, options: ConnectionOptions): Promise<TLSSocket> {
   const { port } = servers[name];
   const socket = connect({ port, host: HOST, rejectUnauthorized: false, ...options });
@@ -48,7 +48,7 @@ async function agreed(name: Name, options: ConnectionOptions) {
 
 const certificates = ['an EC certificate', 'an RSA certificate', 'a renewed certificate'] as const;
 const everything = { ciphers: 'ALL:COMPLEMENTOFALL:@SECLEVEL=0', minVersion: 'TLSv1' } as const;
-/** ECDHE for the exchange of keys and an AEAD for the data, by OpenSSL's names. */
+/** Whether a cipher suite, by its OpenSSL name, uses ECDHE for the key exchange and an AEAD for the data. */
 const isTaken = (cipher: string): boolean =>
   /^ecdhe-(?:ecdsa|rsa)-(?:aes(?:128|256)-gcm-sha\d+|chacha20-poly1305)$/.test(cipher);
 const ciphers = getCiphers().filter((cipher) => !cipher.startsWith('tls_'));

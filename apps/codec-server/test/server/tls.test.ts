@@ -25,7 +25,7 @@ async function serve(app = new Hono<Env>().get('/', (c) => c.text('ok'))): Promi
 }
 
 async function connected(port: number, maxVersion?: 'TLSv1.1'): Promise<TLSSocket> {
-  // The certificate signs itself; what is looked at here is which one it is.
+  // The certificates are self-signed. These tests check only which certificate the server uses.
   const socket = connect({
     port,
     host: HOST,
@@ -44,7 +44,7 @@ async function ask(socket: TLSSocket): Promise<string> {
   return String(answer);
 }
 
-it('serves TLS 1.2 and newer, nothing older and nothing in plaintext', async () => {
+it('accepts TLS 1.2 and newer, but no older version and no plaintext', async () => {
   const server = await serve();
   const socket = await connected(server.port);
   expect(await ask(socket)).toMatch(/^HTTP\/1.1 200 /);
@@ -67,15 +67,15 @@ it('uses a new certificate for new connections, and keeps open connections', asy
   fresh.destroy();
 });
 
-/** The server may take this long to close, so a server that waits for its idle connections fails the test. */
+/** Time limit for closing the server, so that a server that waits for idle connections fails the test. */
 const HOUR = 3_600_000;
-/** Less than the ten seconds after which the server ends an unfinished handshake in any case. */
+/** Less than the ten seconds after which the server itself ends an incomplete handshake. */
 const LIMIT = 9_000;
 
 it.each([
-  ['on which nothing was ever asked', async (port: number) => connected(port)],
+  ['without any request', async (port: number) => connected(port)],
   [
-    'that never shook hands',
+    'without a handshake',
     async (port: number) => {
       const socket = connectTcp(port, HOST);
       await once(socket, 'connect');
@@ -105,7 +105,7 @@ it.each([
 );
 
 describe('certificate files', () => {
-  it('are rejected by name if one is missing, they do not match, or the certificate has expired', async () => {
+  it('cause an error with the name if one is missing, if they do not match, or if the certificate has expired', async () => {
     await expect(readTlsPair({ ...first, keyFile: join(directory, 'none') })).rejects.toThrow(
       /none cannot be read/,
     );
@@ -119,7 +119,7 @@ describe('certificate files', () => {
     );
   });
 
-  it('are reloaded once both have changed, and an invalid pair changes nothing', async () => {
+  it('are reloaded once both have changed, while an invalid pair changes nothing', async () => {
     const files = { certFile: join(directory, 'live.crt'), keyFile: join(directory, 'live.key') };
     await copyFile(first.certFile, files.certFile);
     await copyFile(first.keyFile, files.keyFile);
@@ -144,7 +144,7 @@ describe('certificate files', () => {
   });
 });
 
-it('resets the connection of a response and discards unsent data', async () => {
+it('can reset the connection of a response, which discards unsent data', async () => {
   const app = new Hono<Env>().get('/', (c) => {
     const { incoming, outgoing, resetter } = c.env;
     const answer: any = outgoing;

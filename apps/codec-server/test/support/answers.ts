@@ -10,7 +10,7 @@ const pathOf = (url: string): string => url.split('?', 1)[0]!;
 const kindOf = (method: string, url: string, status: number): Kept =>
   method === 'POST' && status === 200 && opening.test(pathOf(url)) ? 'withPlaintext' : 'withoutPlaintext';
 
-/** Records everything that a server writes to its connections, headers and bodies. */
+/** Records all headers and bodies that a server writes to its connections. */
 export function keepSent(response: ServerResponse): void {
   const keep = keepChunks();
   for (const name of ['writeHead', 'write', 'end'] as const) {
@@ -30,8 +30,8 @@ export function keepSent(response: ServerResponse): void {
 }
 
 /**
- * Records a response without a connection: at once, since many tests only read the status, or, for a stream, while the test
- * reads it, so that it is not read earlier.
+ * Records a response without a connection. Reads the body immediately, because many tests only read the
+ * status; a stream is recorded only while the test reads it.
  */
 export async function keptAnswer({ method, url }: Request, response: Response): Promise<Response> {
   const keep = keepChunks();

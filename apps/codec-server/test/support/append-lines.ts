@@ -12,7 +12,7 @@ const file = await openAuditFile(path, {
   log: pino({ level: 'silent' }),
 });
 
-/** Prints at once. The pipe is full while the parent is busy. */
+/** Prints synchronously. The pipe may be full while the parent is busy. */
 function print(text: string): void {
   for (let printed = 0; printed < text.length;) {
     try {

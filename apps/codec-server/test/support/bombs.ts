@@ -24,7 +24,7 @@ export const compressingCodec = (kms: Kms): KmsCodec =>
     bindWorkflow: false,
   });
 
-/** Returns a payload of zeros, which takes a few hundred bytes once it is compressed and encrypted. */
+/** Returns a payload of zeros, which takes a few hundred bytes when compressed and encrypted. */
 export const zeros = (bytes: number): Payload => ({
   metadata: { encoding: Buffer.from('binary/plain') },
   data: Buffer.alloc(bytes),
@@ -33,7 +33,7 @@ export const zeros = (bytes: number): Payload => ({
 /** The largest payload that may be compressed. */
 export const MAX_ZEROS = 16 * MiB - 64;
 
-/** Returns bodies for `/encode` and `/decode` that take disproportionate work to parse, by a description of their content. */
+/** Returns bodies for `/encode` and `/decode` that take disproportionate work to parse, by content. */
 export function jsonBombs(): Record<string, string> {
   return {
     '300,000 metadata keys': payload(`"metadata":{${members(300_000)}}`),
@@ -48,11 +48,13 @@ export function jsonBombs(): Record<string, string> {
     '3,000,000 empty payloads': `{"payloads":[${repeated(3_000_000, '{}')}]}`,
     'a metadata key of 15 MiB': payload(`"metadata":{"${'k'.repeat(15 * MiB)}":""}`),
     'lists in lists': `{"payloads":[${repeated(400_000, '[[[[]]]]')}]}`,
-    'a string that is no base64': payload(`"data":"${'\\u4e00'.repeat(2_500_000)}"`),
+    'a string that is not base64': payload(`"data":"${'\\u4e00'.repeat(2_500_000)}"`),
   };
 }
 
-/** Returns a valid body of the largest size, which the memory budget must accept if there is no other request. */
+/**
+ * Returns a valid body of the maximum size, which the memory budget must accept if there is no other request.
+ */
 export function largest(maxBody: number): string {
   const data = randomBytes(Math.floor(((maxBody - 200) * 3) / 4 / 3) * 3).toString('base64');
   return `{"payloads":[{"metadata":{"encoding":"${encoding}"},"data":"${data}"}]}`;

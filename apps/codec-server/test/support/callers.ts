@@ -15,11 +15,11 @@ export const ana = (may: Permissions, onDemand: readonly string[] = []): Access 
 /** An access in which every namespace reveals on demand. */
 export const onDemandAccess: Access = { ...openAccess, reveal: () => 'on-demand' };
 
-/** Returns an access whose callers' sign-in expires after some milliseconds. */
+/** Returns an access whose callers' sign-in expires after `ms` milliseconds. */
 export const signedInFor = (ms: number): Access => ({
   ...openAccess,
   authenticate: () => ({ name: 'ana', expiresAt: Date.now() + ms }),
 });
 
-/** The options for a caller who may read every namespace. */
+/** Options for a caller who may read every namespace. */
 export const anyNamespace = { authorizeNamespace: () => undefined };

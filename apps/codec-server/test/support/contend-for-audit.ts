@@ -4,9 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openAuditFile } from '@temporal-kms/audit/file';
 import { pino } from 'pino';
 
-// A process that opens, writes and closes the audit file named on its command line as often as it can, for some
-// milliseconds. While it has the file open, it has a second file that only one process can create. Prints how often it
-// had the audit file, and fails if it could not create the second file.
+// A process that repeatedly opens, writes and closes the audit file named on its command line, for some
+// milliseconds. While the audit file is open, the process creates a second file, which only one process at a
+// time can create. Prints how often it opened the audit file, and fails if it could not create the second
+// file.
 const [path = '', milliseconds = ''] = process.argv.slice(2);
 const marker = `${path}.only-one`;
 const end = performance.now() + Number(milliseconds);

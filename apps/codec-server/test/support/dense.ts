@@ -3,15 +3,16 @@ import type { Field, MapField, Type } from 'protobufjs';
 import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
 
 /*
- * The densest legal content of every field of a message, and of every message in it, derived from the descriptors: as many values
- * as fit into the bytes, or text that JSON enlarges the most. So fields are covered that a newer version of the protos adds.
+ * The densest legal content for every field of a message and of its inner messages: as many values as fit
+ * into the bytes, or text that becomes longest in JSON. Derived from the descriptors, so that fields in newer
+ * protos are covered.
  */
 
-/** What is dense in a field. */
+/** The kind of dense content in a field. */
 type Density = 'messages' | 'entries' | 'packed' | 'texts' | 'text' | 'bytes';
 
 export interface DenseField {
-  /** The field's name with those around it, such as `workflowTaskCompletedEventAttributes.sdkMetadata.coreUsedFlags`. */
+  /** The path of field names, such as `workflowTaskCompletedEventAttributes.sdkMetadata.coreUsedFlags`. */
   readonly path: string;
   readonly density: Density;
   /** The type of the field's values. */
@@ -26,7 +27,10 @@ interface Place {
   readonly wrap: (content: Uint8Array) => Uint8Array;
 }
 
-/** Returns the fields of a message type that can be dense, each type at its shortest path from the root. */
+/**
+ * Returns the fields of a message type that can be dense. Each inner type appears at its shortest path from
+ * the root.
+ */
 export function denseFields(typeName: string): DenseField[] {
   const found: DenseField[] = [];
   const seen = new Set<string>();
@@ -38,7 +42,7 @@ export function denseFields(typeName: string): DenseField[] {
       if (dense !== undefined) found.push({ path: at, ...dense, bytes: (size) => wrap(dense.content(size)) });
       const below = field.resolvedType;
       if (below === null || !('fieldsArray' in below)) continue;
-      // Search attributes are parsed, other payloads are not.
+      // The server parses search attributes, but not other payloads.
       const key = type.name === 'SearchAttributes' ? `${below.fullName} parsed` : below.fullName;
       if (seen.has(key)) continue;
       seen.add(key);
@@ -62,7 +66,7 @@ function densest(field: Field | MapField): Dense | undefined {
   const isMessage = resolvedType !== null && 'fieldsArray' in resolvedType;
   if (field.map) return { density: 'entries', type, content: (size) => entries(id, size, isMessage) };
   if (type === 'string' || type === 'bytes') {
-    // A control character has six characters in JSON.
+    // A control character takes six characters in JSON.
     const filled = (size: number) => lengthDelimited(id, Buffer.alloc(size, 1));
     if (!field.repeated) return { density: type === 'string' ? 'text' : 'bytes', type, content: filled };
     return { density: 'texts', type, content: (size) => repeated(lengthDelimited(id, nothing), size) };
@@ -90,7 +94,7 @@ function entries(id: number, size: number, isMessage: boolean): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Returns an event in JSON with about `size` bytes in the field: the field itself if it is a list or a map, or text. */
+/** Returns an event in JSON with about `size` bytes in the field, as list items, map entries or text. */
 export function denseJson({ path, density, type }: DenseField, size: number): string {
   const item = density === 'messages' && type !== 'Payload' ? '{}' : '0';
   const many = (one: (n: number) => string, length: number): string =>
@@ -107,7 +111,7 @@ export function denseJson({ path, density, type }: DenseField, size: number): st
   return `{"eventId":"1",${around.reduce((inner, name) => `"${name}":{${inner}}`, `"${last}":${content}`)}}`;
 }
 
-/** Returns bodies of JSON of about `size` bytes that take the most memory to parse. */
+/** Returns JSON bodies of about `size` bytes that take the most memory to parse. */
 export function denseBodies(size: number): string[] {
   const many = (one: (n: number) => string, length: number): string =>
     Array.from({ length: Math.floor(size / length) }, (_, n) => one(n)).join(',');

@@ -1,6 +1,9 @@
 import { createDecipheriv, hkdfSync } from 'node:crypto';
 
-/* The data keys of `envelope-v2` messages, which only derivation shows: Cloud KMS wraps their branch keys. */
+/*
+ * The data keys of `envelope-v2` messages. They must be derived, because Cloud KMS wraps only the branch
+ * keys.
+ */
 
 const VERSION = 2;
 const NAMESPACE_TAG = 14;
@@ -16,7 +19,9 @@ export const messagesIn = (json: string): Buffer[] =>
 
 const saltAt = (message: Uint8Array): number => WORKFLOW_TAG + ((message[1] ?? 0) & 1 ? 16 : 0);
 
-/** Returns the data key of each salt in the messages, under each of the keys that may be its branch key. */
+/**
+ * Returns the possible data keys of the messages: one for each salt and each key that may be the branch key.
+ */
 export function derivedKeys(
   branchKeys: readonly Uint8Array[],
   messages: readonly Uint8Array[],

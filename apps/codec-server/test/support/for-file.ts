@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 
-/** Closes a part after the tests of the file, the last part first. @returns the part */
+/** Closes a part after the file's tests, in reverse order of the calls. @returns the part */
 export function forFile<T extends { close(graceMs: number): unknown } | AsyncDisposable>(part: T): T {
   afterAll(async () => void (await ('close' in part ? part.close(1_000) : part[Symbol.asyncDispose]())));
   return part;

@@ -11,7 +11,7 @@ export const eventTypes = Object.entries<string | number>(proto.temporal.api.enu
   (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] > 0,
 );
 
-/** A place in a message that contains a payload. */
+/** A place in a message for a payload. */
 export interface Place {
   readonly path: string;
   readonly inHeader: boolean;
@@ -22,16 +22,19 @@ interface Make {
   readonly variant: number;
 }
 
-/** Depth of nested messages, which limits recursive types: a failure has one cause, which has none. */
+/**
+ * Maximum nesting of messages, which limits recursive types: a failure has one cause, and the cause has no
+ * cause.
+ */
 const DEPTH = 8;
 
 /** The number of members of the widest oneof on a path to a payload, `Failure.failureInfo`. */
 export const VARIANTS = 10;
 
 /**
- * Fills every field of a message type, so that there is a payload in every place for one: two items in each list, two keys
- * in each map, and the member of each oneof that the variant selects. Places are in the order of field numbers and map keys.
- * Derived from the protos alone, it shares no code with the implementation under test.
+ * Fills every field of a message type, so that every place for a payload contains a payload. Lists get two
+ * items, maps get two keys, and each oneof gets the member that the variant selects. Places are in the order
+ * of field numbers and map keys. Uses only the protos, and shares no code with the implementation under test.
  */
 function fill(type: Type, path: string, inHeader: boolean, depth: number, make: Make): object {
   const message: Record<string, unknown> = {};
@@ -72,12 +75,13 @@ const ownAttributes = (name: string): string =>
     .toLowerCase()
     .replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}EventAttributes`;
 
-/** Returns a message of this type with a payload in every place for one. */
+/** Returns a message of this type with a payload in every place for a payload. */
 export const filled = (type: Type, payload: () => Payload): object =>
   fill(type, '', false, DEPTH + 1, { payload, variant: 0 });
 
 /**
- * Returns an event of one type with every place of a variant filled, decoded from bytes as in the gRPC client.
+ * Returns an event of one type in which every place of a variant is filled. Decoded from bytes, like events
+ * from the gRPC client.
  * @param variant selects the member of each oneof, below `VARIANTS`
  */
 export async function fullEvent(

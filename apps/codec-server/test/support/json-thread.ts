@@ -1,7 +1,10 @@
 import { createServer } from 'node:http';
 import { parentPort } from 'node:worker_threads';
 
-/** Serves an issuer's document from a separate thread, which answers while the event loop of the test is blocked. */
+/**
+ * Serves an issuer's document from a separate thread, which responds even while the test's event loop is
+ * blocked.
+ */
 const server = createServer((_, response) => {
   setTimeout(() => response.end('{"keys":[]}'), 200);
 });

@@ -2,10 +2,13 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CANARY_PREFIX, formsOf } from '@temporal-kms/testing/canaries';
 
-/** Names the folder in which a test run records the output of its servers and their secrets. Set by `whole-run.ts`. */
+/**
+ * The variable with the folder in which a test run records its servers' output and secrets. `whole-run.ts`
+ * sets it.
+ */
 export const RUN_FOLDER = 'TEST_RUN_FOLDER';
 
-/** The start of signed tokens: a header whose first member is `alg`, `typ` or `kid`. */
+/** Starts of signed tokens: a header whose first member is `alg`, `typ` or `kid`. */
 const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
   Buffer.from(`{"${name}":"`).toString('base64url').slice(0, -1),
 );
@@ -13,16 +16,16 @@ const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
 /** Matches any signed token. */
 const token = /\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/;
 
-/** More characters than the longest form of a data key has. */
+/** Longer than the longest form of a data key, in characters. */
 export const OVERLAP = 300;
 /** Every form of a data key has at least `LOOK_EVERY + GRAM - 1` characters. */
 const GRAM = 8;
 const LOOK_EVERY = 25;
 
 /**
- * Returns a function that finds data keys in a text. A run has hundreds of keys in a dozen forms and hundreds of megabytes of
- * output. The function therefore looks up the characters at every 25th position of the text among those at the first 25
- * positions of each form.
+ * Returns a function that finds data keys in a text. To be fast with hundreds of keys in a dozen forms and
+ * hundreds of megabytes of output, looks up the characters at every 25th position of the text in an index of
+ * the characters at the first 25 positions of each form.
  */
 function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] {
   const forms = keys.flatMap(formsOf);
@@ -41,7 +44,9 @@ function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] 
   };
 }
 
-/** Whether recorded output may contain plaintext: responses to permitted callers may, everything else must not. */
+/**
+ * Whether recorded output may contain plaintext. Only responses to permitted callers may contain plaintext.
+ */
 export type Kept = 'withPlaintext' | 'withoutPlaintext';
 
 /** Returns a function that finds secrets in output: data keys, tokens, and canaries where plaintext is not allowed. */
@@ -64,7 +69,10 @@ const folder = process.env[RUN_FOLDER];
 export const keepForSearch = (whole: string | Uint8Array, kept: Kept = 'withoutPlaintext'): void =>
   keep(kept, whole);
 
-/** Records output that comes in chunks. Chunks overlap, so that the search finds a secret that spans two of them. */
+/**
+ * Records output that arrives in chunks. Recorded chunks overlap, so that the search finds a secret that
+ * spans two chunks.
+ */
 export function keepChunks(): (chunk: string | Uint8Array, kept?: Kept) => void {
   let end = Buffer.alloc(0);
   return (chunk, kept = 'withoutPlaintext') => {
@@ -79,7 +87,7 @@ export const keepKey = (key: Uint8Array): void => keep('keys', Buffer.from(key).
 
 function keep(kind: Kept | 'keys', what: string | Uint8Array): void {
   if (folder === undefined) return;
-  // Synchronously and in one call, since the process may be killed next.
+  // Synchronously and in one call, because the process may be killed immediately afterwards.
   appendFileSync(
     join(folder, `${kind}-${process.pid}.txt`),
     Buffer.concat([Buffer.from(what), Buffer.from('\n')]),

@@ -13,7 +13,7 @@ import { type MemoryLimit, peakResident } from './memory-limit.ts';
 import { posted } from './served.ts';
 import { eventually, NAMESPACE } from './temporal.ts';
 
-/** Bundles the server, once for all tests of a run. Returns a new folder with a copy. */
+/** Bundles the server once per test run, and returns a new folder with a copy. */
 export async function buildServer(): Promise<string> {
   const cwd = fileURLToPath(new URL('../..', import.meta.url));
   const config = join(cwd, 'tsdown.config.ts');
@@ -93,7 +93,7 @@ export async function startLimited(
     isAlive,
     why: () => `exit ${child.exitCode}, signal ${child.signalCode}: ${out.slice(-3_000)}`,
     peak: () => peakResident(child.pid ?? 0),
-    /** Begins a new measurement of `peak`, where the system allows it. */
+    /** Restarts the measurement of `peak`, if the operating system supports it. */
     resetPeak: () => writeFile(`/proc/${child.pid}/clear_refs`, '5').catch(() => undefined),
     stop: async () => {
       child.kill('SIGKILL');
@@ -111,7 +111,7 @@ export async function whileProbing(server: LimitedServer, work: () => Promise<vo
     const begun = performance.now();
     const signal = AbortSignal.timeout(20_000);
     const { status } = await fetch(`${server.url}/healthz`, { signal }).catch((error: unknown) => {
-      throw new Error(`/healthz did not answer; the server: ${server.why()}`, { cause: error });
+      throw new Error(`/healthz did not respond; the server: ${server.why()}`, { cause: error });
     });
     expect(status).toBe(200);
     slowest = Math.max(slowest, performance.now() - begun);

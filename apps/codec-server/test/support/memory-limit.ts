@@ -5,14 +5,17 @@ import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How the memory of a process is limited. */
+/** The kind of memory limit of a process. */
 type LimitKind = 'memory cgroup' | 'heap limit' | 'no limit';
 
 /** Starts processes with a memory limit. */
 export interface MemoryLimit {
   readonly kind: LimitKind;
   readonly mebibytes: number;
-  /** Spawns Node with these arguments. The kernel kills it if it exceeds the limit of a memory cgroup. */
+  /**
+   * Spawns Node with these arguments. The kernel kills the process if it exceeds the limit of a memory
+   * cgroup.
+   */
   spawnNode(args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): ChildProcess;
   remove(): Promise<void>;
 }
@@ -25,7 +28,7 @@ export async function limitMemory(mebibytes: number): Promise<MemoryLimit> {
   return (await cgroupAsRoot(mebibytes)) ?? heapLimit(mebibytes);
 }
 
-/** No limit: the process sees the memory of the machine. */
+/** No limit: the process sees the machine's memory. */
 export const unlimited: MemoryLimit = {
   kind: 'no limit',
   mebibytes: Number.POSITIVE_INFINITY,
@@ -53,10 +56,10 @@ async function cgroupAsRoot(mebibytes: number): Promise<MemoryLimit | undefined>
       await mkdir(path);
       try {
         for (const file of files) {
-          // Only the kernel creates these files: they are missing without the controller.
+          // The kernel creates these files only if the controller is enabled.
           await writeFile(join(path, file), String(mebibytes * 2 ** 20), { flag: 'r+' });
         }
-        // Otherwise the kernel would swap. The file is missing without swap accounting.
+        // Prevents swapping. The file is missing if swap accounting is disabled.
         await writeFile(join(path, 'memory.swap.max'), '0', { flag: 'r+' }).catch(() => undefined);
       } catch (error) {
         await rmdir(path);
@@ -103,7 +106,7 @@ function heapLimit(mebibytes: number): MemoryLimit {
   };
 }
 
-/** Returns the highest resident memory of a process so far, in MiB. Linux only; NaN on other systems. */
+/** Returns the peak resident memory of a process so far, in MiB. Linux only; NaN on other systems. */
 export async function peakResident(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;

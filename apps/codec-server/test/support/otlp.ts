@@ -62,13 +62,16 @@ interface SentRequest {
 export interface ReceivedSpan {
   readonly trace: string;
   readonly id: string;
-  /** Empty: none. */
+  /** Empty if the span has no parent. */
   readonly parent: string;
   readonly name: string;
   readonly milliseconds: number;
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
   readonly isError: boolean;
-  /** What only an exporter of messages and stack traces would fill: events, links, trace state, status message. */
+  /**
+   * Fields that must stay empty, because they could contain messages or stack traces: events, links, trace
+   * state, status message.
+   */
   readonly more: readonly unknown[];
 }
 
@@ -76,14 +79,17 @@ export interface OtlpReceiver {
   readonly url: string;
   readonly spans: ReceivedSpan[];
   readonly resources: Record<string, unknown>[];
-  /** The bodies as they arrived. */
+  /** The raw request bodies. */
   readonly bodies: Buffer[];
   /** The headers of the requests. */
   readonly headers: Record<string, unknown>[];
   close(): Promise<void>;
 }
 
-/** Starts a server that receives traces by OTLP over HTTP in protobuf. What it receives is searched for secrets. */
+/**
+ * Starts a server that receives traces by OTLP over HTTP in protobuf. All received data is searched for
+ * secrets.
+ */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const resources: Record<string, unknown>[] = [];

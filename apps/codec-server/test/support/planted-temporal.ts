@@ -4,7 +4,10 @@ import { buffer } from 'node:stream/consumers';
 import { listenOnLoopback } from '@temporal-kms/testing/network';
 import proto from '@temporalio/proto';
 
-/* A Temporal that answers with prepared responses, over gRPC: no real server can be made to store some of them. */
+/*
+ * A Temporal server that returns prepared responses over gRPC. Some of these responses cannot be stored in a
+ * real server.
+ */
 
 const { workflowservice } = proto.temporal.api;
 const none = Buffer.alloc(0);
@@ -18,7 +21,7 @@ interface Planted {
 export interface PlantedTemporal {
   readonly address: string;
   readonly runs: Map<string, Planted>;
-  /** Encoded response to the next lists, for their first page. Further pages are empty. */
+  /** The encoded response for the first page of any list. Further pages are empty. */
   list: Uint8Array;
   close(): Promise<void>;
 }

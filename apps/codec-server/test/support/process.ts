@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { keepChunks, RUN_FOLDER } from './leak-search.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Node arguments for a server whose responses are searched for secrets after the run. */
+/** Node arguments for a server, so that its responses are searched for secrets after the run. */
 export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
 export interface ServerProcess {
@@ -66,7 +66,7 @@ export async function startServer(
   }
   const line = JSON.parse(listening.exec(output.out)![0]);
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    // Requests the metrics, since only responses are searched for secrets.
+    // Requests the metrics, so that they are searched for secrets too.
     if (line.metrics !== undefined && code === undefined) await (await fetch(line.metrics)).text();
     child.kill(signal);
     // A stream that is not read never closes.

@@ -9,8 +9,8 @@ const home = join(toolsDir, `schemathesis-${VERSION}`);
 const program = join(home, 'bin', 'st');
 
 /**
- * Returns the pinned version of Schemathesis, and installs it into a virtual environment on the first run. Prints a message
- * and returns undefined if Python or PyPI is not available.
+ * Returns the path of the pinned version of Schemathesis, which is installed into a virtual environment on
+ * the first run. Prints a message and returns undefined if Python or PyPI is not available.
  */
 export function findSchemathesis(): Promise<string | undefined> {
   return withLock(`${home}.lock`, install);
@@ -36,7 +36,7 @@ async function install(): Promise<string | undefined> {
   if (!noVenv && !failed && (await exists(program))) return program;
   await rm(home, { recursive: true, force: true });
   process.stdout.write(
-    `Schemathesis could not be installed, so the API isn't tried with it. It takes Python 3.10 or newer with venv, and PyPI. ${stderr}\n`,
+    `The tests with Schemathesis are skipped: it needs Python 3.10 or later with venv, and PyPI. ${stderr}\n`,
   );
   return undefined;
 }

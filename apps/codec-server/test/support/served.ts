@@ -35,7 +35,7 @@ export const posted = (body: string, signal?: AbortSignal) => ({
   ...(signal && { signal }),
 });
 
-/** Opens a connection, and sends the head of a POST and perhaps a part of its body. */
+/** Opens a connection, and sends the head of a POST and, if given, part of its body. */
 export function startPost(port: number, path: string, head: readonly string[], body = ''): Socket {
   const socket = connect(port, '127.0.0.1');
   const lines = [
@@ -49,7 +49,7 @@ export function startPost(port: number, path: string, head: readonly string[], b
   return socket;
 }
 
-/** Returns a codec whose decoding waits, and which counts the payloads that it gets. */
+/** Returns a codec whose decoding waits, and which counts the payloads. */
 export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; go: () => void } {
   const gate = Promise.withResolvers<void>();
   let given = 0;

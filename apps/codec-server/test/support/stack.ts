@@ -36,15 +36,15 @@ export const PAGE = 'https://temporal.example.com';
 export const headers = { host: HOST, 'content-type': 'application/json', 'x-namespace': 'payments' };
 
 export interface Kms {
-  /** All keys that Cloud KMS wrapped or unwrapped, for all processes: branch keys and data keys. */
+  /** All branch keys and data keys that Cloud KMS wrapped or unwrapped, for all processes. */
   readonly keyBytes: readonly Uint8Array[];
   readonly emulator: Emulator;
   readonly codec: KmsCodec;
   readonly watch: KmsHealth;
   readonly use: KeyUsage;
   /**
-   * Returns the codec of another process, with the same Cloud KMS and rules but empty caches.
-   * @param waitMs milliseconds for which an operation waits for Cloud KMS; default 2,000
+   * Returns a codec like another process's, with the same Cloud KMS and configuration but empty caches.
+   * @param waitMs how many milliseconds an operation waits for Cloud KMS. Default: 2,000
    */
   another(
     limits?: Partial<DataKeyLimits>,
@@ -59,7 +59,7 @@ export interface Kms {
 }
 
 const KEY_BYTES = 32;
-/** Before a branch key, Cloud KMS wraps its version and its date. */
+/** The wrapped plaintext of a branch key begins with a version and a date. */
 const BRANCH_KEY_AT = 7;
 
 /** Starts Cloud KMS and a codec that uses it, by default for the namespaces `payments` and `orders`. */
@@ -89,7 +89,8 @@ export async function startKms(
         compression: undefined,
         bindWorkflow: true,
       },
-      // Shorter than the default of five seconds, for tests of outages, but long enough for a busy machine.
+      // Shorter than the default of five seconds, to speed up tests of outages, but long enough for a busy
+      // machine.
       {
         observer: combineObservers(watch.observer, use.observer, kmsCharges),
         waitMs: { other: waitMs },
@@ -141,7 +142,7 @@ export function recordedAudit(): { audit: Audit; entries: AuditEntry[] } {
   return { audit: createAudit({ write: async (entry) => void entries.push(entry) }), entries };
 }
 
-/** Worker threads for all applications in the test's process, which end with it. */
+/** Worker threads for all applications in the test's process. They end with the process. */
 export const threads = startTextThreads();
 
 export function appWith(
@@ -178,7 +179,7 @@ export function appWith(
 /**
  * Posts to an application.
  * @param body text, or a value that is sent as JSON
- * @param more headers in addition to those of a request in `payments`, or in their place
+ * @param more headers that are added to, or replace, those of a request in `payments`
  */
 export const post = async (
   app: ReturnType<typeof createApp>,
@@ -232,7 +233,7 @@ export const sealedApart = (kms: Kms, count: number): Promise<Payload[]> =>
   Promise.all(
     Array.from({ length: count }, async (_, n) => {
       await using writer = kms.another();
-      // The context of an activity has the longer time limit, which many new connections at once need.
+      // An activity's context, for its longer time limit, which many simultaneous new connections need.
       const context = { type: 'activity', namespace: 'payments', workflowId: 'w' } as const;
       const [one] = await writer.codec.encode([plain(`message ${n}`)], context);
       if (one === undefined) throw new RangeError('The codec returned no payload.');

@@ -59,7 +59,7 @@ function once(act: () => void): () => void {
 }
 
 interface StackOptions extends StartTemporalOptions {
-  /** The crypto keys of each namespace. Default: those of `startKms`. */
+  /** The crypto keys of each namespace. Default: the keys of `startKms`. */
   readonly rules?: Record<string, NamespaceRule>;
 }
 
@@ -142,7 +142,10 @@ export const runOf = async (handle: WorkflowHandle): Promise<Run> => ({
   runId: (await handle.describe()).runId,
 });
 
-/** Runs the workflow `everywhere` until it completes: each place of its history in which Temporal stores a payload contains the secret. */
+/**
+ * Runs the workflow `everywhere` until it completes. Its history contains the secret in every place where
+ * Temporal stores a payload.
+ */
 export async function runEverywhere(
   { start }: Pick<Stack, 'start'>,
   secret: string,
@@ -162,7 +165,9 @@ export async function runEverywhere(
 
 type StartRequest = temporal.api.workflowservice.v1.IStartWorkflowExecutionRequest;
 
-/** Starts a run that the stack's worker does not execute, whose history contains these payloads exactly. */
+/**
+ * Starts a run whose history contains exactly these payloads. The stack's worker does not execute the run.
+ */
 export async function plantRun(
   { connection }: Pick<Stack, 'connection'>,
   payloads: Payload[],
@@ -188,7 +193,7 @@ export async function runFailing({ start }: Pick<Stack, 'start'>, secret: string
   return await runOf(handle);
 }
 
-/** Yields the lines of an NDJSON response, each validated against the schema of the API. */
+/** Yields the lines of an NDJSON response, each validated against the API's schema. */
 export async function* lines<T>(response: Response, schema: { parse(value: unknown): T }): AsyncGenerator<T> {
   let rest = '';
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -231,7 +236,7 @@ export async function resultsOf(response: Response): Promise<DecodeResult[]> {
   return results;
 }
 
-/** Decodes the payloads of some stubs. @returns the plaintext by ref */
+/** Decodes the payloads of stubs. @returns the plaintext by ref */
 export async function plaintexts(
   app: App,
   run: Run,

@@ -7,7 +7,7 @@ import { findWebUiServer } from '@temporal-kms/scripts/web-ui-server';
 
 export interface WebUiOptions {
   readonly go: Go;
-  /** The folder for its configuration. */
+  /** The folder for the Web UI's configuration. */
   readonly directory: string;
   readonly port: number;
   /** The gRPC address of the Temporal server. */
@@ -20,8 +20,8 @@ export interface WebUiOptions {
 export const callbackUrl = (port: number): string => `http://localhost:${port}/auth/sso/callback`;
 
 /**
- * Starts Temporal's Web UI server with sign-in, which passes the access token to the codec server. The Web UI of the
- * development server supports neither.
+ * Starts Temporal's Web UI server with sign-in, which passes the access token to the codec server. The
+ * development server's Web UI supports neither.
  */
 export async function startWebUi(options: WebUiOptions): Promise<{ url: string } & AsyncDisposable> {
   const { go, directory, port, temporal, issuer, client, codecEndpoint } = options;

@@ -42,7 +42,7 @@ async function searched(folder: string): Promise<string> {
   if (leaks.size > 0) {
     throw new Error(`The output of the servers contains secrets:\n${[...leaks.values()].join('\n')}`);
   }
-  // In CI every test of the suite runs, unless a long proof runs alone. A run that recorded nothing has searched nothing.
+  // In CI, the whole suite runs (unless a long test runs alone), so a run that recorded nothing is an error.
   if (
     process.env['CI'] !== undefined &&
     process.env['SLOW'] === undefined &&

@@ -28,7 +28,7 @@ export const finish = defineSignal<[string]>('finish');
 export const look = defineQuery<string, [string]>('look');
 export const change = defineUpdate<string, [string]>('change');
 
-/** Puts its argument into every place of a history that a workflow can fill, and waits for `finish`. */
+/** Puts its argument into every place of a history that a workflow can fill, and then waits for `finish`. */
 export async function everywhere(secret: string): Promise<string> {
   let finished: string | undefined;
   setHandler(finish, (value) => {
@@ -50,7 +50,10 @@ export async function child(value: string): Promise<string> {
   return `${value} done`;
 }
 
-/** Waits for an activity that failed and is retried in an hour, and for a child that waits for `finish`. */
+/**
+ * Waits for an activity that has failed and is retried after an hour, and for a child that waits for
+ * `finish`.
+ */
 export async function pending(secret: string): Promise<void> {
   await Promise.all([failsOnce(secret), executeChild(waiting, { args: [secret] })]);
 }
@@ -82,7 +85,7 @@ export async function fails(secret: string): Promise<void> {
   });
 }
 
-/** Runs activities one after another. Each takes about six events in three batches. */
+/** Runs activities one after the other. Each activity takes about six events in three batches. */
 export async function ticks(count: number): Promise<void> {
   for (let n = 1; n <= count; n++) await echo(`tick ${n}`);
 }

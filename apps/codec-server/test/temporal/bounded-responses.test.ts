@@ -48,11 +48,11 @@ describe('a Temporal response', () => {
     expect(larger.held).toBeGreaterThan(1_000 * 1_024);
   });
 
-  it('decodes itself for other users of the client', () => {
+  it('is decoded on access for other users of the client', () => {
     expect(Number(Description.decode(memo(1)).workflowExecutionInfo?.historyLength)).toBe(7);
   });
 
-  it('keeps one entry above the limit in payloads with too many entries', () => {
+  it('keeps one entry more than the limit in payloads with too many entries', () => {
     const failure = { message: 'm', cause: { encodedAttributes: payload(1_000) } };
     const bytes = Description.encode({
       workflowExecutionInfo: { memo: { fields: { good: payload(1), bad: payload(1_000) } } },
@@ -69,9 +69,9 @@ describe('a Temporal response', () => {
 
   it.each([
     ['50,000 values', () => memory().memory, 50_000],
-    ['half of what one request may hold', () => memory(12 * MiB).memory, 10_000],
-    ['2,000 values where its memory is not reserved', () => undefined, 2_000],
-  ])('is truncated to %s, and keeps its single values', (_, room, most) => {
+    ['half of the memory that one request may hold', () => memory(12 * MiB).memory, 10_000],
+    ['2,000 values if no memory is reserved', () => undefined, 2_000],
+  ])('is cut to %s, and keeps fields that are not lists or maps', (_, room, most) => {
     const { workflowExecutionInfo: info } = decodeResponse(Description.decode(memo(60_000)), room());
     const { historyLength, memo: cut } = info!;
     const fields = Object.keys(cut!.fields!).length;
@@ -79,7 +79,7 @@ describe('a Temporal response', () => {
     expect(decodeWhole(Description.decode(memo(60_000)), memory().memory)).toBeUndefined();
   });
 
-  it('cannot be decoded if it is not valid', () => {
+  it('is rejected if it is not valid protobuf', () => {
     expect(() =>
       decodeResponse(Description.decode(Buffer.from([0x12, 0x02, 0x08, 0x80])), memory().memory),
     ).not.toThrow();

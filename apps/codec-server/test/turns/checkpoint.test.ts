@@ -4,7 +4,7 @@ import { SLICE_BYTES } from '../../src/turns/slices.ts';
 
 afterEach(() => vi.useRealTimers());
 
-it('yields after some milliseconds of work, and before a unit that exceeds a slice', async () => {
+it('yields after several milliseconds of work, and before a unit that is larger than a slice', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const checkpoint = createCheckpoint();
   const yields = async (bytes?: number): Promise<boolean> => {

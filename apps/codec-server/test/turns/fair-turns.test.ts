@@ -7,14 +7,14 @@ afterEach(() => vi.useRealTimers());
 const MiB = 1024 * 1024;
 const taker = () => ({ turnsEnd: 0 });
 
-/** Turns that two callers share. */
+/** Two callers that share the turns. */
 function shared(): FairTurns {
   const turns = new FairTurns();
   for (const caller of [taker(), taker()]) void turns.take(caller, 0);
   return turns;
 }
 
-/** Takes turns, and returns the names of those that were given, in their order. */
+/** Takes turns, and returns the names of the callers in the order in which they got turns. */
 function order(turns: FairTurns) {
   const given: string[] = [];
   const take = (name: string, of: { turnsEnd: number }, work: number): void => {
@@ -25,7 +25,7 @@ function order(turns: FairTurns) {
   return { given, take };
 }
 
-it('lets small work start at once', () => {
+it('lets small work start immediately', () => {
   const turns = shared();
   const one = taker();
   for (let n = 0; n < 64; n += 1) expect(turns.take(one, 16 * 1024)).toBeUndefined();
@@ -44,7 +44,7 @@ it('gives the next turn to the caller that has used least', async () => {
   expect(given).toHaveLength(21);
 });
 
-it('gives callers equal shares of work, not of turns', async () => {
+it('gives callers equal amounts of work, not equal numbers of turns', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const turns = shared();
   const { given, take } = order(turns);
@@ -60,7 +60,7 @@ it('gives callers equal shares of work, not of turns', async () => {
   expect(given.slice(0, untilLast).filter((name) => name === 'small').length).toBeLessThanOrEqual(16);
 });
 
-it('lets a new request finish before work that fills the loop', async () => {
+it('lets a new request finish before work that fills an iteration of the loop', async () => {
   const turns = shared();
   const { given, take } = order(turns);
   const [large, small] = [taker(), taker()];
@@ -85,7 +85,7 @@ it('gives a turn to work of any size', async () => {
   expect(given).toHaveLength(3);
 });
 
-it('does not count what a caller used while no other waited', async () => {
+it('does not count work that a caller did while no other caller was waiting', async () => {
   const turns = shared();
   const [long, late] = [taker(), taker()];
   for (let n = 0; n < 50; n += 1) {
@@ -102,7 +102,7 @@ it('does not count what a caller used while no other waited', async () => {
   expect(given.slice(0, 8).filter((name) => name === 'long').length).toBeGreaterThanOrEqual(3);
 });
 
-it('does not make a caller wait while no other is active', async () => {
+it('does not make a caller wait while no other caller is active', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const turns = shared();
   const one = taker();

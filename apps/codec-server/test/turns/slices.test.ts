@@ -14,7 +14,7 @@ import { served } from '../support/served.ts';
 import { plain } from '../support/stack.ts';
 
 const MiB = 2 ** 20;
-/** Bytes that base64 does not repeat, so that a piece in the wrong place is noticed. */
+/** Bytes without repetition, so that a piece in the wrong place is noticed. */
 const data = createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16)).update(Buffer.alloc(12 * MiB));
 const lease = { take: () => undefined, release: () => undefined };
 
@@ -23,7 +23,7 @@ function* oneStep(bytes: number): Steps<string> {
   return 'done';
 }
 
-/** Counts the turns of the event loop that the work takes. */
+/** Returns how many turns of the event loop the work takes. */
 async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: number; readonly result: T }> {
   let turns = 0;
   const ended = new AbortController();
@@ -36,7 +36,7 @@ async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: numbe
 }
 
 describe('event loop turns', () => {
-  it('are given to one caller each, in call order, with turns for others in between', async () => {
+  it('are given to one call each, in the order of the calls, with free turns in between', async () => {
     const order: string[] = [];
     const caller = async (name: string): Promise<void> => {
       for (let n = 0; n < 3; n += 1) {
@@ -55,7 +55,7 @@ describe('event loop turns', () => {
     expect(order.join('')).toMatch(/^(?:\.{2,4}a\.{2,4}b\.{2,4}c){3}/);
   });
 
-  it('end after a slice, and small work takes no further turn', async () => {
+  it('end after a slice, while small work takes no additional turn', async () => {
     const slices = new Slices();
     expect(slices.next(SLICE_BYTES)).toBeUndefined();
     expect(slices.next(1)).toBeInstanceOf(Promise);
@@ -70,10 +70,10 @@ describe('a payload of 12 MiB', () => {
   const slices = (12 * MiB) / SLICE_BYTES;
 
   it.each([
-    ['as clients send it', (body: string) => body],
+    ['in the form that clients send', (body: string) => body],
     ['with an unknown field', (body: string) => body.replace('{"metadata"', '{"more":1,"metadata"')],
     ['with escaped padding', (body: string) => body.replace(/"\}\]\}$/, String.raw`\u003d\u003d"}]}`)],
-  ])('is parsed in slices: %s', async (_, change) => {
+  ])('is parsed in slices %s', async (_, change) => {
     const payload = { ...plain(1), data: data.subarray(0, -2) };
     const whole = change(String(buildPayloads([payload])).replace(/=+"\}\]\}$/, '"}]}'));
     const { turns, result } = await turnsOf(inTurns(parseInSteps(Buffer.from(whole), 1, lease)));
@@ -82,7 +82,7 @@ describe('a payload of 12 MiB', () => {
     expect(Buffer.compare(parsePayloads(Buffer.from(whole), 1)[0]!.data!, payload.data)).toBe(0);
   });
 
-  it('is refused if its base64 is invalid in a late slice', async () => {
+  it('is rejected if its base64 is invalid in a late slice', async () => {
     const body = String(buildPayloads([{ ...plain(1), data }])).replace(/.{9}"\}\]\}$/, '*aaaaaaaa"}]}');
     await expect(inTurns(parseInSteps(Buffer.from(body), 1, lease))).rejects.toMatchObject({
       status: 400,
@@ -90,7 +90,7 @@ describe('a payload of 12 MiB', () => {
     });
   });
 
-  it('is digested in slices', async () => {
+  it('is hashed in slices', async () => {
     const digests = digestsWith(Buffer.alloc(32, 1));
     const infos = [{ format: 'envelope-v2' as const }];
     const { turns, result } = await turnsOf(inTurns(digestsOf(digests, [{ data }], infos, 'payments')));

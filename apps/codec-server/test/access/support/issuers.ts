@@ -3,17 +3,19 @@ import { CompactSign, exportJWK, type JWTPayload } from 'jose';
 import type { Issuer, Policy } from '../../../src/access/policy.ts';
 import type { FetchJson } from '../../../src/access/issuer-keys.ts';
 
-/** The keys of the issuers of a policy, and the documents that they would publish. */
+/** The keys of a policy's issuers, and the documents that the issuers would publish. */
 export interface Issuers {
   readonly fetchJson: FetchJson;
   /** The URLs that were fetched, in order. */
   readonly asked: string[];
-  /** Resolves to a valid token, or to one that `changes` make invalid. A claim or header that is undefined is left out. */
+  /**
+   * Resolves to a token that is valid except for `changes`. A claim or header that is undefined is left out.
+   */
   token(name: string, claims: JWTPayload, changes?: Changes): Promise<string>;
   publicKey(name: string): KeyObject;
-  /** A key that the issuer has not published. */
+  /** Signs with a key that the issuer has not published. */
   strange(name: string): KeyPair;
-  /** Signed with a key that the issuer has published, by an algorithm that the policy doesn't list. */
+  /** Signs with a key that the issuer has published, but an algorithm that the policy does not list. */
   unlisted(name: string): Changes;
 }
 

@@ -7,7 +7,7 @@ import { type Kms, serve } from '../../support/stack.ts';
 import { type Issuers, issuersOf } from './issuers.ts';
 import { emptyTemporal } from './server.ts';
 
-/** Returns the access of a policy, with issuers that publish their keys in memory. */
+/** Returns the access for a policy, with issuers that publish their keys in memory. */
 export function accessOf(policy: Policy, issuers: Issuers): Access {
   const keysOf = issuerKeyring({
     fetchJson: issuers.fetchJson,
@@ -20,7 +20,7 @@ export function accessOf(policy: Policy, issuers: Issuers): Access {
 }
 
 /**
- * Starts a server whose access is a policy, with issuers that publish their keys in memory.
+ * Starts a server with a policy, and with issuers that publish their keys in memory.
  * @param deps other parts of the application, in place of the defaults
  */
 export async function servePolicy(

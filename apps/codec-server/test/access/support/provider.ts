@@ -16,13 +16,13 @@ const HOURS_3 = 3 * 3_600;
 /** An OpenID provider on a port: oidc-provider, with JWT access tokens for this server (RFC 8707 and 9068). */
 export interface TestProvider {
   readonly issuer: string;
-  /** How often its keys were fetched. */
+  /** How often the provider's keys were fetched. */
   keyRequests(): number;
-  /** Resolves to a program's access token, by client credentials. */
+  /** Resolves to an access token for a program, with the client credentials grant. */
   programToken(): Promise<string>;
-  /** By authorization code with PKCE, through the provider's own pages. */
+  /** Signs a person in with authorization code and PKCE, through the provider's own pages. */
   personTokens(login: string): Promise<{ accessToken: string; idToken: string }>;
-  /** Signs new tokens with a new key and withdraws the old key at once. */
+  /** Signs new tokens with a new key, and immediately withdraws the old key. */
   rotate(): Promise<void>;
   /** Refuses connections until `up`. */
   down(): Promise<void>;
@@ -33,7 +33,7 @@ export interface TestProvider {
 export async function startProvider(
   more: readonly ClientMetadata[] = [],
 ): Promise<TestProvider & AsyncDisposable> {
-  // oidc-provider logs at every start that it is configured for tests.
+  // At every start, oidc-provider logs that it is configured for tests.
   for (const method of ['info', 'warn'] as const) vi.spyOn(console, method).mockReturnValue(undefined);
   let handle: ReturnType<Provider['callback']> | undefined;
   let keyRequests = 0;
@@ -127,7 +127,7 @@ async function tokenRequest(
   return answer;
 }
 
-/** Does what a browser does: follows the provider's redirects, fills in its forms, and returns with a code. */
+/** Acts like a browser: follows the provider's redirects, fills in its forms, and returns with a code. */
 async function authorizationCode(
   issuer: string,
   login: string,

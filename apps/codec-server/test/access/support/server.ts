@@ -8,7 +8,7 @@ export interface Answer {
   readonly status: number;
   readonly challenge: string | undefined;
   readonly body: string;
-  /** The error's code; the codec protocol's errors are text and have none. */
+  /** The error's code. The codec protocol's errors are text and have no code. */
   readonly code: string | undefined;
   /** The error's message. */
   readonly message: string;
@@ -21,7 +21,7 @@ export interface Asked {
   readonly body?: string;
 }
 
-/** Sends headers exactly as given; fetch would join repeated headers. */
+/** Sends headers exactly as given, because fetch would join repeated headers. */
 export async function ask(
   port: number,
   { method = 'GET', path, headers = [], body }: Asked,
@@ -44,7 +44,7 @@ export async function ask(
   };
 }
 
-/** Temporal without any workflow in it. */
+/** A Temporal service without any workflows. */
 export const emptyTemporal: TemporalService = new Proxy<any>(
   {},
   {

@@ -1,10 +1,13 @@
 import { Context, heartbeat } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 
-/** The workers of a test before a move, or after it. */
+/** Whether a test's workers run before or after the move. */
 export type Generation = 'before' | 'after';
 
-/** The activities of the orders. Parcels are packed only after the move, from what a heartbeat before the move reported. */
+/**
+ * The activities of the orders. Packing succeeds only after the move, with details from a heartbeat before
+ * the move.
+ */
 export const activitiesOf = (generation: Generation) => ({
   pay: async (customer: string): Promise<string> => `${customer} paid`,
   weigh: async (customer: string): Promise<string> => `weighed for ${customer}`,
@@ -21,7 +24,7 @@ export const activitiesOf = (generation: Generation) => ({
 
 export type Activities = ReturnType<typeof activitiesOf>;
 
-/** What an order returns. */
+/** The result of an order. */
 export const resultFor = (customer: string): string[] => [
   `${customer} paid`,
   `weighed for ${customer}`,

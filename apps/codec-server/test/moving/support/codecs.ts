@@ -5,20 +5,21 @@ import proto from '@temporalio/proto';
 const { Payload: PayloadType } = proto.temporal.api.common.v1;
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString();
 
-/** The key and the id of the encryption samples of Temporal's SDKs. */
+/** The key and the key id in the encryption samples of Temporal's SDKs. */
 export const SAMPLE_KEY = 'test-key-test-key-test-key-test!';
 const SAMPLE_KEY_ID = 'test-key-id';
 
 /**
- * The behaviour of the encryption sample of Temporal's TypeScript SDK, written afresh: AES-256-GCM over the whole payload under
- * a static key, without additional authenticated data. It passes other payloads on.
+ * A new implementation of the codec in the encryption sample of Temporal's TypeScript SDK: AES-256-GCM over
+ * the whole payload under a static key, without additional authenticated data. Returns other payloads
+ * unchanged.
  * @see https://github.com/temporalio/samples-typescript/tree/main/encryption
  */
 export class SampleCodec implements PayloadCodec {
   readonly #encoding: string;
   readonly #key = Buffer.from(SAMPLE_KEY);
 
-  /** @param encoding another encoding makes it a codec that this library does not know */
+  /** @param encoding with another encoding, this is a codec that the library does not know */
   constructor(encoding = 'binary/encrypted') {
     this.#encoding = encoding;
   }

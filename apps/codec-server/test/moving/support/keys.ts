@@ -19,13 +19,13 @@ export interface KeysOptions {
   readonly replace?: (keysFile: string) => string;
   /** Files next to the keys file. */
   readonly files?: Readonly<Record<string, string>>;
-  /** The emulator's data file, of which it gets a copy. Without it, the keys are new. */
+  /** The emulator's data file. The emulator uses a copy. Absent: the emulator creates new keys. */
   readonly dataFile?: string;
 }
 
 export interface Keys {
   readonly emulator: Emulator;
-  /** The environment of a program that uses the keys file and the emulator. */
+  /** The environment for a program that uses the keys file and the emulator. */
   readonly variables: Readonly<Record<string, string>>;
   readonly settings: KmsSettings;
 }
@@ -52,7 +52,7 @@ export async function startKeys(closers: Closers, options: KeysOptions): Promise
   return { emulator, variables, settings: kmsEnvironment.parse(variables) };
 }
 
-/** Returns a codec server that reads with a keys file. */
+/** Returns a codec server that uses a keys file. */
 export function createServer(
   closers: Closers,
   { settings }: Keys,

@@ -26,16 +26,19 @@ interface WorkerSettings extends Partial<WorkerOptions> {
 
 /** A running worker. */
 export interface Running {
-  /** Drains the worker, as a deployment does. */
+  /** Drains the worker like a deployment. */
   stop(): Promise<void>;
 }
 
-/** The parts of a move: Temporal, Cloud KMS with a keys file of docs/moving.md, and a codec server with the same keys file. */
+/**
+ * The parts of a move: Temporal, Cloud KMS with a keys file from docs/moving.md, and a codec server with the
+ * same keys file.
+ */
 export interface Move extends Keys {
   readonly address: string;
   readonly stack: TemporalStack;
   readonly app: ReturnType<typeof appWith>;
-  /** Returns the codec of another process, with empty caches. */
+  /** Returns a codec like another process's, with empty caches. */
   codec(): KmsCodec;
   client(options?: Partial<ClientOptions>, address?: string): Promise<Client>;
   worker(settings: WorkerSettings): Promise<Running>;
@@ -48,7 +51,7 @@ export interface Move extends Keys {
 export const workflowCode = (plugins: KmsCodecPlugin[] = []): Promise<WorkflowCode> =>
   compileWorkflows(new URL('./workflows.ts', import.meta.url), { plugins });
 
-/** Starts Temporal, the KMS emulator with the keys of a documented keys file, and a codec server. */
+/** Starts Temporal, the KMS emulator with the keys of a keys file from docs/moving.md, and a codec server. */
 export async function startMove(keysOptions: KeysOptions): Promise<Move> {
   quiet();
   const stack = await startTemporalStack({ namespaces: [NAMESPACE] }, { interceptors });
@@ -76,7 +79,7 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
         taskQueue,
         workflowBundle: encrypts ? encryptingCode : plainCode,
         activities: activitiesOf(generation),
-        // Any worker may get the next task of a workflow, and then replays its history.
+        // No cache, so that any worker may get a workflow's next task, and then replays the history.
         maxCachedWorkflows: 0,
         shutdownGraceTime: '2s',
         ...options,
@@ -97,7 +100,10 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
   };
 }
 
-/** Starts an order and waits until it waits for the move: paid, with its first note, and with a failed attempt to pack. */
+/**
+ * Starts an order and returns when it is waiting for the move: paid, with the first note and a failed attempt
+ * to pack.
+ */
 export async function startOrder(
   client: Client,
   customer: string,
@@ -116,7 +122,8 @@ export async function startOrder(
       throw new Error('The order is not waiting yet.');
     }
   });
-  // Not before the local activity has ended: Core 1.24 stops without a cache if a query comes during a local activity.
+  // Queries only after the local activity has ended, because without a cache, Core 1.24 stops if a query
+  // arrives during a local activity.
   await handle.signal(workflows.addNote, `first note of ${customer}`);
   await eventually(async () => {
     if ((await handle.query(workflows.notes)).length === 0) throw new Error('The note has not arrived yet.');

@@ -15,8 +15,8 @@ import type { Payload } from '@temporalio/common';
 import proto from '@temporalio/proto';
 
 /*
- * What temporal-proxy does to payloads, written afresh from its behaviour: it encrypts each payload of a request, in headers and
- * Core's markers too, except search attributes, and decrypts those of responses that name its key.
+ * A new implementation of temporal-proxy's behaviour: encrypts each payload in requests, including headers
+ * and Core's markers but not search attributes, and decrypts payloads in responses that name the proxy's key.
  */
 
 const { Payload: PayloadType } = proto.temporal.api.common.v1;
@@ -26,7 +26,7 @@ const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes
 
 export interface SealingProxy {
   readonly address: string;
-  /** Sets `encryption.enabled: false`. The proxy still decrypts. */
+  /** Like `encryption.enabled: false`: the proxy still decrypts. */
   stopEncrypting(): Promise<void>;
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function startSealingProxy(upstream: string, key: SealingKey): Prom
     const answer = await bytesOf(request);
     if (stream.destroyed || !head) return;
     const { ':status': status, 'content-length': ____, ...fields } = head;
-    // A response without a message has its status in the headers.
+    // A response without a message contains the status in its headers.
     if (answer.length === 0 && fields['grpc-status'] !== undefined) {
       stream.respond({ ':status': status ?? 200, ...fields }, { endStream: true });
       return;
@@ -95,7 +95,7 @@ interface MessageType {
   encode(message: object): { finish(): Uint8Array };
 }
 
-/** Returns the types of a method's messages, if it belongs to the workflow service. */
+/** Returns the types of a method's messages, if the method belongs to the workflow service. */
 function methodOf(path: string): { request: MessageType; response: MessageType } | undefined {
   if (!path.startsWith(SERVICE)) return undefined;
   const types: Record<string, any> = workflowservice.v1;
@@ -104,7 +104,7 @@ function methodOf(path: string): { request: MessageType; response: MessageType }
   return request && response ? { request, response } : undefined;
 }
 
-/** Reads a side of a stream to its end. Async iteration would destroy the other side too. */
+/** Reads one side of a stream to the end. Async iteration would also destroy the other side. */
 async function bytesOf(stream: Readable): Promise<Buffer> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -114,7 +114,7 @@ async function bytesOf(stream: Readable): Promise<Buffer> {
 
 const PREFIX_BYTES = 5;
 
-/** Returns a gRPC message without the compression of Core's client. */
+/** Returns a gRPC message without the compression that Core's client uses. */
 function uncompressed(body: Buffer): Buffer {
   return body[0] === 1 ? framed(gunzipSync(body.subarray(PREFIX_BYTES))) : body;
 }
@@ -125,7 +125,7 @@ function framed(message: Uint8Array): Buffer {
   return Buffer.concat([prefix, message]);
 }
 
-/** Replaces the payloads of a gRPC message, which is not compressed. */
+/** Replaces the payloads of an uncompressed gRPC message. */
 function rewrite(type: MessageType, body: Buffer, replace: (payload: Payload) => Payload): Buffer {
   if (body.length < PREFIX_BYTES) return body;
   const message = type.decode(body.subarray(PREFIX_BYTES));

@@ -4,8 +4,8 @@ import type { temporal } from '@temporalio/proto';
 type Event = temporal.api.history.v1.IHistoryEvent;
 
 /**
- * Returns the encodings of the payloads of a stored history that went through a codec.
- * @param after milliseconds since 1970: only events from then on
+ * Returns the encodings of a stored history's payloads that went through a codec.
+ * @param after milliseconds since 1970; earlier events are ignored
  */
 export function encodingsIn(events: readonly Event[], after = 0): Set<string> {
   const some = events.filter(
@@ -17,8 +17,8 @@ export function encodingsIn(events: readonly Event[], after = 0): Set<string> {
 }
 
 /**
- * Removes what no codec has written with the event: what Core writes into markers after the codec, and the failure of the attempt
- * before, which the start of an activity's last attempt repeats.
+ * Removes payloads that no codec wrote together with the event: those that Core writes into markers after the
+ * codec, and the previous attempt's failure, which the start of an activity's last attempt repeats.
  */
 function withoutCopies(event: Event): Event {
   const { markerRecordedEventAttributes: marker, activityTaskStartedEventAttributes: attempt } = event;

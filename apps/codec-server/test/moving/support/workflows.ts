@@ -25,8 +25,9 @@ export const addNote = defineSignal<[string]>('addNote');
 export const notes = defineQuery<string[]>('notes');
 
 /**
- * Takes some steps before a move: a payment, a local activity, a patch and the first note. A timer runs and the packing is
- * retried while the workers are replaced. The second note, after the move, lets the order complete.
+ * Takes several steps before a move: a payment, a local activity, a patch and the first note. While the
+ * workers are replaced, a timer runs and the packing is retried. The second note, after the move, lets the
+ * order complete.
  */
 export async function order(customer: string): Promise<string[]> {
   const taken: string[] = [];
@@ -46,7 +47,7 @@ export async function shipment(customer: string): Promise<string> {
   return `shipped to ${customer}`;
 }
 
-/** Reports its input, on a schedule. */
+/** Returns a report of its input. Started by a schedule. */
 export async function report(shop: string): Promise<string> {
   return `report of ${shop}`;
 }
