@@ -8,8 +8,8 @@ import { WITHIN_256_MIB } from '@temporal-kms/scripts/small-memory';
 import { buildBundle, KEY, NAMESPACE, startBundle } from './support/bundle.ts';
 
 /*
- * Checks that the server stays within a memory limit: starts it with heap settings for that limit, and compares the highest
- * resident memory that the kernel recorded. Also checks every response.
+ * Checks that the server stays within a memory limit: starts the server with heap settings for the limit, and
+ * compares the peak resident memory that the kernel recorded with the limit. Also checks every response.
  */
 
 const { values } = parseArgs({

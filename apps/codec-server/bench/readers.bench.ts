@@ -28,7 +28,7 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/readers.bench.ts [--events 51200] [--rounds 3] [--seconds 10] [--only CLI]\n' +
-      "One caller reads a long encrypted history with Temporal's CLI and its Web UI, again and again, or sends what it can,\n" +
+      "One caller repeatedly reads a long encrypted history with Temporal's CLI and Web UI, or sends as much as it can,\n" +
       'while another caller decodes a payload every 50 ms. The server has its default settings. Fails if a read fails, takes\n' +
       'more than three times as long as the fastest, or if the other caller waits longer than 100 ms (99th percentile). --only\n' +
       'selects the rows whose name contains the text.',
@@ -36,7 +36,7 @@ if (values.help) {
   process.exit(0);
 }
 
-/** Every 50 ms: 20 requests per second. */
+/** Interval of the other caller's requests: 20 requests per second. */
 const PAUSE_MS = 50;
 const MOST_MS = 100;
 /** Temporal ends a history at 50 Ki events or 50 MB. */
@@ -141,7 +141,10 @@ async function inTurn(times: number, read: () => Promise<number>): Promise<numbe
   return seconds;
 }
 
-/** Decodes a payload every 50 ms. `stop` returns the sorted milliseconds. @throws Error where a request fails */
+/**
+ * Decodes a payload every 50 ms. `stop` returns the sorted durations in milliseconds. @throws Error if a
+ * request fails
+ */
 function watchOther(body: string, authorization: string): { stop(): Promise<number[]> } {
   const headers = { 'content-type': 'application/json', 'x-namespace': NAMESPACE, authorization };
   const waits: number[] = [];

@@ -41,7 +41,7 @@ const shapes = [
   { name: '1 × 256 KiB', payloads: 1, bytes: 256 * 1024, floor: 0.75 },
 ];
 
-/** The factor by which authentication, audit log, metrics and log may lower a floor. */
+/** The factor for floors of servers with authentication, audit, metrics and log. */
 const DEPLOYED = 0.75;
 
 const WARM_PAYLOADS = 15_000;
@@ -54,7 +54,7 @@ interface Contender {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The results of one contender, per round: payloads per second, and CPU time in µs per payload. */
+/** The results of one contender in each round: payloads per second, and CPU time in µs per payload. */
 interface Results {
   readonly rates: number[];
   readonly cpu: number[];
@@ -173,7 +173,7 @@ async function post({ server, headers }: Contender, route: string, body: string)
   return text;
 }
 
-/** V8 needs some thousand calls before it optimizes a function, however long they take on this machine. */
+/** V8 optimizes a function only after some thousand calls, so the warm-up counts calls, not time. */
 async function warmUp(
   { server, headers }: Contender,
   route: string,

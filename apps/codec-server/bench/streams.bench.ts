@@ -7,8 +7,9 @@ import { type Load, startReaders } from './support/readers.ts';
 import { startStack } from './support/stack.ts';
 
 /*
- * Checks that large plaintexts of some callers do not delay the small requests of another caller: readers stream payloads of
- * 12 MB through each route that decrypts, while the other caller sends /healthz and small decodes at a fixed rate.
+ * Checks that callers with large plaintexts do not delay another caller's small requests: readers stream
+ * payloads of 12 MB through each route that decrypts, while the other caller sends /healthz and small decodes
+ * at a fixed rate.
  */
 
 const { values } = parseArgs({
@@ -73,7 +74,7 @@ function random(bytes: number): Buffer {
   return createCipheriv('aes-256-ctr', Buffer.alloc(32), Buffer.alloc(16)).update(Buffer.alloc(bytes));
 }
 
-/** The requests of the readers. Each response contains a plaintext of 12 MB, or results from searching it. */
+/** The readers' requests. Each response contains a plaintext of 12 MB, or the results of searching one. */
 async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
   const api = `${server.url}/api/namespaces/${NAMESPACE}`;
   const ndjson = Buffer.from(`{"text":${JSON.stringify('"line"\n\t\\'.repeat(PLAINTEXT_BYTES / 12))}}`);
@@ -85,7 +86,7 @@ async function makeLoads(): Promise<Readonly<Record<string, Load>>> {
     workflowId: 'large',
     args: [],
   });
-  // Escapes, so that each form of the text differs from the bytes.
+  // Contains escapes, so that each form of the text differs from the bytes.
   await handle.signal('more', '"line"\n\t\\ü'.repeat(PLAINTEXT_BYTES / 16));
   const { runId } = await handle.describe();
   const raw = await handle.fetchHistory();

@@ -8,7 +8,7 @@ import { type Measured, startMeasured } from './measured.ts';
 export const NAMESPACE = 'bench';
 export const KEY = 'projects/bench/locations/global/keyRings/bench/cryptoKeys/bench';
 
-/** Returns a codec that encrypts what a benchmark measures, as a worker of the namespace does. */
+/** Returns a codec that encrypts a benchmark's payloads like a worker in the namespace. */
 export const benchCodec = (emulatorHost: string, compression?: 'zstd'): KmsCodec =>
   createKmsCodec({
     rules: new KeyRules({ [NAMESPACE]: { encrypt: KEY } }),
@@ -21,7 +21,8 @@ export const benchCodec = (emulatorHost: string, compression?: 'zstd'): KmsCodec
 const root = join(import.meta.dirname, '..', '..');
 
 /**
- * Builds the bundle as it is deployed, in a folder with the name of its main module, and returns the path of `main.mjs`.
+ * Builds the bundle for deployment, in a folder named after its main module, and returns the path of
+ * `main.mjs`.
  * @param entry another main module to build with the same configuration
  */
 export async function buildBundle(directory: string, entry = 'src/main.ts'): Promise<string> {
@@ -39,7 +40,7 @@ export interface BundleOptions {
   readonly anyCore?: boolean;
 }
 
-/** Starts the codec server from its bundle, pinned to the core for servers. */
+/** Starts the codec server from its bundle, on the core for servers. */
 export async function startBundle(
   bundle: string,
   directory: string,

@@ -7,7 +7,10 @@ interface Temporal {
   readonly address: string;
 }
 
-/** Returns the seconds that `workflow show` of Temporal's CLI takes. @throws Error unless every payload was decrypted */
+/**
+ * Returns how many seconds `workflow show` of Temporal's CLI takes. @throws Error unless every payload was
+ * decrypted
+ */
 export async function cliShow(
   { cliPath, address }: Temporal,
   run: LongHistory,
@@ -29,7 +32,7 @@ export async function cliShow(
   return seconds;
 }
 
-/** Fails unless every payload was decrypted: leaving payloads encrypted would be fast. */
+/** Fails unless every payload was decrypted, because leaving payloads encrypted would be faster. */
 export function expectDecoded(text: string, run: LongHistory): void {
   const plain = text.split(Buffer.from('json/plain').toString('base64')).length - 1;
   if (plain !== run.payloads) throw new Error(`Only ${plain} of ${run.payloads} payloads were decrypted.`);

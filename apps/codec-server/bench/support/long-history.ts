@@ -12,9 +12,9 @@ export interface LongHistory {
 const SIGNAL_CONCURRENCY = 64;
 
 /**
- * Starts a run whose history has `events` events: its start, a workflow task that no worker polls, and signals. Each event
- * but the task has a payload, encrypted by the codec.
- * @param bytes of each payload
+ * Starts a run whose history has `events` events: the start, a workflow task that no worker polls, and
+ * signals. Each event except the task has a payload, encrypted by the codec.
+ * @param bytes size of each payload
  */
 export async function makeHistory(
   address: string,
@@ -46,7 +46,7 @@ export async function makeHistory(
   return { workflowId: handle.workflowId, runId, payloads: events - 1 };
 }
 
-/** With JSON's quotation marks, as many bytes. */
+/** The value has `bytes` bytes including JSON's quotation marks. */
 const value = (bytes: number): string =>
   randomBytes(bytes)
     .toString('base64')

@@ -10,11 +10,14 @@ import { cpuTime, residentMemory } from '@temporal-kms/scripts/figures';
 export interface Measured {
   readonly url: string;
   readonly pid: number;
-  /** Returns the CPU time that all its threads have used, in ms. It varies far less than throughput on a shared machine. */
+  /**
+   * Returns the CPU time of all the server's threads, in ms. On a shared machine, CPU time varies far less
+   * than throughput.
+   */
   cpu(): Promise<number>;
   /** Path of the file with the server's output. */
   readonly output: string;
-  /** Returns the resident memory in MiB, now and at its highest. */
+  /** Returns the present and the peak resident memory in MiB. */
   memory(): Promise<{ readonly now: number; readonly peak: number }>;
   stop(): Promise<void>;
 }
@@ -25,15 +28,17 @@ export interface MeasuredOptions {
   readonly env: Readonly<Record<string, string>>;
   /** The port on 127.0.0.1 on which the server listens. */
   readonly port: number;
-  /** Path of the file for the server's output. Reading a pipe would disturb the measurement. */
+  /**
+   * Path of the file for the server's output. A file, because reading a pipe would disturb the measurement.
+   */
   readonly output: string;
-  /** Whether standard output is a pipe, as in a container. `cat` reads it on the core of the load. */
+  /** Whether standard output is a pipe, as in a container. `cat` reads the pipe, on the core for the load. */
   readonly piped?: boolean;
-  /** Whether the server may use every core. Default: it is pinned to one. */
+  /** Whether the server may use every core. Default: the server is pinned to one core. */
   readonly anyCore?: boolean;
 }
 
-/** Servers run on the second core, the load on the first. */
+/** Servers run on the second core, and the load runs on the first. */
 const SERVER_CORE = '1';
 const LOAD_CORE = '0';
 
@@ -49,14 +54,14 @@ export function pinToLoadCore(): void {
   spawnSync('taskset', ['--all-tasks', '--cpu-list', '--pid', LOAD_CORE, String(process.pid)]);
 }
 
-/** Starts a server and waits until it answers. The server ends with this process. */
+/** Starts a server and waits until it responds. The server ends with this process. */
 export async function startMeasured(
   [file, ...args]: readonly [string, ...string[]],
   { cwd, env, port, output, piped = false, anyCore = false }: MeasuredOptions,
 ): Promise<Measured> {
   const out = openSync(output, 'w');
   const pipe = piped ? pipeTo(out, `${output}.pipe`) : out;
-  // taskset replaces itself with the server, so the process id is the server's.
+  // The process id is the server's, because taskset replaces itself with the server.
   const cores = anyCore ? `0-${availableParallelism() - 1}` : SERVER_CORE;
   const child = spawn('taskset', ['--cpu-list', cores, file, ...args], {
     cwd,
@@ -86,7 +91,7 @@ export async function startMeasured(
   };
 }
 
-/** Returns the writing end of a new pipe. Its reader ends with the last writer. */
+/** Returns the writing end of a new pipe. The reader ends when the last writer ends. */
 function pipeTo(out: number, path: string): number {
   spawnSync('mkfifo', [path]);
   spawn('cat', [path], { stdio: ['ignore', out, 'ignore'] });

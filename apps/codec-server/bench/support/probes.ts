@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KmsCodec } from '@temporal-kms/kms-codec';
 import { NAMESPACE } from './bundle.ts';
 
-/** How long the responses to one kind of request took, in ms. */
+/** Response times for one kind of request, in ms. */
 export interface ProbeResult {
   readonly name: string;
   readonly responses: number;
@@ -37,7 +37,10 @@ export async function otherCaller(url: string, codec: KmsCodec): Promise<Probes>
 
 const EVERY_MS = 50;
 
-/** Sends each request every 50 ms, without waiting for earlier ones, so that every request during a stall counts. */
+/**
+ * Sends each request every 50 ms, without waiting for earlier responses, so that every request during a stall
+ * counts.
+ */
 export async function measureProbes(probes: Probes, seconds: number): Promise<readonly ProbeResult[]> {
   const sent = new Map(Object.keys(probes).map((name) => [name, { ms: [] as number[], failed: 0 }]));
   const waiting: Promise<void>[] = [];

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { protocolHeaders, repeat } from './probes.ts';
 
-/** A POST whose response readers read again and again. */
+/** A POST that readers send repeatedly. */
 export interface Load {
   readonly url: string;
   readonly body: string;
@@ -17,8 +17,8 @@ export interface Read {
 }
 
 /**
- * Starts readers in a thread, so that what they read does not delay the requests that this thread measures.
- * @returns ends them, and returns what they have read
+ * Starts readers in another thread, so that their work does not delay the requests that this thread measures.
+ * @returns a function that stops the readers and returns what they have read
  */
 export function startReaders(load: Load, readers: number): () => Promise<Read> {
   const thread = new Worker(new URL(import.meta.url), { workerData: { load, readers } });
@@ -31,7 +31,7 @@ export function startReaders(load: Load, readers: number): () => Promise<Read> {
   };
 }
 
-/** Returns the bytes of the response, or undefined where the server is busy and names a time to try again. */
+/** Returns the number of bytes in the response, or undefined if the server is busy and sends Retry-After. */
 function readWhole({ url, body }: Load, signal: AbortSignal): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method: 'POST', headers: protocolHeaders, signal }, (response) => {

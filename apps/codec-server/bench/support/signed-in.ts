@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { startIssuer } from '@temporal-kms/testing/issuer';
 import { NAMESPACE } from './bundle.ts';
 
-/** Starts an issuer, and writes a policy that gives its subjects every permission in the namespace. */
+/**
+ * Starts an issuer, and writes a policy that grants the issuer's subjects every permission in the namespace.
+ */
 export async function signedIn(directory: string) {
   const policyFile = join(directory, 'policy.yaml');
   const audience = 'https://codec.example.com';
   const issuer = await startIssuer(audience);
-  // JSON is YAML except for the last line.
+  // JSON is valid YAML, except that our YAML files need a last line.
   await writeFile(
     policyFile,
     `${JSON.stringify({

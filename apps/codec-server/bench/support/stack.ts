@@ -6,8 +6,9 @@ import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { benchCodec, buildBundle, KEY, NAMESPACE, startBundle } from './bundle.ts';
 
 /**
- * Starts Temporal, the KMS emulator and the codec server from its bundle, and a codec that compresses, whose payloads the server reads.
- * @param bundle the main module of a bundle that was built before; absent: builds one
+ * Starts Temporal, the KMS emulator and the codec server's bundle, and creates a compressing codec whose
+ * payloads the server can read.
+ * @param bundle the main module of an existing bundle; absent: builds a bundle
  */
 export async function startStack(bundle?: string) {
   const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));

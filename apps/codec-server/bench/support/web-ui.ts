@@ -6,8 +6,8 @@ import type { LongHistory } from './long-history.ts';
 const DOWNLOAD_MS = 300_000;
 
 /**
- * Returns the seconds that the "Decoded" download of Temporal's Web UI takes, from the click to the file.
- * @param headers sent with every request: the Web UI passes a token over HTTPS only
+ * Returns how many seconds the "Decoded" download of Temporal's Web UI takes, from the click to the file.
+ * @param headers sent with every request, because the Web UI sends a token only over HTTPS
  */
 export async function webUiDownload(
   uiUrl: string,

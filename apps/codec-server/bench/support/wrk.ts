@@ -7,9 +7,9 @@ export interface Load {
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly seconds: number;
-  /** Default 64. */
+  /** Number of connections. Default: 64. */
   readonly connections?: number;
-  /** Whether requests may be refused. Default: each must be answered with 200. */
+  /** Whether the server may refuse requests. Default: every response must be 200. */
   readonly refused?: boolean;
 }
 
@@ -22,7 +22,8 @@ export async function requireWrk(): Promise<void> {
 
 /**
  * Posts the body repeatedly over several connections, and returns the number of responses.
- * @throws Error if a response has a status other than 200, unless `refused`: rejecting requests is fast
+ * @throws Error if a response has a status other than 200, unless `refused` is set, because rejecting
+ *   requests is fast
  */
 export async function load(
   directory: string,
