@@ -134,7 +134,7 @@ export const auditSearchRequest = z.strictObject({
     z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/, 'is not a value that this server returned')),
   ),
   limit: z._default(z.int(WHOLE).check(z.minimum(1, WHOLE), z.maximum(1_000, WHOLE)), 100),
-  /** Start of the time range, inclusive. The file is in order of time, so the search stops there. */
+  /** Start of the time range, inclusive. The search ends here, because the file is in chronological order. */
   from: z.optional(moment),
   /** End of the time range, exclusive. */
   to: z.optional(moment),

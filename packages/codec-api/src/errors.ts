@@ -40,12 +40,12 @@ export type ApiErrorCode = ApiError['error']['code'];
 export const endReason = z.enum(['complete', 'signed_out', 'limit', 'shutdown', 'error']);
 export type EndReason = z.infer<typeof endReason>;
 
-/** The last line of a stream of events. A stream without it was cut off. */
+/** The last line of a stream of events. A stream without this line was cut off. */
 export const streamEnd = z.object({
   type: z.literal('end'),
   reason: endReason,
   /** The last durable event that was sent or searched. Send it as `after` in the next request. */
   after: z.int().check(z.nonnegative()),
-  /** For people. */
+  /** A message for people. */
   message: z.optional(z.string()),
 });

@@ -7,8 +7,8 @@ export const historyEvent = z.object({
   /** Gapless from 1. Below 2^53 in any history that Temporal accepts (at most 51,200 events). */
   eventId: z.int().check(z.positive()),
   /**
-   * Not monotonic in `eventId`: Temporal writes `ActivityTaskStarted` only when the activity closes, with its
-   * earlier time.
+   * Not monotonic in `eventId`: Temporal writes `ActivityTaskStarted` only when the activity closes, but with
+   * the time at which the activity started.
    */
   eventTime: timestamp,
   /** The number of Temporal's `EventType`. An unknown type is not an error. */

@@ -6,7 +6,7 @@ export const permission = z.enum(['metadata', 'decode', 'encode', 'search', 'exp
 export type Permission = z.infer<typeof permission>;
 
 /**
- * Whether callers with the permission see a namespace's payloads at once (`automatic`) or only with a
+ * Whether callers with the permission see a namespace's payloads immediately (`automatic`) or only with a
  * justification (`on-demand`).
  */
 export const reveal = z.enum(['automatic', 'on-demand']);

@@ -59,7 +59,7 @@ export type ConfiguredKey = z.infer<typeof configuredKey>;
 /**
  * What `temporal-kms scan` found in a namespace.
  * - `not_configured`: the server has no report (`SCAN_REPORT_FILE`)
- * - `unreadable`: the file is missing, invalid, too large, or others can write it
+ * - `unreadable`: the file is missing, invalid, too large, or writable by other users
  * - `not_scanned`: the report does not cover this namespace
  */
 export const namespaceScan = z.discriminatedUnion('status', [

@@ -139,7 +139,7 @@ export const workflowSearchFrame = z.discriminatedUnion('type', [
     /** Number of runs that could not be read, for example because their retention period has ended. */
     failed: z.int().check(z.nonnegative()),
     ...searchedRuns,
-    /** For people. */
+    /** A message for people. */
     message: z.optional(z.string()),
   }),
 ]);
