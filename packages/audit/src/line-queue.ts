@@ -21,7 +21,7 @@ export interface LineQueueOptions {
   readonly maxWaiting?: number;
   /** Called after each successful write. */
   readonly written?: () => void;
-  /** Returns the error for lines that were not written in time. Default: the reason itself. */
+  /** Returns the error for lines that were not written in time. Default: `reason`. */
   readonly failed?: (reason: unknown, lines: number) => unknown;
 }
 

@@ -157,7 +157,7 @@ export function countDenials(audit: Audit): CountedAudit {
     flushed: (suppressed) => {
       kindsOf.clear();
       for (const { first, since, count } of suppressed) {
-        // One after the other, because the line queue is bounded.
+        // Writes one line after the other, because the line queue is bounded.
         writing = writing.then(() =>
           audit
             .denied(first.intent, first.why, { since, count })

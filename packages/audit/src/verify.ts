@@ -229,8 +229,8 @@ class FileCheck {
   }
 
   /**
-   * Checks lines that are too short for a link, all at once: one MiB of a file may contain a million such
-   * lines.
+   * Checks many lines that are too short for a link in one call: one MiB of a file can contain a million
+   * such lines.
    * @param text the lines with their line feeds
    */
   short(text: Buffer, count: number): void {
