@@ -100,7 +100,7 @@ function endOf(group: EventGroup | undefined): Pick<Place, 'eventId' | 'attempt'
   };
 }
 
-/** A local activity's failure names no event. Its marker is the last failed local activity in `groups`. */
+/** A local activity's failure names no event. It belongs to the last failed local activity in `groups`. */
 function lastFailedLocal(info: unknown, groups: readonly EventGroup[]): EventGroup | undefined {
   if (numberAt(info, 'scheduledEventId')) return undefined;
   return groups.findLast(({ category, outcome }) => category === 'local' && outcome === 'failed');

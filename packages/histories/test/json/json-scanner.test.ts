@@ -41,7 +41,7 @@ const near = fc.string({
   unit: fc.constantFrom(...charactersOf('[]{},:"\\/bfnrtu0129.eE+-aAtrulsn \n\t\u0001é')),
   maxLength: 30,
 });
-/** Without numeric keys, which JavaScript objects list first, regardless of the document's order. */
+/** JSON documents without numeric keys, because JavaScript objects list numeric keys first. */
 const json = fc.json({ maxDepth: 4 }).filter((text) => !/"-?\d+":/.test(text));
 
 describe('JsonScanner', () => {

@@ -23,8 +23,8 @@ export function signalsNotDelivered(run: WhyRun): Fact[] {
 }
 
 /**
- * Signals that the last workflow task delivered but that had no recorded effect. Either the code only changed
- * a variable, or no handler is registered: the history does not show which.
+ * Signals in the last workflow task that had no recorded effect. Either the code only changed a variable, or
+ * no handler is registered; the history does not show which.
  */
 export function signalsWithoutEffect(run: WhyRun): Fact[] {
   const task = lastTask(run);
