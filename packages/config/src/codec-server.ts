@@ -227,7 +227,7 @@ export const codecServerEnvironment: Environment<CodecServerConfig> = {
       example: 'https://oauth2.example.com',
     },
     CODEC_DASHBOARD_FRAME_SOURCES: {
-      about: "More origins for frame-src in that policy, such as an authorization endpoint's",
+      about: "More origins for frame-src in the content security policy, such as an authorization endpoint's",
       example: 'https://login.example.com',
     },
     CODEC_DASHBOARD_TEMPORAL_UI_URL: {

@@ -63,8 +63,8 @@ interface Program {
 }
 
 /**
- * Answers `--help` and `--version` and exits, at the start of a `main.ts`. Any other argument is a mistake and exits with
- * status 64, since all settings are environment variables.
+ * Handles `--help` and `--version` at the start of a `main.ts`, and exits. Exits with status 64 for any other
+ * argument, because all settings are environment variables.
  */
 export function answerOptions({ about, version, environment, commands }: Program): void {
   const flag = { type: 'boolean', default: false } as const;
