@@ -1,7 +1,7 @@
 import { writeNodeEntry } from '@temporal-kms/scripts/node-entry';
 import { defineConfig } from 'tsdown';
 
-/** Files that run in an image that holds nothing else; each is whole by itself. */
+/** Bundles for an image without other files; each bundle is self-contained. */
 const alone = (entry: Record<string, string>, clean: boolean) => ({
   entry,
   clean,

@@ -39,8 +39,8 @@ export class MemoryBudget {
   readonly #waiting = new Set<Waiting>();
 
   /**
-   * @param share at most `bytes`. Default: half of `bytes`, or up to three quarters if that is at most 96
-   *   MiB, which the largest body needs
+   * @param share maximum bytes of one lease. Default: half of `bytes`, or up to three quarters of a smaller
+   *   budget, so that the largest body, which needs 96 MiB, fits
    */
   constructor(bytes: number, share = shareOf(bytes)) {
     this.bytes = bytes;
@@ -248,8 +248,8 @@ export class MemoryLease {
   }
 
   /**
-   * Lets the lease borrow. Call this once no memory that this lease needs is held by a lease that waits for
-   * this lease.
+   * Lets the lease borrow. Do not call this while another lease waits for this lease and holds memory that
+   * this lease needs.
    */
   goFirst(): void {
     if (this.mayBorrow) return;

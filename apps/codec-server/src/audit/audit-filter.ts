@@ -26,7 +26,7 @@ export interface EntryFilter {
    */
   readonly mayMatch: (line: string) => boolean;
   readonly matches: (entry: AuditEntry) => boolean;
-  /** Whether the search can stop, because this line and all lines before it are older than `from`. */
+  /** Whether the search can stop, because this line and all earlier lines are older than `from`. */
   readonly isBefore: (line: string) => boolean;
 }
 

@@ -118,7 +118,7 @@ async function* decodeResults(
         return;
       }
       yield ready.result;
-      // Runs when the consumer requests the next result, after writing this one.
+      // Runs when the consumer has written this result and requests the next.
       ready.lease.end();
       leases.delete(ready.lease);
     }

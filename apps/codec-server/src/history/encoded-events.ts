@@ -15,8 +15,8 @@ const { ENCODING_TYPE_PROTO3 } = proto.temporal.api.enums.v1.EncodingType;
 const TYPE = 'temporal.api.history.v1.HistoryEvent';
 
 /**
- * Maximum size of an event's text in JSON, in bytes: three times what Temporal accepts. Only control
- * characters exceed it.
+ * Maximum size of an event's text in JSON, in bytes: three times what Temporal accepts. Only text that
+ * consists of control characters can exceed this limit.
  */
 const MAX_TEXT = 12 * 1024 * 1024;
 

@@ -151,7 +151,7 @@ export const inspectExported =
     return { ...info, ...unreadableReason(payload) };
   };
 
-/** Wraps a codec, to fail with the export's reason code for a payload that the export could not decrypt. */
+/** Wraps a codec: payloads that the export could not decrypt fail with the export's reason code. */
 export function codecOfExports<Use extends Permission>(codec: HistoryCodec<Use>): HistoryCodec<Use> {
   return {
     ...(codec.use && { use: codec.use }),

@@ -156,8 +156,8 @@ class LocatedPayloads {
     }
     const cost = copyCost(stored.payload);
     const free = this.#mayHold && this.#held + cost <= MAX_HELD_BYTES ? this.#copies.take(cost) : undefined;
-    // Streams decrypt in this order, so after a payload that must wait for copy memory, no copy may be held:
-    // it could block that payload.
+    // Streams decrypt in this order. Once a payload must wait for copy memory, no later copy may be held,
+    // because that copy could block the waiting payload.
     this.#mayHold = free !== undefined;
     this.#held += cost;
     const load: ReadAgain = async (signal, keep) => {

@@ -39,7 +39,7 @@ interface FetchedPage {
   readonly next: Uint8Array | undefined;
 }
 
-/** Memory for decoded pages. `reserve` returns a promise if the memory is not available at once. */
+/** Memory for decoded pages. `reserve` returns a promise if the memory is not available immediately. */
 export interface PageBudget {
   readonly reserve: (bytes: number) => void | Promise<void>;
 }
@@ -167,8 +167,8 @@ export class HistoryReader {
 
   /**
    * Temporal puts up to 256 batches of events into a page, whatever their size, and fails to send a page that
-   * exceeds Temporal's own message size limit (temporalio/features#487). From then on, such a run is read in
-   * smaller pages, as is a page with too many values. If a single batch has too many values, the events with
+   * exceeds Temporal's own message size limit (temporalio/features#487). The reader then requests smaller
+   * pages, as it does for pages with too many values. If a single batch has too many values, the events with
    * the most values lose their attributes.
    */
   async #request(

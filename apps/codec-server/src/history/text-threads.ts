@@ -56,7 +56,7 @@ export interface TextThreads {
     signal: AbortSignal,
   ): Promise<readonly TextMatch[] | undefined> | readonly TextMatch[];
   /**
-   * Returns a decrypted payload as JSON text for people. Also returns undefined for bytes that are not text.
+   * Returns a decrypted payload as JSON text for people, or undefined if the bytes are not text.
    * @throws like `find`
    */
   readable(payload: Payload, signal: AbortSignal): Promise<JsonText | undefined> | string | undefined;

@@ -45,8 +45,8 @@ export function guard({ hosts, headers, maxBody }: GuardOptions): (c: Context<En
         { loggable: true },
       );
     }
-    // RFC 9112, section 6.1. Node decodes only chunked, so the server would take a compressed body for the
-    // body itself.
+    // RFC 9112, section 6.1. Node decodes only `chunked`, so the server would read a compressed body as if
+    // it were not compressed.
     if (!/^(?:chunked)?$/i.test(c.req.header('transfer-encoding')?.trim() ?? '')) {
       throw new HttpError(
         501,

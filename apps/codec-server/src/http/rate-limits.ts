@@ -106,7 +106,7 @@ export function createRateLimits(rates: Rates, options: RateLimitOptions = {}): 
         throw tooMany(
           'inFlight',
           `You have ${mostInFlight} requests in flight, the limit for one caller: three quarters of ` +
-            'CODEC_MAX_REQUESTS. Send fewer at once.',
+            'CODEC_MAX_REQUESTS. Send fewer requests at the same time.',
           0,
         );
       }

@@ -46,8 +46,8 @@ function* piecesOf(bytes: Uint8Array): Generator<Uint8Array, void> {
 }
 
 /**
- * Waits a turn, because with a client that reads fast, the socket takes each piece immediately, and all
- * pieces would be created and written in one turn.
+ * Yields the pieces over several turns of the event loop. Otherwise, if the client reads fast, the socket
+ * would take each piece immediately, and all pieces would be created and written in the same turn.
  */
 async function* piecesInTurns(pieces: Iterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const slices = new Slices();

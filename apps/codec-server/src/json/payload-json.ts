@@ -80,7 +80,7 @@ type DecodeText = (text: string) => Buffer | undefined;
 
 const decodeText: DecodeText = (text) => decodeBase64(Buffer.from(text));
 
-/** Parses a body in one turn. */
+/** Parses a body in one turn of the event loop. */
 export const parsePayloads = (body: Buffer, maxPayloads: number, lease: Lease = unlimited): Payload[] =>
   atOnce(parseInSteps(body, maxPayloads, lease));
 

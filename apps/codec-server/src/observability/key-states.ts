@@ -4,7 +4,7 @@ import type { KeyDescription, KeyService } from '@temporal-kms/kms-codec';
 import type { Logger } from 'pino';
 import { type DescribedKey, describedKeys } from './namespace-keys.ts';
 
-/** Milliseconds between two keys, unless there are too many keys for the interval. */
+/** Milliseconds between the look-ups of two keys. Shorter if there are too many keys for the interval. */
 const PAUSE_MS = 1_000;
 
 /** Each look-up takes two calls per key. Rotation, disabling and destruction happen over days or weeks. */

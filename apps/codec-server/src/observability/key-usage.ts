@@ -127,7 +127,7 @@ export class NamespaceUsage {
 
 type KmsCalls = Outcomes['kmsCalls'];
 
-/** Counts what keys are used for, by namespace, since the process started. */
+/** Counts the use of keys by namespace since the process started. */
 export interface KeyUsage {
   /** Milliseconds since 1970. */
   readonly since: number;

@@ -94,11 +94,11 @@ export function createMetrics(memory?: MemoryUse): Metrics {
     })
     .addCallback((result) => result.observe(auditFailures));
   const rateLimited = meter.createCounter('codec_rate_limited', {
-    description: 'Requests answered 429, by the rate limit that they exceeded',
+    description: 'Requests that got 429, by the rate limit that they exceeded',
   });
   for (const limit of Object.values(limitLabels)) rateLimited.add(0, { limit });
-  // A separate counter: in the histogram, a burst could be the first value of a series, which shows no
-  // increase.
+  // A separate counter, because in the histogram a burst could be the first value of a series, and Prometheus
+  // would compute no increase.
   const denied = meter.createCounter('codec_requests_denied', {
     description: 'Requests without a valid token (401) or without a permission (403)',
   });

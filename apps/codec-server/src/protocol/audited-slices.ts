@@ -111,7 +111,7 @@ const SLICE_PAYLOADS = 500;
  * @throws ClientDisconnected, and what `process` throws
  */
 function inSlices(c: Asked, payloads: readonly Payload[], process: Process): Promise<Payload[]> {
-  // A fast path: most requests are small, and need neither a copy nor a turn.
+  // A fast path: most requests are small, and need neither copying nor slicing.
   const bytes = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0), 0);
   return payloads.length <= SLICE_PAYLOADS && bytes <= WHOLE_BYTES
     ? processIfConnected(c, 0, payloads.length, process)

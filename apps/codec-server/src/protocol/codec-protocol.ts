@@ -61,7 +61,7 @@ export function codecProtocol(options: ProtocolOptions): CodecProtocol {
     return { payloads, budget: new AnswerBudget(lease, payloads) };
   };
 
-  /** Returns a promise if the payloads are so much work that they must wait for another turn. */
+  /** Returns a promise if the payloads are so much work that they must wait for their turn. */
   const turnOf = (c: Context<Env>, payloads: readonly Payload[]): Promise<void> | undefined => {
     const work = payloads.reduce((sum, { data }) => sum + (data?.length ?? 0) + PAYLOAD_WORK, 0);
     return work > WHOLE_BYTES ? turns.take(c.get('account'), work) : undefined;

@@ -183,7 +183,7 @@ interface Decryption {
   readonly refs?: readonly PayloadRef[];
 }
 
-/** Begins the audit of decrypting payloads in a history file. */
+/** Begins the audit record for decrypting payloads in a history file. */
 async function audit(
   c: Context<Env>,
   { authority, inspect, digests }: HistoryFileOptions,

@@ -44,7 +44,7 @@ export const probeRoutes = ({ kms, emulator, headers, stopping }: ProbeOptions):
       operationId,
       summary,
       requires: 'public',
-      response: { description: 'The answer', type: 'application/json', schema },
+      response: { description: 'The response', type: 'application/json', schema },
       handler: (c) => {
         c.set('headers', headers.of(undefined));
         return handler(c);
