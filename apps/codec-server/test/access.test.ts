@@ -25,13 +25,13 @@ it('states in /api/sign-in that every client may call a server with AUTH=none', 
   expect(await (await send(openAccess, 'GET', '/api/sign-in')).json()).toEqual({ required: false });
 });
 
-it('answers 401 before revealing whether a namespace exists', async () => {
+it('returns 401 before revealing whether a namespace exists', async () => {
   expect((await send(noAccess, 'GET', '/api/namespaces/elsewhere/workflows')).status).toBe(401);
   const elsewhere = { 'x-namespace': 'elsewhere' };
   expect((await post(appWith(kms, { access: noAccess }), '/decode', '{}', elsewhere)).status).toBe(401);
 });
 
-it('answers 404 for a namespace that is not configured, whatever the permissions', async () => {
+it('returns 404 for a namespace that is not configured, whatever the permissions', async () => {
   for (const [method, , path] of routes.filter(([, , , , namespace]) => namespace !== undefined)) {
     if (!path.startsWith('/api')) continue;
     const response = await send(openAccess, method, path.replace('payments', 'elsewhere'));

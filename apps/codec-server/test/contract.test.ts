@@ -11,7 +11,7 @@ describe('reason codes', () => {
     expect(reasonClass).toBe(codecReasonClass);
   });
 
-  it('are in the class information only if the payload is returned', () => {
+  it('have the class `information` only if the payload is returned', () => {
     const information = reasonCodes.filter((code) => reasonClass(code) === 'information');
     expect(information.toSorted()).toEqual(['external_reference', 'not_encrypted', 'system_envelope']);
   });

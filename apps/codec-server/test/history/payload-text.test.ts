@@ -87,11 +87,14 @@ describe('textFinder in JSON', () => {
 });
 
 describe('textFinder in other bodies', () => {
-  it.each(['binary/plain', 'binary/protobuf', ''])('finds text in UTF-8 of encoding "%s"', (encoding) => {
-    expect(findIn('needle', body('a needle', encoding))).toMatchObject([
-      { pointer: '', in: 'value', snippet: { before: '1-4', match: 'needle', after: '0' } },
-    ]);
-  });
+  it.each(['binary/plain', 'binary/protobuf', ''])(
+    'finds text in a UTF-8 body with the encoding "%s"',
+    (encoding) => {
+      expect(findIn('needle', body('a needle', encoding))).toMatchObject([
+        { pointer: '', in: 'value', snippet: { before: '1-4', match: 'needle', after: '0' } },
+      ]);
+    },
+  );
 
   it('finds nothing in bytes that are not UTF-8, or in an empty payload', () => {
     expect(findIn('a', body(Buffer.from([0x61, 0xff])))).toEqual([]);

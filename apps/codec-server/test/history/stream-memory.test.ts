@@ -199,7 +199,7 @@ describe('streams of located payloads', () => {
   });
 });
 
-it('never deadlocks when streams of ordered events wait for memory', async () => {
+it('streams of ordered events that wait for memory never deadlock', async () => {
   const memory = new MemoryBudget(22 * MiB, 18 * MiB);
   const run = { namespace: 'payments', workflowId: 'w', runId: 'r' };
   const record = { ...anyNamespace, done: () => undefined, refused: () => undefined };

@@ -68,7 +68,7 @@ describe('cross-site requests', () => {
 });
 
 describe('a page on the server’s own origin', () => {
-  it.each([`http://${HOST}`, `https://${HOST}`])('may send requests as %s', async (origin) => {
+  it.each([`http://${HOST}`, `https://${HOST}`])('may send requests with the Origin %s', async (origin) => {
     const response = await request('/decode', { ...headers, origin });
     expect(response.status).toBe(200);
     expect([...response.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
@@ -87,7 +87,7 @@ describe('a page on the server’s own origin', () => {
     `ws://${HOST}`,
     HOST,
     `http://http://${HOST}`,
-  ])('is not %s, which gets 403', async (origin) => {
+  ])('is not assumed for the Origin %s, which gets 403', async (origin) => {
     expect((await request('/decode', { ...headers, origin })).status).toBe(403);
   });
 

@@ -64,7 +64,7 @@ describe('one request’s namespaces', () => {
   it('are each recorded once, however many messages name them concurrently', async () => {
     const { namespaces, audited } = await begun();
     await Promise.all(Array.from({ length: 50 }, (_, n) => authorize(namespaces, n % 2 ? 'a' : 'b')));
-    // From then on, no promises are created, so that decoding stays synchronous.
+    // Later authorizations create no promises, so that decoding stays synchronous.
     expect(namespaces.authorizeNamespace('a')).toBeUndefined();
     await namespaces.end('complete');
     expect(lines(audited).toSorted()).toEqual([

@@ -274,7 +274,7 @@ describe('Cloud KMS requests', () => {
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
 
-  it('are waited for before a request is refused, by a bounded number of requests with bounded memory', async () => {
+  it('above the limit wait, up to a maximum number of requests and amount of memory', async () => {
     const rates = createRateLimits({ kmsRequests: 600 });
     const c = new Context<Env>(new Request('http://localhost'));
     c.set('account', rates.admit({ name: 'reader' }));

@@ -192,7 +192,7 @@ describe('a caller without permissions in the namespace of copied messages', () 
     expect(readable).toContain('"reason":"namespace_not_permitted"');
   });
 
-  it('sees in the history the namespace of each such payload, and that decoding is not permitted', async () => {
+  it('sees the namespace of each copied payload in the history, and that decoding is not permitted', async () => {
     const { app } = replica(ana(own));
     const shown = (await history(app, run)).flatMap(({ payloads }) => payloads);
     for (const stub of shown) {

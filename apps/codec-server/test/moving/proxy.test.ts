@@ -64,7 +64,7 @@ it('starts with workflows whose markers the proxy has encrypted', async () => {
   });
 });
 
-it('does not continue such a workflow on a worker that connects directly', async () => {
+it('does not continue a workflow with encrypted markers on a worker that connects directly', async () => {
   const [order] = orders;
   const direct = await move.worker({ generation: 'before', encrypts: true, plugins: plugins() });
   const client = await move.client({ plugins: plugins() });

@@ -85,7 +85,7 @@ describe('the metrics port', () => {
     '',
   ])('refuses metrics for the Host "%s"', async (host) => {
     const answer = await scrape(host.replace('PORT', String(server.port)));
-    // 400 if the value is not a host at all.
+    // 400 if the value is not a valid host.
     expect([400, 403]).toContain(answer.status);
     if (answer.status === 403) expect(answer.body).toContain('CODEC_METRICS_ALLOWED_HOSTS');
     expect(answer.body).not.toContain('codec_open_streams');

@@ -226,14 +226,14 @@ describe('the dashboard folder', () => {
     '//evil.example/%2e%2e',
     '/index.html/../../secret.txt',
   ];
-  it.each(paths)('cannot be left or listed with %s', async (path) => {
+  it.each(paths)('cannot be left or listed with the path %s', async (path) => {
     const server = await start();
     const { status, body } = await askFor(server, path);
     expect([400, 404, 405]).toContain(status);
     expect(body).not.toMatch(/canary|root:|manifest|main-1a2b|a file with/);
   });
 
-  it('cannot be left below a prefix', async () => {
+  it('cannot be left with a path below a prefix', async () => {
     const server = await start({ pathPrefix: '/tools/kms' });
     for (const path of paths) {
       const { body } = await askFor(server, `/tools/kms${path}`);
@@ -278,14 +278,17 @@ describe('the dashboard folder', () => {
         await symlink('../moved', join(folder, 'assets'));
       },
     ],
-  ])('cannot be left if %s is replaced by a link while the server runs', async (_, replace) => {
-    const server = await start();
-    await replace();
-    const response = await fetch(`${server.url}/assets/main-1a2b.js`, {
-      headers: { 'accept-encoding': 'br' },
-    });
-    expect(response.status).toBe(404);
-  });
+  ])(
+    'is not left if %s is replaced by a link to another folder while the server runs',
+    async (_, replace) => {
+      const server = await start();
+      await replace();
+      const response = await fetch(`${server.url}/assets/main-1a2b.js`, {
+        headers: { 'accept-encoding': 'br' },
+      });
+      expect(response.status).toBe(404);
+    },
+  );
 
   it('does not serve a file that was added while the server runs', async () => {
     const server = await start();

@@ -174,7 +174,7 @@ describe('pipelined requests on one connection', () => {
     expect(handled()).toBe(4);
   });
 
-  it('close the connection and are not handled beyond four', async () => {
+  it('beyond four close the connection and are not handled', async () => {
     const { ask, handled, closed } = await ahead(5_000);
     ask();
     await expect.poll(closed, { timeout: 10_000 }).toBe(true);
@@ -232,7 +232,7 @@ const resetting = async () => {
   return { ask, reset: () => reset?.(), closed: () => closed };
 };
 
-describe('the function that resets a response’s connection', () => {
+describe('the function that resetter returns', () => {
   it('resets the connection if no other request has arrived on it', async () => {
     const { ask, reset, closed } = await resetting();
     await ask('/second');

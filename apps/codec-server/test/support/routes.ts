@@ -2,7 +2,7 @@ import type { Requirement } from '../../src/http/define-route.ts';
 
 /** The path of a run in a namespace with keys. The test defines its history. */
 export const RUN = '/api/namespaces/payments/workflows/w/runs/0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa';
-/** Every route, and what it takes. A route that is added without its line here fails the last test. */
+/** Every route, with the permission that it requires. A new route without an entry here makes a test fail. */
 export const routes: [
   method: 'GET' | 'POST',
   pattern: string,

@@ -179,7 +179,7 @@ export function appWith(
 /**
  * Posts to an application.
  * @param body text, or a value that is sent as JSON
- * @param more headers that are added to, or replace, those of a request in `payments`
+ * @param more further headers; they override the default headers, which are for the namespace `payments`
  */
 export const post = async (
   app: ReturnType<typeof createApp>,
