@@ -114,7 +114,7 @@ export function terminated(run: WhyRun): Fact[] {
   ];
 }
 
-/** Who asked for the cancellation. */
+/** Who requested the cancellation. */
 export function canceled(run: WhyRun): Fact[] {
   const event = endOfRun(run);
   if (event?.eventName !== 'WorkflowExecutionCanceled') return [];
