@@ -25,7 +25,7 @@ interface Waiting {
 export class MemoryBudget {
   readonly bytes: number;
   readonly share: number;
-  /** Memory for copies of stored payloads that wait for memory for their plaintext. */
+  /** Memory for copies of stored payloads. The copies are kept until there is memory for the plaintext. */
   readonly copies: MemoryPool;
   /** Memory for compressors of streams, which may last an hour. */
   readonly compressors: MemoryPool;

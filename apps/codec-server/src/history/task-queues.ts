@@ -14,8 +14,8 @@ type Pollers = Pick<RunTaskQueue, 'pollers' | 'lastPoll' | 'polling'>;
 type UsedQueue = Pick<RunTaskQueue, 'name' | 'kind' | 'waiting'>;
 
 /**
- * Milliseconds after which a poller that Temporal has not seen no longer polls: Temporal holds a poll for up
- * to 60 s.
+ * Milliseconds without a new poll after which a queue counts as not polled. Temporal holds a poll for up to
+ * 60 s.
  */
 const STALE_MS = 100_000;
 /** How many milliseconds a result is cached, so that a page that many people watch causes few calls. */

@@ -68,7 +68,7 @@ interface RouteDefinition<
   readonly query?: z.core.$ZodObject & Schema<Query>;
   /** Schema of the JSON body, which is read and parsed before the handler runs. */
   readonly body?: Schema<Body>;
-  /** Replaces `body` if the handler reads the body itself: the body's schema, for the document only. */
+  /** The body's schema for the OpenAPI document. Replaces `body` if the handler itself reads the body. */
   readonly describedBody?: Schema;
   /**
    * Returns the request's namespace, if the path alone does not determine it. Throws HttpError for a
