@@ -11,11 +11,12 @@ const node = {
   format: 'esm',
   dts: false,
   sourcemap: process.env['BUILD_SOURCE_MAPS'] === '1',
-  // Google's clients look for their JSON files next to `__dirname`, which a module has only with a shim.
+  // Google's clients look for their JSON files in `__dirname`, which ES modules have only with a shim.
   shims: true,
 } as const;
 
-// Two files that run alone, `node main.mjs`: it checks Node's version and loads `app.mjs`. The folder `scan-worker` next to it is for workers of `scan --on-temporal` only.
+// Builds two files that need no other: `main.mjs` checks Node's version and loads `app.mjs`. Only the workers
+// of `scan --on-temporal` need the folder `scan-worker` next to them.
 export default defineConfig({
   ...node,
   entry: { app: 'src/main.ts' },

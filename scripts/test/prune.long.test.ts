@@ -121,7 +121,7 @@ describe('the artefacts', () => {
       await until('The codec server', async () => (await get('/readyz'))?.ok === true, running);
       expect(await (await get('/'))?.text()).toContain('<title>temporal-kms</title>');
       const doctor = await shell(check);
-      expect(doctor.all).toMatch(/ok +codec server +it decrypts a payload of default/);
+      expect(doctor.all).toMatch(/ok +codec server +the codec server decrypts a payload of default/);
       const isReady = async () => (await fetch(`http://127.0.0.1:${health}/readyz`)).ok;
       await until('The worker', () => isReady().catch(() => false), running);
     } finally {

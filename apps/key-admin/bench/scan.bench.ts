@@ -25,9 +25,9 @@ const { values } = parseArgs({
 if (values.help) {
   console.log(
     'node bench/scan.bench.ts [--histories 2000] [--workers 1,2,4] [--rps 20000]\n' +
-      'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then by 1, 2 and 4\n' +
-      'worker processes, and by the last number of workers once more, of which one is killed (SIGKILL) and replaced. Each\n' +
-      'report must contain the runs that this program has created, by key version, and be equal to that of one process.\n' +
+      'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then in 1, 2 and\n' +
+      '4 worker processes. Repeats the last scan while one of its workers is killed (SIGKILL) and replaced. Each report must\n' +
+      'count exactly the runs that this program created, by key version, and equal the report of the one process.\n' +
       'Temporal, which keeps its data in a file, the workers and this program share the machine.',
   );
   process.exit(0);
@@ -39,14 +39,14 @@ const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 
 const folder = await mkdtemp(join(tmpdir(), 'scan-bench-'));
 const temporal = await startTemporal({
-  // In memory, 100,000 runs take 10 GB, and the server ends by itself.
+  // In memory, 100,000 runs take 10 GB, and the server exits.
   dbFile: join(folder, 'temporal.db'),
-  // What the server has written need not survive the machine.
+  // The benchmark's data need not survive a crash of the machine.
   sqlitePragmas: { synchronous: 'OFF' },
   dynamicConfig: {
-    // The default, 128,000 runs, would keep all runs in memory too.
+    // The default, 128,000 runs, would also keep every run in memory.
     'history.hostLevelCacheMaxSize': 1_000,
-    // The server's defaults would limit the scan, and not the processes.
+    // With the server's default limits, the server would be the bottleneck, not the scanning processes.
     'frontend.namespaceRPS': 1_000_000,
     'frontend.namespaceRPS.visibility': 1_000_000,
     'frontend.rps': 1_000_000,
@@ -64,9 +64,9 @@ const env = {
   TEMPORAL_ADDRESS: temporal.address,
 };
 const started: NodeProcess[] = [];
-/** The number of runs by the version under which their input is encrypted. */
+/** The number of runs per key version that their inputs are encrypted under. */
 const created = new Map<number, number>();
-/** What the first scan has found. */
+/** What the first scan found. */
 let expected: object | undefined;
 let isEnding = false;
 async function reportEndOfTemporal(): Promise<void> {
@@ -128,7 +128,7 @@ async function measure(what: string, run: () => Promise<ScanReport>): Promise<vo
   console.log(`| ${what} | ${took.toFixed(1)} | ${Math.round(histories / took)} |`);
 }
 
-/** Creates closed runs whose input is encrypted under the first or the second version of the key. */
+/** Creates closed runs whose inputs are encrypted under version 1 or 2 of the key. */
 async function createRuns(): Promise<void> {
   const first = await encryptedInput();
   await emulator.rotate(KEY);
@@ -138,7 +138,7 @@ async function createRuns(): Promise<void> {
   const create = async (): Promise<void> => {
     while (next < histories) {
       const workflowId = `run-${next}`;
-      // Two of three runs have the second version.
+      // Two of three runs use version 2.
       const version = next % 3 === 0 ? 1 : 2;
       next += 1;
       await workflowService.startWorkflowExecution({
@@ -161,7 +161,7 @@ async function createRuns(): Promise<void> {
     await sleep(500);
 }
 
-/** A new codec takes a key under the version that is primary now. */
+/** Uses a new codec, whose key is wrapped under the current primary version. */
 async function encryptedInput(): Promise<Payload[]> {
   const codec = loadKmsCodec({ namespace, env });
   const plain = { metadata: { encoding: Buffer.from('json/plain') }, data: Buffer.from('"a small input"') };
@@ -185,7 +185,7 @@ async function startWorkers(count: number): Promise<NodeProcess[]> {
   return workers;
 }
 
-/** Each scan has a new state folder, so that it reads everything. */
+/** Gives each scan a new state folder, so that the scan reads everything. */
 function client(...more: string[]): NodeProcess {
   const state = join(folder, randomUUID());
   return start('main.ts', [

@@ -7,8 +7,9 @@ import { depsOf } from './cli/terminal.ts';
 import { createProgram } from './program.ts';
 
 /**
- * Runs the command line and returns its exit code. Prints errors on standard error, with what to type, and with `--json` also
- * as an object on standard output, which jobs discard to keep ids out of their log.
+ * Runs the command line and returns its exit code. Prints errors, with what to type, on standard error. With
+ * `--json`, also prints them as an object on standard output: a job that keeps ids out of its log discards
+ * standard output.
  * @param args without the names of Node and the script
  */
 export async function runCli(args: readonly string[], process: CliProcess): Promise<number> {
@@ -24,7 +25,7 @@ export async function runCli(args: readonly string[], process: CliProcess): Prom
     const json = args.includes('--json');
     if (!(error instanceof CommanderError)) return report(error, json, deps);
     if (error.exitCode === 0) return exitCodes.ok;
-    // The parser has printed it on standard error.
+    // The parser has already printed the message on standard error.
     const { message } = error;
     if (json)
       deps.print(jsonLines({ error: { exit: 'usage', message: message.replace(/^error: /, ''), fix: [] } }));

@@ -49,7 +49,7 @@ describe('temporal-kms', () => {
     expect(codes).toEqual(Object.values(exitCodes));
   });
 
-  it('exits with 64 and suggests a command or option for a wrong one', async () => {
+  it('exits with 64 for a wrong command or option, and suggests a similar one', async () => {
     const command = await temporalKms(['rotat']);
     expect([command.code, command.err]).toEqual([64, expect.stringContaining('Did you mean rotate?')]);
     const option = await temporalKms(['keys', '--jso']);
@@ -66,7 +66,7 @@ describe('temporal-kms', () => {
     ]);
   });
 
-  it('is started so that Node leaves --env-file to it', async () => {
+  it('is started so that Node does not read --env-file itself', async () => {
     const [, options = ''] = /^#!\/usr\/bin\/env -S node (.+)\n/.exec(await readFile(main, 'utf8')) ?? [];
     const { code, stdout } = await runNode(main, {
       nodeOptions: options.split(' '),
@@ -100,7 +100,7 @@ describe('temporal-kms', () => {
     expect(error).toBe('');
   });
 
-  it('runs as a process, with its exit code, the result on standard output and progress on standard error', async () => {
+  it('runs as a process with an exit code, the result on standard output, and progress on standard error', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     const { code, stdout, stderr } = await runNode(main, { args: ['keys', '--json'], env: as(VIEWER) });

@@ -28,7 +28,7 @@ const resources = (plan: Plan, type: string) =>
   plan.planned_values.root_module.resources.filter((resource) => resource.type === type);
 const values = (plan: Plan, type: string): any[] => resources(plan, type).map((resource) => resource.values);
 
-/** Returns what is in a plan without the fields that nothing sets, in the words of Google's API. */
+/** Returns a plan's values without unset fields, in the form of Google's API. */
 function asInApi(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(asInApi);
   if (typeof value !== 'object' || value === null) return value;
@@ -39,7 +39,7 @@ function asInApi(value: unknown): unknown {
 const camelCase = (name: string): string =>
   name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-/** Terraform has a list for each block, also for one that occurs once. */
+/** Converts blocks to lists: Terraform has a list even for a block that occurs once. */
 function asInTerraform(value: any, name = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => asInTerraform(item));
   if (typeof value !== 'object' || value === null) return value;
@@ -49,7 +49,7 @@ function asInTerraform(value: any, name = ''): unknown {
   return name === '' || name === 'labelExtractors' ? object : [object];
 }
 
-/** Returns the resources that files of a kind in deploy/monitoring/google describe. */
+/** Returns the resources in those files of deploy/monitoring/google that have this ending. */
 async function expected(kind: string, more: object): Promise<Record<string, unknown>> {
   const names = (await readdir(monitoring)).filter((name) => name.endsWith(kind));
   const texts = await Promise.all(names.map((name) => readFile(join(monitoring, name), 'utf8')));

@@ -15,7 +15,7 @@ interface Project {
   readonly name: string;
   readonly project: string;
   readonly location: string;
-  /** Minutes that a new primary version may take. */
+  /** How long a new primary version may take to become effective, in seconds. */
   readonly waitSeconds: number;
   readonly env: () => Promise<Record<string, string>>;
 }
@@ -97,7 +97,6 @@ describe.each(projects(process.env))('in $name', ({ project, location, waitSecon
 const CODEC = 'codec@acme.iam.gserviceaccount.com';
 const sourceOf = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
-/** Waits until a server answers with 200. */
 async function untilAnswers(url: string, server: ReturnType<typeof startNode>): Promise<void> {
   for (;;) {
     if (!server.isRunning()) throw new Error(`The process ended: ${server.output()}`);
@@ -109,7 +108,7 @@ async function untilAnswers(url: string, server: ReturnType<typeof startNode>): 
 
 describe('from an empty project', () => {
   it(
-    'leads with only setup and doctor to a payload that the codec server decrypts',
+    'setup and doctor alone lead to a payload that the codec server decrypts',
     { timeout: 180_000 },
     async () => {
       const { as, grant } = await startCloud({
@@ -129,7 +128,7 @@ describe('from an empty project', () => {
       );
       expect([setup.code, setup.out]).toEqual([0, expect.stringContaining('steps done')]);
 
-      // Each identity has a separate port of the emulator, which stands for its credentials.
+      // Each identity has a separate emulator port in place of credentials.
       const worker = { KMS_EMULATOR_HOST: hostOf(WORKER), WORKER_HEALTH_PORT: String(healthPort) };
       const codec = { KMS_EMULATOR_HOST: hostOf(CODEC), CODEC_PORT: String(codecPort) };
       const optionsOf = (file: string, env: Record<string, string>) => ({

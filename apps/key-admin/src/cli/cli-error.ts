@@ -1,10 +1,10 @@
-/** The exit codes of the command, most of them from sysexits.h. docs/cli.md describes them. */
+/** The command's exit codes, most of them from sysexits.h. docs/cli.md describes them. */
 export const exitCodes = {
   ok: 0,
-  /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as wanted. */
+  /** The command ran, and a check failed, a key has a problem, or a key cannot be changed as requested. */
   failed: 1,
   usage: 64,
-  /** The input is not what the command reads, or is damaged. */
+  /** The input is damaged, or has a format that the command does not read. */
   data: 65,
   notFound: 66,
   unavailable: 69,
@@ -17,15 +17,13 @@ export const exitCodes = {
 
 export type ExitName = keyof typeof exitCodes;
 
-/**
- * Why a command ended early, with what to type next. The message contains no plaintext, key bytes or tokens.
- */
+/** Why a command ended early, and what to type next. It contains no plaintext, key bytes or tokens. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exit: Exclude<ExitName, 'ok'>;
   /** The lines of the message. */
   readonly lines: readonly string[];
-  /** Commands or settings that help, a line each. */
+  /** Commands or settings that solve the problem, one per line. */
   readonly fix: readonly string[];
 
   constructor(

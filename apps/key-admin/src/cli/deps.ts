@@ -2,7 +2,7 @@ import type { Values } from '@temporal-kms/config';
 import type { Command } from 'commander';
 import type { ExitName } from './cli-error.ts';
 
-/** What the command line takes from its process, so that tests can replace it. */
+/** The parts of its process that the command line uses. Tests replace them. */
 export interface CliProcess {
   readonly env: Values;
   readonly now: () => Date;
@@ -11,19 +11,20 @@ export interface CliProcess {
   readonly stderr: (text: string) => void;
   /** Whether a person can answer questions. */
   readonly isTerminal: boolean;
-  /** Whether a terminal shows what is written to standard output. */
+  /** Whether standard output is a terminal. */
   readonly showsOutput: boolean;
   readonly ask: (question: string) => Promise<string>;
 }
 
-/** What commands take from their process. They print lines; only {@link printer} writes text to a terminal. */
+/** What commands use of the process. They print lines; only {@link printer} writes to a terminal. */
 export interface CliDeps extends Omit<CliProcess, 'stdout' | 'stderr'> {
   /** Prints lines on standard output. */
   readonly print: (lines: readonly string[]) => void;
   /** Prints lines on standard error. */
   readonly printError: (lines: readonly string[]) => void;
   /**
-   * Writes decrypted content to standard output unchanged. If a terminal shows it, what a terminal acts on is escaped.
+   * Writes decrypted content to standard output. If standard output is a terminal, escapes what a terminal
+   * acts on; otherwise writes the content unchanged.
    */
   readonly writeContent: (content: string | Uint8Array) => void;
 }

@@ -17,16 +17,16 @@ export interface EnvironmentOptions {
   /** Resource name of a crypto key, in place of the environment's. */
   readonly key?: string;
   /**
-   * Whether the keys of the environment stay if it names any. Then `key` only selects a crypto key, and the keys file still
-   * determines which namespaces there are and which key encrypts.
+   * If true, and the environment names keys, `key` only selects a crypto key: the keys file still determines
+   * which namespaces exist and which key encrypts. Otherwise `key` replaces the environment's keys.
    */
   readonly keepsKeys?: boolean;
 }
 
 /**
- * Returns the variables of a process together with those of a file, as `node --env-file` reads it: a variable of the process
- * has precedence.
- * @throws CliError
+ * Returns the variables of a process together with those of a file in the format of `node --env-file`. The
+ * process's variables take precedence, unless they are empty.
+ * @throws CliError if the file cannot be read
  */
 export function withEnvFile(env: Values, file: string | undefined): Values {
   if (file === undefined) return env;
@@ -63,7 +63,9 @@ export function loadKeyConfig(
   }
 }
 
-/** Returns what to type about a mistake in the environment. If the variable names a file, the mistake is about the file. */
+/**
+ * Returns the commands to type for a mistake in a variable or, if the variable names a file, in that file.
+ */
 export function fixOf({ variable, example }: Mistake, values: Values): string[] {
   const value = values[variable];
   if (variable.endsWith('_FILE') && value) return [`ls -l ${quote(value)}`, `$EDITOR ${quote(value)}`];
@@ -92,7 +94,7 @@ export function parseKeyName(key: string): KeyName {
   return { project, location, ring, id };
 }
 
-/** Returns the variables that name the key, so that it is validated as an application's. */
+/** Returns the variables that name the key, so that the key is validated like an application's. */
 function variablesOf(key: string): Values {
   const { project, location, ring, id } = parseKeyName(key);
   return {

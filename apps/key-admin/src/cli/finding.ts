@@ -2,10 +2,10 @@
 export interface Finding {
   /** What was checked: `permissions`, `round trip`, … */
   readonly check: string;
-  /** `warning`: it works, but see the text. `skipped`: it was not checked. */
+  /** `warning`: the check passed, but see the text. `skipped`: the check did not run. */
   readonly status: 'ok' | 'warning' | 'failed' | 'skipped';
   readonly text: string;
-  /** What to type. */
+  /** Commands to type. */
   readonly fix: readonly string[];
   readonly milliseconds?: number;
 }

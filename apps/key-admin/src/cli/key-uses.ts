@@ -25,11 +25,11 @@ export function keyUses(rules: KeyRules): KeyUse[] {
   return [...uses].map(([key, use]) => ({ key, ...use }));
 }
 
-/** Whether a configuration uses a key for namespaces that it does not name. */
+/** Whether a configuration uses a key for namespaces that the configuration does not name. */
 export const servesOthers = (rules: KeyRules, key: string): boolean =>
   keyUses(rules).some((use) => use.key === key && [...use.encryptsFor, ...use.decryptsFor].includes(OTHERS));
 
-/** Returns for which namespaces a key is used, in words. */
+/** Describes in words which namespaces a key is used for. */
 export function useText({ encryptsFor, decryptsFor }: KeyUse): string {
   return [
     ...(encryptsFor.length > 0 ? [`encrypts and decrypts for ${names(encryptsFor)}`] : []),

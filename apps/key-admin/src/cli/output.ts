@@ -1,13 +1,13 @@
 import type { CliDeps } from './deps.ts';
 import { visible } from './terminal.ts';
 
-/** What a command prints: its result on standard output, once, and its progress on standard error. */
+/** Prints a command's result on standard output, once, and the command's progress on standard error. */
 export interface Output {
-  /** Prints the result: `value` with `--json`, else the lines. */
+  /** Prints the result: `value` with `--json`, otherwise the lines. */
   readonly result: (value: object, lines: () => readonly string[]) => void;
-  /** Prints a line of a result that grows. With `--json` nothing: `result` prints it all. */
+  /** Prints a line of the result in advance. With `--json`, prints nothing: `result` prints everything. */
   readonly line: (text: string) => void;
-  /** Prints on standard error what the command does, so that standard output contains the result only. */
+  /** Prints on standard error what the command is doing, so that standard output contains only the result. */
   readonly progress: (text: string) => void;
 }
 
@@ -57,6 +57,6 @@ export function duration(milliseconds: number): string {
 /** Returns a time to the second: `2030-01-31T12:00:00Z`. */
 export const timestamp = (time: Date): string => time.toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** Returns the lines that state what to type. */
+/** Returns the lines that state which commands to type. */
 export const typeLines = (fix: readonly string[], indent = '  '): string[] =>
   fix.map((line, index) => `${indent}${index === 0 ? 'type: ' : '      '}${line}`);

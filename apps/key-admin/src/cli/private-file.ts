@@ -1,11 +1,11 @@
 import writeFileAtomic from 'write-file-atomic';
 
 /**
- * Writes a file that only the user of this process can read and write. It replaces a file of this name, whatever that
- * file's owner and mode. Other processes see the old content or the new content.
+ * Writes a file that only the user of this process can read and write. Replaces an existing file, whatever
+ * its owner and mode. Other processes see either the old or the new content.
  */
 export const writePrivateFile = (path: string, content: string): Promise<void> =>
-  // Windows has no such owners, and ignores them.
+  // Windows has no user ids, and ignores these.
   writeFileAtomic(path, content, {
     mode: 0o600,
     chown: { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 },

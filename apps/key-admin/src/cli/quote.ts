@@ -1,3 +1,3 @@
-/** Returns a word of a command line as a POSIX shell reads it. */
+/** Quotes a word for a POSIX shell where necessary. */
 export const quote = (word: string): string =>
   /^[\w./:@%+=,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

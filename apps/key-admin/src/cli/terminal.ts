@@ -1,13 +1,14 @@
 import type { CliDeps, CliProcess } from './deps.ts';
 
 /**
- * What a terminal acts on, reorders or does not show: control characters, escape sequences, direction marks, line separators,
- * invisible and unassigned characters, lone surrogates, and every white space but the space.
+ * Characters that a terminal acts on, reorders or does not show: control characters, escape sequences,
+ * direction marks, line separators, invisible and unassigned characters, lone surrogates, and every white
+ * space but the space.
  */
 const HIDDEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 const HIDDEN_IN_CONTENT = /(?![ \n\t])[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Returns UTF-16 code units as escapes of JSON: inside a string of a JSON text, they change nothing. */
+/** Returns UTF-16 code units as JSON escapes. Inside a JSON string, the escapes leave the value unchanged. */
 const escaped = (text: string): string => {
   let escapes = '';
   for (let at = 0; at < text.length; at += 1)
@@ -19,8 +20,8 @@ const escaped = (text: string): string => {
 export const visible = (text: string): string => text.replaceAll(HIDDEN, escaped);
 
 /**
- * Returns a function that writes lines. Whatever a value in a line contains, it stays in its line, and the terminal shows it
- * and does nothing else.
+ * Returns a function that writes lines. No value can start a new line or control the terminal: the terminal
+ * shows every character of the value.
  */
 export const printer =
   (write: (text: string) => void) =>
@@ -28,7 +29,7 @@ export const printer =
     if (lines.length > 0) write(lines.map((line) => `${visible(line)}\n`).join(''));
   };
 
-/** Returns the process as commands see it: none of them writes to a terminal by itself. */
+/** Returns the process as commands see it: no command writes to a terminal directly. */
 export function depsOf({ stdout, stderr, ask, ...process }: CliProcess): CliDeps {
   return {
     ...process,

@@ -15,8 +15,8 @@ Examples:
   $ temporal-kms doctor --app codec-server --codec-url https://codec.example.com --token-file token.txt
   $ temporal-kms doctor --app codec-server --json | jq '.checks[] | select(.status == "failed")'
 
-Run it as the application's user and with its variables and credentials: it checks what this process may do. Exits with 1
-if a check fails. A check that writes: with KMS_BRANCH_KEYS, a value that no process reads.`;
+Run doctor as the application's user, with the application's variables and credentials: it checks its own permissions.
+Exits with 1 if a check fails. With KMS_BRANCH_KEYS, a check writes a value that no process reads.`;
 
 interface DoctorOptions extends CommonOptions {
   readonly app: AppName;
@@ -53,7 +53,7 @@ export const addDoctorCommand: AddCommand = (program, deps, exit) => {
       collect,
     )
     .option('--token-file <file>', 'file with an access token for the codec server; - reads standard input')
-    .option('--justification <text>', 'justification, where the namespace reveals on demand')
+    .option('--justification <text>', 'justification, if the namespace reveals on demand')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (options: DoctorOptions) => {
     const output = createOutput(deps, options.json === true);

@@ -40,7 +40,7 @@ interface Drained {
   readonly schedules: readonly (ReencryptedSchedule & { readonly namespace: string })[];
 }
 
-/** `drain`: when each version becomes free, and what can be done about it. */
+/** `drain`: shows when each version becomes free, and re-encrypts what schedules keep. */
 export const addDrainCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('drain')
@@ -92,7 +92,7 @@ async function drain(
 ): Promise<Drained> {
   const isWatch = options.watch === true;
   const { scanned, ...before } = await prepare(version, options, deps, output);
-  // Before anything is changed, and before a scan.
+  // Checked before a scan, and before anything changes.
   if (version !== undefined) requireDrainable(version, before, isWatch);
   const schedules = options.reencrypt === true ? await reencrypt(version, before, options, deps, output) : [];
   const { ask } = await scanned();

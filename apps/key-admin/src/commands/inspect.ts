@@ -22,7 +22,7 @@ Examples:
   $ pbpaste | temporal-kms inspect --key projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption
 
 Decrypts nothing and does not call Cloud KMS: it needs no key and, for local files, no credentials. Needs roles/storage.objectViewer
-on the bucket for gs://. What it prints is what the payloads claim. Exits with 1 if a payload is damaged.`;
+on the bucket for gs://. The output is what the payloads claim. Exits with 1 if a payload is damaged.`;
 
 interface InspectOptions extends CommonOptions {
   readonly format: InputFormat;
@@ -32,7 +32,7 @@ interface InspectOptions extends CommonOptions {
   readonly payloads?: true;
 }
 
-/** `inspect`: what a payload, or each payload of exported histories, is, without decrypting it. */
+/** `inspect`: describes a payload, or each payload of exported histories, without decrypting it. */
 export const addInspectCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('inspect')
@@ -62,7 +62,7 @@ export const addInspectCommand: AddCommand = (program, deps, exit) => {
   });
 };
 
-/** Returns the names to look for: those of the options and, where one is set, of the configuration. */
+/** Returns the names to look for: from the options and, if keys are configured, from the configuration. */
 function knownNames(deps: CliDeps, options: InspectOptions): KnownNames {
   const { key: keys = [], namespace: namespaces = [], workflowId } = options;
   for (const key of keys) parseKeyName(key);

@@ -20,7 +20,7 @@ interface KeysOptions extends CommonOptions {
   readonly key?: string;
 }
 
-/** `keys`: the crypto keys of a configuration with their versions, states, ages and dates. */
+/** `keys`: shows a configuration's crypto keys with their versions, states, ages and dates. */
 export const addKeysCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('keys')
@@ -54,7 +54,7 @@ interface VersionReport {
   readonly primary: boolean;
   readonly created: string | null;
   readonly ageSeconds: number | null;
-  /** Until this time the version can be restored; then Cloud KMS destroys it. */
+  /** The version can be restored until this time. After it, Cloud KMS destroys the version. */
   readonly restoreBy: string | null;
 }
 

@@ -19,7 +19,7 @@ interface MayDestroyOptions extends DestroyOptions {
   readonly signKey?: string;
 }
 
-/** `may-destroy`: whether anything needs a key version, with the evidence. */
+/** `may-destroy`: decides whether anything needs a key version, and shows the evidence. */
 export const addMayDestroyCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('may-destroy')

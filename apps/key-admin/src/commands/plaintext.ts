@@ -43,9 +43,9 @@ export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
       'look in the histories and schedules of this namespace; may be repeated',
       collect,
     )
-    .option('--query <query>', 'only in runs that match this visibility query')
+    .option('--query <query>', 'look only in runs that match this visibility query')
     .option('--patterns <file>', 'file with more patterns and with allowed values')
-    .option('--payloads', 'also in plaintext payloads; not useful for decoded exports')
+    .option('--payloads', 'also look in plaintext payloads; not useful for decoded exports')
     .option('--rps <calls>', 'calls to Temporal per second', rate, 20)
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (files: readonly string[], options: PlaintextOptions) => {

@@ -38,7 +38,7 @@ interface RotateOptions extends CommonOptions {
   readonly wait: number;
 }
 
-/** `rotate`: a new version, promoted, and verified by a round trip. */
+/** `rotate`: creates a version, makes it primary, and verifies it by a round trip. */
 export const addRotateCommand: AddCommand = (program, deps, exit) => {
   const command = program
     .command('rotate')
@@ -167,7 +167,10 @@ async function requirePermissions(google: GoogleClients, key: string, verify: bo
   );
 }
 
-/** Waits for the key material of a version, which an HSM generates later. @throws CliError */
+/**
+ * Waits until a version has key material: an HSM generates the material after the version is created.
+ * @throws CliError
+ */
 async function untilEnabled(
   { google, output, key }: Rotation,
   name: string,
@@ -181,12 +184,15 @@ async function untilEnabled(
     if (state !== 'PENDING_GENERATION' || performance.now() > deadline) {
       throw new CliError('notYet', `${name} is ${state}`);
     }
-    output.progress('Waiting for its key material');
+    output.progress("Waiting for the version's key material");
     await sleep(1000);
   }
 }
 
-/** Encrypts and decrypts random bytes until Cloud KMS uses the version. @returns how long that took; undefined: not yet */
+/**
+ * Encrypts and decrypts random bytes until Cloud KMS uses the version.
+ * @returns how long that took, in milliseconds, or undefined if Cloud KMS does not use the version yet
+ */
 async function roundTrip(
   { service, output, key }: Rotation,
   version: number,

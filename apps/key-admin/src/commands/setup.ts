@@ -17,7 +17,7 @@ Examples:
   $ temporal-kms setup --project acme --location us-east1 --dry-run \\
       --worker worker@acme.iam.gserviceaccount.com --codec-server codec@acme.iam.gserviceaccount.com
   $ temporal-kms setup --project acme --location europe-west3 --protection-level hsm --yes
-  $ temporal-kms setup --project acme --dry-run > setup.sh      # the equivalent gcloud lines
+  $ temporal-kms setup --project acme --dry-run > setup.sh      # the equivalent gcloud commands
 
 Needs roles/cloudkms.admin in the project; for the audit logs also roles/resourcemanager.projectIamAdmin. Repeating it
 changes nothing that exists. A key ring or key cannot be renamed, moved or deleted: choose the names with care.`;
@@ -44,7 +44,7 @@ interface SetupOptions extends CommonOptions {
   readonly yes?: true;
 }
 
-/** `setup`: key ring, key, bindings, audit logs, and the configuration files of the applications. */
+/** `setup`: creates a key ring, a key, bindings, audit logs, and the applications' configuration files. */
 export const addSetupCommand: AddCommand = (program, deps) => {
   const command = program
     .command('setup')
@@ -95,7 +95,7 @@ export const addSetupCommand: AddCommand = (program, deps) => {
     )
     .option('--out <folder>', 'folder for the configuration files', '.')
     .option('--overwrite', 'replace configuration files that differ')
-    .option('--dry-run', 'change nothing, and print the equivalent gcloud lines')
+    .option('--dry-run', 'change nothing, and print the equivalent gcloud commands')
     .option('--yes', 'do not ask')
     .addHelpText('after', examples);
   addCommonOptions(command).action(async (options: SetupOptions) => {
@@ -145,7 +145,7 @@ function namespacesOf(
   return [first, ...others];
 }
 
-/** @throws CliError without a project */
+/** @throws CliError if no project is named */
 function specOf(options: SetupOptions, values: Readonly<Record<string, string | undefined>>): KeySpec {
   const project = options.project ?? values['GCP_PROJECT'];
   if (!project) throw new CliError('usage', 'The Google Cloud project is missing', ['--project PROJECT']);
@@ -181,7 +181,7 @@ function shown(steps: readonly Step[], files: readonly ConfigFile[], { overwrite
   ];
 }
 
-/** @throws CliError without a confirmation */
+/** @throws CliError if the person does not confirm */
 async function confirm(open: number, { yes, json }: SetupOptions, deps: CliDeps): Promise<void> {
   if (yes) return;
   const question = `Execute ${open} step${open === 1 ? '' : 's'}? [y/N] `;
@@ -226,7 +226,7 @@ const resultOf = (
   files: files.map((file) => ({ path: file.path, status: written?.includes(file) ? 'done' : file.status })),
 });
 
-/** Returns a shell script that does the same with `gcloud`. */
+/** Returns the equivalent shell script with `gcloud` commands. */
 function script({ project }: KeySpec, steps: readonly Step[], files: readonly ConfigFile[]): string[] {
   return [
     gcloud('services enable', 'cloudkms.googleapis.com', `--project=${project}`),
@@ -243,7 +243,7 @@ function summary(steps: readonly Step[], files: readonly ConfigFile[], options: 
   const done = steps.filter(({ status }) => status === 'to do').length + writable(files, options).length;
   const impossible = steps.filter(({ status }) => status === 'not possible').length;
   const text = done === 0 ? 'Nothing to do: everything exists.' : `${done} steps done.`;
-  const more = impossible === 0 ? '' : ` ${impossible} not possible with your rights: see its note.`;
+  const more = impossible === 0 ? '' : ` ${impossible} not possible with your permissions: see the notes.`;
   const worker = files.find(({ path }) => path.endsWith('worker.env'));
   return `${text}${more} Next: temporal-kms doctor --app worker --env-file ${worker?.path ?? 'worker.env'}`;
 }

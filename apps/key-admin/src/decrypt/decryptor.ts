@@ -16,23 +16,23 @@ export type Decrypted =
       readonly ok: false;
       readonly reason: ReasonCode;
       readonly key?: KeyUse;
-      /** The namespace that the message names, if it is another. */
+      /** The message's namespace, if it differs from the namespace of the input. */
       readonly namespace?: string;
     };
 
-/** A payload, and where it was encrypted as far as that is known. */
+/** A payload, and the workflow that it was encrypted for, if known. */
 export type PayloadToDecrypt = Pick<StoredPayload, 'payload' | 'encryptable'> & {
-  /** Absent or empty: a message that is bound to a workflow is accepted in each. */
+  /** Absent or empty: messages are accepted whichever workflow they are bound to. */
   readonly workflowId?: string | undefined;
 };
 
-/** What became of the payloads of a file. */
+/** The number of payloads of a file, and of those that could not be decrypted. */
 export interface DecryptCounts {
   readonly payloads: number;
   readonly unreadable: ReasonCounts;
 }
 
-/** Decrypts payloads of one namespace, each by itself, and counts for the audit and for the summary. */
+/** Decrypts payloads of one namespace, one at a time, and counts them for the audit and the summary. */
 export class Decryptor {
   readonly #codec: KmsCodec;
   readonly #namespace: string;
@@ -57,7 +57,7 @@ export class Decryptor {
 
   /**
    * Decrypts one payload, with all its layers.
-   * @throws CliError while Cloud KMS does not answer, or if the audit cannot be written
+   * @throws CliError if Cloud KMS does not answer, or if the audit cannot be written
    */
   async decrypt(stored: PayloadToDecrypt): Promise<Decrypted> {
     const result = await this.#decrypt(stored);
@@ -75,7 +75,7 @@ export class Decryptor {
       return this.#refused({ ok: false, reason, ...keyOf(named) });
     }
     const info = this.#codec.inspect(payload, context);
-    // SDKs never encrypt these fields, so plaintext in them is no mistake.
+    // SDKs never encrypt these fields, so plaintext in them is not a mistake.
     if (!encryptable && info.format === 'plain' && info.compressed === undefined)
       return { ok: true, payload };
     try {

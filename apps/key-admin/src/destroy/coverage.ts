@@ -19,8 +19,9 @@ export const serverText = ({ address, clusterId }: Server): string =>
   `${address}${clusterId === undefined ? '' : ` (cluster ${clusterId})`}`;
 
 /**
- * Returns what the scans did not see, by what the servers answer now. A scan counts only for the server and the namespaces that
- * it read: not for another server at another time, and not for a namespace that was created since, even under the same name.
+ * Compares the scans with what the servers answer now, and returns what the scans did not see. A scan counts
+ * only for the server and the namespaces that it read: not for another server, and not for a namespace that
+ * was created after the scan, even under the same name.
  */
 export function coverageReasons(question: DestroyQuestion): Reason[] {
   const { reports, servers, namespaces, statement } = question;
@@ -56,7 +57,7 @@ export function coverageReasons(question: DestroyQuestion): Reason[] {
 
 const other = (message: string): Reason => ({ code: 'other_server', message });
 
-/** Whether the report is about a server that answers now, and about the namespaces that it has now. */
+/** Returns reasons unless the report is about a server that answers now, and its current namespaces. */
 function identityReasons({ server, namespaces }: ScanReport, servers: readonly TemporalServer[]): Reason[] {
   if (server === undefined)
     return [other('the report does not state which Temporal server was scanned: scan again')];
@@ -64,7 +65,7 @@ function identityReasons({ server, namespaces }: ScanReport, servers: readonly T
   if (now === undefined)
     return [
       other(
-        `the report is about the Temporal server ${serverText(server)}, and those that answer now are ${servers.map(serverText).join(', ')}`,
+        `the report is about the Temporal server ${serverText(server)}, but the servers that answer now are ${servers.map(serverText).join(', ')}`,
       ),
     ];
   return namespaces.flatMap(({ namespace, id }) => {
@@ -98,10 +99,10 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
     return [
       {
         code: 'not_stated',
-        message: `Temporal at ${server.address} does not list its namespaces for these credentials: let them read the whole server (with Temporal's default authorizer, the system role reader), or list under namespaces in the statement all that the key serves`,
+        message: `Temporal at ${server.address} does not list its namespaces for these credentials: give the credentials access to the whole server (with Temporal's default authorizer, the system role reader), or list every namespace that the key serves under namespaces in the statement`,
       },
     ];
-  // A server that does not list its namespaces may still show those that the configuration names.
+  // A server that does not list all its namespaces may still show those that the configuration names.
   const known = server.namespaces.map(({ name }) => name);
   if (hasOtherNamespaces)
     return missing([...known, ...(stated ?? [])], ', and the configuration uses the key for every namespace');
@@ -114,7 +115,7 @@ function namespaceReasons(server: TemporalServer, question: DestroyQuestion): Re
       : [
           {
             code: 'not_stated' as const,
-            message: `namespaces of ${server.address} that the configuration does not name were not scanned: ${someOf(further)}. Scan them too, or list under namespaces in the statement all that the key serves`,
+            message: `namespaces of ${server.address} that the configuration does not name were not scanned: ${someOf(further)}. Scan them too, or list every namespace that the key serves under namespaces in the statement`,
           },
         ]),
   ];

@@ -41,29 +41,29 @@ export const addDestroyOptions = (command: Command): Command =>
       time,
     );
 
-/** What the questions about the versions of a key have in common. */
+/** What all questions about a key's versions share. */
 export interface Basis {
   readonly settings: KmsSettings;
   readonly key: string;
-  /** The namespaces that must be scanned, wherever they are. */
+  /** The namespaces that must be scanned, on whichever server they are. */
   readonly namespaces: readonly string[];
   readonly description: KeyDescription;
 }
 
-/** Scans, and the questions that they answer by what Cloud KMS and Temporal answer now. */
+/** A basis, and the questions about its key's versions, with what Cloud KMS and Temporal answer now. */
 interface Asked extends Basis {
   readonly questionOf: (version: number) => DestroyQuestion;
 }
 
 interface Scanned {
   readonly reports: readonly ScanReport[];
-  /** Asks Cloud KMS for the key, and each Temporal server for its namespaces. @throws CliError */
+  /** Reads the key from Cloud KMS, and the namespaces from each Temporal server. @throws CliError */
   readonly ask: () => Promise<Asked>;
 }
 
-/** A basis, and what is left to do: everything that can be checked without a scan has been checked. */
+/** A basis that has passed every check that needs no scan. */
 interface Prepared extends Basis {
-  /** Scans, or takes the reports that the options name. @throws CliError */
+  /** Scans, or reads the reports that the options name. @throws CliError */
   readonly scanned: () => Promise<Scanned>;
 }
 
@@ -72,13 +72,16 @@ interface Answer extends Basis {
   /** Null: no scan was necessary. */
   readonly reports: readonly ScanReport[] | null;
   readonly verdict: Verdict;
-  /** Asks and decides again, for example after a person has taken time to confirm. @throws CliError */
+  /**
+   * Reads everything again and decides again, for example after a person has taken time to confirm.
+   * @throws CliError
+   */
   readonly decideAgain: () => Promise<Verdict>;
 }
 
 /**
- * Decides whether a version may be destroyed, from reports or a new scan. It does not scan if the result could not
- * change the answer.
+ * Decides whether a version may be destroyed, from reports or a new scan. Does not scan if the result could
+ * not change the answer.
  * @throws CliError
  */
 export async function mayDestroy(
@@ -117,7 +120,7 @@ export async function prepare(
     throw new CliError('notFound', `${key} has no version ${wanted}`, [`temporal-kms keys --key ${key}`]);
   const given = options.report?.map(readReport);
   const statement = options.statement === undefined ? undefined : readStatement(options.statement);
-  // With a clock that is behind, an old report would look new; one that is ahead would end the waiting time early.
+  // If the clock is behind, an old report looks new. If the clock is ahead, the waiting time ends early.
   const google = settings.emulatorHost === undefined ? GOOGLE_TIME : undefined;
   await requireClock(google, deps.now, output.progress);
   const { notPrimarySince, maxAge } = options;
@@ -130,7 +133,7 @@ export async function prepare(
       const ask = async (): Promise<Asked> => {
         const names = [...before.namespaces, ...reports.flatMap((one) => one.namespaces.map(nameOf))];
         const servers = await askServers(statement, names, withEnvFile(deps.env, options.envFile));
-        // After the scan, so that a version that became primary meanwhile is one.
+        // Read after the scan, so that a version that became primary during the scan counts as primary.
         const basis = await readBasis(options, deps);
         return {
           ...basis,
@@ -155,8 +158,9 @@ export async function prepare(
 const nameOf = ({ namespace }: ScanReport['namespaces'][number]): string => namespace;
 
 /**
- * Asks the application's Temporal server in any case, and each server that the statement names a variables file for.
- * @throws CliError if one of them does not answer
+ * Describes the application's Temporal server, and each server for which the statement names a variables
+ * file.
+ * @throws CliError if one of the servers does not answer
  */
 async function askServers(
   statement: Statement | undefined,
@@ -165,7 +169,7 @@ async function askServers(
 ): Promise<TemporalServer[]> {
   const clusters = statement?.clusters ?? [];
   const files = clusters.flatMap(({ environment }) => (environment === undefined ? [] : [environment]));
-  // Another server gets only the variables of its file: no credentials of this one.
+  // Another server gets only the variables in its own file, not the credentials of the application's server.
   const environments = [own, ...[...new Set(files)].map((file) => withEnvFile({}, file))];
   const all = [...names, ...clusters.flatMap(({ namespaces = [] }) => namespaces)];
   const servers: TemporalServer[] = [];
@@ -188,7 +192,7 @@ export async function readBasis(options: DestroyOptions, deps: CliDeps): Promise
   return {
     settings,
     key,
-    // Also namespaces without the key: they may accept messages of others.
+    // Includes namespaces that do not use the key: they may accept messages of namespaces that do.
     namespaces: [...new Set([...settings.rules.namespaces, ...(options.namespace ?? [])])],
     description,
   };
@@ -211,8 +215,8 @@ function keyOf({ rules }: KmsSettings, wanted: string | undefined): string {
 }
 
 /**
- * Refuses a name that is not the one that programs use. The headers of messages contain a hash of the name, so a scan
- * would find none of the messages that were written under another name of the key.
+ * Refuses a name that is not the one that programs use. The headers of messages contain a hash of the name,
+ * so a scan would not find messages that were written under another name of the key.
  * @throws CliError
  */
 function checkName(key: string, known = key): void {

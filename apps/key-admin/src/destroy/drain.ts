@@ -3,23 +3,23 @@ import { evidenceLines } from '../scan/report-text.ts';
 import type { DestroyQuestion } from './question.ts';
 import { judge, type Verdict } from './verdict.ts';
 
-/** What a version waits for in a place of a namespace. */
+/** What a version waits for in one place of a namespace, such as its open runs. */
 interface Waiting {
   /** Address of the Temporal server. */
   readonly server: string;
   readonly namespace: string;
   readonly place: ScanPlace;
   readonly histories: ScannedHistories;
-  /** When Temporal has removed the last of them. Null: that is not known, or never. */
+  /** When Temporal will have removed the last of these histories. Null: never, or at an unknown time. */
   readonly until: string | null;
 }
 
 /** When a version becomes free. */
 export interface DrainedVersion {
   readonly version: number;
-  /** Whether nothing needs the version that a scan sees. `may-destroy` also requires a statement about the rest. */
+  /** Whether the scan found nothing that needs the version. `may-destroy` also requires a statement. */
   readonly isFree: boolean;
-  /** When nothing will need the version any longer. Null: it depends on open runs, schedules or archives. */
+  /** When nothing will need the version any more. Null: that depends on open runs, schedules or archives. */
   readonly freeOn: string | null;
   readonly waitsFor: readonly Waiting[];
   readonly reasons: Verdict['reasons'];
@@ -74,7 +74,6 @@ const waitingTexts: Readonly<Record<Exclude<ScanPlace, 'closed'>, string>> = {
   exports: 'for as long as the exports are kept',
 };
 
-/** Returns the lines about a version. */
 export function drainLines({ version, isFree, freeOn, waitsFor, reasons }: DrainedVersion): string[] {
   if (isFree) return [`version ${version}: free. Type: temporal-kms may-destroy ${version}`];
   return [

@@ -5,7 +5,7 @@ import type { DestroyQuestion } from './question.ts';
 /** When a version stopped being primary: milliseconds since 1970, or why that is not known. */
 export type StoppedAt = { readonly since: number } | { readonly unknown: string };
 
-/** Returns when the version stopped being primary: as a person states it, or else as scans observed it. */
+/** Returns when the version stopped being primary, as a person states or, otherwise, as scans observed. */
 export function stoppedAt(question: DestroyQuestion): StoppedAt {
   const { version, notPrimarySince } = question;
   const since = notPrimarySince?.getTime() ?? observedTime(question);
@@ -17,7 +17,7 @@ export function stoppedAt(question: DestroyQuestion): StoppedAt {
   return unknown === undefined ? { since } : { unknown };
 }
 
-/** What the scans observed of the crypto key: each with its own state folder. */
+/** What each scan observed of the crypto key. Scans may have different state folders. */
 const observations = ({ key, reports }: DestroyQuestion): ScannedKey[] =>
   reports.flatMap(({ cryptoKeys }) => cryptoKeys.filter((one) => one.key === key));
 
@@ -46,15 +46,16 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
   if (created !== undefined && created.getTime() > since)
     return `version ${version} was created at ${created.toISOString()}, after the time of ${source}`;
   const isStated = notPrimarySince !== undefined;
-  // Then versions became primary in an order other than their numbers', and this version may have been among them.
+  // If an earlier version is primary, versions did not become primary in the order of their numbers, and this
+  // version may have been primary meanwhile.
   const isEarlier = ({ primary = 0 }: { readonly primary?: number | undefined }) => primary < version;
   const earlier = [...observations(question), { time: now.toISOString(), primary: description.primary }].find(
     (observed) => isEarlier(observed) && !(Date.parse(observed.time) <= since),
   );
   if (!isStated && earlier !== undefined)
-    return `at ${earlier.time}, ${earlier.primary === undefined ? 'no version' : `version ${earlier.primary}`} was primary, so version ${version} may have been primary after the time of the report: state when it stopped being primary with --not-primary-since, from the audit log`;
+    return `at ${earlier.time}, ${earlier.primary === undefined ? 'no version' : `version ${earlier.primary}`} was primary, so version ${version} may have been primary after the time of the report: look up in the audit log when version ${version} stopped being primary, and pass that time with --not-primary-since`;
   if (!description.versions.some((one) => one.version > version && canBePrimary(one, since, isStated)))
-    return `at the time of ${source}, no later version could be primary: state when a later version was made primary, from the audit log`;
+    return `no version after ${version} could have been primary at the time of ${source}: look up in the audit log when a later version became primary, and pass that time with --not-primary-since`;
   return undefined;
 }
 
@@ -62,8 +63,8 @@ function contradictionOf(question: DestroyQuestion, since: number): string | und
 const neverEnabled = ['PENDING_GENERATION', 'GENERATION_FAILED', 'PENDING_IMPORT', 'IMPORT_FAILED'];
 
 /**
- * Whether a version can have been primary at a time. For a time that a person states, a version that is destroyed
- * counts only if Cloud KMS shows that it was destroyed later.
+ * Whether a version can have been primary at a time. If a person states the time, a destroyed version counts
+ * only if Cloud KMS shows that it was destroyed after that time.
  */
 function canBePrimary(
   { state, created, generated = created, destroyTime }: KeyDescription['versions'][number],

@@ -14,19 +14,19 @@ export interface VersionQuestion {
 }
 
 export interface DestroyQuestion extends VersionQuestion {
-  /** At least one. Several reports may be about several Temporal servers, or about namespaces of one. */
+  /** At least one. Reports may be about different Temporal servers, or different namespaces of one server. */
   readonly reports: readonly ScanReport[];
   /** Temporal's servers, as they describe themselves now. */
   readonly servers: readonly TemporalServer[];
-  /** What a person states about what no scan sees. */
+  /** What a person states about data that no scan sees. */
   readonly statement: Statement | undefined;
   /** Namespaces that must have been scanned. */
   readonly namespaces: readonly string[];
-  /** Whether the configuration uses the key also for namespaces that it does not name. */
+  /** Whether the configuration also uses the key for namespaces that the configuration does not name. */
   readonly hasOtherNamespaces: boolean;
   /** When the version stopped being primary, if a person states it, for example from the audit log. */
   readonly notPrimarySince?: Date;
-  /** The maximum age of a report, from the time when its scan started. */
+  /** The maximum age of a report, counted from the start of its scan. */
   readonly maxAgeMs: number;
   readonly now: Date;
 }
@@ -34,12 +34,12 @@ export interface DestroyQuestion extends VersionQuestion {
 /**
  * Why a version may not be destroyed.
  * - `no_version`: the crypto key has no such version, or it is already destroyed
- * - `primary`: it encrypts
- * - `needed`: histories need it
+ * - `primary`: programs encrypt under the version
+ * - `needed`: histories need the version
  * - `not_seen`: the scan did not see everything, or not every namespace
  * - `other_server`: the report is about another Temporal server, or about a namespace that no longer exists
- * - `not_stated`: what no scan sees is not stated, or the statement does not fit
- * - `may_still_encrypt`: when the scan started, programs may still have encrypted under the version
+ * - `not_stated`: there is no statement about what no scan sees, or the statement does not match the scan
+ * - `may_still_encrypt`: programs may still have encrypted under the version when the scan started
  * - `report_too_old`: the report is older than permitted, or from the future
  */
 type ReasonCode =

@@ -3,7 +3,7 @@ import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { readTrustedFile } from '@temporal-kms/node-utils/trusted-files';
 import { CliError } from '../cli/cli-error.ts';
 
-/** Bytes of the largest report that is read. */
+/** Maximum size of a report in bytes. */
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 
 /** Reads a report that `scan` wrote. @throws CliError */
@@ -15,7 +15,7 @@ export function readReport(file: string): ScanReport {
     const fix = [`temporal-kms scan --out ${file}`];
     if (codeOf(error) === 'ENOENT')
       throw new CliError('notFound', `The report ${file} does not exist`, fix, error);
-    // Node's messages about JSON quote the text.
+    // Node's JSON errors quote the text, so they are not shown.
     const reason =
       error instanceof SyntaxError || !(error instanceof Error) ? 'it is not JSON' : error.message;
     throw new CliError('data', `The report ${file} cannot be read: ${reason}`, fix, error);

@@ -10,19 +10,19 @@ type NewWorkflow = temporal.api.workflow.v1.INewWorkflowExecutionInfo;
 type ScheduleDescription = temporal.api.workflowservice.v1.DescribeScheduleResponse;
 type Fields = Record<string, Payload>;
 
-/** What happened to a schedule with messages that may need a version that is to be drained. */
+/** The outcome for a schedule whose messages may need a version that is being drained. */
 export interface ReencryptedSchedule {
   readonly scheduleId: string;
   /**
-   * `not possible`: only fields need the version that the command does not change. `changed meanwhile`: others changed
-   * the schedule at every attempt. Other texts are reason codes.
+   * `not possible`: only fields that the command does not change need the version. `changed meanwhile`:
+   * another client changed the schedule during every attempt. Any other text is a reason code.
    */
   readonly outcome: 'done' | 'not possible' | 'changed meanwhile' | (string & {});
   /** The fields that still need the version, as paths in Temporal's description of the schedule. */
   readonly remaining: readonly string[];
 }
 
-/** Whether Temporal cannot change a field of `remaining`, such as the memo of the schedule itself. */
+/** Whether a path in `remaining` is a field that Temporal cannot change, such as the schedule's own memo. */
 export const isFixed = (path: string): boolean => !path.startsWith('schedule.');
 
 export interface Reencryption {
@@ -32,22 +32,22 @@ export interface Reencryption {
   readonly codec: KmsCodec;
   /** Whether a message with this key version can stay unchanged. Undefined: the message names no version. */
   readonly isCurrent: (keyId: string | undefined, version: number | undefined) => boolean;
-  /** Time between two looks at a schedule that was updated, in milliseconds. Default 500. */
+  /** Time between two reads of an updated schedule, in milliseconds. Default 500. */
   readonly pollMs?: number;
 }
 
-/** How often a schedule is read after an update, until it contains the update. */
+/** Maximum number of reads after an update, until the schedule contains the update. */
 const MAX_POLLS = 10;
-/** How often a schedule is read again because others changed it. */
+/** Maximum number of attempts if other clients change the schedule. */
 const MAX_ATTEMPTS = 5;
 // https://grpc.io/docs/guides/status-codes/
 const conflicts: ReadonlySet<number | undefined> = new Set([3, 9, 10]);
 const CALL_MS = 30_000;
 
 /**
- * Encrypts input, memo and metadata of the workflows that schedules start again, under the version that is primary now,
- * unless their messages can stay as they are. It sends the conflict token of the schedule that it has read, so that it
- * does not undo a change that others make meanwhile. Plaintext stays in memory.
+ * Re-encrypts the input, memo and metadata of the workflows that schedules start, under the current primary
+ * version, except messages that can stay unchanged. Each update contains the conflict token of the schedule
+ * as it was read, so that no other client's change is lost. Plaintext stays in memory.
  */
 export async function reencryptSchedules(request: Reencryption): Promise<ReencryptedSchedule[]> {
   const done: ReencryptedSchedule[] = [];
@@ -95,7 +95,7 @@ async function* scheduleIds({ connection, namespace }: Reencryption): AsyncGener
   } while (nextPageToken.length > 0);
 }
 
-/** @returns undefined if nothing is to do */
+/** @returns the outcome, or undefined if there is nothing to do */
 async function reencrypt(request: Reencryption, scheduleId: string): Promise<string | undefined> {
   const { connection, namespace } = request;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
@@ -130,8 +130,8 @@ async function reencrypt(request: Reencryption, scheduleId: string): Promise<str
 }
 
 /**
- * Whether a schedule has the update that was sent. The server's scheduler drops an update with another conflict token
- * than the schedule's, after the call has succeeded.
+ * Whether a schedule contains the update that was sent. Even after a successful call, the server's scheduler
+ * drops an update whose conflict token is not the schedule's.
  */
 async function isStored(request: Reencryption, scheduleId: string): Promise<boolean> {
   const { pollMs = 500 } = request;
@@ -151,7 +151,7 @@ const payloadsOf = ({ input, memo, userMetadata }: NewWorkflow): Payload[] => [
 
 function isCurrent(payload: Payload, request: Reencryption): boolean {
   const { format, keyId, keyVersion } = messageKey(payload);
-  // Plaintext and references stay as they are: this command changes keys, not what is encrypted.
+  // Plaintext and references stay unchanged: the command only changes the keys of encrypted payloads.
   return format === 'plain' || format === 'external' || request.isCurrent(keyId, keyVersion);
 }
 

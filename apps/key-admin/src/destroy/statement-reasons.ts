@@ -4,8 +4,9 @@ import type { StoppedAt } from './primary-time.ts';
 import { type DestroyQuestion, MAX_SKEW_MS, type Reason } from './question.ts';
 
 /**
- * Returns why the statement is missing, does not count, or contradicts the scans. Like a scan, a statement is about
- * what exists when it is made, so it counts from the time when no program can encrypt under the version any longer.
+ * Returns why the statement is missing, does not count, or contradicts the scans. A statement, like a scan,
+ * covers what exists when it is made. Therefore it counts only if it was made when no program could encrypt
+ * under the version any longer.
  */
 export function statementReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
   const { statement, key, servers, reports, now, maxAgeMs } = question;
@@ -17,7 +18,7 @@ export function statementReasons(question: DestroyQuestion, stopped: StoppedAt):
     messages.push(`the statement is from ${statement.time}, which is too long ago or in the future`);
   if ('since' in stopped && !(Date.parse(statement.time) >= stopped.since + STOPS_WITHIN_MS))
     messages.push(
-      `the statement is from ${statement.time}, and programs may have encrypted under the version until ${new Date(stopped.since + STOPS_WITHIN_MS).toISOString()}`,
+      `the statement is from ${statement.time}, but programs may have encrypted under the version until ${new Date(stopped.since + STOPS_WITHIN_MS).toISOString()}`,
     );
   if (statement.key !== key) messages.push(`the statement is about ${statement.key}`);
   for (const server of servers) {

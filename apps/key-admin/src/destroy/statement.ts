@@ -8,16 +8,13 @@ import { gcloud } from '../google/gcloud.ts';
 import type { TemporalServer } from '../temporal/server.ts';
 
 /*
- * What an operator states about data that no scan sees. Without a statement, the answer of may-destroy is no.
+ * What an operator states about data that no scan sees. Without a statement, may-destroy answers no.
  * docs/cli.md describes the fields.
  */
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z$/;
 
-/**
- * Returns whether a text is a time in UTC such as `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2
- * March.
- */
+/** Whether a text is a time like `2030-01-31T12:00:00Z`. JavaScript would read 30 February as 2 March. */
 export function isTime(text: string): boolean {
   const time = new Date(text);
   return TIME.test(text) && !Number.isNaN(time.getTime()) && time.toISOString().startsWith(text.slice(0, 16));
@@ -25,15 +22,15 @@ export function isTime(text: string): boolean {
 
 const text = z.string().min(1, 'must not be empty');
 
-/** A field that has one value only, so that a person writes it on purpose. */
+/** A field with a single permitted value, which a person must write on purpose. */
 const only = <const T extends string>(value: T) => z.literal(value, { error: `must be ${value}` });
 
 const cluster = z.strictObject({
   address: text,
   id: text.optional(),
-  /** Every namespace of the server that the key serves. Absent: all namespaces. */
+  /** Every namespace of the server that the key serves. Absent: all the server's namespaces. */
   namespaces: z.array(text).min(1, 'must not be empty').optional(),
-  /** File with the TEMPORAL_* variables of the server. Absent: those of the command. */
+  /** File with the server's TEMPORAL_* variables. Absent: the command's own variables. */
   environment: text.optional(),
 });
 
@@ -77,7 +74,7 @@ export interface TemplateFields {
   readonly now: Date;
 }
 
-/** Returns the lines of a statement that a person fills in. Unchanged, it is refused. */
+/** Returns the lines of a statement for a person to fill in. An unchanged template is refused. */
 export function statementTemplate({ key, servers, namespaces, now }: TemplateFields): string[] {
   return [
     '# What no scan sees. Fill in the empty fields, write it to a file, and repeat the command with --statement FILE.',
@@ -102,7 +99,7 @@ export function statementTemplate({ key, servers, namespaces, now }: TemplateFie
     "exports: '' # none, or a list of the locations that --exports named: Workflow History Export and other files",
     "otherUses: '' # none: no other configuration, program or data uses the key, and no message is inside another message",
     "copies: '' # accepted: backups and copies under the version become unreadable",
-    "primaryAgain: '' # never: since then, the version was not made primary again. See",
+    "primaryAgain: '' # never: the version was not made primary again after another version replaced it. See",
     `  # ${auditLogLine(key)}`,
     '...',
   ];
@@ -110,7 +107,7 @@ export function statementTemplate({ key, servers, namespaces, now }: TemplateFie
 
 const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
-/** Returns the line that lists when which version was made primary. */
+/** Returns the command that lists which version became primary when. */
 function auditLogLine(key: string): string {
   const filter = `protoPayload.methodName="UpdateCryptoKeyPrimaryVersion" AND protoPayload.resourceName="${key}"`;
   return gcloud('logging read', filter, `--project=${key.split('/')[1] ?? ''}`, '--freshness=400d');

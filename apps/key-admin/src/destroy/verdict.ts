@@ -20,7 +20,7 @@ interface Evidence {
   readonly namespace: string;
   /** Absent: the messages name no version, and were written when the version existed. */
   readonly version?: number;
-  /** The id in the headers, if it is of no known crypto key: it may be another name of this one. */
+  /** The key id in the headers, if it belongs to no known key: this key may have another name. */
   readonly unknownKeyId?: string;
   /** The name in the messages or the configuration, if it differs from the name in the question. */
   readonly otherName?: string;
@@ -31,14 +31,14 @@ export interface Verdict {
   readonly key: string;
   readonly version: number;
   readonly mayDestroy: boolean;
-  /** Why not. Empty if the version may be destroyed. */
+  /** Why the version may not be destroyed. Empty if it may. */
   readonly reasons: readonly Reason[];
   readonly evidence: readonly Evidence[];
   /** The first time when another version was known to be primary. */
   readonly notPrimarySince: string | null;
-  /** A scan that starts later can lead to a yes, if nothing needs the version. Null: that is not known. */
+  /** Only a scan that starts after this time can lead to a yes. Null: the time is not known. */
   readonly scanAfter: string | null;
-  /** What was scanned when. Null: no scan was necessary. */
+  /** What was scanned, and when. Null: no scan was necessary. */
   readonly scanned:
     | readonly {
         readonly started: string;
@@ -48,16 +48,17 @@ export interface Verdict {
     | null;
   /** Temporal's servers as they described themselves when the answer was given. */
   readonly servers: readonly TemporalServer[];
-  /** What a person states about what no scan sees. */
+  /** What a person states about data that no scan sees. */
   readonly statement: Statement | null;
-  /** Without a statement: the lines of a file to fill in. */
+  /** The lines of a statement to fill in. Null if there is a statement. */
   readonly template: readonly string[] | null;
 }
 
 /**
- * Decides whether a key version may be destroyed, from reports of scans. The answer is yes only if the scans have seen
- * every namespace that the key may serve, after no program could encrypt under the version any longer, nothing needs
- * it, and a person states the rest.
+ * Decides from reports of scans whether a key version may be destroyed. The answer is yes only if:
+ * - the scans started when no program could encrypt under the version any longer
+ * - the scans saw every namespace that the key may serve, and nothing there needs the version
+ * - a person states what no scan sees
  */
 export function judge(question: DestroyQuestion): Verdict {
   const { key, version, reports, servers, statement } = question;
@@ -147,7 +148,7 @@ function timeReasons(question: DestroyQuestion, stopped: StoppedAt): Reason[] {
     const time = new Date(stopped.since + STOPS_WITHIN_MS).toISOString();
     reasons.push({
       code: 'may_still_encrypt',
-      message: `programs may encrypt under version ${version} until ${time}, and the scan started before`,
+      message: `programs may encrypt under version ${version} until ${time}, but the scan started before that time`,
     });
   }
   return reasons;
@@ -169,21 +170,21 @@ function evidenceIn(
     }));
 }
 
-/** Returns the name of the crypto key that messages need. Undefined: they do not show it. */
+/** Returns the name of the crypto key that messages need. Undefined: the messages do not show the name. */
 function nameOf({ keyId, key: name }: NeededKey, { key, reports }: DestroyQuestion): string | undefined {
   if (keyId === undefined) return name;
   const known = [key, name, ...reports.flatMap(({ cryptoKeys }) => cryptoKeys.map((one) => one.key))];
   return known.find((one) => one !== undefined && cryptoKeyId(one) === keyId);
 }
 
-/** Returns what shows that messages may need the crypto key under another name. */
+/** Returns the evidence that messages may need the crypto key under another name. */
 function nameIn(needed: NeededKey, question: DestroyQuestion): Pick<Evidence, 'unknownKeyId' | 'otherName'> {
   const name = nameOf(needed, question);
   if (name === undefined) return needed.keyId === undefined ? {} : { unknownKeyId: needed.keyId };
   return name === question.key ? {} : { otherName: name };
 }
 
-/** Whether a resource name names the crypto key, or would if its project number is the key's project. */
+/** Whether a name is the crypto key's, or would be if its project number belongs to the key's project. */
 const mayBe = (name: string, key: string): boolean =>
   name === key || (/^projects\/\d+\//.test(name) && withoutProject(name) === withoutProject(key));
 
@@ -200,7 +201,7 @@ function mayNeed(needed: NeededKey, question: DestroyQuestion): boolean {
   return created === undefined || isWrittenAfter(needed.places, created.getTime() - MAX_SKEW_MS);
 }
 
-/** Whether a history can have been written after a time: unless each was closed before it. */
+/** Whether one of the histories can have been written after a time, because it was not closed before. */
 const isWrittenAfter = (places: ScannedByPlace, time: number): boolean => {
   const all = Object.values(places);
   return all.length === 0 || !all.every(({ newest }) => Date.parse(newest?.closeTime ?? '') < time);
@@ -212,7 +213,7 @@ function evidenceText({ server, namespace, version, unknownKeyId, otherName, pla
     unknownKeyId !== undefined
       ? `may need it (the key id ${unknownKeyId} in their messages belongs to no configured crypto key)`
       : otherName !== undefined
-        ? `may need it (they name ${otherName}, which is the same crypto key if the number is that of its project)`
+        ? `may need it (they name ${otherName}, which is the same crypto key if the project number is that of the key's project)`
         : version === undefined
           ? 'may need it (their messages name no version)'
           : 'need it';

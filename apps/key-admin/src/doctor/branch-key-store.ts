@@ -5,12 +5,12 @@ import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, failed, skipped } = findings('branch-key store');
 
-/** The id of the value that the check writes. No key and namespace have it. */
+/** The id of the value that the check writes. No branch key has this id. */
 const PROBE_ID = createHash('sha256').update('temporal-kms doctor').digest('hex').slice(0, 32);
 
 /**
  * Reads from the store of branch keys, and writes a value that no process uses.
- * @param writes whether the application creates branch keys: it encrypts
+ * @param writes whether the application encrypts, and therefore creates branch keys
  */
 export async function checkBranchKeyStore(
   { openBranchKeyStore }: KmsSettings,

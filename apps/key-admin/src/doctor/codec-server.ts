@@ -7,17 +7,17 @@ import { type Finding, findings } from '../cli/finding.ts';
 const { ok, warning, failed, skipped } = findings('codec server');
 
 export interface CodecServerTarget {
-  /** The codec endpoint, as the Web UI is configured. */
+  /** The codec endpoint, as configured in the Web UI. */
   readonly url: string;
-  /** Whether the caller named the URL. Otherwise it is where the server would listen. */
+  /** Whether an option named the URL. Otherwise it comes from the codec server's configuration. */
   readonly isNamed: boolean;
-  /** Origins whose pages call the server; undefined: the configuration does not contain them. */
+  /** Origins whose pages call the server. Undefined: neither options nor variables name any. */
   readonly origins: readonly string[] | undefined;
   readonly namespace: string;
-  /** An access token, as the Web UI passes it on. */
+  /** An access token, as the Web UI sends it. */
   readonly token: string | undefined;
   readonly justification: string | undefined;
-  /** A payload that the server can decrypt, and its plaintext; else a payload without encryption is sent. */
+  /** A payload that the server can decrypt, and its plaintext. Undefined: an unencrypted payload is sent. */
   readonly sample: { readonly encrypted: Payload; readonly plaintext: string } | undefined;
 }
 
@@ -154,7 +154,7 @@ const toJson = ({ metadata, data }: Payload) => ({
   data: Buffer.from(data ?? []).toString('base64'),
 });
 
-/** `fetch` hides the reason in the cause. */
+/** `fetch` puts the reason into the error's cause. */
 function reasonOf(error: unknown): string {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   return codeOf(cause) ?? messageOf(cause ?? error);

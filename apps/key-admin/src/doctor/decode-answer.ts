@@ -15,7 +15,7 @@ export interface DecodeAnswer {
 
 const EXCERPT = 300;
 
-/** Explains what a codec server answered to `/decode`. */
+/** Returns the findings about a codec server's response to `/decode`. */
 export function checkAnswer(answer: DecodeAnswer): readonly Finding[] {
   const { status, body, withToken, namespace } = answer;
   // The server's own text: an error never contains plaintext.
@@ -59,8 +59,11 @@ function decoded({ body, expected, isEncrypted, namespace, milliseconds, withTok
   }
   const caller = withToken ? ' for this token' : '';
   return isEncrypted
-    ? ok(`it decrypts a payload of ${namespace}${caller}`, milliseconds)
-    : ok(`it answers /decode in ${namespace}${caller} with an unencrypted payload`, milliseconds);
+    ? ok(`the codec server decrypts a payload of ${namespace}${caller}`, milliseconds)
+    : ok(
+        `the codec server answers /decode in ${namespace}${caller} with an unencrypted payload`,
+        milliseconds,
+      );
 }
 
 function plaintextOf(body: string): unknown {
@@ -82,5 +85,7 @@ function fixOfRefusal(said: string, namespace: string): string[] {
       `temporal-kms doctor --app codec-server --namespace ${namespace} --justification "checking the set-up"`,
     ];
   }
-  return [`# in the policy file: permissions: [decode] for this caller in ${namespace} (docs/access.md)`];
+  return [
+    `# in the policy file, give this caller \`permissions: [decode]\` for ${namespace} (docs/access.md)`,
+  ];
 }

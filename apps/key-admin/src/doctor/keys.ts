@@ -12,7 +12,10 @@ import type { AppName } from './variables.ts';
 const ENCRYPT = 'cloudkms.cryptoKeyVersions.useToEncrypt';
 const DECRYPT = 'cloudkms.cryptoKeyVersions.useToDecrypt';
 const view = ['cloudkms.cryptoKeys.get', 'cloudkms.cryptoKeyVersions.get', 'cloudkms.cryptoKeyVersions.list'];
-/** With one of these, an intruder in the application could destroy its keys or give others access to them. */
+/**
+ * With one of these permissions, an intruder in the application could destroy the application's keys or give
+ * others access to them.
+ */
 const administer = [
   'cloudkms.cryptoKeyVersions.destroy',
   'cloudkms.cryptoKeys.setIamPolicy',
@@ -22,11 +25,11 @@ const administer = [
 /** The application whose identity makes the calls. */
 export interface Caller {
   readonly app: AppName;
-  /** The address of its service account, where the credentials contain it. */
+  /** The service account's e-mail address, if the credentials contain it. */
   readonly email: string | undefined;
 }
 
-/** Returns the member to which a role is granted, in lines that show what to type. */
+/** Returns the member for a command that grants a role to the application. */
 export const memberOf = ({ app, email }: Caller, key: string): string =>
   `serviceAccount:${email ?? `${app}@${projectOf(key)}.iam.gserviceaccount.com`}`;
 
@@ -39,7 +42,7 @@ export interface KeyAccess {
 
 const permissions = findings('permissions');
 
-/** Checks each permission of the application on a key, also those that it should not have. */
+/** Checks each permission of the application on a key, including those that it should not have. */
 export async function checkPermissions(
   google: GoogleClients,
   caller: Caller,
@@ -95,7 +98,7 @@ export async function checkPermissions(
 
 const state = findings('key state');
 
-/** Checks the primary version of a key, where the identity may look at it. */
+/** Checks the primary version of a key, if the identity may describe the key. */
 export async function checkKeyState(
   describe: (key: string) => Promise<KeyDescription>,
   use: KeyUse,

@@ -10,7 +10,7 @@ const { ok, failed } = findings('round trip');
 
 export interface RoundTrip {
   readonly found: readonly Finding[];
-  /** The encrypted payload and its plaintext, for the check of the codec server. */
+  /** The encrypted payload and its plaintext, for the codec server's check. */
   readonly sample?: { readonly encrypted: Payload; readonly plaintext: string };
 }
 
@@ -34,7 +34,7 @@ export async function checkRoundTrip(
   const start = performance.now();
   try {
     const [encrypted] = await codec.encode([defaultPayloadConverter.toPayload(plaintext)], context);
-    // Another codec decrypts, because the first has the branch key in its memory.
+    // Another codec decrypts, because the first codec has the branch key in memory.
     const reader = createKmsCodec(withoutStore, {
       namespace,
       observer: {
@@ -66,12 +66,12 @@ export async function checkRoundTrip(
   }
 }
 
-/** A branch key and its date have about this length as a ciphertext of Cloud KMS. */
+/** Approximate length of the ciphertext that Cloud KMS returns for a branch key and its date. */
 const CIPHERTEXT_BYTES = 120;
 
 /**
- * Asks Cloud KMS to decrypt something that it has not encrypted, for an identity that may not encrypt. The answer that this
- * is not a ciphertext comes only from a caller with the permission.
+ * Checks Decrypt for an identity that may not encrypt: sends Cloud KMS random bytes to decrypt. Only a caller
+ * with the permission gets the error that the bytes are not a ciphertext.
  */
 export async function checkDecryption(
   caller: Caller,

@@ -49,7 +49,7 @@ export async function* runChecks(checks: Checks): AsyncGenerator<Finding, void> 
     const email = await google.identity();
     yield emulatorHost === undefined
       ? credentials.ok(`Google's credentials are available${email === undefined ? '' : `: ${email}`}`)
-      : credentials.skipped(`the KMS emulator at ${emulatorHost} needs none; it protects nothing`);
+      : credentials.skipped(`the KMS emulator at ${emulatorHost} needs no credentials; it protects nothing`);
     yield* checkKeys(checks, config, google, { app: config.app, email });
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
@@ -98,8 +98,8 @@ async function* checkKeys(
 }
 
 /**
- * Returns the namespace that the application needs. The codec server serves its requests' namespaces: with a keys file
- * it needs only those that options and variables name.
+ * Returns the namespace that the application needs. A codec server with a keys file serves the namespaces of
+ * its requests, so it needs only a namespace that an option or a variable names.
  */
 function ownNamespace({ options, values }: Checks, { app, kms, temporal }: AppConfig): string | undefined {
   if (options.namespace !== undefined) return options.namespace;
@@ -151,7 +151,10 @@ async function checkServer(
   const url = options.codecUrl ?? (codecServer && ownUrl(codecServer));
   if (url === undefined) {
     return [
-      findings('codec server').skipped('give its URL to check it', '--codec-url https://codec.example.com'),
+      findings('codec server').skipped(
+        'give the URL of the codec server to check it',
+        '--codec-url https://codec.example.com',
+      ),
     ];
   }
   if (!URL.canParse(url)) throw new CliError('usage', `${url} of --codec-url is not a URL`);

@@ -12,7 +12,8 @@ const UNAUTHENTICATED = 16;
 
 /**
  * Connects to Temporal as the application does, and looks for namespaces.
- * @param own the namespace that the application needs. The keys file may also have rules for namespaces elsewhere
+ * @param own the namespace that the application needs. The keys file may also have rules for namespaces on
+ *   other servers
  */
 export async function checkTemporal(
   { connectionOptions }: Pick<TemporalConfig, 'connectionOptions'>,

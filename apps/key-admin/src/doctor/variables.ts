@@ -17,7 +17,7 @@ import { type Finding, findings } from '../cli/finding.ts';
 export const apps = ['worker', 'codec-server'] as const;
 export type AppName = (typeof apps)[number];
 
-/** An application's configuration, as far as the checks need it. */
+/** The parts of an application's configuration that the checks need. */
 export interface AppConfig {
   readonly app: AppName;
   readonly kms: KmsSettings;
@@ -28,7 +28,7 @@ export interface AppConfig {
 
 const { ok, warning, failed } = findings('variables');
 
-/** Reads the configuration as the application does. Without a configuration, the findings contain every mistake. */
+/** Reads the configuration as the application does. If it is invalid, the findings contain every mistake. */
 export function checkVariables(
   app: AppName,
   values: Values,

@@ -22,15 +22,15 @@ async function readPolicy({ projects, read }: GoogleClients, project: string): P
 
 type AuditConfig = protos.google.iam.v1.IAuditConfig;
 
-/** What switches the Data Access audit logs of Cloud KMS on in a project. */
+/** The change that turns on Cloud KMS's Data Access audit logs in a project. */
 export interface AuditChange {
-  /** Nothing has to be changed. */
+  /** Whether the logs are already on. */
   readonly isDone: boolean;
-  /** The equal lines for `gcloud`. */
+  /** The equivalent `gcloud` commands. */
   readonly lines: readonly string[];
 }
 
-/** Returns what has to be changed in a project. @throws CliError */
+/** Returns the change that a project needs. @throws CliError */
 export async function planAuditLogs(google: GoogleClients, project: string): Promise<AuditChange> {
   const policy = await readPolicy(google, project);
   return { isDone: missingIn(policy).length === 0, lines: auditLogLines(project, wantedConfig(policy)) };
@@ -57,7 +57,10 @@ function wantedConfig(policy: Policy): AuditConfig {
   };
 }
 
-/** Switches all Data Access audit logs of Cloud KMS on. Bindings and other services stay as they are. @throws CliError */
+/**
+ * Turns on all Data Access audit logs of Cloud KMS. Bindings and other services stay unchanged.
+ * @throws CliError
+ */
 export async function switchOnAuditLogs(google: GoogleClients, project: string): Promise<void> {
   const resource = `projects/${project}`;
   for (let tries = 1; ; tries += 1) {
@@ -84,7 +87,8 @@ export async function switchOnAuditLogs(google: GoogleClients, project: string):
 }
 
 /**
- * Returns the lines that do the same with `gcloud`, which has no command for audit configurations alone.
+ * Returns the equivalent commands. They replace the whole policy, because `gcloud` has no command for audit
+ * configurations alone.
  * @param config default: all logs, without exempted members
  */
 export function auditLogLines(project: string, config: AuditConfig = wantedConfig({})): string[] {

@@ -10,11 +10,15 @@ import { type CallPurpose, googleError, grpcCode, signInLines } from './errors.t
 export interface GoogleClients {
   readonly kms: KeyManagementServiceClient;
   readonly projects: ProjectsClient;
-  /** Makes a call that may be repeated. @throws CliError that states what to type */
+  /** Makes a call that is safe to retry. @throws CliError that states what to type */
   readonly read: Call;
-  /** Makes a call that changes something: once, because its outcome is unknown if the response is lost. @throws CliError */
+  /**
+   * Makes a call that changes something. Never retries it, because its outcome is unknown if the response is
+   * lost.
+   * @throws CliError
+   */
   readonly change: Call;
-  /** Returns the e-mail address of the service account that calls, where the credentials contain it. */
+  /** Returns the e-mail address of the calling service account, if the credentials contain it. */
   readonly identity: () => Promise<string | undefined>;
   close(): Promise<void>;
 }
@@ -37,7 +41,7 @@ const repeatable: ReadonlySet<number | undefined> = new Set([
 export const retries = { retries: 3, minTimeout: 500, factor: 2, randomize: true };
 
 /**
- * Connects Google's clients. Both connect to the emulator where one is configured.
+ * Connects Google's clients, to the emulator if one is configured.
  * @throws CliError without credentials
  */
 export async function connectGoogle(
@@ -81,7 +85,7 @@ export async function connectGoogle(
       try {
         return (await kms.auth.getCredentials()).client_email;
       } catch {
-        // A person's credentials contain no address.
+        // A person's credentials contain no e-mail address.
         return undefined;
       }
     },

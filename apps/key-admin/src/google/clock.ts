@@ -5,12 +5,15 @@ import { type Finding, findings } from '../cli/finding.ts';
 
 const { ok, warning, failed, skipped } = findings('clock');
 
-/** Google answers without credentials, with its time in the header `Date`. */
+/** Google responds without credentials, and sends its time in the header `Date`. */
 export const GOOGLE_TIME = 'https://cloudkms.googleapis.com/';
 
-/** Beyond it, tokens and certificates are refused, and processes ignore branch keys of the store that are from the future. */
+/**
+ * With a larger difference, tokens and certificates are refused, and processes ignore stored branch keys that
+ * appear to be from the future.
+ */
 const MAX_SKEW_MS = 300_000;
-/** The header has a resolution of a second, and the answer takes a while. */
+/** Smaller differences are ignored: the header's resolution is one second, and the response takes time. */
 const NOTICED_MS = 5_000;
 
 /**
@@ -39,8 +42,8 @@ export async function checkClock(url: string | undefined, now: () => Date): Prom
 }
 
 /**
- * Ends a command whose answer depends on the time if this machine's clock is wrong by minutes. If the clock could not be
- * compared, the command continues, and the person reads why.
+ * Ends the command if this machine's clock is wrong by minutes, because the command's answer depends on the
+ * time. If the clock could not be compared, reports why, and the command continues.
  * @throws CliError
  */
 export async function requireClock(

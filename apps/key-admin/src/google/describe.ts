@@ -15,7 +15,7 @@ export async function describeKey(service: CloudKms, key: string): Promise<KeyDe
   }
 }
 
-/** Calls `use` with a connection to Cloud KMS, and closes it. */
+/** Calls `use` with a connection to Cloud KMS, and closes the connection. */
 export async function withKeyService<T>(
   emulatorHost: string | undefined,
   use: (service: CloudKms) => Promise<T>,

@@ -2,9 +2,9 @@ import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { CliError, type ExitName } from '../cli/cli-error.ts';
 import { gcloud, grantLine, YOU } from './gcloud.ts';
 
-/** What a call was for, so that its error can state what to type. */
+/** The purpose of a call, so that the call's error can state what to type. */
 export interface CallPurpose {
-  /** The crypto key, or the project where there is none. */
+  /** The crypto key or, for calls without a key, the project. */
   readonly resource: string;
   /** A predefined role with the permission that the call needs. */
   readonly role: string;
@@ -38,7 +38,7 @@ export function grpcCode(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
-/** Returns the error of a call to Google as one that states what to type. */
+/** Turns the error of a call to Google into an error that states what to type. */
 export function googleError(error: unknown, purpose: CallPurpose): CliError {
   if (error instanceof CliError) return error;
   if (error instanceof KmsCodecError) return codecError(error, purpose);
@@ -88,7 +88,7 @@ function fixOfReason(error: KmsCodecError, exit: ExitName, purpose: CallPurpose)
   }
 }
 
-/** What to type without credentials. */
+/** What to type if there are no credentials. */
 export const signInLines: readonly string[] = [
   gcloud('auth application-default login'),
   'export GOOGLE_APPLICATION_CREDENTIALS=/path/to/credentials.json',

@@ -11,7 +11,10 @@ export function ringOptions(key: string): string[] {
   return [`--keyring=${ring}`, `--location=${location}`, `--project=${project}`];
 }
 
-/** Returns the line that restores a version whose destruction is scheduled, or enables it: Cloud KMS restores it as disabled. */
+/**
+ * Returns the command that restores a version whose destruction is scheduled, or enables a version. Cloud KMS
+ * restores versions as disabled, so a restored version must also be enabled.
+ */
 export const versionLine = (change: 'restore' | 'enable', key: string, version: number): string =>
   gcloud(
     `kms keys versions ${change}`,
@@ -20,7 +23,7 @@ export const versionLine = (change: 'restore' | 'enable', key: string, version: 
     ...ringOptions(key),
   );
 
-/** Returns the line that grants a role on a crypto key. */
+/** Returns the command that grants a role on a crypto key. */
 export const grantLine = (key: string, member: string, role: string): string =>
   gcloud(
     'kms keys add-iam-policy-binding',
@@ -30,5 +33,5 @@ export const grantLine = (key: string, member: string, role: string): string =>
     `--role=${role}`,
   );
 
-/** The person or service account that runs the command, in lines that show what to type. */
+/** Placeholder, in commands to type, for the person or service account that runs the command. */
 export const YOU = 'user:YOUR-ADDRESS';

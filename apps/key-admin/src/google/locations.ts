@@ -21,14 +21,14 @@ export async function requireLocation(
     ),
   );
   if (found === undefined) throw new CliError('notFound', `Cloud KMS has no location ${location}`, [list]);
-  // The client's type omits that it resolves with an array, like its other methods.
+  // This method resolves with an array, like the client's other methods, but its type does not say so.
   const metadata: unknown = Reflect.get(Object(Array.isArray(found) ? found[0] : found), 'metadata');
   const value: unknown = Reflect.get(Object(metadata), 'value');
   const hasHsm = value instanceof Uint8Array && LocationMetadata.decode(value).hsmAvailable;
   if (needsHsm && !hasHsm) throw new CliError('usage', `Cloud KMS has no HSM in ${location}`, [list]);
 }
 
-/** Returns what a call returns, or undefined if it does not exist. @throws every other CliError */
+/** Returns a call's result, or undefined if the resource does not exist. @throws every other CliError */
 export async function optional<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call;

@@ -1,7 +1,7 @@
 import { IamProtos } from 'google-gax';
 import type { GoogleClients } from './client.ts';
 
-/** Returns which of the permissions the caller has on a crypto key or key ring. Needs no permission itself. */
+/** Returns which permissions the caller has on a crypto key or key ring. The call needs no permission. */
 export async function testPermissions(
   { kms, read }: GoogleClients,
   resource: string,

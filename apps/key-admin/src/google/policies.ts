@@ -5,7 +5,7 @@ import { ABORTED, googleError, grpcCode } from './errors.ts';
 const iam = IamProtos.google.iam.v1;
 type Policy = IamProtos.google.iam.v1.IPolicy;
 
-/** A policy version with conditions. A reader that asks for less gets conditional bindings without their condition. */
+/** The policy version that includes conditions. In lower versions, bindings lack their conditions. */
 const WITH_CONDITIONS = 3;
 const MAX_TRIES = 5;
 

@@ -6,11 +6,11 @@ import type { GoogleClients } from './client.ts';
 interface Algorithm {
   readonly alg: string;
   readonly hash: 'sha256' | 'sha384' | 'sha512';
-  /** ECDSA: bytes of each of the two integers. Cloud KMS returns them in DER. */
+  /** For ECDSA: the size of each of the signature's two integers, in bytes. Cloud KMS returns them in DER. */
   readonly integerBytes?: number;
 }
 
-/** By the start of Cloud KMS's CryptoKeyVersionAlgorithm. */
+/** Each JWS algorithm, with a pattern for Cloud KMS's CryptoKeyVersionAlgorithm. */
 const algorithms: readonly (readonly [RegExp, Algorithm])[] = [
   [/^EC_SIGN_P256_SHA256$/, { alg: 'ES256', hash: 'sha256', integerBytes: 32 }],
   [/^EC_SIGN_P384_SHA384$/, { alg: 'ES384', hash: 'sha384', integerBytes: 48 }],
@@ -49,7 +49,7 @@ export async function signReport(
   const digest = { [found.hash]: createHash(found.hash).update(input).digest() };
   const [signed] = await read(purpose, (options) => kms.asymmetricSign({ name, digest }, options));
   const signature = Buffer.from(signed.signature ?? '');
-  // A response that was changed on its way must not become evidence.
+  // A response that was modified in transit must not become evidence.
   if (!isValid(input, signature, pem ?? '', found))
     throw new CliError('internal', `The signature of ${name} is not valid`);
   const bytes = found.integerBytes === undefined ? signature : joined(signature, found.integerBytes);

@@ -7,8 +7,8 @@ const URL_OF_OBJECT = /^gs:\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])\/(.+)$/;
 
 /**
  * Streams the content of a Cloud Storage object, `gs://BUCKET/OBJECT`.
- * @throws CliError if the object does not exist, may not be read, or Cloud Storage does not answer; also while the content
- *   is read
+ * @throws CliError if the object does not exist or may not be read, or Cloud Storage does not answer. Reading
+ *   the stream throws the same errors
  */
 export async function openObject(url: string): Promise<AsyncIterable<Uint8Array>> {
   const [, bucket, name] = URL_OF_OBJECT.exec(url) ?? [];
@@ -41,7 +41,7 @@ export async function* listObjects(url: string): AsyncGenerator<string, void> {
   }
 }
 
-/** Loads the client here, because that takes as long as the rest of a command. */
+/** Loads the client only when it is needed: loading takes as long as the rest of a command. */
 async function connectStorage(): Promise<Storage> {
   const { Storage: Client } = await import('@google-cloud/storage');
   return new Client({ timeout: 60_000, retryOptions: { maxRetries: 3 } });

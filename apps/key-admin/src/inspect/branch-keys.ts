@@ -2,7 +2,7 @@ import type { PayloadDescription } from './describe-payload.ts';
 
 /** The messages of a history under one branch key. */
 export interface BranchKeyRow {
-  /** SHA-256 of the wrapped branch key, by which `deny` in the keys file names it. */
+  /** SHA-256 of the wrapped branch key. `deny` in the keys file names the key by this hash. */
   readonly wrappedKeyHash: string;
   readonly payloads: number;
   readonly firstEvent: number;
@@ -13,7 +13,7 @@ export interface BranchKeyRow {
 export class BranchKeys {
   readonly #rows = new Map<string, BranchKeyRow>();
 
-  /** @param eventId not below that of the payload before */
+  /** @param eventId not lower than the previous payload's */
   add(eventId: number, { wrappedKeyHash }: PayloadDescription): void {
     if (wrappedKeyHash === undefined) return;
     const { payloads = 0, firstEvent = eventId } = this.#rows.get(wrappedKeyHash) ?? {};
@@ -25,7 +25,7 @@ export class BranchKeys {
     });
   }
 
-  /** Returns the rows by their first event. */
+  /** Returns the rows, ordered by their first event. */
   rows(): readonly BranchKeyRow[] {
     return [...this.#rows.values()];
   }

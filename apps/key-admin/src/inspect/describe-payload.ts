@@ -9,13 +9,13 @@ import {
 } from '@temporal-kms/kms-codec';
 
 /**
- * What a payload is, as far as that is known without a key.
+ * What a payload is, as far as this is known without a key.
  * - `encrypted`: a message in one of the formats of this project
  * - `foreign`: encrypted or compressed by a codec that this project does not know
  * - `plaintext`: readable for everyone who can read the history
  * - `empty`: no content, or the constant placeholder of a failure that could not be encrypted
  * - `reference`: the content is in external storage
- * - `unreadable`: an export could not decrypt the payload, and contains the reason in its place
+ * - `unreadable`: an export could not decrypt the payload, and contains the reason in place of the payload
  * - `damaged`: a message whose header cannot be read, so that no key decrypts it
  */
 export const payloadStates = [
@@ -34,11 +34,11 @@ export interface PayloadDescription {
   readonly state: PayloadState;
   readonly format: Format;
   readonly encoding: string;
-  /** From the outside to the inside, as far as they are visible. */
+  /** The visible layers, from the outermost to the innermost. */
   readonly layers: readonly string[];
   /** Absent: the payload names no crypto key. */
   readonly key?: {
-    /** Resource name. Absent: the header contains an id only, and no known key has it. */
+    /** Resource name. Absent: the header contains only an id, and no known key has this id. */
     readonly name?: string;
     /** In `envelope-v2`: first 8 bytes of the SHA-256 of the name, in hexadecimal digits. */
     readonly id?: string;
@@ -46,7 +46,7 @@ export interface PayloadDescription {
     /** Id of a static key in a keys file. */
     readonly static?: string;
   };
-  /** In `envelope-v2`: SHA-256 of the wrapped branch key, by which `deny` in the keys file names it. */
+  /** In `envelope-v2`: SHA-256 of the wrapped branch key, which `deny` in the keys file contains. */
   readonly wrappedKeyHash?: string;
   /** Absent: bound to no namespace. */
   readonly namespace?: { readonly tag: string; readonly name?: string };
@@ -56,7 +56,6 @@ export interface PayloadDescription {
   readonly compressed?: string;
   /** Bytes of `data`. */
   readonly bytes: number;
-  /** Bytes of the header in `data`. */
   readonly headerBytes?: number;
   readonly formatVersion?: number;
   /** The reason code of a damaged message, or the reason that an export contains. */
@@ -67,7 +66,7 @@ export interface PayloadDescription {
 export interface KnownNames {
   readonly keys: readonly string[];
   readonly namespaces: readonly string[];
-  /** The workflow that the payload was encrypted for, if it is known. */
+  /** The workflow that the payload was encrypted for, if known. */
   readonly workflowId?: string | undefined;
 }
 
@@ -146,7 +145,7 @@ function ofHeader(payload: Payload, { keys, namespaces, workflowId }: KnownNames
   }
 }
 
-/** What an export contains in place of a payload that it could not decrypt. */
+/** Describes the placeholder that an export contains for a payload that could not be decrypted. */
 const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof unreadableReason>>) =>
   ({
     format: 'plain',
@@ -157,5 +156,5 @@ const unreadable = ({ reason, key, keyVersion }: NonNullable<ReturnType<typeof u
 
 const text = ({ metadata }: Payload, name: string): string => Buffer.from(metadata?.[name] ?? []).toString();
 
-/** What an unknown writer wrote may be a whole document. */
+/** Shortens a text whose writer is unknown: it may be a whole document. */
 export const shortened = (value: string): string => (value.length > 200 ? `${value.slice(0, 200)}…` : value);

@@ -20,19 +20,19 @@ export interface InspectedWorkflow {
   readonly events: number;
   readonly payloads: number;
   readonly summary: readonly SummaryRow[];
-  /** The branch keys of its `envelope-v2` messages, by their first event. */
+  /** The branch keys of the history's `envelope-v2` messages, ordered by their first event. */
   readonly branchKeys: readonly BranchKeyRow[];
   /** Payloads in plaintext in places where SDKs encrypt. */
   readonly plaintext: readonly Pick<InspectedPayload, 'ref' | 'path' | 'encoding' | 'bytes'>[];
 }
 
-/** Places in plaintext that a report lists for each workflow. */
+/** Maximum number of plaintext payloads that a report lists for each workflow. */
 const MAX_PLAINTEXT = 100;
 
 /**
- * Describes the payloads of each workflow in a file. It holds one event at a time.
+ * Describes the payloads of each workflow in a file. Holds only one event in memory at a time.
  * @param visit called for each payload
- * @throws CliError `data` for an event that is not what Temporal writes
+ * @throws CliError `data` if an event is not what Temporal writes
  */
 export function* inspectHistory(
   name: string,

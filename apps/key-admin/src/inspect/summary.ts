@@ -1,9 +1,9 @@
 import { payloadStates, type PayloadDescription } from './describe-payload.ts';
 
-/** Payloads of a history that have their state, format, key and version in common. */
+/** The payloads of a history that share a state, format, key and version. */
 export interface SummaryRow extends Pick<PayloadDescription, 'state' | 'format' | 'key'> {
   readonly payloads: number;
-  /** Bytes of `data` in all of them. */
+  /** Total bytes of their `data`. */
   readonly bytes: number;
   readonly firstEvent: number;
   readonly lastEvent: number;
@@ -34,7 +34,7 @@ export class Summary {
     row.lastEvent = Math.max(row.lastEvent, eventId);
   }
 
-  /** Returns the rows: by state, then key, then version. */
+  /** Returns the rows, ordered by state, then key, then version. */
   rows(): SummaryRow[] {
     const order = (row: SummaryRow): string =>
       [
@@ -47,7 +47,7 @@ export class Summary {
   }
 }
 
-/** Returns the name of a key, or its id where the name is not known. */
+/** Returns the name of a key, or its id if the name is unknown. */
 export function keyText(key: PayloadDescription['key']): string {
   if (key === undefined) return 'no key named';
   if (key.name !== undefined) return key.name;

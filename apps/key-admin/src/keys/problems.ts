@@ -3,18 +3,18 @@ import { parseKeyName } from '../cli/environment.ts';
 import { timestamp } from '../cli/output.ts';
 import { gcloud, ringOptions } from '../google/gcloud.ts';
 
-/** What is wrong with a crypto key that encrypts. */
+/** A problem with a crypto key that encrypts. */
 export interface Problem {
   readonly code: 'no_primary' | 'primary_not_enabled' | 'rotation_overdue';
   readonly message: string;
-  /** What to type. */
+  /** Commands to type. */
   readonly fix: readonly string[];
 }
 
-/** A rotation may be late by this time before it counts as overdue. */
+/** How late a rotation may be before it counts as overdue. */
 const LATE_MS = 24 * 3_600_000;
 
-/** Returns what prevents a crypto key from encrypting, or its rotation from taking place. */
+/** Returns the problems that prevent a crypto key from encrypting or from rotating. */
 export function findProblems(description: KeyDescription, now: Date): Problem[] {
   const { key, primary } = description;
   const current = description.versions.find(({ version }) => version === primary);
@@ -48,7 +48,7 @@ function overdue(
 ): Problem[] {
   if (rotationPeriodSeconds === undefined || created === undefined) return [];
   const due = created.getTime() + rotationPeriodSeconds * 1000;
-  // Another period may have been set, or a version may have been made primary by hand: then the schedule counts.
+  // If the period was changed, or a version was made primary by hand, only the schedule counts.
   const isLate = now.getTime() > due + LATE_MS && (nextRotation === undefined || nextRotation < now);
   if (!isLate) return [];
   return [

@@ -3,16 +3,16 @@ import { duration } from '../cli/output.ts';
 
 /** What running processes do after a rotation, and when. */
 export interface RotationEffect {
-  /** Seconds until every process encrypts under the new version, if Cloud KMS answers it. */
+  /** Seconds until every process encrypts under the new version, if Cloud KMS answers. */
   readonly newVersionWithinSeconds: number;
-  /** How many seconds a process may encrypt under the old version if Cloud KMS does not answer it. */
+  /** How many seconds a process may encrypt under the old version if Cloud KMS does not answer. */
   readonly oldVersionAtMostSeconds: number;
   readonly lines: readonly string[];
 }
 
 /**
- * Returns what processes with this configuration do after their crypto key is rotated, based on the ages when they
- * replace keys (docs/wire-formats.md).
+ * Returns what processes with this configuration do after their crypto key is rotated, based on the ages at
+ * which they replace keys (docs/wire-formats.md).
  */
 export function rotationEffect(
   settings: KmsSettings,

@@ -15,7 +15,7 @@ export type Input =
   | { readonly kind: 'history'; readonly file: HistoryFile }
   | { readonly kind: 'payloads'; readonly payloads: readonly [Payload, ...Payload[]] };
 
-/** Bytes of payloads without a history. Temporal limits a payload to 2 MiB, and a gRPC message to 4 MiB. */
+/** Maximum bytes of an input without a history. Temporal limits payloads to 2 MiB, gRPC messages to 4 MiB. */
 const MAX_PAYLOAD_BYTES = 16 * 2 ** 20;
 
 /**
@@ -24,9 +24,9 @@ const MAX_PAYLOAD_BYTES = 16 * 2 ** 20;
  * - a history in each form that `readHistoryFile` reads
  * - JSON of a payload, of a list of payloads, or of an object with a list `payloads`
  * - protobuf of `temporal.api.common.v1.Payload` or `Payloads`
- * - base64 of such a JSON or protobuf, or of the `data` of a message in the format `envelope-v2`
+ * - base64 of such JSON or protobuf, or of the `data` of an `envelope-v2` message
  *
- * @throws CliError `data` that contains nothing of the content
+ * @throws CliError `data`, whose message contains nothing of the content
  */
 export function parseInput({ name, bytes }: NamedBytes, format: InputFormat = 'auto'): Input {
   if (bytes.length === 0) throw new CliError('data', `${name} is empty`);
@@ -113,7 +113,7 @@ function fromBase64(bytes: Buffer): Payload[] | undefined {
   return fromJson(inner) ?? fromProtobuf(inner) ?? fromMessageData(inner);
 }
 
-/** The `data` alone, as people copy it from Temporal's Web UI. Only `envelope-v2` can be recognized by it. */
+/** Parses `data` as copied from Temporal's Web UI. Only `envelope-v2` can be recognized by its `data`. */
 function fromMessageData(data: Buffer): Payload[] | undefined {
   if (decoded(() => messageHeader(data)) === undefined) return undefined;
   return [{ metadata: { encoding: Buffer.from('binary/envelope-kms-v2') }, data }];

@@ -5,7 +5,7 @@ import { CliError } from '../cli/cli-error.ts';
 import type { CliDeps } from '../cli/deps.ts';
 import { openObject } from '../google/storage.ts';
 
-/** Bytes, and what messages call their source. */
+/** Bytes, and the name that messages use for their source. */
 export interface NamedBytes {
   readonly name: string;
   readonly bytes: Buffer;
@@ -13,7 +13,7 @@ export interface NamedBytes {
 
 /**
  * Reads a file, an object of Cloud Storage (`gs://BUCKET/OBJECT`), or standard input (`-` or no name).
- * @throws CliError if there is no such file, or it has more than `MAX_FILE_BYTES`
+ * @throws CliError if the file does not exist, or is larger than `MAX_FILE_BYTES`
  */
 export async function readBytes(
   source: string | undefined,

@@ -17,8 +17,8 @@ interface FileEvent {
 
 /**
  * Yields the events of a workflow in a file.
- * @param namespace of the payloads, where it is known
- * @throws CliError `data` for an event that is not what Temporal writes
+ * @param namespace the payloads' namespace, if known
+ * @throws CliError `data` if an event is not what Temporal writes
  */
 export function* workflowPayloads(
   name: string,

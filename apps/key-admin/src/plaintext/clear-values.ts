@@ -21,7 +21,7 @@ export const fieldKinds = [
 ] as const;
 export type FieldKind = (typeof fieldKinds)[number];
 
-/** A text that everyone who can read the message sees. */
+/** A text that is visible to everyone who can read the message. */
 export interface ClearValue {
   readonly kind: FieldKind;
   /** Names of fields and map keys around the text, from the outside. */
@@ -33,7 +33,7 @@ export interface ClearValue {
  * Yields each text of a message that is not encrypted: fields, keys of maps, search attributes, and headers, which SDKs
  * never encrypt.
  * @param typeName full name of the message's type
- * @param withPayloads also the content of payloads that SDKs encrypt and that are in plaintext here
+ * @param withPayloads whether to include payloads that SDKs encrypt but that are in plaintext in this message
  */
 export function clearValues(typeName: string, message: object, withPayloads = false): ClearValue[] {
   const json = writeMessage(typeName, message, ({ payload, encryptable }) =>
@@ -44,7 +44,7 @@ export function clearValues(typeName: string, message: object, withPayloads = fa
   return values;
 }
 
-/** A payload in the place of its field. */
+/** Stands for a payload in the JSON of its message. */
 class Content {
   readonly payload: Payload;
   readonly encryptable: boolean;
@@ -83,7 +83,7 @@ function walkContent({ payload, encryptable }: Content, path: readonly string[],
     values.push({ kind, path, text: part });
 }
 
-/** Returns the texts in JSON, so that escapes hide nothing; for other text the text itself. */
+/** Returns the strings of a JSON text, so that escapes hide nothing. Returns any other text itself. */
 function stringsIn(text: string): string[] {
   const found: string[] = [];
   try {
@@ -102,7 +102,7 @@ function stringsIn(text: string): string[] {
 const maps: ReadonlySet<string> = new Set(['fields', 'indexedFields', 'nexusHeader', 'details']);
 const isMap = (path: readonly string[]): boolean => maps.has(path.at(-1) ?? '');
 
-/** What a field contains, by its name. The first that matches counts. */
+/** What a field contains, by a pattern of its path. The first match counts. */
 const kinds: readonly (readonly [RegExp, FieldKind])[] = [
   [/(^|\.)(indexedFields|searchAttributes)(\.|$)/, 'search attribute'],
   [/(^|\.)(memo|upsertedMemo)\.fields(\.|$)/, 'memo key'],

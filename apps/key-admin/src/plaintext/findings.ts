@@ -13,7 +13,7 @@ export interface Place {
   readonly eventId?: number | undefined;
 }
 
-/** Values of one pattern in one field. No part of it contains a found value. */
+/** Values that match one pattern in one field. A finding contains found values only in masked form. */
 export interface Finding {
   readonly pattern: string;
   readonly kind: FieldKind;
@@ -26,7 +26,7 @@ export interface Finding {
 
 interface Sample extends Omit<Place, 'workflowId' | 'scheduleId'> {
   readonly masked: string;
-  /** The id, or `sha256:` and the first digits of its hash if the id itself contains a found value. */
+  /** The id, or `sha256:` and the first digits of the id's hash if the id itself contains a found value. */
   readonly workflowId?: string;
   readonly scheduleId?: string;
 }
@@ -41,9 +41,9 @@ interface Group {
   readonly samples: Sample[];
 }
 
-/** Samples of each group. */
+/** Maximum number of samples per group. */
 const MAX_SAMPLES = 5;
-/** Groups; keys of maps may be different in each history. */
+/** Maximum number of groups: each history may contain other map keys. */
 const MAX_GROUPS = 1_000;
 
 /** Looks for values in texts, and counts what it finds by pattern and field. */
@@ -62,7 +62,7 @@ export class Findings {
     return this.#texts;
   }
 
-  /** Values in fields beyond the limit on what a report lists. */
+  /** Number of values in fields that exceed the report's limit. */
   get others(): number {
     return this.#others;
   }
@@ -75,7 +75,7 @@ export class Findings {
     }
   }
 
-  /** Returns what was found: by kind of field, then pattern. */
+  /** Returns the findings, ordered by kind of field, then by pattern. */
   list(): Finding[] {
     return [...this.#groups.values()]
       .map(({ pattern, kind, path, values, histories, samples }) => ({
@@ -123,7 +123,7 @@ export class Findings {
     };
   }
 
-  /** A key of a map may contain what was found. */
+  /** Returns a path without found values, which map keys may contain. */
   #shown(path: readonly string[]): string {
     return path.map((part) => (this.#isClean(part) ? part : '(found)')).join('.');
   }
@@ -133,7 +133,7 @@ export class Findings {
     return `sha256:${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
   }
 
-  /** Whether a text may be printed: nothing was found in it, and a terminal shows all of it. */
+  /** Whether a text may be printed: it contains no found value, and a terminal shows every character. */
   #isClean(text: string): boolean {
     return /^[\x20-\x7e]{0,300}$/.test(text) && matchesIn(text, this.#patterns).length === 0;
   }

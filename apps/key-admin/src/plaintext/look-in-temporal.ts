@@ -16,10 +16,7 @@ const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const RUN = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 const SCHEDULE = 'temporal.api.workflowservice.v1.DescribeScheduleResponse';
 
-/**
- * Runs or schedules after which the person reads how far the search is: at the default rate, at least every few
- * seconds.
- */
+/** Runs or schedules between two lines of progress: at the default rate, a few seconds. */
 const PROGRESS_EVERY = 100;
 
 export interface LookOptions {
@@ -31,14 +28,14 @@ export interface LookOptions {
   readonly withPayloads: boolean;
 }
 
-/** Number of histories and schedules that a command looked at. */
+/** Number of histories and schedules that a command searched. */
 export interface Looked {
   histories: number;
   schedules: number;
 }
 
 /**
- * Looks in the histories of a namespace, in what open runs have pending, and in its schedules.
+ * Searches a namespace's histories, the pending work of its open runs, and its schedules.
  * @throws CliError if Temporal refuses or does not answer
  */
 export async function lookInNamespace(
@@ -83,7 +80,7 @@ function searchError(error: ScanError, namespace: string, query: string): CliErr
   const { cause } = error;
   const code = grpcCode(cause);
   const details: unknown = cause instanceof Error ? Reflect.get(cause, 'details') : undefined;
-  // Temporal's message quotes the query only.
+  // Temporal's message quotes only the query.
   if (code === INVALID_ARGUMENT && query !== '' && typeof details === 'string')
     return new CliError(
       'usage',
@@ -119,7 +116,7 @@ async function lookInRun(
         eventId: Number(event.eventId ?? 0),
       });
   if (!run.isOpen) return;
-  // Failures of attempts that Temporal repeats are in no event.
+  // No event contains the failures of attempts that Temporal retries.
   const description = await source.describeRun(run);
   const { pendingActivities = [], pendingNexusOperations = [], callbacks = [] } = description ?? {};
   findings.add(

@@ -5,16 +5,16 @@ import { CliError } from '../cli/cli-error.ts';
 /** A kind of value to look for. */
 interface Pattern {
   readonly name: string;
-  /** With the flag `g`. */
+  /** A regular expression with the flag `g`. */
   readonly expression: RegExp;
-  /** Whether a match is such a value, for kinds with check digits. */
+  /** Whether a match really is such a value, for example by its check digits. Absent: every match is. */
   readonly isValid?: (match: string) => boolean;
 }
 
 /** Which values a scan looks for. */
 export interface Patterns {
   readonly patterns: readonly Pattern[];
-  /** Whether a match is a value that may be in plaintext. */
+  /** Whether the matched value is allowed in plaintext. */
   readonly isAllowed: (match: string) => boolean;
 }
 
@@ -24,7 +24,7 @@ const builtIn: readonly Pattern[] = [
     name: 'email',
     expression:
       /(?<![A-Za-z0-9.!#$%&'*+/=?^_`{|}~-])[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])/g,
-    // The default identity of Temporal's SDKs: process id and host.
+    // Excludes the default identity of Temporal's SDKs, `PID@HOST`.
     isValid: (match) => !/^\d+@/.test(match),
   },
   {
@@ -44,10 +44,9 @@ const builtIn: readonly Pattern[] = [
   },
 ];
 
-/** The names of the built-in patterns. */
 export const builtInNames: readonly string[] = builtIn.map(({ name }) => name);
 
-/** ISO 13616: the digits of the rearranged number, with letters as 10 to 35, are 1 modulo 97. */
+/** Checks the digits by ISO 13616: the rearranged number, with letters as 10 to 35, is 1 modulo 97. */
 function isIban(match: string): boolean {
   const compact = match.replaceAll(' ', '');
   if (compact.length < 15 || compact.length > 34) return false;
@@ -65,7 +64,7 @@ function isPaymentCard(match: string): boolean {
   return digits.length <= 19 && ISSUERS.test(digits) && hasLuhnDigit(digits) && new Set(digits).size > 1;
 }
 
-/** ISO/IEC 7812-1, annex B. */
+/** Checks the last digit by ISO/IEC 7812-1, annex B. */
 function hasLuhnDigit(digits: string): boolean {
   let sum = 0;
   for (const [index, char] of Array.from(digits).toReversed().entries()) {
@@ -93,8 +92,8 @@ const patternsFile = z.strictObject({
 });
 
 /**
- * Returns the patterns that are built in, changed by a file: `patterns` adds some, `without` removes some, and `allow`
- * lists expressions for whole values that may be in plaintext.
+ * Returns the patterns that are built in, changed by a file: `patterns` adds some, `without` removes some,
+ * and `allow` lists expressions for whole values that are allowed in plaintext.
  * @throws CliError for a file with mistakes
  */
 export function loadPatterns(file: string | undefined): Patterns {
@@ -120,7 +119,10 @@ export interface Match {
   readonly text: string;
 }
 
-/** Characters of a text that are searched. Ids have at most 1,000, and an expression of a file may be slow. */
+/**
+ * Maximum number of characters of a text that are searched: an expression from a file may be slow. Ids have
+ * at most 1,000 characters.
+ */
 const MAX_TEXT = 64 * 1024;
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
@@ -137,7 +139,7 @@ export function matchesIn(text: string, { patterns, isAllowed }: Patterns): Matc
   return found;
 }
 
-/** Returns a value with all of its characters masked but the first and, from eight characters on, the last. */
+/** Masks a value. Shows only its first character and, from eight characters on, its last. */
 export function masked(value: string): string {
   const characters = Array.from(value);
   const last = characters.length >= 8 ? visible(characters.at(-1)) : '';

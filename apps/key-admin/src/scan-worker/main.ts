@@ -61,7 +61,7 @@ try {
 async function run({ envFile, taskQueue, state }: Options): Promise<void> {
   const values = withEnvFile(process.env, envFile);
   const stateFolder = state === false ? undefined : (state ?? defaultStateFolder(values));
-  // First, so that a worker which could only cause gaps takes no task.
+  // Checked first, so that a worker that could only cause gaps takes no task.
   if (stateFolder !== undefined) await checkStateFolder(stateFolder);
   const { connectionOptions, namespace: home } = temporalConfig(values);
   const logger = createSafeLogger({ level: 'INFO' });
@@ -83,14 +83,14 @@ async function run({ envFile, taskQueue, state }: Options): Promise<void> {
   await Promise.all([worker.close(), reader.close()]);
 }
 
-/** @throws CliError if Temporal does not have the namespace. The error of the SDK would contain bytes. */
+/** @throws CliError if Temporal does not have the namespace. The SDK's own error would contain raw bytes. */
 async function requireNamespace(connection: Connection, namespace: string): Promise<void> {
   try {
     await connection.withDeadline(Date.now() + 10_000, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
   } catch (error) {
-    // The worker itself decides about other errors.
+    // The worker itself handles other errors.
     if (grpcCode(error) === NOT_FOUND)
       throw new CliError('notFound', `Temporal has no namespace ${namespace}`, [
         'export TEMPORAL_NAMESPACE=…',

@@ -3,7 +3,10 @@ import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
 import { createStateFolder, ScanState } from '../scan/state.ts';
 
-/** Refuses a state folder that the worker cannot use: each of its shards would become a gap. @throws CliError */
+/**
+ * Refuses a state folder that the worker cannot use: each of the worker's shards would become a gap.
+ * @throws CliError
+ */
 export async function checkStateFolder(folder: string): Promise<void> {
   await createStateFolder(folder).catch((error: unknown) => {
     const reason = messageOf(error);
@@ -19,8 +22,9 @@ export async function checkStateFolder(folder: string): Promise<void> {
 const DAY = 86_400_000;
 
 /**
- * Returns a function that opens the state of a namespace once. After an error, the next call tries again. Once a day, the state
- * loses what the retention of the namespace has removed from Temporal: no worker sees all runs of a scan.
+ * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
+ * Once a day, the state drops runs that are older than the namespace's retention, because no worker sees all
+ * runs of a scan and could compare them.
  */
 export function statesIn(
   folder: string | undefined,
@@ -40,7 +44,7 @@ export function statesIn(
     const time = now().getTime();
     if (time - known.cleaned >= DAY) {
       known.cleaned = time;
-      // A run that has been read by then has been closed for longer than the retention.
+      // A run that was read before this time closed longer ago than the retention.
       await state.removeReadBefore(new Date(time - retentionSeconds * 1000 - DAY));
     }
     return state;

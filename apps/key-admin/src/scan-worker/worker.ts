@@ -7,7 +7,7 @@ import { ownPayloads } from '../scan/on-temporal/own-payloads.ts';
 import { shareOf, temporalSource } from '../temporal/temporal-source.ts';
 import { statesIn } from './states.ts';
 
-/** Time for running activities to notice a shutdown. Another worker continues what they have not ended. */
+/** Time for running activities to notice a shutdown. Another worker continues unfinished activities. */
 const SHUTDOWN_GRACE = '5 seconds';
 
 export interface ScanWorkerDeps {
@@ -18,7 +18,7 @@ export interface ScanWorkerDeps {
   /** The namespace that the workflows run in. */
   readonly home: string;
   readonly taskQueue: string;
-  /** The folder that keeps what was read of closed runs. Undefined: they are read by each scan. */
+  /** The folder that keeps what was read from closed runs. Undefined: every scan reads all closed runs. */
   readonly stateFolder: string | undefined;
 }
 

@@ -4,11 +4,11 @@ import type { ListedRun, ScanSource } from '../temporal/scan-source.ts';
 import type { ScanState } from './state.ts';
 
 /**
- * Counts the payloads of a run. A closed run is read once: the state keeps what it contains. What cannot be read is missed.
- * The history decides whether the run is open: Temporal's lists follow histories, so they may still list a run as open that has
- * ended. A run that was read as the wrong one of both is read again.
- * @param state undefined: keep nothing
- * @param isFatal whether the caller tries again after an error, which is then thrown
+ * Counts the payloads of a run. A closed run is read once, because the state keeps its summary. An unreadable
+ * run counts as a gap. The history decides whether the run is open: Temporal's lists lag behind histories, so
+ * a list may still show a closed run as open. A run whose history contradicts the list is read again.
+ * @param state where summaries of closed runs are kept. Undefined: keep nothing
+ * @param isFatal whether to throw an error, because the caller will retry, and not to count it as a gap
  */
 export async function countRun(
   source: Pick<ScanSource, 'describeRun' | 'history'>,
@@ -30,7 +30,7 @@ export async function countRun(
     const { isClosed, summary, lastEventTime } = read;
     const closeTime = isClosed ? (run.closeTime ?? lastEventTime) : undefined;
     found.count(isClosed ? 'closed' : 'open', { ...run, closeTime }, summary, true);
-    // An open run's summary may contain pending work, which its history will not contain.
+    // Keeps no summary of an open run: it may contain pending work that the history will never contain.
     if (isClosed && !isOpen) state?.set(run.runId, summary);
   } catch (error) {
     if (isFatal(error)) throw error;

@@ -37,8 +37,9 @@ export interface ExportVisitor {
 }
 
 /**
- * Reads every file of an export. A file that cannot be read does not end it, and an export without a file counts as one.
- * @throws ScanError if there is no list of files
+ * Reads every file of an export. Continues after an unreadable file. Reports an export without files as
+ * unreadable.
+ * @throws ScanError if the files cannot be listed
  */
 export async function readExports(source: ExportSource, visit: ExportVisitor): Promise<void> {
   let files = 0;
@@ -66,13 +67,13 @@ function summaryOf(workflow: FileWorkflow, file: string): ExportedHistory {
     workflowId,
     ...(runId === undefined ? {} : { runId }),
     startTime: startedAt,
-    // A file does not change: also a history without its last event ends here.
+    // A file does not change, so a history without a closing event also ends with its last event.
     closeTime: eventTime(last),
   };
   return { history, summary: builder.build() };
 }
 
-/** Returns the files of a folder, `FOLDER` or `gs://BUCKET/PREFIX`, and of the folders in it, without hidden files. */
+/** Returns the files in `FOLDER` or `gs://BUCKET/PREFIX` and its subfolders, except hidden files. */
 export function exportSource(location: string): ExportSource {
   const names = location.startsWith('gs://') ? listObjects(location) : listFiles(location);
   return {

@@ -3,8 +3,8 @@ import { messageKey } from '@temporal-kms/kms-codec';
 import { isOwnPayload } from './own-runs.ts';
 
 /**
- * What a history's payloads share with others': the key that they need, or a finding. The text of a trait is its JSON,
- * so that equal traits are equal strings.
+ * What payloads of several histories may have in common: the key that they need, or a finding. The text of a
+ * trait is its JSON, so that equal traits have equal texts.
  */
 export type Trait =
   | {
@@ -21,11 +21,11 @@ export type Trait =
 /** What a scan keeps of a history: counts, and nothing of its payloads. */
 export interface HistorySummary {
   readonly payloads: number;
-  /** Number of payloads (or failures) by the text of their trait. */
+  /** Number of payloads or failures by the text of their trait. */
   readonly traits: ReadonlyMap<string, number>;
 }
 
-/** Ids of static keys that a report names. A program that writes payloads can write any text there. */
+/** Ids of static keys that a report may name. A program that writes payloads can put any text there. */
 const STATIC_KEY_ID = /^[\w.:-]{1,128}$/;
 
 /** Counts the payloads of a history by their traits. */
@@ -34,12 +34,12 @@ export class SummaryBuilder {
   #payloads = 0;
   readonly #traits = new Map<string, number>();
 
-  /** @param isOwnRun whether the history is one of a scan's workflow, whose marked payloads do not count */
+  /** @param isOwnRun whether the history is a scan's own, in which marked payloads do not count */
   constructor({ isOwnRun = false }: { readonly isOwnRun?: boolean } = {}) {
     this.#isOwnRun = isOwnRun;
   }
 
-  /** Counts the payloads and failures of a message. @param locations the payloads, where the caller has found them */
+  /** Counts the payloads and failures of a message. @param locations the payloads, if already found */
   add(
     typeName: string,
     message: object,
@@ -53,7 +53,7 @@ export class SummaryBuilder {
   #addPayload({ payload, encryptable }: PayloadLocation): void {
     if (isSystemEnvelope(payload)) return this.#count({ is: 'not_walked' });
     const { format, problem, empty, key, keyId, keyVersion, staticKey } = messageKey(payload);
-    // SDKs write these fields without a codec, so what is not a message there is as it should be.
+    // SDKs write these fields without a codec, so plaintext in them is correct.
     const isOwn = this.#isOwnRun && isOwnPayload(payload);
     if (empty || (format === 'plain' && (!encryptable || isOwn))) return;
     this.#payloads += 1;
@@ -70,7 +70,7 @@ export class SummaryBuilder {
       ...(keyVersion === undefined ? {} : { version: keyVersion }),
       ...(staticKey === undefined || !STATIC_KEY_ID.test(staticKey) ? {} : { staticKey }),
     });
-    // Other programs wrote these, and may have encrypted what this library had encrypted.
+    // Other programs wrote these messages, and may have encrypted this library's messages again.
     if (format === 'proxy' || format === 'static') this.#count({ is: 'inner_layer' });
   }
 
@@ -112,7 +112,7 @@ const isFailure = (value: object): value is Failure =>
   typeof value.message === 'string';
 
 /**
- * Whether an SDK wrote a failure without encrypting it. The server's failures (timeouts, cancellations) name no SDK.
+ * Whether an SDK wrote a failure unencrypted. The server's failures (timeouts, cancellations) name no SDK.
  */
 const isInPlaintext = ({ message, source, stackTrace, encodedAttributes }: Failure): boolean =>
   (encodedAttributes === undefined || encodedAttributes === null) &&

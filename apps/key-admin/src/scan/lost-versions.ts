@@ -3,7 +3,7 @@ import { cryptoKeyId } from '@temporal-kms/kms-codec';
 import { typeLines } from '../cli/output.ts';
 import { versionLine } from '../google/gcloud.ts';
 
-/** A version that histories need, and that Cloud KMS has destroyed or is going to destroy. */
+/** A version that histories need although Cloud KMS has destroyed it or is going to. */
 export interface LostVersion {
   readonly key: string;
   readonly version: number;
@@ -12,7 +12,7 @@ export interface LostVersion {
   readonly namespaces: readonly string[];
 }
 
-/** Returns the versions that histories name and that are destroyed, or whose destruction is scheduled. */
+/** Returns the versions that histories name although they are destroyed or scheduled for destruction. */
 export function lostVersions({ cryptoKeys, namespaces }: ScanReport): LostVersion[] {
   return cryptoKeys.flatMap(({ key, versions }) =>
     versions.flatMap(({ version, state }): LostVersion[] => {
@@ -28,7 +28,7 @@ export function lostVersions({ cryptoKeys, namespaces }: ScanReport): LostVersio
 const names = (needed: NeededKey, key: string, version: number): boolean =>
   needed.version === version && (needed.key === key || needed.keyId === cryptoKeyId(key));
 
-/** Returns the lines about a lost version, with what restores it. */
+/** Returns the lines about a lost version, with the commands that restore it. */
 export function lostLines({ key, version, state, namespaces }: LostVersion): string[] {
   const need = `histories of ${namespaces.join(', ')} need version ${version} of ${key}`;
   return state === 'DESTROYED'

@@ -4,7 +4,7 @@ import type { KeyDescription } from '@temporal-kms/kms-codec';
 import { writePrivateFile } from '../cli/private-file.ts';
 import { createStateFolder, readState } from './state.ts';
 
-/** Which version a crypto key's primary version was, at a time. */
+/** The primary version of a crypto key at a time. */
 interface Observation {
   /** Milliseconds since 1970. */
   readonly time: number;
@@ -15,8 +15,9 @@ interface Observation {
 type Observations = Record<string, readonly Observation[]>;
 
 /**
- * Adds what Cloud KMS describes now to what earlier scans observed, and returns the keys for the report. Cloud KMS does
- * not record when a version stopped being primary, so a program can only observe that it no longer is.
+ * Adds Cloud KMS's present description to the observations of earlier scans, and returns the keys for the
+ * report. Cloud KMS does not record when a version stopped being primary, so a program can only observe that
+ * the version is no longer primary.
  *
  * @param path the file that keeps the observations
  */
@@ -52,22 +53,22 @@ export async function observeKeys(
 }
 
 /**
- * Returns the first of the latest observations where a later version was primary. An observation where an earlier
- * version was primary shows nothing: the version may have been primary after it.
+ * Returns the earliest time from which every observation shows a later version as primary. Observations
+ * before one with an earlier primary version do not count: the version may have been primary after them.
  */
 function notPrimarySince(version: number, observations: readonly Observation[]): number | undefined {
   const last = observations.findLastIndex(({ primary }) => primary === null || primary <= version);
   return observations[last + 1]?.time;
 }
 
-/** Keeps the first and the last of consecutive observations of the same primary version. */
+/** Keeps only the first and the last of consecutive observations of the same primary version. */
 const shorten = (observations: readonly Observation[]): Observation[] =>
   observations.filter(
     ({ primary }, index) =>
       observations[index - 1]?.primary !== primary || observations[index + 1]?.primary !== primary,
   );
 
-/** A file that does not exist or is damaged has no observations: then a version must be observed again. */
+/** A missing or damaged file has no observations, so versions must be observed again. */
 const isObservations = (content: unknown): content is Observations =>
   typeof content === 'object' &&
   content !== null &&

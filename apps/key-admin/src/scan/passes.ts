@@ -1,22 +1,23 @@
-/** Histories that are read at the same time. */
+/** Number of histories that are read at the same time. */
 export const CONCURRENCY = 8;
-/** How far Temporal's clock may be from this machine's. */
+/** Maximum difference between Temporal's clock and this machine's, in milliseconds. */
 export const MAX_SKEW_MS = 300_000;
-/** A pass over new runs that took longer is followed by another, over the runs that started meanwhile. */
+/** A pass over new runs that takes longer is followed by another, over the runs that started meanwhile. */
 export const MAX_CATCH_UP_MS = 600_000;
 
-/** Start times of runs, in milliseconds since 1970: from (inclusive) to (exclusive). Without `to`, also those to come. */
+/** Start times in milliseconds since 1970: from (inclusive) to (exclusive). Without `to`, also the future. */
 export interface TimeRange {
   readonly from: number;
   readonly to?: number;
 }
 
 /**
- * A part of the passes over runs when several processes scan them. A run has one start time, so stages whose ranges do not
- * overlap count no run twice.
+ * A stage of a scan by several processes. A run has one start time, so stages whose ranges do not overlap
+ * count no run twice.
  *
- * `settled`: all runs of the range have appeared in Temporal's lists. `newest`: the runs since then, until now. The stages are
- * the passes of `scanNamespace`: first everything, then, after the time that a run needs to appear, what was started since.
+ * `settled`: all runs of the range have appeared in Temporal's lists. `newest`: the runs since then, until
+ * now. The stages correspond to the passes of `scanNamespace`: first all runs, then, once new runs have had
+ * time to appear, the runs that started since.
  */
 export interface Stage {
   readonly kind: 'first' | 'settled' | 'newest';
@@ -33,16 +34,16 @@ export const firstStage = (now: number, settleMs: number): Stage => ({
 });
 
 /**
- * Whether a pass over new runs, which ends now, took so long that another must follow. What its stage `newest` found does not
- * count then: the next stage looks at the same range again.
+ * Whether a pass over new runs that ends now took so long that another pass must follow. If so, the findings
+ * of its stage `newest` are discarded, because the next stage scans the same range again.
  */
 export const isTooLong = ({ start }: Stage, now: number): boolean => now - start > MAX_CATCH_UP_MS;
 
-/** Returns how long to wait after a stage, in milliseconds, until new runs appear in Temporal's lists. */
+/** Returns how long to wait after a stage until new runs appear in Temporal's lists, in milliseconds. */
 export const settleTime = (stage: Stage, now: number, settleMs: number): number =>
   stage.kind !== 'first' && !isTooLong(stage, now) ? 0 : Math.max(0, stage.start + settleMs - now);
 
-/** Returns the stage after another that has ended. Undefined: the scan has seen all runs. */
+/** Returns the stage that follows a completed stage. Undefined: the scan has seen all runs. */
 export function nextStage(last: Stage, now: number, settleMs: number): Stage | undefined {
   const margin = settleMs + MAX_SKEW_MS;
   if (last.kind !== 'first' && !isTooLong(last, now))

@@ -7,10 +7,10 @@ import { milliseconds } from '../temporal/times.ts';
 const EVENT = 'temporal.api.history.v1.HistoryEvent';
 const DESCRIPTION = 'temporal.api.workflowservice.v1.DescribeWorkflowExecutionResponse';
 
-/** What was read of a run. */
+/** What was read from a run. */
 export interface ReadRun {
   readonly summary: HistorySummary;
-  /** Whether the history has its last event, so that it will not change. */
+  /** Whether the history has its closing event and will not change. */
   readonly isClosed: boolean;
   /** When the last event was written, in milliseconds since 1970. */
   readonly lastEventTime: number | undefined;
@@ -19,8 +19,9 @@ export interface ReadRun {
 /**
  * Reads everything that Temporal stores of a run. Undefined: the run no longer exists, or is part of a scan on Temporal.
  *
- * An open run's description comes first. It contains the heartbeat details of pending activities, which the server copies
- * into an event when the activity times out. In the reverse order, that could happen between the two reads.
+ * Reads an open run's description first. It contains the heartbeat details of pending activities, which the
+ * server moves into an event when the activity times out. If the events were read first, the details could
+ * move between the two reads, and the scan would miss them.
  *
  * @throws ScanError
  */
@@ -63,7 +64,7 @@ export function addEvents(builder: SummaryBuilder, events: readonly ProtoEvent[]
 /** Returns the time of an event in milliseconds since 1970. */
 export const eventTime = ({ eventTime: time }: ProtoEvent): number | undefined => milliseconds(time);
 
-/** Whether the event is the last of its run. */
+/** Whether the event closes its run. */
 const isClosing = (event: ProtoEvent): boolean =>
   Boolean(
     event.workflowExecutionCompletedEventAttributes ??

@@ -1,40 +1,43 @@
 import type { ScanPart } from './scan-part.ts';
 
-/** What a scan has found before it looks at runs, as JSON. A scan on Temporal keeps it until the scan has ended. */
+/** What a scan found before it reads runs, as JSON. A scan on Temporal keeps it until the scan has ended. */
 export interface BeforeRuns {
   /** When the scan started, in milliseconds since 1970. */
   readonly started: number;
   readonly part: ScanPart;
   /** The ids of the schedules that were listed. */
   readonly schedules: readonly string[];
-  /** Schedules that keep a result of an earlier run, and the run that contains it. Null: no run is known. */
+  /** Schedules that keep an earlier run's result, and the run that contains it. Null: no run is known. */
   readonly keptResults: readonly (readonly [schedule: string, run: ScheduledRun | null])[];
   /** Data of kinds that a scan does not read. */
   readonly notWalked: readonly (readonly [message: string, count: number])[];
 }
 
-/** The run that a schedule has started last. */
+/** The run that a schedule started most recently. */
 export interface ScheduledRun {
   readonly workflowId: string;
   readonly runId: string;
 }
 
-/** What other processes have found in the runs of a namespace. */
+/** What other processes found in the runs of a namespace. */
 export interface RunsFound {
   readonly part: ScanPart;
-  /** Every run that had appeared in Temporal's lists at this time was listed. Milliseconds since 1970. */
+  /** The scan listed every run that Temporal's lists contained at this time (milliseconds since 1970). */
   readonly listedUntil: number;
 }
 
-/** Other processes, which read the runs of a namespace. */
+/** Other processes that read the runs of a namespace. */
 export interface RemoteRuns {
   /**
-   * Returns what the scan in progress has found before it looked at runs. Undefined: none is in progress. @throws
-   * CliError
+   * Returns what the scan in progress found before it read runs. Undefined: no scan is in progress.
+   * @throws CliError
    */
   resume(): Promise<BeforeRuns | undefined>;
-  /** Starts the processes' work, unless it is in progress, and waits until it ends. @throws CliError */
+  /**
+   * Starts the processes' work unless it is already in progress, and waits until it ends.
+   * @throws CliError
+   */
   run(before: BeforeRuns): Promise<RunsFound>;
-  /** Ends the scan: the next scan starts over. */
+  /** Ends the scan. The next scan starts from the beginning. */
   end(): Promise<void>;
 }

@@ -21,7 +21,7 @@ const findingTexts = {
 export const reportLines = (report: ScanReport): string[] => [
   ...report.namespaces.flatMap((namespace) => [...namespaceLines(namespace), '']),
   report.complete
-    ? `Complete: the scan read everything that it was asked to (${report.started} to ${report.finished ?? '…'}).`
+    ? `Complete: the scan read everything that was requested (${report.started} to ${report.finished ?? '…'}).`
     : NOT_COMPLETE,
 ];
 

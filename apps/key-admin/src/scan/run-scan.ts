@@ -26,7 +26,7 @@ export interface ScanRequest {
   /** Folder where scans keep what they have read. */
   readonly stateFolder: string;
   readonly settleMs: number;
-  /** Reads the runs in place of this process. */
+  /** Returns the other processes that read the runs in place of this process. */
   readonly remoteRuns?: (
     scanned: Pick<
       TemporalScanOptions,
@@ -41,10 +41,10 @@ export interface ScanRequest {
 export async function runScan(request: ScanRequest): Promise<ScanReport> {
   const { settings, keys, namespaces, sourceOf, exportsOf, stateFolder, settleMs, now, progress } = request;
   const { remoteRuns, server } = request;
-  // The time of an observation of the primary version decides whether a version may be destroyed.
+  // The clock must be right: the verdict depends on when a primary version was observed.
   await requireClock(settings.emulatorHost === undefined ? GOOGLE_TIME : undefined, now, progress);
   const started = now().toISOString();
-  // Before any history: a scan counts only for versions that were not primary before it started.
+  // Read before any history: a scan counts only for versions that had stopped being primary before it.
   const descriptions = await describeKeys(settings, keys, progress);
   const cryptoKeys = await observeKeys(join(stateFolder, 'crypto-keys.json'), descriptions, now()).catch(
     notKept,
@@ -89,7 +89,7 @@ export async function runScan(request: ScanRequest): Promise<ScanReport> {
       address: server.address,
       ...(server.clusterId === undefined ? {} : { clusterId: server.clusterId }),
     },
-    // A scan on Temporal may continue what an earlier process has started.
+    // A scan on Temporal may continue one that an earlier process started.
     started: scanned.reduce((first, one) => (one.started < first ? one.started : first), started),
     finished: now().toISOString(),
     complete: scanned.every(({ complete }) => complete),
@@ -119,7 +119,7 @@ async function describeKeys(
   });
 }
 
-/** A namespace without a rule may be scanned too: all its keys are then unknown. */
+/** Returns no keys for a namespace without a rule: such a namespace may be scanned too. */
 function keysOf(rules: KeyRules, namespace: string): readonly string[] {
   try {
     return rules.resolve(namespace).keys;

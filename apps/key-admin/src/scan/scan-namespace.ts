@@ -13,9 +13,9 @@ import { type ListedRun, type NamespaceDescription, type ScanSource } from '../t
 import type { ScanState } from './state.ts';
 import { milliseconds } from '../temporal/times.ts';
 
-/** Time between lines of progress, and between writes of what was read, in milliseconds: a kill loses no more. */
+/** Milliseconds between lines of progress, and between writes: a killed process loses no more work. */
 const TICK_MS = 3_000;
-/** Reasons why exports cannot be read that the report distinguishes. */
+/** Maximum number of different reasons for unreadable exports in a report. */
 const MAX_REASONS = 100;
 export interface NamespaceScan {
   readonly source: ScanSource;
@@ -24,7 +24,7 @@ export interface NamespaceScan {
   readonly keys: readonly string[];
   readonly openState: (namespaceId: string) => Promise<ScanState>;
   readonly exports: readonly ExportSource[];
-  /** Reads the runs in place of this process. */
+  /** Returns the other processes that read the runs in place of this process. */
   readonly remoteRuns?: (namespace: NamespaceDescription) => RemoteRuns;
   /** How long a run may take to appear in Temporal's lists, in milliseconds. */
   readonly settleMs: number;
@@ -36,11 +36,12 @@ export interface NamespaceScan {
 /**
  * Scans a namespace. What cannot be read becomes a gap of the report.
  *
- * Temporal has no snapshot: runs start, close and disappear while a scan lists them. A payload under an old key version can
- * then only come from a copy that the server makes: of a schedule's input when the schedule starts a run, and of a run's
- * payloads when it is retried, repeated by cron or reset. Therefore schedules come first, then all runs, and then, after the
- * time that a run needs to appear in the lists, the runs that were started since. A copy whose original the scan has missed
- * is then in the last list. Last come the schedules that the first list did not contain.
+ * Temporal has no snapshot: runs start, close and disappear while a scan lists them. During the scan, a
+ * payload under an old key version can only appear as a copy that the server makes: of a schedule's input
+ * when the schedule starts a run, and of a run's payloads when the run is retried, repeated by cron or reset.
+ * Therefore the scan reads schedules first, then all runs and, once new runs have had time to appear in the
+ * lists, the runs that started since. If the scan missed the original of a copy, the last list contains the
+ * copy. Finally, the scan reads the schedules that the first list did not contain.
  */
 export async function scanNamespace(scan: NamespaceScan): Promise<ScannedNamespace> {
   return await new Scan(scan).run();
@@ -53,14 +54,17 @@ class Scan {
   readonly #seen = new Set<string>();
   /** The ids of the schedules that were listed. */
   readonly #schedules = new Set<string>();
-  /** Schedules that keep a result of an earlier run, and the run that contains it. Undefined: no run is known. */
+  /**
+   * Schedules that keep the result of an earlier run, and the run whose history contains that result.
+   * Undefined: no such run is known.
+   */
   readonly #keptResults = new Map<string, ScheduledRun | undefined>();
   /** The ids of the schedules that were listed before the runs. */
   #firstSchedules: ReadonlySet<string> = new Set();
   readonly #notWalked = new Map<string, number>();
   #started: Date;
   #remote: RunsFound | undefined;
-  /** Returns what the scan does now, and how far it has come. Undefined while other processes scan, which show it. */
+  /** Returns the progress. Undefined while other processes scan and show their progress. */
   #step: (() => string) | undefined;
 
   constructor(scan: NamespaceScan) {
@@ -93,11 +97,11 @@ class Scan {
     };
   }
 
-  /** Scans, and shows every few seconds how far it has come, and writes what it has read. */
+  /** Scans. Every few seconds, shows the progress and writes what was read. */
   async #scanAll(description: NamespaceDescription, state: ScanState): Promise<void> {
     const timer = setInterval(() => {
       if (this.#step !== undefined) this.#scan.progress(this.#step());
-      // What could not be written is read again by the next scan. An error at the end ends the command.
+      // The next scan reads again what could not be written. An error of the last write ends the command.
       void state.flush().catch(() => undefined);
     }, TICK_MS);
     try {
@@ -143,13 +147,15 @@ class Scan {
   }
 
   async #scanBeforeRuns(): Promise<void> {
-    // A batch operation may end while the scan runs, so they are looked at before and after.
+    // Batch operations may end while runs are read, so look for them before and after.
     await this.#guard([], () => this.#lookForOthers());
     await this.#guard(['schedules'], () => this.#scanSchedules());
     this.#firstSchedules = new Set(this.#schedules);
   }
 
-  /** Other processes scan the runs. What this process found before may be from an earlier process of the same scan. */
+  /**
+   * Lets other processes scan the runs. Earlier findings may come from an earlier process of the same scan.
+   */
   async #scanRemotely(remote: RemoteRuns): Promise<void> {
     const earlier = await remote.resume();
     if (earlier === undefined) await this.#scanBeforeRuns();
@@ -185,13 +191,13 @@ class Scan {
       this.#notWalked.set(message, Math.max(count, this.#notWalked.get(message) ?? 0));
   }
 
-  /** Reads the schedules that no earlier call has listed. */
+  /** Reads the schedules that no earlier call listed. */
   async #scanSchedules(): Promise<void> {
     const { source, progress } = this.#scan;
     const coverage = this.#found.begin('schedules');
     this.#begin(() => `schedules: ${coverage.histories}`);
     const unseen: string[] = [];
-    // The whole list first: while schedules are described, others may move between its pages.
+    // Reads the whole list first: while schedules are described, other schedules may move between pages.
     for await (const ids of source.schedules()) unseen.push(...ids.filter((id) => !this.#schedules.has(id)));
     for (const id of new Set(unseen)) {
       this.#schedules.add(id);
@@ -205,7 +211,7 @@ class Scan {
     progress(`schedules: ${coverage.histories}`);
   }
 
-  /** Notes the schedules that keep a result which no history contains that was read. */
+  /** Adds a gap for schedules that keep a result that no scanned history contains. */
   async #checkKeptResults(): Promise<void> {
     const hidden: string[] = [];
     for (const [id, run] of this.#keptResults) {
@@ -225,8 +231,9 @@ class Scan {
   }
 
   /**
-   * Whether the payloads of a run were counted. Other processes do not report which runs they read. They have read each run
-   * that still exists and that had appeared in the lists: also each run of a schedule that was described before.
+   * Whether the payloads of a run were counted. Other processes do not report which runs they read. But they
+   * read every run that still exists and had appeared in the lists, including the runs of schedules that were
+   * described before.
    */
   async #wasCounted({ workflowId, runId }: ScheduledRun, isFirst: boolean): Promise<boolean> {
     if (this.#found.hasCounted(runId)) return true;
@@ -330,7 +337,7 @@ class Scan {
     }
   }
 
-  /** Runs a part of the scan. If it fails, its places are partial, and the other parts continue. */
+  /** Runs a part of the scan. If it fails, its places count as partial, and the other parts continue. */
   async #guard(places: readonly ScanPlace[], part: () => Promise<void>): Promise<void> {
     try {
       await part();

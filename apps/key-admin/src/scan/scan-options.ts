@@ -15,7 +15,7 @@ import { runsOnTemporal } from './on-temporal/client.ts';
 import { defaultStateFolder, STATE_DEFAULT } from './state.ts';
 import { perSecond, temporalSource } from '../temporal/temporal-source.ts';
 
-/** The options of a scan, which other commands that scan share. */
+/** The options of every command that scans. */
 export interface ScanOptions extends CommonOptions {
   readonly key?: string;
   readonly namespace?: readonly string[];
@@ -93,8 +93,8 @@ export async function scan(
 }
 
 /**
- * Returns the namespaces that the configuration names. If it has a key for every namespace, also those that the server lists and,
- * if it does not list them all, the application's namespace.
+ * Returns the namespaces that the configuration names. If the configuration has a key for every namespace,
+ * also returns those that the server lists and, if the server does not list all, the application's namespace.
  */
 export function namespacesToScan(
   { namespaces, hasDefault }: Pick<KeyRules, 'namespaces' | 'hasDefault'>,

@@ -8,11 +8,11 @@ import type {
 } from '@temporal-kms/codec-api';
 
 /*
- * What a part of a scan has found, as JSON: counts and examples, whose size does not depend on the number of histories.
- * This file imports no code, so that workflows can add parts up too.
+ * What a part of a scan found, as JSON: counts and examples. Its size does not depend on the number of
+ * histories. This file imports no code, so that workflows can also add up parts.
  */
 
-/** A history that was looked at. Times are milliseconds since 1970. */
+/** A scanned history. Times are milliseconds since 1970. */
 export interface TalliedHistory {
   readonly workflowId: string;
   readonly runId?: string;
@@ -20,7 +20,7 @@ export interface TalliedHistory {
   readonly closeTime?: number | undefined;
 }
 
-/** Histories in one place with something in common. */
+/** A group of histories in one place. */
 interface CountedHistories {
   readonly histories: number;
   readonly payloads: number;
@@ -30,7 +30,7 @@ interface CountedHistories {
 
 export type CountedByPlace = { [Place in ScanPlace]?: CountedHistories };
 
-/** A key that messages name, without the names that only a configuration contains. */
+/** A key as messages name it, without the names that only a configuration contains. */
 export type MessageKeyName = Pick<NeededKey, 'key' | 'keyId' | 'staticKey' | 'version'>;
 
 interface CountedKey {
@@ -71,20 +71,20 @@ export const emptyPart = (): ScanPart => ({
   gaps: [],
 });
 
-/** Keys and versions that a report lists. Headers are claims, so a program can name any number of them. */
+/** Maximum number of keys and versions in a report. Headers are claims that can name any number of keys. */
 export const MAX_KEYS = 1_000;
 export const TOO_MANY_KEYS = 'Messages name too many keys and versions: the report does not list them all.';
 /**
- * Bytes of the keys of a part as JSON. The progress of a scan on Temporal contains two parts, and Temporal stores no
- * payload above 2 MB: https://docs.temporal.io/cloud/limits
+ * Maximum size of a part's keys as JSON, in bytes. The progress of a scan on Temporal contains two parts, and
+ * Temporal stores no payload larger than 2 MB: https://docs.temporal.io/cloud/limits
  */
 const MAX_KEY_BYTES = 950_000;
-/** Bytes of a key's counts and examples as JSON, at most, without workflow ids. */
+/** Maximum size of a key's counts and examples as JSON, without workflow ids, in bytes. */
 const COUNTS_BYTES = 750;
-/** Different gaps that a part lists. The others are counted together with the last. */
+/** Maximum number of different gaps in a part. Further gaps are counted with the last. */
 const MAX_GAPS = 200;
 
-/** Returns what both parts have found. */
+/** Returns the sum of both parts. */
 export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
   const keys = new Map(a.keys.map((one) => [JSON.stringify(one.key), one]));
   let bytes = 0;
@@ -118,11 +118,11 @@ export function mergeParts(a: ScanPart, b: ScanPart): ScanPart {
   };
 }
 
-/** Bytes that a key takes in a part, by the text of its name. */
+/** Returns the size of a key in a part, in bytes. `id` is the text of the key's name. */
 const bytesOf = (id: string): number => encoder.encode(id).length + COUNTS_BYTES;
 const encoder = new TextEncoder();
 
-/** Adds a history to the histories that it shares something with. */
+/** Adds a history to a group of histories. */
 export function addHistory(
   places: CountedByPlace,
   place: ScanPlace,
@@ -134,7 +134,6 @@ export function addHistory(
   places[place] = known === undefined ? one : mergeCounts(place, known, one);
 }
 
-/** Returns the part with each history replaced. */
 export function mapHistories(part: ScanPart, replace: (history: TalliedHistory) => TalliedHistory): ScanPart {
   const inPlaces = (places: CountedByPlace): CountedByPlace =>
     Object.fromEntries(

@@ -30,15 +30,15 @@ export class ScanResults {
     emptyPart().looked;
   /** The ids of the runs whose payloads were counted, in any place. */
   readonly #counted = new Set<string>();
-  /** What other processes, or earlier ones, have found. */
+  /** What other or earlier processes found. */
   #others = emptyPart();
 
-  /** @param keyIds ids in headers of the crypto keys of the namespace's configuration */
+  /** @param keyIds the header ids of the namespace's configured crypto keys */
   constructor(keyIds: Iterable<string>) {
     this.#tally = new NamespaceTally(keyIds);
   }
 
-  /** Notes that the scan looks at a place, and returns the counts of the place. */
+  /** Records that the scan reads a place, and returns the place's counts. */
   begin(place: ScanPlace): ScanCoverage {
     // A place that has failed already stays partial.
     if (this.#looked[place].status === 'none') this.#looked[place].status = 'complete';
@@ -49,7 +49,7 @@ export class ScanResults {
     this.#looked[place].status = 'partial';
   }
 
-  /** Counts a history. @param wasRead whether it was read now, and not by an earlier scan */
+  /** Counts a history. @param wasRead whether this scan read the history. False if an earlier scan did */
   count(place: ScanPlace, history: TalliedHistory, summary: HistorySummary, wasRead: boolean): void {
     const { workflowId, runId, startTime, closeTime } = history;
     const kept = { workflowId, ...(runId === undefined ? {} : { runId }), startTime, closeTime };
@@ -66,14 +66,14 @@ export class ScanResults {
     return this.#counted.has(runId);
   }
 
-  /** Returns the gap, whose count the caller may change. */
+  /** Adds a gap, and returns it so that the caller can change its count. */
   addGap(gap: CountedGap): MutableGap {
     const added: MutableGap = { ...gap };
     this.#gaps.push(added);
     return added;
   }
 
-  /** Notes what could not be read. @throws any error that is not a `ScanError` */
+  /** Records what could not be read. @throws any error that is not a `ScanError` */
   miss(place: ScanPlace | undefined, error: unknown, run?: ListedRun): void {
     if (!(error instanceof ScanError)) throw error;
     if (place !== undefined) this.fail(place);
@@ -104,7 +104,7 @@ export class ScanResults {
   }
 }
 
-/** Returns the parts of a report that a scan has counted. @param keys the crypto keys of the namespace's configuration */
+/** Returns the counted parts of a report. @param keys the namespace's configured crypto keys */
 export function toReport(
   { looked, keys, findings, gaps }: ScanPart,
   configured: readonly string[],
@@ -135,7 +135,7 @@ export function toReport(
   };
 }
 
-/** Orders keys by name and version. Those without a name or version come last. */
+/** Orders keys by name and version. Keys without a name or version come last. */
 function compareKeys(a: MessageKeyName, b: MessageKeyName): number {
   const [nameA, nameB] = [nameOf(a), nameOf(b)];
   if (nameA !== nameB) return nameB === '' || (nameA !== '' && nameA < nameB) ? -1 : 1;

@@ -8,20 +8,21 @@ type ScheduleDescription = temporal.api.workflowservice.v1.IDescribeScheduleResp
 
 const { SCHEDULE_OVERLAP_POLICY_ALLOW_ALL } = proto.temporal.api.enums.v1.ScheduleOverlapPolicy;
 
-/** What a scan reads of a schedule. */
+/** What a scan reads from a schedule. */
 export interface ReadSchedule {
   readonly summary: HistorySummary;
-  /** When it was created, in milliseconds since 1970. */
+  /** When the schedule was created, in milliseconds since 1970. */
   readonly created: number | undefined;
   readonly keptResult: KeptResult;
 }
 
 /**
- * The result or failure of an earlier run, which a schedule keeps for its next run and which Temporal does not show. The
- * server passes it to each run that does not overlap with another, whose first event then contains it.
+ * The result or failure of an earlier run that a schedule keeps for its next run. Temporal does not show it.
+ * The server passes it to each run that does not overlap with another. The first event of such a run contains
+ * it.
  *
- * `none`: the schedule has not started a run. `in_run`: the run that it started last contains what it keeps.
- * `hidden`: no run is known that contains it.
+ * `none`: the schedule has not started a run. `in_run`: the schedule's latest run contains the kept result.
+ * `hidden`: no known run contains it.
  */
 type KeptResult = { readonly is: 'none' | 'hidden' } | { readonly is: 'in_run'; readonly run: ScheduledRun };
 

@@ -12,26 +12,23 @@ import { CliError } from '../cli/cli-error.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
 import type { HistorySummary } from './history-summary.ts';
 
-/** Lines that are written together. */
+/** Maximum number of lines in memory before they are written. */
 const MAX_BUFFERED = 500;
-/**
- * How many runs a process keeps what it has read of. Each takes some hundred bytes of memory. The others are read
- * again.
- */
+/** Maximum number of runs in memory, each a few hundred bytes. Further runs are read again. */
 const MAX_RUNS = 10_000_000;
-/** Written in front of every line's checksum, so that a file of another form has no valid line. */
+/** Part of every line's checksum, so that no line of a file in another format is valid. */
 const FORM = 'temporal-kms scan 2 ';
 
-/** What is kept of a run. */
+/** What the state keeps of a run. */
 interface KeptSummary extends HistorySummary {
-  /** When the run was read, in days since 1970: it had closed by then. */
+  /** When the run was read, in days since 1970. The run had closed by then. */
   readonly day: number;
 }
 
 /**
- * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal: a scan
- * that is killed at any moment loses at most the lines that it had not written, and reads those runs again. A line
- * counts only if its checksum is right, so a line that was cut off or mixed with another is as if it were missing.
+ * What earlier scans of a namespace found in closed runs, whose histories no longer change. It is a journal:
+ * a scan that is killed at any moment loses at most the lines that it had not written, and reads those runs
+ * again. A line counts only if its checksum is right, so a truncated or garbled line is ignored.
  *
  * The file contains run ids, key ids, versions, counts, and the days on which runs were read.
  */
@@ -51,13 +48,13 @@ export class ScanState {
   }
 
   /**
-   * Reads the state, or begins one. @throws Error if the file can be neither read nor created, or if others can write
-   * it
+   * Reads the state, or creates it.
+   * @throws Error if the file can be neither read nor created, or if others can write it
    */
   static async open(path: string, now: () => Date = () => new Date()): Promise<ScanState> {
     const state = new ScanState(path, now);
     await createStateFolder(dirname(path));
-    // A line that was cut off must not be joined with the next.
+    // A truncated line must not be joined with the next line.
     await state.#load('\n');
     return state;
   }
@@ -69,7 +66,7 @@ export class ScanState {
       constants.O_RDWR | constants.O_APPEND | constants.O_CREAT,
     );
     try {
-      // The file may be older than this rule.
+      // An older file may have another mode.
       await handle.chmod(0o600);
       await this.#read(handle);
       await handle.appendFile(text);
@@ -140,14 +137,14 @@ export class ScanState {
     });
   }
 
-  /** Writes after what is being written. */
+  /** Writes once the previous write has ended. */
   async #write(write: () => Promise<void>): Promise<void> {
     const before = this.#writing;
     this.#writing = (async () => {
-      // An earlier error was thrown to its caller.
+      // The previous write's caller already got its error.
       await before.catch(() => undefined);
       await write().catch((error: unknown) => {
-        // The lines are lost, and the next ones must not refer to them.
+        // These lines are lost, so later lines must not refer to them.
         this.#written.clear();
         return notKept(error);
       });
@@ -157,7 +154,7 @@ export class ScanState {
 
   /**
    * Removes the runs that Temporal no longer has.
-   * @param exists the ids of all runs that a complete scan has found
+   * @param exists the ids of all runs that a complete scan found
    */
   compact(exists: ReadonlySet<string>): Promise<void> {
     return this.#keep((runId) => exists.has(runId));
@@ -169,7 +166,7 @@ export class ScanState {
     return this.#keep((_, { day }) => day >= first);
   }
 
-  /** Removes the other runs, and their lines once these are more than half of the file. */
+  /** Removes all other runs. Rewrites the file once more than half of its lines are obsolete. */
   async #keep(isKept: (runId: string, summary: KeptSummary) => boolean): Promise<void> {
     const remove = (): void => {
       for (const [runId, summary] of this.#summaries)
@@ -193,8 +190,8 @@ export class ScanState {
 const dayOf = (time: Date): number => Math.floor(time.getTime() / 86_400_000);
 
 /**
- * Creates the folder where scans keep what they have read. @throws Error if this process cannot write it, or others
- * can
+ * Creates the folder where scans keep what they have read.
+ * @throws Error if this process cannot write to the folder, or if others can
  */
 export async function createStateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -238,7 +235,7 @@ export function notKept(error: unknown): never {
   );
 }
 
-/** The id does not depend on the process that writes it: two scans may write to the same file. */
+/** The id does not depend on the process that writes it, because two scans may write to the same file. */
 const traitId = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);
 
 const checksum = (content: string): string =>

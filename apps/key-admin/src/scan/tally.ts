@@ -37,24 +37,24 @@ interface NeededKeyTally {
   readonly places: CountedByPlace;
 }
 
-/** Traits that are kept parsed. */
+/** Maximum number of parsed traits in memory. */
 const MAX_PARSED = 10_000;
 
-/** Adds up the summaries of the histories of a namespace. */
+/** Adds up the summaries of a namespace's histories. */
 export class NamespaceTally {
-  /** Ids in headers of the crypto keys of the namespace's configuration. */
+  /** The header ids of the namespace's configured crypto keys. */
   readonly #configured: ReadonlySet<string>;
   readonly #traits = new Map<string, Trait>();
   readonly #keys = new Map<string, NeededKeyTally>();
   readonly #findings = new Map<ScanFindingKind, CountedByPlace>();
   readonly #gaps = new Map<string, CountedGap>();
 
-  /** @param keyIds ids in headers of the crypto keys of the namespace's configuration */
+  /** @param keyIds the header ids of the namespace's configured crypto keys */
   constructor(keyIds: Iterable<string>) {
     this.#configured = new Set(keyIds);
   }
 
-  /** Adds a history, once to each group that it belongs to, however many of its traits lead there. */
+  /** Adds a history to each of its groups, only once even if several traits lead to the same group. */
   add(place: ScanPlace, history: TalliedHistory, { traits }: HistorySummary): void {
     const counts = new Map<CountedByPlace, number>();
     const count = (group: CountedByPlace, payloads: number) =>
@@ -138,7 +138,7 @@ export class NamespaceTally {
   }
 }
 
-/** `envelope-v2` messages name the id of a key, and messages of other formats its name; no message has both. */
+/** `envelope-v2` messages contain a key's id, other messages its name. No message contains both. */
 const keyOf = ({ key, keyId, version, staticKey }: Message): MessageKeyName => ({
   ...(key === undefined ? {} : { key }),
   ...(keyId === undefined ? {} : { keyId }),

@@ -10,11 +10,11 @@ import { codeOf } from '@temporal-kms/node-utils/error-details';
 import { writePrivateFile } from '../cli/private-file.ts';
 import { keyName, type KeySpec } from './key-spec.ts';
 
-/** A configuration file of one of our applications. */
+/** A configuration file of an application. */
 export interface ConfigFile {
   readonly path: string;
   readonly content: string;
-  /** `differs`: it exists with another content, which stays. */
+  /** `differs`: the file exists with other content, which `setup` keeps by default. */
   readonly status: 'to do' | 'exists' | 'differs';
 }
 
@@ -36,11 +36,11 @@ const unset = new Set([
   'NODE_OPTIONS',
 ]);
 
-/** Variables that a configuration must not or should not set. */
+/** Whether a configuration must not or should not set a variable. */
 const left = (name: string, example: string): boolean =>
   example === '(unset)' || unset.has(name) || name.startsWith('GCP_');
 
-/** Returns the files, and what exists of them. Writes nothing. */
+/** Returns the files and their status. Writes nothing. */
 export async function planFiles(spec: KeySpec, files: FileOptions): Promise<ConfigFile[]> {
   const { namespaces, temporalAddress, origins, emulatorHost } = files;
   const [namespace] = namespaces;
@@ -83,8 +83,8 @@ async function planned(path: string, content: string): Promise<ConfigFile> {
 }
 
 /**
- * Returns a file for `node --env-file`, systemd and container engines: what is set, then all other variables as
- * comments.
+ * Returns an environment file for `node --env-file`, systemd and container engines: the variables that are
+ * set, then all others as comments.
  */
 function contentOf(app: string, { variables }: Environment<unknown>, values: Values): string {
   const entries = Object.entries(variables);
@@ -107,7 +107,7 @@ function contentOf(app: string, { variables }: Environment<unknown>, values: Val
   ].join('\n');
 }
 
-/** Writes a file that only its owner can read, since an API key may be added to it. */
+/** Writes a file that only its owner can read, because people may add an API key. */
 export async function writeConfigFile({ path, content }: ConfigFile, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writePrivateFile(path, content);

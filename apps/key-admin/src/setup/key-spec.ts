@@ -6,7 +6,7 @@ export interface KeySpec {
   readonly location: string;
   readonly ring: string;
   readonly id: string;
-  /** Undefined: SOFTWARE for a new key, and any for an existing key. */
+  /** Undefined: SOFTWARE for a new key, any level for an existing key. */
   readonly protectionLevel: 'SOFTWARE' | 'HSM' | undefined;
   /** Days; undefined: 90 for a key without a rotation. */
   readonly rotationDays: number | undefined;

@@ -14,8 +14,8 @@ const DAY_SECONDS = 86_400;
 const STANDARD_DAYS = 90;
 
 /**
- * Returns the step that creates the key and, for a key that exists with another rotation than wanted, the step that changes
- * the rotation.
+ * Returns the step that creates the key and, for an existing key with a different rotation, the step that
+ * changes the rotation.
  * @throws CliError if the name belongs to a key that cannot be used
  */
 export async function keySteps(
@@ -44,7 +44,7 @@ export async function keySteps(
   return wanted === days ? [exists] : [exists, rotationChange(google, spec, wanted, now)];
 }
 
-/** @throws CliError for what cannot be changed */
+/** @throws CliError if the key has a wrong property that cannot be changed */
 function requireUsable({ purpose, versionTemplate }: CryptoKey, spec: KeySpec): void {
   const other = '--key OTHER-NAME';
   if (purpose !== 'ENCRYPT_DECRYPT') {

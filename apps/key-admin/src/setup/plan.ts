@@ -9,7 +9,7 @@ import { keySteps } from './key-steps.ts';
 import type { Step } from './step.ts';
 import { keyName, ringName, type KeySpec } from './key-spec.ts';
 
-/** Returns what has to be done, from the state of the project. Changes nothing. @throws CliError */
+/** Returns the steps for a project in its current state. Changes nothing. @throws CliError */
 export async function plan(google: GoogleClients, spec: KeySpec, now: Date): Promise<readonly Step[]> {
   await requireLocation(google, spec.project, spec.location, spec.protectionLevel === 'HSM');
   const ring = await ringStep(google, spec);
@@ -43,7 +43,7 @@ async function ringStep({ kms, read, change }: GoogleClients, spec: KeySpec): Pr
   };
 }
 
-/** Another administrator, or a call whose response was lost, may have created it meanwhile. */
+/** Another administrator, or a call whose response was lost, may have created the resource meanwhile. */
 async function unlessExists(call: Promise<unknown>): Promise<void> {
   try {
     await call;
@@ -63,7 +63,7 @@ async function grantSteps(google: GoogleClients, spec: KeySpec, exists: boolean)
       status: hasBinding(policy, member, role) ? 'exists' : 'to do',
       gcloud: [grantLine(key, member, role)],
       run: () => addBinding(google, key, member, role),
-      ...(more.length > 0 && { note: `it also has ${more.join(', ')}, which ${who} does not need` }),
+      ...(more.length > 0 && { note: `this member also has ${more.join(', ')}, which ${who} does not need` }),
     };
   });
 }
@@ -80,7 +80,7 @@ async function auditStep(google: GoogleClients, project: string): Promise<Step> 
       title,
       status: 'not possible',
       gcloud: auditLogLines(project),
-      note: `${error.message}. Ask an administrator of the project to run these lines`,
+      note: `${error.message}. Ask an administrator of the project to run these commands`,
     };
   }
 }

@@ -1,10 +1,10 @@
-/** A step of `setup`. `not possible`: an administrator with other rights has to take it. */
+/** A step of `setup`. `not possible`: an administrator with other permissions has to carry out the step. */
 export interface Step {
   readonly title: string;
   readonly status: 'exists' | 'to do' | 'not possible';
-  /** The equal lines for `gcloud`. */
+  /** The equivalent `gcloud` commands. */
   readonly gcloud: readonly string[];
-  /** What a person should know about it. */
+  /** What a person should know about the step. */
   readonly note?: string;
   readonly run?: () => Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { ProtoEvent } from '@temporal-kms/histories/payloads';
 import type { temporal } from '@temporalio/proto';
 
-/** A run, as Temporal lists it. */
+/** A run as Temporal lists it. */
 export interface ListedRun {
   readonly workflowId: string;
   readonly runId: string;
@@ -11,12 +11,12 @@ export interface ListedRun {
   readonly closeTime: number | undefined;
 }
 
-/** What a scan needs to know of a namespace before it begins. */
+/** What a scan needs to know about a namespace before it begins. */
 export interface NamespaceDescription {
   /** Temporal's id of the namespace, which no other namespace ever has. */
   readonly id: string;
   readonly retentionSeconds: number;
-  /** `unlisted`: runs are archived, and there is no list of them. */
+  /** `unlisted`: runs are archived, but there is no list of them. */
   readonly archive: 'none' | 'listed' | 'unlisted';
 }
 
@@ -29,9 +29,7 @@ export interface NotWalked {
   readonly count: number;
 }
 
-/**
- * What a scan reads of one namespace of Temporal. Every method throws a `ScanError` if Temporal refuses or does not answer.
- */
+/** What a scan reads from a namespace. Methods throw a `ScanError` if Temporal refuses or does not answer. */
 export interface ScanSource {
   describe(): Promise<NamespaceDescription>;
   /** Returns pages of the runs that match a visibility query; an empty query matches every run. */
@@ -46,15 +44,18 @@ export interface ScanSource {
   schedules(): AsyncIterable<readonly string[]>;
   /** Undefined: the schedule no longer exists. */
   describeSchedule(id: string): Promise<ScheduleDescription | undefined>;
-  /** Returns what exists in the namespace that a scan does not read. */
+  /** Returns the kinds of data in the namespace that a scan does not read. */
   notWalked(): Promise<readonly NotWalked[]>;
 }
 
-/** What a scan by several processes reads of one namespace. */
+/** What a scan by several processes reads from one namespace. */
 export interface RangeSource extends Pick<ScanSource, 'describeRun' | 'history'> {
   /** Returns how many runs match a visibility query. */
   countRuns(query: string): Promise<number>;
-  /** Returns a page of the runs that match a visibility query. The token of the first page, and after the last, is empty. */
+  /**
+   * Returns a page of the runs that match a visibility query. The page token is empty for the first page, and
+   * after the last page.
+   */
   runPage(
     query: string,
     pageToken: Uint8Array,

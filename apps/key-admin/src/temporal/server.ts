@@ -9,20 +9,23 @@ const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 const CALL_MS = 60_000;
 const PAGE_SIZE = 200;
-/** Every server has it. A list without it contains what a proxy lets this caller see. */
+/** Every server has this namespace. A list without it contains only what a proxy shows this caller. */
 const SYSTEM = 'temporal-system';
 
 /** A Temporal server, as it describes itself to the caller. */
 export interface TemporalServer extends ScannedServer {
-  /** Whether the server lists all its namespaces for these credentials. Temporal Cloud does not for API keys of a namespace. */
+  /**
+   * Whether the server lists all its namespaces for these credentials. Temporal Cloud does not list them for
+   * a namespace's API keys.
+   */
   readonly isListed: boolean;
-  /** All its namespaces or, if it does not list them all, those that it lists, or that were asked for and exist. */
+  /** All namespaces or, if the server does not list all, the listed ones and existing requested ones. */
   readonly namespaces: readonly { readonly name: string; readonly id: string }[];
 }
 
 /**
- * Asks a Temporal server for its cluster id and its namespaces with their ids.
- * @param address with which `connection` was made
+ * Returns a Temporal server's cluster id, and its namespaces with their ids.
+ * @param address the address that `connection` was made with
  * @param names namespaces to ask for if the server does not list its namespaces
  * @throws CliError if the server does not answer, or does not accept the credentials
  */
@@ -32,7 +35,7 @@ export async function describeServer(
   names: Iterable<string>,
 ): Promise<TemporalServer> {
   const { workflowService } = connection;
-  /** Returns undefined for what the server does not offer or permit, or does not have. */
+  /** Returns undefined if the server does not offer or permit the call, or does not have the item. */
   const permitted = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await connection.withDeadline(Date.now() + CALL_MS, make);

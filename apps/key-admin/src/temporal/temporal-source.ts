@@ -24,7 +24,7 @@ const RESOURCE_EXHAUSTED = 8;
 const UNIMPLEMENTED = 12;
 const UNAUTHENTICATED = 16;
 
-/** How often a call waits for Temporal's limit on the rate of calls. */
+/** Maximum number of times that a call waits because of Temporal's rate limit. */
 const MAX_WAITS = 8;
 
 const openStatuses: ReadonlySet<number> = new Set([
@@ -33,18 +33,18 @@ const openStatuses: ReadonlySet<number> = new Set([
   WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED,
 ]);
 
-/** Makes calls wait for a rate. */
+/** Makes calls wait, so that they keep to a rate. */
 export interface CallLimiter {
   removeTokens(calls: number): Promise<unknown>;
 }
 
-/** Permits a number of calls per second, all at once after a pause. */
+/** Permits a number of calls per second. After a pause, permits the calls of one second in a burst. */
 export const perSecond = (calls: number): CallLimiter =>
   new RateLimiter({ tokensPerInterval: calls, interval: 'second' });
 
 /**
- * Permits a share of a rate, which may be less than one call per second. It starts with no saved calls and saves at
- * most a tenth of a second's, so consecutive shares add up to exactly the rate.
+ * Permits a share of a rate, which may be less than one call per second. It starts with no saved calls and
+ * saves at most the calls of a tenth of a second, so consecutive shares add up to exactly the rate.
  */
 export const shareOf = (calls: number): CallLimiter =>
   new TokenBucket({ bucketSize: Math.max(1, calls / 10), tokensPerInterval: calls, interval: 'second' });
@@ -68,7 +68,7 @@ export function temporalSource(
       }
     }
   };
-  /** Returns undefined for what no longer exists. */
+  /** Returns undefined if the item no longer exists. */
   const existing = async <T>(make: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await call(make);
@@ -168,7 +168,7 @@ export function temporalSource(
       count += operationInfo.filter(
         ({ state }) => state === BatchOperationState.BATCH_OPERATION_STATE_RUNNING,
       ).length;
-    return { message: 'Batch operations are in progress, whose input a scan does not read.', count };
+    return { message: 'Batch operations are in progress, and a scan does not read their inputs.', count };
   }
 
   /** Returns undefined if this server has no such call, and therefore no such data. */
@@ -216,7 +216,7 @@ type ArchiveConfig = Pick<
   'historyArchivalState' | 'historyArchivalUri' | 'visibilityArchivalState' | 'visibilityArchivalUri'
 >;
 
-/** A namespace whose archive was disabled still has what was archived before: its URI stays. */
+/** A namespace whose archive was disabled keeps its URI and what was archived before. */
 function archiveOf(config: ArchiveConfig): 'none' | 'listed' | 'unlisted' {
   const enabled = ArchivalState.ARCHIVAL_STATE_ENABLED;
   const hasHistories = config.historyArchivalState === enabled || Boolean(config.historyArchivalUri);
@@ -225,7 +225,7 @@ function archiveOf(config: ArchiveConfig): 'none' | 'listed' | 'unlisted' {
   return isListed ? 'listed' : 'unlisted';
 }
 
-/** Temporal's own messages are left out, except those about the namespace: they may quote what a request contained. */
+/** Replaces Temporal's own messages, because they may quote a request's content. */
 function scanError(error: unknown, namespace: string): ScanError {
   const code = grpcCode(error);
   switch (code) {

@@ -7,7 +7,7 @@ import { type Ran, temporalKms, temporaryFolder } from '../support/cli.ts';
 import { createSchedule, startNamespace } from '../support/scanned.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-/** Everything that a terminal acts on, reorders or hides, by the numbers of Unicode. */
+/** Everything that a terminal acts on, reorders or hides, by Unicode code points. */
 const dangerous = [
   [0x00, 0x09],
   [0x0b, 0x1f],
@@ -75,7 +75,7 @@ const historyOf = (id: string): string =>
     ],
   });
 
-/** What a command prints about a text that others determine. */
+/** Commands that print a text from an untrusted source. */
 const routes: Record<string, (text: string) => Promise<Ran>> = {
   'inspect prints ids, types, encodings and paths': (text) =>
     temporalKms(['inspect', '--payloads'], { input: historyOf(text) }),
@@ -103,7 +103,7 @@ describe('what commands print', () => {
     );
   });
 
-  it('is the same as JSON with --json', async () => {
+  it('contains the unchanged text in JSON with --json', async () => {
     await fc.assert(
       fc.asyncProperty(hostile, async (text) => {
         const ran = await temporalKms(['inspect', '--json'], { input: historyOf(text) });
@@ -137,7 +137,7 @@ describe('what commands print', () => {
     }
   });
 
-  it('is unchanged content, or visible characters on a terminal', async () => {
+  it('is decrypted content: unchanged in a pipe, and with visible characters only on a terminal', async () => {
     const body = JSON.stringify({ note: 'a\u009b1A\u202eb', list: [1] });
     const payload = {
       metadata: { encoding: Buffer.from('json/plain').toString('base64') },

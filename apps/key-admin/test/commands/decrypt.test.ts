@@ -53,7 +53,10 @@ interface Decryption {
   readonly entries: () => Promise<AuditEntry[]>;
 }
 
-/** An application that may encrypt and decrypt, and a folder for the audit. Standard error never contains plaintext. */
+/**
+ * Starts an application that may encrypt and decrypt, with a folder for the audit. Checks that standard error
+ * contains no plaintext.
+ */
 async function start(): Promise<Decryption> {
   const cloud = await startCloud();
   await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
@@ -78,7 +81,7 @@ async function start(): Promise<Decryption> {
   };
 }
 
-/** Starts a run whose payloads need versions 1 (input and memo, bound to the workflow) and 2 (a signal). */
+/** Starts a run with payloads under versions 1 (input and memo, bound to the workflow) and 2 (a signal). */
 async function twoVersions(cloud: Cloud): Promise<Run> {
   const run = await histories.start(`order-${(runs += 1)}`, cloud.as(WORKER), { bind: true });
   await cloud.owner.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
@@ -87,7 +90,6 @@ async function twoVersions(cloud: Cloud): Promise<Run> {
   return run;
 }
 
-/** Returns an encrypted payload of the namespace. */
 async function encrypt(cloud: Cloud, value: unknown, namespace = NAMESPACE): Promise<Payload> {
   const codec = loadKmsCodec({ namespace, env: cloud.as(WORKER) });
   afterwards(() => codec.close());
@@ -98,7 +100,7 @@ async function encrypt(cloud: Cloud, value: unknown, namespace = NAMESPACE): Pro
 const asJson = (payload: Payload): string => JSON.stringify(payloadToJson(payload));
 
 describe('temporal-kms decrypt with a history', () => {
-  it('writes the same readable and replayable history from every form', async () => {
+  it('writes the same readable and replayable histories for every input form', async () => {
     const { cloud, decrypt } = await start();
     const run = await twoVersions(cloud);
     const events = await histories.events(run);
@@ -141,7 +143,7 @@ describe('temporal-kms decrypt with a history', () => {
   it('marks payloads whose key version was destroyed with the reason code, and exits with 1', async () => {
     const { cloud, decrypt, entries } = await start();
     const run = await twoVersions(cloud);
-    // Without it, Google does not say why a version cannot be used.
+    // Without this role, Cloud KMS does not state why a version cannot be used.
     await cloud.grant(WORKER, 'roles/cloudkms.viewer');
     await cloud.emulator.setVersionState(VERSION_1, 'DESTROYED');
     const input = await cliShow(histories, run, 'json');
@@ -183,7 +185,7 @@ describe('temporal-kms decrypt with a history', () => {
     }
   });
 
-  it('writes one document per history in an export, each with its audit', async () => {
+  it('writes and audits one document for each history in an export', async () => {
     const { cloud, decrypt, entries } = await start();
     const [one, other] = [await twoVersions(cloud), await histories.start('order-b', cloud.as(WORKER))];
     const { code, bytes } = await decrypt(
@@ -205,7 +207,7 @@ describe('temporal-kms decrypt with a history', () => {
 });
 
 describe('temporal-kms decrypt with a payload', () => {
-  it('returns its JSON, its payload or its bytes', async () => {
+  it('writes the decrypted JSON, payload or bytes', async () => {
     const { cloud, decrypt } = await start();
     const payload = await encrypt(cloud, { note: SECRET });
     const bytes = proto.temporal.api.common.v1.Payload.encode(payload).finish();
@@ -242,7 +244,7 @@ describe('temporal-kms decrypt with a payload', () => {
 });
 
 describe('the temporal-kms decrypt audit', () => {
-  it('has an intent before and an outcome after, with person and justification, in one chain', async () => {
+  it('has an intent before and an outcome after each decryption, with person and justification, in one hash chain', async () => {
     const { cloud, decrypt, entries, auditFile } = await start();
     const run = await twoVersions(cloud);
     await decrypt(why, await cliShow(histories, run, 'json'));
@@ -286,7 +288,7 @@ describe('the temporal-kms decrypt audit', () => {
     expect(intent?.digests).toEqual([digestsWith(Buffer.from(key, 'hex')).of(payload.data!)]);
   });
 
-  it('has an intent in each namespace whose messages it decrypts', async () => {
+  it('has an intent in each namespace whose messages are decrypted', async () => {
     const { cloud, decrypt, entries } = await start();
     const keys = await keysFile({
       [NAMESPACE]: { encrypt: KEY, accepts: ['partner'] },
@@ -317,9 +319,9 @@ describe('the temporal-kms decrypt audit', () => {
       number,
     ]
   >([
-    ['no file is named', async () => ({ env: { AUDIT_FILE: undefined } }), 64],
+    ['no audit file is named', async () => ({ env: { AUDIT_FILE: undefined } }), 64],
     [
-      'others can write the file',
+      'others can write the audit file',
       async ({ auditFile }) => {
         await writeFile(auditFile, '');
         await chmod(auditFile, 0o666);
@@ -327,10 +329,14 @@ describe('the temporal-kms decrypt audit', () => {
       },
       78,
     ],
-    ['its folder does not exist', async () => ({ args: ['--audit', '/does/not/exist/audit.jsonl'] }), 78],
-    ['the file is a device', async () => ({ args: ['--audit', '/dev/full'] }), 78],
     [
-      'another process writes to the file',
+      'the folder of the audit file does not exist',
+      async () => ({ args: ['--audit', '/does/not/exist/audit.jsonl'] }),
+      78,
+    ],
+    ['the audit file is a device', async () => ({ args: ['--audit', '/dev/full'] }), 78],
+    [
+      'another process writes to the audit file',
       async ({ auditFile }) => {
         const other = await openAuditFile(auditFile, { instance: newInstance(), log: silentLog });
         afterwards(() => other.close());
@@ -367,7 +373,7 @@ describe('temporal-kms decrypt --out', () => {
     expect((await stat(out)).mode & 0o777).toBe(0o600);
   });
 
-  it('replaces no file, even through a symbolic link', async () => {
+  it('never replaces a file, not even through a symbolic link', async () => {
     const { cloud, decrypt, folder } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));
     const there = join(folder, 'there.json');
@@ -392,7 +398,7 @@ describe('temporal-kms decrypt --out', () => {
     await expect(stat(out)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('reports that it does not check a payload’s workflow without --workflow-id', async () => {
+  it('warns that a payload’s workflow is not checked without --workflow-id', async () => {
     const { cloud, decrypt } = await start();
     const payload = asJson(await encrypt(cloud, SECRET));
     expect((await decrypt(why, payload)).err).toContain('Without --workflow-id');

@@ -17,7 +17,7 @@ import { useTemporal } from '../support/temporal.ts';
 
 const temporal = useTemporal();
 
-/** A worker that works: its identity has the worker's role, and Temporal runs. Its key is {@link KEY}, or those of the rules. */
+/** Starts what a worker needs: Temporal, and an identity with its role on {@link KEY} or the rules' keys. */
 async function startWorkable(namespaces?: Record<string, object>, keys = [KEY]) {
   const cloud = await startCloud({ keys });
   await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
@@ -43,7 +43,7 @@ interface Check {
   readonly milliseconds?: number;
 }
 
-/** Returns the checks that failed, which each state what to type. */
+/** Returns the failed checks, each of which must state what to type. */
 function failures({ code, json }: Awaited<ReturnType<typeof temporalKms>>): Check[] {
   const failed: Check[] = json().checks.filter(({ status }: Check) => status === 'failed');
   expect(code).toBe(failed.length === 0 ? 0 : 1);
@@ -71,7 +71,7 @@ describe('temporal-kms doctor --app worker', () => {
     ]);
   });
 
-  it('prints a line for each check, and the count', async () => {
+  it('prints a line for each check, and the counts', async () => {
     const { as, grant } = await startCloud();
     await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypter');
     const { code, out } = await temporalKms(['doctor', '--app', 'worker'], {
@@ -98,7 +98,7 @@ describe('temporal-kms doctor --app worker', () => {
     ]);
   });
 
-  it('warns of a variable that is misspelt', async () => {
+  it('warns about a misspelt variable', async () => {
     const { doctor } = await startWorkable();
     const { json } = await doctor({ WORKER_HELTH_PORT: '8089', KMS_BIND_WORKFLOWS: 'true' });
     expect(json().checks.filter(({ status }: Check) => status === 'warning')).toHaveLength(2);
@@ -153,7 +153,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(ran)).toMatchObject([{ check: 'permissions', fix: ['unset KMS_EMULATOR_HOST'] }]);
   });
 
-  it('warns of an identity that administers its key', async () => {
+  it('warns about an identity that administers its key', async () => {
     const { doctor, grant } = await startWorkable();
     await grant(WORKER, 'roles/cloudkms.admin');
     const { json } = await doctor();
@@ -200,7 +200,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(named)).toMatchObject([{ check: 'temporal', text: expect.stringContaining('paymets') }]);
   });
 
-  it('needs no namespace that the keys file does not name, for the codec server', async () => {
+  it('with --app codec-server, needs only namespaces that the keys file names', async () => {
     const { doctor, emulator, grant } = await startWorkable({ payments: { encrypt: KEY } });
     await emulator.setPolicy(KEY, []);
     await grant(WORKER, 'roles/cloudkms.cryptoKeyDecrypter');

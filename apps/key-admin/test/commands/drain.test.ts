@@ -63,7 +63,7 @@ async function deleteRun(workflowId: string): Promise<void> {
 const createSchedule = (scheduleId: string, argument: Payload, memo: Payload, ownMemo?: Payload) =>
   createScheduleWith(temporal.connection, namespace, scheduleId, [argument, plain()], memo, ownMemo);
 
-/** Everything of a schedule but what `drain` encrypts again. */
+/** Returns everything in a schedule except what `drain` re-encrypts. */
 const rest = ({ action, ...other }: any) =>
   JSON.stringify([other, { ...action.startWorkflow, input: 0, memo: 0 }]);
 
@@ -80,7 +80,7 @@ const kept = (scheduleId: string, outcome: string) => ({
 
 describe('drain', () => {
   it(
-    'names what a version waits for, re-encrypts schedules, and states the date',
+    'shows what a version waits for, re-encrypts schedules, and shows when the version becomes free',
     { timeout: 180_000 },
     async () => {
       const { cloud, withCodec, encrypt, run } = await startDrainable();
@@ -116,7 +116,7 @@ describe('drain', () => {
         for (const decoded of await codec.decode(messages, context))
           expect(decoded.data).toEqual(plain().data);
       });
-      // Everything else of the schedule is as it was.
+      // Everything else in the schedule is unchanged.
       expect(rest(schedule)).toBe(rest(old));
 
       const [closed] = after.json().versions;
@@ -142,7 +142,7 @@ describe('drain', () => {
     const workflowId = `open-${randomUUID()}`;
     await startRun(temporal.connection, namespace, workflowId, await encrypt(workflowId));
     await rotate(cloud);
-    // The scan that finds the new version to be primary.
+    // This scan observes that the new version is primary.
     await run(['drain']);
 
     const seen: string[] = [];
@@ -167,7 +167,7 @@ describe('drain', () => {
     expect([code, json().versions]).toMatchObject([0, [{ version: 1, isFree: true, waitsFor: [] }]]);
   });
 
-  it('leaves a schedule unchanged if it cannot decrypt its messages', async () => {
+  it('leaves a schedule unchanged if the schedule’s messages cannot be decrypted', async () => {
     const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     await createSchedule(scheduleId, await encrypt('another-workflow'), await encrypt(`of-${scheduleId}`));
@@ -215,7 +215,7 @@ describe('drain', () => {
       await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
-  it('checks the version and the report before it changes a schedule', async () => {
+  it('checks the version and the report before changing a schedule', async () => {
     const { cloud, encrypt, run } = await startDrainable();
     const scheduleId = `schedule-${randomUUID()}`;
     const message = await encrypt(`of-${scheduleId}`);

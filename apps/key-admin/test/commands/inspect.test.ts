@@ -34,7 +34,10 @@ const histories = useHistories();
 
 let runs = 0;
 
-/** A run with payloads under key versions 1 and 2, the second bound to its workflow, and a signal in plaintext. */
+/**
+ * Starts a run with a payload under key version 1, a payload under version 2 that is bound to the workflow,
+ * and a plaintext signal.
+ */
 async function twoVersions(): Promise<{ cloud: Cloud; run: Run }> {
   const cloud = await startCloud();
   await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
@@ -111,7 +114,7 @@ describe('temporal-kms inspect with a history', () => {
     }
   });
 
-  it('prints a table for people, without keys or namespaces that it does not know', async () => {
+  it('prints a table for people, without unknown keys or namespaces', async () => {
     const { run } = await twoVersions();
     const { code, out } = await temporalKms(['inspect', '-'], {
       input: await cliShow(histories, run, 'json'),
@@ -197,7 +200,7 @@ describe('temporal-kms inspect with a payload', () => {
 
   it.each<[string, Payload, object]>([
     [
-      'envelope with its key',
+      'the format envelope with a key',
       {
         metadata: meta('binary/envelope-kms', { 'kms-key': KEY, 'encrypted-dek': 'x' }),
         data: Buffer.alloc(40),
@@ -205,7 +208,7 @@ describe('temporal-kms inspect with a payload', () => {
       { state: 'encrypted', format: 'envelope', key: { name: KEY } },
     ],
     [
-      'direct without a key',
+      'the format direct without a key',
       { metadata: meta('binary/gcp-kms'), data: Buffer.alloc(40) },
       { state: 'encrypted', format: 'direct' },
     ],
@@ -240,7 +243,7 @@ describe('temporal-kms inspect with a payload', () => {
       { metadata: meta('binary/unreadable', { reason: 'key_destroyed', key: KEY, 'key-version': '3' }) },
       { state: 'unreadable', reason: 'key_destroyed', key: { name: KEY, version: 3 } },
     ],
-  ])('describes a payload of %s', async (_, payload, expected) => {
+  ])('describes a payload: %s', async (_, payload, expected) => {
     const { code, json } = await inspect([], JSON.stringify(payloadToJson(payload)));
     expect(code).toBe(0);
     expect(json().payloads[0]).toMatchObject(expected);

@@ -84,7 +84,7 @@ describe('temporal-kms keys', () => {
     });
   });
 
-  it('prints the same in a form for people, with the command that restores a version', async () => {
+  it('prints keys and versions for people, with the command that restores a version', async () => {
     const { keys } = await threeVersions();
     const { code, out, err } = await keys();
     expect(code).toBe(0);
@@ -146,7 +146,7 @@ describe('temporal-kms keys', () => {
     expect(json().deny).toEqual([denied]);
   });
 
-  it('reads the variables from --env-file, after those of the process', async () => {
+  it('reads a variable from --env-file unless the process sets it', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     const lines = Object.entries({ ...variables, GCP_PROJECT: 'other' }).map(
@@ -169,7 +169,7 @@ describe('temporal-kms keys', () => {
     );
   });
 
-  it('exits with 66 if the key does not exist, and prints the error as text, and with --json also as JSON', async () => {
+  it('exits with 66 if the key does not exist, and prints the error as text and, with --json, also as JSON', async () => {
     const { as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer', RING);
     const missing = `${RING}/cryptoKeys/missing`;
@@ -180,7 +180,7 @@ describe('temporal-kms keys', () => {
     });
   });
 
-  it('exits with 69 if Cloud KMS still does not answer a retry', async () => {
+  it('exits with 69 if Cloud KMS does not answer any retry', async () => {
     const { emulator, as, grant } = await startCloud();
     await grant(VIEWER, 'roles/cloudkms.viewer');
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });

@@ -33,8 +33,9 @@ const HOUR = 3_600_000;
 const later = (hours: number) => () => new Date(Date.now() + hours * HOUR);
 
 /**
- * A key with two versions, of which the second is primary, and a function that runs a command hours later, with a statement.
- * @param before happens before the rotation
+ * Starts with a key whose version 2 is primary, and returns a function that runs a command hours later, with
+ * a statement.
+ * @param before called before the rotation
  */
 async function startRotated(
   before: (env: Record<string, string>) => Promise<unknown> = async () => undefined,
@@ -159,7 +160,7 @@ describe('may-destroy', () => {
   it('does not scan if the version is primary or destroyed', async () => {
     const { cloud, env, scanOptions } = await startRotated();
     await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/1`, 'DESTROYED');
-    // No server listens there, so a scan would fail.
+    // No server listens at this address, so a scan would fail.
     const unreachable = { env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' } };
     for (const command of ['may-destroy', 'destroy']) {
       for (const [version, reason] of [
@@ -193,7 +194,7 @@ describe('may-destroy', () => {
     }
   });
 
-  it('refuses a version or a report that does not exist, before it scans', async () => {
+  it('refuses a version or a report that does not exist, before scanning', async () => {
     const { scanOptions, run } = await startRotated();
     const version = await run(['may-destroy', '9', ...scanOptions], 0);
     expect([version.code, version.err]).toEqual([66, expect.stringMatching(/^error: .+ has no version 9\n/)]);
@@ -215,7 +216,7 @@ describe('destroy', () => {
     expect([primary.code, await stateOf(cloud, 2)]).toEqual([1, 'ENABLED']);
   });
 
-  it('asks, schedules the destruction, and states how to restore the version', async () => {
+  it('asks for confirmation, schedules the destruction, and states how to restore the version', async () => {
     const { cloud, scanOptions, run } = await startRotated();
     await run(['scan', ...scanOptions], 0);
     const refused = await run(['destroy', '1', ...scanOptions], 29, 'yes');

@@ -28,7 +28,7 @@ beforeAll(async () => {
     spec: { intervals: [{ every: '30d' }] },
     action: { type: 'startWorkflow', workflowType: 'order', taskQueue: 'none', workflowId: 'scheduled' },
   });
-  // Temporal's lists follow what is created.
+  // Temporal's lists lag behind.
   await vi.waitFor(async () => {
     expect(await countSchedules()).toBe(1);
     expect((await client.workflow.count('CloseTime is not null')).count).toBe(1);
@@ -75,7 +75,7 @@ describe('temporal-kms plaintext', () => {
     });
   });
 
-  it('looks into plaintext payloads only with --payloads', async () => {
+  it('searches plaintext payloads only with --payloads', async () => {
     const shown = await cliShow(histories, found, 'json');
     const without = await plaintext(['--json', '-'], shown);
     expect(JSON.stringify(without.json())).not.toContain('iban');
@@ -84,7 +84,7 @@ describe('temporal-kms plaintext', () => {
     expect(json().findings).toContainEqual(expect.objectContaining({ kind: 'payload', pattern: 'iban' }));
   });
 
-  it('finds the same in files, and prints each field with masked samples for people', async () => {
+  it('finds values in history files, and prints each field with masked samples for people', async () => {
     const events = await histories.events(found);
     const { code, err, out } = await plaintext(['-'], cloudExport([events, events]));
     expect([code, err]).toEqual([1, 'standard input: histories: 2\n']);
@@ -93,7 +93,7 @@ describe('temporal-kms plaintext', () => {
     expect(out).toMatch(/^2 histories and 0 schedules, \d+ texts: found in \d+ fields$/m);
   });
 
-  it('exits with 0 if all payloads are encrypted and nothing else is personal', async () => {
+  it('exits with 0 if all payloads are encrypted and no other field contains personal data', async () => {
     const cloud = await startCloud();
     await cloud.grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
     const run = await histories.start('order-clean', cloud.as(WORKER));
@@ -103,7 +103,7 @@ describe('temporal-kms plaintext', () => {
     await client.workflow.getHandle(run.workflowId).terminate();
   });
 
-  it('looks only in runs that match the query, and for a file’s patterns', async () => {
+  it('searches only runs that match the query, and searches for the patterns in a file', async () => {
     const query = ['--query', 'WorkflowId = "none"'];
     const { json } = await plaintext(['--namespace', NAMESPACE, '--json', '--rps', '1000', ...query]);
     expect(json()).toMatchObject({ histories: 0, schedules: 1 });
@@ -118,7 +118,7 @@ describe('temporal-kms plaintext', () => {
     expect(new Set(named.json().findings.map(({ pattern }: any) => pattern))).toEqual(new Set(['type']));
   });
 
-  it('exits with 64 without a source, 65 for a file without a history, 69 without Temporal, 66 without the namespace', async () => {
+  it('exits with 64 without a source, 65 for a file without a history, 69 if Temporal does not answer, and 66 if the namespace does not exist', async () => {
     expect(await plaintext([])).toMatchObject({ code: 64 });
     expect(await plaintext(['-'], '{}')).toMatchObject({ code: 65 });
     expect(await plaintext(['--namespace', 'none'])).toMatchObject({ code: 66 });

@@ -116,7 +116,7 @@ describe('temporal-kms rotate', () => {
     emulator.setPropagation({ generation: 1 });
     const { code, err } = await rotate();
     expect(code).toBe(0);
-    expect(err).toContain('Waiting for its key material');
+    expect(err).toContain("Waiting for the version's key material");
   });
 
   it('states how to finish if the version exists but cannot be made primary', async () => {
@@ -131,7 +131,7 @@ describe('temporal-kms rotate', () => {
     expect(err).toContain('type: gcloud kms keys update workflow-encryption --primary-version=2');
   });
 
-  it('asks which key to rotate if the configuration has several', async () => {
+  it('refuses to choose if the configuration has several keys, and lists a command for each', async () => {
     const other = `${RING}/cryptoKeys/other`;
     const { as, grant } = await startCloud({ keys: [KEY, other] });
     await grant(ADMIN, 'roles/cloudkms.admin', other);

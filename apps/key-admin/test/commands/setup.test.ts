@@ -19,7 +19,7 @@ const CODEC = 'codec@acme.iam.gserviceaccount.com';
 const STARTER = 'starter@acme.iam.gserviceaccount.com';
 const NOW = new Date('2030-01-01T00:00:00Z');
 
-/** An empty project, with an administrator of keys who may also change the project's audit configuration. */
+/** An empty project. By default, its key administrator may also change the audit configuration. */
 async function emptyProject(roles = ['roles/cloudkms.admin', 'roles/resourcemanager.projectIamAdmin']) {
   const cloud = await startCloud({ keys: [] });
   await cloud.emulator.setTime(NOW);
@@ -72,7 +72,7 @@ describe('temporal-kms setup', () => {
     expect(emulator.policy('projects/acme').bindings).toHaveLength(2);
   });
 
-  it('changes nothing when it is repeated', async () => {
+  it('changes nothing when run again', async () => {
     const { setup, emulator } = await emptyProject();
     await setup([...programs, '--yes']);
     const policies = [emulator.policy(KEY), emulator.policy('projects/acme')];
@@ -105,7 +105,7 @@ describe('temporal-kms setup', () => {
     ]);
   });
 
-  it('prints the equivalent gcloud lines in a dry run, and changes nothing', async () => {
+  it('prints the equivalent gcloud commands in a dry run, and changes nothing', async () => {
     const { setup, emulator, folder } = await emptyProject();
     const { code, out } = await setup([...programs, '--dry-run']);
     expect(code).toBe(0);
@@ -132,7 +132,7 @@ describe('temporal-kms setup', () => {
     await expect(stat(join(folder, 'worker.env'))).rejects.toThrow('ENOENT');
   });
 
-  it('shows each step before it asks, and changes nothing without a yes', async () => {
+  it('shows each step before asking, and changes nothing unless the answer is yes', async () => {
     const { setup, emulator } = await emptyProject();
     const { code, out, err } = await setup(programs, { answer: 'n' });
     expect(code).toBe(64);
@@ -180,7 +180,7 @@ describe('temporal-kms setup', () => {
     const { json } = await setup(['--worker', WORKER, '--yes', '--json']);
     expect(json().steps[2]).toMatchObject({
       status: 'done',
-      note: 'it also has roles/cloudkms.admin, which worker does not need',
+      note: 'this member also has roles/cloudkms.admin, which worker does not need',
     });
     expect(emulator.policy(KEY).bindings).toContainEqual({
       role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter',
@@ -188,7 +188,7 @@ describe('temporal-kms setup', () => {
     });
   });
 
-  it('adds a rotation to a key without one, and keeps an existing rotation unless --rotation sets a period', async () => {
+  it('adds a rotation to a key that has none, and keeps an existing rotation unless --rotation sets a period', async () => {
     const { setup, owner } = await emptyProject();
     await owner.createKeyRing({
       parent: 'projects/acme/locations/us-east1',
@@ -254,7 +254,7 @@ describe('temporal-kms setup', () => {
     ]);
   });
 
-  it('without rights for the audit logs, does the rest and prints the lines for an administrator', async () => {
+  it('without permission to change audit logs, does everything else and prints the commands for an administrator', async () => {
     const { setup, emulator } = await emptyProject(['roles/cloudkms.admin']);
     const { code, json } = await setup(['--yes', '--json']);
     expect(code).toBe(0);
@@ -266,7 +266,7 @@ describe('temporal-kms setup', () => {
     expect(emulator.policy('projects/acme').auditConfigs).toBeUndefined();
   });
 
-  it('names the role if the caller may not create keys', async () => {
+  it('names the missing role if the caller may not create keys', async () => {
     const { setup } = await emptyProject([]);
     const { code, err } = await setup(['--yes']);
     expect(code).toBe(77);
@@ -304,14 +304,14 @@ describe('temporal-kms setup', () => {
       TEMPORAL_NAMESPACE: 'payments',
     });
     expect(worker).not.toHaveProperty('GCP_KMS_KEY');
-    // The key serves the namespaces that are named, and no other.
+    // The key serves only the namespaces that the options name.
     const { rules } = parseConfig(workerEnvironment, worker).kms;
     expect([rules.namespaces, rules.hasDefault]).toEqual([['payments', 'orders'], false]);
     for (const namespace of rules.namespaces) expect(rules.resolve(namespace).encrypt).toBe(KEY);
     const codecServer = parseConfig(codecServerEnvironment, parseEnv(await read('codec-server.env')));
     expect(codecServer.corsOrigins).toEqual(['https://ui.example.com']);
     expect((await stat(join(folder, 'worker.env'))).mode & 0o777).toBe(0o600);
-    // All other variables are there as comments, which can be switched on.
+    // All other variables are in the file as comments, and can be uncommented.
     const commented = (await read('worker.env')).replaceAll(/^#(?=[A-Z_]+=)/gm, '');
     expect(parseEnv(commented)).toHaveProperty('WORKER_METRICS_PORT');
 

@@ -24,7 +24,7 @@ describe('another server’s report', () => {
       'has another address, for example of a copy of the server',
       { servers: [{ ...SERVER, address: 'other:7233' }] },
     ],
-    ['does not show its cluster id any more', { servers: [withoutId] }],
+    ['no longer shows its cluster id', { servers: [withoutId] }],
     ['is not in the report', { reports: [report([namespace()], { server: undefined })] }],
     [
       'has a namespace of the same name with another id',
@@ -37,7 +37,7 @@ describe('another server’s report', () => {
     ],
     ['has a namespace whose id is not in the report', { reports: [report([namespace({ id: undefined })])] }],
     [
-      'shows no id of the namespace, neither in the report',
+      'shows no id of the namespace, and the report shows none either',
       {
         servers: [{ ...SERVER, namespaces: [{ name: 'payments', id: '' }] }],
         reports: [report([namespace({ id: '' })])],
@@ -60,19 +60,19 @@ describe('a key that serves every namespace', () => {
     expect(codes({ ...all, servers })).toEqual(['not_seen']);
     expect(codes({ ...all, servers, namespaces: ['payments'] })).toEqual(['not_seen']);
     expect(codes({ ...all, servers, reports: [report([named('payments'), named('orders')])] })).toEqual([]);
-    // Several reports of one server add up.
+    // Several reports about one server add up.
     expect(
       codes({ ...all, servers, reports: [report([named('payments')]), report([named('orders')])] }),
     ).toEqual([]);
   });
 
-  it('is not narrowed by the statement', () => {
+  it('needs a scan of every namespace even if the statement names fewer', () => {
     expect(codes({ ...all, servers: [withNamespaces('payments', 'orders')], ...stated('payments') })).toEqual(
       ['not_seen'],
     );
   });
 
-  it('needs the namespaces in the statement if the server does not list them', () => {
+  it('needs a statement that names the namespaces if the server does not list them', () => {
     const servers = [unlisted(withNamespaces('payments'))];
     expect(codes({ ...all, servers })).toEqual(['not_stated']);
     expect(codes({ ...all, servers, ...stated('payments') })).toEqual([]);
@@ -83,7 +83,7 @@ describe('a key that serves every namespace', () => {
 describe('a key that serves namespaces of a keys file', () => {
   const servers = [withNamespaces('payments', 'orders')];
 
-  it('needs a statement that it serves no other namespace, or a scan of the others', () => {
+  it('needs a statement that the key serves no other namespace, or a scan of the other namespaces', () => {
     expect(codes({ servers })).toEqual(['not_stated']);
     const many = withNamespaces('payments', ...Array.from({ length: 500 }, (_, n) => `n-${n}`));
     expect(codes({ servers: [many] })).toEqual(['not_stated']);
@@ -102,7 +102,7 @@ describe('a key that serves namespaces of a keys file', () => {
     expect(codes({ namespaces: ['payments', 'gone'] })).toEqual(['not_seen']);
   });
 
-  it('needs the namespaces in the statement if the server does not list them', () => {
+  it('needs a statement that names the namespaces if the server does not list them', () => {
     expect(codes({ servers: [unlisted(SERVER)] })).toEqual(['not_stated']);
     expect(codes({ servers: [unlisted(SERVER)], ...stated('payments') })).toEqual([]);
   });
@@ -139,7 +139,7 @@ describe('several servers', () => {
     },
   );
 
-  it('need a report each', () => {
+  it('need one report each', () => {
     const one = report([namespace()]);
     expect(codes({ servers, statement, reports: [one] })).toEqual(['not_seen']);
     expect(codes({ servers, statement, reports: [ofSecond()] })).toEqual(['not_seen']);
@@ -152,7 +152,7 @@ describe('several servers', () => {
     expect(codes({ servers, statement: statementOf(KEY, at(1)), reports })).toEqual(['not_stated']);
   });
 
-  it('each need a scan that is complete, new enough, and after the version stopped', () => {
+  it('each need a complete and recent scan that started after programs stopped encrypting under the version', () => {
     const reports = withSecond;
     expect(
       codes({
@@ -167,7 +167,7 @@ describe('several servers', () => {
     );
   });
 
-  it('that observed the version as primary at different times count with the last', () => {
+  it('use the latest time at which any of their scans observed the version as primary', () => {
     const [observed] = report([]).cryptoKeys;
     const versions = (over: object) =>
       observed!.versions.map((one) => (one.version === 1 ? { ...one, ...over } : one));

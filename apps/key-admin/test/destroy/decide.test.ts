@@ -38,7 +38,7 @@ const OTHER = `${RING}/cryptoKeys/orders`;
 const read: ScanCoverage = { status: 'complete', histories: 0, read: 0, payloads: 0 };
 const none: ScanCoverage = { ...read, status: 'none' };
 
-/** A report of a scan now that saw everything, in which nothing needs a key. */
+/** Returns the report of a scan now that saw everything and found nothing that needs a key. */
 function reportOf(...namespaces: string[]): ScanReport {
   const time = new Date().toISOString();
   return {
@@ -82,7 +82,7 @@ const stating = async (
   return [...stated, '--statement', await statementFile({ ...rest, clusters: all })];
 };
 
-/** The answers are of a time at which no program encrypts under version 1 any longer. */
+/** Commands run at a time when no program encrypts under version 1 any longer. */
 const stated = ['--not-primary-since', new Date(Date.now() + HOUR).toISOString()];
 const now = () => new Date(Date.now() + 40 * HOUR);
 
@@ -134,7 +134,7 @@ describe('--key', () => {
     expect(settings.rules.resolve('payments').encrypt).toBe(KEY);
   });
 
-  it('names the crypto key if the environment names none', async () => {
+  it('selects the crypto key if the environment names no key', async () => {
     const cloud = await startRotated();
     const report = await writeReport(atNow(reportOf(...everywhere())));
     const { code } = await temporalKms(
@@ -145,7 +145,7 @@ describe('--key', () => {
   });
 });
 
-it('refuses a key name that differs from the name in headers', async () => {
+it('may-destroy refuses a key name that differs from the name in headers', async () => {
   const report = await writeReport(atNow(reportOf('default')));
   const key = KEY.replace('acme', '123456789012');
   const ask = async (env: Record<string, string>, ...args: string[]) =>
@@ -157,7 +157,7 @@ it('refuses a key name that differs from the name in headers', async () => {
     expect([code, err]).toEqual([78, expect.stringContaining('by id, not by number')]);
 });
 
-it('refuses a report that others can write, or that is too large', async () => {
+it('may-destroy refuses a report that others can write, or that is too large', async () => {
   const cloud = await startRotated();
   const report = await writeReport(atNow(reportOf(...everywhere())));
   const statement = await stating();
@@ -175,7 +175,7 @@ it('refuses a report that others can write, or that is too large', async () => {
   expect((await ask()).code).toBe(65);
 });
 
-it('refuses a state folder or a state file that others can write', async () => {
+it('a scan refuses a state folder or a state file that others can write', async () => {
   const folder = await temporaryFolder();
   const path = join(folder, 'crypto-keys.json');
   await writeFile(path, '{}', { mode: 0o600 });
@@ -214,7 +214,7 @@ const refused = (...codes: string[]) => ({
 const yes = async () => '1';
 
 describe('destroy', () => {
-  it('changes nothing if the version became primary while the person was asked', async () => {
+  it('changes nothing if the version became primary while the person confirmed', async () => {
     const cloud = await startRotated();
     const answer = async () => {
       await cloud.owner.updateCryptoKeyPrimaryVersion({ name: KEY, cryptoKeyVersionId: '1' });
@@ -223,7 +223,7 @@ describe('destroy', () => {
     expect(await destroy(cloud, answer)).toEqual(refused('primary'));
   });
 
-  it('changes nothing if a namespace appeared, or was recreated, while the person was asked', async () => {
+  it('changes nothing if a namespace appeared, or was recreated, while the person confirmed', async () => {
     const cloud = await startRotated();
     const { workflowService, operatorService } = temporal.connection;
     const register = () =>
@@ -248,7 +248,7 @@ describe('destroy', () => {
   });
 
   it(
-    'needs a report on, and an answer from, each Temporal server in the statement',
+    'needs a report about each Temporal server in the statement, and an answer from each',
     { timeout: 90_000 },
     async () => {
       const cloud = await startRotated();
@@ -265,7 +265,7 @@ describe('destroy', () => {
           '--statement',
           await statementFile({ ...rest, clusters: named }),
         ];
-        // Servers of one machine may have one cluster id, so their addresses and namespaces distinguish them.
+        // Servers on one machine can have the same cluster id; addresses and namespaces distinguish them.
         expect(await destroy(cloud, yes, await options(own!, its!))).toMatchObject({ mayDestroy: false });
         const unscanned = await destroy(cloud, yes, await options(own!, { ...its!, environment }));
         expect([unscanned.state, new Set(unscanned.codes)]).toEqual(['ENABLED', new Set(['not_seen'])]);

@@ -41,7 +41,7 @@ class Operator {
     this.#clock = world.newClock();
   }
 
-  /** Scans the servers, or forgets one. False: a process was killed. */
+  /** Scans the servers, but sometimes forgets one. Returns false if a process was killed. */
   async scan(): Promise<boolean> {
     let isWhole = true;
     for (const cluster of this.#world.clusters) {
@@ -57,7 +57,7 @@ class Operator {
     if (!this.#random.oneIn(6)) this.#statement = this.#world.statement();
   }
 
-  /** Decides as `destroy` does: at once, and again after a person was asked. */
+  /** Decides twice, like `destroy`: before and after a person confirms. */
   mayDestroy(version: number): boolean {
     const ask = this.#question(version);
     if (ask === undefined || !judge(ask()).mayDestroy) return false;
@@ -92,7 +92,10 @@ class Operator {
     });
   }
 
-  /** When a later version was made primary by the audit log, or a time before there was a later version. */
+  /**
+   * Returns when a later version became primary, by the audit log. If no version has, returns a time before a
+   * later version existed.
+   */
   #statedTime(version: number): number | undefined {
     const { key } = this.#world;
     const later = key.versions.find((one) => one.version > version);
@@ -113,7 +116,7 @@ class Operator {
     const stated = this.#statement?.clusters.find((one) => one.address === address)?.namespaces ?? [];
     const rules = { namespaces: world.named ?? [], hasDefault: world.named === undefined };
     const all = [...namespacesToScan(rules, world.describe(cluster, []), 'payments'), ...stated];
-    // Without the namespaces of the file that other servers have.
+    // Leaves out namespaces of the keys file that are on other servers.
     const wanted = [...new Set(all)].filter(
       (name) => cluster.namespaces.some((one) => one.name === name) && !random.oneIn(20),
     );
@@ -161,7 +164,7 @@ class Operator {
   }
 }
 
-/** Leaves what a file may contain after the machine failed while it was written. */
+/** Damages a file like a machine that failed during a write. */
 async function cutOff(path: string, random: Random): Promise<void> {
   const bytes = await readFile(path).catch(() => undefined);
   if (bytes !== undefined && random.oneIn(8))
@@ -169,7 +172,7 @@ async function cutOff(path: string, random: Random): Promise<void> {
 }
 
 it(
-  `never permits to destroy a version that something needs, in ${CASES} random worlds of servers, namespaces and clocks`,
+  `never permits destroying a version that something needs, in ${CASES} random worlds of servers, namespaces and clocks`,
   { timeout: 3_600_000 },
   async () => {
     const outcomes = { yes: 0, no: 0, killed: 0 };
@@ -182,7 +185,7 @@ it(
       for (let step = 2 + random.below(4); step > 0; step -= 1) {
         world.pass(random.next() * random.pick([DAY / 2, 3 * DAY]));
         if (random.oneIn(3)) world.key.rotate();
-        // In some worlds all that is old ends, so that versions become free.
+        // In some worlds, everything old ends, so that versions become free.
         world.pace = random.pick([0.05, 0.2, 1, 4]);
         if (!random.oneIn(4)) operator.state();
         if (!(await operator.scan())) outcomes.killed += 1;
@@ -196,7 +199,7 @@ it(
         for (const version of permitted)
           expect([seed, version, world.needs(version)]).toEqual([seed, version, false]);
       }
-      // What was permitted must stay right: nothing may appear later that needs the version.
+      // A permission must stay right: nothing that needs the version may appear later.
       for (let hours = 0; hours < 6 && permitted.size > 0; hours += 1) {
         world.pass(12 * HOUR);
         for (const version of permitted)

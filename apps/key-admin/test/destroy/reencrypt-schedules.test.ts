@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { reencryptSchedules } from '../../src/destroy/reencrypt-schedules.ts';
 import { payloadOf } from '../support/messages.ts';
 
-/** A server with one schedule under version 1, which drops the first updates although their calls succeed. */
+/** Re-encrypts the one schedule of a server that drops the first updates although their calls succeed. */
 async function reencrypt(drops: number) {
   let schedule: any = {
     action: {
@@ -33,7 +33,7 @@ async function reencrypt(drops: number) {
   return { found, updates };
 }
 
-it('resends an update that the server dropped', async () => {
+it('reencryptSchedules resends an update that the server dropped', async () => {
   for (const drops of [0, 1, 4])
     expect(await reencrypt(drops)).toEqual({
       found: [{ scheduleId: 'nightly', outcome: 'done', remaining: [] }],
@@ -41,7 +41,7 @@ it('resends an update that the server dropped', async () => {
     });
 });
 
-it('does not report an update as done if the server keeps dropping it', async () => {
+it('reencryptSchedules does not report an update as done if the server keeps dropping the update', async () => {
   const { found } = await reencrypt(Infinity);
   expect(found).toEqual([
     {

@@ -76,7 +76,7 @@ describe('the statement file', () => {
       }
       return undefined;
     })();
-    // A line each: the terminal shows a line break inside a line as its escape.
+    // Each mistake is on a separate line, because the terminal shows a line break inside a line as an escape.
     const fields = ['name', 'archives', 'exports', 'otherUses', 'copies', 'primaryAgain'];
     const mistakes = fields.map((field) => expect.stringMatching(`^  line [0-9]+: ${field} must `));
     expect(refused).toMatchObject({ lines: [expect.any(String), ...mistakes] });
@@ -101,8 +101,8 @@ describe('the statement file', () => {
   });
 });
 
-describe('without a statement that fits, the answer is no', () => {
-  it('and contains the lines to fill in', () => {
+describe('the answer', () => {
+  it('is no without a statement, and contains the lines of a statement to fill in', () => {
     const { mayDestroy, reasons, template } = judge(question({ statement: undefined }));
     expect([mayDestroy, reasons.map(({ code }) => code)]).toEqual([false, ['not_stated']]);
     expect(template!.join('\n')).toContain(SERVER.clusterId);
@@ -116,12 +116,12 @@ describe('without a statement that fits, the answer is no', () => {
     ['names a server with another id', statementOf(KEY, at(1), [{ ...SERVER, clusterId: 'other' }])],
     ['names a server at another address', statementOf(KEY, at(1), [{ ...SERVER, address: 'other:7233' }])],
     ['contains exports that were not scanned', { exports: ['gs://exports/payments'] }],
-    ['contains scanned archives, and no scan has read one', { archives: 'scanned' }],
-  ])('if it %s', (_, over) => {
+    ['contains scanned archives although no scan has read an archive', { archives: 'scanned' }],
+  ])('is no if the statement %s', (_, over) => {
     expect(codes(withStatement(over))).toContain('not_stated');
   });
 
-  it('if the scan has seen an archive or exports, and the statement contains none', () => {
+  it('is no if the scan has seen an archive or exports that the statement does not contain', () => {
     const { looked } = namespace();
     const archived = report([namespace({ looked: { ...looked, archived: read } })]);
     expect(codes({ reports: [archived] })).toEqual(['not_stated']);
@@ -135,7 +135,7 @@ describe('without a statement that fits, the answer is no', () => {
     ]);
   });
 
-  it('counts for as long as a report', () => {
+  it('is yes only while the statement is no older than a report may be', () => {
     expect(codes(withStatement({ time: at(24) }))).toEqual([]);
     expect(codes({ ...withStatement({ time: at(30) }), maxAgeMs: 30 * HOUR })).toEqual([]);
   });

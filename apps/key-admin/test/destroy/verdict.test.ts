@@ -17,7 +17,7 @@ import {
 } from '../support/question.ts';
 
 const OTHER = `${KEY}-other`;
-/** The crypto key, if this is the number of its project. */
+/** The crypto key's name with a project number: the same key if the number is that of the key's project. */
 const NUMBERED = KEY.replace('acme', '123456789012');
 
 const cryptoKeys = (primary: number) => [{ key: KEY, time: at(2), primary, versions: [] }];
@@ -60,13 +60,13 @@ describe('a version', () => {
     ['is primary', { version: 3, notPrimarySince: new Date(now - 90 * HOUR) }, 'primary'],
     ['does not exist', { version: 9 }, 'no_version'],
     ['is needed under the id of its crypto key', withKey({ keyId: cryptoKeyId(KEY), version: 1 }), 'needed'],
-    ['may be needed by a message that names the crypto key only', withKey({ key: KEY }, 10), 'needed'],
+    ['may be needed by a message that names only the crypto key', withKey({ key: KEY }, 10), 'needed'],
     ['may be needed by a message that names no crypto key', withKey({}, 10), 'needed'],
     ['may be needed by an open run whose messages name no version', withKey({ key: KEY }), 'needed'],
     ['is in a namespace that was not scanned', { namespaces: ['payments', 'orders'] }, 'not_seen'],
     ['has a report without a namespace', { reports: [report([])], namespaces: [] }, 'not_seen'],
     [
-      'may be needed by a message whose key id is of no known crypto key',
+      'may be needed by a message whose key id belongs to no known crypto key',
       withKey({ keyId: cryptoKeyId(`${KEY}-under-another-name`), version: 1 }),
       'needed',
     ],
@@ -76,17 +76,17 @@ describe('a version', () => {
       'needed',
     ],
     [
-      'may be needed by a message whose key id is of a configured name with the number of a project',
+      'may be needed by a message whose key id belongs to a configured name with a project number',
       withKey({ keyId: cryptoKeyId(NUMBERED), key: NUMBERED, version: 1 }),
       'needed',
     ],
     [
-      'may be needed by a message whose key id is of a name in the report with the number of a project',
+      'may be needed by a message whose key id belongs to a name with a project number in the report',
       withKey({ keyId: cryptoKeyId(NUMBERED), version: 1 }, 10, [NUMBERED]),
       'needed',
     ],
     [
-      'is needed by its key id under a name that does not fit',
+      'is needed under its key id, although the name in the message differs',
       withKey({ keyId: cryptoKeyId(KEY), key: OTHER, version: 1 }),
       'needed',
     ],
@@ -111,7 +111,7 @@ describe('a version', () => {
     ['has a report from the future', { now: new Date(now - 10 * HOUR) }, 'report_too_old'],
     ['was never observed', { reports: [report([namespace()], { cryptoKeys: [] })] }, 'may_still_encrypt'],
     [
-      'stopped being primary a short time before',
+      'stopped being primary only a short time ago',
       { notPrimarySince: new Date(now - 20 * HOUR) },
       'may_still_encrypt',
     ],
@@ -128,12 +128,12 @@ describe('a version', () => {
       withKey({ keyId: cryptoKeyId(OTHER), key: OTHER, version: 1 }),
     ],
     [
-      'another version under a key id of no known crypto key',
+      'another version, under a key id that belongs to no known crypto key',
       withKey({ keyId: cryptoKeyId(`${KEY}-under-another-name`), version: 2 }),
     ],
     ['another crypto key without a version', withKey({ key: OTHER })],
     ['a crypto key of that name in another project', withKey({ key: KEY.replace('acme', 'umbrella') })],
-    ['another crypto key of a project with a number', withKey({ key: `${NUMBERED}-other` })],
+    ['another crypto key whose name contains a project number', withKey({ key: `${NUMBERED}-other` })],
     [
       'the same version of another crypto key in the report',
       withKey({ keyId: cryptoKeyId(OTHER), version: 1 }, 10, [OTHER]),
@@ -144,7 +144,7 @@ describe('a version', () => {
     expect(codes(over)).toEqual([]);
   });
 
-  it('counts as stopped from the time that a person states, unless the scan found it primary', () => {
+  it('counts as replaced from the time that a person states, unless the scan found it primary', () => {
     expect(
       codes({ ...stated(100), reports: [report([namespace()], { cryptoKeys: cryptoKeys(3) })] }),
     ).toEqual([]);
@@ -153,7 +153,7 @@ describe('a version', () => {
     ).toContain('may_still_encrypt');
   });
 
-  it('does not count as stopped from a time that scans contradict, or when it did not exist', () => {
+  it('does not count as replaced from a time that scans contradict, or at which it did not exist', () => {
     expect(codes({ ...stated(90), ...seen(at(10)) })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen('unreadable') })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen(at(90)) })).toEqual([]);
@@ -178,19 +178,19 @@ describe('a version', () => {
       [version(1, 2_000), { ...version(2, 300), generated: new Date(now - 150 * HOUR) }],
     ],
     ['is older than the version', [version(0, 3_000), version(1, 2_000), version(2, 101)]],
-  ])('does not count as stopped from a time when the only other version %s', (_, versions) => {
+  ])('does not count as replaced from a time when the only other version %s', (_, versions) => {
     const description = { ...question().description, versions, primary: versions.at(-1)!.version };
     const of = (over: Partial<DestroyQuestion>) => codes({ description, ...over });
     expect(of(stated(200))).toEqual(['may_still_encrypt']);
     if (versions.some(({ state }) => state === 'DESTROYED')) return;
-    // A report that contains such a time has been changed, or is about another key.
+    // A report that contains such a time was modified or is about another key.
     const [observed] = report([]).cryptoKeys;
     const changed = observed!.versions.map((one) => ({ ...one, notPrimarySince: at(200) }));
     const edited = report([namespace()], { cryptoKeys: [{ ...observed!, versions: changed }] });
     expect(of({ reports: [edited] })).toEqual(['may_still_encrypt']);
   });
 
-  it('counts as stopped from a time when a later, now destroyed version existed', () => {
+  it('counts as replaced from a time when a later version existed that is now destroyed', () => {
     const versions = [version(1, 2_000), destroyed(version(2, 300), 150), version(3, 101)];
     expect(codes({ description: { ...question().description, versions }, ...stated(200) })).toEqual([]);
   });
@@ -200,14 +200,14 @@ describe('a version', () => {
     ['an earlier version', 1],
     ['no version', undefined],
   ])(
-    'does not count as stopped from a time after which %s was primary, unless a person states it',
+    'does not count as replaced from a time after which %s was primary, unless a person states the time',
     (_, primary) => {
       const [observed] = report([]).cryptoKeys;
       const versions = [{ version: 2, state: 'ENABLED', created: at(101), notPrimarySince: at(99) }];
       const first = report([namespace()], { cryptoKeys: [{ ...observed!, time: at(99), versions }] });
       const { primary: _primary, ...rest } = { ...observed!, time: at(60), versions: [] };
       const later = { ...rest, ...(primary === undefined ? {} : { primary }) };
-      // Another state folder, which knows nothing of the first scan.
+      // This scan has another state folder, so it knows nothing about the first scan.
       const second = report([namespace()], { cryptoKeys: [later] });
       expect(codes({ version: 2, reports: [first] })).toEqual([]);
       expect(codes({ version: 2, reports: [first, second] })).toEqual(['may_still_encrypt']);
@@ -218,7 +218,7 @@ describe('a version', () => {
     },
   );
 
-  it('may be destroyed from the moment when the last program has stopped, and not earlier', () => {
+  it('may be destroyed as soon as the last program has stopped encrypting under it, and not earlier', () => {
     const started = now - 2 * HOUR;
     const since = (milliseconds: number) => ({
       notPrimarySince: new Date(started - STOPS_WITHIN_MS + milliseconds),

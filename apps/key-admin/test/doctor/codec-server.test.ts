@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { afterwards, type Cloud, startCloud, temporalKms, temporaryFile } from '../support/cli.ts';
 import { useTemporal } from '../support/temporal.ts';
 
-// The real server in its own process. No code of it is imported.
+// The real server in a separate process. The tests import none of its code.
 const main = fileURLToPath(new URL('../../../codec-server/src/main.ts', import.meta.url));
 
 const CODEC = 'codec@acme.iam.gserviceaccount.com';
@@ -68,7 +68,7 @@ const textsOf = (ran: Awaited<ReturnType<typeof temporalKms>>, status: string): 
     .map(({ text }: any) => text);
 
 describe('temporal-kms doctor --app codec-server', () => {
-  it('calls the server as a Web UI page does: preflight, then /decode', async () => {
+  it('calls the server like a page of the Web UI: first a preflight, then /decode', async () => {
     const { env, doctor } = await startServed();
     const url = await startServer(env);
     const ran = await doctor(['--codec-url', url]);
@@ -77,24 +77,24 @@ describe('temporal-kms doctor --app codec-server', () => {
       expect.arrayContaining([
         `a server answers at ${url}`,
         `pages of ${PAGE} may call ${url}/decode`,
-        'it answers /decode in default with an unencrypted payload',
+        'the codec server answers /decode in default with an unencrypted payload',
         expect.stringMatching(/ answers Decrypt$/),
         expect.stringContaining('/encode of the codec server is not possible'),
       ]),
     );
   });
 
-  it('has the server decrypt a payload if its identity can encrypt one', async () => {
+  it('lets the server decrypt a payload if the identity may encrypt', async () => {
     const { env, doctor } = await startServed([
       'roles/cloudkms.cryptoKeyEncrypterDecrypter',
       'roles/cloudkms.viewer',
     ]);
     const url = await startServer(env);
     const ran = await doctor(['--codec-url', url]);
-    expect(textsOf(ran, 'ok')).toContain('it decrypts a payload of default');
+    expect(textsOf(ran, 'ok')).toContain('the codec server decrypts a payload of default');
   });
 
-  it('fails for a page that the server does not list, and states the variable', async () => {
+  it('fails for a page whose origin the server does not list, and names the variable', async () => {
     const { env, doctor } = await startServed();
     const url = await startServer(env);
     const ran = await doctor(['--codec-url', url, '--origin', 'https://other.example.com']);
@@ -144,7 +144,7 @@ describe('temporal-kms doctor --app codec-server', () => {
   });
 
   describe('with a policy', () => {
-    it('accepts that callers without a token are refused, and warns that it checked nothing else', async () => {
+    it('accepts that the server refuses callers without a token, and warns that nothing else was checked', async () => {
       const { doctor } = await startWithPolicy('[decode]');
       const ran = await doctor();
       expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
@@ -152,7 +152,7 @@ describe('temporal-kms doctor --app codec-server', () => {
       expect(textsOf(ran, 'warning').join()).toContain('authentication was not checked further');
     });
 
-    it('sends the token as a page does, and never prints it', async () => {
+    it('sends the token like a page, and never prints the token', async () => {
       const { doctor, issuer } = await startWithPolicy('[decode]');
       const token = await issuer.token({ client_id: 'tools' });
       const ran = await doctor(token);

@@ -33,12 +33,12 @@ describe('the clock check', () => {
     if (status === 'failed') expect(finding.fix).toEqual(['timedatectl set-ntp true']);
   });
 
-  it('warns if the server does not answer, or has no time', async () => {
+  it('warns if the server does not answer, or answers without a time', async () => {
     expect(await checkClock('http://127.0.0.1:1/', () => now)).toMatchObject({ status: 'warning' });
     expect(await checkClock(await serverAt(undefined), () => now)).toMatchObject({ status: 'warning' });
   });
 
-  it('ends a command if the clock is minutes off, and reports seconds', async () => {
+  it('ends a command if the clock is wrong by minutes, and only reports a difference of seconds', async () => {
     const said: string[] = [];
     const require = async (seconds: number) =>
       await requireClock(
@@ -53,7 +53,7 @@ describe('the clock check', () => {
     await expect(require(3600)).rejects.toMatchObject({ exit: 'configuration' });
   });
 
-  it('has nothing to compare with if keys come from the emulator', async () => {
+  it('is skipped if keys come from the emulator', async () => {
     expect(await checkClock(undefined, () => now)).toMatchObject({ status: 'skipped' });
   });
 });

@@ -64,7 +64,7 @@ describe('clearValues', () => {
     );
   });
 
-  it('returns plaintext payload content only on request, and encrypted content never', () => {
+  it('returns plaintext payload content only on request, and never returns encrypted content', () => {
     const event = {
       workflowExecutionSignaledEventAttributes: {
         signalName: 's',

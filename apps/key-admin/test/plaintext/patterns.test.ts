@@ -36,15 +36,15 @@ describe('the built-in patterns', () => {
     ['the identity of a worker', '4711@worker-1.example.internal'],
     ['an IBAN with a wrong check digit', 'DE89370400440532013001'],
     ['a card number with a wrong check digit', '4111111111111112'],
-    ['equal digits', '4444444444444444'],
-    ['another issuer than those of cards', '9111111111111111'],
+    ['a card number of equal digits', '4444444444444444'],
+    ['a number that begins like no card', '9111111111111111'],
     ['a run id', '0197b8a2-4111-7111-9111-111111111111'],
     ['a time', '2030-01-31T12:00:00.123456789Z'],
     ['a time with an offset', '2030-01-31T12:00:00+01:00'],
     ['a semantic version', '1.24.0+build.5'],
     ['a resource name', 'projects/acme/locations/us-east1/keyRings/r/cryptoKeys/k'],
     ['an order number', 'order-20300131-000123'],
-    ['a decimator', '0.4111111111111111'],
+    ['a decimal fraction', '0.4111111111111111'],
     ['an address without a domain', 'ana@localhost'],
   ])('do not find %s', (_, text) => {
     expect(found(text)).toEqual([]);

@@ -15,7 +15,7 @@ import { useTemporal } from '../support/temporal.ts';
 
 // With so few events, each workflow continues as new several times.
 const temporal = useTemporal({ dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
-// From their sources, each scan worker would compile the workflow code at its start.
+// Built programs: from sources, each scan worker would compile the workflow code at its start.
 let built: Built;
 beforeAll(async () => {
   built = await buildPrograms();
@@ -29,7 +29,10 @@ const reportOf = async (process: NodeProcess): Promise<ScanReport> => {
   return scanReport.parse(JSON.parse(process.stdout()));
 };
 
-/** A folder for the state of a scan on Temporal, and the processes of the scan, whose workflows run in the scanned namespace. */
+/**
+ * Returns a state folder for a scan on Temporal, and functions that start the scan's processes. The scan's
+ * workflows run in the scanned namespace.
+ */
 async function onTemporal({ namespace, env: keys }: Namespace, folder?: string) {
   const state = folder ?? (await temporaryFolder());
   const env = { ...keys, TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: namespace };
@@ -53,7 +56,7 @@ function comparable({ namespaces: [found] }: ScanReport): Partial<ScannedNamespa
   return { ...rest, keys: sorted(keys), findings: sorted(findings), gaps: sorted(gaps) };
 }
 
-/** Fills a namespace with runs under two versions and without one, open and closed, in ciphertext and in plaintext. */
+/** Fills a namespace with open and closed runs, whose payloads are in several formats or in plaintext. */
 async function fill(namespace: Namespace, runs: number): Promise<void> {
   const { cloud, encrypt, start, terminate } = namespace;
   const stored = [await encrypt(), await encrypt('direct'), await encrypt('envelope')];
@@ -125,7 +128,7 @@ describe('scan --on-temporal', () => {
     const text = events.map((event) => rawText(event)).join();
     expect(text).toContain('listedUntil');
     expect(leaksIn(text, [canary])).toEqual([]);
-    // Neither workflow ids.
+    // The text contains no workflow ids either.
     expect(text).not.toMatch(/run-\d/);
   });
 
@@ -181,19 +184,23 @@ describe('scan --on-temporal', () => {
     expect(calls / seconds).toBeLessThan(rps * 1.02);
   });
 
-  it('refuses a second scan of a namespace from another state folder', { timeout: 120_000 }, async () => {
-    const one = await startNamespace(temporal);
-    await one.start('run', await one.encrypt());
-    const [first, other] = [await onTemporal(one), await onTemporal(one)];
-    const waiting = first.client();
-    await vi.waitUntil(() => /no worker answers/.test(waiting.stderr()), { timeout: 60_000 });
-    const refused = other.client();
-    expect([await refused.ended, JSON.parse(refused.stdout()).error.exit]).toEqual([1, 'failed']);
-    first.worker();
-    expect((await reportOf(waiting)).complete).toBe(true);
-    // What the other client kept must not lead it to continue.
-    expect((await reportOf(other.client())).namespaces[0]!.looked.open.histories).toBe(1);
-  });
+  it(
+    'refuses a second scan of the same namespace with another state folder',
+    { timeout: 120_000 },
+    async () => {
+      const one = await startNamespace(temporal);
+      await one.start('run', await one.encrypt());
+      const [first, other] = [await onTemporal(one), await onTemporal(one)];
+      const waiting = first.client();
+      await vi.waitUntil(() => /no worker answers/.test(waiting.stderr()), { timeout: 60_000 });
+      const refused = other.client();
+      expect([await refused.ended, JSON.parse(refused.stdout()).error.exit]).toEqual([1, 'failed']);
+      first.worker();
+      expect((await reportOf(waiting)).complete).toBe(true);
+      // The second client must not continue the first client's scan.
+      expect((await reportOf(other.client())).namespaces[0]!.looked.open.histories).toBe(1);
+    },
+  );
 
   it('refuses to continue a scan with other crypto keys', { timeout: 120_000 }, async () => {
     const one = await startNamespace(temporal);
@@ -216,7 +223,7 @@ describe('scan --on-temporal', () => {
 describe('a scan worker', () => {
   it.each([
     ['the namespace does not exist', { TEMPORAL_NAMESPACE: 'missing' }, [], 66, 'has no namespace missing'],
-    ['the SDK refuses to create it', {}, ['--task-queue', '__temporal_queue'], 70, 'reserved'],
+    ['the SDK refuses to create the worker', {}, ['--task-queue', '__temporal_queue'], 70, 'reserved'],
   ])('ends with an error if %s', async (_, more, args, status, text) => {
     const env = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: 'default', ...more };
     const worker = startNode(join(built.worker, 'main.mjs'), { args: ['--no-state', ...args], env });

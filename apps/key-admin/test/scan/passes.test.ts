@@ -48,7 +48,7 @@ async function scan(source: ScanSource, ...exports: string[]) {
   });
 }
 
-it('finds the copy of a run that was reset and deleted before the list reached it', async () => {
+it('a scan finds the copy of a run that was reset and deleted before the list reached that run', async () => {
   const now = Date.now();
   const asked: string[] = [];
   const report = await scan({
@@ -57,7 +57,7 @@ it('finds the copy of a run that was reset and deleted before the list reached i
       asked.push(query);
       if (query === '') {
         yield [run('recent', now)];
-        // Here the run `old` is reset and deleted. Its copy would have been on the first page.
+        // At this moment, the run `old` is reset and deleted. Its copy would have been on the first page.
         yield [];
       } else {
         yield [run('copy', Date.now()), run('recent', now)];
@@ -73,7 +73,7 @@ it('finds the copy of a run that was reset and deleted before the list reached i
   expect(Date.parse(since)).toBeLessThan(now);
 });
 
-it('finds a deleted schedule’s run although the schedule was deleted before the runs were listed', async () => {
+it('a scan finds a schedule’s run even if the schedule is deleted before the runs are listed', async () => {
   const calls: string[] = [];
   await scan({
     ...nothing,
@@ -89,7 +89,7 @@ it('finds a deleted schedule’s run although the schedule was deleted before th
   expect(calls).toEqual(['schedules', 'runs', 'runs', 'schedules']);
 });
 
-it('reads pending work before the history, into which the server may copy it', async () => {
+it('a scan reads pending work before the history, because the server may move the work into the history', async () => {
   let isTimedOut = false;
   const details = { payloads: [payloadOf({ version: 1, named: true })] };
   const read = await readRun(
@@ -120,7 +120,7 @@ const schedule = (info: object = {}, overlapPolicy = 1) => ({
   info,
 });
 
-it('reads the schedules that the first list missed, and the whole list before it describes one', async () => {
+it('a scan reads schedules that the first list missed, and reads each whole list before describing a schedule', async () => {
   let lists = 0;
   let hasDescribed = false;
   const report = await scan({
@@ -128,7 +128,7 @@ it('reads the schedules that the first list missed, and the whole list before it
     async *schedules() {
       lists += 1;
       yield ['first'];
-      // While schedules are described, the other one moves to the page that was read already.
+      // While schedules are described, the other schedule moves to a page that was already read.
       if (!hasDescribed) yield ['moved'];
       if (lists > 1) yield ['late'];
     },
@@ -165,10 +165,10 @@ const scanWith = async (description: object, runs: readonly string[]) =>
 describe('an earlier run’s result that a schedule keeps', () => {
   it.each([
     ['Temporal no longer has its run', schedule(started('gone')), []],
-    ['Temporal has only a run that it started before', schedule(started('before', 'gone')), ['before']],
+    ['Temporal has only an earlier run of the schedule', schedule(started('before', 'gone')), ['before']],
     ['the run ends before it is read', schedule(started('vanished')), ['vanished']],
-    ['it does not name its runs', schedule({ actionCount: 3 }), ['any']],
-    ['its runs may overlap', schedule(started('last'), 6), ['last']],
+    ['the schedule does not name its runs', schedule({ actionCount: 3 }), ['any']],
+    ['the schedule’s runs may overlap', schedule(started('last'), 6), ['last']],
   ])('is a gap if %s', async (_, description, runs) => {
     const report = await scanWith(description, runs);
     expect([report.complete, report.looked.schedules.status]).toEqual([false, 'partial']);
@@ -178,8 +178,8 @@ describe('an earlier run’s result that a schedule keeps', () => {
   });
 
   it.each([
-    ['it has not started a run', schedule(), []],
-    ['the run that it started last was read', schedule(started('gone', 'last')), ['last']],
+    ['the schedule has not started a run', schedule(), []],
+    ['the schedule’s latest run was read', schedule(started('gone', 'last')), ['last']],
   ])('is not a gap if %s', async (_, description, runs) => {
     expect((await scanWith(description, runs)).gaps).toEqual([]);
   });
@@ -188,22 +188,25 @@ describe('an earlier run’s result that a schedule keeps', () => {
 it.each([
   ['before', [1, 0]],
   ['after', [0, 1]],
-])('has a gap for a batch operation that is in progress only %s the runs are read', async (_, counts) => {
-  let calls = 0;
-  const message = 'Batch operations are in progress, whose input a scan does not read.';
-  const report = await scan({
-    ...nothing,
-    notWalked: async () => {
-      const count = counts[calls] ?? 0;
-      calls += 1;
-      return count === 0 ? [] : [{ message, count }];
-    },
-  });
-  expect(report.gaps).toEqual([{ kind: 'not_walked', message, count: 1 }]);
-  expect(report.complete).toBe(false);
-});
+])(
+  'a report has a gap for a batch operation that is in progress only %s the runs are read',
+  async (_, counts) => {
+    let calls = 0;
+    const message = 'Batch operations are in progress, and a scan does not read their inputs.';
+    const report = await scan({
+      ...nothing,
+      notWalked: async () => {
+        const count = counts[calls] ?? 0;
+        calls += 1;
+        return count === 0 ? [] : [{ message, count }];
+      },
+    });
+    expect(report.gaps).toEqual([{ kind: 'not_walked', message, count: 1 }]);
+    expect(report.complete).toBe(false);
+  },
+);
 
-it('has one gap for all unreadable export files with the same reason, and for an empty export', async () => {
+it('a report has one gap for all unreadable export files with the same reason, and one for an empty export', async () => {
   const [damaged, empty] = [await temporaryFolder(), await temporaryFolder()];
   for (let file = 1; file <= 20; file += 1) await writeFile(join(damaged, `${file}.pb`), 'no history');
   const { gaps, looked } = await scan(nothing, damaged, empty);
@@ -215,7 +218,7 @@ it('has one gap for all unreadable export files with the same reason, and for an
   expect(looked.exports.status).toBe('partial');
 });
 
-it('lists a limited number of keys, and has a gap for the others', async () => {
+it('a report lists a limited number of keys, and has a gap for the others', async () => {
   const report = await scan({
     ...nothing,
     async *runs() {
@@ -229,7 +232,7 @@ it('lists a limited number of keys, and has a gap for the others', async () => {
   expect(report.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 500 }]);
 });
 
-it('names static keys only if their ids look like ids', async () => {
+it('a report names static keys only if their ids look like ids', async () => {
   const report = await scan({
     ...nothing,
     async *runs() {

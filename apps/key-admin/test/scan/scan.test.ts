@@ -60,7 +60,7 @@ describe('scan', () => {
     });
     const counted = Object.values(found!.looked).map(({ histories }) => histories);
     expect([found!.complete, found!.gaps, counted]).toEqual([true, [], [3, 3, 1, 0, 2]]);
-    // Version 2 is needed, and its destruction is scheduled.
+    // Version 2 is needed but scheduled for destruction.
     expect([code, err]).toEqual([1, expect.stringMatching(/need version 2 [^]* versions restore 2 /)]);
     await cloud.emulator.setVersionState(`${KEY}/cryptoKeyVersions/2`, 'DESTROYED');
     const args = ['scan', '--namespace', namespace, '--state', state, '--settle', '3'];
@@ -150,7 +150,7 @@ describe('scan', () => {
     expect(report.namespaces[0]!.findings.map(({ kind }) => kind)).toEqual(['older_format']);
   });
 
-  it('reads closed runs once, open runs again, and ignores truncated state', async () => {
+  it('reads closed runs only once and open runs in each scan, and ignores truncated state', async () => {
     const { encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const message = await encrypt();
     await start('open', message);
@@ -183,7 +183,7 @@ describe('scan', () => {
     expect((await stat(journal)).mode & 0o777).toBe(0o600);
   });
 
-  it('saves within seconds what it has read, so a kill loses little', async () => {
+  it('saves within seconds what was read, so that a killed scan loses little', async () => {
     const { namespace, env, encrypt, start, terminate, scan, state } = await startNamespace(temporal);
     const message = await encrypt();
     for (let n = 0; n < 60; n += 1) {
@@ -250,7 +250,7 @@ describe('scan', () => {
     expect(executions.map(({ execution }) => execution?.runId)).toEqual([reset.runId]);
   });
 
-  it('reports what it cannot see', async () => {
+  it('reports everything that a scan cannot see', async () => {
     const { encrypt, start, scan } = await startNamespace(temporal);
     const other: Payload = { metadata: { encoding: Buffer.from('binary/zlib') }, data: Buffer.from('x') };
     const reference: Payload = {

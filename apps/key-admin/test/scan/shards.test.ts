@@ -17,7 +17,7 @@ const input = (version: number) => ({
   workflowExecutionStartedEventAttributes: { input: { payloads: [payloadOf({ version, named: true })] } },
 });
 
-/** Two pages of one run each. Reads of the second run fail as many times as wanted. */
+/** A source with two pages of one run each. The first `failures` reads of the second run fail. */
 function failing(kind: ScanError['kind'], failures: number) {
   const reads: string[] = [];
   const source: RangeSource = {
@@ -60,7 +60,7 @@ describe('a shard scan', () => {
   it.each([
     ['Temporal does not answer in the last attempt', 'unavailable', true],
     ['a history cannot be read', 'unreadable', false],
-    ['a history must not be read', 'not_permitted', false],
+    ['the credentials do not permit reading a history', 'not_permitted', false],
   ] as const)('has a gap if %s', async (_, kind, isLastAttempt) => {
     const part = await failing(kind, 9).attempt(isLastAttempt);
     expect(part.gaps).toMatchObject([{ kind, place: 'closed', count: 1 }]);
@@ -81,11 +81,14 @@ describe('the failure that Temporal stores', () => {
   it.each([
     ['not_permitted', true],
     ['unavailable', false],
-  ] as const)('contains an expected error’s message, and is final or not: %s', (kind, isFinal) => {
-    const failure = toFailure(new ScanError(kind, 'Temporal refuses', new Error('canary')));
-    expect(failure).toMatchObject({ type: kind, message: 'Temporal refuses', nonRetryable: isFinal });
-    expect(failure.cause).toBeUndefined();
-  });
+  ] as const)(
+    'contains an expected error’s message, and ends retries if they cannot help: %s',
+    (kind, isFinal) => {
+      const failure = toFailure(new ScanError(kind, 'Temporal refuses', new Error('canary')));
+      expect(failure).toMatchObject({ type: kind, message: 'Temporal refuses', nonRetryable: isFinal });
+      expect(failure.cause).toBeUndefined();
+    },
+  );
 });
 
 describe('a plaintext payload with a scan’s metadata', () => {

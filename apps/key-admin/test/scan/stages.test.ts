@@ -60,7 +60,7 @@ describe('planShards', () => {
     expect(calls).toBeLessThan(150);
   });
 
-  it('counts a range itself before skipping it', async () => {
+  it('counts the runs of a range directly before skipping the range', async () => {
     let calls = 0;
     const counts = [20, 20];
     const plan = await planShards(
@@ -70,7 +70,7 @@ describe('planShards', () => {
       NOW,
       10,
     );
-    // The second half has no run by the difference of the counts, and three by a count.
+    // The second half has zero runs by subtraction, but three by a direct count.
     expect(plan.shards).toEqual([
       { from: NOW, to: NOW + 1 },
       { from: NOW + 1, to: NOW + 2 },
@@ -79,7 +79,7 @@ describe('planShards', () => {
 });
 
 describe('scan stages', () => {
-  it('count no run twice and end if a run may need longer to appear than a pass may take', async () => {
+  it('count no run twice, and end even if runs need longer to appear than a pass may take', async () => {
     let now = NOW;
     const settleMs = 900_000;
     const progress = startProgress(now, settleMs);
@@ -113,10 +113,10 @@ describe('scan stages', () => {
         const ended = now;
         now += settleTime(pass, now, settle);
         stage = nextStage(pass, now, settle);
-        // However long a run needs to appear, a short pass is the last.
+        // A short pass ends the scan, however long a run needs to appear.
         if (pass.kind === 'newest') expect(stage === undefined).toBe(ended - pass.start <= 600_000);
         if (pass.kind !== 'newest' || stage === undefined) counted.push(pass.range);
-        // Copies of runs that a long last pass has missed would be in no list.
+        // If the last pass were long, copies of runs that it missed would be in no list.
         if (stage === undefined) expect(now - pass.start).toBeLessThanOrEqual(600_000);
       }
       expect(counted[0]!.from).toBe(0);
@@ -135,7 +135,7 @@ const part = (first: number): ScanPart => ({
   })),
 });
 
-it('list a limited number of keys after merging parts, and have a gap for the others', () => {
+it('merged parts list a limited number of keys, and have a gap for the others', () => {
   const merged = mergeParts(part(1), part(401));
   expect(merged.keys).toHaveLength(1_000);
   expect(merged.gaps).toMatchObject([{ kind: 'unreadable', place: 'open', count: 200 }]);
@@ -152,7 +152,7 @@ const named = (first: number): ScanPart => {
   return {
     ...emptyPart(),
     keys: Array.from({ length: 1_000 }, (_, index) => ({
-      // 512 bytes, at most, name a key.
+      // At most 512 bytes name a key.
       key: { key: 'é'.repeat(250), version: first + index },
       formats: { 'envelope-v2': 100_000_000, direct: 100_000_000 },
       places: { open: counts, closed: counts },

@@ -33,7 +33,7 @@ it.each([
   },
 );
 
-it('names the options that a scan in progress was started with', () => {
+it('otherSettings names the options that a scan in progress was started with', () => {
   expect(otherSettings(kept(NOW), settings)).toBeUndefined();
   for (const other of [{ rps: 200 }, { taskQueue: 'other' }, { settleMs: 0 }])
     expect(otherSettings(kept(NOW), { ...settings, ...other })).toBe(
@@ -42,7 +42,7 @@ it('names the options that a scan in progress was started with', () => {
   expect(otherSettings(kept(NOW), { ...settings, keyIds: ['a', 'c'] })).toContain('crypto keys');
 });
 
-it('quotes a task queue’s name for the shell', () => {
+it('otherSettings quotes a task queue’s name for the shell', () => {
   const odd = { ...kept(NOW), taskQueue: 'a; rm b' };
   expect(otherSettings(odd, settings)).toBe("--rps 100 --task-queue 'a; rm b' --settle 60");
 });
@@ -63,7 +63,7 @@ describe('a namespace’s state', () => {
     expect(await stateOf('id', 60)).toBe(state);
   });
 
-  it('drops runs that no longer exist, and keeps what another process has read meanwhile', async () => {
+  it('drops runs that no longer exist, and keeps runs that another process has read meanwhile', async () => {
     const file = join(await temporaryFolder(), 'id.journal');
     const state = await ScanState.open(file);
     for (const id of ids(0, 20)) state.set(id, summary);
@@ -73,7 +73,7 @@ describe('a namespace’s state', () => {
     await other.flush();
     await state.compact(new Set(ids(16, 24)));
     expect(state.size).toBe(8);
-    // Each run has a line, and what they have in common another.
+    // One line per run, and one for the trait that the runs share.
     expect(await linesIn(file)).toBe(9);
     state.set('run-24', summary);
     await state.flush();
@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('in a worker, drops once a day the runs that were read before the retention period', async () => {
+  it('in a worker, drops runs that were read before the retention period, once a day', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));
@@ -98,7 +98,7 @@ describe('a namespace’s state', () => {
     expect(await linesIn(join(folder, 'id.journal'))).toBe(5);
   });
 
-  it('is rewritten after an error', async () => {
+  it('is written completely after an error', async () => {
     const folder = await temporaryFolder();
     const file = join(folder, 'id.journal');
     const state = await ScanState.open(file);
@@ -113,7 +113,7 @@ describe('a namespace’s state', () => {
   });
 });
 
-it('does not start a worker that cannot use its state folder', async () => {
+it('a worker that cannot use its state folder does not start', async () => {
   const file = join(await temporaryFolder(), 'file');
   await writeFile(file, '');
   const main = join(import.meta.dirname, '..', '..', 'src', 'scan-worker', 'main.ts');

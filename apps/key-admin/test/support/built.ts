@@ -6,7 +6,7 @@ import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 const root = join(import.meta.dirname, '..', '..');
 
 export interface Built {
-  /** A folder outside the repository, with nothing but the programs. */
+  /** A folder outside the repository that contains only the programs. */
   readonly folder: string;
   /** The file of the command-line tool. */
   readonly cli: string;
@@ -14,7 +14,6 @@ export interface Built {
   readonly worker: string;
 }
 
-/** Builds the programs as `pnpm build` does. */
 export async function buildPrograms(): Promise<Built> {
   const folder = await oncePerRun('key-admin', async (built) => {
     const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');

@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Registers a function that runs after the test, in reverse order. */
+/** Registers a function to run after the test. Such functions run in reverse order. */
 export function afterwards(close: () => unknown): void {
   closers.push(async () => close());
 }
@@ -38,7 +38,7 @@ export const variables = {
 export interface Ran {
   readonly code: number;
   readonly out: string;
-  /** The same as bytes. */
+  /** Standard output as bytes. */
   readonly bytes: Buffer;
   readonly err: string;
   /** What `--json` printed. */
@@ -48,13 +48,13 @@ export interface Ran {
 export interface RunOptions {
   readonly env?: Record<string, string | undefined>;
   readonly now?: () => Date;
-  /** What standard input contains. */
+  /** The content of standard input. */
   readonly input?: string | Uint8Array;
-  /** What the person at the terminal answers, or what happens until then. Undefined: there is no terminal. */
+  /** The person's answer, or a function that acts first and returns it. Undefined: there is no terminal. */
   readonly answer?: string | (() => Promise<string>);
-  /** Whether a terminal shows standard output. */
+  /** Whether standard output is a terminal. */
   readonly showsOutput?: boolean;
-  /** Called with what the command prints on standard error. */
+  /** Receives what the command prints on standard error. */
   readonly onProgress?: (text: string) => void;
 }
 
@@ -91,9 +91,9 @@ export interface Cloud {
   readonly emulator: Emulator;
   /** The emulator's owner, who may do everything. */
   readonly owner: KeyManagementServiceClient;
-  /** Resource Manager, as the owner. */
+  /** The owner's Resource Manager client. */
   readonly projects: ProjectsClient;
-  /** Variables of an application, as this identity. */
+  /** Returns the variables of an application that calls Cloud KMS as this identity. */
   readonly as: (email: string) => Record<string, string>;
   /** Adds a binding to the policy of a resource. */
   readonly grant: (email: string, role: string, resource?: string) => Promise<void>;
@@ -101,7 +101,7 @@ export interface Cloud {
   readonly plaintexts: readonly Buffer[];
 }
 
-/** Starts an emulator with IAM on: each identity may do what is granted to it. */
+/** Starts an emulator in which each identity has only the permissions that are granted to it. */
 export async function startCloud(options: EmulatorOptions = {}): Promise<Cloud> {
   const plaintexts: Buffer[] = [];
   const emulator = await startEmulator({
@@ -126,7 +126,7 @@ export async function startCloud(options: EmulatorOptions = {}): Promise<Cloud> 
   };
 }
 
-/** Makes a new version of the key primary, and returns its number. */
+/** Creates a version of the key, makes it primary, and returns its number. */
 export async function rotate({ owner }: Pick<Cloud, 'owner'>, key = KEY): Promise<number> {
   const [{ name }] = await owner.createCryptoKeyVersion({ parent: key, cryptoKeyVersion: {} });
   const version = Number(name!.slice(name!.lastIndexOf('/') + 1));
@@ -148,6 +148,6 @@ export async function temporaryFile(name: string, content: string): Promise<stri
   return path;
 }
 
-/** Writes a keys file with these rules, which exists until the test ends, and returns its path. */
+/** Writes a keys file with these rules that exists until the test ends, and returns its path. */
 export const keysFile = (namespaces: Record<string, object>): Promise<string> =>
   temporaryFile('keys.yaml', `${JSON.stringify({ namespaces })}\n...\n`);

@@ -11,12 +11,12 @@ import { type Temporal, useTemporal } from './temporal.ts';
 export const NAMESPACE = 'default';
 export type Run = { readonly workflowId: string; readonly runId: string };
 
-/** Every secret of these histories contains this text. */
+/** Every secret in these histories contains this text. */
 export const SECRET = 'canary-5ecret';
 
 export interface Histories {
   readonly temporal: Temporal;
-  /** Starts a workflow with an encrypted input and memo, and returns its run. No worker polls, so it stays open. */
+  /** Starts a workflow with an encrypted input and memo. No worker polls, so the run stays open. */
   readonly start: (
     workflowId: string,
     env: Record<string, string>,
@@ -72,7 +72,7 @@ export async function cliShow({ temporal }: Histories, run: Run, output: 'json' 
   return stdout;
 }
 
-/** Returns a history as Temporal's Web UI downloads it without decoding, and as our export `encoded`. */
+/** Returns a history in the form of the Web UI's download without decoding, and of our export `encoded`. */
 export const encodedJson = (events: readonly ProtoEvent[]): string =>
   JSON.stringify({
     events: events.map((event) => eventJson(event, ({ payload }) => payloadToJson(payload))),

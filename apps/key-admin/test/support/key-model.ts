@@ -7,22 +7,22 @@ const DAY = 24 * HOUR;
 
 interface Process {
   version: number;
-  /** When it took its branch key. */
+  /** When the process got its branch key. */
   since: number;
 }
 
 /** A crypto key and the programs that encrypt with it, in memory. */
 export class KeyModel {
   readonly #random: Random;
-  /** Google's. */
+  /** Google's clock. */
   readonly #clock: { readonly now: number };
   readonly versions: { readonly version: number; readonly created: number }[];
-  /** Which version was made primary when, the latest last. */
+  /** When which version became primary, the latest last. */
   readonly primaries: { readonly version: number; readonly time: number }[];
   readonly #processes: Process[] = [];
   /** Whether programs also write messages whose header names no version. */
   readonly #writesUnnamed: boolean;
-  /** Whether Cloud KMS answers no program that asks for a new key. */
+  /** Whether Cloud KMS is unavailable to programs that need a new key. */
   readonly #hasOutage: boolean;
 
   constructor(random: Random, clock: { readonly now: number }) {
@@ -54,7 +54,10 @@ export class KeyModel {
     if (this.primary !== version) this.primaries.push({ version, time: now });
   }
 
-  /** Encrypts as a random program does: with its branch key, which it keeps for up to a day if Cloud KMS does not answer. */
+  /**
+   * Encrypts with the branch key of a random program. A program keeps its branch key for up to a day if Cloud
+   * KMS does not answer.
+   */
   encrypt(): Message {
     const { now } = this.#clock;
     const process = this.#random.pick(this.#processes);
@@ -69,7 +72,7 @@ export class KeyModel {
     return { version: process.version, named: !(this.#writesUnnamed && this.#random.oneIn(3)) };
   }
 
-  /** When the first version that is later than a version was made primary. Undefined: that has not happened. */
+  /** When a version later than the given one first became primary. Undefined: no later version has. */
   replacedAt(version: number): number | undefined {
     return this.primaries.find((one) => one.version > version)?.time;
   }

@@ -3,7 +3,7 @@ import type { Payload } from '@temporalio/common';
 
 export const KEY = 'projects/p/locations/global/keyRings/r/cryptoKeys/k';
 
-/** A stored message: the version that it truly needs, and whether its header names the version. */
+/** A stored message: the version that it really needs, and whether its header names that version. */
 export interface Message {
   readonly version: number;
   readonly named: boolean;

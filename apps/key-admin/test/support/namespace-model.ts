@@ -10,7 +10,7 @@ import { type Message, payloadOf } from './messages.ts';
 
 const HOUR = 3_600_000;
 const RETENTION = 24 * HOUR;
-/** How long a run takes to appear in the lists, at most. */
+/** Maximum time until a run appears in the lists, in milliseconds. */
 export const LAG = 30_000;
 
 interface Run {
@@ -22,9 +22,9 @@ interface Run {
   /** Heartbeat details of a pending activity. The server copies them into an event when the activity times out. */
   pending: Message[];
   close?: number;
-  /** When the server last copied its messages into another run. */
+  /** When the server last copied this run's messages into another run. */
   copied: number;
-  /** When a person deletes it. */
+  /** When a person deletes the run. */
   deleteAt: number;
   deleted: boolean;
 }
@@ -32,7 +32,7 @@ interface Run {
 export class Crash extends Error {}
 
 export interface WorldSource extends ScanSource, RangeSource {
-  /** From now on, lists are short. */
+  /** Called when the scan begins to list only new runs: from then on, lists are short. */
   readonly lookAtNewRuns: () => void;
 }
 
@@ -43,16 +43,16 @@ export interface Clock {
 }
 
 /**
- * A namespace of Temporal and the programs that use it, in memory: a model of the rules that decide which message needs which
- * version, which shares no code with the scan.
+ * A namespace of Temporal and the programs that use it, in memory. Models the rules that decide which message
+ * needs which version, and shares no code with the scan.
  */
 export class NamespaceModel {
   readonly name: string;
-  /** No other namespace ever has it. */
+  /** The namespace's id, which no other namespace ever has. */
   readonly id: string;
   readonly #random: Random;
   readonly #clock: Clock;
-  /** Undefined: no program uses the key here. */
+  /** Undefined: no program uses the key in this namespace. */
   readonly #key: KeyModel | undefined;
   readonly #runs: Run[] = [];
   readonly schedules = new Map<string, { messages: Message[]; created: number }>();
@@ -65,7 +65,7 @@ export class NamespaceModel {
     this.#key = key;
   }
 
-  /** Receives everything of another namespace, as a migration between namespaces or servers does. */
+  /** Copies everything from another namespace, like a migration between namespaces or servers. */
   copyFrom(other: NamespaceModel): void {
     for (const run of other.existing)
       this.#runs.push({
@@ -79,7 +79,7 @@ export class NamespaceModel {
       this.schedules.set(id, { messages: [...messages], created });
   }
 
-  /** Whether anything that exists here needs the version. */
+  /** Whether anything in this namespace needs the version. */
   needs(version: number): boolean {
     const isNeeded = (messages: readonly Message[]) => messages.some((one) => one.version === version);
     return (
@@ -112,14 +112,14 @@ export class NamespaceModel {
     return run;
   }
 
-  /** The server copies messages of one run into another. */
+  /** Copies a run's messages into another run, like the server. */
   #copy(run: Run): void {
     run.copied = this.#clock.now;
     const some = run.messages.filter(() => this.#random.oneIn(2));
     this.#start(some.length > 0 ? some : run.messages.slice(0, 1));
   }
 
-  /** Something happens. */
+  /** Makes a random event happen. */
   act(): void {
     const existing = this.existing;
     const open = existing.filter(({ close }) => close === undefined);
@@ -185,9 +185,10 @@ export class NamespaceModel {
 }
 
 /**
- * Returns a namespace as a scan reads it by its name. Before each answer, time passes; `fail` may throw.
- * @param find the namespace that has the name now
- * @param stepMs the longest time before an answer; the lists of new runs are short, so they take seconds
+ * Returns a namespace as a scan reads it, by its name. Before each response, time passes, and `fail` may
+ * throw.
+ * @param find returns the namespace that has the name now
+ * @param stepMs the longest time before a response; lists of new runs are short, so they take only seconds
  */
 export function sourceOf(
   find: () => NamespaceModel | undefined,
@@ -301,13 +302,13 @@ const listed = ({ id, start, close }: Run): ListedRun => ({
   closeTime: close,
 });
 
-/** Open runs come first, then the latest. A run that closes moves towards the end. */
+/** The order of lists: open runs first, then the latest. A run that closes moves towards the end. */
 function isBefore(a: Run, b: Run): boolean {
   if ((a.close === undefined) !== (b.close === undefined)) return a.close === undefined;
   return a.start === b.start ? a.number > b.number : a.start > b.start;
 }
 
-/** Throws at a random call, or refuses an answer, or does neither. */
+/** Returns a `fail` function: at a random call, it crashes the process, fails the call, or does nothing. */
 export function trouble(random: Random): () => void {
   const kind = random.below(4);
   let calls = random.below(30);

@@ -12,7 +12,7 @@ export const SERVER = {
   namespaces: [{ name: 'payments', id: 'id-of-payments' }],
 } satisfies TemporalServer;
 
-/** What a person states who has checked everything. */
+/** Returns the statement of a person who has checked everything. */
 export const statementOf = (
   key: string,
   time: string,

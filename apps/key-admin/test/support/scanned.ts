@@ -12,7 +12,7 @@ const RUNNING = proto.temporal.api.enums.v1.WorkflowExecutionStatus.WORKFLOW_EXE
 
 export const seconds = (value: number) => proto.google.protobuf.Duration.fromObject({ seconds: value });
 
-/** What each payload contains in plaintext. */
+/** The plaintext of each payload. */
 export const canary = newCanary();
 export const plain = (): Payload => ({
   metadata: { encoding: Buffer.from('json/plain') },
@@ -35,7 +35,7 @@ export async function startNamespace({ connection, address }: Temporal, retentio
   const cloud = await startCloud();
   const env = { ...variables, KMS_EMULATOR_HOST: cloud.emulator.address };
   const encrypt = async (format: 'envelope-v2' | 'envelope' | 'direct' = 'envelope-v2'): Promise<Payload> => {
-    // A new codec takes a key under the version that is primary now.
+    // Uses a new codec, whose key is wrapped under the current primary version.
     const codec = loadKmsCodec({ namespace, env: { ...env, KMS_FORMAT: format } });
     const [message] = await codec.encode([plain()], { type: 'workflow', namespace, workflowId: 'any' });
     await codec.close();
@@ -49,7 +49,7 @@ export async function startNamespace({ connection, address }: Temporal, retentio
       workflowExecution: { workflowId },
       ...(details && { details: { payloads: [details] } }),
     });
-  /** Waits until Temporal's lists contain no closed run as open, which they do for a moment after its end. */
+  /** Waits until Temporal's lists show no closed run as open. They do so for a moment after a run's end. */
   const untilListed = async (): Promise<void> => {
     for (;;) {
       const { executions } = await workflowService.listWorkflowExecutions({
@@ -100,7 +100,7 @@ export async function startRun(
   return runId;
 }
 
-/** Creates a paused schedule of the workflow `of-` and its id. */
+/** Creates a paused schedule for a workflow whose id is `of-` and the schedule's id. */
 export async function createSchedule(
   connection: Connection,
   namespace: string,
@@ -130,7 +130,7 @@ export async function createSchedule(
   });
 }
 
-/** Returns the numbers of histories and payloads by key version and place. */
+/** Returns the numbers of histories and payloads for each key version and place. */
 export const needs = (keys: readonly NeededKey[]) =>
   Object.fromEntries(
     keys.map(({ key, version, places }) => [

@@ -14,15 +14,15 @@ import { KEY } from './messages.ts';
 import { type Clock, Crash, LAG, type WorldSource } from './namespace-model.ts';
 import type { World } from './world.ts';
 
-/** Attempts of an activity. */
+/** Maximum number of attempts of an activity. */
 const MAX_ATTEMPTS = 3;
-/** Runs of a shard. */
+/** Maximum number of runs in a shard. */
 const SHARD_SIZE = 2;
 
-/** A worker was killed. */
+/** Thrown when a worker is killed. */
 class Killed extends Error {}
 
-/** The workflow continues as new. */
+/** Thrown when the workflow continues as new. */
 class Continued extends Error {
   readonly progress: MutableProgress;
 
@@ -33,8 +33,8 @@ class Continued extends Error {
 }
 
 /**
- * Scans runs as the workflow and its activities do, without Temporal. Activities take turns at random, some are cut off and
- * continue from their checkpoint, and the workflow continues as new at random moments.
+ * Scans runs like the workflow and its activities, but without Temporal. Activities take turns at random,
+ * some are killed and continue from their checkpoints, and the workflow continues as new at random moments.
  */
 export function scanInShards(world: World, source: WorldSource, clock: Clock, file: string): RemoteRuns {
   const { random } = world;
@@ -71,7 +71,7 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
     plan: ({ range, rps: share, slots }) =>
       inTurn(share, async () => {
         const { shards } = await planShards(source, range, slots, now(), SHARD_SIZE);
-        // A plan for many runs would leave a rest too.
+        // A plan for many runs also leaves a rest.
         const next = shards[1 + random.below(3)];
         if (next === undefined) return { shards, shardSize: SHARD_SIZE };
         return {
@@ -116,15 +116,15 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
 }
 
 /**
- * Returns a function that does work one after the other, in a random order, so that a seed leads to the same world each time.
- * Work that waits has been started: together it must not exceed the rate.
+ * Returns a function that runs one piece of work at a time, in a random order, so that a seed always leads to
+ * the same world. Waiting work counts as started: together, it must not exceed the rate.
  */
 function takeTurns(random: Random, rps: number) {
   const waiting: { share: number; run: () => Promise<void> }[] = [];
   let isWorking = false;
   const workOff = async (): Promise<void> => {
     isWorking = true;
-    // Work that starts at the same time is in the list before the first of it is chosen.
+    // Waits until all work that starts at the same time is in the list, before one piece is chosen.
     await Promise.resolve();
     try {
       for (;;) {
@@ -143,7 +143,7 @@ function takeTurns(random: Random, rps: number) {
         try {
           resolve(await work());
         } catch (error) {
-          // With the process, all its work ends.
+          // If the process crashes, all its work ends.
           if (error instanceof Crash) waiting.length = 0;
           reject(error);
         }

@@ -10,7 +10,10 @@ export interface Temporal extends TemporalServer {
   readonly connection: Connection;
 }
 
-/** Starts Temporal before the tests of a file, connects to it, and ends it after them. Returns it; before, it is empty. */
+/**
+ * Starts Temporal before the tests of a file, connects to it, and ends it after the tests. The returned
+ * object is empty until then.
+ */
 export function useTemporal(options?: StartTemporalOptions): Temporal {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the hook completes it before the first test
   const temporal = {} as Temporal;

@@ -8,39 +8,39 @@ import { statementOf } from './question.ts';
 
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
-/** How far a clock may be from Google's. Two clocks then differ by at most 5 minutes. */
+/** Maximum difference between a clock and Google's, so that two clocks differ by at most 5 minutes. */
 const MAX_CLOCK_ERROR = 150_000;
 
-/** A Temporal server with its clock. */
+/** A Temporal server and its clock. */
 interface Cluster {
   readonly address: string;
   readonly clusterId?: string;
   readonly isListed: boolean;
   readonly clock: Clock;
   namespaces: NamespaceModel[];
-  /** Names of namespaces that were there at first. If the server does not list its namespaces, they are never deleted. */
+  /** Names of the initial namespaces. If the server does not list its namespaces, these are never deleted. */
   readonly first: readonly string[];
 }
 
 const isKept = ({ isListed, first }: Cluster, name: string): boolean => !isListed && first.includes(name);
 
-/** Namespaces that appear and disappear. */
+/** Names of namespaces that appear and disappear. */
 const NAMES = ['payments', 'orders', 'billing', 'reports'];
 
 /**
- * Temporal's servers, Cloud KMS and the programs that use them, in memory: what exists, and which key version it needs. It knows
- * nothing of scans and verdicts. Time passes only in `pass`.
+ * Temporal's servers, Cloud KMS and the programs that use them, in memory: what exists, and which key version
+ * it needs. The world knows nothing about scans and verdicts. Time passes only in `pass`.
  */
 export class World {
   now = Date.UTC(2030, 0, 1);
   readonly random: Random;
   readonly key: KeyModel;
   readonly clusters: readonly Cluster[];
-  /** The namespaces for which the configuration of this application has the key. Undefined: every namespace. */
+  /** The namespaces for which this application's configuration has the key. Undefined: every namespace. */
   readonly named: readonly string[] | undefined;
-  /** A namespace for which only another configuration has the key. */
+  /** A namespace for which only another application's configuration has the key. */
   readonly #other: string | undefined;
-  /** How many things happen per hour. */
+  /** Number of random events per hour. */
   pace: number;
   #ids = 0;
 
@@ -50,7 +50,7 @@ export class World {
     this.named = random.oneIn(2) ? undefined : NAMES.slice(0, 1 + random.below(2));
     this.#other = this.named !== undefined && random.oneIn(3) ? 'billing' : undefined;
     this.key = new KeyModel(random, this);
-    // Servers that were restored from one backup have one id, and so have their namespaces.
+    // Servers that were restored from the same backup have the same id, and so do their namespaces.
     const isCopy = random.oneIn(2);
     const withoutId = random.oneIn(5);
     this.clusters = Array.from({ length: random.oneIn(3) ? 2 : 1 }, (_, n) => ({
@@ -80,7 +80,7 @@ export class World {
     };
   }
 
-  /** Lets time pass, and things happen meanwhile. */
+  /** Lets time pass and random events happen. */
   pass(milliseconds: number): void {
     const end = this.now + milliseconds;
     for (;;) {
@@ -93,12 +93,12 @@ export class World {
     for (const namespace of this.#all()) namespace.expire();
   }
 
-  /** Whether anything that exists needs the version: then destroying it loses data. */
+  /** Whether anything that exists needs the version. If so, destroying the version loses data. */
   needs(version: number): boolean {
     return this.#all().some((namespace) => namespace.needs(version));
   }
 
-  /** Returns a server as it describes itself now to a caller who asks for these namespaces. */
+  /** Returns a server's present description of itself to a caller that requests these namespaces. */
   describe({ address, clusterId, isListed, namespaces }: Cluster, names: readonly string[]): TemporalServer {
     return {
       address,
@@ -110,7 +110,7 @@ export class World {
     };
   }
 
-  /** What an honest person states now. */
+  /** Returns the statement that an honest person makes now. */
   statement(): Statement {
     const { clusters, ...rest } = statementOf(
       KEY,
@@ -129,7 +129,7 @@ export class World {
     };
   }
 
-  /** Returns a namespace as a scan reads it. Before each answer, time passes; `fail` may throw. */
+  /** Returns a namespace as a scan reads it. Before each response, time passes, and `fail` may throw. */
   source(cluster: Cluster, name: string, stepMs: number, fail: () => void): WorldSource {
     const find = () => cluster.namespaces.find((one) => one.name === name);
     return sourceOf(find, cluster.clock, this.random, stepMs, fail);
@@ -162,7 +162,7 @@ export class World {
     }
   }
 
-  /** A namespace appears, disappears, or is created anew under its name, empty or with the histories of another namespace. */
+  /** Creates, deletes or recreates a namespace, empty or with another namespace's histories. */
   changeNamespaces(): void {
     const { random } = this;
     const cluster = random.pick(this.clusters);
@@ -174,13 +174,13 @@ export class World {
       cluster.namespaces = cluster.namespaces.filter((one) => one !== old);
       return;
     }
-    // What moves into a namespace that no list and no configuration names is beyond what a person can have stated before.
+    // No statement can cover what later moves into a namespace that no list and no configuration names.
     const isVisible =
       this.#serves(name) && (cluster.isListed ? this.named?.includes(name) !== false : isKept(cluster, name));
     const anew = this.#newNamespace(cluster, name);
     if (origin !== undefined && isVisible) {
       anew.copyFrom(origin);
-      // It may stay, end, or be created anew, empty.
+      // The old namespace may stay, disappear, or be recreated empty.
       const isAnew = random.oneIn(2);
       if (!random.oneIn(3))
         for (const one of this.clusters)

@@ -10,7 +10,7 @@ const [UNAVAILABLE, UNAUTHENTICATED] = [14, 16];
 
 const info = (name: string) => ({ namespaceInfo: { name, id: `id-of-${name}` } });
 
-/** Describes a server whose namespaces are on pages of one. */
+/** Describes a server that lists one namespace per page. */
 async function describeWith(over: object, ...names: string[]) {
   const all = ['payments', 'orders', 'temporal-system'];
   const workflowService = {
@@ -37,7 +37,7 @@ const listOnly =
   (...names: string[]) =>
   async () => ({ namespaces: names.map(info), nextPageToken: new Uint8Array() });
 
-/** The second page is refused. */
+/** Refuses the second page. */
 const listNamespaces = async ({ nextPageToken }: any) =>
   nextPageToken.length > 0
     ? await refuse(PERMISSION_DENIED)()
@@ -58,11 +58,11 @@ describe('a Temporal server', () => {
     },
   );
 
-  it('that refuses the second page has no list', async () => {
+  it('that refuses the second page counts as a server without a list', async () => {
     expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
   });
 
-  it('that lists only some namespaces, for example behind a proxy, has no list, and shows those too', async () => {
+  it('that lists only some namespaces, for example behind a proxy, counts as a server without a list, and shows those namespaces', async () => {
     const server = await describeWith({ listNamespaces: listOnly('orders') }, 'payments', 'orders');
     expect([server.isListed, namesOf(server)]).toEqual([false, ['orders', 'payments']]);
     expect(await describeWith({ listNamespaces: listOnly() })).toMatchObject({
@@ -71,7 +71,7 @@ describe('a Temporal server', () => {
     });
   });
 
-  it('may refuse its cluster id', async () => {
+  it('may refuse to show its cluster id', async () => {
     const server = await describeWith({ getClusterInfo: refuse(PERMISSION_DENIED) });
     expect(server).not.toHaveProperty('clusterId');
   });

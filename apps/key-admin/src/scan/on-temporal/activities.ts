@@ -6,18 +6,17 @@ import { isExpected, toFailure } from './failures.ts';
 import { planShards } from './plan.ts';
 import { type Checkpoint, scanRange } from './scan-range.ts';
 
-/** Time between heartbeats. Temporal's SDK sends fewer, by the heartbeat timeout. */
+/** Time between heartbeats. Temporal's SDK sends fewer, depending on the heartbeat timeout. */
 const HEARTBEAT_MS = 2_000;
 
 export interface ActivityDeps {
   /** Returns a namespace as a worker reads it. @param rps this activity's share of the rate of calls */
   readonly sourceOf: (namespace: string, rps: number) => RangeSource;
-  /** Returns what this worker knows of closed runs. */
+  /** Returns what this worker knows about closed runs. */
   readonly stateOf: (namespaceId: string, retentionSeconds: number) => Promise<ScanState | undefined>;
   readonly now: () => Date;
 }
 
-/** Creates the activities of a scan on Temporal. */
 export function createActivities({ sourceOf, stateOf, now }: ActivityDeps): ScanActivities {
   return {
     planShards: ({ namespace, range, rps, slots, shardSize }) =>
@@ -45,7 +44,7 @@ interface Progress {
   readonly signal: AbortSignal;
 }
 
-/** Sends heartbeats with the last checkpoint while the work is done. @throws ApplicationFailure */
+/** Sends heartbeats with the last checkpoint while the work runs. @throws ApplicationFailure */
 async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
   const context = Context.current();
   let last: Checkpoint | undefined = context.info.heartbeatDetails;
@@ -60,7 +59,7 @@ async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Prom
       signal: context.cancellationSignal,
     });
   } catch (error) {
-    // After a cancellation, the SDK expects the reason.
+    // After a cancellation, the SDK expects the CancelledFailure that this promise rejects with.
     if (context.cancellationSignal.aborted) await context.cancelled;
     if (!isExpected(error)) context.log.error('Scanning a part failed', { error });
     throw toFailure(error);

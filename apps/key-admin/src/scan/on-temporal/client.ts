@@ -48,10 +48,7 @@ export interface TemporalScanOptions {
   readonly progress: (text: string) => void;
 }
 
-/**
- * Scans the runs of a namespace by workflows. A client that was killed continues to wait for the workflow that it
- * started.
- */
+/** Scans the runs of a namespace in workflows. After a kill, the next command waits for the same workflow. */
 export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
   const {
     connection,
@@ -102,7 +99,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     end: () => forgetScan(file),
   };
 
-  /** Returns the scan whose workflow runs or has completed. */
+  /** Returns the scan whose workflow is running or has completed. */
   async function scanInTemporal(): Promise<{ scanId: string; isRunning: boolean } | undefined> {
     const { workflowService } = connection;
     const request = { namespace: home, execution: { workflowId }, maximumPageSize: 1 };
@@ -124,7 +121,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
 
   async function start(before: BeforeRuns): Promise<void> {
     const scanId = randomUUID();
-    // First the file: without it, the workflow's result would be of no use.
+    // Writes the file first: without it, the workflow's result would be useless.
     await keepScan(file, { form: 1, scanId, before, ...settings });
     const input: ScanInput = { scanId, namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs };
     try {
@@ -169,7 +166,7 @@ export function runsOnTemporal(options: TemporalScanOptions): RemoteRuns {
     } finally {
       hasEnded = true;
       clearInterval(timer);
-      // The SDK would try a query that failed once more on the connection that the caller closes.
+      // Without this wait, the SDK would retry a failed query on a connection that the caller has closed.
       await polling;
     }
   }

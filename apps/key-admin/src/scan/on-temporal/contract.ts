@@ -3,31 +3,31 @@ import type { Stage, TimeRange } from '../passes.ts';
 import type { RunsFound } from '../remote-runs.ts';
 
 /*
- * What the client, the workflow and the activities of a scan on Temporal pass to each other. It contains names of namespaces,
- * run ids, key ids, times, counts and page tokens of Temporal. It contains no payload and no workflow id: Temporal stores it
- * in plaintext, for the readers of the namespace in which the workflows run.
+ * The data that the client, the workflow and the activities of a scan on Temporal pass to each other:
+ * namespace names, run ids, key ids, times, counts and Temporal's page tokens, but no payload and no workflow
+ * id. Temporal stores this data in plaintext, where everyone who can read the workflows' namespace sees it.
  */
 
 export const SCAN_WORKFLOW = 'temporalKmsScan';
 export const PROGRESS_QUERY = 'progress';
 export const DEFAULT_TASK_QUEUE = 'temporal-kms-scan';
 
-/** One scan of a namespace at a time, so that its rate holds. */
+/** Permits one scan of a namespace at a time, so that the scan keeps to its rate. */
 export const workflowIdOf = (namespaceId: string): string => `temporal-kms-scan-${namespaceId}`;
 
-/** Activities of a scan that run at the same time, at most, on all workers. */
+/** Maximum number of a scan's activities that run at the same time, on all workers together. */
 export const MAX_SLOTS = 16;
 
-/** Attempts of an activity. After the last, what it could not read is a gap. */
+/** Maximum number of attempts of an activity. What the last attempt could not read becomes a gap. */
 export const MAX_ATTEMPTS = 30;
 
 /** What every activity needs to know. */
 interface ScanScope {
   readonly namespace: string;
   readonly namespaceId: string;
-  /** For how long Temporal keeps closed runs of the namespace. */
+  /** How long Temporal keeps closed runs of the namespace, in seconds. */
   readonly retentionSeconds: number;
-  /** Ids in headers of the crypto keys of the namespace's configuration. */
+  /** The header ids of the namespace's configured crypto keys. */
   readonly keyIds: readonly string[];
 }
 
@@ -43,17 +43,17 @@ export interface ScanInput extends ScanScope {
 
 export interface ScanProgress {
   readonly stage: Stage;
-  /** What the stages that have ended found. */
+  /** What the completed stages found. */
   readonly found: ScanPart;
-  /** What this stage has found. */
+  /** What this stage has found so far. */
   readonly stageFound: ScanPart;
-  /** Shards of this stage that are planned and not scanned. */
+  /** Shards of this stage that are planned but not yet scanned. */
   readonly shards: readonly TimeRange[];
   /** The part of this stage's range that is not planned yet. */
   readonly rest?: TimeRange;
-  /** Runs of a shard of this stage, at most. */
+  /** Maximum number of runs in a shard of this stage. */
   readonly shardSize?: number;
-  /** Activities of this stage that run at the same time. Each has an equal share of the rate. */
+  /** Number of this stage's activities that run at the same time. Each gets an equal share of the rate. */
   readonly slots?: number;
   readonly shardsDone: number;
 }

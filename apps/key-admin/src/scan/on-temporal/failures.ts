@@ -1,12 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { ScanError } from '../../temporal/scan-source.ts';
 
-/** Whether the message of an error was written for reports, and contains no payload. */
+/** Whether the error's message was written for reports and so contains no payload. */
 export const isExpected = (error: unknown): error is ScanError => error instanceof ScanError;
 
 /**
- * Returns what Temporal stores of an error. It stores messages, stacks and causes in plaintext, so an unexpected
- * error's stay in the worker's log.
+ * Returns the failure that Temporal stores for an error. Temporal stores messages, stacks and causes in
+ * plaintext, so those of an unexpected error stay in the worker's log.
  */
 export function toFailure(error: unknown): ApplicationFailure {
   if (!isExpected(error))

@@ -5,32 +5,32 @@ import { quote } from '../../cli/quote.ts';
 import type { BeforeRuns } from '../remote-runs.ts';
 import { createStateFolder, notKept, readState } from '../state.ts';
 
-/** With what a scan was started. */
+/** The settings that a scan was started with. */
 interface ScanSettings {
-  /** Ids in headers of the crypto keys of the namespace's configuration. */
+  /** The header ids of the namespace's configured crypto keys. */
   readonly keyIds: readonly string[];
   readonly settleMs: number;
   readonly rps: number;
   readonly taskQueue: string;
 }
 
-/** A scan on Temporal that has not ended, as the file of the state folder keeps it. */
+/** A scan on Temporal that has not ended, as a file in the state folder keeps it. */
 export interface KeptScan extends ScanSettings {
-  /** The form of the file. */
+  /** The version of the file's format. */
   readonly form: 1;
   /** The id that the input of the scan's workflow contains. */
   readonly scanId: string;
   readonly before: BeforeRuns;
 }
 
-/** Age of a scan whose workflow has completed, at most. An older result would say little about the namespace. */
+/** Maximum age of a completed scan, in milliseconds. An older result would say little about the namespace. */
 const MAX_AGE_MS = 86_400_000;
 
-/** Whether the result of a scan whose workflow has completed is what a command wants that was started now. */
+/** Whether a command that starts now can use the result of a scan whose workflow has completed. */
 export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boolean =>
   now - kept.before.started <= MAX_AGE_MS && hasSameKeys(kept, wanted) && kept.settleMs === wanted.settleMs;
 
-/** Returns what a command must have to continue a scan in progress. Undefined: it has it. */
+/** Returns the settings that a command lacks to continue a scan in progress. Undefined: it has them. */
 export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
   if (!hasSameKeys(kept, wanted)) return 'the crypto keys that were configured then';
   const { rps, taskQueue, settleMs } = kept;
@@ -39,11 +39,14 @@ export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | un
     : `--rps ${rps} --task-queue ${quote(taskQueue)} --settle ${settleMs / 1000}`;
 }
 
-/** Which messages are under keys that the configuration does not list depends on the keys. */
+/** The configured keys determine which keys count as unknown, so both scans need the same keys. */
 const hasSameKeys = ({ keyIds: a }: ScanSettings, { keyIds: b }: ScanSettings): boolean =>
   JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 
-/** Returns the scan that a file keeps. Undefined: none, or the file is damaged. @throws CliError if others can write the file */
+/**
+ * Returns the scan that a file keeps. Undefined: the file does not exist or is damaged.
+ * @throws CliError if others can write the file
+ */
 export async function readKeptScan(path: string): Promise<KeptScan | undefined> {
   const read = async (): Promise<unknown> => {
     await createStateFolder(dirname(path));

@@ -4,19 +4,19 @@ import { MAX_SLOTS, type Plan } from './contract.ts';
 import { mergeStage, type MutableProgress } from './stages.ts';
 
 /**
- * Temporal Cloud permits 30 calls of its visibility API per second, and others need some:
+ * Temporal Cloud permits 30 calls of its visibility API per second, and other clients need some of them:
  * https://docs.temporal.io/cloud/limits
  */
 const MAX_COUNTS_PER_SECOND = 20;
 
-/** What an activity gets: a range of start times, and its share of the rate, in calls per second. */
+/** An activity's work: a range of start times, and the activity's share of the rate, in calls per second. */
 interface Work {
   readonly range: TimeRange;
   readonly rps: number;
 }
 
 export interface StageWork {
-  /** Calls to Temporal per second, of all activities together. */
+  /** Calls to Temporal per second, for all activities together. */
   readonly rps: number;
   /** Divides the range into shards. */
   readonly plan: (work: Work & { readonly slots: number; readonly shardSize?: number }) => Promise<Plan>;
@@ -25,14 +25,15 @@ export interface StageWork {
   readonly missed: (error: unknown) => ScanPart;
   /** Whether the scan must continue as new soon. */
   readonly isFull: () => boolean;
-  /** Ends this run of the workflow. The next run continues with the progress. */
+  /** Ends this run of the workflow. The next run continues from the progress. */
   readonly continueAsNew: (progress: MutableProgress) => Promise<never>;
 }
 
 /**
- * Runs the rest of a stage: plans shards, and has them scanned by at most as many activities as there are slots. At
- * most one activity plans. All have equal shares of the rate, unless one plans alone. When the run is full, it starts
- * no activity, and continues as new once none is running.
+ * Runs the rest of a stage: plans shards, and scans them in at most as many activities as there are slots. At
+ * most one activity plans. All activities have equal shares of the rate, unless the planning activity is
+ * alone. When the workflow's run is full, starts no further activity, and continues as new once all
+ * activities have ended.
  */
 export async function runStage(
   progress: MutableProgress,
@@ -77,7 +78,7 @@ export async function runStage(
     active.set(started, untilEnded(started, work));
   }
 
-  /** Work that failed stays active, so that the next race ends with its error. */
+  /** Failed work stays active, so that the next race rejects with its error. */
   async function untilEnded(id: number, work: Promise<void>): Promise<void> {
     await work;
     active.delete(id);

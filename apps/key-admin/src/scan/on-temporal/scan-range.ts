@@ -7,14 +7,14 @@ import { type ListedRun, type RangeSource, ScanError } from '../../temporal/scan
 import type { ScanState } from '../state.ts';
 import { queryFor } from './plan.ts';
 
-/** How far the scan of a range has come, as JSON. */
+/** The progress of a range's scan, as JSON. */
 export interface Checkpoint {
   /** Temporal's token of the next page, in base64. */
   readonly pageToken: string;
   readonly part: ScanPart;
   /**
-   * The ids of the open runs that were listed. A run that closes moves towards the end of Temporal's lists, so that a later page
-   * may contain it again.
+   * The ids of the open runs that were listed. A run that closes moves towards the end of Temporal's lists,
+   * so a later page may contain the run again.
    */
   readonly open: readonly string[];
 }
@@ -23,11 +23,11 @@ export interface RangeScan {
   readonly source: RangeSource;
   readonly range: TimeRange;
   readonly keyIds: readonly string[];
-  /** What is known of closed runs. Undefined: all are read. */
+  /** What is known about closed runs. Undefined: every closed run is read. */
   readonly state: ScanState | undefined;
   /** Where an earlier attempt stopped. */
   readonly from: Checkpoint | undefined;
-  /** Whether nothing tries again after this attempt, so that what Temporal does not answer becomes a gap. */
+  /** Whether no further attempt follows. If so, runs that Temporal does not return become gaps. */
   readonly isLastAttempt: boolean;
   /** Called after each page. */
   readonly checkpoint: (checkpoint: Checkpoint) => void;
@@ -35,11 +35,12 @@ export interface RangeScan {
 }
 
 /**
- * Scans the runs that were started in a range, a page at a time. Like a scan in one process, it reads a closed run only if the
- * state does not contain it, and what it cannot read becomes a gap. If Temporal does not answer, the attempt ends, so that the
- * next continues at the checkpoint.
+ * Scans the runs that were started in a range, a page at a time. Like a scan in one process, it reads a
+ * closed run only if the state does not contain it, and what it cannot read becomes a gap. If Temporal does
+ * not answer, the attempt ends, and the next attempt continues at the checkpoint.
  * @returns what it found, without workflow ids
- * @throws ScanError if runs cannot be listed, or not be read yet, and the reason of the signal
+ * @throws ScanError if runs cannot be listed, or cannot be read and a further attempt follows. Also throws
+ *   the signal's reason
  */
 export async function scanRange({
   source,
@@ -81,7 +82,7 @@ export async function scanRange({
   }
 }
 
-/** Workflow ids may be sensitive. The client finds them by the run id. */
+/** Workflow ids may be sensitive. The client finds workflow ids by their run ids. */
 const withoutWorkflowId = <T extends { readonly workflowId: string }>(history: T): T => ({
   ...history,
   workflowId: '',

@@ -1,11 +1,11 @@
 import { mapHistories, type ScanPart } from '../scan-part.ts';
 import type { ScanSource } from '../../temporal/scan-source.ts';
 
-/** Run ids in a query. */
+/** Maximum number of run ids in a query. */
 const MAX_IDS = 50;
 const RUN_ID = /^[\w-]{1,64}$/;
 
-/** Returns the part with the workflow ids of its examples. An id stays empty if Temporal no longer has the run. */
+/** Fills in the workflow ids of the part's examples. An id stays empty if the run no longer exists. */
 export async function findWorkflowIds(part: ScanPart, source: Pick<ScanSource, 'runs'>): Promise<ScanPart> {
   const wanted = new Set<string>();
   mapHistories(part, (history) => {

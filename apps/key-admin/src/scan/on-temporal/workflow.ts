@@ -22,13 +22,12 @@ import { runStage, type StageWork } from './run-stage.ts';
 import { type MutableProgress, runStages, startProgress } from './stages.ts';
 
 const { planShards, scanShard } = proxyActivities<ScanActivities>({
-  // A worker that was killed sends no heartbeat: another continues its shard after this time.
+  // A killed worker sends no heartbeats: another worker continues its shard after this time.
   heartbeatTimeout: '20 seconds',
   startToCloseTimeout: '12 hours',
   retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: MAX_ATTEMPTS },
 });
 
-/** The workflow of a scan on Temporal. */
 export async function temporalKmsScan(input: ScanInput): Promise<RunsFound> {
   const { namespace, namespaceId, retentionSeconds, keyIds, rps, settleMs } = input;
   const scope = { namespace, namespaceId, retentionSeconds, keyIds };
@@ -67,7 +66,7 @@ export async function temporalKmsScan(input: ScanInput): Promise<RunsFound> {
   });
 }
 
-/** What could not be read, as a gap. @throws a cancellation */
+/** Returns gaps for what could not be read. @throws the error, if it is a cancellation */
 function missed(error: unknown): ScanPart {
   if (isCancellation(error)) throw error;
   const cause = error instanceof ActivityFailure ? error.cause : undefined;
