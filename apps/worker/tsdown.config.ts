@@ -8,12 +8,12 @@ import { defineConfig } from 'tsdown';
 
 const failureConverterPath = fileURLToPath(import.meta.resolve('@temporal-kms/kms-codec/failure-converter'));
 
-// Builds one folder that runs alone. Temporal's packages are files in its node_modules: they load a native library and
-// each other by name. The bundle contains everything else: our packages, because they are TypeScript, and the packages on
-// which they depend.
+// Builds a self-contained folder. Temporal's packages stay files in the folder's node_modules, because they
+// load a native library and each other by name. The bundle contains everything else: our packages, which are
+// TypeScript, and their dependencies.
 export default defineConfig({
   entry: {
-    // An entry that checks Node's version loads each of them.
+    // A small entry file checks Node's version before it loads one of these.
     app: 'src/main.ts',
     starter: 'src/start.ts',
     // The plugin loads this file from its own folder.

@@ -28,29 +28,29 @@ const scenarios: Readonly<Record<string, Scenario>> = {
 
 const help = `pnpm bench chaos [${Object.keys(scenarios).join('|')}]… [options]
 
-Runs worker processes, separate for workflow tasks and activity tasks, through trouble, while a client keeps workflows in
-progress. Prints what was promised and what was seen. Exits with 1 if a promise was broken. All scenarios by default:
+Runs worker processes, some for workflow tasks and some for activity tasks, through faults, while a client keeps workflows in
+progress. Prints each promise with what was observed. Exits with 1 if a promise was broken. Default: all scenarios.
 
-  outage   Cloud KMS does not answer, then answers errors, then takes 2 s a call; a second fleet without an outage next to it
+  outage   Cloud KMS does not answer, then answers errors, then takes 2 s a call; a second fleet runs without an outage
   join     processes start while Cloud KMS answers errors; queries and updates
   limit    25 h without Cloud KMS, on clocks that are moved
-  kill     kill -9 of a worker of each role, of Cloud KMS and of Temporal
+  kill     kill -9 of one worker per role, of Cloud KMS and of Temporal
   revoke   rotation; the primary version disabled and enabled, the role removed and granted, each twice
-  store    the store of branch keys gone, read-only, slow, corrupted, rolled back
+  store    the store of branch keys is gone, read-only, slow, corrupted, rolled back
   freeze   Temporal frozen (SIGSTOP)
   memory   heap and RSS of the workers over many workflows
-  random   random faults of Cloud KMS, its network, the store, processes, clocks and Temporal; a control fleet without the codec
-           meets those of processes, clocks and Temporal too
+  random   random faults of Cloud KMS, its network, the store, processes, clocks and Temporal. Faults of processes, clocks
+           and Temporal also hit a control fleet without the codec
 
   --processes 2      worker processes of each role
   --in-flight 220    workflows in progress
   --seconds 60       length of a phase
-  --lifetime 30      seconds after which the keys that encrypt are replaced; in production, an hour
-  --store file       how the processes share branch keys: ${storeKinds.join(', ')}. By default, the scenario store has file and gs, and revoke all
+  --lifetime 30      seconds after which encryption keys are replaced; in production, an hour
+  --store file       how the processes share branch keys: ${storeKinds.join(', ')}. Default: file and gs in the scenario store, all in revoke
   --workflows 20000  workflows of the scenario memory
-  --seed N           the faults of the scenario random. By default, another seed for each run, which is printed
-  --faults 45        how many faults the scenario random has
-  --minutes 25       for how long it has faults. It has 12 workflows in progress in each fleet, and the store file`;
+  --seed N           the faults of the scenario random. Default: a new seed for each run, which is printed
+  --faults 45        number of faults in the scenario random
+  --minutes 25       how long the scenario random lasts. It keeps 12 workflows in progress in each fleet, with the store file`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -122,7 +122,7 @@ async function main(): Promise<number> {
   return broken === 0 ? 0 : 1;
 }
 
-// What processes and scenarios have left is removed at the exit.
+// Exit handlers remove what processes and scenarios leave behind.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 try {

@@ -31,8 +31,8 @@ if (values.help || codecs.length < names.length) {
     'node bench/workflows.bench.ts [--codec kms|sample|cipher] [--rounds 3] [--seconds 10] [--warm-up 60] [--in-flight 40]\n' +
       "Runs the same workflows (a child, three activities, a timer) with the codec, with a copy of the SDK's encryption\n" +
       'sample, and with a codec that only calls the cipher, each next to the same workflows without a codec. Compares\n' +
-      'workflows per second and the CPU time of the workers per workflow, in rounds that alternate, after --warm-up seconds\n' +
-      'of each; then once more with new processes that start in the other order. --rounds is the number of rounds in each\n' +
+      "workflows per second and the workers' CPU time per workflow, in alternating rounds, each program after --warm-up\n" +
+      'seconds; then again with new processes that start in the other order. --rounds is the number of rounds in each\n' +
       'order. NODE_OPTIONS applies to the workers. Needs Linux.',
   );
   process.exit(values.help ? 0 : 64);
@@ -46,7 +46,7 @@ interface Program {
   readonly rates: number[];
   /** CPU time of the workers in ms per workflow. */
   readonly cpu: number[];
-  /** After the last round of each order. */
+  /** Measured after the last round of each order. */
   readonly memory: Memory[];
 }
 
@@ -59,7 +59,7 @@ interface Memory {
 const rows: string[] = [];
 const memory: string[] = [];
 for (const codec of codecs) {
-  // No more than two at a time: more processes than that take turns on two processors, and the last to start gain by it.
+  // Only two at a time: more would compete for two processors, which favors the last to start.
   const pair = ([codec, 'none'] as const).map((of): Program => ({
     codec: of,
     rates: [],
@@ -98,8 +98,7 @@ async function measureInTurn(programs: readonly Program[]): Promise<void> {
       );
       fleets.push({ ...program, fleet, workflows: 0 });
     }
-    // V8 compiles functions that run often, on other threads: a worker that has just started spends more on that than on
-    // its payloads.
+    // A new worker spends more CPU time on V8's background compilation of hot functions than on its payloads.
     for (const one of fleets) one.workflows += (await round(one.fleet, warmUpMs)).workflows;
     for (let n = 0; n < Number(values.rounds); n += 1) {
       for (const one of n % 2 === 0 ? fleets : fleets.toReversed()) {
@@ -146,7 +145,7 @@ function memoryOf({ codec, memory: measured }: Program): string {
   return `${codec}: ${texts.join('; ')}`;
 }
 
-/** Compares a codec with the workflows without a codec next to it. */
+/** Returns the table row that compares a codec with the same workflows without a codec. */
 function row(name: string, pair: readonly Program[]): string {
   const rates = cells(pair.map((program) => program.rates));
   const cpu = cells(pair.map((program) => program.cpu));

@@ -21,7 +21,7 @@ export interface Handover {
   readonly signature: string;
 }
 
-/** What the worker registers, by activity type. */
+/** The activities that the worker registers, by type. */
 export const activities = {
   /** Runs as a local activity, so a marker stores its result. */
   async priceOrder(customer: string, items: readonly OrderItem[]): Promise<{ cents: number; offer: string }> {
@@ -37,7 +37,7 @@ export const activities = {
     return `${Math.floor(cents / 100)} points for ${customer}`;
   },
 
-  /** Always fails and is not retried. Its failure has a chain of three causes; the second one has details. */
+  /** Always fails and is not retried. Its failure has three nested causes; the second has details. */
   async authorizeCard(customer: string, cents: number): Promise<never> {
     const answer = new Error(`Issuer: card of ${customer} is blocked`);
     const refusal = ApplicationFailure.create({
@@ -75,17 +75,14 @@ export const activities = {
     return `${items.length} articles set aside for ${customer}`;
   },
 
-  /**
-   * Heartbeats once and then not again, until the heartbeat timeout. The failure in history has
-   * `lastHeartbeatDetails`.
-   */
+  /** Heartbeats once, and ends by heartbeat timeout. The failure in history has `lastHeartbeatDetails`. */
   async packByRobot(customer: string, items: readonly OrderItem[]): Promise<never> {
     heartbeat({ packed: 1, of: items.length, label: `Label printed for ${customer}` });
     await sleep(4_000);
     throw ApplicationFailure.retryable('The robot fell silent', 'RobotSilent');
   },
 
-  /** @param robot the details of the robot's last heartbeat, if there was one */
+  /** @param robot the details of the robot's last heartbeat, if any */
   async packByHand(customer: string, items: readonly OrderItem[], robot: unknown): Promise<string> {
     const byRobot =
       typeof robot === 'object' && robot !== null && 'packed' in robot ? Number(robot.packed) : 0;
@@ -122,7 +119,7 @@ export const activities = {
     };
   },
 
-  /** Waits until it is cancelled. Its cancellation has details. */
+  /** Waits until it is cancelled. The cancellation has details. */
   async waitForApprover(requester: string, cents: number): Promise<never> {
     const { cancelled } = Context.current();
     const beat = setInterval(() => heartbeat({ waiting: `${requester} asks for ${cents}` }), 2_000);
@@ -130,7 +127,7 @@ export const activities = {
     try {
       return await cancelled;
     } catch (error) {
-      // A worker that shuts down also cancels its activities. Temporal then gives the activity to another worker.
+      // A worker that shuts down also cancels activities. Temporal gives those to another worker.
       if (!cancellationDetails()?.cancelRequested) throw error;
       throw new CancelledFailure(`Approval for ${requester} was called off`, [
         { withdrawn: `${requester} withdrew the request` },
@@ -140,7 +137,7 @@ export const activities = {
     }
   },
 
-  /** Gives its task token to its workflow and returns. The workshop, another process, completes it by the token. */
+  /** Sends its task token to its workflow. Another process, the workshop, completes the activity with it. */
   async sendToWorkshop(_customer: string, _article: string): Promise<string> {
     const { taskToken, workflowExecution } = activityInfo();
     const ticket = Buffer.from(taskToken).toString('base64');

@@ -22,7 +22,7 @@ interface CodeContext extends Required<Pick<WorkerOptions, 'namespace' | 'taskQu
 
 interface LoadedCode {
   readonly code: WorkerCode;
-  /** The options of a worker as the plugins of the code change them. */
+  /** The worker's options after the code's plugins have changed them. */
   readonly options: WorkerOptions;
 }
 
@@ -30,7 +30,8 @@ interface LoadedCode {
  * Loads the module that `WORKER_CODE` names: an ES module whose default export is a {@link WorkerCode}.
  *
  * @param path relative to the current folder
- * @throws Error that states what to change, if the module does not load or the worker cannot run what it exports
+ * @throws Error that states what to change, if the module does not load, or the worker cannot run the
+ *   module's exports
  */
 export async function loadCode(path: string, { hasCompiler, ...given }: CodeContext): Promise<LoadedCode> {
   const file = resolve(path);
@@ -47,7 +48,7 @@ export async function loadCode(path: string, { hasCompiler, ...given }: CodeCont
   const mistake = mistakeIn({ ...code });
   if (mistake !== undefined) throw new Error(`WORKER_CODE: ${file} ${mistake}.`);
   const options = await withPlugins({ ...code, ...given });
-  // With both, Temporal's SDK uses the bundle.
+  // If both are set, Temporal's SDK uses the bundle.
   if (options.workflowsPath !== undefined && options.workflowBundle === undefined && !hasCompiler) {
     const source = code.workflowsPath === undefined ? 'has a plugin that adds' : 'exports';
     throw new Error(

@@ -24,15 +24,16 @@ const levels = {
   assert: 'ERROR',
 } as const satisfies Partial<Record<keyof Console, Level>>;
 
-/** Methods that print nothing, and on which the text of the others depends. */
+/** Methods that print nothing but change what other methods print. */
 const silent = ['groupEnd', 'time'] as const satisfies readonly (keyof Console)[];
 
-/** With this text the SDK prints an error of workflow code, which may contain plaintext. */
+/** The SDK prints this text with an error of workflow code, which may contain plaintext. */
 const ofSdk = /An Unhandled Promise rejection could not be associated to a Workflow Run/;
 
 /**
- * Makes what code prints an entry of the log: calls of `console` in this thread with the level of the method, and writes to the
- * standard streams, also by workflow code, whose threads pass their output to the streams of this thread.
+ * Turns printed output into log entries: `console` calls in this thread, with the level of the method, and
+ * writes to the standard streams. Workflow threads pass their output to this thread's streams, so their
+ * output is logged too.
  * @param write must not write to `process.stdout` or `process.stderr`
  */
 export function logConsole(write: WriteLog): void {

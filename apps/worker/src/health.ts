@@ -10,7 +10,10 @@ export interface HealthDeps {
   readonly kmsEmulator: boolean;
 }
 
-/** `/version`; `/healthz`: liveness. `/readyz`: 200 while the worker polls for tasks, else 503; the body contains what was measured. */
+/**
+ * Creates the health endpoints. `/healthz` is the liveness probe. `/readyz` returns 200 while the worker
+ * polls for tasks, otherwise 503, with the measurements in the body. `/version` returns the version.
+ */
 export function createHealthApp({ readiness, taskQueue, namespace, kmsEmulator }: HealthDeps): Hono {
   const app = new Hono();
   app.get('/healthz', (context) => context.json({ status: 'ok' }));

@@ -11,7 +11,7 @@ import {
 import { Runtime, type Logger, type MetricsExporterConfig } from '@temporalio/worker';
 import { pino, type DestinationStream, type Logger as Log } from 'pino';
 
-/** Without `sync`, the last lines before `process.exit` may be written in another order. */
+/** Without `sync`, the last lines before `process.exit` could be written out of order. */
 const standardOutput = () => pino.destination({ dest: 1, sync: true });
 
 export const createLog = (level: string, destination?: DestinationStream): Log =>

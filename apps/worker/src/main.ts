@@ -55,7 +55,7 @@ if (kmsEmulator) {
 }
 
 catchFatalErrors(installRuntime(log, metrics));
-// The Runtime ends with the last connection, also while the worker waits for Cloud KMS.
+// The Runtime ends with the last connection, even while the worker waits for Cloud KMS: renew the meter.
 const meter = renewedMeter(() => Runtime.instance().metricMeter);
 meter
   .createGauge(
@@ -94,13 +94,13 @@ server.on('error', (error: NodeJS.ErrnoException) => {
 async function codeOf(path: string | undefined): Promise<WorkerCode | undefined> {
   if (path === undefined) return undefined;
   const { code: loaded, options } = await loadCode(path, { namespace, taskQueue, hasCompiler: !isBuilt });
-  // Finds a workflow bundle that would store failures in plaintext. runWorker would try again and again.
+  // Fails now if the workflow bundle would store failures in plaintext. runWorker would retry without end.
   plugin.configureWorker(options);
   log.info({ file: path }, 'Worker code loaded');
   return loaded;
 }
 
-/** Ends the process with the status for a wrong configuration if `load` throws. */
+/** Ends the process with status 78, for a wrong configuration, if `load` throws. */
 async function orExit<T>(load: () => T | Promise<T>): Promise<T> {
   try {
     return await load();

@@ -4,7 +4,7 @@ import { Worker, type NativeConnection, type WorkerPlugin } from '@temporalio/wo
 import { activities } from './activities.ts';
 import type { WorkerCode } from './code.ts';
 
-/** The worker cancels activities after the grace time. After this further time it abandons those that still run. */
+/** The worker cancels activities after the grace time, and abandons them after this additional time. */
 const FORCE_AFTER_GRACE_SECONDS = 10;
 
 export interface WorkerDeps {
@@ -15,17 +15,17 @@ export interface WorkerDeps {
   readonly code?: WorkerCode | undefined;
   /** The codec's plugin. Without it, Temporal stores payloads in plaintext. */
   readonly plugins: WorkerPlugin[];
-  /** Time for running activities to complete after the start of a shutdown. */
+  /** Time that running activities have to complete after a shutdown begins. */
   readonly shutdownGraceSeconds: number;
 }
 
-/** Creates a worker with every workflow and activity of the samples or of `code`. Call `run()` to start polling. */
+/** Creates a worker that runs `code` or, by default, the samples. Call `run()` to start polling. */
 export function createWorker(deps: WorkerDeps): Promise<Worker> {
   const { shutdownGraceSeconds, code = samples(), plugins, ...given } = deps;
   return Worker.create({
     ...code,
     ...given,
-    // The codec encrypts what the plugins before it have made of a payload.
+    // The codec's plugin is last, so it encrypts what the other plugins made of a payload.
     plugins: [...(code.plugins ?? []), ...plugins],
     shutdownGraceTime: shutdownGraceSeconds * 1_000,
     shutdownForceTime: (shutdownGraceSeconds + FORCE_AFTER_GRACE_SECONDS) * 1_000,

@@ -33,7 +33,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-it('runs from the built folder, outside the repository', async () => {
+it('the worker runs from the built folder, outside the repository', async () => {
   const order = await catalogue.courier.start(clients.get('envelope-v2'), {
     workflowId: 'courier',
     taskQueue,
@@ -42,13 +42,13 @@ it('runs from the built folder, outside the repository', async () => {
   expect(await order.result()).toBe('Joanna Kowalska is home after 1 stops');
 });
 
-it('contains the native library only for this machine, and no compiler', async () => {
+it('the built folder contains the native library only for this machine, and no compiler', async () => {
   const found: string[] = [];
   for await (const file of glob('**/*.node', { cwd: join(built, 'node_modules', '.pnpm') })) found.push(file);
   expect(found).toEqual([expect.stringMatching(/core-bridge\/releases\/[\w-]+\/index\.node$/)]);
 });
 
-it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
+it('the built worker uses the prebuilt workflow bundle, which encrypts failures', async () => {
   expect(app.messages()).not.toContain('Workflow bundle created');
   const checkout = await catalogue.checkout.start(clients.get('envelope-v2'), {
     workflowId: 'checkout',
@@ -66,7 +66,7 @@ it('uses the prebuilt workflow bundle, which encrypts failures', async () => {
   }
 });
 
-it('runs the workflows and activities of the README from another folder, encrypted', async () => {
+it('the built worker runs the README’s workflows and activities from another folder, with encryption', async () => {
   const folder = join(dir, 'payments');
   await mkdir(folder);
   const code = await writeOwnCode(folder, built);
@@ -84,7 +84,7 @@ it('runs the workflows and activities of the README from another folder, encrypt
   expect(stored).not.toMatch(/Grace Hopper|Mallory/);
 });
 
-it('refuses code whose plugin adds uncompiled workflows', async () => {
+it('the built worker refuses code whose plugin adds uncompiled workflows', async () => {
   const code = join(dir, 'uncompiled.mjs');
   const plugin = '{ name: "mine", configureWorker: (given) => ({ ...given, workflowsPath: "/w.ts" }) }';
   await writeFile(code, `export default { plugins: [${plugin}] }`);

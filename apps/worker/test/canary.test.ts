@@ -59,7 +59,7 @@ async function runSamples({ clients }: Stack, name: string): Promise<void> {
   await Promise.all(settled);
 }
 
-/** Uses the features of Temporal that need more than a start of a sample. */
+/** Uses the Temporal features that need more than starting a sample. */
 async function runFeatures({ clients }: Stack, name: string): Promise<void> {
   const client = clients.get('envelope-v2');
   const pending = await startRepair(client, 'repair-pending', name);
@@ -74,10 +74,10 @@ async function runFeatures({ clients }: Stack, name: string): Promise<void> {
   ]);
 }
 
-/** Without digits: the sample accepts an address with a digit. */
+/** Contains no digits, because the sample accepts every address with a digit. */
 const canary = newCanary();
 
-/** Decodes the payloads of stored messages. Returns one text per message. */
+/** Decodes the payloads of stored messages, and returns one text per message. */
 async function decodeAll(
   stored: readonly Stored[],
   { codec }: Stack,
@@ -150,7 +150,7 @@ describe('a canary in every payload of the samples', () => {
     expect(logged.filter((line) => line.includes(canary))).toEqual([]);
   });
 
-  it('is not stored by queries and rejected updates, even without the codec', () => {
+  it('is not stored if only queries and rejected updates contain it, even without the codec', () => {
     for (const text of Object.values(passing)) {
       expect(databaseCells(control.dbFile).includes(text(canary))).toBe(false);
     }

@@ -12,9 +12,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-/** A worker that is built, so that it has no compiler. */
+/** The context of a built worker, which has no compiler. */
 const built = { namespace: 'default', taskQueue: 'payments', hasCompiler: false };
-/** Source text of a plugin that adds options. */
 const pluginAdding = (options: string): string =>
   `{ name: "mine", configureWorker: (given) => ({ ...given, ${options} }) }`;
 
@@ -46,16 +45,16 @@ describe('the code that WORKER_CODE names', () => {
       /exports taskQueue, which TEMPORAL_TASK_QUEUE sets\.$/,
     ],
     [
-      'with workflows that are not compiled, in a built worker',
+      'with uncompiled workflows, in a built worker',
       'export default { workflowsPath: "/w.ts" }',
       /exports workflowsPath, but .*: export workflowBundle instead/,
     ],
     [
-      'with a plugin that adds workflows that are not compiled, in a built worker',
+      'with a plugin that adds uncompiled workflows, in a built worker',
       `export default { activities: {}, plugins: [${pluginAdding('workflowsPath: "/w.ts"')}] }`,
       /has a plugin that adds workflowsPath, but .*: export workflowBundle instead/,
     ],
-  ])('is not a module %s', async (_, text, message) => {
+  ])('cannot be a module %s', async (_, text, message) => {
     const path = await moduleWith(text);
     await expect(loadCode(path, built)).rejects.toThrow(message);
     await expect(loadCode(path, built)).rejects.toThrow(`WORKER_CODE: ${path}`);
@@ -64,7 +63,7 @@ describe('the code that WORKER_CODE names', () => {
   it.each([
     ['that the code exports', 'export default { workflowsPath: "/w.ts" }'],
     ['that a plugin adds', `export default { plugins: [${pluginAdding('workflowsPath: "/w.ts"')}] }`],
-  ])('may be workflows %s, if the worker has a compiler', async (_, text) => {
+  ])('may contain uncompiled workflows %s, if the worker has a compiler', async (_, text) => {
     const { options } = await loadCode(await moduleWith(text), { ...built, hasCompiler: true });
     expect(options).toMatchObject({ workflowsPath: '/w.ts', taskQueue: 'payments' });
   });

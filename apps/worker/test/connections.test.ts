@@ -55,7 +55,7 @@ describe('the connection to Temporal', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Starts a worker and runs a sample through it, both with these variables. */
+  /** Starts a worker, and runs a sample on it, both with these variables. */
   async function expectToWork(variables: Record<string, string>, queue: string): Promise<void> {
     const env = { ...kms, ...variables, TEMPORAL_TASK_QUEUE: queue };
     app = startApp(env);
@@ -92,7 +92,10 @@ describe('the connection to Temporal', () => {
   });
 
   it.each([
-    ['without the authority of the server', () => ({ TEMPORAL_ADDRESS: tls.address, TEMPORAL_TLS: 'true' })],
+    [
+      'without the server’s certificate authority',
+      () => ({ TEMPORAL_ADDRESS: tls.address, TEMPORAL_TLS: 'true' }),
+    ],
     [
       'with a client certificate that the server does not accept',
       () => ({
@@ -102,7 +105,7 @@ describe('the connection to Temporal', () => {
         TEMPORAL_TLS_CLIENT_KEY_PATH: file('stranger.key'),
       }),
     ],
-  ])('waits and reports the problem %s', async (_what, variables) => {
+  ])('makes the worker wait and report the problem %s', async (_what, variables) => {
     app = startApp({ ...kms, ...variables() });
     await expect
       .poll(() => app?.readyz(), { timeout: 30_000 })
@@ -110,7 +113,7 @@ describe('the connection to Temporal', () => {
     await expect.poll(() => app?.messages()).toContain('Temporal unavailable');
   });
 
-  it("takes its variables from the guide's .env file", async () => {
+  it("takes its variables from a .env file like the guide's", async () => {
     await writeFile(
       file('.env'),
       [
@@ -129,7 +132,7 @@ describe('the connection to Temporal', () => {
       env: { HOME: '/nonexistent', LOG_LEVEL: 'loud' },
     });
     expect(code).toBe(78);
-    // Only what is wrong is named: the keys are complete.
+    // The messages name only mistakes: the variables of the keys are complete.
     expect(stderr).toContain('WORKER_HEALTH_PORT is "from-the-file"');
     expect(stderr).toContain('LOG_LEVEL is "loud"');
     expect(stderr).not.toContain('GCP_');

@@ -73,7 +73,7 @@ describe('what code prints in the worker', () => {
     ]);
   });
 
-  it('is in the log as JSON even if workflows and activities print it', async () => {
+  it('becomes JSON in the log even if workflows and activities print it', async () => {
     const services = await startTemporalAndKms();
     let app: App | undefined;
     try {
@@ -86,7 +86,7 @@ describe('what code prints in the worker', () => {
         TEMPORAL_TASK_QUEUE: 'chatty',
         WORKER_CODE: main,
       };
-      // A built worker has no compiler for this workflow.
+      // Runs from the sources, because a built worker has no compiler for this workflow.
       app = startApp(env, 'src/main.ts');
       await app.untilReady();
       const client = new Client({ connection: services.connection });

@@ -21,7 +21,7 @@ import {
 } from './support/scenarios.ts';
 import { kmsVariables, startStack, taskQueue, type Stack } from './support/stack.ts';
 
-/** Every payload of these tests contains it. */
+/** Every payload of these tests contains this name. */
 const name = newCanary();
 
 let stack: Stack;
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack?.close());
 
-/** Returns the cause of a failed workflow: what its activity reported. */
+/** Returns the cause of a failed workflow: the error that the activity reported. */
 async function causeOf(result: Promise<unknown>): Promise<Error | undefined> {
   const error: unknown = await result.then(
     () => new Error('The workflow completed; a failure was expected.'),
@@ -59,7 +59,7 @@ describe('a schedule', () => {
 });
 
 describe('a workflow that starts with a message', () => {
-  it('decodes the update with which it starts, and a second one', async () => {
+  it('decodes the update that starts it, and a second update', async () => {
     const { answers, result } = await updateWithStart(client(), name);
     expect(answers).toEqual(
       ['Kettle', 'Lamp'].map((article) => `${article} for ${name} is in the basket of ${name}`),
@@ -67,7 +67,7 @@ describe('a workflow that starts with a message', () => {
     expect(result).toBe(`${name} takes Kettle for ${name}, Lamp for ${name} and asks : Wrapped for ${name}`);
   });
 
-  it('decodes the signal with which it starts, and a second one', async () => {
+  it('decodes the signal that starts it, and a second signal', async () => {
     const asked = `Is it new, ${name}, Is it blue, ${name}`;
     expect(await signalWithStart(client(), name)).toBe(
       `${name} takes  and asks ${asked}: Thanks from ${name}`,
@@ -78,7 +78,7 @@ describe('a workflow that starts with a message', () => {
 describe('an activity that another process ends by its task token', () => {
   const collected = `Repaired the clock of ${name}; Neighbour of ${name} has collected it for ${name}`;
 
-  it('completes', async () => {
+  it('completes with the result that the other process sends', async () => {
     expect(await completeRepair(client(), 'completed', name)).toBe(collected);
   });
 
@@ -114,8 +114,8 @@ describe('an activity that another process ends by its task token', () => {
   });
 });
 
-describe("Temporal's store", () => {
-  it('contains no plaintext of these features', async () => {
+describe("Temporal's database", () => {
+  it('contains no plaintext after these features were used', async () => {
     const stored = await readEverything(stack.connection);
     expect(stored.length).toBeGreaterThan(50);
     expect(stored.filter(({ value }) => rawText(value).includes(name))).toEqual([]);

@@ -7,23 +7,23 @@ import { revoke } from './chaos/scenarios/revoke.ts';
 import { store } from './chaos/scenarios/store.ts';
 import { expectKept } from './support/chaos.ts';
 
-/* `pnpm bench chaos` runs these scenarios for longer, `pnpm test` an outage of one worker: outage.test.ts. */
+/* `pnpm bench chaos` runs these scenarios for longer; outage.test.ts runs an outage with one worker. */
 describe('a fleet', () => {
-  // Every payload is read by another process than its writer's. Every key is due for replacement and revalidation in the outage.
+  // No process reads its own payloads. Every key is due for replacement and revalidation in the outage.
   it(
-    'without Cloud KMS completes workflows and repeats nothing, although the outage outlasts all keys',
+    'completes workflows and repeats nothing during an outage of Cloud KMS that outlasts all keys',
     () => expectKept(outage, { processes: 2, seconds: 12 }),
     300_000,
   );
 
   it(
-    'works while new processes wait for Cloud KMS, and answers queries and updates',
+    'keeps working, and answers queries and updates, while new processes wait for Cloud KMS',
     () => expectKept(join),
     300_000,
   );
 
   it(
-    'stops polling at the hard limit of an outage, fails nothing, and continues when Cloud KMS answers',
+    'stops polling when an outage reaches the hard limit, fails no workflow, and continues when Cloud KMS answers',
     () => expectKept(limit),
     300_000,
   );
@@ -41,7 +41,7 @@ describe('a fleet', () => {
   );
 
   it(
-    'fails nothing while its branch-key store is gone, not permitted, corrupted or rolled back',
+    'fails no workflow while its branch-key store is missing, inaccessible, corrupted or rolled back',
     () => expectKept(store, { store: 'file', keyLifetimeMs: 12_000 }),
     400_000,
   );

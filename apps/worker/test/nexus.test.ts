@@ -19,7 +19,7 @@ const name = newCanary();
 const keyOf = (namespace: string) =>
   `projects/test/locations/global/keyRings/ring/cryptoKeys/${namespace}` as const;
 
-/** A shop and an insurer with separate keys. Each accepts the messages of the other. */
+/** A shop and an insurer with separate keys. Each accepts the other's messages. */
 const rules = new KeyRules({
   shop: { encrypt: keyOf('shop'), accepts: ['insurer'] },
   insurer: { encrypt: keyOf('insurer'), accepts: ['shop'] },

@@ -55,7 +55,7 @@ describe('a 30 s Cloud KMS outage', () => {
     await start('settlement', 'settlement', { bankOpensAtAttempt: 5 });
     await vi.waitFor(async () => expect(await eventCount(courier)).toBeGreaterThan(15), 60_000);
 
-    // Encrypted under a data key that the worker has not cached when the outage begins.
+    // The other process encrypts under a data key that the worker has not cached when the outage begins.
     const foreign = otherProcess.get('envelope-v2').workflow;
     handles.push(
       await foreign.start(order, {
@@ -85,7 +85,7 @@ describe('a 30 s Cloud KMS outage', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  it('fails no workflow and times out none', async () => {
+  it('makes no workflow fail or time out', async () => {
     const closed = await Promise.all(handles.map(async (handle) => (await handle.describe()).status.name));
     expect(closed).toEqual(handles.map(() => 'COMPLETED'));
     const events = (await readEverything(connection)).map(({ where }) => where);
@@ -94,7 +94,7 @@ describe('a 30 s Cloud KMS outage', () => {
     );
   });
 
-  it('withholds a data key that the worker needs', () => {
+  it('withholds a data key that the worker needs for one workflow', () => {
     expect(app.output()).toContain('kms_unavailable');
   });
 

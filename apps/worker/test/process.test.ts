@@ -22,7 +22,7 @@ const expectGracefulEnd = async (app: App, signal: NodeJS.Signals) => {
   expect(app.messages().at(-1)).toBe('Worker stopped');
 };
 
-/** Sends SIGTERM and expects the process to end in a time. 5 s are for a busy machine. */
+/** Sends SIGTERM, and expects the process to end within `milliseconds`, plus 5 s for a busy machine. */
 async function expectEndWithin(milliseconds: number, app: App, code?: number): Promise<unknown> {
   const signalled = performance.now();
   app.signal('SIGTERM');
@@ -79,7 +79,7 @@ describe('the worker as a process', () => {
   };
   const graceOf2Seconds = { WORKER_SHUTDOWN_GRACE_SECONDS: '2' };
 
-  it('warns that keys come from the emulator and exits with 0 after SIGTERM during an activity', async () => {
+  it('warns that keys come from the emulator, and exits with 0 after SIGTERM during an activity', async () => {
     const app = start(graceOf2Seconds);
     const readiness = await app.untilReady();
     expect(readiness).toMatchObject({
@@ -92,7 +92,7 @@ describe('the worker as a process', () => {
     await expectGracefulEnd(app, 'SIGTERM');
   });
 
-  it('serves the metrics of the codec and of Temporal’s Core to Prometheus', async () => {
+  it('serves codec and Core metrics to Prometheus', async () => {
     const [port = 0] = await freePorts(1);
     const app = start({ WORKER_METRICS_PORT: String(port) });
     await app.untilReady();
@@ -106,7 +106,7 @@ describe('the worker as a process', () => {
     expect(text).toMatch(/^temporal_worker_task_slots_available\{/m);
   });
 
-  it('sends them to an OTLP receiver', async () => {
+  it('sends codec and Core metrics to an OTLP receiver', async () => {
     const received = new Map<string, string>();
     const receiver = createServer((request, response) => {
       const { url = '' } = request;
@@ -150,7 +150,7 @@ describe('the worker as a process', () => {
 
   it('waits for Cloud KMS, starts once it is available, and exits with 0 after SIGINT', async () => {
     await emulator.close();
-    // Another queue, because the worker of an earlier test left an activity that Temporal retries.
+    // Uses another queue, because an earlier test's worker left an activity that Temporal retries.
     const queue = { TEMPORAL_TASK_QUEUE: 'begun-without-kms' };
     const app = start({ ...queue, ...graceOf2Seconds });
     await expect
@@ -160,7 +160,7 @@ describe('the worker as a process', () => {
         status: 'not_ready',
         worker: { phase: 'waiting_for_kms', trouble: 'kms_unavailable' },
       });
-    // The line and the answer arrive through different pipes.
+    // The log line and the response arrive through different pipes.
     await expect.poll(() => app.messages()).toContain('Cloud KMS unavailable; waiting for a key');
     expect(app.isRunning()).toBe(true);
     emulator = await startEmulator({ port: emulator.port, dataFile: join(dir, 'keys.json') });
@@ -169,7 +169,7 @@ describe('the worker as a process', () => {
     await expectGracefulEnd(app, 'SIGINT');
   });
 
-  it('ends at once after SIGTERM while it waits for Cloud KMS', async () => {
+  it('ends immediately after SIGTERM while waiting for Cloud KMS', async () => {
     const app = start({ KMS_EMULATOR_HOST: '127.0.0.1:1' });
     await expect
       .poll(() => app.readyz(), { timeout: 60_000 })
@@ -177,7 +177,7 @@ describe('the worker as a process', () => {
     await expectEndWithin(5_000, app, 0);
   });
 
-  it('ends in time after SIGTERM while Temporal is frozen', async () => {
+  it('ends within the grace time after SIGTERM while Temporal is frozen', async () => {
     const app = start({ TEMPORAL_TASK_QUEUE: 'frozen', ...graceOf2Seconds });
     await app.untilReady();
     process.kill(services.server.pid, 'SIGSTOP');
@@ -189,7 +189,7 @@ describe('the worker as a process', () => {
     }
   });
 
-  it('ends at once after a second SIGTERM, with 1', async () => {
+  it('ends immediately after a second SIGTERM, with status 1', async () => {
     const queue = { TEMPORAL_TASK_QUEUE: 'second-signal' };
     const app = start({ ...queue, WORKER_SHUTDOWN_GRACE_SECONDS: '3600' });
     await app.untilReady();
@@ -210,7 +210,7 @@ describe('the worker as a process', () => {
     expect(await app.ended).toBe(0);
   });
 
-  it('names every mistake in its environment and exits with 78', async () => {
+  it('lists every mistake in its environment, and exits with 78', async () => {
     const app = startApp({ WORKER_HEALTH_PORT: 'eighty' });
     apps.push(app);
     expect(await app.ended).toBe(78);
@@ -219,7 +219,7 @@ describe('the worker as a process', () => {
     }
   });
 
-  it('names a namespace that the keys file lacks and exits with 78', async () => {
+  it('names a namespace that the keys file lacks, and exits with 78', async () => {
     const file = join(dir, 'keys.yaml');
     const key = 'projects/acme/locations/global/keyRings/ring/cryptoKeys/key';
     await writeFile(file, `namespaces:\n  payments: { encrypt: ${key} }\n...\n`);
@@ -234,7 +234,7 @@ describe('the worker as a process', () => {
     expect(lines).toEqual([expect.stringContaining('namespace payment;')]);
   });
 
-  it('prints its variables for --help and exits with 64 for an unknown argument', async () => {
+  it('prints its variables for --help, and exits with 64 for an unknown argument', async () => {
     const { code, stdout } = await runWorker(['--help']);
     expect(code).toBe(0);
     for (const name of ['WORKER_HEALTH_PORT', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE']) {
@@ -252,7 +252,7 @@ describe('the worker as a process', () => {
     expect(await runStarter(['--version'])).toMatchObject(printed);
   });
 
-  it("reports a mistake in Temporal's profile file without quoting it and exits with 78", async () => {
+  it("reports a mistake in Temporal's profile file without quoting the file, and exits with 78", async () => {
     const app = start({ TEMPORAL_CONFIG_FILE: join(dir, 'keys.json'), LOG_LEVEL: 'fatal' });
     expect(await app.ended).toBe(78);
     expect(app.messages()).toEqual([expect.stringContaining('TEMPORAL_CONFIG_FILE')]);
@@ -260,12 +260,12 @@ describe('the worker as a process', () => {
     expect(app.output()).not.toContain('keyRings');
   });
 
-  it('warns that keys come from the emulator at every LOG_LEVEL', async () => {
+  it('warns at every LOG_LEVEL that keys come from the emulator', async () => {
     const app = start({ TEMPORAL_ADDRESS: '127.0.0.1:1', LOG_LEVEL: 'silent' });
     await expect.poll(() => app.output(), { timeout: 60_000 }).toContain('KMS_EMULATOR_HOST is set');
   });
 
-  it('names the variable of a health port that is in use', async () => {
+  it('names the variable of the health port if that port is in use', async () => {
     const app = start({ WORKER_HEALTH_PORT: String(emulator.port) });
     expect(await app.ended).toBe(1);
     expect(app.messages().at(-1)).toBe(

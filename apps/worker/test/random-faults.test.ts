@@ -4,7 +4,7 @@ import { ReadinessWatch, reportsReady } from './chaos/random/readiness-watch.ts'
 import { type Disruption, findRepeats, type ProcessRun, refusedUnconfirmed } from './chaos/random/repeats.ts';
 import type { Readiness } from './chaos/settings.ts';
 
-/* What `pnpm bench chaos random` plans and judges. It would keep every promise if these found nothing. */
+/* How `pnpm bench chaos random` plans and judges: with blind detectors, every promise would seem kept. */
 
 describe('the random fault plan', () => {
   const plan = planFaults(7, 45, 1_500_000);
@@ -14,7 +14,7 @@ describe('the random fault plan', () => {
     expect(planFaults(8, 45, 1_500_000)).not.toEqual(plan);
   });
 
-  it('contains every kind at least twice, and starts every fault in time', () => {
+  it('contains every kind of fault at least twice, and starts every fault in time', () => {
     expect(plan).toHaveLength(45);
     for (const kind of faultKinds)
       expect(plan.filter((fault) => fault.kind === kind).length, kind).toBeGreaterThanOrEqual(2);
@@ -56,8 +56,18 @@ const at = (kind: FaultKind, from: number, to: number) => ({ kind, from, to });
 
 describe('a refusal without grace', () => {
   it.each([
-    ['an outage goes before', at('black hole', 0, 9_000), at('disabled', 10_000, 20_000), [10_000, 20_000]],
-    ['an outage hides it', at('quota', 12_000, 25_000), at('denied twice', 10_000, 20_000), [12_000, 25_000]],
+    [
+      'an outage precedes the refusal',
+      at('black hole', 0, 9_000),
+      at('disabled', 10_000, 20_000),
+      [10_000, 20_000],
+    ],
+    [
+      'an outage hides the refusal',
+      at('quota', 12_000, 25_000),
+      at('denied twice', 10_000, 20_000),
+      [12_000, 25_000],
+    ],
     ['a clock is moved', at('clock jump', 15_000, 16_000), at('destroyed', 10_000, 20_000), [15_000, 20_000]],
   ])('is found when %s', (_, pause, refusal, [from, to]) => {
     expect(refusedUnconfirmed([refusal, pause], 5_000)).toEqual([{ from, to, pids: 'all' }]);
@@ -76,7 +86,7 @@ describe('a refusal without grace', () => {
 const seconds = (length: number, isReady: boolean, hasFailed: boolean) =>
   Array.from({ length }, () => [isReady, hasFailed] as const);
 
-/** Samples of every second: whether it is ready, and whether calls failed. */
+/** Returns one sample per second: whether the process is ready, and whether calls failed. */
 const watch = (samples: readonly (readonly [isReady: boolean, hasFailed: boolean])[]): ReadinessWatch => {
   const watched = new ReadinessWatch(15_000);
   let failures = 3;
@@ -87,22 +97,22 @@ const watch = (samples: readonly (readonly [isReady: boolean, hasFailed: boolean
 };
 
 describe('a process that reports ready while its tasks fail', () => {
-  it('is noticed once, after the time limit, even if not every second has a failure', () => {
+  it('is reported once, after the time limit, even if not every second has a failure', () => {
     expect(watch(seconds(40, true, true)).violations).toBe(1);
     const every = [...seconds(1, true, true), ...seconds(8, true, false)];
     expect(watch([...every, ...every, ...every]).violations).toBe(1);
   });
 
-  it('is noticed again after being unready', () => {
+  it('is reported again after being unready', () => {
     const one = seconds(20, true, true);
     expect(watch([...one, ...seconds(5, false, true), ...one]).violations).toBe(2);
   });
 
   it.each([
-    ['it becomes unready in time', [...seconds(14, true, true), ...seconds(40, false, true)]],
-    ['its tasks fail for a short time only', [...seconds(14, true, true), ...seconds(40, true, false)]],
+    ['the process becomes unready in time', [...seconds(14, true, true), ...seconds(40, false, true)]],
+    ['the tasks fail only for a short time', [...seconds(14, true, true), ...seconds(40, true, false)]],
     [
-      'single calls fail far apart',
+      'single calls fail at long intervals',
       [1, 2, 3].flatMap(() => [...seconds(1, true, true), ...seconds(12, true, false)]),
     ],
   ])('is not reported when %s', (_, samples) => {
@@ -125,11 +135,11 @@ describe('what a process reports while its tasks fail', () => {
     ['degraded', 'key_disabled', true],
     ['degraded', 'data_key_exhausted', true],
     ['degraded', 'kms_unavailable', false],
-  ] as const)('%s, while they fail with %s, counts as ready: %s', (status, code, expected) => {
+  ] as const)('%s, while the tasks fail with %s, counts as ready: %s', (status, code, expected) => {
     expect(reportsReady(answer(200, status), { code })).toBe(expected);
   });
 
-  it('does not count as ready if it is 503 or missing', () => {
+  it('does not count as ready if the response is 503 or missing', () => {
     expect(reportsReady(answer(503, 'not_ready'), { code: 'key_disabled' })).toBe(false);
     expect(reportsReady(undefined, { code: 'key_disabled' })).toBe(false);
   });

@@ -12,7 +12,7 @@ import { compiledSamples } from './support/stack.ts';
 
 const recorded = await readRecorded();
 
-/** Core writes ids and times of local activities and patches into markers, after the codec. */
+/** Removes ids and times of local activities and patches, which Core writes into markers after the codec. */
 function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
   const {
     data: _times,
@@ -22,7 +22,7 @@ function withoutCoreData(event: temporal.api.history.v1.IHistoryEvent) {
   return { ...event, markerRecordedEventAttributes: details };
 }
 
-/** Temporal gives every search attribute a type, in plaintext. */
+/** The type that Temporal adds to every search attribute, in plaintext. */
 const isNoSearchAttribute = ({ metadata }: Payload) => metadata?.['type'] === undefined;
 
 describe('the recorded histories', () => {

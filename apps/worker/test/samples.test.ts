@@ -5,7 +5,7 @@ import { sampleData } from '../src/starter/sample-data.ts';
 import { seed, type Seeded } from '../src/starter/seed.ts';
 import { namespace, startStack, taskQueue, type Stack } from './support/stack.ts';
 
-/** The final status of each sample and its smallest number of events. */
+/** The final status of each sample, and its minimum number of events. */
 const expected: Record<string, readonly [status: string, events: number]> = {
   'order-1001': ['COMPLETED', 40],
   'order-1002': ['COMPLETED', 40],
@@ -39,7 +39,7 @@ describe('the sample data', () => {
   });
   afterAll(() => stack?.close());
 
-  it('starts completely, with one line of progress per workflow', () => {
+  it('starts completely, and prints one line of progress per workflow', () => {
     expect(first).toEqual({ started: sampleData.length, kept: 0, failed: 0 });
     expect(lines).toHaveLength(sampleData.length);
     expect(Object.keys(expected).toSorted()).toEqual(

@@ -38,7 +38,7 @@ describe("the starter's command line", () => {
     return { printed, failure, errors: errors.join('') };
   };
 
-  it('prints its commands and its variables for --help', async () => {
+  it('prints commands and variables for --help', async () => {
     const { code, stdout } = await runStarter(['--help']);
     expect(code).toBe(0);
     for (const word of [
@@ -61,7 +61,7 @@ describe("the starter's command line", () => {
     }
   });
 
-  it('starts a sample with a given id and input and prints the result', async () => {
+  it('starts a sample with a given id and input, and prints the result', async () => {
     const args = ['start', 'stocktake', '--id', 'small-stocktake', '--input', '{"shelves":3}', '--wait'];
     const { code, stdout } = await runStarter(args, env);
     expect({ code, stdout }).toEqual({
@@ -94,13 +94,13 @@ describe("the starter's command line", () => {
     ['a field of another type', ['start', 'order', '--input', '{"customer":7}'], 'must be of type string'],
     ['an unknown format', ['start', 'order', '--format', 'rot13'], 'Allowed choices are'],
     ['an id that exists', ['start', 'courier', '--id', 'written-as-plain'], 'already'],
-  ])('rejects %s with the reason', async (_what, args, words) => {
+  ])('rejects %s, and states the reason', async (_what, args, words) => {
     const { failure, printed } = await run(args);
     expect(failure).toContain(words);
     expect(printed).toEqual([]);
   });
 
-  it('prints an error as one line and exits with 1', async () => {
+  it('prints an error as one line, and exits with 1', async () => {
     const { code, stderr } = await runStarter(['start', 'order', '--input', '{"client":"A"}'], env);
     expect({ code, stderr }).toEqual({
       code: 1,
@@ -112,9 +112,9 @@ describe("the starter's command line", () => {
 const idsWith = (formats: Parameters<typeof samplesReadWith>[0]): string[] =>
   samplesReadWith(formats).map(({ workflowId }) => workflowId);
 
-it('skips the samples whose payloads the worker would refuse', () => {
+it('samplesReadWith leaves out the samples whose payloads the worker would refuse', () => {
   const all = idsWith(new Set(['envelope-v2', 'envelope', 'direct']));
   expect(all).toContain('order-1002');
-  // The formats that are read without KMS_UNSAFE.
+  // The formats that can be read without KMS_UNSAFE.
   expect(idsWith(new Set(['envelope-v2', 'direct']))).toEqual(all.filter((id) => id !== 'order-1002'));
 });

@@ -15,7 +15,7 @@ import { compiledSamples, kmsSettings, namespace, startStack, type Stack } from 
 
 const name = newCanary();
 
-/** A plugin with the version of a worker deployment, as the worker of a release has it. */
+/** Returns a plugin that sets the worker deployment's version, like a release's worker. */
 const deployment = (
   deploymentName: string,
   buildId: string,
@@ -32,7 +32,7 @@ const deployment = (
   }),
 });
 
-/** Returns the build ids that completed the workflow tasks, each once. */
+/** Returns the distinct build ids that completed the workflow tasks. */
 async function buildIds(client: Client, workflowId: string): Promise<Set<string>> {
   const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
   return new Set(
@@ -51,7 +51,7 @@ describe('worker versioning', () => {
   });
   afterAll(() => stack?.close());
 
-  /** Runs a worker of a release, which shares only Cloud KMS with the workers of other releases. */
+  /** Runs a release's worker, which shares only Cloud KMS with the workers of other releases. */
   async function work(deploymentName: string, buildId: string, behavior: VersioningBehavior) {
     const codec = createKmsCodec(kmsSettings(stack.kmsAddress), { namespace });
     await codec.warm(namespace);
@@ -73,7 +73,7 @@ describe('worker versioning', () => {
     };
   }
 
-  /** Makes a version current, once its worker has registered it. */
+  /** Makes a version current once its worker has registered the version. */
   const release = (deploymentName: string, buildId: string) =>
     vi.waitFor(
       () =>
@@ -90,7 +90,7 @@ describe('worker versioning', () => {
     { behavior: 'AUTO_UPGRADE', ranOn: ['1.0', '2.0'] },
     { behavior: 'PINNED', ranOn: ['1.0'] },
   ] as const)(
-    'keeps a $behavior workflow’s payloads while a version is released',
+    'keeps a $behavior workflow’s payloads readable while a version is released',
     async ({ behavior, ranOn }) => {
       const taskQueue = `shop-${behavior}`;
       const client = stack.clients.get('envelope-v2');

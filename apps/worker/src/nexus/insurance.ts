@@ -9,6 +9,6 @@ export interface Parcel {
 export const insurance = nexus.service('insurance', {
   /** A synchronous operation. */
   quote: nexus.operation<Parcel, string>(),
-  /** Runs the workflow `policy`. */
+  /** Starts the workflow `policy`. */
   insure: nexus.operation<Parcel, string>(),
 });

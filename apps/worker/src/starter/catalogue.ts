@@ -63,7 +63,7 @@ function defineSample<Input extends object>(definition: SampleDefinition<Input>)
 /**
  * Returns the defaults with some fields replaced.
  *
- * @throws Error for a field that the sample does not have, or of another JSON type than the default
+ * @throws Error if the sample has no such field, or if the field's JSON type differs from the default's
  */
 function withInput<Input extends object>(defaults: Input, given: Readonly<Record<string, unknown>>): Input {
   const known = new Map<string, unknown>(Object.entries(defaults));

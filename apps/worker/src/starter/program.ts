@@ -14,7 +14,6 @@ import { sampleData, samplesReadWith } from './sample-data.ts';
 import { seed } from './seed.ts';
 
 export interface StarterDeps {
-  /** Prints a line. */
   readonly print: (line: string) => unknown;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -26,7 +25,6 @@ interface StartOptions {
   readonly wait?: true;
 }
 
-/** Creates the starter's command line. */
 export function createStarterProgram(deps: StarterDeps): Command {
   const { print } = deps;
   const program = new Command('start')

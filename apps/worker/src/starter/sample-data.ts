@@ -18,11 +18,11 @@ export interface SampleRun {
   readonly options?: StartRequest['options'];
   /** `open`: the workflow keeps running. */
   readonly ends: 'closed' | 'open';
-  /** What happens to the running workflow. Runs again for a workflow that should be closed and is not. */
+  /** Acts on the running workflow. Called again for a workflow that should be closed but is still running. */
   readonly afterwards?: (handle: WorkflowHandle, clients: SampleClients) => Promise<void>;
 }
 
-/** The sample workflows of `pnpm dev`, in the order of their start: every state of a workflow. */
+/** The sample workflows of `pnpm dev`, in starting order. Together, they show every state of a workflow. */
 export const sampleData: readonly SampleRun[] = [
   { workflowId: 'order-1001', sample: 'order', ends: 'closed', afterwards: changeMyMind },
   {
@@ -75,15 +75,18 @@ export const sampleData: readonly SampleRun[] = [
   { workflowId: 'loyalty-report-8001', sample: 'loyalty-report', ends: 'open' },
   { workflowId: 'basket-9001', sample: 'basket', ends: 'closed', afterwards: shop },
   { workflowId: 'repair-9101', sample: 'repair', ends: 'closed', afterwards: repairAndCollect },
-  // Last and at low priority, because it takes long.
+  // Last and at low priority, because it takes a long time.
   { workflowId: 'stocktake-4001', sample: 'stocktake', ends: 'closed' },
 ];
 
-/** Returns the samples whose format a namespace's rule reads. A worker would refuse the payloads of the others. */
+/** Returns the samples whose format a namespace's rule reads. A worker would refuse other formats. */
 export const samplesReadWith = (reads: ResolvedRule['reads']): readonly SampleRun[] =>
   sampleData.filter(({ format = 'envelope-v2' }) => format === 'plain' || reads.has(format));
 
-/** Sends an update that completes, one that the validator rejects, one that fails, a query, and the note that ends it. */
+/**
+ * Sends an update that completes, an update that the validator rejects, an update that fails, a query, and
+ * the note that ends the order.
+ */
 async function changeMyMind(handle: WorkflowHandle): Promise<void> {
   const id = (step: string) => ({ updateId: `${handle.workflowId}-${step}` });
   await handle.executeUpdate(changeAddress, { args: ['Garden Street 12, Lund'], ...id('moved') });
@@ -103,7 +106,7 @@ async function shop(handle: WorkflowHandle): Promise<void> {
   await handle.signal(closeBasket, 'please send it to my sister');
 }
 
-/** Completes the repair's activity by its task token, as a workshop in another process does. */
+/** Completes the repair's activity by its task token, like a workshop in another process. */
 async function repairAndCollect(handle: WorkflowHandle, clients: SampleClients): Promise<void> {
   const taskToken = await until(`${handle.workflowId} has a ticket`, async () =>
     Buffer.from(await handle.query(ticket), 'base64'),
@@ -111,7 +114,7 @@ async function repairAndCollect(handle: WorkflowHandle, clients: SampleClients):
   try {
     await clients.get('envelope-v2').activity.complete(taskToken, 'Repaired the kettle of Goran Petrov');
   } catch (error) {
-    // An interrupted call has completed it.
+    // An interrupted call has already completed the activity.
     if (!(error instanceof ActivityNotFoundError)) throw error;
   }
   await handle.signal(collect, 'The sister of Goran Petrov');
@@ -146,7 +149,7 @@ async function expectRefusal(update: Promise<unknown>): Promise<void> {
   throw new Error('The workflow accepted an update that it must reject.');
 }
 
-/** Waits until an activity runs, so that the cancellation or termination meets it. */
+/** Waits until an activity runs, so that the cancellation or termination happens during the activity. */
 async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<void> {
   await until(`an activity of ${workflowId} has started`, async () => {
     const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
@@ -158,7 +161,7 @@ async function activityStarted({ client, workflowId }: WorkflowHandle): Promise<
 }
 
 /**
- * Waits until a list or bytes are not empty, and returns them.
+ * Waits until a list or a byte array is not empty, and returns it.
  *
  * @throws Error after 60 s
  */

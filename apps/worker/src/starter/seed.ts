@@ -20,8 +20,9 @@ export interface Seeded {
 }
 
 /**
- * Starts the sample data. An existing workflow stays unchanged, unless it should be closed and still runs: then an
- * earlier call was interrupted, and this call completes it. A sample that fails does not stop the others.
+ * Starts the sample data. An existing workflow stays unchanged, unless it should be closed but still runs: an
+ * earlier call was interrupted, and this call finishes its work. A sample that fails does not stop the
+ * others.
  */
 export async function seed({ clients, taskQueue, runs, print }: SeedDeps): Promise<Seeded> {
   const counts = { started: 0, kept: 0, failed: 0 };

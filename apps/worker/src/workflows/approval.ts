@@ -25,7 +25,7 @@ const { waitForApprover } = proxyActivities<Activities>({
 });
 const { withdrawRequest } = proxyLocalActivities<Activities>({ startToCloseTimeout: '10 seconds' });
 
-/** Waits for an approver who never comes, until it is cancelled, terminated or timed out. */
+/** Waits for an approver who never comes, until the workflow is cancelled, terminated or timed out. */
 export async function approval({ requester, cents }: ApprovalInput): Promise<void> {
   setHandler(remind, (text) => upsertMemo({ reminder: text }));
   try {

@@ -7,7 +7,7 @@ export async function checkout(input: PaymentInput): Promise<void> {
     await executeChild(payment, {
       workflowId: `${workflowInfo().workflowId}-payment`,
       args: [input],
-      // The second run carries the first one's failure as `continuedFailure`.
+      // The second run carries the first run's failure as `continuedFailure`.
       retry: { maximumAttempts: 2, initialInterval: '200 milliseconds' },
     });
   } catch (error) {

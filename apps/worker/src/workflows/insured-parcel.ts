@@ -2,11 +2,11 @@ import { createNexusServiceClient } from '@temporalio/workflow';
 import { insurance, type Parcel } from '../nexus/insurance.ts';
 
 export interface InsuredParcelInput extends Parcel {
-  /** The name of a Nexus endpoint, whose worker handles `insurance`. */
+  /** The name of a Nexus endpoint whose worker handles `insurance`. */
   readonly endpoint: string;
 }
 
-/** Calls two Nexus operations: one that answers at once, and one that runs a workflow, here or in another namespace. */
+/** Calls two Nexus operations: one returns immediately; one runs a workflow, in any namespace. */
 export async function insuredParcel({ endpoint, customer, cents }: InsuredParcelInput): Promise<string> {
   const insurer = createNexusServiceClient({ service: insurance, endpoint });
   const options = (text: string) => ({

@@ -45,7 +45,7 @@ const { packByRobot } = proxyActivities<Activities>({
   retry: { maximumAttempts: 1 },
 });
 
-/** Prices, charges, reserves, packs and delivers an order. The customer can change it until it is packed. */
+/** Prices, charges, reserves, packs and delivers an order. The customer can change it before it is packed. */
 export async function order({ customer, address, items }: OrderInput): Promise<OrderResult> {
   const notes: string[] = [];
   let stage = 'new';
@@ -85,7 +85,7 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
   };
   const [receipt] = await Promise.all([
     pay(),
-    // The timer's summary is a payload too. Temporal's Web UI shows it instead of "Timer".
+    // The timer's summary is also a payload. Temporal's Web UI shows the summary instead of "Timer".
     condition(() => notes.length > 0, '8 seconds', { summary: `Wait for a note from ${customer}` }),
   ]);
 
@@ -101,7 +101,7 @@ export async function order({ customer, address, items }: OrderInput): Promise<O
   return { message: `Delivered to ${customer}, notes: ${notes.length}`, receipt, signature: proof.signature };
 }
 
-/** Packs by robot. If the robot fails, packs the rest by hand, as its last heartbeat reports. */
+/** Packs by robot. If the robot fails, packs by hand what the robot's last heartbeat shows as unpacked. */
 async function pack(customer: string, items: OrderInput['items']): Promise<void> {
   try {
     await packByRobot(customer, items);

@@ -1,7 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { Parcel } from '../nexus/insurance.ts';
 
-/** Runs in the insurer's namespace, for a Nexus operation that a workflow of the shop has started. */
+/** Runs in the insurer's namespace, for a Nexus operation that a workflow of the shop started. */
 export async function policy({ customer, cents }: Parcel): Promise<string> {
   await sleep('100 milliseconds', { summary: `Check the parcel of ${customer}` });
   return `Policy for ${customer} over ${(cents / 100).toFixed(2)}`;

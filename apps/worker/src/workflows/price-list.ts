@@ -9,7 +9,9 @@ export interface PriceListInput {
 
 const { fetchPriceList, checkPriceList } = proxyActivities<Activities>({ startToCloseTimeout: '2 minutes' });
 
-/** Passes a price list of any size from one activity to another. A worker with external storage stores it there. */
+/**
+ * Passes a price list of any size between activities. A worker with external storage keeps the list there.
+ */
 export async function priceList({ supplier, articles }: PriceListInput): Promise<string> {
   const list = await fetchPriceList(supplier, articles);
   return checkPriceList(supplier, list);

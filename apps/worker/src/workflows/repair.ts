@@ -24,13 +24,13 @@ export const collect = defineSignal<[collector: string]>('collect');
 const { sendToWorkshop } = proxyActivities<Activities>({
   startToCloseTimeout: '30 days',
   retry: { maximumAttempts: 1 },
-  // Waits until the workshop reports the cancellation, with its details.
+  // Waits until the workshop reports the cancellation and its details.
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /**
- * Waits for a workshop, another process, which completes the activity by its task token, and then for the customer. If
- * the customer cancels the repair, the workshop reports what it returns.
+ * Waits until the workshop, another process, completes the activity with the activity's task token, and then
+ * for the customer. If the customer cancels the repair, the workshop reports what it returns.
  */
 export async function repair({ customer, article }: RepairInput): Promise<string> {
   let taskToken = '';

@@ -3,7 +3,7 @@ import type { Activities } from '../activities.ts';
 
 export interface SettlementInput {
   readonly merchant: string;
-  /** The attempt that succeeds; 0: none. */
+  /** The attempt that succeeds. 0: no attempt succeeds. */
   readonly bankOpensAtAttempt: number;
 }
 
@@ -13,7 +13,7 @@ const { transferFunds } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-/** Has a pending activity that fails at every attempt, with a last failure and heartbeat details. */
+/** Has a pending activity that fails at every attempt, so Temporal shows a failure and heartbeat details. */
 export async function settlement({ merchant, bankOpensAtAttempt }: SettlementInput): Promise<string> {
   return transferFunds(merchant, bankOpensAtAttempt);
 }

@@ -1,6 +1,6 @@
 import type { FleetReport } from './report.ts';
 
-/** A promise of the project, and what a scenario has seen of it. */
+/** A promise of the project, and what a scenario observed. */
 export interface Check {
   readonly scenario: string;
   readonly promise: string;
@@ -8,24 +8,24 @@ export interface Check {
   readonly isKept: boolean;
 }
 
-/** Collects what a scenario sees, and reports its progress. */
+/** Collects a scenario's observations, and prints its progress. */
 export class Checks {
   readonly all: Check[] = [];
-  /** Lines of a scenario that are no promise: figures. */
+  /** Lines with a scenario's figures, which are not promises. */
   readonly figures: string[] = [];
   readonly #scenario: string;
   readonly #print: (line: string) => void;
   readonly #slowdown: number;
   readonly #begin = performance.now();
 
-  /** @param slowdown multiplies time limits, on a machine that is busy with other work */
+  /** @param slowdown multiplies time limits, for a machine that is busy with other work */
   constructor(scenario: string, print: (line: string) => void, slowdown = 1) {
     this.#scenario = scenario;
     this.#print = print;
     this.#slowdown = slowdown;
   }
 
-  /** Prints a line with the seconds since the beginning. */
+  /** Prints a line with the seconds since the start. */
   progress(line: string): void {
     const seconds = Math.round((performance.now() - this.#begin) / 1_000);
     this.#print(`${this.#scenario} ${String(seconds).padStart(4)} s: ${line}`);
@@ -41,7 +41,6 @@ export class Checks {
     this.check(`no ${what}`, count === 0, String(count));
   }
 
-  /** Checks a time limit in seconds. */
   inTime(what: string, limitSeconds: number, seconds: number): void {
     const limit = limitSeconds * this.#slowdown;
     this.check(`${what}: at most ${limit.toFixed()} s`, seconds <= limit, `${seconds.toFixed(1)} s`);
@@ -51,7 +50,7 @@ export class Checks {
     this.figures.push(line);
   }
 
-  /** Checks what is promised of every scenario: no workflow fails or is lost, and no worker ends. */
+  /** Checks what every scenario promises: no workflow fails or is lost, and no worker ends. */
   nothingFailed({ completed, failed, reasons, lost, deadWorkers }: FleetReport): void {
     this.check('workflows complete', completed > 0, String(completed));
     this.check('no workflow failed', failed === 0, [String(failed), ...reasons.slice(0, 5)].join('; '));
@@ -59,7 +58,7 @@ export class Checks {
     this.none('worker ended or was replaced', deadWorkers);
   }
 
-  /** Checks also that Temporal repeated nothing. */
+  /** Also checks that Temporal repeated nothing. */
   nothingRepeated({ rerun, taskFailures, clientErrors }: FleetReport): void {
     this.none('activity ran again', rerun);
     this.none('workflow task failed or timed out', taskFailures);

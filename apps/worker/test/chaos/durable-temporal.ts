@@ -1,7 +1,7 @@
 import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 
-/** Temporal with its data in a file, so that it continues after its end. */
+/** Starts Temporal with its data in a file, so that a restart continues with the same data. */
 export async function startDurableTemporal(dbFile: string) {
   const [port = 0] = await freePorts(1);
   const start = () => startTemporal({ dbFile, port });

@@ -19,20 +19,24 @@ type LogLine = z.infer<typeof logLine>;
 export interface ActivityRun {
   /** The ids of the workflow and of the activity. */
   readonly activity: string;
-  /** When it began, see `machineTime`. */
+  /** When the execution began, in ms of `machineTime`. */
   readonly at: number;
 }
 
 /** One worker process of a fleet. */
 export interface FleetWorker extends NodeProcess {
   readonly role: Role;
-  /** A name for the log of a scenario, as `activities 2`. */
+  /** A name for the scenario's log, such as `activities 2`. */
   readonly name: string;
-  /** Returns what `/readyz` answers within 2 s; undefined while it does not. */
+  /** Returns the response of `/readyz`, or undefined if there is none within 2 s. */
   readyz(): Promise<Readiness | undefined>;
-  /** Waits until `/readyz` answers 200. @returns the seconds that it took @throws Error when it does not within the time */
+  /**
+   * Waits until `/readyz` returns 200.
+   * @returns how long that took, in seconds
+   * @throws Error if that takes longer than `limitMs`
+   */
   untilReady(limitMs?: number): Promise<number>;
-  /** Waits until `/readyz` answers 503, and returns its answer and the seconds that it took. */
+  /** Waits until `/readyz` returns 503. Returns the response, and how long that took in seconds. */
   untilNotReady(
     limitMs?: number,
   ): Promise<{ readonly seconds: number; readonly answer: Readiness | undefined }>;
@@ -42,7 +46,7 @@ export interface FleetWorker extends NodeProcess {
   memory(): Promise<Memory>;
   /** Returns the lines of the log so far. */
   log(): LogLine[];
-  /** Returns how many calls of encode and decode have failed; undefined while the process does not answer within 2 s. */
+  /** Returns how many encode and decode calls failed, or undefined if there is no response within 2 s. */
   failures(): Promise<Failures | undefined>;
   /** Returns each execution of an activity so far. */
   runs(): ActivityRun[];
@@ -109,7 +113,7 @@ export function startFleetWorker(role: Role, name: string, env: Environment): Fl
   };
 }
 
-/** Without the last line, which may be incomplete. */
+/** Leaves out the last line, which may be incomplete. */
 const lines = (text: string): string[] => text.split('\n').slice(0, -1);
 
 const tail = (running: NodeProcess): string => running.output().slice(-2_000);

@@ -26,22 +26,22 @@ export const KEY = 'projects/fleet/locations/global/keyRings/fleet/cryptoKeys/fl
 
 /** Where a fleet finds Temporal and Cloud KMS. */
 export interface Services {
-  /** Of Temporal. */
+  /** Host and port of Temporal. */
   readonly address: string;
-  /** Of the KMS emulator. */
+  /** Host and port of the KMS emulator. */
   readonly kmsAddress: string;
 }
 
 export interface FleetOptions {
-  /** Processes of each role: one kind polls workflow tasks, the other activity tasks. Default 1. */
+  /** Number of processes per role: one role polls workflow tasks, the other activity tasks. Default 1. */
   readonly processes?: number;
-  /** Milliseconds after which the keys that encrypt are replaced. Default: as in production. */
+  /** Milliseconds after which encryption keys are replaced. Default: as in production. */
   readonly keyLifetimeMs?: number | undefined;
   /** The codec of the workers and the client. Default `kms`. */
   readonly codec?: FleetCodec;
-  /** Default `fleet`. */
+  /** The task queue. Default `fleet`. */
   readonly taskQueue?: string;
-  /** Further environment of the workers and the client. */
+  /** Additional environment variables of the workers and the client. */
   readonly env?: Environment;
 }
 
@@ -49,15 +49,15 @@ export interface FleetOptions {
 export interface Fleet {
   readonly client: Client;
   readonly taskQueue: string;
-  /** All worker processes that were started, also those that have ended. */
+  /** All worker processes that were started, including those that have ended. */
   readonly workers: readonly FleetWorker[];
-  /** Starts a further process, without waiting until it is ready. */
+  /** Starts an additional process, without waiting until it is ready. */
   add(role: Role): FleetWorker;
   /** Creates a load. Default workflow: `shipment`. */
   load(workflow?: LoadedWorkflow): Load;
   /** Moves the clocks of the workers and the client. */
   advance(ms: number): Promise<void>;
-  /** Reports on all workflows of the loads. Stop them before. */
+  /** Reports on all workflows of the loads. Stop the loads first. */
   report(): Promise<FleetReport>;
   close(): Promise<void>;
 }
@@ -69,8 +69,8 @@ export async function startServices(emulator: EmulatorOptions = {}) {
 }
 
 /**
- * Starts worker processes and a client. Workflow tasks and activity tasks have separate processes, so each payload is read by
- * another process than its writer's.
+ * Starts worker processes and a client. Workflow tasks and activity tasks have separate processes, so no
+ * process reads a payload that it wrote itself.
  */
 export async function startFleet(services: Services, options: FleetOptions = {}): Promise<Fleet> {
   const { processes = 1, keyLifetimeMs, codec: kind = 'kms', taskQueue = 'fleet', env: more } = options;
@@ -138,7 +138,10 @@ export async function startFleet(services: Services, options: FleetOptions = {})
   }
 }
 
-/** Google's storage client reads the address of a server for tests from the environment of this process, at its first use. */
+/**
+ * Gets the client's first branch key. Google's storage client reads a test server's URL from this process's
+ * environment at its first use, so sets the variable meanwhile.
+ */
 async function warm(codec: KmsCodec, env: Environment): Promise<void> {
   const host = env['STORAGE_EMULATOR_HOST'];
   if (host !== undefined) process.env['STORAGE_EMULATOR_HOST'] = host;
@@ -149,7 +152,7 @@ async function warm(codec: KmsCodec, env: Environment): Promise<void> {
   }
 }
 
-/** Bundled once, so that a process starts soon. */
+/** Bundles the workflows only once, so that each process starts quickly. */
 async function bundleCode(isEncrypted: boolean): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),

@@ -2,15 +2,15 @@ import { createServer, request as send } from 'node:http';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Longer than a process waits at its start, shorter than it waits later. */
+/** A delay longer than a process waits for the store at its start, but shorter than it waits later. */
 const SLOW_MS = 3_000;
 
 /** What the proxy does with a request. */
 export type ProxyMode = 'pass' | 'refuse writes' | 'slow' | 'hang';
 
 /**
- * Starts a server between processes and fake-gcs-server on a port of loopback. With STORAGE_EMULATOR_HOST, Google's client reads
- * objects under `/b/`, where fake-gcs-server knows none, so the proxy adds the prefix of the JSON API.
+ * Starts a proxy in front of fake-gcs-server, on loopback. With STORAGE_EMULATOR_HOST, Google's client reads
+ * objects under `/b/`, which fake-gcs-server does not serve, so the proxy adds the JSON API's prefix.
  */
 export async function startGcsProxy(target: number) {
   let mode: ProxyMode = 'pass';
@@ -39,7 +39,7 @@ export async function startGcsProxy(target: number) {
     url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`,
     set: (wanted: ProxyMode): Promise<void> => {
       mode = wanted;
-      // Requests that hang end with their connections.
+      // Hanging requests end with their connections.
       if (wanted === 'pass') server.closeAllConnections();
       return Promise.resolve();
     },

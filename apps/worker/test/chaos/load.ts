@@ -16,16 +16,16 @@ export interface LoadOptions {
   readonly workflow: LoadedWorkflow;
 }
 
-/** A pause of the client after a call that failed. */
+/** How long the client pauses after a failed call, in milliseconds. */
 const RETRY_MS = 500;
 
-/** Keeps a number of workflows in progress, and counts what became of them. */
+/** Keeps a number of workflows in progress, and counts their outcomes. */
 export class Load {
   readonly ids: string[] = [];
   completed = 0;
   /** Why workflows failed. */
   readonly failures: string[] = [];
-  /** Calls of the client that failed although the workflow did not. The client repeats them. */
+  /** The client's calls that failed although the workflow did not. The client retries these calls. */
   clientErrors = 0;
   readonly #options: LoadOptions;
   readonly #inProgress = new Set<Promise<void>>();
@@ -39,7 +39,7 @@ export class Load {
     this.#options = options;
   }
 
-  /** Starts to keep `inFlight` workflows in progress. @param limit no more than this number are started */
+  /** Starts to keep `inFlight` workflows in progress. @param limit maximum number of workflows to start */
   start(inFlight: number, limit = Number.POSITIVE_INFINITY): this {
     this.#stopping = new AbortController();
     const { signal } = this.#stopping;
@@ -55,7 +55,7 @@ export class Load {
     return this;
   }
 
-  /** Waits until as many workflows have completed as are in progress: caches are full then. */
+  /** Waits until as many workflows have completed as are in progress, so that caches are full. */
   async warm(): Promise<void> {
     const wanted = this.completed + this.#loops.length;
     while (this.completed < wanted) await sleep(50);
@@ -69,7 +69,7 @@ export class Load {
     return ((this.completed - before) * 1_000) / (performance.now() - begin);
   }
 
-  /** Waits until every workflow that is in progress now has ended. @returns the seconds that it took */
+  /** Waits until every workflow that is in progress now has ended. @returns how long that took, in seconds */
   async settled(): Promise<number> {
     const begin = performance.now();
     await Promise.all(this.#inProgress);
@@ -84,7 +84,10 @@ export class Load {
     return gap / 1_000;
   }
 
-  /** Waits until the load has started all, or starts no further workflow if it has no limit, and those in progress have ended. */
+  /**
+   * Starts no further workflows or, if the load has a limit, waits until it has started all. Then waits until
+   * those in progress have ended.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.finished();
@@ -95,7 +98,7 @@ export class Load {
     await Promise.all(this.#loops);
   }
 
-  /** Ends the client's calls. Workflows stay in progress. */
+  /** Ends the client's calls, while workflows stay in progress. */
   async abandon(): Promise<void> {
     this.#abandoning.abort();
     await this.stop();
@@ -126,7 +129,7 @@ export class Load {
           this.failures.push(causesOf(error));
           return;
         }
-        // The server had accepted the start although its answer did not arrive.
+        // The server had accepted the start although its response did not arrive.
         if (error instanceof WorkflowExecutionAlreadyStartedError)
           handle = client.workflow.getHandle(workflowId);
         else {

@@ -4,25 +4,25 @@ import type { FleetWorker } from './fleet-worker.ts';
 import type { Load } from './load.ts';
 import { NAMESPACE } from './settings.ts';
 
-/** What became of the workflows, the activities and the workers. */
+/** The outcomes of workflows, activities and workers. */
 export interface FleetReport {
   readonly completed: number;
   readonly failed: number;
-  /** Why workflows failed, without repetitions. */
+  /** The distinct reasons why workflows failed. */
   readonly reasons: readonly string[];
-  /** Workflows that Temporal has accepted and that have neither completed nor failed, or that it no longer knows. */
+  /** Workflows that Temporal accepted but that neither completed nor failed, or no longer exist. */
   readonly lost: number;
-  /** Activities that were scheduled and have not completed, or that have completed although no process ran them. */
+  /** Activities that were scheduled but did not complete, or completed although no process ran them. */
   readonly lostActivities: number;
-  /** Calls of the client that failed although the workflow did not: it could not encode an input or decode a result. */
+  /** Failed calls of workflows that did not fail: the client could not encode an input or decode a result. */
   readonly clientErrors: number;
-  /** Executions of activities after their first one. */
+  /** Executions of activities after the first execution. */
   readonly rerun: number;
-  /** Of these, those whose earlier execution was in a process that was killed. */
+  /** Those of the repeated executions whose earlier execution was in a killed process. */
   readonly rerunAfterKill: number;
   /** Workflow tasks that failed or timed out. */
   readonly taskFailures: number;
-  /** Worker processes that ended and were neither killed nor stopped, and workers that were replaced inside their process. */
+  /** Worker processes that ended by themselves, and workers that were replaced inside their process. */
   readonly deadWorkers: number;
 }
 
@@ -55,7 +55,7 @@ async function countDead(workers: readonly FleetWorker[]): Promise<number> {
 
 const wasKilled = (worker: FleetWorker): boolean => worker.child.signalCode === 'SIGKILL';
 
-/** Counts executions of an activity that had run before. */
+/** Counts executions of activities that had already run. */
 export function countReruns(workers: readonly FleetWorker[]): Pick<FleetReport, 'rerun' | 'rerunAfterKill'> {
   const times = new Map<string, number>();
   const ofKilled = new Map<string, number>();
@@ -83,7 +83,7 @@ const {
   EVENT_TYPE_ACTIVITY_TASK_COMPLETED: ACTIVITY_COMPLETED,
 } = proto.temporal.api.enums.v1.EventType;
 
-/** Reads every history, of the workflows and of their children. */
+/** Reads the histories of all workflows and of their children. */
 async function readHistories(
   client: Client,
   ids: readonly string[],
@@ -120,7 +120,7 @@ async function readHistories(
   return { taskFailures, lost, lostActivities };
 }
 
-/** The activities that a process has run. */
+/** The activities that processes have run. */
 const ranIn = (workers: readonly FleetWorker[]): ReadonlySet<string> =>
   new Set(workers.flatMap((worker) => worker.runs().map(({ activity }) => activity)));
 

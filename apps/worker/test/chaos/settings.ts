@@ -9,11 +9,11 @@ import {
 
 export const NAMESPACE = 'default';
 
-/** Identifies the processes of a role in the log of a scenario, too. */
+/** The roles of worker processes. Scenarios' logs contain these names. */
 export const roles = ['workflows', 'activities'] as const;
 export type Role = (typeof roles)[number];
 
-/** The codec of a worker: ours, or for comparisons the way of the SDK's encryption sample, the cipher alone, or none. */
+/** A worker's codec: ours or, for comparisons, the SDK's sample, the cipher alone, or none. */
 export const fleetCodec = z.enum(['kms', 'sample', 'cipher', 'none']);
 export type FleetCodec = z.infer<typeof fleetCodec>;
 
@@ -23,12 +23,12 @@ export interface WorkerSettings {
   readonly FLEET_TASK_QUEUE: string;
   /** Path of the bundle with the workflows. */
   readonly FLEET_BUNDLE: string;
-  /** Milliseconds after which the keys that encrypt are replaced. Absent: the hour of production. */
+  /** Milliseconds after which encryption keys are replaced. Absent: an hour, as in production. */
   readonly FLEET_KEY_LIFETIME_MS?: string | undefined;
   readonly FLEET_CODEC: FleetCodec;
   /**
-   * What `/advance` moves: `codec` (default), only the clock of the codec, so that time passes for keys; `process`, the time
-   * of day of the whole process, as when it is set.
+   * What `/advance` moves. `codec` (default): only the codec's clock, so that time passes for keys.
+   * `process`: the time of day of the whole process, as if the machine's clock were set.
    */
   readonly FLEET_CLOCK?: FleetClock;
 }
@@ -39,7 +39,7 @@ type FleetClock = z.infer<typeof fleetClock>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What a worker process answers on its HTTP port. `/readyz` is as in production. */
+/** The response of a worker process's `/readyz`, as in production. */
 export const readiness = z.object({
   status: z.enum(['ready', 'degraded', 'not_ready']),
   phase: z.string(),
@@ -52,7 +52,7 @@ export const readiness = z.object({
 });
 export type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
-/** How many calls of encode and decode have failed, and the last reason. */
+/** How many calls of encode and decode have failed, and the most recent reason. */
 export const failures = z.object({ count: z.number(), code: z.string().optional() });
 export type Failures = Readonly<z.infer<typeof failures>>;
 
@@ -60,7 +60,7 @@ export type Failures = Readonly<z.infer<typeof failures>>;
 export const memory = z.object({ rss: z.number(), heapUsed: z.number(), external: z.number() });
 export type Memory = z.infer<typeof memory>;
 
-/** A clock that a scenario moves, so that it need not wait for hours. */
+/** A clock that a scenario moves instead of waiting for hours. */
 export class MovableClock {
   #aheadMs = 0;
 
@@ -71,12 +71,12 @@ export class MovableClock {
   }
 }
 
-/** Milliseconds of a clock that all processes of a machine share, and that is never set. */
+/** Returns the milliseconds of a clock that all processes of a machine share and that nothing sets. */
 export const machineTime = (): number => Number(process.hrtime.bigint() / 1_000_000n);
 
 /**
- * Moves the time of day of this process: of `Date`, for all its JavaScript. `performance.now()`, timers and the native Core of
- * Temporal's SDK keep their time.
+ * Moves this process's time of day: `Date`, for all JavaScript. `performance.now()`, timers and the native
+ * Core of Temporal's SDK are not affected.
  */
 export function moveTimeOfDay(ms: number): void {
   const before = Date;
@@ -103,12 +103,12 @@ export function createFleetCodec(env: Environment, clock?: MovableClock, observe
   });
 }
 
-/** The time for which an answer of Cloud KMS counts must be longer than its slowest answer. */
+/** A response from Cloud KMS must count for longer than the slowest response takes. */
 function keyLimits(lifetime: string | undefined): Partial<DataKeyLimits> {
   if (lifetime === undefined) return {};
   const ms = Number(lifetime);
   return { softAgeMs: ms, revalidateMs: confirmedMs(ms) };
 }
 
-/** How long an answer of Cloud KMS counts for keys of a lifetime. */
+/** Returns how long a response from Cloud KMS counts, for keys with a lifetime. Both are in milliseconds. */
 export const confirmedMs = (lifetimeMs: number): number => lifetimeMs / 6;

@@ -7,16 +7,16 @@ import { z } from 'zod';
 import { type ProxyMode, startGcsProxy } from './gcs-proxy.ts';
 import { BUCKET, bucketEnvironment, type OpenStore } from './stores.ts';
 
-/** A trouble of a store of branch keys. */
+/** A fault of a branch-key store. */
 interface StoreFault {
   readonly name: string;
-  /** What a process logs that uses the store meanwhile. Absent: nothing, because it need not notice. */
+  /** The code that a process logs if it uses the store during the fault. Absent: it need not notice. */
   readonly code?: string;
   readonly begin: () => Promise<void>;
   readonly end: () => Promise<void>;
 }
 
-/** A store with the ways in which it can be away. */
+/** A store, with the faults that it can have. */
 export interface FaultyStore extends OpenStore {
   readonly faults: readonly StoreFault[];
 }
@@ -26,7 +26,7 @@ const nothing = (): Promise<void> => Promise.resolve();
 const generation = (name: string): number => Number(name.split('.')[1]);
 const CORRUPTED = '{"version":1,"current":';
 
-/** A directory. As root, no directory is read-only, so that fault is missing then. */
+/** Returns a store in a directory. Root can write to every directory, so has no fault "read-only". */
 export async function openFaultyDirectory(): Promise<FaultyStore> {
   const folder = await mkdtemp(join(tmpdir(), 'branch-keys-'));
   const parent = join(folder, 'volume');
@@ -42,7 +42,7 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
     begin: () => chmod(directory, mode),
     end: () => chmod(directory, 0o700),
   });
-  /** In one step: a process must not read an empty file, which is another fault. */
+  /** Replaces the file in one step: an empty file that a process reads would be another kind of fault. */
   const replaceNewest = async (body: string | Buffer): Promise<void> => {
     const written = join(folder, 'written');
     await writeFile(written, body);
@@ -70,7 +70,7 @@ export async function openFaultyDirectory(): Promise<FaultyStore> {
   };
 }
 
-/** A bucket of fake-gcs-server, behind a server that delays and refuses requests. */
+/** Returns a store in a bucket of fake-gcs-server, behind a proxy that delays and refuses requests. */
 export async function openFaultyBucket(): Promise<FaultyStore> {
   const [port = 0] = await freePorts(1);
   const open = async () => {

@@ -5,12 +5,12 @@ import { startGcs } from '@temporal-kms/scripts/gcs';
 import { startGcsProxy } from './gcs-proxy.ts';
 import type { Environment } from './settings.ts';
 
-/** How processes share branch keys: not, in a directory, or in a bucket of fake-gcs-server. */
+/** How processes share branch keys: not at all, in a directory, or in a bucket of fake-gcs-server. */
 export const storeKinds = ['none', 'file', 'gs'] as const;
 export type StoreKind = (typeof storeKinds)[number];
 
 export interface OpenStore {
-  /** Environment of the processes that use it. */
+  /** Environment of the processes that use the store. */
   readonly env: Environment;
   close(): Promise<void>;
 }
@@ -39,7 +39,10 @@ export async function openStore(kind: StoreKind = 'file'): Promise<OpenStore> {
 
 export const BUCKET = 'fleet';
 
-/** Environment of processes that use the bucket of a server for tests. Google's client sends it no credentials. */
+/**
+ * Returns the environment of processes that use the bucket of a test server. Google's client sends no
+ * credentials to such a server.
+ */
 export const bucketEnvironment = (url: string): Environment => ({
   KMS_BRANCH_KEYS: `gs://${BUCKET}`,
   STORAGE_EMULATOR_HOST: url,

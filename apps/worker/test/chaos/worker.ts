@@ -1,7 +1,7 @@
 /*
- * One worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output has a line for the
- * port on which it answers, and one for each activity that runs: `run`, the workflow, the activity, the attempt, the machine's
- * time. Standard error is its log.
+ * One worker process of the fleet: `node --expose-gc worker.ts workflows|activities`. Its standard output
+ * contains a line with its HTTP port, and a line for each activity that runs: `run`, the workflow, the
+ * activity, the attempt, the machine's time. Standard error is the log.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

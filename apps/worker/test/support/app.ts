@@ -8,7 +8,7 @@ import { z } from 'zod';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** The worker as `pnpm build` makes it. Its workflow code is compiled, so each process starts in a fraction of the time. */
+/** The built worker. Its workflow code is compiled, so that each process starts much faster. */
 export const built = await oncePerRun('worker', async (folder) => {
   // tsdown's own executable, without its shell wrapper.
   const tsdown = join(root, 'node_modules', 'tsdown', 'dist', 'run.mjs');
@@ -16,9 +16,9 @@ export const built = await oncePerRun('worker', async (folder) => {
 });
 
 export interface App extends NodeProcess {
-  /** The messages of the log so far. */
+  /** Returns the log's messages so far. */
   messages(): string[];
-  /** Returns what `/readyz` answers, `undefined` while nothing listens. */
+  /** Returns the response of `/readyz`, or `undefined` while nothing listens. */
   readyz(): Promise<Readiness | undefined>;
   untilReady(timeoutMs?: number): Promise<Readiness>;
   signal(name: NodeJS.Signals): void;
@@ -45,11 +45,14 @@ type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
 const optionsWith = (env: Record<string, string>) => ({
   cwd: root,
-  // No profile file of this machine's user.
+  // The user's profile file must not apply.
   env: { HOME: '/nonexistent', ...env },
 });
 
-/** Starts the worker as a process that its environment configures: as it is built, or from its sources, `src/main.ts`. */
+/**
+ * Starts the worker as a process with this environment: the built worker by default, or the worker from its
+ * sources (`src/main.ts`).
+ */
 export function startApp(env: Record<string, string>, file = join(built, 'main.mjs')): App {
   const running = startNode(file, optionsWith({ WORKER_HEALTH_PORT: '0', ...env }));
   const entries = () =>
@@ -83,10 +86,10 @@ export function startApp(env: Record<string, string>, file = join(built, 'main.m
   };
 }
 
-/** Runs the worker's command line to its end. */
+/** Runs the worker's command line until it ends. */
 export const runWorker = (args: readonly string[], env: Record<string, string> = {}) =>
   runNode(join(built, 'main.mjs'), { ...optionsWith(env), args });
 
-/** Runs the starter's command line to its end. */
+/** Runs the starter's command line until it ends. */
 export const runStarter = (args: readonly string[], env: Record<string, string> = {}) =>
   runNode(join(built, 'start.mjs'), { ...optionsWith(env), args });

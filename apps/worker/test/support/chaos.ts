@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { Checks } from '../chaos/checks.ts';
 import type { Scenario, ScenarioOptions } from '../chaos/scenario.ts';
 
-/** A scenario of `pnpm bench chaos` in its short form. */
+/** The options of a short run of `pnpm bench chaos`'s scenarios. */
 const short: ScenarioOptions = {
   processes: 1,
   inFlight: 12,
@@ -16,7 +16,7 @@ const short: ScenarioOptions = {
   keptThroughput: 0.4,
 };
 
-/** Other tests run at the same time. */
+/** Factor for time limits, because other tests run at the same time. */
 const SLOWDOWN = 3;
 
 /** Runs a scenario, and expects every promise to be kept. */

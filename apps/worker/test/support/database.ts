@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-/** Reads the files of Temporal's database by name: the database and SQLite's files next to it. */
+/** Reads the files of Temporal's database, by name: the database itself and SQLite's additional files. */
 export async function databaseFiles(dbFile: string): Promise<Map<string, Buffer>> {
   const dir = dirname(dbFile);
   const names = (await readdir(dir)).filter((name) => name.startsWith(basename(dbFile)));
@@ -11,16 +11,14 @@ export async function databaseFiles(dbFile: string): Promise<Map<string, Buffer>
   );
 }
 
-/**
- * Turns on the database's write-ahead log, which the development server does not change. The server must not be running.
- */
+/** Turns on the database's write-ahead log, which the server keeps on. The server must not be running. */
 export function useWriteAheadLog(dbFile: string): void {
   const database = new DatabaseSync(dbFile);
   database.exec('PRAGMA journal_mode = wal');
   database.close();
 }
 
-/** Reads every cell of every table. In the file, SQLite splits long values over distant pages. */
+/** Reads every cell of every table, because SQLite splits long values over distant pages of the file. */
 export function databaseCells(dbFile: string): Buffer {
   const database = new DatabaseSync(dbFile, { readOnly: true, timeout: 10_000 });
   try {

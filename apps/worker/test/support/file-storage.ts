@@ -7,7 +7,7 @@ import { temporal } from '@temporalio/proto';
 
 const PayloadMessage = temporal.api.common.v1.Payload;
 
-/** A driver for external storage that keeps each payload in a file, named by its hash. */
+/** A driver for external storage that keeps each payload in a file named by the payload's hash. */
 export class FileStorage implements StorageDriver {
   readonly name = 'files';
   readonly type = 'test.files';

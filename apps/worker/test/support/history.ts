@@ -10,7 +10,7 @@ export interface Stored {
   readonly value: unknown;
 }
 
-/** Reads everything that Temporal returns about every workflow and schedule, with payloads as it stores them. */
+/** Reads everything that Temporal returns about workflows and schedules, with payloads as stored. */
 export async function readEverything(connection: Connection): Promise<Stored[]> {
   const { workflowService } = connection;
   const { executions } = await workflowService.listWorkflowExecutions({ namespace, pageSize: 1_000 });

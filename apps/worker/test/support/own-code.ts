@@ -6,8 +6,8 @@ import { runNode } from '@temporal-kms/testing/process';
 const worker = join(import.meta.dirname, '..', '..');
 
 /**
- * Writes the example of the README's section about own workflows into a folder outside the repository, and builds its
- * workflow bundle with the failure converter in `artefact`.
+ * Writes the README's example of application workflows into a folder outside the repository, and builds the
+ * example's workflow bundle with the failure converter in `artefact`.
  * @returns the path for `WORKER_CODE`
  */
 export async function writeOwnCode(folder: string, artefact: string): Promise<string> {
@@ -17,7 +17,7 @@ export async function writeOwnCode(folder: string, artefact: string): Promise<st
     if (title !== undefined) await writeFile(join(folder, title), code);
   }
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  // Instead of an installation from a registry.
+  // Replaces an installation from a registry.
   await symlink(join(worker, 'node_modules'), join(folder, 'node_modules'));
   const { code, stderr } = await runNode('bundle.ts', { cwd: folder, args: [artefact] });
   if (code !== 0) throw new Error(`bundle.ts failed:\n${stderr}`);

@@ -1,4 +1,4 @@
-/** A place where Temporal stores a payload, and the words that a sample writes there around its customer's name. */
+/** A place where Temporal stores a payload, and the text that a sample writes around the customer's name. */
 export interface Place {
   readonly place: string;
   /** See `Stored.where`. */
@@ -68,7 +68,7 @@ const rows: readonly [place: string, where: string, text: string][] = [
   ['cancellation by token', 'ACTIVITY_TASK_CANCELED', 'Clock of NAME goes back'],
 ];
 
-/** Every place of a payload that the samples use. Only the name differs between the encrypted run and its control. */
+/** All places where samples store payloads. The encrypted run and its control differ only in the name. */
 export const places: readonly Place[] = rows.map(([place, where, text]) => ({
   place,
   where,

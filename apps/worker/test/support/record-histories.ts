@@ -27,7 +27,7 @@ import {
 } from './scenarios.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-/** Instead of the process id and the host's name, which Temporal stores by default. */
+/** Replaces the process id and the host's name, which Temporal stores by default. */
 const identity = 'recorder';
 
 installRuntime(createLog('silent'));
@@ -103,7 +103,7 @@ async function record(): Promise<void> {
   ]);
 }
 
-/** Reads the histories of all closed runs. A run's name is its workflow id without digits, with a number if it repeats. */
+/** Reads the histories of closed runs by name: the workflow id without digits, plus a number if repeated. */
 async function closedHistories(): Promise<Map<string, temporal.api.history.v1.IHistory>> {
   const { executions } = await stack.connection.workflowService.listWorkflowExecutions({ namespace });
   const histories = new Map<string, temporal.api.history.v1.IHistory>();

@@ -5,10 +5,10 @@ import { createTestCodec } from '@temporal-kms/kms-codec/testing';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import type { temporal } from '@temporalio/proto';
 
-/** The folder of the recorded histories, which `record-histories.ts` writes. */
+/** The folder with the recorded histories, which `record-histories.ts` writes. */
 export const recordedDir = join(import.meta.dirname, '..', 'histories');
 
-/** Every recorded input contains it. */
+/** Every recorded input contains this name. */
 export const RECORDED_NAME = 'Recorded Person';
 
 /** Returns the codec that encrypted the recorded histories. Its key is for tests only. */

@@ -9,7 +9,7 @@ import { dailyReport } from '../../src/workflows/daily-report.ts';
 import { collect, type repair, ticket } from '../../src/workflows/repair.ts';
 import { namespace, taskQueue } from './stack.ts';
 
-/** Tries again for 30 s. It also runs outside of Vitest, which `vi.waitFor` does not. */
+/** Retries for 30 s. Unlike `vi.waitFor`, also runs outside Vitest. */
 const until = <T>(attempt: () => Promise<T>): Promise<T> =>
   pRetry(attempt, { retries: 300, factor: 1, minTimeout: 100 });
 
@@ -40,8 +40,8 @@ export async function runSchedule(client: Client, name: string) {
     });
   await handle.trigger('BUFFER_ALL');
   await started(1);
-  // A schedule passes on the result of a run only if it waits for the run to end, because the next one must wait. The
-  // workflow ids of a schedule differ by the second in which it handles a trigger.
+  // A schedule passes on a run's result only if it waits for the run to end, which it does because the next
+  // run must wait. A schedule's workflow ids differ by the second in which the schedule handles a trigger.
   await sleep(1_100);
   await handle.trigger('BUFFER_ALL');
   const { runs, description } = await started(2);
@@ -51,7 +51,7 @@ export async function runSchedule(client: Client, name: string) {
   return { description, results };
 }
 
-/** Starts a basket together with its first update, sends a second one in the same way, and closes the basket. */
+/** Starts a basket together with its first update, sends another in the same way, and closes the basket. */
 export async function updateWithStart(client: Client, name: string) {
   const put = (article: string) =>
     client.workflow.executeUpdateWithStart(putIntoBasket, {
@@ -69,7 +69,7 @@ export async function updateWithStart(client: Client, name: string) {
   return { answers, result: await handle.result() };
 }
 
-/** Starts a basket together with its first signal, sends a second one in the same way, and closes the basket. */
+/** Starts a basket together with its first signal, sends another in the same way, and closes the basket. */
 export async function signalWithStart(client: Client, name: string) {
   const ask = (question: string) =>
     client.workflow.signalWithStart(basket, {
@@ -85,7 +85,7 @@ export async function signalWithStart(client: Client, name: string) {
   return handle.result();
 }
 
-/** Starts a repair and returns the task token that its activity gave to the workflow. */
+/** Starts a repair, and returns the task token that the activity gave to the workflow. */
 export async function startRepair(client: Client, workflowId: string, name: string) {
   const input = { customer: name, article: `Clock of ${name}` };
   await catalogue.repair.start(client, { workflowId, taskQueue, input });
@@ -107,7 +107,6 @@ export async function completeRepair(client: Client, workflowId: string, name: s
   return handle.result();
 }
 
-/** Waits until an activity of a workflow runs. */
 export const untilActivityStarted = (handle: WorkflowHandle) =>
   until(async () => {
     const { raw } = await handle.describe();

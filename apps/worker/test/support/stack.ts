@@ -24,7 +24,7 @@ const keyVariables = {
 };
 const key = 'projects/test/locations/global/keyRings/ring/cryptoKeys/workflows';
 
-/** The variables with which a process uses the emulator's key. */
+/** Returns the variables for a process that uses the emulator's key. */
 export const kmsVariables = (emulatorHost: string) => ({ ...keyVariables, KMS_EMULATOR_HOST: emulatorHost });
 
 export const kmsSettings = (emulatorHost: string): KmsSettings =>
@@ -45,19 +45,19 @@ export const startTemporalAndKms = (dataFile?: string) =>
 
 export interface Stack {
   readonly address: string;
-  /** The emulator. */
+  /** Host and port of the emulator. */
   readonly kmsAddress: string;
   readonly dbFile: string;
   readonly connection: Connection;
   readonly clients: SampleClients;
-  /** Absent without encryption. */
+  /** Absent if nothing is encrypted. */
   readonly codec?: KmsCodec;
   close(): Promise<void>;
 }
 
 export interface StackOptions {
   readonly encrypted: boolean;
-  /** Plugins of the worker in addition to the codec's. */
+  /** Additional plugins of the worker. */
   readonly plugins?: readonly WorkerPlugin[];
 }
 
@@ -113,7 +113,7 @@ const noCodec: WorkerCodec = {
   keyState: () => ({ autonomySeconds: Number.POSITIVE_INFINITY, failure: undefined }),
 };
 
-/** Clients without a codec, whatever format a sample asks for. */
+/** Returns clients without a codec, whatever format a sample requests. */
 const plainClients = (connection: Connection): SampleClients => ({
   get: (_format, interceptor) =>
     new Client({ connection, namespace, ...(interceptor && { interceptors: { workflow: [interceptor] } }) }),

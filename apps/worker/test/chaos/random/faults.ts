@@ -8,14 +8,14 @@ import type { FaultKind, PlannedFault } from './plan.ts';
 import type { Disruption } from './repeats.ts';
 import type { RandomStore } from './store.ts';
 
-/** What the faults happen to. */
+/** The parts that faults affect. */
 export interface Targets {
   /** Cloud KMS, and the network in front of it. */
   readonly emulator: Emulator;
   readonly network: Network;
   readonly store: RandomStore;
   readonly temporal: { kill(): Promise<void>; start(): Promise<void> };
-  /** The fleet with the codec, and the control fleet. Faults of processes happen to both at the same time. */
+  /** The fleet with the codec, and the control fleet. Process faults affect both fleets at the same time. */
   readonly fleets: readonly Fleet[];
   readonly disruptions: Disruption[];
   /** Grants and removes the role of the fleet's identity. */
@@ -25,15 +25,15 @@ export interface Targets {
 type Run = (targets: Targets, fault: PlannedFault) => Promise<void>;
 
 const SLOW_MS = 2_000;
-/** A refusal is shorter than this only where the plan has no time: the processes must notice each. */
+/** Minimum length of a refusal, unless the plan leaves less time: every process must notice it. */
 const NOTICED_MS = 8_000;
 const LONGEST_ABSENCE_MS = 8_000;
-/** Clocks are moved by 10 s to 28 h, of the same probability for each order of magnitude. */
+/** Clocks are moved by 10 s to 28 h. Each order of magnitude has the same probability. */
 const LEAST_JUMP_MS = 10_000;
 const JUMP_FACTOR = 10_000;
 const STARTED_MS = 60_000;
 
-/** Applies a trouble for the length of a fault. */
+/** Applies a condition for the length of a fault. */
 const during =
   (begin: (targets: Targets) => unknown, end: (targets: Targets) => unknown): Run =>
   async (targets, { lengthMs }) => {
@@ -94,14 +94,14 @@ const kill: Run = async (targets, { lengthMs, choices }) => {
     return role ? [fleet.add(role)] : [];
   });
   const limit = performance.now() + STARTED_MS;
-  // Not until it is ready: Cloud KMS may be unavailable.
+  // Does not wait until the processes are ready, because Cloud KMS may be unavailable.
   while (!(await allAnswer(replacements)) && performance.now() < limit) await sleep(100);
 };
 
 const jump: Run = async (targets, { lengthMs, choices }) => {
   const [size, which] = choices;
   const ms = Math.round(LEAST_JUMP_MS * JUMP_FACTOR ** size) * (which < 0.5 ? -1 : 1);
-  // Half of the clocks are set back, the others stay wrong.
+  // Half of the clocks are corrected; the others stay wrong.
   const isCorrected = (which * 4) % 2 < 1;
   const workers = chosen(targets, [which, size]);
   await Promise.all(workers.map((worker) => worker.advance(ms)));
@@ -118,7 +118,7 @@ const restart: Run = async (targets, { lengthMs }) => {
   end();
 };
 
-/** What happens for each kind. It resolves when the fault has ended. */
+/** Runs a fault of each kind. Resolves when the fault has ended. */
 export const runFault: Readonly<Record<FaultKind, Run>> = {
   'refused connections': during(
     ({ network }) => network.refuse(),
@@ -153,7 +153,7 @@ export const runFault: Readonly<Record<FaultKind, Run>> = {
   'Temporal restarted': restart,
 };
 
-/** Chooses a process of each fleet: the same role and place. */
+/** Chooses one process of each fleet, both with the same role and place. */
 function chosen({ fleets }: Targets, [ofRole, ofPlace]: readonly [number, number]): FleetWorker[] {
   const role = roles[Math.floor(ofRole * roles.length)];
   return fleets.map(({ workers }) => {

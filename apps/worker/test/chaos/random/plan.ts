@@ -1,6 +1,6 @@
 import { Random } from '@temporal-kms/testing/random';
 
-/** Every kind of fault, and what it concerns. Faults of one group follow one another; others may overlap. */
+/** Every kind of fault, and its group. Only faults of different groups overlap. */
 export const faultGroups = {
   'refused connections': 'network',
   'black hole': 'network',
@@ -22,23 +22,22 @@ export const faultGroups = {
 export type FaultKind = keyof typeof faultGroups;
 export const faultKinds = Object.keys(faultGroups).filter((kind): kind is FaultKind => kind in faultGroups);
 
-/** A fault of a run. */
 export interface PlannedFault {
   readonly kind: FaultKind;
-  /** Milliseconds from the beginning of the faults until it begins. */
+  /** Milliseconds from the beginning of all faults to the beginning of this one. */
   readonly atMs: number;
   readonly lengthMs: number;
-  /** Two numbers from 0 up to, and not including, 1, for what a kind chooses: a process, a time. */
+  /** Two numbers from 0 to below 1, which determine a kind's choices, such as a process or a time. */
   readonly choices: readonly [number, number];
 }
 
-/** The shortest and the longest fault, as shares of the time between two. Most are short. */
+/** Minimum and maximum length of a fault, as a share of the time between two faults. Most are short. */
 const SHORTEST = 0.2;
 const LONGEST = 1.5;
 
 /**
- * Returns the faults of a run: the same for the same arguments. Their number is divided as evenly as possible among the kinds,
- * in a random order.
+ * Returns the faults of a run, always the same for the same arguments. The number of faults is divided as
+ * evenly as possible among the kinds, in a random order.
  */
 export function planFaults(
   seed: number,

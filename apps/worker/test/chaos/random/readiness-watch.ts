@@ -3,30 +3,30 @@ import type { Fleet } from '../fleet.ts';
 import type { FleetWorker } from '../fleet-worker.ts';
 import { type Failures, machineTime, type Readiness } from '../settings.ts';
 
-/** What a process answers at a time. */
+/** A process's state at a time. */
 export interface ReadinessSample {
-  /** In ms. */
+  /** The time of the sample, in ms. */
   readonly at: number;
   readonly isReady: boolean;
-  /** Calls of encode and decode that have failed so far. */
+  /** Number of calls of encode and decode that have failed so far. */
   readonly failures: number;
 }
 
-/** Failures that are further apart than this, in ms, are separate. */
+/** Failures that are further apart than this, in ms, count as separate. */
 const GAP_MS = 10_000;
 
 /** Finds out whether a process reports ready while its tasks fail. */
 export class ReadinessWatch {
-  /** How often the process was ready for longer than the limit while calls failed. */
+  /** How many times the process was ready for longer than the limit while calls failed. */
   violations = 0;
-  /** The longest time for which calls failed in a process that was ready throughout, in ms. */
+  /** The longest time for which calls failed while the process was ready throughout, in ms. */
   longestMs = 0;
-  /** Calls that failed in the process. */
+  /** Number of calls that failed in the process. */
   failures = 0;
   readonly #limitMs: number;
   #streak: { readonly from: number; last: number; isCounted: boolean } | undefined;
 
-  /** @param limitMs a process may need this time to notice that Cloud KMS refuses a key */
+  /** @param limitMs how long a process may need to notice that Cloud KMS refuses a key */
   constructor(limitMs: number) {
     this.#limitMs = limitMs;
   }
@@ -48,19 +48,19 @@ export class ReadinessWatch {
 }
 
 const EVERY_MS = 1_000;
-/** Why tasks that need an answer of Cloud KMS fail while it has an outage. */
+/** Reason codes of tasks that need Cloud KMS and fail during an outage. */
 const outages = new Set(['kms_unavailable', 'kms_quota', 'checksum_mismatch']);
 
 /**
- * Whether a process reports that it works, although its tasks fail. In an outage of Cloud KMS it completes what needs no
- * answer, so it reports that it is degraded.
+ * Whether a process reports that it works although its tasks fail. During an outage of Cloud KMS, a process
+ * completes the tasks that need no response from Cloud KMS, so it may report that it is degraded.
  */
 export function reportsReady(answer: Readiness | undefined, { code = '' }: Partial<Failures> = {}): boolean {
   if (answer?.http !== 200) return false;
   return answer.status === 'ready' || !outages.has(code);
 }
 
-/** Watches all processes of a fleet, also those that start later, until it is stopped. */
+/** Watches all processes of a fleet, including those that start later, until the watch is stopped. */
 export function watchReadiness(fleet: Fleet, limitMs: number) {
   const watches = new Map<FleetWorker, ReadinessWatch>();
   const violations: string[] = [];
@@ -69,7 +69,7 @@ export function watchReadiness(fleet: Fleet, limitMs: number) {
     const watch = watches.get(worker) ?? new ReadinessWatch(limitMs);
     watches.set(worker, watch);
     const known = watch.violations;
-    // A process that is killed meanwhile breaks its answer off.
+    // The response fails if the process is killed meanwhile.
     const failed = await worker.failures().catch(() => undefined);
     const answer = await worker.readyz().catch(() => undefined);
     const at = machineTime();
@@ -84,7 +84,7 @@ export function watchReadiness(fleet: Fleet, limitMs: number) {
     }
   })();
   return {
-    /** @returns what was seen */
+    /** @returns the observations */
     stop: async () => {
       stopping.abort();
       await running;

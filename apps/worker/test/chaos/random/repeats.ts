@@ -1,12 +1,12 @@
 import type { ActivityRun } from '../fleet-worker.ts';
 import { type FaultKind, faultGroups } from './plan.ts';
 
-/** A time in which a fault of processes or of Temporal may make Temporal start activities again, see `machineTime`. */
+/** An interval, in ms of `machineTime`, in which a fault can make Temporal repeat activities. */
 export interface Disruption {
   readonly from: number;
-  /** Infinity until its end. */
+  /** Infinity until the disruption has ended. */
   to: number;
-  /** The processes that it concerns; all if it concerns Temporal. */
+  /** The affected processes; all if Temporal is affected. */
   readonly pids: readonly number[] | 'all';
 }
 
@@ -18,14 +18,14 @@ export interface FaultTime {
 }
 
 const isRefusal = (kind: FaultKind): boolean => faultGroups[kind] === 'rights' && kind !== 'rotated';
-/** Whether Cloud KMS confirms no key in a fault, or a confirmation seems old after it. */
+/** Whether Cloud KMS confirms no key during a fault, or a confirmation seems old after the fault. */
 const isPause = (kind: FaultKind): boolean =>
   ['network', 'answers'].includes(faultGroups[kind]) || kind === 'clock jump';
 
 /**
- * Returns when Cloud KMS refused a key that it had not confirmed shortly before. Such a key has no grace (ADR 12): activities in
- * progress cannot encrypt their results, and run again.
- * @param confirmedMs how long a confirmation counts
+ * Returns the intervals in which Cloud KMS refused a key that it had not confirmed shortly before. Such a key
+ * has no grace period (ADR 12), so activities in progress cannot encrypt their results and run again.
+ * @param confirmedMs how long a confirmation counts, in ms
  */
 export function refusedUnconfirmed(faults: readonly FaultTime[], confirmedMs: number): Disruption[] {
   const pauses = faults.filter(({ kind }) => isPause(kind));
@@ -47,19 +47,19 @@ export interface ProcessRun extends ActivityRun {
   readonly pid: number;
 }
 
-/** What has arrived at a process while it was frozen, or when Temporal ended, begins within this time, in ms. */
+/** Tasks that arrived at a frozen process, or when Temporal ended, begin within this time, in ms. */
 const ARRIVED_MS = 5_000;
 
 export interface Repeats {
-  /** Executions of activities after their first one. */
+  /** Executions of activities after the first execution. */
   readonly all: number;
-  /** Of these, those that no disruption explains. */
+  /** Those of the repeated executions that no disruption explains. */
   readonly unexplained: readonly string[];
 }
 
 /**
- * Counts executions of activities that had run before. A disruption explains one if it concerns the process of this execution
- * or of the one before, and happens between them.
+ * Counts executions of activities that had already run. A disruption explains a repeated execution if it
+ * happens between this execution and the previous one, and affects the process of either.
  */
 export function findRepeats(runs: readonly ProcessRun[], disruptions: readonly Disruption[]): Repeats {
   const known = new Map<string, ProcessRun>();

@@ -9,14 +9,14 @@ import type { OpenStore } from '../stores.ts';
 const run = promisify(execFile);
 const DISK_BYTES = 256 * 1024;
 
-/** A directory of branch keys, on a small disk of its own where this process may mount one. */
+/** A directory of branch keys, on a separate small disk if this process may mount one. */
 export interface RandomStore extends OpenStore {
-  /** Absent if this process may mount no file system: that needs root. */
+  /** Absent if this process may not mount a file system, which needs root. */
   readonly disk?: { fill(): Promise<void>; free(): Promise<void> };
   /** Keeps a copy of the directory. */
   backUp(): Promise<void>;
   delete(): Promise<void>;
-  /** Replaces the content of the directory with the last copy. */
+  /** Replaces the directory's content with the most recent copy. */
   restore(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export async function openRandomStore(): Promise<RandomStore> {
   const filler = join(volume, 'filler');
   const deleteAll = () => rm(directory, { recursive: true, force: true, maxRetries: 5 });
   const unmount = () => execFileSync('umount', [volume]);
-  // Also when a signal ends the benchmark: a mounted file system stays.
+  // Needed even if a signal ends the benchmark, because a mounted file system would stay.
   if (isMounted) process.once('exit', unmount);
   let copy = new Map<string, Buffer>();
   return {
@@ -48,7 +48,7 @@ export async function openRandomStore(): Promise<RandomStore> {
       await deleteAll();
       await mkdir(directory, { mode: 0o700, recursive: true });
       for (const [name, body] of copy) {
-        // In one step: a process must not read an empty file, which is another fault.
+        // Replaces the file in one step: an empty file that a process reads would be another kind of fault.
         const written = join(volume, name);
         await writeFile(written, body, { mode: 0o600 });
         await rename(written, join(directory, name));
@@ -83,7 +83,7 @@ async function mount(path: string): Promise<boolean> {
   }
 }
 
-/** A process may replace the directory or a file at any time. */
+/** Ignores a missing file or directory, because a process may replace them at any time. */
 function absent(error: unknown): [] {
   if (codeOf(error) !== 'ENOENT') throw error;
   return [];

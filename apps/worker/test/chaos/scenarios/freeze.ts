@@ -5,10 +5,10 @@ import { openStore } from '../stores.ts';
 
 /** Within this time, `/readyz` reports that Temporal does not answer (docs/runbook.md). */
 const NOTICED_SECONDS = 40;
-/** A measurement that failed is repeated about every second, and each call has a deadline of 5 s. */
+/** A failed measurement is repeated about every second, and each call has a deadline of 5 s. */
 const READY_AGAIN_SECONDS = 20;
 
-/** Temporal is frozen (SIGSTOP), and continues (SIGCONT). */
+/** Freezes Temporal (SIGSTOP) and lets it continue (SIGCONT). */
 export async function freeze(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, keyLifetimeMs, store: kind } = options;
   await using services = await startServices();

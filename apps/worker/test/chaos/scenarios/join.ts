@@ -9,10 +9,10 @@ import { openStore } from '../stores.ts';
 import { arrive, type journey, move, place } from '../workflows.ts';
 
 const JOURNEYS = 10;
-/** A cold start tries at least every 5 s, and then connects and creates its worker. */
+/** A cold start tries Cloud KMS at least every 5 s, and then connects and creates its worker. */
 const READY_SECONDS = 20;
 
-/** A process of each role starts while Cloud KMS answers errors. Queries and updates continue meanwhile. */
+/** Starts a process of each role while Cloud KMS returns errors. Queries and updates continue meanwhile. */
 export async function join(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, keyLifetimeMs, store: kind } = options;
   await using services = await startServices();
@@ -90,7 +90,7 @@ const startJourneys = ({ client, taskQueue }: Fleet) =>
     ),
   );
 
-/** Calls each workflow in turn until a time. */
+/** Queries and updates the workflows in turn until the time `end`. */
 async function callUntil(end: number, journeys: readonly WorkflowHandle<typeof journey>[]) {
   const counts = { queries: 0, updates: 0, failedQueries: 0, failedUpdates: 0 };
   for (let number = 0; performance.now() < end; number += 1) {

@@ -14,15 +14,15 @@ import type { ScenarioOptions } from '../scenario.ts';
 import { roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
-/** For this time, a killed service stays away. */
+/** How long a killed service stays away. */
 const AWAY_MS = 3_000;
 /**
- * Seconds until every workflow that was in progress has completed: Temporal gives a task of a killed worker to another one
- * after its time-out, which is at most 10 s here, and a workflow has three such steps.
+ * Maximum seconds until every workflow that was in progress has completed. Temporal gives a killed worker's
+ * task to another worker after a time-out of at most 10 s here, and a workflow has three such steps.
  */
 const RECOVERY_SECONDS = 60;
 
-/** `kill -9` of a worker of each role, of Cloud KMS and of Temporal, in turn. All return. */
+/** Kills (`kill -9`) a worker of each role, Cloud KMS and Temporal in turn, and starts each again. */
 export async function kill(
   checks: Checks,
   { processes, inFlight, seconds, keyLifetimeMs, store: kind }: ScenarioOptions,
@@ -91,7 +91,7 @@ export async function kill(
   );
 }
 
-/** The KMS emulator as a process, with its keys in a file. */
+/** Starts the KMS emulator as a process, with its keys in a file. */
 async function startKms(dataFile: string) {
   const [port = 0, controlPort = 0] = await freePorts(2);
   const file = fileURLToPath(new URL('cli.ts', import.meta.resolve('@temporal-kms/kms-emulator')));

@@ -4,12 +4,12 @@ import type { ScenarioOptions } from '../scenario.ts';
 import { openStore } from '../stores.ts';
 
 const HOUR_MS = 3_600_000;
-/** The hard limit is 24 h. Polling stops when keys last for less than 60 s. */
+/** The hard limit is 24 h. Polling stops when the keys' remaining time is below 60 s. */
 const BEFORE_LIMIT_MS = 24 * HOUR_MS - 50_000;
 const STOPS_SECONDS = 20;
 const READY_SECONDS = 20;
 
-/** An outage of Cloud KMS of 25 h, on clocks that are moved. */
+/** A Cloud KMS outage of 25 h, with moved clocks. */
 export async function limit(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, store: kind } = options;
   await using services = await startServices();

@@ -7,17 +7,21 @@ import type { ScenarioOptions } from '../scenario.ts';
 import { type Memory, type Role, roles } from '../settings.ts';
 import { openStore } from '../stores.ts';
 
-/** The median of the last quarter may be above that of the second by this factor, or by this much more than in the other fleet. */
+/**
+ * The last quarter's median may exceed the second quarter's by this factor, or by this much more than in the
+ * fleet without a codec.
+ */
 const FLAT = 1.05;
 const IN_FLIGHT = 40;
-/** An odd number, see `median`. */
+/** Number of samples per quarter: an odd number, see `median`. */
 const SAMPLES_PER_QUARTER = 5;
 const MiB = 2 ** 20;
 
 /**
- * Memory of a worker of each role after a garbage collection, while workflows complete, and keys are replaced all the while.
- * A second fleet without a codec does the same at the same time. It shows what Temporal's SDK and the allocator add to the
- * resident memory: the fleet with the codec may grow by no more than that.
+ * Measures the memory of a worker of each role after a garbage collection, while workflows complete and keys
+ * are continually replaced. A second fleet without a codec does the same at the same time. The second fleet
+ * shows what Temporal's SDK and the allocator add to the resident memory: the fleet with the codec may grow
+ * by no more than that.
  */
 export async function memory(
   checks: Checks,
@@ -66,7 +70,7 @@ interface Observed {
   readonly samples: Readonly<Record<Role, readonly Memory[]>>;
 }
 
-/** Runs the workflows, and takes samples at equal steps. */
+/** Runs the workflows, and takes samples at equal intervals. */
 async function observe(
   fleet: Fleet,
   workflows: number,
@@ -84,7 +88,7 @@ async function observe(
   return { load, samples };
 }
 
-/** The median of each quarter, in MiB. */
+/** Returns the median of each quarter, in MiB. */
 const quarters = (values: readonly number[]): number[] =>
   [0, 1, 2, 3].map(
     (quarter) =>

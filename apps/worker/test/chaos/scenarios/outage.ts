@@ -8,7 +8,7 @@ import { openStore } from '../stores.ts';
 
 const SLOW_MS = 2_000;
 
-/** The ways in which Cloud KMS is away: it does not answer, it answers UNAVAILABLE, or each call takes 2 s. */
+/** The phases: Cloud KMS does not answer, returns UNAVAILABLE, takes 2 s per call, and works again. */
 const troubles: readonly (readonly [name: string, begin: (emulator: Emulator) => void])[] = [
   ['does not answer', (emulator) => emulator.injectFault({ effect: { kind: 'hang' } })],
   [
@@ -29,9 +29,10 @@ const troubles: readonly (readonly [name: string, begin: (emulator: Emulator) =>
 ];
 
 /**
- * The troubles follow one another without a gap, so the outage lasts for three times `seconds`. A second fleet with its own
- * Cloud KMS has the same load at the same time and no outage: the machine and Temporal become slower and faster for both, so
- * the first fleet's share of the completions is compared, not its rate.
+ * The phases follow one another without a gap, so the outage lasts three times `seconds`. A second fleet with
+ * a separate Cloud KMS has the same load at the same time but no outage. The speed of the machine and of
+ * Temporal varies for both fleets, so the scenario compares the first fleet's share of the completions, not
+ * its rate.
  */
 export async function outage(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, inFlight, seconds, keyLifetimeMs, keptThroughput } = options;
@@ -47,7 +48,7 @@ export async function outage(checks: Checks, options: ScenarioOptions): Promise<
       { processes, keyLifetimeMs, env: controlStore.env, taskQueue: 'control' },
     ),
   );
-  // Half of the load for each.
+  // Each fleet gets half of the load.
   const pairs = [first, second].map((fleet) => ({
     fleet,
     load: fleet.load().start(Math.ceil(inFlight / 2)),
@@ -96,7 +97,7 @@ interface Pair {
   readonly load: Load;
 }
 
-/** Measures both fleets in the same time. */
+/** Measures both fleets at the same time. */
 async function measure([first, second]: readonly Pair[], ms: number): Promise<Measured> {
   if (!first || !second) throw new RangeError('Two fleets are compared');
   return await Promise.all([measureOne(first, ms), measureOne(second, ms)]);

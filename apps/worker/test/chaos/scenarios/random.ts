@@ -20,17 +20,18 @@ import { confirmedMs, machineTime } from '../settings.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
-/** Orders in progress in each fleet. Each takes about half a minute, so it meets a fault. */
+/** Orders in progress in each fleet. An order takes about half a minute, so it usually meets a fault. */
 const IN_FLIGHT = 12;
-/** For the measurement, and for a busy machine. */
+/** Extra seconds for the measurement and for a busy machine. */
 const SLACK_MS = 10_000;
 const READY_SECONDS = 30;
-/** After the faults, every order completes within this time. */
+/** After the last fault, every order must complete within this time. */
 const SETTLED_MS = 180_000;
 
 /**
- * Random faults of Cloud KMS, of its network, of the store of branch keys, of processes and of Temporal. A control fleet
- * without the codec, with the same load at the same time, meets those of processes and of Temporal too.
+ * Causes random faults of Cloud KMS, its network, the branch-key store, processes and Temporal. A control
+ * fleet without the codec has the same load at the same time, and is affected by the same faults of processes
+ * and of Temporal.
  */
 export async function random(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, keyLifetimeMs, seed } = options;
@@ -107,7 +108,7 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
   if (checks.all.some(({ isKept }) => !isKept)) await keepLogs(checks, fleet);
 }
 
-/** Runs the planned faults to the end of the last one, and returns when they happened. @throws Error when a fault cannot be applied */
+/** Runs the planned faults, and returns when they happened. @throws Error if a fault cannot be applied */
 async function runFaults(
   checks: Checks,
   { seed, faults: count, minutes }: ScenarioOptions,
@@ -139,7 +140,7 @@ async function runFaults(
         .then(() => void ended.push({ kind, from, to: machineTime() }))
         .catch((error: unknown) => void problems.push(error)),
     );
-    // What a later fault restores is older than what the processes have now.
+    // A later fault restores this copy, which is then older than the processes' keys.
     await targets.store.backUp();
   }
   await Promise.all(byGroup.values());
@@ -178,7 +179,7 @@ function report(
   );
 }
 
-/** Keeps the logs of the processes for an analysis. */
+/** Saves the processes' logs for analysis. */
 async function keepLogs(checks: Checks, { workers }: Fleet): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'chaos-logs-'));
   for (const worker of workers) {

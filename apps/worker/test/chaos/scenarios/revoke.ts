@@ -12,14 +12,14 @@ import { openStore, type StoreKind, storeKinds } from '../stores.ts';
 
 const IDENTITY = 'worker@fleet.iam.gserviceaccount.com';
 const ROLE = { role: 'roles/cloudkms.cryptoKeyEncrypterDecrypter', members: [`serviceAccount:${IDENTITY}`] };
-/** For the measurement, and for a busy machine. */
+/** Extra seconds for the measurement and for a busy machine. */
 const SLACK_SECONDS = 10;
-/** A worker tries to replace a key that Cloud KMS rejects about every 10 s, and then connects and creates its worker. */
+/** A worker tries to replace a rejected key about every 10 s, and then connects and starts polling. */
 const READY_SECONDS = 30;
 
 /**
- * Rotation; the primary version is disabled and enabled; the role is removed and granted; each twice. All while workflows run,
- * with each kind of store.
+ * Rotates the key. Then, twice each, disables and enables the primary version, and removes and grants the
+ * role. All this happens while workflows run, and with each kind of store.
  */
 export async function revoke(checks: Checks, options: ScenarioOptions): Promise<void> {
   const kinds = options.store === undefined ? storeKinds : [options.store];
@@ -39,7 +39,8 @@ async function revokeWith(kind: StoreKind, checks: Checks, options: ScenarioOpti
   const fleet = closers.use(
     await startFleet({ ...services, kmsAddress }, { processes, keyLifetimeMs, env: store.env }),
   );
-  // An activity of a single attempt that a worker takes at the moment of a refusal fails, and its workflow with it.
+  // Uses activities that may be retried: at the moment of a refusal, a single-attempt activity would fail,
+  // and so would its workflow.
   const load = fleet.load('delivery').start(inFlight);
   await load.warm();
   const lifetime = keyLifetimeMs / 1_000;
@@ -75,7 +76,7 @@ async function revokeWith(kind: StoreKind, checks: Checks, options: ScenarioOpti
       end: () => emulator.setPolicy(KEY, [ROLE]),
     },
   ];
-  // A second refusal of the same key must be noticed, too.
+  // Workers must also notice a second refusal of the same key.
   const twice = cases.flatMap((one) => [one, { ...one, name: `${one.name} again` }]);
   for (const { name, code, begin, end } of twice) {
     checks.progress(name);
@@ -124,7 +125,7 @@ const connectTo = (port: number) => new KeyManagementServiceClient(emulatorOptio
 const failureOf = (answer: Readiness | undefined): string | undefined =>
   answer?.kmsFailure ?? answer?.trouble;
 
-/** Waits until the process encrypts under a version. @returns the seconds that it took */
+/** Waits until the process encrypts under a version. @returns how long that took, in seconds */
 async function untilVersion(worker: FleetWorker, keyVersion: number, limitSeconds: number): Promise<number> {
   const begin = performance.now();
   for (;;) {
@@ -142,10 +143,10 @@ const queueTypes = {
   workflows: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   activities: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 };
-/** Under load, a poll is answered much sooner. */
+/** Under load, Temporal answers a poll much sooner. */
 const POLLED_MS = 15_000;
 
-/** Checks with Temporal's server that every process takes tasks, not only that its `/readyz` says so. */
+/** Checks by Temporal's pollers that every process takes tasks, and does not rely on `/readyz` alone. */
 async function expectPolls(checks: Checks, after: string, fleet: Fleet, load: Load): Promise<void> {
   const { client, taskQueue, workers } = fleet;
   await load.rate(5_000);

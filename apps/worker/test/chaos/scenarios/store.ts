@@ -5,13 +5,13 @@ import type { FleetWorker } from '../fleet-worker.ts';
 import type { ScenarioOptions } from '../scenario.ts';
 import { type FaultyStore, openFaultyBucket, openFaultyDirectory } from '../store-faults.ts';
 
-/** A process that starts waits for a store for 2 s at most; the rest is its own start. */
+/** A starting process waits for a store for at most 2 s. The rest is the process's own start. */
 const START_SECONDS = 30;
-/** A store that failed is asked again after 20 to 30 s; the clocks are moved by that. */
+/** A process tries a failed store again after 20 to 30 s, so the clocks are moved by this time. */
 const ASKED_AGAIN_MS = 30_000;
 const WORKS_AGAIN_MS = 60_000;
 
-/** Troubles of the store of branch keys, in a directory and in a bucket; in each, a process starts. */
+/** Faults of the branch-key store, in a directory and in a bucket. A process starts during each fault. */
 export async function store(checks: Checks, options: ScenarioOptions): Promise<void> {
   checks.figure('| store | trouble | logged | a new process was ready after |\n|---|---|---|---|');
   const kinds = [
@@ -31,12 +31,13 @@ async function troubles(
   const { closers } = services;
   const { faults, env } = closers.use(await open());
   const fleet = closers.use(await startFleet(services, { processes, keyLifetimeMs, env }));
-  // A process that stops may lose a task that Temporal gives it meanwhile: it runs again after its time-out.
-  // Every process refreshes its key in this time, and asks the bucket again if it did not answer a request.
+  // A stopping process can lose a task that Temporal gives it meanwhile. The task runs again after its
+  // time-out. In this time, every process refreshes its key, and tries the bucket again after a request
+  // without a response.
   const phaseMs = kind === 'gs' ? Math.max(keyLifetimeMs, ASKED_AGAIN_MS) : keyLifetimeMs;
   const load = fleet.load('delivery').start(inFlight);
   await load.warm();
-  // A first key has been replaced, so that an older entry can be put back.
+  // Wait until the first key has been replaced, so that there is an older entry to restore.
   await load.rate(keyLifetimeMs);
   for (const { name, code, begin, end } of faults) {
     checks.progress(`${kind}: the store is ${name}`);
@@ -56,7 +57,7 @@ async function troubles(
     const seen = [...new Set(codes)].join(', ') || 'nothing';
     checks.figure(`| ${kind} | ${name} | ${seen} | ${ready.toFixed(1)} s |`);
     if (code === undefined) {
-      // On a slow machine, the store may be unavailable to a process.
+      // On a slow machine, the store can be temporarily unavailable to a process.
       const rejected = codes.filter((one) => one !== 'unavailable');
       checks.check(`${kind}, ${name}: no process rejects what is stored`, rejected.length === 0, seen);
     } else {
@@ -79,7 +80,7 @@ async function troubles(
 
 interface StoreLine {
   readonly operation: string;
-  /** Absent: it works again. */
+  /** Absent if the store works again. */
   readonly code: string | undefined;
 }
 
