@@ -31,10 +31,10 @@ Examples:
       --identity worker@demo.iam.gserviceaccount.com=9071 \\
       --grant serviceAccount:worker@demo.iam.gserviceaccount.com,roles/cloudkms.cryptoKeyEncrypter,projects/demo
   $ kms-emulator rotate                 # in another terminal: rotates the keys of the running emulator
-  $ kms-emulator clock --advance 90d    # moves its clock: scheduled rotation and destruction happen
+  $ kms-emulator clock --advance 90d    # moves the emulator's clock: scheduled rotations and destructions happen
 
 The caller on --port may do everything. Clients send no credentials over an insecure channel, so each
-further identity has a separate port and may do only what policies grant it.
+further identity has a separate port, and only the permissions that policies grant to it.
 The data file contains key material in plaintext. The emulator is for development and tests; it protects nothing.`;
 
 const command = new Command('kms-emulator')
@@ -44,7 +44,7 @@ const command = new Command('kms-emulator')
   .option('--host <address>', 'loopback address to listen on', '127.0.0.1')
   .option(
     '--port <number>',
-    "the owner's port (gRPC and REST), who may do everything; 0 chooses a free port",
+    'port (gRPC and REST) of the owner, who may do everything; 0 chooses a free port',
     parsePort,
     9061,
   )
@@ -53,7 +53,7 @@ const command = new Command('kms-emulator')
   .option('--key <name>', 'crypto key to create if it is missing; may be repeated', collect)
   .option(
     '--rotation-period <duration>',
-    'rotation period for --key keys without one, such as 90d (default: no rotation)',
+    'rotation period for those --key keys that have none, such as 90d (default: no rotation)',
     parseDuration,
   )
   .option(
@@ -79,7 +79,7 @@ async function run(given: CliOptions): Promise<void> {
   const rotation = rotationPeriod !== undefined && { rotationPeriodSeconds: rotationPeriod };
   const emulator = await start({ ...options, ...tls, ...rotation, keys: key, identities: identity }, grant);
   const stop = () => {
-    // A runner that forwards signals can send it twice; closing again has no effect.
+    // A runner that forwards signals can send a signal twice. Closing again has no effect.
     void emulator.close();
   };
   process.on('SIGINT', stop);
@@ -97,7 +97,8 @@ async function start(options: Parameters<typeof startEmulator>[0], grants: reado
     const emulator = await startEmulator(options);
     for (const { resource, binding } of grants) {
       const { bindings } = emulator.policy(resource);
-      // oxlint-disable-next-line no-await-in-loop -- each binding is added to the policy that the previous binding left
+      // oxlint-disable-next-line no-await-in-loop -- each binding is added to the policy that contains the
+      // previous bindings
       await emulator.setPolicy(resource, [...bindings, binding]);
     }
     return emulator;

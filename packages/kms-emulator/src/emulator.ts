@@ -15,7 +15,7 @@ import { loadProtos, loadRestServices } from './transport/protos.ts';
 import { restRoutes } from './transport/rest/rules.ts';
 
 export interface EmulatorOptions {
-  /** A loopback address; the emulator refuses any other. Default `127.0.0.1`. */
+  /** A loopback address; the emulator refuses other addresses. Default `127.0.0.1`. */
   readonly host?: string;
   /** The owner's port, for gRPC and REST; 0 (default) chooses a free port. */
   readonly port?: number;
@@ -29,38 +29,35 @@ export interface EmulatorOptions {
   readonly rotationPeriodSeconds?: number;
   /** Additional callers with their ports: `{ 'worker@p.iam.gserviceaccount.com': 0 }`. */
   readonly identities?: Readonly<Record<string, number>>;
-  /** A certificate for the ports of the owner and the identities. Default: no TLS. The control API has none. */
+  /** A certificate for the owner's and identities' ports. Default: no TLS. The control API never uses TLS. */
   readonly tls?: TlsFiles;
   /** The base of the movable clock. Default: the clock of the system. */
   readonly clock?: Clock;
   /** Receives the emulator's own errors, such as a failed write of the data file. Default: standard error. */
   readonly report?: (error: unknown) => void;
-  /**
-   * Receives every plaintext that any caller encrypts or decrypts: for tests that search for keys where none
-   * may appear.
-   */
+  /** Receives every plaintext of Encrypt and Decrypt, for tests that search outputs for leaked keys. */
   readonly plaintext?: (bytes: Uint8Array) => void;
 }
 
 /** A running emulator. */
 export interface Emulator extends Controls {
-  /** Host and port of the owner, who may do everything. What `KMS_EMULATOR_HOST` takes. */
+  /** Host and port of the owner, who may do everything. The value for `KMS_EMULATOR_HOST`. */
   readonly address: string;
   readonly port: number;
-  /** The base URL of REST for the owner, such as `http://127.0.0.1:9061`. */
+  /** The owner's base URL for REST, such as `http://127.0.0.1:9061`. */
   readonly url: string;
   readonly controlUrl: string;
-  /** Host and port of each identity, by the name in `identities` of the options. */
+  /** Host and port of each identity, by its name in the option `identities`. */
   readonly identities: Readonly<Record<string, string>>;
-  /** Ends all calls and releases the ports. Further calls have no effect. */
+  /** Ends all calls and releases the ports. Closing again has no effect. */
   close(): Promise<void>;
 }
 
 /**
- * Starts an emulator and resolves when it answers.
+ * Starts an emulator, and resolves when the emulator answers calls.
  *
- * @throws TypeError for an address that is not loopback, or a malformed key or identity; Error for a port in use or
- * a file that is not a data file
+ * @throws TypeError if the address is not loopback, or a key or identity is malformed
+ * @throws Error if a port is in use, or the file is not a data file
  */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { host = '127.0.0.1', port = 0, controlPort = 0, dataFile, keys = [], identities = {} } = options;

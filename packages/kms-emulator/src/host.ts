@@ -1,10 +1,10 @@
 import type { MiddlewareHandler } from 'hono';
 import { isIPv4 } from 'node:net';
 
-/** Whether only this machine can reach an address. It does not resolve names: `localhost` can be any address. */
+/** Whether an address is loopback. Does not resolve names, because `localhost` can resolve to any address. */
 const isLoopback = (host: string): boolean => host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
-/** Accepts loopback addresses only. @throws TypeError for every address that other machines can reach */
+/** @throws TypeError if other machines could reach the address */
 export function requireLoopback(host: string): void {
   if (isLoopback(host)) return;
   throw new TypeError(
@@ -12,7 +12,7 @@ export function requireLoopback(host: string): void {
   );
 }
 
-/** Returns the error, with its reason, for an address that the emulator cannot listen on. */
+/** Returns an error that states why the emulator cannot listen on an address. */
 export function cannotListen(address: string, cause: Error): Error {
   const reason = cause.message.includes('EADDRINUSE') ? 'the port is in use' : cause.message;
   return new Error(`Cannot listen on ${address}: ${reason}.`, { cause });
@@ -21,10 +21,11 @@ export function cannotListen(address: string, cause: Error): Error {
 const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
 
 /**
- * Refuses HTTP requests that a web page could send: with a name that resolves to loopback (`Host`), from another origin
- * (`Origin`), or with a body that needs no preflight (anything but JSON).
+ * Refuses HTTP requests that a web page could send: those whose `Host` is a name that resolves to loopback,
+ * those with an `Origin`, and those whose body needs no preflight (anything but JSON).
  *
- * @param anyHost for TLS, where a page's own name has no valid certificate
+ * @param anyHost accepts every `Host`. Safe with TLS, because an attacker's domain has no valid certificate
+ *   for this server
  */
 export const refusePages =
   (anyHost = false): MiddlewareHandler =>

@@ -31,7 +31,7 @@ describe('a ciphertext', () => {
     );
   });
 
-  it('has 113 bytes for 32 bytes of plaintext, as in Cloud KMS, and 81 to 83 bytes more than any plaintext', () => {
+  it('has 113 bytes for 32 bytes of plaintext, as in Cloud KMS, and is 81 to 83 bytes longer than any plaintext', () => {
     const sizes = [0, 32, 86, 87, 1024, 16_342, 16_343, 65_536];
     const overhead = sizes.map(
       (size) => encryptBytes(material, locator, new Uint8Array(size), new Uint8Array()).length - size,

@@ -33,7 +33,7 @@ describe('the command line', () => {
     }
   });
 
-  it('prints one line with its addresses and serves the configured identities and grants', async () => {
+  it('prints one line with its addresses, and serves the configured identities and grants', async () => {
     const grant = `serviceAccount:${EMAIL},roles/cloudkms.cryptoKeyEncrypter,projects/p`;
     const { line } = await launch('--key', KEY, '--identity', `${EMAIL}=0`, '--grant', grant);
     expect(line).toMatch(
@@ -55,7 +55,7 @@ describe('the command line', () => {
 
   it('exits after two signals', async () => {
     const { child } = await launch();
-    // While the process is stopped, both signals wait for it. Otherwise the second could arrive when it has ended.
+    // Stop the process while the signals arrive. Otherwise, it could end before the second signal.
     for (const signal of ['SIGSTOP', 'SIGINT', 'SIGTERM', 'SIGCONT'] as const) child.kill(signal);
     expect(await event(child, 'exit')).toEqual([0, null]);
   });
@@ -73,13 +73,13 @@ describe('the command line', () => {
     [['--tls-key', cli], 'set both --tls-cert and --tls-key, or neither'],
     [['--tls-key', cli, '--tls-cert', cli], 'kms-emulator: '],
     [['--unknown'], "unknown option '--unknown'"],
-  ])('refuses %j and explains what to write', async (args, message) => {
+  ])('refuses %j, and explains what to write', async (args, message) => {
     const { code: exit, stderr, stdout } = await run(...freePorts, ...args);
     expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toContain(message);
   });
 
-  it('names a port in use', async () => {
+  it('names a port that is in use', async () => {
     const { emulator } = await start();
     const { code: exit, stderr } = await run('--port', String(emulator.port), '--control-port', '0');
     expect(exit).toBe(1);

@@ -21,7 +21,7 @@ async function started() {
 }
 
 describe('the control API', () => {
-  it('reports its status and the addresses of the emulator', async () => {
+  it('reports its status and the emulator’s addresses', async () => {
     const { emulator, send } = await started();
     expect(await send('GET', '/healthz')).toEqual({
       status: 200,
@@ -29,7 +29,7 @@ describe('the control API', () => {
     });
   });
 
-  it('moves the clock and performs what is due', async () => {
+  it('moves the clock, and performs rotations and destructions that become due', async () => {
     const { client, send } = await started();
     await client.destroyCryptoKeyVersion({ name: VERSION });
     const before = Date.parse((await send('GET', '/clock')).body.now);
@@ -75,7 +75,7 @@ describe('the control API', () => {
     await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
-  it('counts calls and resets the counts', async () => {
+  it('counts calls, and resets the counts', async () => {
     const { client, send } = await started();
     await client.encrypt({ name: KEY, plaintext });
     await client.getCryptoKey({ name: KEY });
@@ -104,7 +104,7 @@ describe('the control API', () => {
     ['IMPORT_FAILED', 'importFailureReason'],
     ['GENERATION_FAILED', 'generationFailureReason'],
     ['EXTERNAL_DESTRUCTION_FAILED', 'externalDestructionFailureReason'],
-  ] as const)('puts a version into %s with a reason, which no RPC can do', async (state, field) => {
+  ] as const)('puts a version into the state %s with a reason, which no RPC can do', async (state, field) => {
     const { client, send } = await started();
     await send('POST', '/versions', { name: VERSION, state, reason: 'because' });
     const [version] = await client.getCryptoKeyVersion({ name: VERSION });
@@ -119,7 +119,7 @@ describe('the control API', () => {
   });
 
   it.each(['PENDING_GENERATION', 'PENDING_IMPORT', 'DISABLED', 'DESTROY_SCHEDULED'])(
-    'puts a version into %s and back',
+    'puts a version into the state %s and back',
     async (state) => {
       const { client, send } = await started();
       await send('POST', '/versions', { name: VERSION, state });
@@ -130,7 +130,7 @@ describe('the control API', () => {
     },
   );
 
-  it('explains what is wrong with a body and which paths do not exist', async () => {
+  it('explains mistakes in a body, and names paths that do not exist', async () => {
     const { send } = await started();
     const wrong: [string, string, unknown, string][] = [
       ['PUT', '/clock', {}, 'Invalid input'],
@@ -152,8 +152,8 @@ describe('the control API', () => {
   });
 });
 
-describe('against web pages the control API', () => {
-  it('refuses a foreign Host, which a page could use to reach loopback under its own name', async () => {
+describe('the control API, called by a web page', () => {
+  it('refuses a foreign Host, because a page can resolve its own domain to loopback', async () => {
     const { emulator } = await start();
     expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: 'evil.example:80' })).toBe(403);
     expect(await statusOf(`${emulator.controlUrl}/calls`, 'GET', { host: '127.0.0.1.evil.example' })).toBe(

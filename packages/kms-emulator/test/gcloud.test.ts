@@ -28,10 +28,10 @@ const hasGcloud = (process.env['PATH'] ?? '').split(delimiter).some((folder) => 
 });
 if (!hasGcloud)
   process.stderr.write(
-    'gcloud is not installed, and no package registry has it: its requests are tested without it.\n',
+    'gcloud is not installed, and no package registry has it: the test sends recorded forms of its requests instead.\n',
   );
 
-/** Starts an emulator behind a server that records requests, and answers those of Service Usage and Logging itself. */
+/** Starts an emulator behind a server that records requests, and that stands for other services. */
 async function startRecorded() {
   const { emulator } = await start();
   const recorded: RestCall[] = [];
@@ -96,7 +96,7 @@ const comparable = (all: readonly RestCall[]): unknown =>
       .replaceAll('%2C', ','),
   );
 
-describe('gcloud lines in docs/gcp-kms.md', () => {
+describe('the gcloud commands in docs/gcp-kms.md', () => {
   it('are all known to this test', () => {
     expect(new Set(lines.map(({ command }) => command))).toEqual(knownCommands);
   });
@@ -104,7 +104,7 @@ describe('gcloud lines in docs/gcp-kms.md', () => {
   it('send requests that the emulator answers over REST', async () => {
     const { emulator, url } = await startRecorded();
     for (const line of lines) {
-      // oxlint-disable-next-line no-await-in-loop -- each line needs what the lines before it created
+      // oxlint-disable-next-line no-await-in-loop -- each command needs what earlier commands created
       await sendLine(line, async ({ method, path, body }) => {
         const response = await fetch(`${url}${path}`, {
           method,
@@ -118,10 +118,10 @@ describe('gcloud lines in docs/gcp-kms.md', () => {
     await expectKey(emulator.url);
   });
 
-  // Not a skipped test: no registry has gcloud, so nothing could install it.
+  // Left out instead of skipped, because no registry has gcloud and so nothing could install it.
   if (hasGcloud)
     it(
-      'run with gcloud itself, which sends the requests that this test knows',
+      'run with gcloud itself, which sends the requests that this test expects',
       { timeout: 300_000 },
       async () => {
         const { emulator, recorded, url } = await startRecorded();
@@ -140,7 +140,7 @@ describe('gcloud lines in docs/gcp-kms.md', () => {
         for (const line of lines) {
           const before = recorded.length;
           const [command = '', ...args] = line.words;
-          // oxlint-disable-next-line no-await-in-loop -- each line needs what the lines before it created
+          // oxlint-disable-next-line no-await-in-loop -- each command needs what earlier commands created
           await promisify(execFile)(command, args, { env });
           const sent = recorded.slice(before);
           let answers = 0;
@@ -156,6 +156,6 @@ describe('gcloud lines in docs/gcp-kms.md', () => {
     );
 });
 
-/** Returns the etag that gcloud repeats from the policy that it has read. */
+/** Returns the etag of the policy that gcloud has read, which gcloud sends back. */
 const etagOf = (call: RestCall | undefined): unknown =>
   /"etag":"([^"]+)"/.exec(JSON.stringify(call?.body ?? {}))?.[1];

@@ -10,7 +10,7 @@ import { KEY, start, temporaryFolder } from './support/running.ts';
 
 const BUILD_MS = 900_000;
 
-/** The file of a service account whose key is thrown away: its tokens are signed locally, and the emulator ignores them. */
+/** Returns the file of a service account with a throwaway key: the emulator ignores its tokens. */
 const serviceAccount = () =>
   JSON.stringify({
     type: 'service_account',
@@ -28,7 +28,7 @@ it(
   "encrypts for Google's client, Tink, Go CDK, sops and HashiCorp's wrapper in Go",
   { timeout: BUILD_MS },
   async ({ skip }) => {
-    const go = await findGo('the test with clients in Go is skipped');
+    const go = await findGo('the test with Go clients is skipped');
     if (go === undefined) return skip('Go was not found');
     const folder = await temporaryFolder();
     const program = await go.build(join(import.meta.dirname, 'clients', 'go'));

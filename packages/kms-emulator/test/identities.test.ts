@@ -15,7 +15,7 @@ async function startWithWorker(email = EMAIL) {
 
 const grant = (role: string, members = [WORKER]) => [{ role, members }];
 
-describe('identities', () => {
+describe('the emulator’s IAM', () => {
   it('lets the owner do everything without any policy', async () => {
     const { owner } = await startWithWorker();
     const [encrypted] = await owner.encrypt({ name: KEY, plaintext });
@@ -94,7 +94,7 @@ describe('identities', () => {
     expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
   });
 
-  it('inherits nothing from other projects, rings and keys', async () => {
+  it('lets policies inherit nothing from other projects, rings and keys', async () => {
     const { emulator, worker } = await startWithWorker();
     for (const resource of ['projects/other', `${RING}2`, `${KEY}2`]) {
       await emulator.setPolicy(resource, grant('roles/owner'));
@@ -107,7 +107,7 @@ describe('identities', () => {
     [EMAIL, 'allAuthenticatedUsers'],
     ['alice@example.com', 'domain:example.com'],
     ['alice@example.com', 'user:alice@example.com'],
-  ])('counts %s as %s', async (email, member) => {
+  ])('counts the identity %s as the member %s', async (email, member) => {
     const { emulator, worker } = await startWithWorker(email);
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
     await expect(worker.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
@@ -119,7 +119,7 @@ describe('identities', () => {
     ['alice@example.com', 'serviceAccount:alice@example.com'],
     ['alice@sub.example.com', 'domain:example.com'],
     ['alice@example.com', 'group:example@example.com'],
-  ])('does not count %s as %s', async (email, member) => {
+  ])('does not count the identity %s as the member %s', async (email, member) => {
     const { emulator, worker } = await startWithWorker(email);
     await emulator.setPolicy(KEY, grant('roles/cloudkms.cryptoKeyEncrypter', [member]));
     expect(await refusalCode(worker.encrypt({ name: KEY, plaintext }))).toBe(code.PERMISSION_DENIED);
@@ -129,7 +129,7 @@ describe('identities', () => {
     ['the key', KEY],
     ['the key ring', RING],
     ['the project', 'projects/p'],
-  ])('grants on %s what its roles permit on key versions', async (_, resource) => {
+  ])('applies a role that is granted on %s to key versions', async (_, resource) => {
     const { emulator, worker } = await startWithWorker();
     await emulator.setPolicy(resource, grant('roles/cloudkms.cryptoKeyEncrypterDecrypter'));
     await expect(worker.encrypt({ name: VERSION, plaintext })).resolves.toBeDefined();
@@ -142,10 +142,10 @@ describe('identities', () => {
     expect(destroyed).toMatchObject({ state: 'DESTROY_SCHEDULED' });
   });
 
-  it('accepts TestIamPermissions for every Cloud KMS permission', async () => {
+  it('accepts every Cloud KMS permission in TestIamPermissions', async () => {
     const { owner, worker } = await startWithWorker();
     await iam(owner).setPolicy(KEY, { bindings: grant('roles/cloudkms.cryptoOperator') });
-    // Those that HashiCorp's go-kms-wrapping and Terraform ask for, and one that has nothing to do with a key's use.
+    // Permissions that HashiCorp's go-kms-wrapping and Terraform query, and one unrelated to a key's use.
     const asked = [
       'cloudkms.cryptoKeyVersions.useToSign',
       'cloudkms.cryptoKeyVersions.useToVerify',
@@ -168,7 +168,7 @@ describe('identities', () => {
     }
   });
 
-  it('returns the policy that was set, with one binding per role', async () => {
+  it('getPolicy returns the policy that was set, with one binding per role', async () => {
     const { owner } = await startWithWorker();
     const { getPolicy, setPolicy } = iam(owner);
     const role = 'roles/cloudkms.cryptoKeyEncrypter';

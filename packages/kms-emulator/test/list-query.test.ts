@@ -20,7 +20,7 @@ async function threeVersions() {
   return { emulator, client, versions };
 }
 
-describe('list filters', () => {
+describe('list filters and orders', () => {
   it.each([
     ['', [1, 2, 3]],
     ['state=ENABLED', [1, 3]],
@@ -33,17 +33,17 @@ describe('list filters', () => {
     ['(state=ENABLED AND create_time > 2030-01-05T00:00:00Z) OR state=DISABLED', [2, 3]],
     ['destroyTime:*', []],
     ['nothing=1', []],
-  ])('selects versions by %s', async (filter, expected) => {
+  ])('select versions by %s', async (filter, expected) => {
     const { versions } = await threeVersions();
     expect(await versions(filter)).toEqual(expected);
   });
 
-  it('binds OR more closely than AND', async () => {
+  it('give OR precedence over AND', async () => {
     const { versions } = await threeVersions();
     expect(await versions('state=DISABLED OR state=ENABLED AND name:Versions/1')).toEqual([1]);
   });
 
-  it('selects keys by fields of their primary version, by periods and by labels', async () => {
+  it('select keys by fields of the primary version, by periods and by labels', async () => {
     const { client } = await threeVersions();
     await client.updateCryptoKey({
       cryptoKey: { name: KEY, labels: { team_a: 'payments' } },
@@ -59,13 +59,13 @@ describe('list filters', () => {
     expect(await names('versionTemplate.protectionLevel=HSM')).toEqual([]);
   });
 
-  it('sorts by several fields', async () => {
+  it('sort by several fields', async () => {
     const { versions } = await threeVersions();
     expect(await versions('', 'name desc')).toEqual([3, 2, 1]);
     expect(await versions('', 'state, createTime desc')).toEqual([2, 3, 1]);
   });
 
-  it('pages through what a filter selects, and refuses another filter’s token', async () => {
+  it('page through the selected items, and refuse another filter’s token', async () => {
     const { client } = await threeVersions();
     const request = { parent: KEY, filter: 'state=ENABLED', pageSize: 1 };
     const page = { ...once, autoPaginate: false };
@@ -79,7 +79,7 @@ describe('list filters', () => {
   });
 
   it.each(['state', 'state=', '(state=ENABLED', 'state=ENABLED state', 'createTime>yesterday', '=1', 'AND'])(
-    'refuses the filter %s',
+    'refuse the filter %s',
     async (filter) => {
       const { client } = await threeVersions();
       expect(await refusalCode(client.listCryptoKeyVersions({ parent: KEY, filter }))).toBe(
@@ -88,7 +88,7 @@ describe('list filters', () => {
     },
   );
 
-  it('refuses an order without a field', async () => {
+  it('refuse an order without a field', async () => {
     const { client } = await threeVersions();
     const call = client.listCryptoKeyVersions({ parent: KEY, orderBy: 'name up' });
     expect(await refusalCode(call)).toBe(code.INVALID_ARGUMENT);

@@ -3,11 +3,11 @@ import { code } from './conformance/fixture.ts';
 import { refusalCode } from './support/client.ts';
 import { start } from './support/running.ts';
 
-describe('locations', () => {
+describe('the locations service', () => {
   it('returns a location with its protection levels', async () => {
     const { client } = await start();
     const name = 'projects/p/locations/us-east1';
-    // The client's types omit that it resolves with an array, like its other methods.
+    // This method resolves with an array, like the client's other methods, but its type does not say so.
     const [location]: any = await client.getLocation({ name });
     expect(location).toMatchObject({ name, locationId: 'us-east1' });
     expect(location.metadata.type_url).toMatch(/LocationMetadata$/);

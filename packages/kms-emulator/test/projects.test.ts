@@ -39,7 +39,7 @@ const startWithAdmin = async () => {
 };
 
 describe('project policies', () => {
-  it('contain audit configurations, which change separately if the mask names only them', async () => {
+  it('contain audit configurations, which change alone if the mask names only them', async () => {
     const { emulator, owner } = await startWithAdmin();
     await emulator.setPolicy(resource, [binding]);
     const [policy] = await owner.getIamPolicy({ resource });
@@ -51,12 +51,12 @@ describe('project policies', () => {
     });
     expect(changed).toMatchObject({ bindings: [binding], auditConfigs });
     expect(changed.etag).not.toEqual(policy.etag);
-    // Without a mask, the bindings change alone.
+    // Without a mask, only the bindings change.
     const [without] = await owner.setIamPolicy({ resource, policy: { bindings: [] } });
     expect(without).toMatchObject({ bindings: [], auditConfigs });
   });
 
-  it('stay unchanged if another caller changed them since they were read', async () => {
+  it('cannot be replaced if another caller changed them since they were read', async () => {
     const { owner } = await startWithAdmin();
     const [policy] = await owner.getIamPolicy({ resource });
     await owner.setIamPolicy({ resource, policy: { bindings: [binding] } });
@@ -68,7 +68,7 @@ describe('project policies', () => {
     expect(await refusalCode(stale)).toBe(code.ABORTED);
   });
 
-  it('need a role on the project', async () => {
+  it('require a role on the project', async () => {
     const { emulator, admin } = await startWithAdmin();
     expect(await refusal(admin.getIamPolicy({ resource }))).toMatchObject({
       code: code.PERMISSION_DENIED,
@@ -101,13 +101,13 @@ describe('project policies', () => {
     });
     await run(async (emulator) => {
       expect(emulator.policy(resource).auditConfigs).toEqual(auditConfigs);
-      // The control API changes bindings only.
+      // The control API changes only bindings.
       await emulator.setPolicy(resource, [binding]);
       expect(emulator.policy(resource)).toEqual({ bindings: [binding], auditConfigs });
     });
   });
 
-  it('refuse names that are not projects, and unknown parts of a policy', async () => {
+  it('refuse names that are not projects, and unknown fields of a policy', async () => {
     const { owner } = await startWithAdmin();
     const calls = [
       owner.getIamPolicy({ resource: 'projects/p/locations/global' }),

@@ -7,18 +7,18 @@ import { start } from './support/running.ts';
 const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
 const section = (from: string, to: string): string => readme.slice(readme.indexOf(from), readme.indexOf(to));
 
-/** Returns the first groups of all matches in a part of the README. */
+/** Returns the first group of each match in a part of the README. */
 const named = (from: string, to: string, pattern: RegExp): Set<string | undefined> =>
   new Set([...section(from, to).matchAll(pattern)].map(([, name]) => name));
 
 describe('the README', () => {
-  it('names every RPC and no other', () => {
+  it('names exactly the RPCs that exist', () => {
     expect(named('## What it emulates', '- **States.**', /`([A-Z]\w+)`/g)).toEqual(
       new Set(Object.keys({ ...keyManagementMethods, ...iamMethods, ...locationMethods, ...projectMethods })),
     );
   });
 
-  it('names every route of the control API and no other', async () => {
+  it('names exactly the control API’s routes', async () => {
     const { emulator } = await start();
     const app = createControlApp(emulator, { address: '', identities: {} });
     const routes = app.routes

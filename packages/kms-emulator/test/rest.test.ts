@@ -29,7 +29,7 @@ const invalid = (message: unknown) => ({
 });
 
 describe('REST', () => {
-  it('answers with proto3 JSON: base64, 64-bit numbers as text, times, durations, and no default values', async () => {
+  it('returns proto3 JSON: base64, 64-bit numbers as text, times, durations, and no default values', async () => {
     const { emulator, send } = await started();
     const { body: key } = await send('GET', `v1/${KEY}?alt=json`);
     expect(key).toEqual({
@@ -49,7 +49,7 @@ describe('REST', () => {
       ciphertextCrc32c: expect.stringMatching(/^\d+$/),
       verifiedPlaintextCrc32c: true,
     });
-    // gcloud sends base64 in the alphabet of URLs.
+    // gcloud sends URL-safe base64.
     const ciphertext = encrypted.ciphertext.replaceAll('+', '-').replaceAll('/', '_');
     const { body: decrypted } = await send('POST', `v1/${KEY}:decrypt`, { ciphertext });
     expect(decrypted).toMatchObject({ plaintext, usedPrimary: true });
@@ -58,7 +58,7 @@ describe('REST', () => {
     ]);
   });
 
-  it('accepts the requests of Terraform: ring, key, update, policy, version, destruction', async () => {
+  it('accepts Terraform’s requests: ring, key, update, policy, version, destruction', async () => {
     const { send } = await started({});
     const ok = async (...args: Parameters<typeof send>) => {
       const { status, body } = await send(...args);
@@ -83,7 +83,7 @@ describe('REST', () => {
     });
     expect(updated).toMatchObject({ rotationPeriod: '864000s', destroyScheduledDuration: '86400s' });
     expect(updated).not.toHaveProperty('labels');
-    // A mask may also have the names of the proto.
+    // A mask may also contain the proto's names.
     await ok('PATCH', `v1/${KEY}?updateMask=rotation_period,next_rotation_time`, {});
     expect(await ok('GET', `v1/${KEY}`)).not.toHaveProperty('rotationPeriod');
 
@@ -225,12 +225,12 @@ describe('REST', () => {
     ['PUT', `v1/${KEY}`],
     ['GET', `v1/${RING}:getSomething`],
     ['GET', `v2/${KEY}`],
-  ])('does not find %s %s', async (method, path) => {
+  ])('has no route for %s %s', async (method, path) => {
     const { send } = await started();
     expect(await send(method, path)).toMatchObject({ status: 404, body: { error: { status: 'NOT_FOUND' } } });
   });
 
-  it('permits on an identity’s port only what policies grant', async () => {
+  it('permits only what policies grant on an identity’s port', async () => {
     const { emulator } = await started({ keys: [KEY], identities: { [EMAIL]: 0 } });
     const send = sender(`http://${emulator.identities[EMAIL]}`);
     expect(await send('GET', `v1/${KEY}`)).toMatchObject({
@@ -253,14 +253,14 @@ describe('REST', () => {
     [403, { host: 'attacker.example' }],
     [403, { origin: 'https://attacker.example' }],
     [415, { 'content-type': 'text/plain' }],
-  ])('answers %i to a request that a web page could send: %j', async (status, headers) => {
+  ])('returns %i for a request that a web page could send: %j', async (status, headers) => {
     const { emulator } = await started();
     const json = { 'content-type': 'application/json', ...headers };
     expect(await statusOf(`${emulator.url}/v1/${VERSION}:destroy`, 'POST', json, '{}')).toBe(status);
     expect(emulator.calls.count()).toBe(0);
   });
 
-  it('ends a call when its client disconnects, and all calls when the emulator stops', async () => {
+  it('ends a call when the client disconnects, and all calls when the emulator stops', async () => {
     const emulator = await startEmulator({ keys: [KEY] });
     afterwards(() => emulator.close());
     emulator.injectFault({ effect: { kind: 'hang' } });

@@ -43,7 +43,7 @@ describe('the data file', () => {
     expect((await iam(client).getPolicy(RING))[0]).toEqual(policyBefore);
   });
 
-  it('makes the file readable only by its owner, even if others could read it before', async () => {
+  it('becomes readable only by its owner, even if others could read it before', async () => {
     const path = await dataFile();
     const first = await startEmulator({ dataFile: path, keys: [KEY] });
     expect(await modeOf(path)).toBe('600');
@@ -54,7 +54,7 @@ describe('the data file', () => {
     expect(await modeOf(path)).toBe('600');
   });
 
-  it('contains every answered change when the process is killed', async () => {
+  it('contains every confirmed change even if the process is killed', async () => {
     const path = await dataFile();
     const child = spawn(process.execPath, [
       cli,
@@ -81,7 +81,7 @@ describe('the data file', () => {
     expect(asBuffer(decrypted.plaintext)).toEqual(plaintext);
   });
 
-  it('refuses a file that is not a data file and leaves it unchanged', async () => {
+  it('cannot be a file with other content: the emulator refuses it, and leaves it unchanged', async () => {
     const path = join(await temporaryFolder(), 'notes.txt');
     for (const content of [
       'my notes',
@@ -96,7 +96,7 @@ describe('the data file', () => {
     }
   });
 
-  it('never overwrites a file written by another emulator', async () => {
+  it('is never overwritten after another emulator has written it', async () => {
     const path = await dataFile();
     const reported: unknown[] = [];
     const { client } = await start({ dataFile: path, keys: [KEY], report: (error) => reported.push(error) });
@@ -109,7 +109,7 @@ describe('the data file', () => {
     expect(await readFile(path, 'utf8')).toBe(content);
   });
 
-  it('answers only after the file is written, so everything encrypted can be decrypted', async () => {
+  it('is written before each response, so everything encrypted can be decrypted', async () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY], report: () => undefined });
     const folder = join(path, '..');
@@ -124,7 +124,7 @@ describe('the data file', () => {
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(2);
   });
 
-  it('writes the changes of concurrent calls', async () => {
+  it('contains the changes of concurrent calls', async () => {
     const path = await dataFile();
     const { client } = await start({ dataFile: path, keys: [KEY] });
     await Promise.all(
@@ -133,7 +133,7 @@ describe('the data file', () => {
     expect(JSON.parse(await readFile(path, 'utf8')).keys[0].versions).toHaveLength(51);
   });
 
-  it('is optional: without a file the keys end with the process', async () => {
+  it('is optional: without a file, keys are lost when the process ends', async () => {
     const first = await startEmulator({ keys: [KEY] });
     const before = connect(first.address);
     const [encrypted] = await before.encrypt({ name: KEY, plaintext });

@@ -12,7 +12,7 @@ const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =
   run('--control-port', new URL(controlUrl).port, ...args);
 
 describe('an emulator’s rotation period', () => {
-  it('applies to its keys, which rotate when the moved clock reaches the time, and not before', async () => {
+  it('makes keys rotate exactly when the moved clock reaches the scheduled time', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext: Buffer.from('x') });
     expect(emulator.keys()).toMatchObject([
@@ -35,7 +35,7 @@ describe('an emulator’s rotation period', () => {
 });
 
 describe('kms-emulator rotate', () => {
-  it('rotates every key that encrypts, and keeps the schedule', async () => {
+  it('rotates every encryption key, and keeps rotation schedules', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     await client.createCryptoKey({
       parent: RING,
@@ -52,7 +52,7 @@ describe('kms-emulator rotate', () => {
     expect(encrypted.name).toBe(SECOND);
   });
 
-  it('rotates only the named key, and refuses a key that has no primary or does not exist', async () => {
+  it('rotates only the named key, and refuses a key that has no primary version or does not exist', async () => {
     const other = `${RING}/cryptoKeys/other`;
     const { emulator } = await start({ keys: [KEY, other] });
     expect(await runAgainst(emulator, 'rotate', other)).toMatchObject({ code: 0 });
@@ -74,7 +74,7 @@ describe('kms-emulator rotate', () => {
 });
 
 describe('kms-emulator clock', () => {
-  it('moves the clock, and performs the rotation and destruction that are due', async () => {
+  it('moves the clock, and performs rotations and destructions that become due', async () => {
     const { emulator, client } = await start({ keys: [KEY], rotationPeriodSeconds });
     await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });
     await client.destroyCryptoKeyVersion({ name: SECOND });

@@ -30,7 +30,7 @@ describe('signing', () => {
     ['roles/cloudkms.cryptoOperator', true, true],
     ['roles/cloudkms.admin', false, false],
     ['roles/cloudkms.cryptoKeyEncrypterDecrypter', false, false],
-  ])('grants with %s: sign %s, public key %s', async (role, signs, views) => {
+  ])('with the role %s: may sign: %s, may read the public key: %s', async (role, signs, views) => {
     const email = 'worker@p.iam.gserviceaccount.com';
     const { emulator, client } = await start({ keys: [KEY], identities: { [email]: 0 } });
     await createSigningKey(client);
@@ -48,7 +48,7 @@ describe('signing', () => {
     else expect(await refusal(view)).toMatchObject(denied('cloudkms.cryptoKeyVersions.viewPublicKey'));
   });
 
-  it('keeps signing keys across a restart', async () => {
+  it('still works with the same keys after a restart', async () => {
     const folder = await temporaryFolder();
     const dataFile = join(folder, 'keys.json');
     const first = await startEmulator({ dataFile, keys: [KEY] });
@@ -62,7 +62,7 @@ describe('signing', () => {
     expect(verify('sha256', data, createPublicKey(pem ?? ''), asBuffer(signature))).toBe(true);
   });
 
-  it('reports an algorithm that it does not implement', async () => {
+  it('reports an algorithm that the emulator does not implement', async () => {
     const { client } = await start({ keys: [KEY] });
     await createSigningKey(client, 'EC_SIGN_ED25519');
     for (const call of [
@@ -72,7 +72,7 @@ describe('signing', () => {
       expect(await refusalCode(call)).toBe(code.UNIMPLEMENTED);
   });
 
-  it('corrupts signatures and ignores checksums on request', async () => {
+  it('returns corrupt signatures, or ignores checksums, if a fault is injected', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
     const [{ pem }] = await client.getPublicKey({ name: SIGNING_VERSION });
@@ -85,7 +85,7 @@ describe('signing', () => {
     expect(unverified.verifiedDataCrc32c).toBe(false);
   });
 
-  it('counts signatures against the quota of the protection level, and public keys against reads', async () => {
+  it('uses the protection level’s quota, and reading public keys uses the read quota', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     await createSigningKey(client);
     emulator.setQuotas({ software: 1, read: 1 });

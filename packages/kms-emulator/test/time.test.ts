@@ -44,7 +44,7 @@ describe('rotation on schedule', () => {
     expect(versions.map((version) => version.name?.split('/').at(-1))).toEqual(['1', '2', '3', '4']);
   });
 
-  it('rotates only once without a period', async () => {
+  it('rotates only once if the key has no rotation period', async () => {
     const { emulator, client, name } = await startWithSchedule();
     await emulator.advance(400 * DAY);
     const [key] = await client.getCryptoKey({ name });
@@ -52,7 +52,7 @@ describe('rotation on schedule', () => {
     expect(key.nextRotationTime).toBeNull();
   });
 
-  it('keeps its schedule after a manual rotation', async () => {
+  it('keeps the schedule after a manual rotation', async () => {
     const { client, name, next } = await startWithSchedule(90 * DAY);
     await client.createCryptoKeyVersion({ parent: name, cryptoKeyVersion: {} });
     const [key] = await client.updateCryptoKeyPrimaryVersion({ name, cryptoKeyVersionId: '2' });
@@ -72,7 +72,7 @@ describe('rotation on schedule', () => {
 });
 
 describe('destruction', () => {
-  it('happens at its time, removes the key material from the data file, and is final', async () => {
+  it('happens at the scheduled time, removes the key material from the data file, and is final', async () => {
     const folder = await temporaryFolder();
     const dataFile = join(folder, 'keys.json');
     const { emulator, client } = await start({ keys: [KEY], dataFile });
@@ -106,7 +106,7 @@ describe('destruction', () => {
     );
   });
 
-  it('does not destroy a version that was restored in time', async () => {
+  it('spares a version that was restored in time', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     const [encrypted] = await client.encrypt({ name: KEY, plaintext });
     await client.destroyCryptoKeyVersion({ name: VERSION });
@@ -128,7 +128,7 @@ const to = (state: 'ENABLED' | 'DISABLED') => ({
 });
 
 describe('propagation', () => {
-  it('uses a disabled version until the change has propagated, although readers see the change at once', async () => {
+  it('lets a disabled version work until the change has propagated, although readers see the change immediately', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ disable: 60 });
     await client.updateCryptoKeyVersion(to('DISABLED'));
@@ -145,7 +145,7 @@ describe('propagation', () => {
     }
   });
 
-  it('enables at once', async () => {
+  it('is immediate when a version is enabled', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ disable: 60 });
     await client.updateCryptoKeyVersion(to('DISABLED'));
@@ -154,7 +154,7 @@ describe('propagation', () => {
     await expect(client.encrypt({ name: KEY, plaintext })).resolves.toBeDefined();
   });
 
-  it('encrypts with the previous primary until the change has propagated', async () => {
+  it('makes Encrypt use the previous primary until the change has propagated', async () => {
     const { emulator, client } = await start({ keys: [KEY] });
     emulator.setPropagation({ primary: 60 });
     await client.createCryptoKeyVersion({ parent: KEY, cryptoKeyVersion: {} });

@@ -49,7 +49,7 @@ describe('TLS', () => {
     });
   });
 
-  it('is not trusted by a client without the authority, and does not answer a client without TLS', async () => {
+  it('is refused by a client that does not trust the authority, and gives no response to a client without TLS', async () => {
     const { emulator } = await startWithTls();
     expect(
       await refusal(clientOf(emulator.port, null).getCryptoKey({ name: KEY }, { ...once, timeout: 3000 })),
@@ -58,7 +58,7 @@ describe('TLS', () => {
     await expect(fetch(`http://${emulator.address}/v1/${KEY}`)).rejects.toThrow('fetch failed');
   });
 
-  it('accepts any Host, because a client may reach it under the name of Cloud KMS, but no web page', async () => {
+  it('accepts any Host, because a client may use Cloud KMS’s host name, but refuses web pages', async () => {
     const { emulator, ca } = await startWithTls();
     const url = `${emulator.url}/v1/${KEY}`;
     const host = 'cloudkms.googleapis.com';

@@ -15,7 +15,7 @@ async function started() {
 }
 
 describe('faults', () => {
-  it('fails as many calls as `times` specifies, then none', async () => {
+  it('fail as many calls as `times` specifies, and then no more', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({
       effect: { kind: 'error', status: 'UNAVAILABLE', message: 'gone fishing' },
@@ -28,7 +28,7 @@ describe('faults', () => {
     expect(emulator.faults()).toEqual([]);
   });
 
-  it('fails calls for as long as `seconds` specifies', async () => {
+  it('fail calls for as long as `seconds` specifies', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'INTERNAL' }, seconds: 30 });
     expect(await refusalCode(encrypt())).toBe(13);
@@ -38,7 +38,7 @@ describe('faults', () => {
     await expect(encrypt()).resolves.toBeDefined();
   });
 
-  it('affects only calls of its method, identity and resource', async () => {
+  it('affect only calls with the given method, identity and resource', async () => {
     const { emulator, client, encrypt } = await started();
     const other = clientOf(emulator.identities['a@example.com'] ?? '');
     const effect = { kind: 'error', status: 'ABORTED' } as const;
@@ -60,7 +60,7 @@ describe('faults', () => {
     );
   });
 
-  it('applies faults in the order of their injection', async () => {
+  it('apply in the order of their injection', async () => {
     const { emulator, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' }, times: 1 });
     emulator.injectFault({ effect: { kind: 'error', status: 'RESOURCE_EXHAUSTED' }, times: 1 });
@@ -68,7 +68,7 @@ describe('faults', () => {
     expect(await refusalCode(encrypt())).toBe(code.RESOURCE_EXHAUSTED);
   });
 
-  it('leaves a call without a response until its deadline', async () => {
+  it('leave a call without a response until the call’s deadline', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     emulator.calls.reset();
@@ -80,7 +80,7 @@ describe('faults', () => {
       .toMatchObject([{ status: 'CANCELLED', count: 1 }]);
   });
 
-  it('corrupts a response so that its checksum does not match', async () => {
+  it('corrupt a response so that its checksum does not match', async () => {
     const { emulator, client, encrypt } = await started();
     emulator.injectFault({ effect: { kind: 'corrupt_response' }, times: 1 });
     const [spoilt] = await encrypt();
@@ -91,7 +91,7 @@ describe('faults', () => {
     expect(crc32c(asBuffer(decrypted.plaintext))).not.toBe(Number(decrypted.plaintextCrc32c?.value));
   });
 
-  it('drops the checksums of a request so that nothing is verified', async () => {
+  it('drop a request’s checksums so that nothing is verified', async () => {
     const { emulator, client } = await started();
     const request = { name: KEY, plaintext, plaintextCrc32c: { value: crc32c(plaintext) } };
     emulator.injectFault({ effect: { kind: 'drop_checksums' }, times: 1 });
@@ -101,7 +101,7 @@ describe('faults', () => {
     expect(verified.verifiedPlaintextCrc32c).toBe(true);
   });
 
-  it('ends all calls when the emulator closes, including calls that hang', async () => {
+  it('do not keep calls open when the emulator closes, even calls that hang', async () => {
     const { emulator, client } = await started();
     emulator.injectFault({ effect: { kind: 'hang' } });
     const call = refusal(client.encrypt({ name: KEY, plaintext }, { retry: null, timeout: 20_000 }));
@@ -120,7 +120,7 @@ async function timed(call: () => Promise<unknown>): Promise<number> {
 }
 
 describe('latency', () => {
-  it('delays every method, or a single method', async () => {
+  it('delays all methods, or a single method', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     emulator.setLatency({ methods: { Encrypt: 300 } });
@@ -136,7 +136,7 @@ describe('latency', () => {
 });
 
 describe('quotas', () => {
-  it('refuses calls beyond the limit of their kind until the next minute', async () => {
+  it('refuse calls beyond the limit of their kind until the next minute', async () => {
     const { emulator, client, encrypt } = await started();
     await emulator.setTime(new Date('2027-01-01T00:00:00Z'));
     emulator.setQuotas({ software: 2, read: 1 });
@@ -158,7 +158,7 @@ describe('quotas', () => {
 });
 
 describe('call counts', () => {
-  it('counts calls by method, identity, resource and outcome', async () => {
+  it('are grouped by method, identity, resource and outcome', async () => {
     const { emulator, client, encrypt } = await started();
     await encrypt();
     await encrypt();

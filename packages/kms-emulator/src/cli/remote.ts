@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { parseDuration, parsePort } from './values.ts';
 
-/** What `GET /keys` and `POST /rotate` of the control API return of a key, as far as the commands print it. */
+/** The parts of a key that the commands print, from the control API's `GET /keys` and `POST /rotate`. */
 const keysBody = z.object({
   keys: z.array(
     z.object({
@@ -35,7 +35,9 @@ export function addRemoteCommands(program: Command): void {
     });
   program
     .command('clock')
-    .description('show or move the clock of a running emulator; rotation and destruction that are due happen')
+    .description(
+      'show or move the clock of a running emulator; rotations and destructions that become due happen',
+    )
     .option('--advance <duration>', 'move the clock forward, such as 90d, 24h, 30m or 10s', parseDuration)
     .option('--set <time>', 'set the clock, such as 2030-01-01T00:00:00Z')
     .option('--reset', 'return to the real time')

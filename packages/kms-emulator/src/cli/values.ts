@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 
 const secondsPer = { d: 86_400, h: 3600, m: 60, s: 1 } as const;
 
-/** Parses a duration such as `90d`, `24h`, `30m` or `10s`. Returns seconds. */
+/** Parses a duration such as `90d`, `24h`, `30m` or `10s`, and returns it in seconds. */
 export function parseDuration(value: string): number {
   const [, number, unit] = /^(\d{1,6})([dhms])$/.exec(value) ?? [];
   if (number === undefined || !(unit === 'd' || unit === 'h' || unit === 'm' || unit === 's'))

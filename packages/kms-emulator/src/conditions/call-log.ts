@@ -1,6 +1,6 @@
 import type { CallInfo } from './faults.ts';
 
-/** How often a caller called a method on a resource with an outcome (`OK` or a status). */
+/** The number of calls with the same caller, method, resource and outcome (`OK` or a status). */
 export interface CallCount extends CallInfo {
   readonly status: string;
   readonly count: number;
@@ -23,7 +23,6 @@ export class CallLog {
     this.#record(call, status);
   }
 
-  /** Returns the number of calls in flight. */
   inFlight(): number {
     return this.#inFlight;
   }

@@ -11,7 +11,7 @@ export type FaultEffect =
   | { readonly kind: 'corrupt_response' }
   | { readonly kind: 'drop_checksums' };
 
-/** The calls that a fault affects, and how many or for how long; an absent field means "any" or "no end". */
+/** Which calls a fault affects, how many, and for how long. An absent field means any call or no limit. */
 export interface Fault {
   readonly effect: FaultEffect;
   readonly method?: string;
@@ -29,14 +29,14 @@ export interface FaultState extends Fault {
   readonly until?: number;
 }
 
-/** What faults, counts and quotas need to know of a call. */
+/** What faults, counts and quotas need to know about a call. */
 export interface CallInfo {
   readonly method: string;
   readonly identity: string;
   readonly resource: string;
 }
 
-/** Faults in the order of their injection; the first matching fault affects a call. */
+/** Faults in the order of their injection. The first matching fault affects a call. */
 export class Faults {
   #faults: FaultState[] = [];
 
@@ -62,7 +62,7 @@ export class Faults {
     this.#faults = [];
   }
 
-  /** Returns the effect on this call, if a fault matches, and counts it. */
+  /** Returns the effect of the fault that matches this call, if any, and counts the call for that fault. */
   take(call: CallInfo, now: number): FaultEffect | undefined {
     const fault = this.list(now).find(
       ({ method, identity, resource }) =>

@@ -28,22 +28,22 @@ interface KeySummary {
 export interface Controls {
   readonly calls: Pick<CallLog, 'count' | 'rows' | 'inFlight' | 'reset'>;
   now(): Date;
-  /** Moves the clock, and performs what is due then: rotation, generation, destruction. */
+  /** Moves the clock, and performs what has become due: rotation, generation, destruction. */
   advance(seconds: number): Promise<Date>;
   setTime(time: Date): Promise<Date>;
-  /** Returns to the real time. Changes of keys remain. */
+  /** Returns to the real time. Changes to keys remain. */
   resetTime(): Date;
   /** Returns all keys with their versions by state. */
   keys(): KeySummary[];
-  /** Creates a version of a key, or of every key with a primary version, and makes it primary. The schedule remains. */
+  /** Creates a primary version of a key, or of every key that has one. Rotation schedules do not change. */
   rotate(name?: string): Promise<KeySummary[]>;
   injectFault(fault: Fault): FaultState;
   faults(): FaultState[];
   clearFaults(): void;
-  /** Sets the milliseconds that every method takes, and exceptions for single methods. */
+  /** Sets how many milliseconds calls take, for all methods and for single methods. */
   setLatency(latency: Partial<Latency>): Latency;
   latency(): Latency;
-  /** Sets the delays of changes, in seconds. */
+  /** Sets how long changes take to propagate, in seconds. */
   setPropagation(propagation: Partial<Propagation>): Propagation;
   propagation(): Propagation;
   /** Replaces all limits, in calls per minute. */
@@ -53,7 +53,7 @@ export interface Controls {
   policy(resource: string): Policy;
   /** Replaces the bindings of a policy, without a permission check. */
   setPolicy(resource: string, bindings: readonly Binding[]): Promise<Policy>;
-  /** Puts a version into any state, including states that no RPC of the emulator leads to. */
+  /** Puts a version into any state, including states that the emulator's RPCs cannot produce. */
   setVersionState(name: string, state: VersionState, reason?: string): Promise<void>;
   /** Removes all faults, latency, delays, quotas and counts. Keys, policies and the clock remain. */
   reset(): void;

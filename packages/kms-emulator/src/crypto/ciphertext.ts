@@ -22,7 +22,6 @@ const BODY_AT = 2 + 1 + LOCATOR_BYTES;
 const KEY_BYTES = 32;
 const INFO = 'kms-emulator/1';
 
-/** Returns new key material for a version. */
 export const newMaterial = (): Buffer => randomBytes(KEY_BYTES);
 
 /** Returns a new locator for a version: its ciphertexts contain the locator instead of a name. */
@@ -97,7 +96,7 @@ function varint(value: number): number[] {
   return bytes;
 }
 
-/** Accepts the shortest encoding only, so that a ciphertext has one form. */
+/** Accepts only the shortest encoding, so that a ciphertext has a single form. */
 function readVarint(bytes: Uint8Array, start: number): { value: number; end: number } | undefined {
   let value = 0;
   for (let index = 0; index < 4; index += 1) {

@@ -19,7 +19,8 @@ interface SigningAlgorithm {
   readonly sign: (key: KeyObject, digest: Uint8Array) => Uint8Array;
 }
 
-// Node signs data, and not a digest that the caller computed. Hence another library for ECDSA, and RSA's bare operation.
+// Node signs only data, not a digest that the caller computed. So a library signs for ECDSA, and this code
+// pads for RSA itself.
 const ecdsa = (curve: typeof p256, namedCurve: string, hash: Hash): SigningAlgorithm => ({
   hash,
   generate: () => generateKeyPairSync('ec', { namedCurve }).privateKey,
@@ -95,14 +96,14 @@ export const hashOf = (algorithm: string): Hash | undefined => algorithms.get(al
 export const newSigningKey = (algorithm: string): Buffer | undefined =>
   algorithms.get(algorithm)?.generate().export({ type: 'pkcs8', format: 'der' });
 
-/** Signs a digest with a key of {@link newSigningKey}: ECDSA in DER, RSA as long as the modulus. */
+/** Signs a digest. ECDSA signatures are in DER; RSA signatures are as long as the modulus. */
 export function signDigest(algorithm: string, material: Buffer, digest: Uint8Array): Uint8Array {
   const known = algorithms.get(algorithm);
   if (known === undefined) throw new TypeError(`The emulator cannot sign with ${algorithm}.`);
   return known.sign(privateKey(material), digest);
 }
 
-/** Returns the public key of a key of {@link newSigningKey}, as SubjectPublicKeyInfo. */
+/** Returns the public key of a private key from {@link newSigningKey}. */
 export const publicKeyOf = (material: Buffer): KeyObject => createPublicKey(privateKey(material));
 
 const privateKey = (key: Buffer): KeyObject => createPrivateKey({ key, format: 'der', type: 'pkcs8' });

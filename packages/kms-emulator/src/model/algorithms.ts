@@ -10,7 +10,7 @@ export type Purpose =
   | 'KEY_ENCAPSULATION'
   | 'AES_WRAPPING';
 
-/** The protection levels of the emulator. The others need a machine outside Cloud KMS. */
+/** The emulator's protection levels. Cloud KMS's other levels need a machine outside Cloud KMS. */
 export type ProtectionLevel = 'SOFTWARE' | 'HSM';
 
 /** Algorithms by purpose, as `CryptoKeyVersion.CryptoKeyVersionAlgorithm` names them. */
@@ -26,7 +26,7 @@ const algorithmsOf: Record<Purpose, RegExp> = {
 
 const isPurpose = (value: string): value is Purpose => Object.hasOwn(algorithmsOf, value);
 
-/** Returns the purpose. @throws KmsError INVALID_ARGUMENT if it is missing or unknown */
+/** Returns the purpose. @throws KmsError INVALID_ARGUMENT if the purpose is missing or unknown */
 export function requirePurpose(value: string): Purpose {
   if (!isPurpose(value)) throw invalidArgument('The field crypto_key.purpose is required.');
   return value;

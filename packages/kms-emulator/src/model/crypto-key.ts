@@ -3,7 +3,7 @@ import { KmsError, notFound } from './errors.ts';
 import { advanceVersion, isUsable, notEnabled, type KeyVersion } from './key-version.ts';
 import { versionName } from './names.ts';
 
-/** A crypto key and its versions, version n at index n - 1. Times and durations are in milliseconds. */
+/** A crypto key and its versions: version n is at index n - 1. Times and durations are in milliseconds. */
 export interface CryptoKey {
   readonly name: string;
   readonly purpose: Purpose;
@@ -18,14 +18,14 @@ export interface CryptoKey {
   primary?: Primary;
 }
 
-/** The primary version. Until `until`, Encrypt still uses `previous`: the propagation delay. */
+/** The primary version. Because of the propagation delay, Encrypt uses `previous` until `until`. */
 interface Primary {
   readonly number: number;
   readonly previous?: number;
   readonly until?: number;
 }
 
-/** The source of key material, both in base64: random in the emulator, anything in a test. */
+/** The source of key material and locators, in base64: random in the emulator, any values in a test. */
 export interface MaterialSource {
   material(algorithm: string): string;
   locator(versionNumber: number): string;
@@ -67,7 +67,7 @@ export function versionOf(key: CryptoKey, number: number): KeyVersion {
   return version;
 }
 
-/** UpdateCryptoKeyPrimaryVersion: strongly consistent for readers of the key, eventually for Encrypt. */
+/** UpdateCryptoKeyPrimaryVersion: strongly consistent for readers, eventually consistent for Encrypt. */
 export function setPrimary(key: CryptoKey, number: number, now: number, delay: number): void {
   requirePurpose(key, 'ENCRYPT_DECRYPT');
   const name = versionName(key.name, number);
@@ -123,7 +123,7 @@ export function advanceKey(key: CryptoKey, now: number, source: MaterialSource, 
   return changed;
 }
 
-/** Returns the next time when {@link advanceKey} changes anything; infinity if never. */
+/** Returns the next time when {@link advanceKey} changes anything, or infinity if there is no such time. */
 export function nextEvent(key: CryptoKey): number {
   let next = key.nextRotationTime ?? Infinity;
   for (const { state, generateTime, destroyTime } of key.versions) {

@@ -22,7 +22,7 @@ export class KeySpace {
   readonly #changed: () => void;
   #due = -Infinity;
 
-  /** @param changed is called after every change, so that the caller can save it */
+  /** @param changed called after every change, so that the caller can save the state */
   constructor(changed: () => void = () => undefined) {
     this.#changed = changed;
   }
@@ -85,7 +85,7 @@ export class KeySpace {
     return { rings: sorted(this.#rings.values(), ''), keys: sorted(this.#keys.values(), '') };
   }
 
-  /** Performs what is due: rotation, generation and destruction. */
+  /** Performs the rotations, generations and destructions that are due. */
   advance(now: number, source: MaterialSource, delays: Delays): void {
     if (now < this.#due) return;
     let changed = false;

@@ -35,7 +35,7 @@ export interface KeyVersion {
   usableUntil?: number;
 }
 
-/** States in which a version has no key material, and will have none. */
+/** States in which a version has no key material and will never have any. */
 const withoutMaterial: ReadonlySet<VersionState> = new Set([
   'DESTROYED',
   'IMPORT_FAILED',
@@ -45,7 +45,7 @@ const withoutMaterial: ReadonlySet<VersionState> = new Set([
 ]);
 
 /**
- * UpdateCryptoKeyVersion: between ENABLED and DISABLED only.
+ * UpdateCryptoKeyVersion: changes the state between ENABLED and DISABLED.
  *
  * Enabling is strongly consistent; disabling reaches the data plane after `delay` milliseconds
  * (cloud.google.com/kms/docs/consistency).
@@ -81,7 +81,7 @@ export function restore(version: KeyVersion, name: string): void {
   delete version.destroyTime;
 }
 
-/** Performs what is due on a version. Returns whether anything changed. */
+/** Performs the generation or destruction that is due on a version. Returns whether anything changed. */
 export function advanceVersion(version: KeyVersion, now: number): boolean {
   if (
     version.state === 'PENDING_GENERATION' &&
@@ -107,8 +107,9 @@ export function advanceVersion(version: KeyVersion, now: number): boolean {
 }
 
 /**
- * Puts a version into any state, including states that only imports and external key managers reach.
- * For tests: no RPC does this. A state without key material deletes it; a pending state remains pending.
+ * Puts a version into any state, including states that only imports and external key managers reach. For
+ * tests: no RPC does this. A state without key material deletes the material. Time does not end a pending
+ * state.
  *
  * @param duration how long DESTROY_SCHEDULED lasts, in milliseconds.
  */
@@ -138,7 +139,7 @@ export function forceState(
   if (reason !== undefined) version.failureReason = reason;
 }
 
-/** Whether Encrypt and Decrypt accept the version, which they see with the propagation delay. */
+/** Whether Encrypt and Decrypt accept the version. They see its state after the propagation delay. */
 export function isUsable(version: KeyVersion, now: number): boolean {
   if (version.material === undefined) return false;
   return version.state === 'ENABLED' || (version.usableUntil !== undefined && now < version.usableUntil);

@@ -7,7 +7,7 @@ const valuePattern = /^[\p{Ll}\p{Lo}\p{N}_-]{0,63}$/u;
 /**
  * Returns the labels if they follow the rules of cloud.google.com/kms/docs/labeling-keys.
  *
- * @throws KmsError INVALID_ARGUMENT that names the label
+ * @throws KmsError INVALID_ARGUMENT, with the label in the message
  */
 export function checkLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
   const entries = Object.entries(labels);

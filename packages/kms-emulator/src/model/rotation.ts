@@ -5,7 +5,7 @@ const HOUR = 3600 * 1000;
 const MIN_PERIOD = 24 * HOUR;
 const MAX_PERIOD = 876_000 * HOUR;
 
-/** The automatic rotation of a key; both in milliseconds. */
+/** The automatic rotation of a key. Both values are in milliseconds. */
 export interface RotationSchedule {
   readonly period?: number;
   readonly next?: number;
@@ -14,7 +14,7 @@ export interface RotationSchedule {
 /**
  * Checks the rules of `CryptoKey.next_rotation_time` and `rotation_period` (resources.proto).
  *
- * @throws KmsError INVALID_ARGUMENT that names the field
+ * @throws KmsError INVALID_ARGUMENT, with the field in the message
  */
 export function checkSchedule(purpose: Purpose, { period, next }: RotationSchedule, now: number): void {
   if (period === undefined && next === undefined) return;

@@ -21,8 +21,8 @@ export interface Context {
 export type Handler<Request, Response> = (request: Request, context: Context) => Response;
 
 /**
- * Refuses a caller without the permission, with Cloud KMS's text. It runs before the lookup, so that such a
- * caller cannot distinguish a missing resource from a resource without access.
+ * Refuses a caller without the permission, with Cloud KMS's text. The check runs before the lookup, so that
+ * the caller cannot distinguish a missing resource from one that it may not access.
  */
 export function requirePermission(context: Context, permission: Permission, resource: string): void {
   const { state, caller, now } = context;

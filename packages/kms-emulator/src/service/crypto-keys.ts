@@ -85,7 +85,10 @@ export const updateCryptoKeyPrimaryVersion: Handler<
   return cryptoKeyMessage(key);
 };
 
-/** What one path of the mask does to a key. @throws KmsError INVALID_ARGUMENT for what can't be updated. */
+/**
+ * Returns the change that one path of the mask makes to a key.
+ * @throws KmsError INVALID_ARGUMENT if the field can't be updated
+ */
 function changeFor(path: string, { purpose }: CryptoKey, wanted: Message): (key: CryptoKey) => void {
   switch (path) {
     case 'labels': {

@@ -29,10 +29,10 @@ export interface IncomingCall {
 }
 
 /**
- * Answers a call: waits for the configured latency, applies a fault, counts the quota, performs what is due on the
- * keys, runs the RPC, and returns its response when all changes are saved.
+ * Handles a call: waits for the configured latency, applies a fault, counts the quota, performs the rotations
+ * and destructions that are due, runs the RPC, saves all changes, and returns the RPC's response.
  *
- * @throws KmsError in every case but success
+ * @throws KmsError for every failure
  */
 export async function dispatch(deps: DispatchDeps, call: IncomingCall): Promise<object> {
   const info = { method: call.name, identity: call.caller, resource: resourceOf(call.request) };
@@ -78,7 +78,7 @@ async function answer(deps: DispatchDeps, call: IncomingCall, info: CallInfo): P
   return effect?.kind === 'corrupt_response' ? corruptResponse(response) : response;
 }
 
-/** Returns the request as it arrives after a fault. */
+/** Applies a fault that concerns the request, and returns the request. */
 async function applyFault(
   effect: FaultEffect | undefined,
   { request, signal }: IncomingCall,
@@ -104,10 +104,10 @@ async function waitFor(milliseconds: number, signal: AbortSignal): Promise<void>
   }
 }
 
-/** The fields where requests name their resource, outermost first. */
+/** The fields in which requests name their resource, in order of precedence. */
 const fields = ['name', 'parent', 'resource', 'location'] as const;
 
-/** Returns the resource name in a request; empty if there is none. */
+/** Returns the resource name in a request, or an empty text if the request has none. */
 function resourceOf(request: object): string {
   for (const field of fields) {
     const value: unknown = Reflect.get(request, field);
@@ -126,7 +126,7 @@ const projectOf = (resource: string): string => /^projects\/([^/]+)/.exec(resour
 const dataFields = ['ciphertext', 'plaintext', 'data', 'signature'];
 const checksumField = /Crc32c$/;
 
-/** Returns the request without its checksums, to which Cloud KMS responds with `verified_*` false. */
+/** Returns the request without its checksums, for which Cloud KMS returns `verified_*` false. */
 const dropChecksums = (request: object): object =>
   Object.fromEntries(Object.entries(request).filter(([field]) => !checksumField.test(field)));
 

@@ -12,7 +12,7 @@ const int64 = (value: Nullable<number | string | { toString(): string }>): numbe
 
 export const text = (value: Nullable<string>): string => value ?? '';
 
-/** Returns the name of an enum value; a number without a name stays a number, as text. */
+/** Returns the name of an enum value. Returns a number without a name as text. */
 export const enumName = (value: Nullable<string | number>): string =>
   value === 0 ? '' : String(value ?? '');
 
@@ -37,13 +37,13 @@ export function milliseconds(value: Nullable<Timestamp | Duration>): number | un
   return int64(value.seconds) * 1000 + Math.floor((value.nanos ?? 0) / 1_000_000);
 }
 
-/** Returns the paths of a field mask. @throws KmsError INVALID_ARGUMENT if there are none */
+/** Returns the paths of a field mask. @throws KmsError INVALID_ARGUMENT if the mask is empty */
 export function maskPaths(mask: Nullable<protos.google.protobuf.IFieldMask>): string[] {
   const paths = mask?.paths ?? [];
   if (paths.length === 0) throw invalidArgument('The field update_mask is required: no fields to update.');
   return [...paths];
 }
 
-/** Returns the checksum that the client sent, or undefined if it sent none. */
+/** Returns the checksum that the client sent, or undefined if the client sent no checksum. */
 export const checksum = (value: Nullable<protos.google.protobuf.IInt64Value>): number | undefined =>
   value === null || value === undefined ? undefined : int64(value.value);

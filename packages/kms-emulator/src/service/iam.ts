@@ -80,7 +80,10 @@ export function replacePolicy(
   return policyMessage(context.state.policies.set(resource, policy, context.now, delay, etag ?? undefined));
 }
 
-/** Returns the permissions of a request. @throws KmsError INVALID_ARGUMENT for what is not a permission of the resource */
+/**
+ * Returns the permissions of a request.
+ * @throws KmsError INVALID_ARGUMENT if one is not a permission of the resource
+ */
 export function checkPermissions({ permissions }: TestPermissionsRequest, prefix: string): readonly string[] {
   for (const permission of permissions ?? []) {
     if (!isPermission(permission) || !permission.startsWith(prefix))

@@ -5,7 +5,7 @@ import type { KeyVersion } from '../model/key-version.ts';
 import { tryCryptoKey } from '../model/names.ts';
 import type { Context } from './context.ts';
 
-/* What the operations with key material share. */
+/* Helpers of the operations that use key material. */
 
 /** The size limit of plaintext, additional data, and data to sign. */
 export const MAX_BYTES = 64 * 1024;

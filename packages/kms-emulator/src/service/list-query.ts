@@ -1,8 +1,9 @@
 import { invalidArgument } from '../model/errors.ts';
 
 /*
- * Filters and orders of lists (cloud.google.com/kms/docs/sorting-and-filtering), in the grammar of google.aip.dev/160 without
- * functions: comparisons of fields, AND, OR, NOT and parentheses. OR binds more closely than AND.
+ * Filters and orders of lists (cloud.google.com/kms/docs/sorting-and-filtering), in the grammar of
+ * google.aip.dev/160 without functions: comparisons of fields, AND, OR, NOT and parentheses. OR takes
+ * precedence over AND.
  */
 
 type Predicate = (message: object) => boolean;
@@ -75,7 +76,7 @@ class FilterParser {
     return (message) => matches(valueAt(message, path), operator, value);
   }
 
-  /** Returns the group of the next token if it matches, and moves behind it. */
+  /** If the next token matches, returns the pattern's group and advances past the token. */
   #take(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.#at;
     const match = pattern.exec(this.#text);
@@ -130,7 +131,7 @@ function toNumber(text: string): number {
   return number;
 }
 
-/** Returns a field by its path, in the spelling of JSON or of the proto; times and durations in seconds. */
+/** Returns a field by its path in camelCase or snake_case. Times and durations are in seconds. */
 function valueAt(message: object, path: string): Value {
   let value: unknown = message;
   for (const [depth, segment] of path.split('.').entries()) {

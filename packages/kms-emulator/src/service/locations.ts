@@ -24,7 +24,7 @@ const ids = `
   .split(/\s+/)
   .toSorted();
 
-/** Needs no permission (cloud.google.com/kms/docs/reference/permissions-and-roles). */
+/** This RPC needs no permission (cloud.google.com/kms/docs/reference/permissions-and-roles). */
 export const getLocation: Handler<{ readonly name?: string | null }, LocationMessage> = ({ name }) => {
   const { name: wanted, location } = parseLocation(text(name));
   if (!ids.includes(location)) throw new KmsError('NOT_FOUND', `Location ${wanted} not found.`);

@@ -11,19 +11,19 @@ import * as signing from './signing.ts';
 
 /** An RPC of the emulator, and the quota that each of its calls uses. */
 export interface Method {
-  /** Absent if the protection level of the key decides; the handler then counts the call. */
+  /** Absent if the quota depends on the key's protection level: the handler counts the call itself. */
   readonly quota?: QuotaKind;
   run(request: object, context: Context): object;
 }
 
-// `run` takes any object, and the handler its own request type: the transport decoded the object with the proto from
-// which that type is generated.
+// `run` takes any object and the handler takes its request type. This is safe, because the transport decodes
+// the object with the proto that the type is generated from.
 const method = <Request extends object, Response extends object>(
   handler: Handler<Request, Response>,
   quota?: QuotaKind,
 ): Method => ({ run: handler, ...(quota === undefined ? {} : { quota }) });
 
-/** The emulator answers every other method with UNIMPLEMENTED. */
+/** The emulator returns UNIMPLEMENTED for every other method. */
 export const keyManagementMethods: Readonly<Record<string, Method>> = {
   ListKeyRings: method(rings.listKeyRings, 'read'),
   GetKeyRing: method(rings.getKeyRing, 'read'),
@@ -57,7 +57,7 @@ export const locationMethods: Readonly<Record<string, Method>> = {
   ListLocations: method(locations.listLocations, 'read'),
 };
 
-/** The policies of projects belong to Resource Manager, so they use no quota of Cloud KMS. */
+/** Project policies belong to Resource Manager, so these calls use no Cloud KMS quota. */
 export const projectMethods: Readonly<Record<string, Method>> = {
   GetIamPolicy: method(projects.getIamPolicy),
   SetIamPolicy: method(projects.setIamPolicy),

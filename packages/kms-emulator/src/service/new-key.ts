@@ -12,7 +12,10 @@ const DAY = 24 * 3600 * 1000;
 /** resources.proto: 30 days by default. The bounds are from cloud.google.com/kms/docs/destroy-restore. */
 const DESTROY_DURATION = { standard: 30 * DAY, min: DAY, max: 120 * DAY };
 
-/** Returns a key without versions from a client's request. @throws KmsError for what Cloud KMS refuses */
+/**
+ * Returns a key without versions from a client's request.
+ * @throws KmsError if Cloud KMS would refuse the request
+ */
 export function newKey(name: string, wanted: protos.google.cloud.kms.v1.ICryptoKey, now: number): CryptoKey {
   if (text(wanted.cryptoKeyBackend) !== '') throw unimplemented('The emulator has no crypto key backends.');
   const purpose = requirePurpose(enumName(wanted.purpose));
@@ -53,7 +56,7 @@ function destroyDuration(wanted: number | undefined): number {
 interface SeedOptions {
   readonly now: number;
   readonly source: MaterialSource;
-  /** In milliseconds, for the keys that have no schedule. */
+  /** In milliseconds, for those keys that have no schedule. */
   readonly rotationPeriod?: number;
 }
 

@@ -23,10 +23,11 @@ const DEFAULT_SIZE = 100;
 const MAX_SIZE = 1000;
 
 /**
- * Returns a page of a list, of the messages that its filter selects and in the order that it asks for. The token contains
- * the list, its filter and order, and the position.
+ * Returns a page of a list: the messages that the request's filter selects, in the requested order. The page
+ * token contains the list, the filter, the order and the position.
  *
- * @throws KmsError INVALID_ARGUMENT for a token that does not belong to this list, a malformed filter or order
+ * @throws KmsError INVALID_ARGUMENT if the token does not belong to this list, or the filter or order is
+ *   malformed
  */
 export function page<T extends object>(all: readonly T[], parent: string, request: ListRequest): Page<T> {
   const filter = text(request.filter);

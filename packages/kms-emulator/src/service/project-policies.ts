@@ -15,8 +15,9 @@ import {
 } from './iam.ts';
 
 /*
- * The policies of projects, from Resource Manager (google.cloud.resourcemanager.v3.Projects). They contain the audit
- * configuration, which switches the Data Access audit logs of Cloud KMS on. Every project exists.
+ * The policies of projects, from Resource Manager (google.cloud.resourcemanager.v3.Projects). They contain
+ * the audit configuration, which turns on Cloud KMS's Data Access audit logs. In the emulator, every project
+ * exists.
  */
 
 export const getIamPolicy: Handler<ResourceRequest, PolicyMessage> = (request, context) => {
@@ -25,7 +26,7 @@ export const getIamPolicy: Handler<ResourceRequest, PolicyMessage> = (request, c
   return policyMessage(context.state.policies.get(name));
 };
 
-/** Replaces what the mask names; without a mask the bindings (iam_policy.proto). */
+/** Replaces the fields that the mask names or, without a mask, the bindings (iam_policy.proto). */
 export const setIamPolicy: Handler<
   SetPolicyRequest & { readonly updateMask?: { readonly paths?: readonly string[] | null } | null },
   PolicyMessage

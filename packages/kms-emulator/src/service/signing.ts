@@ -11,7 +11,7 @@ import { checkSize, materialOf, MAX_BYTES, useQuota, verify } from './key-use.ts
 
 type SignRequest = protos.google.cloud.kms.v1.IAsymmetricSignRequest;
 
-/** Like `protos.google.cloud.kms.v1.IPublicKey`; algorithms are texts, as in all messages of the emulator. */
+/** Like `protos.google.cloud.kms.v1.IPublicKey`, with the algorithm as text, as in all messages. */
 type PublicKeyMessage = Omit<protos.google.cloud.kms.v1.IPublicKey, 'algorithm'> & { algorithm: string };
 
 /** Returns the public key in PEM, or in the field `public_key` if the request names a format. */
@@ -48,7 +48,10 @@ export const getPublicKey: Handler<protos.google.cloud.kms.v1.IGetPublicKeyReque
   }
 };
 
-/** Signs a digest, or data whose digest it computes; exactly one of both (service.proto). */
+/**
+ * Signs the request's digest, or computes and signs the digest of the request's data. A request contains
+ * exactly one of these (service.proto).
+ */
 export const asymmetricSign: Handler<SignRequest, protos.google.cloud.kms.v1.IAsymmetricSignResponse> = (
   request,
   context,
@@ -73,7 +76,10 @@ export const asymmetricSign: Handler<SignRequest, protos.google.cloud.kms.v1.IAs
   };
 };
 
-/** Returns the digest to sign, and which checksums were verified. @throws KmsError INVALID_ARGUMENT */
+/**
+ * Returns the digest to sign, and which of the request's checksums were verified.
+ * @throws KmsError INVALID_ARGUMENT
+ */
 function digestOf(request: SignRequest, hash: Hash) {
   const data = bytes(request.data);
   const digests = Object.entries(request.digest ?? {}).filter(([, value]) => bytes(value).length > 0);

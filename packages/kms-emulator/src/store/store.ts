@@ -4,7 +4,7 @@ import writeFileAtomic from 'write-file-atomic';
 import { State } from '../model/state.ts';
 import { read, write } from './snapshot.ts';
 
-/** Stores a state. `save` resolves when every change before the call is saved. */
+/** Stores a state. `save` resolves when every change that was made before the call is saved. */
 export interface Store {
   readonly state: State;
   save(): Promise<void>;
@@ -15,7 +15,7 @@ export const memoryStore = (): Store => ({ state: new State(), save: () => Promi
 /**
  * Opens a state in a JSON file. The file contains key material in plaintext, so only its owner can read it.
  *
- * @throws Error if the file exists and cannot be read, or is not a data file; it is never overwritten then
+ * @throws Error if the file exists but cannot be read or is not a data file. Such a file is never overwritten
  */
 export async function openFileStore(path: string): Promise<Store> {
   const text = await readExisting(path);
@@ -38,7 +38,7 @@ export async function openFileStore(path: string): Promise<Store> {
     saved = revision;
   };
 
-  // One write at a time. A caller that arrives during a write waits for the next write, which contains all changes.
+  // Writes one at a time. A call during a write waits for the next write, which contains all changes.
   const save = async (wanted = state.revision): Promise<void> => {
     if (saved >= wanted) return;
     writing ??= writeNow().finally(() => {

@@ -12,14 +12,13 @@ import {
 } from '../service/methods.ts';
 import type { Protos } from './protos.ts';
 
-/** A gRPC server that listens on no port: {@link accept} hands it a connection. */
+/** A gRPC server that listens on no port. Its connections come from {@link accept}. */
 export interface GrpcServer {
   accept(connection: Duplex): void;
-  /** Ends all calls, after `forceAfter` milliseconds also those that do not end. */
+  /** Waits for calls to end, and after `forceAfter` milliseconds aborts those that have not ended. */
   close(forceAfter: number): Promise<void>;
 }
 
-/** Creates the gRPC server of one caller. */
 export function createGrpcServer(
   deps: DispatchDeps,
   protos: Protos,

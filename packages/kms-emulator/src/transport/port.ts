@@ -17,7 +17,7 @@ export interface TlsFiles {
   readonly key: string | Buffer;
 }
 
-/** A port that answers gRPC and REST. All its calls belong to one caller, because the emulator checks no credentials. */
+/** A port that serves gRPC and REST. All calls belong to one caller: the emulator checks no credentials. */
 export interface Port {
   readonly port: number;
   close(): Promise<void>;
@@ -58,7 +58,7 @@ export async function listen(
   const accept = (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    // A client that resets its connection is no error of the emulator.
+    // A client that resets its connection is not an error of the emulator.
     socket.on('error', () => socket.destroy());
     awaitFirstBytes(socket, (start) => {
       if (start.startsWith('PRI')) grpc.accept(socket);
@@ -89,7 +89,7 @@ export async function listen(
   return { port: bound, close };
 }
 
-/** HTTP/2 begins with `PRI * HTTP/2.0`; of the methods of REST, those with P continue with O, U or A. */
+/** Waits for three bytes: HTTP/2, and so gRPC, begins with `PRI`, and no HTTP/1 method does. */
 function awaitFirstBytes(socket: Socket, route: (start: string) => void, before = Buffer.alloc(0)): void {
   socket.once('readable', () => {
     const chunk: unknown = socket.read();

@@ -4,14 +4,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import protobuf, { type Service } from 'protobufjs';
 
-// The protos that Google's client `@google-cloud/kms` ships. Its IAM and status messages come from the version of
-// `google-gax` that it depends on, hence the second resolution from there.
+// The protos that Google's client `@google-cloud/kms` ships. IAM and status messages are in the `google-gax`
+// that this client depends on, so `google-gax` is resolved from the client's package.
 const require = createRequire(import.meta.url);
 const kmsEntry = require.resolve('@google-cloud/kms');
 const kmsProtos = join(dirname(kmsEntry), '..', 'protos');
 const gaxProtos = join(dirname(createRequire(kmsEntry).resolve('google-gax')), '..', 'protos');
 
-/** The form of decoded messages: 64-bit numbers and enums are texts, and absent fields have their default. */
+/** How messages are decoded: 64-bit numbers and enums become strings, and absent fields get their default. */
 export const decoding = { longs: String, enums: String, defaults: true };
 
 const load = (file: string): protoLoader.PackageDefinition =>
@@ -21,16 +21,16 @@ export interface Protos {
   readonly keyManagement: protoLoader.ServiceDefinition;
   readonly iamPolicy: protoLoader.ServiceDefinition;
   readonly locations: protoLoader.ServiceDefinition;
-  /** The part of Resource Manager's `Projects` that concerns policies, whose messages are those of `iamPolicy`. */
+  /** The policy methods of Resource Manager's `Projects`, which use the messages of `iamPolicy`. */
   readonly projects: protoLoader.ServiceDefinition;
   /** Encodes a message of `google.rpc`, such as `Status` or `ErrorInfo`. */
   encodeRpc(name: string, message: object): Buffer;
 }
 
-/** Loads the protos of the installed client. @throws Error if it ships no such protos */
+/** Loads the protos of the installed client. @throws Error if the client does not ship them */
 export function loadProtos(): Protos {
   const rpc = load(join(gaxProtos, 'status.json'));
-  // The file iam_service.json next to it lacks audit configurations.
+  // The file iam_service.json in the same folder lacks audit configurations.
   const iam = protoLoader.loadSync('google/iam/v1/iam_policy.proto', {
     ...decoding,
     includeDirs: [gaxProtos],
@@ -81,7 +81,10 @@ export interface RestServices {
 
 let restServices: RestServices | undefined;
 
-/** Returns the services of the installed client with their annotations and types. @throws Error if it ships no such protos */
+/**
+ * Returns the installed client's services with their annotations and types.
+ * @throws Error if the client does not ship them
+ */
 export const loadRestServices = (): RestServices => (restServices ??= parseRestServices());
 
 function parseRestServices(): RestServices {

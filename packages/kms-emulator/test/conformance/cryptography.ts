@@ -19,7 +19,7 @@ export function cryptographyTests(fixture: () => Fixture): void {
 }
 
 function roundTripTests(fixture: () => Fixture): void {
-  it('decrypts what it encrypted and names the version', async () => {
+  it('decrypts its own ciphertext, and names the version', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(32);
@@ -51,7 +51,7 @@ function roundTripTests(fixture: () => Fixture): void {
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('encrypts with a named version and decrypts without the name', async () => {
+  it('encrypts with a named version, and decrypts without the version name', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const second = await fixture().createVersion(key.name);
@@ -61,7 +61,7 @@ function roundTripTests(fixture: () => Fixture): void {
     expect(decrypted.usedPrimary).toBe(false);
   });
 
-  it('encrypts with the new primary after a rotation and still decrypts older messages', async () => {
+  it('encrypts with the new primary after a rotation, and still decrypts older messages', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const [old] = await client.encrypt({ name, plaintext: bytes('old') });
@@ -98,9 +98,9 @@ function refusalTests(fixture: () => Fixture): void {
       'another key': () => decrypt({ name: other.name }),
       'no additional data': () => decrypt({ additionalAuthenticatedData: Buffer.alloc(0) }),
       'other additional data': () => decrypt({ additionalAuthenticatedData: bytes('Context') }),
-      'a bit turned': () => decrypt({ ciphertext: altered }),
-      'the end cut off': () => decrypt({ ciphertext: ciphertext.subarray(0, -1) }),
-      'a byte too many': () => decrypt({ ciphertext: Buffer.concat([ciphertext, Buffer.of(0)]) }),
+      'a flipped bit': () => decrypt({ ciphertext: altered }),
+      'a missing last byte': () => decrypt({ ciphertext: ciphertext.subarray(0, -1) }),
+      'an additional byte': () => decrypt({ ciphertext: Buffer.concat([ciphertext, Buffer.of(0)]) }),
       garbage: () => decrypt({ ciphertext: bytes('InvalidKMSData') }),
       nothing: () => decrypt({ ciphertext: Buffer.alloc(0) }),
     });
@@ -108,7 +108,7 @@ function refusalTests(fixture: () => Fixture): void {
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('names the key if it is wrong, and the ciphertext if it is garbage', async () => {
+  it('blames a wrong key on the key, and garbage on the ciphertext', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const other = await fixture().createKey();
@@ -121,7 +121,7 @@ function refusalTests(fixture: () => Fixture): void {
     });
   });
 
-  it('refuses malformed names and a version for Decrypt, and reports missing keys', async () => {
+  it('refuses malformed names and Decrypt with a version name, and reports missing keys', async () => {
     const { client, ring } = fixture();
     const { name } = await fixture().createKey();
     const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
@@ -142,7 +142,7 @@ function refusalTests(fixture: () => Fixture): void {
 }
 
 function checksumTests(fixture: () => Fixture): void {
-  it('verifies the checksums of requests and sends checksums', async () => {
+  it('verifies requests’ checksums, and sends checksums', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const plaintext = randomBytes(100);
@@ -170,7 +170,7 @@ function checksumTests(fixture: () => Fixture): void {
     expect(decrypted.plaintextCrc32c).toEqual({ value: String(crc32c(plaintext)) });
   });
 
-  it('reports that it verified nothing if the request has no checksum', async () => {
+  it('reports that nothing was verified if the request has no checksum', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const [encrypted] = await client.encrypt({ name, plaintext: bytes('x') });
@@ -209,7 +209,7 @@ function checksumTests(fixture: () => Fixture): void {
 }
 
 function limitTests(fixture: () => Fixture): void {
-  it('accepts 64 KiB of plaintext and of additional data, and not a byte more of either', async () => {
+  it('accepts at most 64 KiB of plaintext and 64 KiB of additional data', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey();
     const full = randomBytes(64 * KIB);
@@ -226,7 +226,7 @@ function limitTests(fixture: () => Fixture): void {
     }
   });
 
-  it('accepts 8 KiB of plaintext and additional data together with an HSM key, and not a byte more', async () => {
+  it('with an HSM key, accepts at most 8 KiB of plaintext and additional data together', async () => {
     const { client } = fixture();
     const { name } = await fixture().createKey({
       versionTemplate: { protectionLevel: 'HSM', algorithm: 'GOOGLE_SYMMETRIC_ENCRYPTION' },
@@ -287,7 +287,7 @@ function stateTests(fixture: () => Fixture): void {
     expect(asBuffer(decrypted.plaintext)).toEqual(bytes('x'));
   });
 
-  it('does not encrypt without a primary or with a key of another purpose', async () => {
+  it('does not encrypt without a primary version, or with a key of another purpose', async () => {
     const { client } = fixture();
     const empty = await fixture().createEmptyKey();
     const raw = await fixture().createKey({

@@ -10,7 +10,7 @@ export type CryptoKey = protos.google.cloud.kms.v1.ICryptoKey;
 export type CryptoKeyVersion = protos.google.cloud.kms.v1.ICryptoKeyVersion;
 type CreateCryptoKey = protos.google.cloud.kms.v1.ICreateCryptoKeyRequest;
 
-/** gRPC codes in the client's errors. */
+/** The gRPC codes in the client's errors. */
 export const code = {
   INVALID_ARGUMENT: 3,
   NOT_FOUND: 5,
@@ -23,13 +23,16 @@ export const code = {
   UNAVAILABLE: 14,
 } as const;
 
-/** Expects that Cloud KMS refuses each call as invalid. @param calls by what is wrong with them */
+/**
+ * Expects that Cloud KMS refuses each call as invalid.
+ * @param calls each under a description of its mistake
+ */
 export async function expectInvalid(calls: Readonly<Record<string, () => Promise<unknown>>>): Promise<void> {
   for (const [what, call] of Object.entries(calls))
     expect(await refusalCode(call()), what).toBe(code.INVALID_ARGUMENT);
 }
 
-/** Expects that Cloud KMS refuses each call. @param calls by their status */
+/** Expects that Cloud KMS refuses each call. @param calls each with its expected status */
 export async function expectRefusals(
   calls: Partial<Record<keyof typeof code, readonly (() => Promise<unknown>)[]>>,
 ): Promise<void> {
@@ -99,7 +102,7 @@ export class Fixture {
     return version;
   }
 
-  /** Repeats a call until a change has propagated, and returns its refusal. */
+  /** Repeats a call until a change has propagated and Cloud KMS refuses the call. Returns the refusal. */
   async eventuallyRefused(call: () => Promise<unknown>) {
     const until = Date.now() + this.service.propagationMs;
     for (;;) {

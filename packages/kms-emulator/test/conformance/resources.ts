@@ -5,7 +5,7 @@ import { code, expectInvalid, expectRefusals, randomId, secondsOf, type Fixture 
 const inOrder = (names: readonly (string | null | undefined)[]) =>
   [...names].toSorted((a, b) => ((a ?? '') < (b ?? '') ? -1 : 1));
 
-/** Key rings and keys: the assertions of Google's own contract tests of Cloud KMS, and rotation schedules. */
+/** Key rings and keys: the assertions of Google's contract tests for Cloud KMS, and rotation schedules. */
 export function resourceTests(fixture: () => Fixture): void {
   keyRingTests(fixture);
   creationTests(fixture);
@@ -20,7 +20,7 @@ function keyRingTests(fixture: () => Fixture): void {
     expect(secondsOf(found.createTime)).toBeGreaterThan(0);
   });
 
-  it('lists key rings in the order of their names', async () => {
+  it('lists key rings in alphabetical order', async () => {
     const { client, service } = fixture();
     const [rings] = await client.listKeyRings({ parent: service.location });
     const names = rings.map(({ name }) => name);
@@ -55,7 +55,7 @@ function keyRingTests(fixture: () => Fixture): void {
 }
 
 function creationTests(fixture: () => Fixture): void {
-  it('creates a key with its defaults and an enabled, primary first version', async () => {
+  it('creates a key with default settings, whose first version is enabled and primary', async () => {
     const before = Math.floor(Date.now() / 1000) - 60;
     const key = await fixture().createKey();
     expect(key).toMatchObject({
@@ -101,7 +101,7 @@ function creationTests(fixture: () => Fixture): void {
     },
   );
 
-  it('lists keys in the order of their names', async () => {
+  it('lists keys in alphabetical order', async () => {
     const { client, ring } = fixture();
     const first = await fixture().createEmptyKey();
     const second = await fixture().createEmptyKey();
@@ -184,7 +184,7 @@ function creationTests(fixture: () => Fixture): void {
 }
 
 function updateTests(fixture: () => Fixture): void {
-  it('changes what the mask names and nothing else', async () => {
+  it('changes only the fields that the mask names', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({ labels: { team: 'payments' } });
     const next = { seconds: Math.floor(Date.now() / 1000) + 7 * 86_400 };
@@ -208,7 +208,7 @@ function updateTests(fixture: () => Fixture): void {
     expect(without.rotationPeriod ?? null).toBeNull();
   });
 
-  it('changes the algorithm of later versions within the purpose', async () => {
+  it('changes the algorithm of later versions to another of the same purpose', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({
       purpose: 'ASYMMETRIC_SIGN',
@@ -221,7 +221,7 @@ function updateTests(fixture: () => Fixture): void {
     expect(updated.versionTemplate?.algorithm).toBe('EC_SIGN_P256_SHA256');
   });
 
-  it('refuses updates of no field, of an unknown field and to an algorithm of another purpose', async () => {
+  it('refuses updates without a field, of an unknown field, and to an algorithm of another purpose', async () => {
     const { client } = fixture();
     const { name } = await fixture().createEmptyKey();
     await expectInvalid({

@@ -14,7 +14,7 @@ const crc = (bytes: Uint8Array) => ({ value: crc32c(bytes) });
 const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
 const PKCS1 = { padding: constants.RSA_PKCS1_PADDING };
 
-/** GetPublicKey and AsymmetricSign: the assertions of Google's own contract tests of Cloud KMS, and more. */
+/** GetPublicKey and AsymmetricSign: the assertions of Google's own contract tests for Cloud KMS, and more. */
 export function signingTests(fixture: () => Fixture): void {
   signatureTests(fixture);
   publicKeyTests(fixture);
@@ -22,7 +22,7 @@ export function signingTests(fixture: () => Fixture): void {
   stateTests(fixture);
 }
 
-/** Creates a signing key and returns the name of its version when the version is enabled. */
+/** Creates a signing key, waits until its version is enabled, and returns the version's name. */
 async function createVersion(
   fixture: Fixture,
   algorithm: Algorithm = 'EC_SIGN_P256_SHA256',
@@ -112,7 +112,7 @@ function publicKeyTests(fixture: () => Fixture): void {
     expect(String(text.publicKey?.data)).toBe(pem);
   });
 
-  it('has no public key for a symmetric key, a malformed name or a missing version', async () => {
+  it('returns no public key for a symmetric key, a malformed name or a missing version', async () => {
     const { client, ring } = fixture();
     const key = await fixture().createKey();
     const missing = `${ring}/cryptoKeys/none/cryptoKeyVersions/1`;
@@ -128,7 +128,7 @@ function publicKeyTests(fixture: () => Fixture): void {
 }
 
 function refusalTests(fixture: () => Fixture): void {
-  it('refuses digests of another hash or length, both or none of digest and data, and wrong checksums', async () => {
+  it('refuses digests of another hash or length, requests with both or neither of digest and data, and wrong checksums', async () => {
     const { client } = fixture();
     const name = await createVersion(fixture(), 'EC_SIGN_P384_SHA384');
     const sha256 = digestOf('sha256');
@@ -147,7 +147,7 @@ function refusalTests(fixture: () => Fixture): void {
     }
   });
 
-  it('does not sign with a key of another purpose, and reports malformed names and missing versions', async () => {
+  it('does not sign with a key of another purpose, a malformed name or a missing version', async () => {
     const { client, ring } = fixture();
     const key = await fixture().createKey();
     const calls: [string, number][] = [

@@ -31,7 +31,7 @@ function creationTests(fixture: () => Fixture): void {
     expect(all.map(({ name }) => name)).toEqual([first.name, second.name]);
   });
 
-  it('generates asymmetric versions after the response: pending, then enabled', async () => {
+  it('generates asymmetric versions after the response: they are pending, then enabled', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey({
       purpose: 'ASYMMETRIC_SIGN',
@@ -87,7 +87,7 @@ function creationTests(fixture: () => Fixture): void {
 }
 
 function stateTests(fixture: () => Fixture): void {
-  it('disables and enables a version, visible in the primary of the key', async () => {
+  it('disables and enables a version, which the key’s primary shows', async () => {
     const key = await fixture().createKey();
     const version = `${key.name}/cryptoKeyVersions/1`;
     expect(await fixture().setState(version, 'DISABLED')).toMatchObject({ state: 'DISABLED' });
@@ -96,7 +96,7 @@ function stateTests(fixture: () => Fixture): void {
     expect(await fixture().setState(version, 'ENABLED')).toMatchObject({ state: 'ENABLED' });
   });
 
-  it('refuses updates of no field, of another field and to any other state', async () => {
+  it('refuses updates without a field, of another field, and to any other state', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
@@ -149,7 +149,7 @@ function destructionTests(fixture: () => Fixture): void {
     expect(await refusal(fixture().setState(name, 'ENABLED'))).toMatchObject(refused);
   });
 
-  it('restores only scheduled versions, into the disabled state', async () => {
+  it('restores only versions that are scheduled for destruction, to the disabled state', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     const name = `${key.name}/cryptoKeyVersions/1`;
@@ -168,7 +168,7 @@ function primaryTests(fixture: () => Fixture): void {
     expect(found.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
-  it('has no primary until one is set', async () => {
+  it('has no primary until a version is made primary', async () => {
     const { client } = fixture();
     const key = await fixture().createEmptyKey();
     await fixture().createVersion(key.name);
@@ -178,7 +178,7 @@ function primaryTests(fixture: () => Fixture): void {
     expect(after.primary?.name).toBe(`${key.name}/cryptoKeyVersions/1`);
   });
 
-  it('refuses a missing version as primary, and a primary of a key that does not encrypt', async () => {
+  it('refuses a missing version as primary, and a primary for a key that does not encrypt', async () => {
     const { client } = fixture();
     const key = await fixture().createKey();
     expect(

@@ -26,7 +26,7 @@ const keyWith = (changes: Partial<CryptoKey> = {}): CryptoKey => ({
   ...changes,
 });
 
-describe('rotation', () => {
+describe('a rotation schedule', () => {
   it.each([
     ['a period of 24 hours', { period: DAY, next: 1 }, true],
     ['a period of 876,000 hours', { period: 36_500 * DAY, next: 1 }, true],
@@ -36,7 +36,7 @@ describe('rotation', () => {
     ['a longer period', { period: 36_500 * DAY + 1, next: 1 }, false],
     ['a period alone', { period: DAY }, false],
     ['a next time that is now', { period: DAY, next: 0 }, false],
-  ])('takes or refuses %s', (_, schedule, right) => {
+  ])('with %s is accepted only if Cloud KMS accepts it', (_, schedule, right) => {
     const check = () => checkSchedule('ENCRYPT_DECRYPT', schedule, 0);
     if (right) expect(check).not.toThrow();
     else expect(check).toThrow(expect.objectContaining({ status: 'INVALID_ARGUMENT' }));
@@ -44,7 +44,7 @@ describe('rotation', () => {
 });
 
 describe('the primary', () => {
-  it('can be set back to the previous version during the delay', () => {
+  it('can be reset to the previous version during the delay', () => {
     const key = keyWith();
     createVersion(key, 0, source, 0);
     createVersion(key, 0, source, 0);
@@ -54,7 +54,7 @@ describe('the primary', () => {
     expect([31, 61, 91].map((now) => effectivePrimary(key, now)?.number)).toEqual([1, 1, 1]);
   });
 
-  it('refuses a version that is not enabled', () => {
+  it('cannot be a version that is not enabled', () => {
     const key = keyWith();
     createVersion(key, 0, source, 5);
     expect(() => setPrimary(key, 1, 0, 0)).toThrow(
@@ -67,7 +67,7 @@ describe('the primary', () => {
     );
   });
 
-  it('keeps a primary whose destruction is scheduled, so that Encrypt fails instead of using another version', () => {
+  it('stays primary when its destruction is scheduled, so that Encrypt fails instead of using another version', () => {
     const key = keyWith();
     const version = createVersion(key, 0, source, 0);
     createVersion(key, 0, source, 0);

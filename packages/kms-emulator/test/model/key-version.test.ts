@@ -68,12 +68,15 @@ describe('the version state table', () => {
     ['IMPORT_FAILED', refused, refused, refused, refused, 'IMPORT_FAILED'],
     ['PENDING_EXTERNAL_DESTRUCTION', refused, refused, refused, refused, 'PENDING_EXTERNAL_DESTRUCTION'],
     ['EXTERNAL_DESTRUCTION_FAILED', refused, refused, refused, refused, 'EXTERNAL_DESTRUCTION_FAILED'],
-  ])('leads from %s only where Cloud KMS does, and a refusal changes nothing', (state, ...expected) => {
-    const reached = Object.values(transitions).map((transition) => after(state, transition));
-    expect(reached).toEqual(expected);
-  });
+  ])(
+    'leads from %s only to states that Cloud KMS permits, and a refusal changes nothing',
+    (state, ...expected) => {
+      const reached = Object.values(transitions).map((transition) => after(state, transition));
+      expect(reached).toEqual(expected);
+    },
+  );
 
-  it('covers every state in that table', () => {
+  it('covers every state', () => {
     expect(versionStates).toHaveLength(10);
   });
 
@@ -82,8 +85,8 @@ describe('the version state table', () => {
   });
 });
 
-describe('time', () => {
-  it('does not extend the delay if a disabled version is scheduled for destruction', () => {
+describe('the propagation delay', () => {
+  it('does not begin again if a disabled version is scheduled for destruction', () => {
     const version = versionIn('ENABLED');
     setState(version, NAME, 'DISABLED', NOW, 60);
     scheduleDestruction(version, NAME, NOW + 30, MONTH, 60);

@@ -5,7 +5,7 @@ const RING = 'projects/p/locations/l/keyRings/r';
 const invalid = expect.objectContaining({ status: 'INVALID_ARGUMENT' });
 
 describe('resource names', () => {
-  it('parses names into project, location, parent and id', () => {
+  it('have a project, location, parent and id', () => {
     expect(parseVersion(`${RING}/cryptoKeys/k/cryptoKeyVersions/12`)).toMatchObject({
       project: 'p',
       location: 'l',
@@ -33,15 +33,15 @@ describe('resource names', () => {
     [`${RING}/cryptoKeys/k/cryptoKeyVersions/0`, parseVersion],
     [`${RING}/cryptoKeys/k/cryptoKeyVersions/01`, parseVersion],
     [`${RING}/cryptoKeys/k/cryptoKeyVersions/one`, parseVersion],
-  ])('are refused when malformed: %j', (name, parse) => {
+  ])('are refused if malformed: %j', (name, parse) => {
     expect(() => parse(name)).toThrow(invalid);
   });
 
-  it.each(['a', 'A_z-9', 'x'.repeat(63)])('accepts the id %s', (id) => {
+  it.each(['a', 'A_z-9', 'x'.repeat(63)])('may contain the id %s', (id) => {
     expect(() => checkId('key_ring_id', id)).not.toThrow();
   });
 
-  it.each(['', '&bar', 'a b', 'ä', 'x'.repeat(64)])('refuses the id %j', (id) => {
+  it.each(['', '&bar', 'a b', 'ä', 'x'.repeat(64)])('must not contain the id %j', (id) => {
     expect(() => checkId('key_ring_id', id)).toThrow(invalid);
   });
 });

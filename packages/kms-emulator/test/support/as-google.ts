@@ -8,12 +8,12 @@ import { afterwards, KEY, start } from './running.ts';
 
 const HOST = 'cloudkms.googleapis.com';
 
-/** An emulator under Google's host name, for clients without an option for the address. */
+/** An emulator under Google's host name, for clients that have no option for the address. */
 export interface AsGoogle {
   readonly emulator: Emulator;
   /** The URL for `HTTPS_PROXY`. */
   readonly proxy: string;
-  /** The hosts that clients wanted to reach through the proxy. */
+  /** The hosts that clients requested from the proxy. */
   readonly hosts: ReadonlySet<string | undefined>;
   /** The file of the certificate authority that a client must trust. */
   readonly authority: string;

@@ -5,7 +5,7 @@ import { PassThroughClient } from 'google-auth-library';
 /** Call options without retries, because a test needs the first response. */
 export const once = { retry: null, timeout: 10_000 };
 
-/** Returns a client whose calls have the options {@link once} unless they have others. */
+/** Returns a client whose calls use the options {@link once} by default. */
 export const withoutRetries = (client: KeyManagementServiceClient): KeyManagementServiceClient =>
   new Proxy(client, {
     get(target, name): unknown {
@@ -82,7 +82,7 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
 /** Returns the gRPC code of a call that must fail. */
 export const refusalCode = async (call: Promise<unknown>): Promise<number> => (await refusal(call)).code;
 
-/** Returns the bytes of a response field. The client's type permits base64 texts, which it never returns. */
+/** Returns the bytes of a response field. Its type permits base64 text, which the client never returns. */
 export function asBuffer(data: Uint8Array | string | null | undefined): Buffer {
   if (data instanceof Uint8Array) return Buffer.from(data);
   throw new TypeError('The response field contains no bytes.');

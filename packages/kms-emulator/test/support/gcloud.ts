@@ -7,14 +7,14 @@ export interface RestCall {
   readonly body?: object;
 }
 
-/** A `gcloud` line of a document: its words, with the variables of the document replaced. */
+/** A `gcloud` command in a document: its words, after the document's variables were replaced. */
 export interface GcloudLine {
   readonly words: readonly string[];
   /** The words before the first value or flag, without `gcloud`: `kms keys create`. */
   readonly command: string;
 }
 
-/** The arguments of a line, by the name of their flag. The value without a flag has the name ''. */
+/** A command's arguments, by flag name. The argument without a flag has the name ''. */
 type Args = Readonly<Record<string, string>>;
 
 const location = ({ project, location: id }: Args) => `v1/projects/${project}/locations/${id}`;
@@ -22,8 +22,8 @@ const key = (args: Args) => `${location(args)}/keyRings/${args['keyring']}/crypt
 const seconds = (period = '') => `${Number.parseInt(period, 10) * 86_400}s`;
 
 /**
- * The requests that gcloud sends for each command of the documents. A function of the policy that the first request returned
- * gives the request that changes it.
+ * The requests that gcloud sends for each command in the documents. A request that changes a policy is a
+ * function of the policy that the previous request returned.
  */
 const calls: Readonly<Record<string, (args: Args) => (RestCall | ((policy: any) => RestCall))[]>> = {
   'services enable': ({ project, '': service }) => [
@@ -66,10 +66,9 @@ const calls: Readonly<Record<string, (args: Args) => (RestCall | ((policy: any) 
   ],
 };
 
-/** The commands of `calls`. */
 export const knownCommands = new Set(Object.keys(calls));
 
-/** Sends the requests of a line in order. Returns them. */
+/** Sends a command's requests in order, and returns the requests. */
 export async function sendLine(
   line: GcloudLine,
   send: (call: RestCall) => Promise<unknown>,
@@ -86,9 +85,9 @@ export async function sendLine(
 }
 
 /**
- * Returns the gcloud lines in the code blocks of a document under `docs/`.
+ * Returns the gcloud commands in the code blocks of a document in `docs/`.
  *
- * @param variables the values of the shell variables in the lines
+ * @param variables the values of the shell variables in the commands
  */
 export async function gcloudLines(
   name: string,

@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-/** Registers a function that runs after the test, in reverse order. */
+/** Registers a function to run after the test. Such functions run in reverse order. */
 export function afterwards(close: () => Promise<unknown>): void {
   closers.push(close);
 }
@@ -32,7 +32,7 @@ export function clientOf(address: string): KeyManagementServiceClient {
   return client;
 }
 
-/** Starts an emulator and its owner's client for one test. */
+/** Starts an emulator and a client of its owner, for one test. */
 export async function start(
   options: EmulatorOptions = {},
 ): Promise<{ emulator: Emulator; client: KeyManagementServiceClient }> {

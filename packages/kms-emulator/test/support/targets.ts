@@ -5,7 +5,7 @@ import { connect, connectRest, withoutRetries } from './client.ts';
 /** A Cloud KMS to run the conformance suite against. */
 export interface Service {
   readonly client: KeyManagementServiceClient;
-  /** `projects/p/locations/l`, in which the suite creates its key ring. */
+  /** The location where the suite creates its key ring, as `projects/p/locations/l`. */
   readonly location: string;
   /** The maximum time for changes to reach Encrypt and Decrypt, in milliseconds. */
   readonly propagationMs: number;
@@ -52,7 +52,7 @@ const cloud = (project: string, location: string): Target => ({
   },
 });
 
-/** Returns the emulator over gRPC and REST, and the real service if a project is named. Prints a note if none is. */
+/** Returns the emulator over gRPC and REST, and the real service if a project is named. */
 export function conformanceTargets(env: Readonly<Record<string, string | undefined>>): Target[] {
   const project = env['KMS_CONFORMANCE_PROJECT'];
   if (project === undefined || project === '') {

@@ -1,6 +1,6 @@
 /*
- * The permissions of Cloud KMS (cloud.google.com/iam/docs/roles-permissions/cloudkms), and those of a project's policy. The
- * emulator checks a part of them; clients ask for the others with TestIamPermissions.
+ * The permissions of Cloud KMS (cloud.google.com/iam/docs/roles-permissions/cloudkms), and those of a
+ * project's policy. The emulator checks some of them; clients query the others with TestIamPermissions.
  */
 
 const of = <const Resource extends string, const Verb extends string>(
@@ -45,5 +45,4 @@ export const allPermissions: readonly Permission[] = permissions;
 
 const known: ReadonlySet<string> = new Set(permissions);
 
-/** Whether the emulator knows a permission. */
 export const isPermission = (permission: string): boolean => known.has(permission);

@@ -12,7 +12,10 @@ export interface Binding {
 /** The kinds of `google.iam.v1.AuditLogConfig`. */
 export const logTypes = ['ADMIN_READ', 'DATA_WRITE', 'DATA_READ'] as const;
 
-/** Which Data Access audit logs of a service are on (`google.iam.v1.AuditConfig`). Only projects have them here. */
+/**
+ * Which Data Access audit logs of a service are on (`google.iam.v1.AuditConfig`). In the emulator, only
+ * projects have audit configurations.
+ */
 export interface AuditConfig {
   readonly service: string;
   readonly auditLogConfigs: readonly {
@@ -35,7 +38,9 @@ interface Entry {
 
 const EMPTY: Policy = { bindings: [] };
 
-/** IAM policies of projects (`projects/p`), key rings and crypto keys; each inherits from its parent. */
+/**
+ * Policies of projects (`projects/p`), key rings and crypto keys. A resource inherits its parent's policy.
+ */
 export class Policies {
   readonly #entries = new Map<string, Entry>();
   readonly #changed: () => void;
@@ -51,8 +56,8 @@ export class Policies {
   /**
    * Replaces a policy; the new policy takes effect after `delay` milliseconds.
    *
-   * @throws KmsError INVALID_ARGUMENT for an unknown role or a member without a type, ABORTED if `etag`
-   * does not match the current policy
+   * @throws KmsError INVALID_ARGUMENT if a role is unknown or a member has no type; ABORTED if `etag` does
+   *   not match the current policy
    */
   set(resource: string, policy: Policy, now: number, delay = 0, etag?: Uint8Array): Policy {
     const current = this.get(resource);
@@ -77,7 +82,7 @@ export class Policies {
     return checked;
   }
 
-  /** Whether a caller has a permission on a resource, by its policy and those that it inherits. */
+  /** Whether the policy of a resource, or one that the resource inherits, grants a permission to a caller. */
   allows(caller: Caller, permission: string, resource: string, now: number): boolean {
     if (caller === 'owner') return true;
     return lineage(resource).some((name) =>
@@ -120,7 +125,7 @@ function lineage(resource: string): string[] {
   return names;
 }
 
-/** Merges bindings to one per role, as Cloud IAM stores them, and drops bindings without members. */
+/** Merges bindings into one per role, as Cloud IAM stores them, and drops bindings without members. */
 function merged(bindings: readonly Binding[]): Binding[] {
   const members = new Map<string, Set<string>>();
   for (const binding of bindings) {

@@ -3,27 +3,24 @@ import protojson from 'protobufjs/ext/protojson.js';
 import { invalidArgument } from '../../model/errors.ts';
 import { decoding } from '../protos.ts';
 
-/** An object in JSON. */
 export type JsonObject = Record<string, unknown>;
 
-/** Whether a JSON value is an object. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Returns the field of a name in camelCase (proto3 JSON) or in snake_case (the proto), as both are accepted. */
+/** Returns a field by its name in camelCase (proto3 JSON) or snake_case (the proto). */
 export function fieldOf(type: Type, name: string): Field | undefined {
   const camel = camelCase(name);
   return Object.hasOwn(type.fields, camel) ? type.fields[camel]?.resolve() : undefined;
 }
 
-/** Returns `camelCase` for `camel_case`. */
 export const camelCase = (name: string): string =>
   name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 /**
- * Returns the request in proto3 JSON, in the form in which the gRPC server decodes it.
+ * Decodes a request in proto3 JSON to the same form as the gRPC server does.
  *
- * @throws KmsError INVALID_ARGUMENT for an unknown field or a value of another type
+ * @throws KmsError INVALID_ARGUMENT if a field is unknown or a value has the wrong type
  */
 export function readMessage(type: Type, json: JsonObject): object {
   try {
@@ -33,6 +30,6 @@ export function readMessage(type: Type, json: JsonObject): object {
   }
 }
 
-/** Returns a response in proto3 JSON: without fields that have their default value, as Google's services answer. */
+/** Returns a response in proto3 JSON, without fields that have default values, like Google's services. */
 export const writeMessage = (type: Type, response: object): JsonObject =>
   protojson.toJson(type, type.fromObject({ ...response }));

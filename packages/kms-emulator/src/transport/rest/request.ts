@@ -3,7 +3,7 @@ import { invalidArgument } from '../../model/errors.ts';
 import { camelCase, fieldOf, isObject, readMessage, type JsonObject } from './json.ts';
 import type { RestRoute } from './rules.ts';
 
-/** The parameters of all Google APIs (cloud.google.com/apis/docs/system-parameters), without `alt`. */
+/** The parameters of all Google APIs (cloud.google.com/apis/docs/system-parameters), except `alt`. */
 const systemParameters = new Set([
   'access_token',
   'callback',
@@ -27,9 +27,9 @@ export interface HttpParts {
 }
 
 /**
- * Returns the request message of an HTTP request, from path, query and body as its HTTP rule says.
+ * Returns the request message of an HTTP request: from its path, query and body, by the method's HTTP rule.
  *
- * @throws KmsError INVALID_ARGUMENT for what the message does not contain
+ * @throws KmsError INVALID_ARGUMENT if the request has a parameter or field that the message does not have
  */
 export function readRequest({ variables, body, request }: RestRoute, parts: HttpParts): object {
   const sent = body === undefined ? {} : parseBody(parts.body);
@@ -49,7 +49,7 @@ export function readRequest({ variables, body, request }: RestRoute, parts: Http
   return readMessage(request, message);
 }
 
-/** Refuses another format than JSON. With `;enum-encoding=int`, enums are names all the same: each client reads both. */
+/** Refuses formats other than JSON. Ignores `;enum-encoding=int`, because every client also reads names. */
 export function requireJson(query: URLSearchParams): void {
   const alt = query.get('$alt') ?? query.get('alt') ?? 'json';
   if (!/^json(;|$)/.test(alt)) throw invalidArgument(`The emulator has no format ${alt}, only json.`);
@@ -76,7 +76,7 @@ function queryOf(query: URLSearchParams): [name: string, values: string[]][] {
   return names.map((name) => [name, query.getAll(name)]);
 }
 
-/** Returns the JSON value of a parameter. Masks may have the names of the proto, which proto3 JSON does not permit. */
+/** Returns the JSON value of a parameter. Converts masks: proto3 JSON permits no snake_case. */
 function parameter({ type, resolvedType }: Field, value: string): unknown {
   if (type === 'bool') return value === 'true';
   if (resolvedType instanceof Enum && /^\d+$/.test(value)) return Number(value);
@@ -91,7 +91,7 @@ function fieldAt(type: Type, path: string): Field | undefined {
   return field.resolvedType instanceof Type ? fieldAt(field.resolvedType, rest.join('.')) : undefined;
 }
 
-/** Sets a value at such a path, whose field exists. */
+/** Sets a value at a path such as `options.requestedPolicyVersion`. The field must exist. */
 function setAt(type: Type, message: JsonObject, path: string, value: unknown): void {
   const [first = '', ...rest] = path.split('.');
   const field = fieldOf(type, first);

@@ -28,7 +28,7 @@ type Rule = Readonly<Record<string, unknown>>;
 
 const verbs = ['get', 'post', 'patch', 'put', 'delete'] as const;
 
-/** Returns the routes of all services: those of Cloud KMS and of locations from the annotations in their protos. */
+/** Returns the routes of all services. Cloud KMS's and locations' come from proto annotations. */
 export const restRoutes = ({ keyManagement, locations, iamPolicy }: RestServices): RestRoute[] => [
   ...annotated(keyManagement, keyManagementMethods),
   ...annotated(locations, locationMethods),
@@ -51,8 +51,8 @@ function rulesOf(http: unknown): Rule[] {
 }
 
 /**
- * The annotations of IAM are of a service that no client calls. Cloud KMS reads a policy with GET, Resource Manager with POST,
- * and Google's client for Node.js uses POST for both.
+ * Routes for policies, because IAM's annotations belong to a service that no client calls. Cloud KMS reads a
+ * policy with GET, Resource Manager with POST. Google's client for Node.js uses POST for both.
  */
 const policies = (
   service: Service,

@@ -23,7 +23,7 @@ import (
 
 var secret = []byte("a data key of 32 bytes, in theory")
 
-// A round trip returns what it decrypted.
+// A round trip returns the decrypted bytes.
 type roundTrip func(ctx context.Context, key string) ([]byte, error)
 
 func main() {
@@ -56,7 +56,7 @@ func main() {
 		case err != nil:
 			fmt.Printf("%s failed: %v\n", client.name, err)
 		case !bytes.Equal(decrypted, secret):
-			fmt.Printf("%s failed: it decrypted something else\n", client.name)
+			fmt.Printf("%s failed: the decrypted bytes differ\n", client.name)
 		default:
 			fmt.Printf("%s ok\n", client.name)
 		}
@@ -114,7 +114,7 @@ func goCloud(options []option.ClientOption) roundTrip {
 	}
 }
 
-// sops takes the address, the transport and a token from SOPS_GCP_KMS_ENDPOINT, SOPS_GCP_KMS_CLIENT_TYPE and
+// sops reads the address, the transport and a token from SOPS_GCP_KMS_ENDPOINT, SOPS_GCP_KMS_CLIENT_TYPE and
 // GOOGLE_OAUTH_ACCESS_TOKEN.
 func sopsKey(ctx context.Context, key string) ([]byte, error) {
 	master := sops.NewMasterKeyFromResourceID(key)
