@@ -1,6 +1,7 @@
-// Serves the schema of the google provider, so that Terraform can validate and plan a configuration. It creates nothing and makes
-// no call. schema.json has the form of `terraform providers schema -json`. It contains the resources that deploy/terraform uses, as
-// in version 6.50.0 of the provider, from the bindings that HashiCorp generated from it (@cdktf/provider-google 16.12.1 on npm).
+// Serves the schema of the google provider, so that Terraform can validate and plan a configuration. It
+// creates nothing and makes no call. schema.json has the format of `terraform providers schema -json`. It
+// contains the resources that deploy/terraform uses, as in version 6.50.0 of the provider. They come from
+// HashiCorp's bindings for that version (@cdktf/provider-google 16.12.1 on npm).
 package main
 
 import (
@@ -43,7 +44,7 @@ var nestings = map[string]tfprotov5.SchemaNestedBlockNestingMode{
 func (b block) convert() (*tfprotov5.SchemaBlock, error) {
 	converted := &tfprotov5.SchemaBlock{}
 	for name, a := range b.Attributes {
-		kind, err := tftypes.ParseJSONType(a.Type) //nolint:staticcheck // the form of the types in schema.json
+		kind, err := tftypes.ParseJSONType(a.Type) //nolint:staticcheck // schema.json contains types in this form
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +64,7 @@ func (b block) convert() (*tfprotov5.SchemaBlock, error) {
 	return converted, nil
 }
 
-// Terraform calls only the methods below to validate and plan; the others panic.
+// To validate and plan, Terraform calls only the methods below. The other methods panic.
 type provider struct {
 	tfprotov5.ProviderServer
 	resources map[string]*tfprotov5.Schema
@@ -112,7 +113,8 @@ func (provider) ConfigureProvider(context.Context, *tfprotov5.ConfigureProviderR
 	return &tfprotov5.ConfigureProviderResponse{}, nil
 }
 
-// PlanResourceChange plans what the configuration contains. What the provider computes is unknown until it is applied.
+// PlanResourceChange plans the configured values. Values that the provider computes are unknown until the
+// plan is applied.
 func (p provider) PlanResourceChange(_ context.Context, r *tfprotov5.PlanResourceChangeRequest) (*tfprotov5.PlanResourceChangeResponse, error) {
 	schema := p.resources[r.TypeName]
 	kind := schema.ValueType()

@@ -1,4 +1,5 @@
-// The OpenTelemetry Collector with the parts that the tests use: it receives OTLP, and passes it on by HTTP.
+// An OpenTelemetry Collector with only the parts that the tests use: it receives OTLP and forwards it over
+// HTTP.
 package main
 
 import (

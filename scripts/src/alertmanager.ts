@@ -9,7 +9,7 @@ import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
-/** The modules of later versions lack the files of the web page, without which they do not compile. */
+/** Later modules do not compile, because they lack the files of the web page. */
 const VERSION = '0.31.1';
 const SOURCE = `github.com/prometheus/alertmanager/cmd/alertmanager@v${VERSION}`;
 
@@ -18,7 +18,7 @@ interface WebhookAlert {
   readonly status: 'firing' | 'resolved';
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: { readonly summary: string; readonly runbook: string };
-  /** When it fired in Prometheus. */
+  /** When the alert fired in Prometheus. */
   readonly startsAt: string;
 }
 
@@ -30,18 +30,18 @@ export interface ReceivedAlert extends WebhookAlert {
 export interface Alertmanager {
   /** `host:port`, for Prometheus. */
   readonly address: string;
-  /** Returns the firing alerts that the webhook has received, in their order. */
+  /** Returns the firing alerts that the webhook has received, in order. */
   received(): readonly ReceivedAlert[];
   /** Ends the server and the webhook, and deletes the data. */
   close(): Promise<void>;
 }
 
 /**
- * Starts an Alertmanager that sends each alert at once to a webhook in this process: `alertmanager` on the PATH, or else
- * built with Go at the first use, in some minutes.
+ * Starts an Alertmanager that sends each alert immediately to a webhook in this process. Uses `alertmanager`
+ * on the PATH, or builds it with Go on first use, which takes a few minutes.
  *
- * @returns undefined, with a message, if neither is available
- * @throws Error when it does not start
+ * @returns undefined, after printing a message, if neither is available
+ * @throws Error if Alertmanager does not start
  */
 export async function startAlertmanager(): Promise<Alertmanager | undefined> {
   const file = await findAlertmanager();
@@ -62,7 +62,7 @@ export async function startAlertmanager(): Promise<Alertmanager | undefined> {
   const directory = await mkdtemp(join(tmpdir(), 'alertmanager-'));
   const config = join(directory, 'alertmanager.yml');
   const route = { receiver: 'webhook', group_by: ['...'], group_wait: '0s', group_interval: '1s' };
-  // Alertmanager reads YAML, of which JSON is a part.
+  // Alertmanager reads YAML, and JSON is valid YAML.
   const receivers = [{ name: 'webhook', webhook_configs: [{ url }] }];
   await writeFile(config, JSON.stringify({ route, receivers }));
   const [port] = await freePorts(1);
@@ -86,12 +86,12 @@ export async function startAlertmanager(): Promise<Alertmanager | undefined> {
 }
 
 /**
- * Returns the path of Alertmanager: on the PATH, or else built with Go at the first use. Returns undefined, with a message, if
- * neither is available.
+ * Returns the path of Alertmanager: the one on the PATH, or one built with Go on first use. If neither is
+ * available, prints a message and returns undefined.
  */
 async function findAlertmanager(): Promise<string | undefined> {
   const present = await which('alertmanager', { nothrow: true });
   if (present) return present;
-  const go = await findGo('what needs Alertmanager is skipped');
+  const go = await findGo('tests with Alertmanager are skipped');
   return await go?.install(SOURCE, `alertmanager-${VERSION}`);
 }

@@ -10,7 +10,7 @@ import { median } from './figures.ts';
 import { devDir, projectRoot } from './project.ts';
 import { turbo } from './turbo.ts';
 
-/** Benchmarks that run alone. Each has options (`--help`). */
+/** Benchmarks that run only when they are named. Each has options (`--help`). */
 const single: Readonly<Record<string, string>> = {
   codec: 'packages/kms-codec/bench/codec.bench.ts',
   server: 'apps/codec-server/bench/server.bench.ts',
@@ -27,7 +27,7 @@ const single: Readonly<Record<string, string>> = {
   alerts: 'e2e/bench/alerts.bench.ts',
 };
 
-const help = `Usage: pnpm bench            the benchmarks of every package, one after the other
+const help = `Usage: pnpm bench            every package's benchmarks, one after the other
        pnpm bench codec      the codec in one process, compared with the SDK's sample and with node:crypto
        pnpm bench server     /decode and /encode on one core, compared with the Go SDK's codec server
        pnpm bench history    10,000 encrypted events, compared with Temporal's CLI and Web UI
@@ -56,7 +56,7 @@ async function main([what, ...rest]: readonly string[]): Promise<number> {
   return 2;
 }
 
-/** Runs a benchmark, which ends with this process, and with pnpm. */
+/** Runs a benchmark. The benchmark ends when this process or pnpm ends. */
 async function benchAlone(file: string, args: readonly string[]): Promise<number> {
   const bench = await startChild(
     process.execPath,
@@ -70,14 +70,14 @@ async function benchAlone(file: string, args: readonly string[]): Promise<number
   return await bench.exited;
 }
 
-/** Measures what a developer waits for, with everything installed. */
+/** Measures how long a developer waits for `pnpm dev` and `pnpm check` once everything is installed. */
 async function benchStart(): Promise<number> {
   const dev: number[] = [];
   const settings = { DEV_DATA_DIR: join(devDir, 'bench') };
   try {
     for (let run = 0; run <= 5; run++) {
       const running = await startDev({ ...settings, ...(await ownPorts()) });
-      // The first run fills the database and the caches. Its samples must complete.
+      // The first run fills the database and the caches, so its samples must complete.
       if (run === 0) await sleep(30_000);
       else dev.push(running.seconds);
       await running.stop();

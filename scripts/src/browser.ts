@@ -6,7 +6,7 @@ import which from 'which';
 import { withLock } from './lock.ts';
 import { devDir } from './project.ts';
 
-/** Arguments for Chromium on a machine without a screen. They also switch off its own network requests. */
+/** Arguments for Chromium without a screen. They also turn off Chromium's own network requests. */
 export const chromiumArguments: readonly string[] = [
   '--no-sandbox',
   '--disable-gpu',
@@ -24,10 +24,10 @@ const macApps = [
 ];
 
 /**
- * Returns the path of a Chromium that starts. The first of these wins: `CHROMIUM_PATH`, an installed Chromium or Chrome,
- * Playwright's download, Debian's package (which only root can install).
+ * Returns the path of a Chromium that starts. Tries in this order: `CHROMIUM_PATH`, an installed Chromium or
+ * Chrome, Playwright's download, Debian's package (which only root can install).
  *
- * @throws Error that names what to install
+ * @throws Error that states what to install
  */
 export async function findChromium(onProgress?: (line: string) => void): Promise<string> {
   const named = process.env['CHROMIUM_PATH'];
@@ -53,7 +53,7 @@ async function findPresent(): Promise<string | undefined> {
   return undefined;
 }
 
-/** A file is no proof: a download may lack the system's libraries, and Ubuntu's package may lack its snap. */
+/** Whether a Chromium starts: the system may lack libraries, or Ubuntu's package its snap. */
 async function starts(path: string): Promise<boolean> {
   return (await execa(path, ['--version'], { reject: false, timeout: 20_000 })).exitCode === 0;
 }
@@ -85,7 +85,7 @@ async function installFromDebian(onProgress?: (line: string) => void): Promise<s
 }
 
 const noChromium = [
-  'No Chromium was found that starts. Do one of these:',
+  'No working Chromium was found. Do one of these:',
   '  - install Chromium or Chrome (Debian: apt-get install chromium);',
   '  - set CHROMIUM_PATH to the executable;',
   '  - run `npx playwright install --with-deps chromium` if its download site is reachable.',

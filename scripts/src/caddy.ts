@@ -3,15 +3,15 @@ import { findGo } from './go.ts';
 import { pipProgram } from './pip.ts';
 import { toolsDir } from './project.ts';
 
-/** The version in the Dockerfile. Debian's is older and does not know all options of our Caddyfile. */
+/** The version in the Dockerfile. Debian's version is older and lacks some options of our Caddyfile. */
 const VERSION = '2.10.2';
 const SOURCE = `github.com/caddyserver/caddy/v2/cmd/caddy@v${VERSION}`;
-/** As in Caddy's releases: without the databases of its certificate authority. */
+/** As in Caddy's releases: leaves out the databases of Caddy's certificate authority. */
 const TAGS = ['nobadger', 'nomysql', 'nopgx'];
 
 /**
- * Returns the path of the Caddy that the dashboard's image contains: from PyPI, or else built with Go at the first use, in some
- * minutes. Returns undefined, with a message, if neither is available.
+ * Returns the path of the Caddy version that the dashboard's image contains: from PyPI, or built with Go on
+ * first use, which takes a few minutes. If neither is available, prints a message and returns undefined.
  *
  * @param otherwise the consequence, for the message
  */

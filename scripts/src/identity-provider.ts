@@ -34,8 +34,8 @@ export interface IdentityProvider {
 }
 
 /**
- * Starts an OpenID provider on loopback, for development and tests: oidc-provider with JWT access tokens (RFC 9068), and a
- * sign-in page on which one chooses a person. It keeps everything in memory.
+ * Starts an OpenID provider on loopback, for development and tests: oidc-provider with JWT access tokens (RFC
+ * 9068), and a sign-in page for choosing a person. It keeps everything in memory.
  */
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
   const server = createServer();
@@ -90,7 +90,7 @@ function createProvider(issuer: string, options: IdentityProviderOptions): Provi
     },
     clients: [...clients],
     clientBasedCORS: () => true,
-    // Cookies protect nothing here: everybody may sign in as everybody.
+    // Cookies protect nothing here: anyone may sign in as any person.
     cookies: { keys: ['development'] },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
     conformIdTokenClaims: false,
@@ -131,7 +131,7 @@ function createProvider(issuer: string, options: IdentityProviderOptions): Provi
   });
 }
 
-/** Returns the feature of oidc-provider by which access tokens are JWTs (RFC 9068) for an audience (RFC 8707). */
+/** Returns the oidc-provider setting that makes access tokens JWTs (RFC 9068) for an audience (RFC 8707). */
 export const jwtAccessTokens = (audience: string) => ({
   enabled: true,
   defaultResource: () => audience,
@@ -146,7 +146,7 @@ export const jwtAccessTokens = (audience: string) => ({
 
 const DAY = 24 * 3_600;
 
-/** Shows the people, and signs in the person whose button was pressed. */
+/** Shows the people, and signs in the person whose button is pressed. */
 async function signIn(
   provider: Provider,
   people: readonly Person[],

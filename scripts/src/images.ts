@@ -1,6 +1,7 @@
 /**
- * `pnpm images`: lints the Dockerfile, builds all images, and runs the whole path on them: Temporal and the emulator, the
- * worker and the codec server under memory limits and with a read-only file system, and the dashboard in front.
+ * `pnpm images`: lints the Dockerfile, builds all images, and tests them together: Temporal and the emulator,
+ * the worker and the codec server under memory limits and with a read-only file system, and the dashboard in
+ * front.
  */
 import { strict as assert } from 'node:assert';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** Runs a sample to its end on the images, decodes through the address of the dashboard, and scans the namespace. */
+/** Runs a sample on the images, decodes its payloads through the dashboard, and scans the namespace. */
 async function runAll(engine: Engine): Promise<void> {
   const [kms = 0, control = 0, codec = 0, metrics = 0, health = 0, page = 0] = await freePorts(6);
   const temporal = await startTemporal();
@@ -97,21 +98,21 @@ async function runAll(engine: Engine): Promise<void> {
     // Exit status 0 means that the process received SIGTERM and ended in time.
     for (const name of ['tk-codec-server', 'tk-worker'])
       assert.equal(await engine.stop(name), 0, await engine.logs(name));
-    console.log('The whole path works on the images.');
+    console.log('The images work together.');
   } finally {
     await temporal.close();
   }
 }
 
-/** Checks that the codec server knows its memory limit, and that Node in its container has the settings for it. */
+/** Checks that the codec server knows its memory limit, and that its Node has the settings for it. */
 async function checkMemory(engine: Engine, metricsPort: number): Promise<void> {
   const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-  // docs/limits.md (Memory): half of what 256 MiB leave to requests.
+  // docs/limits.md (Memory): half of the memory that 256 MiB leave for requests.
   assert.match(metrics, /^codec_memory_budget_bytes(?:\{.*\})? 33554432$/m);
   const read =
     'JSON.stringify([v8.getHeapStatistics().heap_size_limit / 2 ** 20, process.env.MALLOC_ARENA_MAX])';
   const found = await engine.exec('tk-codec-server', ['/nodejs/bin/node', '-p', read]);
-  // The old generation, and a young one of three semi-spaces.
+  // The old generation, and a young generation of three semi-spaces.
   assert.deepEqual(JSON.parse(found), [96 + 3 * 4, '1']);
 }
 
@@ -130,7 +131,7 @@ async function scan(engine: Engine, env: Readonly<Record<string, string>>): Prom
       name: 'tk-scan',
       memory: '256m',
       env,
-      // Without capabilities, this user writes its own files only, as any other user.
+      // Without capabilities, root can write only its own files, like any other user.
       user: '0:0',
       mounts: [{ from: folder, to: '/work' }],
       args: ['scan', '--on-temporal', '--namespace', 'default', '--settle', '1', '--out', 'report.json'],

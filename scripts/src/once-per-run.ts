@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withLock } from './lock.ts';
 
-/** The variable with the folder of what a run of the tests builds. `pnpm test` sets it for all suites, or else `vitest run`. */
+/**
+ * The variable with the folder for everything that a test run builds. `pnpm test` sets it for all suites;
+ * otherwise `vitest run` sets it.
+ */
 const VARIABLE = 'TEST_RUN_DIR';
 
-/** Creates the folder for this process and those that it starts, unless it exists. It is deleted when this process ends. */
+/** Creates the folder for this process and its children, unless it exists. Deletes it at the end. */
 export function startRun(): string {
   return (process.env[VARIABLE] ??= createRun());
 }
@@ -19,13 +22,14 @@ function createRun(): string {
 }
 
 /**
- * Builds something once for all tests of a run, in all processes. The first test that needs it builds it, and others wait.
- * @param name of the folder
- * @param build writes into the folder, which is empty
+ * Builds something once for all tests of a run, in all processes. The first test that needs the result builds
+ * it; other tests wait.
+ * @param name the folder's name
+ * @param build writes into the folder, which is empty at first
  * @returns the folder, which tests must not change
  */
 export async function oncePerRun(name: string, build: (folder: string) => Promise<unknown>): Promise<string> {
-  // While vitest watches, each process builds what it needs, because the sources may have changed.
+  // In watch mode, each process builds what it needs, because the sources may have changed.
   const folder = join(startRun(), name);
   const isComplete = `${folder}.complete`;
   await withLock(`${folder}.lock`, async () => {

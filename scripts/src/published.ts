@@ -1,31 +1,31 @@
-/** How the packages for npm are built, with tsdown. */
+/** Builds the npm packages with tsdown. */
 import { writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-/** The oldest Node that runs the packages, as in their `engines`. */
+/** The oldest Node version that runs the packages, as in their `engines`. */
 const NODE = '20.3';
 
 export interface PublishedPackage {
   readonly name: string;
   readonly folder: string;
   readonly entry: Readonly<Record<string, string>>;
-  /** Packages without a CommonJS build, which Jest and Node before 20.19 cannot `require`: they go into the files. */
+  /** Dependencies to bundle: without a CommonJS build, Jest and Node before 20.19 cannot `require` them. */
   readonly bundled?: readonly string[];
-  /** Entries that also run in the sandbox of workflows, without `process`. */
+  /** Entries that also run in the workflow sandbox, which has no `process`. */
   readonly sandboxed?: readonly string[];
 }
 
-/** The first line of each entry: an older Node would fail later, with an error that names neither version. */
+/** Returns each entry's first line. An older Node would fail later, with an error that names no version. */
 const versionCheck = (name: string): string =>
   `if (process.versions.node.localeCompare('${NODE}', undefined, { numeric: true }) < 0)
   throw new Error('${name} needs Node ${NODE} or later. This is Node ' + process.versions.node + '.');`;
 
 /**
- * Returns the options of tsdown. The code exists once, as CommonJS, because Temporal loads the failure converter with
- * `require`. The ES modules re-export it: an application that uses both module systems gets one copy of each class and each
- * cache.
+ * Returns tsdown's options. The code exists only as CommonJS, because Temporal loads the failure converter
+ * with `require`. The ES modules re-export the CommonJS, so an application that uses both module systems gets
+ * one copy of each class and each cache.
  */
 export function publishedConfig({ name, folder, entry, bundled = [], sandboxed = [] }: PublishedPackage) {
   const isChecked = (fileName: string) =>
@@ -55,8 +55,10 @@ export function publishedConfig({ name, folder, entry, bundled = [], sandboxed =
 }
 
 /**
- * Writes the configuration with which the compiler emits types, and returns its path. The types contain those of `node-utils`,
- * and tsdown takes only files below the folder of the configuration. `turbo prune` copies no file that is next to packages.
+ * Writes the TypeScript configuration for emitting types, and returns its path. The configuration must be in
+ * a folder above all packages, because the types include those of `node-utils`, and tsdown takes only files
+ * below the configuration's folder. It is written at build time, because `turbo prune` would not copy it from
+ * there.
  */
 function writeTsconfig(packages: string): string {
   const path = join(packages, 'tsconfig.published.json');
@@ -69,7 +71,7 @@ function writeTsconfig(packages: string): string {
   return path;
 }
 
-/** The license of each bundled package, whose terms require that copies include it. */
+/** Returns the license of each bundled package: the license's terms require that copies include it. */
 async function licenses(folder: string, bundled: readonly string[]): Promise<string[]> {
   const texts = bundledFolders(folder, bundled).map(
     async ([name, at]) => `${name}\n\n${await readFile(join(at, 'license'), 'utf8')}`,
@@ -77,7 +79,10 @@ async function licenses(folder: string, bundled: readonly string[]): Promise<str
   return await Promise.all(texts);
 }
 
-/** Returns the names and folders of the bundled packages. Each depends on the next: pnpm installs that one next to it. */
+/**
+ * Returns the names and folders of the bundled packages. Each package depends on the next, so pnpm installs
+ * them next to each other.
+ */
 export function bundledFolders(folder: string, bundled: readonly string[]): [name: string, folder: string][] {
   let from = join(folder, 'package.json');
   return bundled.map((name) => {

@@ -1,6 +1,6 @@
 /**
- * Part of `pnpm release:version`: writes the version of the packages, which changesets has increased, into every other file
- * that contains it. All parts of a release have one version.
+ * Part of `pnpm release:version`: after changesets has raised the packages' version, writes it into every
+ * other file that contains it. All parts of a release share one version.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { projectRoot } from './project.ts';
 
 const version = String.raw`\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?`;
 
-/** Files with the version of the release, and what surrounds it there. */
+/** The files that contain the release's version, with patterns for the text around it. */
 export const versionedFiles: Readonly<Record<string, readonly RegExp[]>> = {
   'interop/python/pyproject.toml': [around('^version = "', '"$')],
   'deploy/helm/temporal-kms/Chart.yaml': [around('^version: ', '$'), around('^appVersion: ', '$')],
@@ -29,8 +29,8 @@ function around(before: string, after: string): RegExp {
 }
 
 /**
- * Replaces every version of the release in the text of a file.
- * @throws Error if the text around a version is missing from the file
+ * Replaces the release's version throughout a file's text.
+ * @throws Error if the text around a version is missing
  */
 export function withVersion(file: string, text: string, to: string): string {
   let result = text;
@@ -41,7 +41,6 @@ export function withVersion(file: string, text: string, to: string): string {
   return result;
 }
 
-/** Returns the version of the release. */
 export async function releaseVersion(): Promise<string> {
   const manifest: { version: string } = JSON.parse(
     await readFile(join(projectRoot, 'packages', 'kms-codec', 'package.json'), 'utf8'),

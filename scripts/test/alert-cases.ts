@@ -1,12 +1,12 @@
-/** For each alert a course of values, the last minute before the alert fires, and the minute in which it does. */
+/** For each alert: values over time, the last minute before it fires, and the minute in which it fires. */
 
 interface AlertCase {
   readonly name: string;
-  /** Between two values of a course. Default: a minute. */
+  /** The time between two values. Default: a minute. */
   readonly interval?: string;
-  /** Courses of values: `0x9` is ten zeros, and `1+2x9` begins with 1 and adds 2 nine times. */
+  /** Values over time: `0x9` is ten zeros, and `1+2x9` begins with 1 and adds 2 nine times. */
   readonly series: Readonly<Record<string, string>>;
-  /** By time, all alerts that fire. */
+  /** All firing alerts, by time. */
   readonly firing: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -31,7 +31,7 @@ export const alertCases: readonly AlertCase[] = [
     },
   },
   {
-    name: 'single errors are normal, a third of the calls is not; describing keys does not count',
+    name: 'single errors are normal, but not errors in a third of the calls; describing keys does not count',
     series: {
       'codec_kms_calls_total{job="worker",operation="wrap",code="ok"}': '0+60x60',
       'codec_kms_calls_total{job="worker",operation="wrap",code="kms_unavailable"}': '0+3x20 60+30x40',
@@ -40,7 +40,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '20m': [], '45m': ['CloudKmsErrorRate{job="worker",severity="warning"}'] },
   },
   {
-    name: 'one denied call, of a counter that existed with the value 0',
+    name: 'one denied call, counted by a counter that existed with the value 0',
     series: {
       'codec_kms_calls_total{job="codec-server",operation="unwrap",code="permission_denied"}': '0x9 1x30',
       'codec_kms_calls_total{job="codec-server",operation="unwrap",code="ok"}': '0+60x40',
@@ -80,7 +80,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '9m': [], '10m': ['KmsCallsWaiting{job="worker",instance="a:9464",severity="warning"}'] },
   },
   {
-    name: 'autonomy falls from a day; 0 before the first encryption is no reason for an alert',
+    name: 'the keys’ remaining time falls from a day; 0 before the first encryption is no reason for an alert',
     series: {
       'codec_autonomy_seconds{job="worker",instance="a:9464",namespace="payments"}': '0x4 21660-60x12',
     },
@@ -143,7 +143,7 @@ export const alertCases: readonly AlertCase[] = [
     },
   },
   {
-    name: 'a version that histories need is scheduled for destruction after the scan; one that none needs is not counted',
+    name: 'a version that histories need is scheduled for destruction after the scan; versions that no history needs do not count',
     series: {
       'codec_scan_histories{instance="a:9464",namespace="payments",key="k",version="2",state="ENABLED"}':
         '3x19',
@@ -163,7 +163,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '60m': [], '65m': ['ScanReportOld{job="codec-server",severity="info"}'] },
   },
   {
-    name: 'no server has a readable report of a scan for an hour; one that has it suffices',
+    name: 'no server has a readable scan report for an hour; one server with a report suffices',
     series: {
       'codec_scan_report_age_seconds{job="codec-server",instance="a:9464"}': 'NaN+0x90',
       'codec_scan_report_age_seconds{job="other",instance="b:9464"}': 'NaN+0x90',
@@ -191,7 +191,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '9m': [], '11m': ['PlaintextFound{job="worker",namespace="payments",severity="critical"}'] },
   },
   {
-    name: 'refused payloads, by what their reason codes mean; an outage has separate alerts',
+    name: 'refused payloads: the alert depends on the reason code; outages have separate alerts',
     series: {
       'codec_payloads_refused_total{job="worker",namespace="payments",code="integrity_failed"}': '0x9 1x30',
       'codec_payloads_refused_total{job="worker",namespace="payments",code="key_destroyed"}': '0x9 1x30',
@@ -223,7 +223,7 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '9m': [], '11m': ['AuditRefused{job="codec-server",instance="a:9464",severity="critical"}'] },
   },
   {
-    name: 'some denied requests are normal, 100 within five minutes are not',
+    name: 'a few denied requests are normal, but not 100 within five minutes',
     series: {
       'codec_requests_denied_total{job="codec-server",status="403"}': '0+2x20 40+20x20',
       'codec_requests_denied_total{job="codec-server",status="401"}': '0x40',
@@ -258,13 +258,12 @@ export const alertCases: readonly AlertCase[] = [
     firing: { '9m': [], '10m': ['WorkerNotReady{job="worker",instance="a:9464",severity="critical"}'] },
   },
   {
-    name: 'a worker that fails once may restart, one that fails again and again needs help',
+    name: 'a worker that fails once just restarts, but a worker that fails repeatedly needs help',
     series: { 'codec_worker_restarts_total{job="worker",instance="a:9464"}': '0x9 1x9 2 3 4 5x20' },
     firing: { '19m': [], '23m': ['WorkerRestarts{job="worker",instance="a:9464",severity="warning"}'] },
   },
 ];
 
-/** Returns the cases for `promtool test rules`. */
 export const promtoolTests = (rules: string) => ({
   rule_files: [rules],
   evaluation_interval: '1m',

@@ -8,7 +8,7 @@ const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
 const digest = `sha256:${'0'.repeat(64)}`;
 const pinned = `FROM node:24@${digest} AS built\nFROM built\nFROM scratch\nCOPY --from=built /a /b\nCOPY --from=0 /a /b\n`;
 
-it('accepts stages, and images with a tag and a digest', () => {
+it('unpinnedImages accepts stages, and images with a tag and a digest', () => {
   expect(unpinnedImages(pinned)).toEqual([]);
   expect(unpinnedImages('# FROM node:24\n')).toEqual([]);
 });
@@ -24,11 +24,11 @@ it.each([
   ['COPY --from=caddy:2 /usr/bin/caddy /caddy', 'caddy:2'],
   ['COPY --chown=1:1 --from=caddy:2 /usr/bin/caddy /caddy', 'caddy:2'],
   ['RUN --mount=type=bind,from=caddy:2,target=/caddy true', 'caddy:2'],
-])('finds an image without a digest: %s', (line, image) => {
+])('unpinnedImages finds an image without a digest: %s', (line, image) => {
   expect(unpinnedImages(`${pinned}${line}\n`)).toEqual([image]);
 });
 
-it('finds nothing in the Dockerfile, because `pnpm images` makes its bases under the same tags', async () => {
+it('every base image in the Dockerfile is pinned, and `pnpm images` makes substitutes under the same tags', async () => {
   const dockerfile = await read('deploy/docker/Dockerfile');
   expect(unpinnedImages(dockerfile)).toEqual([]);
   const made = await read('scripts/src/images/bases.ts');

@@ -7,7 +7,7 @@ import { chromiumArguments, findChromium } from '../src/browser.ts';
 
 afterEach(() => void vi.unstubAllEnvs());
 
-it('finds a Chromium that Playwright can control', async () => {
+it('findChromium finds a Chromium that Playwright can control', async () => {
   const browser = await chromium.launch({
     executablePath: await findChromium(),
     args: [...chromiumArguments],
@@ -18,7 +18,7 @@ it('finds a Chromium that Playwright can control', async () => {
   expect(await page.textContent('h1')).toBe('readable');
 });
 
-it('rejects a CHROMIUM_PATH that does not start', async () => {
+it('findChromium rejects a CHROMIUM_PATH that does not start', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'browser-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const broken = join(folder, 'chromium');

@@ -28,7 +28,7 @@ beforeAll(async () => {
   const [port, unused] = await freePorts(2);
   url = `http://127.0.0.1:${port}`;
   const started = await startChild(caddy, ['run', '--config', config, '--adapter', 'caddyfile'], {
-    // Caddy can create no folder here, as in a container with a read-only file system.
+    // Caddy cannot create a folder here, like in a container with a read-only file system.
     HOME: '/proc/self/fdinfo',
     DASHBOARD_PORT: String(port),
     CODEC_UPSTREAM: `127.0.0.1:${unused}`,
@@ -65,18 +65,18 @@ describe('the dashboard’s Caddyfile', () => {
     });
   });
 
-  it('answers 404 to another version’s file name, and does not let browsers cache that', async () => {
+  it('returns an uncacheable 404 for another version’s file name', async () => {
     expect(await get('/assets/app-9z8y.js')).toEqual({ status: 404, body: '', cached: null });
   });
 
   it.for(['/', '/ns/default/workflows'])(
-    'serves the page at %s, which browsers revalidate each time',
+    'serves the page at %s, and makes browsers revalidate it each time',
     async (path) => {
       expect(await get(path)).toEqual({ status: 200, body: '<div id="root"></div>', cached: 'no-cache' });
     },
   );
 
-  it('serves a configuration that no cache stores', async () => {
+  it('serves a configuration that no cache may store', async () => {
     expect(await get('/config.json')).toEqual({
       status: 200,
       body: '{"apiUrl":"","temporalUiUrl":""}',

@@ -4,16 +4,16 @@ import { expect, it } from 'vitest';
 import { startChild } from '../src/child.ts';
 import { projectRoot } from '../src/project.ts';
 
-it('starts children without core dumps', async () => {
+it('startChild starts children without core dumps', async () => {
   const child = await startChild('/bin/sh', ['-c', 'ulimit -S -c; ulimit -H -c'], process.env);
   expect(await child.exited).toBe(0);
   expect(child.tail()).toBe('0\n0');
 });
 
-/** Commands that read no key and end by themselves, or that read the source map. */
+/** Exempts commands that read no key and end by themselves, and commands that read the source map. */
 const endsAtOnce = /--help|main\.mjs(?:\.map| --version| verify-audit| audit-digest)\b/;
 
-it('starts the worker, the codec server and the starter only with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
+it('every command line starts the worker, codec server and starter with --disable-sigusr1, so that SIGUSR1 opens no inspector', () => {
   const files = globSync(
     ['{apps/worker,apps/codec-server,scripts}/{package.json,README.md}', 'deploy/{systemd,docker}/*'],
     { cwd: projectRoot },

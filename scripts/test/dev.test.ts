@@ -28,7 +28,7 @@ const exported = {
 };
 
 describe('devEnvironment', () => {
-  it('sets its own Temporal and Cloud KMS, and drops the user’s exported variables', () => {
+  it('sets the variables of its own Temporal and Cloud KMS, and drops the user’s', () => {
     const env = devEnvironment(exported, devPorts({ DEV_TEMPORAL_PORT: '17233', DEV_KMS_PORT: '19061' }));
     const chosen = Object.entries(env).filter(([name]) => /^(TEMPORAL|GCP|KMS|GOOGLE)_/.test(name));
     expect(Object.fromEntries(chosen)).toEqual({
@@ -47,7 +47,7 @@ describe('devEnvironment', () => {
     expect(JSON.stringify(env)).not.toContain('canary');
   });
 
-  it('keeps the exported variables only with DEV_REMOTE=1', () => {
+  it('keeps the user’s exported variables only with DEV_REMOTE=1', () => {
     const ports = devPorts({});
     expect(devEnvironment({ ...exported, DEV_REMOTE: '1' }, ports)).toMatchObject(exported);
     for (const value of ['', '0', 'true', 'no']) {
@@ -69,7 +69,7 @@ describe('devPorts', () => {
 });
 
 describe('pnpm dev', () => {
-  it('names every port in use and its variable before anything starts', async () => {
+  it('names every port in use, with its variable, before anything starts', async () => {
     const env = await setting();
     for (const port of [env['DEV_TEMPORAL_PORT'], env['DEV_CODEC_PORT']]) {
       const squatter = createServer().listen(Number(port), '127.0.0.1');
@@ -97,7 +97,7 @@ describe('pnpm dev', () => {
   it.each([
     ['without a version', undefined],
     ['of another version', '1\n'],
-  ])('does not start with data %s, and leaves the data unchanged', async (_, version) => {
+  ])('does not start with a database %s, and leaves the database unchanged', async (_, version) => {
     const env = await setting();
     const folder = env['DEV_DATA_DIR']!;
     await writeFile(join(folder, 'temporal.db'), 'payloads');
@@ -110,7 +110,7 @@ describe('pnpm dev', () => {
     expect(await readFile(join(folder, 'temporal.db'), 'utf8')).toBe('payloads');
   });
 
-  // e2e/test/restart.spec.ts ends it with SIGINT.
+  // e2e/test/restart.spec.ts tests SIGINT.
   it('stops everything gracefully and exits with 0 after SIGHUP', async () => {
     const env = await setting();
     const dev = await startServing(env, process.execPath, [script]);
@@ -123,7 +123,8 @@ describe('pnpm dev', () => {
 
   it('stops everything when its launcher exits without forwarding the signal', async () => {
     const env = await setting();
-    // As npx does: its name is "npm exec", it starts the command through a shell, and SIGTERM ends it alone.
+    // A launcher like npx: its name is "npm exec", it starts the command through a shell, and SIGTERM ends
+    // only the launcher.
     const launcher = `process.title = 'npm exec pnpm dev';
       require('node:child_process').spawn('/bin/sh', ['-c', '"$0" "$1"; true', ...process.argv.slice(1)], { stdio: 'inherit' });`;
     const npx = await startServing(env, process.execPath, ['-e', launcher, process.execPath, script]);
@@ -133,7 +134,7 @@ describe('pnpm dev', () => {
   }, 180_000);
 });
 
-it('recognizes the data in a folder that it has marked', async () => {
+it('requireDataVersion accepts a folder that it has marked', async () => {
   const { DEV_DATA_DIR: folder = '' } = await setting();
   await requireDataVersion(folder);
   await writeFile(join(folder, 'temporal.db'), 'payloads');
@@ -176,7 +177,7 @@ async function startServing(
   return dev;
 }
 
-/** Waits until every port of a stack is free, which is true once every process has ended. */
+/** Waits until every port of a stack is free: by then, every process has ended. */
 async function expectStopped(env: Record<string, string>): Promise<void> {
   const ports = Object.entries(env).filter(([name]) => name.endsWith('_PORT'));
   const open = async () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { projectRoot } from '../src/project.ts';
 import { parsePromises } from '../src/test/promises.ts';
 
-/** The chapters of the integration guide for Temporal and Cloud KMS, in its order. */
+/** The chapters of the integration guide for Temporal and Cloud KMS, in the guide's order. */
 const chapters = [
   'Why use Cloud KMS?',
   'Architecture',
@@ -43,26 +43,26 @@ const rows = table
     promises: promises.split(', '),
   }));
 
-/** The promises by id, with their test files. The test command verifies that those ran and passed. */
+/** Each promise's test files, by its id. The test command verifies that these tests ran and passed. */
 const promises = new Map(
   parsePromises(await read('docs/security-model.md')).map(({ id, files }) => [id, files]),
 );
 
-/** Returns the text of a test file and of the files that it imports. */
+/** Returns the text of a test file and of its imports. */
 async function sources(file: string): Promise<string> {
   const text = await read(file);
   const imports = [...text.matchAll(/from '(\.[^']+)'/g)].map(([, path = '']) => join(dirname(file), path));
   return [text, ...(await Promise.all(imports.map(read)))].join('\n');
 }
 
-/** Matches the words of a command in a test, which passes them as a text, as arguments, or to a function of that name. */
+/** Matches a command in a test: as text, as arguments, or as a call of a function with that name. */
 function inTests(command: string): RegExp {
   const [, ...words] = command.split(' ');
   const escaped = words.map((word) => word.replaceAll(/[.]/g, '\\.'));
   return new RegExp(`(?<=[\\s'"\`./])${escaped.join(`[\\s'"\`,()[/]+`)}(?=[\\s'"\`(/])`);
 }
 
-it('lists every chapter of the guide', () => {
+it('docs/gcp-kms.md lists every chapter of the guide', () => {
   expect(rows.map(({ chapter }) => chapter)).toEqual(chapters);
 });
 
@@ -72,14 +72,14 @@ describe.each(rows)('the chapter "$chapter"', ({ code, links, command, promises:
     for (const path of code) expect(existsSync(join(projectRoot, path)), path).toBe(true);
   });
 
-  it('names a command that its promises’ tests run', async () => {
+  it('names a command that the tests of its promises run', async () => {
     const files = ids.flatMap((id) => promises.get(id) ?? [`no promise ${id}`]);
     const texts = await Promise.all(files.map(sources));
     expect(texts.filter((text) => inTests(command).test(text)).length, command).toBeGreaterThan(0);
   });
 });
 
-it('lists no command that tests do not run', async () => {
+it('docs/gcp-kms.md lists only commands that tests run', async () => {
   const text = await sources('packages/kms-emulator/test/gcloud.test.ts');
   expect(inTests('gcloud kms keys create').test(text)).toBe(true);
   expect(inTests('gcloud kms keys destroy').test(text)).toBe(false);

@@ -11,7 +11,7 @@ import { toolsDir, projectRoot } from '../src/project.ts';
 
 export const chart = join(projectRoot, 'deploy/helm/temporal-kms');
 export const schemas = join(toolsDir, 'kubernetes-validate-1.37.0');
-/** The oldest version that Chart.yaml allows, and the newest of which there are schemas. */
+/** The oldest Kubernetes version that Chart.yaml allows, and the newest version that has schemas. */
 export const versions = ['1.30.0', '1.37.0'];
 export const apps = ['codec-server', 'worker', 'dashboard'];
 export const policy = 'issuers: {}\n\nrules: []\n...\n';
@@ -76,7 +76,7 @@ export const run = (command: readonly string[], values: object) =>
 
 const rendered = new Map<string, Promise<any[]>>();
 
-/** Returns the resources that the chart renders. Tests must not change them: the same values are rendered once. */
+/** Renders the chart, once for each set of values: tests must not change the resources. */
 export function render(values: object): Promise<any[]> {
   const key = JSON.stringify(values);
   const resources = rendered.get(key) ?? renderOnce(values);
@@ -95,7 +95,7 @@ async function renderOnce(values: object): Promise<any[]> {
 export const named = (resources: any[], kind: string, name: string) =>
   resources.find((resource) => resource.kind === kind && resource.metadata.name === `tk-${name}`);
 
-/** The variables of an application's container. */
+/** Returns the variables of an application's container. */
 export const variables = (resources: any[], app: string): Record<string, string> =>
   Object.fromEntries(
     named(resources, 'Deployment', app).spec.template.spec.containers[0].env.map(

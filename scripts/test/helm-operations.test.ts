@@ -12,7 +12,7 @@ const read = (file: string) => readFile(join(projectRoot, file), 'utf8');
 const podOf = (resources: any[], app: string) => named(resources, 'Deployment', app).spec.template.spec;
 const scanPod = (resources: any[]) => named(resources, 'CronJob', 'scan').spec.jobTemplate.spec.template.spec;
 
-it('lets servers accept connections until clients know that the pod is terminating', async () => {
+it('the chart lets servers accept connections until clients know that the pod is terminating', async () => {
   const resources = await render({
     codecServer: { policy, terminationGracePeriodSeconds: 25, preStopSleepSeconds: 10 },
   });
@@ -23,7 +23,7 @@ it('lets servers accept connections until clients know that the pod is terminati
   expect(podOf(without, 'codec-server').containers[0]).not.toHaveProperty('lifecycle');
 });
 
-it('mounts additional volumes', async () => {
+it('the chart mounts additional volumes', async () => {
   const resources = await render(everything);
   for (const [pod, volume] of [
     [podOf(resources, 'codec-server'), 'temporal-tls'],
@@ -37,17 +37,17 @@ it('mounts additional volumes', async () => {
   }
 });
 
-it('mounts files in a form that the programs trust', async () => {
+it('the chart mounts files in a form that the programs trust', async () => {
   const resources = await render(everything);
   for (const pod of [...apps.slice(0, 2).map((app) => podOf(resources, app)), scanPod(resources)]) {
-    // With another policy, each mount of a volume would let the group write the report and the state of scans.
+    // Under another policy, each mount would make the report and the scan state writable by the group.
     expect(pod.securityContext).toMatchObject({ fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' });
     const mounts = pod.containers[0].volumeMounts;
     for (const { name, configMap, secret } of pod.volumes) {
       if (configMap === undefined && secret === undefined) continue;
       expect(mounts.find((mount: any) => mount.name === name).readOnly).toBe(true);
       const mode = (configMap ?? secret).defaultMode ?? 0o644;
-      // As kubelet writes it: with fsGroup, the group may read.
+      // Like kubelet: with fsGroup, the group may read.
       const file = await volumeFile('policy.yaml', mode | 0o440);
       const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', reading, file], {
         cwd: projectRoot,
@@ -61,7 +61,7 @@ const reading = `
   import { readTrustedFile } from './packages/node-utils/src/trusted-files.ts';
   process.stdout.write(readTrustedFile(process.argv[1], 100));`;
 
-/** Writes a file as kubelet's AtomicWriter does, and returns its path. */
+/** Writes a file like kubelet's AtomicWriter, and returns the file's path. */
 async function volumeFile(name: string, mode: number): Promise<string> {
   const volume = await mkdtemp(join(tmpdir(), 'temporal-kms-volume-'));
   onTestFinished(() => rm(volume, { recursive: true }));
@@ -73,7 +73,7 @@ async function volumeFile(name: string, mode: number): Promise<string> {
   return join(volume, name);
 }
 
-it('scans with the image key-admin, and lets the codec server read the report', async () => {
+it('the chart scans with the image key-admin, and lets the codec server read the report', async () => {
   const resources = await render(everything);
   const { spec } = named(resources, 'CronJob', 'scan');
   expect(spec).toMatchObject({ concurrencyPolicy: 'Forbid', jobTemplate: { spec: { backoffLimit: 0 } } });
@@ -109,7 +109,7 @@ it('scans with the image key-admin, and lets the codec server read the report', 
   expect(variables(without, 'codec-server')).not.toHaveProperty('SCAN_REPORT_FILE');
 });
 
-it('keeps a scan’s report out of the log, but not errors, arguments or the exit status', async () => {
+it('the scan’s wrapper keeps the report out of the log, but passes on errors, arguments and the exit status', async () => {
   const { command, args } = scanPod(await render(everything)).containers[0];
   const folder = await mkdtemp(join(tmpdir(), 'temporal-kms-scan-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -124,7 +124,7 @@ it('keeps a scan’s report out of the log, but not errors, arguments or the exi
   expect([stdout, stderr, exitCode]).toEqual(['', args.join(' '), 1]);
 });
 
-it('contains alerts.yaml unchanged', async () => {
+it('the chart contains alerts.yaml unchanged', async () => {
   const rule = named(await render(everything), 'PrometheusRule', 'alerts');
   expect(rule.metadata.labels.release).toBe('prometheus');
   expect(rule.spec).toEqual(parse(await readFile(join(chart, 'alerts.yaml'), 'utf8')));
@@ -134,7 +134,7 @@ async function spread(values: object, app: string): Promise<any> {
   return podOf(await render({ codecServer: { policy }, ...values }), app).topologySpreadConstraints;
 }
 
-it('spreads pods over zones and nodes if possible, or as the values specify', async () => {
+it('the chart spreads pods over zones and nodes if possible, or as the values specify', async () => {
   const labelSelector = {
     matchLabels: { 'app.kubernetes.io/name': 'worker', 'app.kubernetes.io/instance': 'tk' },
   };
@@ -159,7 +159,7 @@ it.for([
   ['512Mi', {}, undefined],
   ['1G', { NODE_OPTIONS: '--max-old-space-size=384' }, '--max-old-space-size=384'],
 ] as const)(
-  'gives a codec server within %s the memory settings of the docs',
+  'the chart gives a codec server with %s the memory settings in the docs',
   async ([memory, env, options]) => {
     const [operations, deploy, compose] = await Promise.all(
       ['docs/limits.md', 'docs/deploy.md', 'compose.yaml'].map(read),
@@ -181,7 +181,7 @@ it.for([
 const optionsOf = async (worker: object) =>
   variables(await render({ codecServer: { policy }, worker }), 'worker')['NODE_OPTIONS'];
 
-it('limits a worker’s young generation as the docs recommend, unless its own options differ', async () => {
+it('the chart limits a worker’s young generation as the docs recommend, unless NODE_OPTIONS sets another limit', async () => {
   const [, option] = /NODE_OPTIONS="(--max-semi-space-size=\d+)"/.exec(await read('docs/limits.md')) ?? [];
   expect(option).toBeDefined();
   expect(await optionsOf({})).toBe(option);
@@ -219,7 +219,7 @@ const refused: readonly (readonly [what: string, values: object, message: RegExp
     /terminationGracePeriodSeconds of worker/,
   ],
   [
-    'a worker that is killed, by its variable',
+    'a worker that is killed, because of its own variable',
     { worker: { env: { WORKER_SHUTDOWN_GRACE_SECONDS: '15' } } },
     /terminationGracePeriodSeconds of worker/,
   ],
@@ -235,7 +235,7 @@ const refused: readonly (readonly [what: string, values: object, message: RegExp
     /codecServer\.enabled/,
   ],
 ];
-it.for(refused)('refuses %s', async ([, values, message]) => {
+it.for(refused)('the chart refuses %s', async ([, values, message]) => {
   const { exitCode, stderr } = await run(['template', 'tk'], { codecServer: { policy }, ...values });
   expect(exitCode).not.toBe(0);
   expect(stderr).toMatch(message);

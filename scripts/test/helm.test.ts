@@ -17,7 +17,7 @@ describe('the Helm chart', () => {
     async (version) => {
       const folder = join(schemas, 'kubernetes_validate/kubernetes-json-schema', `v${version}-local-strict`);
       const ajv = new Ajv2020({ strict: false, validateFormats: false });
-      // The name by which the schemas of resources refer to it.
+      // The name that the resources' schemas use for the definitions.
       const definitions = JSON.parse(await readFile(join(folder, '_definitions.json'), 'utf8'));
       ajv.addSchema({ ...definitions, $id: '/api/_definitions.json' });
       const resources = await render(everything);
@@ -33,7 +33,7 @@ describe('the Helm chart', () => {
     },
   );
 
-  it('starts each application without privileges, and with no token of Kubernetes', async () => {
+  it('starts each application without privileges and without a Kubernetes token', async () => {
     const resources = await render(everything);
     for (const app of apps) {
       const { spec } = named(resources, 'Deployment', app).spec.template;
@@ -55,7 +55,7 @@ describe('the Helm chart', () => {
     }
   });
 
-  it('sets variables that the applications read, and passes the policy on unchanged', async () => {
+  it('sets only variables that the applications read, and passes on the policy unchanged', async () => {
     const resources = await render(everything);
     const files = ['docs/configuration.md', 'deploy/docker/Caddyfile'];
     const texts = await Promise.all(files.map((file) => readFile(join(projectRoot, file), 'utf8')));
@@ -83,7 +83,7 @@ describe('the Helm chart', () => {
     expect(variables(resources, 'worker')).toMatchObject({ WORKER_SHUTDOWN_GRACE_SECONDS: '1000000' });
   });
 
-  it('prefers an application’s env to the common env, and that to the chart’s settings', async () => {
+  it('prefers an application’s env to the common env, and the common env to the chart’s settings', async () => {
     const resources = await render({
       env: { AUTH: 'none', KMS_KEYS_FILE: '/keys.yaml', LOG_LEVEL: 'debug', TEMPORAL_TLS: true },
       keys: everything.keys,
@@ -128,7 +128,7 @@ describe('the Helm chart', () => {
     },
   );
 
-  it('admits the listed clients and the dashboard to the codec server', async () => {
+  it('lets only the listed clients and the dashboard connect to the codec server', async () => {
     const clients = [
       { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } } },
     ];
@@ -178,14 +178,14 @@ describe('the Helm chart', () => {
     const resources = await render({ ...values, codecServer: { ...values.codecServer, policy } });
     const ingress = named(resources, 'Ingress', 'ingress').spec;
     expect(ingress.rules[0].host).toBe('codec.example.com');
-    // The controller, which runs in another namespace, reaches each application that the ingress names.
+    // The ingress controller, in another namespace, must reach each application that the ingress names.
     for (const app of ['codec-server', 'dashboard'])
       expect(named(resources, 'NetworkPolicy', app).spec.ingress[0].from).toContainEqual({
         namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'ingress-nginx' } },
       });
   });
 
-  it.for(apps)('contains no trace of %s when it is switched off', async (app) => {
+  it.for(apps)('contains no trace of %s if that application is disabled', async (app) => {
     const key = app === 'codec-server' ? 'codecServer' : app;
     const values = { ...everything, [key]: { enabled: false }, scan: {} };
     const resources = await render(values);

@@ -16,7 +16,7 @@ const texts = new Map(
   ),
 );
 
-/** Returns the anchors of a page, as GitHub makes them from its headings. */
+/** Returns a page's anchors, as GitHub derives them from headings. */
 const anchorsOf = (markdown: string): string[] =>
   [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
     heading
@@ -40,7 +40,7 @@ it.each([...texts])('%s links only to files and headings that exist', (file, tex
   expect(broken).toEqual([]);
 });
 
-it('finds the pages and headings that code, deployments and alerts link to', async () => {
+it('code, deployments and alerts link only to pages and headings that exist', async () => {
   const { stdout: found } = await execa(
     'git',
     ['grep', '-IohE', String.raw`docs/[a-z/-]+\.md(#[a-z-]+)?`, '--', ':!*.md', ':!pnpm-lock.yaml'],

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { projectRoot } from '../src/project.ts';
 import { longProofs } from '../src/test/long-proofs.ts';
 
-it('are all files that `pnpm test` leaves out, or runs with fewer inputs', async () => {
+it('longProofs lists exactly the files that `pnpm test` leaves out or runs with fewer inputs', async () => {
   const found: string[] = [];
   for await (const file of glob('{apps,packages}/*/test/**/*.test.{ts,tsx}', { cwd: projectRoot }))
     if (file.includes('.long.') || (await readFile(join(projectRoot, file), 'utf8')).includes("env['SLOW']"))

@@ -29,10 +29,10 @@ async function alerts(): Promise<Alert[]> {
   return groups.flatMap(({ rules }) => rules).filter((rule) => 'alert' in rule);
 }
 
-/** The names of metrics in expressions of PromQL. */
+/** Matches the names of metrics in PromQL expressions. */
 const metricsIn = (text: string): Set<string> => new Set(text.match(/\bcodec_[a-z0-9_]+/g));
 
-it('describes each alert in the runbook, and no other', async () => {
+it('the runbook describes exactly the alerts that exist', async () => {
   const runbook = await readFile(join(projectRoot, 'docs/runbook.md'), 'utf8');
   const sections = [...runbook.matchAll(/^### (.+)$/gm)].map(([, title = '']) => title);
   const rules = await alerts();
@@ -44,7 +44,7 @@ it('describes each alert in the runbook, and no other', async () => {
   }
 });
 
-it('uses metrics that docs/metrics.md lists', async () => {
+it('alerts and dashboard use only metrics that docs/metrics.md lists', async () => {
   const page = await readFile(join(projectRoot, 'docs/metrics.md'), 'utf8');
   const texts = [await readFile(rulesFile, 'utf8'), await read('grafana-dashboard.json')];
   for (const text of [...texts, JSON.stringify(alertCases)]) {
@@ -57,13 +57,13 @@ it('uses metrics that docs/metrics.md lists', async () => {
   }
 });
 
-it('expects each alert in a test of promtool', async () => {
+it('promtool’s test cases expect each alert', async () => {
   const fired = alertCases.flatMap(({ firing }) => Object.values(firing).flat());
   const missing = (await alerts()).filter(({ alert }) => !fired.some((one) => one.startsWith(`${alert}{`)));
   expect(missing.map(({ alert }) => alert)).toEqual([]);
 });
 
-it('fires each alert as promtool computes it', { timeout: BUILD_MS }, async (context) => {
+it('promtool confirms when each alert fires', { timeout: BUILD_MS }, async (context) => {
   const promtool = await findProgram('promtool');
   if (promtool === undefined) context.skip();
   const directory = await mkdtemp(join(tmpdir(), 'promtool-'));
@@ -78,7 +78,7 @@ it('fires each alert as promtool computes it', { timeout: BUILD_MS }, async (con
   expect(tested.exitCode, tested.all).toBe(0);
 });
 
-it('shortens every duration in rules that wait or compare with an earlier time, but no threshold', async () => {
+it('scaleRules shortens every duration in rules that wait or compare with an earlier time, but changes no threshold', async () => {
   const text = await readFile(rulesFile, 'utf8');
   const { groups }: { groups: { rules: (Alert & { for?: string })[] }[] } = JSON.parse(scaleRules(text, 60));
   const rules = groups.flatMap((group) => group.rules);
@@ -93,7 +93,7 @@ it('shortens every duration in rules that wait or compare with an earlier time, 
   for (const rule of waiting) expect(`${rule.for} ${rule.expr}`).not.toMatch(/(\[|offset |^)\d+[smhd]\b/);
 });
 
-it('documents each alert policy of Cloud Monitoring in the runbook', async () => {
+it('the runbook documents each Cloud Monitoring alert policy', async () => {
   const runbook = await readFile(join(projectRoot, 'docs/runbook.md'), 'utf8');
   const files = (await readdir(join(folder, 'google'))).filter((file) => file.endsWith('.policy.json'));
   expect(files.length).toBeGreaterThan(0);

@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeEntry } from '../src/node-entry.ts';
 
-/** What Node 12, the first with ES modules, does not read, and static imports, which load before the check. */
+/** Syntax that Node 12, the first with ES modules, cannot read, and imports that load before the check. */
 const modern =
   /\b(?:const|let|class|async|await|using)\b|=>|`|\.\.\.|[?]{2}|[?]\.|\bimport\s+[^(]|\bimport\{/;
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** Runs an entry in front of a program. */
+/** Runs a program through an entry. */
 async function run(program: string, needed?: number) {
   await writeFile(join(folder, 'app.mjs'), program);
   await writeFile(join(folder, 'main.mjs'), nodeEntry('app.mjs', needed));

@@ -12,7 +12,7 @@ const page = `
 - **A12** Nothing leaks. \`apps/a/test/leak.test.tsx\`
 `;
 
-it('reads the list items', () => {
+it('parsePromises reads list items', () => {
   expect(parsePromises(page)).toEqual([
     { id: 'A1', text: 'No one comes in.', files: ['apps/a/test/in.test.ts', 'apps/a/test/out.spec.ts'] },
     { id: 'A12', text: 'Nothing leaks.', files: ['apps/a/test/leak.test.tsx'] },
@@ -22,15 +22,15 @@ it('reads the list items', () => {
 it.each([
   ['has no id', '- Nothing leaks. `leak.test.ts`'],
   ['names no test file', '- **A1** Nothing leaks.'],
-  ['names a file that is no test', '- **A1** Nothing leaks. `leak.test.ts`, `leak.ts`'],
+  ['names a file that is not a test', '- **A1** Nothing leaks. `leak.test.ts`, `leak.ts`'],
   ['has test files in its text', '- **A1** Nothing `a.test.ts` leaks. `leak.test.ts`'],
   ['separates its test files otherwise', '- **A1** Nothing leaks. `a.test.ts` `b.test.ts`'],
   ['is indented', '  - **A1** Nothing leaks. `leak.test.ts`'],
-])('refuses a list item that %s', (_, line) => {
+])('parsePromises refuses a list item that %s', (_, line) => {
   expect(() => parsePromises(line)).toThrow(line);
 });
 
-it('finds each id in docs/security-model.md once, and only existing test files', async () => {
+it('docs/security-model.md contains each id once, and names only existing test files', async () => {
   const promises = parsePromises(await readFile(join(projectRoot, 'docs', 'security-model.md'), 'utf8'));
   const ids = promises.map(({ id }) => id);
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
@@ -66,7 +66,7 @@ describe('a promise', () => {
     expect(lines[1]).toMatch(/^✗ A12 /);
   });
 
-  it('is broken by a file that did not run, unless only some suites ran', () => {
+  it('is broken if a file did not run, unless only some suites ran', () => {
     const some = new Map([...kept].slice(0, 2));
     expect(judge(promises, some, everything)).toMatchObject({ broken: 1 });
     expect(judge(promises, some, { ...everything, all: false })).toMatchObject({
@@ -75,7 +75,7 @@ describe('a promise', () => {
     });
   });
 
-  it('is untried if its tests were skipped, and broken if nothing may be skipped', () => {
+  it('is untried if its tests were skipped, or broken if no test may be skipped', () => {
     const left = new Map([
       ...kept,
       ['apps/a/test/leak.test.tsx', { passed: 0, failed: false, skipped: 2, seconds: 1 }],

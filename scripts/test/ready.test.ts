@@ -13,15 +13,15 @@ async function startLate(refusals: number): Promise<string> {
   return `127.0.0.1:${typeof address === 'object' && address ? address.port : 0}`;
 }
 
-it('waits until a page answers with success', async () => {
+it('waitUntilReady waits until a page responds successfully', async () => {
   await waitUntilReady(`http://${await startLate(3)}`, 10);
 });
 
-it('waits until a port accepts connections', async () => {
+it('waitUntilReady waits until a port accepts connections', async () => {
   await waitUntilReady(await startLate(1_000), 1);
 });
 
-it('gives up after its time limit and reports the last fault', async () => {
+it('waitUntilReady gives up after the time limit, and reports the last fault', async () => {
   const unready = `http://${await startLate(1_000)}/readyz`;
   await expect(waitUntilReady(unready, 0.2)).rejects.toThrow(
     `${unready} was not ready within 0.2 s: status 503, not yet`,
@@ -31,7 +31,7 @@ it('gives up after its time limit and reports the last fault', async () => {
   await expect(waitUntilReady(`http://127.0.0.1:${port}`, 0.2)).rejects.toThrow('ECONNREFUSED');
 });
 
-it("prints the lines that connect Temporal's CLI to the stack", () => {
+it("shellLines returns the commands that connect Temporal's CLI to the stack", () => {
   expect(shellLines('/opt/temporal/bin/temporal', 17_233, 18_088)).toEqual([
     'export PATH="/opt/temporal/bin:$PATH"',
     'export TEMPORAL_ADDRESS=127.0.0.1:17233',
@@ -39,7 +39,7 @@ it("prints the lines that connect Temporal's CLI to the stack", () => {
   ]);
 });
 
-it('prints the lines that rotate the key, now or on its schedule', () => {
+it('rotationLines returns the commands that rotate the key, now or on its schedule', () => {
   expect(rotationLines(19_062)).toEqual([
     'npx -y pnpm@12.21.0 kms-emulator --control-port 19062 rotate',
     'npx -y pnpm@12.21.0 kms-emulator --control-port 19062 clock --advance 90d',

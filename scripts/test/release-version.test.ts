@@ -8,7 +8,7 @@ import { packagesWith } from '../src/turbo.ts';
 
 const files = Object.keys(versionedFiles);
 
-it('finds the same version in all of a release’s files', async () => {
+it('all versioned files contain the same version', async () => {
   const version = await releaseVersion();
   const packages = await packagesWith('types', []);
   for (const { directory } of packages) {
@@ -23,13 +23,13 @@ it('finds the same version in all of a release’s files', async () => {
   }
 });
 
-it('knows every file outside the packages that contains the release’s version', async () => {
+it('versionedFiles lists every file outside the packages that contains the release’s version', async () => {
   const options = ['grep', '-lF', await releaseVersion(), '--', 'deploy', 'docs', 'compose.yaml'];
   const { stdout } = await execa('git', [...options, '*.toml', '*/README.md'], { cwd: projectRoot });
   expect(files.toSorted()).toEqual(stdout.split('\n').toSorted());
 });
 
-it.each(files)('writes the next version into %s and changes nothing else', async (file) => {
+it.each(files)('withVersion writes the next version into %s, and changes nothing else', async (file) => {
   const text = await readFile(join(projectRoot, file), 'utf8');
   const [before, after] = [text.split('\n'), withVersion(file, text, '9.8.7').split('\n')];
   const changed = after.filter((line, index) => line !== before[index]);
@@ -40,7 +40,7 @@ it.each(files)('writes the next version into %s and changes nothing else', async
   );
 });
 
-it('refuses a file that no longer contains the version', () => {
+it('withVersion refuses a file that no longer contains the version', () => {
   expect(() => withVersion('interop/python/pyproject.toml', 'name = "temporal-kms"', '9.8.7')).toThrow(
     'contains no version',
   );

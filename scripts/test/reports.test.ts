@@ -7,7 +7,7 @@ import { suiteLine, timeLines } from '../src/test/times.ts';
 
 const project = join(import.meta.dirname, '..');
 
-/** Creates a package inside this package, so that it finds the same tools. */
+/** Creates a package inside this package, so that the new package finds the same tools. */
 async function emptyPackage(): Promise<string> {
   await mkdir(join(project, '.results'), { recursive: true });
   const folder = await mkdtemp(join(project, '.results', 'reports-test-'));
@@ -17,7 +17,7 @@ async function emptyPackage(): Promise<string> {
   return folder;
 }
 
-it('counts the tests in the report of vitest, and a file that does not load as a failure', async () => {
+it('readOutcome counts the tests in vitest’s report, and counts a file that does not load as a failure', async () => {
   const folder = await emptyPackage();
   await writeFile(
     join(folder, 'some.test.ts'),
@@ -42,7 +42,7 @@ it('counts the tests in the report of vitest, and a file that does not load as a
   ]);
 });
 
-it('counts the tests in the report of Playwright, and a file that does not load as a failure', async () => {
+it('readOutcome counts the tests in Playwright’s report, and counts a file that does not load as a failure', async () => {
   const folder = await emptyPackage();
   await writeFile(
     join(folder, 'some.spec.ts'),
@@ -71,11 +71,11 @@ it('counts the tests in the report of Playwright, and a file that does not load 
   expect((await readOutcome(folder))?.failed).toBeGreaterThan(0);
 });
 
-it('returns undefined without a report', async () => {
+it('readOutcome returns undefined without a report', async () => {
   expect(await readOutcome(await emptyPackage())).toBeUndefined();
 });
 
-it('lists the slowest files first, and the time of a suite', () => {
+it('timeLines lists the slowest files first, and suiteLine shows a suite’s time', () => {
   const file = { passed: 1, failed: false, skipped: 0 };
   const files = new Map([
     ['a/test/fast.test.ts', { ...file, seconds: 0.4 }],

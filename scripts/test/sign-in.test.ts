@@ -6,7 +6,7 @@ import { devEnvironment, devPorts, requireFreePorts } from '../src/dev/environme
 import { peopleLines, samplePeople, samplePolicy, writeSamplePolicy } from '../src/dev/sign-in.ts';
 import { startIdentityProvider } from '../src/identity-provider.ts';
 
-it('requires a policy only with DEV_AUTH=1', () => {
+it('devEnvironment requires a policy only with DEV_AUTH=1', () => {
   const ports = devPorts({});
   const signedIn = devEnvironment({ DEV_AUTH: '1', DEV_DATA_DIR: '/data', AUTH: 'none' }, ports);
   expect(signedIn).toMatchObject({ AUTH: 'policy', POLICY_FILE: '/data/policy.yaml' });
@@ -14,11 +14,11 @@ it('requires a policy only with DEV_AUTH=1', () => {
     expect(devEnvironment({ DEV_AUTH: value }, ports)).not.toHaveProperty('AUTH');
 });
 
-it('refuses DEV_AUTH=1 with DEV_REMOTE=1, whose codec server has its own policy', () => {
+it('devEnvironment refuses DEV_AUTH=1 with DEV_REMOTE=1, because a remote set-up has its own policy', () => {
   expect(() => devEnvironment({ DEV_AUTH: '1', DEV_REMOTE: '1' }, devPorts({}))).toThrow('POLICY_FILE');
 });
 
-it('writes a policy file that only its owner may write', async () => {
+it('writeSamplePolicy writes a policy file that only its owner may write', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sign-in-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'policy.yaml');
@@ -27,7 +27,7 @@ it('writes a policy file that only its owner may write', async () => {
   expect(await readFile(file, 'utf8')).toBe(samplePolicy('http://127.0.0.1:8090'));
 });
 
-it('prints each sample person with their rules', () => {
+it('peopleLines lists each sample person, and samplePolicy has their rules', () => {
   expect(peopleLines()).toHaveLength(samplePeople.length);
   const rules = samplePolicy('http://127.0.0.1:8090').match(/match: \{ groups: [\w.]+ \}/g);
   expect(rules).toEqual(
@@ -35,7 +35,7 @@ it('prints each sample person with their rules', () => {
   );
 });
 
-it('starts an identity provider on the port, which shows the people and frees the port when it ends', async () => {
+it('startIdentityProvider shows the people, and frees the port when the provider ends', async () => {
   const redirect = 'http://127.0.0.1:5173/sign-in';
   const provider = await startIdentityProvider({
     people: samplePeople,

@@ -19,9 +19,9 @@ beforeAll(async () => {
 afterAll(() => rm(copies, { recursive: true, force: true }));
 
 describe.each(units)('the unit %s', (name) => {
-  it('has no mistake that systemd-analyze finds', async ({ skip }) => {
+  it('passes systemd-analyze verify', async ({ skip }) => {
     if (analyze === null) return skip();
-    // systemd-analyze expects that the program exists.
+    // systemd-analyze requires that the program exists.
     const unit = (await read(name)).replace('/usr/bin/node', process.execPath);
     await writeFile(join(copies, name), unit);
     const { all } = await execa(analyze, ['verify', '--man=no', join(copies, name)], {
@@ -31,7 +31,7 @@ describe.each(units)('the unit %s', (name) => {
     expect(all.split('\n').filter((line) => line.includes(name))).toEqual([]);
   });
 
-  it('would be reported if it had a mistake', async ({ skip }) => {
+  it('fails systemd-analyze verify if a mistake is added', async ({ skip }) => {
     if (analyze === null) return skip();
     await writeFile(join(copies, name), '[Service]\nExecStart=/bin/true\nProtectSystm=strict\n');
     const { all } = await execa(analyze, ['verify', '--man=no', join(copies, name)], {
@@ -56,7 +56,7 @@ describe.each(units)('the unit %s', (name) => {
   });
 });
 
-it('starts the scan by a timer without a mistake', async ({ skip }) => {
+it('the scan’s timer passes systemd-analyze verify', async ({ skip }) => {
   if (analyze === null) return skip();
   const service = timer.replace('.timer', '.service');
   await writeFile(join(copies, timer), await read(timer));
@@ -68,7 +68,7 @@ it('starts the scan by a timer without a mistake', async ({ skip }) => {
   expect(all.split('\n').filter((line) => line.includes('temporal-kms-scan'))).toEqual([]);
 });
 
-it('runs the worker as a separate user, and the scan as the reader of its report', async () => {
+it('the worker has a separate user, and the scan runs as the codec server’s user, who reads the report', async () => {
   const texts = await Promise.all(units.map(read));
   const users = texts.map((text) => /^User=(.+)$/m.exec(text)?.[1]);
   expect(users).toEqual(['temporal-kms', 'temporal-kms-worker', 'temporal-kms']);

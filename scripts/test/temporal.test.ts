@@ -30,7 +30,7 @@ async function start(...[options]: Parameters<typeof startTemporal>): Promise<Te
   return server;
 }
 
-it('has the namespaces, search attributes and Web UI from its options', async () => {
+it('startTemporal creates the namespaces, search attributes and Web UI that the options name', async () => {
   const server = await start({
     namespaces: ['payments'],
     searchAttributes: { Customer: 'Keyword' },
@@ -47,7 +47,7 @@ it('has the namespaces, search attributes and Web UI from its options', async ()
   expect(settings).toMatchObject({ Codec: { Endpoint: 'http://127.0.0.1:1/codec' } });
 });
 
-it('keeps workflows in its database file across a restart', async () => {
+it('startTemporal keeps workflows in the database file across a restart', async () => {
   const dbFile = join(folder, 'kept.db');
   const first = await start({ dbFile });
   const names = ['--type', 'Sample', '--task-queue', 'none', '--workflow-id', 'survivor'];
@@ -57,17 +57,17 @@ it('keeps workflows in its database file across a restart', async () => {
   expect((await ask(second, 'workflow', 'describe', '-w', 'survivor')).stdout).toContain('survivor');
 });
 
-it('names the address that is in use', async () => {
+it('startTemporal names an address that is in use', async () => {
   const [port = 0] = await freePorts(1);
   const squatter = createServer().listen(port, '127.0.0.1');
   await once(squatter, 'listening');
   onTestFinished(() => void squatter.close());
   await expect(startTemporal({ port })).rejects.toThrow(
-    new RegExp(`127.0.0.1:${port} ended at once.*in use`, 's'),
+    new RegExp(`127.0.0.1:${port} ended immediately.*in use`, 's'),
   );
 });
 
-it('ends with its parent, even if SIGKILL ends the parent', async () => {
+it('the server ends with its parent, even if SIGKILL ends the parent', async () => {
   const module = JSON.stringify(new URL('../src/temporal.ts', import.meta.url).href);
   const code = `const s = await (await import(${module})).startTemporal(); console.log(s.pid); setInterval(() => {}, 1e6)`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', code], {

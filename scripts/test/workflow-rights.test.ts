@@ -20,7 +20,7 @@ describe('a job that may write', () => {
     'run: git status; ./build.sh',
     'run: if ! node x.ts; then true; fi',
     'uses: changesets/action@8488615a623b1b9c987934bb89eae8af6a946ac1',
-  ])('does not run dependencies’ code: %s', (step) => {
+  ])('must not run code of the repository or its dependencies: %s', (step) => {
     expect(rightsFindings(job('permissions: { id-token: write }', step))).toHaveLength(1);
     expect(rightsFindings(job('permissions: { contents: write }', step))).toHaveLength(1);
     expect(rightsFindings(job('permissions: write-all', step))).toHaveLength(1);
@@ -29,7 +29,7 @@ describe('a job that may write', () => {
     expect(rightsFindings(job('permissions: {}', step))).toEqual([]);
   });
 
-  it('publishes only in an environment', () => {
+  it('must publish in an environment', () => {
     const step = 'run: npm publish ./file.tgz --provenance --ignore-scripts';
     expect(rightsFindings(job('permissions: { id-token: write }', step))).toEqual([]);
     expect(rightsFindings(job('permissions: { id-token: write }', step, 'name: x'))).toHaveLength(1);
@@ -37,7 +37,7 @@ describe('a job that may write', () => {
   });
 });
 
-it('finds nothing in the workflows of this repository', async () => {
+it('this repository’s workflows have no findings', async () => {
   for (const name of ['ci.yml', 'release.yml']) {
     const text = await readFile(join(projectRoot, '.github/workflows', name), 'utf8');
     expect(rightsFindings(text)).toEqual([]);

@@ -1,7 +1,8 @@
 /**
- * The task `deployed:dev`, for DEV_FROM: runs the applications as they are deployed, in place of their sources. `artefacts`
- * copies each application's `dist/` into an empty folder, and the dashboard is served by Caddy. `images` runs the container
- * images, with the same restrictions as in docs/deploy.md, and the emulator's image too.
+ * The task `deployed:dev`, for DEV_FROM: runs the applications as they are deployed, not from their sources.
+ * `artefacts` copies each application's `dist/` into an empty folder, and the dashboard is served by Caddy.
+ * `images` runs the container images, with the same restrictions as in docs/deploy.md, and the emulator's
+ * image too.
  */
 import { chown, cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,7 @@ import { emulatorArguments, isRemote, required, requiredPort, runsFrom } from '.
 import { waitUntilReady } from './ready.ts';
 import { WITHIN_256_MIB } from '../small-memory.ts';
 
-/** What DEV_FROM selects. */
+/** The processes that DEV_FROM selects. */
 interface Deployment {
   readonly worker: Child;
   readonly codecServer: Child;
@@ -22,11 +23,11 @@ interface Deployment {
   readonly emulator?: Child;
 }
 
-/** Variables of the applications. In a container there is no profile of Temporal, and no file of this machine. */
+/** Variables to pass to the applications' containers: those that name no file of this machine. */
 const ofApplications =
   /^(TEMPORAL_(?!CONFIG_FILE|CLI_PATH)|GCP_|KMS_|GOOGLE_|CODEC_|WORKER_|AUTH$|AUDIT_(?!FILE)|OTEL_|LOG_LEVEL$)/;
 
-/** What the Caddyfile reads. A person signs in at the identity provider of `pnpm dev`. */
+/** Returns the variables that the Caddyfile reads. People sign in at `pnpm dev`'s identity provider. */
 function dashboardVariables(): Record<string, string> {
   const issuer = `http://127.0.0.1:${requiredPort('DEV_SIGN_IN_PORT')}`;
   const hasIssuer = process.env['AUTH'] === 'policy' && !isRemote(process.env);
@@ -85,7 +86,7 @@ async function startImages(): Promise<Deployment> {
     mounts.push({ from: policy, to: '/etc/temporal-kms/policy.yaml', readOnly: true });
   }
   if (audit) {
-    // The folder has more than the audit, so the server gets two files of it, and cannot create the lock itself.
+    // The folder has other files, so mount only these two. The server cannot create the lock itself.
     for (const [from, to] of [
       [audit, '/var/log/audit.jsonl'],
       [join(dirname(audit), `.${basename(audit)}.lock`), '/var/log/.audit.jsonl.lock'],
@@ -111,7 +112,7 @@ async function startImages(): Promise<Deployment> {
   };
 }
 
-/** Lets programs in images use a file. Those of a remote set-up are not ours to change. */
+/** Makes a file accessible to programs in images. Never changes the files of a remote set-up. */
 async function giveToImages(path: string): Promise<void> {
   if (!isRemote(process.env)) await chown(path, NONROOT, NONROOT);
 }

@@ -16,7 +16,7 @@ const kms = new KeyManagementServiceClient({
 });
 const key = kms.cryptoKeyPath(GCP_PROJECT, GCP_KMS_LOCATION, GCP_KMS_KEY_RING, GCP_KMS_KEY);
 
-/** The starter is a new process, so its branch key is wrapped under the key version that is primary at that time. */
+/** Runs a sample from a new process, whose branch key is wrapped under the current primary version. */
 async function startAndWait(id: string): Promise<void> {
   const starter = join(projectRoot, 'apps', 'worker', 'src', 'start.ts');
   await promisify(execFile)(process.execPath, [starter, 'start', 'order', '--id', id, '--wait']);
@@ -32,7 +32,7 @@ if (versions.length === 1) {
     await kms.updateCryptoKeyPrimaryVersion({ name: key, cryptoKeyVersionId: '1' });
   }
   await kms.destroyCryptoKeyVersion({ name: doomed.name ?? '' });
-  // Cloud KMS destroys a version a month later. The emulator's control API does so at once.
+  // Cloud KMS would destroy the version a month later. The emulator's control API destroys it immediately.
   await fetch(`http://127.0.0.1:${requiredPort('DEV_KMS_CONTROL_PORT')}/versions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

@@ -13,7 +13,7 @@ export interface DevPort {
 /**
  * Returns every port that `pnpm dev` listens on.
  *
- * @throws Error with a line for each variable that is not a port or equals another variable
+ * @throws Error with a line for each variable that is not a port or has the same port as another variable
  */
 export function devPorts(env: NodeJS.ProcessEnv) {
   const port = (variable: string, standard: number, listener: string): DevPort => {
@@ -45,7 +45,7 @@ function mistake({ variable, port, listener }: DevPort, before: readonly DevPort
     : [];
 }
 
-/** @throws Error with a line for each port in use, which names its listener and the variable that sets it */
+/** @throws Error with a line for each port in use. The line names the port's listener and variable */
 export async function requireFreePorts(ports: readonly DevPort[]): Promise<void> {
   const checked = await Promise.all(
     ports.map(async (wanted) => ({ ...wanted, taken: await isPortTaken(wanted.port) })),
@@ -61,14 +61,14 @@ export async function requireFreePorts(ports: readonly DevPort[]): Promise<void>
 /** Variables that choose a Temporal server, a Google project, keys or settings of our applications. */
 const chosenByDev = /^(TEMPORAL_|GCP_|KMS_|GOOGLE_|GCLOUD_|CODEC_|WORKER_|AUTH)/;
 
-/** The path of a tool. It chooses no server. */
+/** Paths of tools, which choose no server. */
 const kept = new Set(['TEMPORAL_CLI_PATH']);
 
 /**
  * Returns the environment of everything that `pnpm dev` starts.
  *
- * Sample data must never reach a Temporal server or a Cloud KMS that the user's environment or profile file names. So
- * `pnpm dev` names its own, and only `DEV_REMOTE=1` passes the user's variables on.
+ * Sample data must never reach a Temporal server or a Cloud KMS that the user's environment or profile file
+ * names. So `pnpm dev` sets these variables itself, and passes on the user's only with `DEV_REMOTE=1`.
  */
 export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessEnv {
   const remote = isRemote(env);
@@ -83,14 +83,14 @@ export function devEnvironment(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.
     DEV_DATA_DIR: dataDir(env),
     CODEC_HOST: '127.0.0.1',
     CODEC_PORT: String(ports.codec.port),
-    // The dashboard's requests pass through Vite, which keeps the browser's Origin and may keep its Host.
+    // The dashboard's requests pass through Vite, which keeps the browser's `Origin`, and maybe its `Host`.
     CODEC_CORS_ORIGINS: [...origins(ports.temporalUi.port), ...origins(ports.ui.port)].join(','),
     CODEC_ALLOWED_HOSTS: [...hosts(ports.codec.port), ...hosts(ports.ui.port)].join(','),
     WORKER_HEALTH_HOST: '127.0.0.1',
     WORKER_HEALTH_PORT: String(ports.worker.port),
-    // A sample's activity waits for ever, and turbo kills a task ten seconds after it has signalled it.
+    // One sample's activity waits forever, and turbo kills a task ten seconds after its signal.
     WORKER_SHUTDOWN_GRACE_SECONDS: '1',
-    // Node caches compiled modules. Most of a start is the import of Google's and Temporal's clients.
+    // Makes Node cache compiled modules: a start mostly imports Google's and Temporal's clients.
     NODE_COMPILE_CACHE: join(devDir, 'compile-cache'),
     TURBO_TELEMETRY_DISABLED: '1',
     TURBO_NO_UPDATE_NOTIFIER: '1',
@@ -150,7 +150,7 @@ function localServices(env: NodeJS.ProcessEnv, ports: DevPorts): NodeJS.ProcessE
     KMS_EMULATOR_HOST: `127.0.0.1:${ports.kms.port}`,
     // The dashboard reads the audit from a file.
     AUDIT_FILE: env['AUDIT_FILE'] || join(dataDir(env), 'audit.jsonl'),
-    // The samples fail on purpose, again and again. Their warnings would hide the ready line.
+    // Some samples fail repeatedly, on purpose. Their warnings would hide the ready line.
     LOG_LEVEL: env['LOG_LEVEL'] || 'error',
   };
 }
@@ -169,7 +169,7 @@ export function emulatorArguments(dataFile: string): string[] {
 /**
  * Returns a variable that `pnpm dev` sets for its tasks.
  *
- * @throws Error if the task was started by other means
+ * @throws Error if `pnpm dev` did not start the task
  */
 export function required(variable: string): string {
   const value = process.env[variable];

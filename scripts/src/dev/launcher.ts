@@ -4,10 +4,10 @@ const launcherName = /(^|\/)(pnpm|npm|npx|corepack)\b/;
 const CHECK_EVERY_MS = 500;
 
 /**
- * Calls `onEnd` once when a launcher of this process has ended: pnpm, npx or npm, or a shell between them.
+ * Calls `onEnd` once when one of this process's launchers has ended: pnpm, npx, npm, or a shell between them.
  *
- * A signal to `npx pnpm dev` ends npx only. pnpm and this process keep running, without a parent that could stop them.
- * Node has no event for that, so this function checks twice per second.
+ * A signal to `npx pnpm dev` ends only npx. pnpm and this process would keep running, without a parent that
+ * could stop them. Node has no event for the end of a parent, so this function checks twice per second.
  */
 export async function watchLaunchers(onEnd: () => void): Promise<void> {
   const launchers = await findLaunchers();

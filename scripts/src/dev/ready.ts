@@ -1,6 +1,6 @@
 /**
- * The tasks that wait. `ready.ts VARIABLE` ends when the port in VARIABLE accepts connections (`temporal:ready`,
- * `kms:ready`). `ready.ts` ends when everything answers, and prints where (`dev:ready`).
+ * The tasks that wait. `ready.ts VARIABLE` (`temporal:ready`, `kms:ready`) ends when the port in VARIABLE
+ * accepts connections. `ready.ts` (`dev:ready`) waits until everything answers, prints the URLs, and ends.
  */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ import { readyWord } from './start.ts';
 /**
  * Waits for `target`: until `http://…` answers with a 2xx status, or `host:port` accepts a connection.
  *
- * @throws Error after `seconds`, with the last fault
+ * @throws Error with the last fault if `target` is not ready within `seconds`
  */
 export async function waitUntilReady(target: string, seconds = 180): Promise<void> {
   const deadline = Date.now() + seconds * 1_000;
@@ -40,13 +40,13 @@ async function probe(target: string): Promise<string | undefined> {
     socket.destroy();
     return undefined;
   } catch (error) {
-    // fetch reports the reason as the cause of its error.
+    // `fetch` reports the reason in its error's `cause`.
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return reason instanceof Error ? reason.message : String(reason);
   }
 }
 
-/** Returns the shell lines with which a user's own commands reach the Temporal server of `pnpm dev`. */
+/** Returns the shell commands that connect Temporal's CLI to `pnpm dev`'s Temporal server. */
 export function shellLines(cliPath: string, temporalPort: number, codecPort: number): string[] {
   return [
     `export PATH="${dirname(cliPath)}:$PATH"`,
@@ -59,7 +59,7 @@ const { packageManager }: { packageManager: string } = JSON.parse(
   readFileSync(join(projectRoot, 'package.json'), 'utf8'),
 );
 
-/** Returns the shell lines with which a user, who may not have pnpm, rotates the key of `pnpm dev`, now or by its schedule. */
+/** Returns shell commands that rotate `pnpm dev`'s key, now or by schedule, without an installed pnpm. */
 export const rotationLines = (controlPort: number): string[] =>
   ['rotate', 'clock --advance 90d'].map(
     (command) => `npx -y ${packageManager} kms-emulator --control-port ${controlPort} ${command}`,
@@ -85,7 +85,7 @@ async function printReady(): Promise<void> {
     console.log("To use Temporal's CLI, run in another terminal:");
     const ports = [requiredPort('DEV_TEMPORAL_PORT'), requiredPort('DEV_CODEC_PORT')] as const;
     const lines = shellLines(await findTemporalCli(), ...ports);
-    // The codec endpoint needs a token, which the CLI cannot get.
+    // With sign-in, the codec endpoint needs a token, which the CLI cannot get.
     for (const line of signIn ? lines.slice(0, -1) : lines) console.log(`  ${line}`);
     console.log('To rotate the key, or to move the clock of the KMS emulator to its next rotation:');
     for (const line of rotationLines(requiredPort('DEV_KMS_CONTROL_PORT'))) console.log(`  ${line}`);
@@ -94,7 +94,7 @@ async function printReady(): Promise<void> {
     console.log('To sign in to the dashboard, choose a person:');
     for (const line of peopleLines()) console.log(line);
   }
-  // The last line, because programs wait for it.
+  // Must be the last line, because programs wait for it.
   console.log(`${readyWord} ${addresses.join(' · ')}`);
 }
 

@@ -12,7 +12,7 @@ import { DATABASE } from './data-version.ts';
 import { emulatorArguments, required, requiredPort } from './environment.ts';
 import { ON_DEMAND_NAMESPACE } from './sign-in.ts';
 
-/** Turbo kills a task ten seconds after it has signalled it. */
+/** Must be well below ten seconds: after that time, turbo kills a task that it has signalled. */
 const WAIT_FOR_WORKER_MS = 5_000;
 
 interface Server {
@@ -46,7 +46,10 @@ const server = await (name === 'kms' ? startKmsEmulator() : startTemporalServer(
 let stopping = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void stop());
 
-/** Turbo signals all tasks at once, but a worker needs both servers for its graceful shutdown: wait for the worker. */
+/**
+ * Waits for the worker, then stops. Turbo signals all tasks at the same time, but the worker needs both
+ * servers for its graceful shutdown.
+ */
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;

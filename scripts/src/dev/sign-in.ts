@@ -1,12 +1,12 @@
 /**
- * Sign-in in `pnpm dev` (`DEV_AUTH=1`): the sample people, what they may do, and the task `sign-in:dev`, which runs the
- * identity provider.
+ * Sign-in in `pnpm dev` (`DEV_AUTH=1`): the sample people, their permissions, and the task `sign-in:dev`,
+ * which runs the identity provider.
  */
 import { writeFile } from 'node:fs/promises';
 import { type Person, startIdentityProvider } from '../identity-provider.ts';
 import { required, requiredPort } from './environment.ts';
 
-/** The namespace of `pnpm dev` that reveals payloads on demand. No worker polls it. */
+/** The namespace of `pnpm dev` that reveals payloads on demand. No worker polls this namespace. */
 export const ON_DEMAND_NAMESPACE = 'payments';
 
 const AUDIENCE = 'https://codec.dev.example';
@@ -45,7 +45,7 @@ export const samplePeople: readonly SamplePerson[] = [
   person('nora.new', 'Nora New', 'New colleague: no permission yet', []),
 ];
 
-/** Returns the policy file of `pnpm dev`: the people above, identified by their groups. */
+/** Returns `pnpm dev`'s policy file, which identifies the sample people by their groups. */
 export const samplePolicy = (issuer: string): string => `# Written by \`pnpm dev\` at each start.
 issuers:
   dev:
@@ -75,7 +75,7 @@ export async function writeSamplePolicy(file: string, issuerPort: number): Promi
   await writeFile(file, samplePolicy(`http://127.0.0.1:${issuerPort}`), { mode: 0o600 });
 }
 
-/** Returns a line for each person, for the terminal. */
+/** Returns one line per person, to print in the terminal. */
 export const peopleLines = (): string[] =>
   samplePeople.map(({ name, about }) => `  ${name.padEnd(14)} ${about}`);
 

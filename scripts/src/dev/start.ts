@@ -11,7 +11,7 @@ export interface RunningDev {
   readonly readyLine: string;
   /** Seconds from the start to the ready line. */
   readonly seconds: number;
-  /** Sends SIGINT and waits for the end. */
+  /** Sends SIGINT and waits until the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export interface RunningDev {
 export const readyWord = 'Everything is ready.';
 
 /**
- * Starts `pnpm dev`'s process. It ends when this process ends.
+ * Starts `pnpm dev`'s process, which ends when this process ends.
  *
  * @param env variables in addition to this process's environment: ports (`ownPorts()`), `DEV_DATA_DIR`
  */

@@ -1,4 +1,4 @@
-/** Returns the images that a Dockerfile takes from a registry without a digest, so that their content could change. */
+/** Returns a Dockerfile's registry images without a digest, whose content could change. */
 export function unpinnedImages(dockerfile: string): string[] {
   const text = dockerfile.replaceAll(/^\s*#.*$/gm, '').replaceAll(/\\\r?\n/g, ' ');
   const stages = [...text.matchAll(/^\s*FROM\s.*\sAS\s+(\S+)/gim)].map(([, stage = '']) =>
@@ -11,6 +11,6 @@ export function unpinnedImages(dockerfile: string): string[] {
     .filter((image) => !/^[^$]+:[^$]+@sha256:[0-9a-f]{64}$/.test(image));
 }
 
-/** Returns the Dockerfile with tags only: images that are made in place of the upstream ones have other digests. */
+/** Returns the Dockerfile without digests, because substitutes for the base images have others. */
 export const withoutDigests = (dockerfile: string): string =>
   dockerfile.replaceAll(/@sha256:[0-9a-f]{64}/g, '');

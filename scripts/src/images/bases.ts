@@ -6,7 +6,7 @@ import { findCaddy } from '../caddy.ts';
 import { projectRoot } from '../project.ts';
 import { type Engine, imagesDir, NONROOT } from './engine.ts';
 
-/** The Debian packages whose files are in `gcr.io/distroless/nodejs24-debian12`. */
+/** The Debian packages whose files `gcr.io/distroless/nodejs24-debian12` contains. */
 const distroless = [
   'base-files',
   'netbase',
@@ -22,9 +22,9 @@ const distroless = [
 ];
 
 /**
- * Makes images from Debian packages, and from Caddy built with Go, under the names and tags that the Dockerfile has in its
- * FROM lines. They contain what the Dockerfile uses of the images with these names, so they check the Dockerfile where no
- * registry of images can be reached, not the images of these names.
+ * Makes substitutes for the base images, for machines that cannot reach an image registry: from Debian
+ * packages, and from Caddy built with Go, under the names and tags in the Dockerfile's FROM lines. They
+ * contain what the Dockerfile uses. So they test the Dockerfile, but not the real base images.
  */
 export async function makeBases(engine: Engine): Promise<void> {
   const node = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
@@ -38,7 +38,7 @@ export async function makeBases(engine: Engine): Promise<void> {
     const caddy = await findCaddy('the image of the dashboard cannot be built');
     if (caddy === undefined) throw new Error('Install Go: https://go.dev/dl/');
     await put(caddy, join(root, 'usr/bin/caddy'));
-    // The stage runs `cp`.
+    // The Dockerfile's stage runs `cp`.
     await unpack(['busybox-static'], root);
     for (const name of ['sh', 'cp']) await put(join(root, 'bin/busybox'), join(root, 'bin', name));
   });
@@ -88,7 +88,7 @@ async function unpack(packages: readonly string[], root: string): Promise<void> 
       const alone = join(folder, `${name}.unfinished`);
       await rm(alone, { recursive: true, force: true });
       await mkdir(alone);
-      // apt drops its rights to a user who may not write here.
+      // By default, apt runs as a user who may not write to this folder.
       await execa('apt-get', ['download', '-o', 'APT::Sandbox::User=root', name], { cwd: alone });
       await execa('sh', ['-c', 'mv "$1"/*.deb "$2"', 'sh', alone, deb]);
       await rm(alone, { recursive: true });
@@ -98,7 +98,7 @@ async function unpack(packages: readonly string[], root: string): Promise<void> 
   }
 }
 
-/** Debian makes this file when the package is installed. */
+/** Creates the file that Debian creates when the package is installed. */
 async function addCertificates(root: string): Promise<void> {
   await put('/etc/ssl/certs/ca-certificates.crt', join(root, 'etc/ssl/certs/new'));
   await rename(join(root, 'etc/ssl/certs/new'), join(root, 'etc/ssl/certs/ca-certificates.crt'));

@@ -5,7 +5,7 @@ import { type Child, startChild } from '../child.ts';
 import { devDir, projectRoot } from '../project.ts';
 import { withoutDigests } from './base-images.ts';
 
-/** Images, layers and what they are made of. */
+/** The folder for images, layers and their sources. */
 export const imagesDir = join(devDir, 'images');
 
 const storage = [
@@ -17,7 +17,7 @@ const storage = [
   'overlay',
 ];
 
-/** Where this machine keeps the certificates of authorities, which a build needs to reach a registry through a proxy. */
+/** This machine's certificate authorities: a build needs them to reach a registry through a proxy. */
 const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 
 /** The user that programs in images run as: `nonroot` of distroless. */
@@ -47,13 +47,16 @@ export interface Engine {
   /** Makes an image from the files that `fill` writes into a folder, unless it exists. */
   base(image: string, fill: (root: string) => Promise<void>, config?: readonly string[]): Promise<void>;
   build(target: string): Promise<void>;
-  /** Returns bytes. */
+  /** Returns the image's size in bytes. */
   size(target: string): Promise<number>;
   /** Starts a container in the background. */
   start(target: string, options: RunOptions): Promise<void>;
-  /** Starts a container whose output is that of this process, and which gets the signals of its process. */
+  /**
+   * Starts a container in the foreground: its output goes to this process's output, and it gets the signals
+   * of the returned process.
+   */
   attach(target: string, options: RunOptions): Promise<Child>;
-  /** Runs a container to its end. */
+  /** Runs a container until it ends. */
   run(target: string, options: RunOptions): Promise<{ exitCode: number | undefined; output: string }>;
   /** Runs a command in a running container, and returns its output. */
   exec(name: string, command: readonly string[]): Promise<string>;
@@ -68,7 +71,7 @@ export interface Engine {
 
 const imageOf = (target: string): string => `localhost/temporal-kms/${target}`;
 
-/** Read-only, without privileges, with the network of this machine. */
+/** Returns the arguments for a read-only container without privileges, on this machine's network. */
 function runArguments(target: string, options: RunOptions): string[] {
   const { name, memory, env = {}, args = [], mounts = [], entrypoint, user } = options;
   const variables = Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
@@ -102,7 +105,7 @@ const podmanArguments = (args: readonly string[]): string[] => [...storage, '--r
 const podman = (args: readonly string[], reject = true) =>
   execa('podman', podmanArguments(args), { reject, timeout: 120_000 });
 
-/** Returns an engine of buildah and podman, which need no daemon. Its images are in the folder `.dev/images`. */
+/** Returns an engine of buildah and podman, which need no daemon. Images are in `.dev/images`. */
 export function createEngine(): Engine {
   const names = new Set<string>();
 

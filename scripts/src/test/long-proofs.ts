@@ -10,13 +10,15 @@ import { suiteLine } from './times.ts';
 
 export interface LongProof {
   readonly directory: string;
-  /** A file that `pnpm test` leaves out (`*.long.test.ts`, `*.long.spec.ts`), or runs with fewer inputs. */
+  /**
+   * A test file that `pnpm test` leaves out (`*.long.test.ts`, `*.long.spec.ts`) or runs with fewer inputs.
+   */
   readonly file: string;
-  /** On two cores, next to another proof. */
+  /** How many minutes the proof takes on two cores while another proof runs. */
   readonly minutes: number;
 }
 
-/** The longest first, so that they are not the last to run. */
+/** All long proofs, the longest first, so that short proofs run last. */
 export const longProofs: readonly LongProof[] = [
   { directory: 'apps/codec-server', file: 'test/integration/crash-content.test.ts', minutes: 12 },
   { directory: 'packages/kms-codec', file: 'test/interop/differential.test.ts', minutes: 10 },
@@ -24,7 +26,7 @@ export const longProofs: readonly LongProof[] = [
   { directory: 'apps/key-admin', file: 'test/destroy/never-wrong.test.ts', minutes: 8 },
   { directory: 'apps/codec-server', file: 'test/integration/schemathesis.test.ts', minutes: 6 },
   { directory: 'packages/kms-codec', file: 'test/fuzz.test.ts', minutes: 4 },
-  // Three build programs with Go.
+  // These three proofs build programs with Go.
   { directory: 'e2e', file: 'test/prometheus.long.spec.ts', minutes: 4 },
   { directory: 'e2e', file: 'test/collector.long.spec.ts', minutes: 4 },
   { directory: 'packages/kms-emulator', file: 'test/go-clients.long.test.ts', minutes: 4 },
@@ -39,12 +41,12 @@ export const longProofs: readonly LongProof[] = [
 
 const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 
-/** A proof that takes longer than so many times its minutes has failed. */
+/** A proof fails if it takes longer than its minutes times this factor. */
 const PATIENCE = 3;
 
 /**
- * Runs the long proofs whose paths contain one of the texts, by default all, and prints what they did.
- * @param within minutes, in which even a slow proof ends; a proof that might not is not started
+ * Runs the long proofs whose paths contain one of the texts (by default all), and prints their outcomes.
+ * @param within a limit in minutes; a proof that might exceed it is not started
  */
 export async function runLongProofs(
   texts: readonly string[],

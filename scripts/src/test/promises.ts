@@ -16,8 +16,9 @@ const test = /`[^`]+\.(?:test|spec)\.tsx?`/;
 const promise = /^\s*[-*+] (?:.*`[^`]+\.(?:test|spec)\.tsx?`|\*\*[A-Z]\d+\*\*)/;
 
 /**
- * Returns the list items with an id or with tests: ``- **A1** Text. `a.test.ts`, `b.test.ts` ``. Throws an error for one
- * of them that has another form, because its tests would otherwise be ignored. Other list items are text.
+ * Returns the list items with an id or with tests: ``- **A1** Text. `a.test.ts`, `b.test.ts` ``. Throws an
+ * error for such an item in another form, because its tests would otherwise be ignored. Ignores other list
+ * items.
  */
 export function parsePromises(markdown: string): DocumentedPromise[] {
   return markdown
@@ -32,11 +33,14 @@ export function parsePromises(markdown: string): DocumentedPromise[] {
 }
 
 export interface JudgeOptions {
-  /** Whether all suites ran. A file without an outcome then no longer exists. */
+  /** Whether all suites ran. If so, a file without an outcome no longer exists. */
   readonly all: boolean;
   /** Whether a skipped test breaks its promise. */
   readonly strict: boolean;
-  /** Whether the long proofs ran (`*.long.test.ts`, `*.long.spec.ts`), or all other files. Each command judges its own files. */
+  /**
+   * Whether the long proofs ran (`*.long.test.ts`, `*.long.spec.ts`) and not the other files. Each command
+   * judges only its own files.
+   */
   readonly long: boolean;
 }
 
@@ -82,7 +86,10 @@ function describe(outcome: FileOutcome | undefined): string {
   return outcome.skipped > 0 ? `${outcome.passed}, ${outcome.skipped} skipped` : String(outcome.passed);
 }
 
-/** Judges `docs/security-model.md` by the outcomes of test files, by their paths relative to the root. */
+/**
+ * Judges the promises in `docs/security-model.md`.
+ * @param outcomes by the test files' paths relative to the root
+ */
 export async function checkPromises(
   outcomes: ReadonlyMap<string, FileOutcome>,
   options: JudgeOptions,
@@ -91,7 +98,10 @@ export async function checkPromises(
   return judge(promises, outcomes, options);
 }
 
-/** A failed test already counts for its promise. Only a promise whose test is missing or was skipped counts here. */
+/**
+ * Adds broken promises to the failures. Counts only promises whose test is missing or was skipped, because
+ * failed tests are already counted.
+ */
 export function withBroken(total: Outcome, { lines, broken }: ReturnType<typeof judge>): Outcome {
   if (broken === 0 || total.failed > 0) return total;
   return add(total, { ...none, failed: broken, failures: lines.filter((line) => line.startsWith('✗')) });

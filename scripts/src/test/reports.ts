@@ -8,11 +8,11 @@ export interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** For each failed test and each file that does not load: the file and the names of the test, and lines of its error. */
+  /** Each failed test (or file that does not load): its file, full name, and first lines of the error. */
   readonly failures: readonly string[];
-  /** The same for each test that passed at the second attempt, with the error of the first. */
+  /** The same for each test that passed at the second attempt, with the first attempt's error. */
   readonly flaky: readonly string[];
-  /** From the start to the end of the suite. */
+  /** Seconds from the suite's start to its end. */
   readonly seconds: number;
 }
 
@@ -34,16 +34,19 @@ export interface FileOutcome {
   readonly failed: boolean;
   /** Tests that were skipped because the machine lacks what they need. */
   readonly skipped: number;
-  /** From the start of its first test to the end of its last. With several workers, the sum of its tests. */
+  /**
+   * Seconds from the start of the file's first test to the end of its last. With several workers, the sum of
+   * its tests' durations.
+   */
   readonly seconds: number;
 }
 
-/** The folder of every suite's report, relative to its package. */
+/** The folder for a suite's report, relative to the suite's package. */
 export const resultsFolder = '.results';
 
 /**
  * Reads the JSON report of a package's vitest or Playwright. Returns undefined without a readable report.
- * @param folder of the report, relative to the package
+ * @param folder the report's folder, relative to the package
  */
 export async function readOutcome(directory: string, folder = resultsFolder): Promise<Outcome | undefined> {
   const { vitest, playwright } = await readReports(join(directory, folder));
@@ -53,7 +56,7 @@ export async function readOutcome(directory: string, folder = resultsFolder): Pr
 
 /**
  * Reads the outcomes of a package's test files, by their paths relative to the root.
- * @param directory of the package, relative to the root
+ * @param directory the package's folder, relative to the root
  */
 export async function readFiles(
   directory: string,
@@ -80,7 +83,7 @@ async function readReports(folder: string): Promise<Reports> {
 }
 
 interface VitestReport {
-  /** Milliseconds since 1970, like all times in it. */
+  /** Milliseconds since 1970, like all times in the report. */
   readonly startTime: number;
   readonly numPassedTests: number;
   readonly numPendingTests: number;
@@ -91,14 +94,14 @@ interface VitestReport {
     readonly startTime: number;
     readonly endTime: number;
     readonly status: string;
-    /** Why the file does not load. */
+    /** Why the file does not load, if it does not. */
     readonly message: string;
-    /** A test that passed at the second attempt has the failure of the first. */
+    /** A test that passed at the second attempt has the first attempt's failure. */
     readonly assertionResults: readonly { status: string; fullName: string; failureMessages: string[] }[];
   }[];
 }
 
-/** A file that does not load has no failed test, so it counts as one. */
+/** A file that does not load has no failed test, so the file itself counts as a failure. */
 function vitestOutcome(report: VitestReport): Outcome {
   const withErrors = (wanted: string) =>
     report.testResults.flatMap(({ name, assertionResults }) =>
@@ -137,7 +140,7 @@ function vitestFiles({ testResults }: VitestReport): [string, FileOutcome][] {
 interface PlaywrightReport {
   /** `duration`: milliseconds. */
   readonly stats: { readonly duration: number };
-  /** `rootDir`: the folder to which the paths of files are relative. */
+  /** `rootDir`: the folder that files' paths are relative to. */
   readonly config: { readonly rootDir: string };
   /** Errors outside any test. */
   readonly errors: readonly PlaywrightError[];

@@ -13,7 +13,7 @@ import { suiteLine, timeLines } from './times.ts';
 /** Each suite runs two files at the same time. A third suite on two cores makes tests exceed their time limits. */
 const LANES = Math.max(2, Math.floor(availableParallelism() / 2));
 
-/** The suites that take minutes, the longest first, so that none of them is the last to run. */
+/** The suites that take minutes, the longest first, so that short suites run last. */
 const longest = [
   'e2e',
   'apps/codec-server',
@@ -23,18 +23,18 @@ const longest = [
   'packages/kms-codec',
   'packages/worker-kit',
   'packages/kms-emulator',
-  // The programs that its tests need are being built until then.
+  // Late, because the programs that these tests need are built meanwhile.
   'scripts',
 ];
 
-/** Options that select packages, and those without. */
+/** Whether an argument is an option that selects packages. */
 const isFilter = (arg: string): boolean => /^(--filter=|-F$|--filter$|--affected$)/.test(arg);
 
-/** Lets turbo run the tests of every package that `args` select, and prints what they did. */
+/** Lets turbo run the tests of every package that `args` select, and prints the outcomes. */
 export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEnv): Promise<Outcome> {
   const selected = await packagesWith('test', args);
   const suites = selected.toSorted((one, other) => rankOf(one) - rankOf(other));
-  // Remove the reports of earlier runs. Turbo restores those in its cache.
+  // Remove the reports of earlier runs. Turbo restores the reports of suites that it replays from its cache.
   for (const { directory } of suites)
     await rm(join(projectRoot, directory, resultsFolder), { recursive: true, force: true });
   const all = !args.some(isFilter);
@@ -64,7 +64,7 @@ export async function runSuites(args: readonly string[], tools: NodeJS.ProcessEn
   const promises = await checkPromises(files, { all, strict: Boolean(process.env['CI']), long: false });
   for (const promise of promises.lines) console.log(promise);
   total = withBroken(total, promises);
-  // The last line must report a failed run, even if every report is good.
+  // The last line must report a failure if turbo failed, even if no report contains one.
   return !allSucceeded && total.failed === 0 ? add(total, lost) : total;
 }
 

@@ -4,7 +4,7 @@ const SLOWEST = 20;
 
 const seconds = (value: number): string => `${value.toFixed(0)} s`;
 
-/** Returns a line with the numbers and the time of a suite. */
+/** Returns a line with a suite's numbers and time. */
 export function suiteLine(name: string, { passed, failed, skipped, seconds: time }: Outcome): string {
   return `${name}: ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}, ${seconds(time)}`;
 }
@@ -13,7 +13,7 @@ export function suiteLine(name: string, { passed, failed, skipped, seconds: time
 export function timeLines(files: ReadonlyMap<string, FileOutcome>): string[] {
   const sorted = [...files].toSorted(([, a], [, b]) => b.seconds - a.seconds).slice(0, SLOWEST);
   return [
-    'The slowest files, without the time in which they prepare their tests:',
+    'The slowest files, without the time before their first test:',
     ...sorted.map(([file, { seconds: time }]) => `${seconds(time).padStart(7)}  ${file}`),
   ];
 }
