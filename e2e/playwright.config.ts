@@ -7,9 +7,10 @@ import { buildDashboard } from './build-dashboard.ts';
 
 const root = join(import.meta.dirname, '..');
 
-// The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`. Playwright reads this
-// file again in its worker process, which inherits the variables. The data stays after the run, to investigate a failure.
-// Tools such as knip read this file too, also while tests run.
+// The stack under test has its own ports and data, so that it does not disturb a running `pnpm dev`.
+// Playwright reads this file again in its worker process, which inherits the variables. The data stays after
+// the run, to investigate a failure. The condition excludes tools such as knip, which also read this file,
+// even while tests run.
 if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   const files = process.argv.filter((argument) => /\.spec(\.ts)?(:\d+)*$/.test(argument));
   // Two long proofs may run at the same time.
@@ -18,14 +19,15 @@ if (!process.env['TEST_WORKER_INDEX'] && process.argv.includes('test')) {
   for (const folder of [data, dashboard]) rmSync(folder, { recursive: true, force: true });
   Object.assign(process.env, await ownPorts(), {
     DEV_DATA_DIR: data,
-    // As it is deployed, and a page loads a few files instead of hundreds. restart.spec.ts opens the page of the sources.
+    // Uses the built dashboard, as it is deployed: a page loads a few files instead of hundreds.
+    // restart.spec.ts tests the dashboard from its sources.
     DEV_DASHBOARD_DIR: await buildDashboard(dashboard),
-    // With the names of files, Playwright runs these alone, and not what runs before and after all others.
+    // If files are named, Playwright runs only these, without the tests that run before and after all others.
     E2E_FILES: files.length > 0 ? '1' : '',
   });
 }
 
-/** Tests that stop Cloud KMS or change the audit file, which the others would notice. */
+/** Tests that stop Cloud KMS or change the audit file, which would disturb other tests. */
 const alone = ['audit', 'outage'].map((name) => `${name}.spec.ts`);
 const first = 'dev.spec.ts';
 /** `pnpm test:long` sets SLOW, and names the files. */
@@ -41,21 +43,21 @@ export default defineConfig({
     projects: [
       { name: 'first', testMatch: first, teardown: 'last' },
       { name: 'together', testIgnore: [first, ...alone, ...long], dependencies: ['first'] },
-      // A teardown runs last, whatever has failed.
+      // A teardown runs last, even if other tests failed.
       { name: 'last', testMatch: alone, workers: 1 },
     ],
   }),
   timeout: 120_000,
   // Two cores run the whole stack and a browser, so a correct page may be slow.
   expect: { timeout: 20_000 },
-  // `pnpm test` lists what passes only at the second attempt.
+  // `pnpm test` lists the tests that pass only at the second attempt.
   retries: 1,
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: '.results/playwright.json' }]],
   use: {
     baseURL: `http://127.0.0.1:${process.env['DEV_UI_PORT']}`,
     launchOptions: { executablePath: await findChromium(), args: [...chromiumArguments] },
-    // Recording every test would cost a good part of a core.
+    // Recording a trace of every test would use a large part of a core.
     trace: 'on-first-retry',
     screenshot: 'only-on-failure',
   },
@@ -63,7 +65,7 @@ export default defineConfig({
     name: 'dev',
     command: `"${process.execPath}" "${join(root, 'scripts', 'src', 'dev.ts')}"`,
     wait: { stdout: new RegExp(readyWord) },
-    // With empty caches, next to other suites, it takes a minute.
+    // With empty caches and other suites running, the start takes a minute.
     timeout: 300_000,
     gracefulShutdown: { signal: 'SIGINT', timeout: 20_000 },
   },

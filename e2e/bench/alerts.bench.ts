@@ -1,6 +1,6 @@
 /**
- * `pnpm bench alerts`: makes the fault of each alert in `deploy/helm/temporal-kms/alerts.yaml` on the real programs, and shows when
- * the alert fired in Prometheus and when a webhook of Alertmanager received it.
+ * `pnpm bench alerts`: causes the fault behind each alert in `deploy/helm/temporal-kms/alerts.yaml` in the
+ * real programs. Shows when the alert fired in Prometheus, and when Alertmanager's webhook received it.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { startPrometheus } from '@temporal-kms/scripts/prometheus';
 import { type Fault, faults } from './alerts/faults.ts';
 import { startStack, TASK_QUEUE } from './alerts/stack.ts';
 
-/** A minute of the rules that wait takes a second. */
+/** In rules that wait, a minute takes only a second. */
 const FACTOR = 60;
 const SEEN_MS = 240_000;
 const rulesFile = join(import.meta.dirname, '../../deploy/helm/temporal-kms/alerts.yaml');

@@ -5,7 +5,7 @@ import { chromiumArguments, findChromium } from '@temporal-kms/scripts/browser';
 export const launch = async (): Promise<Browser> =>
   chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
 
-/** What a page did in an interval, in milliseconds. */
+/** A page's work in an interval, in milliseconds. */
 export interface Work {
   /** Tasks of more than 50 ms on the main thread. */
   readonly longTasks: readonly number[];
@@ -17,7 +17,7 @@ export interface Watched {
   readonly page: Page;
   /** Requests so far. */
   readonly requests: () => number;
-  /** The scripts so far, those of workers included. */
+  /** The scripts so far, including those of workers. */
   readonly scripts: () => Promise<{ readonly files: number; readonly gzipKiB: number }>;
   /** Returns what the page does while `run` runs. */
   readonly during: (run: () => Promise<unknown>) => Promise<Work>;
@@ -70,7 +70,7 @@ export async function watchedPage(browser: Browser): Promise<Watched> {
       const before = await layout();
       const known = await page.evaluate(() => globalThis.longTaskTimes?.length ?? 0);
       await run();
-      // The browser reports a long task some time after its end.
+      // The browser reports a long task only some time after the task's end.
       await page.waitForTimeout(300);
       const tasks = await page.evaluate(() => globalThis.longTaskTimes);
       return { longTasks: tasks.slice(known), layout: (await layout()) - before };
@@ -131,7 +131,7 @@ export async function untilText(page: Page, text: string, start: number): Promis
   return performance.now() - start;
 }
 
-/** Scrolls the longest element of the page from its start to its end in so many milliseconds. Returns its height in pixels. */
+/** Scrolls the page's tallest element to its end within `millis`. Returns its height in pixels. */
 export async function scrollToEnd(page: Page, millis: number): Promise<number> {
   return page.evaluate(async (duration) => {
     const longest = [...document.querySelectorAll('*')]

@@ -32,12 +32,12 @@ if (values.help) {
   process.exit(0);
 }
 const rounds = Number(values.rounds);
-/** Milliseconds in which a page is scrolled from its start to its end. */
+/** How long it takes to scroll a page from start to end, in milliseconds. */
 const SCROLL_MS = 10_000;
-/** Events that arrive while the longest history is open, one every so many milliseconds. */
+/** Number of events that arrive while the longest history is open, and the milliseconds between them. */
 const TAIL = 100;
 const TAIL_EVERY_MS = 100;
-/** Places of a history, and reveals, that are measured. */
+/** Number of places in a history, and of reveals, to measure. */
 const PLACES = 11;
 
 const stack = await startStack();
@@ -60,7 +60,7 @@ async function history(
   return run;
 }
 
-/** Opens a page in a browser context of its own, and closes it after `run`. */
+/** Opens a page in a new browser context, and closes the context after `run`. */
 async function watched<T>(run: (watch: Watched) => Promise<T>): Promise<T> {
   const watch = await watchedPage(browser);
   try {
@@ -78,7 +78,7 @@ interface Opening {
   readonly longTasks: readonly number[];
 }
 
-/** Opens a page with an empty cache, until it has shown plaintext and has come to rest. */
+/** Opens a page with an empty cache, and waits until the page shows plaintext and its loading has ended. */
 function opening(url: string): Promise<Opening> {
   return watched(async ({ page, during, requests, scripts }) => {
     let first = 0;
@@ -99,7 +99,7 @@ async function printOpening(run: LongHistory): Promise<void> {
   const ours: Opening[] = [];
   const theirs: Opening[] = [];
   const saved: number[] = [];
-  // The first pages of a browser's process are slower than all that follow.
+  // The first pages of a browser process are slower than all later pages.
   await opening(dashboardPage(run));
   await opening(temporalPage(run, 'history'));
   for (let round = 0; round < rounds; round += 1) {
@@ -148,7 +148,7 @@ const workCells = (ours: readonly Opening[], theirs: readonly Opening[]): [strin
 /** Milliseconds from the click on Export to the file with all payloads decoded. */
 function save(run: LongHistory): Promise<number> {
   return watched(async ({ page }) => {
-    // With it, Chromium would ask where to save the file.
+    // With this function, Chromium would ask where to save the file.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(dashboardPage(run));
     await untilText(page, MARK, performance.now());

@@ -6,10 +6,10 @@ import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 
-/** Begins each value, so that a page with this text shows plaintext. */
+/** The text at the start of each value: a page with this text shows plaintext. */
 export const MARK = 'decoded';
 const PAYLOAD_BYTES = 1_024;
-/** Activities that one workflow task schedules. A run may have 2,000 in progress. */
+/** Number of activities that one workflow task schedules. Temporal permits 2,000 in progress per run. */
 const BATCH = 1_500;
 const POLLERS = 24;
 const POLL_MS = 60_000;
@@ -28,9 +28,10 @@ function value(): unknown {
 }
 
 /**
- * Makes a run with `events` events: activities, and signals up to the number. A completed activity has an encrypted input
- * and an encrypted result of 1 KiB; a canceled one has no result, and a thousand of them take a second. The run stays open.
- * This function does the work of the workers, because a workflow worker would replay the history again and again.
+ * Creates an open run with exactly `events` events: activities, and signals for the rest. A completed
+ * activity has an encrypted input and an encrypted result of 1 KiB. A canceled activity has no result, and a
+ * thousand of them take only a second. This function replaces the workers, because a real workflow worker
+ * would replay the history repeatedly.
  */
 export async function makeActivities(
   address: string,
@@ -44,9 +45,11 @@ export async function makeActivities(
   const { workflowService } = connection;
   const name = `queue-${workflowId}`;
   const queue = { taskQueue: { name, kind: NORMAL }, namespace: NAMESPACE, identity: 'bench' };
-  /** A task of this queue comes with the new events only. The history of a few batches is too large for a message. */
+  /** Tasks from this queue contain only new events: the history of a few batches exceeds a message. */
   const sticky = { name: `${name}-sticky`, kind: STICKY, normalName: name };
-  /** Polls until there is a task. Temporal refuses a poll without a deadline, and answers without a task before it. */
+  /**
+   * Polls until there is a task. Temporal refuses polls without a deadline, and ends them at the deadline.
+   */
   async function polled<T extends { readonly taskToken: Uint8Array }>(poll: () => Promise<T>): Promise<T> {
     for (;;) {
       const task = await connection.withDeadline(Date.now() + POLL_MS, poll);
@@ -113,7 +116,7 @@ export async function makeActivities(
         stickyAttributes,
         commands: Array.from({ length: batch }, (_, n) => ({
           commandType: CANCEL_ACTIVITY,
-          // The event after the start of the task is its end, and the activities follow.
+          // The event after the task's start is the task's end. The activities follow.
           requestCancelActivityTaskCommandAttributes: { scheduledEventId: startedEventId.add(2 + n) },
         })),
       });

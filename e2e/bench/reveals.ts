@@ -30,7 +30,7 @@ async function open(page: Page, url: string): Promise<void> {
   await addIsDecoded(page);
 }
 
-/** Returns the milliseconds until rows that were never in view are decoded, at so many places of the history. */
+/** Returns the milliseconds until new rows are decoded, at a number of places in the history. */
 export async function rowsInView(page: Page, url: string, places: number): Promise<number[]> {
   await open(page, url);
   return page.evaluate(async (most) => {
@@ -40,7 +40,7 @@ export async function rowsInView(page: Page, url: string, places: number): Promi
     for (let place = 1; place <= most; place += 1) {
       grid.scrollTop = (place / (most + 1)) * (grid.scrollHeight - grid.clientHeight);
       const start = performance.now();
-      // The rows of the old place are still in the document.
+      // The rows of the previous place are still in the document.
       await new Promise((resolve) => setTimeout(resolve, 20));
       while (!globalThis.isDecoded() && performance.now() - start < 10_000)
         await new Promise((resolve) => requestAnimationFrame(resolve));
@@ -59,7 +59,7 @@ export interface Reveal {
   readonly all: number;
 }
 
-/** Locks all payloads and reveals them again, so many times. The server has their keys in its memory. */
+/** Locks and reveals all payloads a number of times. The server has the payloads' keys in memory. */
 export async function reveals(page: Page, url: string, times: number): Promise<Reveal[]> {
   await open(page, url);
   const found: Reveal[] = [];

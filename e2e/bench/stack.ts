@@ -23,7 +23,7 @@ import { freePorts } from '@temporal-kms/scripts/ports';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { buildDashboard } from '../build-dashboard.ts';
 
-/** Both web pages over the same Temporal server, with the same codec server. */
+/** The dashboard and Temporal's Web UI, over the same Temporal server and codec server. */
 export interface Stack {
   readonly temporalAddress: string;
   readonly codec: KmsCodec;
@@ -85,7 +85,7 @@ const types: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** A codec server behind the site, for a site whose origin it does not know. */
+/** A codec server behind the site, if the server does not permit the site's origin. */
 interface Behind {
   readonly target: string;
   /** An origin that the codec server permits. */
@@ -93,7 +93,7 @@ interface Behind {
 }
 
 /**
- * Serves the dashboard's files as its README asks for: compressed, and with a strict content security policy.
+ * Serves the dashboard's files as its README requires: compressed, and with a strict content security policy.
  *
  * @param apiUrl the codec server's origin; empty with `behind`
  */
@@ -138,7 +138,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, { target, or
     response.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(response);
   });
-  // A stream ends when the page goes away.
+  // Ends the stream when the page closes.
   response.on('close', () => passed.destroy());
   passed.on('error', () => response.destroy());
   request.pipe(passed);

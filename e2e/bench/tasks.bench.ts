@@ -104,7 +104,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   });
   const page = await context.newPage();
   try {
-    // With it, Chromium would ask where to save the file.
+    // With this function, Chromium would ask where to save the file.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(site.list);
     await page.locator('[data-index], tbody tr').nth(3).waitFor();
@@ -118,7 +118,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   }
 }
 
-/** The actions, and the median of the seconds. */
+/** Returns the number of actions and the median of the seconds. */
 async function cell(id: TaskId, site: Site, facts: Facts): Promise<string> {
   const efforts: Effort[] = [];
   for (let round = 0; round < Number(values.rounds); round += 1) {
@@ -150,7 +150,7 @@ try {
     list: '/namespaces/default/workflows',
     steps: temporalSteps,
   };
-  // The first pages of a browser's process are slower than all that follow.
+  // The first pages of a browser process are slower than all later pages.
   for (const each of [dashboard, temporal]) await measure('pending', each, facts);
   console.log(
     "\n| task | dashboard: actions | seconds | Temporal's Web UI: actions | seconds |\n| --- | --- | --- | --- | --- |",

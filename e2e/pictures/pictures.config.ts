@@ -1,7 +1,7 @@
 import { defineConfig } from '@playwright/test';
 import tests from '../playwright.config.ts';
 
-/* `pnpm pictures`: draws the pictures of the documentation from the stack of `DEV_AUTH=1 pnpm dev`, with its sample data. */
+/* `pnpm pictures`: takes the docs' pictures on the stack of `DEV_AUTH=1 pnpm dev`, with its sample data. */
 
 process.env['DEV_AUTH'] = '1';
 

@@ -7,13 +7,13 @@ import { signInAs } from '../test/people.ts';
 import { openSignedIn, signedInScreens } from '../test/signed-in-screens.ts';
 
 const project = join(import.meta.dirname, '..', '..');
-/** Where every picture is drawn, with a page that shows them. The documentation keeps copies of those that it shows. */
+/** The folder for all pictures, and for a page that shows them. The docs have copies of some. */
 const folder = join(import.meta.dirname, '..', '.results', 'pictures');
 const copies = join(project, 'docs', 'images', 'dashboard');
 
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 const themes = ['dark', 'light'] as const;
-/** The pictures have the width of a page of documentation, so that all of them together take a few megabytes. */
+/** Scales pictures to the width of a documentation page: together, they take a few megabytes. */
 const SCALE = 2 / 3;
 const QUALITY = 50;
 
@@ -25,7 +25,7 @@ const pictureName = (name: string, size: string, theme: string) => `${fileName(n
 
 const title = (name: string) => name.charAt(0).toUpperCase() + name.slice(1);
 
-/** Draws what a page shows, in both sizes and both themes. */
+/** Takes pictures of a page, in both sizes and both themes. */
 async function draw(page: Page, name: string): Promise<void> {
   const session = await page.context().newCDPSession(page);
   for (const [size, viewport] of Object.entries(sizes)) {
@@ -34,7 +34,7 @@ async function draw(page: Page, name: string): Promise<void> {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
       await page.mouse.move(0, 0);
-      // Payloads that came into view by the change are being decrypted.
+      // Wait for the decryption of payloads that the change has brought into view.
       await page.waitForTimeout(500);
       await page.evaluate(hidePath, project);
       const { data } = await session.send('Page.captureScreenshot', {
@@ -48,7 +48,7 @@ async function draw(page: Page, name: string): Promise<void> {
   await session.detach();
 }
 
-/** Writes `/app` in place of the folder of this project, which stack traces contain. Runs in the page. */
+/** Replaces this project's folder, which stack traces contain, with `/app`. Runs in the page. */
 function hidePath(path: string): void {
   for (const element of document.querySelectorAll('body *')) {
     const text = element.textContent;
@@ -57,7 +57,7 @@ function hidePath(path: string): void {
   }
 }
 
-/** The picture of a screen in the theme of the reader. */
+/** Returns the HTML for a picture of a screen in the reader's theme. */
 const picture = (name: string, size: string) => {
   const [dark, light] = themes.map((theme) => pictureName(name, size, theme));
   return `<picture><source media="(prefers-color-scheme: dark)" srcset="${dark}"><img src="${light}" alt="${title(name)}, on a ${size}"></picture>`;

@@ -1,6 +1,9 @@
 import { expect, type Page } from '@playwright/test';
 
-/* Every screen of the dashboard and its states, by name. The tests check them, and `pnpm pictures` draws them for the docs. */
+/*
+ * Every screen of the dashboard and its states, by name. Tests check the screens, and `pnpm pictures` takes
+ * pictures of them for the docs.
+ */
 
 const LIST = '/ns/default/workflows';
 const ORDER = `${LIST}/order-1001`;
@@ -195,7 +198,7 @@ const runScreens = {
   },
   ...Object.fromEntries(
     ['attributes', 'raw', 'crypto'].map((pane) => [
-      `the pane ${pane} of an event`,
+      `the ${pane} pane of an event`,
       async (page: Page) => {
         await page.goto(`${ORDER}?ev=1&pane=${pane}`);
         await expect(page.getByRole('complementary').getByRole('tabpanel')).not.toBeEmpty();
@@ -204,7 +207,7 @@ const runScreens = {
   ),
   ...Object.fromEntries(
     ['pending', 'relations', 'memo', 'metadata'].map((tab) => [
-      `the tab ${tab} of a run`,
+      `the ${tab} tab of a run`,
       async (page: Page) => {
         await page.goto(`${ORDER}?tab=${tab}`);
         await expect(page.getByRole('tabpanel')).not.toBeEmpty();

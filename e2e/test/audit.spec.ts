@@ -1,11 +1,11 @@
 import { expect, test } from '@playwright/test';
 import { latestRun } from './stack.ts';
 
-/* The audit page over the running stack, without sign-in. With sign-in: sign-in.spec.ts. */
+/* The audit page over the running stack, without sign-in. sign-in.spec.ts tests it with sign-in. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-test('shows what was just decrypted, and leads back to the run', async ({ page }) => {
+test('the audit page shows a recent decryption, and links to its run', async ({ page }) => {
   await expect
     .poll(async () => (await latestRun('order-1001')).status, { timeout: 60_000 })
     .toBe('Completed');

@@ -16,7 +16,7 @@ interface Site {
   close(): Promise<void>;
 }
 
-/** Starts a codec server that serves the build, in addition to that of the stack. */
+/** Starts an additional codec server, which serves the built dashboard. */
 async function serveDashboard(pathPrefix: string, port: number, host: string): Promise<Child> {
   const server = await startChild(
     process.execPath,
@@ -51,7 +51,7 @@ async function directly(): Promise<Site> {
   return { origin: `http://127.0.0.1:${port}`, close: () => server.stop() };
 }
 
-/** A reverse proxy that passes on what is below the prefix, with path and Host unchanged. */
+/** Starts a reverse proxy that forwards requests below the prefix, with unchanged path and Host. */
 async function behindProxy(prefix: string): Promise<Site> {
   const [port = 0, codecPort = 0] = await freePorts(2);
   const server = await serveDashboard(prefix, codecPort, `127.0.0.1:${port}`);

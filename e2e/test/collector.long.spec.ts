@@ -7,10 +7,7 @@ import { freePorts } from '@temporal-kms/scripts/ports';
 import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { startSample } from './stack.ts';
 
-/*
- * Workers and a codec server in addition to those of the stack, which send their metrics and traces to an OpenTelemetry
- * Collector.
- */
+/* Starts more workers and a codec server, which send metrics and traces to an OpenTelemetry Collector. */
 
 const BUILD_MS = 900_000;
 const SECRET = 'Canary-7f31c0 Lindqvist';
@@ -54,10 +51,10 @@ async function untilReady(url: string): Promise<void> {
   await expect.poll(() => answers(`${url}/readyz`), { timeout: 60_000 }).toBe(true);
 }
 
-/** The forms in which a payload's text could be in a request. */
+/** The forms in which a request could contain a payload's text. */
 const forms = [SECRET, Buffer.from(JSON.stringify(SECRET)).toString('base64').slice(0, 24)];
 
-test('an OpenTelemetry Collector receives metrics of workers and traces of a codec server, without plaintext', async () => {
+test('an OpenTelemetry Collector receives workers’ metrics and a codec server’s traces, without plaintext', async () => {
   test.setTimeout(240_000);
   test.skip(collector === undefined, 'Go is not available');
   const [codecPort, grpcHealth, httpHealth] = (await freePorts(3)).map(String);
@@ -65,7 +62,7 @@ test('an OpenTelemetry Collector receives metrics of workers and traces of a cod
   const server = start('codec-server', {
     CODEC_PORT: codecPort,
     CODEC_ALLOWED_HOSTS: undefined,
-    // An audit file has one writer, which is the stack's codec server.
+    // An audit file has only one writer, the stack's codec server.
     AUDIT_FILE: undefined,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector?.http,
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=e2e',
@@ -92,7 +89,7 @@ test('an OpenTelemetry Collector receives metrics of workers and traces of a cod
   expect(JSON.parse(await post('/decode', encoded))).toMatchObject({ payloads: [{ data }] });
   await post('/decode', `{"payloads": "${SECRET}"}`);
 
-  // Both workers report what they encrypted: their series differ in nothing else than the task queue.
+  // Both workers report what they encrypted. Their series differ only in the task queue.
   for (const metric of ['codec_payloads_encrypted', 'codec_kms_failing', 'codec_worker_ready'])
     await expect.poll(() => passed('metrics'), { message: metric }).toContain(`"name":"${metric}"`);
   for (const name of Object.keys(endpoints))

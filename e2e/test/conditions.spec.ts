@@ -51,7 +51,7 @@ test.describe('in the reader’s colours', () => {
         () => getComputedStyle(document.activeElement ?? document.body).boxShadow,
       );
       expect(ring).toContain(canvas.highlight);
-      // The lines of the overview have the colour of text.
+      // The overview's lines have the text colour.
       const drawn = await page.locator('canvas').evaluate((element: HTMLCanvasElement, color) => {
         const [r = 0] = color.match(/\d+/g)?.map(Number) ?? [];
         const { data } = element.getContext('2d')!.getImageData(0, 0, element.width, element.height);
@@ -83,7 +83,7 @@ test('nothing moves for a reader who prefers reduced motion', async ({ page }) =
   }
 });
 
-/** A window of 1440×900 and one of 1280×720, enlarged to 200 %, and a phone on its side. */
+/** Windows of 1440×900 and of 1280×720 at 200 % zoom, and a phone in landscape. */
 for (const [width, height] of [
   [720, 450],
   [640, 360],
@@ -105,7 +105,7 @@ for (const [width, height] of [
       await page.goto(path);
       const grid = page.getByRole('treegrid').or(page.getByRole('grid')).first();
       await expect(grid.locator('[data-index]').first()).toBeVisible();
-      // A low page scrolls to its rows.
+      // If the page is low, its rows are below the fold.
       await page.locator('main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
       const rows = await grid.locator('[data-index]').evaluateAll(
         (all, bottom) =>
@@ -155,7 +155,7 @@ test('a reload shows the same page', async ({ page }) => {
       await page.waitForLoadState('networkidle');
       return (await page.locator('main').ariaSnapshot()).replaceAll(/\d+ (of \d+ )?payloads?.*/g, '');
     };
-    // The page is complete when it has not changed for a second. Its parts load one after the other.
+    // Parts of the page load one after the other. It is complete when it has not changed for a second.
     let before = '';
     const isComplete = async () => {
       const last = before;
@@ -170,7 +170,9 @@ test('a reload shows the same page', async ({ page }) => {
   }
 });
 
-test('a part of the page that cannot be loaded is explained, and a reload shows it', async ({ page }) => {
+test('a part of the page that cannot be loaded shows an explanation, and appears after a reload', async ({
+  page,
+}) => {
   await page.route(/relations-tab/, (route) => route.abort());
   await openOrder(page);
   await page.getByRole('tab', { name: /^Relations/ }).click();
@@ -180,7 +182,7 @@ test('a part of the page that cannot be loaded is explained, and a reload shows 
   await expect(page.getByRole('table', { name: 'Family' })).toBeVisible();
 });
 
-test('a slow server shows what is known at once, and never an empty page', async ({ page }) => {
+test('with a slow server, the page immediately shows what it knows, and is never empty', async ({ page }) => {
   await page.route(/\/api\/namespaces\//, async (route) => {
     await new Promise((resolve) => {
       setTimeout(resolve, 2_000);

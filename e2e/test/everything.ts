@@ -11,7 +11,7 @@ const LIST = '/ns/default/workflows?q=order-1001';
  * on the screen.
  */
 export async function useEverything(page: Page): Promise<void> {
-  // The dialog in which the browser asks for a file is outside of the page.
+  // Tests cannot use the browser's file dialog, which is outside the page.
   await page.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
   await page.goto(LIST);
   await searchRuns(page);
@@ -41,7 +41,7 @@ async function readRun(page: Page): Promise<void> {
   await field.fill(`Mira ${SURNAME}`);
   await page.keyboard.press('Enter');
   await expect(page.getByText(/payloads searched/).first()).toBeVisible();
-  // While the search runs, the first Escape stops it.
+  // While the search runs, the first Escape only stops the search.
   await expect(async () => {
     await page.keyboard.press('Escape');
     await expect(field).toBeHidden({ timeout: 2_000 });
@@ -72,13 +72,13 @@ async function readTabs(page: Page): Promise<void> {
   await expect(page.getByRole('tabpanel')).toContainText(SURNAME);
 }
 
-/** Returns the text of the file. */
+/** Exports the run's history, and returns the text of the file. */
 async function exportRun(page: Page): Promise<string> {
   await page.keyboard.press('x');
   return saveExport(page);
 }
 
-/** Exports in the dialog that is open, and returns the text of the file. */
+/** Exports with the open dialog, and returns the text of the file. */
 export async function saveExport(page: Page): Promise<string> {
   const dialog = page.getByRole('dialog', { name: 'Export history' });
   const downloading = page.waitForEvent('download');
@@ -97,14 +97,14 @@ async function readFileAgain(page: Page, text: string): Promise<void> {
 /** Opens a file with the history of the order, and waits until its events are decrypted. */
 export async function openFile(page: Page, text: string): Promise<void> {
   const choosing = page.waitForEvent('filechooser');
-  // A phone has another such button than a desktop.
+  // A phone and a desktop show different buttons with this name.
   await page.getByRole('button', { name: 'Open a history file' }).filter({ visible: true }).click();
   const file = { name: 'order.json', mimeType: 'application/json', buffer: Buffer.from(text) };
   await (await choosing).setFiles(file);
   await expect(page.locator('[data-key="g1"]')).toContainText(SURNAME);
 }
 
-/** Everything that a browser keeps of a page apart from what it shows, and the cache of TanStack Query, as text. */
+/** Returns everything that the browser stores for a page, and TanStack Query's cache, as text. */
 export async function keptBy(page: Page): Promise<string> {
   return page.evaluate(async () => {
     interface Fiber {

@@ -1,6 +1,6 @@
 import { expect, type Page } from '@playwright/test';
 
-/* What the dashboard shows while the codec server, or what it needs, fails or is slow. */
+/* What the dashboard shows while the codec server, or a service that it needs, fails or is slow. */
 
 const LIST = '/ns/default/workflows';
 const ORDER = `${LIST}/order-1001`;
@@ -13,7 +13,7 @@ const refuse = (page: Page, which: (url: URL) => boolean, status: number, code: 
   page.route(which, (route) => route.fulfill({ status, json: { error: { code, message } } }));
 const shown = (page: Page, text: string | RegExp) => expect(page.getByText(text).first()).toBeVisible();
 
-/** The screens by name. Each needs a new page, because it intercepts requests. */
+/** The screens by name. Each screen needs a new page, because it intercepts requests. */
 export const failingScreens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   'a server that does not answer': async (page) => {
     await page.route(

@@ -12,7 +12,7 @@ test.use({ viewport: { width: 1440, height: 900 } });
 
 const PLAINTEXT = 'Please wrap it as a present';
 
-/** Drops a file on the page, as a browser does. */
+/** Drops a file on the page, like a browser. */
 async function drop(page: Page, name: string, content: string) {
   await page.evaluate(
     ([fileName = '', text = '']) => {
@@ -26,10 +26,10 @@ async function drop(page: Page, name: string, content: string) {
   );
 }
 
-test('an encoded export contains no plaintext, and shows it when the file is dropped on the page', async ({
+test('an encoded export contains no plaintext, and the page shows the plaintext when the file is dropped on it', async ({
   page,
 }) => {
-  // The dialog in which the browser asks for a file is outside of the page.
+  // Tests cannot use the browser's file dialog, which is outside the page.
   await page.addInitScript(() => Reflect.deleteProperty(window, 'showSaveFilePicker'));
   await page.goto('/');
   await page.getByText('order-1001', { exact: true }).click();
@@ -65,7 +65,7 @@ test('an encoded export contains no plaintext, and shows it when the file is dro
   expect(kept).not.toContain(download.suggestedFilename());
 });
 
-test("the files of Temporal's CLI and Web UI show the same plaintext", async ({ page }) => {
+test("history files from Temporal's CLI and Web UI show the same plaintext", async ({ page }) => {
   await expect
     .poll(async () => (await latestRun('order-1001')).status, { timeout: 30_000 })
     .toBe('Completed');

@@ -1,7 +1,7 @@
 import { expect, type Page } from '@playwright/test';
 import { openFile, saveExport, SURNAME } from './everything.ts';
 
-/* What a person on call does, with what a desktop and a phone both show: buttons, rows and fields, no keys. */
+/* What a person on call does, only with controls that desktops and phones have: no keys. */
 
 const LIST = '/ns/default/workflows';
 

@@ -9,7 +9,7 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await page.goto('/');
   await expect(page.getByRole('link', { name: 'order-1001', exact: true })).toBeVisible();
 
-  // The first stop of Tab skips the controls. The filter has a key.
+  // The first Tab stop skips the controls. The filter has a key.
   await page.keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
   await page.keyboard.press('/');
@@ -26,7 +26,7 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: 'order-1001' })).toBeFocused();
 
-  // The first row, the next rows, and the last.
+  // Keys move the focus to the first row, the next rows, and the last row.
   const focused = page.locator('[role="row"]:focus');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await page.keyboard.press('j');
@@ -36,7 +36,7 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await page.keyboard.press('Home');
   await expect(focused).toHaveAttribute('data-key', 'g1');
 
-  // A group opens and closes.
+  // Enter opens and closes a group.
   await page.keyboard.press('j');
   await expect(focused).not.toHaveAttribute('data-key', 'g1');
   await expect(focused).toHaveAttribute('aria-expanded', 'false');
@@ -50,7 +50,7 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await expect(focused).toHaveAttribute('aria-expanded', 'false');
   await expect(focused).toHaveAttribute('data-key', String(group));
 
-  // The payloads of the first event, read and copied in the inspector.
+  // The reader reads and copies the first event's payloads in the inspector.
   await page.keyboard.press('Home');
   await page.keyboard.press(' ');
   const inspector = page.getByRole('complementary', { name: 'Inspector' });
@@ -71,7 +71,7 @@ test('a reader finds a workflow, reads a payload, follows it to its child and co
   await page.keyboard.press('Escape');
   await expect(inspector).toBeHidden();
 
-  // What failed, then the child, then back to the parent by its key.
+  // The reader jumps to the failure, then to the child, then with a key back to the parent.
   await page.keyboard.press('e');
   await expect(focused).toContainText('redeemVoucher');
   await page.keyboard.press('Control+k');

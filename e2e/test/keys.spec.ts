@@ -5,10 +5,10 @@ import { latestRun } from './stack.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-/** A run whose payloads were encrypted under a key version that is destroyed. */
+/** A run whose payloads were encrypted under a key version that has been destroyed. */
 const LOST = 'order-1005-destroyed-key';
 
-test('shows versions and states of Cloud KMS, tests them, and leads from a failure to its event', async ({
+test('the keys page shows key versions and their states, tests the keys, and links a failure to its event', async ({
   page,
 }) => {
   await expect.poll(async () => (await latestRun(LOST)).status, { timeout: 60_000 }).toBe('Completed');

@@ -2,7 +2,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { moveTo } from './screens.ts';
 import { latestRun } from './stack.ts';
 
-/* What a reader changes in the list, finds in it and comes back to, over the running stack. */
+/* What a reader changes in the list, finds in the list and returns to, over the running stack. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -13,9 +13,9 @@ async function openList(page: Page): Promise<void> {
   await expect(grid(page).locator('[data-index]').first()).toBeVisible();
 }
 
-test('settings change the page at once, and hold after a reload', async ({ page }) => {
+test('settings change the page immediately, and persist after a reload', async ({ page }) => {
   await openList(page);
-  // A dialog hides the rest of the page from roles.
+  // A dialog hides the rest of the page from queries by role.
   const started = page.locator('[role="treegrid"] time').first();
   await page.getByRole('button', { name: 'Settings' }).click();
   const dialog = page.getByRole('dialog', { name: 'Settings' });
@@ -37,14 +37,14 @@ test('settings change the page at once, and hold after a reload', async ({ page 
   await expect(started).toHaveText(/\d [ap]m$/);
   await expect(page.locator('header').first()).toContainText('UTC+5:45');
   expect((await grid(page).locator('[data-index]').first().boundingBox())?.height).toBe(36);
-  // The key for help types a character, so it is off.
+  // The key for help is a character key, so it is off.
   await page.keyboard.press('?');
   await page.keyboard.press('Control+k');
   await expect(page.getByRole('dialog', { name: 'Search or jump to' })).toBeVisible();
   await expect(page.getByRole('dialog', { name: 'Keyboard shortcuts' })).toBeHidden();
 });
 
-test('the palette goes to a run by its run id', async ({ page }) => {
+test('the palette opens a run by its run id', async ({ page }) => {
   const { runId } = await latestRun('order-1002');
   await openList(page);
   await page.keyboard.press('Control+k');
@@ -56,14 +56,16 @@ test('the palette goes to a run by its run id', async ({ page }) => {
   await expect(page).toHaveURL(new RegExp(runId));
 });
 
-test('Back finds the scroll position, the row and the focus of the list and of a run', async ({ page }) => {
+test('Back restores the scroll position, the row and the focus in the list and in a run', async ({
+  page,
+}) => {
   await page.setViewportSize({ width: 1440, height: 420 });
   await openList(page);
   const scroller = grid(page);
   const row = scroller
     .getByRole('row')
     .filter({ has: page.getByRole('link', { name: 'order-1001', exact: true }) });
-  // The keyboard leads to the last row and back up, so the list has scrolled wherever the row is, unless it is the first.
+  // The keys move to the last row and back up, so that the list has scrolled unless the row is the first.
   const scrolled = () => scroller.evaluate(({ scrollTop }) => scrollTop);
   await page.keyboard.press('End');
   await expect.poll(scrolled).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import { isDeployed, latestRun, untilStatus } from './stack.ts';
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
-/** The input of `order-1001` as its client's converter wrote it. */
+/** The input of `order-1001` as the client's converter wrote it. */
 const INPUT =
   '{"customer":"Mira Lindqvist","address":"Harbour Street 4, Malmö","items":[' +
   '{"sku":"kettle","quantity":1,"cents":4900},{"sku":"coffee-mill","quantity":2,"cents":7250}]}';
@@ -20,13 +20,12 @@ async function openRun(page: Page, id: string, status: string): Promise<Locator>
   return inspector;
 }
 
-/** Chooses an item of the menu of a payload. */
 async function choose(inspector: Locator, payload: string, item: string): Promise<void> {
   await inspector.getByRole('button', { name: `More about ${payload}`, exact: true }).click();
   await inspector.page().getByRole('menu').getByText(item).click();
 }
 
-test('a payload is saved as the client wrote it, and copied likewise', async ({ page }) => {
+test('saving and copying a payload keep it as the client wrote it', async ({ page }) => {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   const inspector = await openRun(page, 'order-1001', 'Completed');
   const downloading = page.waitForEvent('download');
@@ -45,7 +44,7 @@ test('a root cause’s stack trace shows the application’s file and line', asy
   const causes = inspector.getByRole('tabpanel', { name: 'Failure' }).getByRole('list').getByRole('listitem');
   const root = causes.last();
   await expect(root).toContainText('Issuer: card of Tomás Ferreira is blocked');
-  // The root cause is open at first.
+  // The root cause is initially open.
   const own = root.locator('[data-own="true"]');
   await expect(own.first()).toHaveText(
     isDeployed() ? /authorizeCard.*main\.mjs:\d+:\d+$/ : /authorizeCard.*activities\.ts:\d+:\d+$/,

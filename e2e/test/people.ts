@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-/** Signs a sample person of `DEV_AUTH=1 pnpm dev` in, and opens an address. */
+/** Opens a URL of `DEV_AUTH=1 pnpm dev`, and signs in as a sample person. */
 export async function signInAs(page: Page, name: string, address: string): Promise<void> {
   await page.goto(address);
   const { origin } = new URL(page.url());

@@ -9,8 +9,8 @@ import { type NodeProcess, startNode } from '@temporal-kms/testing/process';
 import { interruptKms, local, startSample } from './stack.ts';
 
 /*
- * A worker and a codec server in addition to those of the stack, with metrics, which a Prometheus server scrapes. `pnpm bench
- * alerts` makes the faults of the alerts that are not here.
+ * Starts an additional worker and an additional codec server, whose metrics a Prometheus server scrapes.
+ * `pnpm bench alerts` causes the faults for the alerts that this file does not test.
  */
 
 const BUILD_MS = 900_000;
@@ -42,7 +42,7 @@ test.beforeAll(async () => {
     CODEC_PORT: codecPort,
     CODEC_METRICS_PORT: codecMetrics,
     CODEC_ALLOWED_HOSTS: undefined,
-    // An audit file has one writer, which is the stack's codec server.
+    // An audit file has only one writer, the stack's codec server.
     AUDIT_FILE: undefined,
   });
   start('worker', { ...queue, WORKER_HEALTH_PORT: health, WORKER_METRICS_PORT: workerMetrics });
@@ -51,7 +51,7 @@ test.afterAll(async () => {
   await Promise.all([prometheus?.close(), alertmanager?.close(), ...processes.map((one) => one.kill())]);
 });
 
-/** Returns the value of the only series that a query finds; undefined if there is none. */
+/** Returns the value of the only series that a query finds, or undefined if it finds none. */
 async function valueOf(promql: string): Promise<number | undefined> {
   const found = (await prometheus?.query(promql)) ?? [];
   expect(found.length, promql).toBeLessThan(2);
@@ -134,7 +134,7 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
   const later = { metadata: payload?.metadata ?? {}, data: bytes.toString('base64') };
   expect((await post('/decode', [later])).status).toBeGreaterThanOrEqual(400);
   expect((await post('/decode', [plain('without the codec')])).status).toBe(200);
-  // A counter that first appears with this event would have no increase.
+  // A counter that did not exist before this event would show no increase.
   await eventually(`increase(${refused}[2m])`).toBeGreaterThan(0.5);
   await expect
     .poll(() => prometheus?.alerts())
@@ -158,13 +158,13 @@ test('a Prometheus server scrapes the worker and the codec server under load, an
       PlaintextFound: 'docs/runbook.md#plaintextfound',
     });
 
-  // A message under a branch key that the codec server has not unwrapped waits for Cloud KMS.
+  // A message waits for Cloud KMS if the codec server has not unwrapped its branch key.
   const foreign = await post('/encode', [plain('from another process')], `http://${local('CODEC')}`);
   await interruptKms(OUTAGE_SECONDS);
   const waiting = post('/decode', foreign.payloads);
   await eventually('max_over_time(codec_calls_waiting{job="codec-server"}[1m])').toBe(1);
   await waiting;
-  // No key in memory is due: only the call for the new branch key fails.
+  // No key in memory is due for replacement, so only the call for the new branch key fails.
   const failing = 'codec_kms_failing{job="codec-server",namespace="default"}';
   await eventually(`max_over_time(${failing}[1m])`).toBe(1);
   await eventually('codec_calls_waiting{job="codec-server"}').toBe(0);

@@ -29,7 +29,7 @@ test('a failed workflow shows its message and its causes', async ({ page }) => {
 
 test('a running workflow shows new events as they arrive', async ({ page }) => {
   await page.goto('/');
-  // After some minutes it continues as new. The list begins with the latest run.
+  // After a few minutes, the workflow continues as new. The list begins with the latest run.
   await page.getByText('courier-3001', { exact: true }).first().click();
   await page.keyboard.press('Enter');
   const history = page.getByRole('tab', { name: /History/ });
@@ -39,7 +39,7 @@ test('a running workflow shows new events as they arrive', async ({ page }) => {
   await expect.poll(count, { timeout: 30_000 }).toBeGreaterThan(before);
 });
 
-test('the list filters by a condition, which its address and its query contain, and comes back to the same row', async ({
+test('a filter condition appears in the URL and in the query, and Back returns to the same row', async ({
   page,
 }) => {
   await page.goto('/');

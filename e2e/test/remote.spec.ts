@@ -51,7 +51,7 @@ function profile(canary: NetworkCanary): string {
 const connections = () =>
   Object.fromEntries(Object.entries(canaries).map(([name, canary]) => [name, canary.connections()]));
 
-test('`pnpm dev` does not connect to the Temporal server or the Google project that the machine names', async () => {
+test('`pnpm dev` does not connect to the machine’s Temporal server or Google project', async () => {
   test.setTimeout(300_000);
   const dev = await startDev(environment);
   // The samples keep running after the ready line.
@@ -66,10 +66,10 @@ test('`pnpm dev` does not connect to the Temporal server or the Google project t
   }
 });
 
-test('`pnpm dev` connects to both with DEV_REMOTE=1', async () => {
+test('`pnpm dev` connects to the machine’s Temporal server and Google project with DEV_REMOTE=1', async () => {
   const dev = await spawnDev({ ...environment, DEV_REMOTE: '1' });
   try {
-    // The codec server calls Temporal for a request. The codec server and the worker call Cloud KMS at their start.
+    // Codec server and worker call Cloud KMS when they start; the codec server calls Temporal on request.
     const workflows = `http://127.0.0.1:${environment['DEV_CODEC_PORT']}/api/namespaces/default/workflows`;
     const connected = async () => {
       await fetch(workflows).catch(() => undefined);

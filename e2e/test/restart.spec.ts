@@ -18,7 +18,7 @@ test("Ctrl-C stops everything, and a second start finds the first one's data and
 
   const first = await startDev(environment);
   const before = await readSample(api);
-  // The page of the sources, from Vite. The other tests open a build.
+  // Vite serves this page from the sources. Other tests open the built dashboard.
   await page.goto(`http://127.0.0.1:${ports['DEV_UI_PORT']}`);
   await expect(page.getByText('order-1001', { exact: true })).toBeVisible();
   await page.close();

@@ -1,7 +1,7 @@
 import { expect, type Page, test } from '@playwright/test';
 import { latestRun } from './stack.ts';
 
-/* The tools on the page of a run, over the running stack. */
+/* The tools on a run's page, over the running stack. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 
@@ -16,12 +16,14 @@ async function openRun(page: Page): Promise<void> {
   await expect(page.locator('[data-key="g1"]')).toContainText('Mira Lindqvist');
 }
 
-test('the visible time is chosen in the overview, by its ends, and reset', async ({ page }) => {
+test('a reader chooses the visible time in the overview, with keys or by times, and resets it', async ({
+  page,
+}) => {
   await openRun(page);
   const reset = page.getByRole('button', { name: 'Show the whole run' });
   await expect(reset).toBeHidden();
 
-  // By a drag in the overview.
+  // The reader drags in the overview.
   const brush = page.getByRole('slider').first();
   const box = await brush.locator('xpath=..').boundingBox();
   if (!box) throw new Error('The overview has no size.');
@@ -34,14 +36,14 @@ test('the visible time is chosen in the overview, by its ends, and reset', async
   await reset.click();
   await expect(page).not.toHaveURL(/from=/);
 
-  // By keys at one end.
+  // The reader moves one end with keys.
   await brush.focus();
   await page.keyboard.press('ArrowRight');
   await expect(page).toHaveURL(/from=\d+/);
   await page.keyboard.press('0');
   await expect(page).not.toHaveURL(/from=/);
 
-  // By times.
+  // The reader enters times.
   await page.getByRole('button', { name: 'Visible time' }).click();
   const dialog = page.getByRole('dialog', { name: /^Visible time/ });
   const from = dialog.getByLabel('From');
@@ -50,12 +52,12 @@ test('the visible time is chosen in the overview, by its ends, and reset', async
   await from.fill(new Date(start + 2_000).toISOString().slice(0, -1));
   await dialog.getByRole('button', { name: 'Show', exact: true }).click();
   await expect(page).toHaveURL(/from=2000/);
-  // The address alone restores it.
+  // The URL alone restores the visible time.
   await page.reload();
   await expect(reset).toBeVisible();
 });
 
-test('a message over the rows moves none of them', async ({ page }) => {
+test('a message above the rows does not move any row', async ({ page }) => {
   await openRun(page);
   const row = page.locator('[data-key="g1"]');
   const before = await row.boundingBox();
@@ -72,7 +74,7 @@ test('a message over the rows moves none of them', async ({ page }) => {
   expect(await row.boundingBox()).toEqual(before);
 });
 
-test('the tabs of a run use the width of the page', async ({ page }) => {
+test('a run’s tabs use the full width of the page', async ({ page }) => {
   await openRun(page);
   for (const tab of ['pending', 'relations', 'memo', 'metadata']) {
     await page.goto(`${RUN}?tab=${tab}`);

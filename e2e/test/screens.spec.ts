@@ -4,7 +4,7 @@ import { failingScreens } from './failing-screens.ts';
 import { expectAccessible } from './screens.ts';
 import { latestRun, untilSamplesEnded } from './stack.ts';
 
-/* Each screen of the dashboard without sign-in. Those that exist with sign-in only are in signed-in-screens.spec.ts. */
+/* Each screen of the dashboard that exists without sign-in. signed-in-screens.spec.ts has the others. */
 
 test.use({ viewport: { width: 1440, height: 900 } });
 // The tests only read, so the workers share them.
@@ -17,7 +17,7 @@ const shown = (page: Page, text: string | RegExp) => expect(page.getByText(text)
 let order: string;
 let checkout: string;
 
-/** The place of an element on the page. */
+/** Returns the position and size of an element on the page. */
 async function boxOf(element: Locator) {
   await expect(element).toBeVisible();
   const box = await element.boundingBox();
@@ -57,7 +57,7 @@ test('loading the list and a run moves nothing that is already shown', async ({ 
       }
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  // The counts are the last to come: they add a button to the list, and change texts.
+  // The counts arrive last. They add a button to the list, and change texts.
   await page.route(
     (url) => url.pathname.endsWith('/workflows:count'),
     async (route) => {
@@ -65,7 +65,7 @@ test('loading the list and a run moves nothing that is already shown', async ({ 
       await route.continue();
     },
   );
-  // The inspector of a link opens when its event is loaded, and narrows the table.
+  // A link's inspector opens when the event has loaded, and narrows the table.
   for (const [path, limit] of [
     [LIST, 0.01],
     [order, 0.01],
@@ -79,12 +79,12 @@ test('loading the list and a run moves nothing that is already shown', async ({ 
       Reflect.get(window, 'shifts'),
     );
     const sum = shifts.reduce((total, { value }) => total + value, 0);
-    // Chromium calls a page good below 0.1.
+    // Chromium rates a page as good below 0.1.
     expect(sum, `${path}: ${JSON.stringify(shifts)}`).toBeLessThan(limit);
   }
 });
 
-test('prints the list and a run without controls, with every row', async ({ page }) => {
+test('the list and a run print without controls and with every row', async ({ page }) => {
   await page.goto(`${order}?ev=1`);
   await shown(page, 'Please wrap it as a present');
   const total = Number(await page.getByRole('treegrid').getAttribute('aria-rowcount')) - 1;
@@ -106,7 +106,7 @@ test('prints the list and a run without controls, with every row', async ({ page
 test.describe('on a phone', () => {
   test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
 
-  test('everything that a finger touches is 44 px high and wide, and nothing is wider than the page', async ({
+  test('every touch target is at least 44 px high and wide, and nothing is wider than the page', async ({
     page,
   }) => {
     for (const path of [
@@ -119,7 +119,7 @@ test.describe('on a phone', () => {
       AUDIT,
     ]) {
       await page.goto(path);
-      // Input and result may cover the history.
+      // Input and result can cover the history.
       await expect(page.locator('main :is([data-index], table, [role="group"])').first()).toBeVisible();
       if (path.includes('io=true')) {
         await expect(page.getByRole('button', { name: /^Stack trace/ }).first()).toBeVisible();
@@ -141,7 +141,7 @@ test.describe('on a phone', () => {
     }
   });
 
-  test('the field of Find contains its buttons, and the head of the audit takes one line', async ({
+  test('the Find field contains its buttons, and the header of the audit page fits on one line', async ({
     page,
   }) => {
     await page.goto(order);

@@ -3,13 +3,16 @@ import { expect, type Locator, type Page } from '@playwright/test';
 
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
-/** The rules whose results depend on colours, so on the theme. Those of the others depend on the elements, so on the size. */
+/**
+ * The rules whose results depend on colours, and therefore on the theme. The other rules' results depend on
+ * the elements, and therefore on the size.
+ */
 const colourRules = ['color-contrast', 'link-in-text-block'];
 
 /**
- * Returns what axe finds on the page, by default with all its rules.
+ * Returns the violations that axe finds on the page, by default with all rules.
  *
- * Without frames of other origins, axe needs no second page for its report. It describes violations only.
+ * axe needs no second page for its report, because the page has no frames of other origins.
  */
 export async function violations(page: Page, rules?: string[]): Promise<string[]> {
   const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ['violations'] });
@@ -18,8 +21,9 @@ export async function violations(page: Page, rules?: string[]): Promise<string[]
 }
 
 /**
- * Fails if axe finds a violation on the page in the dark or the light theme, on a desktop or a phone. All rules run once for each
- * size and once for each theme: in the other combinations, only colours can differ.
+ * Fails if axe finds a violation on the page in the dark or the light theme, on a desktop or a phone. All
+ * rules run once for each size and once for each theme. In the other combinations, only colours can differ,
+ * so only the rules about colours run.
  */
 export async function expectAccessible(page: Page): Promise<void> {
   const before = page.viewportSize();
@@ -27,7 +31,7 @@ export async function expectAccessible(page: Page): Promise<void> {
     await page.setViewportSize(viewport);
     for (const colorScheme of ['dark', 'light'] as const) {
       const all = size === 'desktop' ? colorScheme === 'dark' : colorScheme === 'light';
-      // axe computes the contrast of what fades in from its opacity at that moment.
+      // Without animations: axe would compute the contrast of a fading element from its momentary opacity.
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await expect(page.locator('html')).toHaveAttribute('data-theme', colorScheme);
       const found = await violations(page, all ? undefined : colourRules);
@@ -37,7 +41,10 @@ export async function expectAccessible(page: Page): Promise<void> {
   await page.setViewportSize(before ?? sizes.desktop);
 }
 
-/** Presses a key, J for down, until `row` has the focus. Each press waits for the one before it: focus moves when the page is drawn again. */
+/**
+ * Presses a key, J for down, until `row` has the focus. Waits after each press, because the focus moves only
+ * when the page is rendered again.
+ */
 export async function moveTo(page: Page, row: Locator, key = 'j'): Promise<void> {
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-key'));
   for (let presses = 0; presses < 50; presses += 1) {

@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ownPorts, startDev } from '@temporal-kms/scripts/dev';
 
-/** A stack with sign-in, next to that of the other tests: `DEV_AUTH=1 pnpm dev`, with a real OpenID provider. */
+/** A separate stack with sign-in: `DEV_AUTH=1 pnpm dev`, with a real OpenID provider. */
 export interface SignInStack {
   /** The origin of the dashboard. */
   readonly origin: string;
   /** The origin of the identity provider. */
   readonly issuer: string;
   readonly auditFile: string;
-  /** Starts it again on the same ports and data, with other variables of `pnpm dev`. */
+  /** Restarts the stack on the same ports and data, with additional variables of `pnpm dev`. */
   restart(env: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts the stack on free ports, with data of its own, and with variables of `pnpm dev`. On a busy machine it takes minutes. */
+/** Starts the stack on free ports and new data. On a busy machine, this takes minutes. */
 export async function startSignInStack(env: Record<string, string> = {}): Promise<SignInStack> {
   const folder = await mkdtemp(join(tmpdir(), 'sign-in-test-'));
   const ports = await ownPorts();

@@ -1,7 +1,7 @@
 import { expect, type Page } from '@playwright/test';
 import { signInAs } from './people.ts';
 
-/* The screens of the dashboard that exist with sign-in only: `DEV_AUTH=1 pnpm dev`. */
+/* The screens of the dashboard that exist only with sign-in: `DEV_AUTH=1 pnpm dev`. */
 
 const LIST = '/ns/default/workflows';
 const PAYMENT = '/ns/payments/workflows/payment-4711';
@@ -12,7 +12,7 @@ interface SignedInScreen {
   /** The sample person. Undefined: without sign-in. */
   readonly person?: string;
   readonly path: string;
-  /** What the person does there. */
+  /** What the person does on this screen. */
   readonly open: (page: Page) => Promise<unknown>;
 }
 
@@ -70,7 +70,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
         (url) => url.pathname.startsWith('/.well-known/'),
         (route) => route.abort(),
       );
-      // The page has read the provider's settings when it was loaded.
+      // The page read the provider's settings when it was loaded.
       await page.reload();
       await signInButton(page).click();
       await shown(page, 'The identity provider cannot be reached from this page.');

@@ -7,12 +7,12 @@ import { devEnvironment, devPorts } from '@temporal-kms/scripts/dev';
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
 
-/** Returns the address of a part of the stack under test. */
+/** Returns the host and port of a part of the stack under test. */
 export const local = (
   port: 'CODEC' | 'KMS' | 'KMS_CONTROL' | 'TEMPORAL' | 'TEMPORAL_UI' | 'UI' | 'WORKER',
 ): string => `127.0.0.1:${process.env[`DEV_${port}_PORT`]}`;
 
-/** Whether the applications are the built ones (DEV_FROM), in which a module contains all sources. */
+/** Whether built applications run (DEV_FROM), in which one module contains all sources. */
 export const isDeployed = (): boolean => Boolean(process.env['DEV_FROM']);
 
 /** Starts a sample workflow with the worker's starter, a new process with a new branch key. */
@@ -28,7 +28,7 @@ export async function startSample(
   });
 }
 
-/** Makes the KMS emulator answer no call for so many seconds, as if the network were down. */
+/** Makes the KMS emulator answer no call for a number of seconds, as if the network were down. */
 export async function interruptKms(seconds: number): Promise<void> {
   const response = await fetch(`http://${local('KMS_CONTROL')}/faults`, {
     method: 'POST',
@@ -38,7 +38,6 @@ export async function interruptKms(seconds: number): Promise<void> {
   if (!response.ok) throw new Error(`The emulator's control API answered with status ${response.status}.`);
 }
 
-/** Returns the latest run of a workflow. */
 export async function latestRun(workflowId: string): Promise<{ runId: string; status: string }> {
   const response = await fetch(`http://${local('CODEC')}/api/namespaces/default/workflows/${workflowId}`);
   const { workflow }: { workflow: { runId: string; status: string } } = JSON.parse(await response.text());

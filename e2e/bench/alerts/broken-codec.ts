@@ -1,6 +1,6 @@
 /*
- * `node --import broken-codec.ts`: a worker whose codec has a bug: `encode` throws an error that the SDK does not expect, from the
- * moment at which the file exists that BROKEN_FILE names.
+ * `node --import broken-codec.ts`: a worker whose codec has a bug: once the file that BROKEN_FILE names
+ * exists, `encode` throws an error that the SDK does not expect.
  */
 import { existsSync } from 'node:fs';
 import { KmsCodec } from '@temporal-kms/kms-codec';

@@ -8,14 +8,14 @@ import { type Stack, TASK_QUEUE } from './stack.ts';
 export interface Fault {
   readonly what: string;
   readonly alerts: readonly string[];
-  /** Makes the fault, and returns a function that repairs what other faults need. */
+  /** Causes the fault, and returns a function that repairs what later faults need. */
   readonly make: (stack: Stack) => Promise<(() => unknown) | void>;
 }
 
 const DAY_MS = 86_400_000;
 const texts = (count: number): string[] => Array.from({ length: count }, (_, n) => `text ${n}`);
 
-/** Faults that are seen at once. `KmsCallsUnusual` and `DecryptionUnusual` compare with the time in which these are made. */
+/** Faults whose alerts fire immediately. Later alerts about unusual use compare with their time. */
 const immediate: readonly Fault[] = [
   {
     what: 'a client without the codec starts a workflow',
@@ -47,14 +47,14 @@ const immediate: readonly Fault[] = [
     },
   },
   {
-    what: "60 requests within seconds whose token is not the issuer's",
+    what: '60 requests within seconds with a token that the issuer did not sign',
     alerts: ['RequestsDeniedBurst'],
     make: async (stack) => {
       for (let n = 0; n < 60; n += 1) await stack.decode([], 'not-a-token');
     },
   },
   {
-    what: 'the volume of the audit is gone',
+    what: "the audit's volume is gone",
     alerts: ['AuditRefused'],
     make: async (stack) => {
       const payloads = await stack.encrypt(['without an audit']);
@@ -65,7 +65,7 @@ const immediate: readonly Fault[] = [
     },
   },
   {
-    what: 'an administrator removes the role of the codec server on the crypto key',
+    what: "an administrator removes the codec server's role on the crypto key",
     alerts: ['CloudKmsPermissionDenied'],
     make: async (stack) => {
       const payloads = await stack.encrypt(['without a role', 'with the role again']);
@@ -78,7 +78,7 @@ const immediate: readonly Fault[] = [
     },
   },
   {
-    what: "a bug of a worker's codec: it throws a TypeError while it encodes the result of a workflow task",
+    what: "a worker's codec has a bug: it throws a TypeError when it encodes the result of a workflow task",
     alerts: ['WorkerRestarts'],
     make: async (stack) => {
       await stack.startBrokenWorker();
@@ -98,7 +98,7 @@ const immediate: readonly Fault[] = [
   },
 ];
 
-/** The codec server looks at the keys when it starts, and then every five minutes. Here it starts again. */
+/** Faults of keys. They restart the codec server, which checks keys only then and every five minutes. */
 const ofKeys: readonly Fault[] = [
   {
     what: 'a key version is disabled, another is scheduled for destruction, a third is 100 days old and not rotated, and the codec server may not see a fourth',
@@ -153,7 +153,7 @@ const ofUse: readonly Fault[] = [
   },
 ];
 
-/** Cloud KMS answers errors, and then does so for longer than a key may be used. */
+/** Outages of Cloud KMS, in the end longer than a key may be used. */
 const outages: readonly Fault[] = [
   {
     what: 'Cloud KMS answers UNAVAILABLE when a key of the worker is due (its clock is moved), and readers decode payloads under branch keys that the codec server has not unwrapped',
@@ -192,5 +192,5 @@ async function decodeUntil(
   while (!signal.aborted) await stack.decode([payload]);
 }
 
-/** In the order in which they are made. */
+/** All faults, in the order in which they are caused. */
 export const faults: readonly Fault[] = [...immediate, ...ofKeys, ...ofUse, ...outages];

@@ -1,6 +1,6 @@
 import type { Emulator } from '@temporal-kms/kms-emulator';
 
-/** Namespaces with a crypto key each. The worker and the client use `default`; the others are for the alerts on keys. */
+/** Namespaces, each with its own crypto key. Programs use `default`; the others are for alerts on keys. */
 export const namespaces = ['default', 'overdue', 'disabled', 'scheduled', 'destroyed', 'hidden'] as const;
 export type Namespace = (typeof namespaces)[number];
 
@@ -11,7 +11,6 @@ export const keyOf = (namespace: Namespace): string => `${RING}/cryptoKeys/${nam
 export const versionOf = (namespace: Namespace, version: number): string =>
   `${keyOf(namespace)}/cryptoKeyVersions/${version}`;
 
-/** The identity of the codec server. */
 export const SERVER = 'codec-server@local.iam.gserviceaccount.com';
 
 const bindings = (...roles: readonly string[]) =>
@@ -21,13 +20,13 @@ const bindings = (...roles: readonly string[]) =>
 export const grant = (emulator: Emulator, namespace: Namespace) =>
   emulator.setPolicy(keyOf(namespace), bindings('cryptoKeyEncrypterDecrypter', 'viewer'));
 
-/** Removes the codec server's roles on a crypto key, except these. */
+/** Removes the codec server's roles on a crypto key, except those in `except`. */
 export const revoke = (emulator: Emulator, namespace: Namespace, ...except: readonly string[]) =>
   emulator.setPolicy(keyOf(namespace), bindings(...except));
 
 /**
- * Creates a key version that is 100 days old, of a key with a rotation period of 90 days whose next rotation an administrator
- * has postponed for years.
+ * Creates a key with a rotation period of 90 days and a version that is 100 days old, as if an administrator
+ * had postponed the next rotation for years.
  */
 export async function createOverdueKey(emulator: Emulator): Promise<void> {
   await emulator.setTime(new Date(Date.now() - 100 * DAY_SECONDS * 1_000));

@@ -20,10 +20,10 @@ const AUDIENCE = 'https://codec.example.com';
 const START_MS = 90_000;
 export const TASK_QUEUE = 'alerts';
 
-/** What faults are made on: the programs as they are deployed, from their sources, and the emulator. */
+/** The stack for the faults: the emulator, and the programs, deployed as in production but from sources. */
 export interface Stack {
   readonly emulator: Emulator;
-  /** `/metrics` of each program, by job. */
+  /** Host and port of each program's `/metrics`, by job. */
   readonly targets: Readonly<Record<string, string>>;
   /** Returns a client with the codec. */
   clientOf(namespace: string): Client;
@@ -33,17 +33,16 @@ export interface Stack {
   readonly auditFolder: string;
   readonly storeFolder: string;
   readonly reportFile: string;
-  /** Encrypts payloads as programs do of which each has a separate branch key. */
+  /** Encrypts each payload under a separate branch key, like separate programs. */
   encrypt(texts: readonly string[], key?: string): Promise<Payload[]>;
-  /** Sends payloads to `/decode`. @param token absent: that of a person with the permission */
+  /** Sends payloads to `/decode`. @param token default: the token of a person with the permission */
   decode(payloads: readonly Payload[], token?: string): Promise<number>;
-  /** Starts the codec server again, with the keys of all namespaces. */
+  /** Restarts the codec server, with the keys of all namespaces. */
   restartCodecServer(): Promise<void>;
-  /** Runs `temporal-kms scan` over the namespaces, and has it write the report. */
+  /** Runs `temporal-kms scan`, which writes the report. */
   scan(): Promise<void>;
-  /** Sets the worker's clock ahead by `hours`. */
   moveWorkerClock(hours: number): Promise<void>;
-  /** Starts a worker with the task queue `broken`, whose codec begins to have a bug. */
+  /** Starts a worker for the task queue `broken`, and then activates a bug in its codec. */
   startBrokenWorker(): Promise<void>;
   close(): Promise<void>;
 }

@@ -12,12 +12,12 @@ async function rootCause(reader: Reader): Promise<void> {
   await reader.scrollTo(answers.rootCause, failure(reader));
 }
 
-/** The best way that the dashboard has for each task. */
+/** The shortest way to do each task in the dashboard. */
 export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   rootCause,
   stackTrace: async (reader, { line }) => {
     await rootCause(reader);
-    // The trace of the root cause is open.
+    // The stack trace of the root cause is open.
     await reader.scrollTo(line, failure(reader));
   },
   failedChild: async (reader) => {
@@ -78,7 +78,7 @@ export const dashboardSteps: Readonly<Record<TaskId, Steps>> = {
   failed: async (reader) => {
     await open(reader, 'order-1001');
     await reader.has(reader.page.locator('[data-key="g1"]'));
-    // The first failure is that of an update.
+    // The first failure is an update's.
     await reader.press('e');
     await reader.press('e');
     await reader.has(inspector(reader).getByText('packByRobot'));

@@ -1,23 +1,21 @@
 import type { Locator, Page } from '@playwright/test';
 
-/** What a person does until they see an answer, and how long the page takes for it. */
+/** A person's actions until the answer is on the screen, and how long the page takes. */
 export interface Effort {
-  /** Clicks, keys, texts that are typed or pasted, turns of the wheel and swipes. */
+  /** Number of clicks, key presses, typed or pasted texts, wheel turns and swipes. */
   readonly actions: number;
   readonly seconds: number;
 }
 
-/** Pixels of one turn of the wheel, and of one swipe on a phone, which must not skip a part of a low panel. */
+/** Pixels per wheel turn, and per swipe on a phone. Small enough not to skip a part of a low panel. */
 const TURN = 300;
 const SWIPE = 150;
-/** Below this width, in pixels, the page is that of a phone. */
+/** A page narrower than this, in pixels, is shown as on a phone. */
 const PHONE_BELOW = 720;
 const MOST_TURNS = 60;
 const PATIENCE = { timeout: 60_000 } as const;
 
-/**
- * Whether an element that contains a text is on the screen: in the window, and not cut off or covered. Runs in the page.
- */
+/** Whether an element with a text is in the window, and neither cut off nor covered. Runs in the page. */
 function isOnScreen(wanted: string): boolean {
   // oxlint-disable-next-line unicorn/consistent-function-scoping -- the page gets this function alone
   const flat = (element: Element) => element.textContent.replaceAll(/\s+/g, ' ');
@@ -35,7 +33,7 @@ function isOnScreen(wanted: string): boolean {
   });
 }
 
-/** A person who reads a page without thinking time: each action follows as soon as what it needs is on the page. */
+/** A person who needs no time to think: each action follows as soon as its elements are on the page. */
 export class Reader {
   page: Page;
   #actions = 0;
@@ -45,7 +43,7 @@ export class Reader {
     this.page = page;
   }
 
-  /** Starts the clock: the page shows what the person begins with. */
+  /** Starts the clock. Called when the page shows what the person begins with. */
   begin(): void {
     this.#actions = 0;
     this.#start = performance.now();
@@ -55,7 +53,7 @@ export class Reader {
     return { actions: this.#actions, seconds: (performance.now() - this.#start) / 1_000 };
   }
 
-  /** Clicks; turns the wheel before, if the target is out of view. */
+  /** Clicks a target. If it is out of view, turns the wheel first. */
   async click(target: Locator): Promise<void> {
     await target.waitFor({ state: 'attached', ...PATIENCE });
     await this.#bring(target);
@@ -63,7 +61,7 @@ export class Reader {
     await target.click(PATIENCE);
   }
 
-  /** Clicks a row of a list that draws only the rows in view. */
+  /** Clicks a row of a list that renders only the rows in view. */
   async clickRow(target: Locator): Promise<void> {
     await this.#bring(target);
     this.#actions += 1;
@@ -77,8 +75,8 @@ export class Reader {
   }
 
   /**
-   * Moves the pointer over what is in view of a part of the page, or over the middle of the page. Playwright's `hover`
-   * would scroll the page.
+   * Moves the pointer over the visible area of an element or, if none of it is visible, over the middle of
+   * the page. Playwright's `hover` would scroll the page.
    */
   async #pointAt(target: Locator): Promise<void> {
     await target.waitFor(PATIENCE);
@@ -115,20 +113,20 @@ export class Reader {
     await this.page.keyboard.type(text);
   }
 
-  /** Types or pastes an address. */
+  /** Types or pastes a URL. */
   async goTo(address: string): Promise<void> {
     this.#actions += 1;
     await this.page.goto(address, { waitUntil: 'commit' });
   }
 
-  /** Opens an address in a tab of its own, and continues there. */
+  /** Opens a URL in a new tab, and continues in that tab. */
   async newTab(address: string): Promise<void> {
     this.#actions += 1;
     this.page = await this.page.context().newPage();
     await this.goTo(address);
   }
 
-  /** Counts an action that a script cannot do, such as copying an address. */
+  /** Counts an action that a script cannot do, such as copying a URL. */
   did(): void {
     this.#actions += 1;
   }
@@ -147,7 +145,7 @@ export class Reader {
   async scrollTo(text: string, over: Locator): Promise<void> {
     await this.#pointAt(over);
     for (let turns = 0; turns < MOST_TURNS; turns += 1) {
-      // The page may still draw what came into view.
+      // The page may still be rendering the rows that came into view.
       for (let looks = 0; looks < 3; looks += 1) {
         if (await this.page.evaluate(isOnScreen, text)) return;
         await this.page.waitForTimeout(50);

@@ -9,7 +9,7 @@ export interface Facts {
   readonly runs: Readonly<Record<'order' | 'long', string>>;
 }
 
-/** The steps from the list of workflows to the answer; undefined where the page has no way to it. */
+/** The steps from the list of workflows to the answer. Undefined if the page offers no way to the answer. */
 export type Steps = ((reader: Reader, facts: Facts) => Promise<void>) | undefined;
 
 export interface Task {
@@ -45,7 +45,7 @@ export const answers = {
   stuck: 'Elif Aydın has no membership to report on',
   failed: 'activity Heartbeat timeout',
   input: 'Mira Lindqvist',
-  /** What the inputs of order-1001 and order-1002 do not have in common. */
+  /** How the inputs of order-1001 and order-1002 differ. */
   differences: [
     ['Mira Lindqvist', 'Harbour Street 4, Malmö'],
     ['Pavel Novák', 'Bridge Road 17, Brno'],

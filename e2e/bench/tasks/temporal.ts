@@ -2,7 +2,7 @@ import type { Reader } from './reader.ts';
 import { answers, type Steps, type TaskId } from './tasks.ts';
 
 const link = ({ page }: Reader, name: string) => page.getByRole('link', { name, exact: true });
-/** The block of code with the result of a run: its code, its failure or its cause. */
+/** The code block with a run's result, failure or cause. */
 const result = ({ page }: Reader) => page.locator('.cm-editor:visible').last();
 const run = (workflowId: string, runId: string): string =>
   `/namespaces/default/workflows/${workflowId}/${runId}/history/events`;
@@ -13,7 +13,7 @@ async function rootCause(reader: Reader): Promise<void> {
   await reader.scrollTo(answers.rootCause, result(reader));
 }
 
-/** The best way that Temporal's Web UI has for each task. */
+/** The shortest way to do each task in Temporal's Web UI. */
 export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
   rootCause,
   stackTrace: async (reader, { line }) => {
@@ -41,7 +41,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.scrollTo(answers.stuck, result(reader));
   },
   mentions: undefined,
-  // By hand: a tab for each run, and the eyes of the reader.
+  // The reader opens a tab for each run, and compares them by eye.
   compare: async (reader) => {
     const [first, second] = answers.differences;
     await reader.click(link(reader, 'order-1001'));
@@ -49,7 +49,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.newTab('/namespaces/default/workflows');
     await reader.click(link(reader, 'order-1002'));
     await reader.sees(...second);
-    // Back to the first tab, to read it again.
+    // The reader returns to the first tab, to read it again.
     reader.did();
   },
   export: async (reader) => {
@@ -65,7 +65,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
   middle: async (reader, { event, runs }) => {
     await reader.click(link(reader, 'stocktake-4001'));
     await reader.has(reader.page.getByRole('tab', { name: /^Event History/ }));
-    // The history has no jump to an event, but its address has.
+    // The page has no control that jumps to an event, but a URL can.
     await reader.goTo(`${run('stocktake-4001', runs.long)}/${event.id}`);
     await reader.has(reader.page.getByText(event.text));
     await reader.scrollTo(event.text, reader.page.getByText('Show Next 10'));
@@ -82,7 +82,7 @@ export const temporalSteps: Readonly<Record<TaskId, Steps>> = {
     await reader.click(reader.page.getByRole('tab', { name: /^Event History/ }));
     await reader.click(reader.page.getByRole('link', { name: '1', exact: true }).first());
     await reader.has(reader.page.getByText('Show Next 10'));
-    // Copies the address of the page.
+    // Copies the page's URL.
     reader.did();
     await reader.goTo(`${run('order-1001', runs.order)}/1`);
     await reader.sees('Harbour Street 4');
