@@ -26,7 +26,7 @@ resource "google_kms_crypto_key" "key" {
     protection_level = var.protection_level
   }
 
-  # To destroy the key destroys all versions of it, and makes everything that was encrypted under them unreadable.
+  # Destroying the key destroys all its versions, and makes everything encrypted under them unreadable.
   lifecycle {
     prevent_destroy = true
   }
@@ -40,7 +40,7 @@ resource "google_service_account" "app" {
   display_name = "temporal-kms: ${each.key}"
 }
 
-# Members, and not a policy: what others granted on the key stays.
+# Adds members instead of setting a policy, so that other grants on the key stay.
 resource "google_kms_crypto_key_iam_member" "app" {
   for_each = local.grants
 
@@ -69,7 +69,7 @@ resource "google_service_account_iam_member" "workload_identity" {
 
   service_account_id = google_service_account.app[each.key].name
   role               = "roles/iam.workloadIdentityUser"
-  # The chart names the accounts of its pods <release>-<application>.
+  # The chart names its pods' accounts <release>-<application>.
   member = format(
     "serviceAccount:%s.svc.id.goog[%s/%s-%s]",
     coalesce(var.workload_identity.cluster_project, var.project_id),

@@ -1,4 +1,5 @@
-# The files are the source: they are also what `gcloud monitoring policies create` and `gcloud logging metrics create` read.
+# Reads the policies and metrics from files, which `gcloud monitoring policies create` and `gcloud logging
+# metrics create` also accept.
 locals {
   monitoring = "${path.module}/../monitoring/google"
   policies   = { for file in fileset(local.monitoring, "*.policy.json") : trimsuffix(file, ".policy.json") => jsondecode(file("${local.monitoring}/${file}")) }

@@ -24,10 +24,11 @@ output "helm_values" {
 }
 
 locals {
-  # The id of the key, which is known before the key exists.
+  # Built from variables, because the key's id is then known before the key exists.
   key = "projects/${var.project_id}/locations/${var.location}/keyRings/${google_kms_key_ring.ring.name}/cryptoKeys/${google_kms_crypto_key.key.name}"
 
-  # As temporal-kms setup writes it: with a default, a program could use the key in any namespace. A test compares both.
+  # The same as temporal-kms setup writes (a test compares them): with a default, a program could use the key
+  # in any namespace.
   keys_file = join("\n", concat(
     ["# The keys of each namespace. A namespace that is not listed is refused.", "namespaces:"],
     flatten([for namespace in var.namespaces : ["  '${replace(namespace, "'", "''")}':", "    encrypt: ${local.key}"]]),

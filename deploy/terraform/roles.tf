@@ -1,5 +1,5 @@
-# The least roles on the key with which the programs work: those that `temporal-kms setup` grants, and that of a scan. A test
-# compares them.
+# The minimal roles on the key for each program: those that `temporal-kms setup` grants, and that of a scan. A
+# test compares them.
 locals {
   encrypt_decrypt = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
@@ -10,9 +10,9 @@ locals {
       [var.encode ? local.encrypt_decrypt : "roles/cloudkms.cryptoKeyDecrypter"],
       var.key_states ? ["roles/cloudkms.viewer"] : [],
     )
-    # Reads which versions of the key exist (temporal-kms scan).
+    # temporal-kms scan reads which versions of the key exist.
     scan = ["roles/cloudkms.viewer"]
-    # Its account is for Cloud Run, which otherwise uses an account with many rights.
+    # The dashboard's account is for Cloud Run, which would otherwise use an account with many permissions.
     dashboard = []
   }
 

@@ -1,5 +1,5 @@
 variable "project_id" {
-  description = "Id of the project in which the key is. Its use is billed there."
+  description = "Id of the project that contains the key. The key's use is billed to this project."
   type        = string
 
   validation {
@@ -19,7 +19,7 @@ variable "location" {
 }
 
 variable "namespaces" {
-  description = "The namespaces of Temporal whose payloads the key encrypts. The programs refuse other namespaces."
+  description = "The Temporal namespaces whose payloads the key encrypts. The programs refuse other namespaces."
   type        = list(string)
 
   validation {
@@ -29,7 +29,7 @@ variable "namespaces" {
 
   validation {
     condition     = alltrue([for name in var.namespaces : can(regex("^[^\\s*[:cntrl:]]([^*[:cntrl:]]*[^\\s*[:cntrl:]])?$", name))])
-    error_message = "Each must be a name without * and control characters, and without space at its beginning or end."
+    error_message = "Each must be a name without * or control characters, and without a space at its beginning or end."
   }
 }
 
@@ -45,7 +45,7 @@ variable "key_ring" {
 }
 
 variable "key" {
-  description = "Name of the crypto key. Use a separate key, and so a separate state, for each environment."
+  description = "Name of the crypto key. Use a separate key, and therefore a separate Terraform state, for each environment."
   type        = string
   default     = "workflow-encryption"
 
@@ -101,13 +101,13 @@ variable "encode" {
 }
 
 variable "audit_logs" {
-  description = "Whether this module manages the Data Access audit logs of Cloud KMS in the project. It replaces their exemptions."
+  description = "Whether this module manages Cloud KMS's Data Access audit logs in the project. If so, it replaces their exemptions."
   type        = bool
   default     = true
 }
 
 variable "notification_channels" {
-  description = "Names of the channels of Cloud Monitoring that receive alerts: projects/PROJECT/notificationChannels/ID."
+  description = "Names of the Cloud Monitoring channels that receive alerts: projects/PROJECT/notificationChannels/ID."
   type        = list(string)
   default     = []
 
@@ -118,7 +118,7 @@ variable "notification_channels" {
 }
 
 variable "workload_identity" {
-  description = "For the Helm chart on GKE: the namespace and the release in which its pods run, and the project of the cluster (default project_id). The accounts of the chart may then act as the service accounts of worker, codec server and scan."
+  description = "For the Helm chart on GKE: the namespace and the release in which its pods run, and the project of the cluster (default project_id). The chart's accounts may then act as the service accounts of worker, codec server and scan."
   type = object({
     namespace       = string
     release         = string
@@ -128,7 +128,7 @@ variable "workload_identity" {
 }
 
 variable "service_perimeter" {
-  description = "For VPC Service Controls: the access policy and the number of the project. Calls to Cloud KMS from outside of the perimeter, and of its access levels, are then refused; with dry_run, they are only logged. Leave it out if the project is in a perimeter already."
+  description = "For VPC Service Controls: the access policy and the number of the project. Cloud KMS then refuses calls from outside the perimeter and its access levels; with dry_run, they are only logged. Leave this out if the project is already in a perimeter."
   type = object({
     access_policy  = string
     project_number = string

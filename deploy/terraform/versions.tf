@@ -1,4 +1,5 @@
-# The Google side of temporal-kms: docs/gcp-kms.md#terraform explains how to apply it, and what is tested.
+# The Google side of temporal-kms: docs/gcp-kms.md#terraform explains how to apply this module, and what is
+# tested.
 terraform {
   required_version = ">= 1.6"
 

@@ -1,4 +1,4 @@
-{{/* The applications that are switched on: name → what the templates need to know about it. */}}
+{{/* The enabled applications: for each name, what the templates need to know. */}}
 {{- define "temporal-kms.apps" -}}
 {{- $apps := dict -}}
 {{- if .Values.codecServer.enabled -}}
@@ -42,7 +42,7 @@ labels:
 {{- end -}}
 {{- end -}}
 
-{{/* Names that the codec server accepts in the Host header. */}}
+{{/* The names that the codec server accepts in the Host header. */}}
 {{- define "temporal-kms.hosts" -}}
 {{- $service := printf "%s-codec-server" .Release.Name -}}
 {{- $hosts := list (printf "%s:8088" $service) (printf "%s.%s:8088" $service .Release.Namespace) -}}
@@ -50,7 +50,7 @@ labels:
 {{- concat $hosts .Values.codecServer.allowedHosts | join "," -}}
 {{- end -}}
 
-{{/* The variables of a program, as an object. `env` of all replaces what the chart sets; `env` of the program replaces both. */}}
+{{/* A program's variables, as an object. The global `env` replaces what the chart sets; the program's `env` replaces both. */}}
 {{- define "temporal-kms.env" -}}
 {{- $root := .root -}}
 {{- $env := dict -}}
@@ -75,7 +75,7 @@ labels:
 {{- $values := $root.Values.dashboard -}}
 {{- $env = dict "CODEC_UPSTREAM" (printf "%s-codec-server:8088" $root.Release.Name) "CODEC_URL" $values.codecUrl "TEMPORAL_UI_URL" $values.temporalUiUrl "CONNECT_SOURCES" (join " " $values.connectSources) "FRAME_SOURCES" (join " " $values.frameSources) -}}
 {{- end -}}
-{{- /* Not merge, which replaces values that are empty, 0 or false. */ -}}
+{{- /* Does not use merge, which would replace values that are empty, 0 or false. */ -}}
 {{- range $variables := list (ternary dict $root.Values.env (eq .name "dashboard")) .app.values.env -}}
 {{- range $key, $value := $variables -}}{{- $_ := set $env $key $value -}}{{- end -}}
 {{- end -}}
@@ -88,7 +88,7 @@ labels:
 {{- if lt $bytes 268435456.0 -}}
 {{- fail (printf "codecServer.resources.limits.memory is %v: the codec server needs at least 256Mi, and should have 512Mi" $limit) -}}
 {{- else if lt $bytes 536870912.0 -}}
-{{- /* docs/limits.md (Memory). Of an option that is repeated, V8 takes the last. */ -}}
+{{- /* docs/limits.md (Memory). If an option is repeated, V8 uses the last value. */ -}}
 {{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=96 --max-semi-space-size=4 %s" ($env.NODE_OPTIONS | default "") | trim) -}}
 {{- $env = merge $env (dict "MALLOC_ARENA_MAX" "1") -}}
 {{- end -}}
@@ -100,14 +100,14 @@ labels:
 {{- toJson $env -}}
 {{- end -}}
 
-{{/* The bytes of a quantity of memory such as 512Mi. */}}
+{{/* Converts a quantity of memory such as 512Mi to bytes. */}}
 {{- define "temporal-kms.bytes" -}}
 {{- $units := dict "" 1 "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
 {{- $quantity := ternary (toString .) (toJson .) (kindIs "string" .) -}}
 {{- mulf (regexFind "^[0-9.]+" $quantity | float64) (get $units (regexFind "[a-zA-Z]*$" $quantity) | float64) -}}
 {{- end -}}
 
-{{/* env and envFrom of a program's container. */}}
+{{/* The env and envFrom of a program's container. */}}
 {{- define "temporal-kms.variables" -}}
 env:
   {{- range $key, $value := include "temporal-kms.env" . | fromJson }}
@@ -119,18 +119,18 @@ envFrom:
 {{- end }}
 {{- end -}}
 
-{{/* What every pod has in common. The argument is an application, as for temporal-kms.metadata. */}}
+{{/* The fields that all pods share. The argument is an application, as in temporal-kms.metadata. */}}
 {{- define "temporal-kms.pod" -}}
 serviceAccountName: {{ .root.Release.Name }}-{{ .name }}
 # Workload Identity works without this token.
 automountServiceAccountToken: false
-# Variables for a Service called codec would have the names of the codec server's settings.
+# Kubernetes' variables for a Service called codec would have the names of the codec server's settings.
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
   runAsUser: 65532
   runAsGroup: 65532
-  # The programs can read Secrets with mode 0400. Files in volumes keep their modes from one mount to the next.
+  # fsGroup lets the programs read Secrets with mode 0400. Files in volumes keep their modes between mounts.
   fsGroup: 65532
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: { type: RuntimeDefault }
