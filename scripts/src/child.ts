@@ -54,7 +54,7 @@ export function spawnLinked(
 }
 
 /**
- * Starts `file` as a process that ends when this process ends, even if SIGKILL ends this process.
+ * Starts `file` as a process that ends when this process ends, even by SIGKILL.
  *
  * @param env the whole environment of the process
  * @param output `inherit` shows the output in the terminal; `tail` keeps the last 16 KiB

@@ -11,8 +11,8 @@ const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d
 
 /**
  * Divides the durations in Prometheus rules by a factor (`for`, the ranges of expressions, and `offset`), so
- * that a test sees alerts fire that wait for minutes or compare with last week. Rules without `for`, which
- * fire immediately, do not change, nor do thresholds.
+ * that tests see alerts that would otherwise take minutes or a week to fire. Thresholds, and rules without
+ * `for`, do not change.
  *
  * @param yaml the file with the rules
  * @returns JSON, of which YAML is a superset

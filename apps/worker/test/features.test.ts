@@ -75,10 +75,10 @@ describe('a workflow that starts with a message', () => {
   });
 });
 
-describe('an activity that another process ends by its task token', () => {
+describe('an activity that another process completes or fails', () => {
   const collected = `Repaired the clock of ${name}; Neighbour of ${name} has collected it for ${name}`;
 
-  it('completes with the result that the other process sends', async () => {
+  it('completes with the other process’s result', async () => {
     expect(await completeRepair(client(), 'completed', name)).toBe(collected);
   });
 

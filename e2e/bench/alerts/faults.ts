@@ -156,7 +156,7 @@ const ofUse: readonly Fault[] = [
 /** Outages of Cloud KMS, in the end longer than a key may be used. */
 const outages: readonly Fault[] = [
   {
-    what: 'Cloud KMS answers UNAVAILABLE when a key of the worker is due (its clock is moved), and readers decode payloads under branch keys that the codec server has not unwrapped',
+    what: "Cloud KMS returns UNAVAILABLE when the worker's key is due (its clock is moved), and for branch keys that the codec server has not unwrapped",
     alerts: ['CloudKmsFailing', 'CloudKmsErrorRate', 'KmsCallsWaiting', 'CodecServerErrors'],
     make: async (stack) => {
       const payloads = await stack.encrypt(texts(6));

@@ -25,8 +25,8 @@ export const revoke = (emulator: Emulator, namespace: Namespace, ...except: read
   emulator.setPolicy(keyOf(namespace), bindings(...except));
 
 /**
- * Creates a key with a rotation period of 90 days and a version that is 100 days old, as if an administrator
- * had postponed the next rotation for years.
+ * Creates a key with a rotation period of 90 days and a version of 100 days. The next rotation is years away,
+ * as if postponed.
  */
 export async function createOverdueKey(emulator: Emulator): Promise<void> {
   await emulator.setTime(new Date(Date.now() - 100 * DAY_SECONDS * 1_000));

@@ -1,6 +1,6 @@
 /*
- * `node --import moved-clock.ts`: a process whose clock is ahead by the number of hours in the file that
- * CLOCK_FILE names, so that nobody waits for keys to age. The file may change at any time.
+ * `node --import moved-clock.ts`: a process whose clock is ahead, so that keys age without waiting. The file
+ * that CLOCK_FILE names contains the number of hours, and may change at any time.
  */
 import { readFileSync } from 'node:fs';
 

@@ -21,8 +21,8 @@ export function cannotListen(address: string, cause: Error): Error {
 const loopbackHost = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d+)?$/;
 
 /**
- * Refuses HTTP requests that a web page could send: those whose `Host` is a name that resolves to loopback,
- * those with an `Origin`, and those whose body needs no preflight (anything but JSON).
+ * Refuses HTTP requests that a web page could send. Such requests have a foreign `Host` (a domain that
+ * resolves to loopback), an `Origin`, or a body other than JSON (which needs no preflight).
  *
  * @param anyHost accepts every `Host`. Safe with TLS, because an attacker's domain has no valid certificate
  *   for this server

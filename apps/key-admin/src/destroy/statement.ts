@@ -107,7 +107,7 @@ export function statementTemplate({ key, servers, namespaces, now }: TemplateFie
 
 const quoted = (value: string): string => `'${value.replaceAll("'", "''")}'`;
 
-/** Returns the command that lists which version became primary when. */
+/** Returns the command that lists every change of the primary version, with its time. */
 function auditLogLine(key: string): string {
   const filter = `protoPayload.methodName="UpdateCryptoKeyPrimaryVersion" AND protoPayload.resourceName="${key}"`;
   return gcloud('logging read', filter, `--project=${key.split('/')[1] ?? ''}`, '--freshness=400d');

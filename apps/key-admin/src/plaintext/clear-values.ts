@@ -98,7 +98,7 @@ function stringsIn(text: string): string[] {
   return found;
 }
 
-/** Fields whose keys a program chooses. */
+/** Map fields, whose keys a program chooses. */
 const maps: ReadonlySet<string> = new Set(['fields', 'indexedFields', 'nexusHeader', 'details']);
 const isMap = (path: readonly string[]): boolean => maps.has(path.at(-1) ?? '');
 

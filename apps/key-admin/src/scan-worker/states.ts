@@ -23,8 +23,8 @@ const DAY = 86_400_000;
 
 /**
  * Returns a function that opens the state of a namespace once. After an error, the next call tries again.
- * Once a day, the state drops runs that are older than the namespace's retention, because no worker sees all
- * runs of a scan and could compare them.
+ * Once a day, the state drops runs older than the namespace's retention. It cannot compare its runs with the
+ * scan's, because no worker sees all of them.
  */
 export function statesIn(
   folder: string | undefined,

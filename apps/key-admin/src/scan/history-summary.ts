@@ -18,7 +18,7 @@ export type Trait =
   | { readonly is: 'plaintext' | 'failure_in_plaintext' | 'malformed' }
   | { readonly is: 'external_storage' | 'inner_layer' | 'unreadable' | 'not_walked' };
 
-/** What a scan keeps of a history: counts, and nothing of its payloads. */
+/** What a scan keeps of a history: counts, but no payload content. */
 export interface HistorySummary {
   readonly payloads: number;
   /** Number of payloads or failures by the text of their trait. */

@@ -34,7 +34,7 @@ export function lostLines({ key, version, state, namespaces }: LostVersion): str
   return state === 'DESTROYED'
     ? [`LOST: ${need}, which is destroyed. Nothing can decrypt them.`]
     : [
-        `WILL BE LOST: ${need}, whose destruction is scheduled. To keep it`,
+        `WILL BE LOST: ${need}, whose destruction is scheduled. To keep that version`,
         ...typeLines([versionLine('restore', key, version), versionLine('enable', key, version)]),
       ];
 }

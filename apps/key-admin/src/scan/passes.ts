@@ -34,8 +34,8 @@ export const firstStage = (now: number, settleMs: number): Stage => ({
 });
 
 /**
- * Whether a pass over new runs that ends now took so long that another pass must follow. If so, the findings
- * of its stage `newest` are discarded, because the next stage scans the same range again.
+ * Whether a pass over new runs took too long, so that another must follow. If so, the findings of its stage
+ * `newest` are discarded, because the next stage scans the same range again. The pass ends `now`.
  */
 export const isTooLong = ({ start }: Stage, now: number): boolean => now - start > MAX_CATCH_UP_MS;
 

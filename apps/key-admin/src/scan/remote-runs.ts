@@ -7,7 +7,7 @@ export interface BeforeRuns {
   readonly part: ScanPart;
   /** The ids of the schedules that were listed. */
   readonly schedules: readonly string[];
-  /** Schedules that keep an earlier run's result, and the run that contains it. Null: no run is known. */
+  /** Schedules that keep an earlier run's result, each with the run that contains it. Null: no known run. */
   readonly keptResults: readonly (readonly [schedule: string, run: ScheduledRun | null])[];
   /** Data of kinds that a scan does not read. */
   readonly notWalked: readonly (readonly [message: string, count: number])[];

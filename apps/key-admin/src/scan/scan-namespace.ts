@@ -54,10 +54,7 @@ class Scan {
   readonly #seen = new Set<string>();
   /** The ids of the schedules that were listed. */
   readonly #schedules = new Set<string>();
-  /**
-   * Schedules that keep the result of an earlier run, and the run whose history contains that result.
-   * Undefined: no such run is known.
-   */
+  /** Schedules that keep an earlier run's result, each with the run that contains it, if known. */
   readonly #keptResults = new Map<string, ScheduledRun | undefined>();
   /** The ids of the schedules that were listed before the runs. */
   #firstSchedules: ReadonlySet<string> = new Set();

@@ -93,8 +93,8 @@ export async function scan(
 }
 
 /**
- * Returns the namespaces that the configuration names. If the configuration has a key for every namespace,
- * also returns those that the server lists and, if the server does not list all, the application's namespace.
+ * Returns the namespaces that the configuration names. If a key serves every namespace, adds the namespaces
+ * that the server lists. If that list is incomplete, adds the application's namespace.
  */
 export function namespacesToScan(
   { namespaces, hasDefault }: Pick<KeyRules, 'namespaces' | 'hasDefault'>,

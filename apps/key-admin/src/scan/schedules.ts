@@ -39,7 +39,7 @@ export function readSchedule(description: ScheduleDescription): ReadSchedule {
 
 function keptResultOf({ info, schedule }: ScheduleDescription): KeptResult {
   if (Number(info?.actionCount ?? 0) === 0) return { is: 'none' };
-  // Runs that may overlap get no result of an earlier run, so no history shows what the schedule may still keep.
+  // Overlapping runs get no earlier run's result, so no history shows a result that the schedule keeps.
   if (schedule?.policies?.overlapPolicy === SCHEDULE_OVERLAP_POLICY_ALLOW_ALL) return { is: 'hidden' };
   const last = (info?.recentActions ?? [])
     .toSorted((a, b) => (milliseconds(a.actualTime) ?? 0) - (milliseconds(b.actualTime) ?? 0))

@@ -72,7 +72,7 @@ describe('a key that serves every namespace', () => {
     );
   });
 
-  it('needs a statement that names the namespaces if the server does not list them', () => {
+  it('needs a statement with the namespaces if the server does not list its namespaces', () => {
     const servers = [unlisted(withNamespaces('payments'))];
     expect(codes({ ...all, servers })).toEqual(['not_stated']);
     expect(codes({ ...all, servers, ...stated('payments') })).toEqual([]);
@@ -83,7 +83,7 @@ describe('a key that serves every namespace', () => {
 describe('a key that serves namespaces of a keys file', () => {
   const servers = [withNamespaces('payments', 'orders')];
 
-  it('needs a statement that the key serves no other namespace, or a scan of the other namespaces', () => {
+  it('needs a scan of the server’s other namespaces, unless the statement excludes them', () => {
     expect(codes({ servers })).toEqual(['not_stated']);
     const many = withNamespaces('payments', ...Array.from({ length: 500 }, (_, n) => `n-${n}`));
     expect(codes({ servers: [many] })).toEqual(['not_stated']);
@@ -102,7 +102,7 @@ describe('a key that serves namespaces of a keys file', () => {
     expect(codes({ namespaces: ['payments', 'gone'] })).toEqual(['not_seen']);
   });
 
-  it('needs a statement that names the namespaces if the server does not list them', () => {
+  it('needs a statement with the namespaces if the server does not list its namespaces', () => {
     expect(codes({ servers: [unlisted(SERVER)] })).toEqual(['not_stated']);
     expect(codes({ servers: [unlisted(SERVER)], ...stated('payments') })).toEqual([]);
   });
@@ -139,7 +139,7 @@ describe('several servers', () => {
     },
   );
 
-  it('need one report each', () => {
+  it('each need a report', () => {
     const one = report([namespace()]);
     expect(codes({ servers, statement, reports: [one] })).toEqual(['not_seen']);
     expect(codes({ servers, statement, reports: [ofSecond()] })).toEqual(['not_seen']);
@@ -167,7 +167,7 @@ describe('several servers', () => {
     );
   });
 
-  it('use the latest time at which any of their scans observed the version as primary', () => {
+  it('rely on the latest observation of the version as primary in any of their scans', () => {
     const [observed] = report([]).cryptoKeys;
     const versions = (over: object) =>
       observed!.versions.map((one) => (one.version === 1 ? { ...one, ...over } : one));

@@ -167,7 +167,7 @@ const progressOf = (kind: Stage['kind']) => ({
   stageFound: mergeParts(emptyPart(), named(1_001)),
 });
 
-describe('the input with which a scan continues as new', () => {
+describe('the continue-as-new input of a scan', () => {
   it('stays below the 2 MB that Temporal stores, even if key names are long', () => {
     const progress = progressOf('newest');
     mergeStage(progress);

@@ -40,8 +40,8 @@ export async function runSchedule(client: Client, name: string) {
     });
   await handle.trigger('BUFFER_ALL');
   await started(1);
-  // A schedule passes on a run's result only if it waits for the run to end, which it does because the next
-  // run must wait. A schedule's workflow ids differ by the second in which the schedule handles a trigger.
+  // A schedule passes on a run's result only if another run is waiting for the first to end. A schedule's
+  // workflow ids differ by the second in which the schedule handles a trigger.
   await sleep(1_100);
   await handle.trigger('BUFFER_ALL');
   const { runs, description } = await started(2);

@@ -62,7 +62,7 @@ export class Faults {
     this.#faults = [];
   }
 
-  /** Returns the effect of the fault that matches this call, if any, and counts the call for that fault. */
+  /** Returns the effect of the fault that matches a call, if any. Counts the call for that fault. */
   take(call: CallInfo, now: number): FaultEffect | undefined {
     const fault = this.list(now).find(
       ({ method, identity, resource }) =>

@@ -80,7 +80,7 @@ describe('the version state table', () => {
     expect(versionStates).toHaveLength(10);
   });
 
-  it.each(versionStates)('makes a version in the state %s usable only if it is ENABLED', (state) => {
+  it.each(versionStates)('permits use only in the state ENABLED: %s', (state) => {
     expect(isUsable(versionIn(state), NOW)).toBe(state === 'ENABLED');
   });
 });

@@ -44,7 +44,7 @@ interface Progress {
   readonly signal: AbortSignal;
 }
 
-/** Sends heartbeats with the last checkpoint while the work runs. @throws ApplicationFailure */
+/** Sends heartbeats with the latest checkpoint while the work runs. @throws ApplicationFailure */
 async function withHeartbeats<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
   const context = Context.current();
   let last: Checkpoint | undefined = context.info.heartbeatDetails;

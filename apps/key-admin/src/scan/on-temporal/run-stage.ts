@@ -32,8 +32,8 @@ export interface StageWork {
 /**
  * Runs the rest of a stage: plans shards, and scans them in at most as many activities as there are slots. At
  * most one activity plans. All activities have equal shares of the rate, unless the planning activity is
- * alone. When the workflow's run is full, starts no further activity, and continues as new once all
- * activities have ended.
+ * alone. Once the workflow's run is full, starts no more activities, and continues as new when all have
+ * ended.
  */
 export async function runStage(
   progress: MutableProgress,

@@ -53,7 +53,7 @@ const outages = new Set(['kms_unavailable', 'kms_quota', 'checksum_mismatch']);
 
 /**
  * Whether a process reports that it works although its tasks fail. During an outage of Cloud KMS, a process
- * completes the tasks that need no response from Cloud KMS, so it may report that it is degraded.
+ * may report `degraded`, because some tasks need no response from Cloud KMS.
  */
 export function reportsReady(answer: Readiness | undefined, { code = '' }: Partial<Failures> = {}): boolean {
   if (answer?.http !== 200) return false;
