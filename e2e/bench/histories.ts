@@ -45,7 +45,7 @@ export async function makeActivities(
   const { workflowService } = connection;
   const name = `queue-${workflowId}`;
   const queue = { taskQueue: { name, kind: NORMAL }, namespace: NAMESPACE, identity: 'bench' };
-  /** Tasks from this queue contain only new events: the history of a few batches exceeds a message. */
+  /** Tasks from this queue contain only new events: a full history would soon exceed a message's maximum size. */
   const sticky = { name: `${name}-sticky`, kind: STICKY, normalName: name };
   /**
    * Polls until there is a task. Temporal refuses polls without a deadline, and ends them at the deadline.

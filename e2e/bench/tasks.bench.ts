@@ -104,7 +104,7 @@ async function measure(id: TaskId, site: Site, facts: Facts): Promise<Effort | u
   });
   const page = await context.newPage();
   try {
-    // With this function, Chromium would ask where to save the file.
+    // Without this function, Chromium saves the file without asking where.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await page.goto(site.list);
     await page.locator('[data-index], tbody tr').nth(3).waitFor();

@@ -29,7 +29,7 @@ export interface Stack {
   clientOf(namespace: string): Client;
   /** A client without the codec. */
   readonly plainClient: Client;
-  /** The folders of the audit and of the store of branch keys, and the report of the scan. */
+  /** The audit's folder, the branch key store's folder, and the file of the scan's report. */
   readonly auditFolder: string;
   readonly storeFolder: string;
   readonly reportFile: string;

@@ -24,7 +24,7 @@ export type FieldKind = (typeof fieldKinds)[number];
 /** A text that is visible to everyone who can read the message. */
 export interface ClearValue {
   readonly kind: FieldKind;
-  /** Names of fields and map keys around the text, from the outside. */
+  /** Names of the fields and map keys that contain the text, outermost first. */
   readonly path: readonly string[];
   readonly text: string;
 }

@@ -174,7 +174,7 @@ export class World {
       cluster.namespaces = cluster.namespaces.filter((one) => one !== old);
       return;
     }
-    // No statement can cover what later moves into a namespace that no list and no configuration names.
+    // Histories move only into namespaces that a list or the configuration names: no statement covers others.
     const isVisible =
       this.#serves(name) && (cluster.isListed ? this.named?.includes(name) !== false : isKept(cluster, name));
     const anew = this.#newNamespace(cluster, name);
