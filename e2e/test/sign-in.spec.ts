@@ -76,6 +76,7 @@ test('recovers the sign-in after a reload, at the same address and without a cli
 test('decrypts for permitted people, and renews the token unnoticed while a history is followed', async () => {
   await signIn('Adam Admin', '/ns/default/workflows/courier-3001');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
+  await expect(page.locator('[data-key="g1"] [data-masked]')).toHaveCount(0);
   await expect(page.getByText(/payloads readable/)).toBeVisible();
   // Through several tokens, with a stream that the server ends each time.
   const before = tokens.size;

@@ -1,12 +1,11 @@
 import {
   type DecodeResult,
-  partsOfRef,
   type PayloadRef,
   type PayloadStub,
   reasonClass,
 } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
-import { type Finding, type Findings, isEncrypted } from './payload-keys.ts';
+import type { Finding, Findings } from './payload-keys.ts';
 
 /**
  * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers
@@ -22,8 +21,6 @@ export interface DecoderState {
   /** The answered and failed payloads in view. */
   readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
   readonly findings: Findings;
-  /** How many encrypted payloads of the history the server has decrypted for this page. */
-  readonly decrypted: number;
 }
 
 /** How many milliseconds findings from several answers are collected. */
@@ -48,11 +45,9 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
   const store = createStore<DecoderState>()(() => ({
     payloads: new Map(),
     findings: new Map(),
-    decrypted: 0,
   }));
   /** Answers that wait for the next publication. */
   const pending = new Map<PayloadRef, PayloadState>();
-  const decrypted = new Set<PayloadRef>();
   const fresh = new Map<PayloadRef, Finding | undefined>();
   let publishing: ReturnType<typeof setTimeout> | undefined;
   let published = -FRAME;
@@ -71,14 +66,13 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
   function settle() {
     settling ??= setTimeout(() => {
       settling = undefined;
-      if (fresh.size === 0) return store.setState({ decrypted: decrypted.size });
       const next = new Map(store.getState().findings);
       for (const [changed, found] of fresh) {
         if (found) next.set(changed, found);
         else next.delete(changed);
       }
       fresh.clear();
-      store.setState({ findings: next, decrypted: decrypted.size });
+      store.setState({ findings: next });
     }, SETTLE);
   }
 
@@ -124,14 +118,6 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     found: (result: DecodeResult) => note(result.ref, findingOf(result, stub(result.ref))),
     /** Removes the finding of a payload. */
     forgetFinding: (ref: PayloadRef) => note(ref, undefined),
-    /** Counts an encrypted payload of the history as decrypted, or no longer. */
-    count: (ref: PayloadRef, ok: boolean) => {
-      const own = stub(ref);
-      if (!own || !isEncrypted(own) || partsOfRef(ref).eventId === 0 || decrypted.has(ref) === ok) return;
-      if (ok) decrypted.add(ref);
-      else decrypted.delete(ref);
-      settle();
-    },
   };
 }
 

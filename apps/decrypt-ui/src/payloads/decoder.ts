@@ -170,7 +170,6 @@ export function createDecoder({
     const entry = entries.get(ref);
     if (result.ok) cache.set(cacheKey(ref, opening), result);
     answers.found(result);
-    answers.count(ref, result.ok);
     if (!entry) return;
     answers.add(ref, state);
     if (isRetryable(state)) retryLater(ref, entry);

@@ -30,9 +30,6 @@ export function useFindings(): Findings {
   return useStore(useDecoder().store, ({ findings }) => findings);
 }
 
-/** How many encrypted payloads of the history the server has decrypted for this page. */
-export const useDecrypted = (): number => useStore(useDecoder().store, ({ decrypted }) => decrypted);
-
 /** Whether some of the payloads are locked, so that the person can reveal them. */
 export function useSomeLocked(refs: readonly PayloadRef[]): boolean {
   const { place } = usePayloads();

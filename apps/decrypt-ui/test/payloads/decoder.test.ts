@@ -341,25 +341,3 @@ describe('a locked payload', () => {
     expect(requests.map(([, justification]) => justification)).toEqual(['because a', 'because b']);
   });
 });
-
-async function* decodeAllButOne(refs: readonly string[]) {
-  for (const ref of refs) {
-    yield encrypted('x', ref === '2:0' ? { reason: 'key_disabled' } : {}).answer(ref);
-  }
-}
-
-test('counts the encrypted payloads of the history that the server has decrypted', async () => {
-  const decoder = createDecoder({
-    decode: decodeAllButOne,
-    cache: createPlaintextCache(),
-    scope: 'run',
-    stub: (ref) => encrypted('x').stub(ref, 'input'),
-  });
-  const leaves = [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 0), payloadRefOf(0, 7)].map((ref) =>
-    decoder.view(ref),
-  );
-  await vi.advanceTimersByTimeAsync(200);
-  expect(decoder.store.getState().decrypted).toBe(2);
-  for (const leave of leaves) leave();
-  expect(decoder.store.getState().decrypted).toBe(2);
-});

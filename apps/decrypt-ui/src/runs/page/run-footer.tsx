@@ -1,24 +1,20 @@
-import { useDecrypted } from '../../payloads/payloads-context.tsx';
 import { useRunAccess } from '../../payloads/reveal/reveal-choices.ts';
 import { useSessionState } from '../../session/services.tsx';
-import { formatCount } from '../../ui/format/number.ts';
+import { formatCount, plural } from '../../ui/format/number.ts';
 import { formatClock, formatMoment } from '../../ui/format/time.ts';
 import { Footer } from '../../ui/page/footer.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-footer.module.css';
 
-/** The footer of a run's page: whether it is live, what is loaded, how many payloads are readable. */
+/** The footer of a run's page: whether it is live, what is loaded, and which payloads cannot be read. */
 export function RunFooter() {
   const { address, follow, description, open, usage } = useRun();
-  const decrypted = useDecrypted();
-  const refused = useRunAccess(address) === 'refused';
+  const access = useRunAccess(address);
   const expired = useSessionState().status === 'expired';
   const format = useTimeFormat();
   const { events } = follow.history;
   const { encrypted, unreadable } = usage;
-  // Without a request, the page knows of an encrypted payload only that nothing prevents its decryption.
-  const notAsked = Math.max(encrypted - unreadable - decrypted, 0);
   const last = events.at(-1);
   const expected = description.workflow.historyLength;
   const loading = follow.phase === 'loading' && events.length < expected;
@@ -46,14 +42,12 @@ export function RunFooter() {
           {last ? `, last event ${open ? formatClock(last.at, format) : formatMoment(last.at, format)}` : ''}
         </span>
       )}
-      {encrypted > 0 ? (
-        <span>
-          {refused || expired
-            ? `${formatCount(encrypted)} payloads not shown`
-            : `${formatCount(decrypted)} of ${formatCount(encrypted)} payloads readable`}
-          {refused || expired || notAsked === 0 ? '' : `, ${formatCount(notAsked)} not asked yet`}
-        </span>
+      {encrypted > 0 && (access === 'refused' || expired) ? (
+        <span>{plural(encrypted, 'payload')} not shown</span>
+      ) : encrypted > unreadable && access === 'locked' ? (
+        <span>Payloads locked</span>
       ) : null}
+      {unreadable > 0 ? <span>{plural(unreadable, 'payload')} unreadable</span> : null}
     </Footer>
   );
 }

@@ -100,10 +100,11 @@ const rowWith = (code: ReasonCode) => `g${eventWith(code)}`;
 describe('unreadable payloads', () => {
   test('show a text for every reason code, and the key version', async () => {
     await renderApp(everyReason);
-    const shown = (code: ReasonCode) =>
+  const shown = (code: ReasonCode) =>
       until(() => row(rowWith(code))?.querySelector(`[data-reason="${code}"]`), `the reason ${code}`);
     await shown('integrity_failed');
     expect(text(rowWith('integrity_failed'))).toContain('Integrity failed');
+    await expect.element(page.getByText(/^\d+ payloads unreadable$/)).toBeVisible();
     await shown('key_disabled');
     expect(text(rowWith('key_disabled'))).toContain('Key disabled');
     expect(text(rowWith('key_disabled'))).toContain('v3');
