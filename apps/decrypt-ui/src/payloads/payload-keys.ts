@@ -96,6 +96,10 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
   return [...readable, ...troubles.values(), ...(plaintext && labels.length === 0 ? [plaintext] : [])];
 }
 
+/** The badges of a row: the header of a run with one key names it, so the rows of such a run only name what differs. */
+export const rowBadges = (stubs: readonly PayloadStub[], findings: Findings, { keys }: KeyUsage): KeyBadge[] =>
+  keyBadges(stubs, findings).filter(({ tone }) => keys > 1 || tone !== 'crypto');
+
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
 /** `key_disabled` → `disabled`: after a key version the word `key` is redundant. */
@@ -109,6 +113,8 @@ export interface KeyShare {
 
 export interface KeyUsage {
   readonly shares: readonly KeyShare[];
+  /** How many key versions protect the readable payloads. */
+  readonly keys: number;
   readonly encrypted: number;
   readonly unreadable: number;
   /** Payloads in plaintext where ciphertext belongs. */
@@ -118,6 +124,8 @@ export interface KeyUsage {
 /** How many payloads of a run have the same key version and reason, and their bytes as stored. */
 export interface StubTally {
   readonly label: string;
+  /** The full resource name of the key. */
+  readonly key?: string | undefined;
   readonly encrypted: boolean;
   readonly reason?: ReasonCode | undefined;
   readonly count: number;
@@ -137,19 +145,24 @@ function addPayload(
   findings: Findings,
   count: number,
 ): void {
-  const label = shortKey(stub, keyOf(stub, findings));
-  const reason = reasonOf(stub, findings);
-  const encrypted = isEncrypted(stub);
-  const id = `${label} ${reason} ${encrypted}`;
+  const key = keyOf(stub, findings);
+  const kind = {
+    label: shortKey(stub, key),
+    key: key?.name,
+    reason: reasonOf(stub, findings),
+    encrypted: isEncrypted(stub),
+  };
+  const id = tallyId(kind);
   const known = tallies.get(id);
   tallies.set(id, {
-    label,
-    reason,
-    encrypted,
+    ...kind,
     count: (known?.count ?? 0) + count,
     bytes: (known?.bytes ?? 0) + count * stub.bytes,
   });
 }
+
+const tallyId = ({ label, key, reason, encrypted }: Omit<StubTally, 'count' | 'bytes'>): string =>
+  `${label} ${key} ${reason} ${encrypted}`;
 
 /**
  * Counts payloads by key version: the most used version first, unreadable payloads last. The tallies count the stubs;
@@ -160,9 +173,7 @@ export function keyUsage(
   findings: Findings,
   stubOf: (ref: PayloadRef) => PayloadStub | undefined,
 ): KeyUsage {
-  const corrected = new Map(
-    tallies.map((tally) => [`${tally.label} ${tally.reason} ${tally.encrypted}`, tally]),
-  );
+  const corrected = new Map(tallies.map((tally) => [tallyId(tally), tally]));
   for (const ref of findings.keys()) {
     const stub = stubOf(ref);
     if (!stub) continue;
@@ -171,10 +182,11 @@ export function keyUsage(
   }
   const good = new Map<string, number>();
   const bad = new Map<string, KeyShare>();
+  const keys = new Set<string>();
   let encrypted = 0;
   let unreadable = 0;
   let plaintext = 0;
-  for (const { label, reason, count, encrypted: isCipher } of corrected.values()) {
+  for (const { label, key, reason, count, encrypted: isCipher } of corrected.values()) {
     if (count <= 0) continue;
     if (reason === 'not_encrypted') plaintext += count;
     if (isCipher || isUnreadable(reason)) encrypted += count;
@@ -184,10 +196,11 @@ export function keyUsage(
       bad.set(label, { label, tone, count: (bad.get(label)?.count ?? 0) + count });
     } else if (isCipher) {
       good.set(label, (good.get(label) ?? 0) + count);
+      keys.add(`${key} ${label}`);
     }
   }
   const shares = [...good]
     .toSorted((a, b) => b[1] - a[1])
     .map(([label, count]): KeyShare => ({ label, count, tone: 'crypto' }));
-  return { shares: [...shares, ...bad.values()], encrypted, unreadable, plaintext };
+  return { shares: [...shares, ...bad.values()], keys: keys.size, encrypted, unreadable, plaintext };
 }

@@ -1,7 +1,7 @@
-import { payloadRefOf, reasonClass, reasonCode, reasons } from '@temporal-kms/codec-api';
+import { payloadRefOf, type PayloadStub, reasonClass, reasonCode, reasons } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { maskWidth } from '../../src/payloads/mask.tsx';
-import { addStub, keyBadges, keyUsage, type StubTally } from '../../src/payloads/payload-keys.ts';
+import { addStub, keyBadges, keyUsage, rowBadges, type StubTally } from '../../src/payloads/payload-keys.ts';
 import { explain, reasonText, remedy } from '../../src/payloads/reasons.ts';
 import { hexLine } from '../../src/payloads/value/hex.ts';
 import { jsonInline, type Line } from '../../src/payloads/value/json-text.ts';
@@ -222,9 +222,29 @@ describe('key versions', () => {
       ['v6', 1],
       ['v3', 1],
     ]);
-    expect(usage).toMatchObject({ encrypted: 5, unreadable: 1 });
+    expect(usage).toMatchObject({ encrypted: 5, unreadable: 1, keys: 2 });
     const lost = new Map([[payloadRefOf(1, 0), { reason: 'key_destroyed' as const }]]);
     expect(keyUsage([...tallies.values()], lost, byRef)).toMatchObject({ encrypted: 5, unreadable: 2 });
+  });
+});
+
+describe('the key of a row', () => {
+  const payments = stub(encrypted(1, { version: 1 }), 0);
+  const kyc = stub(encrypted(1, { key: 'kyc', version: 1 }), 1);
+  const disabled = stub(encrypted(1, { version: 1, reason: 'key_disabled', early: true }), 2);
+  const labels = (run: readonly PayloadStub[], row: readonly PayloadStub[]) => {
+    const tallies = new Map<string, StubTally>();
+    for (const counted of run) addStub(tallies, counted, 1);
+    const usage = keyUsage([...tallies.values()], new Map(), () => undefined);
+    return rowBadges(row, new Map(), usage).map(({ label, tone }) => `${label} ${tone}`);
+  };
+
+  test.each([
+    ['is left out where the run has one', [payments, payments], [payments], []],
+    ['is shown where another key has the same version', [payments, kyc], [payments], ['v1 crypto']],
+    ['is shown where it cannot decrypt', [payments, disabled], [disabled], ['v1 bad']],
+  ])('%s', (_, run, row, shown) => {
+    expect(labels(run, row)).toEqual(shown);
   });
 });
 

@@ -130,6 +130,9 @@ export function inputRef(event: RecordedEvent): PayloadRef | undefined {
   );
 }
 
+/** Of the start of a task, the worker's identity says nothing about the run. */
+const isStart = ({ eventName }: RecordedEvent) => /^(?:Activity|Workflow)TaskStarted$/.test(eventName);
+
 /** The most telling plaintext attribute, for events without a payload. */
 function eventNote(event: RecordedEvent): string | undefined {
   const { attributes } = event;
@@ -142,7 +145,7 @@ function eventNote(event: RecordedEvent): string | undefined {
   }
   return (
     textAt(attributes, 'reason') ??
-    textAt(attributes, 'identity') ??
+    (isStart(event) ? undefined : textAt(attributes, 'identity')) ??
     textAt(attributes, 'newExecutionRunId') ??
     textAt(attributes, 'workflowExecution', 'workflowId') ??
     textAt(attributes, 'cause')
@@ -184,5 +187,3 @@ export function pendingByGroup(
   }
   return joined;
 }
-
-export const workerOf = (event: RecordedEvent) => textAt(event.attributes, 'identity');

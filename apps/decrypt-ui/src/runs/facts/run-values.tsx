@@ -3,7 +3,7 @@ import { ChevronRight } from 'lucide-react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { Mask } from '../../payloads/mask.tsx';
 import { PayloadCell } from '../../payloads/payload-cell.tsx';
-import { keyBadges } from '../../payloads/payload-keys.ts';
+import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
@@ -33,7 +33,7 @@ interface RunValuesProps {
 
 /** The input and the result of a run on one line; a click shows them in full below. */
 export function RunValues({ expanded, onToggle }: RunValuesProps) {
-  const { stub, open } = useRun();
+  const { stub, open, usage } = useRun();
   const findings = useFindings();
   const { first, last } = useEnds();
   const input = first && inputRef(first);
@@ -53,7 +53,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           <Twisty expanded={expanded} />
           <span className={styles['name']}>input</span>
           {input ? <PayloadCell payload={input} stub={inputStub} /> : <span className="t3">empty</span>}
-          {inputStub ? <KeyBadges badges={keyBadges([inputStub], findings)} /> : null}
+          {inputStub ? <KeyBadges badges={rowBadges([inputStub], findings, usage)} /> : null}
         </button>
       ) : (
         // Takes the place of the input until the first event has been loaded.
@@ -71,7 +71,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           ) : (
             <SummaryCell summary={groupSummary(last)} />
           )}
-          {resultStub ? <KeyBadges badges={keyBadges([resultStub], findings)} /> : null}
+          {resultStub ? <KeyBadges badges={rowBadges([resultStub], findings, usage)} /> : null}
         </button>
       ) : (
         <span className={styles['waiting']}>

@@ -1,7 +1,7 @@
 import type { SearchHit } from '@temporal-kms/codec-api';
 import { eventTitle, groupName } from '@temporal-kms/histories/events';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
-import { keyBadges } from '../../payloads/payload-keys.ts';
+import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { HitPlace, HitSnippet } from '../../search/search-hit.tsx';
 import { SearchNote } from '../../search/search-progress.tsx';
@@ -50,7 +50,7 @@ interface MatchProps {
 }
 
 function Match({ hit, current, onOpen }: MatchProps) {
-  const { follow, stub } = useRun();
+  const { follow, stub, usage } = useRun();
   const findings = useFindings();
   const group = groupOfEvent(follow.history, hit.eventId);
   const event = follow.history.events[hit.eventId - 1];
@@ -62,7 +62,7 @@ function Match({ hit, current, onOpen }: MatchProps) {
         <span className={styles['name']}>{group ? <LabelText label={groupName(group)} /> : 'Event'}</span>
         {event && group && group.events.length > 1 ? <span className="t3">{eventTitle(event)}</span> : null}
         <span className="spacer" />
-        {own ? <KeyBadges badges={keyBadges([own], findings)} /> : null}
+        {own ? <KeyBadges badges={rowBadges([own], findings, usage)} /> : null}
       </span>
       <HitPlace hit={hit} />
       <HitSnippet hit={hit} />

@@ -10,7 +10,7 @@ import {
   type PendingWork,
 } from '@temporal-kms/histories/events';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
-import { keyBadges } from '../../payloads/payload-keys.ts';
+import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
 import { formatDuration, formatTicking } from '../../ui/format/duration.ts';
 import { formatMomentExact } from '../../ui/format/time.ts';
@@ -22,11 +22,11 @@ import {
   eventSummary,
   groupOutcome,
   groupSummary,
-  workerOf,
 } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import type { Row } from '../events/rows.ts';
-import { outcomeText } from '../outcome.ts';
+import { type Outcome, outcomeText } from '../outcome.ts';
+import { useRun } from '../run/run-context.tsx';
 import { eventSpan, extent, groupSpans, type Span } from '../timeline/spans.ts';
 import { Bars, type Waterfall } from '../timeline/waterfall.tsx';
 import { CategoryIcon } from './category-icon.tsx';
@@ -68,14 +68,15 @@ interface Cells {
 
 function useCells(props: HistoryCellsProps): Cells {
   const findings = useFindings();
+  const { usage } = useRun();
   const { row } = props;
   switch (row.kind) {
     case 'group': {
       const stubs = row.group.events.flatMap((event) => event.payloads);
-      return groupCells(row, props, <KeyBadges badges={keyBadges(stubs, findings)} />);
+      return groupCells(row, props, <KeyBadges badges={rowBadges(stubs, findings, usage)} />);
     }
     case 'event':
-      return eventCells(row, <KeyBadges badges={keyBadges(row.event.payloads, findings)} />);
+      return eventCells(row, <KeyBadges badges={rowBadges(row.event.payloads, findings, usage)} />);
     default: {
       const { from, to, attempt } = row;
       return {
@@ -161,11 +162,7 @@ function eventCells(row: Extract<Row, { kind: 'event' }>, keys: ReactNode): Cell
         </span>
       ),
     outcome: level === 1 ? outcome : undefined,
-    summary: isStart(event) ? (
-      <span className="t3 ellipsis">{workerOf(event)}</span>
-    ) : (
-      <SummaryCell summary={eventSummary(event)} />
-    ),
+    summary: <SummaryCell summary={eventSummary(event)} />,
     start: event.at,
     duration:
       outcome !== undefined && started && started !== event ? formatDuration(event.at - started.at) : null,

@@ -1,7 +1,6 @@
 import type { HistoryEvent } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
-import { groupName, pendingWork } from '@temporal-kms/histories/events';
-import { groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
+import { eventSummary, groupName, groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
 import { createHistoryIndexer } from '../../../src/runs/events/history-indexer.ts';
 import type { History } from '../../../src/runs/events/history.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
@@ -18,6 +17,19 @@ const ids = (history: History) =>
   history.groups.map((group) => [group.id, ...group.events.slice(1).map((event) => event.eventId)]);
 
 const by = (field: string, id: number, more: object = {}) => ({ [field]: String(id), ...more });
+
+test('the worker of a task is not the summary of its start, and a signal keeps its sender', () => {
+  const run = new FixtureRun({ workflowId: 'w' });
+  const identity = 'worker-1';
+  run.add('ActivityTaskStarted', 0, { identity });
+  run.add('WorkflowTaskStarted', 1, { identity });
+  run.add('WorkflowExecutionSignaled', 2, { identity });
+  expect(historyOf(run.events).events.map(eventSummary)).toEqual([
+    { kind: 'none' },
+    { kind: 'none' },
+    { kind: 'text', text: identity },
+  ]);
+});
 
 describe('grouping', () => {
   test('adds every event that names an activity’s scheduling to the activity, in any order', () => {
