@@ -2,6 +2,7 @@ import { escapeInText, type SearchHit } from '@temporal-kms/codec-api';
 import { MaskedField } from '../payloads/mask.tsx';
 import { payloadLabel } from '../payloads/value/payload-label.ts';
 import { plural } from '../ui/format/number.ts';
+import type { HitContext } from './hit-context.ts';
 import styles from './search-hit.module.css';
 
 /** Where a search has found its text: the payload, the JSON Pointer in it, and how often. */
@@ -18,14 +19,20 @@ export function HitPlace({ hit }: { hit: SearchHit }) {
 /** Widths of masked text in CSS pixels, by the server's buckets of its length. */
 const widths = { '0': 0, '1-4': 16, '5-16': 32, '17-64': 88, '65+': 124 } as const;
 
-/** The text that was found. Around it, the server masks everything. */
-export function HitSnippet({ hit }: { hit: SearchHit }) {
+interface HitSnippetProps {
+  readonly hit: SearchHit;
+  /** The text around it, where the page shows the payload. */
+  readonly context?: HitContext | undefined;
+}
+
+/** The text that was found. The server masks everything around it. */
+export function HitSnippet({ hit, context }: HitSnippetProps) {
   const { before, match, after } = hit.snippet;
   return (
     <span className={styles['snippet']}>
-      <Around length={before} />
+      {context ? <span className={styles['before']}>{escapeInText(context.before)}</span> : <Around length={before} />}
       <mark>{escapeInText(match)}</mark>
-      <Around length={after} />
+      {context ? <span className={styles['after']}>{escapeInText(context.after)}</span> : <Around length={after} />}
       {hit.more ? <span className="t3">and {plural(hit.more, 'more place')} in this payload</span> : null}
     </span>
   );

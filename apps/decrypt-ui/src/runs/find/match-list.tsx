@@ -2,7 +2,8 @@ import type { SearchHit } from '@temporal-kms/codec-api';
 import { eventTitle, groupName } from '@temporal-kms/histories/events';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
 import { rowBadges } from '../../payloads/payload-keys.ts';
-import { useFindings } from '../../payloads/payloads-context.tsx';
+import { useFindings, usePayload } from '../../payloads/payloads-context.tsx';
+import { hitContext } from '../../search/hit-context.ts';
 import { HitPlace, HitSnippet } from '../../search/search-hit.tsx';
 import { SearchNote } from '../../search/search-progress.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
@@ -16,7 +17,7 @@ import type { MatchJump } from './use-matches.ts';
 /** Height of an entry in CSS pixels; `.hit` of match-list.module.css. */
 const HEIGHT = 66;
 
-/** The places in payloads that contain the text. Around the text, the server masks everything. */
+/** The places in payloads that contain the text, with the text around it where the page shows the payload. */
 export function MatchList({ matches }: { matches: MatchJump }) {
   const { hits, current, matches: found } = useFind();
   return (
@@ -55,6 +56,8 @@ function Match({ hit, current, onOpen }: MatchProps) {
   const group = groupOfEvent(follow.history, hit.eventId);
   const event = follow.history.events[hit.eventId - 1];
   const own = stub(hit.ref);
+  const view = usePayload(hit.ref, own);
+  const context = view.status === 'readable' ? hitContext(view.value, hit) : undefined;
   return (
     <button type="button" className={styles['hit']} aria-current={current} onClick={onOpen}>
       <span className={styles['line']}>
@@ -65,7 +68,7 @@ function Match({ hit, current, onOpen }: MatchProps) {
         {own ? <KeyBadges badges={rowBadges([own], findings, usage)} /> : null}
       </span>
       <HitPlace hit={hit} />
-      <HitSnippet hit={hit} />
+      <HitSnippet hit={hit} context={context} />
     </button>
   );
 }
