@@ -115,6 +115,25 @@ describe('JSON in the inspector', () => {
     expect(whole()!.getAttribute('aria-selected')).toBe('true');
   });
 
+  test('shows texts and JSON inside strings laid out, and as they are on request', async () => {
+    await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2');
+    await until(() => block('2:6'), 'the payload');
+    await scrollTo('2:6', 'Dear Maren,');
+    expect(text(block('2:6'))).toContain('kind: "paid"');
+    expect(text(block('2:6'))).not.toContain('\\n');
+    await userEvent.click(page.getByRole('button', { name: 'JSON', exact: true }));
+    await until(() => text(block('2:6')).includes('Dear Maren,\\n  thank you.'), 'the JSON');
+    expect(text(block('2:6'))).toContain('kind');
+  });
+
+  test('shows bytes in lines that fit', async () => {
+    await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2');
+    await until(() => block('2:2'), 'the payload');
+    await scrollTo('2:2', '0008');
+    const scroller = block('2:2')!.querySelector('[role="group"][aria-label="Input 2"]')!;
+    expect(scroller.scrollWidth).toBeLessThanOrEqual(scroller.clientWidth);
+  });
+
   test('wraps long lines until the reader changes that', async () => {
     await openFiles();
     expect(scrolls()).toBe(false);

@@ -78,6 +78,15 @@ describe('a payload by its encoding', () => {
       ),
     ).toEqual({ offset: '0010', hex: '4c 4d 4e 4f  ', ascii: 'LMNO' });
   });
+
+  test('shows bytes with 8 per line where 16 have no room', () => {
+    const bytes = Uint8Array.from({ length: 20 }, (_, index) => 60 + index);
+    expect(hexLine(bytes, 1, 8)).toEqual({
+      offset: '0008',
+      hex: '44 45 46 47  48 49 4a 4b',
+      ascii: 'DEFGHIJK',
+    });
+  });
 });
 
 describe('JSON for reading', () => {

@@ -1,11 +1,16 @@
-/** A line of a hex dump, with sixteen bytes: `0000  50 4b 03 04 …  PK··`. */
-export function hexLine(bytes: Uint8Array, line: number): { offset: string; hex: string; ascii: string } {
-  const slice = [...bytes.subarray(line * 16, line * 16 + 16)];
+/** A line of a hex dump, with sixteen bytes by default: `0000  50 4b 03 04 …  PK··`. */
+export function hexLine(
+  bytes: Uint8Array,
+  line: number,
+  perLine: 8 | 16 = 16,
+): { offset: string; hex: string; ascii: string } {
+  const slice = [...bytes.subarray(line * perLine, (line + 1) * perLine)];
   const hex = slice.map(hexByte);
   const ascii = slice.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '·'));
+  const halves = [hex.slice(0, perLine / 2), hex.slice(perLine / 2)];
   return {
-    offset: (line * 16).toString(16).padStart(4, '0'),
-    hex: [hex.slice(0, 8).join(' '), hex.slice(8).join(' ')].join('  '),
+    offset: (line * perLine).toString(16).padStart(4, '0'),
+    hex: halves.map((half) => half.join(' ')).join('  '),
     ascii: ascii.join(''),
   };
 }

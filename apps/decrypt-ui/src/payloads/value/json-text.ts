@@ -65,9 +65,18 @@ export function* inline(input: unknown, limit: number, depth = 0): Generator<Tok
 
 export type Members = readonly unknown[] | Readonly<Record<string, unknown>>;
 
+/** A string that is laid out as its lines. */
+export class TextBlock {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** True for an object or array. */
 export const hasMembers = (input: unknown): input is Members =>
-  Array.isArray(input) || (isRecord(input) && !isLosslessNumber(input));
+  Array.isArray(input) || (isRecord(input) && !isLosslessNumber(input) && !(input instanceof TextBlock));
 
 export const membersIn = (input: Members): number =>
   Array.isArray(input) ? input.length : Object.keys(input).length;
@@ -78,6 +87,7 @@ export const memberName = (name: string) =>
 
 function scalar(input: unknown, limit: number): string {
   if (isLosslessNumber(input)) return input.value;
+  if (input instanceof TextBlock) return scalar(input.text, limit);
   // Escapes only the part of a long string that can be shown.
   if (typeof input === 'string')
     return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));

@@ -10,8 +10,10 @@ import {
   type Members,
   membersIn,
   punctuation,
+  TextBlock,
   type Token,
 } from './json-text.ts';
+import { textLines } from './text-lines.ts';
 
 /**
  * A line of laid-out JSON. `open` and `close` are the lines around the members of an object or array; `folded` stands
@@ -43,6 +45,15 @@ class Range {
     this.ends = names
       ? [memberName(names[from] ?? ''), memberName(names[to - 1] ?? '')]
       : [formatCount(from), formatCount(to - 1)];
+  }
+}
+
+/** A line of a `TextBlock`. */
+class TextLine {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
   }
 }
 
@@ -92,8 +103,12 @@ export const unfolded: JsonFolds = { chosen: new Map(), lines: SHORT };
  */
 export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded): JsonRow[] {
   const rows: JsonRow[] = [];
-  const isOpen = (value: unknown) => chosen.get(value) ?? rows.length < lines;
+  const isOpen = (value: unknown) => chosen.get(value) ?? (rows.length === 0 || rows.length < lines);
   function visit(value: unknown, depth: number, name: string | undefined, comma: boolean) {
+    if (value instanceof TextBlock) {
+      visitText(value, depth, name, comma);
+      return;
+    }
     // Most lines of a long value are numbers and texts, so they take the shortest way.
     if (!hasMembers(value)) {
       rows.push({ kind: 'flat', depth, name, value, comma });
@@ -109,6 +124,14 @@ export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded)
     if (!open) return;
     if (isLong) visitRanges(value, names, count, depth + 1);
     else visitMembers(value, names, 0, count, depth + 1);
+    rows.push({ kind: 'close', depth, value, comma });
+  }
+  function visitText(value: TextBlock, depth: number, name: string | undefined, comma: boolean) {
+    const open = isOpen(value);
+    rows.push({ kind: open ? 'open' : 'folded', depth, name, value, comma });
+    if (!open) return;
+    for (const line of textLines(value.text))
+      rows.push({ kind: 'flat', depth: depth + 1, value: new TextLine(line), comma: false });
     rows.push({ kind: 'close', depth, value, comma });
   }
   function visitRanges(value: Members, names: readonly string[] | undefined, count: number, depth: number) {
@@ -140,16 +163,19 @@ function fits(value: unknown, depth: number, name = ''): boolean {
   let room = WIDTH - 2 * depth - name.length;
   for (const { text } of inline(value, room)) {
     room -= text.length;
-    if (room < 0) return false;
+    // A text of several lines takes several lines.
+    if (room < 0 || text.includes('\\n')) return false;
   }
   return true;
 }
 
 /** The text of a line, with its indentation. */
 export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
-  const [opening, closing] = Array.isArray(value) ? ['[', ']'] : ['{', '}'];
+  const [opening, closing] =
+    value instanceof TextBlock ? ['"""', '"""'] : Array.isArray(value) ? ['[', ']'] : ['{', '}'];
   const tokens: Token[] = depth > 0 ? [punctuation('  '.repeat(depth))] : [];
   if (value instanceof Range) return [...tokens, punctuation(value.ends.join(' … '))];
+  if (value instanceof TextLine) return [...tokens, { kind: 'value', text: value.text }];
   if (name !== undefined) tokens.push(key(name), punctuation(': '));
   if (kind === 'open') tokens.push(punctuation(opening));
   else if (kind === 'close') tokens.push(punctuation(closing));
@@ -161,9 +187,12 @@ export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
   return tokens;
 }
 
-/** The number of members of a folded line. */
-export const memberCount = ({ value }: JsonRow): number =>
-  value instanceof Range ? value.to - value.from : hasMembers(value) ? membersIn(value) : 0;
+/** The number of members, or of lines of text, that a folded line stands for. */
+export function memberCount({ value }: JsonRow): number {
+  if (value instanceof Range) return value.to - value.from;
+  if (value instanceof TextBlock) return textLines(value.text).length;
+  return hasMembers(value) ? membersIn(value) : 0;
+}
 
 /**
  * The position of the next line before (`step` -1) or after (1) a position, without the lines that only close an object

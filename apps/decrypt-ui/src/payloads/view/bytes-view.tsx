@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { Segmented } from '../../ui/controls/segmented.tsx';
 import { formatBytes } from '../../ui/format/number.ts';
+import { useSize } from '../../ui/use-size.ts';
 import { CodeView } from '../code-view.tsx';
 import { hexLine } from '../value/hex.ts';
 import { type Media, mediaOf } from '../value/media-type.ts';
@@ -8,6 +9,7 @@ import type { PayloadValue } from '../value/payload-value.ts';
 import { protobufValue } from '../value/protobuf-value.ts';
 import styles from './bytes-view.module.css';
 import { JsonView, type JsonViewProps } from './json-view.tsx';
+import block from './payload-block.module.css';
 
 type Bytes = Extract<PayloadValue, { kind: 'bytes' }>;
 type Form = 'fields' | 'picture' | 'bytes';
@@ -36,7 +38,7 @@ export function BytesView({ value, folds, ...rest }: BytesViewProps) {
       {forms.length > 1 ? (
         <Segmented
           label="Form of the payload"
-          className={styles['forms']}
+          className={block['forms']}
           value={form}
           options={forms.map((each) => ({ value: each, text: texts[each] }))}
           onChange={setChosen}
@@ -49,7 +51,7 @@ export function BytesView({ value, folds, ...rest }: BytesViewProps) {
       ) : (
         <Hex bytes={bytes} {...rest} />
       )}
-      <p className={styles['note']}>{noteOf(form, bytes, media, messageType)}</p>
+      <p className={block['note']}>{noteOf(form, bytes, media, messageType)}</p>
     </>
   );
 }
@@ -59,30 +61,36 @@ function noteOf(form: Form, bytes: Uint8Array, media: Media | undefined, type: s
   if (form === 'fields')
     return `Fields by number. Their names are in the descriptor of ${type ?? 'the message'}, which the page does not have.`;
   if (form === 'picture') return `${media?.name ?? 'Picture'}, ${size}, drawn from the decrypted bytes.`;
-  const shown = MAX_HEX_LINES * 16;
+  const shown = MAX_HEX_BYTES;
   const part = bytes.length > shown ? `the first ${formatBytes(shown)} of ${size}` : size;
   return media?.kind === 'document' ? `${media.name}, ${part}. Save it to read it.` : `Bytes: ${part}.`;
 }
 
-/** More lines do not help to recognise a file, and they cost memory. */
-const MAX_HEX_LINES = 4096;
+/** More bytes do not help to recognise a file, and they cost memory. */
+const MAX_HEX_BYTES = 65_536;
+/** CSS pixels that a line with sixteen bytes needs. */
+const WIDE = 560;
 
 function Hex({ bytes, ...rest }: Omit<JsonViewProps, 'value'> & { bytes: Uint8Array }) {
+  const [ref, { width }] = useSize();
+  const perLine = width < WIDE ? 8 : 16;
   return (
-    <CodeView
-      count={Math.min(Math.ceil(bytes.length / 16), MAX_HEX_LINES)}
-      {...rest}
-      renderLine={(index) => {
-        const { offset, hex, ascii } = hexLine(bytes, index);
-        return (
-          <>
-            <span className="t3">{offset}</span>
-            {`  ${hex.padEnd(48)}  `}
-            <span className="t2">{ascii}</span>
-          </>
-        );
-      }}
-    />
+    <div ref={ref} className={styles['hex']}>
+      <CodeView
+        count={Math.ceil(Math.min(bytes.length, MAX_HEX_BYTES) / perLine)}
+        {...rest}
+        renderLine={(index) => {
+          const { offset, hex, ascii } = hexLine(bytes, index, perLine);
+          return (
+            <>
+              <span className="t3">{offset}</span>
+              {`  ${hex.padEnd(perLine * 3)}  `}
+              <span className="t2">{ascii}</span>
+            </>
+          );
+        }}
+      />
+    </div>
   );
 }
 

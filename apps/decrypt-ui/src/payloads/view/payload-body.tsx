@@ -1,7 +1,9 @@
-import { lazy, Suspense, useMemo } from 'react';
+import { lazy, Suspense, useMemo, useState } from 'react';
+import { Segmented } from '../../ui/controls/segmented.tsx';
 import { usePreferences } from '../../ui/preferences/preferences.ts';
 import { CodeView } from '../code-view.tsx';
 import type { PayloadValue } from '../value/payload-value.ts';
+import { readableJson } from '../value/readable-json.ts';
 import { textLines } from '../value/text-lines.ts';
 import { JsonView, type JsonViewProps } from './json-view.tsx';
 import styles from './payload-block.module.css';
@@ -19,7 +21,7 @@ export function PayloadBody({ value, folds, ...rest }: PayloadBodyProps) {
     case 'empty':
       return <p className="t3">The payload is empty (binary/null).</p>;
     case 'json':
-      return <JsonView value={value.value} folds={folds} {...rest} />;
+      return <JsonBody json={value} folds={folds} {...rest} />;
     case 'text':
       return <TextBody text={value.text} note={value.note} {...rest} />;
     default:
@@ -29,6 +31,34 @@ export function PayloadBody({ value, folds, ...rest }: PayloadBodyProps) {
         </Suspense>
       );
   }
+}
+
+interface JsonBodyProps extends Omit<JsonViewProps, 'value'> {
+  readonly json: Extract<PayloadValue, { kind: 'json' }>;
+}
+
+const forms = [
+  { value: 'text', text: 'Text' },
+  { value: 'json', text: 'JSON' },
+] as const;
+
+/** JSON. Strings of several lines, and JSON inside strings, are laid out unless the reader asks for the JSON as it is. */
+function JsonBody({ json, ...rest }: JsonBodyProps) {
+  const readable = useMemo(() => readableJson(json), [json]);
+  const [form, setForm] = useState<'text' | 'json'>('text');
+  if (readable === json.value) return <JsonView value={json.value} {...rest} />;
+  return (
+    <>
+      <Segmented
+        label="Form of the payload"
+        className={styles['forms']}
+        value={form}
+        options={forms}
+        onChange={setForm}
+      />
+      <JsonView key={form} value={form === 'text' ? readable : json.value} {...rest} />
+    </>
+  );
 }
 
 interface TextBodyProps extends Omit<PayloadBodyProps, 'value' | 'folds'> {

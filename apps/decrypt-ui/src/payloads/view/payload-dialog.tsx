@@ -54,7 +54,7 @@ export function PayloadDialog({ view, stub, title, onOpen }: PayloadDialogProps)
               look="ghost"
               size="small"
               aria-label="Fold all"
-              onClick={() => setFolds({ chosen: new Map([[value.value, true]]), lines: 0 })}
+              onClick={() => setFolds({ chosen: new Map(), lines: 0 })}
             >
               <ChevronsDownUp size={14} />
               <span className={styles['text']}>Fold all</span>

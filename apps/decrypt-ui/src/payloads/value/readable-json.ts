@@ -1,0 +1,44 @@
+import { hasMembers, MAX_DEPTH, membersIn, TextBlock } from './json-text.ts';
+import { parseJson } from './payload-value.ts';
+
+/** Characters of JSON that is searched for texts; a longer value is shown as it is. */
+const MAX_SEARCHED = 200_000;
+/** What JSON contains if one of its strings has a line break, or is JSON itself. */
+const hint = /\\n|"\s*[[{]/;
+
+/**
+ * The value of a JSON text in which strings that contain JSON are objects and arrays, and strings of several lines are
+ * `TextBlock`s. Returns the same value if it has none.
+ */
+export const readableJson = ({ value, text }: { readonly value: unknown; readonly text: string }): unknown =>
+  text.length > MAX_SEARCHED || !hint.test(text) ? value : readable(value, 0);
+
+function readable(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return readableText(value, depth);
+  if (!hasMembers(value) || depth > MAX_DEPTH) return value;
+  if (Array.isArray(value)) {
+    const items = value.map((item) => readable(item, depth + 1));
+    return items.some((item, index) => item !== value[index]) ? items : value;
+  }
+  const members = Object.entries(value).map(
+    ([name, member]) => [name, member, readable(member, depth + 1)] as const,
+  );
+  return members.some(([, before, after]) => before !== after)
+    ? Object.fromEntries(members.map(([name, , after]) => [name, after]))
+    : value;
+}
+
+function readableText(text: string, depth: number): unknown {
+  const inner = /^\s*(?:\{.*\}|\[.*\])\s*$/s.test(text) ? innerJson(text) : undefined;
+  if (inner !== undefined) return readable(inner, depth + 1);
+  return text.trim().includes('\n') ? new TextBlock(text) : text;
+}
+
+function innerJson(text: string): unknown {
+  try {
+    const inner = parseJson(text);
+    return hasMembers(inner) && membersIn(inner) > 0 ? inner : undefined;
+  } catch {
+    return undefined;
+  }
+}
