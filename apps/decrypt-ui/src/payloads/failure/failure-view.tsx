@@ -18,10 +18,18 @@ export interface FailureViewProps {
   readonly title?: string;
   /** Text after the title: `after 5 attempts`. */
   readonly note?: string | undefined;
+  /** Scrolls to the line of the application's code that threw the root cause. */
+  readonly showCode?: boolean;
 }
 
 /** A failure from the outermost level to its root cause: message, type, stack trace and details of each level. */
-export function FailureView({ failure, stubs, title = 'Failure', note }: FailureViewProps) {
+export function FailureView({
+  failure,
+  stubs,
+  title = 'Failure',
+  note,
+  showCode = false,
+}: FailureViewProps) {
   const chain = failureChain(failure);
   const findings = useFindings();
   const find = (ref: PayloadRef) => stubs.find((stub) => stub.ref === ref);
@@ -45,6 +53,7 @@ export function FailureView({ failure, stubs, title = 'Failure', note }: Failure
               level={level}
               stub={level.encoded ? find(level.encoded) : undefined}
               root={index === chain.length - 1}
+              showCode={showCode}
             />
           ))}
         </ol>
@@ -60,9 +69,10 @@ interface LevelProps {
   readonly level: FailureLevel;
   readonly stub: PayloadStub | undefined;
   readonly root: boolean;
+  readonly showCode: boolean;
 }
 
-function Level({ level, stub, root }: LevelProps) {
+function Level({ level, stub, root, showCode }: LevelProps) {
   const view = usePayload(level.encoded, stub);
   const { message, stackTrace } = levelText(level, view);
   const read = useReadPayload();
@@ -89,6 +99,7 @@ function Level({ level, stub, root }: LevelProps) {
           read={() => (level.encoded === undefined || read(level.encoded) ? stackTrace : undefined)}
           decrypted={level.encoded !== undefined}
           initiallyOpen={root}
+          showCode={root && showCode}
         />
       ) : null}
     </li>

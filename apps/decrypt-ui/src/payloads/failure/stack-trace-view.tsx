@@ -13,15 +13,18 @@ interface StackTraceProps {
   readonly read: () => string | undefined;
   readonly decrypted: boolean;
   readonly initiallyOpen: boolean;
+  /** Scrolls to the first frame of the application. */
+  readonly showCode: boolean;
 }
 
 /** A stack trace with the frames of the application. Those of libraries are folded. */
-export function StackTrace({ text, read, decrypted, initiallyOpen }: StackTraceProps) {
+export function StackTrace({ text, read, decrypted, initiallyOpen, showCode }: StackTraceProps) {
   const [open, setOpen] = useState(initiallyOpen);
   const [libraries, setLibraries] = useState<ReadonlySet<number>>(new Set());
   const lines = useMemo(() => stackLines(text), [text]);
   const rows = useMemo(() => stackRows(lines, libraries), [lines, libraries]);
   const frames = lines.filter(isFrame).length;
+  const code = rows.findIndex((row) => row.kind === 'line' && isFrame(row.line) && row.line.own);
 
   const toggle = (from: number) =>
     setLibraries(
@@ -50,6 +53,7 @@ export function StackTrace({ text, read, decrypted, initiallyOpen }: StackTraceP
           label="Stack trace"
           decrypted={decrypted}
           wrap
+          current={showCode && code >= 0 ? code : undefined}
           renderLine={(index) => {
             const row = rows[index];
             if (row?.kind !== 'libraries') return row ? <TraceLine line={row.line} /> : null;

@@ -3,6 +3,7 @@ import { at, enumAt, millisAt, millisOf, numberAt, textAt } from '@temporal-kms/
 import { sentence } from '../../payloads/value/attribute-words.ts';
 import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
+import { MANY_ATTEMPTS, type PendingWork, pendingWork } from '../events/pending.ts';
 
 /** What needs the reader's attention about a run as a whole. */
 export type RunAlert =
@@ -21,6 +22,13 @@ export type RunAlert =
     }
   | { readonly kind: 'reset'; readonly runId: string }
   | { readonly kind: 'noPollers'; readonly queue: RunTaskQueue }
+  | {
+      readonly kind: 'retries';
+      /** What has failed most often. */
+      readonly work: PendingWork;
+      /** How much more work fails again and again. */
+      readonly others: number;
+    }
   | {
       readonly kind: 'taskFailure';
       /** The number of the attempt that Temporal makes next. */
@@ -46,6 +54,8 @@ export function runAlerts({ description, events, open, taskQueues = [] }: AlertS
   const alerts: RunAlert[] = [];
   const task = open ? taskFailure(description, events) : undefined;
   if (task) alerts.push(task);
+  const [work, ...others] = open ? retried(description) : [];
+  if (work) alerts.push({ kind: 'retries', work, others: others.length });
   for (const queue of open ? taskQueues : []) {
     if (!queue.polling) alerts.push({ kind: 'noPollers', queue });
   }
@@ -71,6 +81,12 @@ export function runAlerts({ description, events, open, taskQueues = [] }: AlertS
   if (relations.resetRunId) alerts.push({ kind: 'reset', runId: relations.resetRunId });
   return alerts;
 }
+
+/** The pending work that fails again and again, the most attempts first. */
+const retried = (description: WorkflowDescription): PendingWork[] =>
+  pendingWork(description)
+    .filter(({ attempt, paused }) => attempt >= MANY_ATTEMPTS && !paused)
+    .toSorted((a, b) => b.attempt - a.attempt);
 
 const taskEnds: ReadonlySet<string> = new Set([
   'WorkflowTaskCompleted',

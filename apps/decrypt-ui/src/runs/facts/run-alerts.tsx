@@ -1,15 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
-import { escapeInvisible, type RunTaskQueue } from '@temporal-kms/codec-api';
+import { escapeInvisible, type PayloadStub, type RunTaskQueue } from '@temporal-kms/codec-api';
 import { Ban, ChevronRight, CirclePause, RotateCcw, TriangleAlert, Unplug } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { millisOf } from '@temporal-kms/histories/events';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
+import { failureChain, headline } from '../../payloads/failure/failure.ts';
+import { millisOf } from '../../payloads/value/proto-json.ts';
 import { Button } from '../../ui/controls/button.tsx';
-import { plural } from '../../ui/format/number.ts';
+import { formatTicking } from '../../ui/format/duration.ts';
+import { formatCount, plural } from '../../ui/format/number.ts';
 import { formatMoment } from '../../ui/format/time.ts';
-import { Notice } from '../../ui/page/notice.tsx';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { useNow } from '../../ui/use-now.ts';
 import { useRunsApi } from '../api.ts';
+import { pendingByGroup } from '../events/describe-group.ts';
+import { SummaryCell } from '../history/summary-cell.tsx';
 import { taskQueuesQuery } from '../queries.ts';
 import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
@@ -20,21 +25,15 @@ interface SelectProps {
   readonly onSelect: (eventId: number) => void;
 }
 
-interface RunAlertsProps extends SelectProps {
-  /** Whether task queues without workers are among the alerts. `PollerNotices` shows them otherwise. */
-  readonly pollers: boolean;
-}
-
 /** What needs attention about the run as a whole, a line for each. */
-export function RunAlerts({ onSelect, pollers }: RunAlertsProps) {
+export function RunAlerts({ onSelect }: SelectProps) {
   const { description, follow, open } = useRun();
   const { events } = follow.history;
   const taskQueues = useTaskQueues();
-  const all = useMemo(
+  const alerts = useMemo(
     () => runAlerts({ description, events, open, taskQueues }),
     [description, events, open, taskQueues],
   );
-  const alerts = pollers ? all : all.filter(({ kind }) => kind !== 'noPollers');
   if (alerts.length === 0) return null;
   return (
     <ul className={styles['alerts']} aria-label="Alerts">
@@ -54,6 +53,8 @@ function Alert({ alert, onSelect }: SelectProps & { alert: RunAlert }) {
   switch (alert.kind) {
     case 'taskFailure':
       return <TaskFailure alert={alert} onSelect={onSelect} />;
+    case 'retries':
+      return <Retries {...alert} onSelect={onSelect} />;
     case 'noPollers':
       return (
         <Line outcome="paused" icon={<Unplug size={14} />} title="No worker polls">
@@ -96,37 +97,92 @@ function TaskFailure({
   alert,
   onSelect,
 }: SelectProps & { alert: Extract<RunAlert, { kind: 'taskFailure' }> }) {
-  const [shown, setShown] = useState(false);
   const since = useMoment();
   const { event, failure, cause, attempt } = alert;
+  return (
+    <FailureAlert
+      title="Workflow task fails"
+      failure={failure}
+      stubs={event?.payloads ?? []}
+      eventId={event?.eventId}
+      onSelect={onSelect}
+    >
+      {facts(
+        cause,
+        `attempt ${attempt}`,
+        alert.since === undefined ? undefined : `since ${since(alert.since)}`,
+      )}
+      . The run makes no progress until a task completes.
+    </FailureAlert>
+  );
+}
+
+/** An activity or a Nexus operation that fails again and again. */
+function Retries({ work, others, onSelect }: SelectProps & Extract<RunAlert, { kind: 'retries' }>) {
+  const { description, follow } = useRun();
+  const { groups } = follow.history;
+  const now = useNow(true);
+  const eventId = useMemo(() => pendingByGroup(groups, [work]).keys().next().value, [groups, work]);
+  const { attempt, maximumAttempts, nextAttemptAt } = work;
+  const wait = nextAttemptAt === undefined ? 0 : nextAttemptAt - now;
+  return (
+    <FailureAlert
+      title={`${work.name} fails`}
+      failure={work.lastFailure}
+      stubs={description.payloads}
+      eventId={eventId}
+      onSelect={onSelect}
+    >
+      {facts(
+        `attempt ${formatCount(attempt)}${maximumAttempts === undefined ? '' : ` of ${formatCount(maximumAttempts)}`}`,
+        wait > 0 ? `retries in ${formatTicking(wait + 999)}` : undefined,
+        others === 0 ? undefined : `and ${formatCount(others)} more ${others === 1 ? 'fails' : 'fail'}, see Pending`,
+      )}
+    </FailureAlert>
+  );
+}
+
+interface FailureAlertProps extends SelectProps {
+  readonly title: string;
+  readonly failure: unknown;
+  readonly stubs: readonly PayloadStub[];
+  readonly eventId: number | undefined;
+  readonly children: ReactNode;
+}
+
+/** What fails, with the message, and the causes on request. */
+function FailureAlert({ title, failure, stubs, eventId, onSelect, children }: FailureAlertProps) {
+  const [shown, setShown] = useState(false);
+  const level = headline(failureChain(failure));
   return (
     <>
       <Line
         outcome="failed"
         icon={<TriangleAlert size={14} />}
-        title="Workflow task fails"
+        title={title}
+        message={level ? <SummaryCell summary={{ kind: 'failure', level, outcome: 'failed' }} /> : null}
         action={
           <>
-            {failure === undefined ? null : (
+            {level ? (
               <Button look="ghost" size="small" aria-expanded={shown} onClick={() => setShown(!shown)}>
                 <ChevronRight size={12} className={shown ? styles['open'] : undefined} />
                 Failure
               </Button>
-            )}
-            <ToEvent eventId={event?.eventId} onSelect={onSelect} />
+            ) : null}
+            <ToEvent eventId={eventId} onSelect={onSelect} />
           </>
         }
       >
-        {facts(
-          cause,
-          `attempt ${attempt}`,
-          alert.since === undefined ? undefined : `since ${since(alert.since)}`,
-        )}
-        . The run makes no progress until a task completes.
+        {children}
       </Line>
-      {shown && event ? (
+      {shown ? (
         <div className={styles['failure']}>
-          <FailurePanel failure={failure} stubs={event.payloads} note={`event ${event.eventId}`} />
+          <FailurePanel
+            failure={failure}
+            stubs={stubs}
+            note={eventId === undefined ? undefined : `event ${eventId}`}
+            showCode
+          />
         </div>
       ) : null}
     </>
@@ -141,36 +197,6 @@ function useTaskQueues(): readonly RunTaskQueue[] {
   const { address, description, open } = useRun();
   const enabled = open && !address.file && description.workflow.status === 'Running';
   return useQuery({ ...taskQueuesQuery(api, address), enabled }).data?.taskQueues ?? none;
-}
-
-/**
- * The task queues that no worker polls, as banners over the rows: the server finds them after the page has been shown, and
- * a line above the rows would move them.
- */
-export function PollerNotices() {
-  const queues = useTaskQueues().filter(({ polling }) => !polling);
-  const pollText = usePollText();
-  const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
-  const shown = queues.filter((queue) => !dismissed.has(queueId(queue)));
-  return shown.map((queue) => (
-    <Notice
-      key={queueId(queue)}
-      severity="warning"
-      icon={<Unplug size={14} />}
-      title={
-        <>
-          No worker polls <QueueName queue={queue} />
-        </>
-      }
-      action={
-        <Button size="small" onClick={() => setDismissed(new Set([...dismissed, queueId(queue)]))}>
-          Dismiss
-        </Button>
-      }
-    >
-      {pollText(queue)}
-    </Notice>
-  ));
 }
 
 const queueId = ({ kind, name }: RunTaskQueue) => `${kind} ${name}`;
@@ -222,18 +248,21 @@ interface LineProps {
   readonly outcome: 'failed' | 'paused' | 'canceled' | 'neutral';
   readonly icon: ReactNode;
   readonly title: string;
+  /** The message of a failure. */
+  readonly message?: ReactNode;
   readonly action?: ReactNode;
   readonly children: ReactNode;
 }
 
-function Line({ outcome, icon, title, action, children }: LineProps) {
+function Line({ outcome, icon, title, message, action, children }: LineProps) {
   return (
     <div className={styles['line']} data-outcome={outcome}>
       <span className={styles['icon']} aria-hidden="true">
         {icon}
       </span>
       <p>
-        <span className="strong">{title}</span> <span className="t2">{children}</span>
+        <span className="strong">{title}</span> {message ? <span className={styles['message']}>{message}</span> : null}{' '}
+        <span className="t2">{children}</span>
       </p>
       <span className={styles['action']}>{action}</span>
     </div>

@@ -68,7 +68,7 @@ function Column({ title, event, isShown, onSelect, children }: ColumnProps) {
 
 function Result({ event }: { event: RecordedEvent }) {
   const failure = failureAttributes(event);
-  if (failure !== undefined) return <FailurePanel failure={failure} stubs={event.payloads} />;
+  if (failure !== undefined) return <FailurePanel failure={failure} stubs={event.payloads} showCode />;
   return <Payloads event={event} prefix={/^(result|details|input)\b/} none="The run returned no value." />;
 }
 

@@ -5,7 +5,7 @@ import { Mask } from '../../payloads/mask.tsx';
 import { PayloadCell } from '../../payloads/payload-cell.tsx';
 import { rowBadges } from '../../payloads/payload-keys.ts';
 import { useFindings } from '../../payloads/payloads-context.tsx';
-import { groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
+import { failureAttributes, groupSummary, inputRef, resultRef } from '../events/describe-group.ts';
 import type { Group, RecordedEvent } from '../events/history.ts';
 import { isEnd, resultName } from '../events/run-ends.ts';
 import { SummaryCell } from '../history/summary-cell.tsx';
@@ -63,7 +63,11 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
         </span>
       )}
       {end && last ? (
-        <button type="button" {...button('result')}>
+        <button
+          type="button"
+          {...button('result')}
+          data-failure={failureAttributes(end) === undefined ? undefined : ''}
+        >
           <Twisty expanded={expanded} />
           <span className={styles['name']}>{resultName(end)}</span>
           {result ? (

@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { reasonClass } from '@temporal-kms/codec-api';
 import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
-import { type ReactNode, useEffect, useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useStore } from 'zustand';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
 import { healthQuery } from '../../session/api.ts';
@@ -25,12 +25,10 @@ interface HistoryTabProps {
   readonly view: HistoryView;
   readonly matches: MatchJump;
   readonly search: WorkflowSearch;
-  /** More banners. */
-  readonly notices: ReactNode;
 }
 
 /** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
-export function HistoryTab({ view, matches, search, notices }: HistoryTabProps) {
+export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const { open: finding } = useFind();
   const { open, follow, description } = useRun();
   const now = useNow(open);
@@ -98,7 +96,6 @@ export function HistoryTab({ view, matches, search, notices }: HistoryTabProps) 
               : `Loading continues automatically after event ${follow.history.lastDurable}.`}
           </Notice>
         ) : null}
-        {notices}
         <KmsNotice />
         <RefusalNotice />
         {missing === undefined ? null : (

@@ -7,7 +7,8 @@ import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
 import { SplitView } from '../../ui/page/split-view.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { nextPlaintext } from '../events/history.ts';
-import { PollerNotices, RunAlerts } from '../facts/run-alerts.tsx';
+import { pendingWork } from '../events/pending.ts';
+import { RunAlerts } from '../facts/run-alerts.tsx';
 import { RunFacts } from '../facts/run-facts.tsx';
 import type { RunValue } from '../facts/run-values.tsx';
 import { useMatches } from '../find/use-matches.ts';
@@ -122,7 +123,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
           <RunValuesPanel shown={shown} onSelect={select} />
         </Suspense>
       ) : null}
-      <RunAlerts onSelect={select} pollers={tab !== 'history'} />
+      <RunAlerts onSelect={select} />
       <SplitView
         reserve={tab === 'history' && view.selection.ev !== undefined && follow.phase === 'loading'}
         side={
@@ -165,7 +166,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
           tools={tab === 'history' ? <HistoryTools view={view} matches={matches} search={search} /> : null}
         >
           <TabPanel value="history" className={styles['panel']}>
-            <HistoryTab view={view} matches={matches} search={search} notices={<PollerNotices />} />
+            <HistoryTab view={view} matches={matches} search={search} />
           </TabPanel>
           <TabPanel value="pending" className={styles['page']}>
             <Suspense>

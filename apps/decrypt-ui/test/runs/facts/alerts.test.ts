@@ -6,7 +6,7 @@ import { alertRuns } from '../../fixtures/alerts.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
 import type { FixtureRun } from '../../fixtures/run.ts';
 
-const [stuck, paused, reset] = alertRuns(Date.parse('2026-11-24T13:00:00Z'));
+const [stuck, paused, reset, , retrying] = alertRuns(Date.parse('2026-11-24T13:00:00Z'));
 
 function historyOf(run: FixtureRun) {
   const builder = createHistoryBuilder();
@@ -75,6 +75,20 @@ describe('runAlerts', () => {
     expect(alertsOf(paused!)).toMatchObject([
       { kind: 'paused', by: 'ana@acme.example', reason: 'waiting for the bank' },
     ]);
+  });
+
+  it('reports the work that fails most often, and counts what else fails again and again', () => {
+    expect(alertsOf(retrying!)).toMatchObject([
+      { kind: 'retries', work: { name: 'transferFunds', attempt: 88 }, others: 1 },
+    ]);
+    expect(alertsOf(retrying!, false)).toEqual([]);
+  });
+
+  it('reports no retries of an activity that is paused, or that has failed a few times', () => {
+    const run = alertRuns(Date.now())[4]!;
+    const [first] = run.details['pendingActivities'] as [object];
+    run.details = { pendingActivities: [{ ...first, paused: true }, { ...first, attempt: 4 }] };
+    expect(alertsOf(run)).toEqual([]);
   });
 
   it('reports the run that a reset led to', () => {

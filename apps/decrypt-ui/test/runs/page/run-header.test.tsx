@@ -6,18 +6,18 @@ const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-00000000000
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
 /** The text of the element with a label. */
 const textOf = (label: string) => document.querySelector(`[aria-label="${label}"]`)?.textContent ?? '';
-const banners = () =>
-  [...document.querySelectorAll('[role="tabpanel"] [role="status"]')]
-    .map((each) => each.textContent)
-    .join('\n');
 const alerts = () => page.getByRole('list', { name: 'Alerts' });
 
 describe('alerts', () => {
-  test('show that the workflow task fails, with its failure on request, and lead to its event', async () => {
+  test('show why the workflow task fails, with its code on request, and lead to its event', async () => {
     await renderApp(stuck);
-    await until(() => /Workflow task fails.*attempt 14/.test(textOf('Alerts')), 'the alert', 10_000);
+    await until(
+      () => /Workflow task fails\s*activity type does not match.*attempt 14/.test(textOf('Alerts')),
+      'the message',
+      10_000,
+    );
     await userEvent.click(page.getByRole('button', { name: 'Failure', exact: true }));
-    await until(() => /activity type does not match/.test(textOf('Alerts')), 'the alert', 10_000);
+    await until(() => /workflows\.ts:31:9/.test(textOf('Alerts')), 'the code', 10_000);
     await userEvent.click(page.getByRole('button', { name: 'Event 4' }));
     await until(() => document.querySelector('[data-inspector]'), 'the inspector');
   });
@@ -40,21 +40,28 @@ describe('alerts', () => {
     );
   });
 
-  test('show that no worker polls the task queue of the run', async () => {
-    await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
+  test('show that an activity fails again and again, and why', async () => {
+    await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
     await until(
-      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(banners()),
-      'the banner over the rows',
+      () =>
+        /transferFunds fails\s*the bank is closed.*attempt 88, retries in 59 m.*and 1 more fails/.test(
+          textOf('Alerts'),
+        ),
+      'the message',
       10_000,
     );
-    expect(textOf('Alerts')).toBe('');
-    await userEvent.click(page.getByRole('button', { name: 'Dismiss' }));
-    await until(() => !banners().includes('No worker polls'), 'no banner');
-    await userEvent.click(page.getByRole('tab', { name: /^Pending/ }));
+    await userEvent.click(page.getByRole('button', { name: 'Event 2' }));
+    await until(() => row('g2')?.getAttribute('aria-selected') === 'true', 'the event');
+  });
+
+  test('show that no worker polls the task queue of the run, for as long as that is so', async () => {
+    await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
     await until(
-      () => /No worker polls the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
-      'the alert above another tab',
+      () => /No worker polls\s*the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
+      'the alert',
+      10_000,
     );
+    expect(page.getByRole('button', { name: 'Dismiss' }).query()).toBeNull();
   });
 
   test('link from a run that was reset to the run that continues it', async () => {
@@ -81,6 +88,52 @@ describe('the run header', () => {
       await expect.element(page.getByText(/\d\d:\d\d:\d\d – \d\d:\d\d:\d\d/)).toBeVisible();
       await expect.element(page.getByRole('button', { name: /^input/ })).toBeVisible();
       await expect.element(page.getByRole('button', { name: /^failure card declined/ })).toBeVisible();
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
+
+  const longFailure = '/ns/NS/workflows/alerts-failed/01997c2e-a000-7000-8000-000000000005';
+
+  test.each([1920, 1440, 1280, 1000])('cuts a long failure only where no space is left at %i pixels', async (width) => {
+    await page.viewport(width, 844);
+    try {
+      await renderApp(longFailure);
+      const failure = page.getByRole('button', { name: /^failure The acquirer declined/ });
+      await expect.element(failure).toBeVisible();
+      const message = [...failure.element().querySelectorAll<HTMLElement>('span')].find(
+        (span) => span.children.length === 0 && span.textContent?.startsWith('The acquirer'),
+      )!;
+      const facts = failure.element().closest('[class*="facts"]')!.getBoundingClientRect();
+      const next = document.querySelector('[class*="_use_"]')!.getBoundingClientRect();
+      const box = failure.element().getBoundingClientRect();
+      // The key ribbon is to the right of it, or on the line above.
+      const end = next.bottom <= box.top ? facts.right - 16 : next.left;
+      const isCut = message.scrollWidth > message.clientWidth;
+      expect(isCut ? end - box.right : 0).toBeLessThan(40);
+      expect(box.right).toBeLessThanOrEqual(end);
+      // No badge lies under the next one.
+      for (const button of document.querySelectorAll('[class*="facts"] button'))
+        for (const part of button.querySelectorAll('[data-tone]'))
+          expect(part.getBoundingClientRect().right).toBeLessThanOrEqual(button.getBoundingClientRect().right + 1);
+    } finally {
+      await page.viewport(1440, 900);
+    }
+  });
+
+  test('shows the line of code that threw the root cause when the failure is opened', async () => {
+    await page.viewport(1280, 720);
+    try {
+      await renderApp(longFailure);
+      await userEvent.click(page.getByRole('button', { name: /^failure The acquirer declined/ }));
+      const code = page.getByText('/srv/payments/src/capture.ts:88:11');
+      await expect.element(code).toBeInViewport();
+      const panel = page.getByRole('region', { name: 'Failure', exact: true }).element().parentElement!;
+      const bounds = panel.getBoundingClientRect();
+      await until(() => {
+        const line = code.element().getBoundingClientRect();
+        return line.top >= bounds.top && line.bottom <= bounds.bottom + 1;
+      }, 'the line inside the panel');
     } finally {
       await page.viewport(1440, 900);
     }

@@ -6,6 +6,8 @@ import {
   type WorkflowDescription,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
+import { at, enumAt, millisAt, numberAt } from '../../../payloads/value/proto-json.ts';
+import { MANY_ATTEMPTS, pendingWork } from '../../events/pending.ts';
 
 /** Why a running workflow makes no progress. */
 export interface Problem {
@@ -17,8 +19,6 @@ export interface Problem {
   readonly waits?: { readonly what: string; readonly time: string };
 }
 
-/** An activity that fails this often does not recover by itself soon. */
-const MANY_ATTEMPTS = 5;
 /** A workflow task is attempted again only if a worker failed it or lost it. */
 const MANY_TASK_ATTEMPTS = 3;
 /** Milliseconds. A worker that polls takes a task within a second; a sticky task queue delays it by 10 s at most. */
