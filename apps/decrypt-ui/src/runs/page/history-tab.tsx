@@ -1,7 +1,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { reasonClass } from '@temporal-kms/codec-api';
 import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
 import { healthQuery } from '../../session/api.ts';
@@ -17,6 +17,7 @@ import { HistoryTable } from '../history/history-table.tsx';
 import type { HistoryView } from '../history/use-history-view.ts';
 import type { WorkflowSearch } from '../run-params.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
+import { hasOverview } from '../timeline/overview-lines.ts';
 import { Overview, OverviewSpace } from '../timeline/overview.tsx';
 import { useWaterfall } from '../timeline/waterfall.tsx';
 import styles from './history-tab.module.css';
@@ -26,6 +27,9 @@ interface HistoryTabProps {
   readonly matches: MatchJump;
   readonly search: WorkflowSearch;
 }
+
+/** Events of a history that is probably too short for an overview, before it is loaded. */
+const SHORT = 40;
 
 /** The History tab: the overview, the table, and banners about what is not loaded or not decrypted. */
 export function HistoryTab({ view, matches, search }: HistoryTabProps) {
@@ -49,14 +53,18 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const loading = follow.phase === 'loading' && loaded < expected;
   const { ev } = view.selection;
   const isLoaded = follow.phase === 'live' || follow.phase === 'complete';
+  const { groups } = follow.history;
+  const isLong = useMemo(() => hasOverview(groups, view.tasks), [groups, view.tasks]);
   const missing = ev !== undefined && isLoaded && ev > loaded ? ev : undefined;
 
   return (
     <>
       {finding ? <FindBar matches={matches} onLeave={view.refocus} /> : null}
       {phone ? null : loaded === 0 ? (
-        <OverviewSpace />
-      ) : (
+        expected < SHORT ? null : (
+          <OverviewSpace />
+        )
+      ) : isLong ? (
         <Overview
           times={view.times}
           collapse={view.idle}
@@ -66,7 +74,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
           zoom={{ from: search.from, to: search.to }}
           onZoom={(zoom) => view.change(zoom)}
         />
-      )}
+      ) : null}
       <div className={styles['progress']} data-loading={loading ? '' : undefined}>
         {loading ? (
           <i

@@ -5,16 +5,16 @@ import { formatMoment } from '../../ui/format/time.ts';
 import { useTheme, useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useSize } from '../../ui/use-size.ts';
 import { groupOutcome } from '../events/describe-group.ts';
-import type { Group } from '../events/history.ts';
+import type { PendingWork } from '../events/pending.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import { Brush, type Zoom } from './brush.tsx';
+import { overviewLines } from './overview-lines.ts';
 import styles from './overview.module.css';
 import { createTimeScale, endOfOpen, type RunTimes, type TimeScale } from './time-scale.ts';
 import { pieces } from './waterfall.tsx';
 
 const HEIGHT = 50;
 const PAD = 14;
-const MAX_LINES = 3000;
 /** The width in CSS pixels that a part needs for its label, which takes about 90. */
 const LABEL_ROOM = 120;
 
@@ -76,21 +76,7 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { open, follow } = useRun();
   const { groups } = follow.history;
-  const drawn = useMemo(() => {
-    const isShown = (group: Group) => tasks || group.category !== 'task';
-    const shown = groups.reduce((count, group) => (isShown(group) ? count + 1 : count), 0);
-    // More lines would overlap. Failed and open groups are never left out.
-    const every = Math.ceil(shown / MAX_LINES);
-    const lines: { readonly group: Group; readonly place: number }[] = [];
-    let index = 0;
-    for (const group of groups) {
-      if (!isShown(group)) continue;
-      if (index % every === 0 || group.open || isFailure(group.outcome))
-        lines.push({ group, place: index / Math.max(shown - 1, 1) });
-      index += 1;
-    }
-    return lines;
-  }, [groups, tasks]);
+  const drawn = useMemo(() => overviewLines(groups, tasks), [groups, tasks]);
 
   useEffect(() => {
     const element = canvas.current;
@@ -104,7 +90,7 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
     // Lines are 2 px apart while there is space, and share the height otherwise.
     const room = Math.min(HEIGHT - 20, 2 * Math.max(drawn.length - 1, 0));
     const thick = Math.max(Math.min(2, room / Math.max(drawn.length, 1)), 1);
-    for (const { group, place } of drawn) {
+    for (const { group, place, failed } of drawn) {
       const work = pending.get(group.id);
       const y = 5 + place * room;
       context.fillStyle = color(groupOutcome(group, open, work) ?? 'neutral');
@@ -112,8 +98,8 @@ function Lines({ tasks, pending, scale, width, now }: LinesProps) {
         { from: group.events[0].at, to: group.open && open ? now : group.lastAt },
         scale,
       )) {
-        context.globalAlpha = piece.idle ? 0.45 : 1;
-        context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), thick);
+        context.globalAlpha = piece.idle && !failed ? 0.45 : 1;
+        context.fillRect(PAD + piece.left, y, Math.max(piece.width, 3), failed ? 2 : thick);
       }
     }
   }, [drawn, scale, width, now, open, pending]);
