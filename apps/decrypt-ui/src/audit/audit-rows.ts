@@ -71,6 +71,13 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
     const text = entry.count === undefined ? 'Denied' : `Denied ×${formatCount(entry.count)}`;
     return { outcome: 'pending', text, detail: `${why}${more}` };
   }
+  if (!outcome && entry.operation === 'audit') {
+    return {
+      outcome: 'neutral',
+      text: 'In progress',
+      detail: 'A reading of the audit ends after its answer, so an answer never contains its own outcome.',
+    };
+  }
   if (!outcome) {
     return {
       outcome: 'neutral',

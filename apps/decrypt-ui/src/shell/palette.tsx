@@ -6,6 +6,7 @@ import { escapeInvisible } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { Search } from 'lucide-react';
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
+import { millisOf } from '../payloads/value/proto-json.ts';
 import { useRunsApi } from '../runs/api.ts';
 import { outcomeOf, outcomeText } from '../runs/outcome.ts';
 import { jumpQuery } from '../runs/queries.ts';
@@ -13,6 +14,7 @@ import { commandOf, firstKey } from '../ui/commands/commands.ts';
 import { runCommand, useAvailableCommands } from '../ui/commands/registry.ts';
 import menu from '../ui/overlays/menu.module.css';
 import { Kbd } from '../ui/text/kbd.tsx';
+import { Moment } from '../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../ui/text/outcome.tsx';
 import styles from './palette.module.css';
 
@@ -171,13 +173,17 @@ function useJumps(text: string): Item[] {
         }),
     });
   }
-  for (const found of asked === text ? (data?.workflows ?? []) : []) {
+  const runs = asked === text ? (data?.workflows ?? []) : [];
+  for (const found of runs) {
     const outcome = outcomeOf(found.status);
+    const isOne = runs.filter(({ workflowId: id }) => id === found.workflowId).length === 1;
+    const started = millisOf(found.startTime);
     items.push({
       id: found.runId,
       text: escapeInvisible(found.workflowId),
       note: (
         <>
+          {isOne || started === undefined ? null : <Moment at={started} />}
           <span className="t3">{escapeInvisible(found.type)}</span>
           <OutcomeGlyph outcome={outcome} />
           <span className="sr-only">{outcomeText[outcome]}</span>

@@ -51,6 +51,19 @@ describe('the palette', () => {
     expect(options().join()).not.toContain('Next row');
   });
 
+  test('tells two runs of a workflow id apart by their start', async () => {
+    await renderApp('/ns/NS/workflows');
+    await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
+    await open();
+    await userEvent.keyboard('refund-7');
+    const found = await until(() => {
+      const runs = options().filter((text) => text.startsWith('refund-7'));
+      return runs.length === 2 && runs;
+    }, 'both runs');
+    expect(found[0]).toMatch(/\d\d:\d\d/);
+    expect(found[0]).not.toBe(found[1]);
+  });
+
   test('goes to a workflow by the start of its id, and to an event by its number', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');

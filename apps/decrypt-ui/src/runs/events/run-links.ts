@@ -222,6 +222,20 @@ export function messageLinks({ address, groups }: LinkSources): { links: RunLink
 
 const messages: ReadonlySet<string> = new Set(['workflow', 'external', 'signal', 'update', 'nexus']);
 
+/**
+ * The end of a link's run id where several links would have the same text, as those to two attempts of a child. Run ids that
+ * were made at about the same time begin alike.
+ */
+export function runSuffix(found: RunLink, links: readonly RunLink[]): string | undefined {
+  const alike = links.filter(
+    (other) =>
+      other.relation === found.relation &&
+      other.namespace === found.namespace &&
+      other.workflowId === found.workflowId,
+  );
+  return alike.length > 1 ? `run …${escapeInvisible(found.runId?.slice(-8) ?? '')}` : undefined;
+}
+
 /** The text of a link: the workflow id, and the namespace where it is another. */
 export const linkText = ({ workflowId, namespace }: RunLink, home: string): string =>
   escapeInvisible(namespace === home || namespace === '' ? workflowId : `${namespace} / ${workflowId}`);

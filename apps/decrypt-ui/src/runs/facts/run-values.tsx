@@ -1,3 +1,4 @@
+import type { PayloadStub } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { ChevronRight } from 'lucide-react';
 import { KeyBadges } from '../../payloads/key-badges.tsx';
@@ -41,6 +42,9 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
   const end = last?.events[0];
   const result = end && resultRef(end);
   const resultStub = result ? stub(result) : undefined;
+  // The value itself says why it cannot be read.
+  const keysOf = (own: PayloadStub | undefined) =>
+    own ? rowBadges([own], findings, usage).filter(({ tone }) => tone === 'crypto') : [];
   const button = (value: RunValue) => ({
     'aria-expanded': expanded,
     onClick: () => onToggle(value),
@@ -53,7 +57,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           <Twisty expanded={expanded} />
           <span className={styles['name']}>input</span>
           {input ? <PayloadCell payload={input} stub={inputStub} /> : <span className="t3">empty</span>}
-          {inputStub ? <KeyBadges badges={rowBadges([inputStub], findings, usage)} /> : null}
+          <KeyBadges badges={keysOf(inputStub)} />
         </button>
       ) : (
         // Takes the place of the input until the first event has been loaded.
@@ -75,7 +79,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           ) : (
             <SummaryCell summary={groupSummary(last)} />
           )}
-          {resultStub ? <KeyBadges badges={rowBadges([resultStub], findings, usage)} /> : null}
+          <KeyBadges badges={keysOf(resultStub)} />
         </button>
       ) : (
         <span className={styles['waiting']}>

@@ -3,7 +3,7 @@ import { ArrowUpRight } from 'lucide-react';
 import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import type { RecordedEvent } from '../events/history.ts';
-import { eventLinks, linkText, uniqueLinks } from '../events/run-links.ts';
+import { eventLinks, linkText, runSuffix, uniqueLinks } from '../events/run-links.ts';
 import { openRun, RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './event-links.module.css';
@@ -23,6 +23,7 @@ export function EventLinks({ events }: { events: readonly RecordedEvent[] }) {
           <RunAnchor run={link} className={styles['link']} {...(index === 0 ? tip('run.related') : {})}>
             <span className="t3">{link.relation}</span>
             <span className="ellipsis">{linkText(link, address.namespace)}</span>
+            <span className="mono t3">{runSuffix(link, links)}</span>
             {link.eventId === undefined ? null : <span className="t3">event {link.eventId}</span>}
             <ArrowUpRight size={14} aria-hidden="true" />
           </RunAnchor>

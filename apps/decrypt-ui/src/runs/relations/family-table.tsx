@@ -5,16 +5,15 @@ import { formatDurationShort, formatTicking } from '../../ui/format/duration.ts'
 import { plural } from '../../ui/format/number.ts';
 import { Moment } from '../../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
-import { useNow } from '../../ui/use-now.ts';
 import { useSize } from '../../ui/use-size.ts';
 import { outcomeText } from '../outcome.ts';
 import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
-import type { Span } from '../timeline/spans.ts';
-import { AxisLabels, AxisLines, Bars, useWaterfall, type Waterfall } from '../timeline/waterfall.tsx';
+import { AxisLabels, AxisLines, Bars, type Waterfall } from '../timeline/waterfall.tsx';
 import { FamilyEvents } from './family-events.tsx';
 import styles from './family-table.module.css';
 import type { FamilyRow, FamilyRun } from './family.ts';
+import { runSpans, useRunsWaterfall } from './runs-waterfall.ts';
 
 interface FamilyTableProps {
   readonly rows: readonly FamilyRow[];
@@ -30,30 +29,10 @@ export function FamilyTable({ rows, onToggle }: FamilyTableProps) {
   const [shown, setShown] = useState(FIRST_ROWS);
   /** The runs whose events are shown below them. */
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
-  const isLive = rows.some(({ run }) => run.open);
-  const now = useNow(isLive);
-  const present = Math.max(now, ...rows.map(({ run }) => run.startedAt ?? 0));
-  const times = useMemo(() => {
-    const moments = rows.flatMap(({ run }) => [run.startedAt, run.closedAt]);
-    return {
-      events: moments.filter((moment) => moment !== undefined).toSorted((a, b) => a - b),
-      // A run without children works; a run with children waits for them most of the time.
-      busy: rows
-        .filter(({ children }) => children === 0)
-        .flatMap(({ run: { startedAt, closedAt, open } }) =>
-          startedAt === undefined || (closedAt === undefined && !open)
-            ? []
-            : [{ from: startedAt, to: closedAt ?? Infinity }],
-        ),
-    };
-  }, [rows]);
-  const waterfall = useWaterfall({
-    times,
-    now: isLive ? present : undefined,
-    width: axis.width,
-    collapse: true,
-    zoom: { from: undefined, to: undefined },
-  });
+  const runs = useMemo(() => rows.map(({ run }) => run), [rows]);
+  // A run without children works; a run with children waits for them most of the time.
+  const busy = useMemo(() => rows.filter(({ children }) => children === 0).map(({ run }) => run), [rows]);
+  const { waterfall, present, isLive } = useRunsWaterfall({ runs, busy, width: axis.width });
   const runNow = isLive ? present : undefined;
   return (
     <div className={styles['frame']}>
@@ -125,7 +104,7 @@ interface RowProps {
 
 function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
   const { address } = useRun();
-  const { run, level, children, expanded } = row;
+  const { run, level, children, expanded, which } = row;
   const here = run.runId === address.runId;
   const id = escapeInvisible(run.workflowId);
   const style: CSSProperties & Record<'--level', number> = { '--level': level - 1 };
@@ -138,7 +117,7 @@ function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
               type="button"
               className={styles['twisty']}
               aria-expanded={expanded}
-              aria-label={`Children of ${id}`}
+              aria-label={`Children of ${[id, which].filter(Boolean).join(' ')}`}
               onClick={() => onToggle(run.runId)}
             >
               {expanded ? <ChevronDown size={14} /> : <ChevronRight size={14} />}
@@ -155,6 +134,7 @@ function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
           ) : (
             <RunAnchor run={{ ...run, namespace: address.namespace }} className="ellipsis">
               {id}
+              {which === undefined ? null : <span className="t3"> {which}</span>}
             </RunAnchor>
           )}
           {here ? <span className={styles['here']}>this run</span> : null}
@@ -164,7 +144,7 @@ function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
             type="button"
             className={styles['events']}
             aria-expanded={opened}
-            aria-label={`Events of ${id}`}
+            aria-label={`Events of ${[id, which].filter(Boolean).join(' ')}`}
             data-tip={opened ? 'Hide the events of this run' : 'Show the events of this run here'}
             onClick={onOpen}
           >
@@ -181,7 +161,7 @@ function Row({ row, waterfall, now, opened, onToggle, onOpen }: RowProps) {
       <td className={styles['time']}>{durationOf(run, now)}</td>
       <td className={styles['axis']} aria-hidden="true">
         <div className={styles['track']}>
-          <Bars spans={spansOf(run, now)} scale={waterfall.scale} />
+          <Bars spans={runSpans(run, now)} scale={waterfall.scale} />
         </div>
       </td>
     </tr>
@@ -192,11 +172,4 @@ function durationOf({ startedAt, closedAt, open }: FamilyRun, now: number): stri
   if (startedAt === undefined) return '–';
   if (closedAt !== undefined) return formatDurationShort(closedAt - startedAt);
   return open ? formatTicking(now - startedAt) : '–';
-}
-
-function spansOf({ startedAt, closedAt, open, outcome }: FamilyRun, now: number): Span[] {
-  if (startedAt === undefined) return [];
-  if (closedAt !== undefined) return [{ kind: 'bar', from: startedAt, to: closedAt, outcome }];
-  if (!open) return [{ kind: 'point', from: startedAt, to: startedAt, outcome }];
-  return [{ kind: 'open', from: startedAt, to: Math.max(now, startedAt), outcome }];
 }

@@ -18,7 +18,8 @@ export interface FamilyRun {
   readonly parentRunId: string | undefined;
 }
 
-const fromSummary = (summary: WorkflowSummary): FamilyRun => ({
+/** A run as Temporal lists it. */
+export const fromSummary = (summary: WorkflowSummary): FamilyRun => ({
   runId: summary.runId,
   workflowId: summary.workflowId,
   type: summary.type,
@@ -88,6 +89,8 @@ export interface FamilyRow {
   /** The number of runs directly below. */
   readonly children: number;
   readonly expanded: boolean;
+  /** `run 2 of 3`: which of the family's runs of this workflow id it is; undefined for the only one. */
+  readonly which: string | undefined;
 }
 
 /** The rows of the family as a tree, siblings by their start. `collapsed` contains run ids. */
@@ -103,6 +106,11 @@ export function familyRows(
         : undefined;
     below.set(parent, [...(below.get(parent) ?? []), run]);
   }
+  const sameId = Map.groupBy([...runs.values()].toSorted(byStart), ({ workflowId }) => workflowId);
+  const whichOf = (run: FamilyRun) => {
+    const own = sameId.get(run.workflowId) ?? [];
+    return own.length > 1 ? `run ${own.indexOf(run) + 1} of ${own.length}` : undefined;
+  };
   const rows: FamilyRow[] = [];
   const seen = new Set<string>();
   const add = (run: FamilyRun, level: number) => {
@@ -110,7 +118,7 @@ export function familyRows(
     seen.add(run.runId);
     const children = below.get(run.runId) ?? [];
     const expanded = !collapsed.has(run.runId);
-    rows.push({ run, level, children: children.length, expanded });
+    rows.push({ run, level, children: children.length, expanded, which: whichOf(run) });
     if (expanded) for (const child of children.toSorted(byStart)) add(child, level + 1);
   };
   for (const run of (below.get(undefined) ?? []).toSorted(byStart)) add(run, 1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { eventLinks, lineage, messageLinks } from '../../../src/runs/events/run-links.ts';
+import { eventLinks, lineage, messageLinks, runSuffix } from '../../../src/runs/events/run-links.ts';
 import { familyRows, familyRuns } from '../../../src/runs/relations/family.ts';
 import { familyRuns as familyFixtures } from '../../fixtures/family.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
@@ -116,6 +116,14 @@ it('finds signals to other workflows and the other side of a Nexus operation', (
   ]);
 });
 
+it('tells links to two runs of one workflow id apart, and leaves others as they are', () => {
+  const child = { relation: 'Child', namespace: 'test', workflowId: 'child-1' } as const;
+  const attempts = ['1', '2'].map((digit) => ({ ...child, runId: `01997c2e-f000-7000-8000-00000000000${digit}` }));
+  const other = { ...child, workflowId: 'child-2', runId: 'r' };
+  const links = [...attempts, other];
+  expect(links.map((link) => runSuffix(link, links))).toEqual(['run …00000001', 'run …00000002', undefined]);
+});
+
 describe('familyRuns', () => {
   const { description, groups } = sourcesOf(order);
 
@@ -145,6 +153,17 @@ describe('familyRuns', () => {
       '1 family-order',
       '2 family-payment',
       '2 family-shipment',
+    ]);
+  });
+
+  it('numbers the runs of one workflow id by their start', () => {
+    const again = { ...payment.summary, runId: 'again', startTime: '2026-11-24T14:00:00Z' };
+    const known = familyRuns({ description, groups, listed: [again, payment.summary, order.summary] });
+    expect(familyRows(known, new Set()).map(({ run, which }) => [run.runId, which])).toEqual([
+      [order.runId, undefined],
+      [payment.runId, 'run 1 of 2'],
+      [shipment.runId, undefined],
+      ['again', 'run 2 of 2'],
     ]);
   });
 

@@ -93,6 +93,13 @@ describe('the run header', () => {
     }
   });
 
+  test('shows one lock for an input whose key is disabled', async () => {
+    await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
+    const input = page.getByRole('button', { name: /^input Key disabled/ });
+    await expect.element(input).toBeVisible();
+    expect(input.element().querySelectorAll('svg.lucide-lock')).toHaveLength(1);
+  });
+
   const longFailure = '/ns/NS/workflows/alerts-failed/01997c2e-a000-7000-8000-000000000005';
 
   test.each([1920, 1440, 1280, 1000])('cuts a long failure only where no space is left at %i pixels', async (width) => {

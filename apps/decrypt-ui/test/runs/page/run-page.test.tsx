@@ -100,7 +100,7 @@ const rowWith = (code: ReasonCode) => `g${eventWith(code)}`;
 describe('unreadable payloads', () => {
   test('show a text for every reason code, and the key version', async () => {
     await renderApp(everyReason);
-  const shown = (code: ReasonCode) =>
+    const shown = (code: ReasonCode) =>
       until(() => row(rowWith(code))?.querySelector(`[data-reason="${code}"]`), `the reason ${code}`);
     await shown('integrity_failed');
     expect(text(rowWith('integrity_failed'))).toContain('Integrity failed');
@@ -288,6 +288,17 @@ describe('a running workflow', () => {
     await expect.element(page.getByRole('status', { name: 'Running' })).toBeVisible();
     await app.steer('close', { workflowId: 'order-88213' });
     await expect.element(page.getByRole('status', { name: 'Completed' })).toBeVisible();
+  });
+
+  test('does not call the time of the next attempt the time when work was scheduled', async () => {
+    await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006?tab=pending');
+    const item = await until(
+      () => [...document.querySelectorAll('article')].find((each) => each.textContent?.includes('Backing off')),
+      'the work',
+    );
+    const names = [...item.querySelectorAll('dt')].map((name) => name.textContent);
+    expect(names).toContain('Next attempt');
+    expect(names).not.toContain('Scheduled');
   });
 
   test('shows pending work with its attempt, its last failure and its heartbeat', async () => {

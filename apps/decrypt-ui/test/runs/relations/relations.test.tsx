@@ -66,6 +66,18 @@ describe('a run’s relations', () => {
     await until(() => rowsOf('chain-title')[1]?.includes('Continued from'), 'the relation');
   });
 
+  test('show the runs of the workflow id as bars on one time scale', async () => {
+    await renderApp(`${order}?tab=relations`);
+    await until(() => rowsOf('chain-title').length === 2, 'both runs');
+    const bars = await until(() => {
+      const rows = [...document.querySelectorAll('table[aria-labelledby="chain-title"] tbody tr')];
+      const found = rows.map((element) => element.querySelector('[aria-hidden] i')?.getBoundingClientRect());
+      return found.every((box) => box && box.width > 1) && found;
+    }, 'a bar in each row');
+    const [later, earlier] = bars.map((box) => box!);
+    expect(earlier!.right).toBeLessThanOrEqual(later!.left + 1);
+  });
+
   test.each([390, 320])(
     'fit a window of %i px: the runs of the workflow id scroll down only',
     async (width) => {

@@ -1,0 +1,49 @@
+import { useMemo } from 'react';
+import { useNow } from '../../ui/use-now.ts';
+import type { Span } from '../timeline/spans.ts';
+import { useWaterfall } from '../timeline/waterfall.tsx';
+import type { FamilyRun } from './family.ts';
+
+interface RunsWaterfallInput {
+  readonly runs: readonly FamilyRun[];
+  /** The runs during which time is not idle: one that waits for its children all the time may be left out. */
+  readonly busy: readonly FamilyRun[];
+  readonly width: number;
+}
+
+/** One time scale for several runs, and the present while one of them is open. */
+export function useRunsWaterfall({ runs, busy, width }: RunsWaterfallInput) {
+  const isLive = runs.some(({ open }) => open);
+  const now = useNow(isLive);
+  const present = Math.max(now, ...runs.map(({ startedAt }) => startedAt ?? 0));
+  const times = useMemo(
+    () => ({
+      events: runs
+        .flatMap(({ startedAt, closedAt }) => [startedAt, closedAt])
+        .filter((moment) => moment !== undefined)
+        .toSorted((a, b) => a - b),
+      busy: busy.flatMap(({ startedAt, closedAt, open }) =>
+        startedAt === undefined || (closedAt === undefined && !open)
+          ? []
+          : [{ from: startedAt, to: closedAt ?? Infinity }],
+      ),
+    }),
+    [runs, busy],
+  );
+  const waterfall = useWaterfall({
+    times,
+    now: isLive ? present : undefined,
+    width,
+    collapse: true,
+    zoom: { from: undefined, to: undefined },
+  });
+  return { waterfall, present, isLive };
+}
+
+/** The bar of a run. */
+export function runSpans({ startedAt, closedAt, open, outcome }: FamilyRun, now: number): Span[] {
+  if (startedAt === undefined) return [];
+  if (closedAt !== undefined) return [{ kind: 'bar', from: startedAt, to: closedAt, outcome }];
+  if (!open) return [{ kind: 'point', from: startedAt, to: startedAt, outcome }];
+  return [{ kind: 'open', from: startedAt, to: Math.max(now, startedAt), outcome }];
+}
