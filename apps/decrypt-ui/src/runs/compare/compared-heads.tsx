@@ -22,23 +22,41 @@ export function ComparedHeads({ left, right }: ComparedHeadsProps) {
       <h1 className={styles['title']}>Compare runs</h1>
       <div className={styles['heads']}>
         <Head scope={left} name="First run" />
-        <Head scope={right} name="Second run" />
+        <Head scope={right} name="Second run" base={left} />
       </div>
     </header>
   );
 }
 
-function Head({ scope, name }: { scope: RunScope; name: string }) {
+interface HeadProps {
+  readonly scope: RunScope;
+  readonly name: string;
+  /** The run whose duration it is compared with. */
+  readonly base?: RunScope;
+}
+
+/** Milliseconds that a closed run took. */
+function tookOf({ run: { description } }: RunScope): number | undefined {
+  const started = millisOf(description.workflow.startTime);
+  const closed = millisOf(description.workflow.closeTime);
+  return started === undefined || closed === undefined ? undefined : closed - started;
+}
+
+function Head({ scope, name, base }: HeadProps) {
   const format = useTimeFormat();
   const { address, description } = scope.run;
   const { workflow } = description;
   const outcome = outcomeOf(workflow.status);
   const started = millisOf(workflow.startTime);
-  const closed = millisOf(workflow.closeTime);
+  const took = tookOf(scope);
+  const baseTook = base && tookOf(base);
+  const more = took === undefined || baseTook === undefined ? 0 : took - baseTook;
   const facts = [
     workflow.type,
     started === undefined ? undefined : formatMoment(started, format),
-    started === undefined || closed === undefined ? undefined : formatDurationShort(closed - started),
+    took === undefined
+      ? undefined
+      : `${formatDurationShort(took)}${more === 0 ? '' : ` (${formatDurationShort(Math.abs(more))} ${more > 0 ? 'longer' : 'shorter'})`}`,
     plural(workflow.historyLength, 'event'),
   ];
   return (

@@ -1,40 +1,67 @@
-import { clsx } from 'clsx';
-import { useState } from 'react';
-import { groupName } from '@temporal-kms/histories/events';
+import { ArrowDown, ArrowUp } from 'lucide-react';
+import { useEffect, useMemo, useState } from 'react';
+import { tip } from '../../ui/commands/commands.ts';
+import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { Segmented } from '../../ui/controls/segmented.tsx';
-import { formatDurationShort } from '../../ui/format/duration.ts';
+import { formatCount, plural } from '../../ui/format/number.ts';
 import { VirtualList } from '../../ui/grid/virtual-list.tsx';
 import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
-import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
-import { categoryText, groupOutcome, groupSummary } from '../events/describe-group.ts';
-import type { Group } from '../events/history.ts';
-import { isEnd, isStart, resultName } from '../events/run-ends.ts';
-import { CategoryIcon } from '../history/category-icon.tsx';
-import { LabelText, SummaryCell } from '../history/summary-cell.tsx';
-import { outcomeText } from '../outcome.ts';
-import { type RunScope, RunScopeProvider } from '../run/run-context.tsx';
+import { isEnd, isStart } from '../events/run-ends.ts';
+import type { RunScope } from '../run/run-context.tsx';
 import styles from './compare-page.module.css';
 import { ComparedHeads } from './compared-heads.tsx';
+import { ComparedStep, EndStep, nameOfEnd } from './compared-step.tsx';
+import { Consequences } from './compared-values.tsx';
+import { type Substitution, substitutionsOf } from './consequences.ts';
 import type { AlignedStep } from './run-alignment.ts';
 import { StepDialog } from './step-dialog.tsx';
-import { type StepOfRuns, useStepDifferences } from './step-differences.ts';
-import { isSingle, useAlignedSteps } from './use-aligned-steps.ts';
+import { useStepDifferences } from './step-differences.ts';
+import { ScanChunk, stepKey, useStepScan } from './step-scan.tsx';
+import { useAlignedSteps } from './use-aligned-steps.ts';
 
 interface Scopes {
   readonly left: RunScope;
   readonly right: RunScope;
 }
 
-/** The steps of two runs, aligned by what they do, with the payloads in which they differ. */
+/** Steps that are all compared when the page opens. Of more, only those up to the difference that the reader looks for. */
+const COMPARED_AT_ONCE = 500;
+
+const nothing: readonly Substitution[] = [];
+const noStep: AlignedStep = {};
+
+/** The steps of two runs, aligned by what they do, from the first in which they differ. */
 export function ComparedRuns({ left, right }: Scopes) {
   const { steps, state } = useAlignedSteps(left, right);
-  const [shown, setShown] = useState<'all' | 'single'>('all');
+  const [shown, setShown] = useState<'all' | 'different'>('all');
   const [opened, setOpened] = useState<AlignedStep>();
-  const rows = shown === 'all' ? steps : steps.filter(isSingle);
+  const start = steps.find(isStartStep);
+  const input = useStepDifferences({ step: start ?? noStep, left, right, substitutions: nothing });
+  const substitutions = useSubstitutions(input.values);
+  const scan = useStepScan(steps, substitutions);
+  const isDifferent = (step: AlignedStep) => scan.verdicts.get(stepKey(step))?.different === true;
+  const rows = shown === 'all' ? steps : steps.filter(isDifferent);
+  const { current, isSearching, go } = useJump(rows, isDifferent, scan.chunk.length === 0);
+  const isScanning =
+    !input.waiting &&
+    (steps.length <= COMPARED_AT_ONCE || shown === 'different' || current === undefined || isSearching);
   const phone = useNarrowerThan(PHONE_BELOW);
+  /** The input's own differences do not follow from themselves. */
+  const ownSubstitutions = (step: AlignedStep) => (step === start ? nothing : substitutions);
+  useCommands({ 'difference.next': () => go(1), 'difference.previous': () => go(-1) });
   return (
     <>
+      {isScanning && scan.chunk.length > 0 ? (
+        <ScanChunk
+          key={scan.chunk.map(stepKey).join()}
+          steps={scan.chunk}
+          left={left}
+          right={right}
+          substitutionsOf={ownSubstitutions}
+          onDone={scan.add}
+        />
+      ) : null}
       <ComparedHeads left={left} right={right} />
       <div className={styles['tools']}>
         <span role="status" className="t2">
@@ -42,13 +69,14 @@ export function ComparedRuns({ left, right }: Scopes) {
         </span>
         <span className="spacer" />
         <span className={styles['ends']}>
-          {[steps.find(isStartStep), steps.findLast(isEndStep)].map((step) =>
+          {[start, steps.findLast(isEndStep)].map((step) =>
             step ? (
-              <End
+              <EndStep
                 key={nameOfEnd(step)}
                 step={step}
                 left={left}
                 right={right}
+                substitutions={ownSubstitutions(step)}
                 onOpen={() => setOpened(step)}
               />
             ) : null,
@@ -60,19 +88,43 @@ export function ComparedRuns({ left, right }: Scopes) {
           value={shown}
           options={[
             { value: 'all', text: 'All steps' },
-            { value: 'single', text: 'In one run' },
+            { value: 'different', text: 'Only differences' },
           ]}
           onChange={setShown}
         />
+        <Button look="ghost" icon aria-label="Previous difference" {...tip('difference.previous')} onClick={() => go(-1)}>
+          <ArrowUp size={14} />
+        </Button>
+        <Button look="ghost" icon aria-label="Next difference" {...tip('difference.next')} onClick={() => go(1)}>
+          <ArrowDown size={14} />
+        </Button>
       </div>
+      <Consequences substitutions={substitutions} verdicts={scan.verdicts} />
+      {shown === 'different' && rows.length < steps.length && scan.chunk.length > 0 ? (
+        <p className={styles['progress']}>
+          {formatCount(scan.verdicts.size)} of {plural(steps.length, 'step')} compared
+        </p>
+      ) : shown === 'different' && rows.length === 0 && steps.length > 0 ? (
+        <p className={styles['progress']}>No step differs, apart from what follows from the input.</p>
+      ) : null}
       <VirtualList
         count={rows.length}
         itemHeight={phone ? 88 : 36}
+        current={current}
         label="Steps of the two runs"
         className={styles['list']}
         renderItem={(index) => {
           const step = rows[index];
-          return step ? <Step step={step} left={left} right={right} onOpen={() => setOpened(step)} /> : null;
+          return step ? (
+            <ComparedStep
+              step={step}
+              left={left}
+              right={right}
+              substitutions={ownSubstitutions(step)}
+              current={index === current}
+              onOpen={() => setOpened(step)}
+            />
+          ) : null;
         }}
       />
       {opened ? (
@@ -86,75 +138,42 @@ const isStartStep = ({ left, right }: AlignedStep) =>
   Boolean((left && isStart(left)) ?? (right && isStart(right)));
 const isEndStep = ({ left, right }: AlignedStep) => Boolean((left && isEnd(left)) ?? (right && isEnd(right)));
 
-/** `Input`, `Result`, `Failure`, or `Result and failure` where the runs ended in different ways. */
-function nameOfEnd({ left, right }: AlignedStep): string {
-  const names = [left, right].flatMap((group) =>
-    group ? [isStart(group) ? 'input' : resultName(group.events[0])] : [],
-  );
-  const text = [...new Set(names)].join(' and ');
-  return text.charAt(0).toUpperCase() + text.slice(1);
+/** What the inputs differ in. The list stays the same while its texts do. */
+function useSubstitutions(values: Parameters<typeof substitutionsOf>[0]): readonly Substitution[] {
+  const text = JSON.stringify(substitutionsOf(values));
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the same values may come in another list
+  return useMemo(() => substitutionsOf(values), [text]);
 }
 
-/** Whether the runs differ in their input, or in that with which they ended: both are far apart in a long history. */
-function End({ step, left, right, onOpen }: StepOfRuns & { onOpen: () => void }) {
-  const { text, different } = useStepDifferences({ step, left, right });
-  const name = nameOfEnd(step);
-  const verb = name.includes(' and ') ? 'differ' : 'differs';
-  return (
-    <Button size="small" className={styles['end']} onClick={onOpen}>
-      {name}{' '}
-      <span className={styles['mark']} data-different={different || undefined}>
-        {different && step.left && step.right ? verb : text}
-      </span>
-    </Button>
-  );
-}
+/** The step that the reader looks at: the first that differs, until they go to another. */
+function useJump(
+  rows: readonly AlignedStep[],
+  isDifferent: (step: AlignedStep) => boolean,
+  isComplete: boolean,
+) {
+  const [chosen, setChosen] = useState<string>();
+  const [isSearching, setSearching] = useState(false);
+  const first = rows.findIndex(isDifferent);
+  const at = chosen === undefined ? first : rows.findIndex((step) => stepKey(step) === chosen);
+  const current = at < 0 ? undefined : at;
 
-function Step({ step, left, right, onOpen }: StepOfRuns & { onOpen: () => void }) {
-  const { text, different } = useStepDifferences({ step, left, right });
-  return (
-    <button
-      type="button"
-      className={styles['step']}
-      onClick={onOpen}
-      data-single={isSingle(step) || undefined}
-    >
-      <Half group={step.left} scope={left} />
-      <Half group={step.right} scope={right} />
-      <span className={styles['mark']} data-different={different || undefined}>
-        {text}
-      </span>
-    </button>
-  );
-}
+  function go(by: 1 | -1) {
+    const from = current ?? (by === 1 ? -1 : rows.length);
+    const next =
+      by === 1
+        ? rows.findIndex((step, index) => index > from && isDifferent(step))
+        : rows.findLastIndex((step, index) => index < from && isDifferent(step));
+    setSearching(next < 0 && by === 1 && !isComplete);
+    const step = rows[next];
+    if (!step) return;
+    setChosen(stepKey(step));
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-item="${next}"] > button`)?.focus());
+  }
 
-function Half({ group, scope }: { group: Group | undefined; scope: RunScope }) {
-  if (!group) return <span className={clsx(styles['half'], styles['none'])}>not in this run</span>;
-  const outcome = groupOutcome(group, scope.run.open);
-  return (
-    <RunScopeProvider scope={scope}>
-      <span className={styles['half']}>
-        <span className={styles['number']}>{group.id}</span>
-        <span className={styles['category']} data-tip={categoryText[group.category]}>
-          <CategoryIcon category={group.category} size={14} />
-        </span>
-        <span className={clsx(styles['name'], 'ellipsis')}>
-          <LabelText label={groupName(group)} />
-        </span>
-        {outcome ? (
-          <>
-            <OutcomeGlyph outcome={outcome} />
-            <span className="sr-only">{outcomeText[outcome]}</span>
-          </>
-        ) : null}
-        <span className={styles['summary']}>
-          <SummaryCell summary={groupSummary(group)} />
-        </span>
-        <span className={styles['duration']}>{duration(group)}</span>
-      </span>
-    </RunScopeProvider>
-  );
+  // The difference that the reader looks for has been found, or there is none.
+  const isFound = isComplete || rows.some((step, index) => index > (current ?? -1) && isDifferent(step));
+  useEffect(() => {
+    if (isSearching && isFound) go(1);
+  });
+  return { current, isSearching, go };
 }
-
-const duration = (group: Group) =>
-  group.events.length > 1 ? formatDurationShort(group.lastAt - group.events[0].at) : '';

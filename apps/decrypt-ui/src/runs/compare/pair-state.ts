@@ -3,16 +3,22 @@ import { useMemo } from 'react';
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import type { DecoderState, PayloadState } from '../../payloads/decoder-store.ts';
-import { comparableLines } from '../../payloads/diff/comparable.ts';
 import { usePayloadsInView } from '../../payloads/payloads-context.tsx';
 import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
 import { payloadValue } from '../../payloads/value/payload-value.ts';
+import { formatBytes } from '../../ui/format/number.ts';
 import type { PayloadPair, PlacedPayload } from './run-alignment.ts';
+import { type Difference, valueDifferences } from './value-differences.ts';
+
+/** A difference of the payloads at one place of a step. */
+export interface PlacedDifference extends Difference {
+  /** What the page calls the payloads: `Input`. */
+  readonly title: string;
+}
 
 /** What is known about the payloads of a step in two runs. */
-export interface PairCounts {
-  readonly equal: number;
-  readonly different: number;
+export interface PairStates {
+  readonly differences: readonly PlacedDifference[];
   /** Locked, or not permitted. */
   readonly hidden: number;
   readonly unreadable: number;
@@ -48,34 +54,36 @@ function useKnown(placed: readonly PlacedPayload[]): readonly Known[] {
   );
 }
 
-/** Decodes the payloads of a step in both runs, as far as they are open, and counts which differ. */
-export function usePairCounts(pairs: readonly PayloadPair[]): PairCounts {
-  const both = pairs.filter((pair) => pair.left && pair.right);
+/** Decodes the payloads of a step in both runs, as far as they are open, and finds where they differ. */
+export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
+  const both = useMemo(() => pairs.filter((pair) => pair.left && pair.right), [pairs]);
   const first = useKnown(both.flatMap((pair) => pair.left ?? []));
   const second = useKnown(both.flatMap((pair) => pair.right ?? []));
   return useMemo(() => {
-    const counts = { equal: 0, different: 0, hidden: 0, unreadable: 0, waiting: 0, single: 0 };
-    for (const [index, one] of first.entries()) counts[verdict(one, second[index] ?? 'waiting')] += 1;
-    return { ...counts, single: pairs.length - first.length };
-  }, [first, second, pairs.length]);
+    const counts = { hidden: 0, unreadable: 0, waiting: 0 };
+    const differences: PlacedDifference[] = [];
+    for (const [index, { title }] of both.entries()) {
+      const [one = 'waiting', other = 'waiting'] = [first[index], second[index]];
+      if (typeof one !== 'string' && typeof other !== 'string')
+        differences.push(...differencesOf(one, other).map((difference) => ({ title, ...difference })));
+      else counts[stateOf(one, other)] += 1;
+    }
+    return { ...counts, differences, single: pairs.length - both.length };
+  }, [first, second, both, pairs.length]);
 }
 
-function verdict(one: Known, other: Known): 'equal' | 'different' | 'hidden' | 'unreadable' | 'waiting' {
-  for (const state of ['hidden', 'waiting', 'unreadable'] as const)
-    if (one === state || other === state) return state;
-  if (typeof one === 'string' || typeof other === 'string') return 'waiting';
-  return isEqual(one, other) ? 'equal' : 'different';
-}
+/** Why two payloads cannot be compared. */
+const stateOf = (one: Known, other: Known): 'hidden' | 'waiting' | 'unreadable' =>
+  (['hidden', 'waiting', 'unreadable'] as const).find((state) => one === state || other === state) ?? 'waiting';
 
-/** Larger payloads are equal only if their bytes are: to lay out their JSON would make the page wait. */
+/** Larger payloads are equal only if their bytes are: to parse their JSON would make the page wait. */
 const MAX_PARSED = 100_000;
 
-/** Whether two payloads have the same value. The order of members in JSON makes no difference. */
-function isEqual(one: JsonPayload, other: JsonPayload): boolean {
-  if (one.data === other.data) return true;
-  if (one.data.length + other.data.length > MAX_PARSED) return false;
-  const [a, b] = [payloadValue(one), payloadValue(other)];
-  return (
-    a.kind === 'json' && b.kind === 'json' && comparableLines(a).join('\n') === comparableLines(b).join('\n')
-  );
+function differencesOf(one: JsonPayload, other: JsonPayload): readonly Difference[] {
+  if (one.data === other.data) return [];
+  if (one.data.length + other.data.length > MAX_PARSED) {
+    const [left, right] = [one, other].map(({ data }) => formatBytes(Math.floor((data.length * 3) / 4)));
+    return [{ path: '', left: left ?? '', right: right ?? '' }];
+  }
+  return valueDifferences(payloadValue(one), payloadValue(other));
 }

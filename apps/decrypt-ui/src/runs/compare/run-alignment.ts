@@ -21,6 +21,8 @@ export const subjectsOf = (steps: readonly Group[]): string[] =>
 export interface AlignedStep {
   readonly left?: Group;
   readonly right?: Group;
+  /** How many steps later the second run made a step that is at another place there; negative for earlier. */
+  readonly moved?: number;
 }
 
 /** Puts the steps of two runs side by side, given the comparison of their subjects. */
@@ -40,7 +42,36 @@ export function alignedSteps(
     l += part.left;
     r += part.right;
   }
-  return rows;
+  return joinMoved(rows);
+}
+
+/** Joins steps that only one run has at their place with the same steps at another place of the other run. */
+function joinMoved(rows: readonly AlignedStep[]): AlignedStep[] {
+  const places = new Map(rows.map((row, index) => [row, index]));
+  const waiting = Map.groupBy(
+    rows.filter(({ left, right }) => !left && right),
+    ({ right }) => (right ? subjectOf(right) : ''),
+  );
+  const moved = new Map<AlignedStep, AlignedStep>();
+  for (const row of rows) {
+    if (!row.left || row.right) continue;
+    const found = waiting.get(subjectOf(row.left))?.shift();
+    if (found) moved.set(row, found);
+  }
+  const taken = new Set(moved.values());
+  return rows.flatMap((row, index): AlignedStep[] => {
+    if (taken.has(row)) return [];
+    const other = moved.get(row);
+    if (!row.left || !other?.right) return [row];
+    return [{ left: row.left, right: other.right, moved: distance(rows, index, places.get(other) ?? index) }];
+  });
+}
+
+/** How many steps of the second run are between two rows. */
+function distance(rows: readonly AlignedStep[], from: number, to: number): number {
+  const between = rows.slice(Math.min(from, to), Math.max(from, to)).filter(({ right }) => right).length;
+  // Steps next to each other are at least one step apart.
+  return (to > from ? 1 : -1) * Math.max(between, 1);
 }
 
 /** A payload with its run: the other run has an equal ref. */

@@ -1,55 +1,103 @@
 import { useMemo } from 'react';
-import { failureChain } from '@temporal-kms/histories/failures';
+import { failureChain } from '../../payloads/failure/failure.ts';
+import { formatDurationShort } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
 import { failureAttributes, groupOutcome } from '../events/describe-group.ts';
 import type { Group } from '../events/history.ts';
 import type { RunScope } from '../run/run-context.tsx';
-import { type PairCounts, usePairCounts } from './pair-state.ts';
+import { causesOf, type Substitution } from './consequences.ts';
+import { type PairStates, type PlacedDifference, usePairStates } from './pair-state.ts';
 import { type AlignedStep, payloadPairs } from './run-alignment.ts';
 
 export interface StepOfRuns {
   readonly step: AlignedStep;
   readonly left: RunScope;
   readonly right: RunScope;
+  /** What the inputs of the runs differ in. */
+  readonly substitutions: readonly Substitution[];
 }
 
-/** What the page says about a step of two runs. */
+/** In which two runs differ at a step. */
 export interface StepDifferences {
-  /** `differs: outcome, 2 payloads`, `equal`, or why that is not known. */
+  /** `outcome, attempts`, `equal`, or why that is not known; empty where only values differ. */
   readonly text: string;
   readonly different: boolean;
+  /** The values that differ, without those that follow from the input. */
+  readonly values: readonly PlacedDifference[];
+  /** How often a value follows from each of the substitutions. */
+  readonly consequences: readonly number[];
+  /** Some payloads have not been decoded yet. */
+  readonly waiting: boolean;
 }
 
 /** In which the two runs differ at a step. It decodes the payloads of the step, as far as they are open. */
-export function useStepDifferences({ step, left, right }: StepOfRuns): StepDifferences {
+export function useStepDifferences({ step, left, right, substitutions }: StepOfRuns): StepDifferences {
   const pairs = useMemo(() => payloadPairs(step, left, right), [step, left, right]);
-  const counts = usePairCounts(pairs);
-  const failures = useMemo(() => plainFailure(step.left) !== plainFailure(step.right), [step]);
-  return differences(step, counts, failures, left, right);
+  const states = usePairStates(pairs);
+  const leftOpen = left.run.open;
+  const rightOpen = right.run.open;
+  return useMemo(
+    () => stepDifferences({ step, states, substitutions, leftOpen, rightOpen }),
+    [step, states, substitutions, leftOpen, rightOpen],
+  );
 }
 
-function differences(
-  { left: ours, right: theirs }: AlignedStep,
-  counts: PairCounts,
-  failures: boolean,
-  left: RunScope,
-  right: RunScope,
-): StepDifferences {
-  if (!ours || !theirs) return { text: ours ? 'first run only' : 'second run only', different: true };
-  const outcomes = [groupOutcome(ours, left.run.open), groupOutcome(theirs, right.run.open)];
-  const found = [
-    ...(outcomes[0] === outcomes[1] ? [] : ['outcome']),
-    ...(ours.attempt === theirs.attempt ? [] : ['attempts']),
-    ...(failures && outcomes[0] === outcomes[1] ? ['failure'] : []),
-    ...(counts.different > 0 ? [plural(counts.different, 'payload')] : []),
-    ...(counts.single > 0 ? [`${plural(counts.single, 'payload')} in one run`] : []),
-  ];
-  if (found.length > 0) return { text: `differs: ${found.join(', ')}`, different: true };
-  if (counts.hidden > 0) return { text: 'locked', different: false };
-  if (counts.waiting > 0) return { text: '…', different: false };
-  if (counts.unreadable > 0) return { text: 'unreadable', different: false };
-  return { text: 'equal', different: false };
+interface Compared {
+  readonly step: AlignedStep;
+  readonly states: PairStates;
+  readonly substitutions: readonly Substitution[];
+  readonly leftOpen: boolean;
+  readonly rightOpen: boolean;
 }
+
+/** Milliseconds, and the factor, from which two durations differ: shorter differences are chance. */
+const NOTABLE_MILLIS = 1000;
+const NOTABLE_FACTOR = 2;
+
+export function stepDifferences(compared: Compared): StepDifferences {
+  const { step, states, substitutions } = compared;
+  const consequences = substitutions.map(() => 0);
+  if (!step.left || !step.right) {
+    const text = step.left ? 'first run only' : 'second run only';
+    return { text, different: true, values: [], consequences, waiting: false };
+  }
+  const values = states.differences.filter((difference) => {
+    const causes = causesOf(difference, substitutions);
+    for (const cause of causes ?? []) consequences[cause] = (consequences[cause] ?? 0) + 1;
+    return causes === undefined;
+  });
+  const words = [...wordsOf(compared, step.left, step.right)];
+  const different = words.length > 0 || values.length > 0;
+  const text = different ? words.join(', ') : stateText(states);
+  return { text, different, values, consequences, waiting: states.waiting > 0 };
+}
+
+function* wordsOf({ step, states, leftOpen, rightOpen }: Compared, ours: Group, theirs: Group): Generator<string> {
+  const outcomes = [groupOutcome(ours, leftOpen), groupOutcome(theirs, rightOpen)];
+  const { moved = 0 } = step;
+  if (moved !== 0) yield `moved, ${plural(Math.abs(moved), 'step')} ${moved > 0 ? 'later' : 'earlier'}`;
+  if (outcomes[0] !== outcomes[1]) yield 'outcome';
+  if (ours.attempt !== theirs.attempt) yield 'attempts';
+  if (outcomes[0] === outcomes[1] && plainFailure(ours) !== plainFailure(theirs)) yield 'failure';
+  if (states.single > 0) yield `${plural(states.single, 'payload')} in one run`;
+  const [before, after] = [durationOf(ours), durationOf(theirs)];
+  if (before === undefined || after === undefined) return;
+  const more = after - before;
+  const isNotable = Math.max(before, after) >= NOTABLE_FACTOR * Math.max(Math.min(before, after), 1);
+  if (Math.abs(more) >= NOTABLE_MILLIS && isNotable)
+    yield `${formatDurationShort(Math.abs(more))} ${more > 0 ? 'longer' : 'shorter'}`;
+}
+
+function stateText({ hidden, waiting, unreadable, differences }: PairStates): string {
+  if (hidden > 0) return 'locked';
+  if (waiting > 0) return '…';
+  if (unreadable > 0) return 'unreadable';
+  return differences.length > 0 ? 'follows from the input' : 'equal';
+}
+
+/** How long a step took in milliseconds; undefined for a step without an end. */
+export const durationOf = (group: Group): number | undefined =>
+  group.events.length > 1 && !group.open ? group.lastAt - group.events[0].at : undefined;
 
 /** What a failure contains outside of payloads: types, and messages that its worker did not encode. */
 const plainFailure = (group: Group | undefined): string =>

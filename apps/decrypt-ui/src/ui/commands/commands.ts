@@ -153,6 +153,18 @@ const commands = {
   'run.related': { title: 'Open the related run', keys: ['o'], section: 'History' },
   'run.parent': { title: 'Open the parent run', keys: ['u'], section: 'History' },
   'run.compare': { title: 'Compare with another run', keys: ['d'], section: 'History' },
+  'difference.next': {
+    title: 'Next difference',
+    keys: ['n'],
+    section: 'History',
+    help: 'Next, previous difference of two runs',
+  },
+  'difference.previous': {
+    title: 'Previous difference',
+    keys: ['Shift+n'],
+    section: 'History',
+    help: 'Next, previous difference of two runs',
+  },
   'run.export': { title: 'Export the history', keys: ['x'], section: 'History' },
   'reveal.event': {
     title: 'Reveal the payloads of the event',

@@ -23,17 +23,36 @@ describe('a run comparison', () => {
     expect(app.history.location.href).toContain(`/refund-7/${FIRST}/compare?run=`);
   });
 
-  test('aligns the steps, and names steps of only one run and steps whose payloads differ', async () => {
+  test('aligns the steps, and names steps of only one run, and the path and both values of a difference', async () => {
     await renderApp(compare);
     await until(() => list().query() && steps().length >= 5, 'the steps');
     await until(() => step('LoadOrder').includes('equal'), 'an equal step');
-    await until(() => step('Started').includes('differs: 1 payload'), 'a different input');
-    await until(() => steps().at(-1)?.includes('differs: 1 payload'), 'a different result');
-    expect(steps().filter((text) => text.includes('Refund'))[0]).toContain('differs: 2 payloads');
+    await until(() => /Input amount\.minor 1290 .*51290/.test(step('Started')), 'a different input');
     expect(step('AskForReview')).toContain('not in this run');
     expect(step('AskForReview')).toContain('second run only');
-    await userEvent.click(page.getByRole('button', { name: 'In one run' }));
-    await until(() => steps().length === 1, 'the single step');
+  });
+
+  test('folds what follows from the input, and counts it once', async () => {
+    await renderApp(compare);
+    await until(() => list().query() && steps().at(-1)?.includes('follows from the input'), 'the result');
+    expect(steps().filter((text) => text.includes('Refund'))[0]).toContain('follows from the input');
+    const folded = page.getByRole('list', { name: 'Follows from the input' });
+    await expect.element(folded).toHaveTextContent(/1290 .*51290, 3 times/);
+  });
+
+  test('begins at the first difference, shows only differences, and goes to the next by key and by button', async () => {
+    await renderApp(compare);
+    const current = () => list().query()?.querySelector('[aria-current]')?.textContent ?? '';
+    await until(() => current().includes('Started'), 'the first difference');
+    await userEvent.click(page.getByRole('button', { name: 'Next difference' }));
+    await until(() => current().includes('AskForReview'), 'the next');
+    await until(() => document.activeElement?.textContent?.includes('AskForReview'), 'its focus');
+    press('n');
+    press('N', document.body, { shiftKey: true });
+    await until(() => current().includes('Started'), 'the first again');
+    await userEvent.click(page.getByRole('button', { name: 'Only differences' }));
+    await until(() => steps().length === 2, 'the two steps');
+    expect(steps()[1]).toContain('AskForReview');
   });
 
   test('states above the steps whether input and result differ, and opens them', async () => {
@@ -42,16 +61,16 @@ describe('a run comparison', () => {
       () => list().query() && page.getByRole('button', { name: 'Input differs' }).query(),
       'the input',
     );
-    await userEvent.click(page.getByRole('button', { name: 'Result differs' }));
+    await userEvent.click(page.getByRole('button', { name: 'Result follows from the input' }));
     await expect.element(page.getByRole('dialog', { name: 'Workflow Completed' })).toBeVisible();
     await until(() => document.querySelector('[data-diff="changed"]'), 'the difference');
   });
 
   test('shows the payloads of a step next to each other', async () => {
     await renderApp(compare);
-    await until(() => list().query() && steps().some((text) => text.includes('2 payloads')), 'the steps');
+    await until(() => list().query() && step('51290').includes('Refund'), 'the steps');
     const refund = [...list().element().querySelectorAll('button')].find(
-      (item) => item.textContent?.includes('Refund') && item.textContent.includes('2 payloads'),
+      (item) => item.textContent?.includes('Refund') && !item.textContent.includes('AskForReview'),
     );
     refund!.click();
     const dialog = page.getByRole('dialog', { name: 'Activity Refund' });

@@ -41,6 +41,25 @@ describe('two runs’ steps', () => {
     ]);
   });
 
+  test('are joined where a step moved, with the distance', () => {
+    const runOf = (...names: string[]) => {
+      const run = new FixtureRun({ workflowId: 'w' });
+      for (const name of names)
+        run.add('ActivityTaskScheduled', 0, { activityId: name, activityType: { name } });
+      return stepsOf(historyOf(run.events));
+    };
+    const [left, right] = [runOf('Pay', 'Pack', 'Stamp', 'Ship'), runOf('Pack', 'Stamp', 'Ship', 'Pay', 'Rate')];
+    const { parts } = lineDiff(subjectsOf(left), subjectsOf(right));
+    const rows = alignedSteps(parts, left, right);
+    expect(rows.map((row) => [row.left?.id, row.right?.id, row.moved])).toEqual([
+      [1, 4, 3],
+      [2, 1, undefined],
+      [3, 2, undefined],
+      [4, 3, undefined],
+      [undefined, 5, undefined],
+    ]);
+  });
+
   test('pair their payloads by event type and path', () => {
     const pairs = payloadPairs(steps[3]!, 'ours', 'theirs');
     expect(pairs).toMatchObject([

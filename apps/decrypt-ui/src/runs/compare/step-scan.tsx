@@ -1,0 +1,95 @@
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
+import type { RunScope } from '../run/run-context.tsx';
+import type { Substitution } from './consequences.ts';
+import type { AlignedStep } from './run-alignment.ts';
+import { useStepDifferences } from './step-differences.ts';
+
+/** What is remembered of a step out of view: nothing of its payloads. */
+export interface Verdict {
+  readonly different: boolean;
+  readonly consequences: readonly number[];
+}
+
+/** Identifies a step as long as it has the same events. */
+export const stepKey = ({ left, right }: AlignedStep): string =>
+  [left, right].map((group) => (group ? `${group.id}+${group.events.length}` : '')).join(' ');
+
+/** Steps whose payloads are decoded at the same time. */
+const CHUNK = 40;
+
+interface StepScan {
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  /** The steps that are compared next; empty if all have been. */
+  readonly chunk: readonly AlignedStep[];
+  readonly add: (found: ReadonlyMap<string, Verdict>) => void;
+}
+
+const noVerdicts: ReadonlyMap<string, Verdict> = new Map();
+
+/**
+ * Remembers which steps differ, from the first to the last. All are compared again when a reveal begins or ends, and when the
+ * substitutions change.
+ */
+export function useStepScan(steps: readonly AlignedStep[], substitutions: readonly Substitution[]): StepScan {
+  const grants = useRevealed((state) => state);
+  const [state, setState] = useState({ grants, substitutions, verdicts: noVerdicts });
+  const isCurrent = state.grants === grants && state.substitutions === substitutions;
+  const verdicts = isCurrent ? state.verdicts : noVerdicts;
+  const add = useCallback(
+    (found: ReadonlyMap<string, Verdict>) =>
+      setState((known) => {
+        const same = known.grants === grants && known.substitutions === substitutions;
+        return { grants, substitutions, verdicts: new Map([...(same ? known.verdicts : []), ...found]) };
+      }),
+    [grants, substitutions],
+  );
+  const chunk = useMemo(
+    () => steps.filter((step) => !verdicts.has(stepKey(step))).slice(0, CHUNK),
+    [steps, verdicts],
+  );
+  return { verdicts, chunk, add };
+}
+
+interface ScanChunkProps {
+  readonly steps: readonly AlignedStep[];
+  readonly left: RunScope;
+  readonly right: RunScope;
+  readonly substitutionsOf: (step: AlignedStep) => readonly Substitution[];
+  readonly onDone: (found: ReadonlyMap<string, Verdict>) => void;
+}
+
+/** Compares some steps without showing them. Their payloads count as in view until all are known. */
+export function ScanChunk({ steps, substitutionsOf, onDone, ...scopes }: ScanChunkProps) {
+  const count = steps.length;
+  const onKnown = useMemo(() => {
+    const found = new Map<string, Verdict>();
+    return (key: string, verdict: Verdict) => {
+      found.set(key, verdict);
+      if (found.size === count) onDone(new Map(found));
+    };
+  }, [count, onDone]);
+  return steps.map((step) => (
+    <ScanStep
+      key={stepKey(step)}
+      step={step}
+      substitutions={substitutionsOf(step)}
+      onKnown={onKnown}
+      {...scopes}
+    />
+  ));
+}
+
+interface ScanStepProps extends Pick<ScanChunkProps, 'left' | 'right'> {
+  readonly step: AlignedStep;
+  readonly substitutions: readonly Substitution[];
+  readonly onKnown: (key: string, verdict: Verdict) => void;
+}
+
+function ScanStep({ step, onKnown, ...rest }: ScanStepProps) {
+  const { waiting, different, consequences } = useStepDifferences({ step, ...rest });
+  useEffect(() => {
+    if (!waiting) onKnown(stepKey(step), { different, consequences });
+  }, [waiting, different, consequences, step, onKnown]);
+  return null;
+}
