@@ -1,9 +1,4 @@
-import {
-  type DecodeResult,
-  type PayloadRef,
-  type PayloadStub,
-  reasonClass,
-} from '@temporal-kms/codec-api';
+import { type DecodeResult, type PayloadRef, type PayloadStub, reasonClass } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
 import type { Finding, Findings } from './payload-keys.ts';
 
@@ -42,10 +37,7 @@ export interface DecoderStoreOptions {
  * never published.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
-  const store = createStore<DecoderState>()(() => ({
-    payloads: new Map(),
-    findings: new Map(),
-  }));
+  const store = createStore<DecoderState>()(() => ({ payloads: new Map(), findings: new Map() }));
   /** Answers that wait for the next publication. */
   const pending = new Map<PayloadRef, PayloadState>();
   const fresh = new Map<PayloadRef, Finding | undefined>();

@@ -97,8 +97,11 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
 }
 
 /** The badges of a row: the header of a run with one key names it, so the rows of such a run only name what differs. */
-export const rowBadges = (stubs: readonly PayloadStub[], findings: Findings, { keys }: KeyUsage): KeyBadge[] =>
-  keyBadges(stubs, findings).filter(({ tone }) => keys > 1 || tone !== 'crypto');
+export const rowBadges = (
+  stubs: readonly PayloadStub[],
+  findings: Findings,
+  { keys }: KeyUsage,
+): KeyBadge[] => keyBadges(stubs, findings).filter(({ tone }) => keys > 1 || tone !== 'crypto');
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 

@@ -13,7 +13,10 @@ export interface HitContext {
 const REACH = 40;
 
 /** The text around the first match of a hit in its decrypted payload; undefined where the payload does not contain it. */
-export function hitContext(value: PayloadValue, { pointer, in: place, snippet }: SearchHit): HitContext | undefined {
+export function hitContext(
+  value: PayloadValue,
+  { pointer, in: place, snippet }: SearchHit,
+): HitContext | undefined {
   const text = place === 'key' ? pointerSteps(pointer).at(-1) : textAt(value, pointer);
   const from = text?.indexOf(snippet.match) ?? -1;
   if (text === undefined || from < 0) return undefined;
@@ -36,7 +39,9 @@ function textAt(value: PayloadValue, pointer: string): string | undefined {
   if (value.kind !== 'json') return undefined;
   const found = pointerSteps(pointer).reduce<unknown>(
     (inner, step) =>
-      (isRecord(inner) || Array.isArray(inner)) && Object.hasOwn(inner, step) ? Reflect.get(inner, step) : undefined,
+      (isRecord(inner) || Array.isArray(inner)) && Object.hasOwn(inner, step)
+        ? Reflect.get(inner, step)
+        : undefined,
     value.value,
   );
   if (isLosslessNumber(found)) return found.value;

@@ -30,9 +30,17 @@ export function HitSnippet({ hit, context }: HitSnippetProps) {
   const { before, match, after } = hit.snippet;
   return (
     <span className={styles['snippet']}>
-      {context ? <span className={styles['before']}>{escapeInText(context.before)}</span> : <Around length={before} />}
+      {context ? (
+        <span className={styles['before']}>{escapeInText(context.before)}</span>
+      ) : (
+        <Around length={before} />
+      )}
       <mark>{escapeInText(match)}</mark>
-      {context ? <span className={styles['after']}>{escapeInText(context.after)}</span> : <Around length={after} />}
+      {context ? (
+        <span className={styles['after']}>{escapeInText(context.after)}</span>
+      ) : (
+        <Around length={after} />
+      )}
       {hit.more ? <span className="t3">and {plural(hit.more, 'more place')} in this payload</span> : null}
     </span>
   );

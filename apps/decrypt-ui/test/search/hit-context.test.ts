@@ -15,15 +15,30 @@ test.each([
   ['a member', '{"customer":{"name":"Mira Lindqvist"}}', 'Lind', '/customer/name', ['Mira ', 'qvist']],
   ['an item', '["x","Maren Vogel"]', 'Vogel', '/1', ['Maren ', '']],
   ['a name with a slash and a tilde', '{"a/b~c":"one"}', 'n', '/a~1b~0c', ['o', 'e']],
-  ['a number with all its digits', '{"id":90071992547409931}', '254', '/id', ['90071992547409931'.split('254')[0], '7409931']],
+  [
+    'a number with all its digits',
+    '{"id":90071992547409931}',
+    '254',
+    '/id',
+    ['90071992547409931'.split('254')[0], '7409931'],
+  ],
   ['the whole payload', '"hello"', 'ell', '', ['h', 'o']],
-  ['a long text', JSON.stringify(`${'a'.repeat(50)}x${'b'.repeat(50)}`), 'x', '', [`…${'a'.repeat(40)}`, `${'b'.repeat(40)}…`]],
+  [
+    'a long text',
+    JSON.stringify(`${'a'.repeat(50)}x${'b'.repeat(50)}`),
+    'x',
+    '',
+    [`…${'a'.repeat(40)}`, `${'b'.repeat(40)}…`],
+  ],
 ])('the text around a match is that of %s', (_, text, match, pointer, [before, after]) => {
   expect(hitContext(json(text), found(match, pointer))).toEqual({ before, after });
 });
 
 test('the text around a match in a name is that of the name', () => {
-  expect(hitContext(json('{"orderId":1}'), found('der', '/orderId', { in: 'key' }))).toEqual({ before: 'or', after: 'Id' });
+  expect(hitContext(json('{"orderId":1}'), found('der', '/orderId', { in: 'key' }))).toEqual({
+    before: 'or',
+    after: 'Id',
+  });
 });
 
 test('no text is around a match that the payload does not contain', () => {

@@ -25,8 +25,8 @@ describe('the command table', () => {
   });
 
   test('prefers the command with Shift while Shift is held', () => {
-    expect(commandsFor(event('N', true))).toEqual(['match.previous', 'match.next']);
-    expect(commandsFor(event('n'))).toEqual(['match.next']);
+    expect(commandsFor(event('E', true))).toEqual(['failed.previous', 'failed.next']);
+    expect(commandsFor(event('n'))).toEqual(['difference.next', 'match.next']);
     expect(commandsFor(event('?', true))).toEqual(['help']);
   });
 

@@ -23,13 +23,7 @@ export interface FailureViewProps {
 }
 
 /** A failure from the outermost level to its root cause: message, type, stack trace and details of each level. */
-export function FailureView({
-  failure,
-  stubs,
-  title = 'Failure',
-  note,
-  showCode = false,
-}: FailureViewProps) {
+export function FailureView({ failure, stubs, title = 'Failure', note, showCode = false }: FailureViewProps) {
   const chain = failureChain(failure);
   const findings = useFindings();
   const find = (ref: PayloadRef) => stubs.find((stub) => stub.ref === ref);

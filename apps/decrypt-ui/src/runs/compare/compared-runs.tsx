@@ -92,10 +92,22 @@ export function ComparedRuns({ left, right }: Scopes) {
           ]}
           onChange={setShown}
         />
-        <Button look="ghost" icon aria-label="Previous difference" {...tip('difference.previous')} onClick={() => go(-1)}>
+        <Button
+          look="ghost"
+          icon
+          aria-label="Previous difference"
+          {...tip('difference.previous')}
+          onClick={() => go(-1)}
+        >
           <ArrowUp size={14} />
         </Button>
-        <Button look="ghost" icon aria-label="Next difference" {...tip('difference.next')} onClick={() => go(1)}>
+        <Button
+          look="ghost"
+          icon
+          aria-label="Next difference"
+          {...tip('difference.next')}
+          onClick={() => go(1)}
+        >
           <ArrowDown size={14} />
         </Button>
       </div>
@@ -167,7 +179,9 @@ function useJump(
     const step = rows[next];
     if (!step) return;
     setChosen(stepKey(step));
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-item="${next}"] > button`)?.focus());
+    requestAnimationFrame(() =>
+      document.querySelector<HTMLElement>(`[data-item="${next}"] > button`)?.focus(),
+    );
   }
 
   // The difference that the reader looks for has been found, or there is none.

@@ -74,7 +74,8 @@ export function usePairStates(pairs: readonly PayloadPair[]): PairStates {
 
 /** Why two payloads cannot be compared. */
 const stateOf = (one: Known, other: Known): 'hidden' | 'waiting' | 'unreadable' =>
-  (['hidden', 'waiting', 'unreadable'] as const).find((state) => one === state || other === state) ?? 'waiting';
+  (['hidden', 'waiting', 'unreadable'] as const).find((state) => one === state || other === state) ??
+  'waiting';
 
 /** Larger payloads are equal only if their bytes are: to parse their JSON would make the page wait. */
 const MAX_PARSED = 100_000;

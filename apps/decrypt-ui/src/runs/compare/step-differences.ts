@@ -72,7 +72,11 @@ export function stepDifferences(compared: Compared): StepDifferences {
   return { text, different, values, consequences, waiting: states.waiting > 0 };
 }
 
-function* wordsOf({ step, states, leftOpen, rightOpen }: Compared, ours: Group, theirs: Group): Generator<string> {
+function* wordsOf(
+  { step, states, leftOpen, rightOpen }: Compared,
+  ours: Group,
+  theirs: Group,
+): Generator<string> {
   const outcomes = [groupOutcome(ours, leftOpen), groupOutcome(theirs, rightOpen)];
   const { moved = 0 } = step;
   if (moved !== 0) yield `moved, ${plural(Math.abs(moved), 'step')} ${moved > 0 ? 'later' : 'earlier'}`;

@@ -68,7 +68,11 @@ function visit({ path, left, right, depth }: Place, found: Difference[]): void {
   }
   for (const name of new Set([...Object.keys(left), ...Object.keys(right)])) {
     if (found.length >= MOST) return;
-    const member = isArray ? `${path}[${name}]` : path === '' ? memberName(name) : `${path}.${memberName(name)}`;
+    const member = isArray
+      ? `${path}[${name}]`
+      : path === ''
+        ? memberName(name)
+        : `${path}.${memberName(name)}`;
     const [ours, theirs] = [left, right].map((owner): unknown => Reflect.get(owner, name));
     if (!Object.hasOwn(left, name)) found.push({ path: member, right: textOf(theirs) });
     else if (!Object.hasOwn(right, name)) found.push({ path: member, left: textOf(ours) });

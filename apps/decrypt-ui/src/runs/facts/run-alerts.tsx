@@ -136,7 +136,9 @@ function Retries({ work, others, onSelect }: SelectProps & Extract<RunAlert, { k
       {facts(
         `attempt ${formatCount(attempt)}${maximumAttempts === undefined ? '' : ` of ${formatCount(maximumAttempts)}`}`,
         wait > 0 ? `retries in ${formatTicking(wait + 999)}` : undefined,
-        others === 0 ? undefined : `and ${formatCount(others)} more ${others === 1 ? 'fails' : 'fail'}, see Pending`,
+        others === 0
+          ? undefined
+          : `and ${formatCount(others)} more ${others === 1 ? 'fails' : 'fail'}, see Pending`,
       )}
     </FailureAlert>
   );
@@ -261,7 +263,8 @@ function Line({ outcome, icon, title, message, action, children }: LineProps) {
         {icon}
       </span>
       <p>
-        <span className="strong">{title}</span> {message ? <span className={styles['message']}>{message}</span> : null}{' '}
+        <span className="strong">{title}</span>{' '}
+        {message ? <span className={styles['message']}>{message}</span> : null}{' '}
         <span className="t2">{children}</span>
       </p>
       <span className={styles['action']}>{action}</span>

@@ -89,7 +89,10 @@ function Pending({ work, now, eventId, onSelect }: PendingProps) {
   const facts = [
     ['Attempt', work.attempt > 0 ? attempts(work) : undefined],
     // Of a retry, Temporal reports when it will be scheduled: that is the next attempt.
-    ['Scheduled', work.scheduledAt && work.scheduledAt <= now ? formatMoment(work.scheduledAt, format) : undefined],
+    [
+      'Scheduled',
+      work.scheduledAt && work.scheduledAt <= now ? formatMoment(work.scheduledAt, format) : undefined,
+    ],
     ['Last started', work.lastStartedAt && `${formatTicking(now - work.lastStartedAt)} ago`],
     ['Last ended', work.lastEndedAt && `${formatTicking(now - work.lastEndedAt)} ago`],
     ['Last heartbeat', work.lastHeartbeatAt && `${formatTicking(now - work.lastHeartbeatAt)} ago`],

@@ -26,7 +26,8 @@ export function Chain() {
   const { namespace, workflowId } = address;
   const { data } = useQuery(runsQuery(api, namespace, workflowId));
   const runs = useMemo(
-    () => (data?.workflows ?? []).map(fromSummary).toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0)),
+    () =>
+      (data?.workflows ?? []).map(fromSummary).toSorted((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0)),
     [data],
   );
   const links = useLineage().filter((link) => link.workflowId === workflowId && link.runId !== undefined);
@@ -73,7 +74,14 @@ export function Chain() {
         ]}
       >
         {runs.map((run) => (
-          <ChainRow key={run.runId} run={run} links={links} now={present} phone={phone} waterfall={waterfall} />
+          <ChainRow
+            key={run.runId}
+            run={run}
+            links={links}
+            now={present}
+            phone={phone}
+            waterfall={waterfall}
+          />
         ))}
         {/* A run that Temporal does not list any more, or not yet. */}
         {links

@@ -48,7 +48,10 @@ describe('two runs’ steps', () => {
         run.add('ActivityTaskScheduled', 0, { activityId: name, activityType: { name } });
       return stepsOf(historyOf(run.events));
     };
-    const [left, right] = [runOf('Pay', 'Pack', 'Stamp', 'Ship'), runOf('Pack', 'Stamp', 'Ship', 'Pay', 'Rate')];
+    const [left, right] = [
+      runOf('Pay', 'Pack', 'Stamp', 'Ship'),
+      runOf('Pack', 'Stamp', 'Ship', 'Pay', 'Rate'),
+    ];
     const { parts } = lineDiff(subjectsOf(left), subjectsOf(right));
     const rows = alignedSteps(parts, left, right);
     expect(rows.map((row) => [row.left?.id, row.right?.id, row.moved])).toEqual([

@@ -118,7 +118,10 @@ it('finds signals to other workflows and the other side of a Nexus operation', (
 
 it('tells links to two runs of one workflow id apart, and leaves others as they are', () => {
   const child = { relation: 'Child', namespace: 'test', workflowId: 'child-1' } as const;
-  const attempts = ['1', '2'].map((digit) => ({ ...child, runId: `01997c2e-f000-7000-8000-00000000000${digit}` }));
+  const attempts = ['1', '2'].map((digit) => ({
+    ...child,
+    runId: `01997c2e-f000-7000-8000-00000000000${digit}`,
+  }));
   const other = { ...child, workflowId: 'child-2', runId: 'r' };
   const links = [...attempts, other];
   expect(links.map((link) => runSuffix(link, links))).toEqual(['run …00000001', 'run …00000002', undefined]);

@@ -87,7 +87,12 @@ describe('runAlerts', () => {
   it('reports no retries of an activity that is paused, or that has failed a few times', () => {
     const run = alertRuns(Date.now())[4]!;
     const [first] = run.details['pendingActivities'] as [object];
-    run.details = { pendingActivities: [{ ...first, paused: true }, { ...first, attempt: 4 }] };
+    run.details = {
+      pendingActivities: [
+        { ...first, paused: true },
+        { ...first, attempt: 4 },
+      ],
+    };
     expect(alertsOf(run)).toEqual([]);
   });
 

@@ -102,31 +102,36 @@ describe('the run header', () => {
 
   const longFailure = '/ns/NS/workflows/alerts-failed/01997c2e-a000-7000-8000-000000000005';
 
-  test.each([1920, 1440, 1280, 1000])('cuts a long failure only where no space is left at %i pixels', async (width) => {
-    await page.viewport(width, 844);
-    try {
-      await renderApp(longFailure);
-      const failure = page.getByRole('button', { name: /^failure The acquirer declined/ });
-      await expect.element(failure).toBeVisible();
-      const message = [...failure.element().querySelectorAll<HTMLElement>('span')].find(
-        (span) => span.children.length === 0 && span.textContent?.startsWith('The acquirer'),
-      )!;
-      const facts = failure.element().closest('[class*="facts"]')!.getBoundingClientRect();
-      const next = document.querySelector('[class*="_use_"]')!.getBoundingClientRect();
-      const box = failure.element().getBoundingClientRect();
-      // The key ribbon is to the right of it, or on the line above.
-      const end = next.bottom <= box.top ? facts.right - 16 : next.left;
-      const isCut = message.scrollWidth > message.clientWidth;
-      expect(isCut ? end - box.right : 0).toBeLessThan(40);
-      expect(box.right).toBeLessThanOrEqual(end);
-      // No badge lies under the next one.
-      for (const button of document.querySelectorAll('[class*="facts"] button'))
-        for (const part of button.querySelectorAll('[data-tone]'))
-          expect(part.getBoundingClientRect().right).toBeLessThanOrEqual(button.getBoundingClientRect().right + 1);
-    } finally {
-      await page.viewport(1440, 900);
-    }
-  });
+  test.each([1920, 1440, 1280, 1000])(
+    'cuts a long failure only where no space is left at %i pixels',
+    async (width) => {
+      await page.viewport(width, 844);
+      try {
+        await renderApp(longFailure);
+        const failure = page.getByRole('button', { name: /^failure The acquirer declined/ });
+        await expect.element(failure).toBeVisible();
+        const message = [...failure.element().querySelectorAll<HTMLElement>('span')].find(
+          (span) => span.children.length === 0 && span.textContent?.startsWith('The acquirer'),
+        )!;
+        const facts = failure.element().closest('[class*="facts"]')!.getBoundingClientRect();
+        const next = document.querySelector('[class*="_use_"]')!.getBoundingClientRect();
+        const box = failure.element().getBoundingClientRect();
+        // The key ribbon is to the right of it, or on the line above.
+        const end = next.bottom <= box.top ? facts.right - 16 : next.left;
+        const isCut = message.scrollWidth > message.clientWidth;
+        expect(isCut ? end - box.right : 0).toBeLessThan(40);
+        expect(box.right).toBeLessThanOrEqual(end);
+        // No badge lies under the next one.
+        for (const button of document.querySelectorAll('[class*="facts"] button'))
+          for (const part of button.querySelectorAll('[data-tone]'))
+            expect(part.getBoundingClientRect().right).toBeLessThanOrEqual(
+              button.getBoundingClientRect().right + 1,
+            );
+      } finally {
+        await page.viewport(1440, 900);
+      }
+    },
+  );
 
   test('shows the line of code that threw the root cause when the failure is opened', async () => {
     await page.viewport(1280, 720);

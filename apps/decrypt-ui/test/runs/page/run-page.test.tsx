@@ -293,7 +293,8 @@ describe('a running workflow', () => {
   test('does not call the time of the next attempt the time when work was scheduled', async () => {
     await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006?tab=pending');
     const item = await until(
-      () => [...document.querySelectorAll('article')].find((each) => each.textContent?.includes('Backing off')),
+      () =>
+        [...document.querySelectorAll('article')].find((each) => each.textContent?.includes('Backing off')),
       'the work',
     );
     const names = [...item.querySelectorAll('dt')].map((name) => name.textContent);
@@ -360,7 +361,10 @@ describe('find', () => {
     const hits = await until(() => matchButtons().length > 0 && matchButtons(), 'the matches');
     expect(hits[0]!.textContent).toContain('/customer/');
     expect(hits[0]!.querySelector('mark')!.textContent).toMatch(/vogel/i);
-    await until(() => matchButtons().some((hit) => hit.textContent?.includes('@mail.example')), 'the text around');
+    await until(
+      () => matchButtons().some((hit) => hit.textContent?.includes('@mail.example')),
+      'the text around',
+    );
     await until(() => row('g5')?.hasAttribute('data-dimmed'), 'the dimming');
     await until(() => /payloads searched/.test(status()), 'what was searched');
     expect(status()).toContain('1 Cloud KMS call');
