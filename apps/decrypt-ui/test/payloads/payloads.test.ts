@@ -237,17 +237,17 @@ describe('key versions', () => {
   });
 });
 
+const labels = (run: readonly PayloadStub[], row: readonly PayloadStub[]) => {
+  const tallies = new Map<string, StubTally>();
+  for (const counted of run) addStub(tallies, counted, 1);
+  const usage = keyUsage([...tallies.values()], new Map(), () => undefined);
+  return rowBadges(row, new Map(), usage).map(({ label, tone }) => `${label} ${tone}`);
+};
+
 describe('the key of a row', () => {
   const payments = stub(encrypted(1, { version: 1 }), 0);
   const kyc = stub(encrypted(1, { key: 'kyc', version: 1 }), 1);
   const disabled = stub(encrypted(1, { version: 1, reason: 'key_disabled', early: true }), 2);
-  const labels = (run: readonly PayloadStub[], row: readonly PayloadStub[]) => {
-    const tallies = new Map<string, StubTally>();
-    for (const counted of run) addStub(tallies, counted, 1);
-    const usage = keyUsage([...tallies.values()], new Map(), () => undefined);
-    return rowBadges(row, new Map(), usage).map(({ label, tone }) => `${label} ${tone}`);
-  };
-
   test.each([
     ['is left out where the run has one', [payments, payments], [payments], []],
     ['is shown where another key has the same version', [payments, kyc], [payments], ['v1 crypto']],

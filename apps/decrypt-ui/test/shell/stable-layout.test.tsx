@@ -46,13 +46,14 @@ async function listWithLateCounts(answer: Promise<unknown>) {
   await until(() => rows() > 10, 'the rows');
 }
 
+const numeric = (element: Element) => getComputedStyle(element).fontVariantNumeric;
+
 test('digits have one width in columns of numbers, and names keep the widths of their letters', async () => {
   await renderApp('/ns/NS/workflows/family-order/01997c2e-f000-7000-8000-000000000001');
   const cell = await until(
     () => document.querySelector('[role="row"] > [role="gridcell"]:nth-child(5)'),
     'a duration',
   );
-  const numeric = (element: Element) => getComputedStyle(element).fontVariantNumeric;
   expect(numeric(cell)).toBe('tabular-nums');
   expect(numeric(page.getByRole('heading', { name: 'family-order' }).element())).toBe('normal');
   expect(numeric(document.querySelector('time')!)).toBe('tabular-nums');

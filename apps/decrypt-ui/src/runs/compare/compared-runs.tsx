@@ -1,5 +1,5 @@
 import { ArrowDown, ArrowUp } from 'lucide-react';
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button } from '../../ui/controls/button.tsx';
@@ -169,14 +169,18 @@ function useJump(
   const at = chosen === undefined ? first : rows.findIndex((step) => stepKey(step) === chosen);
   const current = at < 0 ? undefined : at;
 
-  function go(by: 1 | -1) {
+  /** The next difference before (-1) or after (1) the current step, as far as the steps have been compared. */
+  function neighbour(by: 1 | -1): number {
     const from = current ?? (by === 1 ? -1 : rows.length);
-    const next =
-      by === 1
-        ? rows.findIndex((step, index) => index > from && isDifferent(step))
-        : rows.findLastIndex((step, index) => index < from && isDifferent(step));
-    setSearching(next < 0 && by === 1 && !isComplete);
+    return by === 1
+      ? rows.findIndex((step, index) => index > from && isDifferent(step))
+      : rows.findLastIndex((step, index) => index < from && isDifferent(step));
+  }
+
+  function go(by: 1 | -1) {
+    const next = neighbour(by);
     const step = rows[next];
+    setSearching(!step && by === 1 && !isComplete);
     if (!step) return;
     setChosen(stepKey(step));
     requestAnimationFrame(() =>
@@ -185,9 +189,10 @@ function useJump(
   }
 
   // The difference that the reader looks for has been found, or there is none.
-  const isFound = isComplete || rows.some((step, index) => index > (current ?? -1) && isDifferent(step));
-  useEffect(() => {
-    if (isSearching && isFound) go(1);
-  });
+  const found = isSearching ? rows[neighbour(1)] : undefined;
+  if (isSearching && (found || isComplete)) {
+    setSearching(false);
+    if (found) setChosen(stepKey(found));
+  }
   return { current, isSearching, go };
 }

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useRevealed } from '../../payloads/reveal/reveals-context.tsx';
 import type { RunScope } from '../run/run-context.tsx';
 import type { Substitution } from './consequences.ts';
@@ -62,13 +62,17 @@ interface ScanChunkProps {
 /** Compares some steps without showing them. Their payloads count as in view until all are known. */
 export function ScanChunk({ steps, substitutionsOf, onDone, ...scopes }: ScanChunkProps) {
   const count = steps.length;
-  const onKnown = useMemo(() => {
-    const found = new Map<string, Verdict>();
-    return (key: string, verdict: Verdict) => {
-      found.set(key, verdict);
-      if (found.size === count) onDone(new Map(found));
-    };
-  }, [count, onDone]);
+  const found = useRef({ for: onDone, verdicts: new Map<string, Verdict>() });
+  const onKnown = useCallback(
+    (key: string, verdict: Verdict) => {
+      // A reveal has begun or ended since then.
+      if (found.current.for !== onDone) found.current = { for: onDone, verdicts: new Map() };
+      const { verdicts } = found.current;
+      verdicts.set(key, verdict);
+      if (verdicts.size === count) onDone(new Map(verdicts));
+    },
+    [count, onDone],
+  );
   return steps.map((step) => (
     <ScanStep
       key={stepKey(step)}

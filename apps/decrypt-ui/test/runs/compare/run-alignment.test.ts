@@ -15,6 +15,12 @@ const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts,
 /** What a pair contains of one of the runs. */
 const side = (ref: string, scope: string) => ({ scope, stub: { ref } });
 
+const runOf = (...names: string[]) => {
+  const run = new FixtureRun({ workflowId: 'w' });
+  for (const name of names) run.add('ActivityTaskScheduled', 0, { activityId: name, activityType: { name } });
+  return stepsOf(historyOf(run.events));
+};
+
 describe('two runs’ steps', () => {
   test('are aligned by category and name, and include steps of only one run', () => {
     expect(steps.map(({ left, right }) => [left?.id, right?.id])).toEqual([
@@ -42,12 +48,6 @@ describe('two runs’ steps', () => {
   });
 
   test('are joined where a step moved, with the distance', () => {
-    const runOf = (...names: string[]) => {
-      const run = new FixtureRun({ workflowId: 'w' });
-      for (const name of names)
-        run.add('ActivityTaskScheduled', 0, { activityId: name, activityType: { name } });
-      return stepsOf(historyOf(run.events));
-    };
     const [left, right] = [
       runOf('Pay', 'Pack', 'Stamp', 'Ship'),
       runOf('Pack', 'Stamp', 'Ship', 'Pay', 'Rate'),

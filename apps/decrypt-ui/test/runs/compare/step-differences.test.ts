@@ -8,6 +8,7 @@ import { historyOf } from '../../fixtures/history.ts';
 import { FixtureRun } from '../../fixtures/run.ts';
 
 const json = (text: string): PayloadValue => ({ kind: 'json', text, value: parseJson(text) });
+const bytes = (...values: number[]): PayloadValue => ({ kind: 'bytes', bytes: Uint8Array.from(values) });
 const between = (left: string, right: string) => valueDifferences(json(left), json(right));
 
 describe('two payloads', () => {
@@ -33,12 +34,11 @@ describe('two payloads', () => {
   });
 
   test('have a limited number of differences', () => {
-    const list = (value: number) => JSON.stringify(Array.from({ length: 5000 }, () => value));
-    expect(between(list(1), list(2))).toHaveLength(200);
+    const [ones, twos] = [1, 2].map((value) => JSON.stringify(Array.from({ length: 5000 }, () => value)));
+    expect(between(ones!, twos!)).toHaveLength(200);
   });
 
   test('of bytes differ where one byte does', () => {
-    const bytes = (...values: number[]): PayloadValue => ({ kind: 'bytes', bytes: Uint8Array.from(values) });
     expect(valueDifferences(bytes(1, 2), bytes(1, 2))).toEqual([]);
     expect(valueDifferences(bytes(1, 2), bytes(1, 3))).toHaveLength(1);
   });
@@ -82,14 +82,15 @@ describe('a difference follows from the input', () => {
   });
 });
 
+function stepOf(took: number) {
+  const run = new FixtureRun({ workflowId: 'w' });
+  const scheduledEventId = String(run.add('ActivityTaskScheduled', 0, { activityId: '1' }));
+  run.add('ActivityTaskCompleted', took, { scheduledEventId });
+  return historyOf(run.events).groups[0]!;
+}
+
 describe('a step', () => {
   const none: PairStates = { differences: [], hidden: 0, unreadable: 0, waiting: 0, single: 0 };
-  function stepOf(took: number) {
-    const run = new FixtureRun({ workflowId: 'w' });
-    const scheduledEventId = String(run.add('ActivityTaskScheduled', 0, { activityId: '1' }));
-    run.add('ActivityTaskCompleted', took, { scheduledEventId });
-    return historyOf(run.events).groups[0]!;
-  }
   const textOf = (before: number, after: number, states = none, moved?: number) =>
     stepDifferences({
       step: { left: stepOf(before), right: stepOf(after), ...(moved !== undefined && { moved }) },

@@ -86,11 +86,11 @@ describe('runAlerts', () => {
 
   it('reports no retries of an activity that is paused, or that has failed a few times', () => {
     const run = alertRuns(Date.now())[4]!;
-    const [first] = run.details['pendingActivities'] as [object];
+    const work = { activityType: { name: 'pay' }, state: 'PENDING_ACTIVITY_STATE_SCHEDULED' };
     run.details = {
       pendingActivities: [
-        { ...first, paused: true },
-        { ...first, attempt: 4 },
+        { ...work, activityId: '1', attempt: 88, paused: true },
+        { ...work, activityId: '2', attempt: 4 },
       ],
     };
     expect(alertsOf(run)).toEqual([]);
