@@ -17,7 +17,7 @@ import { type Substitution, substitutionsOf } from './consequences.ts';
 import type { AlignedStep } from './run-alignment.ts';
 import { StepDialog } from './step-dialog.tsx';
 import { useStepDifferences } from './step-differences.ts';
-import { ScanChunk, stepKey, useStepScan } from './step-scan.tsx';
+import { ScanChunk, stepKey, useStepScan, type Verdict } from './step-scan.tsx';
 import { useAlignedSteps } from './use-aligned-steps.ts';
 
 interface Scopes {
@@ -112,12 +112,8 @@ export function ComparedRuns({ left, right }: Scopes) {
         </Button>
       </div>
       <Consequences substitutions={substitutions} verdicts={scan.verdicts} />
-      {shown === 'different' && rows.length < steps.length && scan.chunk.length > 0 ? (
-        <p className={styles['progress']}>
-          {formatCount(scan.verdicts.size)} of {plural(steps.length, 'step')} compared
-        </p>
-      ) : shown === 'different' && rows.length === 0 && steps.length > 0 ? (
-        <p className={styles['progress']}>No step differs, apart from what follows from the input.</p>
+      {shown === 'different' ? (
+        <DifferencesNote steps={steps} rows={rows.length} verdicts={scan.verdicts} />
       ) : null}
       <VirtualList
         count={rows.length}
@@ -144,6 +140,28 @@ export function ComparedRuns({ left, right }: Scopes) {
       ) : null}
     </>
   );
+}
+
+interface DifferencesNoteProps {
+  readonly steps: readonly AlignedStep[];
+  /** How many steps differ. */
+  readonly rows: number;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+}
+
+/** What the list of differences does not show: steps that have not been compared, or cannot be. */
+function DifferencesNote({ steps, rows, verdicts }: DifferencesNoteProps) {
+  const found = steps.flatMap((step) => verdicts.get(stepKey(step)) ?? []);
+  const unknown = found.filter((verdict) => verdict.unknown).length;
+  const texts = [
+    ...(found.length < steps.length
+      ? [`${formatCount(found.length)} of ${plural(steps.length, 'step')} compared.`]
+      : rows === 0 && steps.length > 0
+        ? ['No step is known to differ.']
+        : []),
+    ...(unknown > 0 ? [`${plural(unknown, 'step')} may differ: payloads are locked or unreadable.`] : []),
+  ];
+  return texts.length === 0 ? null : <p className={styles['progress']}>{texts.join(' ')}</p>;
 }
 
 const isStartStep = ({ left, right }: AlignedStep) =>

@@ -28,6 +28,8 @@ export interface StepDifferences {
   readonly consequences: readonly number[];
   /** Some payloads have not been decoded yet. */
   readonly waiting: boolean;
+  /** Payloads are locked or unreadable, so that the step may differ. */
+  readonly unknown: boolean;
 }
 
 /** In which the two runs differ at a step. It decodes the payloads of the step, as far as they are open. */
@@ -59,7 +61,7 @@ export function stepDifferences(compared: Compared): StepDifferences {
   const consequences = substitutions.map(() => 0);
   if (!step.left || !step.right) {
     const text = step.left ? 'first run only' : 'second run only';
-    return { text, different: true, values: [], consequences, waiting: false };
+    return { text, different: true, values: [], consequences, waiting: false, unknown: false };
   }
   const values = states.differences.filter((difference) => {
     const causes = causesOf(difference, substitutions);
@@ -69,7 +71,8 @@ export function stepDifferences(compared: Compared): StepDifferences {
   const words = [...wordsOf(compared, step.left, step.right)];
   const different = words.length > 0 || values.length > 0;
   const text = different ? words.join(', ') : stateText(states);
-  return { text, different, values, consequences, waiting: states.waiting > 0 };
+  const unknown = !different && states.hidden + states.unreadable > 0;
+  return { text, different, values, consequences, waiting: states.waiting > 0, unknown };
 }
 
 function* wordsOf(

@@ -8,6 +8,7 @@ import { useStepDifferences } from './step-differences.ts';
 /** What is remembered of a step out of view: nothing of its payloads. */
 export interface Verdict {
   readonly different: boolean;
+  readonly unknown: boolean;
   readonly consequences: readonly number[];
 }
 
@@ -91,9 +92,9 @@ interface ScanStepProps extends Pick<ScanChunkProps, 'left' | 'right'> {
 }
 
 function ScanStep({ step, onKnown, ...rest }: ScanStepProps) {
-  const { waiting, different, consequences } = useStepDifferences({ step, ...rest });
+  const { waiting, different, unknown, consequences } = useStepDifferences({ step, ...rest });
   useEffect(() => {
-    if (!waiting) onKnown(stepKey(step), { different, consequences });
-  }, [waiting, different, consequences, step, onKnown]);
+    if (!waiting) onKnown(stepKey(step), { different, unknown, consequences });
+  }, [waiting, different, unknown, consequences, step, onKnown]);
   return null;
 }

@@ -132,7 +132,7 @@ describe('a step', () => {
   });
 
   test('is not called equal while its payloads are locked or on their way', () => {
-    expect(textOf(5, 5, { ...none, hidden: 1 }).text).toBe('locked');
+    expect(textOf(5, 5, { ...none, hidden: 1 })).toMatchObject({ text: 'locked', unknown: true });
     expect(textOf(5, 5, { ...none, waiting: 1 })).toMatchObject({ text: '…', waiting: true });
   });
 });
