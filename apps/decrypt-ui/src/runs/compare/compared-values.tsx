@@ -12,7 +12,7 @@ const shortened = (text: string) =>
   escapeInText(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text).split('\n', 1)[0];
 
 /** `1290 → 51290`, with the value of the first run first. */
-export function ChangedValue({ left, right }: Partial<Substitution>) {
+function ChangedValue({ left, right }: Partial<Substitution>) {
   return (
     <span className={styles['change']}>
       <Value text={left} /> <span aria-hidden="true">→</span>

@@ -103,7 +103,7 @@ function stateText({ hidden, waiting, unreadable, differences }: PairStates): st
 }
 
 /** How long a step took in milliseconds; undefined for a step without an end. */
-export const durationOf = (group: Group): number | undefined =>
+const durationOf = (group: Group): number | undefined =>
   group.events.length > 1 && !group.open ? group.lastAt - group.events[0].at : undefined;
 
 /** What a failure contains outside of payloads: types, and messages that its worker did not encode. */

@@ -2,7 +2,7 @@ import type { Group } from '../events/history.ts';
 import { isFailure } from '../outcome.ts';
 
 /** A line of the overview. */
-export interface OverviewLine {
+interface OverviewLine {
   readonly group: Group;
   /** The place of the group among all, from 0 to 1. */
   readonly place: number;
