@@ -103,7 +103,7 @@ export const unfolded: JsonFolds = { chosen: new Map(), lines: SHORT };
  */
 export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded): JsonRow[] {
   const rows: JsonRow[] = [];
-  const isOpen = (value: unknown) => chosen.get(value) ?? (rows.length === 0 || rows.length < lines);
+  const isOpen = (value: unknown) => chosen.get(value) ?? rows.length < lines;
   function visit(value: unknown, depth: number, name: string | undefined, comma: boolean) {
     if (value instanceof TextBlock) {
       visitText(value, depth, name, comma);

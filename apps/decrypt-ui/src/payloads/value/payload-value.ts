@@ -14,6 +14,8 @@ export type PayloadValue =
     }
   | { readonly kind: 'empty' };
 
+export type JsonValue = Extract<PayloadValue, { kind: 'json' }>;
+
 /** Larger JSON is shown as text, and larger protobuf messages as bytes: the parsed value takes about ten times the memory. */
 export const MAX_PARSED = 2_000_000;
 

@@ -1,17 +1,24 @@
 import { hasMembers, MAX_DEPTH, membersIn, TextBlock } from './json-text.ts';
-import { parseJson } from './payload-value.ts';
+import { type JsonValue, parseJson } from './payload-value.ts';
 
 /** Characters of JSON that is searched for texts; a longer value is shown as it is. */
 const MAX_SEARCHED = 200_000;
 /** What JSON contains if one of its strings has a line break, or is JSON itself. */
 const hint = /\\n|"\s*[[{]/;
 
+/** The results, which stay the same, so that `JsonFolds` can contain them; each lives as long as its payload. */
+const made = new WeakMap<JsonValue, unknown>();
+
 /**
  * The value of a JSON text in which strings that contain JSON are objects and arrays, and strings of several lines are
  * `TextBlock`s. Returns the same value if it has none.
  */
-export const readableJson = ({ value, text }: { readonly value: unknown; readonly text: string }): unknown =>
-  text.length > MAX_SEARCHED || !hint.test(text) ? value : readable(value, 0);
+export function readableJson(json: JsonValue): unknown {
+  const { value, text } = json;
+  if (text.length > MAX_SEARCHED || !hint.test(text)) return value;
+  if (!made.has(json)) made.set(json, readable(value, 0));
+  return made.get(json);
+}
 
 function readable(value: unknown, depth: number): unknown {
   if (typeof value === 'string') return readableText(value, depth);

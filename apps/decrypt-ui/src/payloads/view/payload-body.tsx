@@ -2,7 +2,7 @@ import { lazy, Suspense, useMemo, useState } from 'react';
 import { Segmented } from '../../ui/controls/segmented.tsx';
 import { usePreferences } from '../../ui/preferences/preferences.ts';
 import { CodeView } from '../code-view.tsx';
-import type { PayloadValue } from '../value/payload-value.ts';
+import type { JsonValue, PayloadValue } from '../value/payload-value.ts';
 import { readableJson } from '../value/readable-json.ts';
 import { textLines } from '../value/text-lines.ts';
 import { JsonView, type JsonViewProps } from './json-view.tsx';
@@ -34,7 +34,7 @@ export function PayloadBody({ value, folds, ...rest }: PayloadBodyProps) {
 }
 
 interface JsonBodyProps extends Omit<JsonViewProps, 'value'> {
-  readonly json: Extract<PayloadValue, { kind: 'json' }>;
+  readonly json: JsonValue;
 }
 
 const forms = [
@@ -44,7 +44,7 @@ const forms = [
 
 /** JSON. Strings of several lines, and JSON inside strings, are laid out unless the reader asks for the JSON as it is. */
 function JsonBody({ json, ...rest }: JsonBodyProps) {
-  const readable = useMemo(() => readableJson(json), [json]);
+  const readable = readableJson(json);
   const [form, setForm] = useState<'text' | 'json'>('text');
   if (readable === json.value) return <JsonView value={json.value} {...rest} />;
   return (

@@ -9,6 +9,8 @@ import { kindOf } from '../payload-kind.ts';
 import { type PayloadView, useFindings } from '../payloads-context.tsx';
 import { RevealControl } from '../reveal-control.tsx';
 import { type JsonFolds, LONG, unfolded } from '../value/json-tree.ts';
+import type { JsonValue } from '../value/payload-value.ts';
+import { readableJson } from '../value/readable-json.ts';
 import { PayloadBody } from './payload-body.tsx';
 import styles from './payload-dialog.module.css';
 import { type PayloadDialogName, PayloadTools } from './payload-tools.tsx';
@@ -20,6 +22,12 @@ interface PayloadDialogProps {
   /** Opens another dialog of the payload, or none. */
   readonly onOpen: (dialog: PayloadDialogName | undefined) => void;
 }
+
+/** Folds everything but the outermost object, in both forms of the JSON. */
+const foldAll = (json: JsonValue): JsonFolds => ({
+  chosen: new Map([json.value, readableJson(json)].map((root) => [root, true])),
+  lines: 0,
+});
 
 /** A payload over the whole page. The caller removes it when the payload is hidden. */
 export function PayloadDialog({ view, stub, title, onOpen }: PayloadDialogProps) {
@@ -50,12 +58,7 @@ export function PayloadDialog({ view, stub, title, onOpen }: PayloadDialogProps)
               <ChevronsUpDown size={14} />
               <span className={styles['text']}>Unfold all</span>
             </Button>
-            <Button
-              look="ghost"
-              size="small"
-              aria-label="Fold all"
-              onClick={() => setFolds({ chosen: new Map(), lines: 0 })}
-            >
+            <Button look="ghost" size="small" aria-label="Fold all" onClick={() => setFolds(foldAll(value))}>
               <ChevronsDownUp size={14} />
               <span className={styles['text']}>Fold all</span>
             </Button>

@@ -5,7 +5,7 @@ import { readableJson } from '../../../src/payloads/value/readable-json.ts';
 
 const json = (value: unknown) => {
   const text = JSON.stringify(value);
-  return { text, value: parseJson(text) };
+  return { kind: 'json', text, value: parseJson(text) } as const;
 };
 const linesOf = (value: unknown) =>
   jsonRows(readableJson(json(value))).map((row) =>
@@ -49,6 +49,11 @@ describe('readable JSON', () => {
       const parsed = json(value);
       expect(readableJson(parsed)).toBe(parsed.value);
     }
+  });
+
+  test('is the same object each time, so that what is folded stays folded', () => {
+    const value = json({ note: 'one\ntwo' });
+    expect(readableJson(value)).toBe(readableJson(value));
   });
 
   test('leaves a long value as it is', () => {
