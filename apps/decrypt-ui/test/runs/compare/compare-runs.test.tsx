@@ -12,6 +12,8 @@ const steps = () => [...list().element().querySelectorAll('button')].map((step) 
 const step = (name: string) => steps().find((text) => text.includes(name)) ?? '';
 
 const current = () => list().query()?.querySelector('[aria-current]')?.textContent ?? '';
+/** What follows from the input. */
+const folded = () => document.querySelector('[aria-label="Follows from the input"]')?.textContent ?? '';
 
 describe('a run comparison', () => {
   test('is opened from a run, which offers the other runs of its workflow id', async () => {
@@ -38,7 +40,6 @@ describe('a run comparison', () => {
     await renderApp(compare);
     await until(() => list().query() && steps().at(-1)?.includes('follows from the input'), 'the result');
     expect(steps().filter((text) => text.includes('Refund'))[0]).toContain('follows from the input');
-    const folded = () => document.querySelector('[aria-label="Follows from the input"]')?.textContent ?? '';
     await until(() => /1290 .*51290, 3 times/.test(folded()), 'the count');
   });
 
