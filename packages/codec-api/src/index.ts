@@ -9,6 +9,7 @@ export * from './identity.ts';
 export * from './keys.ts';
 export * from './parameters.ts';
 export * from './payload.ts';
+export * from './progress.ts';
 export * from './reasons.ts';
 export * from './scan-report.ts';
 export * from './search.ts';

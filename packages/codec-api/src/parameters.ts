@@ -16,6 +16,9 @@ export const visibilityQuery = z._default(
   '',
 );
 
+/** The text as a string literal of a visibility query. */
+export const quoted = (text: string): string => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+
 const WHOLE = 'must be a whole number from 1 to 1,000';
 const upTo1000 = z.coerce.number(WHOLE).check(z.int(WHOLE), z.minimum(1, WHOLE), z.maximum(1_000, WHOLE));
 
@@ -31,6 +34,9 @@ export const workflowListQuery = z.object({
 });
 
 export const workflowCountQuery = z.object({ query: visibilityQuery });
+
+/** With `prefix`: only types that begin with it. */
+export const workflowTypesQuery = z.object({ prefix: z._default(z.string().check(z.maxLength(200)), '') });
 
 /** Without `runId`: the latest run. */
 export const workflowDescriptionQuery = z.object({ runId: z.optional(runId) });

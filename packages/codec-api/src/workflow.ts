@@ -54,6 +54,14 @@ export const workflowCount = z.object({
 });
 export type WorkflowCount = z.infer<typeof workflowCount>;
 
+/** `GET /api/namespaces/{namespace}/workflows:types?prefix=`: the types of the namespace's runs, sorted. */
+export const workflowTypes = z.object({
+  types: z.array(z.string()),
+  /** False if there may be more types: ask again with a longer prefix. */
+  complete: z.boolean(),
+});
+export type WorkflowTypes = z.infer<typeof workflowTypes>;
+
 /**
  * Relations to other runs. Closed children, other runs of the same id and the next run are found with a visibility query
  * (`ParentRunId = "…"`, `WorkflowId = "…"`) and in the history's first and last event.

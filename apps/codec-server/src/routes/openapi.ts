@@ -199,6 +199,7 @@ const requests = {
   FileEventsRequest: api.fileEventsRequest,
   FileSearchRequest: api.fileSearchRequest,
   KeyTestRequest: api.keyTestRequest,
+  ProgressRequest: api.progressRequest,
 } as const;
 
 /** Response bodies. `Payloads` is also a request body. */
@@ -230,6 +231,8 @@ export const responses = {
   Probe: probe,
   ReadableExport: api.readableExport,
   ReasonCode: api.reasonCode,
+  RunProgress: api.runProgress,
+  RunsProgress: api.runsProgress,
   RunTaskQueue: api.runTaskQueue,
   RunTaskQueues: api.runTaskQueues,
   SearchFrame: api.searchFrame,
@@ -245,6 +248,7 @@ export const responses = {
   WorkflowSearchFrame: api.workflowSearchFrame,
   WorkflowStatus: api.workflowStatus,
   WorkflowSummary: api.workflowSummary,
+  WorkflowTypes: api.workflowTypes,
 } as const;
 
 const REF = '#/components/schemas/';

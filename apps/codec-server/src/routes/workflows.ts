@@ -1,4 +1,7 @@
 import {
+  progressRequest,
+  runsProgress,
+  type RunsProgress,
   runTaskQueues,
   type RunTaskQueues,
   type WorkflowCount,
@@ -11,13 +14,17 @@ import {
   workflowListQuery,
   workflowStatus,
   type WorkflowSummary,
+  workflowTypes,
+  workflowTypesQuery,
 } from '@temporal-kms/codec-api';
 import type { temporal as api } from '@temporalio/proto';
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
-import { workflowDescription as describe, workflowSummary } from '../history/description.ts';
+import { workflowDescription as described, workflowSummary } from '../history/description.ts';
+import { progressOfRuns } from '../history/run-progress.ts';
 import { taskQueuesOf } from '../history/task-queues.ts';
+import { workflowTypesOf } from '../history/workflow-types.ts';
 import type { Env } from '../http/context.ts';
 import { defineRoute, type Route } from '../http/define-route.ts';
 import { replyJsonWithin } from '../http/request-memory.ts';
@@ -104,6 +111,52 @@ export function workflowRoutes({
     }),
     defineRoute({
       method: 'get',
+      path: `${WORKFLOWS}:types`,
+      operationId: 'listWorkflowTypes',
+      summary: 'Lists the workflow types of the runs in the namespace',
+      requires: 'metadata',
+      query: workflowTypesQuery,
+      response: { description: 'The types', type: 'application/json', schema: workflowTypes },
+      handler: async (c, { grant, query: { prefix } }) => {
+        const { namespace } = grant;
+        return replyJsonWithin(c, (lease) =>
+          workflowTypesOf(prefix, async (query) => {
+            const page = await temporal(grant).list(
+              { namespace, query, pageSize: 100 },
+              c.req.raw.signal,
+              responseMemory(lease),
+            );
+            const types = page.executions.flatMap(({ type }) => type?.name ?? []);
+            return { types, more: page.nextPageToken.length > 0 };
+          }),
+        );
+      },
+    }),
+    defineRoute({
+      method: 'post',
+      path: `${WORKFLOWS}:progress`,
+      operationId: 'describeProgress',
+      summary: 'Describes what open runs wait for',
+      description:
+        'Describes up to 100 runs in one request: their workflow task, the activity or Nexus operation with the most ' +
+        'attempts, what has waited longest, and, where something has waited for 30 s, the workers that poll its task queue. ' +
+        'Temporal is asked about each task queue once. Runs that Temporal does not have are left out.',
+      requires: 'metadata',
+      body: progressRequest,
+      response: { description: 'The runs', type: 'application/json', schema: runsProgress },
+      handler: async (c, { grant, body: { runs } }) => {
+        const { namespace } = grant;
+        const pollersOf = pollers(grant);
+        return replyJsonWithin(c, async (lease): Promise<RunsProgress> => {
+          const memory = responseMemory(lease);
+          const describe = (execution: (typeof runs)[number], signal: AbortSignal) =>
+            temporal(grant).describe({ namespace, execution }, signal, memory);
+          return { runs: await progressOfRuns(runs, { describe, pollersOf }, c.req.raw.signal) };
+        });
+      },
+    }),
+    defineRoute({
+      method: 'get',
       path: `${WORKFLOWS}/{workflowId}`,
       operationId: 'describeWorkflow',
       summary: 'Describes a run, its relations and pending work, with placeholders for payloads',
@@ -120,7 +173,7 @@ export function workflowRoutes({
             c.req.raw.signal,
             memory,
           );
-          return describe(description, namespace, inspectFor(c, access, inspect), createCheckpoint());
+          return described(description, namespace, inspectFor(c, access, inspect), createCheckpoint());
         });
       },
     }),

@@ -86,10 +86,12 @@ const ofHistory = (id: string): Reader[] => [
 const ofDescription = (id: string): Reader[] => [
   getting('workflow', `${API}/workflows/${id}`),
   getting('task-queues', `${runPath(id)}/task-queues`),
+  posting('workflows:progress', `${API}/workflows:progress`, { runs: [{ workflowId: id, runId: RUN_ID }] }),
   posting('payloads:decode 0:1', `${runPath(id)}/payloads:decode`, { refs: ['0:1'] }),
 ];
 const ofList: Reader[] = [
   getting('workflows', `${API}/workflows`),
+  getting('workflows:types', `${API}/workflows:types`),
   posting('workflows:search', `${API}/workflows:search`, { text: 'zzz' }),
 ];
 

@@ -31,6 +31,8 @@ const cases: [name: string, operation: string, path: () => string, init?: () => 
   ['namespaces', 'listNamespaces', () => '/api/namespaces'],
   ['a list', 'listWorkflows', () => W],
   ['counts', 'countWorkflows', () => `${W}:count`],
+  ['types', 'listWorkflowTypes', () => `${W}:types`],
+  ['progress', 'describeProgress', () => `${W}:progress`, () => post({ runs: [run] })],
   ['a description', 'describeWorkflow', () => `${W}/${run.workflowId}`],
   ['task queues', 'describeTaskQueues', () => `${runPath(run)}/task-queues`],
   ['a history', 'streamHistory', () => `${runPath(run)}/history`],

@@ -1,8 +1,17 @@
-import { runTaskQueues, type RunTaskQueues } from '@temporal-kms/codec-api';
+import { runsProgress, runTaskQueues, type RunTaskQueues, workflowTypes } from '@temporal-kms/codec-api';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAccess } from '../../src/access/access.ts';
 import { createTemporalService, type TemporalService } from '../../src/temporal/service.ts';
-import { eventually, get, runOf, runPath, type Stack, startStack, TASK_QUEUE } from '../support/temporal.ts';
+import {
+  eventually,
+  get,
+  NAMESPACE,
+  runOf,
+  runPath,
+  type Stack,
+  startStack,
+  TASK_QUEUE,
+} from '../support/temporal.ts';
 import { finish } from '../support/workflows.ts';
 
 let stack: Stack;
@@ -102,5 +111,75 @@ describe('a run’s task queues', () => {
     const run = { workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };
     const response = await request(run, stack.replica({ access, temporal }));
     expect([response.status, await response.json()]).toMatchObject([403, { error: { code: 'forbidden' } }]);
+  });
+});
+
+const WORKFLOWS = `/api/namespaces/${NAMESPACE}/workflows`;
+
+const askProgress = (runs: Run[], app = stack.app, path = WORKFLOWS): Promise<Response> =>
+  get(app, `${path}:progress`, { method: 'POST', body: JSON.stringify({ runs }) });
+
+describe('the progress of runs', () => {
+  it('shows what each waits for, and leaves out a run that Temporal does not have', async () => {
+    const handles = await Promise.all([
+      stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' }),
+      stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' }),
+      stack.start('pending', ['canary-1f0c22']),
+    ]);
+    const runs = await Promise.all(handles.map(runOf));
+    const none = { workflowId: 'none', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };
+    await eventually(async () => {
+      const text = await (await askProgress([...runs, none])).text();
+      expect(text).not.toContain('canary-1f0c22');
+      expect(runsProgress.parse(JSON.parse(text)).runs).toEqual([
+        { ...runs[0], task: { attempt: 1, since: expect.any(String), taken: false }, taskQueues: [] },
+        { ...runs[1], task: { attempt: 1, since: expect.any(String), taken: false }, taskQueues: [] },
+        { ...runs[2], retrying: { name: 'fails', attempt: 2 }, taskQueues: [] },
+      ]);
+    });
+    for (const handle of handles) await handle.terminate();
+  });
+
+  it('contains no run of another namespace', async () => {
+    const handle = await stack.start('waiting', ['x'], { taskQueue: 'no-such-worker' });
+    const response = await askProgress([await runOf(handle)], stack.app, '/api/namespaces/orders/workflows');
+    expect([response.status, await response.json()]).toEqual([200, { runs: [] }]);
+    await handle.terminate();
+  });
+
+  it.each([[[]], [Array.from({ length: 101 })], [undefined]])(
+    'is refused for %j',
+    async (runs: unknown[] | undefined) => {
+      const run = { workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };
+      const body = JSON.stringify({ runs: runs?.map(() => run) });
+      const response = await get(stack.app, `${WORKFLOWS}:progress`, { method: 'POST', body });
+      expect([response.status, await response.json()]).toMatchObject([
+        400,
+        { error: { code: 'bad_request' } },
+      ]);
+    },
+  );
+});
+
+describe('the workflow types of a namespace', () => {
+  const types = async (prefix: string, namespace = NAMESPACE) => {
+    const path = `/api/namespaces/${namespace}/workflows:types?${new URLSearchParams({ prefix })}`;
+    return workflowTypes.parse(await (await get(stack.app, path)).json());
+  };
+
+  it('are those of its runs, or those that begin with a prefix', async () => {
+    const odd = String.raw`pay "later" \ 100%`;
+    const handles = await Promise.all(
+      ['payment', 'payment', 'pay', odd].map((type) =>
+        stack.start(type, [], { taskQueue: 'no-such-worker' }),
+      ),
+    );
+    await eventually(async () =>
+      expect(await types('pay')).toEqual({ types: ['pay', odd, 'payment'], complete: true }),
+    );
+    expect((await types('')).types).toEqual(expect.arrayContaining(['pay', 'payment', 'waiting']));
+    expect(await types('pay "')).toEqual({ types: [odd], complete: true });
+    expect(await types('', 'orders')).toEqual({ types: [], complete: true });
+    for (const handle of handles) await handle.terminate();
   });
 });

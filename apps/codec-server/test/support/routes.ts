@@ -26,6 +26,20 @@ export const routes: [
     'payments',
   ],
   [
+    'GET',
+    '/api/namespaces/:namespace/workflows:types',
+    '/api/namespaces/payments/workflows:types',
+    'metadata',
+    'payments',
+  ],
+  [
+    'POST',
+    '/api/namespaces/:namespace/workflows:progress',
+    '/api/namespaces/payments/workflows:progress',
+    'metadata',
+    'payments',
+  ],
+  [
     'POST',
     '/api/namespaces/:namespace/workflows:search',
     '/api/namespaces/payments/workflows:search',

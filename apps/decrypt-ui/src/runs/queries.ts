@@ -1,3 +1,4 @@
+import { quoted } from '@temporal-kms/codec-api';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { RunAddress } from '../session/server/addresses.ts';
 import type { RunsApi } from './api.ts';
@@ -128,6 +129,3 @@ export const childrenQuery = (
     },
     refetchInterval: 10_000,
   });
-
-/** The text as a string literal of a visibility query. */
-export const quoted = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;

@@ -1,4 +1,4 @@
-import { quoted } from '../../queries.ts';
+import { quoted } from '@temporal-kms/codec-api';
 
 /*
  * The list's filter is one text: a visibility query of Temporal (https://docs.temporal.io/list-filter). The page shows it

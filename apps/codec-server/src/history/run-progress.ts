@@ -1,0 +1,143 @@
+import {
+  LONG_WAIT_MS,
+  type ProgressRequest,
+  type RunProgress,
+  type RunTaskQueue,
+} from '@temporal-kms/codec-api';
+import { timestamp } from '@temporal-kms/histories/payloads';
+import proto, { type temporal } from '@temporalio/proto';
+import { HttpError } from '../errors.ts';
+import { taskQueuesOf } from './task-queues.ts';
+
+type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
+type Run = ProgressRequest['runs'][number];
+type Waits = Pick<RunProgress, 'task' | 'retrying' | 'untaken'>;
+
+/** Runs that are described at a time. */
+const CONCURRENT_RUNS = 4;
+
+/** Task queues about which one request asks. */
+const MAX_QUEUES = 32;
+
+interface Sources {
+  readonly describe: (run: Run, signal: AbortSignal) => Promise<Description>;
+  readonly pollersOf: (
+    queue: ReturnType<typeof taskQueuesOf>[number],
+    signal: AbortSignal,
+  ) => Promise<RunTaskQueue | undefined>;
+}
+
+/** Returns what runs wait for, several at a time. Runs that Temporal does not have are left out. */
+export async function progressOfRuns(
+  runs: readonly Run[],
+  { describe, pollersOf }: Sources,
+  requested: AbortSignal,
+): Promise<RunProgress[]> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([requested, stop.signal]);
+  const found = new Map<number, RunProgress>();
+  const queues = new Set<string>();
+  const rest = runs.entries();
+  const queuesOf = async (description: Description): Promise<RunTaskQueue[]> => {
+    const waiting = taskQueuesOf(description).filter((queue) => {
+      const key = JSON.stringify([queue.kind, queue.name]);
+      if (queue.waiting > 0 && queues.size < MAX_QUEUES) queues.add(key);
+      return queue.waiting > 0 && queues.has(key);
+    });
+    // Without the pollers, the run still shows that it waits.
+    const described = await Promise.all(
+      waiting.map((queue) => pollersOf(queue, signal).catch(() => undefined)),
+    );
+    return described.filter((queue) => queue !== undefined);
+  };
+  const work = async (): Promise<void> => {
+    for (const [index, run] of rest) {
+      signal.throwIfAborted();
+      const description = await describe(run, signal).catch((error: unknown) => {
+        if (error instanceof HttpError && error.code === 'not_found') return undefined;
+        throw error;
+      });
+      if (description === undefined) continue;
+      const waits = waitsOf(description);
+      const taskQueues = isLong(waits, Date.now()) ? await queuesOf(description) : [];
+      found.set(index, { workflowId: run.workflowId, runId: run.runId, ...waits, taskQueues });
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: CONCURRENT_RUNS }, work));
+  } finally {
+    // After a failure, the other descriptions are not needed.
+    stop.abort();
+  }
+  return [...found].toSorted(([a], [b]) => a - b).map(([, progress]) => progress);
+}
+
+const { PendingActivityState, PendingNexusOperationState, PendingWorkflowTaskState } =
+  proto.temporal.api.enums.v1;
+
+/** Returns what a run waits for. */
+export function waitsOf(description: Description): Waits {
+  const { pendingWorkflowTask: task } = description;
+  const work = workOf(description);
+  const [worst] = work.toSorted((a, b) => b.attempt - a.attempt);
+  const [untaken] = work
+    .filter(({ attempt, isScheduled }) => isScheduled && attempt <= 1)
+    .toSorted((a, b) => millisOf(a.scheduled) - millisOf(b.scheduled));
+  return {
+    ...(task && {
+      task: {
+        attempt: Math.max(task.attempt ?? 1, 1),
+        ...since(task.originalScheduledTime ?? task.scheduledTime),
+        taken: task.state !== PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED,
+      },
+    }),
+    ...(worst &&
+      worst.attempt > 1 && {
+        retrying: {
+          name: worst.name,
+          attempt: worst.attempt,
+          ...(worst.maximumAttempts > 0 && { maximumAttempts: worst.maximumAttempts }),
+        },
+      }),
+    ...(untaken && { untaken: { name: untaken.name, ...since(untaken.scheduled) } }),
+  };
+}
+
+type Time = Parameters<typeof timestamp>[0] | null | undefined;
+
+interface Work {
+  readonly name: string;
+  readonly attempt: number;
+  /** Zero without a limit. */
+  readonly maximumAttempts: number;
+  readonly scheduled: Time;
+  readonly isScheduled: boolean;
+}
+
+const workOf = ({ pendingActivities, pendingNexusOperations }: Description): Work[] => [
+  ...(pendingActivities ?? [])
+    .filter(({ paused }) => !paused)
+    .map(({ activityType, attempt, maximumAttempts, scheduledTime, state }) => ({
+      name: activityType?.name ?? '',
+      attempt: attempt ?? 1,
+      maximumAttempts: maximumAttempts ?? 0,
+      scheduled: scheduledTime,
+      isScheduled: state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
+    })),
+  ...(pendingNexusOperations ?? []).map(({ service, operation, attempt, scheduledTime, state }) => ({
+    name: [service, operation].filter(Boolean).join('.'),
+    attempt: attempt ?? 1,
+    maximumAttempts: 0,
+    scheduled: scheduledTime,
+    isScheduled: state === PendingNexusOperationState.PENDING_NEXUS_OPERATION_STATE_SCHEDULED,
+  })),
+];
+
+const since = (time: Time): { since?: string } => (time ? { since: timestamp(time) } : {});
+
+const millisOf = (time: Time): number => (time ? Date.parse(timestamp(time)) : 0);
+
+function isLong({ task, untaken }: Waits, now: number): boolean {
+  const times = [task?.taken === false ? task.since : undefined, untaken?.since];
+  return times.some((time) => time !== undefined && now - Date.parse(time) >= LONG_WAIT_MS);
+}
