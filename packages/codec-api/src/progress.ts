@@ -30,7 +30,7 @@ export const runProgress = z.extend(execution, {
   ),
   /** The activity or Nexus operation with the most attempts, if its first attempt has failed. */
   retrying: z.optional(z.object({ name: z.string(), attempt, maximumAttempts: z.optional(attempt) })),
-  /** The activity or Nexus operation that has waited longest for its first attempt. */
+  /** The activity that has waited longest for its first attempt. */
   untaken: z.optional(z.object({ name: z.string(), since: z.optional(timestamp) })),
   /** The task queues where something has waited for `LONG_WAIT_MS`, as far as Temporal describes them. */
   taskQueues: z.array(runTaskQueue),

@@ -72,15 +72,15 @@ export async function progressOfRuns(
   return [...found].toSorted(([a], [b]) => a - b).map(([, progress]) => progress);
 }
 
-const { PendingActivityState, PendingNexusOperationState, PendingWorkflowTaskState } =
-  proto.temporal.api.enums.v1;
+const { PendingActivityState, PendingWorkflowTaskState } = proto.temporal.api.enums.v1;
 
 /** Returns what a run waits for. */
 export function waitsOf(description: Description): Waits {
   const { pendingWorkflowTask: task } = description;
-  const work = workOf(description);
-  const [worst] = work.toSorted((a, b) => b.attempt - a.attempt);
-  const [untaken] = work
+  const activities = (description.pendingActivities ?? []).filter(({ paused }) => !paused).map(activityOf);
+  const operations = (description.pendingNexusOperations ?? []).map(operationOf);
+  const [worst] = [...activities, ...operations].toSorted((a, b) => b.attempt - a.attempt);
+  const [untaken] = activities
     .filter(({ attempt, isScheduled }) => isScheduled && attempt <= 1)
     .toSorted((a, b) => millisOf(a.scheduled) - millisOf(b.scheduled));
   return {
@@ -105,33 +105,20 @@ export function waitsOf(description: Description): Waits {
 
 type Time = Parameters<typeof timestamp>[0] | null | undefined;
 
-interface Work {
-  readonly name: string;
-  readonly attempt: number;
+const activityOf = (activity: temporal.api.workflow.v1.IPendingActivityInfo) => ({
+  name: activity.activityType?.name ?? '',
+  attempt: activity.attempt ?? 1,
   /** Zero without a limit. */
-  readonly maximumAttempts: number;
-  readonly scheduled: Time;
-  readonly isScheduled: boolean;
-}
+  maximumAttempts: activity.maximumAttempts ?? 0,
+  scheduled: activity.scheduledTime,
+  isScheduled: activity.state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
+});
 
-const workOf = ({ pendingActivities, pendingNexusOperations }: Description): Work[] => [
-  ...(pendingActivities ?? [])
-    .filter(({ paused }) => !paused)
-    .map(({ activityType, attempt, maximumAttempts, scheduledTime, state }) => ({
-      name: activityType?.name ?? '',
-      attempt: attempt ?? 1,
-      maximumAttempts: maximumAttempts ?? 0,
-      scheduled: scheduledTime,
-      isScheduled: state === PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,
-    })),
-  ...(pendingNexusOperations ?? []).map(({ service, operation, attempt, scheduledTime, state }) => ({
-    name: [service, operation].filter(Boolean).join('.'),
-    attempt: attempt ?? 1,
-    maximumAttempts: 0,
-    scheduled: scheduledTime,
-    isScheduled: state === PendingNexusOperationState.PENDING_NEXUS_OPERATION_STATE_SCHEDULED,
-  })),
-];
+const operationOf = (nexus: temporal.api.workflow.v1.IPendingNexusOperationInfo) => ({
+  name: [nexus.service, nexus.operation].filter(Boolean).join('.'),
+  attempt: nexus.attempt ?? 1,
+  maximumAttempts: 0,
+});
 
 const since = (time: Time): { since?: string } => (time ? { since: timestamp(time) } : {});
 

@@ -139,7 +139,7 @@ export function workflowRoutes({
       summary: 'Describes what open runs wait for',
       description:
         'Describes up to 100 runs in one request: their workflow task, the activity or Nexus operation with the most ' +
-        'attempts, what has waited longest, and, where something has waited for 30 s, the workers that poll its task queue. ' +
+        'attempts, the activity that has waited longest, and, after a wait of 30 s, the workers that poll the task queue. ' +
         'Temporal is asked about each task queue once. Runs that Temporal does not have are left out.',
       requires: 'metadata',
       body: progressRequest,

@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HttpError } from '../../src/errors.ts';
 import { progressOfRuns, waitsOf } from '../../src/history/run-progress.ts';
 
-const { PendingActivityState, PendingNexusOperationState, PendingWorkflowTaskState } =
-  proto.temporal.api.enums.v1;
+const { PendingActivityState, PendingWorkflowTaskState } = proto.temporal.api.enums.v1;
 const SCHEDULED = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED;
 const STARTED = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED;
 const WAITING = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
@@ -37,13 +36,15 @@ describe('waitsOf', () => {
       activity('later', { scheduledTime: at(90) }),
       activity('paused', { attempt: 99, paused: true }),
     ];
-    const SENT = PendingNexusOperationState.PENDING_NEXUS_OPERATION_STATE_SCHEDULED;
-    const pendingNexusOperations = [
-      { service: 'bank', operation: 'charge', attempt: 1, state: SENT, scheduledTime: at(30) },
-    ];
-    expect(waitsOf({ pendingActivities, pendingNexusOperations })).toEqual({
+    expect(waitsOf({ pendingActivities })).toEqual({
       retrying: { name: 'pay', attempt: 12, maximumAttempts: 50 },
-      untaken: { name: 'bank.charge', since: '1970-01-01T00:00:30Z' },
+      untaken: { name: 'late', since: '1970-01-01T00:01:00Z' },
+    });
+    // A Nexus operation waits for no task queue of the run.
+    const pendingNexusOperations = [{ service: 'bank', operation: 'charge', attempt: 13 }];
+    expect(waitsOf({ pendingActivities, pendingNexusOperations })).toMatchObject({
+      retrying: { name: 'bank.charge', attempt: 13 },
+      untaken: { name: 'late' },
     });
   });
 

@@ -1,9 +1,12 @@
 import {
   type ExportRequest,
+  type ProgressRequest,
+  runsProgress,
   runTaskQueues,
   workflowCount,
   workflowDescription,
   workflowList,
+  workflowTypes,
 } from '@temporal-kms/codec-api';
 import { useMemo } from 'react';
 import { z } from 'zod/mini';
@@ -28,6 +31,12 @@ export const createRunsApi = (api: ApiClient) => ({
   },
   count: (namespace: string, query: string, signal?: AbortSignal) =>
     api.get(workflowCount, `${workflowsPath(namespace)}:count?${new URLSearchParams({ query })}`, signal),
+  /** The workflow types of the namespace that begin with a prefix. */
+  types: (namespace: string, prefix: string, signal?: AbortSignal) =>
+    api.get(workflowTypes, `${workflowsPath(namespace)}:types?${new URLSearchParams({ prefix })}`, signal),
+  /** What open runs wait for. */
+  progress: (namespace: string, body: ProgressRequest, signal: AbortSignal) =>
+    api.post(runsProgress, `${workflowsPath(namespace)}:progress`, body, signal),
   describe: (namespace: string, workflowId: string, runId: string | undefined, signal?: AbortSignal) => {
     const search = runId === undefined ? '' : `?${new URLSearchParams({ runId })}`;
     const path = `${workflowsPath(namespace)}/${encodeURIComponent(workflowId)}${search}`;

@@ -6,6 +6,9 @@ import { isOpen } from './outcome.ts';
 
 const PAGE_SIZE = 100;
 
+/** Milliseconds between two requests of the same kind by a list at rest. It sends three kinds. */
+export const AT_REST = 60_000;
+
 export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =>
   infiniteQueryOptions({
     queryKey: ['workflows', namespace, query],
@@ -25,7 +28,7 @@ export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['newest', namespace, query],
     queryFn: ({ signal }) => api.workflows(namespace, { query, pageSize: PAGE_SIZE }, signal),
-    refetchInterval: 5000,
+    refetchInterval: AT_REST,
     gcTime: 0,
   });
 
@@ -50,7 +53,7 @@ export const countQuery = (api: RunsApi, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['count', namespace, query],
     queryFn: ({ signal }) => api.count(namespace, query, signal),
-    refetchInterval: 10_000,
+    refetchInterval: AT_REST,
     placeholderData: keepPreviousData,
   });
 
@@ -127,5 +130,6 @@ export const childrenQuery = (
       const query = `ParentWorkflowId = ${quoted(workflowId)} AND ParentRunId = ${quoted(runId)}`;
       return api.workflows(namespace, { query, pageSize: most }, signal);
     },
-    refetchInterval: 10_000,
+    refetchInterval: ({ state }) =>
+      state.data?.workflows.some(({ status }) => isOpen(status)) ? AT_REST : false,
   });

@@ -1,6 +1,6 @@
-import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { type QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { WorkflowCount, WorkflowSummary } from '@temporal-kms/codec-api';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { startOfDay } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useRunsApi } from '../api.ts';
@@ -18,6 +18,8 @@ export function useWorkflows(namespace: string, query: string) {
   const options = workflowsQuery(api, namespace, query);
   const list = useInfiniteQuery(options);
   const newest = useQuery({ ...newestQuery(api, namespace, query), enabled: list.isSuccess });
+
+  useChanged(newest.data, () => countAgain(client, namespace));
 
   const rows = useMemo(() => {
     const fresh = new Map((newest.data?.workflows ?? []).map((row) => [row.runId, row]));
@@ -66,7 +68,9 @@ export function useWorkflows(namespace: string, query: string) {
 export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
   const api = useRunsApi();
   const text = resolve(printQuery(withStatuses(query, [])));
+  const client = useQueryClient();
   const { data, isPlaceholderData, failureCount } = useQuery(countQuery(api, namespace, text));
+  useChanged(data, () => countAgain(client, namespace));
   const key = `${namespace} ${text}`;
   const [before, setBefore] = useState<{ key: string; count: WorkflowCount }>();
   if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
@@ -78,6 +82,19 @@ export function useCounts(namespace: string, query: ListQuery, resolve: (text: s
     /** Compares with the present counts from now on. */
     settle: () => data && setBefore({ key, count: data }),
   };
+}
+
+/** Counts the runs of the list and of its views again: they are requested rarely as long as nothing changes. */
+const countAgain = (client: QueryClient, namespace: string) =>
+  client.invalidateQueries({ queryKey: ['count', namespace] });
+
+/** Calls a function when a query has another answer than before. */
+function useChanged<T>(data: T | undefined, changed: () => unknown): void {
+  const known = useRef(data);
+  useEffect(() => {
+    if (known.current !== undefined && data !== undefined && known.current !== data) void changed();
+    known.current = data;
+  });
 }
 
 /** Milliseconds. As long as a list stays in the cache, so that Back finds it again. */

@@ -223,7 +223,8 @@ function ViewCount({ namespace, q }: { namespace: string; q: string }) {
   const resolve = useResolvedTimes(namespace, q);
   const { data } = useQuery({
     ...countQuery(api, namespace, resolve(q)),
-    refetchInterval: 60_000,
+    // The list counts again when it has changed.
+    refetchInterval: false,
     // An older server does not have the search attribute.
     retry: false,
   });

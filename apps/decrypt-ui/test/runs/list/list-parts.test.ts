@@ -1,9 +1,9 @@
-import type { WorkflowDescription, WorkflowSummary } from '@temporal-kms/codec-api';
+import type { RunProgress, WorkflowSummary } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
 import { suggestionsFor, valueSuggestions } from '../../../src/runs/list/filter/suggestions.ts';
 import { printQuery } from '../../../src/runs/list/filter/visibility-query.ts';
 import { csvOfRows } from '../../../src/runs/list/list-export.ts';
-import { describedProblem, reportedProblem, waitingProblem } from '../../../src/runs/list/table/problems.ts';
+import { progressProblem, reportedProblem } from '../../../src/runs/list/table/problems.ts';
 
 const summary = (more: Partial<WorkflowSummary> = {}): WorkflowSummary => ({
   workflowId: 'order-1',
@@ -20,12 +20,8 @@ const summary = (more: Partial<WorkflowSummary> = {}): WorkflowSummary => ({
 
 const now = Date.parse('2026-11-24T13:00:00Z');
 
-const description = (details: Record<string, unknown>): WorkflowDescription => ({
-  workflow: summary(),
-  relations: { children: [], resetPoints: [] },
-  details,
-  payloads: [],
-});
+const problem = (progress: Partial<RunProgress>) =>
+  progressProblem({ workflowId: 'order-1', runId: summary().runId, taskQueues: [], ...progress }, now);
 
 describe('a running workflow', () => {
   it('has the problem that Temporal reports in its search attribute', () => {
@@ -46,77 +42,47 @@ describe('a running workflow', () => {
     expect(reportedProblem(summary())).toBeUndefined();
   });
 
-  it.each([
-    [{ pendingWorkflowTask: { attempt: 8, state: 'PENDING_WORKFLOW_TASK_STATE_STARTED' } }, 'Task fails ×7'],
+  const since = (seconds: number) => new Date(now - seconds * 1000).toISOString();
+  const task = (seconds: number, more: object = {}) => ({
+    task: { attempt: 1, since: since(seconds), taken: false, ...more },
+  });
+  const queue = (polling: boolean, kind: 'workflow' | 'activity' = 'workflow', waiting = 1) => ({
+    name: kind === 'workflow' ? 'orders' : 'cards',
+    kind,
+    waiting,
+    pollers: 0,
+    polling,
+  });
+
+  it.each<[Partial<RunProgress>, string | undefined]>([
+    [task(3600, { attempt: 8, taken: true }), 'Task fails ×7'],
+    [{ retrying: { name: 'pay', attempt: 12 } }, 'Retrying ×11'],
+    [{ retrying: { name: 'pay', attempt: 4 } }, undefined],
+    [task(3600, { taken: true }), undefined],
+    [task(2), undefined],
+    [{}, undefined],
+    // One word for one state: no worker polls, or workers poll and none has taken the work.
+    [{ ...task(9000), taskQueues: [queue(false)] }, 'No worker 2 h'],
+    [{ ...task(240), taskQueues: [queue(true)] }, 'Not taken 4 m'],
+    [task(240), 'Not taken 4 m'],
+    [{ ...task(240), taskQueues: [queue(true), queue(false, 'activity')] }, 'Not taken 4 m'],
     [
-      {
-        pendingWorkflowTask: {
-          attempt: 1,
-          state: 'PENDING_WORKFLOW_TASK_STATE_SCHEDULED',
-          scheduledTime: '2026-11-24T10:30:00Z',
-        },
-      },
-      'No worker 2 h',
-    ],
-    [{ pendingActivities: [{ attempt: 12, activityType: { name: 'pay' } }, { attempt: 2 }] }, 'Retrying ×11'],
-    [
-      {
-        pendingActivities: [
-          { attempt: 1, state: 'PENDING_ACTIVITY_STATE_SCHEDULED', scheduledTime: '2026-11-24T12:59:15Z' },
-        ],
-      },
+      { untaken: { name: 'pay', since: since(45) }, taskQueues: [queue(false, 'activity')] },
       'No worker 45 s',
     ],
-    [{ pendingActivities: [{ attempt: 12, paused: true }] }, undefined],
-    [{ pendingWorkflowTask: { attempt: 1, state: 'PENDING_WORKFLOW_TASK_STATE_STARTED' } }, undefined],
-    [
-      {
-        pendingWorkflowTask: {
-          attempt: 1,
-          state: 'PENDING_WORKFLOW_TASK_STATE_SCHEDULED',
-          scheduledTime: '2026-11-24T12:59:58Z',
-        },
-      },
-      undefined,
-    ],
-    [{}, undefined],
-  ])('with the description %j shows its problem', (details, expected) => {
-    expect(describedProblem(description(details), now)?.text).toBe(expected);
-  });
-});
-
-const queue = (polling: boolean, waiting = 1) =>
-  ({ name: 'orders', kind: 'workflow', waiting, pollers: 0, polling }) as const;
-
-describe('a workflow that waits for a worker', () => {
-  const problem = describedProblem(
-    description({
-      pendingWorkflowTask: {
-        attempt: 1,
-        state: 'PENDING_WORKFLOW_TASK_STATE_SCHEDULED',
-        scheduledTime: '2026-11-24T12:56:00Z',
-      },
-    }),
-    now,
-  )!;
-
-  it('has no worker if none polls its task queue', () => {
-    expect(waitingProblem(problem, [queue(false)])).toMatchObject({
-      text: 'No pollers 4 m',
-      detail: 'The workflow task has waited for 4 m, and no worker polls the task queue orders.',
-    });
+    [{ untaken: { name: 'pay', since: since(45) }, taskQueues: [queue(false)] }, 'Not taken 45 s'],
+    [{ untaken: { name: 'pay', since: since(20) }, taskQueues: [queue(false, 'activity')] }, undefined],
+  ])('with the progress %j shows its problem', (progress, expected) => {
+    expect(problem(progress)?.text).toBe(expected);
   });
 
-  it('waits for busy workers if they poll its task queue', () => {
-    expect(waitingProblem(problem, [queue(true)])).toMatchObject({
-      text: 'Not taken 4 m',
-      detail:
-        'Workers poll the task queue orders, but none has taken the workflow task for 4 m. They may be busy.',
-    });
-  });
-
-  it.each([[undefined], [[]], [[queue(false, 0)]]])('keeps its problem with the task queues %j', (queues) => {
-    expect(waitingProblem(problem, queues)).toBe(problem);
+  it('names the task queue, and what waits there', () => {
+    expect(problem({ ...task(240), taskQueues: [queue(false)] })?.detail).toBe(
+      'No worker polls the task queue orders, where the workflow task has waited for 4 m.',
+    );
+    expect(problem({ ...task(240), taskQueues: [queue(true)] })?.detail).toBe(
+      'Workers poll the task queue orders, but none has taken the workflow task for 4 m. They may be busy.',
+    );
   });
 });
 

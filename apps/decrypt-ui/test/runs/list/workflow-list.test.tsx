@@ -1,3 +1,4 @@
+import { progressRequest } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { setPreferences } from '../../../src/ui/preferences/preferences.ts';
@@ -43,8 +44,9 @@ describe('the workflow list', () => {
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
     await app.steer('start', { count: 2 });
+    await app.queries.refetchQueries({ queryKey: ['newest'] });
     const pill = page.getByRole('button', { name: '2 new' });
-    await expect.element(pill, { timeout: 8000 }).toBeVisible();
+    await expect.element(pill).toBeVisible();
     expect(ids()).toEqual(before);
     await pill.click();
     await until(() => ids()[0]?.startsWith('new-'), 'the new rows');
@@ -213,7 +215,7 @@ describe('the workflow list', () => {
     await renderApp('/ns/NS/workflows?q=stuck');
     await until(() => rows().length === 3, 'the rows');
     await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
-    await until(() => rowOf('stuck-no-worker')?.includes('No pollers 4 m'), 'the wait and its cause');
+    await until(() => rowOf('stuck-no-worker')?.includes('No worker 4 m'), 'the wait and its cause');
     expect(rowOf('stuck-nondeterminism')).toContain('Task fails');
     const mark = document.querySelector<HTMLElement>('[data-problem]')!;
     expect(mark.dataset['tip']).toContain('NonDeterministicError');
@@ -238,13 +240,56 @@ describe('the workflow list', () => {
     expect(Math.abs(grid().scrollTop - top)).toBeLessThan(30);
   });
 
-  test('shows by how many the counts have changed', async () => {
+  test('counts the runs again when the list has changed, and shows by how many', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.body.textContent?.includes('345'), 'the total');
+    await until(() => rows().length > 10, 'the rows');
+    await app.queries.refetchQueries({ queryKey: ['newest'] });
     await app.steer('start', { count: 2 });
-    await expect
-      .element(page.getByRole('button', { name: 'Running 4 +2' }), { timeout: 15_000 })
-      .toBeVisible();
+    await app.queries.refetchQueries({ queryKey: ['newest'] });
+    await expect.element(page.getByRole('button', { name: 'Running 4 +2' })).toBeVisible();
+  });
+
+  test('requests what the running rows in view wait for together, once the reader stops to scroll', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=stuck');
+    await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
+    const requests = (path: RegExp) => app.asked.filter(({ url }) => path.test(new URL(url).pathname));
+    const [request, ...more] = requests(/workflows:progress$/);
+    expect(progressRequest.parse(JSON.parse(request!.body)).runs.map(({ workflowId }) => workflowId)).toEqual(
+      ids(),
+    );
+    expect(more).toEqual([]);
+    await page.getByRole('link', { name: 'All', exact: true }).click();
+    await until(() => rows().length > 10, 'all rows');
+    await until(() => {
+      grid().scrollTop = grid().scrollHeight;
+      return document.body.textContent?.includes('345 of 345 loaded');
+    }, 'all rows');
+    grid().scrollTop = 0;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect(requests(/workflows:progress$/).length).toBeLessThanOrEqual(4);
+    // No description and no task queue of a single run.
+    expect(requests(/\/workflows\//)).toEqual([]);
+  });
+
+  test('sends at most three requests per minute at rest, whatever the number of rows', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    await until(
+      () => app.asked.some(({ url }) => url.endsWith('workflows:progress')),
+      'what the rows wait for',
+    );
+    // The shell requests these for every page.
+    const ofShell = new Set(['health', 'me', 'namespaces']);
+    const perMinute = app.queries
+      .getQueryCache()
+      .getAll()
+      .filter(({ queryKey: [kind] }) => !ofShell.has(String(kind)))
+      .flatMap((query) => query.observers.map(({ options }) => ({ query, every: options.refetchInterval })))
+      .map(({ query, every }) => (typeof every === 'function' ? every(query) : every))
+      .map((every) => (every ? 60_000 / every : 0));
+    expect(perMinute.length).toBeGreaterThan(4);
+    expect(perMinute.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(3);
   });
 
   test('names a namespace that does not exist', async () => {

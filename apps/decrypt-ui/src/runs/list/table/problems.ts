@@ -2,12 +2,13 @@ import { pendingWork } from '@temporal-kms/histories/events/pending';
 import { at, enumAt, millisAt, numberAt } from '@temporal-kms/histories/events/proto-json';
 import {
   escapeInvisible,
+  LONG_WAIT_MS,
+  type RunProgress,
   type RunTaskQueue,
-  type WorkflowDescription,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
-import { at, enumAt, millisAt, numberAt } from '../../../payloads/value/proto-json.ts';
-import { MANY_ATTEMPTS, pendingWork } from '../../events/pending.ts';
+import { millisOf } from '../../../payloads/value/proto-json.ts';
+import { MANY_ATTEMPTS } from '../../events/pending.ts';
 
 /** Why a running workflow makes no progress. */
 export interface Problem {
@@ -15,14 +16,10 @@ export interface Problem {
   readonly text: string;
   /** A sentence for the tooltip. */
   readonly detail: string;
-  /** What waits for a worker, and for how long: the pollers of its task queue show why. */
-  readonly waits?: { readonly what: string; readonly time: string };
 }
 
 /** A workflow task is attempted again only if a worker failed it or lost it. */
 const MANY_TASK_ATTEMPTS = 3;
-/** Milliseconds. A worker that polls takes a task within a second; a sticky task queue delays it by 10 s at most. */
-const LONG_WAIT = 30_000;
 
 /**
  * The problem that Temporal reports for a run in its list: after five failed workflow tasks it sets the search attribute
@@ -44,74 +41,57 @@ export function reportedProblem({ searchAttributes }: WorkflowSummary): Problem 
   };
 }
 
-/** The problem that a run's description shows: no worker takes its work, or its work fails again and again. */
-export function describedProblem(
-  description: WorkflowDescription | undefined,
+/** The problem that a run's progress shows: no worker takes its work, or its work fails again and again. */
+export function progressProblem(
+  { task, retrying, untaken, taskQueues }: RunProgress,
   now: number,
 ): Problem | undefined {
-  const task = at(description?.details, 'pendingWorkflowTask');
-  return taskProblem(task, now) ?? activityProblem(description, now);
-}
-
-function taskProblem(task: unknown, now: number): Problem | undefined {
-  const attempt = numberAt(task, 'attempt') ?? 0;
-  if (attempt >= MANY_TASK_ATTEMPTS) {
+  if (task && task.attempt >= MANY_TASK_ATTEMPTS) {
     return {
-      text: `Task fails ×${attempt - 1}`,
-      detail: `Workers have failed the workflow task ${attempt - 1} times. The history shows why.`,
+      text: `Task fails ×${task.attempt - 1}`,
+      detail: `Workers have failed the workflow task ${task.attempt - 1} times. The history shows why.`,
     };
   }
-  const since = millisAt(task, 'originalScheduledTime') ?? millisAt(task, 'scheduledTime');
-  const isWaiting = enumAt('PENDING_WORKFLOW_TASK_STATE_', task, 'state') === 'SCHEDULED';
-  return isWaiting ? waiting('the workflow task', since, now) : undefined;
-}
-
-function activityProblem(description: WorkflowDescription | undefined, now: number): Problem | undefined {
-  const pending = pendingWork(description).filter(({ kind, paused }) => kind !== 'child' && !paused);
-  const worst = pending.toSorted((a, b) => b.attempt - a.attempt)[0];
-  if (worst && worst.attempt >= MANY_ATTEMPTS) {
-    const most = worst.maximumAttempts ? ` of ${worst.maximumAttempts}` : '';
+  const queuesOf = (kind: RunTaskQueue['kind']) => taskQueues.filter((queue) => queue.kind === kind);
+  const untakenTask = task?.taken === false ? task : undefined;
+  const problem = waiting('the workflow task', untakenTask?.since, queuesOf('workflow'), now);
+  if (problem) return problem;
+  if (retrying && retrying.attempt >= MANY_ATTEMPTS) {
+    const name = escapeInvisible(retrying.name);
+    const most = retrying.maximumAttempts ? ` of ${retrying.maximumAttempts}` : '';
     return {
-      text: `Retrying ×${worst.attempt - 1}`,
-      detail: `${worst.name} has failed ${worst.attempt - 1} times; this is attempt ${worst.attempt}${most}.`,
+      text: `Retrying ×${retrying.attempt - 1}`,
+      detail: `${name} has failed ${retrying.attempt - 1} times; this is attempt ${retrying.attempt}${most}.`,
     };
   }
-  const untaken = pending.find(({ state, attempt }) => state === 'SCHEDULED' && attempt <= 1);
-  return untaken ? waiting(untaken.name, untaken.scheduledAt, now) : undefined;
+  return untaken && waiting(escapeInvisible(untaken.name), untaken.since, queuesOf('activity'), now);
 }
 
-function waiting(what: string, since: number | undefined, now: number): Problem | undefined {
-  if (since === undefined || now - since < LONG_WAIT) return undefined;
-  const time = roughly(now - since);
+/** The same words as on the page of the run: a task queue has no worker, or its workers have not taken the work. */
+function waiting(
+  what: string,
+  since: string | undefined,
+  taskQueues: readonly RunTaskQueue[],
+  now: number,
+): Problem | undefined {
+  const start = millisOf(since);
+  if (start === undefined || now - start < LONG_WAIT_MS) return undefined;
+  const time = roughly(now - start);
+  const unpolled = taskQueues.find(({ polling }) => !polling);
+  if (unpolled) {
+    return {
+      text: `No worker ${time}`,
+      detail: `No worker polls the task queue ${escapeInvisible(unpolled.name)}, where ${what} has waited for ${time}.`,
+    };
+  }
+  const [queue] = taskQueues;
   return {
-    text: `No worker ${time}`,
-    detail: `No worker has taken ${what} for ${time}. Check that a worker polls the task queue.`,
-    waits: { what, time },
+    text: `Not taken ${time}`,
+    detail: queue
+      ? `Workers poll the task queue ${escapeInvisible(queue.name)}, but none has taken ${what} for ${time}. They may be busy.`
+      : `No worker has taken ${what} for ${time}.`,
   };
 }
-
-/** The same problem with its cause, which the pollers of the run's task queues show: no worker, or busy workers. */
-export function waitingProblem(problem: Problem, taskQueues: readonly RunTaskQueue[] | undefined): Problem {
-  const { waits } = problem;
-  const queues = taskQueues?.filter((queue) => queue.waiting > 0) ?? [];
-  const [first] = queues;
-  if (!waits || !first) return problem;
-  const { what, time } = waits;
-  const unpolled = queues.find(({ polling }) => !polling);
-  return unpolled
-    ? {
-        ...problem,
-        text: `No pollers ${time}`,
-        detail: `${capital(what)} has waited for ${time}, and no worker polls the task queue ${escapeInvisible(unpolled.name)}.`,
-      }
-    : {
-        ...problem,
-        text: `Not taken ${time}`,
-        detail: `Workers poll the task queue ${escapeInvisible(first.name)}, but none has taken ${what} for ${time}. They may be busy.`,
-      };
-}
-
-const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** In the largest unit, because the text is for a narrow column: `40 s`, `4 m`, `2 h`, `3 d`. */
 function roughly(millis: number): string {

@@ -1,19 +1,17 @@
-import { useQueries } from '@tanstack/react-query';
-import type { WorkflowSummary } from '@temporal-kms/codec-api';
-import { useRunsApi } from '../../api.ts';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { MAX_PROGRESS_RUNS, type RunProgress, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { useEffect, useMemo, useState } from 'react';
+import { type RunsApi, useRunsApi } from '../../api.ts';
 import { isOpen } from '../../outcome.ts';
-import { descriptionQuery, taskQueuesQuery } from '../../queries.ts';
-import { describedProblem, type Problem, reportedProblem, waitingProblem } from './problems.ts';
+import { AT_REST } from '../../queries.ts';
+import { type Problem, progressProblem, reportedProblem } from './problems.ts';
 
-/** Milliseconds between two descriptions of a run in view. */
-const REFRESH = 30_000;
-/** Most runs that are described at a time: the list must not delay what the reader opens. */
-const MOST_AT_ONCE = 4;
+/** Milliseconds for which the rows in view must stay the same: the list requests nothing while the reader scrolls. */
+const SETTLE = 300;
 
 /**
  * Why the running workflows in view make no progress, by run id. The list contains what Temporal reports itself; attempts
- * and waits are in the runs' descriptions, which this hook requests for the rows in view. For the few that wait for a worker,
- * it also requests who polls their task queues.
+ * and waits come from the server in one request for all rows in view, once they stay in view.
  */
 export function useProblems(
   namespace: string,
@@ -21,53 +19,60 @@ export function useProblems(
   now: number,
 ): ReadonlyMap<string, Problem> {
   const api = useRunsApi();
-  const running = inView.filter(({ status }) => isOpen(status));
-  const described = useQueries({
-    queries: running.map(({ workflowId, runId }) => ({
-      ...descriptionQuery(api, namespace, workflowId, runId),
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
-        limited(() => api.describe(namespace, workflowId, runId, signal), signal),
-      staleTime: REFRESH,
-      refetchInterval: REFRESH,
-      retry: false,
-    })),
-  });
-  const found = running.map((row, index) => ({
-    row,
-    problem: describedProblem(described[index]?.data, now) ?? reportedProblem(row),
-  }));
-  const waiting = found.filter(({ problem }) => problem?.waits);
-  const taskQueues = useQueries({
-    queries: waiting.map(({ row: { workflowId, runId } }) => {
-      const run = { namespace, workflowId, runId };
-      return {
-        ...taskQueuesQuery(api, run),
-        queryFn: ({ signal }: { signal: AbortSignal }) => limited(() => api.taskQueues(run, signal), signal),
-        staleTime: REFRESH,
-        refetchInterval: REFRESH,
-      };
-    }),
+  const running = useMemo(() => inView.filter(({ status }) => isOpen(status)), [inView]);
+  const settled = useSettled(running);
+  const [known] = useState(() => new Map<string, Known>());
+  const { data } = useQuery({
+    queryKey: ['progress', namespace, settled.map(({ runId }) => runId)],
+    queryFn: ({ signal }) => progressOf(api, namespace, settled, known, signal),
+    enabled: settled.length > 0,
+    refetchInterval: AT_REST,
+    placeholderData: keepPreviousData,
+    // An older server does not have the route, and the list works without it.
+    retry: false,
   });
   const problems = new Map<string, Problem>();
-  for (const { row, problem } of found) if (problem) problems.set(row.runId, problem);
-  for (const [index, { row, problem }] of waiting.entries()) {
-    if (problem) problems.set(row.runId, waitingProblem(problem, taskQueues[index]?.data?.taskQueues));
+  for (const row of running) {
+    const progress = data?.find(({ runId }) => runId === row.runId);
+    const problem = (progress && progressProblem(progress, now)) ?? reportedProblem(row);
+    if (problem) problems.set(row.runId, problem);
   }
   return problems;
 }
 
-let inFlight = 0;
-const queued: (() => void)[] = [];
+interface Known {
+  readonly at: number;
+  /** Undefined for a run that Temporal does not have. */
+  readonly progress: RunProgress | undefined;
+}
 
-async function limited<T>(call: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  if (inFlight >= MOST_AT_ONCE) await new Promise<void>((resolve) => queued.push(resolve));
-  else inFlight += 1;
-  try {
-    signal.throwIfAborted();
-    return await call();
-  } finally {
-    const next = queued.shift();
-    if (next) next();
-    else inFlight -= 1;
+/** The progress of runs. Requests what is unknown or old, so that a row that comes back into view costs no request. */
+async function progressOf(
+  api: RunsApi,
+  namespace: string,
+  runs: readonly WorkflowSummary[],
+  known: Map<string, Known>,
+  signal: AbortSignal,
+): Promise<RunProgress[]> {
+  // A timer may be early.
+  const old = Date.now() - AT_REST + 1000;
+  const wanted = runs.filter(({ runId }) => (known.get(runId)?.at ?? 0) <= old).slice(0, MAX_PROGRESS_RUNS);
+  if (wanted.length > 0) {
+    const addresses = wanted.map(({ workflowId, runId }) => ({ workflowId, runId }));
+    const answer = await api.progress(namespace, { runs: addresses }, signal);
+    const byId = new Map(answer.runs.map((progress) => [progress.runId, progress]));
+    const at = Date.now();
+    for (const { runId } of wanted) known.set(runId, { at, progress: byId.get(runId) });
   }
+  return runs.flatMap(({ runId }) => known.get(runId)?.progress ?? []);
+}
+
+/** The runs once they have stayed the same for a moment. */
+function useSettled(runs: readonly WorkflowSummary[]): readonly WorkflowSummary[] {
+  const [settled, setSettled] = useState<readonly WorkflowSummary[]>([]);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(runs), SETTLE);
+    return () => clearTimeout(timer);
+  }, [runs]);
+  return settled;
 }
