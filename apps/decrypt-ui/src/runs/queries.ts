@@ -57,6 +57,17 @@ export const countQuery = (api: RunsApi, namespace: string, query: string) =>
     placeholderData: keepPreviousData,
   });
 
+/** The workflow types of a namespace that begin with a prefix. */
+export const typesQuery = (api: RunsApi, namespace: string, prefix: string) =>
+  queryOptions({
+    queryKey: ['types', namespace, prefix],
+    queryFn: ({ signal }) => api.types(namespace, prefix, signal),
+    staleTime: 5 * 60_000,
+    refetchOnWindowFocus: false,
+    // An older server does not have the route, and the filter works without it.
+    retry: false,
+  });
+
 export const descriptionQuery = (
   api: Pick<RunsApi, 'describe'>,
   namespace: string,

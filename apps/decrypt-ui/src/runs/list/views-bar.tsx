@@ -94,8 +94,14 @@ export function ViewsBar(props: ViewsBarProps) {
           look="ghost"
           icon
           aria-label="Save this view"
-          data-tip={isKnown ? 'This view is saved already' : 'Save this view'}
-          disabled={isKnown}
+          data-tip={
+            isKnown
+              ? 'This view is saved already'
+              : onSearch
+                ? 'Save this view'
+                : 'Temporal rejects the query of this view'
+          }
+          disabled={isKnown || !onSearch}
           className={styles['add']}
           onClick={() => setNaming(true)}
         >

@@ -128,7 +128,14 @@ export function WorkflowListPage() {
           );
         }}
       />
-      <Filter field={field} query={query} known={known} error={invalid} onApply={filter} />
+      <Filter
+        namespace={namespace}
+        field={field}
+        query={query}
+        known={known}
+        error={invalid}
+        onApply={filter}
+      />
       {error && !invalid ? (
         <div className={styles['banner']}>
           <Notice

@@ -1,6 +1,6 @@
 import type { RunProgress, WorkflowSummary } from '@temporal-kms/codec-api';
 import { describe, expect, it } from 'vitest';
-import { suggestionsFor, valueSuggestions } from '../../../src/runs/list/filter/suggestions.ts';
+import { suggestionsFor, valueProblem, valueSuggestions } from '../../../src/runs/list/filter/suggestions.ts';
 import { printQuery } from '../../../src/runs/list/filter/visibility-query.ts';
 import { csvOfRows } from '../../../src/runs/list/list-export.ts';
 import { progressProblem, reportedProblem } from '../../../src/runs/list/table/problems.ts';
@@ -101,28 +101,64 @@ describe('a filter suggestion', () => {
       ['TenantId', ['acme', 'globex']],
     ]),
   };
-  it('begins with the search for a word, then names statuses, attributes and types', () => {
-    expect(printed(suggestionsFor('ref', known))).toEqual([
-      '(WorkflowId STARTS_WITH "ref" OR WorkflowType STARTS_WITH "ref")',
-      'WorkflowType = "Refund"',
-    ]);
-    expect(printed(suggestionsFor('fail', known))).toContain('ExecutionStatus = "Failed"');
-    expect(printed(suggestionsFor('tenant', known))).toContain('TenantId');
+  it.each([
+    ['stat', 'ExecutionStatus'],
+    ['Status', 'ExecutionStatus'],
+    ['fail', 'ExecutionStatus = "Failed"'],
+    ['run', 'ExecutionStatus = "Running"'],
+    ['timed', 'ExecutionStatus = "TimedOut"'],
+    ['queue', 'TaskQueue'],
+    ['type', 'WorkflowType'],
+    ['tenant', 'TenantId'],
+    ['last', 'StartTime >= "-1h"'],
+    ['last 24', 'StartTime >= "-24h"'],
+    ['today', 'StartTime >= "today"'],
+    // What names nothing is the beginning of an id or of a type.
+    ['ref', '(WorkflowId STARTS_WITH "ref" OR WorkflowType STARTS_WITH "ref")'],
+    ['f', '(WorkflowId STARTS_WITH "f" OR WorkflowType STARTS_WITH "f")'],
+    ['failed-7', '(WorkflowId STARTS_WITH "failed-7" OR WorkflowType STARTS_WITH "failed-7")'],
+    ['TaskQueue != "a"', 'TaskQueue != "a"'],
+  ])('for %s is first %s', (text, expected) => {
+    expect(printed(suggestionsFor(text, known))[0]).toBe(expected);
+  });
+
+  it('for a word also searches ids and types, and names each status, attribute and type once', () => {
+    const all = printed(suggestionsFor('fail', known));
+    expect(all).toContain('(WorkflowId STARTS_WITH "fail" OR WorkflowType STARTS_WITH "fail")');
+    expect(new Set(all).size).toBe(all.length);
+    expect(printed(suggestionsFor('ref', known))).toContain('WorkflowType = "Refund"');
     expect(printed(suggestionsFor('', known))[0]).toBe('ExecutionStatus');
-    expect(printed(suggestionsFor('TaskQueue != "a"', known))).toEqual(['TaskQueue != "a"']);
+    expect(printed(suggestionsFor('', known))).toContain('StartTime >= "-1h"');
   });
 
   it.each([
     ['ExecutionStatus', 'time', ['ExecutionStatus = "TimedOut"']],
+    ['ExecutionStatus', 'nonsense', []],
     ['TenantId', '', ['TenantId = "acme"', 'TenantId = "globex"']],
     ['TenantId', '!acme', ['TenantId != "acme"']],
+    ['TenantId', 'new', ['TenantId = "new"']],
+    ['WorkflowType', 'ref', ['WorkflowType = "Refund"', 'WorkflowType = "ref"']],
+    ['WorkflowType', 'Refund', ['WorkflowType = "Refund"']],
     ['WorkflowId', 'order-*', ['WorkflowId STARTS_WITH "order-"']],
     ['HistoryLength', '>100', ['HistoryLength > 100']],
     ['HistoryLength', '100', ['HistoryLength >= 100']],
+    ['HistoryLength', 'many', []],
+    ['ExecutionDuration', '1h30m', ['ExecutionDuration >= "1h30m"']],
+    ['ExecutionDuration', 'long', []],
     ['StartTime', '<today', ['StartTime < "today"']],
     ['StartTime', '-3h', ['StartTime >= "-3h"']],
+    ['StartTime', '3h', ['StartTime >= "-3h"']],
+    ['StartTime', 'last', ['StartTime >= "-1h"', 'StartTime >= "-24h"', 'StartTime >= "-7d"']],
+    ['StartTime', 'hour', ['StartTime >= "-1h"', 'StartTime >= "-24h"']],
+    ['CloseTime', '2026-11-24', ['CloseTime >= "2026-11-24T00:00:00Z"']],
+    ['CloseTime', '2026-11-24T13:00:00+02:00', ['CloseTime >= "2026-11-24T13:00:00+02:00"']],
+    ['CloseTime', '2026-99-24', []],
+    ['CloseTime', 'yesterday', []],
+    // Not a time of Temporal's own: any text may be its value.
+    ['PickupTime', 'yesterday', ['PickupTime = "yesterday"']],
   ])('for a value of %s reads %s', (attribute, text, expected) => {
     expect(printed(valueSuggestions(attribute, text, known))).toEqual(expected);
+    expect(valueProblem(attribute, text, known) === undefined).toBe(expected.length > 0);
   });
 });
 

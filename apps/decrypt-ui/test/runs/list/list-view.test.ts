@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { conditionWords } from '../../../src/runs/list/filter/condition-words.ts';
 import {
+  startOf,
   statusesOf,
   withCondition,
   withoutCondition,
+  withStart,
   withStatuses,
 } from '../../../src/runs/list/filter/edit-query.ts';
 import {
@@ -139,6 +141,17 @@ describe('the list view', () => {
     expect(printQuery(withStatuses(parseQuery(''), ['Paused']))).toBe('ExecutionStatus = "Paused"');
     const raw = parseQuery('a = 1 ORDER BY b');
     expect(withStatuses(raw, ['Failed'])).toBe(raw);
+  });
+
+  it('limits the list to runs that have started after a time, in place of an earlier limit', () => {
+    const query = parseQuery('StartTime >= "-7d" AND a = 1');
+    expect(startOf(query)).toBe('-7d');
+    expect(printQuery(withStart(query, '-1h'))).toBe('StartTime >= "-1h" AND a = 1');
+    expect(printQuery(withStart(query, undefined))).toBe('a = 1');
+    expect(printQuery(withStart(parseQuery('a = 1'), 'today'))).toBe('a = 1 AND StartTime >= "today"');
+    expect(startOf(parseQuery('StartTime < "-7d"'))).toBeUndefined();
+    const raw = parseQuery('a = 1 ORDER BY b');
+    expect(withStart(raw, '-1h')).toBe(raw);
   });
 
   it('adds and removes conditions', () => {

@@ -108,6 +108,58 @@ describe('the workflow list', () => {
     await until(() => document.activeElement?.querySelector('a')?.textContent === id, 'the focus on its row');
   });
 
+  test('does what a word names on Enter, and opens its suggestions again after a choice with the mouse', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 10, 'the rows');
+    press('/');
+    await userEvent.keyboard('stat{Enter}fail{Enter}');
+    await until(() => queryOf(app) === 'ExecutionStatus = "Failed"', 'the status');
+    await userEvent.keyboard('type{Enter}');
+    await userEvent.click(page.getByRole('option', { name: 'Type is RefundSaga' }));
+    await until(() => queryOf(app).endsWith('AND WorkflowType = "RefundSaga"'), 'the type');
+    await expect.element(page.getByRole('option').first()).not.toBeInTheDocument();
+    await userEvent.click(page.getByRole('combobox', { name: 'Filter workflows' }));
+    await expect.element(page.getByRole('option').first()).toBeVisible();
+  });
+
+  test('offers the types that Temporal has, also where no loaded row has them', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=refund');
+    await until(() => rows().length > 0, 'the rows');
+    expect(app.asked.some(({ url }) => url.includes('workflows:types'))).toBe(false);
+    press('/');
+    await userEvent.keyboard('type{Enter}kyc');
+    await userEvent.click(page.getByRole('option', { name: 'Type is KycVerification' }));
+    await until(() => queryOf(app).endsWith('AND WorkflowType = "KycVerification"'), 'the type');
+    expect(app.asked.filter(({ url }) => url.includes('workflows:types'))).toHaveLength(1);
+  });
+
+  test('refuses a text that is no time, and does not save a query that Temporal rejects', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20Faild');
+    await until(() => document.querySelector('[role="alert"]'), 'the answer');
+    await expect.element(page.getByRole('button', { name: 'Save this view' })).toBeDisabled();
+    await page.getByRole('link', { name: 'All', exact: true }).click();
+    await until(() => rows().length > 10, 'the rows');
+    press('/');
+    await userEvent.keyboard('started{Enter}yesterday{Enter}');
+    await expect
+      .element(page.getByText('Not a time. Write -24h, today or 2026-11-24T13:00:00Z.'))
+      .toBeVisible();
+    expect(queryOf(app)).toBe('');
+  });
+
+  test('limits the list to the last hour in one click, and not with another', async () => {
+    const app = await renderApp('/ns/NS/workflows?q=refund');
+    await until(() => rows().length > 0, 'the rows');
+    const hour = page.getByRole('button', { name: 'Last hour' });
+    await userEvent.click(hour);
+    await until(() => queryOf(app).endsWith('AND StartTime >= "-1h"'), 'the time');
+    await expect.element(hour).toHaveAttribute('aria-pressed', 'true');
+    await userEvent.click(page.getByRole('button', { name: '7 d', exact: true }));
+    await until(() => queryOf(app).endsWith('AND StartTime >= "-7d"'), 'the other time');
+    await userEvent.click(page.getByRole('button', { name: '7 d', exact: true }));
+    await until(() => !queryOf(app).includes('StartTime'), 'no time');
+  });
+
   test('adds, edits and removes conditions, which the address contains as one query', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');

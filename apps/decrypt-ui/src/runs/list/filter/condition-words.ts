@@ -1,6 +1,6 @@
 import { escapeInvisible, workflowStatus } from '@temporal-kms/codec-api';
 import { outcomeOf, outcomeText } from '../../outcome.ts';
-import type { Comparison, Condition } from './visibility-query.ts';
+import { type Comparison, type Condition, isTimeAttribute } from './visibility-query.ts';
 
 /** Names of Temporal's own attributes, as the list shows them. Other attributes keep their names. */
 export const attributeNames: Readonly<Record<string, string>> = {
@@ -93,7 +93,7 @@ const plain: Readonly<Record<string, string>> = {
 };
 
 function timeWords(attribute: string, operator: string, value: string): { operator: string; value: string } {
-  if (!attribute.endsWith('Time')) return { operator, value };
+  if (!isTimeAttribute(attribute)) return { operator, value };
   const isLower = operator === '>' || operator === '>=';
   if (value === 'today') return { operator: isLower ? '' : 'before', value: 'today' };
   const [, count, unit] = /^-(\d+)([smhdw])$/.exec(value) ?? [];

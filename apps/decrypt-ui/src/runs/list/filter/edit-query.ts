@@ -1,5 +1,5 @@
 import { workflowStatus, type WorkflowStatus } from '@temporal-kms/codec-api';
-import { comparison, type Condition, type ListQuery } from './visibility-query.ts';
+import { comparison, type Comparison, type Condition, type ListQuery } from './visibility-query.ts';
 
 function isStatus(condition: Condition): boolean {
   if (condition.kind !== 'comparison' || condition.attribute !== 'ExecutionStatus') return false;
@@ -35,3 +35,24 @@ export const withCondition = (query: ListQuery, added: Condition): ListQuery =>
 
 export const withoutCondition = (query: ListQuery, index: number): ListQuery =>
   query.kind === 'raw' ? query : { kind: 'conditions', conditions: query.conditions.toSpliced(index, 1) };
+
+const isStart = (condition: Condition): condition is Comparison =>
+  condition.kind === 'comparison' && condition.attribute === 'StartTime' && condition.operator === '>=';
+
+/** The time after which the runs of a query have started, if one condition limits it. */
+export function startOf(query: ListQuery): string | undefined {
+  const starts = query.kind === 'raw' ? [] : query.conditions.filter(isStart);
+  return starts.length === 1 ? starts[0]?.values[0]?.text : undefined;
+}
+
+/** The query limited to runs that have started after a time, instead of the limit that it had; without a time, not limited. */
+export function withStart(query: ListQuery, time: string | undefined): ListQuery {
+  if (query.kind === 'raw') return query;
+  const place = query.conditions.findIndex(isStart);
+  const others: Condition[] = query.conditions.filter((condition) => !isStart(condition));
+  const limits = time === undefined ? [] : [comparison('StartTime', '>=', [time])];
+  return {
+    kind: 'conditions',
+    conditions: others.toSpliced(place < 0 ? others.length : place, 0, ...limits),
+  };
+}

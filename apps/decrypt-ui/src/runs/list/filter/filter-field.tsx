@@ -1,15 +1,28 @@
 import { CircleAlert, Code, ListFilter, X } from 'lucide-react';
 import { type KeyboardEvent, type RefObject, useId, useState } from 'react';
-import { firstKey } from '../../../ui/commands/commands.ts';
-import { Button } from '../../../ui/controls/button.tsx';
-import { Kbd } from '../../../ui/text/kbd.tsx';
 import { attributeNames, conditionWords } from './condition-words.ts';
 import { withCondition, withoutCondition } from './edit-query.ts';
 import styles from './filter-field.module.css';
-import { type KnownValues, type Suggestion, suggestionsFor, valueSuggestions } from './suggestions.ts';
-import { type Condition, type ListQuery, parseQuery, printQuery } from './visibility-query.ts';
+import { FieldEnd, QueryTextField } from './query-text-field.tsx';
+import { QuickTimes } from './quick-times.tsx';
+import {
+  type KnownValues,
+  type Suggestion,
+  suggestionsFor,
+  valueProblem,
+  valueSuggestions,
+} from './suggestions.ts';
+import { useTypes } from './use-types.ts';
+import {
+  type Condition,
+  isTimeAttribute,
+  type ListQuery,
+  parseQuery,
+  printQuery,
+} from './visibility-query.ts';
 
 interface FilterProps {
+  readonly namespace: string;
   readonly field: RefObject<HTMLInputElement | null>;
   readonly query: ListQuery;
   readonly known: KnownValues;
@@ -19,7 +32,7 @@ interface FilterProps {
 }
 
 /** The filter of the list, as conditions in words or as the text of the visibility query. Both are the same query. */
-export function Filter({ field, query, known, error, onApply }: FilterProps) {
+export function Filter({ namespace, field, query, known, error, onApply }: FilterProps) {
   const [asText, setAsText] = useState(false);
   const isRaw = query.kind === 'raw';
   const shownAsText = asText || isRaw;
@@ -28,7 +41,7 @@ export function Filter({ field, query, known, error, onApply }: FilterProps) {
     <div className={styles['filter']} role="search">
       <div className={styles['form']}>
         {shownAsText ? (
-          <TextField
+          <QueryTextField
             key={printQuery(query)}
             field={field}
             text={printQuery(query)}
@@ -37,6 +50,7 @@ export function Filter({ field, query, known, error, onApply }: FilterProps) {
           />
         ) : (
           <ConditionField
+            namespace={namespace}
             field={field}
             query={query}
             known={known}
@@ -52,6 +66,7 @@ export function Filter({ field, query, known, error, onApply }: FilterProps) {
         )}
         {problem === undefined || error !== undefined ? null : <p className={styles['note']}>{problem}</p>}
       </div>
+      <QuickTimes query={query} onApply={onApply} />
       <div className={styles['segmented']} role="group" aria-label="Show the filter as">
         <button type="button" aria-pressed={!shownAsText} disabled={isRaw} onClick={() => setAsText(false)}>
           Filters
@@ -65,83 +80,22 @@ export function Filter({ field, query, known, error, onApply }: FilterProps) {
   );
 }
 
-interface TextFieldProps {
-  readonly field: RefObject<HTMLInputElement | null>;
-  readonly text: string;
-  readonly invalid: boolean;
-  readonly onApply: (query: ListQuery) => void;
-}
-
-/** The query as text. Only Enter applies it, so an incomplete query is never an error. */
-function TextField({ field, text: applied, invalid, onApply }: TextFieldProps) {
-  const [text, setText] = useState(applied);
-  const pending = text.trim() !== applied;
-  return (
-    <form
-      className={styles['field']}
-      data-invalid={invalid ? '' : undefined}
-      onSubmit={(event) => {
-        event.preventDefault();
-        onApply(parseQuery(text));
-      }}
-    >
-      <Code size={14} aria-hidden="true" />
-      <input
-        ref={field}
-        className={styles['input']}
-        data-query=""
-        aria-label="Visibility query"
-        aria-invalid={invalid}
-        aria-describedby={invalid ? 'query-error' : undefined}
-        placeholder='WorkflowType = "order" AND ExecutionDuration > "1m"'
-        spellCheck={false}
-        autoComplete="off"
-        autoCapitalize="off"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        onKeyDown={(event) => {
-          if (event.key !== 'Escape') return;
-          if (pending) setText(applied);
-          else event.currentTarget.blur();
-        }}
-      />
-      {pending ? <Kbd>{firstKey('row.open')}</Kbd> : null}
-      <End empty={text === ''} onClear={() => onApply(parseQuery(''))} />
-    </form>
-  );
-}
-
-/** The key of the field while it is empty; else the button that clears the filter. */
-function End({ empty, onClear }: { empty: boolean; onClear: () => void }) {
-  if (empty) return <Kbd>{firstKey('find')}</Kbd>;
-  return (
-    <Button
-      look="ghost"
-      size="small"
-      icon
-      aria-label="Clear filter"
-      data-tip="Clear filter"
-      onClick={onClear}
-    >
-      <X size={12} />
-    </Button>
-  );
-}
-
 interface ConditionFieldProps extends Omit<FilterProps, 'error'> {
   readonly invalid: boolean;
 }
 
 /** The conditions as chips, and a combobox that adds one. */
-function ConditionField({ field, query, known, invalid, onApply }: ConditionFieldProps) {
+function ConditionField({ namespace, field, query, invalid, onApply, ...rest }: ConditionFieldProps) {
   const list = useId();
   const [text, setText] = useState('');
   const [attribute, setAttribute] = useState<string>();
   const [open, setOpen] = useState(false);
   const [highlighted, setHighlighted] = useState(0);
   const conditions = query.kind === 'conditions' ? query.conditions : [];
+  const known = useTypes(namespace, rest.known, text, open);
   const suggestions =
     attribute === undefined ? suggestionsFor(text, known) : valueSuggestions(attribute, text, known);
+  const problem = open && attribute !== undefined ? valueProblem(attribute, text, known) : undefined;
   const current = Math.min(highlighted, suggestions.length - 1);
 
   function edit(next: string) {
@@ -231,7 +185,7 @@ function ConditionField({ field, query, known, invalid, onApply }: ConditionFiel
         aria-autocomplete="list"
         aria-activedescendant={open && suggestions.length > 0 ? `${list}-${current}` : undefined}
         aria-invalid={invalid}
-        aria-describedby={invalid ? 'query-error' : undefined}
+        aria-describedby={problem === undefined ? (invalid ? 'query-error' : undefined) : `${list}-problem`}
         placeholder={placeholderFor(attribute, conditions.length)}
         spellCheck={false}
         autoComplete="off"
@@ -239,10 +193,12 @@ function ConditionField({ field, query, known, invalid, onApply }: ConditionFiel
         value={text}
         onChange={(event) => edit(event.target.value)}
         onFocus={() => setOpen(true)}
+        // After a choice with the mouse, the field still has the focus.
+        onClick={() => setOpen(true)}
         onBlur={() => setOpen(false)}
         onKeyDown={onKeyDown}
       />
-      <End
+      <FieldEnd
         empty={text === '' && conditions.length === 0 && attribute === undefined}
         onClear={() => {
           setText('');
@@ -250,6 +206,11 @@ function ConditionField({ field, query, known, invalid, onApply }: ConditionFiel
           onApply(parseQuery(''));
         }}
       />
+      {problem === undefined ? null : (
+        <p id={`${list}-problem`} className={styles['problem']} role="status">
+          {problem}
+        </p>
+      )}
       <div
         id={list}
         role="listbox"
@@ -279,7 +240,8 @@ function ConditionField({ field, query, known, invalid, onApply }: ConditionFiel
 }
 
 function placeholderFor(attribute: string | undefined, conditions: number): string {
-  if (attribute?.endsWith('Time')) return '-24h, today, or 2026-11-24T13:00:00Z; < for before';
+  if (attribute !== undefined && isTimeAttribute(attribute))
+    return '-24h, today, or 2026-11-24T13:00:00Z; < for before';
   if (attribute !== undefined) return 'a value; ! for “is not”, * at the end for “begins with”';
   return conditions > 0 ? 'Add a filter' : 'Add a filter: status, type, id, time or search attribute';
 }

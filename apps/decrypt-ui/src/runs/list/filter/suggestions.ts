@@ -1,10 +1,12 @@
 import { workflowStatus } from '@temporal-kms/codec-api';
+import { outcomeOf, outcomeText } from '../../outcome.ts';
 import { attributeNames } from './condition-words.ts';
 import {
   comparison,
   type Comparison,
   type Condition,
   isRelativeTime,
+  isTimeAttribute,
   isWord,
   parseQuery,
   prefixCondition,
@@ -16,7 +18,7 @@ export type Suggestion =
   | { readonly kind: 'condition'; readonly condition: Condition }
   | { readonly kind: 'attribute'; readonly attribute: string };
 
-/** Names and values in the loaded rows, which suggestions offer. */
+/** Names and values in the loaded rows, and the types that Temporal has, which suggestions offer. */
 export interface KnownValues {
   /** Names of search attributes. */
   readonly attributes: readonly string[];
@@ -26,7 +28,14 @@ export interface KnownValues {
 
 const MOST = 10;
 
-const times = ['-1h', '-24h', '-7d', 'today'];
+/** Times that the filter offers, with words that find them. */
+export const quickTimes = [
+  { value: '-1h', words: 'last hour', label: 'Last hour' },
+  { value: '-24h', words: 'last 24 hours', label: '24 h' },
+  { value: '-7d', words: 'last 7 days', label: '7 d' },
+  { value: 'today', words: 'today', label: 'Today' },
+] as const;
+
 const statuses = workflowStatus.options.filter((status) => status !== 'Unspecified');
 
 const usual = [
@@ -47,66 +56,133 @@ const usual = [
 /** Suggestions for a text in the filter field; the first is what Enter does. */
 export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
   const term = text.trim();
-  if (term === '') return attributesLike('', known).slice(0, MOST);
+  if (term === '') return [...attributesLike('', known).slice(0, MOST - quickTimes.length), ...timesLike('')];
   if (!isWord(term)) {
     const query = parseQuery(term);
     return query.kind === 'conditions'
       ? query.conditions.map((condition) => ({ kind: 'condition', condition }))
-      : attributesLike(term, known).slice(0, MOST);
+      : [...timesLike(term), ...attributesLike(term, known)].slice(0, MOST);
   }
-  return [
-    add(prefixCondition(term)),
+  // What the word names comes before ids and types that begin with it. A single character names nothing.
+  const named = [...statusesNamed(term), ...attributesNamed(term, known), ...timesLike(term)].filter(
+    () => term.length > 1,
+  );
+  const others = [
     ...like(statuses, term).map((status) => add(comparison('ExecutionStatus', '=', [status]))),
     ...attributesLike(term, known),
     ...like(known.values.get('WorkflowType') ?? [], term).map((type) =>
       add(comparison('WorkflowType', '=', [type])),
     ),
-  ].slice(0, MOST);
+  ].filter((other) => !named.some((first) => isSame(first, other)));
+  return [...named, add(prefixCondition(term)), ...others].slice(0, MOST);
 }
 
-/** Suggestions for the value of an attribute. `!` in front means that the attribute has another value. */
+/**
+ * Suggestions for the value of an attribute. `!` in front means that the attribute has another value. Values that Temporal would
+ * reject are not offered.
+ */
 export function valueSuggestions(attribute: string, text: string, known: KnownValues): Suggestion[] {
-  const [, sign = '', term = ''] = /^\s*(!|>=|<=|>|<)?\s*(.*?)\s*$/su.exec(text) ?? [];
-  const typed = term === '' ? [] : [typedComparison(attribute, sign, term)];
-  const offered = like(valuesOf(attribute, known), term)
-    .filter((value) => value !== term)
-    .map((value) => typedComparison(attribute, sign, value));
-  // A status is one of a few words, so that what was typed is only their beginning.
-  const list = attribute === 'ExecutionStatus' && offered.length > 0 ? offered : [...typed, ...offered];
-  return list.map(add).slice(0, MOST);
+  const { sign, term } = signed(text);
+  const value = valueOf(attribute, term);
+  const values = valuesOf(attribute, term, known);
+  const offered = values.filter((each) => each !== value);
+  const typed = value === undefined ? [] : [value];
+  // A part of a known value is hardly a value itself.
+  const isPart = !values.includes(term) && values.some((each) => begins(each, term));
+  const all = isPart ? [...offered, ...typed] : [...typed, ...offered];
+  return all.map((each) => add(comparisonWith(attribute, sign, each))).slice(0, MOST);
 }
 
-function valuesOf(attribute: string, known: KnownValues): readonly string[] {
-  if (attribute === 'ExecutionStatus') return statuses;
-  if (attribute.endsWith('Time')) return times;
-  if (attribute === 'ExecutionDuration') return ['1m', '1h', '24h'];
-  return known.values.get(attribute) ?? [];
+/** Why a text is no value of an attribute; undefined if it is a value, or may become one. */
+export function valueProblem(attribute: string, text: string, known: KnownValues): string | undefined {
+  if (signed(text).term === '' || valueSuggestions(attribute, text, known).length > 0) return undefined;
+  if (isTimeAttribute(attribute)) return 'Not a time. Write -24h, today or 2026-11-24T13:00:00Z.';
+  if (attribute === 'ExecutionDuration') return 'Not a duration. Write 90s, 5m or 1h30m.';
+  return numeric.has(attribute) ? 'Not a number.' : 'No status has this name.';
 }
+
+function signed(text: string): { readonly sign: string; readonly term: string } {
+  const [, sign = '', term = ''] = /^\s*(!|>=|<=|>|<)?\s*(.*?)\s*$/su.exec(text) ?? [];
+  return { sign, term };
+}
+
+function valuesOf(attribute: string, term: string, known: KnownValues): readonly string[] {
+  if (isTimeAttribute(attribute)) return timesNamed(term).map(({ value }) => value);
+  if (attribute === 'ExecutionStatus') return like(statuses, term);
+  if (attribute === 'ExecutionDuration') return like(['1m', '1h', '24h'], term);
+  return like(known.values.get(attribute) ?? [], term);
+}
+
+const timesNamed = (term: string) =>
+  quickTimes.filter(({ value, words }) => begins(value, term) || words.includes(term.toLowerCase()));
 
 const numeric: ReadonlySet<string> = new Set(['HistoryLength', 'HistorySizeBytes', 'StateTransitionCount']);
 
-function typedComparison(attribute: string, sign: string, term: string): Comparison {
-  const value =
-    numeric.has(attribute) && /^\d+$/.test(term) ? { text: term, quoted: false } : textValue(term);
+const duration = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d))+$|^\d+:\d\d:\d\d$|^\d+$/;
+const date = /^\d{4}-\d\d-\d\d(?<time>T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?<zone>Z|[+-]\d\d:\d\d)?)?$/;
+
+/** What a text means as the value of an attribute; undefined if Temporal would reject it. */
+function valueOf(attribute: string, term: string): string | undefined {
+  if (term === '') return undefined;
+  if (attribute === 'ExecutionStatus') return statuses.find((status) => status === term);
+  if (attribute === 'ExecutionDuration') return duration.test(term) ? term : undefined;
+  if (numeric.has(attribute)) return /^\d+$/.test(term) ? term : undefined;
+  return isTimeAttribute(attribute) ? timeOf(term) : term;
+}
+
+function timeOf(term: string): string | undefined {
+  if (isRelativeTime(term)) return term;
+  if (isRelativeTime(`-${term}`)) return `-${term}`;
+  const { groups } = date.exec(term) ?? {};
+  if (groups === undefined) return undefined;
+  const time = `${term}${groups['time'] === undefined ? 'T00:00:00Z' : groups['zone'] === undefined ? 'Z' : ''}`;
+  return Number.isNaN(Date.parse(time)) ? undefined : time;
+}
+
+function comparisonWith(attribute: string, sign: string, text: string): Comparison {
+  const value = numeric.has(attribute) ? { text, quoted: false } : textValue(text);
   if (sign === '!') return comparison(attribute, '!=', [value]);
   if (sign === '>' || sign === '>=' || sign === '<' || sign === '<=')
     return comparison(attribute, sign, [value]);
-  const isMeasured = numeric.has(attribute) || attribute === 'ExecutionDuration';
-  if (isMeasured || attribute.endsWith('Time') || isRelativeTime(term))
+  if (numeric.has(attribute) || attribute === 'ExecutionDuration' || isTimeAttribute(attribute))
     return comparison(attribute, '>=', [value]);
-  if (term.length > 1 && term.endsWith('*')) return comparison(attribute, 'STARTS_WITH', [term.slice(0, -1)]);
+  if (text.length > 1 && text.endsWith('*')) return comparison(attribute, 'STARTS_WITH', [text.slice(0, -1)]);
   return comparison(attribute, '=', [value]);
 }
 
 const add = (condition: Condition): Suggestion => ({ kind: 'condition', condition });
 
-function attributesLike(term: string, known: KnownValues): Suggestion[] {
-  const all = [...new Set([...usual, ...known.attributes])];
-  const wanted = term.toLowerCase();
-  return all
-    .filter((name) => `${attributeNames[name] ?? ''} ${name}`.toLowerCase().includes(wanted))
+const isSame = (left: Suggestion, right: Suggestion) => JSON.stringify(left) === JSON.stringify(right);
+
+/** The statuses whose name begins with a word, as the list shows it or as Temporal does. */
+const statusesNamed = (term: string): Suggestion[] =>
+  statuses
+    .filter((status) => begins(status, term) || begins(outcomeText[outcomeOf(status)], term))
+    .map((status) => add(comparison('ExecutionStatus', '=', [status])));
+
+/** The attributes with a word in their name that begins with a text. */
+const attributesNamed = (term: string, known: KnownValues): Suggestion[] =>
+  attributes(known)
+    .filter(
+      (name) =>
+        begins(name, term) || (attributeNames[name] ?? '').split(' ').some((word) => begins(word, term)),
+    )
     .map((attribute) => ({ kind: 'attribute', attribute }));
+
+const timesLike = (term: string): Suggestion[] =>
+  quickTimes
+    .filter(({ words }) => begins(words, term))
+    .map(({ value }) => add(comparison('StartTime', '>=', [value])));
+
+function attributesLike(term: string, known: KnownValues): Suggestion[] {
+  return like(attributes(known), term, (name) => `${attributeNames[name] ?? ''} ${name}`).map(
+    (attribute) => ({ kind: 'attribute', attribute }),
+  );
 }
 
-const like = (values: readonly string[], term: string) =>
-  values.filter((value) => value.toLowerCase().includes(term.toLowerCase()));
+const attributes = (known: KnownValues) => [...new Set([...usual, ...known.attributes])];
+
+const begins = (text: string, term: string) => text.toLowerCase().startsWith(term.toLowerCase());
+
+const like = (values: readonly string[], term: string, textOf = (value: string) => value) =>
+  values.filter((value) => textOf(value).toLowerCase().includes(term.toLowerCase()));

@@ -98,6 +98,9 @@ function printComparison({ attribute, operator, values }: Comparison): string {
 }
 
 const timeAttribute = /^(?:StartTime|CloseTime|ExecutionTime)$/;
+/** Whether an attribute is a time of Temporal's, whose values may be relative. */
+export const isTimeAttribute = (attribute: string) => timeAttribute.test(attribute);
+
 const relative = /^-(\d{1,6})([smhdw])$/;
 const unitMillis: Readonly<Record<string, number>> = {
   s: 1000,
@@ -123,7 +126,7 @@ export function resolveTimes(text: string, now: number, midnight: number): strin
   let attribute = '';
   for (const token of tokens) {
     if (token.type === 'word') {
-      if (timeAttribute.test(token.text)) attribute = token.text;
+      if (isTimeAttribute(token.text)) attribute = token.text;
       else if (!['AND', 'BETWEEN'].includes(token.upper)) attribute = '';
     }
     if (token.type !== 'string' || attribute === '' || !isRelativeTime(token.text)) continue;

@@ -1,0 +1,70 @@
+import { Code, X } from 'lucide-react';
+import { type RefObject, useState } from 'react';
+import { firstKey } from '../../../ui/commands/commands.ts';
+import { Button } from '../../../ui/controls/button.tsx';
+import { Kbd } from '../../../ui/text/kbd.tsx';
+import styles from './filter-field.module.css';
+import { type ListQuery, parseQuery } from './visibility-query.ts';
+
+interface QueryTextFieldProps {
+  readonly field: RefObject<HTMLInputElement | null>;
+  readonly text: string;
+  readonly invalid: boolean;
+  readonly onApply: (query: ListQuery) => void;
+}
+
+/** The query as text. Only Enter applies it, so an incomplete query is never an error. */
+export function QueryTextField({ field, text: applied, invalid, onApply }: QueryTextFieldProps) {
+  const [text, setText] = useState(applied);
+  const pending = text.trim() !== applied;
+  return (
+    <form
+      className={styles['field']}
+      data-invalid={invalid ? '' : undefined}
+      onSubmit={(event) => {
+        event.preventDefault();
+        onApply(parseQuery(text));
+      }}
+    >
+      <Code size={14} aria-hidden="true" />
+      <input
+        ref={field}
+        className={styles['input']}
+        data-query=""
+        aria-label="Visibility query"
+        aria-invalid={invalid}
+        aria-describedby={invalid ? 'query-error' : undefined}
+        placeholder='WorkflowType = "order" AND ExecutionDuration > "1m"'
+        spellCheck={false}
+        autoComplete="off"
+        autoCapitalize="off"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => {
+          if (event.key !== 'Escape') return;
+          if (pending) setText(applied);
+          else event.currentTarget.blur();
+        }}
+      />
+      {pending ? <Kbd>{firstKey('row.open')}</Kbd> : null}
+      <FieldEnd empty={text === ''} onClear={() => onApply(parseQuery(''))} />
+    </form>
+  );
+}
+
+/** The key of the field while it is empty; else the button that clears the filter. */
+export function FieldEnd({ empty, onClear }: { empty: boolean; onClear: () => void }) {
+  if (empty) return <Kbd>{firstKey('find')}</Kbd>;
+  return (
+    <Button
+      look="ghost"
+      size="small"
+      icon
+      aria-label="Clear filter"
+      data-tip="Clear filter"
+      onClick={onClear}
+    >
+      <X size={12} />
+    </Button>
+  );
+}
