@@ -9,22 +9,28 @@ import { VirtualList } from '../ui/grid/virtual-list.tsx';
 import { Moment } from '../ui/text/moment.tsx';
 import styles from './found-runs.module.css';
 import type { FoundInRun, FoundRun, RunsSearchProgress } from './runs-search.ts';
-import { HitPlace, HitSnippet } from './search-hit.tsx';
+import { HitPlace } from './search-hit.tsx';
 
 /** Height of an entry in CSS pixels; `.entry` of found-runs.module.css. */
 const HEIGHT = 54;
 
-/** A run, or one of its hits. */
+/** Hits of a run that are listed at first: the hits of one run must not fill the panel. */
+const FIRST_HITS = 3;
+
+/** A run, one of its hits, or the number of its hits that are not listed. */
 interface Entry {
   readonly run: FoundRun;
   /** The place in the run's hits; undefined for the run itself. */
-  readonly hit: number | undefined;
+  readonly hit?: number;
+  readonly more?: number;
 }
 
 /** What a list of runs gives to the search. */
 export interface RunsOfList {
   /** Shows the outcome of a run. */
   readonly renderOutcome: (workflow: WorkflowSummary) => ReactNode;
+  /** Shows what was found in a run: the text, and the text around it where the page shows the payload. */
+  readonly renderHit: (run: RunAddress, hit: SearchHit) => ReactNode;
   /** Called when the reader opens a run, with what the search has found there. */
   readonly onOpen: (run: RunAddress, found: FoundInRun) => void;
 }
@@ -34,15 +40,12 @@ interface FoundRunsProps extends RunsOfList {
   readonly search: RunsSearchProgress;
 }
 
-/** The runs with hits, each with its hits. */
+/** The runs with hits, each with its first hits, and with all of them on request. */
 export function FoundRuns({ found, ...rest }: FoundRunsProps) {
+  const [whole, setWhole] = useState<ReadonlySet<string>>(new Set());
   const entries = useMemo(
-    () =>
-      found.flatMap((run): Entry[] => [
-        { run, hit: undefined },
-        ...run.hits.map((_, hit): Entry => ({ run, hit })),
-      ]),
-    [found],
+    () => found.flatMap((run) => entriesOf(run, whole.has(run.workflow.runId))),
+    [found, whole],
   );
   const [current, setCurrent] = useState<number>();
   useCommands({ 'match.next': () => go(1), 'match.previous': () => go(-1) });
@@ -55,8 +58,12 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
       .filter((index) => index >= 0);
     const next = by === 1 ? hits.find((index) => index > from) : hits.findLast((index) => index < from);
     if (next === undefined) return;
-    setCurrent(next);
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-item="${next}"] > a`)?.focus());
+    show(next);
+  }
+
+  function show(index: number) {
+    setCurrent(index);
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-item="${index}"] > a`)?.focus());
   }
 
   return (
@@ -67,10 +74,34 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
       current={current}
       renderItem={(index) => {
         const entry = entries[index];
-        return entry ? <EntryLink entry={entry} current={index === current} {...rest} /> : null;
+        if (!entry) return null;
+        if (entry.more === undefined)
+          return <EntryLink entry={entry} current={index === current} {...rest} />;
+        return (
+          <button
+            type="button"
+            className={styles['more']}
+            onClick={() => {
+              setWhole(new Set([...whole, entry.run.workflow.runId]));
+              // The next hit takes the place of the button.
+              show(index);
+            }}
+          >
+            {plural(entry.more, 'more match', 'more matches')} in{' '}
+            {escapeInvisible(entry.run.workflow.workflowId)}
+          </button>
+        );
       }}
     />
   );
+}
+
+function entriesOf(run: FoundRun, isWhole: boolean): Entry[] {
+  const { length } = run.hits;
+  // A single hit takes no more room than the button.
+  const listed = isWhole || length <= FIRST_HITS + 1 ? length : FIRST_HITS;
+  const hits = Array.from({ length: listed }, (_, hit): Entry => ({ run, hit }));
+  return [{ run }, ...hits, ...(listed < length ? [{ run, more: length - listed }] : [])];
 }
 
 interface EntryLinkProps extends Omit<FoundRunsProps, 'found'> {
@@ -79,7 +110,14 @@ interface EntryLinkProps extends Omit<FoundRunsProps, 'found'> {
 }
 
 /** Opens the run at a hit, with the search of the run already set. The address names the event, and never the text. */
-function EntryLink({ entry: { run, hit }, search, current, renderOutcome, onOpen }: EntryLinkProps) {
+function EntryLink({
+  entry: { run, hit },
+  search,
+  current,
+  renderOutcome,
+  renderHit,
+  onOpen,
+}: EntryLinkProps) {
   const { workflow, hits, partial } = run;
   const { namespace, text, caseSensitive } = search;
   const { workflowId, runId } = workflow;
@@ -104,7 +142,7 @@ function EntryLink({ entry: { run, hit }, search, current, renderOutcome, onOpen
       {hit === undefined || !shown ? (
         <RunLines run={run} outcome={renderOutcome(workflow)} />
       ) : (
-        <HitLines hit={shown} />
+        <HitLines hit={shown}>{renderHit({ namespace, workflowId, runId }, shown)}</HitLines>
       )}
     </Link>
   );
@@ -131,14 +169,14 @@ function RunLines({ run: { workflow, hits, partial }, outcome }: { run: FoundRun
   );
 }
 
-function HitLines({ hit }: { hit: SearchHit }) {
+function HitLines({ hit, children }: { hit: SearchHit; children: ReactNode }) {
   return (
     <>
       <span className={styles['line']}>
         <span className={styles['event']}>event {formatCount(hit.eventId)}</span>
         <HitPlace hit={hit} />
       </span>
-      <HitSnippet hit={hit} />
+      {children}
     </>
   );
 }

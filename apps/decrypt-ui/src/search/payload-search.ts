@@ -56,6 +56,8 @@ interface ContinuedSearch<Frame, Position> {
   readonly after: Position | undefined;
   /** Sends a request, which begins after a position. */
   readonly open: (after: Position | undefined) => AsyncIterable<Frame>;
+  /** Whether the search continues by itself after an end, which is the last line of a request. */
+  readonly goesOn?: (end: Frame) => boolean;
   /** As in `ApiClientOptions`. */
   readonly renewed: ((opened: number, signal: AbortSignal) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
@@ -68,11 +70,12 @@ type Line<Position> =
 
 /**
  * Yields the lines of a search. After an end of `signed_out`, it waits for a new token and continues with another request,
- * whose counts begin at zero.
+ * whose counts begin at zero; so it does after an end for which `goesOn` returns true.
  */
 export async function* whileSignedIn<Position, Frame extends Line<Position>>({
   after,
   open,
+  goesOn = () => false,
   renewed,
   signal,
 }: ContinuedSearch<Frame, Position>): AsyncGenerator<Frame> {
@@ -80,13 +83,15 @@ export async function* whileSignedIn<Position, Frame extends Line<Position>>({
   for (;;) {
     const opened = performance.now();
     let isSignedOut = false;
+    let isGoingOn = false;
     for await (const frame of open(position)) {
       yield frame;
       if (frame.type !== 'end') continue;
       isSignedOut = frame.reason === 'signed_out';
+      isGoingOn = goesOn(frame);
       position = frame.after;
     }
-    if (!isSignedOut || !renewed) return;
-    await renewed(opened, signal);
+    if (isSignedOut && renewed) await renewed(opened, signal);
+    else if (!isGoingOn) return;
   }
 }

@@ -199,7 +199,11 @@ function Status({ search, hits, found, total }: StatusProps) {
       onJustify={(justification) => runsSearch.resume(justification)}
     >
       <span className="strong" role="status">
-        {hits === 0 ? '' : `${plural(hits, 'match', 'matches')} in ${plural(found, 'run')}`}
+        {hits === 0
+          ? status !== 'complete' && runs > 0
+            ? 'No match so far'
+            : ''
+          : `${plural(hits, 'match', 'matches')} in ${plural(found, 'run')}`}
       </span>
       {failed > 0 ? <span className={styles['left']}>{plural(failed, 'run')} could not be read</span> : null}
       {partial > 0 ? <span className={styles['left']}>{plural(partial, 'run')} searched in part</span> : null}

@@ -129,6 +129,9 @@ export function createRunsSearch(
       publishing = undefined;
       if (abort === own) store.setState({ search, found: [...found.values()] });
     };
+    /** The server searches some runs per request. Without a match, the reader would only ask for the next ones. */
+    const goesOn = (frame: WorkflowSearchFrame) =>
+      frame.type === 'end' && frame.reason === 'limit' && frame.runs > 0 && found.size === 0;
     const add = (frame: WorkflowSearchFrame) => {
       switch (frame.type) {
         case 'run':
@@ -144,7 +147,7 @@ export function createRunsSearch(
           search = { ...search, ...sum(base, frame), after, runs: base.runs + frame.runs };
           if (frame.type === 'progress') break;
           search = { ...search, partial: base.partial + frame.partial, failed: base.failed + frame.failed };
-          if (frame.reason === 'signed_out' && renewed) base = search;
+          if ((frame.reason === 'signed_out' && renewed) || goesOn(frame)) base = search;
           else search = { ...search, ...endOf(frame.reason, frame.message) };
         }
       }
@@ -160,6 +163,7 @@ export function createRunsSearch(
     const frames = whileSignedIn({
       after: known?.after,
       open: (after) => searchWorkflows(namespace, { ...body, ...(after !== undefined && { after }) }, signal),
+      goesOn,
       renewed,
       signal,
     });

@@ -130,6 +130,30 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3, payloads: 4, unreadable: { key_disabled: 2 } });
   });
 
+  it('goes on after a limit of the server as long as it has found nothing', async () => {
+    const nothing = (after: string) => end(after, 1000, 'limit');
+    const { search, asked, state, found, becomes } = setUp(
+      [nothing('.a')],
+      [nothing('.b')],
+      [run('c'), hit(2), end('.c', 1000, 'limit')],
+      [],
+    );
+    search.setText('x');
+    search.start(list);
+    await becomes('limit');
+    expect(asked.map(({ after }) => after)).toEqual([undefined, '.a', '.b']);
+    expect(found()).toEqual([['c', 1]]);
+    expect(state().search).toMatchObject({ runs: 3000, payloads: 6, partial: 3 });
+  });
+
+  it('stops at a limit of the server at which no run was searched', async () => {
+    const { search, asked, becomes } = setUp([end('.', 0, 'limit')], []);
+    search.setText('x');
+    search.start(list);
+    await becomes('limit');
+    expect(asked).toHaveLength(1);
+  });
+
   it('continues with a new token after its token has expired', async () => {
     const { search, asked, renewed, state, found, becomes } = setUp(
       [run('a'), hit(9), end('.a', 1, 'signed_out')],

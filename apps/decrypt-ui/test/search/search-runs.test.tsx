@@ -7,6 +7,10 @@ const panel = () => document.querySelector('[aria-label="Search in payloads"]');
 const text = () => panel()?.textContent ?? '';
 const found = () => [...document.querySelectorAll<HTMLAnchorElement>('[aria-label="Runs with matches"] a')];
 const hits = () => found().filter((link) => link.querySelector('mark'));
+const textOfHits = () =>
+  hits()
+    .map((hit) => hit.textContent)
+    .join();
 const findField = () => document.querySelector<HTMLInputElement>('[aria-label="Find in decrypted payloads"]');
 const rows = () => document.querySelectorAll('[role="treegrid"] [data-index]');
 const searches = (app: { asked: { url: string; body: string }[] }) =>
@@ -21,7 +25,7 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
 }
 
 describe('a search in all listed runs’ payloads', () => {
-  test('explains itself, searches on request, and lists runs with masked matches, progress and cost', async () => {
+  test('explains itself, searches on request, and lists runs with matches, progress and cost', async () => {
     const app = await open();
     await until(() => text().includes('all 345 runs that match the filter'), 'the offer');
     await userEvent.keyboard('vogel');
@@ -34,12 +38,45 @@ describe('a search in all listed runs’ payloads', () => {
     expect(found()[0]!.textContent).toMatch(/order-88213OrderFulfilment, \d+ matches, started .*\d\d:\d\d/);
     expect(hits()[0]!.textContent).toContain('/customer/');
     expect(hits()[0]!.querySelector('mark')!.textContent).toMatch(/vogel/i);
-    expect(
-      hits()
-        .map((hit) => hit.textContent)
-        .join(),
-    ).not.toContain('mail.example');
+    // The page shows the payloads, so it also shows the text around a match.
+    await until(() => textOfHits().includes('mail.example'), 'the text around a match');
     expect(searches(app)).toEqual([{ text: 'vogel', caseSensitive: false, query: '' }]);
+  });
+
+  test('masks the text around a match for a person who may not decode, and while the payloads are locked', async () => {
+    const { namespace, make } = personWith(['metadata', 'search']);
+    const app = await open('/ns/NS/workflows', { namespace, session: make });
+    await userEvent.keyboard('vogel{Enter}');
+    await until(() => /(?<! of )345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');
+    expect(hits()[0]!.querySelector('[aria-label="masked"]')).not.toBeNull();
+    expect(textOfHits()).not.toContain('mail.example');
+    expect(app.refs()).toEqual([]);
+  });
+
+  test('lists the first matches of a run, and the others on request', async () => {
+    await open();
+    await userEvent.keyboard('e{Enter}');
+    await until(() => /(?<! of )345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');
+    const first = found()[0]!.href;
+    const ofFirst = () => hits().filter((hit) => hit.href.split('?')[0] === first.split('?')[0]);
+    expect(ofFirst()).toHaveLength(3);
+    const more = page.getByRole('button', { name: /^\d+ more matches in order-88213$/ });
+    await userEvent.click(more);
+    await until(() => ofFirst().length > 3, 'the other matches');
+    await until(() => document.activeElement === ofFirst()[3], 'the focus on the next match');
+    expect(more.query()).toBeNull();
+  });
+
+  test('marks the runs with matches in the list', async () => {
+    const app = await open('/ns/NS/workflows?q=order-88213');
+    await userEvent.keyboard('vogel{Enter}');
+    await until(() => hits().length > 0, 'the matches');
+    const row = document.querySelector('[role="treegrid"] [data-index]')!;
+    await until(() => /order-88213\d+ match/.test(row.textContent ?? ''), 'the mark');
+    app.history.push(`/ns/${app.namespace}/workflows`);
+    await until(() => text().includes('The filter has changed since this search'), 'the note');
+    const [first] = document.querySelectorAll('[role="treegrid"] [data-index]');
+    expect(first!.textContent).not.toMatch(/\d+ match/);
   });
 
   test('searches only the filter’s runs, and says so when the filter changes', async () => {
@@ -127,6 +164,16 @@ describe('a search in all listed runs’ payloads', () => {
     await until(() => document.activeElement === hits()[0], 'the first match');
     press('n');
     await until(() => document.activeElement === hits()[1], 'the second match');
+  });
+
+  test('says that it has found nothing so far, while it searches and when it is stopped', async () => {
+    const app = await open();
+    await app.steer('delay', { delay: 30 });
+    await userEvent.keyboard('no such text{Enter}');
+    await until(() => text().includes('No match so far'), 'the state');
+    await userEvent.keyboard('{Escape}');
+    await until(() => /Stopped after [\d,]+ of 345 runs/.test(text()), 'the stop');
+    expect(text()).toContain('No match so far');
   });
 
   test('says that no payload contains the text', async () => {

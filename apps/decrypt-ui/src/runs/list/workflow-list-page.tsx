@@ -5,6 +5,7 @@ import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useRunsSearch, useRunsSearchState } from '../../search/runs-search-context.tsx';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
 import { ApiFailure, failureCode } from '../../session/server/failure.ts';
+import { useSessionState } from '../../session/services.tsx';
 import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount } from '../../ui/format/number.ts';
@@ -36,6 +37,8 @@ const ListPayloadSearch = lazy(async () => ({
 /** Loaded when it is first used. */
 const listExport = () => import('./list-export.ts');
 
+const noMatches: ReadonlyMap<string, number> = new Map();
+
 const route = getRouteApi('/ns/$namespace/workflows');
 
 /** The page with the workflows of a namespace. */
@@ -65,7 +68,14 @@ export function WorkflowListPage() {
     document.title = escapeInvisible(`Workflows · ${namespace} · temporal-kms`);
   }, [namespace]);
   const runsSearch = useRunsSearch();
-  const { open: searching } = useRunsSearchState();
+  const { open: searching, search: runsFound, found } = useRunsSearchState();
+  const { status: signedIn } = useSessionState();
+  const isFound =
+    runsFound?.namespace === namespace && runsFound.query === resolved && signedIn !== 'expired';
+  const matches = useMemo(
+    () => (isFound ? new Map(found.map(({ workflow, hits }) => [workflow.runId, hits.length])) : noMatches),
+    [isFound, found],
+  );
   const searchButton = useRef<HTMLButtonElement>(null);
   useCommands({ find: () => field.current?.focus(), 'search.runs': invalid ? undefined : runsSearch.show });
 
@@ -165,6 +175,7 @@ export function WorkflowListPage() {
           onNearEnd={workflows.loadMore}
           beside={searching}
           picks={picks}
+          matches={matches}
           empty={
             list.isSuccess && {
               filtered: text !== '',

@@ -1,8 +1,7 @@
 import { type QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/react-query';
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
-import { type PendingWork, pendingWork } from '@temporal-kms/histories/events';
-import { createDecoder, type Payloads } from '../../payloads/decoder.ts';
+import { createDecoder, type DecoderOptions, type Payloads } from '../../payloads/decoder.ts';
 import { type PlaintextCache, runScope } from '../../payloads/reveal/plaintext-cache.ts';
 import { accessTo, accessToSearch, type Reveals } from '../../payloads/reveal/reveals.ts';
 import type { RunAddress } from '../../session/server/addresses.ts';
@@ -62,13 +61,7 @@ export function createRunSession(
     ...(api.renewed && { renewed: api.renewed }),
   });
   const decoder = createDecoder({
-    decode: (refs, signal, justification) => api.decode(address, refs, signal, justification),
-    access: {
-      of: (ref) => accessTo(reveals.store.getState(), payloads.place(ref)),
-      subscribe: (listener) => reveals.store.subscribe(listener),
-    },
-    cache: plaintext,
-    scope: runScope(address),
+    ...decodingOf(address, { api, plaintext, reveals }, (ref) => payloads.place(ref)),
     stub: (ref) => stubOf(follower.store.getState().history, ref),
   });
   let described = new Map<PayloadRef, PayloadStub>();
@@ -186,6 +179,21 @@ export function createRunSession(
     },
   };
 }
+
+/** How the page decodes the payloads of a run. */
+export const decodingOf = (
+  address: RunAddress,
+  { api, plaintext, reveals }: Pick<RunSessionOptions, 'api' | 'plaintext' | 'reveals'>,
+  place: Payloads['place'],
+): DecoderOptions => ({
+  decode: (refs, signal, justification) => api.decode(address, refs, signal, justification),
+  access: {
+    of: (ref) => accessTo(reveals.store.getState(), place(ref)),
+    subscribe: (listener) => reveals.store.subscribe(listener),
+  },
+  cache: plaintext,
+  scope: runScope(address),
+});
 
 /**
  * Adds the attempts of pending activities. The server reports the last attempt only and history contains no attempt, so

@@ -1,6 +1,7 @@
+import { createDecoder, type Payloads } from '../../payloads/decoder.ts';
 import type { RunAddress } from '../../session/server/addresses.ts';
 import { type FirstRows, viewFirstRows } from './first-rows.ts';
-import { createRunSession, type RunSession, type RunSessionOptions } from './run-session.ts';
+import { createRunSession, decodingOf, type RunSession, type RunSessionOptions } from './run-session.ts';
 
 /** How many milliseconds a run is kept after leaving the screen, so that going back shows it at once. */
 const KEEP = 10_000;
@@ -80,6 +81,16 @@ export function createRunSessions(options: RunSessionOptions) {
         clearTimeout(timer);
         entry.endPreload = undefined;
         leave();
+      };
+    },
+    /** The payloads of a run, without its history: a list shows some of them. Hold the result while they are shown. */
+    payloadsOf(address: RunAddress): Payloads {
+      const place: Payloads['place'] = (ref) => ({ run: address, ref });
+      return {
+        decoder: createDecoder(decodingOf(address, options, place)),
+        place,
+        ofEvent: () => [],
+        target: (refs) => ({ kind: 'payloads', run: address, refs }),
       };
     },
     /** Closes the sessions that nothing uses. */

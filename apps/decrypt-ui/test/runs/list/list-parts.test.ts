@@ -109,12 +109,12 @@ describe('a filter suggestion', () => {
     ['timed', 'ExecutionStatus = "TimedOut"'],
     ['queue', 'TaskQueue'],
     ['type', 'WorkflowType'],
-    ['tenant', 'TenantId'],
     ['last', 'StartTime >= "-1h"'],
     ['last 24', 'StartTime >= "-24h"'],
     ['today', 'StartTime >= "today"'],
     // What names nothing is the beginning of an id or of a type.
     ['ref', '(WorkflowId STARTS_WITH "ref" OR WorkflowType STARTS_WITH "ref")'],
+    ['tenant', '(WorkflowId STARTS_WITH "tenant" OR WorkflowType STARTS_WITH "tenant")'],
     ['f', '(WorkflowId STARTS_WITH "f" OR WorkflowType STARTS_WITH "f")'],
     ['failed-7', '(WorkflowId STARTS_WITH "failed-7" OR WorkflowType STARTS_WITH "failed-7")'],
     ['TaskQueue != "a"', 'TaskQueue != "a"'],

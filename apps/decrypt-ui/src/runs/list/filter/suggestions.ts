@@ -64,7 +64,7 @@ export function suggestionsFor(text: string, known: KnownValues): Suggestion[] {
       : [...timesLike(term), ...attributesLike(term, known)].slice(0, MOST);
   }
   // What the word names comes before ids and types that begin with it. A single character names nothing.
-  const named = [...statusesNamed(term), ...attributesNamed(term, known), ...timesLike(term)].filter(
+  const named = [...statusesNamed(term), ...attributesNamed(term), ...timesLike(term)].filter(
     () => term.length > 1,
   );
   const others = [
@@ -160,12 +160,11 @@ const statusesNamed = (term: string): Suggestion[] =>
     .filter((status) => begins(status, term) || begins(outcomeText[outcomeOf(status)], term))
     .map((status) => add(comparison('ExecutionStatus', '=', [status])));
 
-/** The attributes with a word in their name that begins with a text. */
-const attributesNamed = (term: string, known: KnownValues): Suggestion[] =>
-  attributes(known)
+/** Temporal's attributes with a word in their name that begins with a text. Names of other attributes may begin ids too. */
+const attributesNamed = (term: string): Suggestion[] =>
+  usual
     .filter(
-      (name) =>
-        begins(name, term) || (attributeNames[name] ?? '').split(' ').some((word) => begins(word, term)),
+      (name) => begins(name, term) || attributeNames[name]?.split(' ').some((word) => begins(word, term)),
     )
     .map((attribute) => ({ kind: 'attribute', attribute }));
 

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
-import { ChevronRight, GitCompareArrows, TriangleAlert } from 'lucide-react';
+import { ChevronRight, GitCompareArrows, ScanSearch, TriangleAlert } from 'lucide-react';
 import { Fragment, memo, type ReactNode } from 'react';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { KeyBadges } from '../../../payloads/key-badges.tsx';
@@ -10,7 +10,7 @@ import { firstKey } from '../../../ui/commands/commands.ts';
 import { CheckBox } from '../../../ui/controls/check-box.tsx';
 import { CopyButton } from '../../../ui/controls/copy-button.tsx';
 import { formatDurationShort, formatTicking } from '../../../ui/format/duration.ts';
-import { formatBytes, formatCount } from '../../../ui/format/number.ts';
+import { formatBytes, formatCount, plural } from '../../../ui/format/number.ts';
 import { Moment } from '../../../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../../../ui/text/outcome.tsx';
 import { isOpen, outcomeOf, outcomeText } from '../../outcome.ts';
@@ -31,6 +31,8 @@ interface WorkflowCellsProps {
   /** Whether the reader picks runs: the row has a checkbox, and no link that would open the run. */
   readonly picking: boolean;
   readonly onPick: (run: WorkflowSummary) => void;
+  /** How many matches the search in payloads has found in the run. */
+  readonly matches: number;
   /** Why the run makes no progress. */
   readonly problem: Problem | undefined;
   readonly onExpand: (row: ListRow) => void;
@@ -62,6 +64,7 @@ export const WorkflowCells = memo(
     before.pick === after.pick &&
     before.picking === after.picking &&
     before.onPick === after.onPick &&
+    before.matches === after.matches &&
     before.problem?.detail === after.problem?.detail &&
     before.onExpand === after.onExpand,
 );
@@ -134,6 +137,16 @@ const PickMark = ({ pick }: { pick: number }) =>
     </span>
   );
 
+/** Marks a run in whose payloads the search has found its text. */
+const MatchMark = ({ matches }: { matches: number }) =>
+  matches === 0 ? null : (
+    <span className={styles['match']} data-tip={`${plural(matches, 'match', 'matches')} of the search`}>
+      <ScanSearch size={12} aria-hidden="true" />
+      {formatCount(matches)}
+      <span className="sr-only"> {matches === 1 ? 'match' : 'matches'}</span>
+    </span>
+  );
+
 /** Picks a run for a comparison. It is shown where the pointer or the focus is, and in every row while the reader picks runs. */
 function PickBox({ run, pick, picking, onPick }: RunProps) {
   return (
@@ -150,7 +163,7 @@ function PickBox({ run, pick, picking, onPick }: RunProps) {
   );
 }
 
-function Id({ run, row, namespace, pick, picking, onExpand }: RunProps) {
+function Id({ run, row, namespace, pick, picking, matches, onExpand }: RunProps) {
   return (
     <div className={styles['ids']} style={{ paddingLeft: indentOf(row.level) }}>
       <button
@@ -171,6 +184,7 @@ function Id({ run, row, namespace, pick, picking, onExpand }: RunProps) {
       </button>
       <RunLink run={run} namespace={namespace} picking={picking} />
       <PickMark pick={pick} />
+      <MatchMark matches={matches} />
       <CopyButton className={styles['copy']} what="workflow id" text={() => run.workflowId} />
     </div>
   );
@@ -205,7 +219,7 @@ function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
 }
 
 function PhoneCells(props: RunProps) {
-  const { run, row, namespace, now, pick, picking, problem, onExpand } = props;
+  const { run, row, namespace, now, pick, picking, matches, problem, onExpand } = props;
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
   return (
@@ -214,6 +228,7 @@ function PhoneCells(props: RunProps) {
       <div className={styles['line']}>
         <RunLink run={run} namespace={namespace} picking={picking} />
         <PickMark pick={pick} />
+        <MatchMark matches={matches} />
         <span className="spacer" />
         <Duration run={run} now={now} />
         <OutcomeGlyph outcome={outcome} />

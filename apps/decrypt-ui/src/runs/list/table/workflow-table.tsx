@@ -44,6 +44,8 @@ interface WorkflowTableProps {
   readonly beside: boolean;
   /** The runs that are picked for a comparison. */
   readonly picks: Picks;
+  /** How many matches the search in payloads has found, by run id. */
+  readonly matches: ReadonlyMap<string, number>;
 }
 
 const keyOf = (row: ListRow) => row.key;
@@ -53,7 +55,19 @@ const NARROW_BELOW = 1280;
 
 /** The workflows of a namespace. More rows are loaded before the reader reaches the last row. */
 export function WorkflowTable(props: WorkflowTableProps) {
-  const { namespace, list, rows: runs, total, loading, more, onNearEnd, empty, beside, picks } = props;
+  const {
+    namespace,
+    list,
+    rows: runs,
+    total,
+    loading,
+    more,
+    onNearEnd,
+    empty,
+    beside,
+    picks,
+    matches,
+  } = props;
   const navigate = useNavigate();
   const focus = useGridFocus({ name: `workflows ${list}`, refocus: true });
   const [expanded, setExpanded] = useState(() => expandedIn(list));
@@ -154,6 +168,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
             pick={pickOf(row, picks)}
             picking={picks.picking}
             onPick={picks.toggle}
+            matches={(row.run && matches.get(row.run.runId)) ?? 0}
             problem={row.run && problems.get(row.run.runId)}
             onExpand={toggle}
           />
