@@ -21,7 +21,7 @@ import type { temporal as api } from '@temporalio/proto';
 import type { Context } from 'hono';
 import type { Access } from '../access/access.ts';
 import { badRequest, HttpError } from '../errors.ts';
-import { workflowDescription as described, workflowSummary } from '../history/description.ts';
+import { workflowDescription as descriptionOf, workflowSummary } from '../history/description.ts';
 import { progressOfRuns } from '../history/run-progress.ts';
 import { taskQueuesOf } from '../history/task-queues.ts';
 import { workflowTypesOf } from '../history/workflow-types.ts';
@@ -173,7 +173,7 @@ export function workflowRoutes({
             c.req.raw.signal,
             memory,
           );
-          return described(description, namespace, inspectFor(c, access, inspect), createCheckpoint());
+          return descriptionOf(description, namespace, inspectFor(c, access, inspect), createCheckpoint());
         });
       },
     }),

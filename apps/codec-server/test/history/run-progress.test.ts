@@ -66,34 +66,34 @@ const polled = async (queue: any) => ({ ...queue, pollers: 0, polling: false });
 describe('progressOfRuns', () => {
   it('returns the runs in their order, described four at a time', async () => {
     let [now, most] = [0, 0];
-    const describe = async () => {
+    const described = async () => {
       now += 1;
       most = Math.max(most, now);
       await new Promise(setImmediate);
       now -= 1;
       return {};
     };
-    const found = await progressOfRuns(runs, { describe, pollersOf: polled }, never);
+    const found = await progressOfRuns(runs, { describe: described, pollersOf: polled }, never);
     expect(found.map(({ runId }) => runId)).toEqual(runs.map(({ runId }) => runId));
     expect(most).toBe(4);
   });
 
   it('leaves out runs that Temporal does not have', async () => {
-    const describe = async ({ runId }: { runId: string }) => {
-      if (runId === 'r-1') throw missing;
-      return {};
-    };
-    const found = await progressOfRuns(runs.slice(0, 3), { describe, pollersOf: polled }, never);
+    const found = await progressOfRuns(
+      runs.slice(0, 3),
+      { describe: async ({ runId }) => (runId === 'r-1' ? Promise.reject(missing) : {}), pollersOf: polled },
+      never,
+    );
     expect(found.map(({ runId }) => runId)).toEqual(['r-0', 'r-2']);
   });
 
   it('fails with the failure of a description, and begins no further ones', async () => {
     let calls = 0;
-    const describe = async () => {
+    const described = async () => {
       calls += 1;
       throw unavailable;
     };
-    const failing = progressOfRuns(runs, { describe, pollersOf: polled }, never);
+    const failing = progressOfRuns(runs, { describe: described, pollersOf: polled }, never);
     await expect(failing).rejects.toMatchObject({ code: 'temporal_unavailable' });
     expect(calls).toBeLessThanOrEqual(4);
   });
@@ -101,12 +101,14 @@ describe('progressOfRuns', () => {
   it('stops when the client disconnects', async () => {
     const gone = new AbortController();
     let calls = 0;
-    const describe = async () => {
+    const described = async () => {
       calls += 1;
       gone.abort(new Error('gone'));
       return {};
     };
-    await expect(progressOfRuns(runs, { describe, pollersOf: polled }, gone.signal)).rejects.toThrow('gone');
+    await expect(
+      progressOfRuns(runs, { describe: described, pollersOf: polled }, gone.signal),
+    ).rejects.toThrow('gone');
     expect(calls).toBeLessThanOrEqual(4);
   });
 
@@ -127,12 +129,15 @@ describe('progressOfRuns', () => {
 
   it('asks about a limited number of task queues, and leaves out those about which Temporal does not answer', async () => {
     const asked = new Set<string>();
-    const describe = async ({ runId }: { runId: string }) => untaken(`queue-${runId}`);
     const pollersOf = async (queue: any) => {
       asked.add(queue.name);
       throw unavailable;
     };
-    const found = await progressOfRuns(runs, { describe, pollersOf }, never);
+    const found = await progressOfRuns(
+      runs,
+      { describe: async ({ runId }) => untaken(`queue-${runId}`), pollersOf },
+      never,
+    );
     expect(asked.size).toBe(32);
     expect(found.flatMap(({ taskQueues }) => taskQueues)).toEqual([]);
   });

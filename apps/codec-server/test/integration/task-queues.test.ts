@@ -161,12 +161,12 @@ describe('the progress of runs', () => {
   );
 });
 
-describe('the workflow types of a namespace', () => {
-  const types = async (prefix: string, namespace = NAMESPACE) => {
-    const path = `/api/namespaces/${namespace}/workflows:types?${new URLSearchParams({ prefix })}`;
-    return workflowTypes.parse(await (await get(stack.app, path)).json());
-  };
+async function types(prefix: string, namespace = NAMESPACE) {
+  const path = `/api/namespaces/${namespace}/workflows:types?${new URLSearchParams({ prefix })}`;
+  return workflowTypes.parse(await (await get(stack.app, path)).json());
+}
 
+describe('the workflow types of a namespace', () => {
   it('are those of its runs, or those that begin with a prefix', async () => {
     const odd = String.raw`pay "later" \ 100%`;
     const handles = await Promise.all(

@@ -71,8 +71,8 @@ describe('a search in all listed runs’ payloads', () => {
     const app = await open('/ns/NS/workflows?q=order-88213');
     await userEvent.keyboard('vogel{Enter}');
     await until(() => hits().length > 0, 'the matches');
-    const row = document.querySelector('[role="treegrid"] [data-index]')!;
-    await until(() => /order-88213\d+ match/.test(row.textContent ?? ''), 'the mark');
+    const listed = document.querySelector('[role="treegrid"] [data-index]')!;
+    await until(() => /order-88213\d+ match/.test(listed.textContent ?? ''), 'the mark');
     app.history.push(`/ns/${app.namespace}/workflows`);
     await until(() => text().includes('The filter has changed since this search'), 'the note');
     const [first] = document.querySelectorAll('[role="treegrid"] [data-index]');

@@ -81,10 +81,9 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           )}
           <KeyBadges badges={keysOf(resultStub)} />
         </button>
-      ) : (
+      ) : open ? null : (
         <span className={styles['waiting']}>
-          <span className={styles['name']}>result</span>
-          {open ? 'still running' : '–'}
+          <span className={styles['name']}>result</span>–
         </span>
       )}
     </div>

@@ -53,9 +53,16 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
   const own = level.encoded ? stub(level.encoded) : undefined;
   const view = usePayload(level.encoded, own);
   const wait = retryAt !== undefined && retryAt > now && `retries in ${formatTicking(retryAt - now + 999)}`;
+  const colour = outcome === 'pending' ? 'neutral' : outcome;
   if (level.encoded !== undefined && view.status !== 'readable') {
     return (
       <span className={styles['failure']}>
+        {/* Temporal stores the type of a failure in plaintext. A message that is on its way takes its place. */}
+        {view.status === 'waiting' ? null : (
+          <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
+            {level.details[0] ?? level.kind}
+          </span>
+        )}
         <PayloadLine view={view} stub={own} />
         {wait ? <span className="t2">{wait}</span> : null}
       </span>
@@ -64,10 +71,7 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
   const { message } = levelText(level, view);
   const text = message || level.details[0] || level.kind;
   return (
-    <span
-      className={clsx(styles['message'], 'ellipsis')}
-      data-outcome={outcome === 'pending' ? 'neutral' : outcome}
-    >
+    <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
       {text.split('\n', 1)[0]}
       {wait ? `, ${wait}` : ''}
     </span>

@@ -6,10 +6,19 @@ import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
 import { outcomeOf, outcomeText } from '../outcome.ts';
 import styles from './status-counts.module.css';
 
-/** Always shown, so that the row of buttons stays the same. */
-const usual: readonly WorkflowStatus[] = ['Running', 'Completed', 'Failed', 'TimedOut', 'Canceled'];
-/** Shown if a run has the status, or if it is chosen. */
-const others: readonly WorkflowStatus[] = ['Terminated', 'ContinuedAsNew', 'Paused'];
+/** A status has a button if a run has the status, or if it is chosen. */
+const statuses: readonly WorkflowStatus[] = [
+  'Running',
+  'Completed',
+  'Failed',
+  'TimedOut',
+  'Canceled',
+  'Terminated',
+  'ContinuedAsNew',
+  'Paused',
+];
+/** They take the space of the buttons before the counts are known. */
+const usual = statuses.slice(0, 5);
 
 interface StatusCountsProps {
   readonly count: WorkflowCount | undefined;
@@ -26,11 +35,11 @@ interface StatusCountsProps {
 export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusCountsProps) {
   // A status that appeared once stays: buttons that come and go would move the others under the pointer.
   const [seen, setSeen] = useState<readonly WorkflowStatus[]>([]);
-  const added = others.filter(
+  const added = statuses.filter(
     (status) => !seen.includes(status) && ((count?.byStatus[status] ?? 0) > 0 || chosen.includes(status)),
   );
   if (added.length > 0) setSeen([...seen, ...added]);
-  const statuses = [...usual, ...others.filter((status) => seen.includes(status))];
+  const listed = count ? statuses.filter((status) => seen.includes(status)) : usual;
   return (
     <div
       className={clsx(styles['counts'], 'fades')}
@@ -38,7 +47,7 @@ export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusC
       role="group"
       aria-label="Filter by status"
     >
-      {statuses.map((status) => {
+      {listed.map((status) => {
         const outcome = outcomeOf(status);
         const now = count?.byStatus[status] ?? 0;
         const change = count && before ? now - (before.byStatus[status] ?? 0) : 0;
@@ -55,7 +64,7 @@ export function StatusCounts({ count, before, shown, chosen, onToggle }: StatusC
           >
             <OutcomeGlyph outcome={outcome} />
             <span className="t2">{outcomeText[outcome]}</span>
-            <span className={styles['number']}>{count ? formatCount(now) : '–'}</span>
+            <span className={styles['number']}>{count ? now > 0 && formatCount(now) : '–'}</span>
             {change === 0 ? null : <span className={styles['change']}>{signed(change)}</span>}
           </button>
         );

@@ -223,9 +223,6 @@ export function WorkflowListPage() {
         <span>
           {formatCount(rows.length)} of {formatCount(Math.max(total ?? 0, rows.length))} loaded
         </span>
-        <span className={styles['note']}>
-          The key versions are those of each run’s memo; the list does not load other payloads
-        </span>
       </Footer>
     </>
   );

@@ -20,8 +20,20 @@ const summary = (more: Partial<WorkflowSummary> = {}): WorkflowSummary => ({
 
 const now = Date.parse('2026-11-24T13:00:00Z');
 
-const problem = (progress: Partial<RunProgress>) =>
+const problemOf = (progress: Partial<RunProgress>) =>
   progressProblem({ workflowId: 'order-1', runId: summary().runId, taskQueues: [], ...progress }, now);
+
+const since = (seconds: number) => new Date(now - seconds * 1000).toISOString();
+const task = (seconds: number, more: object = {}) => ({
+  task: { attempt: 1, since: since(seconds), taken: false, ...more },
+});
+const queue = (polling: boolean, kind: 'workflow' | 'activity' = 'workflow', waiting = 1) => ({
+  name: kind === 'workflow' ? 'orders' : 'cards',
+  kind,
+  waiting,
+  pollers: 0,
+  polling,
+});
 
 describe('a running workflow', () => {
   it('has the problem that Temporal reports in its search attribute', () => {
@@ -40,18 +52,6 @@ describe('a running workflow', () => {
       detail: 'Temporal reports that the workflow task times out repeatedly: ScheduleToStart.',
     });
     expect(reportedProblem(summary())).toBeUndefined();
-  });
-
-  const since = (seconds: number) => new Date(now - seconds * 1000).toISOString();
-  const task = (seconds: number, more: object = {}) => ({
-    task: { attempt: 1, since: since(seconds), taken: false, ...more },
-  });
-  const queue = (polling: boolean, kind: 'workflow' | 'activity' = 'workflow', waiting = 1) => ({
-    name: kind === 'workflow' ? 'orders' : 'cards',
-    kind,
-    waiting,
-    pollers: 0,
-    polling,
   });
 
   it.each<[Partial<RunProgress>, string | undefined]>([
@@ -73,14 +73,14 @@ describe('a running workflow', () => {
     [{ untaken: { name: 'pay', since: since(45) }, taskQueues: [queue(false)] }, 'Not taken 45 s'],
     [{ untaken: { name: 'pay', since: since(20) }, taskQueues: [queue(false, 'activity')] }, undefined],
   ])('with the progress %j shows its problem', (progress, expected) => {
-    expect(problem(progress)?.text).toBe(expected);
+    expect(problemOf(progress)?.text).toBe(expected);
   });
 
   it('names the task queue, and what waits there', () => {
-    expect(problem({ ...task(240), taskQueues: [queue(false)] })?.detail).toBe(
+    expect(problemOf({ ...task(240), taskQueues: [queue(false)] })?.detail).toBe(
       'No worker polls the task queue orders, where the workflow task has waited for 4 m.',
     );
-    expect(problem({ ...task(240), taskQueues: [queue(true)] })?.detail).toBe(
+    expect(problemOf({ ...task(240), taskQueues: [queue(true)] })?.detail).toBe(
       'Workers poll the task queue orders, but none has taken the workflow task for 4 m. They may be busy.',
     );
   });

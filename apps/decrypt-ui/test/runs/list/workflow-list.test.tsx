@@ -18,8 +18,8 @@ const activeIndex = () => Number(document.activeElement?.getAttribute('data-inde
 const height = () => rows()[0]!.getBoundingClientRect().height;
 
 describe('the workflow list', () => {
-  test('shows runs with status, type, size and the key versions of their memo, and the number of runs', async () => {
-    await renderApp('/ns/NS/workflows');
+  test('shows runs with status, type and size, on request the key versions of their memo, and the number of runs', async () => {
+    await renderApp('/ns/NS/workflows?cols=status,id,type,size,keys');
     await until(() => rows().length > 10, 'the rows');
     const reason = rows().find((row) => row.textContent?.includes('every-reason'))!;
     expect(reason.textContent).toContain('Completed');
@@ -27,6 +27,10 @@ describe('the workflow list', () => {
     expect(reason.textContent).toContain('v3 disabled');
     await until(() => document.body.textContent?.includes('345'), 'the total');
     expect(grid().getAttribute('aria-rowcount')).toBe('346');
+    await page.getByRole('link', { name: 'All', exact: true }).click();
+    await until(() => heads().includes('Duration'), 'the usual columns');
+    expect(heads()).not.toContain('Memo keys');
+    expect(document.body.textContent).not.toContain('v3 disabled');
   });
 
   test('loads more runs while the reader scrolls, and keeps few rows in the document', async () => {
@@ -61,6 +65,15 @@ describe('the workflow list', () => {
       'failed runs alone',
     );
     expect(decodeURIComponent(app.history.location.search)).toContain('q=ExecutionStatus+=+"Failed"');
+  });
+
+  test('counts only statuses that a run has, or that are chosen', async () => {
+    await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Terminated"');
+    const group = page.getByRole('group', { name: 'Filter by status' });
+    await expect.element(group.getByRole('button', { name: /^Completed [\d,]+$/ })).toBeVisible();
+    await expect.element(group.getByRole('button', { name: /^Terminated$/ })).toBeVisible();
+    expect(group.getByRole('button', { name: /^Paused/ }).query()).toBeNull();
+    expect(group.element().textContent).not.toMatch(/[a-z]0$|[a-z]0[A-Z]/);
   });
 
   test('finds runs by the start of a workflow id, and offers to clear a filter without matches', async () => {
@@ -217,6 +230,11 @@ describe('the workflow list', () => {
     await page.getByRole('link', { name: 'Refunds' }).click();
     await until(() => queryOf(app).includes('refund'), 'the saved view');
     expect(localStorage.getItem('decrypt-ui.list')).toContain('Refunds');
+    // The button that deletes the view does not cover its name.
+    const name = document.createRange();
+    name.selectNodeContents(page.getByRole('link', { name: 'Refunds' }).element());
+    const button = document.querySelector('button[aria-label="Delete view Refunds"]')!;
+    expect(button.getBoundingClientRect().left).toBeGreaterThanOrEqual(name.getBoundingClientRect().right);
     document.querySelector<HTMLElement>('button[aria-label="Delete view Refunds"]')!.click();
     await until(() => !document.body.textContent?.includes('Refunds'), 'no saved view');
   });

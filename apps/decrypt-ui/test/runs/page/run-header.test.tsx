@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { personWith } from '../../support/people.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
 const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-000000000001';
@@ -195,4 +196,18 @@ test('a refused request is explained once, over the rows, and moves none of them
   await until(() => row('g3')?.textContent?.includes('done'), 'the plaintext');
   await expect.element(page.getByRole('alert')).not.toBeInTheDocument();
   expect(row('g1')!.getBoundingClientRect().top).toBe(top);
+});
+
+test('rows of failures show the failure’s type, which Temporal stores in plaintext, to a person who may not decode', async () => {
+  const { namespace, make } = personWith(['metadata']);
+  await renderApp(failed, { namespace, session: make });
+  const charge = await until(
+    () => [...document.querySelectorAll('[data-index]')].find((each) => /charge/.test(each.textContent)),
+    'the activity',
+  );
+  await until(() => charge.textContent.includes('CardDeclined'), 'the type');
+  expect(charge.querySelector('[data-masked]')).not.toBeNull();
+  expect(document.body.textContent).not.toContain('card declined');
+  // The header has no word for what there is only one of, or not yet.
+  expect(document.body.textContent).not.toMatch(/only run/);
 });

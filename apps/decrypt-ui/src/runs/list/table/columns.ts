@@ -9,7 +9,7 @@ const known = {
   duration: { title: 'Duration', width: 92, align: 'right' },
   events: { title: 'Events', width: 84, align: 'right' },
   size: { title: 'Size', width: 84, align: 'right' },
-  keys: { title: 'Keys', width: 220 },
+  keys: { title: 'Memo keys', width: 220 },
   run: { title: 'Run ID', width: 300 },
   parent: { title: 'Parent', width: 200 },
 } as const satisfies Readonly<
@@ -30,7 +30,6 @@ export const usualColumns: readonly ColumnId[] = [
   'duration',
   'events',
   'size',
-  'keys',
 ];
 
 export const isKnown = (id: string): id is KnownColumn => id in known;

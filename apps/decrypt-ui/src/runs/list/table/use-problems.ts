@@ -2,10 +2,13 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { MAX_PROGRESS_RUNS, type RunProgress, type WorkflowSummary } from '@temporal-kms/codec-api';
 import { useEffect, useMemo, useState } from 'react';
 import { type RunsApi, useRunsApi } from '../../api.ts';
+import { useNow } from '../../../ui/use-now.ts';
 import { isOpen } from '../../outcome.ts';
 import { AT_REST } from '../../queries.ts';
 import { type Problem, progressProblem, reportedProblem } from './problems.ts';
 
+/** Milliseconds between two looks at the clock: each renders the table. */
+const TICK = 10_000;
 /** Milliseconds for which the rows in view must stay the same: the list requests nothing while the reader scrolls. */
 const SETTLE = 300;
 
@@ -16,11 +19,11 @@ const SETTLE = 300;
 export function useProblems(
   namespace: string,
   inView: readonly WorkflowSummary[],
-  now: number,
 ): ReadonlyMap<string, Problem> {
   const api = useRunsApi();
   const running = useMemo(() => inView.filter(({ status }) => isOpen(status)), [inView]);
   const settled = useSettled(running);
+  const now = useNow(running.length > 0, TICK);
   const [known] = useState(() => new Map<string, Known>());
   const { data } = useQuery({
     queryKey: ['progress', namespace, settled.map(({ runId }) => runId)],

@@ -13,7 +13,8 @@ import { formatDurationShort, formatTicking } from '../../../ui/format/duration.
 import { formatBytes, formatCount, plural } from '../../../ui/format/number.ts';
 import { Moment } from '../../../ui/text/moment.tsx';
 import { OutcomeGlyph } from '../../../ui/text/outcome.tsx';
-import { isOpen, outcomeOf, outcomeText } from '../../outcome.ts';
+import { useNow } from '../../../ui/use-now.ts';
+import { isOpen, type Outcome, outcomeOf, outcomeText } from '../../outcome.ts';
 import { type ColumnId, columnLook, isKnown, type KnownColumn } from './columns.ts';
 import type { ListRow } from './list-rows.ts';
 import type { Problem } from './problems.ts';
@@ -24,8 +25,6 @@ interface WorkflowCellsProps {
   readonly columns: readonly ColumnId[];
   readonly namespace: string;
   readonly phone: boolean;
-  /** Zero for closed runs, so that the clock does not render them again. */
-  readonly now: number;
   /** The position of the run among those that are picked for a comparison, from 1; 0 if it is not picked. */
   readonly pick: number;
   /** Whether the reader picks runs: the row has a checkbox, and no link that would open the run. */
@@ -60,7 +59,6 @@ export const WorkflowCells = memo(
     before.columns.join() === after.columns.join() &&
     before.namespace === after.namespace &&
     before.phone === after.phone &&
-    before.now === after.now &&
     before.pick === after.pick &&
     before.picking === after.picking &&
     before.onPick === after.onPick &&
@@ -106,7 +104,7 @@ const cells: Readonly<Record<KnownColumn, (props: RunProps) => ReactNode>> = {
   queue: ({ run }) => <span className="ellipsis t2">{escapeInvisible(run.taskQueue)}</span>,
   started: ({ run }) => <Time time={run.startTime} />,
   closed: ({ run }) => <Time time={run.closeTime} />,
-  duration: ({ run, now }) => <Duration run={run} now={now} />,
+  duration: ({ run }) => <Duration run={run} />,
   events: ({ run }) => <span className="t2">{isCounted(run) ? formatCount(run.historyLength) : '–'}</span>,
   size: ({ run }) => <span className="t2">{isCounted(run) ? formatBytes(run.historySizeBytes) : '–'}</span>,
   keys: ({ run }) => <Keys run={run} />,
@@ -219,7 +217,7 @@ function Attribute({ run, name }: { run: WorkflowSummary; name: string }) {
 }
 
 function PhoneCells(props: RunProps) {
-  const { run, row, namespace, now, pick, picking, matches, problem, onExpand } = props;
+  const { run, row, columns, namespace, pick, picking, matches, problem, onExpand } = props;
   const outcome = outcomeOf(run.status);
   const started = millisOf(run.startTime);
   return (
@@ -230,7 +228,7 @@ function PhoneCells(props: RunProps) {
         <PickMark pick={pick} />
         <MatchMark matches={matches} />
         <span className="spacer" />
-        <Duration run={run} now={now} />
+        <Duration run={run} />
         <OutcomeGlyph outcome={outcome} />
         <span className="sr-only">{outcomeText[outcome]}</span>
       </div>
@@ -244,7 +242,7 @@ function PhoneCells(props: RunProps) {
           </Fragment>
         )}
         <span className="spacer" />
-        <Keys run={run} />
+        {columns.includes('keys') ? <Keys run={run} /> : null}
         {row.expanded ? (
           <button
             type="button"
@@ -284,16 +282,22 @@ function RunLink({ run, namespace, picking }: Pick<RunProps, 'run' | 'namespace'
   );
 }
 
-function Duration({ run, now }: { run: WorkflowSummary; now: number }) {
+function Duration({ run }: { run: WorkflowSummary }) {
   const started = millisOf(run.startTime);
   const closed = millisOf(run.closeTime);
   if (started === undefined) return null;
   if (closed !== undefined) return <span className="t2">{formatDurationShort(closed - started)}</span>;
-  return isOpen(run.status) && now > 0 ? (
-    <span className={styles['live']} data-outcome={outcomeOf(run.status)}>
-      {formatTicking(now - started)}
+  return isOpen(run.status) ? <Ticking since={started} outcome={outcomeOf(run.status)} /> : null;
+}
+
+/** Only this part of a row changes every second: the table would take long to render. */
+function Ticking({ since, outcome }: { since: number; outcome: Outcome }) {
+  const now = useNow(true);
+  return (
+    <span className={styles['live']} data-outcome={outcome}>
+      {formatTicking(now - since)}
     </span>
-  ) : null;
+  );
 }
 
 function Keys({ run }: { run: WorkflowSummary }) {

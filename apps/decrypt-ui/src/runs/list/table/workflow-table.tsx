@@ -11,8 +11,6 @@ import { rowSource, useGridFocus, useVirtualGrid, VirtualGrid } from '../../../u
 import { EmptyState } from '../../../ui/page/notice.tsx';
 import { useColumnWidths } from '../../../ui/preferences/column-widths.ts';
 import { useNarrowerThan } from '../../../ui/preferences/window-size.ts';
-import { useNow } from '../../../ui/use-now.ts';
-import { isOpen } from '../../outcome.ts';
 import { type ColumnId, columnLook, columnsFor, leastWidth, sizeOf, templateOf } from './columns.ts';
 import { expandedIn, keepExpanded, type ListRow, useListRows } from './list-rows.ts';
 import type { Picks } from './use-picks.ts';
@@ -72,7 +70,6 @@ export function WorkflowTable(props: WorkflowTableProps) {
   const focus = useGridFocus({ name: `workflows ${list}`, refocus: true });
   const [expanded, setExpanded] = useState(() => expandedIn(list));
   const rows = useListRows(namespace, runs, expanded);
-  const now = useNow(runs.some((row) => isOpen(row.status)));
   const narrowWindow = useNarrowerThan(NARROW_BELOW);
   const narrow = narrowWindow || beside;
   const columns = columnsFor(props.columns, narrow);
@@ -102,7 +99,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
     () => rows.slice(startIndex, endIndex + 1).flatMap(({ run }) => run ?? []),
     [rows, startIndex, endIndex],
   );
-  const problems = useProblems(namespace, inView, now);
+  const problems = useProblems(namespace, inView);
   useEffect(() => {
     if (more && endIndex >= rows.length * 0.8 - 1) onNearEnd();
   });
@@ -164,7 +161,6 @@ export function WorkflowTable(props: WorkflowTableProps) {
             columns={columns}
             namespace={namespace}
             phone={phone}
-            now={row.run && isOpen(row.run.status) ? now : 0}
             pick={pickOf(row, picks)}
             picking={picks.picking}
             onPick={picks.toggle}
