@@ -70,7 +70,7 @@ export function useCounts(namespace: string, query: ListQuery, resolve: (text: s
   const text = resolve(printQuery(withStatuses(query, [])));
   const client = useQueryClient();
   const { data, isPlaceholderData, failureCount } = useQuery(countQuery(api, namespace, text));
-  useChanged(data, () => countAgain(client, namespace));
+  useChanged(isPlaceholderData ? undefined : data, () => countAgain(client, namespace));
   const key = `${namespace} ${text}`;
   const [before, setBefore] = useState<{ key: string; count: WorkflowCount }>();
   if (data && !isPlaceholderData && before?.key !== key) setBefore({ key, count: data });
