@@ -9,6 +9,10 @@ const PAGE_SIZE = 100;
 /** Milliseconds between two requests of the same kind by a list at rest. It sends three kinds. */
 export const AT_REST = 60_000;
 
+/** A failed request is repeated sooner, so that the list recovers with the server. */
+const restOrRetry = ({ state }: { readonly state: { readonly status: string } }): number =>
+  state.status === 'error' ? 5000 : AT_REST;
+
 export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =>
   infiniteQueryOptions({
     queryKey: ['workflows', namespace, query],
@@ -28,7 +32,7 @@ export const newestQuery = (api: RunsApi, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['newest', namespace, query],
     queryFn: ({ signal }) => api.workflows(namespace, { query, pageSize: PAGE_SIZE }, signal),
-    refetchInterval: AT_REST,
+    refetchInterval: restOrRetry,
     gcTime: 0,
   });
 
@@ -53,7 +57,7 @@ export const countQuery = (api: RunsApi, namespace: string, query: string) =>
   queryOptions({
     queryKey: ['count', namespace, query],
     queryFn: ({ signal }) => api.count(namespace, query, signal),
-    refetchInterval: AT_REST,
+    refetchInterval: restOrRetry,
     placeholderData: keepPreviousData,
   });
 
