@@ -147,18 +147,13 @@ describe('the progress of runs', () => {
     await handle.terminate();
   });
 
-  it.each([[[]], [Array.from({ length: 101 })], [undefined]])(
-    'is refused for %j',
-    async (runs: unknown[] | undefined) => {
-      const run = { workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };
-      const body = JSON.stringify({ runs: runs?.map(() => run) });
-      const response = await get(stack.app, `${WORKFLOWS}:progress`, { method: 'POST', body });
-      expect([response.status, await response.json()]).toMatchObject([
-        400,
-        { error: { code: 'bad_request' } },
-      ]);
-    },
-  );
+  it.each([[0], [101], [undefined]])('is refused for %j runs', async (length) => {
+    const run = { workflowId: 'w', runId: '0b6e0a2c-54e0-4f5a-9d7a-0e9d7ad4a3aa' };
+    const runs = length === undefined ? undefined : Array.from({ length }, () => run);
+    const init = { method: 'POST', body: JSON.stringify({ runs }) };
+    const response = await get(stack.app, `${WORKFLOWS}:progress`, init);
+    expect([response.status, await response.json()]).toMatchObject([400, { error: { code: 'bad_request' } }]);
+  });
 });
 
 async function types(prefix: string, namespace = NAMESPACE) {
@@ -178,7 +173,7 @@ describe('the workflow types of a namespace', () => {
       expect(await types('pay')).toEqual({ types: ['pay', odd, 'payment'], complete: true }),
     );
     expect((await types('')).types).toEqual(expect.arrayContaining(['pay', 'payment', 'waiting']));
-    expect(await types('pay "')).toEqual({ types: [odd], complete: true });
+    expect(await types('payment')).toEqual({ types: ['payment'], complete: true });
     expect(await types('', 'orders')).toEqual({ types: [], complete: true });
     for (const handle of handles) await handle.terminate();
   });
