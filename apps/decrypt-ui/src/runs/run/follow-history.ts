@@ -1,5 +1,5 @@
 import { createStore } from 'zustand/vanilla';
-import { ApiFailure, failureOf, isAbort, isFinal } from '../../session/server/failure.ts';
+import { ApiFailure, connectionBroke, failureOf, isAbort, isFinal } from '../../session/server/failure.ts';
 import { createHistoryStore } from '../events/history-store.ts';
 import { emptyHistory, type History } from '../events/history.ts';
 import { createHistoryClient, type HistoryClient } from '../indexer/history-client.ts';
@@ -28,6 +28,8 @@ export interface FollowOptions {
   /** Milliseconds until the follower reconnects after a failure; doubles up to `retryMost`. */
   readonly retryFirst?: number;
   readonly retryMost?: number;
+  /** Where the browser reports that it is offline, and online again; the window by default. */
+  readonly network?: EventTarget;
 }
 
 /**
@@ -51,6 +53,7 @@ export function followHistory({
   throttle = 100,
   retryFirst = 500,
   retryMost = 15_000,
+  network = typeof window === 'undefined' ? new EventTarget() : window,
 }: FollowOptions) {
   const collected = createHistoryStore();
   const store = createStore<FollowState>()(() => ({ history: emptyHistory, phase: 'loading' }));
@@ -62,6 +65,8 @@ export function followHistory({
   let failure: ApiFailure | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let failures = 0;
+  /** Call when a line of the stream arrives, which is then not silent. */
+  let watch: (() => void) | undefined;
   /** Resolves when the first events are on the screen, so that those after them do not delay it. */
   const drawn = Promise.withResolvers<void>();
 
@@ -99,6 +104,7 @@ export function followHistory({
   }
 
   function received() {
+    watch?.();
     failures = 0;
     failure = undefined;
     if (phase === 'retrying') phase = interrupted;
@@ -111,11 +117,36 @@ export function followHistory({
     publish();
   }
 
+  /** Calls `read` with a signal that also aborts when the stream is silent for too long, or the browser goes offline. */
+  async function watched<T>(signal: AbortSignal, read: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { silence } = source;
+    if (silence === undefined) return read(signal);
+    const broken = new AbortController();
+    const onBroken = () => broken.abort(connectionBroke());
+    let silent: ReturnType<typeof setTimeout> | undefined;
+    const restart = () => {
+      clearTimeout(silent);
+      silent = setTimeout(onBroken, silence);
+    };
+    restart();
+    watch = restart;
+    // The server may run on this machine: then the next stream shows that it answers.
+    network.addEventListener('offline', onBroken);
+    try {
+      return await read(AbortSignal.any([signal, broken.signal]));
+    } finally {
+      // Another stream may have begun.
+      if (watch === restart) watch = undefined;
+      clearTimeout(silent);
+      network.removeEventListener('offline', onBroken);
+    }
+  }
+
   /** Reads one stream; true when no more events will come. */
   async function readOnce(signal: AbortSignal): Promise<boolean> {
     const opened = performance.now();
     const body = await source.open(collected.lastDurable, signal);
-    const end = await connect().read(body, signal);
+    const end = await watched(signal, (either) => connect().read(body, either));
     if (end?.reason === 'signed_out' && source.renewed) {
       await source.renewed(opened, signal);
       return false;
@@ -157,7 +188,8 @@ export function followHistory({
       }
       if (failures > 0) settle('retrying');
       if (store.getState().history.events.length > 0) await drawn.promise;
-      await pause(failures === 0 ? 50 : Math.min(retryFirst * 2 ** (failures - 1), retryMost), signal);
+      const delay = failures === 0 ? 50 : Math.min(retryFirst * 2 ** (failures - 1), retryMost);
+      await pause(delay, signal, network);
     }
   }
 
@@ -182,8 +214,8 @@ export function followHistory({
   };
 }
 
-/** Waits for a time, or until the signal aborts. */
-function pause(millis: number, signal: AbortSignal): Promise<void> {
+/** Waits for a time, or until the signal aborts or the browser is online again. */
+function pause(millis: number, signal: AbortSignal, network: EventTarget): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
       resolve();
@@ -192,9 +224,11 @@ function pause(millis: number, signal: AbortSignal): Promise<void> {
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);
+      network.removeEventListener('online', done);
       resolve();
     };
     const timer = setTimeout(done, millis);
     signal.addEventListener('abort', done);
+    network.addEventListener('online', done);
   });
 }

@@ -16,7 +16,12 @@ export interface HistorySource {
    * @throws ApiFailure
    */
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
+  /** A stream without a line for this many milliseconds is broken; absent: it may be silent. */
+  readonly silence?: number;
 }
+
+/** Three heartbeats of the codec server. A connection that breaks without a word ends a stream otherwise after minutes. */
+const SILENCE = 30_000;
 
 /** Events of the first stream: in most histories, their rows fill a screen. `public/early.js` sends the same request. */
 const FIRST_EVENTS = 200;
@@ -28,5 +33,6 @@ export const apiHistory = (
 ): HistorySource => ({
   open: (after, signal) =>
     history(address, { after, live: true, ...(after === 0 && { limit: FIRST_EVENTS }) }, signal),
+  silence: SILENCE,
   ...(renewed && { renewed }),
 });

@@ -225,3 +225,91 @@ test('continues where it was when it is stopped and started again', async () => 
   expect(opened).toEqual([0, 2]);
   expect(follower.store.getState().history.events).toHaveLength(4);
 });
+
+/** A follower of streams that send their frames and then stay open. A stream may also be refused. */
+function setUpSilent(silence: number | undefined, ...turns: (HistoryFrame[] | Error)[]) {
+  const opened: number[] = [];
+  const network = new EventTarget();
+  let closed = 0;
+  const follower = followHistory({
+    source: {
+      ...(silence !== undefined && { silence }),
+      open: async (after) => {
+        opened.push(after);
+        const frames = turns[opened.length - 1] ?? [];
+        if (frames instanceof Error) throw frames;
+        return new ReadableStream({
+          start(controller) {
+            for (const frame of frames)
+              controller.enqueue(new TextEncoder().encode(`${JSON.stringify(frame)}\n`));
+          },
+          cancel: () => {
+            closed += 1;
+          },
+        });
+      },
+    },
+    openPort: openTestPort,
+    retryFirst: 100,
+    retryMost: 60_000,
+    network,
+  });
+  follower.start();
+  follower.drawn();
+  const phase = () => follower.store.getState().phase;
+  return { follower, opened, network, phase, closed: () => closed };
+}
+const beat: HistoryFrame = { type: 'heartbeat' };
+const cut = new ApiFailure('unreachable', 'cut');
+
+test('takes a stream for broken that sends nothing for too long, and opens another', async () => {
+  const { opened, phase, closed } = setUpSilent(30_000, [beat], cut, [beat]);
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect(phase()).toBe('live');
+  expect(opened).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(1_150);
+  expect(opened).toHaveLength(2);
+  expect(closed()).toBe(1);
+  expect(phase()).toBe('retrying');
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(phase()).toBe('live');
+});
+
+test('lets a stream be silent whose source has no heartbeat', async () => {
+  const { opened, network } = setUpSilent(undefined, [beat]);
+  await vi.advanceTimersByTimeAsync(120_000);
+  network.dispatchEvent(new Event('offline'));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(opened).toHaveLength(1);
+});
+
+test('is disconnected while the browser is offline, and live as soon as it is online again', async () => {
+  const { opened, network, phase } = setUpSilent(30_000, [beat], cut, cut, cut, cut, cut, cut, [beat]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(phase()).toBe('live');
+  network.dispatchEvent(new Event('offline'));
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(phase()).toBe('retrying');
+  expect(opened).toHaveLength(7);
+  network.dispatchEvent(new Event('online'));
+  await vi.advanceTimersByTimeAsync(50);
+  expect(phase()).toBe('live');
+});
+
+test('stays live if a server on this machine answers while the browser is offline', async () => {
+  const { network, phase } = setUpSilent(30_000, [beat], [beat]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  network.dispatchEvent(new Event('offline'));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(phase()).toBe('live');
+});
+
+test('leaves nothing behind when it stops', async () => {
+  const { follower, opened, network } = setUpSilent(30_000, [beat], [beat]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  follower.stop();
+  network.dispatchEvent(new Event('offline'));
+  network.dispatchEvent(new Event('online'));
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(opened).toHaveLength(1);
+});
