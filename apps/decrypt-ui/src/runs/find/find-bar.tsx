@@ -1,5 +1,5 @@
 import { ArrowDown, ArrowUp, X } from 'lucide-react';
-import { type KeyboardEvent, lazy, type RefObject, Suspense, useEffect, useRef } from 'react';
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useLayoutEffect, useRef } from 'react';
 import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { MatchCase, SearchField } from '../../ui/controls/search-field.tsx';
@@ -21,7 +21,7 @@ interface FindBarProps {
 export function FindBar({ matches, onLeave }: FindBarProps) {
   const { find } = useRun();
   const payloadSearch = usePayloadSearch();
-  const { term, scope, caseSensitive, only, search } = useFind();
+  const { term, scope, caseSensitive, only, search, settled } = useFind();
   const field = useRef<HTMLInputElement>(null);
   // The reader who comes from a search in several runs is at a match, and reads on.
   useFieldFocus(field, search?.inRuns !== true);
@@ -29,6 +29,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   function keyDown(event: KeyboardEvent) {
     if (event.key === 'Enter') {
       if (scope === 'payloads' && search === undefined) payloadSearch.start();
+      else if (scope === 'names' && !(settled && matches.count)) find.ifNoName(payloadSearch.start);
       else if (event.shiftKey) matches.previous();
       else matches.next();
     } else if (event.key === 'Escape') {
@@ -75,7 +76,7 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
           {matches.count === undefined
             ? ''
             : matches.position === undefined
-              ? `${matches.count} found`
+              ? foundText(matches.count, scope)
               : `${matches.position} of ${matches.count}`}
         </span>
         <Button
@@ -113,10 +114,14 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
   );
 }
 
+const foundText = (count: number, scope: 'names' | 'payloads') =>
+  count === 0 && scope === 'names' ? 'No name' : `${count} found`;
+
 /** The field gets the focus when the bar opens, unless `atOnce` is false then, and when the command is used again. */
 function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolean) {
   const first = useRef(atOnce);
-  useEffect(() => {
+  // Before the next key arrives: the reader types at once.
+  useLayoutEffect(() => {
     const focus = () => {
       field.current?.focus();
       field.current?.select();

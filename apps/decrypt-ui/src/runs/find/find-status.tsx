@@ -34,7 +34,7 @@ function NamesStatus({ count }: { count: number | undefined }) {
     <div className={styles['status']}>
       <span className="t2">
         {count === 0
-          ? 'No name, type, id or worker contains this text. Summaries and other encrypted names are payloads.'
+          ? `No name, type, id or worker contains this text.${status === 'refused' ? '' : ' Press Enter to find it in decrypted payloads.'}`
           : 'Found in names, types, ids and workers.'}
       </span>
       {status === 'refused' ? null : (

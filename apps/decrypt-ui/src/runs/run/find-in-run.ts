@@ -39,6 +39,8 @@ export interface FindState {
   readonly only: boolean;
   /** Undefined without a search. */
   readonly matches: Matches | undefined;
+  /** Whether `matches` are for the current text rather than the previous one. */
+  readonly settled: boolean;
   /** The places in payloads in the order found: newest event first. */
   readonly hits: readonly SearchHit[];
   /** The place in `hits` that the reader has jumped to. */
@@ -64,6 +66,7 @@ const initial: FindState = {
   caseSensitive: false,
   only: false,
   matches: undefined,
+  settled: false,
   hits: [],
   current: undefined,
   search: undefined,
@@ -83,6 +86,8 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
   let abort: AbortController | undefined;
   /** Why the reader searches for the present text. */
   let justification: string | undefined;
+  /** Called when no name matches the present text. */
+  let onNoName: (() => void) | undefined;
 
   function stop(status: 'stopped' | undefined) {
     abort?.abort();
@@ -93,6 +98,8 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
 
   function searchNames(term: string) {
     const words = searchWords(term);
+    onNoName = undefined;
+    store.setState({ settled: false });
     // The matches of the text before stay until the worker answers, so that no row dims for a moment.
     if (words.length === 0) store.setState({ matches: undefined });
     findNames(words);
@@ -232,7 +239,17 @@ export function createFind({ findNames, searchPayloads, renewed }: FindOptions) 
       if (from > 1) for (const eventId of next.keys()) if (eventId >= from) next.delete(eventId);
       for (const eventId of eventIds) next.set(eventId, [...inNames]);
       if (from > 1 && eventIds.length === 0 && next.size === matches?.size) return;
-      store.setState({ matches: next });
+      store.setState({ matches: next, settled: true });
+      const act = onNoName;
+      onNoName = undefined;
+      if (next.size === 0) act?.();
+    },
+    /** Calls the function if no name matches the text, as soon as that is known. */
+    ifNoName(act: () => void) {
+      const { scope, settled, matches, term } = store.getState();
+      if (scope !== 'names' || searchWords(term).length === 0) return;
+      if (!settled) onNoName = act;
+      else if (matches?.size === 0) act();
     },
     /** Searches the run's decrypted payloads for the text. */
     searchPayloads: (given?: string) => start(undefined, given),

@@ -154,3 +154,33 @@ test('forgets the text and the results of a search in payloads, and keeps a sear
   find.forgetPayloads();
   expect(state().term).toBe('capture');
 });
+
+test('acts if no name matches as soon as that is known, and only for the text of the request', () => {
+  const { find, asked } = setUp();
+  const acted: string[] = [];
+  const ask = (name: string) => find.ifNoName(() => acted.push(name));
+  ask('without a text');
+  find.setTerm('a');
+  ask('before the answer');
+  expect(acted).toEqual([]);
+  find.addNames([], 1);
+  expect(acted).toEqual(['before the answer']);
+  ask('after the answer');
+  expect(acted).toEqual(['before the answer', 'after the answer']);
+  find.setTerm('ab');
+  ask('for a text that was changed');
+  find.setTerm('abc');
+  find.addNames([], 1);
+  find.setTerm('b');
+  ask('although a name matches');
+  find.addNames([4], 1);
+  ask('although a name is known to match');
+  find.setTerm('c');
+  ask('in a bar that was closed');
+  find.clear();
+  find.addNames([], 1);
+  find.setTerm('  ');
+  ask('for a blank text');
+  expect(acted).toEqual(['before the answer', 'after the answer']);
+  expect(asked).toEqual([]);
+});
