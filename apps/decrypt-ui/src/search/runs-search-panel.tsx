@@ -1,6 +1,6 @@
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { Lock, LogIn, ShieldCheck, X } from 'lucide-react';
-import { type KeyboardEvent, useEffect, useRef } from 'react';
+import { type KeyboardEvent, useEffect, useLayoutEffect, useRef } from 'react';
 import { Countdown } from '../payloads/reveal/countdown.tsx';
 import { keepFocus } from '../payloads/reveal/reveal-request.ts';
 import { useReveals } from '../payloads/reveal/reveals-context.tsx';
@@ -40,9 +40,13 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
   const expired = useSessionState().status === 'expired';
 
-  useEffect(() => {
+  // Before the next key arrives: the reader may already have typed into the field of `RunsSearchLoading`.
+  useLayoutEffect(() => {
     // Back from a run finds the results, and the focus is the list's.
-    if (runsSearch.store.getState().search === undefined) field.current?.focus();
+    const { search: before, text: typed } = runsSearch.store.getState();
+    if (before !== undefined) return;
+    field.current?.focus();
+    field.current?.setSelectionRange(typed.length, typed.length);
   }, [runsSearch]);
 
   const lock = () => {
@@ -59,6 +63,10 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   function start() {
     if (text.trim() !== '') permitted((justification) => runsSearch.start(runs, justification));
   }
+
+  useEffect(() => {
+    if (runsSearch.takeEntered()) start();
+  });
 
   function keyDown(event: KeyboardEvent) {
     if (event.key === 'Enter' && allowed) {

@@ -94,6 +94,8 @@ export function createRunsSearch(
   let abort: AbortController | undefined;
   /** Why the reader searches for the present text. */
   let justification: string | undefined;
+  /** The reader has asked for the search while the panel that starts it still loads. */
+  let entered = false;
 
   function stop(status?: 'stopped') {
     abort?.abort();
@@ -206,6 +208,7 @@ export function createRunsSearch(
     show: () => store.setState({ open: true }),
     /** Changes the text. A search that runs ends, and its results are forgotten. */
     setText(text: string) {
+      entered = false;
       stop();
       store.setState({ text, found: [], search: undefined });
     },
@@ -227,8 +230,19 @@ export function createRunsSearch(
       void run(search, search);
     },
     stop: () => stop('stopped'),
+    /** Asks the panel to start the search as soon as it has loaded. */
+    enter: () => {
+      entered = true;
+    },
+    /** Whether the search was asked for; true once. */
+    takeEntered(): boolean {
+      const was = entered;
+      entered = false;
+      return was;
+    },
     /** Hides the panel, ends the search and forgets its text. */
     clear() {
+      entered = false;
       stop();
       justification = undefined;
       store.setState(initial);

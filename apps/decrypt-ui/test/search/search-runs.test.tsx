@@ -25,6 +25,21 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
 }
 
 describe('a search in all listed runs’ payloads', () => {
+  test('keeps every key typed right after its own shortcut, even while its panel loads', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    await until(() => rows().length > 0, 'the rows');
+    press('f', document.body, { ctrlKey: true, shiftKey: true });
+    // No await: the keys come in the same task as the command, or in the next.
+    await Promise.resolve();
+    await userEvent.keyboard('gel');
+    expect(document.activeElement).toHaveValue('gel');
+    await until(() => panel()?.getAttribute('aria-busy') !== 'true', 'the panel');
+    expect(document.activeElement).toHaveValue('gel');
+    await userEvent.keyboard('x{Backspace}{Enter}');
+    await until(() => searches(app).length === 1, 'the search');
+    expect(searches(app)[0]).toMatchObject({ text: 'gel' });
+  });
+
   test('explains itself, searches on request, and lists runs with matches, progress and cost', async () => {
     const app = await open();
     await until(() => text().includes('all 345 runs that match the filter'), 'the offer');

@@ -3,6 +3,7 @@ import { escapeInvisible, type WorkflowStatus, type WorkflowSummary } from '@tem
 import { RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { useRunsSearch, useRunsSearchState } from '../../search/runs-search-context.tsx';
+import { RunsSearchLoading } from '../../search/runs-search-loading.tsx';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
 import { ApiFailure, failureCode } from '../../session/server/failure.ts';
 import { useSessionState } from '../../session/services.tsx';
@@ -77,6 +78,7 @@ export function WorkflowListPage() {
     [isFound, found],
   );
   const searchButton = useRef<HTMLButtonElement>(null);
+  const leaveSearch = () => searchButton.current?.focus();
   useCommands({ find: () => field.current?.focus(), 'search.runs': invalid ? undefined : runsSearch.show });
 
   const show = (next: ListView) => void navigate({ search: searchOf(next) });
@@ -185,13 +187,8 @@ export function WorkflowListPage() {
           }
         />
         {searching ? (
-          <Suspense fallback={null}>
-            <ListPayloadSearch
-              namespace={namespace}
-              query={resolved}
-              total={total}
-              onLeave={() => searchButton.current?.focus()}
-            />
+          <Suspense fallback={<RunsSearchLoading onLeave={leaveSearch} />}>
+            <ListPayloadSearch namespace={namespace} query={resolved} total={total} onLeave={leaveSearch} />
           </Suspense>
         ) : null}
       </div>

@@ -1,0 +1,34 @@
+import { useLayoutEffect, useRef } from 'react';
+import { SearchField } from '../ui/controls/search-field.tsx';
+import { useRunsSearch, useRunsSearchState } from './runs-search-context.tsx';
+import styles from './runs-search-panel.module.css';
+
+/**
+ * In place of the panel while its code loads. Its field is there at once, with the text that the panel continues, so that no
+ * key is lost or runs a command.
+ */
+export function RunsSearchLoading({ onLeave }: { onLeave: () => void }) {
+  const runsSearch = useRunsSearch();
+  const { text } = useRunsSearchState();
+  const field = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => field.current?.focus(), []);
+  return (
+    <aside className={styles['panel']} aria-label="Search in payloads" aria-busy="true">
+      <div className={styles['head']}>
+        <SearchField
+          ref={field}
+          label="Text in the payloads of all runs"
+          placeholder="Text in decrypted payloads"
+          value={text}
+          onChange={(next) => runsSearch.setText(next)}
+          onKeyDown={({ key }) => {
+            if (key === 'Enter') runsSearch.enter();
+            if (key !== 'Escape') return;
+            runsSearch.clear();
+            onLeave();
+          }}
+        />
+      </div>
+    </aside>
+  );
+}
