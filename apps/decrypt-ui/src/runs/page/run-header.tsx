@@ -49,9 +49,10 @@ export function RunHeader() {
           href={temporalUi(config.temporalUiUrl, namespace, workflowId, runId)}
           target="_blank"
           rel="noreferrer"
+          data-tip="Open in Temporal’s Web UI"
         >
           <ExternalLink size={14} />
-          Temporal
+          <span className={styles['temporalText']}>Temporal</span>
         </a>
       ) : null}
     </div>

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { personWith } from '../../support/people.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
@@ -149,6 +149,25 @@ describe('the run header', () => {
       await page.viewport(1440, 900);
     }
   });
+
+  // A window of 1280 to 1920 pixels at a zoom of 200 %, and a tablet.
+  test.each([640, 720, 800, 960, 1024])(
+    'shows the whole id at %i pixels, and names its buttons',
+    async (width) => {
+      onTestFinished(() => page.viewport(1440, 900));
+      await page.viewport(width, 844);
+      await renderApp(failed);
+      const heading = page.getByRole('heading', { level: 1, name: 'charge-88213' });
+      await expect.element(heading).toBeVisible();
+      await expect.element(page.getByRole('button', { name: 'Compare' })).toBeVisible();
+      await expect.element(page.getByRole('button', { name: 'Export' })).toBeVisible();
+      await until(() => textOf('Related runs').includes('Parent'), 'the parent');
+      expect(page.getByRole('link', { name: 'Temporal' }).query() !== null).toBe(width >= 720);
+      const { scrollWidth, clientWidth } = heading.element();
+      expect(scrollWidth).toBeLessThanOrEqual(clientWidth);
+      expect(document.documentElement.scrollWidth).toBe(width);
+    },
+  );
 
   test('shows the input and the failure in full, in place', async () => {
     await renderApp(failed);
