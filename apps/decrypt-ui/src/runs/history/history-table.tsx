@@ -7,8 +7,7 @@ import type { GridColumn } from '../../ui/grid/grid-head.tsx';
 import { type GridRow, useVirtualGrid, VirtualGrid } from '../../ui/grid/virtual-grid.tsx';
 import { announce } from '../../ui/live-region.tsx';
 import { EmptyState } from '../../ui/page/notice.tsx';
-import { useSheetShare } from '../../ui/preferences/sheet-height.ts';
-import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
+import { useCovered } from '../../ui/page/split-view.tsx';
 import { useSize } from '../../ui/use-size.ts';
 import type { History } from '../events/history.ts';
 import type { Row } from '../events/rows.ts';
@@ -37,8 +36,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   const { rows, focus, selectedKey } = view;
   const [axisRef, axis] = useSize();
   const [bodyRef, body] = useSize();
-  const share = useSheetShare();
-  const isSheet = useNarrowerThan(SHEET_BELOW) && selectedKey !== undefined;
+  const covered = useCovered();
 
   const grid = useVirtualGrid({
     rows,
@@ -48,8 +46,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     // An open inspector follows the active row.
     onMove: (row) => selectedKey !== undefined && view.selectRow(row),
     onOpen: view.selectRow,
-    // The sheet is over the lower part of the page, which is a little lower than the window.
-    covered: isSheet && share < 1 ? share * innerHeight : 0,
+    covered,
   });
   const { phone } = grid;
   const news = useNewEvents({ last: rows.length - 1, virtual: grid.virtual, scroller: grid.scroller });
@@ -68,6 +65,11 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     linked.current = true;
     go(selectedKey, false);
   }, [selectedKey, rows, go]);
+
+  // The sheet must not hide the row whose event it shows.
+  useEffect(() => {
+    if (covered > 0 && selectedKey !== undefined) go(selectedKey, false);
+  }, [covered, selectedKey, go]);
 
   const runNow = open ? now : undefined;
   const { sizeOf, variables, resize } = useHistoryColumns(axis.width);

@@ -15,11 +15,15 @@ import { historyGrid, type WorkflowSearch } from '../run-params.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import type { RunTimes } from '../timeline/time-scale.ts';
 import { type Selection, useSelection } from './use-selection.ts';
+import { useSheetEntry } from './use-sheet-entry.ts';
 
 export type HistoryView = ReturnType<typeof useHistoryView>;
 
 /** What the history table shows, which row is active and what is selected. */
-export function useHistoryView(search: WorkflowSearch, change: (search: Partial<WorkflowSearch>) => void) {
+export function useHistoryView(
+  search: WorkflowSearch,
+  change: (search: Partial<WorkflowSearch>, replace?: boolean) => void,
+) {
   const { address, follow, description, open } = useRun();
   const { history } = follow;
   const { groups } = history;
@@ -29,8 +33,9 @@ export function useHistoryView(search: WorkflowSearch, change: (search: Partial<
   // The focus of a page that opens is on its heading.
   const gridFocus = useGridFocus({ name: historyGrid(address) });
   const { matches, only } = useFind();
-  const [selection, select] = useSelection({ ev: search.ev, one: search.one ?? false }, ({ ev, one }) =>
-    change({ ev, one: one || undefined }),
+  const [selection, select] = useSelection(
+    { ev: search.ev, one: search.one ?? false },
+    useSheetEntry(search, change),
   );
 
   const pending = useMemo(() => pendingByGroup(groups, pendingWork(description)), [groups, description]);

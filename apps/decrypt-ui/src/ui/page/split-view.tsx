@@ -1,6 +1,21 @@
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useState } from 'react';
+import {
+  createContext,
+  type KeyboardEvent,
+  type PointerEvent,
+  type ReactNode,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+} from 'react';
 import { MIN_INSPECTOR, setPreferences, usePreferences } from '../preferences/preferences.ts';
-import { FULL_SHEET, MIN_SHEET, setSheetShare, useSheetShare } from '../preferences/sheet-height.ts';
+import {
+  FULL_SHEET,
+  MIN_SHEET,
+  setSheetShare,
+  sheetHeight,
+  useSheetShare,
+} from '../preferences/sheet-height.ts';
 import { SHEET_BELOW, useNarrowerThan } from '../preferences/window-size.ts';
 import { useSize } from '../use-size.ts';
 import styles from './split-view.module.css';
@@ -12,17 +27,25 @@ interface SplitViewProps {
   readonly children: ReactNode;
 }
 
+const Covered = createContext(0);
+/** CSS pixels at the bottom of the page that the sheet covers; zero if it covers the whole page. */
+export const useCovered = (): number => useContext(Covered);
+
 /**
  * The page with the inspector next to it. On narrow screens the inspector is a sheet over the lower part of the page.
  */
 export function SplitView({ side, reserve, children }: SplitViewProps) {
   const sheet = useNarrowerThan(SHEET_BELOW);
-  const [ref, { width }] = useSize();
+  const [ref, { width, height }] = useSize();
+  const share = useSheetShare();
+  const high = sheetHeight(share, height);
   return (
     <div ref={ref} className={styles['split']}>
-      <div className={styles['page']}>{children}</div>
+      <div className={styles['page']}>
+        <Covered value={sheet && side && share < 1 ? high : 0}>{children}</Covered>
+      </div>
       {side || (reserve && !sheet) ? (
-        <Panel sheet={sheet} most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>
+        <Panel sheet={sheet} high={high} most={Math.max(Math.floor(width / 2), MIN_INSPECTOR)}>
           {side}
         </Panel>
       ) : null}
@@ -32,6 +55,8 @@ export function SplitView({ side, reserve, children }: SplitViewProps) {
 
 interface PanelProps {
   readonly sheet: boolean;
+  /** The height of the sheet. */
+  readonly high: number;
   /** The largest width next to the page. */
   readonly most: number;
   readonly children: ReactNode;
@@ -41,17 +66,23 @@ interface PanelProps {
  * The inspector next to the page, or as a sheet. Its contents stay mounted when the width of the window changes which
  * of them it is: an open dialog of a payload stays open when the reader turns a tablet.
  */
-function Panel({ sheet, most, children }: PanelProps) {
+function Panel({ sheet, high, most, children }: PanelProps) {
   const { inspector } = usePreferences();
   const share = useSheetShare();
   const [dragged, setDragged] = useState<number>();
+  const panel = useRef<HTMLDivElement>(null);
+  // In a low window the whole page scrolls. The sheet and the rows above it must be in view.
+  useEffect(() => {
+    if (sheet && high > 0) panel.current?.scrollIntoView({ block: 'end' });
+  }, [sheet, high]);
   return (
     <>
       {sheet ? null : <WidthHandle most={most} dragged={dragged} onDrag={setDragged} />}
       <div
+        ref={panel}
         className={styles[sheet ? 'sheet' : 'side']}
         data-full={sheet && share === 1 ? '' : undefined}
-        style={sheet ? { height: `${share * 100}%` } : { width: dragged ?? inspector }}
+        style={sheet ? { height: high } : { width: dragged ?? inspector }}
       >
         {sheet ? <HeightHandle share={share} /> : null}
         <div className={styles['content']}>{children}</div>

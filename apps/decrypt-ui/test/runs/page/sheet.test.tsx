@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
+
+afterEach(() => page.viewport(1440, 900));
+
+const order = `/ns/NS/workflows/order-88213/${RUN}`;
+const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+const long = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1';
+const sheet = () => document.querySelector('[data-inspector]')?.parentElement?.parentElement?.parentElement;
+const selected = () => document.querySelector('[role="row"][aria-selected="true"]');
+
+/** Whether the whole selected row is in the window and above the sheet. */
+function isSelectedInView(): boolean {
+  const [own, over] = [selected(), sheet()].map((element) => element?.getBoundingClientRect());
+  if (!own || !over) return false;
+  const main = document.querySelector('#main')!.getBoundingClientRect();
+  return own.top >= main.top && own.bottom <= over.top + 1 && over.bottom <= main.bottom + 1;
+}
+
+describe('the selected row is in view above the sheet', () => {
+  // A phone, a phone in landscape, windows of 1280, 1440 and 1920 pixels at a zoom of 200 %, and a tablet.
+  const windows = [
+    [390, 844],
+    [844, 390],
+    [640, 360],
+    [720, 450],
+    [960, 540],
+    [1024, 768],
+  ] as const;
+
+  test.each(windows)('of a link, at %i × %i pixels', async (width, height) => {
+    await page.viewport(width, height);
+    await renderApp(`${failed}?ev=11&pane=failure`);
+    await until(isSelectedInView, 'the row');
+    await renderApp(`${long}?ev=9000`);
+    await until(() => selected()?.getAttribute('data-key') === 'g9000' && isSelectedInView(), 'the row');
+  });
+
+  test.each(windows)('that is chosen at the bottom of the page, at %i × %i pixels', async (width, height) => {
+    await page.viewport(width, height);
+    await renderApp(long);
+    await until(() => row('g5'), 'the rows');
+    const scroller = document.querySelector('[role="treegrid"]')!;
+    const end = scroller.getBoundingClientRect().bottom;
+    const last = [...document.querySelectorAll<HTMLElement>('[role="row"][data-key]')].findLast(
+      (each) => each.getBoundingClientRect().bottom <= end,
+    )!;
+    last.click();
+    await until(() => selected() === row(last.dataset['key']!) && isSelectedInView(), 'the row');
+  });
+
+  test('when the sheet grows', async () => {
+    await page.viewport(390, 844);
+    await renderApp(`${order}?ev=39`);
+    await until(isSelectedInView, 'the row');
+    const handle = page.getByRole('separator', { name: 'Height of the inspector' });
+    for (const height of ['56', '66', '76']) {
+      handle.element().dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowUp', bubbles: true }));
+      await expect.element(handle).toHaveAttribute('aria-valuenow', height);
+    }
+    await until(isSelectedInView, 'the row');
+    for (let step = 0; step < 4; step += 1)
+      handle.element().dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
+  });
+});
+
+describe('Back', () => {
+  const open = () => document.querySelector('[data-inspector]');
+  const select = async (key: string) => {
+    (await until(() => row(key), 'the row')).click();
+    await until(() => row(key)?.getAttribute('aria-selected') === 'true', 'the selection');
+  };
+
+  async function onPhone(path = order) {
+    await page.viewport(390, 844);
+    const app = await renderApp('/ns/NS/workflows');
+    app.history.push(path.replace('NS', app.namespace));
+    await until(() => row('g5'), 'the rows');
+    return app;
+  }
+
+  test('closes the sheet on a phone, whatever row was chosen last, and then leaves the run', async () => {
+    const app = await onPhone();
+    await select('g5');
+    await until(() => app.history.location.search.includes('ev=5'), 'the address');
+    await select('g11');
+    await until(() => app.history.location.search.includes('ev=11'), 'the address');
+    app.history.back();
+    await until(() => !open(), 'the end of the sheet');
+    expect(app.history.location.pathname).toContain(RUN);
+    app.history.back();
+    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
+  });
+
+  test('leaves the run after the sheet was closed by its button, with what the reader has chosen meanwhile', async () => {
+    const app = await onPhone();
+    await select('g5');
+    await until(() => app.history.location.search.includes('ev=5'), 'the address');
+    await page.getByRole('button', { name: 'All', exact: true }).click();
+    await until(() => app.history.location.search.includes('view=all'), 'the view');
+    await page.getByRole('complementary').getByRole('button', { name: 'Close' }).click();
+    await until(() => !open() && app.history.location.search === '?view=all', 'the end of the sheet');
+    app.history.back();
+    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
+  });
+
+  test('leaves a run that was opened with the sheet', async () => {
+    const app = await onPhone(`${order}?ev=5`);
+    await until(open, 'the sheet');
+    await userEvent.keyboard('{Escape}');
+    app.history.back();
+    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
+  });
+
+  test('leaves the run in a wide window, whatever was selected', async () => {
+    const app = await renderApp('/ns/NS/workflows');
+    app.history.push(order.replace('NS', app.namespace));
+    await select('g5');
+    await until(() => app.history.location.search.includes('ev=5'), 'the address');
+    app.history.back();
+    await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
+  });
+});
