@@ -46,12 +46,13 @@ export function pageCacheControl(path: string): string {
 }
 
 /**
- * Whether a path is an address of the application, which a server answers with `index.html`.
+ * Whether a path is an address of the application, which a server answers with `index.html`. Addresses of workflows in
+ * Temporal's Web UI lead to the same workflows.
  *
  * @param path below the base path, with a slash at its start
  */
 export const isPageAddress = (path: string): boolean =>
-  /^\/(?:sign-in|signed-out|ns\/[^/]+\/[^/]+(?:\/[^/]*)*)?$/.test(path);
+  /^\/(?:sign-in|signed-out|(?:ns\/[^/]+\/[^/]+|namespaces\/[^/]+\/workflows)(?:\/[^/]*)*)?$/.test(path);
 
 /**
  * Returns `index.html` for a base path other than `/`. No other file contains URLs with a base path.

@@ -80,6 +80,7 @@ const pages = [
   '/',
   '/ns/payments/workflows',
   '/ns/payments/workflows/a%2Fb/run?ev=5',
+  '/namespaces/payments/workflows/a%2Fb/run/history',
   '/sign-in',
   '/signed-out',
 ];
@@ -94,6 +95,8 @@ const routes = [
   '/metrics',
   '/ns/encode',
   '/ns/decode',
+  '/namespaces/payments',
+  '/namespaces/payments/encode',
 ];
 
 describe('the dashboard on the codec server', () => {

@@ -2,6 +2,7 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
+  redirect,
   lazyRouteComponent,
   type RouterHistory,
 } from '@tanstack/react-router';
@@ -12,11 +13,13 @@ import { listSearch } from '../runs/list/list-params.ts';
 import { compareSearch, historyGrid, type WorkflowSearch, workflowSearch } from '../runs/run-params.ts';
 import type { RunSessionsPlace } from '../runs/run/run-sessions-context.tsx';
 import type { RunAddress } from '../session/server/addresses.ts';
-import { isScrolled } from '../ui/grid/virtual-grid.tsx';
+import { isScrolled } from '../ui/grid/places.ts';
+import { Waiting } from '../ui/page/waiting.tsx';
 import { rowsInWindow } from '../ui/preferences/row-height.ts';
 import { DefaultNamespace, NotFound } from './fallback-pages.tsx';
 import { PageFailed } from './page-failed.tsx';
 import { Shell } from './shell.tsx';
+import { webUiSearch, webUiView } from './web-ui-addresses.ts';
 
 // Each page is loaded when it is needed, so that the list starts without the code of the run's page.
 const loadListPage = () => import('../runs/list/workflow-list-page.tsx');
@@ -107,8 +110,38 @@ const auditRoute = createRoute({
   component: lazyRouteComponent(() => import('../audit/audit-page.tsx'), 'AuditPage'),
 });
 
+// The addresses of Temporal's Web UI, which people paste.
+const webUiList = createRoute({
+  getParentRoute: () => root,
+  path: '/namespaces/$namespace/workflows',
+  validateSearch: webUiSearch,
+  beforeLoad: ({ params, search }) =>
+    redirect({ throw: true, to: '/ns/$namespace/workflows', params, search: { q: search.query } }),
+});
+
+const webUiLatestRun = createRoute({
+  getParentRoute: () => root,
+  path: '/namespaces/$namespace/workflows/$workflowId',
+  beforeLoad: ({ params }) => redirect({ throw: true, to: '/ns/$namespace/workflows/$workflowId', params }),
+});
+
+const webUiRun = createRoute({
+  getParentRoute: () => root,
+  path: '/namespaces/$namespace/workflows/$workflowId/$runId/$',
+  beforeLoad: ({ params: { _splat: part = '', ...params } }) =>
+    redirect({
+      throw: true,
+      to: '/ns/$namespace/workflows/$workflowId/$runId',
+      params,
+      search: webUiView(part),
+    }),
+});
+
 const routeTree = root.addChildren([
   start,
+  webUiList,
+  webUiLatestRun,
+  webUiRun,
   namespace.addChildren([
     workflowsRoute,
     latestRunRoute,
@@ -127,6 +160,8 @@ export const createAppRouter = (context: RouterContext, history?: RouterHistory)
     basepath: basePath,
     defaultPreload: 'intent',
     defaultErrorComponent: PageFailed,
+    defaultPendingComponent: Waiting,
+    defaultPendingMinMs: 0,
     ...(history ? { history } : {}),
   });
 

@@ -14,6 +14,7 @@ import { usePreferences } from '../preferences/preferences.ts';
 import { rowHeight } from '../preferences/row-height.ts';
 import { PHONE_BELOW, useNarrowerThan, usePrinting } from '../preferences/window-size.ts';
 import { type GridColumn, GridHead, type WidthChange } from './grid-head.tsx';
+import { keepPlace, type Place, placeIn } from './places.ts';
 import styles from './virtual-grid.module.css';
 
 /** Height of the column heads in CSS pixels; `--row-head` of tokens.css. */
@@ -36,26 +37,6 @@ interface ScrollTarget {
   /** `unless-elsewhere`: focuses the row if nothing else has the focus. */
   readonly focus: boolean | 'unless-elsewhere';
 }
-
-/** Where the reader was in a grid: the active row, and the scroll position in CSS pixels. */
-interface Place {
-  readonly active: string | undefined;
-  readonly top: number;
-}
-
-/** By the name of a grid: where the reader was when the grid left the screen. */
-const left = new Map<string, Place>();
-const MAX_PLACES = 50;
-
-function remember(name: string, place: Place) {
-  left.delete(name);
-  left.set(name, place);
-  const [oldest] = left.keys();
-  if (left.size > MAX_PLACES && oldest !== undefined) left.delete(oldest);
-}
-
-/** Whether a grid that left the screen was scrolled: it comes back so. */
-export const isScrolled = (name: string): boolean => (left.get(name)?.top ?? 0) > 0;
 
 type GridFocus = ReturnType<typeof useGridFocus>;
 
@@ -99,7 +80,7 @@ interface GridFocusOptions {
  * order; without one, the first row is. `go` activates a row and scrolls to it.
  */
 export function useGridFocus({ name, refocus = false }: GridFocusOptions = {}) {
-  const [before] = useState(() => (name === undefined ? undefined : left.get(name)));
+  const [before] = useState(() => (name === undefined ? undefined : placeIn(name)));
   const [active, setActive] = useState(before?.active);
   const [target, setTarget] = useState<ScrollTarget | undefined>(() =>
     refocus && before?.active !== undefined ? { key: before.active, focus: 'unless-elsewhere' } : undefined,
@@ -110,7 +91,7 @@ export function useGridFocus({ name, refocus = false }: GridFocusOptions = {}) {
   }, [active]);
   useEffect(() => {
     if (name === undefined) return undefined;
-    return () => remember(name, place.current);
+    return keepPlace(name, () => place.current);
   }, [name]);
   const onScroll = useCallback((top: number) => {
     place.current = { ...place.current, top };
