@@ -1,10 +1,9 @@
-import { useQueryClient } from '@tanstack/react-query';
 import { reasonClass } from '@temporal-kms/codec-api';
 import { Lock, RefreshCw, SearchX, Unplug } from 'lucide-react';
 import { useEffect, useMemo, useState } from 'react';
 import { useStore } from 'zustand';
 import { useDecoder, useFindings } from '../../payloads/payloads-context.tsx';
-import { healthQuery } from '../../session/api.ts';
+import { refreshHealth } from '../../session/api.ts';
 import { useServices } from '../../session/services.tsx';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatCount, plural } from '../../ui/format/number.ts';
@@ -52,7 +51,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
   const loaded = follow.history.events.length;
   const loading = follow.phase === 'loading' && loaded < expected;
   const { ev } = view.selection;
-  const isLoaded = follow.phase === 'live' || follow.phase === 'complete';
+  const isLoaded = follow.phase === 'live' || follow.phase === 'complete' || loaded >= expected;
   const { groups } = follow.history;
   const isLong = useMemo(() => hasOverview(groups, view.tasks), [groups, view.tasks]);
   const missing = ev !== undefined && isLoaded && ev > loaded ? ev : undefined;
@@ -110,14 +109,17 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
           <Notice
             severity="warning"
             icon={<SearchX size={14} />}
-            title={`This run has no event ${formatCount(missing)}`}
+            title={`This run has no event ${formatCount(missing)}${open ? ' yet' : ''}`}
             action={
               <Button size="small" onClick={view.close}>
                 Dismiss
               </Button>
             }
           >
-            Its last event is {formatCount(loaded)}. The link may be to another run.
+            Its last event is {formatCount(loaded)}.{' '}
+            {open
+              ? 'The page shows the event as soon as Temporal records it.'
+              : 'The link may be to another run.'}
           </Notice>
         )}
       </div>
@@ -127,8 +129,7 @@ export function HistoryTab({ view, matches, search }: HistoryTabProps) {
 
 /** One banner for all payloads with a retryable reason. */
 function KmsNotice() {
-  const { api } = useServices();
-  const client = useQueryClient();
+  const { queries } = useServices();
   const decoder = useDecoder();
   const findings = useFindings();
   const waiting = [...findings].filter(
@@ -139,10 +140,9 @@ function KmsNotice() {
   // The top bar shows the new state of Cloud KMS without waiting for its next request.
   useEffect(() => {
     if (!failing) return undefined;
-    const refreshHealth = () => void client.invalidateQueries({ queryKey: healthQuery(api).queryKey });
-    refreshHealth();
-    return refreshHealth;
-  }, [failing, client, api]);
+    refreshHealth(queries);
+    return () => refreshHealth(queries);
+  }, [failing, queries]);
 
   if (!failing) return null;
   const quota = waiting.every(([, { reason }]) => reason === 'kms_quota');

@@ -125,7 +125,12 @@ export function RunContent({ header, search, change }: RunContentProps) {
       ) : null}
       <RunAlerts onSelect={select} />
       <SplitView
-        reserve={tab === 'history' && view.selection.ev !== undefined && follow.phase === 'loading'}
+        reserve={
+          // Not for an event that does not exist yet.
+          tab === 'history' &&
+          (view.selection.ev ?? Infinity) <= description.workflow.historyLength &&
+          follow.phase === 'loading'
+        }
         side={
           inspected || listed ? (
             <div className={styles['side']}>

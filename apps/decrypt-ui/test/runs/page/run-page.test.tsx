@@ -1,6 +1,7 @@
 import { type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
@@ -91,6 +92,20 @@ describe('the history table', () => {
     await until(() => text('g8935').includes('DE8934'), 'what is in view now');
   });
 });
+
+/** The response of a server that sends no heartbeat while nothing happens. */
+function withoutHeartbeats(response: Response): Response {
+  let rest = '';
+  const lines = new TransformStream<string, string>({
+    transform(chunk, controller) {
+      const parts = (rest + chunk).split('\n');
+      rest = parts.pop() ?? '';
+      for (const part of parts) if (!part.includes('"heartbeat"')) controller.enqueue(`${part}\n`);
+    },
+  });
+  const body = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(lines);
+  return new Response(body?.pipeThrough(new TextEncoderStream()), response);
+}
 
 const everyReason = '/ns/NS/workflows/every-reason/01997c2e-0000-7000-8000-0000000000ea';
 /** The event with a reason code: the run has one event per code, after its first event. */
@@ -221,6 +236,23 @@ describe('the inspector', () => {
 });
 
 describe('links and loading', () => {
+  test('say that an event has not happened yet before the first heartbeat, and show it when it happens', async () => {
+    const app = await renderApp(`${order}?ev=61`, {
+      session: ({ fetch }) =>
+        withoutSignIn('open', async (input, init) => {
+          const response = await fetch(input, init);
+          const url = input instanceof Request ? input.url : String(input);
+          return url.includes('/history?') ? withoutHeartbeats(response) : response;
+        }),
+    });
+    await expect.element(page.getByText('This run has no event 61 yet')).toBeVisible();
+    expect(document.querySelector('[aria-label="Width of the inspector"]')).toBeNull();
+    await app.steer('append', { workflowId: 'order-88213', count: 4 });
+    await until(() => row('g61')?.getAttribute('aria-selected') === 'true', 'the event');
+    await until(() => document.querySelector('[data-inspector]'), 'the inspector');
+    await expect.element(page.getByText('This run has no event 61 yet')).not.toBeInTheDocument();
+  });
+
   test('state that the run has no event with the link’s id', async () => {
     await renderApp(`${order}?ev=999`);
     await expect.element(page.getByText('This run has no event 999')).toBeVisible();
@@ -343,7 +375,7 @@ describe('find', () => {
     press('/');
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('late6');
-    await until(() => status().includes('0 found'), 'no match yet');
+    await until(() => status().includes('No name'), 'no match yet');
     await app.steer('append', { workflowId: 'order-88213', count: 3 });
     await until(() => status().includes('2 found'), 'the later events');
   });
@@ -372,6 +404,24 @@ describe('find', () => {
     await userEvent.click(hits[0]!);
     await until(() => document.querySelector('[data-inspector]'), 'the event of the match');
     expect(matchButtons()[0]!.getAttribute('aria-current')).toBe('true');
+  });
+
+  test('finds in payloads on Enter what no name contains, even if Enter comes before the answer about names', async () => {
+    const app = await renderApp(order);
+    await until(() => row('g39'), 'the rows');
+    const requests = () => app.asked.filter(({ url }) => url.endsWith('history:search'));
+    press('/');
+    await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
+    await userEvent.keyboard('Capture');
+    await until(() => status().includes('2 found'), 'the names');
+    await userEvent.keyboard('{Enter}');
+    await until(() => status().includes('1 of 2'), 'the first name');
+    expect(requests()).toEqual([]);
+    await userEvent.clear(page.getByRole('search').getByRole('textbox'));
+    await userEvent.keyboard('vogel{Enter}');
+    await until(() => matchButtons().length > 0, 'the places in payloads');
+    expect(requests().map(({ body }) => JSON.parse(body).text)).toEqual(['vogel']);
+    expect(status()).not.toContain('No name');
   });
 
   test('never puts a search text into an address, the title or the browser’s storage', async () => {
