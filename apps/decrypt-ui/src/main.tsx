@@ -2,13 +2,14 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { basePath } from './base-path.ts';
 import { createPlaintextCache } from './payloads/reveal/plaintext-cache.ts';
-import { refreshAccess, requestSignIn } from './session/api.ts';
+import { refreshAccess, refreshHealth, requestSignIn } from './session/api.ts';
 import { loadConfig, type RuntimeConfig } from './session/config.ts';
 import { SignInWindow, StartFailure } from './session/pages/start-pages.tsx';
 import { createApiClient } from './session/server/client.ts';
 import { earlyFetch } from './session/server/early-fetch.ts';
 import { ApiFailure } from './session/server/failure.ts';
 import { createQueryClient } from './session/server/query-client.ts';
+import { limitedFetch } from './session/server/time-limit.ts';
 import { startSession } from './session/sign-in/start-session.ts';
 import { type RelayedReturn, relayReturn, type SignInReturn, takeReturn } from './session/sign-in/windows.ts';
 import { App } from './shell/app.tsx';
@@ -36,17 +37,23 @@ async function start(answer?: SignInReturn): Promise<void> {
     const { apiUrl } = config;
     const plaintext = createPlaintextCache();
     const queries = createQueryClient();
+    const send = limitedFetch(earlyFetch);
     const session = await startSession({
-      signIn: await requestSignIn(createApiClient({ apiUrl, fetch: earlyFetch })),
-      fetch: earlyFetch,
+      signIn: await requestSignIn(createApiClient({ apiUrl, fetch: send })),
+      fetch: send,
       apiUrl,
       returned: answer,
       onLock: () => plaintext.clear(),
       onForget: () => queries.clear(),
     });
     const { fetch, renewed } = session;
-    const onRefused = () => refreshAccess(queries);
-    const api = createApiClient({ apiUrl, fetch, onRefused, ...(renewed && { renewed }) });
+    const api = createApiClient({
+      apiUrl,
+      fetch,
+      onRefused: () => refreshAccess(queries),
+      onUnavailable: () => refreshHealth(queries),
+      ...(renewed && { renewed }),
+    });
     root.render(
       <StrictMode>
         <App services={{ api, config, queries, session }} plaintext={plaintext} />

@@ -62,35 +62,41 @@ describe('the built page', () => {
     expect(linked.map(([, name]) => read(name!)).join('\n')).toMatch(/--bg:/);
   });
 
+  test('has the project’s name as its title', () => {
+    expect(read('index.html')).toContain('<title>temporal-kms</title>');
+  });
+
   test('reads its configuration at run time', () => {
     expect(JSON.parse(read('config.json'))).toEqual({ apiUrl: '' });
   });
 });
 
+let fixtures: FixtureServer;
+let server: PreviewServer;
+let browser: Browser;
+let url: string;
+
+beforeAll(async () => {
+  fixtures = await startFixtureServer();
+  const [port = 0] = await freePorts(1);
+  server = await preview({
+    root,
+    logLevel: 'error',
+    build: { outDir },
+    preview: { host: '127.0.0.1', port, strictPort: true, proxy: { '/api': fixtures.url } },
+  });
+  url = `http://127.0.0.1:${port}`;
+  browser = await chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+  await fixtures.close();
+});
+
+const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
+
 describe('the JavaScript that Chromium loads', () => {
-  let fixtures: FixtureServer;
-  let server: PreviewServer;
-  let browser: Browser;
-  let url: string;
-
-  beforeAll(async () => {
-    fixtures = await startFixtureServer();
-    const [port = 0] = await freePorts(1);
-    server = await preview({
-      root,
-      logLevel: 'error',
-      build: { outDir },
-      preview: { host: '127.0.0.1', port, strictPort: true, proxy: { '/api': fixtures.url } },
-    });
-    url = `http://127.0.0.1:${port}`;
-    browser = await chromium.launch({ executablePath: await findChromium(), args: [...chromiumArguments] });
-  });
-  afterAll(async () => {
-    await browser.close();
-    await server.close();
-    await fixtures.close();
-  });
-
   /** Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, those of its worker included. */
   async function loaded(path: string, ready: (page: Page) => Promise<unknown>): Promise<number> {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
@@ -106,8 +112,6 @@ describe('the JavaScript that Chromium loads', () => {
     await page.close();
     return sizes.reduce((sum, size) => sum + size, 0) / 1024;
   }
-
-  const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
 
   /** Opens a page whose scripts load only after `whileLoading`. Returns the paths that it requested. */
   async function opened(
@@ -201,5 +205,137 @@ describe('the JavaScript that Chromium loads', () => {
       await page.getByRole('complementary').getByText('88213').first().waitFor();
     });
     expect(size).toBeLessThanOrEqual(240);
+  });
+});
+
+describe('a page whose server does not answer', () => {
+  const words = 'Still waiting for an answer. The server or the network is slow.';
+  /** Milliseconds after which the page gives up a request, and after which it tries again. */
+  const LIMIT = 15_000;
+  const AGAIN = 5_000;
+
+  async function opened(hanging: string, path = '/ns/sizes/workflows') {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    await page.clock.install();
+    let hangs = true;
+    await page.route(hanging, (route) => (hangs ? undefined : route.continue()));
+    await page.goto(`${url}${path}`, { waitUntil: 'commit' });
+    return { page, answers: () => (hangs = false) };
+  }
+
+  test('shows its frame before its scripts have loaded, and says after three seconds that it waits', async () => {
+    const { page, answers } = await opened('**/assets/*.js');
+    const title = page.getByText('temporal-kms', { exact: true });
+    await title.waitFor();
+    const late = page.getByText(words);
+    expect(await late.evaluate((element) => element.getAnimations()[0]?.effect?.getTiming().duration)).toBe(
+      3000,
+    );
+    await late.waitFor();
+    answers();
+    await page.close();
+  });
+
+  test.each([
+    ['the sign-in', '**/api/sign-in', '/ns/sizes/workflows', 'The codec server does not answer'],
+    ['the configuration', '**/config.json', '/ns/sizes/workflows', 'The dashboard could not start'],
+    ['the namespaces', '**/api/namespaces', '/', 'The codec server does not answer'],
+  ])('says that %s is missing, gives up, tries again, and continues', async (_, hanging, path, title) => {
+    const { page, answers } = await opened(hanging, path);
+    await page.getByText(words).waitFor();
+    await expect
+      .poll(
+        async () => {
+          await page.clock.runFor(LIMIT);
+          return page.getByRole('heading', { name: title }).isVisible();
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    answers();
+    if (title.startsWith('The dashboard')) await page.getByRole('button', { name: 'Try again' }).click();
+    await expect
+      .poll(
+        async () => {
+          await page.clock.runFor(AGAIN);
+          return page.getByRole('row').count();
+        },
+        { timeout: 20_000 },
+      )
+      .toBeGreaterThan(3);
+    await page.close();
+  });
+
+  test('shows a run when the server answers again', async () => {
+    const { page, answers } = await opened('**/api/namespaces/**', RUN);
+    await page.getByRole('heading', { level: 1, name: 'order-88213' }).waitFor();
+    const failed = page.getByRole('heading', { name: 'The run could not be loaded' });
+    await expect
+      .poll(
+        async () => {
+          await page.clock.runFor(LIMIT);
+          return failed.isVisible();
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    answers();
+    await expect
+      .poll(
+        async () => {
+          await page.clock.runFor(AGAIN);
+          return page.getByText('3 items to DE, EUR 128.90').first().isVisible();
+        },
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    await page.close();
+  });
+});
+
+describe('the page of a run', () => {
+  const RUN_400 = '/ns/sizes/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1';
+  const top = (page: Page, role: 'grid' | 'treegrid') =>
+    page.getByRole(role).evaluate((element) => element.scrollTop);
+
+  test.each([
+    ['run', RUN_400],
+    ['list', '/ns/sizes/workflows'],
+  ] as const)(
+    'of the %s has the same rows in view after a reload, and starts at the top in another tab',
+    async (_, path) => {
+      const role = 'treegrid';
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      await page.goto(`${url}${path}`);
+      await page.getByRole('row').nth(10).waitFor();
+      await page.getByRole(role).evaluate((element) => element.scrollTo(0, 6_000));
+      await expect.poll(() => top(page, role), { timeout: 20_000 }).toBe(6_000);
+      for (let reload = 0; reload < 2; reload += 1) {
+        await page.reload();
+        await expect.poll(() => top(page, role), { timeout: 20_000 }).toBe(6_000);
+      }
+      expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+      const other = await context.newPage();
+      await other.goto(`${url}${path}`);
+      await other.getByRole('row').nth(10).waitFor();
+      await other.waitForTimeout(500);
+      expect(await top(other, role)).toBe(0);
+      await context.close();
+    },
+  );
+
+  test('that is open says so while the browser is offline, and is live again afterwards', async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${url}${RUN}`);
+    const state = page.getByRole('contentinfo');
+    await state.getByText(/^Live/).waitFor();
+    await context.setOffline(true);
+    await state.getByText(/^Disconnected/).waitFor();
+    await context.setOffline(false);
+    await state.getByText(/^Live/).waitFor();
+    await context.close();
   });
 });

@@ -1,6 +1,7 @@
 import { quoted } from '@temporal-kms/codec-api';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import type { RunAddress } from '../session/server/addresses.ts';
+import { untilLoaded } from '../session/server/query-client.ts';
 import type { RunsApi } from './api.ts';
 import { isOpen } from './outcome.ts';
 
@@ -24,6 +25,7 @@ export const workflowsQuery = (api: RunsApi, namespace: string, query: string) =
     staleTime: Infinity,
     // Back from a run finds the list as the reader left it.
     gcTime: 30 * 60_000,
+    refetchInterval: untilLoaded,
     refetchOnWindowFocus: false,
   });
 

@@ -1,6 +1,7 @@
 import { type QueryClient, queryOptions } from '@tanstack/react-query';
 import { cryptoHealth, me, namespaceList, signIn } from '@temporal-kms/codec-api';
 import type { ApiClient } from './server/client.ts';
+import { untilLoaded } from './server/query-client.ts';
 
 /** How people sign in to the codec server. */
 export const requestSignIn = (api: ApiClient) => api.get(signIn, '/sign-in');
@@ -20,6 +21,10 @@ export const meQuery = (api: ApiClient) =>
 export const refreshAccess = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['me'], type: 'active' }, { cancelRefetch: false });
 
+/** Requests the health again: call it when a request shows that it has changed. */
+export const refreshHealth = (queries: QueryClient): void =>
+  void queries.refetchQueries({ queryKey: ['health'], type: 'active' }, { cancelRefetch: false });
+
 export const healthQuery = (api: ApiClient) =>
   queryOptions({
     queryKey: ['health'],
@@ -33,4 +38,5 @@ export const namespacesQuery = (api: ApiClient) =>
     queryKey: ['namespaces'],
     queryFn: ({ signal }) => api.get(namespaceList, '/namespaces', signal),
     staleTime: 60_000,
+    refetchInterval: untilLoaded,
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod/mini';
 import { basePath } from '../base-path.ts';
+import { withinLimit } from './server/time-limit.ts';
 
 const url = z.url({ protocol: /^https?$/, error: 'must be an address with http or https' });
 /** A path on the page's origin. With two slashes at its start it would name another host. */
@@ -21,14 +22,14 @@ export type RuntimeConfig = z.infer<typeof runtimeConfig>;
  * Loads `config.json` from the folder of `index.html`. An empty `apiUrl` becomes this folder.
  *
  * @param base path of the folder, with a slash at its end
- * @throws Error whose message explains the fault in the file
+ * @throws Error whose message explains the fault in the file, NoAnswer
  */
 export async function loadConfig(
   send: typeof fetch = fetch,
   base: string = basePath,
 ): Promise<RuntimeConfig> {
   const file = `${base}config.json`;
-  const response = await send(file, { cache: 'no-store' });
+  const response = await withinLimit(file, undefined, (signal) => send(file, { cache: 'no-store', signal }));
   if (!response.ok)
     throw new Error(
       `The request for ${file} failed with status ${response.status}. Deploy the file next to index.html.`,

@@ -136,3 +136,16 @@ test('requests again only the payloads that were left when the token expired', a
   expect(refs).toEqual(['1:0', '2:0']);
   expect(asked).toEqual([{ refs: ['1:0', '2:0'] }, { refs: ['2:0'] }]);
 });
+
+test('reports an answer that Temporal is unavailable, and no other failure', async () => {
+  const reported: string[] = [];
+  for (const code of ['temporal_unavailable', 'not_found']) {
+    const client = createApiClient({
+      apiUrl: '',
+      fetch: () => Promise.resolve(Response.json({ error: { code, message: '' } }, { status: 503 })),
+      onUnavailable: () => reported.push(code),
+    });
+    await expect(client.get(cryptoHealth, '/health')).rejects.toMatchObject({ code });
+  }
+  expect(reported).toEqual(['temporal_unavailable']);
+});

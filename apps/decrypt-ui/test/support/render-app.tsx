@@ -4,7 +4,7 @@ import { StrictMode } from 'react';
 import { inject } from 'vitest';
 import { render } from 'vitest-browser-react';
 import { createPlaintextCache } from '../../src/payloads/reveal/plaintext-cache.ts';
-import { refreshAccess } from '../../src/session/api.ts';
+import { refreshAccess, refreshHealth } from '../../src/session/api.ts';
 import { createApiClient } from '../../src/session/server/client.ts';
 import { createQueryClient } from '../../src/session/server/query-client.ts';
 import { type Session, withoutSignIn } from '../../src/session/sign-in/session.ts';
@@ -60,8 +60,13 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
     options.session?.({ fetch: spy, onLock: () => plaintext.clear(), onForget: () => queries.clear() }) ??
     withoutSignIn('open', spy);
   const { renewed } = session;
-  const onRefused = () => refreshAccess(queries);
-  const api = createApiClient({ apiUrl: url, fetch: session.fetch, onRefused, ...(renewed && { renewed }) });
+  const api = createApiClient({
+    apiUrl: url,
+    fetch: session.fetch,
+    onRefused: () => refreshAccess(queries),
+    onUnavailable: () => refreshHealth(queries),
+    ...(renewed && { renewed }),
+  });
   setPreferences({
     theme: 'dark',
     zone: 'utc',

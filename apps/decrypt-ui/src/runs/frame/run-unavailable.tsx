@@ -3,9 +3,11 @@ import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
 import { escapeInvisible } from '@temporal-kms/codec-api';
 import { CircleAlert } from 'lucide-react';
 import { Forbidden } from '../../session/pages/forbidden.tsx';
-import { failureCode } from '../../session/server/failure.ts';
+import { failureCode, isFinal } from '../../session/server/failure.ts';
+import { untilLoaded } from '../../session/server/query-client.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { EmptyState } from '../../ui/page/notice.tsx';
+import { useLastFailure } from '../../ui/use-last-failure.ts';
 import { useRunsApi } from '../api.ts';
 import { descriptionQuery } from '../queries.ts';
 import { RunSkeleton } from './run-skeleton.tsx';
@@ -17,16 +19,21 @@ export function LatestRun() {
   const api = useRunsApi();
   const { namespace, workflowId } = route.useParams();
   const search = route.useSearch();
-  const { data, error, refetch } = useQuery(descriptionQuery(api, namespace, workflowId, undefined));
+  const described = useQuery({
+    ...descriptionQuery(api, namespace, workflowId, undefined),
+    refetchInterval: untilLoaded,
+  });
+  const failure = useLastFailure(described, JSON.stringify([namespace, workflowId]));
+  const { data, refetch } = described;
   if (data) {
     const params = { namespace, workflowId, runId: data.workflow.runId };
     return (
       <Navigate to="/ns/$namespace/workflows/$workflowId/$runId" params={params} search={search} replace />
     );
   }
-  return error ? (
+  return failure ? (
     <RunUnavailable
-      error={error}
+      error={failure}
       namespace={namespace}
       workflowId={workflowId}
       onRetry={() => void refetch()}
@@ -58,7 +65,7 @@ export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }:
         title="The run could not be loaded"
         action={<Button onClick={onRetry}>Try again</Button>}
       >
-        {error.message}
+        {error.message} {isFinal(error) ? '' : 'This page tries again every five seconds.'}
       </EmptyState>
     );
   }

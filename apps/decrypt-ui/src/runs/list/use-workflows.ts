@@ -3,6 +3,7 @@ import type { WorkflowCount, WorkflowSummary } from '@temporal-kms/codec-api';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { startOfDay } from '../../ui/format/time.ts';
 import { useTimeFormat } from '../../ui/preferences/preferences.ts';
+import { useLastFailure } from '../../ui/use-last-failure.ts';
 import { useRunsApi } from '../api.ts';
 import { countQuery, newestQuery, workflowsQuery } from '../queries.ts';
 import { withStatuses } from './filter/edit-query.ts';
@@ -17,6 +18,7 @@ export function useWorkflows(namespace: string, query: string) {
   const client = useQueryClient();
   const options = workflowsQuery(api, namespace, query);
   const list = useInfiniteQuery(options);
+  const failure = useLastFailure(list, `${namespace} ${query}`);
   const newest = useQuery({ ...newestQuery(api, namespace, query), enabled: list.isSuccess });
 
   useChanged(newest.data, () => countAgain(client, namespace));
@@ -49,7 +51,7 @@ export function useWorkflows(namespace: string, query: string) {
     showNew,
     list,
     /** The failure of the last request, for the rows or for new runs. */
-    error: list.error ?? newest.error,
+    error: failure ?? newest.error,
     /** Loads the next page, unless its last request failed: then the reader decides when to try again. */
     loadMore: () => {
       if (list.hasNextPage && !list.isFetchingNextPage && !list.isFetchNextPageError)

@@ -5,6 +5,7 @@ import { createDecoder, type DecoderOptions, type Payloads } from '../../payload
 import { type PlaintextCache, runScope } from '../../payloads/reveal/plaintext-cache.ts';
 import { accessTo, accessToSearch, type Reveals } from '../../payloads/reveal/reveals.ts';
 import type { RunAddress } from '../../session/server/addresses.ts';
+import { untilLoaded } from '../../session/server/query-client.ts';
 import type { RunApi } from '../api.ts';
 import { eventOfPayload, stubOf } from '../events/history.ts';
 import { isOpen } from '../outcome.ts';
@@ -118,8 +119,8 @@ export function createRunSession(
   function start(): () => void {
     const observer = new QueryObserver(queries, {
       ...options,
-      refetchInterval: ({ state }) =>
-        state.data && isOpen(state.data.workflow.status) ? DESCRIBE_EVERY : false,
+      refetchInterval: (query) =>
+        query.state.data && isOpen(query.state.data.workflow.status) ? DESCRIBE_EVERY : untilLoaded(query),
     });
     const stopDescribing = observer.subscribe(setDescribed);
     setDescribed(observer.getCurrentResult());

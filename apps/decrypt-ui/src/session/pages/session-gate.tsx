@@ -1,11 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import type { Permission } from '@temporal-kms/codec-api';
 import { type ReactNode, useCallback } from 'react';
+import { Waiting } from '../../ui/page/waiting.tsx';
+import { useLastFailure } from '../../ui/use-last-failure.ts';
 import { meQuery } from '../api.ts';
 import { MeProvider } from '../me.tsx';
 import { useServices, useSessionState } from '../services.tsx';
 import { ExpiredNotice } from './expired-notice.tsx';
 import { FailurePage } from './failure-page.tsx';
+import { Frame } from './frame.tsx';
 import { NoPermissionPage } from './no-permission-page.tsx';
 import { SignInPage } from './sign-in-page.tsx';
 
@@ -30,9 +33,18 @@ const opensPage = (permission: Permission) => permission === 'metadata' || permi
 function WithMe({ children }: { children: ReactNode }) {
   const { api } = useServices();
   const state = useSessionState();
-  const { data, error, refetch } = useQuery(meQuery(api));
+  const asked = useQuery(meQuery(api));
+  const { data, refetch } = asked;
+  const failure = useLastFailure(asked);
   const retry = useCallback(() => void refetch(), [refetch]);
-  if (!data) return error ? <FailurePage error={error} onRetry={retry} /> : null;
+  if (!data)
+    return failure ? (
+      <FailurePage error={failure} onRetry={retry} />
+    ) : (
+      <Frame>
+        <Waiting />
+      </Frame>
+    );
   return (
     <MeProvider me={data}>
       {data.namespaces.some(({ permissions }) => permissions.some(opensPage)) ? (

@@ -2,6 +2,7 @@ import { apiError } from '@temporal-kms/codec-api';
 import { z } from 'zod/mini';
 import { ApiFailure, connectionBroke, isAbort, unexpectedAnswer } from './failure.ts';
 import { createLineParser } from './ndjson.ts';
+import { withinLimit } from './time-limit.ts';
 
 export interface ApiClientOptions {
   /** The codec server's origin and path prefix, or only the prefix when it shares the page's origin. */
@@ -17,6 +18,8 @@ export interface ApiClientOptions {
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
   /** Called when the server refuses a request with 403: the policy may have changed since the page asked for it. */
   readonly onRefused?: () => void;
+  /** Called when the server answers that it cannot reach Temporal. */
+  readonly onUnavailable?: () => void;
 }
 
 export type ApiClient = ReturnType<typeof createApiClient>;
@@ -27,7 +30,13 @@ export type ApiClient = ReturnType<typeof createApiClient>;
  *
  * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
  */
-export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefused }: ApiClientOptions) {
+export function createApiClient({
+  apiUrl,
+  fetch: send = fetch,
+  renewed,
+  onRefused,
+  onUnavailable,
+}: ApiClientOptions) {
   const base = `${apiUrl.replace(/\/+$/, '')}/api`;
 
   /** Returns the response to a POST of the body, or without a body to a GET. */
@@ -48,8 +57,10 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
       );
     }
     if (response.status === 403) onRefused?.();
-    if (!response.ok) throw await failureOf(response);
-    return response;
+    if (response.ok) return response;
+    const failure = await failureOf(response);
+    if (failure.code === 'temporal_unavailable') onUnavailable?.();
+    throw failure;
   }
 
   async function answer<T extends z.core.$ZodType>(
@@ -58,9 +69,11 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
     signal?: AbortSignal,
     body?: object,
   ): Promise<z.output<T>> {
-    const response = await request(path, signal, body);
-    const value: unknown = await response.json().catch((error: unknown) => {
-      throw readingFailure(error);
+    const end = new AbortController();
+    const response = await request(path, signal ? AbortSignal.any([signal, end.signal]) : end.signal, body);
+    const value = await withinLimit('The codec server', undefined, (limit) => {
+      limit.addEventListener('abort', () => end.abort(limit.reason), { once: true });
+      return readJson(response);
     });
     return validate(schema, value);
   }
@@ -103,6 +116,11 @@ export function createApiClient({ apiUrl, fetch: send = fetch, renewed, onRefuse
     ...(renewed && { renewed }),
   };
 }
+
+const readJson = (response: Response): Promise<unknown> =>
+  response.json().catch((error: unknown) => {
+    throw readingFailure(error);
+  });
 
 const posted = (body: object): RequestInit => ({
   method: 'POST',

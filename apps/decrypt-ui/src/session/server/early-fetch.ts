@@ -11,11 +11,15 @@ export const earlyFetch: typeof fetch = async (input, init) => {
   const early = typeof input === 'string' ? globalThis.earlyResponses?.get(input) : undefined;
   if (typeof input !== 'string' || !early || (init?.method ?? 'GET') !== 'GET') return fetch(input, init);
   globalThis.earlyResponses?.delete(input);
-  const response = await early.catch(() => undefined);
+  const { signal } = init ?? {};
+  const response = await new Promise<Response | undefined>((resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    early.then(resolve, () => resolve(undefined));
+  });
   if (!response) return fetch(input, init);
-  if (init?.signal?.aborted) {
+  if (signal?.aborted) {
     await response.body?.cancel();
-    throw init.signal.reason;
+    throw signal.reason;
   }
   return response;
 };

@@ -14,6 +14,13 @@ export class ApiFailure extends Error {
   }
 }
 
+/** A request without an answer in time. The page has waited long enough, so it is not repeated at once. */
+export class NoAnswer extends ApiFailure {
+  constructor(what: string, millis: number) {
+    super('unreachable', `${what} did not answer within ${millis / 1000} seconds.`);
+  }
+}
+
 export const unexpectedAnswer = (cause?: unknown) =>
   new ApiFailure(
     'unexpected',

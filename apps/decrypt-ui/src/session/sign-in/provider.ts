@@ -1,6 +1,8 @@
 import { escapeInvisible, type SignIn } from '@temporal-kms/codec-api';
 import * as oauth from 'oauth4webapi';
 import { messageOf } from '../../ui/errors.ts';
+import { NoAnswer } from '../server/failure.ts';
+import { withinLimit } from '../server/time-limit.ts';
 import { SignInFailure, type SignInProvider, type Tokens } from './session.ts';
 
 /** The part of `GET /api/sign-in` that describes the identity provider. */
@@ -27,7 +29,13 @@ export function createProvider(
 ): SignInProvider {
   const client: oauth.Client = { client_id: clientId };
   // The policy file accepts http only for an issuer on loopback, which is for development.
-  const options = { [oauth.allowInsecureRequests]: issuer.startsWith('http:') };
+  const options: oauth.HttpRequestOptions<'GET' | 'POST', undefined | URLSearchParams> = {
+    [oauth.allowInsecureRequests]: issuer.startsWith('http:'),
+    [oauth.customFetch]: (url, { signal, body = null, ...init }) =>
+      withinLimit('The identity provider', signal, (limited) =>
+        fetch(url, { ...init, body, signal: limited }),
+      ),
+  };
   const forResource = resource === undefined ? {} : { resource };
   let discovery: Promise<oauth.AuthorizationServer> | undefined;
 
@@ -156,8 +164,8 @@ function failureOf(error: unknown): SignInFailure {
   if (error instanceof oauth.ResponseBodyError) {
     return new SignInFailure('refused', refusal(error.error, error.error_description), { cause: error });
   }
-  // What `fetch` throws: no connection, no CORS headers, or a content security policy.
-  if (error instanceof TypeError) {
+  // What `fetch` throws: no connection, no CORS headers, or a content security policy; or no answer in time.
+  if (error instanceof TypeError || error instanceof NoAnswer) {
     const text = 'The identity provider cannot be reached from this page.';
     return new SignInFailure('unreachable', text, { cause: error });
   }

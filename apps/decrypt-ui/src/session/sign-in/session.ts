@@ -56,6 +56,7 @@ export type SessionState =
 export interface SessionOptions {
   readonly provider: SignInProvider;
   readonly windows: SignInWindows;
+  /** Sends the requests to the codec server. */
   readonly fetch?: typeof fetch;
   /** Called when plaintext must leave the page: on expiry and on sign-out. */
   readonly onLock?: () => void;

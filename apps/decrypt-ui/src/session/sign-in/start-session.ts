@@ -16,14 +16,12 @@ import {
   type SignInWindows,
 } from './windows.ts';
 
-export interface StartOptions extends Pick<SessionOptions, 'onLock' | 'onForget'> {
+export interface StartOptions extends Pick<SessionOptions, 'fetch' | 'onLock' | 'onForget'> {
   readonly signIn: SignIn;
   /** The codec server's address, to which the token is sent. */
   readonly apiUrl: string;
   /** What the identity provider answered to the attempt with which this tab left. */
   readonly returned?: SignInReturn | undefined;
-  /** Sends the requests of a session without a token. */
-  readonly fetch?: typeof fetch;
   readonly windows?: SignInWindows;
   readonly provider?: SignInProvider;
 }
@@ -35,7 +33,7 @@ export interface StartOptions extends Pick<SessionOptions, 'onLock' | 'onForget'
 export async function startSession(options: StartOptions): Promise<Session> {
   const { signIn, apiUrl, returned, windows = browserWindows() } = options;
   if (!signIn.required) return withoutSignIn('open', options.fetch);
-  if (!signIn.authorizationCode) return withoutSignIn('external');
+  if (!signIn.authorizationCode) return withoutSignIn('external', options.fetch);
   const provider = options.provider ?? (await loadProvider(signIn.authorizationCode));
   const session = (initial: Parameters<typeof createSession>[1]) =>
     createSession({ ...options, provider, windows }, initial);

@@ -1,0 +1,10 @@
+import styles from './waiting.module.css';
+
+/** In place of content that is on its way: nothing at first, and words after three seconds. index.html has the same text. */
+export const Waiting = () => (
+  <div className={styles['waiting']}>
+    <p role="status" className="late t2">
+      Still waiting for an answer. The server or the network is slow.
+    </p>
+  </div>
+);

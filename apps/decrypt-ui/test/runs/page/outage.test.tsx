@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest';
+import { page } from 'vitest/browser';
+import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
+import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
+
+/** Renders a page while the codec server cannot reach Temporal, until `restore` is called. */
+async function duringOutage(path: string) {
+  let away = true;
+  const unavailable = () =>
+    Response.json(
+      { error: { code: 'temporal_unavailable', message: 'Temporal does not answer.' } },
+      { status: 503 },
+    );
+  const app = await renderApp(path, {
+    session: ({ fetch }) =>
+      withoutSignIn('open', async (input, init) => {
+        const url = input instanceof Request ? input.url : String(input);
+        if (!away) return fetch(input, init);
+        if (!url.endsWith('/api/health'))
+          return url.includes('/workflows') ? unavailable() : fetch(input, init);
+        return Response.json({ kms: { status: 'ok', emulator: false }, temporal: { status: 'unavailable' } });
+      }),
+  });
+  return { ...app, restore: () => (away = false) };
+}
+
+describe('a page that was opened while Temporal is unavailable', () => {
+  test.each([
+    ['a run', `/ns/NS/workflows/order-88213/${RUN}`],
+    ['the latest run of a workflow', '/ns/NS/workflows/order-88213'],
+  ])('shows %s when Temporal is available again', async (_, path) => {
+    const app = await duringOutage(path);
+    const title = page.getByRole('heading', { level: 1, name: 'The run could not be loaded' });
+    await expect.element(title, { timeout: 20_000 }).toBeVisible();
+    await expect.element(page.getByText('Temporal unreachable')).toBeVisible();
+    // The button stays while the page tries again, so that it can have the focus.
+    const button = await until(
+      () => [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Try again'),
+      'the button',
+    );
+    const asked = app.asked.length;
+    app.restore();
+    await until(() => row('g39'), 'the rows');
+    expect(app.asked.length).toBeGreaterThan(asked);
+    expect(button.isConnected).toBe(false);
+    await expect.element(page.getByText('KMS emulator healthy'), { timeout: 20_000 }).toBeVisible();
+  });
+
+  test('shows the list when Temporal is available again', async () => {
+    const app = await duringOutage('/ns/NS/workflows');
+    await expect
+      .element(page.getByText('The workflows could not be loaded'), { timeout: 20_000 })
+      .toBeVisible();
+    app.restore();
+    await until(() => document.querySelector('[role="grid"] [data-key]'), 'the rows');
+  });
+});
