@@ -96,56 +96,56 @@ afterAll(async () => {
 
 const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
 
+/** Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, those of its worker included. */
+async function loaded(path: string, ready: (page: Page) => Promise<unknown>): Promise<number> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  const bodies: Promise<Buffer>[] = [];
+  page.on('response', (response) => {
+    if (new URL(response.url()).pathname.endsWith('.js')) bodies.push(response.body());
+  });
+  await page.goto(`${url}${path}`);
+  await ready(page);
+  // What the page loads after its first content counts, too.
+  await page.waitForTimeout(1000);
+  const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
+  await page.close();
+  return sizes.reduce((sum, size) => sum + size, 0) / 1024;
+}
+
+/** Opens a page whose scripts load only after `whileLoading`. Returns the paths that it requested. */
+async function opened(
+  path: string,
+  {
+    whileLoading,
+    ready,
+    signIn,
+  }: {
+    whileLoading: (requested: readonly string[]) => Promise<unknown>;
+    ready: (page: Page) => Promise<unknown>;
+    signIn?: object;
+  },
+): Promise<readonly string[]> {
+  const page = await browser.newPage();
+  const requested: string[] = [];
+  let releaseScripts: (() => void) | undefined;
+  const scriptsMayLoad = new Promise<void>((resolve) => {
+    releaseScripts = resolve;
+  });
+  page.on('request', (request) => requested.push(new URL(request.url()).pathname));
+  await page.route('**/assets/*.js', async (route) => {
+    await scriptsMayLoad;
+    await route.continue();
+  });
+  if (signIn) await page.route('**/api/sign-in', (route) => route.fulfill({ json: signIn }));
+  await page.goto(`${url}${path}`, { waitUntil: 'commit' });
+  await whileLoading(requested);
+  releaseScripts?.();
+  await ready(page);
+  await page.close();
+  return requested;
+}
+
 describe('the JavaScript that Chromium loads', () => {
-  /** Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, those of its worker included. */
-  async function loaded(path: string, ready: (page: Page) => Promise<unknown>): Promise<number> {
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    const bodies: Promise<Buffer>[] = [];
-    page.on('response', (response) => {
-      if (new URL(response.url()).pathname.endsWith('.js')) bodies.push(response.body());
-    });
-    await page.goto(`${url}${path}`);
-    await ready(page);
-    // What the page loads after its first content counts, too.
-    await page.waitForTimeout(1000);
-    const sizes = (await Promise.all(bodies)).map((body) => gzipSync(body).length);
-    await page.close();
-    return sizes.reduce((sum, size) => sum + size, 0) / 1024;
-  }
-
-  /** Opens a page whose scripts load only after `whileLoading`. Returns the paths that it requested. */
-  async function opened(
-    path: string,
-    {
-      whileLoading,
-      ready,
-      signIn,
-    }: {
-      whileLoading: (requested: readonly string[]) => Promise<unknown>;
-      ready: (page: Page) => Promise<unknown>;
-      signIn?: object;
-    },
-  ): Promise<readonly string[]> {
-    const page = await browser.newPage();
-    const requested: string[] = [];
-    let releaseScripts: (() => void) | undefined;
-    const scriptsMayLoad = new Promise<void>((resolve) => {
-      releaseScripts = resolve;
-    });
-    page.on('request', (request) => requested.push(new URL(request.url()).pathname));
-    await page.route('**/assets/*.js', async (route) => {
-      await scriptsMayLoad;
-      await route.continue();
-    });
-    if (signIn) await page.route('**/api/sign-in', (route) => route.fulfill({ json: signIn }));
-    await page.goto(`${url}${path}`, { waitUntil: 'commit' });
-    await whileLoading(requested);
-    releaseScripts?.();
-    await ready(page);
-    await page.close();
-    return requested;
-  }
-
   test('waits for no script to request the configuration and the sign-in, and requests each once', async () => {
     const first = ['/config.json', '/api/sign-in'];
     const requested = await opened('/ns/sizes/workflows', {
@@ -208,24 +208,25 @@ describe('the JavaScript that Chromium loads', () => {
   });
 });
 
+/** Opens a page whose requests to an address get no answer until `answers` is called. */
+async function openedHanging(hanging: string, path = '/ns/sizes/workflows') {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+  await page.clock.install();
+  let hangs = true;
+  await page.route(hanging, (route) => (hangs ? undefined : route.continue()));
+  await page.goto(`${url}${path}`, { waitUntil: 'commit' });
+  return { page, answers: () => (hangs = false) };
+}
+
 describe('a page whose server does not answer', () => {
   const words = 'Still waiting for an answer. The server or the network is slow.';
   /** Milliseconds after which the page gives up a request, and after which it tries again. */
   const LIMIT = 15_000;
   const AGAIN = 5_000;
 
-  async function opened(hanging: string, path = '/ns/sizes/workflows') {
-    const page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
-    await page.clock.install();
-    let hangs = true;
-    await page.route(hanging, (route) => (hangs ? undefined : route.continue()));
-    await page.goto(`${url}${path}`, { waitUntil: 'commit' });
-    return { page, answers: () => (hangs = false) };
-  }
-
   test('shows its frame before its scripts have loaded, and says after three seconds that it waits', async () => {
-    const { page, answers } = await opened('**/assets/*.js');
+    const { page, answers } = await openedHanging('**/assets/*.js');
     const title = page.getByText('temporal-kms', { exact: true });
     await title.waitFor();
     const late = page.getByText(words);
@@ -242,7 +243,7 @@ describe('a page whose server does not answer', () => {
     ['the configuration', '**/config.json', '/ns/sizes/workflows', 'The dashboard could not start'],
     ['the namespaces', '**/api/namespaces', '/', 'The codec server does not answer'],
   ])('says that %s is missing, gives up, tries again, and continues', async (_, hanging, path, title) => {
-    const { page, answers } = await opened(hanging, path);
+    const { page, answers } = await openedHanging(hanging, path);
     await page.getByText(words).waitFor();
     await expect
       .poll(
@@ -268,7 +269,7 @@ describe('a page whose server does not answer', () => {
   });
 
   test('shows a run when the server answers again', async () => {
-    const { page, answers } = await opened('**/api/namespaces/**', RUN);
+    const { page, answers } = await openedHanging('**/api/namespaces/**', RUN);
     await page.getByRole('heading', { level: 1, name: 'order-88213' }).waitFor();
     const failed = page.getByRole('heading', { name: 'The run could not be loaded' });
     await expect
@@ -294,11 +295,11 @@ describe('a page whose server does not answer', () => {
   });
 });
 
+const top = (page: Page, role: 'grid' | 'treegrid') =>
+  page.getByRole(role).evaluate((element) => element.scrollTop);
+
 describe('the page of a run', () => {
   const RUN_400 = '/ns/sizes/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1';
-  const top = (page: Page, role: 'grid' | 'treegrid') =>
-    page.getByRole(role).evaluate((element) => element.scrollTop);
-
   test.each([
     ['run', RUN_400],
     ['list', '/ns/sizes/workflows'],

@@ -41,17 +41,19 @@ test('ends a GET request without an answer after the time limit, and closes its 
   expect(open()).toBe(0);
 });
 
+/** Answers with the beginning of a document. */
+const stopping: typeof fetch = (_, init) => {
+  const body = new ReadableStream({
+    start(controller) {
+      controller.enqueue(new TextEncoder().encode('{"kms":'));
+      init?.signal?.addEventListener('abort', () => controller.error(init.signal?.reason));
+    },
+  });
+  return Promise.resolve(new Response(body));
+};
+
 test('ends an answer that stops in its middle after the time limit', async () => {
-  const send: typeof fetch = (_, init) => {
-    const body = new ReadableStream({
-      start(controller) {
-        controller.enqueue(new TextEncoder().encode('{"kms":'));
-        init?.signal?.addEventListener('abort', () => controller.error(init.signal?.reason));
-      },
-    });
-    return Promise.resolve(new Response(body));
-  };
-  const client = createApiClient({ apiUrl: '', fetch: limitedFetch(send) });
+  const client = createApiClient({ apiUrl: '', fetch: limitedFetch(stopping) });
   const failed = expect(client.get(cryptoHealth, '/health')).rejects.toMatchObject(noAnswer);
   await vi.advanceTimersByTimeAsync(ANSWER_MS);
   await failed;

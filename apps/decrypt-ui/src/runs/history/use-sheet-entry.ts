@@ -33,7 +33,7 @@ export function useSheetEntry(search: WorkflowSearch, change: Change): (selectio
 
   return ({ ev, one }) => {
     const part = { ev, one: one || undefined };
-    const place = history.location.state.__TSR_index;
+    const { __TSR_index: place } = history.location.state;
     if (sheet && search.ev === undefined && ev !== undefined) {
       added.current = place + 1;
       change(part, false);

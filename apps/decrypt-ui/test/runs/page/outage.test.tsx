@@ -3,14 +3,15 @@ import { page } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
+const unavailable = () =>
+  Response.json(
+    { error: { code: 'temporal_unavailable', message: 'Temporal does not answer.' } },
+    { status: 503 },
+  );
+
 /** Renders a page while the codec server cannot reach Temporal, until `restore` is called. */
 async function duringOutage(path: string) {
   let away = true;
-  const unavailable = () =>
-    Response.json(
-      { error: { code: 'temporal_unavailable', message: 'Temporal does not answer.' } },
-      { status: 503 },
-    );
   const app = await renderApp(path, {
     session: ({ fetch }) =>
       withoutSignIn('open', async (input, init) => {

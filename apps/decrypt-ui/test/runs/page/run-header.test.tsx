@@ -5,6 +5,7 @@ import { renderApp, row, RUN, until } from '../../support/render-app.tsx';
 
 const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-000000000001';
 const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+const child = '/ns/NS/workflows/shipment-88213/01997c2e-cccc-7000-8000-000000000001';
 /** The text of the element with a label. */
 const textOf = (label: string) => document.querySelector(`[aria-label="${label}"]`)?.textContent ?? '';
 const alerts = () => page.getByRole('list', { name: 'Alerts' });
@@ -156,8 +157,8 @@ describe('the run header', () => {
     async (width) => {
       onTestFinished(() => page.viewport(1440, 900));
       await page.viewport(width, 844);
-      await renderApp(failed);
-      const heading = page.getByRole('heading', { level: 1, name: 'charge-88213' });
+      await renderApp(child);
+      const heading = page.getByRole('heading', { level: 1, name: 'shipment-88213' });
       await expect.element(heading).toBeVisible();
       await expect.element(page.getByRole('button', { name: 'Compare' })).toBeVisible();
       await expect.element(page.getByRole('button', { name: 'Export' })).toBeVisible();

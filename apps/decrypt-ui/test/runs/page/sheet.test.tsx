@@ -65,21 +65,21 @@ describe('the selected row is in view above the sheet', () => {
   });
 });
 
+const open = () => document.querySelector('[data-inspector]');
+const select = async (key: string) => {
+  (await until(() => row(key), 'the row')).click();
+  await until(() => row(key)?.getAttribute('aria-selected') === 'true', 'the selection');
+};
+
+async function onPhone(path = order) {
+  await page.viewport(390, 844);
+  const app = await renderApp('/ns/NS/workflows');
+  app.history.push(path.replace('NS', app.namespace));
+  await until(() => row('g5'), 'the rows');
+  return app;
+}
+
 describe('Back', () => {
-  const open = () => document.querySelector('[data-inspector]');
-  const select = async (key: string) => {
-    (await until(() => row(key), 'the row')).click();
-    await until(() => row(key)?.getAttribute('aria-selected') === 'true', 'the selection');
-  };
-
-  async function onPhone(path = order) {
-    await page.viewport(390, 844);
-    const app = await renderApp('/ns/NS/workflows');
-    app.history.push(path.replace('NS', app.namespace));
-    await until(() => row('g5'), 'the rows');
-    return app;
-  }
-
   test('closes the sheet on a phone, whatever row was chosen last, and then leaves the run', async () => {
     const app = await onPhone();
     await select('g5');
