@@ -111,7 +111,8 @@ export function followHistory({
   }
 
   function settle(next: FollowState['phase']) {
-    if (phase === next && timer === undefined) return;
+    // A heartbeat ends a retry, which the store must show.
+    if (phase === next && store.getState().phase === next && timer === undefined) return;
     if (next === 'retrying' && phase !== next) interrupted = phase === 'failed' ? 'loading' : phase;
     phase = next;
     publish();
