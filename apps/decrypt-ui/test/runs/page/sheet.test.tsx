@@ -31,10 +31,10 @@ describe('the selected row is in view above the sheet', () => {
 
   test.each(windows)('of a link, at %i × %i pixels', async (width, height) => {
     await page.viewport(width, height);
-    await renderApp(`${failed}?ev=11&pane=failure`);
+    const app = await renderApp(`${failed}?ev=11&pane=failure`);
     await until(isSelectedInView, 'the row');
-    await renderApp(`${long}?ev=9000`);
-    await until(() => selected()?.getAttribute('data-key') === 'g9000' && isSelectedInView(), 'the row');
+    app.history.push(`${long}?ev=9000`.replace('NS', app.namespace));
+    await until(() => selected()?.getAttribute('data-key') === 'g9000' && isSelectedInView(), 'the row of a long run');
   });
 
   test.each(windows)('that is chosen at the bottom of the page, at %i × %i pixels', async (width, height) => {
