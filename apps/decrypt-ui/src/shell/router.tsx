@@ -19,7 +19,6 @@ import { rowsInWindow } from '../ui/preferences/row-height.ts';
 import { DefaultNamespace, NotFound } from './fallback-pages.tsx';
 import { PageFailed } from './page-failed.tsx';
 import { Shell } from './shell.tsx';
-import { webUiSearch, webUiView } from './web-ui-addresses.ts';
 
 // Each page is loaded when it is needed, so that the list starts without the code of the run's page.
 const loadListPage = () => import('../runs/list/workflow-list-page.tsx');
@@ -114,7 +113,7 @@ const auditRoute = createRoute({
 const webUiList = createRoute({
   getParentRoute: () => root,
   path: '/namespaces/$namespace/workflows',
-  validateSearch: webUiSearch,
+  validateSearch: ({ query }: Record<string, unknown>) => (typeof query === 'string' ? { query } : {}),
   beforeLoad: ({ params, search }) =>
     redirect({ throw: true, to: '/ns/$namespace/workflows', params, search: { q: search.query } }),
 });
@@ -128,13 +127,15 @@ const webUiLatestRun = createRoute({
 const webUiRun = createRoute({
   getParentRoute: () => root,
   path: '/namespaces/$namespace/workflows/$workflowId/$runId/$',
-  beforeLoad: ({ params: { _splat: part = '', ...params } }) =>
+  beforeLoad: async ({ params: { _splat: part = '', ...params } }) => {
+    const { webUiView } = await import('./web-ui-addresses.ts');
     redirect({
       throw: true,
       to: '/ns/$namespace/workflows/$workflowId/$runId',
       params,
       search: webUiView(part),
-    }),
+    });
+  },
 });
 
 const routeTree = root.addChildren([

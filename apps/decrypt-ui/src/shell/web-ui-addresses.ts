@@ -1,11 +1,4 @@
-import { z } from 'zod/mini';
 import type { WorkflowSearch } from '../runs/run-params.ts';
-
-/** The search parameters of the list of Temporal's Web UI. */
-export const webUiSearch = z.object({
-  /** A visibility query. */
-  query: z.catch(z.optional(z.string()), undefined),
-});
 
 /** By the first part of an address below a run: the same part of the run here. */
 const tabs: Readonly<Record<string, WorkflowSearch['tab']>> = {

@@ -34,7 +34,10 @@ describe('the selected row is in view above the sheet', () => {
     const app = await renderApp(`${failed}?ev=11&pane=failure`);
     await until(isSelectedInView, 'the row');
     app.history.push(`${long}?ev=9000`.replace('NS', app.namespace));
-    await until(() => selected()?.getAttribute('data-key') === 'g9000' && isSelectedInView(), 'the row of a long run');
+    await until(
+      () => selected()?.getAttribute('data-key') === 'g9000' && isSelectedInView(),
+      'the row of a long run',
+    );
   });
 
   test.each(windows)('that is chosen at the bottom of the page, at %i × %i pixels', async (width, height) => {
