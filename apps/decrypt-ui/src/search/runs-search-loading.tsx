@@ -13,7 +13,7 @@ export function RunsSearchLoading({ onLeave }: { onLeave: () => void }) {
   const field = useRef<HTMLInputElement>(null);
   useLayoutEffect(() => field.current?.focus(), []);
   return (
-    <aside className={styles['panel']} aria-label="Search in payloads" aria-busy="true">
+    <aside className={styles['panel']} aria-label="Search in payloads" aria-busy>
       <div className={styles['head']}>
         <SearchField
           ref={field}

@@ -8,7 +8,7 @@ const MAX_PLACES = 50;
 const KEY = 'decrypt-ui.places';
 
 /** By the name of a grid: where the reader was when the grid left the screen, or the page was reloaded. */
-const left = new Map<string, Place>(takeStored());
+const left = takeStored();
 /** By the name of a grid on the screen: where the reader is. */
 const present = new Map<string, () => Place>();
 
@@ -44,23 +44,13 @@ if (typeof window !== 'undefined')
     }
   });
 
-/** Returns the places that the page before the reload has stored, and removes them from the storage. */
-function takeStored(): [string, Place][] {
+/** Returns the places that this page has stored before the reload, and removes them from the storage. */
+function takeStored(): Map<string, Place> {
   try {
-    const stored: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? '[]');
+    const stored = sessionStorage.getItem(KEY) ?? '[]';
     sessionStorage.removeItem(KEY);
-    return Array.isArray(stored) ? stored.filter(isEntry) : [];
+    return new Map(JSON.parse(stored));
   } catch {
-    return [];
+    return new Map();
   }
-}
-
-function isEntry(entry: unknown): entry is [string, Place] {
-  if (!Array.isArray(entry)) return false;
-  const [name, place]: unknown[] = entry;
-  if (typeof name !== 'string' || typeof place !== 'object' || place === null) return false;
-  const { active, top }: Partial<Record<keyof Place, unknown>> = place;
-  return (
-    typeof top === 'number' && Number.isFinite(top) && (active === undefined || typeof active === 'string')
-  );
 }
