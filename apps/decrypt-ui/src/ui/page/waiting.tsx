@@ -1,10 +1,6 @@
-import styles from './waiting.module.css';
-
 /** In place of content that is on its way: nothing at first, and words after three seconds. index.html has the same text. */
 export const Waiting = () => (
-  <div className={styles['waiting']}>
-    <p role="status" className="late t2">
-      Still waiting for an answer. The server or the network is slow.
-    </p>
-  </div>
+  <p role="status" className="waiting late t2">
+    Still waiting for an answer. The server or the network is slow.
+  </p>
 );
