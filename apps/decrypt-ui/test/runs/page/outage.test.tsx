@@ -58,6 +58,6 @@ describe('a page that was opened while Temporal is unavailable', () => {
       .element(page.getByText('The workflows could not be loaded'), { timeout: 20_000 })
       .toBeVisible();
     app.restore();
-    await until(() => document.querySelector('[role="grid"] [data-key]'), 'the rows');
+    await until(() => document.querySelector('[role="treegrid"] [data-key]'), 'the rows');
   });
 });
