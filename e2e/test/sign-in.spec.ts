@@ -77,7 +77,6 @@ test('decrypts for permitted people, and renews the token unnoticed while a hist
   await signIn('Adam Admin', '/ns/default/workflows/courier-3001');
   await expect(page.locator('[data-key="g1"]')).toBeVisible();
   await expect(page.locator('[data-key="g1"] [data-masked]')).toHaveCount(0);
-  await expect(page.getByText(/payloads readable/)).toBeVisible();
   // Through several tokens, with a stream that the server ends each time.
   const before = tokens.size;
   await expect.poll(() => tokens.size, { timeout: 60_000 }).toBeGreaterThan(before + 4);
