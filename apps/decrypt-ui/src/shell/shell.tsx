@@ -11,12 +11,15 @@ import { TooltipLayer } from '../ui/overlays/tooltip.tsx';
 import { usePreferences, watchSystemTheme } from '../ui/preferences/preferences.ts';
 import { PaletteEntry } from './palette-entry.tsx';
 import styles from './shell.module.css';
-import { ShortcutsDialog } from './shortcuts-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 
 /** Loaded when they are opened for the first time. */
 const SettingsDialog = lazy(async () => ({
   default: (await import('./settings-dialog.tsx')).SettingsDialog,
+}));
+
+const ShortcutsDialog = lazy(async () => ({
+  default: (await import('./shortcuts-dialog.tsx')).ShortcutsDialog,
 }));
 
 const RevealDialog = lazy(async () => ({
@@ -59,8 +62,12 @@ export function Shell() {
         {/* The pages name the keys of commands in many places, so they are made anew when the keys change. */}
         <Outlet key={String(characterKeys)} />
       </main>
-      <ShortcutsDialog open={helpOpen} onOpenChange={setHelpOpen} />
       <PaletteEntry />
+      {helpOpen ? (
+        <Suspense fallback={<DialogLoading />}>
+          <ShortcutsDialog onClose={() => setHelpOpen(false)} />
+        </Suspense>
+      ) : null}
       {settingsOpen ? (
         <Suspense fallback={<DialogLoading />}>
           <SettingsDialog onClose={() => setSettingsOpen(false)} />

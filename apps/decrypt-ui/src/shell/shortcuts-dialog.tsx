@@ -6,9 +6,9 @@ import styles from './shortcuts-dialog.module.css';
 /** More keys than this are shown as the first and the last. */
 const MAX_KEYS = 4;
 
-export function ShortcutsDialog(props: { open: boolean; onOpenChange: (open: boolean) => void }) {
+export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }) {
   return (
-    <Dialog title="Keyboard shortcuts" {...props}>
+    <Dialog title="Keyboard shortcuts" open onOpenChange={(open) => !open && onClose()}>
       <div className={styles['columns']}>
         {[...helpLines()].map(([section, lines]) => (
           <section key={section}>

@@ -15,8 +15,7 @@ import {
 } from './table/columns.ts';
 
 interface ColumnsDialogProps {
-  readonly open: boolean;
-  readonly onOpenChange: (open: boolean) => void;
+  readonly onClose: () => void;
   readonly columns: readonly ColumnId[];
   /** Search attributes of the loaded rows. */
   readonly attributes: readonly string[];
@@ -24,11 +23,11 @@ interface ColumnsDialogProps {
 }
 
 /** Chooses the columns of the list and their order. */
-export function ColumnsDialog({ open, onOpenChange, columns, attributes, onChange }: ColumnsDialogProps) {
+export function ColumnsDialog({ onClose, columns, attributes, onChange }: ColumnsDialogProps) {
   const custom = attributes.map((name): ColumnId => `@${name}`);
   const hidden = [...knownColumns, ...custom].filter((id) => !columns.includes(id));
   return (
-    <Dialog title="Columns" open={open} onOpenChange={onOpenChange}>
+    <Dialog title="Columns" open onOpenChange={(open) => !open && onClose()}>
       <ul className={styles['list']} aria-label="Columns">
         {[...columns, ...hidden].map((id) => {
           const name = escapeInvisible(columnLook(id).title);
@@ -84,7 +83,7 @@ export function ColumnsDialog({ open, onOpenChange, columns, attributes, onChang
         >
           Reset
         </Button>
-        <Button look="primary" onClick={() => onOpenChange(false)}>
+        <Button look="primary" onClick={onClose}>
           Done
         </Button>
       </div>

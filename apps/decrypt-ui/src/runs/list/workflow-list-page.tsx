@@ -11,9 +11,9 @@ import { useCommands } from '../../ui/commands/registry.ts';
 import { Button, buttonClass } from '../../ui/controls/button.tsx';
 import { formatCount } from '../../ui/format/number.ts';
 import { announce } from '../../ui/live-region.tsx';
+import { DialogLoading } from '../../ui/overlays/dialog.tsx';
 import { Footer } from '../../ui/page/footer.tsx';
 import { EmptyState, Notice } from '../../ui/page/notice.tsx';
-import { ColumnsDialog } from './columns-dialog.tsx';
 import { conditionWords } from './filter/condition-words.ts';
 import { statusesOf, withStatuses } from './filter/edit-query.ts';
 import { Filter } from './filter/filter-field.tsx';
@@ -30,10 +30,11 @@ import { useCounts, useResolvedTimes, useWorkflows } from './use-workflows.ts';
 import { ViewsBar } from './views-bar.tsx';
 import styles from './workflow-list-page.module.css';
 
-/** Loaded when it is opened for the first time. */
+/** Loaded when they are opened for the first time. */
 const ListPayloadSearch = lazy(async () => ({
   default: (await import('./list-payload-search.tsx')).ListPayloadSearch,
 }));
+const ColumnsDialog = lazy(async () => ({ default: (await import('./columns-dialog.tsx')).ColumnsDialog }));
 
 /** Loaded when it is first used. */
 const listExport = () => import('./list-export.ts');
@@ -193,18 +194,21 @@ export function WorkflowListPage() {
         ) : null}
       </div>
       <PicksBar namespace={namespace} picks={picks} />
-      <ColumnsDialog
-        open={choosing}
-        onOpenChange={setChoosing}
-        columns={columns}
-        attributes={known.attributes}
-        onChange={(next) => {
-          setUsualColumns(next);
-          // The address names the columns only where they are not the reader's own.
-          if (view.columns && !sameColumns(view.columns, next))
-            void navigate({ search: searchOf({ query }) });
-        }}
-      />
+      {choosing ? (
+        <Suspense fallback={<DialogLoading />}>
+          <ColumnsDialog
+            onClose={() => setChoosing(false)}
+            columns={columns}
+            attributes={known.attributes}
+            onChange={(next) => {
+              setUsualColumns(next);
+              // The address names the columns only where they are not the reader's own.
+              if (view.columns && !sameColumns(view.columns, next))
+                void navigate({ search: searchOf({ query }) });
+            }}
+          />
+        </Suspense>
+      ) : null}
       <Footer
         hints={[
           { commands: ['row.pick'], text: 'pick to compare' },
