@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createSession } from '../../src/session/sign-in/session.ts';
+import { createSession } from '../../src/session/sign-in/token-session.ts';
 import { fakeProvider, fakeWindows } from '../support/sign-in.ts';
 
 const MINUTE = 60_000;

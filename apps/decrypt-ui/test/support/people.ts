@@ -1,5 +1,6 @@
 import type { Me } from '@temporal-kms/codec-api';
-import { createSession, type Session, type SessionState } from '../../src/session/sign-in/session.ts';
+import type { Session, SessionState } from '../../src/session/sign-in/session.ts';
+import { createSession } from '../../src/session/sign-in/token-session.ts';
 import { fixtureToken } from '../fixtures/people.ts';
 import type { SessionActions } from './render-app.tsx';
 import { fakeProvider, fakeWindows } from './sign-in.ts';

@@ -1,6 +1,5 @@
 import type { SignIn } from '@temporal-kms/codec-api';
 import {
-  createSession,
   type Session,
   SignInFailure,
   type SignInProvider,
@@ -34,7 +33,13 @@ export async function startSession(options: StartOptions): Promise<Session> {
   const { signIn, apiUrl, returned, windows = browserWindows() } = options;
   if (!signIn.required) return withoutSignIn('open', options.fetch);
   if (!signIn.authorizationCode) return withoutSignIn('external', options.fetch);
-  const provider = options.provider ?? (await loadProvider(signIn.authorizationCode));
+  // Loaded when they are needed: a server with `AUTH=none` needs no sign-in.
+  const [{ createProvider }, { createSession }] = await Promise.all([
+    import('./provider.ts'),
+    import('./token-session.ts'),
+  ]);
+  const provider =
+    options.provider ?? createProvider(signIn.authorizationCode, `${location.origin}${RETURN_PATH}`);
   const session = (initial: Parameters<typeof createSession>[1]) =>
     createSession({ ...options, provider, windows }, initial);
 
@@ -57,12 +62,6 @@ const signedOut = (because: 'start' | 'chosen' | 'failed', message?: string): Se
   because,
   ...(message !== undefined && { message }),
 });
-
-/** Loaded when it is needed: a server with `AUTH=none` needs no sign-in. */
-async function loadProvider(settings: NonNullable<SignIn['authorizationCode']>): Promise<SignInProvider> {
-  const { createProvider } = await import('./provider.ts');
-  return createProvider(settings, `${location.origin}${RETURN_PATH}`);
-}
 
 const UNPROTECTED =
   'This page would send your token to the codec server without encryption. Serve the codec server over https.';
