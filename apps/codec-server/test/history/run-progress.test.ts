@@ -87,7 +87,7 @@ describe('progressOfRuns', () => {
     expect(found.map(({ runId }) => runId)).toEqual(['r-0', 'r-2']);
   });
 
-  it('fails with the failure of a description, and begins no further ones', async () => {
+  it('fails when a description fails, and starts no further ones', async () => {
     let calls = 0;
     const described = async () => {
       calls += 1;
@@ -112,7 +112,7 @@ describe('progressOfRuns', () => {
     expect(calls).toBeLessThanOrEqual(4);
   });
 
-  it('asks about task queues of runs that have waited for 30 s only', async () => {
+  it('queries only the task queues of runs that have waited for 30 s', async () => {
     const found = await progressOfRuns(
       runs.slice(0, 2),
       {
@@ -127,7 +127,7 @@ describe('progressOfRuns', () => {
     ]);
   });
 
-  it('asks about a limited number of task queues, and leaves out those about which Temporal does not answer', async () => {
+  it('queries a limited number of task queues, and leaves out those that Temporal does not describe', async () => {
     const asked = new Set<string>();
     const pollersOf = async (queue: any) => {
       asked.add(queue.name);

@@ -130,7 +130,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3, payloads: 4, unreadable: { key_disabled: 2 } });
   });
 
-  it('goes on after a limit of the server as long as it has found nothing', async () => {
+  it('continues after a limit of the server while it has found nothing', async () => {
     const nothing = (after: string) => end(after, 1000, 'limit');
     const { search, asked, state, found, becomes } = setUp(
       [nothing('.a')],
@@ -146,7 +146,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3000, payloads: 6, partial: 3 });
   });
 
-  it('stops at a limit of the server at which no run was searched', async () => {
+  it('stops at a limit of the server that let it search no run', async () => {
     const { search, asked, becomes } = setUp([end('.', 0, 'limit')], []);
     search.setText('x');
     search.start(list);

@@ -183,7 +183,7 @@ describe('a search in all listed runs’ payloads', () => {
     await until(() => document.activeElement === hits()[1], 'the second match');
   });
 
-  test('says that it has found nothing so far, while it searches and when it is stopped', async () => {
+  test('says that it has found nothing so far, during the search and after a stop', async () => {
     const app = await open();
     await app.steer('delay', { delay: 30 });
     await userEvent.keyboard('no such text{Enter}');

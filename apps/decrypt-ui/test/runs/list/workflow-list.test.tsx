@@ -146,7 +146,7 @@ describe('the workflow list', () => {
     expect(app.asked.filter(({ url }) => url.includes('workflows:types'))).toHaveLength(1);
   });
 
-  test('refuses a text that is no time, and does not save a query that Temporal rejects', async () => {
+  test('rejects a text that is not a time, and does not save a query that Temporal rejects', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20Faild');
     await until(() => document.querySelector('[role="alert"]'), 'the answer');
     await expect.element(page.getByRole('button', { name: 'Save this view' })).toBeDisabled();
@@ -320,7 +320,7 @@ describe('the workflow list', () => {
     await expect.element(page.getByRole('button', { name: 'Running 4 +2' })).toBeVisible();
   });
 
-  test('requests what the running rows in view wait for together, once the reader stops to scroll', async () => {
+  test('requests what the running rows in view wait for in one request, once the reader stops scrolling', async () => {
     const app = await renderApp('/ns/NS/workflows?q=stuck');
     await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
     const requests = (path: RegExp) => app.asked.filter(({ url }) => path.test(new URL(url).pathname));

@@ -322,7 +322,7 @@ describe('a running workflow', () => {
     await expect.element(page.getByRole('status', { name: 'Completed' })).toBeVisible();
   });
 
-  test('does not call the time of the next attempt the time when work was scheduled', async () => {
+  test('does not show the next attempt’s time as the time when work was scheduled', async () => {
     await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006?tab=pending');
     const item = await until(
       () =>

@@ -262,7 +262,7 @@ function setUpSilent(silence: number | undefined, ...turns: (HistoryFrame[] | Er
 const beat: HistoryFrame = { type: 'heartbeat' };
 const cut = new ApiFailure('unreachable', 'cut');
 
-test('takes a stream for broken that sends nothing for too long, and opens another', async () => {
+test('treats a stream that is silent for too long as broken, and opens another', async () => {
   const { opened, phase, closed } = setUpSilent(30_000, [beat], cut, [beat]);
   await vi.advanceTimersByTimeAsync(29_000);
   expect(phase()).toBe('live');
@@ -275,7 +275,7 @@ test('takes a stream for broken that sends nothing for too long, and opens anoth
   expect(phase()).toBe('live');
 });
 
-test('lets a stream be silent whose source has no heartbeat', async () => {
+test('accepts silence from a source without heartbeats', async () => {
   const { opened, network } = setUpSilent(undefined, [beat]);
   await vi.advanceTimersByTimeAsync(120_000);
   network.dispatchEvent(new Event('offline'));
