@@ -311,8 +311,13 @@ describe('the page of a run', () => {
       const page = await context.newPage();
       await page.goto(`${url}${path}`);
       await page.getByRole('row').nth(10).waitFor();
-      await page.getByRole(role).evaluate((element) => element.scrollTo(0, 6_000));
-      await expect.poll(() => top(page, role), { timeout: 20_000 }).toBe(6_000);
+      // The list loads more rows near its end.
+      const scrolled = () =>
+        page.getByRole(role).evaluate((element) => {
+          element.scrollTo(0, 6_000);
+          return element.scrollTop;
+        });
+      await expect.poll(scrolled, { timeout: 20_000 }).toBe(6_000);
       for (let reload = 0; reload < 2; reload += 1) {
         await page.reload();
         await expect.poll(() => top(page, role), { timeout: 20_000 }).toBe(6_000);
@@ -331,7 +336,7 @@ describe('the page of a run', () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${url}${RUN}`);
-    const state = page.getByRole('contentinfo');
+    const state = page.locator('footer');
     await state.getByText(/^Live/).waitFor();
     await context.setOffline(true);
     await state.getByText(/^Disconnected/).waitFor();

@@ -140,6 +140,7 @@ export function useVirtualGrid<R>({
   const head = phone ? 0 : HEAD_HEIGHT;
   const { active, target, top } = focus;
   const isRestored = useRef(top === 0);
+  const isShort = head + rows.length * height < top + viewport;
   const activeIndex = active === undefined ? -1 : rows.indexOf(active);
 
   const virtual = useVirtualizer<HTMLDivElement, Element>({
@@ -147,7 +148,7 @@ export function useVirtualGrid<R>({
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
     // With some of the rows, the browser would scroll less far. The effect below scrolls when there are more.
-    initialOffset: loading ? 0 : top,
+    initialOffset: loading || isShort ? 0 : top,
     overscan: 6,
     // Rendering in the scroll event itself would make one long task of it and of the layout.
     useFlushSync: false,
@@ -172,11 +173,10 @@ export function useVirtualGrid<R>({
 
   // The rows may come in several parts.
   useEffect(() => {
-    const isEnough = head + rows.length * height >= top + (scroller.current?.clientHeight ?? 0);
-    if (isRestored.current || (!isEnough && loading !== false)) return;
+    if (isRestored.current || viewport === 0 || (isShort && loading !== false)) return;
     isRestored.current = true;
     virtual.scrollToOffset(top);
-  }, [virtual, rows, loading, head, height, top]);
+  }, [virtual, isShort, viewport, loading, top]);
 
   const reached = useRef<ScrollTarget>(undefined);
   useEffect(() => {
@@ -224,6 +224,8 @@ export function useVirtualGrid<R>({
     head,
     phone,
     viewport,
+    /** The grid comes back with a scroll position that it has too few rows for. */
+    isShort,
     tabStop: activeIndex < 0 ? 0 : activeIndex,
     activeRow,
     activeIndex,

@@ -92,7 +92,15 @@ export function WorkflowTable(props: WorkflowTableProps) {
   const toggle = useCallback((row: ListRow) => setOpen(row, !row.expanded), [setOpen]);
 
   const source = useMemo(() => rowSource(rows, keyOf), [rows]);
-  const grid = useVirtualGrid({ rows: source, keyOf, focus, onMove: () => undefined, onOpen: open });
+  const grid = useVirtualGrid({
+    rows: source,
+    keyOf,
+    focus,
+    // More rows come when the reader scrolls, or when the grid is short of rows.
+    ...(!more && { loading }),
+    onMove: () => undefined,
+    onOpen: open,
+  });
   const { phone } = grid;
   const { startIndex = 0, endIndex = 0 } = grid.virtual.range ?? {};
   const inView = useMemo(
@@ -101,7 +109,7 @@ export function WorkflowTable(props: WorkflowTableProps) {
   );
   const problems = useProblems(namespace, inView);
   useEffect(() => {
-    if (more && endIndex >= rows.length * 0.8 - 1) onNearEnd();
+    if (more && (grid.isShort || endIndex >= rows.length * 0.8 - 1)) onNearEnd();
   });
 
   useEffect(() => keepExpanded(list, expanded), [list, expanded]);
