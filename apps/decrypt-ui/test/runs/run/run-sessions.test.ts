@@ -88,7 +88,7 @@ test('keeps a run for a while after it leaves the screen, and continues where it
   await vi.advanceTimersByTimeAsync(200);
   expect(opened).toEqual(['4 after 0', '4 after 4']);
   again();
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(25_000);
   expect(sessions.get(address('4'))).not.toBe(session);
 });
 
@@ -100,7 +100,7 @@ test('hands a run that is already loading to the page, which opens no second str
   const session = sessions.get(address('5'));
   const leave = sessions.use(address('5'));
   sessions.preload(address('5'), rows);
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(25_000);
   expect(sessions.get(address('5'))).toBe(session);
   expect(opened).toEqual(['5 after 0']);
   leave();
@@ -125,7 +125,7 @@ test('stops loading a run only when its last user has left', async () => {
   await vi.advanceTimersByTimeAsync(200);
   first();
   first();
-  await vi.advanceTimersByTimeAsync(60_000);
+  await vi.advanceTimersByTimeAsync(25_000);
   expect(eventsOf(sessions, '2')).toBe(2);
   expect(opened).toEqual(['2 after 0']);
   second();
