@@ -253,11 +253,11 @@ describe('links and loading', () => {
     await expect.element(page.getByText('This run has no event 61 yet')).not.toBeInTheDocument();
   });
 
-  test('state that the run has no event with the link’s id', async () => {
+  test('state that the run has no event with the link’s id yet', async () => {
     await renderApp(`${order}?ev=999`);
-    await expect.element(page.getByText('This run has no event 999')).toBeVisible();
+    await expect.element(page.getByText('This run has no event 999 yet')).toBeVisible();
     await page.getByRole('button', { name: 'Dismiss' }).click();
-    await expect.element(page.getByText('This run has no event 999')).not.toBeInTheDocument();
+    await expect.element(page.getByText('This run has no event 999 yet')).not.toBeInTheDocument();
   });
 
   test('show the workflow id and placeholders in the columns of the table until the run is loaded', async () => {
