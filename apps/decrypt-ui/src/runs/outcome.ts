@@ -1,5 +1,5 @@
-import type { WorkflowStatus } from '@temporal-kms/codec-api';
 import type { Outcome } from '@temporal-kms/histories/events';
+import type { WorkflowStatus } from '@temporal-kms/codec-api';
 
 /** How the page names the outcomes. Colour means outcome, except for the hue of cryptography. */
 export const outcomeText: Readonly<Record<Outcome, string>> = {

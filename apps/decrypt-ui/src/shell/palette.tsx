@@ -6,7 +6,7 @@ import { escapeInvisible } from '@temporal-kms/codec-api';
 import { clsx } from 'clsx';
 import { Search } from 'lucide-react';
 import { type ReactNode, useCallback, useEffect, useRef, useState } from 'react';
-import { millisOf } from '../payloads/value/proto-json.ts';
+import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import { useRunsApi } from '../runs/api.ts';
 import { outcomeOf, outcomeText } from '../runs/outcome.ts';
 import { jumpQuery } from '../runs/queries.ts';

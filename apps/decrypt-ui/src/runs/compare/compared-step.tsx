@@ -1,8 +1,9 @@
 import { clsx } from 'clsx';
+import { groupName } from '@temporal-kms/histories/events';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
-import { categoryText, groupName, groupOutcome, groupSummary } from '../events/describe-group.ts';
+import { categoryText, groupOutcome, groupSummary } from '../events/describe-group.ts';
 import type { Group } from '../events/history.ts';
 import { isStart, resultName } from '../events/run-ends.ts';
 import { CategoryIcon } from '../history/category-icon.tsx';

@@ -1,5 +1,5 @@
 import { useMemo } from 'react';
-import { failureChain } from '../../payloads/failure/failure.ts';
+import { failureChain } from '@temporal-kms/histories/failures';
 import { formatDurationShort } from '../../ui/format/duration.ts';
 import { plural } from '../../ui/format/number.ts';
 import { failureAttributes, groupOutcome } from '../events/describe-group.ts';

@@ -1,9 +1,18 @@
 import type { RunTaskQueue, WorkflowDescription } from '@temporal-kms/codec-api';
-import { at, enumAt, millisAt, millisOf, numberAt, textAt } from '@temporal-kms/histories/events';
+import {
+  at,
+  enumAt,
+  MANY_ATTEMPTS,
+  millisAt,
+  millisOf,
+  numberAt,
+  type PendingWork,
+  pendingWork,
+  textAt,
+} from '@temporal-kms/histories/events';
 import { sentence } from '../../payloads/value/attribute-words.ts';
 import { failureAttributes } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
-import { MANY_ATTEMPTS, type PendingWork, pendingWork } from '../events/pending.ts';
 
 /** What needs the reader's attention about a run as a whole. */
 export type RunAlert =

@@ -3,9 +3,8 @@ import { escapeInvisible, type PayloadStub, type RunTaskQueue } from '@temporal-
 import { Ban, ChevronRight, CirclePause, RotateCcw, TriangleAlert, Unplug } from 'lucide-react';
 import { type ReactNode, useMemo, useState } from 'react';
 import { millisOf } from '@temporal-kms/histories/events';
+import { failureChain, headline } from '@temporal-kms/histories/failures';
 import { FailurePanel } from '../../payloads/failure/failure-panel.tsx';
-import { failureChain, headline } from '../../payloads/failure/failure.ts';
-import { millisOf } from '../../payloads/value/proto-json.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import { formatTicking } from '../../ui/format/duration.ts';
 import { formatCount, plural } from '../../ui/format/number.ts';

@@ -25,7 +25,7 @@ import {
 } from '../events/describe-group.ts';
 import type { RecordedEvent } from '../events/history.ts';
 import type { Row } from '../events/rows.ts';
-import { type Outcome, outcomeText } from '../outcome.ts';
+import { outcomeText } from '../outcome.ts';
 import { useRun } from '../run/run-context.tsx';
 import { eventSpan, extent, groupSpans, type Span } from '../timeline/spans.ts';
 import { Bars, type Waterfall } from '../timeline/waterfall.tsx';

@@ -7,7 +7,6 @@ import { TabPanel, Tabs } from '../../ui/controls/tabs.tsx';
 import { SplitView } from '../../ui/page/split-view.tsx';
 import { SHEET_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { nextPlaintext } from '../events/history.ts';
-import { pendingWork } from '../events/pending.ts';
 import { RunAlerts } from '../facts/run-alerts.tsx';
 import { RunFacts } from '../facts/run-facts.tsx';
 import type { RunValue } from '../facts/run-values.tsx';

@@ -1,6 +1,7 @@
 import { type QueryClient, QueryObserver, type QueryObserverResult } from '@tanstack/react-query';
 import type { PayloadRef, PayloadStub, WorkflowDescription } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand/vanilla';
+import { type PendingWork, pendingWork } from '@temporal-kms/histories/events';
 import { createDecoder, type DecoderOptions, type Payloads } from '../../payloads/decoder.ts';
 import { type PlaintextCache, runScope } from '../../payloads/reveal/plaintext-cache.ts';
 import { accessTo, accessToSearch, type Reveals } from '../../payloads/reveal/reveals.ts';

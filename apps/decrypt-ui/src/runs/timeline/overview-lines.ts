@@ -1,5 +1,5 @@
+import { isFailure } from '@temporal-kms/histories/events';
 import type { Group } from '../events/history.ts';
-import { isFailure } from '../outcome.ts';
 
 /** A line of the overview. */
 interface OverviewLine {

@@ -1,11 +1,10 @@
 import { type CSSProperties, useEffect, useMemo, useRef } from 'react';
-import { isFailure, type PendingWork } from '@temporal-kms/histories/events';
+import type { PendingWork } from '@temporal-kms/histories/events';
 import { formatDuration } from '../../ui/format/duration.ts';
 import { formatMoment } from '../../ui/format/time.ts';
 import { useTheme, useTimeFormat } from '../../ui/preferences/preferences.ts';
 import { useSize } from '../../ui/use-size.ts';
 import { groupOutcome } from '../events/describe-group.ts';
-import type { PendingWork } from '../events/pending.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import { Brush, type Zoom } from './brush.tsx';
 import { overviewLines } from './overview-lines.ts';

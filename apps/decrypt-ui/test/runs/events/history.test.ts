@@ -1,11 +1,7 @@
 import type { HistoryEvent } from '@temporal-kms/codec-api';
 import { describe, expect, test } from 'vitest';
-import {
-  eventSummary,
-  groupName,
-  groupOutcome,
-  pendingByGroup,
-} from '../../../src/runs/events/describe-group.ts';
+import { groupName, pendingWork } from '@temporal-kms/histories/events';
+import { eventSummary, groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
 import { createHistoryIndexer } from '../../../src/runs/events/history-indexer.ts';
 import type { History } from '../../../src/runs/events/history.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';

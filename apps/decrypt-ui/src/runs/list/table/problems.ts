@@ -1,5 +1,5 @@
-import { pendingWork } from '@temporal-kms/histories/events/pending';
-import { at, enumAt, millisAt, numberAt } from '@temporal-kms/histories/events/proto-json';
+import { MANY_ATTEMPTS } from '@temporal-kms/histories/events/pending';
+import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import {
   escapeInvisible,
   LONG_WAIT_MS,
@@ -7,8 +7,6 @@ import {
   type RunTaskQueue,
   type WorkflowSummary,
 } from '@temporal-kms/codec-api';
-import { millisOf } from '../../../payloads/value/proto-json.ts';
-import { MANY_ATTEMPTS } from '../../events/pending.ts';
 
 /** Why a running workflow makes no progress. */
 export interface Problem {
