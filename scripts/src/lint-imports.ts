@@ -146,7 +146,7 @@ const keyAdmin = oneWay(
 
 const subjects = ['session', 'payloads', 'search', 'runs', 'files', 'keys', 'audit', 'shell'];
 const runParts =
-  'indexer run timeline history facts find frame inspector relations export compare page list'.split(' ');
+  'indexer run timeline history facts find frame inspector relations why export compare page list'.split(' ');
 
 /** Returns an override for files of the dashboard. Refuses modules that need Node, and these patterns. */
 function dashboard(files: string, ...patterns: string[]) {
@@ -181,7 +181,7 @@ const decryptUi = [
   dashboard('runs/{indexer,run}/**', after('runs'), runPartsFrom('timeline')),
   dashboard('runs/timeline/**', after('runs'), runPartsFrom('history')),
   dashboard('runs/history/**', after('runs'), runPartsFrom('facts')),
-  dashboard('runs/{facts,find,frame,inspector,relations}/**', after('runs'), runPartsFrom('facts')),
+  dashboard('runs/{facts,find,frame,inspector,relations,why}/**', after('runs'), runPartsFrom('facts')),
   dashboard('runs/{export,compare}/**', after('runs'), runPartsFrom('export')),
   dashboard('runs/{page,list}/**', after('runs'), runPartsFrom('page')),
 ];

@@ -107,7 +107,8 @@ const kindText: Readonly<Record<Place['kind'], string>> = {
   task: 'workflow task',
 };
 
-const placeText = ({ kind, name, run }: Place): string =>
+/** A step in words: `activity charge`, `child workflow Shipment (shipment-88213)`. */
+export const placeText = ({ kind, name, run }: Place): string =>
   `${kindText[kind]} ${name}${run === undefined ? '' : ` (${run.workflowId})`}`;
 
 /** To the second, in UTC: `2030-01-31T12:00:00Z`. */

@@ -22,4 +22,4 @@ export {
   whySame,
 } from './fingerprint.ts';
 export { messageShape } from './message-shape.ts';
-export { cardLines } from './card-text.ts';
+export { cardLines, placeText } from './card-text.ts';

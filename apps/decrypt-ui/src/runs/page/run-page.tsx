@@ -19,6 +19,7 @@ import { Inspector } from '../inspector/inspector.tsx';
 import { useRelationCount } from '../relations/use-relations.ts';
 import type { PageTab, WorkflowSearch } from '../run-params.ts';
 import { RunProvider, useFind, useRun } from '../run/run-context.tsx';
+import { Why } from '../why/why.tsx';
 import { HistoryTab } from './history-tab.tsx';
 import { HistoryTools } from './history-tools.tsx';
 import { memoPayloads, MemoTab } from './memo-tab.tsx';
@@ -122,6 +123,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
           <RunValuesPanel shown={shown} onSelect={select} />
         </Suspense>
       ) : null}
+      <Why onSelect={select} />
       <RunAlerts onSelect={select} />
       <SplitView
         reserve={

@@ -1,0 +1,44 @@
+import { useNavigate } from '@tanstack/react-router';
+import { quoted } from '@temporal-kms/codec-api';
+import { GitCompareArrows } from 'lucide-react';
+import { useState } from 'react';
+import { Button } from '../../ui/controls/button.tsx';
+import { messageOf } from '../../ui/errors.ts';
+import { useRunsApi } from '../api.ts';
+import { comparisonOf } from '../run-params.ts';
+import { useRun } from '../run/run-context.tsx';
+
+/** Compares the run with the latest completed run of its type. Temporal is asked for that run when the button is pressed. */
+export function CompareWithLastGood() {
+  const api = useRunsApi();
+  const navigate = useNavigate();
+  const { address, description } = useRun();
+  const { namespace } = address;
+  const [text, setText] = useState<string>();
+
+  async function compare() {
+    setText('Searching …');
+    try {
+      const query = `WorkflowType = ${quoted(description.workflow.type)} AND ExecutionStatus = 'Completed'`;
+      const { workflows } = await api.workflows(namespace, { query, pageSize: 1 });
+      const [run] = workflows;
+      if (run) await navigate(comparisonOf(namespace, address, run));
+      setText(run ? undefined : 'None has completed');
+    } catch (error) {
+      setText(`Not found: ${messageOf(error)}`);
+    }
+  }
+
+  if (address.file) return null;
+  return (
+    <Button
+      look="ghost"
+      size="small"
+      data-tip="Compare with the last completed run"
+      onClick={() => void compare()}
+    >
+      <GitCompareArrows size={14} />
+      <span aria-live="polite">{text ?? 'Last good run'}</span>
+    </Button>
+  );
+}

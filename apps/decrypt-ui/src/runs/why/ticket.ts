@@ -1,0 +1,24 @@
+import { escapeInvisible, type WorkflowSummary } from '@temporal-kms/codec-api';
+import { cardLines, explain, type ReadPayload, type WhyRun } from '@temporal-kms/histories/why';
+import type { RunAddress } from '../../session/server/addresses.ts';
+
+interface TicketSource {
+  readonly address: RunAddress;
+  readonly workflow: Pick<WorkflowSummary, 'type' | 'status'>;
+  readonly run: Omit<WhyRun, 'read'>;
+  /** Reads the payloads again: what has been hidden by now is not in the ticket. */
+  readonly read: ReadPayload;
+  /** The address of the run's page, without search parameters. */
+  readonly link: string;
+}
+
+/** Returns the card as text for a ticket, with the run that it is about. */
+export function ticketText({ address, workflow, run, read, link }: TicketSource): string {
+  const { namespace, workflowId, runId } = address;
+  const head = `${workflow.type} ${workflowId}, ${workflow.status}, run ${runId}, namespace ${namespace}`;
+  const lines = cardLines(explain({ ...run, read }), {
+    now: run.now,
+    howToReveal: 'Reveal the run in the dashboard to read the messages.',
+  });
+  return [escapeInvisible(head), link, '', ...lines].join('\n');
+}

@@ -1,0 +1,67 @@
+import { useQuery } from '@tanstack/react-query';
+import { allLocked, explain, type Explanation, type WhyRun } from '@temporal-kms/histories/why';
+import { useMemo } from 'react';
+import { useNow } from '../../ui/use-now.ts';
+import { useRunsApi } from '../api.ts';
+import { emptyHistory } from '../events/history.ts';
+import { taskQueuesQuery } from '../queries.ts';
+import { useRun } from '../run/run-context.tsx';
+import { type Readings, useReadings } from './use-readings.ts';
+
+/** Milliseconds between two explanations of an open run without news: some rules depend on the time. */
+const EVERY = 5000;
+/** Payloads that an open card decrypts at most, as `temporal-kms explain` does. */
+const MAX_REFS = 200;
+
+/** What a card shows of a run. */
+export interface Explained extends Readings {
+  readonly explanation: Explanation;
+  /** What the explanation was made from. */
+  readonly run: Omit<WhyRun, 'read'>;
+  /** Milliseconds since 1970, for durations that still grow. */
+  readonly now: number;
+  /** Whether the whole history is known. Until then, only what the description contains is explained. */
+  readonly loaded: boolean;
+}
+
+/**
+ * Explains the run on the page: first without plaintext, which finds the payloads that the explanation needs, and again with
+ * those that are open.
+ *
+ * @param whole whether the reader looks at all findings, or at the first one
+ */
+export function useExplanation(whole: boolean): Explained {
+  const { run, loaded, now } = useWhyRun();
+  const outline = useMemo(() => explain({ ...run, read: allLocked }), [run]);
+  const [first] = outline.findings;
+  const needed = whole
+    ? outline.refs.slice(0, MAX_REFS)
+    : [...(first?.cause?.refs ?? []), ...(first?.refs ?? [])];
+  const readings = useReadings(needed);
+  const explanation = useMemo(() => explain({ ...run, read: readings.read }), [run, readings]);
+  return { explanation, run, now, loaded, ...readings };
+}
+
+/** The run on the page as the rules read it. */
+function useWhyRun(): Pick<Explained, 'run' | 'loaded' | 'now'> {
+  const api = useRunsApi();
+  const { address, description, follow, open } = useRun();
+  const { details, workflow } = description;
+  const clock = useNow(open);
+  const polled = open && !address.file && workflow.status === 'Running';
+  const queues = useQuery({ ...taskQueuesQuery(api, address), enabled: polled }).data?.taskQueues;
+  // While events are missing, steps look open that have ended.
+  const loaded = isLoaded(follow.phase) || follow.history.events.length >= workflow.historyLength;
+  const { events, groups } = loaded ? follow.history : emptyHistory;
+  const last = follow.history.events.at(-1)?.at;
+  const now = address.file ? (last ?? clock) : clock;
+  const explainedAt = now - (now % EVERY);
+  const { status } = workflow;
+  const run = useMemo(
+    () => ({ events, groups, status, details, queues, now: explainedAt }),
+    [events, groups, status, details, queues, explainedAt],
+  );
+  return { run, loaded, now };
+}
+
+const isLoaded = (phase: string): boolean => phase === 'live' || phase === 'complete';

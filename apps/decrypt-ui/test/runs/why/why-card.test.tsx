@@ -1,0 +1,119 @@
+import { describe, expect, test, vi } from 'vitest';
+import { page, userEvent } from 'vitest/browser';
+import { newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
+import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
+
+const failed = '/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa';
+const stuck = '/ns/NS/workflows/alerts-stuck/01997c2e-a000-7000-8000-000000000001';
+const retrying = `/ns/NS/workflows/order-88213/${RUN}`;
+const MESSAGE = '402 from acquirer, code 05';
+
+const card = () => document.querySelector<HTMLElement>('section[aria-label="Why"]');
+const line = () => card()?.textContent.replaceAll(/\s+/g, ' ') ?? '';
+const cardButton = (name: string | RegExp) =>
+  page.getByRole('region', { name: 'Why' }).getByRole('button', { name });
+const fold = async () => {
+  await userEvent.click(cardButton('All findings'));
+  await until(() => card()?.querySelector('ul'), 'the findings');
+};
+const untilLine = (pattern: RegExp) => until(() => pattern.test(line()), String(pattern), 10_000);
+
+describe('the card Why', () => {
+  test('shows the root message of a failed run first, then where it happened', async () => {
+    await renderApp(failed);
+    await untilLine(
+      /402 from acquirer, code 05 StripeCardError in activity charge · at capture \(capture\.ts:88:11\) · attempt 1 .* ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError/,
+    );
+  });
+
+  test('leads to the event of the failure', async () => {
+    await renderApp(failed);
+    await untilLine(/402/);
+    await userEvent.click(cardButton(/^Event/));
+    await until(() => document.querySelector('[data-inspector]'), 'the inspector');
+    expect(row('g5')?.getAttribute('aria-selected')).toBe('true');
+  });
+
+  test('shows the message of a failing workflow task, its attempt, and what else is wrong', async () => {
+    await renderApp(stuck);
+    await untilLine(/activity type does not match .*The code does not match the history · .*attempt 14/);
+    await untilLine(/Cancellation requested/);
+    await fold();
+    expect(line()).toContain('Deploy code that replays this history');
+  });
+
+  test('shows the last failure of an activity, the attempt and when Temporal tries again', async () => {
+    await renderApp(retrying);
+    await untilLine(/503 AdyenUnavailable .*attempt 3 of 8 · next try in \d+ m.* · queue payments/);
+  });
+
+  test('takes its place before it has loaded, and moves no row', async () => {
+    await renderApp(failed);
+    const first = await until(() => row('g1'), 'the rows');
+    const { top } = first.getBoundingClientRect();
+    await untilLine(/402/);
+    expect(first.getBoundingClientRect().top).toBe(top);
+  });
+
+  test('is not above a short run that has completed', async () => {
+    await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec');
+    await until(() => row('g1'), 'the rows');
+    expect(card()).toBeNull();
+  });
+
+  test('decrypts for its line only what the line shows', async () => {
+    const app = await renderApp(`${stuck}?tab=metadata`);
+    await untilLine(/activity type does not match/);
+    expect(app.refs().filter((ref) => !ref.startsWith('0:'))).toContain('4:0');
+  });
+
+  test('leads to the comparison with the last completed run of the type', async () => {
+    const app = await renderApp(failed);
+    await untilLine(/402/);
+    await userEvent.click(cardButton('Last good run'));
+    await until(() => app.history.location.pathname.endsWith('/compare'), 'the comparison');
+    const asked = app.asked.map(({ url }) => decodeURIComponent(url).replaceAll('+', ' '));
+    expect(
+      asked.some((url) => url.includes(`WorkflowType = "ChargePayment" AND ExecutionStatus = 'Completed'`)),
+    ).toBe(true);
+  });
+});
+
+describe('the card of a run with locked payloads', () => {
+  test('shows types and names only, and reveals on request', async () => {
+    const me = onDemand(newNamespace());
+    const app = await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
+    await untilLine(/StripeCardError in activity charge/);
+    await fold();
+    expect(line()).toContain('Messages are locked');
+    expect(app.refs()).toEqual([]);
+    await userEvent.click(cardButton(/^Reveal/));
+    await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
+    await userEvent.keyboard('{Enter}');
+    await untilLine(/402 from acquirer/);
+    press('l');
+    await until(() => !document.body.textContent.includes(MESSAGE), 'no plaintext');
+    expect(line()).toContain('StripeCardError');
+  });
+
+  test('says that a person without the permission cannot read the messages', async () => {
+    const { namespace, make } = personWith(['metadata']);
+    const app = await renderApp(failed, { namespace, session: make });
+    await untilLine(/StripeCardError in activity charge/);
+    await fold();
+    expect(line()).toContain('you lack the permission');
+    expect(app.refs()).toEqual([]);
+    expect(cardButton(/^Reveal/).query()).toBeNull();
+  });
+
+  test('copies nothing into a ticket that has been hidden by then', async () => {
+    const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue();
+    const me = onDemand(newNamespace());
+    await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
+    await untilLine(/StripeCardError/);
+    await userEvent.click(cardButton('Copy for a ticket'));
+    await until(() => copied.mock.calls.length > 0, 'the copy');
+    expect(copied.mock.calls[0]![0]).toContain('StripeCardError (message locked)');
+    copied.mockRestore();
+  });
+});

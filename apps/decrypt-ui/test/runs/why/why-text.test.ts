@@ -1,0 +1,154 @@
+import type { PayloadRef } from '@temporal-kms/codec-api';
+import { allLocked, explain, type ReadPayload } from '@temporal-kms/histories/why';
+import { describe, expect, it } from 'vitest';
+import { ticketText } from '../../../src/runs/why/ticket.ts';
+import { readingOf } from '../../../src/runs/why/use-readings.ts';
+import { breadcrumb, factsOf, frameText, outcomeOfFinding } from '../../../src/runs/why/why-text.ts';
+import { alertRuns } from '../../fixtures/alerts.ts';
+import { historyOf } from '../../fixtures/history.ts';
+import { orderRun } from '../../fixtures/order-run.ts';
+import type { FixtureRun } from '../../fixtures/run.ts';
+import { failedRun, stuckRuns } from '../../fixtures/runs.ts';
+
+const now = Date.parse('2026-11-24T13:00:00Z');
+const format = { zone: 'utc', clock: '24' } as const;
+
+const whyRun = (run: FixtureRun) => {
+  const { events, groups } = historyOf(run.events);
+  return { events, groups, status: run.status, details: run.description.details, now };
+};
+/** Reads everything that the fixture server would decrypt. */
+const readAll =
+  (run: FixtureRun): ReadPayload =>
+  (ref: PayloadRef) => {
+    const result = run.answer(ref);
+    return result ? readingOf({ status: 'answered', result }, undefined) : { status: 'locked' };
+  };
+const firstOf = (run: FixtureRun, read = readAll(run)) => explain({ ...whyRun(run), read }).findings[0]!;
+
+describe('factsOf', () => {
+  it('names the step, the application’s frame and the end of the retries of a failed run', () => {
+    const finding = firstOf(failedRun(now));
+    expect(factsOf(finding, { now, format })).toEqual([
+      'in activity charge',
+      'at capture (capture.ts:88:11)',
+      'attempt 1',
+      'non retryable failure',
+      expect.stringMatching(/^since .*12:57:04/),
+    ]);
+    expect(breadcrumb(finding)).toBe('ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError');
+  });
+
+  it('names no frame while the stack trace is locked', () => {
+    const facts = factsOf(firstOf(failedRun(now), allLocked), { now, format });
+    expect(facts.join()).not.toContain('capture.ts');
+    expect(facts).toContain('in activity charge');
+  });
+
+  it('names the attempt, the next one and the queue of an activity that fails again and again', () => {
+    const facts = factsOf(firstOf(orderRun(now)), { now, format });
+    expect(facts).toEqual(
+      expect.arrayContaining([
+        'Activity fails and is retried',
+        'in activity CaptureViaAdyen',
+        'attempt 3 of 8',
+        'next try in 7 m 42 s',
+        'queue payments',
+      ]),
+    );
+  });
+
+  it('names the attempt of a workflow task that fails', () => {
+    const facts = factsOf(firstOf(alertRuns(now)[0]!), { now, format });
+    expect(facts).toContain('The code does not match the history');
+    expect(facts).toContain('attempt 14');
+  });
+
+  it('names a step that no worker takes', () => {
+    const facts = factsOf(firstOf(stuckRuns(now)[2]!), { now, format });
+    expect(facts.at(-1)).toMatch(/^since .*12:56:00/);
+  });
+});
+
+describe('outcomeOfFinding', () => {
+  it.each([
+    ['failed', 'run-failed', 'TimedOut', 'timed-out'],
+    ['failed', 'run-terminated', 'Terminated', 'terminated'],
+    ['stuck', 'task-fails', 'Running', 'failed'],
+    ['stuck', 'run-paused', 'Paused', 'paused'],
+    ['stuck', 'task-not-taken', 'Running', 'paused'],
+    ['waits', 'timer-open', 'Running', 'neutral'],
+    ['note', 'failed-steps', 'Completed', 'failed'],
+  ] as const)(
+    'shows the severity %s of the rule %s in a run with the status %s as %s',
+    (severity, rule, status, outcome) => {
+      expect(outcomeOfFinding({ severity, rule, title: '' }, status)).toBe(outcome);
+    },
+  );
+});
+
+it.each([
+  [{ call: 'capture', place: '/srv/src/capture.ts:88:11' }, 'capture (capture.ts:88:11)'],
+  [{ call: '', place: String.raw`C:\app\main.py:7` }, 'main.py:7'],
+  [{ call: 'com.acme.Pay.run', place: 'Pay.java:41' }, 'com.acme.Pay.run (Pay.java:41)'],
+])('shortens the frame %j to %s', (frame, text) => {
+  expect(frameText({ ...frame, own: true })).toBe(text);
+});
+
+describe('ticketText', () => {
+  const run = failedRun(now);
+  const source = {
+    address: { namespace: 'payments', workflowId: 'charge-88213', runId: run.runId },
+    workflow: run.summary,
+    run: whyRun(run),
+    link: 'https://dashboard.example/ns/payments/workflows/charge-88213/run',
+  };
+
+  it('contains the run, its address and the root message first', () => {
+    const [head, link, , first] = ticketText({ ...source, read: readAll(run) }).split('\n');
+    expect(head).toBe(`ChargePayment charge-88213, Failed, run ${run.runId}, namespace payments`);
+    expect(link).toBe(source.link);
+    expect(first).toBe('Failed: StripeCardError: 402 from acquirer, code 05');
+  });
+
+  it('contains types and names only, if the messages are locked', () => {
+    const text = ticketText({ ...source, read: allLocked });
+    expect(text).toContain('StripeCardError (message locked)');
+    expect(text).not.toContain('402');
+    expect(text).toMatch(/\d payloads of this card are locked/);
+  });
+
+  it('escapes invisible characters of ids', () => {
+    const address = { ...source.address, workflowId: 'a\u202eb' };
+    expect(ticketText({ ...source, address, read: allLocked })).toContain(String.raw`a\u202eb`);
+  });
+});
+
+describe('readingOf', () => {
+  const run = failedRun(now);
+  const ref = explain({ ...whyRun(run), read: allLocked }).refs[0]!;
+  const result = run.answer(ref)!;
+
+  it('reads nothing of a payload that has not been decrypted', () => {
+    for (const status of ['locked', 'refused', 'waiting'] as const)
+      expect(readingOf({ status }, undefined)).toEqual({ status: 'locked' });
+    expect(readingOf({ status: 'failed', message: 'no answer', final: false }, undefined)).toEqual({
+      status: 'locked',
+    });
+  });
+
+  it('reads the reason of a payload that cannot be decrypted', () => {
+    const failed = { ref, ok: false, reason: 'key_disabled', message: '' } as const;
+    expect(readingOf({ status: 'answered', result: failed }, undefined)).toEqual({
+      status: 'unreadable',
+      reason: 'key_disabled',
+    });
+  });
+
+  it('reads a decrypted payload', () => {
+    expect(readingOf({ status: 'answered', result }, undefined)).toMatchObject({
+      status: 'readable',
+      value: { message: expect.any(String) },
+    });
+  });
+});
