@@ -3,7 +3,7 @@ export { detailRefs, eventTitle, groupName, type Label, type NamingEvent, summar
 export { categoryOf, isStart, isUpdateDecision, outcomeOfEvent, updateId } from './grouping.ts';
 export { type EventGroup, groupByHead, groupEvents, type RunEvent } from './groups.ts';
 export { isFailure, type Outcome } from './outcome.ts';
-export { MANY_ATTEMPTS, type PendingWork, pendingWork } from './pending.ts';
+export { type PendingWork, pendingWork } from './pending.ts';
 export {
   at,
   durationAt,

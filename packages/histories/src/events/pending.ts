@@ -43,9 +43,6 @@ export interface PendingWork {
   readonly child?: { readonly workflowId: string; readonly runId: string };
 }
 
-/** An activity or a Nexus operation that fails this often does not recover by itself soon. */
-export const MANY_ATTEMPTS = 5;
-
 /** Returns the pending work in a run's description. */
 export function pendingWork(description: Pick<WorkflowDescription, 'details'> | undefined): PendingWork[] {
   const details = description?.details;

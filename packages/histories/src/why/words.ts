@@ -1,6 +1,10 @@
 /** An enum value in words: `MAXIMUM_ATTEMPTS_REACHED` is `maximum attempts reached`. */
 export const inWords = (value: string): string => value.toLowerCase().replaceAll('_', ' ');
 
+/** Who did something, and why: `By ana. Reason: ordered twice.`; undefined without either. */
+export const byWhom = (by: string | undefined, reason: string | undefined): string | undefined =>
+  [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined;
+
 /** `1 step`, `2 steps`. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 

@@ -218,7 +218,10 @@ const cases: Readonly<Record<RuleId, readonly [run: WhyRun, found: object]>> = {
     { attempt: 3, cause: { kind: 'NexusHandlerError', type: 'UNAVAILABLE' } },
   ],
   'timer-overdue': [runOf([...started, timer('10s')]), { nextAt: START + 14_000, place: { name: '#1' } }],
-  'cancel-requested': [runOf([...started, ['WorkflowExecutionCancelRequested', {}]]), { eventId: 5 }],
+  'cancel-requested': [
+    runOf([...started, ['WorkflowExecutionCancelRequested', { identity: 'ada', cause: 'no stock' }]]),
+    { eventId: 5, detail: 'By ada. Reason: no stock.' },
+  ],
   'activity-open': [
     runOf(
       [...started, scheduled],

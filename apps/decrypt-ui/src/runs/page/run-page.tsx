@@ -124,7 +124,7 @@ export function RunContent({ header, search, change }: RunContentProps) {
         </Suspense>
       ) : null}
       <Why onSelect={select} />
-      <RunAlerts onSelect={select} />
+      <RunAlerts />
       <SplitView
         reserve={
           // Not for an event that does not exist yet.

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { groupName, pendingWork } from '@temporal-kms/histories/events';
 import { eventSummary, groupOutcome, pendingByGroup } from '../../../src/runs/events/describe-group.ts';
 import { createHistoryIndexer } from '../../../src/runs/events/history-indexer.ts';
-import type { History } from '../../../src/runs/events/history.ts';
+import { type History, nextPlaintext } from '../../../src/runs/events/history.ts';
+import { alertRuns } from '../../fixtures/alerts.ts';
 import { createHistoryBuilder } from '../../fixtures/history.ts';
 import { plain, encrypted } from '../../fixtures/payloads.ts';
 import { FixtureRun } from '../../fixtures/run.ts';
@@ -139,6 +140,15 @@ const provisional = () => {
   made.add('WorkflowTaskStarted', 2, by('scheduledEventId', 2), { durable: false });
   return made;
 };
+
+test('the search for the next plaintext payload starts again after the last', () => {
+  const [stuck, paused] = alertRuns(Date.now());
+  const history = historyOf(stuck!.events);
+  expect(nextPlaintext(history)).toBe(1);
+  expect(nextPlaintext(history, 1)).toBe(6);
+  expect(nextPlaintext(history, 6)).toBe(1);
+  expect(nextPlaintext(historyOf(paused!.events))).toBeUndefined();
+});
 
 describe('events that are not durable', () => {
   test('are replaced by later events with the same ids, and dropped if fewer events follow', () => {

@@ -11,51 +11,6 @@ const textOf = (label: string) => document.querySelector(`[aria-label="${label}"
 const alerts = () => page.getByRole('list', { name: 'Alerts' });
 
 describe('alerts', () => {
-  test('show why the workflow task fails, with its code on request, and lead to its event', async () => {
-    await renderApp(stuck);
-    await until(
-      () => /Workflow task fails\s*activity type does not match.*attempt 14/.test(textOf('Alerts')),
-      'the message',
-      10_000,
-    );
-    await userEvent.click(page.getByRole('button', { name: 'Failure', exact: true }));
-    await until(() => /workflows\.ts:31:9/.test(textOf('Alerts')), 'the code', 10_000);
-    await userEvent.click(page.getByRole('button', { name: 'Event 4' }));
-    await until(() => document.querySelector('[data-inspector]'), 'the inspector');
-  });
-
-  test('show who requested the cancellation', async () => {
-    await renderApp(stuck);
-    await until(
-      () => /Cancellation requested.*ana@acme.example, ordered twice/.test(textOf('Alerts')),
-      'the alert',
-      10_000,
-    );
-  });
-
-  test('show who paused the run, and why', async () => {
-    await renderApp('/ns/NS/workflows/alerts-paused/01997c2e-a000-7000-8000-000000000002');
-    await until(
-      () => /Paused.*ana@acme.example, waiting for the bank/.test(textOf('Alerts')),
-      'the alert',
-      10_000,
-    );
-  });
-
-  test('show that an activity fails again and again, and why', async () => {
-    await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
-    await until(
-      () =>
-        /transferFunds fails\s*the bank is closed.*attempt 88, retries in 59 m.*and 1 more fails/.test(
-          textOf('Alerts'),
-        ),
-      'the message',
-      10_000,
-    );
-    await userEvent.click(page.getByRole('button', { name: 'Event 2' }));
-    await until(() => row('g2')?.getAttribute('aria-selected') === 'true', 'the event');
-  });
-
   test('show that no worker polls the task queue of the run, for as long as that is so', async () => {
     await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
     await until(

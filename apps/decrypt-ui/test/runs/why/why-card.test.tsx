@@ -39,12 +39,29 @@ describe('the card Why', () => {
     await untilLine(/activity type does not match .*The code does not match the history · .*attempt 14/);
     await untilLine(/Cancellation requested/);
     await fold();
+    expect(line()).toContain('By ana@acme.example. Reason: ordered twice');
     expect(line()).toContain('Deploy code that replays this history');
   });
 
   test('shows the last failure of an activity, the attempt and when Temporal tries again', async () => {
     await renderApp(retrying);
     await untilLine(/503 AdyenUnavailable .*attempt 3 of 8 · next try in \d+ m.* · queue payments/);
+  });
+
+  test('shows who paused the run, and why', async () => {
+    await renderApp('/ns/NS/workflows/alerts-paused/01997c2e-a000-7000-8000-000000000002');
+    await untilLine(/Paused .*By ana@acme\.example\. Reason: waiting for the bank/);
+  });
+
+  test('lists all activities that fail again and again, and leads to their events', async () => {
+    await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
+    await untilLine(
+      /the bank is closed BankClosed .*activity transferFunds .*attempt 88 · next try in (59|60) m/,
+    );
+    await fold();
+    await untilLine(/activity notify .*attempt 6/);
+    await userEvent.click(cardButton('Event 2').first());
+    await until(() => row('g2')?.getAttribute('aria-selected') === 'true', 'the event');
   });
 
   test('takes its place before it has loaded, and moves no row', async () => {

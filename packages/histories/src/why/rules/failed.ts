@@ -5,7 +5,7 @@ import type { Fact } from '../finding.ts';
 import { isOpen, type WhyRun } from '../run.ts';
 import { endOfRun, failingTask, pendingSteps, runFailure } from '../sources.ts';
 import { type Step, stepOf } from '../step.ts';
-import { seconds } from '../words.ts';
+import { byWhom, seconds } from '../words.ts';
 
 /** Returns a finder for errors of the codec and of Cloud KMS, which the table of reason codes explains. */
 export const codecErrors =
@@ -105,13 +105,7 @@ export function terminated(run: WhyRun): Fact[] {
   if (event?.eventName !== 'WorkflowExecutionTerminated') return [];
   const by = textAt(event.attributes, 'identity');
   const reason = textAt(event.attributes, 'reason');
-  return [
-    {
-      eventId: event.eventId,
-      since: event.at,
-      detail: [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined,
-    },
-  ];
+  return [{ eventId: event.eventId, since: event.at, detail: byWhom(by, reason) }];
 }
 
 /** Who requested the cancellation. */
@@ -123,11 +117,5 @@ export function canceled(run: WhyRun): Fact[] {
     textAt(request?.attributes, 'externalWorkflowExecution', 'workflowId') ??
     textAt(request?.attributes, 'identity');
   const reason = textAt(request?.attributes, 'cause');
-  return [
-    {
-      eventId: request?.eventId ?? event.eventId,
-      since: event.at,
-      detail: [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined,
-    },
-  ];
+  return [{ eventId: request?.eventId ?? event.eventId, since: event.at, detail: byWhom(by, reason) }];
 }

@@ -6,6 +6,7 @@ import type { Place } from '../place.ts';
 import { isOpen, type WhyRun } from '../run.ts';
 import { endOfRun, pendingSteps, type PendingStep } from '../sources.ts';
 import { stepOf, summaryOf } from '../step.ts';
+import { byWhom } from '../words.ts';
 import { LONG_WAIT, pollersText } from './task.ts';
 
 const placeOf = ({ work, group, cause }: PendingStep): Place => ({
@@ -42,13 +43,7 @@ export const activitiesPaused = (run: WhyRun): Fact[] =>
     .map((step) => ({
       ...factOf(step),
       nextAt: undefined,
-      detail:
-        [
-          step.work.pausedBy && `By ${step.work.pausedBy}.`,
-          step.work.pauseReason && `Reason: ${step.work.pauseReason}.`,
-        ]
-          .filter(Boolean)
-          .join(' ') || undefined,
+      detail: byWhom(step.work.pausedBy, step.work.pauseReason),
     }));
 
 /** Activities and Nexus operations whose last attempt failed. */

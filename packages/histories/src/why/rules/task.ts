@@ -2,7 +2,7 @@ import { at, enumAt, millisAt, textAt } from '../../events/proto-json.ts';
 import type { Fact } from '../finding.ts';
 import { isOpen, type WhyQueue, type WhyRun } from '../run.ts';
 import { endOfRun, type FailingTask, failingTask } from '../sources.ts';
-import { inWords } from '../words.ts';
+import { byWhom, inWords } from '../words.ts';
 
 /** Why a workflow task fails. Each problem is a separate rule. */
 export type TaskProblem = 'nondeterminism' | 'deadlock' | 'timeout' | 'unhandled' | 'other';
@@ -104,7 +104,7 @@ export function runPaused(run: WhyRun): Fact[] {
     {
       eventId: event?.eventId,
       since: millisAt(pause, 'pausedTime') ?? event?.at,
-      detail: [by && `By ${by}.`, reason && `Reason: ${reason}.`].filter(Boolean).join(' ') || undefined,
+      detail: byWhom(by, reason),
     },
   ];
 }
@@ -113,7 +113,11 @@ export function runPaused(run: WhyRun): Fact[] {
 export function cancelRequested(run: WhyRun): Fact[] {
   if (!isOpen(run)) return [];
   const request = run.events.findLast(({ eventName }) => eventName === 'WorkflowExecutionCancelRequested');
-  return request === undefined ? [] : [{ eventId: request.eventId, since: request.at }];
+  if (request === undefined && at(run.details, 'workflowExtendedInfo', 'cancelRequested') !== true) return [];
+  const { attributes } = request ?? {};
+  const by = textAt(attributes, 'externalWorkflowExecution', 'workflowId') ?? textAt(attributes, 'identity');
+  const reason = textAt(attributes, 'cause') ?? textAt(attributes, 'reason');
+  return [{ eventId: request?.eventId, since: request?.at, detail: byWhom(by, reason) }];
 }
 
 /** A run that nothing in the history or the description will wake. */

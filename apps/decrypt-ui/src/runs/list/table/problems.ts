@@ -1,4 +1,3 @@
-import { MANY_ATTEMPTS } from '@temporal-kms/histories/events/pending';
 import { millisOf } from '@temporal-kms/histories/events/proto-json';
 import {
   escapeInvisible,
@@ -16,6 +15,8 @@ export interface Problem {
   readonly detail: string;
 }
 
+/** An activity or a Nexus operation that fails this often does not recover by itself soon. */
+const MANY_ATTEMPTS = 5;
 /** A workflow task is attempted again only if a worker failed it or lost it. */
 const MANY_TASK_ATTEMPTS = 3;
 
