@@ -25,6 +25,8 @@ export const workflowSearch = z.object({
   view: maybe(z.enum(['groups', 'all'])),
   /** Shows workflow tasks among the groups. */
   tasks: maybe(z.boolean()),
+  /** Dims what is not on the critical path, and lists where the time went. */
+  path: maybe(z.boolean()),
   /** False draws idle time at full length. */
   idle: maybe(z.boolean()),
   /** The part of the run in the waterfall, in milliseconds from the run's start. */

@@ -163,7 +163,7 @@ function lookOf(row: Row, view: HistoryView, phone: boolean): GridRow {
     selected: row.key === view.selectedKey,
     level: row.level,
     expanded: isExpandable ? row.expanded : undefined,
-    dimmed: !view.isMatch(row),
+    dimmed: !view.isMatch(row) || !view.isOnPath(row),
     onClick: () => view.selectRow(row),
     onDoubleClick: () => isExpandable && view.toggle(row.group.id),
   };

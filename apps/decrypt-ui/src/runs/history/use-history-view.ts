@@ -15,6 +15,7 @@ import { historyGrid, type WorkflowSearch } from '../run-params.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import type { RunTimes } from '../timeline/time-scale.ts';
 import { type Selection, useSelection } from './use-selection.ts';
+import { useOnPath } from './use-on-path.ts';
 import { useSheetEntry } from './use-sheet-entry.ts';
 
 export type HistoryView = ReturnType<typeof useHistoryView>;
@@ -119,6 +120,8 @@ export function useHistoryView(
     return row.kind === 'group' && (matched?.has(groupIndexOf(history, row.group.id)) ?? false);
   };
 
+  const isOnPath = useOnPath(search.path ?? false);
+
   return {
     rows,
     times,
@@ -144,6 +147,7 @@ export function useHistoryView(
       if (key !== undefined) go(key);
     },
     isMatch,
+    isOnPath,
     placesIn,
     matched,
     pending,

@@ -123,7 +123,11 @@ export function RunContent({ header, search, change }: RunContentProps) {
           <RunValuesPanel shown={shown} onSelect={select} />
         </Suspense>
       ) : null}
-      <Why onSelect={select} />
+      <Why
+        onSelect={select}
+        path={search.path ?? false}
+        onPath={() => change({ path: search.path ? undefined : true })}
+      />
       <RunAlerts />
       <SplitView
         reserve={

@@ -1,31 +1,31 @@
 import type { Explanation, Finding } from '@temporal-kms/histories/why';
-import { ChevronRight, Ticket } from 'lucide-react';
-import { useState } from 'react';
-import { RevealControl } from '../../payloads/reveal-control.tsx';
+import { ChevronRight } from 'lucide-react';
+import { lazy, Suspense, useState } from 'react';
 import { Button } from '../../ui/controls/button.tsx';
-import { CopyButton } from '../../ui/controls/copy-button.tsx';
+import { PHONE_BELOW, useNarrowerThan } from '../../ui/preferences/window-size.ts';
 import { OutcomeGlyph } from '../../ui/text/outcome.tsx';
 import { useRun } from '../run/run-context.tsx';
-import { Findings, ToEvent } from './findings.tsx';
+import { Actions } from './actions.tsx';
+import { Findings } from './findings.tsx';
 import { Headline } from './headline.tsx';
-import { CompareWithLastGood } from './last-good-run.tsx';
-import { ticketText } from './ticket.ts';
-import { type Explained, useExplanation } from './use-explanation.ts';
+import { useExplanation } from './use-explanation.ts';
 import styles from './why-card.module.css';
 import { outcomeOfFinding } from './why-text.ts';
+import type { WhyProps } from './why-props.ts';
 
-interface WhyCardProps {
-  readonly onSelect: (eventId: number) => void;
-}
+const PathTable = lazy(async () => ({ default: (await import('./path-table.tsx')).PathTable }));
 
 /** Why the run failed, what it waits for, and what went wrong on the way: a line, and all findings below it on request. */
-export function WhyCard({ onSelect }: WhyCardProps) {
+export function WhyCard(props: WhyProps) {
+  const { onSelect, path } = props;
   const [open, setOpen] = useState(false);
   const { description } = useRun();
   const explained = useExplanation(open);
   const { explanation, loaded, now, lockOf } = explained;
   const [first] = explanation.findings;
   const outcome = first ? outcomeOfFinding(first, description.workflow.status) : 'neutral';
+  const phone = useNarrowerThan(PHONE_BELOW);
+  const actions = <Actions explained={explained} first={first} {...props} />;
   return (
     <section className={styles['card']} aria-label="Why" data-outcome={outcome}>
       <div className={styles['line']}>
@@ -56,12 +56,18 @@ export function WhyCard({ onSelect }: WhyCardProps) {
             {loaded ? 'Nothing failed, and nothing is pending.' : 'The history is being read …'}
           </p>
         )}
-        <Actions explained={explained} first={first} onSelect={onSelect} />
+        {phone ? null : actions}
       </div>
       {open && first ? (
         <div className={styles['fold']}>
+          {phone ? actions : null}
           <Findings explanation={explanation} now={now} lockOf={lockOf} onSelect={onSelect} />
         </div>
+      ) : null}
+      {path ? (
+        <Suspense>
+          <PathTable onSelect={onSelect} />
+        </Suspense>
       ) : null}
     </section>
   );
@@ -78,37 +84,6 @@ function Also({ explanation, first }: { explanation: Explanation; first: Finding
   return (
     <span className={styles['also']} data-tip={texts.join('\n')}>
       {rest.length === 0 ? one : `${one} +${rest.length}`}
-    </span>
-  );
-}
-
-interface ActionsProps extends WhyCardProps {
-  readonly explained: Explained;
-  readonly first: Finding | undefined;
-}
-
-function Actions({ explained, first, onSelect }: ActionsProps) {
-  const { address, description } = useRun();
-  if (!first) return null;
-  const { run, read, explanation } = explained;
-  return (
-    <span className={styles['actions']}>
-      <RevealControl refs={explanation.refs} title="Explanation" />
-      <ToEvent eventId={first.eventId} onSelect={onSelect} />
-      <CopyButton
-        what="for a ticket"
-        glyph={<Ticket size={14} />}
-        text={() =>
-          ticketText({
-            address,
-            workflow: description.workflow,
-            run,
-            read,
-            link: `${location.origin}${location.pathname}`,
-          })
-        }
-      />
-      {explanation.state === 'failed' || explanation.state === 'stuck' ? <CompareWithLastGood /> : null}
     </span>
   );
 }

@@ -1,6 +1,8 @@
 import { isFailure } from '@temporal-kms/histories/events';
+import { useCommands } from '../../ui/commands/registry.ts';
 import { lazyModule, useModule } from '../../ui/lazy-module.ts';
 import { useRun } from '../run/run-context.tsx';
+import type { WhyProps } from './why-props.ts';
 import styles from './why.module.css';
 
 const card = lazyModule(() => import('./why-card.tsx'));
@@ -8,23 +10,16 @@ const card = lazyModule(() => import('./why-card.tsx'));
 /** Events above which a completed run has a card too: it has more steps than a reader looks at. */
 const LONG = 200;
 
-interface WhyProps {
-  readonly onSelect: (eventId: number) => void;
-}
-
 /**
  * The place of the card above a history. It has the height of a line from the start, so that the card moves no row, and the
  * card's code is loaded next to the history.
  */
-export function Why({ onSelect }: WhyProps) {
-  const wanted = useWanted();
+export function Why(props: WhyProps) {
+  const wanted = useWanted() || props.path;
+  useCommands({ 'view.path': props.onPath });
   const module = useModule(card, wanted);
   if (!wanted) return null;
-  return module ? (
-    <module.WhyCard onSelect={onSelect} />
-  ) : (
-    <div className={styles['space']} aria-busy="true" />
-  );
+  return module ? <module.WhyCard {...props} /> : <div className={styles['space']} aria-busy="true" />;
 }
 
 /** Whether the run needs an explanation: it did not complete, it is long, or a step of it failed. */

@@ -181,6 +181,7 @@ const commands = {
   'payloads.lock': { title: 'Lock payloads', keys: ['l'], section: 'History' },
   'view.groups': { title: 'Groups or all events', keys: ['g'], section: 'History' },
   'view.idle': { title: 'Collapse idle time', keys: ['z'], section: 'History' },
+  'view.path': { title: 'Critical path', keys: ['w'], section: 'History' },
   'view.follow': { title: 'Follow new events', keys: ['f'], section: 'History' },
   'view.range': { title: 'Choose the visible time', keys: [], section: 'History' },
   'view.whole': { title: 'Show the whole run', keys: ['0'], section: 'History' },

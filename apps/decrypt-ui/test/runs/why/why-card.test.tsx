@@ -30,8 +30,7 @@ describe('the card Why', () => {
     await renderApp(failed);
     await untilLine(/402/);
     await userEvent.click(cardButton(/^Event/));
-    await until(() => document.querySelector('[data-inspector]'), 'the inspector');
-    expect(row('g5')?.getAttribute('aria-selected')).toBe('true');
+    await until(() => row('e7')?.getAttribute('aria-selected') === 'true', 'the event');
   });
 
   test('shows the message of a failing workflow task, its attempt, and what else is wrong', async () => {
@@ -132,5 +131,26 @@ describe('the card of a run with locked payloads', () => {
     await until(() => copied.mock.calls.length > 0, 'the copy');
     expect(copied.mock.calls[0]![0]).toContain('StripeCardError (message locked)');
     copied.mockRestore();
+  });
+});
+
+const table = () => document.querySelector('section[aria-label="Critical path"]');
+
+describe('the critical path', () => {
+  test('dims the rows that did not decide how long the run took, and lists where the time went', async () => {
+    const app = await renderApp(retrying);
+    await until(() => row('g39'), 'the rows');
+    expect(document.querySelector('[data-dimmed]')).toBeNull();
+    press('w');
+    await until(() => table(), 'the table', 10_000);
+    expect(app.history.location.search).toContain('path=true');
+    // An activity that ran next to a slower one.
+    await until(() => row('g11')?.hasAttribute('data-dimmed'), 'a dimmed row');
+    expect(row('g12')?.hasAttribute('data-dimmed')).toBe(false);
+    expect(table()?.textContent).toContain('ScoreFraudRisk');
+    expect(table()?.textContent).not.toContain('ReserveInventory');
+    press('w');
+    await until(() => !table(), 'no table');
+    expect(document.querySelector('[data-dimmed]')).toBeNull();
   });
 });

@@ -1,0 +1,59 @@
+import type { Finding } from '@temporal-kms/histories/why';
+import { Ticket, Timer } from 'lucide-react';
+import { RevealControl } from '../../payloads/reveal-control.tsx';
+import { tip } from '../../ui/commands/commands.ts';
+import { Button } from '../../ui/controls/button.tsx';
+import { CopyButton } from '../../ui/controls/copy-button.tsx';
+import { useRun } from '../run/run-context.tsx';
+import { ToEvent } from './findings.tsx';
+import { CompareWithLastGood } from './last-good-run.tsx';
+import { ticketText } from './ticket.ts';
+import type { Explained } from './use-explanation.ts';
+import styles from './why-card.module.css';
+import type { WhyProps } from './why-props.ts';
+
+interface ActionsProps extends WhyProps {
+  readonly explained: Explained;
+  readonly first: Finding | undefined;
+}
+
+/** What a reader does with the card. */
+export function Actions({ explained, first, onSelect, path, onPath }: ActionsProps) {
+  const { explanation } = explained;
+  const isBad = explanation.state === 'failed' || explanation.state === 'stuck';
+  return (
+    <span className={styles['actions']}>
+      <RevealControl refs={explanation.refs} title="Explanation" />
+      {first ? (
+        <>
+          <ToEvent eventId={first.eventId} onSelect={onSelect} />
+          <CopyTicket explained={explained} />
+        </>
+      ) : null}
+      {isBad ? <CompareWithLastGood /> : null}
+      <Button
+        look="ghost"
+        size="small"
+        icon
+        aria-label="Critical path"
+        aria-pressed={path}
+        {...tip('view.path')}
+        onClick={onPath}
+      >
+        <Timer size={14} />
+      </Button>
+    </span>
+  );
+}
+
+function CopyTicket({ explained: { run, read } }: Pick<ActionsProps, 'explained'>) {
+  const { address, description } = useRun();
+  const link = `${location.origin}${location.pathname}`;
+  return (
+    <CopyButton
+      what="for a ticket"
+      glyph={<Ticket size={14} />}
+      text={() => ticketText({ address, workflow: description.workflow, run, read, link })}
+    />
+  );
+}

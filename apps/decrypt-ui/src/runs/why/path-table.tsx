@@ -1,0 +1,92 @@
+import { groupName } from '@temporal-kms/histories/events';
+import type { PathKind, PathStep } from '@temporal-kms/histories/why';
+import { type ReactNode, useMemo } from 'react';
+import { Button } from '../../ui/controls/button.tsx';
+import { formatDurationShort } from '../../ui/format/duration.ts';
+import { Table } from '../../ui/page/table.tsx';
+import { groupOfEvent } from '../events/history.ts';
+import { pathOf } from '../history/critical-path.ts';
+import { LabelText } from '../history/summary-cell.tsx';
+import { useRun } from '../run/run-context.tsx';
+import styles from './path-table.module.css';
+
+const kinds = ['work', 'queue', 'retry', 'idle'] as const satisfies readonly PathKind[];
+const heads: Readonly<Record<PathKind, string>> = {
+  work: 'Work',
+  queue: 'Queue',
+  retry: 'Retries',
+  idle: 'Idle',
+};
+
+/** Steps that the table lists; the others are added up. */
+const MAX_STEPS = 10;
+
+const timeOf = (step: PathStep): number => kinds.reduce((sum, kind) => sum + step[kind], 0);
+
+interface PathTableProps {
+  readonly onSelect: (eventId: number) => void;
+}
+
+/** Where the time of a run went: the steps on its critical path, those that took longest first. */
+export function PathTable({ onSelect }: PathTableProps) {
+  const { history } = useRun().follow;
+  const { steps, total } = pathOf(history);
+  const sorted = useMemo(() => steps.toSorted((a, b) => timeOf(b) - timeOf(a)), [steps]);
+  const rest = sorted.slice(MAX_STEPS);
+  return (
+    <section className={styles['path']} aria-label="Critical path">
+      <h3 id="critical-path" className="sr-only">
+        Critical path
+      </h3>
+      <Table
+        headingId="critical-path"
+        className={styles['table']}
+        columns={[
+          'Step',
+          ...[...kinds.map((kind) => heads[kind]), 'Together'].map(
+            (head) => [head, styles['number']] as const,
+          ),
+        ]}
+      >
+        <Times name="The whole run" step={{ group: 0, ...total }} />
+        {sorted.slice(0, MAX_STEPS).map((step) => (
+          <Times key={step.group} name={<StepName step={step} onSelect={onSelect} />} step={step} />
+        ))}
+        {rest.length > 0 ? <Times name={`${rest.length} other steps`} step={rest.reduce(add)} /> : null}
+      </Table>
+    </section>
+  );
+}
+
+const add = (a: PathStep, b: PathStep): PathStep => ({
+  group: 0,
+  work: a.work + b.work,
+  queue: a.queue + b.queue,
+  retry: a.retry + b.retry,
+  idle: a.idle + b.idle,
+});
+
+function Times({ name, step }: { readonly name: ReactNode; readonly step: PathStep }) {
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      {[...kinds.map((kind) => step[kind]), timeOf(step)].map((millis, index) => (
+        // oxlint-disable-next-line react/no-array-index-key -- a column is identified by its position
+        <td key={index} className={styles['number']}>
+          {millis === 0 ? '' : formatDurationShort(millis)}
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+function StepName({ step, onSelect }: PathTableProps & { readonly step: PathStep }) {
+  const { history } = useRun().follow;
+  const group = groupOfEvent(history, step.group);
+  if (group === undefined) return 'Waiting for a message';
+  return (
+    <Button look="ghost" size="small" onClick={() => onSelect(group.id)}>
+      <LabelText label={groupName(group)} /> <span className="t3">#{group.id}</span>
+    </Button>
+  );
+}
