@@ -157,7 +157,7 @@ describe('the progress of runs', () => {
 });
 
 async function types(prefix: string, namespace = NAMESPACE) {
-  const path = `/api/namespaces/${namespace}/workflows:types?${new URLSearchParams({ prefix })}`;
+  const path = `/api/namespaces/${namespace}/workflows:types?${new URLSearchParams({ prefix }).toString()}`;
   return workflowTypes.parse(await (await get(stack.app, path)).json());
 }
 

@@ -91,7 +91,7 @@ const countAgain = (client: QueryClient, namespace: string) =>
   client.invalidateQueries({ queryKey: ['count', namespace] });
 
 /** Calls a function when a query has another answer than before. */
-function useChanged<T>(data: T | undefined, changed: () => unknown): void {
+function useChanged(data: unknown, changed: () => unknown): void {
   const known = useRef(data);
   useEffect(() => {
     if (known.current !== undefined && data !== undefined && known.current !== data) void changed();

@@ -32,7 +32,7 @@ export function readingOf(state: PayloadState, stub: PayloadStub | undefined): R
 }
 
 /** Why payloads of the card are not readable, as far as the person can change it. */
-export type Lock = 'waiting' | 'locked' | 'refused';
+type Lock = 'waiting' | 'locked' | 'refused';
 
 export interface Readings {
   /** Another function whenever one of the payloads can be read, or no longer. */
