@@ -29,7 +29,7 @@ afterAll(async () => {
 });
 
 describe('the build', () => {
-  test('names no address with a base path outside index.html', () => {
+  test('contains no address with a base path outside index.html', () => {
     const names = readdirSync(outDir, { recursive: true, encoding: 'utf8' });
     for (const name of names.filter((each) => /\.(js|css)$/.test(each)))
       expect(readFileSync(join(outDir, name), 'utf8'), name).not.toMatch(/["'`(]\/?assets\//);
@@ -46,7 +46,7 @@ describe('the build', () => {
     expect(names.filter((name) => /\.tsx?$/.test(name))).toEqual([]);
   });
 
-  test('has pages only at addresses that servers answer with index.html', () => {
+  test('has pages only at paths for which servers return index.html', () => {
     const paths = Object.keys(
       createAppRouter({
         runs: () => {
@@ -72,7 +72,7 @@ describe('the configuration', () => {
   });
 
   test.each(['//evil.example', '/\\evil.example', 'javascript:alert(1)', 'codec', '/a?b', '/a#b'])(
-    'does not take %j for a codec server',
+    'rejects %j as the codec server’s address',
     async (apiUrl) => {
       await expect(load(apiUrl)).rejects.toThrow('/tools/kms/config.json is invalid');
     },
@@ -145,7 +145,7 @@ describe.each([[''], ['/kms'], ['/tools/kms']])('the page below the base path %j
     expect(new URL(page.url()).pathname).toBe(`${basePath}/ns/files/file`);
   });
 
-  test('names its own address to the identity provider, and returns to it', async () => {
+  test('sends its own address to the identity provider, and returns to it', async () => {
     const signIn = {
       required: true,
       authorizationCode: { issuer: provider.origin, clientId: 'page', scopes: ['openid'], token: 'access' },

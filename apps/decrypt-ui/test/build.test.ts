@@ -97,7 +97,7 @@ afterAll(async () => {
 const RUN = '/ns/sizes/workflows/order-88213/01997c2e-0000-7000-8000-000000000001';
 
 /**
- * Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, those of its worker included, and that
+ * Opens a page with an empty cache. Returns the size of its scripts in KiB after gzip, including its worker's, and the size
  * of the card that explains a run, which no other part of the page waits for.
  */
 async function loaded(
@@ -112,7 +112,7 @@ async function loaded(
   });
   await page.goto(`${url}${path}`);
   await ready(page);
-  // What the page loads after its first content counts, too.
+  // Includes what the page loads after its first content.
   await page.waitForTimeout(1000);
   const sizes = { page: 0, card: 0 };
   for (const [name, body] of await Promise.all(bodies))
@@ -155,7 +155,7 @@ async function opened(
 }
 
 describe('the JavaScript that Chromium loads', () => {
-  test('waits for no script to request the configuration and the sign-in, and requests each once', async () => {
+  test('requests the configuration and the sign-in once each, without waiting for a script', async () => {
     const first = ['/config.json', '/api/sign-in'];
     const requested = await opened('/ns/sizes/workflows', {
       whileLoading: (soFar) =>
@@ -169,7 +169,7 @@ describe('the JavaScript that Chromium loads', () => {
       ).toHaveLength(1);
   });
 
-  test('waits for no script to request a run and the files of its page, and requests each once', async () => {
+  test('requests a run and its page’s files once each, without waiting for a script', async () => {
     const description = '/api/namespaces/sizes/workflows/order-88213';
     const history = `${description}/runs/${RUN.split('/').at(-1)}/history`;
     const page = files()
@@ -219,7 +219,7 @@ describe('the JavaScript that Chromium loads', () => {
   });
 });
 
-/** Opens a page whose requests to an address get no answer until `answers` is called. */
+/** Opens a page. Its requests to an address get no response until `answers` is called. */
 async function openedHanging(hanging: string, path = '/ns/sizes/workflows') {
   const page = await browser.newPage();
   page.setDefaultTimeout(20_000);
@@ -232,11 +232,11 @@ async function openedHanging(hanging: string, path = '/ns/sizes/workflows') {
 
 describe('a page whose server does not answer', () => {
   const words = 'Still waiting for an answer. The server or the network is slow.';
-  /** Milliseconds after which the page gives up a request, and after which it tries again. */
+  /** The page's time limit of a request, and its pause before the next attempt, in milliseconds. */
   const LIMIT = 15_000;
   const AGAIN = 5_000;
 
-  test('shows its frame before its scripts have loaded, and says after three seconds that it waits', async () => {
+  test('shows its frame before its scripts have loaded, and after three seconds says that it is waiting', async () => {
     const { page, answers } = await openedHanging('**/assets/*.js');
     const title = page.getByText('temporal-kms', { exact: true });
     await title.waitFor();
@@ -253,7 +253,7 @@ describe('a page whose server does not answer', () => {
     ['the sign-in', '**/api/sign-in', '/ns/sizes/workflows', 'The codec server does not answer'],
     ['the configuration', '**/config.json', '/ns/sizes/workflows', 'The dashboard could not start'],
     ['the namespaces', '**/api/namespaces', '/', 'The codec server does not answer'],
-  ])('says that %s is missing, gives up, tries again, and continues', async (_, hanging, path, title) => {
+  ])('says that it is waiting for %s, gives up, tries again, and continues', async (_, hanging, path, title) => {
     const { page, answers } = await openedHanging(hanging, path);
     await page.getByText(words).waitFor();
     await expect
@@ -309,13 +309,13 @@ describe('a page whose server does not answer', () => {
 const top = (page: Page, role: 'grid' | 'treegrid') =>
   page.getByRole(role).evaluate((element) => element.scrollTop);
 
-describe('the page of a run', () => {
+describe('an open page', () => {
   const RUN_400 = '/ns/sizes/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1';
   test.each([
-    ['run', RUN_400],
-    ['list', '/ns/sizes/workflows'],
+    ['a run', RUN_400],
+    ['the list', '/ns/sizes/workflows'],
   ] as const)(
-    'of the %s has the same rows in view after a reload, and starts at the top in another tab',
+    'keeps the scroll position of %s after a reload, but starts at the top in another tab',
     async (_, path) => {
       const role = 'treegrid';
       const context = await browser.newContext();
@@ -343,7 +343,7 @@ describe('the page of a run', () => {
     },
   );
 
-  test('that is open says so while the browser is offline, and is live again afterwards', async () => {
+  test('says when the browser is offline, and is live again afterwards', async () => {
     const context = await browser.newContext();
     const page = await context.newPage();
     await page.goto(`${url}${RUN}`);

@@ -16,7 +16,7 @@ const choose = async (menu: string, option: string) => {
   await page.getByRole('menuitemradio', { name: option }).click();
 };
 
-/** Opens the audit, and returns what the page has sent to search it. */
+/** Opens the audit page. `searches` returns the search requests that the page has sent. */
 async function openAudit(path = '/ns/NS/audit') {
   const app = await renderApp(path);
   await until(() => row(key(1)), 'the rows');
@@ -38,7 +38,7 @@ describe('the audit page', () => {
     await expect.element(page.getByText(/^\d+ operations so far$/)).toBeVisible();
   });
 
-  test('loads older lines before the reader reaches the last row, each page once', async () => {
+  test('loads each page of older lines once, before the reader reaches the last row', async () => {
     const { searches } = await openAudit();
     await until(() => {
       press('End');
@@ -69,7 +69,7 @@ describe('the audit page', () => {
     await until(() => rows() > 10, 'all rows');
   });
 
-  test('shows and keeps the conditions of an address that changes outside the filter', async () => {
+  test('shows a new address’s conditions in the filter, and keeps them when the reader adds one', async () => {
     const app = await openAudit();
     await field('Workflow id').fill('nowhere');
     app.history.push(`/ns/${app.namespace}/audit?wf=order-88213`);
@@ -82,7 +82,7 @@ describe('the audit page', () => {
     await expect.element(page.getByRole('group', { name: 'Between' })).toBeVisible();
   });
 
-  test('filters by action, outcome and time with a choice, which the address contains', async () => {
+  test('filters by the chosen action, outcome and time, and puts them into the address', async () => {
     const app = await openAudit();
     await choose('Outcome', 'Denied');
     await until(() => rows() === 2, 'the denials');
@@ -102,7 +102,7 @@ describe('the audit page', () => {
     expect(Date.now() - Date.parse(last?.from ?? '')).toBeLessThan(3_700_000);
   });
 
-  test('filters between two moments of the reader’s time zone', async () => {
+  test('filters between two times in the reader’s time zone', async () => {
     const app = await openAudit();
     await page.getByRole('button', { name: /^Time:/ }).click();
     await page.getByRole('menuitemradio', { name: 'Between…' }).click();
@@ -138,7 +138,7 @@ describe('the audit page', () => {
     expect(document.activeElement).toBe(row(key(2)));
   });
 
-  test('leads from an entry to its event, and comes back to the filter', async () => {
+  test('links an entry to its event, and restores the filter on Back', async () => {
     const app = await openAudit();
     await field('Person').fill('ana');
     await userEvent.keyboard('{Enter}');
@@ -151,7 +151,7 @@ describe('the audit page', () => {
     await expect.element(field('Person')).toHaveValue('ana');
   });
 
-  test('does not link a run that the server could not verify', async () => {
+  test('does not link to a run that the server could not verify', async () => {
     await openAudit();
     expect(text(8)).toContain('order-1 in a file');
     expect(row(key(8))?.querySelector('a')).toBeNull();
@@ -172,7 +172,7 @@ describe('the audit page', () => {
 });
 
 describe('the hash chain', () => {
-  test('is verified on request, with the last line to keep', async () => {
+  test('is verified on request, and its last line can be copied', async () => {
     await openAudit();
     press('v');
     const chain = page.getByRole('region', { name: 'Hash chain' });
@@ -195,7 +195,7 @@ describe('the hash chain', () => {
     await expect.element(chain.getByText(/line 240: lines are missing/)).toBeVisible();
   });
 
-  test('of a file that is too large is verified on the server', async () => {
+  test('is verified by a command on the server if the file is too large', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'too_large' });
     press('v');
@@ -240,8 +240,8 @@ describe('the audit export', () => {
   });
 });
 
-describe('people who read no audit', () => {
-  test('read which permission they lack, and are not offered the page', async () => {
+describe('people who cannot read the audit', () => {
+  test('see which permission they lack, and no link to the page', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata', 'decode'])]));
     await renderApp('/ns/NS/audit', { namespace, session: make });
@@ -254,10 +254,10 @@ describe('people who read no audit', () => {
     await expect.element(heading(/^Workflows/)).toBeVisible();
   });
 
-  test('get the query of their log collector where the server writes no file', async () => {
+  test('get the query for their log collector if the server writes no file', async () => {
     const app = await openAudit();
     await app.steer('audit', { mode: 'none' });
-    // The next page may have been requested already, and shows the same.
+    // The page may have requested its next lines already, and then shows the same.
     document.querySelector<HTMLElement>('[aria-label="Update"]')?.click();
     await expect.element(heading('This server cannot read its audit')).toBeVisible();
     await expect.element(page.getByText('labels.log="audit" AND x="y"')).toBeVisible();
@@ -265,7 +265,7 @@ describe('people who read no audit', () => {
   });
 });
 
-test('an auditor who may see no workflows starts in the audit, and the page asks for nothing else', async () => {
+test('an auditor who may not see workflows starts on the audit page, which requests nothing else', async () => {
   const namespace = newNamespace();
   const { make } = sessionOf(person([inNamespace(namespace, ['audit'])]));
   const app = await renderApp('/', { namespace, session: make });

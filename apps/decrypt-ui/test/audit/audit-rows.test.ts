@@ -26,7 +26,7 @@ const outcome: AuditEntry['outcome'] = {
 const ended = line({ event: 'outcome', time: '2026-11-24T12:00:01.000Z', outcome });
 
 describe('rows', () => {
-  test('join the lines of an operation, in the order of their newest lines', () => {
+  test('join the lines of an operation, sorted by their newest lines', () => {
     const other = line({ id: ID.replace('0b6', '1b6') });
     const rows = auditRows([ended, other, line({ event: 'digests', digests: ['a'], part: 2 }), line()]);
     expect(rows.map(({ id }) => id)).toEqual([ID, other.id]);
@@ -34,7 +34,7 @@ describe('rows', () => {
     expect(rows[0]?.lines).toHaveLength(3);
   });
 
-  test('are complete without the intent, which a filter may leave out', () => {
+  test('show the outcome even if a filter leaves out the intent', () => {
     expect(auditRows([ended])[0]).toMatchObject({ entry: ended, outcome });
   });
 
@@ -51,7 +51,7 @@ describe('rows', () => {
 });
 
 describe('an entry’s run', () => {
-  test('has the event, if all payloads are of one', () => {
+  test('has an event if all payloads belong to it', () => {
     const run = { namespace: 'payments', workflowId: 'order-1', runId: 'run-1' };
     expect(runOf(line())).toEqual(run);
     expect(runOf(line({ refs: ['5:0', '5:1'] }))).toEqual({ ...run, eventId: 5 });
@@ -59,7 +59,7 @@ describe('an entry’s run', () => {
     expect(runOf(line({ refs: ['0:77'] }))).toEqual(run);
   });
 
-  test('is in the namespace of the request, and missing where it is not verified', () => {
+  test('is in the request’s namespace, and missing if the server has not verified it', () => {
     expect(runOf(line({ requestNamespace: 'orders' }))?.namespace).toBe('orders');
     expect(runOf(line({ source: 'file' }))).toBeUndefined();
     const { workflowId: _, ...without } = line();
@@ -67,7 +67,7 @@ describe('an entry’s run', () => {
   });
 });
 
-test('cells have a column for each field, and CSV runs no formula', () => {
+test('CSV has a column for each field, and no cell that a spreadsheet runs as a formula', () => {
   const [names, cells] = auditCells([{ ...ended, justification: '=HYPERLINK("x")', refs: ['5:0', '6:0'] }]);
   const cell = (name: string) => cells?.[names?.indexOf(name) ?? -1];
   expect(cell('refs')).toBe('5:0 6:0');

@@ -6,7 +6,7 @@ import { hit } from '../support/search-hit.ts';
 const counts = { events: 1, payloads: 1, bytes: 10, kmsCalls: 1, unreadable: { malformed: 1 } };
 const request = { text: 'maren', caseSensitive: false, order: 'newest_first' } as const;
 
-/** Searches a file with so many events. `answer` has the events of each request, by their ids. */
+/** Searches a file of `length` events. `answer` receives the event ids of each request. */
 async function search(
   length: number,
   answer: (ids: readonly number[], request: number) => SearchFrame[],
@@ -54,7 +54,7 @@ const end = (
 ): SearchFrame => ({ type: 'end', reason, after: ids.at(-1) ?? 0, hits: 0, ...counts });
 
 describe('a search in a file’s payloads', () => {
-  test('requests the last events first, and ends once, with sums over all requests', async () => {
+  test('requests the last events first, and ends once, with the totals of all requests', async () => {
     const { frames, asked } = await search(MAX_FILE_EVENTS + 2, (ids) => [hit(ids[0] ?? 0), end(ids)]);
     expect(asked.map((ids) => [ids.at(0), ids.at(-1)])).toEqual([
       [502, 3],
@@ -74,7 +74,7 @@ describe('a search in a file’s payloads', () => {
     });
   });
 
-  test('ends where the server reached a limit, and continues before that event', async () => {
+  test('ends when the server reaches a limit, and continues before the last event that was searched', async () => {
     const limited = await search(10, () => [end([10, 7], 'limit')]);
     expect(limited.frames).toMatchObject([{ type: 'end', reason: 'limit', after: 7 }]);
     const { asked, frames } = await search(10, (ids) => [end(ids)], { after: 7 });
@@ -82,7 +82,7 @@ describe('a search in a file’s payloads', () => {
     expect(frames.at(-1)).toMatchObject({ reason: 'complete', after: 1 });
   });
 
-  test('has no end if the answer to a request was cut off', async () => {
+  test('has no end frame if the response to a request is truncated', async () => {
     const { frames } = await search(MAX_FILE_EVENTS + 2, (ids, n) => (n === 1 ? [end(ids)] : [hit(2)]));
     expect(frames.map(({ type }) => type)).toEqual(['progress', 'hit']);
   });

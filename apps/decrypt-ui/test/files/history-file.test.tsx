@@ -20,7 +20,7 @@ async function exported(
   return response.text();
 }
 
-/** Drops a file on the page, as the browser does. */
+/** Drops a file on the page, as a browser does. */
 function drop(content: BlobPart, name = NAME) {
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File([content], name));
@@ -50,7 +50,7 @@ describe('a history file', () => {
     const decoded = app.asked.filter(({ url }) => url.endsWith('history-files:decode'));
     for (const { body } of inspected)
       expect(fileEventsRequest.parse(JSON.parse(body))).toMatchObject({ workflowId: 'order-88213' });
-    // The events in view, and no others.
+    // Only the events in view.
     for (const { body } of decoded) {
       const { events, refs } = fileDecodeRequest.parse(JSON.parse(body));
       expect(events).toHaveLength(new Set(refs.map((ref) => ref.split(':')[0])).size);
@@ -59,7 +59,7 @@ describe('a history file', () => {
     expect(app.asked.slice(before).some(({ url }) => url.includes('/runs/'))).toBe(false);
   });
 
-  test('leaves nothing in the address, in storage and in the query cache', async () => {
+  test('leaves nothing in the address, the storage or the query cache', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await listed();
     drop(await exported('encoded'));
@@ -79,7 +79,7 @@ describe('a history file', () => {
     expect((await indexedDB.databases()).length).toBe(0);
   });
 
-  test('is chosen with the button, the command and its key', async () => {
+  test('can be chosen with the button and with the command’s key', async () => {
     await renderApp('/ns/NS/workflows');
     await listed();
     let opened = 0;
@@ -87,9 +87,9 @@ describe('a history file', () => {
       opened += 1;
     });
     await userEvent.click(page.getByRole('button', { name: 'Open a history file' }));
-    await until(() => opened === 1, 'the dialog of the browser');
+    await until(() => opened === 1, 'the browser’s dialog');
     press('o', document.body, { ctrlKey: true });
-    await until(() => opened === 2, 'the dialog of the browser');
+    await until(() => opened === 2, 'the browser’s dialog');
     click.mockRestore();
     const input = document.querySelector<HTMLInputElement>('input[type="file"]')!;
     await userEvent.upload(input, new File([await exported('decoded')], NAME));
@@ -123,7 +123,7 @@ describe('a history file', () => {
     await expect.element(heading('order-88213')).toBeVisible();
   });
 
-  test('offers the choice between several runs', async () => {
+  test('lets the reader choose between several runs', async () => {
     const [first, second] = await Promise.all([
       exported('encoded'),
       exported('encoded', 'charge-88213', '01997c2e-0000-7000-8000-0000000000fa'),
@@ -142,7 +142,7 @@ describe('a history file', () => {
     await expect.element(table).toBeVisible();
   });
 
-  test('is searched in its decrypted payloads as a run is', async () => {
+  test('can be searched in its decrypted payloads, like a run', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await listed();
     drop(await exported('encoded'));
@@ -161,7 +161,7 @@ describe('a history file', () => {
     expect(app.history.location.href).not.toContain('HAM-2');
   });
 
-  test('shows metadata without payloads to people who may not decode', async () => {
+  test('shows only metadata to people who may not decode', async () => {
     const { namespace, make } = personWith(['metadata']);
     const app = await renderApp('/ns/NS/workflows', { namespace, session: make });
     await listed();

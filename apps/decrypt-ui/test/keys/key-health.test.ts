@@ -45,14 +45,14 @@ describe('a version’s state', () => {
 
 describe('namespace health', () => {
   const keys = fixtureKeys('payments', NOW, false);
-  test('is the failure of Cloud KMS before anything else', () => {
+  test('reports an unreachable Cloud KMS before anything else', () => {
     expect(health(fixtureKeys('payments', NOW, true))).toEqual({
       text: 'KMS unreachable',
       tone: 'timed-out',
     });
   });
 
-  test('counts unreadable payloads of the last hour', () => {
+  test('counts the last hour’s unreadable payloads', () => {
     expect(health(keys).text).toMatch(/^\d+ payloads unreadable in the last hour$/);
     expect(health({ ...keys, minutes: [] })).toEqual({
       text: 'No payloads in the last hour',
@@ -72,7 +72,7 @@ describe('namespace health', () => {
   });
 });
 
-test('bars are the last 60 minutes, with each reason under its tone', () => {
+test('the chart has a bar for each of the last 60 minutes, and counts each reason under its tone', () => {
   const bars = minuteBars(
     {
       minutes: [
@@ -89,7 +89,7 @@ test('bars are the last 60 minutes, with each reason under its tone', () => {
   });
 });
 
-test('the short list of versions keeps versions that are used or need attention', () => {
+test('the short list includes versions that are in use or need attention', () => {
   const versions = Array.from({ length: 40 }, (_, index) =>
     version(index === 35 ? 'DISABLED' : 'ENABLED', {
       version: 40 - index,
@@ -105,7 +105,7 @@ test('the short list of versions keeps versions that are used or need attention'
   expect(mainVersions(versions.slice(0, 3), 5)).toHaveLength(3);
 });
 
-test('a key is named by its last part and its place', () => {
+test('splits a key’s name into its last part and its location', () => {
   expect(keyPlace('projects/p/locations/us-east1/keyRings/r/cryptoKeys/k')).toEqual({
     short: 'k',
     place: 'us-east1/r',

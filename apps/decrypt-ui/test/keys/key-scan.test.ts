@@ -7,7 +7,7 @@ const NOW = Date.parse('2026-11-24T13:05:00Z');
 
 function scannedOf(mode: 'scanned' | 'complete'): Scanned {
   const scan = fixtureScan(mode, NOW);
-  if (scan.status !== 'scanned') throw new Error('The fixture is a scan.');
+  if (scan.status !== 'scanned') throw new Error('The fixture must be a scan.');
   return scan.scanned;
 }
 const complete = scannedOf('complete');
@@ -20,10 +20,10 @@ test('adds the payloads and histories of all places', () => {
   expect(storedUnder(scannedOf('scanned'), kyc, undefined)).toMatchObject({ payloads: 31 });
 });
 
-test('lists what the table of keys does not contain', () => {
+test('lists the versions that the table of keys does not contain', () => {
   const found = storedElsewhere(scannedOf('scanned'), keys);
   expect(found.map(({ name, version }) => [name.split('/').at(-1), version])).toEqual([['old-2023', 1]]);
-  // Without an answer of Cloud KMS, the table contains used versions only.
+  // If Cloud KMS does not answer, the table contains only versions that were used.
   const unknown = keys.map((key) => ({ ...key, versions: [] }));
   expect(storedElsewhere(complete, unknown)).toHaveLength(complete.keys.length);
 });
@@ -74,16 +74,16 @@ describe('a version is unneeded', () => {
 
   test.each<[string, Partial<Scanned>]>([
     ['the scan is incomplete', { complete: false }],
-    ['it ended early', { finished: undefined }],
-    ['it did not see something', { gaps: [{ kind: 'inner_layer', message: 'Another codec.' }] }],
+    ['the scan ended early', { finished: undefined }],
+    ['the scan has a gap', { gaps: [{ kind: 'inner_layer', message: 'Another codec.' }] }],
     [
-      'it did not look at the closed runs',
+      'the scan did not read the closed runs',
       { looked: { ...complete.looked, closed: { status: 'none', histories: 0, read: 0, payloads: 0 } } },
     ],
-    ['it is not known when it stopped being primary', observed({ notPrimarySince: undefined })],
+    ['the scan does not know when the version stopped being primary', observed({ notPrimarySince: undefined })],
     ['the scan did not find the key', { cryptoKeys: [] }],
     [
-      'a message of the key names no version',
+      'a message under the key names no version',
       { keys: [...complete.keys, { key: payments, formats: {}, places: {} }] },
     ],
     ['a message names no key', { keys: [...complete.keys, { formats: {}, places: {} }] }],

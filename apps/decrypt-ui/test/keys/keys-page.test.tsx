@@ -66,7 +66,7 @@ describe('the keys page', () => {
     await expect.element(rowOf(/^Test at/, 'permission_denied')).toBeVisible();
   });
 
-  test('tests the keys with a key, and shows how long Cloud KMS took', async () => {
+  test('tests the keys when the reader presses T, and shows how long Cloud KMS took', async () => {
     const app = await renderApp('/ns/NS/keys');
     await expect.element(table('Key versions')).toBeVisible();
     press('t');
@@ -76,7 +76,7 @@ describe('the keys page', () => {
     expect(sent.map(({ body }) => body)).toEqual(['{}']);
   });
 
-  test('offers no test to people who may not decrypt, and names the permission that it needs', async () => {
+  test('disables the test for people who may not decrypt, and names the permission that they need', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata'])]));
     const app = await renderApp('/ns/NS/keys', { namespace, session: make });
@@ -88,7 +88,7 @@ describe('the keys page', () => {
     expect(app.asked.some(({ url }) => url.endsWith('/keys:test'))).toBe(false);
   });
 
-  test('explains to people who may not see the namespace which permission they lack', async () => {
+  test('tells people who may not see the namespace which permission they lack', async () => {
     const { make } = sessionOf(person([inNamespace('payments-prod', ['metadata'])]));
     await renderApp('/ns/identity-prod/keys', { session: make });
     await expect.element(heading('You may not read keys in identity-prod')).toBeVisible();
@@ -98,7 +98,7 @@ describe('the keys page', () => {
 const region = (name: RegExp) => page.getByRole('region', { name });
 
 describe('the last scan', () => {
-  test('is shown with its date, what it covered, what it found, and what it did not see', async () => {
+  test('is shown with its date, what it covered and found, and what it did not see', async () => {
     await renderApp('/ns/NS/keys');
     const scan = region(/^Scan of .* incomplete$/);
     await expect
@@ -125,11 +125,11 @@ describe('the last scan', () => {
     );
     await has(rowOf('Key versions', 'v2'), /restore before .*; 4 stored histories need it/);
     await has(rowOf('Key versions', 'they may need any version'), /31in 931/);
-    // It did not see everything, so it shows of no version that nothing needs it.
+    // The scan did not see everything, so the page calls no version unneeded.
     expect(rowOf('Key versions', 'found no history that needs it').elements()).toEqual([]);
   });
 
-  test('states that no history needs a version only if it has seen everything', async () => {
+  test('is shown to find a version unneeded only if it has seen everything', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'complete' });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -147,7 +147,7 @@ describe('the last scan', () => {
   test.each([
     ['not_configured', /^No scan of stored histories$/],
     ['not_scanned', /^The scan of .* did not include this namespace$/],
-  ])('tells how to run one: %s', async (mode, title) => {
+  ])('is replaced by instructions to run one: %s', async (mode, title) => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: mode });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -160,7 +160,7 @@ describe('the last scan', () => {
     ).toBeNull();
   });
 
-  test('states why it cannot be shown', async () => {
+  test('is replaced by the reason if it cannot be shown', async () => {
     const app = await renderApp('/ns/NS/keys');
     await app.steer('scan', { scan: 'unreadable' });
     await page.getByRole('button', { name: 'Update' }).click();
@@ -170,7 +170,7 @@ describe('the last scan', () => {
 });
 
 describe('namespace pages', () => {
-  test('are reached by the bar, by keys and by the palette', async () => {
+  test('are reached from the bar, with keys and from the palette', async () => {
     const app = await renderApp('/ns/NS/workflows');
     const nav = page.getByRole('navigation', { name: 'Main' });
     await nav.getByRole('link', { name: 'Keys' }).click();
@@ -187,14 +187,14 @@ describe('namespace pages', () => {
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list again');
   });
 
-  test('stay on the same page when the namespace changes', async () => {
+  test('stay open when the reader changes the namespace', async () => {
     const app = await renderApp('/ns/payments-prod/keys');
     await page.getByRole('button', { name: /^Namespace:/ }).click();
     await page.getByRole('menuitemradio', { name: 'identity-prod' }).click();
-    await until(() => app.history.location.pathname === '/ns/identity-prod/keys', 'the keys of the other');
+    await until(() => app.history.location.pathname === '/ns/identity-prod/keys', 'the other namespace’s keys');
   });
 
-  test('are in the menu of the namespace on a phone', async () => {
+  test('are in the namespace’s menu on a phone', async () => {
     await page.viewport(390, 844);
     try {
       const app = await renderApp('/ns/NS/workflows');

@@ -19,7 +19,7 @@ const revealedBy = (id: string): PayloadAccess => ({
   grant: { id, name: id, until: Infinity, target: { kind: 'namespace', namespace: 'n' } },
 });
 
-/** A decoder whose answers arrive when the test sends them, and a record of everything that it publishes. */
+/** Returns a decoder whose answers arrive when the test sends them, and a record of everything that it publishes. */
 function setUp() {
   let access: PayloadAccess = revealedBy('a');
   const listeners = new Set<() => void>();
@@ -36,7 +36,7 @@ function setUp() {
         return () => listeners.delete(listener);
       },
     },
-    // The request ends with the test: its signal does not end the wait, so that late answers arrive in any case.
+    // The signal does not end this request, so that late answers always arrive. The request ends with the test.
     decode: async function* decode(refs) {
       requests.push([...refs]);
       const request = `request ${requests.length}`;
@@ -68,10 +68,10 @@ function setUp() {
     /** Delivers answers to every request in flight. */
     arrive: async (...refs: string[]) => {
       for (const send of streams.splice(0)) send(refs);
-      // Promises only: no timer fires.
+      // Only promises settle; no timer fires.
       for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
     },
-    /** Changes the access, and by default lets the decoder know. */
+    /** Changes the access, and by default notifies the decoder. */
     change: (next: PayloadAccess, { notify = true } = {}) => {
       access = next;
       if (notify) for (const listener of listeners) listener();
@@ -79,7 +79,7 @@ function setUp() {
   };
 }
 
-/** Two payloads in view: the first is published, the answer about the second waits for the next frame. */
+/** Views two payloads. The first is published, and the second's answer waits for the next frame. */
 async function withPending() {
   const set = setUp();
   const leaves = [payloadRefOf(1, 0), payloadRefOf(2, 0)].map((ref) => set.decoder.view(ref));
@@ -92,7 +92,7 @@ async function withPending() {
 }
 
 describe('answers that arrive together', () => {
-  test('are published once', async () => {
+  test('are published together', async () => {
     const { decoder, arrive, published } = setUp();
     const refs = Array.from({ length: 200 }, (_, index) => payloadRefOf(index + 1, 0));
     for (const ref of refs) decoder.view(ref);
@@ -133,10 +133,10 @@ describe('an answer that waits for its publication', () => {
   const attacks: Readonly<Record<string, (pending: Pending) => void>> = {
     'the payloads are locked': ({ change }) => change(locked),
     'the permission ends': ({ change }) => change({ status: 'refused' }),
-    'all plaintext must go': ({ cache }) => cache.clear(),
-    'another reveal replaces its own': ({ change }) => change(revealedBy('b')),
-    'its reveal ends before a timer reports that': ({ change }) => change(locked, { notify: false }),
-    'another reveal takes its place before that is reported': ({ change }) =>
+    'all plaintext is cleared': ({ cache }) => cache.clear(),
+    'another reveal replaces its reveal': ({ change }) => change(revealedBy('b')),
+    'its reveal ends, although no timer has reported that': ({ change }) => change(locked, { notify: false }),
+    'another reveal replaces its reveal, although nothing has reported that': ({ change }) =>
       change(revealedBy('b'), { notify: false }),
     'it leaves the view': ({ leaves }) => leaves[1]!(),
     'the run leaves the page': ({ decoder }) => decoder.stop(),
@@ -146,18 +146,18 @@ describe('an answer that waits for its publication', () => {
       const pending = await withPending();
       const { arrive, answers } = pending;
       attack(pending);
-      // What is still on its way arrives too.
+      // Answers that are still in flight arrive too.
       await arrive('2:0');
       await vi.advanceTimersByTimeAsync(15);
       await arrive('1:0', '2:0');
       await vi.advanceTimersByTimeAsync(10_000);
-      // A payload that is open to another reveal is shown by another request.
+      // A payload that another reveal has opened is decrypted by another request.
       expect(answers()).toContain('1:0 of request 1');
       expect(answers()).not.toContain('2:0 of request 1');
     });
   }
 
-  test('is removed for a component that has read it already', async () => {
+  test('is removed even if a component has read it already', async () => {
     const { decoder, change, published } = await withPending();
     expect(decoder.state(payloadRefOf(2, 0)).status).toBe('answered');
     const before = published.length;
@@ -166,7 +166,7 @@ describe('an answer that waits for its publication', () => {
     expect(decoder.state(payloadRefOf(2, 0))).toEqual({ status: 'locked' });
   });
 
-  test('is removed for such a component if it is the only answer', async () => {
+  test('is removed from such a component even if there is no other answer', async () => {
     const { decoder, cache, arrive, published } = setUp();
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(1);
@@ -178,7 +178,7 @@ describe('an answer that waits for its publication', () => {
     expect(decoder.state(payloadRefOf(1, 0))).toEqual({ status: 'waiting' });
   });
 
-  test('is not published with the answers of a reopened run', async () => {
+  test('is not published with a reopened run’s answers', async () => {
     const { decoder, cache, arrive, published } = await withPending();
     decoder.stop();
     cache.clear();

@@ -48,7 +48,7 @@ describe('payloads in view', () => {
     expect(decoder.state(payloadRefOf(1, 0)).status).toBe('answered');
   });
 
-  test('are later requested together when no more payloads have come into view for a moment', async () => {
+  test('are later requested together once no others have come into view for a moment', async () => {
     const { decoder, requests } = setUp();
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(1);
@@ -61,7 +61,7 @@ describe('payloads in view', () => {
     expect(requests).toEqual([['1:0'], ['2:0', '3:0']]);
   });
 
-  test('are never requested if they leave the view before that', async () => {
+  test('are never requested if they leave the view earlier', async () => {
     const { decoder, requests } = setUp();
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -77,7 +77,7 @@ describe('payloads in view', () => {
     expect(requests.map((refs) => refs.length)).toEqual([200, 200, 50]);
   });
 
-  test('have their request aborted only when the last of them leaves the view', async () => {
+  test('keep their request until the last of them leaves the view', async () => {
     const { decoder, aborted } = setUp(() => 'never');
     const first = decoder.view(payloadRefOf(1, 0));
     const second = decoder.view(payloadRefOf(2, 0));
@@ -88,7 +88,7 @@ describe('payloads in view', () => {
     expect(aborted).toEqual([['1:0', '2:0']]);
   });
 
-  test('are requested once if they are in two places', async () => {
+  test('are requested once even if they are shown in two places', async () => {
     const { decoder, requests } = setUp();
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(1, 0));
@@ -123,7 +123,7 @@ describe('payloads in view', () => {
 });
 
 describe('reason codes', () => {
-  test('lead to another request while they are retryable and in view, less and less often', async () => {
+  test('cause more requests, less and less often, while they are retryable and in view', async () => {
     let down = true;
     const { decoder, requests } = setUp((ref) =>
       encrypted('text', down ? { reason: 'kms_unavailable' } : {}).answer(ref),
@@ -143,7 +143,7 @@ describe('reason codes', () => {
     expect(requests).toHaveLength(4);
   });
 
-  test('are forgotten when the payload leaves the view if they are retryable, and kept if they are permanent', async () => {
+  test('are forgotten once the payload leaves the view if they are retryable, but kept if they are permanent', async () => {
     const { decoder } = setUp((ref) =>
       encrypted('', { reason: ref === '1:0' ? 'kms_quota' : 'key_destroyed' }).answer(ref),
     );
@@ -155,7 +155,7 @@ describe('reason codes', () => {
     expect([...decoder.store.getState().findings.keys()]).toEqual(['2:0']);
   });
 
-  test('lead to no other request if they are permanent, unless the reader asks for one', async () => {
+  test('cause no other request if they are permanent, unless the reader asks for one', async () => {
     const { decoder, requests } = setUp((ref) => encrypted('', { reason: 'key_destroyed' }).answer(ref));
     decoder.view(payloadRefOf(1, 0));
     await vi.advanceTimersByTimeAsync(60_000);
@@ -165,7 +165,7 @@ describe('reason codes', () => {
     expect(requests).toHaveLength(2);
   });
 
-  test('of several payloads become known in one update, without another request', async () => {
+  test('of several payloads are published in one update, without another request', async () => {
     const { decoder } = setUp((ref) =>
       encrypted('', ref === '2:0' ? { reason: 'key_disabled', version: 3 } : {}).answer(ref),
     );
@@ -184,7 +184,7 @@ describe('reason codes', () => {
 });
 
 describe('a request that fails as a whole', () => {
-  test('is reported for each of its payloads, and repeated unless it can never succeed', async () => {
+  test('is reported for each of its payloads, and retried unless it can never succeed', async () => {
     let failure: ApiFailure = new ApiFailure('unreachable', 'The codec server didn’t answer.');
     let requests = 0;
     const decoder = createDecoder({
@@ -213,7 +213,7 @@ describe('a request that fails as a whole', () => {
 });
 
 describe('the cache', () => {
-  test('is bounded by bytes', async () => {
+  test('is limited in bytes', async () => {
     const cache = createPlaintextCache(40_000);
     const { decoder } = setUp((ref) => encrypted('x'.repeat(2000)).answer(ref), cache);
     for (let id = 1; id <= 50; id += 1) decoder.view(payloadRefOf(id, 0));
@@ -237,7 +237,7 @@ const grant = (id: string): PayloadAccess => ({
   },
 });
 
-/** Payloads are locked until `open` opens them. */
+/** Returns a decoder whose payloads are locked until `open` is called. */
 function setUpLocked({ hold = false } = {}) {
   const opened = new Map<string, PayloadAccess>();
   const listeners = new Set<() => void>();
@@ -269,7 +269,7 @@ function setUpLocked({ hold = false } = {}) {
 }
 
 describe('a locked payload', () => {
-  test('is not requested until it is revealed, then with the justification of its reveal', async () => {
+  test('is requested only once it is revealed, with the reveal’s justification', async () => {
     const { decoder, requests, open } = setUpLocked();
     for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0), payloadRefOf(3, 0), payloadRefOf(4, 0)])
       decoder.view(ref);
@@ -300,7 +300,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('drops the answer to a request that was sent before it was locked', async () => {
+  test('drops the answer to a request from before it was locked', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -317,7 +317,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('drops an answer that arrives for a payload out of view after it was locked', async () => {
+  test('drops an answer that arrives after it was locked and left the view', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));

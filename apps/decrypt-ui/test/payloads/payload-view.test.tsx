@@ -16,14 +16,14 @@ const dialog = () => document.querySelector('[role="dialog"]');
 const lines = () => dialog()?.querySelectorAll('[role="treeitem"]').length ?? 0;
 const text = (element: Element | null) => element?.textContent ?? '';
 
-/** Brings a payload into view until it has a text: those above it grow when they are decrypted. */
+/** Scrolls to a payload until it has a text, because the payloads above it grow when they are decrypted. */
 const scrollTo = (ref: string, content: string) =>
   until(() => {
     block(ref)!.scrollIntoView();
     return text(block(ref)).includes(content);
   }, content);
 
-/** The line of the whole value. */
+/** The line that stands for the whole value. */
 const whole = () => block('1:0')!.querySelector<HTMLElement>('[aria-level="1"]');
 
 const scrolls = () => {
@@ -31,7 +31,7 @@ const scrolls = () => {
   return tree.scrollWidth > tree.clientWidth;
 };
 
-/** Reveals the run, where the namespace reveals on demand. */
+/** Reveals the run in a namespace that reveals on demand. */
 async function reveal() {
   press('R', document.body, { shiftKey: true });
   await userEvent.fill(page.getByRole('textbox', { name: 'Justification' }), 'PAY-4417');
@@ -42,7 +42,7 @@ async function reveal() {
   );
 }
 
-/** What the page saves: names and contents. */
+/** Records the names and contents of the files that the page saves. */
 function watchSaves() {
   const saved: { name: string; blob: Blob }[] = [];
   const blobs: Blob[] = [];
@@ -81,7 +81,7 @@ describe('JSON in the inspector', () => {
     expect(await saved[0]!.blob.text()).toMatch(/^\{"id":12345678901234567890,"rate":1\.0,/);
   });
 
-  test('is a tree that folds by pointer and by keys, with one tab stop', async () => {
+  test('is a tree with one tab stop, which folds by pointer and by keys', async () => {
     await openFiles();
     const tree = await until(() => block('1:0')?.querySelector<HTMLElement>('[role="tree"]'), 'the tree');
     const item = (start: string) =>
@@ -102,12 +102,12 @@ describe('JSON in the inspector', () => {
     await until(() => item('name: "Maren'), 'the members');
     await userEvent.keyboard('{ArrowDown}{ArrowLeft}');
     await until(() => item('customer')?.getAttribute('aria-selected') === 'true', 'the parent');
-    // No line that only closes an object has the position of the keys.
+    // The keys skip lines that only close an object.
     const active = () => document.getElementById(tree.getAttribute('aria-activedescendant') ?? '');
     await userEvent.keyboard('{End}');
     await until(() => active() !== item('customer'), 'the last line');
     expect(active()?.getAttribute('role')).toBe('treeitem');
-    // Folding everything by pointer moves them to the line that is left, which a shorter tree shows.
+    // Folding everything by pointer moves the active line to the only line left.
     tree.scrollTop = 0;
     (await until(whole, 'the first line')).click();
     await until(() => whole()?.getAttribute('aria-expanded') === 'false', 'the fold');
@@ -115,7 +115,7 @@ describe('JSON in the inspector', () => {
     expect(whole()!.getAttribute('aria-selected')).toBe('true');
   });
 
-  test('shows texts and JSON inside strings laid out, and as they are on request', async () => {
+  test('lays out texts and JSON inside strings, and shows them unchanged on request', async () => {
     await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2');
     await until(() => block('2:6'), 'the payload');
     await scrollTo('2:6', 'Dear Maren,');
@@ -144,7 +144,7 @@ describe('JSON in the inspector', () => {
 });
 
 describe('a payload of 200,000 numbers', () => {
-  test('is interpreted in a worker, which ends with its answer, and its numbers fold in ranges', async () => {
+  test('is parsed in a worker, which ends after its answer, and folds its numbers into ranges', async () => {
     const sent = vi.spyOn(Worker.prototype, 'postMessage');
     const ended = vi.spyOn(Worker.prototype, 'terminate');
     await renderApp('/ns/NS/workflows/long-numbers/01997c2e-0000-7000-8000-0000000000f2?ev=1');
@@ -153,7 +153,7 @@ describe('a payload of 200,000 numbers', () => {
     expect(large).not.toHaveLength(0);
     expect(ended).toHaveBeenCalledTimes(large.length);
     expect(text(tree)).toContain('0 … 999');
-    // No step of the page's own depends on all numbers: only the lines in view are in the document.
+    // Only the lines in view are in the document, so the page's work does not grow with the numbers.
     expect(tree.querySelectorAll('[role="treeitem"]').length).toBeLessThan(200);
     tree.focus();
     await userEvent.keyboard('{End}');
@@ -180,7 +180,7 @@ describe('the large payload view', () => {
     await until(() => !dialog(), 'no dialog', 10_000);
   });
 
-  test('stays unchanged when the window becomes so narrow that the inspector is a sheet, and then wide again', async () => {
+  test('stays unchanged when a narrow window turns the inspector into a sheet, and when the window is wide again', async () => {
     await openFiles();
     await userEvent.click(button('Enlarge input 0').first());
     await until(() => lines() > 10, 'the dialog');
@@ -198,7 +198,7 @@ describe('the large payload view', () => {
     }
   });
 
-  test('has a menu over it, which closes with Escape and leaves the dialog open', async () => {
+  test('shows a menu over the dialog, and Escape closes only the menu', async () => {
     await openFiles();
     await userEvent.click(button('Enlarge input 0').first());
     await until(() => text(dialog()).includes('Input 0 of event 1'), 'the dialog');
@@ -216,7 +216,7 @@ describe('the large payload view', () => {
     await until(() => text(dialog()).includes('Compare payloads'), 'the comparison');
   });
 
-  test('is gone when the payload is hidden again, and a later reveal does not open it', async () => {
+  test('closes when the payload is hidden again, and a later reveal does not reopen it', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=1`, {
       namespace: me.namespaces[0]!.name,
@@ -227,7 +227,7 @@ describe('the large payload view', () => {
     expect(app.refs().length).toBeGreaterThan(0);
     await userEvent.click(button('Enlarge input').first());
     await until(() => text(dialog()).includes('maren.vogel'), 'the dialog');
-    // The time of the reveal ends while the dialog is open.
+    // The reveal ends while the dialog is open.
     const now = Date.now();
     vi.spyOn(Date, 'now').mockReturnValue(now + 16 * 60_000);
     document.dispatchEvent(new Event('visibilitychange'));
@@ -299,14 +299,14 @@ describe('a binary payload', () => {
     expect(urls).not.toHaveBeenCalled();
   });
 
-  test('that is damaged says so', async () => {
+  test('says that a damaged picture cannot be drawn', async () => {
     await openFiles();
     await scrollTo('1:4', '89 50 4e 47');
     block('1:4')!.querySelectorAll<HTMLElement>('[aria-pressed]')[1]!.click();
     await until(() => text(block('1:4')).includes('cannot draw this picture'), 'the note', 10_000);
   });
 
-  test('that is a PDF is named, and saved with its extension', async () => {
+  test('is named as a PDF, and saved with that extension', async () => {
     const saved = watchSaves();
     const urls = vi.spyOn(URL, 'createObjectURL');
     await openFiles();
@@ -320,7 +320,7 @@ describe('a binary payload', () => {
     expect(saved[0]!.blob.type).toBe('application/octet-stream');
   });
 
-  test('that is a protobuf message shows its fields by number', async () => {
+  test('shows a protobuf message’s fields by number', async () => {
     await openFiles();
     await scrollTo('1:3', '18446744073709551615');
     expect(text(block('1:3'))).toContain('"Maren Vogel"');

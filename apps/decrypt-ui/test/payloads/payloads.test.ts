@@ -90,7 +90,7 @@ describe('a payload by its encoding', () => {
 });
 
 describe('JSON for reading', () => {
-  test('keeps on one line what fits, omits needless quotes, and opens the outermost object', () => {
+  test('keeps short values on one line, omits needless quotes, and opens the outermost object', () => {
     const value = {
       orderId: '88213',
       amount: { minor: 12890, currency: 'EUR' },
@@ -126,7 +126,7 @@ describe('JSON for reading', () => {
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 
-  test('handles a value that is nested deeper than the stack', () => {
+  test('handles a value that is nested deeper than the call stack allows', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 5000; level += 1) deep = [deep];
     expect(jsonLines(deep).length).toBeGreaterThan(1);
@@ -161,7 +161,7 @@ describe('reason codes', () => {
     encoding: 'binary/envelope-kms-v2',
   };
 
-  test('each have a text, a kind and an explanation, and a colour that fits their class', () => {
+  test('all have a text, a kind and an explanation, and a colour that fits their class', () => {
     for (const code of reasonCode.options) {
       const { title, kind, tone } = reasonText(code);
       expect(title.length, code).toBeGreaterThan(3);
@@ -195,7 +195,7 @@ const stub = (item: FixturePayload, n = 0) => item.stub(`1:${n}`, `input.payload
 describe('key versions', () => {
   const none = new Map();
 
-  test('are shown in a row, with the unreadable ones separate', () => {
+  test('are shown in a row, with unreadable versions separate', () => {
     const stubs = [
       stub(encrypted(1, { version: 7 }), 0),
       stub(encrypted(1, { version: 6 }), 1),
@@ -249,14 +249,14 @@ describe('the key of a row', () => {
   const kyc = stub(encrypted(1, { key: 'kyc', version: 1 }), 1);
   const disabled = stub(encrypted(1, { version: 1, reason: 'key_disabled', early: true }), 2);
   test.each([
-    ['is left out where the run has one', [payments, payments], [payments], []],
-    ['is shown where another key has the same version', [payments, kyc], [payments], ['v1 crypto']],
-    ['is shown where it cannot decrypt', [payments, disabled], [disabled], ['v1 bad']],
+    ['is left out if the run has only one', [payments, payments], [payments], []],
+    ['is shown if another key has the same version', [payments, kyc], [payments], ['v1 crypto']],
+    ['is shown if it cannot decrypt', [payments, disabled], [disabled], ['v1 bad']],
   ])('%s', (_, run, row, shown) => {
     expect(labels(run, row)).toEqual(shown);
   });
 });
 
-test('gives a mask one of four widths, never the exact size', () => {
+test('a mask has one of four widths, never the exact size', () => {
   expect([0, 16, 17, 128, 129, 512, 513, 1e9].map(maskWidth)).toEqual([16, 16, 32, 32, 56, 56, 88, 88]);
 });

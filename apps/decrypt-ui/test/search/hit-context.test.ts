@@ -34,14 +34,14 @@ test.each([
   expect(hitContext(json(text), found(match, pointer))).toEqual({ before, after });
 });
 
-test('the text around a match in a name is that of the name', () => {
+test('the text around a match in a member’s name comes from the name', () => {
   expect(hitContext(json('{"orderId":1}'), found('der', '/orderId', { in: 'key' }))).toEqual({
     before: 'or',
     after: 'Id',
   });
 });
 
-test('no text is around a match that the payload does not contain', () => {
+test('a match that the payload does not contain has no text around it', () => {
   expect(hitContext(json('{"a":{"b":"x"}}'), found('x', '/a'))).toBeUndefined();
   expect(hitContext(json('{"a":"y"}'), found('x', '/a'))).toBeUndefined();
   expect(hitContext(json('{}'), found('f', '/toString'))).toBeUndefined();

@@ -42,7 +42,7 @@ const list = { namespace: 'payments', query: 'WorkflowType = "order"' };
 
 type Turn = (WorkflowSearchFrame | ApiFailure | 'wait')[];
 
-/** A search whose requests get the given frames, a list per request. An error is thrown; `wait` waits for the abort. */
+/** Returns a search whose requests get the given frames, one list each. An error is thrown; `wait` waits for the abort. */
 function setUp(...turns: Turn[]) {
   const asked: WorkflowSearchRequest[] = [];
   const renewed = vi.fn(() => Promise.resolve());
@@ -74,7 +74,7 @@ function setUp(...turns: Turn[]) {
 }
 
 describe('a search in several runs’ payloads', () => {
-  it('collects the runs in their order, each with its hits, and what was searched', async () => {
+  it('collects the runs in order, each with its hits, and what was searched', async () => {
     const { search, asked, state, found, becomes } = setUp([
       run('a', 2),
       hit(9),
@@ -103,7 +103,7 @@ describe('a search in several runs’ payloads', () => {
     search.clear();
   });
 
-  it('stops, keeps its results, and continues after the last run, which it does not repeat', async () => {
+  it('stops with its results, and continues after the last run without repeating it', async () => {
     const { search, asked, state, found, becomes } = setUp(
       [run('a'), hit(9), progress('.a', 1), run('b'), hit(2), 'wait'],
       [run('b'), hit(2), run('c'), hit(7), end('.c', 2, 'complete')],
@@ -146,7 +146,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3000, payloads: 6, partial: 3 });
   });
 
-  it('stops at a limit of the server that let it search no run', async () => {
+  it('stops if the server reaches a limit before it has searched a run', async () => {
     const { search, asked, becomes } = setUp([end('.', 0, 'limit')], []);
     search.setText('x');
     search.start(list);

@@ -25,11 +25,11 @@ async function open(path = '/ns/NS/workflows', options: Parameters<typeof render
 }
 
 describe('a search in all listed runs’ payloads', () => {
-  test('keeps every key typed right after its own shortcut, even while its panel loads', async () => {
+  test('keeps every key typed right after its shortcut, even while its panel loads', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 0, 'the rows');
     press('f', document.body, { ctrlKey: true, shiftKey: true });
-    // No await: the keys come in the same task as the command, or in the next.
+    // Does not wait for the panel: the keys come in the same task as the command, or in the next.
     await Promise.resolve();
     await userEvent.keyboard('gel');
     expect(document.activeElement).toHaveValue('gel');
@@ -68,7 +68,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('lists the first matches of a run, and the others on request', async () => {
+  test('lists a run’s first matches, and the others on request', async () => {
     await open();
     await userEvent.keyboard('e{Enter}');
     await until(() => /(?<! of )345 runs, [\d,]+ payloads searched/.test(text()), 'the whole list');
@@ -94,7 +94,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect([...rows()].map((each) => each.textContent).join('\n')).not.toMatch(/\d+ match/);
   });
 
-  test('searches only the filter’s runs, and says so when the filter changes', async () => {
+  test('searches only runs that match the filter, and says when the filter has changed', async () => {
     const app = await open('/ns/NS/workflows?q=ExecutionStatus+%3D+"Failed"');
     await userEvent.keyboard('acme{Enter}');
     await until(() => searches(app).length === 1, 'the request');
@@ -107,7 +107,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(searches(app)[1]).toMatchObject({ query: '' });
   });
 
-  test('opens a run at the match with Find already set, without another search, and Back finds the results', async () => {
+  test('opens a run at the match with Find filled in, without another search, and Back restores the results', async () => {
     const app = await open();
     await userEvent.keyboard('vogel{Enter}');
     // The text around a match changes the name of its link.
@@ -154,7 +154,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(JSON.stringify(kept)).not.toMatch(/vogel/i);
   });
 
-  test('stops with Escape, and continues after the last run without a repetition', async () => {
+  test('stops on Escape, and later continues after the last searched run', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 0, 'the rows');
     await app.steer('delay', { delay: 30 });
@@ -175,7 +175,7 @@ describe('a search in all listed runs’ payloads', () => {
     await open();
     await userEvent.keyboard('vogel{Enter}');
     await until(() => hits().length > 1, 'the matches');
-    // The field takes letters.
+    // Leaves the field, because it accepts letters.
     hits()[0]!.focus();
     press('n');
     await until(() => document.activeElement === hits()[0], 'the first match');
@@ -183,7 +183,7 @@ describe('a search in all listed runs’ payloads', () => {
     await until(() => document.activeElement === hits()[1], 'the second match');
   });
 
-  test('says that it has found nothing so far, during the search and after a stop', async () => {
+  test('says during the search and after a stop that it has found nothing so far', async () => {
     const app = await open();
     await app.steer('delay', { delay: 30 });
     await userEvent.keyboard('no such text{Enter}');
@@ -200,7 +200,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(text()).toContain('What could not be searched may contain it.');
   });
 
-  test('asks for a justification where the namespace requires one', async () => {
+  test('asks for a justification if the namespace requires one', async () => {
     const { namespace, make } = personWith(['metadata', 'decode', 'search'], 'on-demand');
     const app = await open('/ns/NS/workflows', { namespace, session: make });
     await userEvent.keyboard('vogel{Enter}');
@@ -211,7 +211,7 @@ describe('a search in all listed runs’ payloads', () => {
     expect(searches(app)[0]).toMatchObject({ justification: 'PAY-4417' });
   });
 
-  test('asks for a justification after the server has required one', async () => {
+  test('asks for a justification after the server has refused a request without one', async () => {
     const app = await open();
     await app.steer('justify', { on: true });
     await userEvent.keyboard('vogel{Enter}');

@@ -112,7 +112,7 @@ test('drops an incomplete last line of a stream', async () => {
 const refused = (ref: string) =>
   JSON.stringify({ ref, ok: false, reason: 'key_disabled', message: 'disabled' });
 
-test('requests again only the payloads that were left when the token expired', async () => {
+test('requests only the remaining payloads again after the token has expired', async () => {
   const bodies = [
     `${refused('1:0')}\n{"type":"end","reason":"signed_out"}\n`,
     `${refused('2:0')}\n{"type":"end","reason":"complete"}\n`,
@@ -137,7 +137,7 @@ test('requests again only the payloads that were left when the token expired', a
   expect(asked).toEqual([{ refs: ['1:0', '2:0'] }, { refs: ['2:0'] }]);
 });
 
-test('reports an answer that Temporal is unavailable, and no other failure', async () => {
+test('reports a response that says Temporal is unavailable, but no other failure', async () => {
   const reported: string[] = [];
   for (const code of ['temporal_unavailable', 'not_found']) {
     const client = createApiClient({

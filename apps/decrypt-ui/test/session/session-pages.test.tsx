@@ -23,7 +23,7 @@ describe('without sign-in', () => {
     expect(app.asked.some(({ url }) => url.endsWith('/api/me'))).toBe(false);
   });
 
-  test('a server that offers no sign-in to pages leads to a page that states what its operator can do', async () => {
+  test('the page of a server that offers no sign-in states what the operator can do', async () => {
     await renderApp('/ns/NS/workflows', { session: () => withoutSignIn('external', refused) });
     await expect.element(heading('The codec server does not know who you are')).toBeVisible();
     await expect.element(page.getByText('Sign in: send a token.')).toBeVisible();
@@ -37,7 +37,7 @@ describe('the sign-in page', () => {
     const app = await renderApp('/ns/NS/workflows?q=refund', { session: make });
     await expect.element(heading('Sign in to temporal-kms')).toBeVisible();
     await button('Sign in with login.example').click();
-    await until(() => windows.left.length === 1, 'the way to the provider');
+    await until(() => windows.left.length === 1, 'the provider');
     expect(app.history.location.href).toContain('/workflows?q=refund');
     expect(app.asked).toEqual([]);
   });
@@ -56,7 +56,7 @@ describe('the sign-in page', () => {
 });
 
 describe('a person', () => {
-  test('without any permission sees which permission they need, and can check again', async () => {
+  test('sees without any permission which permission they need, and can check again', async () => {
     const { make } = sessionOf(person([]));
     const app = await renderApp('/', { session: make });
     await expect.element(heading('You may not read workflows in any namespace')).toBeVisible();
@@ -74,7 +74,7 @@ describe('a person', () => {
     expect(body()).not.toContain('identity-prod');
   });
 
-  test('sees at a forbidden namespace’s address which permission is missing, and gets a link to a permitted one', async () => {
+  test('sees at a forbidden namespace’s address which permission is missing, and a link to a permitted namespace', async () => {
     const me = person([inNamespace('payments-prod', ['metadata', 'decode'])]);
     const app = await renderApp('/ns/identity-prod/workflows', { session: sessionOf(me).make });
     await expect.element(heading('You may not read workflows in identity-prod')).toBeVisible();
@@ -86,7 +86,7 @@ describe('a person', () => {
     await until(() => app.history.location.pathname === '/ns/payments-prod/workflows', 'the list');
   });
 
-  test('with metadata only sees the history with masks, and the page requests no payload', async () => {
+  test('sees a masked history if they may see only metadata, and the page requests no payload', async () => {
     const namespace = newNamespace();
     const { make } = sessionOf(person([inNamespace(namespace, ['metadata'])]));
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, { namespace, session: make });
@@ -98,7 +98,7 @@ describe('a person', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('sees masks where payloads need a justification, and the page requests none without it', async () => {
+  test('sees masks if payloads need a justification, and the page requests no payload without it', async () => {
     const namespace = newNamespace();
     const me = person([{ name: namespace, permissions: ['metadata', 'decode'], reveal: 'on-demand' }]);
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`, {
@@ -111,7 +111,7 @@ describe('a person', () => {
     expect(app.refs()).toEqual([]);
   });
 
-  test('finds their name and permissions in the account menu, and signs out there', async () => {
+  test('sees their name and permissions in the account menu, and can sign out there', async () => {
     const namespace = newNamespace();
     const me = person([
       { name: namespace, permissions: ['metadata', 'decode'], reveal: 'on-demand' },
@@ -141,13 +141,13 @@ describe('a sign-in that the server refuses', () => {
 });
 
 describe('an expired sign-in', () => {
-  test('hides plaintext, keeps the page and its place, and shows plaintext again after signing in', async () => {
+  test('hides plaintext, keeps the page and the selection, and shows plaintext again after a new sign-in', async () => {
     const { namespace, ...signedIn } = personWith(['metadata', 'decode']);
     const { make, expire, permit } = expiring(signedIn);
     const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}?ev=39`, { namespace, session: make });
     await until(() => text('g1').includes('3 items to DE'), 'the summary');
     expire();
-    // The answer waits until the person has signed in again.
+    // This request waits until the person has signed in again.
     void app.queries.refetchQueries({ queryKey: ['health'] });
     await expect.element(page.getByText('Your sign-in has expired.')).toBeVisible();
     await until(() => !body().includes('3 items to DE'), 'no plaintext');
@@ -164,7 +164,7 @@ describe('an expired sign-in', () => {
 });
 
 describe('a server that cannot be reached', () => {
-  test('is shown with its address, and the page tries again by itself', async () => {
+  test('is shown with its address, and the page retries automatically', async () => {
     let asked = 0;
     const { make } = sessionOf(person([]));
     await renderApp('/ns/NS/workflows', {
@@ -184,7 +184,7 @@ describe('a server that cannot be reached', () => {
     await until(() => asked > before, 'another attempt');
   });
 
-  test('differs from the page about a server that does not allow the origin', async () => {
+  test('is distinguished from a server that does not allow the page’s origin', async () => {
     const { make } = sessionOf(person([]));
     await renderApp('/ns/NS/workflows', { session: (actions) => make({ ...actions, fetch: failing }) });
     await expect.element(heading('The codec server does not allow this page')).toBeVisible();

@@ -59,7 +59,7 @@ describe('a request', () => {
     expect(provider.renewals).toEqual(['refresh-0']);
   });
 
-  it('is not retried a second time, and fails with the server’s answer', async () => {
+  it('is not repeated a second time, and fails with the server’s answer', async () => {
     const { session, sent, status, calls } = setUp({ accepts: () => false });
     expect(await ask(session)).toBe(401);
     expect(sent).toEqual(['token-0', 'token-1']);
@@ -125,7 +125,7 @@ describe('the token', () => {
     expect(status()).toBe('signed_in');
   });
 
-  it('is used until it expires if it cannot be renewed, and plaintext is locked then', async () => {
+  it('is used until it expires if it cannot be renewed, and then plaintext is locked', async () => {
     const { provider, status, calls, session } = setUp();
     provider.refuse = 'refused';
     await vi.advanceTimersByTimeAsync(9.9 * MINUTE);
@@ -146,7 +146,7 @@ describe('the token', () => {
     expect(status()).toBe('signed_in');
   });
 
-  it('can be renewed without a window once the provider can be reached again', async () => {
+  it('can be renewed without a window once the provider is reachable again', async () => {
     const { provider, session, windows, status } = setUp();
     provider.refuse = 'unreachable';
     await vi.advanceTimersByTimeAsync(11 * MINUTE);
@@ -157,7 +157,7 @@ describe('the token', () => {
     expect(windows.opened).toBe(0);
   });
 
-  it('is renewed for a stream only if no renewal happened while the stream was open', async () => {
+  it('is renewed for a stream only if it was not renewed while the stream was open', async () => {
     const { provider, session } = setUp();
     const { signal } = new AbortController();
     await vi.advanceTimersByTimeAsync(1000);
@@ -176,7 +176,7 @@ describe('the token', () => {
   });
 });
 
-/** A session that cannot be renewed, after its token has expired. */
+/** Returns a session whose token has expired and cannot be renewed. */
 async function expired() {
   const set = setUp();
   set.provider.refuse = 'refused';
@@ -210,7 +210,7 @@ describe('signing in again', () => {
     expect(windows.left).toEqual(['https://login.example/auth']);
   });
 
-  it('says why the provider refused, and stays possible', async () => {
+  it('states why the provider refused, and can be tried again', async () => {
     const { session, provider, windows, status } = await expired();
     windows.answer = 'error=access_denied';
     provider.refuseCode = true;
@@ -233,14 +233,14 @@ describe('signing out', () => {
     await expect(ask(session)).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
-  it('works without a provider that ends sessions', async () => {
+  it('works even if the provider cannot end sessions', async () => {
     const { session, provider, windows } = setUp();
     provider.endsSessions = false;
     await session.signOut();
     expect(windows.replaced).toEqual(['https://page.example/signed-out']);
   });
 
-  it('follows another tab, without leaving the address', () => {
+  it('happens after another tab signs out, without leaving the address', () => {
     const { session, windows, calls } = setUp();
     windows.signOutElsewhere();
     expect(session.store.getState()).toEqual({ status: 'signed_out', because: 'other_tab' });

@@ -15,7 +15,7 @@ afterEach(() => {
   globalThis.earlyResponses = undefined;
 });
 
-/** A server that accepts requests and never answers. Counts the requests that are open. */
+/** Returns a server that accepts requests and never answers. It counts open requests. */
 function hangingServer() {
   let open = 0;
   const send: typeof fetch = (_, init) =>
@@ -30,7 +30,7 @@ function hangingServer() {
 }
 const noAnswer = { code: 'unreachable', message: expect.stringContaining('15 seconds') };
 
-test('ends a GET request without an answer after the time limit, and closes its connection', async () => {
+test('aborts a GET request without an answer after the time limit, and closes its connection', async () => {
   const { send, open } = hangingServer();
   const client = createApiClient({ apiUrl: '', fetch: limitedFetch(send) });
   const failed = expect(client.get(cryptoHealth, '/health')).rejects.toMatchObject(noAnswer);
@@ -52,14 +52,14 @@ const stopping: typeof fetch = (_, init) => {
   return Promise.resolve(new Response(body));
 };
 
-test('ends an answer that stops in its middle after the time limit', async () => {
+test('aborts a response that stops halfway, after the time limit', async () => {
   const client = createApiClient({ apiUrl: '', fetch: limitedFetch(stopping) });
   const failed = expect(client.get(cryptoHealth, '/health')).rejects.toMatchObject(noAnswer);
   await vi.advanceTimersByTimeAsync(ANSWER_MS);
   await failed;
 });
 
-test('lets a POST request wait, and a reader end each', async () => {
+test('sets no time limit for a POST request, and lets the caller abort each request', async () => {
   const { send, open } = hangingServer();
   const abort = new AbortController();
   const limited = limitedFetch(send);
@@ -74,7 +74,7 @@ test('lets a POST request wait, and a reader end each', async () => {
   expect(open()).toBe(0);
 });
 
-test('does not wait longer for a response that was requested before the application ran', async () => {
+test('applies the same limit to a response that was requested before the application started', async () => {
   globalThis.earlyResponses = new Map([['/a', new Promise(() => undefined)]]);
   const failed = expect(limitedFetch(earlyFetch)('/a')).rejects.toMatchObject(noAnswer);
   await vi.advanceTimersByTimeAsync(ANSWER_MS);
@@ -83,7 +83,7 @@ test('does not wait longer for a response that was requested before the applicat
   await expect((await limitedFetch(earlyFetch)('/a')).text()).resolves.toBe('again');
 });
 
-test('ends the request for the configuration after the time limit', async () => {
+test('aborts the request for the configuration after the time limit', async () => {
   const failed = expect(loadConfig(hangingServer().send, '/')).rejects.toThrow(
     '/config.json did not answer within 15 seconds.',
   );
@@ -91,7 +91,7 @@ test('ends the request for the configuration after the time limit', async () => 
   await failed;
 });
 
-test('does not repeat a request at once that had no answer in time', async () => {
+test('does not immediately repeat a request that had no answer in time', async () => {
   const { send } = hangingServer();
   const asked = vi.fn(send);
   const client = createApiClient({ apiUrl: '', fetch: limitedFetch(asked) });

@@ -5,7 +5,7 @@ import { renderApp, until } from '../support/render-app.tsx';
 
 const run = `/ns/NS/workflows/${encodeURIComponent(invisibleId)}/01997c2e-0000-7000-8000-0000000000ef`;
 
-/** The text and the attributes of the whole page: names, titles, labels. */
+/** The whole page's text and attributes: names, titles, labels. */
 const shown = () => `${document.title}\n${document.documentElement.outerHTML}`;
 const hidden = () =>
   Array.from(INVISIBLE).flatMap((character) => {

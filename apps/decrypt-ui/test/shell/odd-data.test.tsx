@@ -3,11 +3,11 @@ import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../src/session/sign-in/session.ts';
 import { press, renderApp, RUN, row, until } from '../support/render-app.tsx';
 
-/* Data at the limits of Temporal, and servers that fail in the middle: what a person on call meets. */
+/* What a person on call may encounter: data at Temporal's limits, and servers that fail halfway. */
 
 type Change = (url: URL, body: unknown) => unknown;
 
-/** Renders the application over a server whose answers to some requests are changed. */
+/** Renders the application with a server whose answers to some requests are changed. */
 const renderChanged = (path: string, change: Change) =>
   renderApp(path, {
     session: ({ fetch: send }) =>
@@ -28,7 +28,7 @@ const items = () => [...document.querySelectorAll<HTMLElement>('[data-item]')];
 const body = () => document.body.textContent ?? '';
 const widest = () => document.documentElement.scrollWidth;
 
-/** Changes the part of a JSON value at a path, in a copy. */
+/** Returns a copy of a JSON value with the part at a path changed. */
 function withPart(value: unknown, path: readonly string[], part: (before: unknown) => unknown): unknown {
   const copy: unknown = structuredClone(value);
   let place: unknown = copy;
@@ -38,7 +38,7 @@ function withPart(value: unknown, path: readonly string[], part: (before: unknow
   return copy;
 }
 
-/** Gives a run two thousand pending activities, of which one has failed. */
+/** Gives a run two thousand pending activities, one of which has failed. */
 const many = (url: URL, answer: unknown) =>
   isDescription(url)
     ? withPart(answer, ['details', 'pendingActivities'], () =>
@@ -84,7 +84,7 @@ describe('a run with two thousand pending activities', () => {
     );
     await userEvent.click(page.getByRole('button', { name: /^Show more/ }));
     await until(() => document.querySelectorAll('article').length > 50, 'more of them');
-    // The tab counts all.
+    // The tab counts all activities.
     expect(page.getByRole('tab', { name: /^Pending/ }).element().textContent).toMatch(/2,\d{3}/);
   });
 });
@@ -109,7 +109,7 @@ describe('ids and names of a thousand characters, and of other scripts', () => {
       const run = await renderChanged(order, renamed(name));
       await until(() => row('g1'), 'the rows of the run');
       expect(widest()).toBeLessThanOrEqual(width);
-      // The rows of the history stay in view.
+      // The history's rows stay in view.
       expect(row('g1')!.getBoundingClientRect().bottom).toBeLessThan(600);
       await run.screen.unmount();
     } finally {
@@ -118,8 +118,8 @@ describe('ids and names of a thousand characters, and of other scripts', () => {
   });
 });
 
-describe('a server that fails in the middle', () => {
-  test('is not requested repeatedly for the rest of a list, only when the reader asks for it', async () => {
+describe('a server that fails halfway', () => {
+  test('is asked for the rest of a list only when the reader requests it, not repeatedly', async () => {
     let asked = 0;
     let broken = true;
     await renderApp('/ns/NS/workflows', {
@@ -167,12 +167,12 @@ describe('a server that fails in the middle', () => {
 });
 
 describe('a browser that does not let the page copy', () => {
-  test('is reported, also for the key that copies an id', async () => {
+  test('leads to a report, even if the reader copied an id with a key', async () => {
     const failed: PromiseRejectionEvent[] = [];
     const onRejection = (event: PromiseRejectionEvent) => failed.push(event);
     addEventListener('unhandledrejection', onRejection);
     const clipboard = Object.getOwnPropertyDescriptor(Navigator.prototype, 'clipboard')!;
-    // As in a page that is served without https.
+    // As on a page that is served without HTTPS.
     Object.defineProperty(Navigator.prototype, 'clipboard', { configurable: true, get: () => undefined });
     try {
       await renderApp('/ns/NS/workflows');
@@ -190,7 +190,7 @@ describe('a browser that does not let the page copy', () => {
 });
 
 describe('a window that becomes narrow', () => {
-  test('gives the steps of compared runs the height that they need there', async () => {
+  test('gives the steps of compared runs the height that they need', async () => {
     const [first, second] = ['01997c2e-0000-7000-8000-00000000c0a1', '01997c2e-0000-7000-8000-00000000c0a2'];
     await renderApp(`/ns/NS/workflows/refund-7/${first}/compare?run=${second}`);
     await until(() => items().length > 3, 'the steps');

@@ -10,14 +10,14 @@ const open = async () => {
 };
 
 describe('the palette', () => {
-  // The first test of this file: later tests find the palette loaded.
-  test('takes the keys that are typed before it has loaded', async () => {
+  // This must be the file's first test, because later tests find the palette loaded.
+  test('receives keys that are typed before it has loaded', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     row('g39')!.focus();
     press('k', row('g39')!, { ctrlKey: true });
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
-    // Each of these letters is the key of a command.
+    // Each of these letters is a command's key.
     for (const key of 'lex') await userEvent.keyboard(key);
     await until(() => document.querySelector('[role="listbox"]'), 'the palette');
     await userEvent.keyboard('po');
@@ -29,7 +29,7 @@ describe('the palette', () => {
     await until(() => document.activeElement === row('g39'), 'the focus on the row');
   });
 
-  test('runs a command of the page by its name', async () => {
+  test('runs a command of the page by name', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     await open();
@@ -41,7 +41,7 @@ describe('the palette', () => {
     expect(document.querySelector('[role="dialog"]')).toBeNull();
   });
 
-  test('offers the commands that can run on the page and no others', async () => {
+  test('offers only commands that can run on the page', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     await open();
@@ -51,7 +51,7 @@ describe('the palette', () => {
     expect(options().join()).not.toContain('Next row');
   });
 
-  test('tells two runs of a workflow id apart by their start', async () => {
+  test('distinguishes two runs of one workflow id by start time', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     await open();
@@ -64,7 +64,7 @@ describe('the palette', () => {
     expect(found[0]).not.toBe(found[1]);
   });
 
-  test('goes to a workflow by the start of its id, and to an event by its number', async () => {
+  test('goes to a workflow by the beginning of its id, and to an event by its number', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[role="treegrid"] [data-index]'), 'the list');
     await open();

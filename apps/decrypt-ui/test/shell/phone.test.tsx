@@ -15,6 +15,6 @@ test('a stack trace has buttons large enough for a finger', async () => {
       ({ textContent }) => /^Stack trace|of libraries$/.test(textContent),
     );
     return found.length > 1 && found;
-  }, 'the frames of libraries');
+  }, 'the libraries’ frames');
   for (const button of buttons) expect(button.getBoundingClientRect().height, button.textContent).toBe(44);
 });

@@ -19,7 +19,7 @@ const choose = (group: string, name: string) =>
   page.getByRole('group', { name: group }).getByRole('button', { name, exact: true }).click();
 
 describe('the settings', () => {
-  test('name the version of the dashboard', async () => {
+  test('name the dashboard’s version', async () => {
     await settings();
     await expect.element(page.getByText(`temporal-kms ${version}`)).toBeVisible();
   });
@@ -39,7 +39,7 @@ describe('the settings', () => {
     expect(document.querySelector('header')?.textContent).toContain('UTC+9');
   });
 
-  test('show times of 12 hours, and how long ago something happened', async () => {
+  test('can show 12-hour times, and how long ago something happened', async () => {
     await settings();
     await choose('Clock', '12 hours');
     await until(() => /\d [ap]m$/.test(moments()[0] ?? ''), 'a.m. or p.m.');
@@ -48,7 +48,7 @@ describe('the settings', () => {
     expect(stored()).toContain('"times":"relative"');
   });
 
-  test('switch off the keys that type a character, and no others', async () => {
+  test('can switch off character keys, but no other keys', async () => {
     await settings(order);
     await choose('Character keys', 'Off');
     await userEvent.keyboard('{Escape}');

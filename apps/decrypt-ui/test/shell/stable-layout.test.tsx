@@ -22,7 +22,7 @@ function places(): Map<Element, number> {
   return found;
 }
 
-/** The texts of the elements that were visible before and have moved since then. */
+/** The texts of elements that were visible before and have moved since. */
 function moved(before: ReadonlyMap<Element, number>): string[] {
   const after = places();
   return [...before].flatMap(([element, left]) => {
@@ -48,7 +48,7 @@ async function listWithLateCounts(answer: Promise<unknown>) {
 
 const numeric = (element: Element) => getComputedStyle(element).fontVariantNumeric;
 
-test('digits have one width in columns of numbers, and names keep the widths of their letters', async () => {
+test('digits have equal widths in number columns, and names keep their natural letter widths', async () => {
   await renderApp('/ns/NS/workflows/family-order/01997c2e-f000-7000-8000-000000000001');
   const cell = await until(
     () => document.querySelector('[role="row"] > [role="gridcell"]:nth-child(5)'),
@@ -73,7 +73,7 @@ describe('the list', () => {
     expect(moved(before)).toEqual([]);
   });
 
-  test('shows the status buttons without numbers if it cannot count', async () => {
+  test('shows the status buttons without numbers if counting fails', async () => {
     await listWithLateCounts(Promise.reject(new TypeError('Failed to fetch')));
     await expect.element(page.getByRole('button', { name: 'Running –' })).toBeVisible();
   });
@@ -88,13 +88,13 @@ const hints = () =>
     ]),
   );
 
-/** The place of a bar that has ended. */
+/** The position of a bar that has ended. */
 const ended = () =>
   row('g11')?.querySelector('[role="gridcell"][aria-hidden] [style]')?.getAttribute('style');
 
 describe('a run', () => {
   const order = `/ns/NS/workflows/order-88213/${RUN}`;
-  test('keeps the keys in its footer in place when more keys work', async () => {
+  test('keeps its footer’s keys in place when more keys become available', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const before = hints();
@@ -107,7 +107,7 @@ describe('a run', () => {
     for (const [hint, left] of before) expect(after.get(hint), hint.textContent).toBe(left);
   });
 
-  test('that is open moves finished bars only every few seconds', async () => {
+  test('moves finished bars only every few seconds while it is open', async () => {
     // Two minutes after a gap of days, with an activity in progress.
     await renderApp(order);
     await until(ended, 'a bar');
@@ -125,7 +125,7 @@ describe('a run', () => {
       lefts.add(ended());
       texts.add(grid.textContent);
     }
-    // The durations of what is in progress.
+    // The durations of work in progress change more often.
     expect(texts.size).toBeGreaterThan(20);
     expect(lefts.size).toBeGreaterThan(1);
     expect(lefts.size).toBeLessThanOrEqual(8);

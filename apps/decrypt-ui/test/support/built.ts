@@ -14,7 +14,7 @@ export async function buildDashboard(): Promise<{
   readonly modules: readonly string[];
 }> {
   const folder = await oncePerRun('dashboard', async (into) => {
-    // Vitest sets it to `test`, with which the build would contain React's code for development.
+    // With Vitest's value, `test`, the build would contain React's development code.
     vi.stubEnv('NODE_ENV', 'production');
     const built = await build({ root, logLevel: 'error', build: { outDir: join(into, 'dist') } });
     const files = [built].flat().flatMap((each) => ('output' in each ? each.output : []));

@@ -16,7 +16,7 @@ let names = 0;
 /** A namespace that no other test uses. */
 export const newNamespace = () => `signed-in-${(names += 1)}-${Date.now()}`;
 
-/** A session whose tokens the fixture server takes for `me`, or in a state without tokens. */
+/** Returns a session whose tokens identify `me` to the fixture server, or a session in the given state. */
 export function sessionOf(me: Me | undefined, state?: SessionState) {
   const provider = fakeProvider();
   const windows = fakeWindows();
@@ -30,7 +30,7 @@ export function sessionOf(me: Me | undefined, state?: SessionState) {
   return { provider, windows, make };
 }
 
-/** A session of a person with these permissions in a new namespace. */
+/** Returns a session of a person who has these permissions in a new namespace. */
 export function personWith(
   permissions: Me['namespaces'][number]['permissions'],
   reveal: 'automatic' | 'on-demand' = 'automatic',
@@ -42,7 +42,7 @@ export function personWith(
 const expired = () =>
   Response.json({ error: { code: 'unauthenticated', message: 'expired' } }, { status: 401 });
 
-/** A session that a test ends: the server then refuses its tokens, and the provider issues no others. */
+/** Returns a session that a test can end: then the server refuses its tokens, and the provider issues no others. */
 export function expiring({ make, provider, windows }: ReturnType<typeof sessionOf>) {
   let isRefused = false;
   return {
@@ -64,7 +64,7 @@ export function expiring({ make, provider, windows }: ReturnType<typeof sessionO
   };
 }
 
-/** A person who may see payloads of the namespace with a justification. */
+/** Returns a person who needs a justification to see the namespace's payloads. */
 export const onDemand = (namespace: string, more: Me['namespaces'] = []): Me =>
   person([
     {

@@ -25,13 +25,13 @@ interface Steering {
 
 interface RenderOptions {
   readonly namespace?: string;
-  /** Makes the session; by default that of a server that needs no token. */
+  /** Makes the session. Default: the session for a server that needs no token. */
   readonly session?: (actions: SessionActions) => Session;
-  /** The codec server in the configuration; the fixture server by default. */
+  /** The codec server in the configuration. Default: the fixture server. */
   readonly apiUrl?: string;
 }
 
-/** What a session does with the application. */
+/** What the application provides to a session. */
 export interface SessionActions {
   readonly fetch: typeof fetch;
   readonly onLock: () => void;
@@ -99,7 +99,7 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
       asked
         .filter((request) => request.url.endsWith('payloads:decode'))
         .flatMap(({ body }) => decodeRequest.parse(JSON.parse(body)).refs),
-    /** Changes what the fixture server contains or how it answers. */
+    /** Changes what the fixture server contains, or how it answers. */
     steer: async (action: string, body: Steering = {}) => {
       const response = await fetch(`${url}/test/${namespace}/${action}`, {
         method: 'POST',
@@ -124,7 +124,7 @@ export async function until<T>(
   for (;;) {
     const found = find();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`Not found within ${timeout} ms: ${what}.`);
+    if (Date.now() > end) throw new Error(`Timed out after ${timeout} ms waiting for: ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -6,9 +6,9 @@ import {
 } from '../../src/session/sign-in/session.ts';
 import type { SignInWindows } from '../../src/session/sign-in/windows.ts';
 
-/** An identity provider in this process, whose answers a test changes. */
+/** An identity provider in this process. Tests change its answers. */
 export interface FakeProvider extends SignInProvider {
-  /** The refresh tokens of the renewals, in order. */
+  /** The refresh tokens that the renewals used, in order. */
   readonly renewals: string[];
   readonly prompts: (string | undefined)[];
   /** Refuses renewals. */
@@ -17,7 +17,7 @@ export interface FakeProvider extends SignInProvider {
   refuseCode: boolean;
   subject: string;
   endsSessions: boolean;
-  /** The bearer token of the nth tokens. */
+  /** Returns the bearer token of the nth set of tokens. */
   bearer: (count: number) => string;
 }
 
@@ -62,9 +62,9 @@ export function fakeProvider(lifetime = HOUR / 6): FakeProvider {
   return provider;
 }
 
-/** Windows that answer with what a test sets, and count what the session does with them. */
+/** Windows that give the answer that a test sets, and count what the session does with them. */
 export interface FakeWindows extends SignInWindows {
-  /** The answer in frames and windows; undefined: none comes. */
+  /** The answer from frames and windows. Undefined: they don't answer. */
   answer: string | undefined;
   blocked: boolean;
   frames: number;

@@ -50,9 +50,9 @@ export async function serveSite(
   });
 }
 
-/** An identity provider for which no person is signed in. */
+/** An identity provider where no person is signed in. */
 export interface Provider extends Site {
-  /** The addresses to which it sent the browser back. */
+  /** The addresses to which it has redirected the browser. */
   readonly returnUris: string[];
 }
 
@@ -81,7 +81,7 @@ async function listen(listener: RequestListener): Promise<Site> {
     server.listen(0, '127.0.0.1', resolve);
   });
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('not listening on a port');
+  if (address === null || typeof address === 'string') throw new TypeError('The server is not listening on a port.');
   return {
     origin: `http://127.0.0.1:${address.port}`,
     close: () => {

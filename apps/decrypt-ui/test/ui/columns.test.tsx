@@ -10,7 +10,7 @@ const handle = (name: string) => page.getByRole('separator', { name: `Width of $
 
 async function drag(name: string, by: number) {
   const element = handle(name).element();
-  // The browser captures real pointers only.
+  // The browser captures only real pointers.
   element.setPointerCapture = () => undefined;
   const pointer = (type: string, clientX: number) =>
     element.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientX, bubbles: true }));
@@ -20,7 +20,7 @@ async function drag(name: string, by: number) {
 }
 
 describe('list columns', () => {
-  test('change their width by a drag, and keep it for the next visit', async () => {
+  test('can be resized by dragging, and keep their width for the next visit', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[data-index]'), 'the rows');
     expect(width('type')).toBe(204);
@@ -31,7 +31,7 @@ describe('list columns', () => {
     await until(() => width('type') === 204, 'the usual width');
   });
 
-  test('change their width by keys, and have one stop in the tab order', async () => {
+  test('can be resized with keys, and have one stop in the tab order', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[data-index]'), 'the rows');
     expect(document.querySelectorAll('[role="columnheader"] [tabindex="0"]')).toHaveLength(1);
@@ -48,7 +48,7 @@ describe('list columns', () => {
 });
 
 describe('history columns', () => {
-  test('move their border with the pointer, and rows follow the heads', async () => {
+  test('move their border with the pointer, and the rows’ cells follow the heads', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const start = left('start');

@@ -17,7 +17,7 @@ const event = (key: string, shiftKey = false, ctrlKey = false) => ({
 });
 
 describe('the command table', () => {
-  test('finds a command by its key, in upper and in lower case', () => {
+  test('finds a command by its key, in upper and lower case', () => {
     expect(commandsFor(event('j'))).toEqual(['row.next']);
     expect(commandsFor(event('J'))).toEqual(['row.next']);
     expect(commandsFor(event('ArrowDown'))).toEqual(['row.next']);
@@ -35,7 +35,7 @@ describe('the command table', () => {
     expect(keyLabel('Mod+k')).toBe('Ctrl K');
   });
 
-  test('gives each key to one command of a section', () => {
+  test('assigns each key to only one command of a section', () => {
     for (const [section, lines] of helpLines()) {
       const keys = lines.flatMap((line) => line.keys);
       expect(new Set(keys).size, section).toBe(keys.length);
@@ -46,7 +46,7 @@ describe('the command table', () => {
     for (const id of commandIds) expect(commandOf(id).title, id).not.toBe('');
   });
 
-  test('lists commands that belong together on one line of the dialog', () => {
+  test('lists related commands on one line of the dialog', () => {
     expect(helpLines().get('Lists')).toContainEqual({ text: 'Next row', keys: ['J', '↓'] });
     expect(helpLines().get('Find')).toContainEqual({ text: 'Next, previous match', keys: ['N', 'Shift N'] });
     expect(helpLines().get('History')).toContainEqual({

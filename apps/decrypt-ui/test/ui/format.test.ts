@@ -41,7 +41,7 @@ test('formats a duration with three digits or with the two largest units', () =>
   for (const [millis, text] of cases) expect(formatDuration(millis)).toBe(text);
 });
 
-test('rounds further in lists, and to whole seconds for a duration that still grows', () => {
+test('rounds more in lists, and to whole seconds for a duration that is still growing', () => {
   expect([2110, 38_200, 169_000].map(formatDurationShort)).toEqual(['2.1 s', '38 s', '2 m 49 s']);
   expect([900, 41_900, 79_999, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
     '0 s',
@@ -51,7 +51,7 @@ test('rounds further in lists, and to whole seconds for a duration that still gr
   ]);
 });
 
-test('formats offsets from 0, and after a gap with a plus', () => {
+test('formats offsets from 0, and with a plus after a gap', () => {
   expect([0, 40, 910, 2480, 46_200].map(formatOffset)).toEqual(['0', '40 ms', '0.91 s', '2.48 s', '46.2 s']);
   expect([12, 4100, 97_000].map(formatOffsetAfterGap)).toEqual(['+12 ms', '+4.1 s', '+1 m 37 s']);
 });
@@ -74,7 +74,7 @@ test('formats sizes in decimal units, with one decimal below ten', () => {
 
 const utc = { zone: 'utc', clock: '24' } as const;
 
-test('formats a moment in the chosen time zone, with the year if it is not the current one', () => {
+test('formats a moment in the chosen time zone, with the year unless it is the current year', () => {
   const millis = Date.parse('2026-11-24T13:04:58.204Z');
   const now = Date.parse('2026-12-01T00:00:00Z');
   expect(formatMomentExact(millis, utc, now)).toBe('24 Nov 13:04:58.204');
@@ -83,7 +83,7 @@ test('formats a moment in the chosen time zone, with the year if it is not the c
   expect(formatMomentExact(millis, { ...utc, zone: 'Asia/Tokyo' }, now)).toBe('24 Nov 22:04:58.204');
 });
 
-test('formats a moment with a clock of 12 hours', () => {
+test('formats a moment with a 12-hour clock', () => {
   const millis = Date.parse('2026-11-24T13:04:58.204Z');
   const format = { zone: 'utc', clock: '12' } as const;
   expect(formatClock(millis, format)).toBe('1:04:58 pm');
@@ -118,7 +118,7 @@ test('converts between moments and a time zone’s local time', () => {
   const cases: [string, string, string][] = [
     ['utc', '2026-11-24T13:04:58.204Z', '2026-11-24T13:04:58.204'],
     ['America/New_York', '2026-07-01T03:30:00.000Z', '2026-06-30T23:30:00.000'],
-    // Five minutes before and after the clocks change.
+    // Five minutes before and five minutes after the clocks change.
     ['Europe/Berlin', '2026-03-29T00:55:00.000Z', '2026-03-29T01:55:00.000'],
     ['Europe/Berlin', '2026-03-29T01:05:00.000Z', '2026-03-29T03:05:00.000'],
   ];

@@ -11,7 +11,7 @@ function Shown({ store }: { store: Store }) {
   return <p>{useStoreInSteps(store).text}</p>;
 }
 
-test('shows the store’s state and changes, and nothing of it after a switch to another store', async () => {
+test('shows the store’s state and changes, and after a switch only the other store’s', async () => {
   const [first, second] = [storeOf('one'), storeOf('other')];
   const screen = await render(<Shown store={first} />);
   expect(screen.container.textContent).toBe('one');
@@ -24,7 +24,7 @@ test('shows the store’s state and changes, and nothing of it after a switch to
   await expect.poll(() => screen.container.textContent, { timeout: 20_000 }).toBe('another');
 });
 
-test('shows a change that comes between the first render and its effects', async () => {
+test('shows a change that is made between the first render and its effects', async () => {
   const store = storeOf('before');
   function Changes() {
     const { text } = useStoreInSteps(store);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 const css = readFileSync(new URL('../../src/ui/styles/tokens.css', import.meta.url), 'utf8');
 
-/** The tokens of a theme that are plain colours, by name. */
+/** A theme's tokens that are plain colours, by name. */
 function theme(selector: string): Map<string, string> {
   const block = css.slice(css.indexOf(selector)).split('}', 1)[0] ?? '';
   return new Map(

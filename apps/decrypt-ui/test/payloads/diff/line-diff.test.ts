@@ -13,7 +13,7 @@ const json = (text: string) =>
   );
 
 describe('a text comparison', () => {
-  test('joins removed and added lines that are next to each other', () => {
+  test('pairs adjacent removed and added lines', () => {
     const { parts, aligned } = lineDiff(['a', 'b', 'c'], ['a', 'x', 'y', 'c']);
     expect(aligned).toBe(true);
     expect(parts).toEqual([
@@ -24,7 +24,7 @@ describe('a text comparison', () => {
     expect(changedLines(parts)).toBe(2);
   });
 
-  test('stops at its time limit, and then compares only the ends', () => {
+  test('finds only equal lines at both ends once its time limit has passed', () => {
     const left = ['head', ...Array.from({ length: 4000 }, (_, index) => `left ${index}`), 'tail'];
     const right = ['head', ...Array.from({ length: 3000 }, (_, index) => `right ${index}`), 'tail'];
     expect(lineDiff(left, right, 0)).toEqual({
@@ -95,7 +95,7 @@ describe('JSON lines', () => {
     ]);
   });
 
-  test('are not much longer than deeply nested JSON', () => {
+  test('are not much longer than the JSON, even if it is deeply nested', () => {
     const items = Array.from({ length: 10_000 }, () => 7).join(',');
     const lines = json(`${'['.repeat(190)}${items}${']'.repeat(190)}`);
     expect(lines).toHaveLength(10_000 + 2 * 190);

@@ -37,7 +37,7 @@ test('sends what the person wrote, trimmed, on Enter', async () => {
   expect(submitted).toEqual(['PAY-4417']);
 });
 
-test('refuses a text that the server would refuse, and states what is missing', async () => {
+test('rejects a text that the server would refuse, and states what is missing', async () => {
   await openDialog();
   // A zero-width space is invisible.
   await userEvent.fill(field(), ' \u200b ');
@@ -63,7 +63,7 @@ function Form() {
   return <JustificationField value={text} onChange={setText} optional />;
 }
 
-test('is a separate field for other dialogs, which states that it is optional', async () => {
+test('is available to other dialogs as a field, which can be optional', async () => {
   await render(<Form />);
   const optional = page.getByRole('textbox', { name: 'Justification (optional)' });
   await userEvent.fill(optional, 'x'.repeat(500));

@@ -26,7 +26,7 @@ async function renderRun({ search = '', me = onDemand(newNamespace()) } = {}) {
     session: sessionOf(me).make,
   });
   await until(() => row('g39'), 'the rows');
-  /** What the page has requested to be decrypted, and why. */
+  /** The page's requests to decrypt payloads, with their justifications. */
   const decodes = () =>
     app.asked
       .filter(({ url }) => url.endsWith('payloads:decode'))
@@ -42,7 +42,7 @@ async function revealRun() {
   await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
 }
 
-/** Everything that outlives the components: it must contain no plaintext. */
+/** Everything that outlives the components, and so must contain no plaintext. */
 const kept = ({ queries }: Awaited<ReturnType<typeof renderApp>>) =>
   JSON.stringify([
     queries
@@ -56,7 +56,7 @@ const kept = ({ queries }: Awaited<ReturnType<typeof renderApp>>) =>
   ]);
 
 describe('where the namespace reveals on demand', () => {
-  test('a justification reveals the run, for a time that the page counts down', async () => {
+  test('a justification reveals the run, and the page counts down the time that is left', async () => {
     const app = await renderRun();
     expect(app.decodes()).toEqual([]);
     await expect.element(page.getByText('Payloads locked')).toBeVisible();
@@ -69,7 +69,7 @@ describe('where the namespace reveals on demand', () => {
     expect(kept(app)).not.toContain('PAY-4417');
   });
 
-  test('nothing is left of the plaintext after Lock', async () => {
+  test('Lock removes all plaintext', async () => {
     const app = await renderRun({ search: '?ev=1' });
     await revealRun();
     await expect.element(button('Copy input').first()).toBeVisible();
@@ -84,7 +84,7 @@ describe('where the namespace reveals on demand', () => {
     const before = app.decodes().length;
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(app.decodes()).toHaveLength(before);
-    // The person confirms the justification again; the server gets a request again.
+    // After the person has confirmed the justification again, the page requests the payloads again.
     press('R', document.body, { shiftKey: true });
     await expect.element(field()).toHaveValue('PAY-4417');
     await button('Reveal').click();
@@ -92,7 +92,7 @@ describe('where the namespace reveals on demand', () => {
     expect(app.decodes().length).toBeGreaterThan(before);
   });
 
-  test('one payload can be revealed alone', async () => {
+  test('a single payload can be revealed', async () => {
     const app = await renderRun({ search: '?ev=1' });
     await button('Reveal Input').first().click();
     await expect.element(page.getByRole('radio', { name: 'Input' })).toBeChecked();
@@ -107,7 +107,7 @@ describe('where the namespace reveals on demand', () => {
 
   test('R reveals only the event’s payloads', async () => {
     const app = await renderRun({ search: '?ev=39' });
-    // The command has its action some time after the event is in the document. A dialog that loads or is open takes the key.
+    // The command is ready some time after the event is in the document. A dialog that is loading or open takes the key.
     await until(() => {
       press('r');
       return dialog().query();
@@ -129,7 +129,7 @@ describe('where the namespace reveals on demand', () => {
     expect(app.decodes()).toEqual([]);
   });
 
-  test('payloads are hidden when the tab was hidden for a minute', async () => {
+  test('payloads are hidden after the tab was hidden for a minute', async () => {
     const app = await renderRun();
     await revealRun();
     const visibility = vi.spyOn(document, 'visibilityState', 'get');
@@ -175,7 +175,7 @@ describe('where the namespace reveals on demand', () => {
     expect(app.decodes().length).toBeGreaterThan(before);
   });
 
-  test('a search in payloads has the same rules, and its matches leave with Lock', async () => {
+  test('a search in payloads needs a justification too, and Lock removes its matches', async () => {
     const app = await renderRun();
     press('f', document.body, { ctrlKey: true, shiftKey: true });
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
@@ -187,7 +187,7 @@ describe('where the namespace reveals on demand', () => {
     await until(() => document.querySelector('section[aria-label="Matches"] mark'), 'the matches');
     const asked = app.asked.findLast(({ url }) => url.endsWith('history:search'))!;
     expect(JSON.parse(asked.body)).toMatchObject({ text: 'vogel', justification: 'PAY-4417' });
-    // The matches are no reveal of the payloads that contain them.
+    // Matches do not reveal the payloads that contain them.
     expect(app.refs()).toEqual([]);
     await button('Lock').click();
     await until(() => !document.querySelector('section[aria-label="Matches"]'), 'no matches');
@@ -198,7 +198,7 @@ describe('where the namespace reveals on demand', () => {
 const automatic = () => person([inNamespace(newNamespace(), ['metadata', 'decode', 'search'])]);
 
 describe('where the namespace reveals automatically', () => {
-  test('L hides everything until the person shows it again, without a justification', async () => {
+  test('L hides everything, and the person can show it again without a justification', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     press('l');
@@ -211,7 +211,7 @@ describe('where the namespace reveals automatically', () => {
     expect(app.decodes().every(({ justification }) => justification === undefined)).toBe(true);
   });
 
-  test('a policy that now asks for a justification hides what is decrypted once the server refuses a request', async () => {
+  test('plaintext is hidden once the server refuses a request because the policy now asks for a justification', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await until(
@@ -219,7 +219,7 @@ describe('where the namespace reveals automatically', () => {
       'the answers for all payloads in view',
     );
     await app.steer('on-demand');
-    // The next request that the server refuses.
+    // The server refuses this request.
     press('f', document.body, { ctrlKey: true, shiftKey: true });
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('vogel{Enter}');
@@ -229,11 +229,11 @@ describe('where the namespace reveals automatically', () => {
     await revealRun();
   });
 
-  test('a changed policy is noticed when the person returns to the page', async () => {
+  test('the page notices a changed policy when the person returns to it', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await app.steer('on-demand');
-    // What the page knows is a little older than the rest of this test takes.
+    // Makes the page's copy of the policy old enough to be reread.
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
     window.dispatchEvent(new Event('visibilitychange'));
     await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
@@ -254,7 +254,7 @@ describe('where the namespace reveals automatically', () => {
   });
 });
 
-test('a person without the permission reads it once, and has no button to reveal', async () => {
+test('a person without the permission reads about it once, and sees no button to reveal', async () => {
   const app = await renderRun({ search: '?ev=1', me: person([inNamespace(newNamespace(), ['metadata'])]) });
   await expect.element(page.getByText('You can see metadata, not payloads.')).toBeVisible();
   expect(button(/^Reveal/).query()).toBeNull();

@@ -54,14 +54,14 @@ const payloads = (...refs: string[]): RevealTarget => ({
 });
 
 describe('a payload', () => {
-  it('is refused without the permission, open where the namespace reveals automatically, and else locked', () => {
+  it('is refused without the permission, open if the namespace reveals automatically, and locked otherwise', () => {
     const { status } = setUp();
     expect(status('1:0', refused)).toBe('refused');
     expect(status('1:0', automatic)).toBe('open');
     expect(status('1:0')).toBe('locked');
   });
 
-  it('is locked if the namespace that it was encrypted in reveals on demand', () => {
+  it('is locked if the namespace in which it was encrypted reveals on demand', () => {
     const { status, reveals } = setUp();
     expect(status('1:0', automatic, 'cards')).toBe('locked');
     reveals.reveal({
@@ -80,7 +80,7 @@ describe('a payload', () => {
     ['the namespace', { kind: 'namespace', namespace: 'cards' }, [true, true, true]],
     ['a search', { kind: 'search', run }, [false, false, false]],
     ['searches', { kind: 'searches', namespace: 'cards' }, [false, false, false]],
-  ])('is opened by a reveal of %s, and no other payload is', (_, target, expected) => {
+  ])('is opened by a reveal of %s only if the reveal covers it', (_, target, expected) => {
     const { status, reveal } = setUp();
     reveal(target);
     expect([status('1:0'), status('1:1'), status('1:0', other)].map((each) => each === 'open')).toEqual(
@@ -88,7 +88,7 @@ describe('a payload', () => {
     );
   });
 
-  it('is locked again at the end of its time, not before', () => {
+  it('is locked again when its reveal ends, not earlier', () => {
     const { status, reveal } = setUp();
     reveal(payloads('1:0'));
     vi.advanceTimersByTime(5 * MINUTE - 1);
@@ -97,7 +97,7 @@ describe('a payload', () => {
     expect(status('1:0')).toBe('locked');
   });
 
-  it('is locked at the end of its time even if the timer is late, for example after the computer slept', () => {
+  it('is locked when its reveal ends even if the timer is late, for example because the computer slept', () => {
     const { status, reveal } = setUp();
     reveal(payloads('1:0'));
     vi.setSystemTime(Date.now() + 6 * MINUTE);
@@ -117,7 +117,7 @@ describe('a payload', () => {
 });
 
 describe('plaintext in the cache', () => {
-  it('leaves with the reveal that it was decrypted for', () => {
+  it('is removed when the reveal for which it was decrypted ends', () => {
     const { plaintext, reveals, reveal } = setUp();
     reveal(payloads('1:0'), 5);
     reveal(payloads('2:0'), 15);
@@ -136,7 +136,7 @@ describe('plaintext in the cache', () => {
     expect(plaintext.bytes).toBe(0);
   });
 
-  it('is never served to another reveal, not even one made after the pages were rebuilt', () => {
+  it('is never used for another reveal, not even after the pages were rendered again', () => {
     const [first, second] = [setUp(), setUp()];
     for (const { reveal } of [first, second]) reveal({ kind: 'run', run });
     const id = ({ reveals }: typeof first) => reveals.store.getState().grants[0]!.id;
@@ -188,7 +188,7 @@ describe('a hidden tab', () => {
     expect(status('1:0')).toBe('locked');
   });
 
-  it('keeps no plaintext after five minutes, and on return shows automatically revealed payloads', () => {
+  it('keeps no plaintext after five minutes, but shows automatically revealed payloads again on return', () => {
     const { status, reveals } = setUp();
     const forgotten: unknown[] = [];
     reveals.onForget((namespace) => forgotten.push(namespace));
@@ -202,7 +202,7 @@ describe('a hidden tab', () => {
     expect(status('1:0', automatic)).toBe('open');
   });
 
-  it('has the same rules if the browser runs none of its timers', () => {
+  it('follows the same rules even if the browser runs no timers', () => {
     const { status, reveals, reveal } = setUp();
     const forgotten: unknown[] = [];
     reveals.onForget((namespace) => forgotten.push(namespace));
@@ -215,7 +215,7 @@ describe('a hidden tab', () => {
   });
 });
 
-it('ends everything when the sign-in ends', () => {
+it('ends all reveals when the sign-in ends', () => {
   const { status, reveals, reveal } = setUp();
   reveal({ kind: 'namespace', namespace: 'cards' });
   reveals.end();

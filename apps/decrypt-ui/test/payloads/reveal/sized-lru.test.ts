@@ -4,7 +4,7 @@ import { createSizedLru } from '../../../src/payloads/reveal/sized-lru.ts';
 const texts = (maxSize: number) => createSizedLru<string>(maxSize, (text) => text.length);
 
 describe('a map that limits the total size of its entries', () => {
-  test('drops the entry that was not used for the longest time', () => {
+  test('drops the least recently used entry', () => {
     const map = texts(12);
     for (const key of ['a', 'b', 'c', 'd']) map.set(key, `${key}23`);
     map.get('a');
@@ -22,7 +22,7 @@ describe('a map that limits the total size of its entries', () => {
     expect(map.size).toBe(0);
   });
 
-  test('counts what is left after entries were replaced, deleted while they are read, and cleared', () => {
+  test('counts what is left after entries are replaced, deleted during iteration, and cleared', () => {
     const map = texts(100);
     map.set('a', '1');
     map.set('a', '12345');

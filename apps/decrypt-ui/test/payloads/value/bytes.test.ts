@@ -8,7 +8,7 @@ import { protobufValue } from '../../../src/payloads/value/protobuf-value.ts';
 const bytes = (text: string) => new TextEncoder().encode(text);
 const concat = (...parts: readonly (Uint8Array | readonly number[])[]) =>
   Uint8Array.from(parts.flatMap((part) => [...part]));
-/** A message of so many bytes in which field 5 is repeated. */
+/** Returns a message of `length` bytes that repeats field 5. */
 const repeated = (length: number) => Uint8Array.from({ length }, (_, index) => (index % 2 ? 1 : 0x28));
 
 describe('a protobuf message without its descriptor', () => {
@@ -33,7 +33,7 @@ describe('a protobuf message without its descriptor', () => {
     );
   });
 
-  test('is not invented from bytes that are not a message', () => {
+  test('is not read from bytes that are not a message', () => {
     expect(protobufValue(bytes('%PDF-1.7'))).toBeUndefined();
     expect(protobufValue(Uint8Array.of(0x0a, 200, 1))).toBeUndefined();
     expect(protobufValue(Uint8Array.of(0x00, 1))).toBeUndefined();
@@ -46,12 +46,12 @@ describe('a protobuf message without its descriptor', () => {
     expect(performance.now() - start).toBeLessThan(5000);
   });
 
-  test('is shown as bytes where it is longer than 2 MB: the fields take many times the memory', () => {
+  test('is shown as bytes if it is longer than 2 MB, because its fields take many times the memory', () => {
     expect(protobufValue(repeated(MAX_PARSED))).toBeDefined();
     expect(protobufValue(repeated(MAX_PARSED + 2))).toBeUndefined();
   });
 
-  test('shows the numbers that JSON does not have, and text with every line break', () => {
+  test('shows numbers that JSON does not have, and text with every line break', () => {
     const message = concat(
       [0x0a, 6],
       bytes('a\r\nb\fc'),
@@ -71,14 +71,14 @@ describe('a protobuf message without its descriptor', () => {
     expect(shown).toContain('    float: -Infinity');
   });
 
-  test('is shown as bytes where it is nested too deeply', () => {
+  test('is shown as bytes if it is nested too deeply', () => {
     let nested: Uint8Array = Uint8Array.of(0x08, 1);
     for (let level = 0; level < 60; level += 1) nested = concat([0x0a, nested.length], nested);
     expect(stringify(protobufValue(nested))).toContain('"$hex"');
   });
 });
 
-test('a picture and a PDF are recognised by their first bytes, and a file that can contain scripts is not', () => {
+test('recognises a picture and a PDF by their first bytes, but no file that can contain scripts', () => {
   expect(mediaOf(Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a))?.name).toBe('PNG');
   expect(mediaOf(Uint8Array.of(0xff, 0xd8, 0xff, 0xe0))?.type).toBe('image/jpeg');
   expect(mediaOf(bytes('RIFF0000WEBPVP8 '))?.extension).toBe('webp');

@@ -33,7 +33,7 @@ describe('a JSON tree', () => {
     expect(memberCount(rows[1]!)).toBe(3);
   });
 
-  test('finds the line that contains a line', () => {
+  test('finds a line’s parent line', () => {
     const rows = jsonRows(order);
     const name = text(rows).findIndex((line) => line.includes('Maren'));
     expect(text(rows)[parentRow(rows, name)]).toBe('  customer: {');
@@ -41,7 +41,7 @@ describe('a JSON tree', () => {
     expect(parentRow(rows, 0)).toBe(-1);
   });
 
-  test('has no position for the keys on a line that closes an object', () => {
+  test('skips lines that close an object when keys move through it', () => {
     const rows = jsonRows({ customer, last: { customer } });
     const stops: string[] = [];
     for (let at = nextRow(rows, -1, 1); stops.length < rows.length; at = nextRow(rows, at, 1))
@@ -58,13 +58,13 @@ describe('a JSON tree', () => {
       'email: "maren.vogel@mail.example",',
       'city: "Kiel"',
     ]);
-    // The last stays the last.
+    // Beyond the last line, the position stays the last line.
     expect(stops.at(-1)).toBe('city: "Kiel"');
     expect(text(rows)[nextRow(rows, rows.length, -1)]).toContain('Kiel');
     expect(text(rows)[nextRow(rows, 6, -1)]).toContain('Kiel');
   });
 
-  test('of 200,000 numbers consists of foldable ranges, and reads only the numbers in open ranges', () => {
+  test('folds 200,000 numbers into ranges, and reads only the numbers in open ranges', () => {
     const numbers = Array.from({ length: 200_000 }, (_, index) => index);
     let reads = 0;
     const watched = new Proxy(numbers, {

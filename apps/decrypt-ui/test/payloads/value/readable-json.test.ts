@@ -40,7 +40,7 @@ describe('readable JSON', () => {
     ]);
   });
 
-  test('is the same value where nothing is laid out', () => {
+  test('is the same value if there is nothing to lay out', () => {
     for (const value of [
       { a: '{not json}', b: '[]', c: '{}', d: 'ends with a line break\n', e: ['x', 1, null] },
       '{"a":',
@@ -51,7 +51,7 @@ describe('readable JSON', () => {
     }
   });
 
-  test('is the same object each time, so that what is folded stays folded', () => {
+  test('is the same object each time, so that folded lines stay folded', () => {
     const value = json({ note: 'one\ntwo' });
     expect(readableJson(value)).toBe(readableJson(value));
   });

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { MAX_LINE, textLines } from '../../../src/payloads/value/text-lines.ts';
 
 describe('text lines', () => {
-  test('are those of the text', () => {
+  test('are the text’s lines', () => {
     expect(textLines('a\n\nb')).toEqual(['a', '', 'b']);
   });
 
-  test('are at most 2,000 characters long, and together they are the text', () => {
+  test('are at most 2,000 characters long, and join to the whole text', () => {
     const text = Array.from({ length: 9000 }, (_, index) => String(index % 10)).join('');
     const lines = textLines(text);
     expect(lines).toHaveLength(5);

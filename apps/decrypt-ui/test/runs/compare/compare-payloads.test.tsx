@@ -21,7 +21,7 @@ async function compare(name: string) {
   await until(() => text().includes('Compare payloads'), 'the dialog');
 }
 
-/** Opens an event of a person who sees payloads on demand, and reveals its input. */
+/** Opens an event as a person who sees payloads on demand, and reveals its input. */
 async function openRevealed() {
   const me = onDemand(newNamespace());
   const app = await renderApp(`${order}?ev=11`, {
@@ -37,7 +37,7 @@ async function openRevealed() {
 }
 
 describe('a payload comparison', () => {
-  test('begins with the result of the same activity, and offers the same place in other events', async () => {
+  test('starts with the same activity’s result, and offers the same payload of other events', async () => {
     await renderApp(`${order}?ev=11`);
     await until(() => button('More about input').query(), 'the payload');
     await compare('input');
@@ -66,7 +66,7 @@ describe('a payload comparison', () => {
     });
   });
 
-  test('ends its worker when the dialog closes', async () => {
+  test('stops its worker when the dialog closes', async () => {
     const ended = vi.spyOn(Worker.prototype, 'terminate');
     const app = await renderApp(`${order}?ev=11`);
     await until(() => button('More about input').query(), 'the payload');
@@ -78,7 +78,7 @@ describe('a payload comparison', () => {
     expect(app.history.location.href).not.toContain('HAM-2');
   });
 
-  test('stays when a reveal from it covers the first payload too', async () => {
+  test('stays open when a reveal from it also covers the first payload', async () => {
     await openRevealed();
     await compare('input');
     await userEvent.click(button('Reveal Payload'));
@@ -99,7 +99,7 @@ describe('a payload comparison', () => {
       .toBeVisible();
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(app.refs()).toHaveLength(before);
-    // The other payload is revealed from the dialog, which stays.
+    // Revealing the other payload from the dialog keeps the dialog open.
     await userEvent.click(button('Reveal Payload'));
     await until(() => document.querySelectorAll('[role="dialog"]').length === 2, 'the second dialog');
     await userEvent.click(button('Reveal').last());

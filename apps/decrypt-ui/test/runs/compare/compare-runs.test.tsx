@@ -12,11 +12,11 @@ const steps = () => [...list().element().querySelectorAll('button')].map((step) 
 const step = (name: string) => steps().find((text) => text.includes(name)) ?? '';
 
 const current = () => list().query()?.querySelector('[aria-current]')?.textContent ?? '';
-/** What follows from the input. */
+/** The differences that follow from the input. */
 const folded = () => document.querySelector('[aria-label="Follows from the input"]')?.textContent ?? '';
 
 describe('a run comparison', () => {
-  test('is opened from a run, which offers the other runs of its workflow id', async () => {
+  test('opens from a run, which offers the other runs of its workflow id', async () => {
     const app = await renderApp(`/ns/NS/workflows/refund-7/${FIRST}`);
     await until(() => page.getByRole('button', { name: 'Compare' }).query(), 'the button');
     press('d');
@@ -27,7 +27,7 @@ describe('a run comparison', () => {
     expect(app.history.location.href).toContain(`/refund-7/${FIRST}/compare?run=`);
   });
 
-  test('aligns the steps, and names steps of only one run, and the path and both values of a difference', async () => {
+  test('aligns the steps, names steps that only one run has, and shows a difference’s path and both values', async () => {
     await renderApp(compare);
     await until(() => list().query() && steps().length >= 5, 'the steps');
     await until(() => step('LoadOrder').includes('equal'), 'an equal step');
@@ -36,14 +36,14 @@ describe('a run comparison', () => {
     expect(step('AskForReview')).toContain('second run only');
   });
 
-  test('folds what follows from the input, and counts it once', async () => {
+  test('folds differences that follow from the input, and counts them once', async () => {
     await renderApp(compare);
     await until(() => list().query() && steps().at(-1)?.includes('follows from the input'), 'the result');
     expect(steps().filter((text) => text.includes('Refund'))[0]).toContain('follows from the input');
     await until(() => /1290 .*51290, 3 times/.test(folded()), 'the count');
   });
 
-  test('begins at the first difference, shows only differences, and goes to the next by key and by button', async () => {
+  test('starts at the first difference, goes to the next by key and by button, and can show only differences', async () => {
     await renderApp(compare);
     await until(() => current().includes('Started'), 'the first difference');
     await userEvent.click(page.getByRole('button', { name: 'Next difference' }));
@@ -108,7 +108,7 @@ describe('a run comparison', () => {
     await until(() => state() === '4 steps in both runs, 1 in one of them', 'the result');
   });
 
-  test('says which history is incomplete, and why', async () => {
+  test('states which history is incomplete, and why', async () => {
     const end = { type: 'end', reason: 'error', after: 0, message: 'An event is damaged.' };
     await renderApp(compare, { session: withHistory(async () => `${JSON.stringify(end)}\n`) });
     await until(
@@ -141,14 +141,14 @@ describe('a run comparison', () => {
   });
 });
 
-/** What the page says about the comparison. */
+/** The page's status of the comparison. */
 const state = () =>
   page
     .getByRole('group', { name: 'Steps', exact: true })
     .query()
     ?.parentElement?.querySelector('[role="status"]')?.textContent ?? '';
 
-/** Holds back the history of the second run, or replaces it by the text that `instead` resolves to. */
+/** Delays the second run's history until `instead` resolves. If it resolves to a text, the text replaces the history. */
 const withHistory =
   (instead: () => Promise<string | void>) =>
   ({ fetch: send }: SessionActions) =>
@@ -159,7 +159,7 @@ const withHistory =
       return text === undefined ? send(input, init) : new Response(text);
     });
 
-/** Lets the workers that compare answer with a result, with an error or not at all. */
+/** Makes the comparing workers answer with a result, with an error, or not at all. */
 function stubDiff() {
   const control = { asked: 0, answer: 'result' };
   class Stub extends Worker {

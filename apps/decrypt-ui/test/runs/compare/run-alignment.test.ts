@@ -12,7 +12,7 @@ const ours = stepsOf(first!);
 const theirs = stepsOf(second!);
 const steps = alignedSteps(lineDiff(subjectsOf(ours), subjectsOf(theirs)).parts, ours, theirs);
 
-/** What a pair contains of one of the runs. */
+/** One run's part of a pair. */
 const side = (ref: string, scope: string) => ({ scope, stub: { ref } });
 
 const runOf = (...names: string[]) => {
@@ -47,7 +47,7 @@ describe('two runs’ steps', () => {
     ]);
   });
 
-  test('are joined where a step moved, with the distance', () => {
+  test('are joined if a step moved, with the distance', () => {
     const [left, right] = [
       runOf('Pay', 'Pack', 'Stamp', 'Ship'),
       runOf('Pack', 'Stamp', 'Ship', 'Pay', 'Rate'),
@@ -74,14 +74,14 @@ describe('two runs’ steps', () => {
 });
 
 describe('the payloads that are offered for a comparison', () => {
-  test('begin with the result of the same step, in the same run', () => {
+  test('start with the same step’s result in the same run', () => {
     const [best] = payloadChoices(first!, positionOf(first!, payloadRefOf(5, 0)), true);
     expect(best).toMatchObject({ ref: '7:0', likeness: 'event' });
     const [result] = payloadChoices(first!, positionOf(first!, payloadRefOf(1, 0)), true);
     expect(result).toMatchObject({ ref: '8:0', likeness: 'event' });
   });
 
-  test('begin with the same place, in another run', () => {
+  test('start with the same payload in another run', () => {
     const [best] = payloadChoices(second!, positionOf(first!, payloadRefOf(5, 0)), false);
     expect(best).toMatchObject({ ref: '8:0', likeness: 'place' });
   });

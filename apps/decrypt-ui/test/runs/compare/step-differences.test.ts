@@ -16,7 +16,7 @@ describe('two payloads', () => {
     ['in a member', '{"a":{"b c":1}}', '{"a":{"b c":2}}', [{ path: 'a."b c"', left: '1', right: '2' }]],
     ['in an item', '{"a":[1,{"b":"x"}]}', '{"a":[1,{"b":"y"}]}', [{ path: 'a[1].b', left: 'x', right: 'y' }]],
     [
-      'in members of one of them',
+      'in members that only one has',
       '{"a":1,"b":{"c":2}}',
       '{"a":1,"d":null}',
       [
@@ -33,12 +33,12 @@ describe('two payloads', () => {
     expect(between(left, right)).toEqual(differences);
   });
 
-  test('have a limited number of differences', () => {
+  test('show a limited number of differences', () => {
     const [ones, twos] = [1, 2].map((value) => JSON.stringify(Array.from({ length: 5000 }, () => value)));
     expect(between(ones!, twos!)).toHaveLength(200);
   });
 
-  test('of bytes differ where one byte does', () => {
+  test('of bytes differ if one byte does', () => {
     expect(valueDifferences(bytes(1, 2), bytes(1, 2))).toEqual([]);
     expect(valueDifferences(bytes(1, 2), bytes(1, 3))).toHaveLength(1);
   });
@@ -54,7 +54,7 @@ describe('a difference follows from the input', () => {
   const causes = (left: string, right: string) =>
     causesOf({ path: '', left, right }, substitutions)?.map((index) => substitutions[index]!.left);
 
-  test('if it is the same change, alone or in a text', () => {
+  test('if the input has the same change, alone or in a text', () => {
     expect(causes('Mira Lindqvist', 'Pavel Novak')).toEqual(['Mira Lindqvist']);
     expect(causes('Charge Mira Lindqvist 1290 cents', 'Charge Pavel Novak 51290 cents')).toEqual([
       'Mira Lindqvist',
@@ -63,7 +63,7 @@ describe('a difference follows from the input', () => {
     expect(causes('1290', '51290')).toEqual(['1290']);
   });
 
-  test('not if something else changed too, or a number is a part of another', () => {
+  test('not if something else changed too, or if a number is part of another', () => {
     expect(causes('Mira Lindqvist, gold', 'Pavel Novak, silver')).toBeUndefined();
     expect(causes('12900', '512900')).toBeUndefined();
     expect(causes('order-1290a', 'order-51290a')).toBeUndefined();
@@ -71,12 +71,12 @@ describe('a difference follows from the input', () => {
     expect(causesOf({ path: 'a', left: '1290' }, substitutions)).toBeUndefined();
   });
 
-  test('not from values that occur anywhere', () => {
+  test('not if its values are so short that they can occur anywhere', () => {
     expect(substitutions.map(({ left }) => left)).toEqual(['Mira Lindqvist', '1290', 'true']);
     expect(causes('12', '13')).toBeUndefined();
   });
 
-  test('with replacement patterns in the texts as they are', () => {
+  test('even if the texts contain replacement patterns, which are taken literally', () => {
     const odd = substitutionsOf(between('{"a":"abc"}', '{"a":"$&$1"}'));
     expect(causesOf({ path: '', left: 'x abc', right: 'x $&$1' }, odd)).toEqual([0]);
   });
@@ -110,12 +110,12 @@ describe('a step', () => {
     expect(textOf(before, after).text).toBe(text);
   });
 
-  test('that moved differs, and says where it is', () => {
+  test('that moved differs, and shows how far it moved', () => {
     expect(textOf(5, 5, none, 3)).toMatchObject({ text: 'moved, 3 steps later', different: true });
     expect(textOf(5, 5, none, -1).text).toBe('moved, 1 step earlier');
   });
 
-  test('does not differ in what follows from the input', () => {
+  test('is not different if all its differences follow from the input', () => {
     const follows = { title: 'Input', path: 'a', left: 'abc', right: 'xyz' };
     const other = { title: 'Input', path: 'b', left: '1', right: '2' };
     expect(textOf(5, 5, { ...none, differences: [follows] })).toMatchObject({
@@ -131,7 +131,7 @@ describe('a step', () => {
     });
   });
 
-  test('is not called equal while its payloads are locked or on their way', () => {
+  test('is not called equal while its payloads are locked or being requested', () => {
     expect(textOf(5, 5, { ...none, hidden: 1 })).toMatchObject({ text: 'locked', unknown: true });
     expect(textOf(5, 5, { ...none, waiting: 1 })).toMatchObject({ text: '…', waiting: true });
   });

@@ -20,7 +20,7 @@ const ids = (history: History) =>
 
 const by = (field: string, id: number, more: object = {}) => ({ [field]: String(id), ...more });
 
-test('the worker of a task is not the summary of its start, and a signal keeps its sender', () => {
+test('a task’s start is not summarised by its worker, but a signal is summarised by its sender', () => {
   const run = new FixtureRun({ workflowId: 'w' });
   const identity = 'worker-1';
   run.add('ActivityTaskStarted', 0, { identity });
@@ -34,7 +34,7 @@ test('the worker of a task is not the summary of its start, and a signal keeps i
 });
 
 describe('grouping', () => {
-  test('adds every event that names an activity’s scheduling to the activity, in any order', () => {
+  test('adds every event that refers to an activity’s scheduling to the activity, in any order', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     const first = run.add('ActivityTaskScheduled', 0, { activityId: '1' });
     const second = run.add('ActivityTaskScheduled', 1, { activityId: '2' });
@@ -51,7 +51,7 @@ describe('grouping', () => {
     expect(history.groups.map((group) => group.outcome)).toEqual(['canceled', 'ok']);
   });
 
-  test('joins timers, children, Nexus operations and external requests by their own fields', () => {
+  test('joins timers, children, Nexus operations and external requests by the fields of each kind', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('TimerStarted', 0, { timerId: '1' });
     run.add('StartChildWorkflowExecutionInitiated', 0);
@@ -75,7 +75,7 @@ describe('grouping', () => {
     ]);
   });
 
-  test('joins an update to its admission by its id, and its completion to the acceptance', () => {
+  test('joins an update to its admission by its id, and its completion to its acceptance', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('WorkflowExecutionUpdateAdmitted', 0, {
       request: { meta: { updateId: 'u-7' }, input: { name: 'setAddress' } },
@@ -96,7 +96,7 @@ describe('grouping', () => {
     expect(groupName(history.groups[0]!).text).toBe('setAddress');
   });
 
-  test('takes the outcome from the last event, not from the head', () => {
+  test('takes the outcome from the last event, not from the first', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     const scheduled = run.add('ActivityTaskScheduled', 0);
     run.add('ActivityTaskStarted', 1, by('scheduledEventId', scheduled));
@@ -141,7 +141,7 @@ const provisional = () => {
   return made;
 };
 
-test('the search for the next plaintext payload starts again after the last', () => {
+test('the search for the next plaintext payload wraps around after the last', () => {
   const [stuck, paused] = alertRuns(Date.now());
   const history = historyOf(stuck!.events);
   expect(nextPlaintext(history)).toBe(1);
@@ -182,7 +182,7 @@ describe('events that are not durable', () => {
     expect(() => builder.append(provisional().events.slice(1))).toThrow('Event 2 came after event 0');
   });
 
-  test('do not change an earlier snapshot, and leave other groups the same objects', () => {
+  test('change neither an earlier snapshot nor the objects of other groups', () => {
     const builder = createHistoryBuilder();
     const made = new FixtureRun({ workflowId: 'w' });
     const scheduled = made.add('ActivityTaskScheduled', 0);
@@ -199,7 +199,7 @@ describe('events that are not durable', () => {
 });
 
 describe('pending work', () => {
-  test('joins its group by activity id or by head, and distinguishes running from retrying work', () => {
+  test('joins its group by activity id or first event, and distinguishes running from retrying work', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'b' });
@@ -258,7 +258,7 @@ describe('a long history', () => {
     expect(builder.snapshot().groups).toHaveLength(Math.ceil(51_200 / 3));
   });
 
-  /** How often the indexer reads attributes, and how many events and group members it sends to the page, for each event. */
+  /** Returns, per event, how often the indexer reads attributes, plus the events and group members that it sends. */
   function workPerEvent(count: number): number {
     let work = 0;
     const events = activities(count).map((event) => ({
@@ -277,7 +277,7 @@ describe('a long history', () => {
     return work / events.length;
   }
 
-  test('takes as much work per event as a short one', () => {
+  test('needs no more work per event than a short history', () => {
     expect(workPerEvent(51_000)).toBeCloseTo(workPerEvent(5_100), 1);
   });
 });

@@ -14,7 +14,7 @@ function order() {
 const options = { view: 'groups', expanded: new Set<number>(), tasks: false } as const;
 
 describe('rows', () => {
-  test('has one row per group, and in an expanded group one per event and one for unrecorded attempts', () => {
+  test('are one per group, and in an expanded group one per event and one for unrecorded attempts', () => {
     const history = order();
     const closed = listOf(rowsOf(history, options));
     const capture = closed.find((row) => row.group.id === 39)!;
@@ -32,14 +32,14 @@ describe('rows', () => {
     expect(open[at + 4]).toMatchObject({ kind: 'event', last: true });
   });
 
-  test('has one row per event, in order, in the view of all events', () => {
+  test('are one per event, in order, in the view of all events', () => {
     const history = order();
     const all = listOf(rowsOf(history, { ...options, view: 'all' }));
     expect(all.map((row) => row.key)).toEqual(history.events.map((event) => `e${event.eventId}`));
     expect(all.every((row) => row.level === 1)).toBe(true);
   });
 
-  test('has workflow tasks only if they failed, are not durable, are selected or are requested', () => {
+  test('include workflow tasks only if they failed, are not durable, are selected or are requested', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     const good = run.add('WorkflowTaskScheduled', 0);
     run.add('WorkflowTaskCompleted', 1, { scheduledEventId: String(good) });
@@ -60,7 +60,7 @@ describe('rows', () => {
 describe('row positions', () => {
   const history = order();
 
-  test('map to rows and back, with any groups expanded, in both views, and with only matches shown', () => {
+  test('map to rows and back, whichever groups are expanded, in both views, and when only matches are shown', () => {
     const everyGroup = new Set(history.groups.map((group) => group.id));
     const some = new Set([11, 39, 53]);
     const events = new Set([11, 12, 40, 44]);
@@ -103,7 +103,7 @@ describe('find', () => {
     return [...matchedGroups(matches, history)].map((index) => history.groups[index]!.id);
   };
 
-  test('finds groups that contain all words of the term in names, ids, event numbers and workers', () => {
+  test('finds groups whose names, ids, event numbers and workers contain all words of the term', () => {
     expect(groups('capture')).toEqual([39, 53]);
     expect(groups('#44')).toEqual([39]);
     expect(groups('activity adyen')).toEqual([53]);
@@ -125,7 +125,7 @@ describe('find', () => {
     expect(events('do_not_honor')).toEqual([]);
   });
 
-  test('has no words for a blank term', () => {
+  test('finds no words in a blank term', () => {
     expect(searchWords('  ')).toEqual([]);
   });
 });

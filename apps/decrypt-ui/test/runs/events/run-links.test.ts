@@ -20,7 +20,7 @@ const sourcesOf = (run: FixtureRun) => ({
 });
 
 describe('lineage', () => {
-  it('names the run that was continued, once, although it is also the first run of the chain', () => {
+  it('names the continued run only once, although it is also the first run of the chain', () => {
     expect(lineage(sourcesOf(order))).toEqual([
       { relation: 'Continued from', namespace: 'test', workflowId: 'family-order', runId: first.runId },
     ]);
@@ -32,7 +32,7 @@ describe('lineage', () => {
     ]);
   });
 
-  it('names the parent with the event that started the child, and the root of a grandchild', () => {
+  it('names the parent, with the event that started the child, and a grandchild’s root', () => {
     const links = lineage(sourcesOf(fraud));
     expect(links.map(({ relation, runId }) => [relation, runId])).toEqual([
       ['Root', order.runId],
@@ -43,7 +43,7 @@ describe('lineage', () => {
     expect(started?.eventName).toBe('StartChildWorkflowExecutionInitiated');
   });
 
-  it('names the run that a reset replaced, and the run that a reset led to', () => {
+  it('names the run that a reset replaced, and the run that a reset created', () => {
     const reset = familyFixtures(Date.now()).order;
     reset.add('WorkflowTaskScheduled', 10);
     reset.add('WorkflowTaskFailed', 20, {
@@ -116,7 +116,7 @@ it('finds signals to other workflows and the other side of a Nexus operation', (
   ]);
 });
 
-it('tells links to two runs of one workflow id apart, and leaves others as they are', () => {
+it('distinguishes links to two runs of one workflow id, and leaves other links unchanged', () => {
   const child = { relation: 'Child', namespace: 'test', workflowId: 'child-1' } as const;
   const attempts = ['1', '2'].map((digit) => ({
     ...child,
@@ -130,7 +130,7 @@ it('tells links to two runs of one workflow id apart, and leaves others as they 
 describe('familyRuns', () => {
   const { description, groups } = sourcesOf(order);
 
-  it('knows the children from the history when Temporal lists none', () => {
+  it('finds the children in the history if Temporal lists none', () => {
     const known = familyRuns({ description, groups, listed: [] });
     expect(familyRows(known, new Set()).map(({ run, level }) => [run.workflowId, level])).toEqual([
       ['family-order', 1],
@@ -141,7 +141,7 @@ describe('familyRuns', () => {
     expect(known.get(shipment.runId)).toMatchObject({ outcome: 'running', open: true });
   });
 
-  it('arranges the listed runs as a tree, siblings by their start, and hides what is collapsed', () => {
+  it('arranges the listed runs as a tree, with siblings by start time, and hides collapsed branches', () => {
     const listed = [shipment, fraud, payment, order].map((run) => run.summary);
     const known = familyRuns({ description, groups, listed });
     const names = (collapsed: ReadonlySet<string>) =>
@@ -159,7 +159,7 @@ describe('familyRuns', () => {
     ]);
   });
 
-  it('numbers the runs of one workflow id by their start', () => {
+  it('numbers the runs of one workflow id by start time', () => {
     const again = { ...payment.summary, runId: 'again', startTime: '2026-11-24T14:00:00Z' };
     const known = familyRuns({ description, groups, listed: [again, payment.summary, order.summary] });
     expect(familyRows(known, new Set()).map(({ run, which }) => [run.runId, which])).toEqual([
@@ -170,7 +170,7 @@ describe('familyRuns', () => {
     ]);
   });
 
-  it('shows the parent and the root that Temporal no longer lists', () => {
+  it('shows a parent and a root that Temporal no longer lists', () => {
     const known = familyRuns({ ...sourcesOf(fraud), listed: [fraud.summary] });
     expect(familyRows(known, new Set()).map(({ run, level }) => `${level} ${run.workflowId}`)).toEqual([
       '1 family-order',

@@ -23,7 +23,7 @@ beforeEach(() => {
   vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function click(this: HTMLAnchorElement) {
     downloads.push({ name: this.download, content: contents.get(this.href) ?? new Blob() });
   });
-  // Chromium's dialog is outside of the page.
+  // Tests cannot use Chromium's dialog, because it is outside the page.
   vi.stubGlobal('showSaveFilePicker', undefined);
 });
 afterEach(() => {
@@ -57,7 +57,7 @@ const asked = (app: Awaited<ReturnType<typeof renderApp>>) =>
     .map(({ body }) => exportRequest.parse(JSON.parse(body)));
 
 describe('a run’s export', () => {
-  test('begins at the chosen form, so that Enter exports', async () => {
+  test('focuses the chosen form first, so that Enter exports', async () => {
     const app = await openDialog();
     await expect.element(dialog().getByRole('radio', { name: /^Readable/ })).toHaveFocus();
     await userEvent.keyboard('{ArrowDown}{Enter}');
@@ -65,7 +65,7 @@ describe('a run’s export', () => {
     expect(asked(app)).toEqual([{ form: 'decoded' }]);
   });
 
-  test('downloads the decrypted history, and says how much it saved', async () => {
+  test('downloads the decrypted history, and shows how much it saved', async () => {
     const app = await openDialog();
     await userEvent.click(button('Export'));
     await expect.element(dialog().getByText(/^Saved 5\d events, /)).toBeVisible();
@@ -76,7 +76,7 @@ describe('a run’s export', () => {
     expect(JSON.stringify(file)).toContain('HAM-2');
   });
 
-  test('writes to disk as the answer arrives, where the browser permits it', async () => {
+  test('writes to disk while the response arrives, if the browser permits it', async () => {
     const folder = await navigator.storage.getDirectory();
     const name = `export-${Date.now()}.json`;
     vi.stubGlobal('showSaveFilePicker', () => folder.getFileHandle(name, { create: true }));
@@ -122,7 +122,7 @@ describe('a run’s export', () => {
     expect(downloads).toEqual([]);
   });
 
-  test('keeps no incomplete file, and says why it is incomplete', async () => {
+  test('keeps no incomplete file, and states why it is incomplete', async () => {
     const app = await openDialog();
     await app.steer('truncate', { count: 12 });
     await userEvent.click(button('Export'));
@@ -147,7 +147,7 @@ describe('a run’s export', () => {
     expect(downloads).toEqual([]);
   });
 
-  test('asks for a justification where the server requires one, and sends it in the body', async () => {
+  test('asks for a justification if the server requires one, and sends it in the body', async () => {
     const app = await openDialog();
     await app.steer('justify');
     await userEvent.click(button('Export'));
@@ -162,7 +162,7 @@ describe('a run’s export', () => {
     expect(app.asked.every(({ url }) => !url.includes('FOX-4711'))).toBe(true);
   });
 
-  test('asks for it at once where the policy is known, but not for an encoded export', async () => {
+  test('asks for a justification at once if the policy is known, but not for an encoded export', async () => {
     const { namespace, make } = personWith(['metadata', 'export'], 'on-demand');
     await openDialog(order, { namespace, session: make });
     await expect.element(dialog().getByRole('textbox', { name: 'Justification' })).toBeVisible();
@@ -172,7 +172,7 @@ describe('a run’s export', () => {
     await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
   });
 
-  test('takes the justification of a reveal of the whole run, and says so', async () => {
+  test('uses the justification of a reveal of the whole run, and says so', async () => {
     const app = await openRevealed();
     await expect
       .element(dialog().getByText(/records the export with the same justification, .*PAY-4711/))

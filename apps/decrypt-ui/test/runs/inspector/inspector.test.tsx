@@ -22,7 +22,7 @@ describe('the inspector', () => {
     expect(inspector()).toContain('Sticky to worker51c02@orders-worker-sticky');
   });
 
-  test('shows a failure on one line next to the payloads, which leads to its chain', async () => {
+  test('shows a failure on one line next to the payloads, with a link to its chain', async () => {
     await renderApp(`${order}?ev=39`);
     const line = page.getByRole('button', { name: /Declined: do_not_honor/ });
     await expect.element(line).toBeVisible();
@@ -31,7 +31,7 @@ describe('the inspector', () => {
     await until(() => inspector().includes('StripeCardError'), 'the chain', 10_000);
   });
 
-  test('shows the raw event with references, and decoded on request', async () => {
+  test('shows the raw event with references to payloads, and decoded on request', async () => {
     await renderApp(`${order}?ev=39&pane=raw`);
     await until(() => inspector().includes('"$payload": "39:0"'), 'the reference', 10_000);
     expect(inspector()).not.toContain('maren.vogel@mail.example');
@@ -40,7 +40,7 @@ describe('the inspector', () => {
     expect(inspector()).not.toContain('"$payload": "39:0"');
   });
 
-  test('shows a raw event with large payloads as a tree, and draws only its lines in view', async () => {
+  test('shows a raw event with large payloads as a tree, and draws only the lines in view', async () => {
     await renderApp('/ns/NS/workflows/every-encoding/01997c2e-0000-7000-8000-0000000000ec?ev=2&pane=raw');
     await userEvent.click(page.getByRole('button', { name: 'Decoded' }));
     await until(() => inspector().includes('just words'), 'a small payload', 10_000);
@@ -73,7 +73,7 @@ describe('the inspector', () => {
   });
 });
 
-test('names what a payload is bound to', async () => {
+test('shows what a payload is bound to', async () => {
   await renderApp(`${order}?ev=1&pane=crypto`);
   await until(
     () => inspector().includes('boundto its namespace and to this workflow id'),
@@ -83,7 +83,7 @@ test('names what a payload is bound to', async () => {
   expect(inspector()).toMatch(/boundto its namespace(?! and)/);
 });
 
-test('the sheet on a phone is resized with keys or by dragging its handle', async () => {
+test('the sheet on a phone can be resized with keys and by dragging its handle', async () => {
   await page.viewport(390, 844);
   try {
     await renderApp(`${order}?ev=39`);
@@ -97,7 +97,7 @@ test('the sheet on a phone is resized with keys or by dragging its handle', asyn
     const element = handle.element();
     const pointer = (type: string, clientY: number) =>
       element.dispatchEvent(new PointerEvent(type, { pointerId: 1, clientY, bubbles: true }));
-    // The browser captures real pointers only.
+    // The browser captures only real pointers.
     element.setPointerCapture = () => undefined;
     element.hasPointerCapture = () => true;
     pointer('pointerdown', 200);
@@ -108,7 +108,7 @@ test('the sheet on a phone is resized with keys or by dragging its handle', asyn
   }
 });
 
-test('pending work names its attempts, its retries and when it gives up, and leads to its event', async () => {
+test('pending work shows its attempts, its retries and when it gives up, and links to its event', async () => {
   await renderApp(`${order}?tab=pending`);
   await until(() => panel().includes('Waits between attempts8.00 s'), 'the retry interval', 10_000);
   expect(panel()).toContain('Attempt3 of 8');

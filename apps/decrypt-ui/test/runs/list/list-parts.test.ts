@@ -61,7 +61,7 @@ describe('a running workflow', () => {
     [task(3600, { taken: true }), undefined],
     [task(2), undefined],
     [{}, undefined],
-    // One word for one state: no worker polls, or workers poll and none has taken the work.
+    // No worker polls, or workers poll but none has taken the work: each state has its own word.
     [{ ...task(9000), taskQueues: [queue(false)] }, 'No worker 2 h'],
     [{ ...task(240), taskQueues: [queue(true)] }, 'Not taken 4 m'],
     [task(240), 'Not taken 4 m'],
@@ -76,7 +76,7 @@ describe('a running workflow', () => {
     expect(problemOf(progress)?.text).toBe(expected);
   });
 
-  it('names the task queue, and what waits there', () => {
+  it('names the task queue, and shows what waits there', () => {
     expect(problemOf({ ...task(240), taskQueues: [queue(false)] })?.detail).toBe(
       'No worker polls the task queue orders, where the workflow task has waited for 4 m.',
     );
@@ -112,7 +112,7 @@ describe('a filter suggestion', () => {
     ['last', 'StartTime >= "-1h"'],
     ['last 24', 'StartTime >= "-24h"'],
     ['today', 'StartTime >= "today"'],
-    // What names nothing is the beginning of an id or of a type.
+    // A word that names nothing is treated as the start of an id or type.
     ['ref', '(WorkflowId STARTS_WITH "ref" OR WorkflowType STARTS_WITH "ref")'],
     ['tenant', '(WorkflowId STARTS_WITH "tenant" OR WorkflowType STARTS_WITH "tenant")'],
     ['f', '(WorkflowId STARTS_WITH "f" OR WorkflowType STARTS_WITH "f")'],
@@ -122,7 +122,7 @@ describe('a filter suggestion', () => {
     expect(printed(suggestionsFor(text, known))[0]).toBe(expected);
   });
 
-  it('for a word also searches ids and types, and names each status, attribute and type once', () => {
+  it('offers to search ids and types for a word, and offers each status, attribute and type once', () => {
     const all = printed(suggestionsFor('fail', known));
     expect(all).toContain('(WorkflowId STARTS_WITH "fail" OR WorkflowType STARTS_WITH "fail")');
     expect(new Set(all).size).toBe(all.length);
@@ -154,7 +154,7 @@ describe('a filter suggestion', () => {
     ['CloseTime', '2026-11-24T13:00:00+02:00', ['CloseTime >= "2026-11-24T13:00:00+02:00"']],
     ['CloseTime', '2026-99-24', []],
     ['CloseTime', 'yesterday', []],
-    // Not a time of Temporal's own: any text may be its value.
+    // Not one of Temporal's times, so any text may be its value.
     ['PickupTime', 'yesterday', ['PickupTime = "yesterday"']],
   ])('for a value of %s reads %s', (attribute, text, expected) => {
     expect(printed(valueSuggestions(attribute, text, known))).toEqual(expected);
@@ -162,7 +162,7 @@ describe('a filter suggestion', () => {
   });
 });
 
-it('writes rows as CSV, with quotes, and with no text that a spreadsheet runs as a formula', () => {
+it('writes rows as CSV with quotes, and without text that a spreadsheet runs as a formula', () => {
   const csv = csvOfRows([
     summary({ workflowId: '=HYPERLINK("x")', searchAttributes: { Tags: ['a', 'b'], Value: 2 } }),
     summary({ workflowId: 'two\nlines', closeTime: '2026-11-24T13:00:00Z' }),

@@ -131,7 +131,7 @@ describe('the list view', () => {
     expect(toggled(usualColumns, '@Tenant').at(-1)).toBe('@Tenant');
   });
 
-  it('limits the list to statuses within the same text, and keeps the condition’s place', () => {
+  it('limits the list to statuses, and keeps the condition’s position in the query', () => {
     const query = parseQuery('a = 1 AND ExecutionStatus = "Failed" AND b = 2');
     expect(statusesOf(query)).toEqual(['Failed']);
     const two = withStatuses(query, ['Failed', 'Running']);
@@ -143,7 +143,7 @@ describe('the list view', () => {
     expect(withStatuses(raw, ['Failed'])).toBe(raw);
   });
 
-  it('limits the list to runs that have started after a time, in place of an earlier limit', () => {
+  it('limits the list to runs that started after a time, and replaces an earlier limit', () => {
     const query = parseQuery('StartTime >= "-7d" AND a = 1');
     expect(startOf(query)).toBe('-7d');
     expect(printQuery(withStart(query, '-1h'))).toBe('StartTime >= "-1h" AND a = 1');

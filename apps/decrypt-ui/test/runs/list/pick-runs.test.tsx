@@ -31,14 +31,14 @@ async function pick(row: number) {
 }
 
 describe('picking runs in the list', () => {
-  test('picks the row with X, and compares two of them with D', async () => {
+  test('picks the active row with X, and compares two picked runs with D', async () => {
     const app = await openList();
     const before = rows().map((row) => row.getBoundingClientRect().top);
     await pick(0);
     await until(() => picked().length === 1, 'the first run');
     expect(rows()[0]!.textContent).toContain('picked to compare');
     expect(bar()!.textContent).toContain('Pick another run');
-    // One run is no comparison.
+    // D does nothing while only one run is picked.
     press('d');
     await pick(1);
     await until(() => picked().length === 2, 'the second run');
@@ -51,7 +51,7 @@ describe('picking runs in the list', () => {
     expect(new URLSearchParams(search).has('with')).toBe(false);
   });
 
-  test('has a link to the comparison, which names the workflow id of the second run if it is another', async () => {
+  test('links to the comparison, and names the second run’s workflow id if it differs', async () => {
     await openList('/ns/NS/workflows', 5);
     await pick(1);
     await pick(3);
@@ -65,7 +65,7 @@ describe('picking runs in the list', () => {
     expect(searchParams.get('with')).toBe(ids[1]);
   });
 
-  test('drops a run with X, replaces the earlier of two by a third, and drops all with Escape', async () => {
+  test('drops a run with X, replaces the earlier of two runs with a third, and drops all with Escape', async () => {
     await openList('/ns/NS/workflows', 5);
     for (const row of [0, 1, 2]) await pick(row);
     await until(() => picked()[1]?.includes(id(2)), 'the third run');
@@ -107,7 +107,7 @@ describe('picking runs in the list', () => {
     );
   });
 
-  test('picks the run whose checkbox is clicked, which opens no run', async () => {
+  test('picks a run by a click on its checkbox, without opening the run', async () => {
     const app = await openList();
     const box = page.getByRole('checkbox', { name: 'Pick refund-7 to compare' }).first();
     await userEvent.hover(rows()[0]!);
@@ -120,7 +120,7 @@ describe('picking runs in the list', () => {
     await until(() => !bar(), 'no bar');
   });
 
-  test('picks rows by clicks once the toolbar’s button is pressed, on a desktop and on a phone', async () => {
+  test('picks rows by clicks after a click on the toolbar’s button, on a desktop and on a phone', async () => {
     const app = await openList();
     onTestFinished(() => page.viewport(1440, 900));
     for (const [width, height] of [
@@ -133,7 +133,7 @@ describe('picking runs in the list', () => {
       await userEvent.click(button);
       await until(() => bar()?.textContent?.includes('Pick two runs to compare'), 'the bar');
       for (const count of [1, 2]) {
-        // On the workflow id, which is a link while no runs are picked.
+        // Clicks the workflow id, which is a link except while runs are being picked.
         await userEvent.click(
           page
             .getByRole('row')

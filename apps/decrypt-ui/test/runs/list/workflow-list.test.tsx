@@ -18,7 +18,7 @@ const activeIndex = () => Number(document.activeElement?.getAttribute('data-inde
 const height = () => rows()[0]!.getBoundingClientRect().height;
 
 describe('the workflow list', () => {
-  test('shows runs with status, type and size, on request the key versions of their memo, and the number of runs', async () => {
+  test('shows the number of runs, with each run’s status, type and size, and on request its memo’s key versions', async () => {
     await renderApp('/ns/NS/workflows?cols=status,id,type,size,keys');
     await until(() => rows().length > 10, 'the rows');
     const reason = rows().find((row) => row.textContent?.includes('every-reason'))!;
@@ -43,7 +43,7 @@ describe('the workflow list', () => {
     expect(rows().length).toBeLessThan(70);
   });
 
-  test('counts new runs and moves no row until the reader asks', async () => {
+  test('counts new runs, but moves no row until the reader asks', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
@@ -62,12 +62,12 @@ describe('the workflow list', () => {
     await page.getByRole('button', { name: /^Failed/ }).click();
     await until(
       () => rows().length > 0 && rows().every((row) => row.textContent?.includes('Failed')),
-      'failed runs alone',
+      'only failed runs',
     );
     expect(decodeURIComponent(app.history.location.search)).toContain('q=ExecutionStatus+=+"Failed"');
   });
 
-  test('counts only statuses that a run has, or that are chosen', async () => {
+  test('shows counts only for statuses that are chosen or that a run has', async () => {
     await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Terminated"');
     const group = page.getByRole('group', { name: 'Filter by status' });
     await expect.element(group.getByRole('button', { name: /^Completed [\d,]+$/ })).toBeVisible();
@@ -121,7 +121,7 @@ describe('the workflow list', () => {
     await until(() => document.activeElement?.querySelector('a')?.textContent === id, 'the focus on its row');
   });
 
-  test('does what a word names on Enter, and opens its suggestions again after a choice with the mouse', async () => {
+  test('applies a word’s first suggestion on Enter, and reopens the suggestions after a choice with the mouse', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     press('/');
@@ -135,7 +135,7 @@ describe('the workflow list', () => {
     await expect.element(page.getByRole('option').first()).toBeVisible();
   });
 
-  test('offers the types that Temporal has, also where no loaded row has them', async () => {
+  test('offers all types that Temporal lists, even if no loaded row has them', async () => {
     const app = await renderApp('/ns/NS/workflows?q=refund');
     await until(() => rows().length > 0, 'the rows');
     expect(app.asked.some(({ url }) => url.includes('workflows:types'))).toBe(false);
@@ -160,7 +160,7 @@ describe('the workflow list', () => {
     expect(queryOf(app)).toBe('');
   });
 
-  test('limits the list to the last hour in one click, and not with another', async () => {
+  test('limits the list to a recent period with one click, and removes the limit with another', async () => {
     const app = await renderApp('/ns/NS/workflows?q=refund');
     await until(() => rows().length > 0, 'the rows');
     const hour = page.getByRole('button', { name: 'Last hour' });
@@ -254,7 +254,7 @@ describe('the workflow list', () => {
     await until(() => heads().includes('Type') && !heads().includes('Closed'), 'the usual columns');
   });
 
-  test('shows children below their parent, or that there are none', async () => {
+  test('shows children below their parent, or states that there are none', async () => {
     await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     const parent = rows().findIndex(({ textContent }) => textContent?.includes('order-88213'));
@@ -273,12 +273,12 @@ describe('the workflow list', () => {
     press('ArrowLeft');
     await until(
       () => !document.body.textContent?.includes('has started no child workflows'),
-      'the child alone',
+      'only the child',
     );
     press('ArrowLeft');
     await until(() => document.activeElement === rows()[parent], 'the focus on the parent');
     press('ArrowLeft');
-    await until(() => !ids().includes('notifycustomer-88213'), 'the parent alone');
+    await until(() => !ids().includes('notifycustomer-88213'), 'only the parent');
   });
 
   test('shows why a running workflow makes no progress', async () => {
@@ -310,7 +310,7 @@ describe('the workflow list', () => {
     expect(Math.abs(grid().scrollTop - top)).toBeLessThan(30);
   });
 
-  test('counts the runs again when the list has changed, and shows by how many', async () => {
+  test('counts the runs again when the list has changed, and shows the difference', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.body.textContent?.includes('345'), 'the total');
     await until(() => rows().length > 10, 'the rows');
@@ -320,7 +320,7 @@ describe('the workflow list', () => {
     await expect.element(page.getByRole('button', { name: 'Running 4 +2' })).toBeVisible();
   });
 
-  test('requests what the running rows in view wait for in one request, once the reader stops scrolling', async () => {
+  test('needs one request for what all running rows in view wait for, once the reader stops scrolling', async () => {
     const app = await renderApp('/ns/NS/workflows?q=stuck');
     await until(() => rowOf('stuck-retries')?.includes('Retrying ×40'), 'the retries');
     const requests = (path: RegExp) => app.asked.filter(({ url }) => path.test(new URL(url).pathname));
@@ -338,11 +338,11 @@ describe('the workflow list', () => {
     grid().scrollTop = 0;
     await new Promise((resolve) => setTimeout(resolve, 1000));
     expect(requests(/workflows:progress$/).length).toBeLessThanOrEqual(4);
-    // No description and no task queue of a single run.
+    // The page requests no single run's description or task queues.
     expect(requests(/\/workflows\//)).toEqual([]);
   });
 
-  test('sends at most three requests per minute at rest, whatever the number of rows', async () => {
+  test('sends at most three requests per minute while idle, for any number of rows', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => rows().length > 10, 'the rows');
     await until(
@@ -404,7 +404,7 @@ describe('the appearance', () => {
     expect(getComputedStyle(document.body).fontSize).toBe('13px');
   });
 
-  test('puts the text of a row on two lines on a phone', async () => {
+  test('puts a row’s text on two lines on a phone', async () => {
     await page.viewport(390, 844);
     try {
       await renderApp('/ns/NS/workflows');

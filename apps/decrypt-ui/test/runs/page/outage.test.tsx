@@ -9,7 +9,7 @@ const unavailable = () =>
     { status: 503 },
   );
 
-/** Renders a page while the codec server cannot reach Temporal, until `restore` is called. Counts refused requests, without streams. */
+/** Renders a page while the codec server cannot reach Temporal, until `restore` is called. Counts refused requests, except streams. */
 async function duringOutage(path: string) {
   let away = true;
   let refused = 0;
@@ -39,7 +39,7 @@ describe('a page that was opened while Temporal is unavailable', () => {
     const title = page.getByRole('heading', { level: 1, name: 'The run could not be loaded' });
     await expect.element(title, { timeout: 20_000 }).toBeVisible();
     await expect.element(page.getByText('Temporal unreachable')).toBeVisible();
-    // The button stays while the page tries again, so that it can have the focus.
+    // The button stays while the page tries again, so that it keeps the focus.
     const button = await until(
       () => [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Try again'),
       'the button',

@@ -11,7 +11,7 @@ const textOf = (label: string) => document.querySelector(`[aria-label="${label}"
 const alerts = () => page.getByRole('list', { name: 'Alerts' });
 
 describe('alerts', () => {
-  test('show that no worker polls the task queue of the run, for as long as that is so', async () => {
+  test('show for as long as it is true that no worker polls the run’s task queue', async () => {
     await renderApp('/ns/NS/workflows/stuck-no-worker/01997c2e-dddd-7000-8000-000000000003');
     await until(
       () => /No worker polls\s*the task queue settlement.*1 workflow task waits/.test(textOf('Alerts')),
@@ -28,7 +28,7 @@ describe('alerts', () => {
 });
 
 describe('the run header', () => {
-  test('counts payloads in plaintext, and leads from one to the next', async () => {
+  test('counts plaintext payloads, and goes from one to the next', async () => {
     await renderApp(stuck);
     const button = page.getByRole('button', { name: '2 plaintext, go to the next' });
     await userEvent.click(button);
@@ -60,7 +60,7 @@ describe('the run header', () => {
   const longFailure = '/ns/NS/workflows/alerts-failed/01997c2e-a000-7000-8000-000000000005';
 
   test.each([1920, 1440, 1280, 1000])(
-    'cuts a long failure only where no space is left at %i pixels',
+    'truncates a long failure only if no space is left at %i pixels',
     async (width) => {
       await page.viewport(width, 844);
       try {
@@ -73,12 +73,12 @@ describe('the run header', () => {
         const facts = failure.element().closest('[class*="facts"]')!.getBoundingClientRect();
         const next = document.querySelector('[class*="_use_"]')!.getBoundingClientRect();
         const box = failure.element().getBoundingClientRect();
-        // The key ribbon is to the right of it, or on the line above.
+        // The key ribbon is to the right of the failure, or on the line above.
         const end = next.bottom <= box.top ? facts.right - 10 : next.left;
         const isCut = message.scrollWidth > message.clientWidth;
         expect(isCut ? end - box.right : 0).toBeLessThan(40);
         expect(box.right).toBeLessThanOrEqual(end);
-        // The key of the input does not reach over what follows.
+        // The input's key does not overlap what follows.
         const input = page.getByRole('button', { name: /^input/ }).element();
         const badge = input.querySelector('[data-tone]')!.getBoundingClientRect();
         expect(badge.right).toBeLessThanOrEqual(input.getBoundingClientRect().right);
@@ -106,7 +106,7 @@ describe('the run header', () => {
     }
   });
 
-  // A window of 1280 to 1920 pixels at a zoom of 200 %, and a tablet.
+  // Windows of 1280 to 1920 pixels at a zoom of 200 %, and a tablet.
   test.each([640, 720, 800, 960, 1024])(
     'shows the whole id at %i pixels, and names its buttons',
     async (width) => {
@@ -125,7 +125,7 @@ describe('the run header', () => {
     },
   );
 
-  test('shows the input and the failure in full, in place', async () => {
+  test('shows the whole input and the whole failure without leaving the page', async () => {
     await renderApp(failed);
     await userEvent.click(page.getByRole('button', { name: /^input/ }));
     await until(() => textOf('Input').includes('DE02120300000000202051'), 'the input', 10_000);
@@ -135,7 +135,7 @@ describe('the run header', () => {
     await until(() => row('g11')?.getAttribute('aria-selected') === 'true', 'the event');
   });
 
-  test('scrolls to the failure that was tapped on a phone, below the input', async () => {
+  test('scrolls to the failure, which is below the input, when it is tapped on a phone', async () => {
     await page.viewport(390, 664);
     try {
       await renderApp(failed);
@@ -157,7 +157,7 @@ test('a run that does not exist has a heading', async () => {
     .toBeVisible();
 });
 
-test('a refused request is explained once, over the rows, and moves none of them', async () => {
+test('a refused request is explained once, above the rows, and moves no row', async () => {
   const app = await renderApp(`/ns/NS/workflows/order-88213/${RUN}`);
   await until(() => row('g11')?.textContent?.includes('HAM-2'), 'the plaintext');
   await app.steer('refuse');
@@ -173,7 +173,7 @@ test('a refused request is explained once, over the rows, and moves none of them
   expect(row('g1')!.getBoundingClientRect().top).toBe(top);
 });
 
-test('rows of failures show the failure’s type, which Temporal stores in plaintext, to a person who may not decode', async () => {
+test('a person who may not decode sees a failure’s type, which Temporal stores in plaintext, in its row', async () => {
   const { namespace, make } = personWith(['metadata']);
   await renderApp(failed, { namespace, session: make });
   const charge = await until(
@@ -183,6 +183,6 @@ test('rows of failures show the failure’s type, which Temporal stores in plain
   await until(() => charge.textContent.includes('CardDeclined'), 'the type');
   expect(charge.querySelector('[data-masked]')).not.toBeNull();
   expect(document.body.textContent).not.toContain('card declined');
-  // The header has no word for what there is only one of, or not yet.
+  // The header has no text such as "only run" for a run without relations.
   expect(document.body.textContent).not.toMatch(/only run/);
 });

@@ -16,7 +16,7 @@ const tabbable = () =>
   [...document.querySelectorAll('[data-key]')].filter((element) => element.getAttribute('tabindex') === '0');
 
 describe('the history table', () => {
-  test('groups the events of an activity, and expands to them and to attempts that Temporal did not record', async () => {
+  test('groups an activity’s events, and expands to them and to attempts that Temporal did not record', async () => {
     await renderApp(order);
     const group = await until(() => row('g39'), 'the activity');
     expect(group.getAttribute('aria-level')).toBe('1');
@@ -78,22 +78,22 @@ describe('the history table', () => {
       () => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'),
       'all rows',
     );
-    // The result in the header is always in view. If a request contained it and rows, the request would not be aborted.
+    // The result in the header is always in view. A request for both the result and rows would not be aborted.
     await until(() => !document.querySelector('[data-masked]'), 'the plaintext of the payloads in view');
     await app.steer('delay', { delay: 60_000 });
     scroller.scrollTop = 100_000;
     const asked = await until(() => app.asked.find(({ body }) => body.includes('"3580:0"')), 'the request');
     expect(asked.signal?.aborted).toBe(false);
-    // The delay stays until then: the server reads it when the request arrives, which may be later.
+    // The delay stays until the abort, because the server reads it when the request arrives, which may be later.
     scroller.scrollTop = 200_000;
-    await until(() => asked.signal?.aborted, 'the end of it');
+    await until(() => asked.signal?.aborted, 'the abort');
     await app.steer('delay', { delay: 0 });
     scroller.scrollTop = 250_000;
     await until(() => text('g8935').includes('DE8934'), 'what is in view now');
   });
 });
 
-/** The response of a server that sends no heartbeat while nothing happens. */
+/** Returns the response without its heartbeats. */
 function withoutHeartbeats(response: Response): Response {
   let rest = '';
   const lines = new TransformStream<string, string>({
@@ -108,7 +108,7 @@ function withoutHeartbeats(response: Response): Response {
 }
 
 const everyReason = '/ns/NS/workflows/every-reason/01997c2e-0000-7000-8000-0000000000ea';
-/** The event with a reason code: the run has one event per code, after its first event. */
+/** The id of the event with a reason code. The run has one such event per code, after its first event. */
 const eventWith = (code: ReasonCode) => reasonCode.options.indexOf(code) + 2;
 const rowWith = (code: ReasonCode) => `g${eventWith(code)}`;
 
@@ -171,7 +171,7 @@ describe('the inspector', () => {
     const table = await until(() => document.querySelector('[role="treegrid"]'), 'the table');
     const { width } = table.getBoundingClientRect();
     const event = await until(() => row('g9000'), 'the event');
-    // The space of the inspector is reserved from the start.
+    // The inspector's space is reserved from the start.
     expect(table.getBoundingClientRect().width).toBe(width);
     expect(event.getAttribute('aria-selected')).toBe('true');
     await until(() => event.getBoundingClientRect().bottom < innerHeight, 'the scroll');
@@ -187,7 +187,7 @@ describe('the inspector', () => {
     expect(messages[0]).toContain('PaymentDeclined');
     expect(messages[1]).toContain('Card declined: do_not_honor');
     expect(messages[2]).toContain('StripeCardError');
-    // The stack trace of the root cause is open.
+    // The root cause's stack trace is open.
     await until(
       () => failure.textContent?.includes('CapturePayment /srv/payments/src/activities.ts:41:20'),
       'a frame',
@@ -216,7 +216,7 @@ describe('the inspector', () => {
     const app = await renderApp(order);
     const first = await until(() => row('g1'), 'the first row');
     first.focus();
-    // The commands of the rows are ready a moment after the rows.
+    // The rows' commands are ready a moment after the rows.
     await until(() => {
       press('Enter', first);
       return document.querySelector('[data-inspector]');
@@ -230,7 +230,7 @@ describe('the inspector', () => {
     );
     await until(() => app.history.location.search.includes('ev=5'), 'the address');
     press('Escape');
-    await until(() => !document.querySelector('[data-inspector]'), 'the end of it');
+    await until(() => !document.querySelector('[data-inspector]'), 'the closed inspector');
     expect(document.activeElement).toBe(row('g5'));
   });
 });
@@ -260,7 +260,7 @@ describe('links and loading', () => {
     await expect.element(page.getByText('This run has no event 999 yet')).not.toBeInTheDocument();
   });
 
-  test('show the workflow id and placeholders in the columns of the table until the run is loaded', async () => {
+  test('show the workflow id, and placeholders in the table’s columns, until the run is loaded', async () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => document.querySelector('[aria-label="Workflows"] [data-key]'), 'the list');
     app.history.push(order.replace('NS', app.namespace));
@@ -307,7 +307,7 @@ describe('a running workflow', () => {
     expect(app.asked.some(({ url }) => url.includes('history?after=400'))).toBe(true);
   });
 
-  test('replaces an event that was not durable by the durable one', async () => {
+  test('replaces an event that was not durable with the durable event', async () => {
     const app = await renderApp(order);
     await until(() => text('g59').includes('not yet durable'), 'the task');
     await app.steer('append', { workflowId: 'order-88213', count: 1 });
@@ -348,7 +348,7 @@ const status = () => document.querySelector('[role="search"]')?.textContent ?? '
 const matchButtons = () => [...document.querySelectorAll('[aria-label="Matches"] button')];
 
 describe('find', () => {
-  test('dims rows that do not match, and jumps between matches', async () => {
+  test('dims rows that don’t match, and jumps between matches', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const shown = rowsShown();
@@ -364,12 +364,12 @@ describe('find', () => {
     await userEvent.keyboard('{Enter}');
     await until(() => row('g53')?.getAttribute('aria-selected') === 'true', 'the second match');
     await userEvent.keyboard('{Escape}');
-    await until(() => !document.querySelector('[role="search"]'), 'the end of the search');
+    await until(() => !document.querySelector('[role="search"]'), 'the closed search');
     expect(document.activeElement).toBe(row('g53'));
     expect(row('g5')!.hasAttribute('data-dimmed')).toBe(false);
   });
 
-  test('finds in names of events that arrive later', async () => {
+  test('searches the names of events that arrive later', async () => {
     const app = await renderApp(order);
     await until(() => row('g39'), 'the rows');
     press('/');
@@ -412,7 +412,7 @@ describe('find', () => {
     expect(matchButtons()[0]!.getAttribute('aria-current')).toBe('true');
   });
 
-  test('finds in payloads on Enter what no name contains, even if Enter comes before the answer about names', async () => {
+  test('searches payloads on Enter if no name contains the text, even if the reader presses Enter early', async () => {
     const app = await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const requests = () => app.asked.filter(({ url }) => url.endsWith('history:search'));
@@ -430,7 +430,7 @@ describe('find', () => {
     expect(status()).not.toContain('No name');
   });
 
-  test('never puts a search text into an address, the title or the browser’s storage', async () => {
+  test('never puts the search text into the address, the title or the browser’s storage', async () => {
     const app = await renderApp(order);
     await until(() => row('g39'), 'the rows');
     press('f', document.body, { ctrlKey: true, shiftKey: true });
@@ -444,7 +444,7 @@ describe('find', () => {
     expect(JSON.parse(request!.body)).toMatchObject({ text: 'maren', order: 'newest_first' });
   });
 
-  test('stops a search in payloads with Escape, and continues after the last event', async () => {
+  test('stops a payload search on Escape, and later continues after the last searched event', async () => {
     const app = await renderApp('/ns/NS/workflows/payout-eu/01997c2e-0000-7000-8000-0000000000b1');
     await until(() => document.querySelector('[role="treegrid"][aria-rowcount="401"]'), 'the rows');
     await app.steer('delay', { delay: 200 });
@@ -479,7 +479,7 @@ describe('find', () => {
     expect(row('g53')).not.toBeNull();
   });
 
-  test('asks for a justification where the namespace requires it', async () => {
+  test('asks for a justification if the namespace requires one', async () => {
     const app = await renderApp(order);
     await app.steer('justify', { on: true });
     await until(() => row('g39'), 'the rows');
@@ -516,7 +516,7 @@ describe('jumps', () => {
   });
 });
 
-test('writes no plaintext into the address, the title or the browser’s storage', async () => {
+test('the page writes no plaintext into the address, the title or the browser’s storage', async () => {
   const app = await renderApp(`${order}?ev=39`);
   await until(() => document.body.textContent?.includes('maren.vogel@mail.example'), 'the plaintext');
   for (const place of [
@@ -533,7 +533,7 @@ test('writes no plaintext into the address, the title or the browser’s storage
   expect(await caches.keys()).toEqual([]);
 });
 
-test('drops a namespace’s plaintext when the reader leaves it', async () => {
+test('the page drops a namespace’s plaintext when the reader leaves the namespace', async () => {
   const app = await renderApp(`${order}?ev=39`);
   await until(() => text('g11').includes('HAM-2'), 'the plaintext');
   expect(app.plaintext.bytes).toBeGreaterThan(0);
@@ -545,7 +545,7 @@ test('drops a namespace’s plaintext when the reader leaves it', async () => {
   await until(() => app.plaintext.bytes === 0, 'an empty cache');
 });
 
-test('says that a run does not exist, and links to the latest run', async () => {
+test('the page says that a run does not exist, and links to the latest run', async () => {
   await renderApp('/ns/NS/workflows/order-88213/00000000-0000-7000-8000-000000000000');
   await expect.element(page.getByText('This run does not exist')).toBeVisible();
   await page.getByRole('link', { name: 'Latest run' }).click();

@@ -29,7 +29,7 @@ describe('the selected row is in view above the sheet', () => {
     [1024, 768],
   ] as const;
 
-  test.each(windows)('of a link, at %i × %i pixels', async (width, height) => {
+  test.each(windows)('if a link selects it, at %i × %i pixels', async (width, height) => {
     await page.viewport(width, height);
     const app = await renderApp(`${failed}?ev=11&pane=failure`);
     await until(isSelectedInView, 'the row');
@@ -40,7 +40,7 @@ describe('the selected row is in view above the sheet', () => {
     );
   });
 
-  test.each(windows)('that is chosen at the bottom of the page, at %i × %i pixels', async (width, height) => {
+  test.each(windows)('if the reader clicks it at the bottom of the page, at %i × %i pixels', async (width, height) => {
     await page.viewport(width, height);
     await renderApp(long);
     await until(() => row('g5'), 'the rows');
@@ -53,7 +53,7 @@ describe('the selected row is in view above the sheet', () => {
     await until(() => selected() === row(last.dataset['key']!) && isSelectedInView(), 'the row');
   });
 
-  test('when the sheet grows', async () => {
+  test('after the sheet grows', async () => {
     await page.viewport(390, 844);
     await renderApp(`${order}?ev=39`);
     await until(isSelectedInView, 'the row');
@@ -83,27 +83,27 @@ async function onPhone(path = order) {
 }
 
 describe('Back', () => {
-  test('closes the sheet on a phone, whatever row was chosen last, and then leaves the run', async () => {
+  test('closes the sheet on a phone, even after several rows were chosen, and then leaves the run', async () => {
     const app = await onPhone();
     await select('g5');
     await until(() => app.history.location.search.includes('ev=5'), 'the address');
     await select('g11');
     await until(() => app.history.location.search.includes('ev=11'), 'the address');
     app.history.back();
-    await until(() => !open(), 'the end of the sheet');
+    await until(() => !open(), 'the closed sheet');
     expect(app.history.location.pathname).toContain(RUN);
     app.history.back();
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
   });
 
-  test('leaves the run after the sheet was closed by its button, with what the reader has chosen meanwhile', async () => {
+  test('leaves the run after the sheet’s button has closed it, which keeps the view that the reader chose', async () => {
     const app = await onPhone();
     await select('g5');
     await until(() => app.history.location.search.includes('ev=5'), 'the address');
     await page.getByRole('button', { name: 'All', exact: true }).click();
     await until(() => app.history.location.search.includes('view=all'), 'the view');
     await page.getByRole('complementary').getByRole('button', { name: 'Close' }).click();
-    await until(() => !open() && app.history.location.search === '?view=all', 'the end of the sheet');
+    await until(() => !open() && app.history.location.search === '?view=all', 'the closed sheet');
     app.history.back();
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
   });
@@ -116,7 +116,7 @@ describe('Back', () => {
     await until(() => app.history.location.pathname.endsWith('/workflows'), 'the list');
   });
 
-  test('leaves the run in a wide window, whatever was selected', async () => {
+  test('leaves the run in a wide window, even after a row was selected', async () => {
     const app = await renderApp('/ns/NS/workflows');
     app.history.push(order.replace('NS', app.namespace));
     await select('g5');

@@ -13,7 +13,7 @@ const rowsOf = (title: string) =>
   );
 
 describe('a run’s relations', () => {
-  test('show the whole family as a tree with a waterfall, from any of its runs', async () => {
+  test('show the whole family as a tree with a waterfall, on the page of any of its runs', async () => {
     await renderApp(`${fraud}?tab=relations`);
     await until(() => rowsOf('family-title').length === 4, 'the family');
     const rows = rowsOf('family-title');
@@ -48,10 +48,10 @@ describe('a run’s relations', () => {
     expect(app.history.location.pathname).toContain('family-fraud');
     await until(() => rowsOf('family-title').join().includes('paid: true'), 'its decrypted result');
     await userEvent.click(page.getByRole('button', { name: 'Events of family-payment' }));
-    await until(() => rowsOf('family-title').length === 4, 'the runs alone');
+    await until(() => rowsOf('family-title').length === 4, 'only the runs');
   });
 
-  test('lead from the family to another run', async () => {
+  test('link to the family’s other runs', async () => {
     const app = await renderApp(`${order}?tab=relations`);
     await until(() => rowsOf('family-title').length === 4, 'the family');
     await userEvent.click(page.getByRole('link', { name: 'family-fraud' }));
@@ -79,7 +79,7 @@ describe('a run’s relations', () => {
   });
 
   test.each([390, 320])(
-    'fit a window of %i px: the runs of the workflow id scroll down only',
+    'fit a window of %i px, so that the runs of the workflow id scroll only vertically',
     async (width) => {
       await renderApp(`${order}?tab=relations`);
       onTestFinished(() => page.viewport(1440, 900));
@@ -92,7 +92,7 @@ describe('a run’s relations', () => {
         expect(cell.scrollWidth, cell.textContent).toBeLessThanOrEqual(cell.clientWidth);
         expect(cell.getBoundingClientRect().right).toBeLessThanOrEqual(width);
       }
-      // The status is a glyph there, with a name for screen readers.
+      // On a phone the status is a glyph, with a name for screen readers.
       expect(rowsOf('chain-title')[1]).toMatch(/Continued|Completed/);
     },
   );
@@ -105,7 +105,7 @@ describe('a run’s relations', () => {
 });
 
 describe('links between runs', () => {
-  test('lead from the header to the parent, at the event that started this run', async () => {
+  test('lead from the header to the event of the parent that started this run', async () => {
     const app = await renderApp(fraud);
     await userEvent.click(page.getByRole('link', { name: 'Parent family-payment' }));
     await until(() => app.history.location.pathname.includes(runId('2')), 'the parent');

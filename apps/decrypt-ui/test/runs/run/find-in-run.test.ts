@@ -18,7 +18,7 @@ const end = (
   hits: number,
 ): SearchFrame => ({ type: 'end', reason, after, events: 1, hits, ...counts });
 
-/** A search whose requests get the given frames, a list per request. An error is thrown. */
+/** Returns a search whose requests get the given frames, one list per request. An error in a list is thrown. */
 function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   const asked: SearchRequest[] = [];
   const words: (readonly string[])[] = [];
@@ -37,7 +37,7 @@ function setUp(...turns: (SearchFrame | ApiFailure)[][]) {
   return { find, asked, words, renewed, state: () => find.store.getState() };
 }
 
-test('searches names with each key, and payloads only on request', async () => {
+test('searches names on each key, and payloads only on request', async () => {
   const { find, asked, words, state } = setUp([hit(3), end(1, 'complete', 1)]);
   find.setTerm('Capture  Failed');
   expect(words).toEqual([['capture', 'failed']]);
@@ -73,7 +73,7 @@ test('continues after a limit, and adds the counts and hits of both requests', a
   expect(state().search).toMatchObject({ events: 2, payloads: 2, bytes: 200, kmsCalls: 2 });
 });
 
-test('continues with a new token after the token expires, without repeating a hit of the event in between', async () => {
+test('continues with a new token after the token has expired, without repeating a hit', async () => {
   const { find, asked, renewed, state } = setUp(
     [hit(9), progress(9, 1), hit(5), end(8, 'signed_out', 2)],
     [hit(5), hit(3), end(1, 'complete', 2)],
@@ -155,7 +155,7 @@ test('forgets the text and the results of a search in payloads, and keeps a sear
   expect(state().term).toBe('capture');
 });
 
-test('acts if no name matches as soon as that is known, and only for the text of the request', () => {
+test('acts as soon as it is known that no name matches, and only if the text is still the same', () => {
   const { find, asked } = setUp();
   const acted: string[] = [];
   const ask = (name: string) => find.ifNoName(() => acted.push(name));

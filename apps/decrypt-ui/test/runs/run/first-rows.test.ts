@@ -19,7 +19,7 @@ afterEach(() => {
 const address = { namespace: 'n', workflowId: 'w', runId: 'r' };
 const SIGNALS = 50;
 
-/** A run of signals, each with an encrypted input, whose page is not rendered. */
+/** A run of signals with encrypted inputs. Its page is not rendered. */
 function setUp(reveal: 'automatic' | 'on-demand' = 'automatic') {
   const run = new FixtureRun({ workflowId: 'w' });
   for (let index = 0; index < SIGNALS; index += 1) {
@@ -56,7 +56,7 @@ function setUp(reveal: 'automatic' | 'on-demand' = 'automatic') {
   return { sessions, requests, preload };
 }
 
-test('only the payloads of rows that fit into the window are requested before the page renders', async () => {
+test('before the page renders, only payloads of rows that fit into the window are requested', async () => {
   const { requests, preload } = setUp();
   preload({}, 3);
   await vi.advanceTimersByTimeAsync(300);

@@ -69,7 +69,7 @@ test('opens another stream with a newer token when the first stream’s token ha
   expect(follower.store.getState().history.events).toHaveLength(2);
 });
 
-/** A follower whose streams yield the given frames, one list per connection. An error in a list is thrown. */
+/** Returns a follower whose streams yield the given frames, one list per connection. An error in a list is thrown. */
 function setUp(...turns: (HistoryFrame | Error)[][]) {
   const opened: number[] = [];
   const follower = followHistory({
@@ -88,7 +88,7 @@ function setUp(...turns: (HistoryFrame | Error)[][]) {
     retryMost: 400,
   });
   follower.start();
-  // As a page without delay.
+  // Like a page that draws at once.
   follower.drawn();
   return { follower, opened };
 }
@@ -150,7 +150,7 @@ test('does not continue after an event that is not durable', async () => {
   expect(opened.slice(0, 2)).toEqual([0, 1]);
 });
 
-test('reports a broken connection, waits longer and longer, and clears the failure when it is back', async () => {
+test('reports a broken connection, waits longer after each attempt, and clears the failure on reconnection', async () => {
   const cut = new ApiFailure('unreachable', 'cut');
   const { follower, opened } = setUp(
     [cut],
@@ -168,7 +168,7 @@ test('reports a broken connection, waits longer and longer, and clears the failu
   expect(follower.store.getState().failure).toBeUndefined();
 });
 
-test('rereads from the last durable event when a stream has a gap', async () => {
+test('reads again from the last durable event when a stream has a gap', async () => {
   const all = events(6);
   const { follower, opened } = setUp(
     [
@@ -209,7 +209,7 @@ test('continues immediately, without a failure, when the server reaches a limit 
   expect(follower.store.getState()).toMatchObject({ phase: 'complete' });
 });
 
-test('continues where it was when it is stopped and started again', async () => {
+test('continues where it stopped when it is started again', async () => {
   const all = events(4);
   const { follower, opened } = setUp(
     [{ type: 'events', events: all.slice(0, 2) }, { type: 'heartbeat' }],
@@ -226,7 +226,7 @@ test('continues where it was when it is stopped and started again', async () => 
   expect(follower.store.getState().history.events).toHaveLength(4);
 });
 
-/** A follower of streams that send their frames and then stay open. A stream may also be refused. */
+/** Returns a follower of streams that send their frames and then stay open. An error refuses a stream. */
 function setUpSilent(silence: number | undefined, ...turns: (HistoryFrame[] | Error)[]) {
   const opened: number[] = [];
   const network = new EventTarget();
@@ -283,7 +283,7 @@ test('accepts silence from a source without heartbeats', async () => {
   expect(opened).toHaveLength(1);
 });
 
-test('is disconnected while the browser is offline, and live as soon as it is online again', async () => {
+test('is disconnected while the browser is offline, and live again as soon as it is online', async () => {
   const { opened, network, phase } = setUpSilent(30_000, [beat], cut, cut, cut, cut, cut, [beat]);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(phase()).toBe('live');

@@ -29,7 +29,7 @@ function notAsked(): never {
   throw new Error('No test decodes or searches payloads.');
 }
 
-/** Sessions whose runs have as many events as their workflow id says. */
+/** Returns sessions whose runs have as many events as the number in their workflow id. */
 function setUp() {
   const opened: string[] = [];
   const aborted: string[] = [];
@@ -110,7 +110,7 @@ test('hands a run that is already loading to the page, which opens no second str
   expect(sessions.get(address('5'))).not.toBe(session);
 });
 
-test('stops a run that it has begun to load if no page uses it', async () => {
+test('stops loading a preloaded run if no page uses it', async () => {
   const { sessions, opened, aborted } = setUp();
   sessions.preload(address('6'), rows);
   await vi.advanceTimersByTimeAsync(200);
@@ -119,7 +119,7 @@ test('stops a run that it has begun to load if no page uses it', async () => {
   expect(aborted).toEqual(['6']);
 });
 
-test('stops loading a run only when its last user has left', async () => {
+test('stops loading a run only after its last user has left', async () => {
   const { sessions, opened } = setUp();
   const [first, second] = [sessions.use(address('2')), sessions.use(address('2'))];
   await vi.advanceTimersByTimeAsync(200);

@@ -3,7 +3,7 @@ import { hasOverview, overviewLines } from '../../../src/runs/timeline/overview-
 import { historyOf } from '../../fixtures/history.ts';
 import { FixtureRun } from '../../fixtures/run.ts';
 
-/** A run of activities of which those at the given positions failed. */
+/** Returns the groups of `count` activities, of which those at the positions `failed` failed. */
 function groupsOf(count: number, failed: readonly number[] = []) {
   const run = new FixtureRun({ workflowId: 'w' });
   for (let index = 0; index < count; index += 1) {
@@ -15,7 +15,7 @@ function groupsOf(count: number, failed: readonly number[] = []) {
 }
 
 describe('the lines of the overview', () => {
-  test('contain every failure, after all others', () => {
+  test('include every failure, after all other lines', () => {
     const failed = [1, 4001, 7999];
     const lines = overviewLines(groupsOf(8000, failed), false);
     expect(lines.length).toBeLessThan(3100);
@@ -24,7 +24,7 @@ describe('the lines of the overview', () => {
     expect(lines.slice(-failed.length).map(({ place }) => Math.round(place * 7999))).toEqual(failed);
   });
 
-  test('exist from ten rows, of which hidden workflow tasks are none', () => {
+  test('exist if there are at least ten rows, not counting hidden workflow tasks', () => {
     expect([9, 10].map((count) => hasOverview(groupsOf(count), false))).toEqual([false, true]);
     const run = new FixtureRun({ workflowId: 'w' });
     for (let index = 0; index < 20; index += 1) run.add('WorkflowTaskScheduled', index);

@@ -3,7 +3,7 @@ import { renderApp, row, until } from '../../support/render-app.tsx';
 
 const overview = () => document.querySelector('[aria-label="Whole run"]');
 
-/** How many pixels of the overview's canvas, from top to bottom at most, are red rather than green or blue. */
+/** The largest number of pixels in a column of the overview's canvas that are red rather than green or blue. */
 function redHeight(): number {
   const canvas = overview()?.querySelector('canvas');
   const context = canvas?.getContext('2d');
@@ -28,7 +28,7 @@ test('the only failure among hundreds of rows is at least 2 pixels high in the o
   await until(() => redHeight() >= 1.5, 'the failure');
 });
 
-test('a history below ten rows has no overview', async () => {
+test('a history of fewer than ten rows has no overview', async () => {
   await renderApp('/ns/NS/workflows/charge-88213/01997c2e-0000-7000-8000-0000000000fa');
   await until(() => row('g11'), 'the rows');
   expect(overview()).toBeNull();

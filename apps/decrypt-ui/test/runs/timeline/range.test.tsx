@@ -36,7 +36,7 @@ describe('the visible part of a run', () => {
     await expect.element(page.getByRole('button', { name: 'Show the whole run' })).not.toBeInTheDocument();
   });
 
-  test('is given in the time zone of the reader, and its end must be after its start', async () => {
+  test('is entered in the reader’s time zone, and its end must be after its start', async () => {
     await renderApp(charge);
     await until(() => row('g11'), 'the rows');
     await open();
@@ -52,7 +52,7 @@ describe('the visible part of a run', () => {
 });
 
 const longRun = '/ns/NS/workflows/long-10000/01997c2e-0000-7000-8000-0000000000b1';
-/** The grid of the long run with all its rows. */
+/** Waits for the grid with all rows of the long run. */
 const loaded = () =>
   until(() => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'), 'all rows', 30_000);
 
@@ -60,7 +60,7 @@ test('a reloaded run keeps its scroll position, unless a link leads to an event'
   const app = await renderApp(longRun);
   (await loaded()).scrollTop = 50_000;
   await until(() => row('g1790'), 'a later row');
-  /** Opens another run until the page has forgotten this one. */
+  /** Opens another run, and waits until the page has forgotten this run. */
   const leave = async () => {
     app.history.push(order.replace('NS', app.namespace));
     await until(() => row('g39'), 'the other run');
@@ -78,11 +78,11 @@ test('a reloaded run keeps its scroll position, unless a link leads to an event'
   await leave();
   app.history.push(`${longRun.replace('NS', app.namespace)}?ev=12`);
   const linked = await loaded();
-  await until(() => row('g12'), 'the event of the link');
+  await until(() => row('g12'), 'the linked event');
   expect(linked.scrollTop).toBeLessThan(1_000);
 }, 90_000);
 
-test('a run that the reader comes back to has the scroll position and the active row that it had', async () => {
+test('a run keeps its scroll position and its active row when the reader returns to it', async () => {
   const app = await renderApp(longRun);
   const scroller = await loaded();
   scroller.scrollTop = 5_000;

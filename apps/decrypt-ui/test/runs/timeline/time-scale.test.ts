@@ -36,13 +36,13 @@ describe('idle time', () => {
   });
 });
 
-/** Times from 0 to `to`, one for each step. */
+/** Times from 0 to `to`, one per step. */
 const each = (step: number, to: number) => Array.from({ length: to / step }, (_, index) => index * step);
 
 describe('the end of an open run’s scale', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
-  /** The different ends while a minute passes, and by how much they are ahead of the present at most. */
+  /** Returns how often the end moves during a minute, and how far at most it is ahead of the present. */
   function minute(times: readonly number[], begin: number, collapse = true) {
     const ends = new Set<number>();
     let ahead = 0;
@@ -55,21 +55,21 @@ describe('the end of an open run’s scale', () => {
     return { moves: ends.size, ahead };
   }
 
-  test('moves each second while a second is a large part of the run', () => {
+  test('moves every second while a second is a large part of the run', () => {
     expect(minute(each(SECOND, 60 * SECOND), 3 * SECOND)).toEqual({ moves: 60, ahead: 0 });
   });
 
-  test('moves each eighth second later, and is ahead by less than a thirty-second part', () => {
+  test('moves every eight seconds in a longer run, and is ahead by less than eight seconds', () => {
     const { moves, ahead } = minute(each(SECOND, 700 * SECOND), 600 * SECOND);
     expect(moves).toBeLessThan(10);
     expect(ahead).toBeLessThan(8 * SECOND);
   });
 
-  test('moves by half a pixel of a long run', () => {
+  test('moves by half a pixel at a time in a long run', () => {
     expect(minute(each(60 * SECOND, 72 * HOUR), 72 * HOUR).moves).toBeLessThan(3);
   });
 
-  test('depends on the time after a collapsed gap, which shares the width', () => {
+  test('depends only on the time after a collapsed gap', () => {
     const recent = each(SECOND, 130 * SECOND).map((time) => 72 * HOUR + time);
     const begin = recent.at(-1)!;
     expect(minute([0, ...recent], begin).ahead).toBeLessThan(8 * SECOND);
@@ -109,7 +109,7 @@ describe('the scale', () => {
     }
   });
 
-  test('collapses only the longest gaps if all gaps would take more than half of the width', () => {
+  test('collapses only the longest gaps if all gaps would take more than half the width', () => {
     const scale = scaleOf(
       [0, 1, 200, 201, 500, 501, 700, 701, 1000].map((time) => time * 100),
       200,
@@ -123,13 +123,13 @@ describe('the scale', () => {
     expect(scaleOf([0, 20_000, 40_000]).x(20_000)).toBeCloseTo(500);
   });
 
-  test('draws idle time at full length on request, and a run of one moment at the left edge', () => {
+  test('draws idle time at full length on request, and a run without duration at the left edge', () => {
     expect(scaleOf([0, 1, 100_000], 1000, false).gaps).toEqual([]);
     expect(scaleOf([5], 100).x(5)).toBe(0);
   });
 });
 
-test('puts ticks at round offsets with space between them, counted from the end of the last gap', () => {
+test('ticks are at round offsets from the end of the last gap, with space between them', () => {
   const scale = scaleOf([0, 2000, 4000, 4_000_000, 4_020_000, 4_060_000], 800);
   const found = ticks(scale, 0, scale.gaps);
   expect(found.length).toBeGreaterThan(2);
@@ -142,7 +142,7 @@ test('puts ticks at round offsets with space between them, counted from the end 
   }
 });
 
-test('counts an offset from the end of the previous gap, but an event at that end from the start of the run', () => {
+test('an offset counts from the end of the previous gap, except for an event exactly at that end', () => {
   const gaps = [{ from: 100, to: 5000 }];
   expect(offsetFrom(80, 0, gaps)).toEqual({ offset: 80, afterGap: false });
   expect(offsetFrom(5000, 0, gaps)).toEqual({ offset: 5000, afterGap: false });

@@ -26,14 +26,14 @@ describe('the card Why', () => {
     );
   });
 
-  test('leads to the event of the failure', async () => {
+  test('leads to the failure’s event', async () => {
     await renderApp(failed);
     await untilLine(/402/);
     await userEvent.click(cardButton(/^Event/));
     await until(() => row('e7')?.getAttribute('aria-selected') === 'true', 'the event');
   });
 
-  test('shows the message of a failing workflow task, its attempt, and what else is wrong', async () => {
+  test('shows a failing workflow task’s message and attempt, and what else is wrong', async () => {
     await renderApp(stuck);
     await untilLine(/activity type does not match .*The code does not match the history · .*attempt 14/);
     await untilLine(/Cancellation requested/);
@@ -42,7 +42,7 @@ describe('the card Why', () => {
     expect(line()).toContain('Deploy code that replays this history');
   });
 
-  test('shows the last failure of an activity, the attempt and when Temporal tries again', async () => {
+  test('shows an activity’s last failure, its attempt, and when Temporal tries again', async () => {
     await renderApp(retrying);
     await untilLine(/503 AdyenUnavailable .*attempt 3 of 8 · next try in \d+ m.* · queue payments/);
   });
@@ -52,7 +52,7 @@ describe('the card Why', () => {
     await untilLine(/Paused .*By ana@acme\.example\. Reason: waiting for the bank/);
   });
 
-  test('lists all activities that fail again and again, and leads to their events', async () => {
+  test('lists all activities that fail repeatedly, and leads to their events', async () => {
     await renderApp('/ns/NS/workflows/alerts-retrying/01997c2e-a000-7000-8000-000000000006');
     await untilLine(
       /the bank is closed BankClosed .*activity transferFunds .*attempt 88 · next try in (59|60) m/,
@@ -70,7 +70,7 @@ describe('the card Why', () => {
       '/ns/NS/workflows/long-numbers/01997c2e-0000-7000-8000-0000000000f2',
       /Nothing failed/,
     ],
-  ])('does not move the rows of %s when it arrives', async (_, path, text) => {
+  ])('does not move the rows of %s when it loads', async (_, path, text) => {
     await renderApp(path);
     const first = await until(() => row('g1'), 'the rows');
     const { top } = first.getBoundingClientRect();
@@ -78,13 +78,13 @@ describe('the card Why', () => {
     expect(first.getBoundingClientRect().top).toBe(top);
   });
 
-  test('decrypts for its line only what the line shows', async () => {
+  test('decrypts only what its line shows', async () => {
     const app = await renderApp(`${stuck}?tab=metadata`);
     await untilLine(/activity type does not match/);
     expect(app.refs().filter((ref) => !ref.startsWith('0:'))).toContain('4:0');
   });
 
-  test('leads to the comparison with the last completed run of the type', async () => {
+  test('leads to a comparison with the last completed run of the same type', async () => {
     const app = await renderApp(failed);
     await untilLine(/402/);
     await userEvent.click(cardButton('Last good run'));
@@ -97,7 +97,7 @@ describe('the card Why', () => {
 });
 
 describe('the card of a run with locked payloads', () => {
-  test('shows types and names only, and reveals on request', async () => {
+  test('shows only types and names, and reveals messages on request', async () => {
     const me = onDemand(newNamespace());
     const app = await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
     await untilLine(/StripeCardError in activity charge/);
@@ -123,7 +123,7 @@ describe('the card of a run with locked payloads', () => {
     expect(cardButton(/^Reveal/).query()).toBeNull();
   });
 
-  test('copies nothing into a ticket that has been hidden by then', async () => {
+  test('copies into a ticket no message that is locked', async () => {
     const copied = vi.spyOn(navigator.clipboard, 'writeText').mockResolvedValue();
     const me = onDemand(newNamespace());
     await renderApp(failed, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
@@ -138,14 +138,14 @@ describe('the card of a run with locked payloads', () => {
 const table = () => document.querySelector('section[aria-label="Critical path"]');
 
 describe('the critical path', () => {
-  test('dims the rows that did not decide how long the run took, and lists where the time went', async () => {
+  test('dims the rows that did not affect the run’s duration, and lists where the time went', async () => {
     const app = await renderApp(retrying);
     await until(() => row('g39'), 'the rows');
     expect(document.querySelector('[data-dimmed]')).toBeNull();
     press('w');
     await until(() => table(), 'the table', 10_000);
     expect(app.history.location.search).toContain('path=true');
-    // An activity that ran next to a slower one.
+    // This activity ran in parallel with a slower activity.
     await until(() => row('g11')?.hasAttribute('data-dimmed'), 'a dimmed row');
     expect(row('g12')?.hasAttribute('data-dimmed')).toBe(false);
     expect(table()?.textContent).toContain('ScoreFraudRisk');

@@ -17,7 +17,7 @@ const whyRun = (run: FixtureRun) => {
   const { events, groups } = historyOf(run.events);
   return { events, groups, status: run.status, details: run.description.details, now };
 };
-/** Reads everything that the fixture server would decrypt. */
+/** Reads all payloads that the fixture server would decrypt. */
 const readAll =
   (run: FixtureRun): ReadPayload =>
   (ref: PayloadRef) => {
@@ -27,7 +27,7 @@ const readAll =
 const firstOf = (run: FixtureRun, read = readAll(run)) => explain({ ...whyRun(run), read }).findings[0]!;
 
 describe('factsOf', () => {
-  it('names the step, the application’s frame and the end of the retries of a failed run', () => {
+  it('names a failed run’s step, the application’s stack frame, and why retries ended', () => {
     const finding = firstOf(failedRun(now));
     expect(factsOf(finding, { now, format })).toEqual([
       'in activity charge',
@@ -39,13 +39,13 @@ describe('factsOf', () => {
     expect(breadcrumb(finding)).toBe('ActivityFailure › ApplicationFailure: CardDeclined › StripeCardError');
   });
 
-  it('names no frame while the stack trace is locked', () => {
+  it('names no stack frame while the stack trace is locked', () => {
     const facts = factsOf(firstOf(failedRun(now), allLocked), { now, format });
     expect(facts.join()).not.toContain('capture.ts');
     expect(facts).toContain('in activity charge');
   });
 
-  it('names the attempt, the next one and the queue of an activity that fails again and again', () => {
+  it('names the attempt, the next attempt and the task queue of an activity that fails repeatedly', () => {
     const facts = factsOf(firstOf(orderRun(now)), { now, format });
     expect(facts).toEqual(
       expect.arrayContaining([
@@ -64,7 +64,7 @@ describe('factsOf', () => {
     expect(facts).toContain('attempt 14');
   });
 
-  it('names a step that no worker takes', () => {
+  it('states since when no worker has taken a step', () => {
     const facts = factsOf(firstOf(stuckRuns(now)[2]!), { now, format });
     expect(facts.at(-1)).toMatch(/^since .*12:56:00/);
   });
@@ -104,21 +104,21 @@ describe('ticketText', () => {
     link: 'https://dashboard.example/ns/payments/workflows/charge-88213/run',
   };
 
-  it('contains the run, its address and the root message first', () => {
+  it('starts with the run, its address and the root message', () => {
     const [head, link, , first] = ticketText({ ...source, read: readAll(run) }).split('\n');
     expect(head).toBe(`ChargePayment charge-88213, Failed, run ${run.runId}, namespace payments`);
     expect(link).toBe(source.link);
     expect(first).toBe('Failed: StripeCardError: 402 from acquirer, code 05');
   });
 
-  it('contains types and names only, if the messages are locked', () => {
+  it('contains only types and names if the messages are locked', () => {
     const text = ticketText({ ...source, read: allLocked });
     expect(text).toContain('StripeCardError (message locked)');
     expect(text).not.toContain('402');
     expect(text).toMatch(/\d payloads of this card are locked/);
   });
 
-  it('escapes invisible characters of ids', () => {
+  it('escapes invisible characters in ids', () => {
     const address = { ...source.address, workflowId: 'a\u202eb' };
     expect(ticketText({ ...source, address, read: allLocked })).toContain(String.raw`a\u202eb`);
   });
@@ -129,7 +129,7 @@ describe('readingOf', () => {
   const ref = explain({ ...whyRun(run), read: allLocked }).refs[0]!;
   const result = run.answer(ref)!;
 
-  it('reads nothing of a payload that has not been decrypted', () => {
+  it('treats a payload that has not been decrypted as locked', () => {
     for (const status of ['locked', 'refused', 'waiting'] as const)
       expect(readingOf({ status }, undefined)).toEqual({ status: 'locked' });
     expect(readingOf({ status: 'failed', message: 'no answer', final: false }, undefined)).toEqual({
@@ -137,7 +137,7 @@ describe('readingOf', () => {
     });
   });
 
-  it('reads the reason of a payload that cannot be decrypted', () => {
+  it('returns the reason why a payload cannot be decrypted', () => {
     const failed = { ref, ok: false, reason: 'key_disabled', message: '' } as const;
     expect(readingOf({ status: 'answered', result: failed }, undefined)).toEqual({
       status: 'unreadable',
@@ -145,7 +145,7 @@ describe('readingOf', () => {
     });
   });
 
-  it('reads a decrypted payload', () => {
+  it('returns a decrypted payload’s value', () => {
     expect(readingOf({ status: 'answered', result }, undefined)).toMatchObject({
       status: 'readable',
       value: { message: expect.any(String) },
