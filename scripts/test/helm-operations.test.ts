@@ -219,7 +219,7 @@ const refused: readonly (readonly [what: string, values: object, message: RegExp
     /terminationGracePeriodSeconds of worker/,
   ],
   [
-    'a worker that is killed, because of its own variable',
+    'a worker that is killed because of a variable in worker.env',
     { worker: { env: { WORKER_SHUTDOWN_GRACE_SECONDS: '15' } } },
     /terminationGracePeriodSeconds of worker/,
   ],

@@ -27,7 +27,7 @@ if (values.help) {
     'node bench/scan.bench.ts [--histories 2000] [--workers 1,2,4] [--rps 20000]\n' +
       'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then in 1, 2 and\n' +
       '4 worker processes. Repeats the last scan while one of its workers is killed (SIGKILL) and replaced. Each report must\n' +
-      'count exactly the runs that this program created, by key version, and equal the report of the one process.\n' +
+      'count exactly the runs that this program created, by key version, and equal the single process's report.\n' +
       'Temporal, which keeps its data in a file, the workers and this program share the machine.',
   );
   process.exit(0);
@@ -41,7 +41,7 @@ const folder = await mkdtemp(join(tmpdir(), 'scan-bench-'));
 const temporal = await startTemporal({
   // In memory, 100,000 runs take 10 GB, and the server exits.
   dbFile: join(folder, 'temporal.db'),
-  // The benchmark's data need not survive a crash of the machine.
+  // The benchmark's data need not survive a machine crash.
   sqlitePragmas: { synchronous: 'OFF' },
   dynamicConfig: {
     // The default, 128,000 runs, would also keep every run in memory.
@@ -64,7 +64,7 @@ const env = {
   TEMPORAL_ADDRESS: temporal.address,
 };
 const started: NodeProcess[] = [];
-/** The number of runs per key version that their inputs are encrypted under. */
+/** The number of runs for each key version that encrypts their inputs. */
 const created = new Map<number, number>();
 /** What the first scan found. */
 let expected: object | undefined;

@@ -55,7 +55,7 @@ describe('the connection to Temporal', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Starts a worker, and runs a sample on it, both with these variables. */
+  /** Starts a worker and a sample with these variables. */
   async function expectToWork(variables: Record<string, string>, queue: string): Promise<void> {
     const env = { ...kms, ...variables, TEMPORAL_TASK_QUEUE: queue };
     app = startApp(env);
@@ -66,7 +66,7 @@ describe('the connection to Temporal', () => {
     expect(app.output()).not.toContain('the-api-key');
   }
 
-  it('works with TLS, a private authority and an API key, from variables', async () => {
+  it('works with TLS, a private certificate authority and an API key, all configured with variables', async () => {
     const variables = {
       TEMPORAL_ADDRESS: tls.address,
       TEMPORAL_TLS_SERVER_CA_CERT_PATH: file('authority.crt'),
@@ -132,7 +132,7 @@ describe('the connection to Temporal', () => {
       env: { HOME: '/nonexistent', LOG_LEVEL: 'loud' },
     });
     expect(code).toBe(78);
-    // The messages name only mistakes: the variables of the keys are complete.
+    // The messages name only mistakes, and the key variables have none.
     expect(stderr).toContain('WORKER_HEALTH_PORT is "from-the-file"');
     expect(stderr).toContain('LOG_LEVEL is "loud"');
     expect(stderr).not.toContain('GCP_');

@@ -98,7 +98,7 @@ class VersionedKms(FakeKms):
         super().__init__()
         self.version = 1
         self.named: int | None = None
-        """The version that a message's author names, if it is not the real one."""
+        """The version that messages name, if not the real one: their author can name any version."""
         self.disabled: set[int] = set()
         self._versions: dict[bytes, int] = {}
 

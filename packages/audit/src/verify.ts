@@ -5,7 +5,7 @@ import { type Mark, parseMark } from './lines.ts';
 
 export interface VerifyOptions {
   readonly files: readonly string[];
-  /** Skips lines without a link, for collected standard output, which has other lines in between. */
+  /** Skips lines without a link. For standard output, where other programs' lines can be in between. */
   readonly mixed: boolean;
   /** Lines that must be in one of the files. */
   readonly expected: readonly ChainHead[];
@@ -19,7 +19,7 @@ export interface Verified {
   readonly files: readonly VerifiedFile[];
   /** Problems that appear only when the files are compared. */
   readonly problems: readonly string[];
-  /** Observations that may be correct, which the files alone cannot decide. */
+  /** Observations of which the files alone cannot show whether they are problems. */
   readonly notes: readonly string[];
 }
 
@@ -116,7 +116,7 @@ export interface VerifiedFile {
   /** Whether the file's last chained line is a closing line. */
   readonly isClosed: boolean;
   /**
-   * Lines that processes recorded as lost: the process's last line before, which this file does not contain.
+   * Lines that processes recorded as lost: each process's previous line, which this file does not contain.
    */
   readonly lost: readonly { readonly line: number; readonly head: ChainHead }[];
   /** The expected heads that the file contains. */

@@ -24,7 +24,7 @@ export const runProgress = z.extend(execution, {
     z.object({
       attempt,
       since: z.optional(timestamp),
-      /** Whether a worker has taken it. */
+      /** Whether a worker has taken the task. */
       taken: z.boolean(),
     }),
   ),
@@ -32,7 +32,7 @@ export const runProgress = z.extend(execution, {
   retrying: z.optional(z.object({ name: z.string(), attempt, maximumAttempts: z.optional(attempt) })),
   /** The activity that has waited longest for its first attempt. */
   untaken: z.optional(z.object({ name: z.string(), since: z.optional(timestamp) })),
-  /** The task queues where something has waited for `LONG_WAIT_MS`, as far as Temporal describes them. */
+  /** The task queues where something has waited for `LONG_WAIT_MS`, except those that Temporal does not describe. */
   taskQueues: z.array(runTaskQueue),
 });
 export type RunProgress = z.infer<typeof runProgress>;

@@ -185,10 +185,10 @@ describe('REST', () => {
       undefined,
       /options\.colour/,
     ],
-    ['a parameter that belongs into the body', 'POST', `v1/${KEY}:encrypt?plaintext=eA==`, {}, /plaintext/],
-    ['base64 that is none', 'POST', `v1/${KEY}:encrypt`, { plaintext: '!!' }, /encoding/],
+    ['a parameter that belongs in the body', 'POST', `v1/${KEY}:encrypt?plaintext=eA==`, {}, /plaintext/],
+    ['text that is not base64', 'POST', `v1/${KEY}:encrypt`, { plaintext: '!!' }, /encoding/],
     ['a number for bytes', 'POST', `v1/${KEY}:encrypt`, { plaintext: 7 }, /plaintext/],
-    ['a checksum that is no number', 'POST', `v1/${KEY}:encrypt`, { plaintextCrc32c: 'x' }, /Int64Value/],
+    ['a checksum that is not a number', 'POST', `v1/${KEY}:encrypt`, { plaintextCrc32c: 'x' }, /Int64Value/],
     ['an unknown enum value', 'PATCH', `v1/${VERSION}?updateMask=state`, { state: 'BROKEN' }, /state/],
     [
       'a malformed duration',

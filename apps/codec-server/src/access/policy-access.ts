@@ -221,7 +221,7 @@ type TextsOf = (claim: string) => readonly string[];
 
 /**
  * Returns a function that returns the texts of a claim in a verified token. A claim that is neither text nor
- * a list has none. E-mail addresses are left out if any claim of the token marks the address as unverified,
+ * a list has no texts. E-mail addresses are left out if any claim of the token marks the address as unverified,
  * because many providers let people sign up with another person's address.
  */
 function claimTexts(claims: JWTPayload): TextsOf {

@@ -188,8 +188,8 @@ async function cancellable<T>(
         );
       } catch (error) {
         signal.throwIfAborted();
-        // A deadline that passed while the event loop was blocked is no sign of an outage, and repeating is
-        // safe, because all calls only read.
+        // A deadline that passed while the event loop was blocked does not indicate an outage. Repeating
+        // is safe, because all calls only read.
         const wasStalled = timer.stalledMs > timer.waitedMs;
         if (!(isOutage(error) && wasStalled && repeats < MAX_REPEATS)) throw httpErrorOf(error);
       } finally {

@@ -87,7 +87,7 @@ describe('progressOfRuns', () => {
     expect(found.map(({ runId }) => runId)).toEqual(['r-0', 'r-2']);
   });
 
-  it('fails when a description fails, and starts no further ones', async () => {
+  it('fails when a description fails, and requests no further descriptions', async () => {
     let calls = 0;
     const described = async () => {
       calls += 1;

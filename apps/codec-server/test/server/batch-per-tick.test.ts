@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { batchPerTick } from '../../src/server/listen.ts';
 
-it('continues callers from one turn of the event loop together, in order', async () => {
+it('resumes together, in order, the callers that started to wait in one turn of the event loop', async () => {
   const turn = batchPerTick();
   const steps: string[] = [];
   const work = async (name: string): Promise<void> => {
@@ -15,14 +15,14 @@ it('continues callers from one turn of the event loop together, in order', async
   expect(steps).toEqual(['a1', 'b1', 'a2', 'b2']);
 });
 
-it('lets a later caller wait for the next turn', async () => {
+it('makes a later caller wait for the next turn', async () => {
   const turn = batchPerTick();
   const first = turn();
   await nextTurn();
   expect(turn()).not.toBe(first);
 });
 
-it('continues at most 32 callers together, and the rest in the next turn', async () => {
+it('resumes at most 32 callers together, and the others in the next turn', async () => {
   const turn = batchPerTick();
   const turns = Array.from({ length: 65 }, () => turn());
   expect(new Set(turns).size).toBe(3);

@@ -34,7 +34,7 @@ describe.each([
   const fields = denseFields(name);
 
   it(
-    'is charged at least the memory that each field takes, decoded and as JSON',
+    'is charged, for each field, at least the memory for its decoded value and its JSON',
     { timeout: 120_000 },
     () => {
       expect(fields.length).toBeGreaterThan(30);
@@ -52,7 +52,7 @@ describe.each([
     },
   );
 
-  it('is cut to the maximum number of values, whichever field has too many', { timeout: 120_000 }, () => {
+  it('is truncated to the maximum number of values, no matter which field has too many', { timeout: 120_000 }, () => {
     const lists = fields.filter(({ density }) => density !== 'text' && density !== 'bytes');
     for (const { path, bytes } of lists) {
       const kept = cut(bytes(MAX_VALUES * 4), plan, { values: MAX_VALUES, bytes: 64 * MiB });

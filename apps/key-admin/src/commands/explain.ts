@@ -98,7 +98,7 @@ async function explainAll(
 ): Promise<ExplainedRun[]> {
   const explained: ExplainedRun[] = [];
   const all = async (decrypt: DecryptRefs | undefined) => {
-    // oxlint-disable-next-line no-await-in-loop -- Each run has an intent and an outcome of its own in the audit.
+    // oxlint-disable-next-line no-await-in-loop -- Each run has a separate intent and outcome in the audit.
     for (const run of runs) explained.push(await explainRun(run, decrypt));
   };
   if (options.justification === undefined) await all(undefined);

@@ -25,7 +25,7 @@ export interface DrainedVersion {
   readonly reasons: Verdict['reasons'];
 }
 
-/** Returns when a version becomes free, as far as a scan shows it. */
+/** Returns when a version becomes free, according to a scan. */
 export function drainOf(question: DestroyQuestion): DrainedVersion {
   const { version, reports, now } = question;
   const { evidence, notPrimarySince, ...verdict } = judge(question);

@@ -9,10 +9,10 @@ import {
 } from '@temporal-kms/kms-codec';
 
 /**
- * What a payload is, as far as this is known without a key.
- * - `encrypted`: a message in one of the formats of this project
+ * What a payload is, so far as it can be known without a key.
+ * - `encrypted`: a message in one of this project's formats
  * - `foreign`: encrypted or compressed by a codec that this project does not know
- * - `plaintext`: readable for everyone who can read the history
+ * - `plaintext`: readable by everyone who can read the history
  * - `empty`: no content, or the constant placeholder of a failure that could not be encrypted
  * - `reference`: the content is in external storage
  * - `unreadable`: an export could not decrypt the payload, and contains the reason in place of the payload

@@ -38,7 +38,7 @@ const OTHER = `${RING}/cryptoKeys/orders`;
 const read: ScanCoverage = { status: 'complete', histories: 0, read: 0, payloads: 0 };
 const none: ScanCoverage = { ...read, status: 'none' };
 
-/** Returns the report of a scan now that saw everything and found nothing that needs a key. */
+/** Returns a new scan's report: the scan saw everything, and found nothing that needs a key. */
 function reportOf(...namespaces: string[]): ScanReport {
   const time = new Date().toISOString();
   return {
@@ -69,7 +69,7 @@ async function writeReport(report: ScanReport): Promise<string> {
   return path;
 }
 
-/** Options that state what no scan sees, and when version 1 stopped being primary. */
+/** Options that state when version 1 stopped being primary, and what no scan can see. */
 const stating = async (
   key = KEY,
   namespaces?: readonly string[],
@@ -82,7 +82,7 @@ const stating = async (
   return [...stated, '--statement', await statementFile({ ...rest, clusters: all })];
 };
 
-/** Commands run at a time when no program encrypts under version 1 any longer. */
+/** By the time the commands run, no program encrypts under version 1 any longer. */
 const stated = ['--not-primary-since', new Date(Date.now() + HOUR).toISOString()];
 const now = () => new Date(Date.now() + 40 * HOUR);
 

@@ -102,7 +102,7 @@ describe('the statement file', () => {
 });
 
 describe('the answer', () => {
-  it('is no without a statement, and contains the lines of a statement to fill in', () => {
+  it('is “no” without a statement, and contains the lines of a statement to fill in', () => {
     const { mayDestroy, reasons, template } = judge(question({ statement: undefined }));
     expect([mayDestroy, reasons.map(({ code }) => code)]).toEqual([false, ['not_stated']]);
     expect(template!.join('\n')).toContain(SERVER.clusterId);
@@ -117,11 +117,11 @@ describe('the answer', () => {
     ['names a server at another address', statementOf(KEY, at(1), [{ ...SERVER, address: 'other:7233' }])],
     ['contains exports that were not scanned', { exports: ['gs://exports/payments'] }],
     ['contains scanned archives although no scan has read an archive', { archives: 'scanned' }],
-  ])('is no if the statement %s', (_, over) => {
+  ])('is “no” if the statement %s', (_, over) => {
     expect(codes(withStatement(over))).toContain('not_stated');
   });
 
-  it('is no if the scan has seen an archive or exports that the statement does not contain', () => {
+  it('is “no” if the scan has seen an archive or exports that the statement does not contain', () => {
     const { looked } = namespace();
     const archived = report([namespace({ looked: { ...looked, archived: read } })]);
     expect(codes({ reports: [archived] })).toEqual(['not_stated']);
@@ -135,7 +135,7 @@ describe('the answer', () => {
     ]);
   });
 
-  it('is yes only while the statement is no older than a report may be', () => {
+  it('is “yes” only while the statement is no older than a report may be', () => {
     expect(codes(withStatement({ time: at(24) }))).toEqual([]);
     expect(codes({ ...withStatement({ time: at(30) }), maxAgeMs: 30 * HOUR })).toEqual([]);
   });

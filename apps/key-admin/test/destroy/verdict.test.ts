@@ -103,7 +103,7 @@ describe('a version', () => {
       'not_seen',
     ],
     [
-      'has a report without an end',
+      'has a report of a scan that has not ended',
       { reports: [report([namespace()], { finished: undefined })] },
       'not_seen',
     ],
@@ -144,7 +144,7 @@ describe('a version', () => {
     expect(codes(over)).toEqual([]);
   });
 
-  it('counts as replaced from the time that a person states, unless the scan found it primary', () => {
+  it('counts as replaced since the time that a person states, unless the scan found it primary', () => {
     expect(
       codes({ ...stated(100), reports: [report([namespace()], { cryptoKeys: cryptoKeys(3) })] }),
     ).toEqual([]);
@@ -153,7 +153,7 @@ describe('a version', () => {
     ).toContain('may_still_encrypt');
   });
 
-  it('does not count as replaced from a time that scans contradict, or at which it did not exist', () => {
+  it('does not count as replaced since a time that scans contradict, or a time before it existed', () => {
     expect(codes({ ...stated(90), ...seen(at(10)) })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen('unreadable') })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen(at(90)) })).toEqual([]);
@@ -164,21 +164,21 @@ describe('a version', () => {
   });
 
   it.each<[string, KeyDescription['versions']]>([
-    ['was created later', [version(1, 2_000), version(2, 101)]],
+    ['was created after that time', [version(1, 2_000), version(2, 101)]],
     [
-      'was created 1 ms later',
+      'was created 1 ms after that time',
       [version(1, 2_000), { ...version(2, 0), created: new Date(now - 200 * HOUR + 1) }],
     ],
     ['was created at an unknown time', [version(1, 2_000), { ...version(2, 0), created: undefined }]],
-    ['had been destroyed', [version(1, 2_000), destroyed(version(2, 300), 200), version(3, 101)]],
+    ['was already destroyed', [version(1, 2_000), destroyed(version(2, 300), 200), version(3, 101)]],
     ['was never enabled', [version(1, 2_000), version(2, 300, 'GENERATION_FAILED'), version(3, 101)]],
-    ['still waits for its key material', [version(1, 2_000), version(2, 300, 'PENDING_IMPORT')]],
+    ['is still waiting for its key material', [version(1, 2_000), version(2, 300, 'PENDING_IMPORT')]],
     [
-      'was imported later',
+      'was imported after that time',
       [version(1, 2_000), { ...version(2, 300), generated: new Date(now - 150 * HOUR) }],
     ],
     ['is older than the version', [version(0, 3_000), version(1, 2_000), version(2, 101)]],
-  ])('does not count as replaced from a time when the only other version %s', (_, versions) => {
+  ])('does not count as replaced since a time if the only other version %s', (_, versions) => {
     const description = { ...question().description, versions, primary: versions.at(-1)!.version };
     const of = (over: Partial<DestroyQuestion>) => codes({ description, ...over });
     expect(of(stated(200))).toEqual(['may_still_encrypt']);
@@ -190,7 +190,7 @@ describe('a version', () => {
     expect(of({ reports: [edited] })).toEqual(['may_still_encrypt']);
   });
 
-  it('counts as replaced from a time when a later version existed that is now destroyed', () => {
+  it('counts as replaced since a time when a later version existed, even if that version is now destroyed', () => {
     const versions = [version(1, 2_000), destroyed(version(2, 300), 150), version(3, 101)];
     expect(codes({ description: { ...question().description, versions }, ...stated(200) })).toEqual([]);
   });
@@ -200,7 +200,7 @@ describe('a version', () => {
     ['an earlier version', 1],
     ['no version', undefined],
   ])(
-    'does not count as replaced from a time after which %s was primary, unless a person states the time',
+    'does not count as replaced since a time if a later scan found %s primary, unless a person states the time',
     (_, primary) => {
       const [observed] = report([]).cryptoKeys;
       const versions = [{ version: 2, state: 'ENABLED', created: at(101), notPrimarySince: at(99) }];

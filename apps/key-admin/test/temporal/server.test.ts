@@ -44,25 +44,25 @@ const listNamespaces = async ({ nextPageToken }: any) =>
     : { namespaces: [{ namespaceInfo: { name: 'payments', id: 'a' } }], nextPageToken: Uint8Array.of(1) };
 
 describe('a Temporal server', () => {
-  it('describes all its namespaces, from every page, whatever the caller asks for', async () => {
+  it('is described with all its namespaces, from every page, regardless of the caller’s list', async () => {
     const server = await describeWith({}, 'gone');
     expect(server).toMatchObject({ address: 'temporal:7233', clusterId: 'cluster', isListed: true });
     expect(namesOf(server)).toEqual(['payments', 'orders', 'temporal-system']);
   });
 
   it.each([PERMISSION_DENIED, UNIMPLEMENTED])(
-    'that refuses the list with status %i describes the requested namespaces that exist',
+    'is described with the requested namespaces that exist if it refuses the list with status %i',
     async (code) => {
       const server = await describeWith({ listNamespaces: refuse(code) }, 'orders', 'orders', 'gone');
       expect([server.isListed, namesOf(server)]).toEqual([false, ['orders']]);
     },
   );
 
-  it('that refuses the second page counts as a server without a list', async () => {
+  it('counts as a server without a list if it refuses the second page', async () => {
     expect(await describeWith({ listNamespaces })).toMatchObject({ isListed: false, namespaces: [] });
   });
 
-  it('that lists only some namespaces, for example behind a proxy, counts as a server without a list, and shows those namespaces', async () => {
+  it('counts as a server without a list if it lists only some namespaces, for example behind a proxy, but those are described', async () => {
     const server = await describeWith({ listNamespaces: listOnly('orders') }, 'payments', 'orders');
     expect([server.isListed, namesOf(server)]).toEqual([false, ['orders', 'payments']]);
     expect(await describeWith({ listNamespaces: listOnly() })).toMatchObject({
@@ -79,7 +79,7 @@ describe('a Temporal server', () => {
   it.each([
     [UNAVAILABLE, 'unavailable'],
     [UNAUTHENTICATED, 'notPermitted'],
-  ])('that answers with status %i is an error, not a server without namespaces', async (code, exit) => {
+  ])('is not mistaken for a server without namespaces if it answers with the error status %i', async (code, exit) => {
     for (const method of ['getClusterInfo', 'listNamespaces', 'describeNamespace'])
       await expect(
         describeWith({ listNamespaces: refuse(PERMISSION_DENIED), [method]: refuse(code) }, 'orders'),

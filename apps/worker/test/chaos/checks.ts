@@ -62,6 +62,6 @@ export class Checks {
   nothingRepeated({ rerun, taskFailures, clientErrors }: FleetReport): void {
     this.none('activity ran again', rerun);
     this.none('workflow task failed or timed out', taskFailures);
-    this.none('call of the client failed', clientErrors);
+    this.none('client call failed', clientErrors);
   }
 }

@@ -14,7 +14,7 @@ export interface FleetReport {
   readonly lost: number;
   /** Activities that were scheduled but did not complete, or completed although no process ran them. */
   readonly lostActivities: number;
-  /** Failed calls of workflows that did not fail: the client could not encode an input or decode a result. */
+  /** Calls that failed although their workflow did not: the client could not encode an input or decode a result. */
   readonly clientErrors: number;
   /** Executions of activities after the first execution. */
   readonly rerun: number;

@@ -52,7 +52,7 @@ export const readiness = z.object({
 });
 export type Readiness = z.infer<typeof readiness> & { readonly http: number };
 
-/** How many calls of encode and decode have failed, and the most recent reason. */
+/** How many encode and decode calls have failed, and the most recent reason. */
 export const failures = z.object({ count: z.number(), code: z.string().optional() });
 export type Failures = Readonly<z.infer<typeof failures>>;
 

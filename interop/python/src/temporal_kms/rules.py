@@ -87,8 +87,8 @@ class KeyRules:
         return rules if self.default is None else {**rules, "default": self.default}
 
     def _double_names(self) -> Iterator[str]:
-        """Describes each rule that names a key by its project's number although a rule names the same key by its
-        project's id."""
+        """Describes each rule that names a key with its project's number although another rule names the key with
+        its project's id."""
         rules = self._places()
         named = {_without_project(key): key for rule in rules.values() for key in rule.keys if not _NUMBERED.match(key)}
         for place, rule in rules.items():

@@ -39,7 +39,7 @@ export function readHistoryFile(bytes: Uint8Array): HistoryFile {
   if (bytes.length === 0) throw new HistoryFileError('empty', 'The file is empty.');
   if (isArchive(bytes))
     throw new HistoryFileError('compressed', 'The file is compressed: decompress it, and open the result.');
-  // A protobuf file begins with 0x0a, which is also a line feed, with which JSON may begin.
+  // A protobuf file begins with 0x0a. JSON may begin with the same byte, a line feed.
   const workflows = isProtobuf(bytes) ? readProtobuf(bytes) : readJson(textOf(bytes));
   const [first, ...more] = workflows;
   if (first === undefined) throw notAHistory();

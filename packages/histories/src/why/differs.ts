@@ -120,7 +120,7 @@ function valueTests(field: string, first: readonly FieldMap[], second: readonly 
     }
   const [n, m] = [first.length, second.length];
   const values = [...counts].toSorted(([, [a, c]], [, [x, y]]) => x + y - (a + c) || x - y - (a - c));
-  // If there are only two values, comparing one is enough: the value that is more frequent in the first set.
+  // Of only two values, compares only the value that is more frequent in the first set.
   const compared = values.length === 2 ? values.filter(([, [a, c]]) => a * m > c * n) : values;
   return compared
     .filter(([, [a, c]]) => a + c < n + m)

@@ -118,7 +118,7 @@ function withWritten<T>(payload: Payload, use: (pieces: readonly Uint8Array[]) =
 }
 
 /**
- * Serializes a payload into a buffer of its own. The caller may keep the buffer across an `await`, and must
+ * Serializes a payload into a separate buffer. The caller may keep the buffer across an `await`, and must
  * wipe it.
  */
 export const serialize = (payload: Payload): Plaintext =>

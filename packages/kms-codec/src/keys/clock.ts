@@ -15,15 +15,15 @@ export const systemClocks: Clocks = { wall: () => Date.now(), running: () => per
 export const clocksOf = (wall: () => number): Clocks => ({ wall, running: () => 0 });
 
 /**
- * A wall clock that is behind by no more than this, in ms, does not count as set back, because the two clocks
- * are not read at exactly the same moment.
+ * How far the wall clock may be behind, in ms, before it counts as set back. It can seem to be behind because
+ * the two clocks are not read at exactly the same moment.
  */
 const TOLERANCE_MS = 100;
 
 /**
- * For this long after a reading of both clocks, in ms of the wall clock, only the wall clock is read, because
- * a clock whose code is not in the processor's caches takes two microseconds in a worker. If the wall clock
- * is set back in that time, this is noticed up to this much later.
+ * How long only the wall clock is read after both clocks were read, in ms of the wall clock: a clock whose
+ * code is not in the processor's caches takes two microseconds in a worker. If the wall clock is set back in
+ * that time, this is noticed up to this much later.
  */
 const WALL_ONLY_MS = 250;
 

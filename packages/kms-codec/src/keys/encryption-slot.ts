@@ -37,8 +37,8 @@ export interface EncryptionState {
 /** A refresh starts before `REFRESH_AT` by a random part of this share. */
 const REFRESH_SPREAD = 0.05;
 /**
- * The same for processes with a store: one minute of the default soft age, so that all processes unwrap the
- * next key within that minute.
+ * The same for processes with a store: one minute if the soft age is the default, so that all processes unwrap
+ * the next key within that minute.
  */
 const SHARED_REFRESH_SPREAD = 1 / 60;
 const RETRY_REFRESH_MS = 10_000;
@@ -311,7 +311,7 @@ export class EncryptionSlot {
     return this.refusal === 'permission_denied';
   }
 
-  /** Whether, as far as is known, Cloud KMS lets this process encrypt with the current key. */
+  /** Whether Cloud KMS's last responses let this process encrypt with the current key. */
   #mayEncrypt(now: number): boolean {
     if (this.#wrappedKey === undefined) return false;
     const { refusal } = this;

@@ -54,7 +54,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
     ['60 s, so that another worker can get the task', {}, undefined, 60],
     ['half of the attempt’s time if that is less', { limitMs: 40_000 }, undefined, 20],
     ['all but the last second of a final attempt’s time', { isLast: true }, undefined, 599],
-    ['waitMs.activity if that is set, also in a final attempt', { isLast: true }, { activity: 5_000 }, 5],
+    ['waitMs.activity if that is set, even in a final attempt', { isLast: true }, { activity: 5_000 }, 5],
   ])('waits for Cloud KMS for %s', async (_, terms, waitMs, seconds) => {
     const { outcome } = await decodeInput(terms, waitMs);
     await vi.advanceTimersByTimeAsync(11 * minute);
@@ -83,7 +83,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
       { isLast: true },
       30,
     ],
-    ['continues to wait if a cancellation is requested, which the activity handles', 'other', {}, 30],
+    ['continues to wait when a cancellation is requested, because the activity handles cancellations', 'other', {}, 30],
   ] as const)('%s', async (_, reason, terms, at) => {
     const { attempts, outcome } = await decodeInput(terms, undefined, 30_000);
     await vi.advanceTimersByTimeAsync(5_000);

@@ -177,7 +177,7 @@ describe("an activity's result, decoded in a workflow task", () => {
 });
 
 describe('a final attempt that is waiting for Cloud KMS', () => {
-  it('fails with the cause before its worker, at the end of a shutdown, abandons the attempt', async () => {
+  it('fails with the cause before a shutdown ends and its worker abandons it', async () => {
     const queue = randomUUID();
     const codec = otherCodec();
     await codec.warm(payments);
@@ -198,7 +198,7 @@ describe('a final attempt that is waiting for Cloud KMS', () => {
     expect(ran).toEqual([]);
   });
 
-  it('fails with the cause before runWorker ends the process, if its worker has no shutdownForceTime', async () => {
+  it('fails with the cause before runWorker ends the process if its worker has no shutdownForceTime', async () => {
     const queue = randomUUID();
     const codec = otherCodec();
     await codec.warm(payments);

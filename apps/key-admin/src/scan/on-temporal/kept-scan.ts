@@ -30,7 +30,7 @@ const MAX_AGE_MS = 86_400_000;
 export const isUsable = (kept: KeptScan, wanted: ScanSettings, now: number): boolean =>
   now - kept.before.started <= MAX_AGE_MS && hasSameKeys(kept, wanted) && kept.settleMs === wanted.settleMs;
 
-/** Returns the settings that a command lacks to continue a scan in progress. Undefined: it has them. */
+/** Returns the settings that a command lacks to continue a scan in progress. Undefined: it lacks none. */
 export function otherSettings(kept: KeptScan, wanted: ScanSettings): string | undefined {
   if (!hasSameKeys(kept, wanted)) return 'the crypto keys that were configured then';
   const { rps, taskQueue, settleMs } = kept;

@@ -8,7 +8,7 @@ export interface ReadinessSample {
   /** The time of the sample, in ms. */
   readonly at: number;
   readonly isReady: boolean;
-  /** Number of calls of encode and decode that have failed so far. */
+  /** Number of encode and decode calls that have failed so far. */
   readonly failures: number;
 }
 

@@ -30,8 +30,8 @@ const SETTLED_MS = 180_000;
 
 /**
  * Causes random faults of Cloud KMS, its network, the branch-key store, processes and Temporal. A control
- * fleet without the codec has the same load at the same time, and is affected by the same faults of processes
- * and of Temporal.
+ * fleet without the codec has the same load at the same time, and the same process faults and Temporal
+ * faults.
  */
 export async function random(checks: Checks, options: ScenarioOptions): Promise<void> {
   const { processes, keyLifetimeMs, seed } = options;
@@ -89,7 +89,7 @@ export async function random(checks: Checks, options: ScenarioOptions): Promise<
   const compared = [
     ['activity is lost', ours.lostActivities, controls.lostActivities],
     [
-      'activity runs again without a fault of its process or of Temporal, or a refusal after an outage',
+      'activity runs again without a cause (a fault of its process or of Temporal, or a refusal after an outage)',
       ours.repeats.unexplained.length,
       controls.repeats.unexplained.length,
     ],
@@ -117,7 +117,7 @@ async function runFaults(
 ): Promise<FaultTime[]> {
   const kinds = faultKinds.filter((kind) => kind !== 'full disk' || targets.store.disk);
   if (kinds.length < faultKinds.length)
-    checks.progress('no full disk: this process may mount no file system');
+    checks.progress('no full disk: this process may not mount file systems');
   const plan = planFaults(seed, count, minutes * 60_000, kinds);
   checks.progress(`${plan.length} faults of seed ${seed}`);
   const byGroup = new Map<string, Promise<void>>();
@@ -169,13 +169,13 @@ function report(
     ['run again', ({ repeats }) => repeats.all],
     ['of these, without such a fault', ({ repeats }) => repeats.unexplained.length],
     ['workflow tasks failed or timed out', ({ taskFailures }) => taskFailures],
-    ['calls of the client failed and were repeated', ({ clientErrors }) => clientErrors],
+    ['client calls failed and were retried', ({ clientErrors }) => clientErrors],
     ['workers ended or replaced', ({ deadWorkers }) => deadWorkers],
   ];
   const cells = rows.map(([what, of]) => `| ${what} | ${of(ours)} | ${of(controls)} |`);
   checks.figure(`| | with the codec | control fleet |\n|---|---|---|\n${cells.join('\n')}`);
   checks.figure(
-    `${failures} calls of encode and decode failed in processes, for at most ${(longestMs / 1_000).toFixed(1)} s in one that reported ready, or degraded for another reason than an outage; ${violations.length} times for too long.`,
+    `${failures} encode and decode calls failed in processes, for at most ${(longestMs / 1_000).toFixed(1)} s in one that reported ready, or degraded for a reason other than an outage; ${violations.length} times for too long.`,
   );
 }
 

@@ -116,7 +116,7 @@ async function revokeWith(kind: StoreKind, checks: Checks, options: ScenarioOpti
   checks.nothingFailed(report);
   checks.none('activity ran again', report.rerun);
   checks.figure(
-    `${report.completed} workflows completed; ${report.taskFailures} workflow tasks failed or timed out, ${report.clientErrors} calls of the client failed and were repeated.`,
+    `${report.completed} workflows completed; ${report.taskFailures} workflow tasks failed or timed out, ${report.clientErrors} client calls failed and were retried.`,
   );
 }
 
@@ -146,7 +146,7 @@ const queueTypes = {
 /** Under load, Temporal answers a poll much sooner. */
 const POLLED_MS = 15_000;
 
-/** Checks by Temporal's pollers that every process takes tasks, and does not rely on `/readyz` alone. */
+/** Checks by Temporal's pollers that every process takes tasks, because `/readyz` alone does not prove it. */
 async function expectPolls(checks: Checks, after: string, fleet: Fleet, load: Load): Promise<void> {
   const { client, taskQueue, workers } = fleet;
   await load.rate(5_000);
@@ -162,7 +162,7 @@ async function expectPolls(checks: Checks, after: string, fleet: Fleet, load: Lo
     if (!(Math.min(...ages) < POLLED_MS)) idle.push(name);
   }
   checks.check(
-    `no process is ready and takes no task (after: ${after})`,
+    `every ready process takes tasks (after: ${after})`,
     idle.length === 0,
     idle.join(', ') || '0',
   );

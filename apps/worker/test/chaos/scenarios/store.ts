@@ -74,7 +74,7 @@ async function troubles(
   await load.stop();
   const report = await fleet.report();
   checks.nothingFailed(report);
-  checks.none('call of the client failed', report.clientErrors);
+  checks.none('client call failed', report.clientErrors);
   checks.none('activity ran again', report.rerun);
 }
 
