@@ -146,7 +146,7 @@ describe('a caller whose requests are refused', () => {
     expect((await send(await tokenOf('auditor'))).status).toBe(200);
   });
 
-  it('cannot evade the limit with new tokens, another case of a header, or X-Forwarded-For', async () => {
+  it('cannot evade the limit with new tokens, a header in another case, or X-Forwarded-For', async () => {
     const { send, port } = await server({ rates: { refused: 5 } });
     const spent = await tokenOf('reader');
     await statuses(5, () => send(spent, garbage));

@@ -236,7 +236,7 @@ describe('a running workflow’s live history', () => {
   });
 });
 
-it('rejects a page token for a list that Temporal did not issue', async () => {
+it('rejects a list’s page token that Temporal did not issue', async () => {
   for (const token of ['YWJj', 'W0ZpbHRlcmVkXQ', 'AAEC']) {
     const response = await get(stack.app, `/api/namespaces/payments/workflows?pageToken=${token}`);
     expect([token, response.status]).toEqual([token, 400]);

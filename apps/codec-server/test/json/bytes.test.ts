@@ -12,7 +12,7 @@ const line = (data: string) => ({
 test.each([1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES + 2])(
   'a line with %d bytes of deferred data is written with these bytes in base64',
   (length) => {
-    const data = Buffer.alloc(length, 'some bytes, no multiple of three');
+    const data = Buffer.alloc(length, 'some bytes, not a multiple of three');
     const pieces = [...jsonLine(withDeferredData(line(''), data))];
     expect(pieces.join('')).toBe(`${JSON.stringify(line(data.toString('base64')))}\n`);
     for (const piece of pieces) expect(piece.length).toBeLessThanOrEqual((PIECE_BYTES / 3) * 4);

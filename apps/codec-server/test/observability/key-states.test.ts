@@ -75,7 +75,7 @@ it('reports a key that cannot be described without stale values, and logs the fa
   expect(of(missing).length).toBeGreaterThan(0);
 });
 
-it('calls Cloud KMS no more after it is stopped', async () => {
+it('makes no Cloud KMS calls after it is stopped', async () => {
   const { states, samples } = followed();
   await expect.poll(() => samples('codec_key_version_state')).toHaveLength(4);
   states.stop();

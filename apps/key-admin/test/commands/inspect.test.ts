@@ -53,7 +53,7 @@ async function twoVersions(): Promise<{ cloud: Cloud; run: Run }> {
   return { cloud, run };
 }
 
-/** Returns the input of the run's start: encrypted under version 1. */
+/** Returns the run's input, which is encrypted under version 1. */
 async function firstPayload({ workflowId, runId }: Run) {
   const [started] = await histories.events({ workflowId, runId });
   return eventPayloads(started!, workflowContext({ namespace: NAMESPACE, workflowId }))[0]!.payload;

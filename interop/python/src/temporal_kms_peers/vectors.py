@@ -76,7 +76,7 @@ async def main() -> None:
     why = "A team that ran the proxy reads its history in process."
     vectors.append(await vector("the proxy’s layout", why, "proxy", ProxyCodec(kms, KEY), kms, inner))
     kms = RecordingKms()
-    why = "The static key that a team started with still opens its first workflows."
+    why = "The static key that a team started with still decrypts its first workflows."
     sample = SampleCodec(STATIC_ID, STATIC_KEY)
     vectors.append(await vector("the SDKs’ encryption sample", why, "static", sample, kms, inner))
     packages = ", ".join(f"{name} {version(name)}" for name in ("temporalio", "cryptography"))

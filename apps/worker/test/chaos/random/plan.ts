@@ -27,7 +27,7 @@ export interface PlannedFault {
   /** Milliseconds from the beginning of all faults to the beginning of this one. */
   readonly atMs: number;
   readonly lengthMs: number;
-  /** Two numbers from 0 to below 1, which determine a kind's choices, such as a process or a time. */
+  /** Two numbers, at least 0 and below 1, that determine a kind's choices, such as a process or a time. */
   readonly choices: readonly [number, number];
 }
 

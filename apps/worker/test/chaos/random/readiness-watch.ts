@@ -3,7 +3,7 @@ import type { Fleet } from '../fleet.ts';
 import type { FleetWorker } from '../fleet-worker.ts';
 import { type Failures, machineTime, type Readiness } from '../settings.ts';
 
-/** A process's state at a time. */
+/** A process's state at one time. */
 export interface ReadinessSample {
   /** The time of the sample, in ms. */
   readonly at: number;
