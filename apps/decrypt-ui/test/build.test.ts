@@ -253,7 +253,7 @@ describe('a page whose server does not answer', () => {
     ['the sign-in', '**/api/sign-in', '/ns/sizes/workflows', 'The codec server does not answer'],
     ['the configuration', '**/config.json', '/ns/sizes/workflows', 'The dashboard could not start'],
     ['the namespaces', '**/api/namespaces', '/', 'The codec server does not answer'],
-  ])('says that it is waiting for %s, gives up, tries again, and continues', async (_, hanging, path, title) => {
+  ])('says that it is waiting for %s, gives up, retries, and continues', async (_, hanging, path, title) => {
     const { page, answers } = await openedHanging(hanging, path);
     await page.getByText(words).waitFor();
     await expect

@@ -27,7 +27,7 @@ if (values.help) {
     'node bench/scan.bench.ts [--histories 2000] [--workers 1,2,4] [--rps 20000]\n' +
       'Starts Temporal, creates small closed runs with an encrypted input, and scans them in one process, then in 1, 2 and\n' +
       '4 worker processes. Repeats the last scan while one of its workers is killed (SIGKILL) and replaced. Each report must\n' +
-      'count exactly the runs that this program created, by key version, and equal the single process's report.\n' +
+      'count exactly the runs that this program created, by key version, and equal the report of the single process.\n' +
       'Temporal, which keeps its data in a file, the workers and this program share the machine.',
   );
   process.exit(0);

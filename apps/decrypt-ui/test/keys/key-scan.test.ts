@@ -80,7 +80,7 @@ describe('a version is unneeded', () => {
       'the scan did not read the closed runs',
       { looked: { ...complete.looked, closed: { status: 'none', histories: 0, read: 0, payloads: 0 } } },
     ],
-    ['the scan does not know when the version stopped being primary', observed({ notPrimarySince: undefined })],
+    ['it is unknown when the version stopped being primary', observed({ notPrimarySince: undefined })],
     ['the scan did not find the key', { cryptoKeys: [] }],
     [
       'a message under the key names no version',

@@ -191,7 +191,7 @@ describe('namespace pages', () => {
     const app = await renderApp('/ns/payments-prod/keys');
     await page.getByRole('button', { name: /^Namespace:/ }).click();
     await page.getByRole('menuitemradio', { name: 'identity-prod' }).click();
-    await until(() => app.history.location.pathname === '/ns/identity-prod/keys', 'the other namespace’s keys');
+    await until(() => app.history.location.pathname === '/ns/identity-prod/keys', 'the other keys');
   });
 
   test('are in the namespace’s menu on a phone', async () => {

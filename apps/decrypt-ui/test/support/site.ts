@@ -81,7 +81,7 @@ async function listen(listener: RequestListener): Promise<Site> {
     server.listen(0, '127.0.0.1', resolve);
   });
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('The server is not listening on a port.');
+  if (address === null || typeof address === 'string') throw new TypeError('The server has no port.');
   return {
     origin: `http://127.0.0.1:${address.port}`,
     close: () => {

@@ -79,7 +79,7 @@ describe('a Temporal server', () => {
   it.each([
     [UNAVAILABLE, 'unavailable'],
     [UNAUTHENTICATED, 'notPermitted'],
-  ])('is not mistaken for a server without namespaces if it answers with the error status %i', async (code, exit) => {
+  ])('causes an error if it answers with status %i', async (code, exit) => {
     for (const method of ['getClusterInfo', 'listNamespaces', 'describeNamespace'])
       await expect(
         describeWith({ listNamespaces: refuse(PERMISSION_DENIED), [method]: refuse(code) }, 'orders'),

@@ -95,11 +95,14 @@ describe("the guide's variables", () => {
     [undefined, 1],
     ['true', 1],
     ['1', 0],
-  ])('have, if NODE_ENV is production and KMS_EMULATOR_IN_PRODUCTION is %s, %i mistakes when they name an emulator', (allowed, count) => {
-    const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
-    expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
-    expect(mistakes({ ...env, NODE_ENV: 'test' })).toEqual([]);
-  });
+  ])(
+    'with an emulator and KMS_EMULATOR_IN_PRODUCTION=%s have %i mistakes in production',
+    (allowed, count) => {
+      const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
+      expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
+      expect(mistakes({ ...env, NODE_ENV: 'test' })).toEqual([]);
+    },
+  );
 
   it.each(['GCP_KMS_KEY_RING', 'GCP_KMS_KEY', 'KMS_FORMAT'])(
     'are all listed in one error, including %s, so that a wrong value does not hide a missing variable',

@@ -83,7 +83,7 @@ describe('an activity’s input under a key that is not unwrapped', () => {
       { isLast: true },
       30,
     ],
-    ['continues to wait when a cancellation is requested, because the activity handles cancellations', 'other', {}, 30],
+    ['continues to wait when a cancellation, which the activity handles, is requested', 'other', {}, 30],
   ] as const)('%s', async (_, reason, terms, at) => {
     const { attempts, outcome } = await decodeInput(terms, undefined, 30_000);
     await vi.advanceTimersByTimeAsync(5_000);

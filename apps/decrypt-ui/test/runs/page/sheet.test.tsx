@@ -40,7 +40,7 @@ describe('the selected row is in view above the sheet', () => {
     );
   });
 
-  test.each(windows)('if the reader clicks it at the bottom of the page, at %i × %i pixels', async (width, height) => {
+  test.each(windows)('if it is clicked at the bottom, at %i × %i pixels', async (width, height) => {
     await page.viewport(width, height);
     await renderApp(long);
     await until(() => row('g5'), 'the rows');
