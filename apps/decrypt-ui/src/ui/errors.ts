@@ -1,7 +1,7 @@
-/** What was thrown, as an error. */
+/** Returns the thrown value if it is an error, otherwise an error that describes it. */
 export const errorOf = (thrown: unknown): Error =>
   thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 
-/** The message of what was thrown. */
+/** Returns the message of a thrown value. */
 export const messageOf = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown);

@@ -3,9 +3,9 @@ import { announce } from './live-region.tsx';
 
 /** A part of the application that is loaded when it is first needed. */
 export interface LazyModule<T> {
-  /** Loads the module; after a failure, the next call tries again. */
+  /** Loads the module. After a failure, the next call tries again. */
   readonly load: () => Promise<T>;
-  /** The module, once it has been loaded. */
+  /** Returns the module, or undefined until it has been loaded. */
   readonly loaded: () => T | undefined;
 }
 
@@ -26,9 +26,9 @@ export function lazyModule<T>(importModule: () => Promise<T>): LazyModule<T> {
 }
 
 /**
- * Returns the module once it has been loaded; it is loaded when `wanted` is true for the first time.
+ * Loads the module when `wanted` is first true. Returns it, or undefined until it has been loaded.
  *
- * @param onFailure called when it could not be loaded; screen readers are notified in any case
+ * @param onFailure called when loading fails; screen readers are notified in any case
  */
 export function useModule<T>(lazy: LazyModule<T>, wanted: boolean, onFailure?: () => void): T | undefined {
   const [, setLoaded] = useState(false);

@@ -5,8 +5,8 @@ const store = createStore<{ readonly message: string }>()(() => ({ message: '' }
 let clearing: ReturnType<typeof setTimeout> | undefined;
 
 /**
- * Makes screen readers read out a message. Never announce plaintext: it may be overheard, and screen readers may log
- * what they read.
+ * Makes screen readers read a message aloud. Never announce plaintext: others may overhear it, and screen readers may
+ * log it.
  */
 export function announce(message: string): void {
   store.setState({ message });
@@ -14,7 +14,7 @@ export function announce(message: string): void {
   clearing = setTimeout(() => store.setState({ message: '' }), 4000);
 }
 
-/** The element whose changes screen readers read out. The page has one. */
+/** The element that `announce` writes to. The page has exactly one. */
 export function LiveRegion() {
   const message = useStore(store, (state) => state.message);
   return (

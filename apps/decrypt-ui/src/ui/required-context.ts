@@ -1,13 +1,13 @@
 import { type Context, createContext, useContext } from 'react';
 
-/** Creates a context, and the hook that returns its value. The hook throws outside of the provider. */
+/** Returns a new context and a hook that returns its value. The hook throws outside the provider. */
 export function requiredContext<T extends object>(provider: string): [Context<T | undefined>, () => T] {
   const context = createContext<T | undefined>(undefined);
   return [
     context,
     () => {
       const value = useContext(context);
-      if (value === undefined) throw new Error(`A component was rendered outside of <${provider}>.`);
+      if (value === undefined) throw new Error(`A component was rendered outside <${provider}>.`);
       return value;
     },
   ];

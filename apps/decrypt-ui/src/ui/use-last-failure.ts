@@ -1,10 +1,10 @@
 import { useState } from 'react';
 
 /**
- * Returns the failure of a request that is repeated until it succeeds. While a request is sent again, it has no failure of
- * its own, and the page keeps showing the last one.
+ * Returns the last failure of a request that is repeated until it succeeds. While a retry is in flight, the page
+ * keeps showing the previous failure.
  *
- * @param key what is requested; the failure of another request is not kept
+ * @param key identifies the request; a change of the key discards the failure
  */
 export function useLastFailure(
   { data, error }: { readonly data: unknown; readonly error: Error | null },

@@ -1,6 +1,9 @@
 import { useEffect, useState } from 'react';
 
-/** The current time in milliseconds. Updates every `every` milliseconds while `running` is true and the tab is visible. */
+/**
+ * Returns the current time in milliseconds. Updates every `every` milliseconds while `running` is true and the tab is
+ * visible.
+ */
 export function useNow(running: boolean, every = 1000): number {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

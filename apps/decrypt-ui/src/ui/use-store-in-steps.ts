@@ -2,8 +2,8 @@ import { startTransition, useEffect, useState } from 'react';
 import type { StoreApi } from 'zustand/vanilla';
 
 /**
- * The state of a store that changes more than a task may render at once, such as a long history. React renders each change
- * in steps, between which the page answers the reader: `useStore` would render it in one task.
+ * Returns the state of a store whose changes are too large to render in one task, such as a long history. React
+ * renders each change in steps and handles input between them; `useStore` would render it in one task.
  */
 export function useStoreInSteps<T>(store: Pick<StoreApi<T>, 'getState' | 'subscribe'>): T {
   const [shown, setShown] = useState(() => ({ store, state: store.getState() }));
@@ -14,7 +14,7 @@ export function useStoreInSteps<T>(store: Pick<StoreApi<T>, 'getState' | 'subscr
         setShown((before) => (before.store === store && before.state === state ? before : { store, state })),
       );
     };
-    // It may have changed since it was rendered.
+    // The state may have changed since the last render.
     show();
     return store.subscribe(show);
   }, [store]);

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { errorOf } from './errors.ts';
 
-/** What a task has come to: `result` and `error` belong to the last run that ended. */
+/** The state of a task. `result` and `error` belong to the last run that ended. */
 export interface Task<T> {
   readonly running: boolean;
   readonly result: T | undefined;
@@ -12,7 +12,7 @@ export interface Task<T> {
 }
 
 /**
- * A task that the reader starts. It stops on unmount.
+ * Returns a task that the reader starts. The task stops on unmount.
  *
  * @param work rejects when its signal is aborted
  * @param onEnd called with the result or the error, not after a stop

@@ -1,22 +1,22 @@
 import { getPreferences } from '../preferences/preferences.ts';
 
-/** The part of the application in which a command works, as the shortcuts dialog groups them. */
+/** A group of commands in the shortcuts dialog: the part of the application in which they work. */
 type Section = 'Everywhere' | 'Lists' | 'History' | 'Find' | 'Keys and audit';
 
 interface Command {
   /** What the command does, for tooltips, the palette and the shortcuts dialog. */
   readonly title: string;
   /**
-   * Values of `KeyboardEvent.key`: letters in lower case. `Shift+` in front means that Shift must be held, `Mod+` that Ctrl
-   * or, on a Mac, ⌘ must be held.
+   * Values of `KeyboardEvent.key`, with letters in lower case. The prefix `Shift+` requires Shift; `Mod+` requires
+   * Ctrl, or ⌘ on a Mac.
    */
   readonly keys: readonly string[];
   readonly section: Section;
-  /** The dialog's line for commands that are listed together; the title when absent. */
+  /** The line in the shortcuts dialog; commands with the same `help` share it. Default: `title`. */
   readonly help?: string;
-  /** Limits the keys of the command to some key events, for example to those of a focused row. */
+  /** Returns whether the keys of the command apply to a key event, for example only on a focused row. */
   readonly when?: (event: KeyboardEvent) => boolean;
-  /** Not in the palette, which has the focus itself: the command opens it, or moves the focus from row to row. */
+  /** Whether the palette omits the command, because the command opens the palette or needs the focus in a list. */
   readonly keysOnly?: boolean;
 }
 
@@ -24,8 +24,8 @@ const onRow = (event: KeyboardEvent) => event.target instanceof Element && event
 
 /**
  * Every command of the application, in the order of the shortcuts dialog. Key handlers, tooltips, footers, the
- * palette and the dialog all read this table. Components give the commands their actions with `useCommands`; a command without an action is
- * not available.
+ * palette and the dialog all read this table. Components define the commands' actions with `useCommands`; a command
+ * without an action is not available.
  */
 const commands = {
   palette: { title: 'Search or jump to…', keys: ['Mod+k'], section: 'Everywhere', keysOnly: true },
@@ -224,32 +224,35 @@ const keyNames: Readonly<Record<string, string>> = {
   ' ': 'Space',
 };
 
-/** The text on the key: `J`, `↓`, `Shift N`, `Ctrl K`. */
+/** Returns the label of a key: `J`, `↓`, `Shift N`, `Ctrl K`. */
 export function keyLabel(key: string): string {
   if (key.startsWith('Mod+')) return `${isMac() ? '⌘' : 'Ctrl'} ${keyLabel(key.slice('Mod+'.length))}`;
   if (key.startsWith('Shift+')) return `Shift ${keyLabel(key.slice('Shift+'.length))}`;
   return keyNames[key] ?? (key.length === 1 ? key.toUpperCase() : key);
 }
 
-/** True for a key that types a character: a letter, a digit or a sign, but not Space, which acts on the focused row only. */
+/**
+ * Returns whether a key types a character: a letter, a digit or a symbol, but not Space, which acts only on the
+ * focused row.
+ */
 function isCharacterKey(key: string): boolean {
   const typed = key.startsWith('Shift+') ? key.slice('Shift+'.length) : key;
   return typed.length === 1 && typed !== ' ';
 }
 
-/** The keys of a command, without those that the reader has switched off. */
+/** Returns the keys of a command, except those that the reader has switched off. */
 const keysOf = (id: CommandId): readonly string[] =>
   getPreferences().characterKeys
     ? commandOf(id).keys
     : commandOf(id).keys.filter((key) => !isCharacterKey(key));
 
-/** The label of the first key of a command; empty for a command without a key. */
+/** Returns the label of a command's first key, or an empty string if the command has no key. */
 export function firstKey(id: CommandId): string {
   const [key] = keysOf(id);
   return key === undefined ? '' : keyLabel(key);
 }
 
-/** The attributes of an element whose tooltip names a command and its key. */
+/** Returns the attributes that make an element's tooltip show a command and its key. */
 export const tip = (id: CommandId, title: string = commandOf(id).title) => ({
   'data-tip': title,
   'data-tip-key': firstKey(id),
@@ -260,7 +263,7 @@ export interface HelpLine {
   readonly keys: readonly string[];
 }
 
-/** The lines of the shortcuts dialog by section; commands with the same `help` share a line. */
+/** Returns the lines of the shortcuts dialog by section. Commands with the same `help` share a line. */
 export function helpLines(): Map<Section, HelpLine[]> {
   const sections = new Map<Section, HelpLine[]>();
   for (const id of commandIds) {
@@ -279,7 +282,7 @@ export function helpLines(): Map<Section, HelpLine[]> {
 
 type KeyPress = Pick<KeyboardEvent, 'key' | 'shiftKey' | 'ctrlKey' | 'metaKey'>;
 
-/** The commands of a key event, most specific first: with Shift held, `Shift+n` comes before `n`. */
+/** Returns the commands that a key event may run, most specific first: with Shift held, `Shift+n` comes before `n`. */
 export function commandsFor(event: KeyPress): CommandId[] {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) return byKey.get(`Mod+${event.shiftKey ? 'Shift+' : ''}${key}`) ?? [];

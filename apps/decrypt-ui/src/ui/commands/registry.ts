@@ -3,7 +3,7 @@ import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 import { type CommandId, commandIds, commandOf, commandsFor } from './commands.ts';
 
-/** What commands do. A command whose action is undefined is not available. */
+/** The actions of commands. A command whose action is undefined is not available. */
 export type Actions = Readonly<Partial<Record<CommandId, (() => void) | undefined>>>;
 
 /** The actions of one component. */
@@ -16,22 +16,22 @@ const store = createStore<{ readonly layers: readonly Layer[] }>()(() => ({ laye
 
 const layerOf = (id: CommandId) => store.getState().layers.findLast((layer) => layer.ids.has(id));
 
-/** Whether a component on the page has an action for the command. */
+/** Returns whether a component on the page defines an action for the command. */
 const isAvailable = (id: CommandId): boolean => layerOf(id) !== undefined;
 
-/** Runs a command. If several components have an action for it, the component that was mounted last runs. */
+/** Runs a command. If several components define an action for it, runs the action of the last one mounted. */
 export const runCommand = (id: CommandId): void => layerOf(id)?.run(id);
 
-/** The commands that can run now, in the order of the table. */
+/** Returns the commands that can run now, in the order of the table. */
 export function useAvailableCommands(): readonly CommandId[] {
   const layers = useStore(store, (state) => state.layers);
   return useMemo(() => commandIds.filter((id) => layers.some((layer) => layer.ids.has(id))), [layers]);
 }
 
-/** Gives commands their actions while the component is mounted. */
+/** Defines the actions of commands while the component is mounted. */
 export function useCommands(actions: Actions): void {
   const latest = useRef(actions);
-  // Before the page is painted: a reader may press a key as soon as rows appear.
+  // Runs before the page is painted, because a reader may press a key as soon as rows appear.
   useLayoutEffect(() => {
     latest.current = actions;
   });
@@ -44,14 +44,14 @@ export function useCommands(actions: Actions): void {
   }, [available]);
 }
 
-/** Elements in which a letter is text. */
+/** Elements into which the reader types text. */
 const TEXT_FIELDS = 'input, textarea, select, [contenteditable="true"]';
-/** Elements that use the arrow, Home, End and Page keys themselves while they have the focus. */
+/** Elements that handle the arrow, Home, End and Page keys themselves while they have the focus. */
 const WIDGETS = '[role="tablist"], [role="slider"], [role="separator"], [data-inspector]';
 
 const isNavigationKey = (key: string) => /^(Arrow|Page|Home$|End$)/.test(key);
 
-/** True for a key event that belongs to the browser, to a text field, to a widget, or to a menu or dialog that is open or loads. */
+/** Returns whether the browser, a text field, a widget, or an open or loading menu or dialog handles a key event. */
 function isForeign(event: KeyboardEvent): boolean {
   if (event.defaultPrevented || event.altKey) return true;
   if (document.querySelector('[role="menu"], [role="dialog"], [data-dialog-loading]')) return true;
@@ -61,7 +61,7 @@ function isForeign(event: KeyboardEvent): boolean {
   return isNavigationKey(event.key) && Boolean(target?.closest(WIDGETS));
 }
 
-/** Runs commands for their keys, anywhere on the page. The shell calls this once. */
+/** Runs commands when their keys are pressed, anywhere on the page. The shell calls this once. */
 export function useHotkeys(): void {
   useEffect(() => {
     function onKeyDown(event: KeyboardEvent) {

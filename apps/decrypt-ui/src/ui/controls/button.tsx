@@ -6,11 +6,11 @@ export interface ButtonLook {
   /** `quiet` is for a button on its own, `ghost` for one in a bar, `primary` for the main action of a page. */
   readonly look?: 'quiet' | 'ghost' | 'primary' | 'crypto';
   readonly size?: 'normal' | 'small';
-  /** A square button that shows an icon only. It needs an `aria-label`. */
+  /** Whether the button is square and shows only an icon. Such a button needs an `aria-label`. */
   readonly icon?: boolean;
 }
 
-/** The classes of a button, for a link that looks like one. */
+/** Returns the classes of a button, also for links that look like buttons. */
 export const buttonClass = ({ look = 'quiet', size = 'normal', icon = false }: ButtonLook = {}) =>
   clsx(styles['button'], styles[look], size === 'small' && styles['small'], icon && styles['icon']);
 

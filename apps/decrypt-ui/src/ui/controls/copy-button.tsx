@@ -6,9 +6,9 @@ import { copyText } from './copy-text.ts';
 interface CopyButtonProps extends ButtonLook {
   /** The name of what is copied: `workflow id`. */
   readonly what: string;
-  /** Returns the text to copy, or undefined if it is hidden by now; called when the button is pressed. */
+  /** Called when the button is pressed. Returns the text to copy, or undefined if it has been hidden since. */
   readonly text: () => string | undefined;
-  /** The button's text; without it the button shows an icon only. */
+  /** The button's text. Default: an icon. */
   readonly children?: ReactNode;
   readonly glyph?: ReactNode;
   readonly className?: string | undefined;

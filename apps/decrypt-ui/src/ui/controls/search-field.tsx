@@ -17,7 +17,7 @@ interface SearchFieldProps {
   readonly children?: ReactNode;
 }
 
-/** A field for a text to search. The browser does not keep the text. */
+/** A search field whose text the browser does not store. */
 export function SearchField(props: SearchFieldProps) {
   const { ref, label, placeholder, value, disabled = false, onChange, onKeyDown, children } = props;
   return (
@@ -40,7 +40,7 @@ export function SearchField(props: SearchFieldProps) {
   );
 }
 
-/** The button in a search field that makes upper and lower case differ. */
+/** The button in a search field that makes the search case-sensitive. */
 export function MatchCase({ on, onChange }: { on: boolean; onChange: (on: boolean) => void }) {
   return (
     <button

@@ -7,7 +7,7 @@ interface SegmentedProps<T extends string> {
   readonly className: string | undefined;
 }
 
-/** A row of buttons of which one is pressed: a choice between a few values. */
+/** A row of buttons, one of which is pressed: a choice between a few values. */
 export function Segmented<T extends string>({
   label,
   value,

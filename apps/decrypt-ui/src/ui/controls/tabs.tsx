@@ -6,7 +6,7 @@ interface TabItem<T extends string> {
   readonly value: T;
   readonly text: string;
   readonly count?: number | undefined;
-  /** Marks a count of pending work. */
+  /** Whether the tab's count is a count of pending work. */
   readonly pending?: boolean;
 }
 
@@ -15,19 +15,19 @@ interface TabsProps<T extends string> {
   readonly value: T;
   readonly items: readonly TabItem<T>[];
   readonly onChange: (value: T) => void;
-  /** At the end of the bar of tabs. */
+  /** Controls at the end of the tab bar. */
   readonly tools?: ReactNode;
   readonly className?: string | undefined;
   readonly barClassName?: string | undefined;
   readonly children: ReactNode;
 }
 
-/** The chosen tab, and the beginning of the ids of its bar. */
+/** The chosen tab, and the prefix of the ids in its tab bar. */
 const Context = createContext<{ readonly value: string; readonly id: string } | undefined>(undefined);
 
 /**
- * A bar of tabs. The children are their panels: a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as in
- * ARIA's pattern of tabs. Base UI's tabs do the same with 15 KiB of JavaScript more.
+ * A tab bar. The children are its panels: a `TabPanel` for each value. The arrow keys, Home and End choose a tab, as
+ * in ARIA's tabs pattern. Base UI's tabs do the same with 15 KiB more JavaScript.
  */
 export function Tabs<T extends string>(props: TabsProps<T>) {
   const { label, value, items, onChange, tools, className, barClassName, children } = props;
@@ -91,12 +91,12 @@ const panelId = (id: string, value: string) => `${id}-panel-${value}`;
 interface TabPanelProps {
   readonly value: string;
   readonly className?: string | undefined;
-  /** The panel scrolls and may contain nothing that takes the focus, so it takes the focus itself. */
+  /** Whether the panel takes the focus itself, because it scrolls and may contain nothing focusable. */
   readonly takesFocus?: boolean;
   readonly children: ReactNode;
 }
 
-/** The contents of a tab. They exist while the tab is chosen. */
+/** A tab's contents, rendered only while the tab is chosen. */
 export function TabPanel({ value, className, takesFocus = false, children }: TabPanelProps) {
   const bar = useContext(Context);
   if (bar?.value !== value) return null;

@@ -5,7 +5,10 @@ const DAY = 24 * HOUR;
 
 const pad = (value: number) => String(value).padStart(2, '0');
 
-/** The two largest units of a time of a minute or more (`1 m 07 s`, `3 d 4 h`), without a zero (`5 d`). */
+/**
+ * Formats a duration of at least a minute in its two largest units (`1 m 07 s`, `3 d 4 h`). Omits the second if zero
+ * (`5 d`).
+ */
 function long(millis: number): string {
   const total = Math.round(millis / SECOND) * SECOND;
   if (total < HOUR)
@@ -23,7 +26,7 @@ function joined(large: number, largeUnit: string, small: number, smallUnit: stri
   return small === 0 ? `${large} ${largeUnit}` : `${large} ${largeUnit} ${pad(small)} ${smallUnit}`;
 }
 
-/** With about three digits: `84 ms`, `1.42 s`, `48.2 s`, `1 m 19 s`, `3 d 4 h`. */
+/** Formats a duration with about three digits: `84 ms`, `1.42 s`, `48.2 s`, `1 m 19 s`, `3 d 4 h`. */
 export function formatDuration(millis: number): string {
   const value = Math.max(millis, 0);
   if (value < 999.5) return `${Math.round(value)} ms`;
@@ -32,7 +35,7 @@ export function formatDuration(millis: number): string {
   return long(value);
 }
 
-/** With about two digits, for lists: `2.1 s`, `38 s`, `2 m 49 s`. */
+/** Formats a duration with about two digits, for lists: `2.1 s`, `38 s`, `2 m 49 s`. */
 export function formatDurationShort(millis: number): string {
   const value = Math.max(millis, 0);
   if (value < 999.5) return `${Math.round(value)} ms`;
@@ -41,7 +44,7 @@ export function formatDurationShort(millis: number): string {
   return long(value);
 }
 
-/** In whole seconds, for a duration that still grows. */
+/** Formats a duration in whole seconds, for a duration that is still growing. */
 export function formatTicking(millis: number): string {
   return millis < MINUTE
     ? `${Math.max(Math.floor(millis / SECOND), 0)} s`
@@ -69,7 +72,10 @@ export function formatTick(millis: number): string {
   return long(millis);
 }
 
-/** How long ago a moment was, in minutes or longer units: `under a minute ago`, `5 m ago`, `2 h 05 m ago`, `3 d 4 h ago`. */
+/**
+ * Formats how long ago a moment was, in minutes or longer units: `under a minute ago`, `5 m ago`, `2 h 05 m ago`, `3
+ * d 4 h ago`.
+ */
 export function formatAgo(millis: number, now: number): string {
   const passed = Math.floor(Math.abs(now - millis) / MINUTE) * MINUTE;
   const text = passed === 0 ? 'under a minute' : long(passed);

@@ -2,7 +2,9 @@ const grouped = new Intl.NumberFormat('en-GB');
 
 export const formatCount = (count: number) => grouped.format(count);
 
-/** In decimal units, like the consoles of Google Cloud and Temporal: `212 B`, `1.1 KB`, `94 KB`, `3.1 MB`. */
+/**
+ * Formats a size in decimal units, like the Google Cloud and Temporal consoles: `212 B`, `1.1 KB`, `94 KB`, `3.1 MB`.
+ */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ['KB', 'MB', 'GB'];
@@ -16,6 +18,6 @@ export function formatBytes(bytes: number): string {
   return `${value < 9.95 ? value.toFixed(1) : grouped.format(Math.round(value))} ${unit}`;
 }
 
-/** `1 event`, `12 events`; `many` for nouns with another plural. */
+/** Formats a count: `1 event`, `12 events`. `many` is the plural of an irregular noun. */
 export const plural = (count: number, noun: string, many = `${noun}s`) =>
   `${formatCount(count)} ${count === 1 ? noun : many}`;

@@ -1,7 +1,7 @@
-/** `utc`, `local` for the time zone of the browser, or the IANA name of a time zone. */
+/** `utc`, `local` for the browser's time zone, or the IANA name of a time zone. */
 export type Zone = string;
 
-/** How to write moments. */
+/** How to format moments. */
 export interface TimeFormat {
   readonly zone: Zone;
   readonly clock: '24' | '12';
@@ -9,7 +9,7 @@ export interface TimeFormat {
 
 const zoneName = (zone: Zone) => (zone === 'utc' ? 'UTC' : zone === 'local' ? undefined : zone);
 
-/** Whether the browser knows a time zone. */
+/** Returns whether the browser knows a time zone. */
 export function isZone(zone: string): boolean {
   try {
     return new Intl.DateTimeFormat('en-GB', { timeZone: zoneName(zone) }) instanceof Intl.DateTimeFormat;
@@ -35,7 +35,7 @@ const hours = {
 
 type Precision = 'minute' | 'second' | 'millisecond';
 
-/** The time of the day: `13:04:58`, or `1:04:58 pm`. */
+/** Formats the time of day: `13:04:58` or `1:04:58 pm`. */
 function timeOfDay(millis: number, { zone, clock }: TimeFormat, precision: Precision): string {
   return formatter(`${clock} ${precision}`, zone, {
     ...hours[clock],
@@ -45,7 +45,7 @@ function timeOfDay(millis: number, { zone, clock }: TimeFormat, precision: Preci
   }).format(millis);
 }
 
-/** `24 Nov`; with the year if it is not the current one. */
+/** Formats a day: `24 Nov`, with the year if it is not the current year. */
 export function formatDay(millis: number, { zone }: Pick<TimeFormat, 'zone'>, now = Date.now()): string {
   const year = formatter('year', zone, { year: 'numeric' });
   const sameYear = year.format(millis) === year.format(now);
@@ -68,18 +68,18 @@ export const formatMoment = (millis: number, format: TimeFormat, now = Date.now(
 export const formatMomentExact = (millis: number, format: TimeFormat, now = Date.now()) =>
   `${formatDay(millis, format, now)} ${timeOfDay(Math.floor(millis), format, 'millisecond')}`;
 
-/** The offset from UTC of a time zone: `UTC`, `UTC+1`, `UTC+5:30`. */
+/** Returns a time zone's offset from UTC: `UTC`, `UTC+1`, `UTC+5:30`. */
 export function zoneLabel(zone: Zone, now = Date.now()): string {
   const parts = formatter('zone', zone, { timeZoneName: 'shortOffset' }).formatToParts(now);
   const offset = parts.find(({ type }) => type === 'timeZoneName')?.value ?? 'UTC';
-  // Without an offset, browsers write GMT, GMT+0 or UTC.
+  // If the offset is zero, browsers write GMT, GMT+0 or UTC.
   return offset.replace('GMT', 'UTC').replace(/\+0$/, '');
 }
 
-/** The name of a time zone in words: `Europe/Berlin` is `Berlin`. */
+/** Returns the city in a time zone's name: `Berlin` for `Europe/Berlin`. */
 export const zoneCity = (zone: Zone) => (zone.split('/').at(-1) ?? zone).replaceAll('_', ' ');
 
-/** How many milliseconds a time zone's clocks are ahead of UTC at a moment. */
+/** Returns how many milliseconds a time zone is ahead of UTC at a moment. */
 function offsetAt(millis: number, zone: Zone): number {
   const whole = Math.floor(millis / 1000) * 1000;
   const parts = formatter('parts', zone, {
@@ -103,19 +103,21 @@ function offsetAt(millis: number, zone: Zone): number {
   return written - whole;
 }
 
-/** What the clocks of a time zone show, as an input of type `datetime-local` contains it: `2026-11-24T13:04:58.204`. */
+/** Formats the local time in a time zone for an input of type `datetime-local`: `2026-11-24T13:04:58.204`. */
 export const toWallTime = (millis: number, zone: Zone) =>
   new Date(millis + offsetAt(millis, zone)).toISOString().slice(0, -1);
 
-/** The moment when a time zone's clocks show `text`; undefined if that is not a date with a time. */
+/**
+ * Returns the moment when the local time in a time zone is `text`, or undefined if `text` is not a date with a time.
+ */
 export function fromWallTime(text: string, zone: Zone): number | undefined {
   const written = Date.parse(`${text}Z`);
   if (Number.isNaN(written)) return undefined;
-  // The offset at the moment itself, which a change of the clocks may separate from the first guess.
+  // Uses the offset at the guessed moment: daylight saving time may change between `written` and the guess.
   const guess = written - offsetAt(written, zone);
   return written - offsetAt(guess, zone);
 }
 
-/** The moment when another moment's day begins in a time zone. */
+/** Returns the start of the day that contains a moment, in a time zone. */
 export const startOfDay = (millis: number, zone: Zone): number =>
   fromWallTime(`${toWallTime(millis, zone).slice(0, 10)}T00:00:00`, zone) ?? millis;

@@ -4,7 +4,7 @@ import { rowHeights } from '../preferences/row-height.ts';
 
 const note = (density: keyof typeof rowHeights) => `${rowHeights[density]} px`;
 
-/** The choice of a density, as a part of a menu. It applies to every grid. */
+/** Menu items that choose the density of every grid. */
 export function DensityChoice({ title }: { readonly title?: string }) {
   const { density } = usePreferences();
   return (

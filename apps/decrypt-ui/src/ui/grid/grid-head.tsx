@@ -11,13 +11,13 @@ import styles from './virtual-grid.module.css';
 
 /** How wide a column is and may become, in CSS pixels. */
 interface ColumnSize {
-  /** The present width, or the usual width of a flexible column that the reader has not resized. */
+  /** The current width, or the default width of a flexible column that the reader has not resized. */
   readonly width: number;
   readonly min: number;
   readonly max: number;
-  /** The side with the handle: next to the column that takes the rest of the row. */
+  /** The side that has the handle. */
   readonly side: 'left' | 'right';
-  /** The column shares the rest of the row with others. It keeps its width while another column is resized. */
+  /** Whether the column shares the rest of the row with others. It keeps its width while another column is resized. */
   readonly flexible?: boolean;
 }
 
@@ -28,14 +28,14 @@ export interface GridColumn {
   readonly align?: 'right';
   readonly className?: string | undefined;
   readonly tooltip?: string;
-  /** Read out instead of the title. Required if the title is not a text. */
+  /** Screen readers read this instead of the title. Required if the title is not a text. */
   readonly label?: string;
   readonly ref?: RefCallback<Element>;
   /** Absent for a column whose width the reader cannot change. */
   readonly size?: ColumnSize;
 }
 
-/** New widths by column id; undefined for the usual width. */
+/** New widths by column id; undefined resets a width to its default. */
 export type WidthChange = Readonly<Record<string, number | undefined>>;
 
 interface GridHeadProps {
@@ -43,7 +43,7 @@ interface GridHeadProps {
   readonly onResize: ((change: WidthChange) => void) | undefined;
 }
 
-/** The heads of a grid's columns, with handles that change their widths. One handle is in the tab order. */
+/** A grid's column heads, with handles that change column widths. Only one handle is in the tab order. */
 export function GridHead({ columns, onResize }: GridHeadProps) {
   const head = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState<string>();
@@ -52,7 +52,7 @@ export function GridHead({ columns, onResize }: GridHeadProps) {
 
   const cell = (id: string) => head.current?.querySelector<HTMLElement>(`[data-column="${CSS.escape(id)}"]`);
 
-  /** The widths that flexible columns have now, so that only the column at the handle changes. */
+  /** Returns the current widths of flexible columns, so that dragging a handle changes only its own column. */
   function fixed(): WidthChange {
     return Object.fromEntries(
       sized
@@ -99,7 +99,7 @@ export function GridHead({ columns, onResize }: GridHeadProps) {
   );
 }
 
-/** How many CSS pixels an arrow key changes a width by. */
+/** The change of a column's width per arrow key press, in CSS pixels. */
 const STEP = 8;
 
 interface ColumnHandleProps {

@@ -2,7 +2,7 @@ import { clsx } from 'clsx';
 import styles from './virtual-grid.module.css';
 
 interface GridSkeletonProps {
-  /** For each column, in percent of its width, how much a placeholder fills; 0 leaves the cell empty. */
+  /** The placeholder's width in each column, in percent of the column; 0 leaves the cell empty. */
   readonly widths: readonly number[];
   /** The classes of the columns, for columns that narrow screens hide. */
   readonly classes?: readonly (string | undefined)[];
@@ -13,7 +13,7 @@ interface GridSkeletonProps {
 
 const ROWS = 20;
 
-/** Placeholders for the rows of a grid while they load. They have the columns and the height of the rows. */
+/** Placeholders for a grid's rows while they load, with the same columns and height. */
 export function GridSkeleton({ widths, classes = [], height, phone }: GridSkeletonProps) {
   const cells = phone ? [70] : widths;
   return (

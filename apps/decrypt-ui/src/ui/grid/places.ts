@@ -7,17 +7,17 @@ export interface Place {
 const MAX_PLACES = 50;
 const KEY = 'decrypt-ui.places';
 
-/** By the name of a grid: where the reader was when the grid left the screen, or the page was reloaded. */
+/** The last place in each grid that has left the screen, by grid name. Reloading the page preserves it. */
 const left = takeStored();
-/** By the name of a grid on the screen: where the reader is. */
+/** Returns the current place in each grid on the screen, by grid name. */
 const present = new Map<string, () => Place>();
 
 export const placeIn = (name: string): Place | undefined => left.get(name);
 
-/** Whether a grid that left the screen was scrolled: it comes back so. */
+/** Returns whether a grid was scrolled when it left the screen. If so, its scroll position is restored. */
 export const isScrolled = (name: string): boolean => (left.get(name)?.top ?? 0) > 0;
 
-/** Remembers the place in a grid on the screen when it leaves the screen, which the returned function reports. */
+/** Tracks the place in a grid on the screen. Call the returned function when the grid leaves the screen. */
 export function keepPlace(name: string, place: () => Place): () => void {
   present.set(name, place);
   return () => {
@@ -33,18 +33,18 @@ function remember(name: string, place: Place) {
   if (left.size > MAX_PLACES && oldest !== undefined) left.delete(oldest);
 }
 
-// Only while a page is reloaded: another tab or a later visit begins at the top.
+// `sessionStorage` keeps the places only for a reload: another tab or a later visit starts at the top.
 if (typeof window !== 'undefined')
   addEventListener('pagehide', () => {
     for (const [name, place] of present) remember(name, place());
     try {
       sessionStorage.setItem(KEY, JSON.stringify([...left]));
     } catch {
-      // Without storage the reloaded page begins at the top.
+      // Without storage, the reloaded page starts at the top.
     }
   });
 
-/** Returns the places that this page has stored before the reload, and removes them from the storage. */
+/** Returns the places that this page stored before a reload, and removes them from storage. */
 function takeStored(): Map<string, Place> {
   try {
     const stored = sessionStorage.getItem(KEY) ?? '[]';

@@ -21,17 +21,15 @@ import styles from './virtual-grid.module.css';
 const HEAD_HEIGHT = 28;
 
 /**
- * Rows enter and leave the document in blocks of this many. Each change lays out the table, whatever the number of
- * rows.
+ * Number of rows that enter or leave the document together. Each change lays out the whole table, however many rows
+ * change.
  */
 const BLOCK = 4;
 
 /** Maximum number of printed rows, about 40 pages. */
 const MAX_PRINTED = 2000;
 
-/**
- * Asks the grid to bring a row into view. Each request is a new object, so that the same row can be asked for again.
- */
+/** A request to scroll a row into view. Each request is a new object, so the same row can be requested again. */
 interface ScrollTarget {
   readonly key: string;
   /** `unless-elsewhere`: focuses the row if nothing else has the focus. */
@@ -40,15 +38,15 @@ interface ScrollTarget {
 
 type GridFocus = ReturnType<typeof useGridFocus>;
 
-/** Rows by position. */
+/** Gives access to rows by position. */
 export interface RowSource<R> {
   readonly length: number;
   readonly at: (index: number) => R | undefined;
-  /** The position of the row with a key; -1 if no row has it. */
+  /** Returns the position of the row with a key, or -1. */
   readonly indexOf: (key: string) => number;
 }
 
-/** The rows of a list. */
+/** Returns a row source for an array. */
 export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): RowSource<R> {
   let places: Map<string, number> | undefined;
   return {
@@ -61,7 +59,7 @@ export function rowSource<R>(rows: readonly R[], keyOf: (row: R) => string): Row
   };
 }
 
-/** A range that contains the rows in view and changes with every fourth row only, at both ends at once. */
+/** Extends a range to whole blocks, so it changes only at every fourth row, at both ends at once. */
 function inBlocks(range: Range): Range {
   const startIndex = Math.floor(range.startIndex / BLOCK) * BLOCK;
   const blocks = Math.ceil((range.endIndex - range.startIndex + 1) / BLOCK) + 1;
@@ -69,15 +67,15 @@ function inBlocks(range: Range): Range {
 }
 
 interface GridFocusOptions {
-  /** Identifies the grid. A grid with a name comes back with the scroll position and the active row that it had. */
+  /** Identifies the grid. When a grid with a name is shown again, its scroll position and active row are restored. */
   readonly name?: string;
-  /** Whether the active row of a grid that comes back also gets the focus, if nothing else has it. */
+  /** Whether a restored active row also gets the focus, if nothing else has it. */
   readonly refocus?: boolean;
 }
 
 /**
- * The active row of a grid, by its key; undefined until the reader has chosen a row. Only the active row is in the tab
- * order; without one, the first row is. `go` activates a row and scrolls to it.
+ * Returns the state of a grid's focus. `active` is the active row's key, or undefined until the reader chooses a row.
+ * Only the active row, or else the first row, is in the tab order. `go` activates a row and scrolls to it.
  */
 export function useGridFocus({ name, refocus = false }: GridFocusOptions = {}) {
   const [before] = useState(() => (name === undefined ? undefined : placeIn(name)));
@@ -108,20 +106,20 @@ interface GridOptions<R> {
   readonly keyOf: (row: R) => string;
   readonly focus: GridFocus;
   /**
-   * Whether more rows come by themselves. Undefined: unknown. A grid that was scrolled comes back so when it has
-   * enough rows.
+   * Whether more rows will arrive without user action. Undefined: unknown. The scroll position is restored once
+   * enough rows have loaded.
    */
   readonly loading?: boolean;
-  /** A key moved to this row. */
+  /** Called when a key moves the focus to a row. */
   readonly onMove: (row: R) => void;
   readonly onOpen: (row: R) => void;
-  /** CSS pixels at the bottom that another element covers. */
+  /** Height at the bottom that another element covers, in CSS pixels. */
   readonly covered?: number;
 }
 
 export type Grid<R> = ReturnType<typeof useVirtualGrid<R>>;
 
-/** The virtualizer, the focus and the keys of a grid whose rows all have the same height. */
+/** Manages virtualization, focus and keys for a grid whose rows all have the same height. */
 export function useVirtualGrid<R>({
   rows,
   keyOf,
@@ -147,10 +145,11 @@ export function useVirtualGrid<R>({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    // With some of the rows, the browser would scroll less far. The effect below scrolls when there are more.
+    // With too few rows, the browser could not scroll to this position. The effect below scrolls once there are
+    // enough.
     initialOffset: loading || isShort ? 0 : top,
     overscan: 6,
-    // Rendering in the scroll event itself would make one long task of it and of the layout.
+    // Rendering inside the scroll event would combine rendering and layout into one long task.
     useFlushSync: false,
     scrollMargin: head,
     scrollPaddingStart: head,
@@ -159,19 +158,19 @@ export function useVirtualGrid<R>({
     rangeExtractor: (range) => {
       if (printing) return Array.from({ length: Math.min(rows.length, MAX_PRINTED) }, (_, index) => index);
       const shown = defaultRangeExtractor(inBlocks(range));
-      // The active row has the focus, so it must stay in the document when it is scrolled out of view.
+      // The active row may have the focus, so it must stay in the document when scrolled out of view.
       return activeIndex < 0 ? shown : [...new Set([...shown, activeIndex])].toSorted((a, b) => a - b);
     },
     onChange({ scrollRect, scrollOffset }) {
       setViewport(scrollRect?.height ?? 0);
-      // The reader has scrolled before all rows were there.
+      // If the reader scrolls before all rows have loaded, the old position is not restored.
       if ((scrollOffset ?? 0) > 0) isRestored.current = true;
       if (isRestored.current) focus.onScroll(scrollOffset ?? 0);
     },
   });
   useEffect(() => virtual.measure(), [virtual, height]);
 
-  // The rows may come in several parts.
+  // Restores the scroll position once enough rows have loaded: rows may arrive in several batches.
   useEffect(() => {
     if (isRestored.current || viewport === 0 || (isShort && loading !== false)) return;
     isRestored.current = true;
@@ -182,7 +181,7 @@ export function useVirtualGrid<R>({
   useEffect(() => {
     if (!target || reached.current === target) return;
     const index = rows.indexOf(target.key);
-    // The row may come with a later page.
+    // The row may arrive with a later page.
     if (index < 0) return;
     reached.current = target;
     if (target.focus !== 'unless-elsewhere') isRestored.current = true;
@@ -201,7 +200,7 @@ export function useVirtualGrid<R>({
     onMove(row);
     focus.go(keyOf(row));
   }
-  // One row of the page before stays in view.
+  // One row of the previous page stays in view.
   const page = Math.max(Math.floor((viewport - head) / height) - 1, 1);
   const activeRow = rows.at(Math.max(activeIndex, 0));
 
@@ -224,21 +223,21 @@ export function useVirtualGrid<R>({
     head,
     phone,
     viewport,
-    /** The grid comes back with a scroll position that it has too few rows for. */
+    /** Whether the grid has too few rows so far to restore its scroll position. */
     isShort,
     tabStop: activeIndex < 0 ? 0 : activeIndex,
     activeRow,
     activeIndex,
     move,
     setActive: (key: string) => {
-      // The reader has begun to work with the rows that are there.
+      // The reader has started to use the loaded rows, so the grid must not scroll by itself.
       isRestored.current = true;
       focus.setActive(key);
     },
   };
 }
 
-/** How a row looks and what a click does; everything else of a row is the same in every grid. */
+/** A row's appearance and click handler. Everything else about rows is the same in every grid. */
 export interface GridRow {
   readonly className?: string | undefined;
   readonly selected: boolean;
@@ -254,25 +253,25 @@ interface VirtualGridProps<R> {
   readonly grid: Grid<R>;
   readonly role: 'grid' | 'treegrid';
   readonly label: string;
-  /** How many rows there are, loaded or not. */
+  /** Total number of rows, loaded or not. */
   readonly total: number;
   readonly busy: boolean;
   readonly columns: readonly GridColumn[];
-  /** Called with new widths of columns. Without it, the reader cannot resize columns. */
+  /** Called with new column widths. If absent, the reader cannot resize columns. */
   readonly onResize?: (change: WidthChange) => void;
   /** Which row is highlighted: the row with the focus, or the selected row. */
   readonly highlight: 'focused' | 'selected';
   readonly rowOf: (row: R) => GridRow;
   readonly renderCells: (row: R) => ReactNode;
-  /** Drawn behind the rows in view, which take `height` CSS pixels. Not drawn on a phone. */
+  /** Draws a layer behind the visible rows, which take `height` CSS pixels. Not called on a phone. */
   readonly renderBehind?: (height: number) => ReactNode;
   readonly bodyRef?: RefCallback<Element>;
   readonly className?: string | undefined;
-  /** Below the rows: a placeholder while they load, or why there are none. */
+  /** Content below the rows: a placeholder while they load, or why there are none. */
   readonly children?: ReactNode;
 }
 
-/** A table that draws only the rows in view, with the ARIA pattern of a grid whose rows take the focus. */
+/** A table that renders only the rows in view. Follows the ARIA grid pattern, with focusable rows. */
 export function VirtualGrid<R>({
   grid,
   role,
@@ -354,7 +353,7 @@ function Row<R>({ grid, rowKey: key, index, top, children, ...look }: RowProps<R
       onFocus={() => grid.setActive(key)}
       onClick={look.onClick}
       onDoubleClick={look.onDoubleClick}
-      // The keys of a row are page-wide commands, but the linter expects a key handler with every click handler.
+      // Keys on a row run page-wide commands, but the linter requires a key handler next to every click handler.
       onKeyDown={() => undefined}
     >
       {children}

@@ -14,7 +14,7 @@ interface VirtualListProps {
   readonly renderItem: (index: number) => ReactNode;
 }
 
-/** A list that scrolls and has only the items in view in the document. */
+/** A scrolling list that renders only the items in view. */
 export function VirtualList({ count, itemHeight, current, label, className, renderItem }: VirtualListProps) {
   const scroller = useRef<HTMLUListElement>(null);
   const virtual = useVirtualizer({
@@ -23,7 +23,7 @@ export function VirtualList({ count, itemHeight, current, label, className, rend
     estimateSize: () => itemHeight,
     overscan: 6,
   });
-  // Items of a narrow window are higher: a phone on its side, or a window that becomes narrow, has other positions.
+  // Items are taller in a narrow window, so their positions change when the window is resized or a phone is rotated.
   useLayoutEffect(() => virtual.measure(), [itemHeight, virtual]);
   useEffect(() => {
     if (current !== undefined) virtual.scrollToIndex(current);

@@ -9,9 +9,12 @@ export interface DialogProps {
   readonly title: string;
   readonly open: boolean;
   readonly onOpenChange: (open: boolean) => void;
-  /** Gets the focus when the dialog opens; by default the first control of its content, else the close button. */
+  /**
+   * The element that gets the focus when the dialog opens. Default: the first control in its content, or else the
+   * close button.
+   */
   readonly initialFocus?: RefObject<HTMLElement | null>;
-  /** As large as the window permits, for contents that fill it. */
+  /** Whether the dialog is as large as the window permits. */
   readonly large?: boolean;
   readonly children: ReactNode;
 }
@@ -26,7 +29,7 @@ export function DialogPopup({ title, open, onOpenChange, initialFocus, large, ch
         <Base.Popup
           ref={popup}
           className={clsx(styles['dialog'], large && styles['large'])}
-          // By touch, Base UI focuses the dialog itself, so that no keyboard covers it.
+          // When opened by touch, Base UI focuses the dialog itself, so that no on-screen keyboard covers it.
           initialFocus={(by) =>
             initialFocus?.current ?? (by === 'touch' ? undefined : firstControl(popup.current)) ?? true
           }
@@ -49,7 +52,7 @@ export function DialogPopup({ title, open, onOpenChange, initialFocus, large, ch
 
 const CONTROLS = 'input:not([type="radio"]:not(:checked)), select, textarea, button, a[href], [tabindex="0"]';
 
-/** The first control of a dialog's content. With the focus on Close, Enter would end the dialog. */
+/** Returns the first control in a dialog's content. If Close had the focus, Enter would close the dialog. */
 function firstControl(popup: HTMLElement | null): HTMLElement | undefined {
   return [...(popup?.querySelectorAll<HTMLElement>(CONTROLS) ?? [])].find(
     (element) => !element.closest('[data-dialog-head]') && !element.matches(':disabled'),

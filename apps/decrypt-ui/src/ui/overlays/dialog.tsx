@@ -10,5 +10,5 @@ export function Dialog(props: DialogProps) {
   return props.open ? <DialogLoading /> : null;
 }
 
-/** Takes the place of a dialog whose code is loading: keys that are pressed meanwhile run no commands of the page. */
+/** Marks a dialog whose code is loading, so that keys pressed meanwhile do not run page commands. */
 export const DialogLoading = () => <span hidden data-dialog-loading="" />;

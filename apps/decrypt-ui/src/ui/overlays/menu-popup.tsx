@@ -4,7 +4,7 @@ import { Check } from 'lucide-react';
 import { type ReactNode, type RefObject, useEffect, useRef } from 'react';
 import styles from './menu.module.css';
 
-/** How a menu was opened: keys move the focus to the first or the last item. */
+/** How a menu was opened. A key moves the focus to the `first` or `last` item. */
 export type OpenedBy = 'pointer' | 'first' | 'last';
 
 interface MenuPopupProps {
@@ -18,7 +18,10 @@ interface MenuPopupProps {
   readonly children: ReactNode;
 }
 
-/** Next to the dialog of the button, or in its landmark. In a dialog, the dialog would take the focus when the menu closes. */
+/**
+ * Returns the element that contains the menu: the parent of the button's dialog, or the button's landmark. Inside the
+ * dialog, the dialog would take the focus when the menu closes.
+ */
 const containerOf = (button: HTMLElement | null) =>
   button?.closest('[role="dialog"]')?.parentElement ?? button?.closest<HTMLElement>('header, main');
 
@@ -27,7 +30,7 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
   const popup = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (opened !== 'first' && opened !== 'last') return undefined;
-    // Base UI focuses the menu in this frame. It knows nothing of the button, so it does not choose an item.
+    // Base UI focuses the menu in this frame. It does not know about the button, so it does not focus an item.
     const frame = requestAnimationFrame(() => {
       const items = popup.current?.querySelectorAll<HTMLElement>(
         '[role^="menuitem"]:not([aria-disabled="true"])',
@@ -44,12 +47,12 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
       open={opened !== undefined}
       onOpenChange={(open, details) => {
         const { target } = details.event;
-        // A press of the button is followed by its click, which closes the menu.
+        // After a press on the button, its click handler closes the menu.
         if (open || (target instanceof Node && button.current?.contains(target))) details.cancel();
         else onClose();
       }}
     >
-      {/* In the landmark of its button, and fixed, so that no part of the landmark cuts it. */}
+      {/* The menu is in its button's landmark, and has a fixed position so that the landmark does not clip it. */}
       <Base.Portal container={containerOf(button.current)}>
         <Base.Positioner
           anchor={button}
@@ -63,7 +66,7 @@ export function MenuPopup({ opened, button, labelledBy, align, onClose, children
             aria-labelledby={labelledBy}
             className={styles['popup']}
             onKeyDown={(event) => {
-              // The hidden elements with which Base UI catches Tab are switched off: assistive technology would find them.
+              // Base UI's hidden elements that catch Tab are disabled, because assistive technology would find them.
               if (event.key !== 'Tab') return;
               event.preventDefault();
               onClose();
@@ -148,7 +151,7 @@ export function Action({ onClick, disabled = false, icon, children, note }: Acti
   );
 }
 
-/** A disabled item: a menu contains items only, and keys reach this one. */
+/** A disabled item: a menu may contain only items, and the arrow keys reach disabled items. */
 export const Text = ({ children }: { children: ReactNode }) => (
   <Base.Item disabled className={styles['text'] ?? ''}>
     {children}

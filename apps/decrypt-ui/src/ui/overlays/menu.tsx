@@ -6,10 +6,10 @@ import { lazyModule, useModule } from '../lazy-module.ts';
 import { requiredContext } from '../required-context.ts';
 import type { ActionProps, ChoiceProps, OpenedBy, ToggleProps } from './menu-popup.tsx';
 
-/** Base UI's menu is a fifth of the page's code, and most visits open no menu. */
+/** Loaded on demand: Base UI's menu is a fifth of the page's code, and few visits open a menu. */
 const popup = lazyModule(() => import('./menu-popup.tsx'));
 
-/** The module with the contents of menus. A menu provides it to its children once it has been loaded. */
+/** The module with the components of a menu's contents. A menu provides it to its children once it has loaded. */
 type Parts = typeof import('./menu-popup.tsx');
 
 const [PartsContext, useParts] = requiredContext<Parts>('Menu');
@@ -41,7 +41,7 @@ export function Menu({
   const preload = () => void popup.load().catch(() => undefined);
 
   function toggle(event: MouseEvent<HTMLButtonElement>) {
-    // Safari does not focus a button that is clicked, and closing the menu returns the focus.
+    // Safari does not focus a clicked button, but the menu returns the focus to the button when it closes.
     event.currentTarget.focus();
     setOpened(opened ? undefined : event.detail === 0 ? 'first' : 'pointer');
   }
@@ -91,7 +91,7 @@ export function Menu({
   );
 }
 
-/** A choice between several values. The chosen value has a check mark. */
+/** Menu items that choose one of several values. The chosen value has a check mark. */
 export function MenuChoice<T extends string>(props: ChoiceProps<T>) {
   const { Choice } = useParts();
   return <Choice {...props} />;
@@ -102,19 +102,19 @@ export function MenuToggle(props: ToggleProps) {
   return <Toggle {...props} />;
 }
 
-/** An entry that does something when it is chosen. */
+/** A menu item that runs an action. */
 export function MenuAction(props: ActionProps) {
   const { Action } = useParts();
   return <Action {...props} />;
 }
 
-/** A text that does nothing. */
+/** A menu item with text and no action. */
 export function MenuText({ children }: { children: ReactNode }) {
   const { Text } = useParts();
   return <Text>{children}</Text>;
 }
 
-/** A line between two groups of a menu. */
+/** A line between two groups of menu items. */
 export function MenuLine() {
   const { Line } = useParts();
   return <Line />;

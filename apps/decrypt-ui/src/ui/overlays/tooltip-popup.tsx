@@ -2,7 +2,7 @@ import { Tooltip as Base } from '@base-ui/react/tooltip';
 import { Kbd } from '../text/kbd.tsx';
 import styles from './tooltip.module.css';
 
-/** The tooltip of an element: its `data-tip`, with the key of `data-tip-key`. */
+/** An element's tooltip: its `data-tip`, followed by its `data-tip-key`. */
 export function TooltipPopup({ anchor }: { anchor: HTMLElement }) {
   const { tip = '', tipKey } = anchor.dataset;
   return (

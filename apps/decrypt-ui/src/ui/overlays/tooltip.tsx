@@ -3,7 +3,7 @@ import { lazyModule, useModule } from '../lazy-module.ts';
 
 const popup = lazyModule(() => import('./tooltip-popup.tsx'));
 
-/** How many milliseconds the pointer rests on an element before its tooltip appears. */
+/** Milliseconds for which the pointer must rest on an element before its tooltip appears. */
 const DELAY = 400;
 
 const SELECTOR = '[data-tip]';
@@ -12,9 +12,9 @@ const tippedElement = (target: EventTarget | null) =>
   target instanceof Element ? target.closest<HTMLElement>(SELECTOR) : null;
 
 /**
- * Shows the tooltips of all elements with `data-tip` (the text) and, if they have a key, `data-tip-key`. One layer for
- * the page costs nothing per row. Such an element needs a separate accessible name, because the tooltip is only for the
- * eye. Never put plaintext into a tooltip.
+ * Shows the tooltips of all elements with `data-tip` (the text) and, for commands with a key, `data-tip-key`. One
+ * layer serves the whole page, so tooltips cost nothing per row. Each such element needs its own accessible name,
+ * because screen readers do not read the tooltip. Never put plaintext into a tooltip.
  */
 export function TooltipLayer() {
   const [anchor, setAnchor] = useState<HTMLElement>();
@@ -31,7 +31,7 @@ export function TooltipLayer() {
       else timer = setTimeout(() => setAnchor(element.isConnected ? element : undefined), delay);
     };
     const over = (event: PointerEvent) => {
-      // A touch has no hover. The pointer may move onto the tooltip itself.
+      // Touch has no hover.
       if (event.pointerType === 'touch') return;
       if (event.target instanceof Element && event.target.closest('[data-tooltip]')) return;
       show(tippedElement(event.target), DELAY);

@@ -11,7 +11,7 @@ interface NoticeProps {
   readonly action?: ReactNode;
 }
 
-/** A banner: what happened in the title, why and what still works in the text, and what to do in the action. */
+/** A banner. The title says what happened, the text says why and what still works, and the action says what to do. */
 export function Notice({ severity, icon, title, children, action }: NoticeProps) {
   return (
     <div
@@ -34,11 +34,11 @@ interface EmptyStateProps {
   readonly title: ReactNode;
   readonly children?: ReactNode;
   readonly action?: ReactNode;
-  /** The title is the heading of the page. */
+  /** Whether the title is the page's heading. */
   readonly page?: boolean;
 }
 
-/** Fills an area without content: what is missing in the title, why in the text, and what to do in the action. */
+/** Fills an area without content. The title says what is missing, the text says why, and the action says what to do. */
 export function EmptyState({ icon, title, children, action, page = false }: EmptyStateProps) {
   return (
     <div className={styles['empty']}>

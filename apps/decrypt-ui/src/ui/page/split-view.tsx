@@ -22,13 +22,13 @@ import styles from './split-view.module.css';
 
 interface SplitViewProps {
   readonly side: ReactNode;
-  /** Keeps the space of an inspector that is about to open, so that it moves nothing. */
+  /** Whether to reserve space for an inspector that is about to open, so that opening it moves nothing. */
   readonly reserve: boolean;
   readonly children: ReactNode;
 }
 
 const Covered = createContext(0);
-/** CSS pixels at the bottom of the page that the sheet covers; zero if it covers the whole page. */
+/** Returns how many CSS pixels at the bottom of the page the sheet covers; zero if it covers the whole page. */
 export const useCovered = (): number => useContext(Covered);
 
 /**
@@ -55,23 +55,23 @@ export function SplitView({ side, reserve, children }: SplitViewProps) {
 
 interface PanelProps {
   readonly sheet: boolean;
-  /** The height of the sheet. */
+  /** The sheet's height. */
   readonly high: number;
-  /** The largest width next to the page. */
+  /** The maximum width next to the page. */
   readonly most: number;
   readonly children: ReactNode;
 }
 
 /**
- * The inspector next to the page, or as a sheet. Its contents stay mounted when the width of the window changes which
- * of them it is: an open dialog of a payload stays open when the reader turns a tablet.
+ * The inspector, next to the page or as a sheet. When the window's width changes which of the two it is, its contents
+ * stay mounted: an open payload dialog stays open when the reader rotates a tablet.
  */
 function Panel({ sheet, high, most, children }: PanelProps) {
   const { inspector } = usePreferences();
   const share = useSheetShare();
   const [dragged, setDragged] = useState<number>();
   const panel = useRef<HTMLDivElement>(null);
-  // In a low window the whole page scrolls. The sheet and the rows above it must be in view.
+  // In a short window the whole page scrolls. Scroll so that the sheet and the rows above it are in view.
   useEffect(() => {
     if (sheet && high > 0) panel.current?.scrollIntoView({ block: 'end' });
   }, [sheet, high]);
@@ -91,7 +91,7 @@ function Panel({ sheet, high, most, children }: PanelProps) {
   );
 }
 
-/** How many CSS pixels a key changes the width by. */
+/** The change of the width per key press, in CSS pixels. */
 const KEY_STEP = 40;
 
 interface WidthHandleProps {
@@ -101,7 +101,7 @@ interface WidthHandleProps {
   readonly onDrag: (width: number | undefined) => void;
 }
 
-/** Changes the width of the inspector by dragging, and by the arrow keys. */
+/** A handle that changes the inspector's width, by dragging or with the arrow keys. */
 function WidthHandle({ most, dragged, onDrag }: WidthHandleProps) {
   const { inspector } = usePreferences();
   const within = (width: number) => Math.round(Math.max(Math.min(width, most), MIN_INSPECTOR));
@@ -113,7 +113,7 @@ function WidthHandle({ most, dragged, onDrag }: WidthHandleProps) {
     if (page) onDrag(page.right - clientX);
   }
 
-  /** The browser keeps the width at the end of a drag only, because it writes to the disk. */
+  /** Stores the width at the end of a drag, not during it, because storing writes to disk. */
   function drop() {
     if (dragged !== undefined) setPreferences({ inspector: width });
     onDrag(undefined);
@@ -160,13 +160,13 @@ function dragHeight({ currentTarget, pointerId, clientY }: PointerEvent) {
   if (page) setSheetShare((page.bottom - clientY) / page.height);
 }
 
-/** Changes the height of the sheet by dragging, and by the arrow keys. */
+/** A handle that changes the sheet's height, by dragging or with the arrow keys. */
 function HeightHandle({ share }: { share: number }) {
   function step(event: KeyboardEvent) {
     const next = { ArrowUp: share + STEP, ArrowDown: share - STEP, Home: MIN_SHEET, End: 1 }[event.key];
     if (next === undefined) return;
     event.preventDefault();
-    // The step below the whole page is the largest height that still shows rows.
+    // The step below the whole page is the greatest height that still shows rows.
     setSheetShare(share === 1 && event.key === 'ArrowDown' ? FULL_SHEET - STEP : next);
   }
 

@@ -5,15 +5,15 @@ interface StatePageProps {
   readonly icon: ReactNode;
   readonly title: ReactNode;
   readonly children?: ReactNode;
-  /** What a reader passes on to those who can help. */
+  /** Facts that the reader can pass on to support. */
   readonly facts?: readonly (readonly [name: string, value: ReactNode])[];
-  /** What the reader can do now; the main action first. */
+  /** What the reader can do now, main action first. */
   readonly actions?: ReactNode;
   /** A remark below the actions. */
   readonly note?: ReactNode;
 }
 
-/** A page in place of content: what is the case in the title, why in the text, and what to do in the actions. */
+/** A page shown instead of content. The title says what is wrong, the text says why, and the actions say what to do. */
 export function StatePage({ icon, title, children, facts = [], actions, note }: StatePageProps) {
   return (
     <div className={styles['page']}>

@@ -4,13 +4,13 @@ import styles from './table.module.css';
 interface TableProps extends ComponentProps<'table'> {
   /** The id of the heading that names the table. */
   readonly headingId: string;
-  /** The heads, those with a class as pairs. */
+  /** The column heads. A head with a class is a pair. */
   readonly columns: readonly (string | readonly [head: ReactNode, className: string | undefined])[];
   /** The rows. */
   readonly children: ReactNode;
 }
 
-/** A table that scrolls sideways where its columns do not fit. */
+/** A table that scrolls sideways if its columns do not fit. */
 export function Table({ headingId, columns, children, ...table }: TableProps) {
   return (
     <div className={styles['scroll']} role="group" aria-labelledby={headingId} tabIndex={0}>

@@ -1,4 +1,4 @@
-/** In place of content that is on its way: nothing at first, and words after three seconds. index.html has the same text. */
+/** Shown while content loads: nothing at first, and a text after three seconds. index.html has the same text. */
 export const Waiting = () => (
   <p role="status" className="waiting late t2">
     Still waiting for an answer. The server or the network is slow.

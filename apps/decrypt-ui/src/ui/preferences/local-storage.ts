@@ -1,19 +1,19 @@
-/** Returns the object that this browser keeps under a key of `localStorage`, or an empty one. The caller checks its fields. */
+/** Returns the object stored under a `localStorage` key, or an empty object. The caller must validate its fields. */
 export function readStored(key: string): object {
   try {
     const found: unknown = JSON.parse(localStorage.getItem(key) ?? '{}');
     return typeof found === 'object' && found !== null ? found : {};
   } catch {
-    // The browser may forbid storage; every visit then starts with the defaults.
+    // If the browser forbids storage, every visit starts with the defaults.
     return {};
   }
 }
 
-/** Keeps an object for later visits. It must contain no payloads and no tokens. */
+/** Stores an object for later visits. It must not contain payloads or tokens. */
 export function writeStored(key: string, value: object): void {
   try {
     localStorage.setItem(key, JSON.stringify(value));
   } catch {
-    // Without storage the change lasts for this visit.
+    // Without storage, the change lasts only for this visit.
   }
 }

@@ -5,7 +5,7 @@ import { createStore } from 'zustand/vanilla';
 import { isZone, type TimeFormat } from '../format/time.ts';
 import { readStored, writeStored } from './local-storage.ts';
 
-/** The least width of the inspector in CSS pixels. */
+/** The inspector's minimum width in CSS pixels. */
 export const MIN_INSPECTOR = 320;
 
 const preferences = z.object({
@@ -13,27 +13,27 @@ const preferences = z.object({
   /** `utc`, `local` for the browser's time zone, or the IANA name of a time zone. */
   zone: z.catch(z.string().check(z.maxLength(100), z.refine(isZone)), 'utc'),
   clock: z.catch(z.enum(['24', '12']), '24'),
-  /** Whether lists show when something happened, or how long ago that was. */
+  /** Whether lists show when something happened or how long ago it was. */
   times: z.catch(z.enum(['absolute', 'relative']), 'absolute'),
-  /** Whether a key that types a character runs a command. A person who dictates needs these keys off (WCAG 2.1.4). */
+  /** Whether keys that type a character run commands. People who dictate need to switch this off (WCAG 2.1.4). */
   characterKeys: z.catch(z.boolean(), true),
   /** Whether long lines of payloads wrap. */
   wrap: z.catch(z.boolean(), true),
   density: z.catch(z.enum(['compact', 'default', 'comfortable']), 'default'),
-  /** Widths of columns in CSS pixels, by table and column. `useColumnWidths` reads and writes them. */
+  /** Column widths in CSS pixels, by table and column. `useColumnWidths` reads and writes them. */
   widths: z.catch(z.record(z.string(), z.number().check(z.minimum(20), z.maximum(4000))), {}),
-  /** Width of the inspector in CSS pixels. */
+  /** The inspector's width in CSS pixels. */
   inspector: z.catch(z.number().check(z.minimum(MIN_INSPECTOR), z.maximum(2000)), 408),
 });
 export type Preferences = z.infer<typeof preferences>;
 
 interface PreferencesState {
   readonly chosen: Preferences;
-  /** The theme on the screen: the chosen one, or the system's. */
+  /** The theme in use: the chosen theme or the system's theme. */
   readonly shownTheme: 'dark' | 'light';
 }
 
-/** The `localStorage` key. `public/early.js` reads it too, before the first paint. */
+/** The `localStorage` key. `public/early.js` also reads it, before the first paint. */
 const KEY = 'decrypt-ui.preferences';
 
 const store = createStore<PreferencesState>()(() => ({
@@ -41,10 +41,10 @@ const store = createStore<PreferencesState>()(() => ({
   shownTheme: 'dark',
 }));
 
-/** The reader's choices about how the page looks. This browser keeps them; they contain no workflow data. */
+/** Returns the reader's choices about how the page looks. The browser stores them; they contain no workflow data. */
 export const getPreferences = (): Preferences => store.getState().chosen;
 
-/** Changes some preferences, for this visit and for later visits. */
+/** Changes preferences for this visit and later visits. */
 export function setPreferences(change: Partial<Preferences>): void {
   const chosen = { ...getPreferences(), ...change };
   store.setState({ chosen });
@@ -55,7 +55,7 @@ export function setPreferences(change: Partial<Preferences>): void {
 /** Sets theme and density on the root element, where tokens.css reads them. */
 export function applyPreferences(): void {
   const { theme, density } = getPreferences();
-  // Paper is white.
+  // Printed pages use the light theme, because paper is white.
   const dark = !printing().matches && (theme === 'system' ? systemDark().matches : theme === 'dark');
   const shownTheme = dark ? 'dark' : 'light';
   document.documentElement.dataset['theme'] = shownTheme;
@@ -66,7 +66,10 @@ export function applyPreferences(): void {
 const systemDark = () => matchMedia('(prefers-color-scheme: dark)');
 const printing = () => matchMedia('print');
 
-/** Follows changes of the system's theme, and prints in the light theme, until the returned function is called. */
+/**
+ * Follows changes of the system's theme, and uses the light theme for printing, until the returned function is
+ * called.
+ */
 export function watchSystemTheme(): () => void {
   const media = [systemDark(), printing()];
   for (const each of media) each.addEventListener('change', applyPreferences);
@@ -76,10 +79,10 @@ export function watchSystemTheme(): () => void {
 }
 
 export const usePreferences = () => useStore(store, ({ chosen }) => chosen);
-/** The theme on the screen, for what is drawn on a canvas and not styled. */
+/** Returns the theme in use, for drawing on a canvas, where CSS does not apply. */
 export const useTheme = () => useStore(store, ({ shownTheme }) => shownTheme);
 
-/** How moments are written. The object stays the same until the reader changes it. */
+/** Returns how to format moments. Returns the same object until the reader changes a preference. */
 export function useTimeFormat(): TimeFormat {
   const zone = useStore(store, ({ chosen }) => chosen.zone);
   const clock = useStore(store, ({ chosen }) => chosen.clock);

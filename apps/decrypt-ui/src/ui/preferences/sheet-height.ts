@@ -1,21 +1,21 @@
 import { useStore } from 'zustand';
 import { createStore } from 'zustand/vanilla';
 
-/** The least share of the page that the sheet takes. */
+/** The minimum share of the page that the sheet covers. */
 export const MIN_SHEET = 0.25;
-/** The share at first. */
+/** The initial share. */
 export const DEFAULT_SHEET = 0.46;
-/** From this share on, the sheet takes the whole page. */
+/** From this share on, the sheet covers the whole page. */
 export const FULL_SHEET = 0.85;
 
-/** CSS pixels of the page that the sheet leaves free, unless it takes the whole page: the bar of the tabs and a row. */
+/** CSS pixels that the sheet leaves free for the tab bar and one row, unless it covers the whole page. */
 const FREE = 184;
 
-/** Returns the height of the sheet in CSS pixels. */
+/** Returns the sheet's height in CSS pixels. */
 export const sheetHeight = (share: number, page: number): number =>
   share === 1 ? page : Math.max(Math.min(share * page, page - FREE), 0);
 
-/** The share of the page's height that the sheet with the inspector takes on narrow screens; 1 for the whole page. */
+/** The share of the page's height that the inspector's sheet covers on narrow screens; 1 for the whole page. */
 const store = createStore<{ readonly share: number }>()(() => ({ share: DEFAULT_SHEET }));
 
 export const useSheetShare = () => useStore(store, ({ share }) => share);

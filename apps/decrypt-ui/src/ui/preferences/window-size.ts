@@ -9,7 +9,7 @@ const narrowerThan = (pixels: number) => `(max-width: ${pixels - 0.02}px)`;
 export const useNarrowerThan = (pixels: number): boolean => useMedia(narrowerThan(pixels));
 export const isNarrowerThan = (pixels: number): boolean => matchMedia(narrowerThan(pixels)).matches;
 
-/** True while the browser makes a printed page. */
+/** Returns whether the browser is rendering the page for print. */
 export const usePrinting = (): boolean => useMedia('print');
 
 function useMedia(query: string): boolean {

@@ -1,7 +1,7 @@
 import { Fragment } from 'react';
 
 /**
- * A long name that may wrap before a capital letter and after a dot or a slash. Copying it copies the name unchanged.
+ * A long name that may wrap before a capital letter, and after a dot or slash. Copying it yields the unchanged name.
  */
 export function Breakable({ children }: { children: string }) {
   const parts = children.split(/(?<=[./])|(?=[A-Z][a-z])/);

@@ -3,10 +3,10 @@ import { formatClock, formatDay, formatMomentExact } from '../format/time.ts';
 import { usePreferences, useTimeFormat } from '../preferences/preferences.ts';
 import { useNow } from '../use-now.ts';
 
-/** Milliseconds between two updates of a relative time, whose smallest unit is a minute. */
+/** Milliseconds between updates of a relative time, whose smallest unit is a minute. */
 const EVERY = 10_000;
 
-/** When something happened: the date and the time, or how long ago it was, as the reader chose. */
+/** Shows when something happened: the date and time, or how long ago it was, as the reader prefers. */
 export function Moment({ at }: { readonly at: number }) {
   const format = useTimeFormat();
   const relative = usePreferences().times === 'relative';

@@ -5,7 +5,7 @@ const bg = 'var(--glyph-bg, var(--bg))';
 const line = { fill: 'none', stroke: 'currentColor', strokeWidth: 1.5, strokeLinecap: 'round' } as const;
 const inner = { fill: 'none', stroke: bg, strokeLinecap: 'round', strokeLinejoin: 'round' } as const;
 
-/** Drawn on a 14 px grid. Outcomes differ in shape and in colour, so that no reader depends on colour. */
+/** Glyphs on a 14 px grid. Outcomes differ in shape and colour, so that no reader depends on colour. */
 const shapes = {
   running: (
     <>
@@ -75,7 +75,7 @@ export function OutcomeGlyph({ outcome }: { outcome: OutcomeName }) {
   );
 }
 
-/** An outcome as a tinted pill. Its text always accompanies the glyph. */
+/** An outcome as a tinted pill with a glyph and a text. */
 export function OutcomeChip({ outcome, children }: { outcome: OutcomeName; children: ReactNode }) {
   return (
     <span className={styles['chip']} data-outcome={outcome}>
