@@ -15,7 +15,7 @@ import { SessionGate } from '../session/pages/session-gate.tsx';
 import { type Services, ServicesProvider, useServices } from '../session/services.tsx';
 import { createAppRouter } from './router.tsx';
 
-// Few visits compare payloads.
+// Loaded on demand, because few visits compare payloads.
 const CompareDialog = lazy(async () => ({
   default: (await import('../runs/compare/compare-dialog.tsx')).CompareDialog,
 }));
@@ -24,7 +24,7 @@ const renderComparison = (props: ComparisonProps) => <CompareDialog {...props} /
 interface AppProps {
   readonly services: Services;
   readonly plaintext: PlaintextCache;
-  /** The history of addresses; the browser's by default. */
+  /** The navigation history. Default: the browser's. */
   readonly history?: RouterHistory;
 }
 
@@ -41,7 +41,7 @@ export function App({ services, ...rest }: AppProps) {
   );
 }
 
-/** The pages of one person, with the runs that they have opened. */
+/** The pages of one person, with the runs that this person has opened. */
 function Pages({ plaintext, history }: Omit<AppProps, 'services'>) {
   const { api, queries } = useServices();
   const access = useMe();

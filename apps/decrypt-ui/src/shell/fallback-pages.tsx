@@ -12,7 +12,7 @@ import { EmptyState } from '../ui/page/notice.tsx';
 import { Waiting } from '../ui/page/waiting.tsx';
 import { useLastFailure } from '../ui/use-last-failure.ts';
 
-/** The start page: leads to the workflows of the server's default namespace, or to the audit. */
+/** The start page: redirects to the workflows of the server's default namespace, or to the audit. */
 export function DefaultNamespace() {
   const { api, config } = useServices();
   const { namespaces, readsWorkflows } = useMe();
@@ -38,7 +38,7 @@ export function DefaultNamespace() {
   );
 }
 
-/** The page for an address that the application does not have. */
+/** The page for an unknown address. */
 export function NotFound() {
   return (
     <EmptyState

@@ -11,7 +11,10 @@ const pages = [
 
 export type PageAddress = (typeof pages)[number]['to'];
 
-/** The pages that the person may open in a namespace, the one on screen, and the way to others. Gives the commands their actions. */
+/**
+ * Returns the pages that the person may open in a namespace, the current page, and a function that opens another
+ * page. Defines the actions of the navigation commands.
+ */
 export function usePages(namespace: string) {
   const { can } = useMe();
   const navigate = useNavigate();

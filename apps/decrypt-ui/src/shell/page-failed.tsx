@@ -7,8 +7,8 @@ import { StatePage } from '../ui/page/state-page.tsx';
 const notLoaded = /dynamically imported module|importing a module script|unable to preload/i;
 
 /**
- * The page in place of one that threw, or whose code could not be loaded. It does not show the message of the error, which
- * may quote a payload.
+ * Replaces a page that threw, or whose code could not be loaded. Does not show the error's message, which may quote a
+ * payload.
  */
 export function PageFailed({ error, reset }: ErrorComponentProps) {
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: '' };
@@ -29,7 +29,7 @@ export function PageFailed({ error, reset }: ErrorComponentProps) {
     >
       <p>
         {missing
-          ? 'The network was interrupted, or the dashboard was updated since you opened it. After a reload, the page is at the same address.'
+          ? 'The network was interrupted, or the dashboard was updated since you opened it. Reloading keeps you at this address.'
           : 'This is an error in the dashboard. Workflows and workers are not affected. The other pages still work.'}
       </p>
     </StatePage>

@@ -3,24 +3,24 @@ import { lazy, Suspense, useCallback, useState } from 'react';
 import { useCommands } from '../ui/commands/registry.ts';
 import styles from './palette.module.css';
 
-/** Loaded when it is opened for the first time. */
+/** Loaded when the palette first opens. */
 const Palette = lazy(async () => ({ default: (await import('./palette.tsx')).Palette }));
 
-/** What the field of the palette is for. */
+/** The label of the palette's field. */
 const FIELD = 'Command, workflow id, run id or event number';
 const TITLE = 'Search or jump to';
 
 interface Opened {
   readonly text: string;
-  /** The element that gets the focus back. */
+  /** The element that gets the focus back when the palette closes. */
   readonly from: Element | null;
-  /** The palette has been loaded, and its field has the focus. */
+  /** Whether the palette has loaded and its field has the focus. */
   readonly ready: boolean;
 }
 
 /**
- * Opens the palette. A field is there at once, until that of the palette has the focus, so that no key is lost or runs a
- * command while the palette loads.
+ * Opens the palette. Until the palette has loaded, another field takes the focus, so that no keystroke is lost or
+ * runs a command.
  */
 export function PaletteEntry() {
   const [opened, setOpened] = useState<Opened>();
@@ -64,7 +64,7 @@ function Field({ text, onText, onClose }: FieldProps) {
       <div className={styles['field']}>
         <Search size={16} aria-hidden="true" />
         <input
-          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the reader has opened the dialog to type
+          // oxlint-disable-next-line jsx-a11y/no-autofocus -- the reader opened the dialog to type
           autoFocus
           aria-label={FIELD}
           placeholder={FIELD}

@@ -32,18 +32,18 @@ interface Group {
 
 interface PaletteProps {
   readonly title: string;
-  /** The label of the field. */
+  /** The field's label. */
   readonly label: string;
   readonly text: string;
   readonly onText: (text: string) => void;
-  /** Gets the focus when the palette closes. */
+  /** The element that gets the focus when the palette closes. */
   readonly from: Element | null;
-  /** Called when the field has the focus. */
+  /** Called when the field gets the focus. */
   readonly onReady: () => void;
   readonly onClose: () => void;
 }
 
-/** Runs a command by its name, or goes to a workflow, a run or an event by its id. */
+/** A dialog that runs a command by name, or opens a workflow, a run or an event by its id. */
 export function Palette({ title, label, text, onText, from, onReady, onClose }: PaletteProps) {
   const field = useRef<HTMLInputElement>(null);
   const takeFocus = useCallback(
@@ -124,7 +124,7 @@ export function Palette({ title, label, text, onText, from, onReady, onClose }: 
   );
 }
 
-/** The commands that can run on the page, and whose titles contain all words. */
+/** Returns the commands that can run on the page and whose titles contain every word of the text. */
 function useCommandItems(text: string): Item[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return useAvailableCommands()
@@ -136,16 +136,16 @@ function useCommandItems(text: string): Item[] {
         id,
         text: commandOf(id).title,
         note: key === '' ? null : <Kbd>{key}</Kbd>,
-        // The dialog must have closed and returned the focus.
+        // Runs the command after the dialog has closed and returned the focus.
         run: () => setTimeout(() => runCommand(id)),
       };
     });
 }
 
-/** Milliseconds without a key before the server is asked. */
+/** Milliseconds after the last keystroke until the page queries the server. */
 const DEBOUNCE = 200;
 
-/** Places whose id begins with the text. */
+/** Returns the workflows, runs and events whose id begins with the text. */
 function useJumps(text: string): Item[] {
   const api = useRunsApi();
   const navigate = useNavigate();

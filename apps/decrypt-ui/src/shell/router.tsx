@@ -20,15 +20,18 @@ import { DefaultNamespace, NotFound } from './fallback-pages.tsx';
 import { PageFailed } from './page-failed.tsx';
 import { Shell } from './shell.tsx';
 
-// Each page is loaded when it is needed, so that the list starts without the code of the run's page.
+// Each page's code is loaded on demand, so that the list starts without the code of the run page.
 const loadListPage = () => import('../runs/list/workflow-list-page.tsx');
 const loadRunPage = () => import('../runs/page/run-page.tsx');
 
-/** Starts to load the code of the list or of a run, as the path (below the base path) requires, while the application still starts. */
+/**
+ * Starts to load the code of the list page or run page while the application is still starting, if the path (below
+ * the base path) is one of them.
+ */
 export function preloadPage(path: string): void {
   const isRun = /^\/ns\/[^/]+\/workflows\/./.test(path);
   const isList = path === '/' || /^\/ns\/[^/]+\/workflows\/?$/.test(path);
-  // The router imports the page again, and reports why it cannot.
+  // The router imports the page again and reports any failure.
   if (isRun) {
     historyWorker();
     loadRunPage().catch(() => undefined);
@@ -37,17 +40,17 @@ export function preloadPage(path: string): void {
   }
 }
 
-/** What the application gives to the routes. */
+/** What the application passes to the routes. */
 interface RouterContext {
   readonly runs: RunSessionsPlace;
 }
 
-/** Starts to load a run and the payloads of its first rows while its page is not rendered yet. */
+/** Starts to load a run, and the payloads of its first rows, before its page renders. */
 function preloadRun({ runs }: RouterContext, address: RunAddress, search: WorkflowSearch): void {
   const rows = isScrolled(historyGrid(address)) ? undefined : { search, count: rowsInWindow() };
   import('../runs/run/run-context.tsx').then(
     ({ runSessionsAt }) => runSessionsAt(runs).preload(address, rows),
-    // The router imports the same chunk with the page, and reports why it cannot.
+    // The router imports the same chunk with the page, and reports any failure.
     () => undefined,
   );
 }
@@ -76,7 +79,7 @@ const workflowRoute = createRoute({
   getParentRoute: () => namespace,
   path: '/workflows/$workflowId/$runId',
   validateSearch: workflowSearch,
-  // Not for a link under the pointer: the router calls the loader then too.
+  // Skips preloads: the router also calls the loader when the pointer rests on a link.
   loader: ({ params, context, cause, location }) =>
     cause === 'enter' ? preloadRun(context, params, workflowSearch.parse(location.search)) : undefined,
   component: lazyRouteComponent(loadRunPage, 'RunPage'),
@@ -109,7 +112,7 @@ const auditRoute = createRoute({
   component: lazyRouteComponent(() => import('../audit/audit-page.tsx'), 'AuditPage'),
 });
 
-// The addresses of Temporal's Web UI, which people paste.
+// Addresses of Temporal's Web UI, because people paste them.
 const webUiList = createRoute({
   getParentRoute: () => root,
   path: '/namespaces/$namespace/workflows',

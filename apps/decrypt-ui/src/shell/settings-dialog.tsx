@@ -62,7 +62,7 @@ export function SettingsDialog({ onClose }: { readonly onClose: () => void }) {
         </Setting>
         <Setting
           name="Character keys"
-          note={`Letters, digits and signs run commands. Switch them off if you dictate. ${firstKey('palette')}, arrow keys, Enter, Space and Escape always work.`}
+          note={`Letters, digits and symbols run commands. Switch them off if you dictate. ${firstKey('palette')}, arrow keys, Enter, Space and Escape always work.`}
         >
           <Choice
             name="Character keys"
@@ -100,7 +100,7 @@ interface ChoiceProps<T extends string> {
   readonly name: string;
   readonly value: T;
   readonly options: readonly Option<T>[];
-  /** The change of the preferences for a value. */
+  /** Returns the change of the preferences for a value. */
   readonly onChange: (value: T) => Partial<Preferences>;
 }
 

@@ -13,7 +13,7 @@ import { PaletteEntry } from './palette-entry.tsx';
 import styles from './shell.module.css';
 import { TopBar } from './top-bar.tsx';
 
-/** Loaded when they are opened for the first time. */
+/** Loaded when first opened. */
 const SettingsDialog = lazy(async () => ({
   default: (await import('./settings-dialog.tsx')).SettingsDialog,
 }));
@@ -41,7 +41,7 @@ export function Shell() {
     return () => document.removeEventListener('focusin', showFocused);
   }, []);
   const runsSearch = useRunsSearch();
-  // The plaintext of a namespace is dropped when the reader leaves it, and so is the text of a search.
+  // When the reader leaves a namespace, drops its plaintext and the text of a search.
   useEffect(() => {
     if (namespace === undefined) return undefined;
     return () => {
@@ -59,7 +59,7 @@ export function Shell() {
       </a>
       <TopBar onHelp={() => setHelpOpen(true)} onSettings={() => setSettingsOpen(true)} />
       <main id="main" className={styles['main']} tabIndex={-1}>
-        {/* The pages name the keys of commands in many places, so they are made anew when the keys change. */}
+        {/* Pages show the keys of commands in many places, so they are mounted again when the keys change. */}
         <Outlet key={String(characterKeys)} />
       </main>
       <PaletteEntry />
@@ -85,7 +85,10 @@ export function Shell() {
   );
 }
 
-/** Scrolls a low page to what gets the focus. Rows prevent the scrolling of the browser, because their list scrolls itself. */
+/**
+ * Scrolls a short page to the focused element. Focusing a row does not scroll the page, because the grid scrolls to
+ * the row itself.
+ */
 function showFocused({ target }: FocusEvent): void {
   const main = document.querySelector('#main');
   if (!main || main.scrollHeight <= main.clientHeight || target === main) return;

@@ -3,7 +3,7 @@ import { Dialog } from '../ui/overlays/dialog.tsx';
 import { Kbd } from '../ui/text/kbd.tsx';
 import styles from './shortcuts-dialog.module.css';
 
-/** More keys than this are shown as the first and the last. */
+/** If a line has more keys than this, it shows only the first and the last. */
 const MAX_KEYS = 4;
 
 export function ShortcutsDialog({ onClose }: { readonly onClose: () => void }) {

@@ -68,7 +68,7 @@ export function TopBar({ onHelp, onSettings }: TopBarProps) {
   );
 }
 
-/** The time zones that need no search: UTC, the browser's, and the one that was chosen in the settings. */
+/** A menu of the time zones that need no search: UTC, the browser's, and the one chosen in the settings. */
 function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
   const { zone } = usePreferences();
   const offered = [
@@ -92,17 +92,17 @@ function ZoneMenu({ onSettings }: Pick<TopBarProps, 'onSettings'>) {
   );
 }
 
-/** The namespace and its pages. A phone has room for one menu only, which then also leads to the pages. */
+/** Selects the namespace and its pages. A phone has space for only one menu, which then also lists the pages. */
 function NamespaceNav({ namespace }: { namespace: string }) {
   const { api } = useServices();
   const { can, namespaces, readsWorkflows } = useMe();
   const { data } = useQuery({ ...namespacesQuery(api), enabled: readsWorkflows });
   const { offered, current = '/ns/$namespace/workflows', open } = usePages(namespace);
   const phone = useNarrowerThan(PHONE_BELOW);
-  // The server lists the namespaces whose workflows the person may see. Auditors may see others.
+  // The server lists only the namespaces whose workflows the person may see. Auditors may see the audit of others.
   const audited = namespaces.filter(({ permissions }) => permissions.includes('audit'));
   const names = [...new Set([...(data?.namespaces ?? []), ...audited].map(({ name }) => name))];
-  // The server may serve namespaces that it cannot list, but those that the person may not read are not offered.
+  // Adds the current namespace if the server does not list it, unless the person may not read it.
   const all = names.includes(namespace) || !can(namespace, 'metadata') ? names : [namespace, ...names];
   return (
     <>
@@ -149,11 +149,11 @@ interface HealthState {
   readonly title: string;
 }
 
-/** The key's id, and the version where only that is refused. */
+/** Returns the key's id, with the version if Cloud KMS refuses only that version. */
 const keyText = ({ key, version }: NonNullable<CryptoHealth['kms']['refused']>[number]): string =>
   escapeInvisible(key.slice(key.lastIndexOf('/') + 1)) + (version === undefined ? '' : ` version ${version}`);
 
-/** @param short leaves out that Cloud KMS is an emulator, which the tooltip contains */
+/** @param short omits the word emulator, which the tooltip contains */
 function healthState(health: CryptoHealth | undefined, failed: boolean, short: boolean): HealthState {
   if (failed) {
     return { outcome: 'failed', text: 'Server unreachable', title: 'The codec server does not answer.' };
@@ -189,10 +189,10 @@ function healthState(health: CryptoHealth | undefined, failed: boolean, short: b
   }
 }
 
-/** Below this width, in CSS pixels, the bar leaves words out. */
+/** Below this width, in CSS pixels, the bar shortens its texts. */
 const SHORT_BELOW = 840;
 
-/** Whether the server can decrypt right now, as far as it knows. */
+/** Shows whether the server can decrypt now, as far as the server knows. */
 function Health() {
   const { api } = useServices();
   const { readsWorkflows } = useMe();

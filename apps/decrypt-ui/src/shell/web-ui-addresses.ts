@@ -1,6 +1,6 @@
 import type { WorkflowSearch } from '../runs/run-params.ts';
 
-/** By the first part of an address below a run: the same part of the run here. */
+/** The tab here for each tab of Temporal's Web UI, by the path segment after the run id. */
 const tabs: Readonly<Record<string, WorkflowSearch['tab']>> = {
   'pending-activities': 'pending',
   relationships: 'relations',
@@ -11,9 +11,9 @@ const tabs: Readonly<Record<string, WorkflowSearch['tab']>> = {
 };
 
 /**
- * Returns which part of a run an address of Temporal's Web UI shows.
+ * Returns the view of a run that an address of Temporal's Web UI shows.
  *
- * @param part what follows the run id: `history`, `history/events/5`, `pending-activities`
+ * @param part the path after the run id: `history`, `history/events/5`, `pending-activities`
  */
 export function webUiView(part: string): WorkflowSearch {
   const event = /^history\/event(?:s|-groups)\/([1-9]\d{0,8})(?:\/|$)/.exec(part)?.[1];

@@ -6,12 +6,12 @@ import menu from '../ui/overlays/menu.module.css';
 import { setPreferences, usePreferences } from '../ui/preferences/preferences.ts';
 import styles from './zone-field.module.css';
 
-/** Matches that the list shows; the reader types to narrow it down. */
+/** Maximum number of matches in the list. The reader types more to narrow it down. */
 const MOST = 60;
 
 const zones: readonly string[] = ['utc', 'local', ...Intl.supportedValuesOf('timeZone')];
 
-/** The present names of zones that browsers list by their former names (IANA's file `backward`). */
+/** Current names of zones that browsers list under former names (IANA's file `backward`). */
 const renamed: ReadonlyMap<string, string> = new Map([
   ['Africa/Asmera', 'Africa/Asmara'],
   ['America/Buenos_Aires', 'America/Argentina/Buenos_Aires'],
@@ -27,7 +27,7 @@ const renamed: ReadonlyMap<string, string> = new Map([
   ['Pacific/Truk', 'Pacific/Chuuk'],
 ]);
 
-/** The name of a time zone: `UTC`, `This browser (Europe/Berlin)`, `America/New York`. */
+/** Returns the name of a time zone: `UTC`, `This browser (Europe/Berlin)`, `America/New York`. */
 function zoneText(zone: string): string {
   if (zone === 'utc') return 'UTC';
   const name = zone === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone;
@@ -35,7 +35,7 @@ function zoneText(zone: string): string {
   return zone === 'local' ? `This browser (${text})` : text;
 }
 
-/** Whether a name or the offset of a time zone contains all words: `berlin`, `new y`, `+5:30`. */
+/** Returns whether a time zone's name or offset contains every word of the query: `berlin`, `new y`, `+5:30`. */
 function matches(zone: string, query: string): boolean {
   const text = `${zoneText(zone)} ${zone} ${zoneLabel(zone)}`.toLowerCase();
   return query
@@ -44,7 +44,7 @@ function matches(zone: string, query: string): boolean {
     .every((word) => text.includes(word));
 }
 
-/** Chooses a time zone by a part of its name or by its offset from UTC. */
+/** A field that finds a time zone by a part of its name or by its offset from UTC. */
 export function ZoneField() {
   const { zone } = usePreferences();
   const [open, setOpen] = useState(false);
@@ -66,7 +66,7 @@ export function ZoneField() {
           spellCheck={false}
           className={styles['input'] ?? ''}
           onKeyDown={(event) => {
-            // While the list is closed, Escape closes the dialog. It would clear the field.
+            // While the list is closed, Escape must close the dialog, not clear the field.
             if (event.key === 'Escape' && !open) event.preventBaseUIHandler();
           }}
         />
