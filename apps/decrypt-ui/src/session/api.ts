@@ -3,12 +3,12 @@ import { cryptoHealth, me, namespaceList, signIn } from '@temporal-kms/codec-api
 import type { ApiClient } from './server/client.ts';
 import { untilLoaded } from './server/query-client.ts';
 
-/** How people sign in to the codec server. */
+/** Requests how people sign in to the codec server. */
 export const requestSignIn = (api: ApiClient) => api.get(signIn, '/sign-in');
 
 /**
- * The person and their permissions. They change when the operator changes the policy: the page asks again when the person
- * comes back to it, and when the server refuses a request (`refreshAccess`).
+ * The query for the person and their permissions. Permissions change when the operator changes the policy, so the
+ * page requests them again when the person returns to it, and when the server refuses a request (`refreshAccess`).
  */
 export const meQuery = (api: ApiClient) =>
   queryOptions({
@@ -17,11 +17,11 @@ export const meQuery = (api: ApiClient) =>
     refetchInterval: 5 * 60_000,
   });
 
-/** Requests the permissions again, once for requests that are refused together. Call it when the server refuses a request. */
+/** Requests the permissions again; simultaneous calls share one request. Call it when the server refuses a request. */
 export const refreshAccess = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['me'], type: 'active' }, { cancelRefetch: false });
 
-/** Requests the health again: call it when a request shows that it has changed. */
+/** Requests the health again. Call it when a request shows that the health has changed. */
 export const refreshHealth = (queries: QueryClient): void =>
   void queries.refetchQueries({ queryKey: ['health'], type: 'active' }, { cancelRefetch: false });
 

@@ -1,22 +1,25 @@
 import type { Me, Permission, Reveal } from '@temporal-kms/codec-api';
 import { createContext, type ReactNode, useContext, useMemo } from 'react';
 
-/** The person at this page, and what they may do. The server decides about each request; this decides what to offer. */
+/**
+ * The person who uses this page, and what they may do. It decides only what the page offers; the server authorizes
+ * each request.
+ */
 export interface MyAccess {
-  /** An e-mail address or a subject; absent where the server needs no sign-in. */
+  /** An e-mail address or a subject. Absent if the server needs no sign-in. */
   readonly name?: string;
   /** The namespaces in which the person has a permission. */
   readonly namespaces: Me['namespaces'];
   readonly can: (namespace: string, permission: Permission) => boolean;
-  /** Whether the person may see workflows in some namespace. An auditor may see the audit only. */
+  /** Whether the person may see workflows in at least one namespace. An auditor may see only the audit. */
   readonly readsWorkflows: boolean;
-  /** Whether each request that decrypts payloads of the namespace needs a justification. */
+  /** Returns whether each request that decrypts payloads of the namespace needs a justification. */
   readonly reveal: (namespace: string) => Reveal;
-  /** The longest time for which a justification reveals payloads of the namespace, in minutes. */
+  /** Returns the maximum time for which a justification reveals payloads of the namespace, in minutes. */
   readonly revealMinutes: (namespace: string) => number;
 }
 
-/** Where the server names no time. */
+/** The maximum time if the server does not specify one. */
 const REVEAL_MINUTES = 15;
 
 /** Access to a server that needs no sign-in. */
@@ -30,7 +33,7 @@ const everything: MyAccess = {
 
 const Context = createContext<MyAccess>(everything);
 
-/** Provides `useMe`. Without `me`, the server needs no sign-in, and the person may do everything. */
+/** Provides `useMe`. If `me` is undefined, the server needs no sign-in, and the person may do everything. */
 export function MeProvider({ me, children }: { me: Me | undefined; children: ReactNode }) {
   const access = useMemo(() => (me ? accessOf(me) : everything), [me]);
   return <Context value={access}>{children}</Context>;

@@ -6,7 +6,7 @@ import type { RuntimeConfig } from './config.ts';
 import type { ApiClient } from './server/client.ts';
 import type { Session, SessionState } from './sign-in/session.ts';
 
-/** What the application creates once, when it starts. */
+/** Objects that the application creates once, at startup. */
 export interface Services {
   readonly api: ApiClient;
   readonly config: RuntimeConfig;

@@ -6,13 +6,13 @@ import styles from './expired-notice.module.css';
 
 interface ExpiredNoticeProps {
   readonly message: string;
-  /** Trying again may help, without the person. */
+  /** Whether retrying may help without a new sign-in. */
   readonly retryable: boolean;
 }
 
 /**
- * Asks the person to sign in again, over a page that stays as it is: without plaintext, at the same row and scroll
- * position. Requests wait and continue after the sign-in.
+ * Asks the person to sign in again. The page below hides plaintext, but keeps its row and scroll position. Requests
+ * wait until after the sign-in.
  */
 export function ExpiredNotice({ message, retryable }: ExpiredNoticeProps) {
   const { session } = useServices();
@@ -25,7 +25,7 @@ export function ExpiredNotice({ message, retryable }: ExpiredNoticeProps) {
       <div className={styles['text']}>
         <p className="strong">{message}</p>
         <p className="t2">
-          Payloads are hidden until you sign in again. The page keeps its place and continues then.
+          Payloads are hidden until you sign in again. The page then continues where it was.
         </p>
       </div>
       <div className={styles['actions']}>

@@ -13,7 +13,10 @@ interface FailurePageProps {
   readonly onRetry: () => void;
 }
 
-/** The page when the codec server does not tell who the person is: unreachable, or it does not accept the person. */
+/**
+ * The page shown if requesting the person's permissions fails, because the codec server is unreachable, does not
+ * accept the person, or fails.
+ */
 export function FailurePage({ error, onRetry }: FailurePageProps) {
   const { config } = useServices();
   const code = failureCode(error);
@@ -30,7 +33,7 @@ export function FailurePage({ error, onRetry }: FailurePageProps) {
   );
 }
 
-/** 401: the server knows no token of the person, or refuses the token. */
+/** The page for status 401: the request had no token, or the server refuses the token. */
 function NotAccepted({ message, onRetry }: { message: string; onRetry: () => void }) {
   const { session } = useServices();
   const { status } = useSessionState();
@@ -97,10 +100,13 @@ function Failed({ code, message, onRetry }: { code: string; message: string; onR
   );
 }
 
-/** Milliseconds between two attempts to reach the server. */
+/** Milliseconds between attempts to reach the server. */
 const RETRY = 5000;
 
-/** No answer that this page may read. Says why, as far as the browser lets a page find out, and tries again. */
+/**
+ * The page for requests without a readable answer. Shows why, as far as the browser lets a page find out, and
+ * retries.
+ */
 export function Unreachable({ apiUrl, onRetry }: { apiUrl: string; onRetry: () => void }) {
   const [obstacle, setObstacle] = useState<Obstacle>('outage');
   const server = new URL(apiUrl || '/', location.href).origin;

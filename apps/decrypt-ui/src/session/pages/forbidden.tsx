@@ -10,14 +10,16 @@ import { useServices } from '../services.tsx';
 
 interface ForbiddenProps {
   readonly namespace: string;
-  /** What the person may not read; workflows by default. */
+  /** What the person may not read. Default: workflows. */
   readonly what?: string;
-  /** The permission that they lack. */
+  /** The missing permission. */
   readonly permission?: Permission;
   readonly onRetry: () => void;
 }
 
-/** 403: the person may not read what the address names. Offers the workflows of namespaces that they may read. */
+/**
+ * The page for status 403: the person may not read what is at this address. Offers the namespaces that they may read.
+ */
 export function Forbidden({
   namespace,
   what = 'workflows',

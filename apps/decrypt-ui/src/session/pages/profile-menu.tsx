@@ -6,7 +6,10 @@ import { useServices } from '../services.tsx';
 import styles from './profile-menu.module.css';
 import { hostOf } from './sign-in-page.tsx';
 
-/** Who is signed in, what they may do in each namespace, and the way out. Nothing where the server needs no sign-in. */
+/**
+ * Shows who is signed in and their permissions in each namespace, and offers to sign out. Renders nothing if the
+ * server needs no sign-in.
+ */
 export function ProfileMenu() {
   const { name, namespaces } = useMe();
   const { session } = useServices();
@@ -14,7 +17,7 @@ export function ProfileMenu() {
   const initials = initialsOf(name);
   return (
     <Menu
-      // The name of a control contains its visible text (WCAG 2.5.3).
+      // A control's name must contain its visible text (WCAG 2.5.3).
       label={`Account ${initials}`}
       icon
       align="end"
@@ -59,13 +62,13 @@ export function ProfileMenu() {
 
 type Granted = Me['namespaces'][number];
 
-/** `metadata, decode with justification, export`: with a justification where the namespace reveals on demand. */
+/** Lists permissions: `metadata, decode with justification, export`, if the namespace reveals on demand. */
 const permissionsOf = ({ permissions, reveal }: Granted) =>
   permissions
     .map((each) => (each === 'decode' && reveal === 'on-demand' ? 'decode with justification' : each))
     .join(', ');
 
-/** Two letters for a name or an address: `ana.king@example.com` is AK. */
+/** Returns two initials for a name or an address: AK for `ana.king@example.com`. */
 function initialsOf(name: string): string {
   const [local = ''] = name.split('@');
   const parts = local.match(/[\p{L}\p{N}]+/gu) ?? ['?'];

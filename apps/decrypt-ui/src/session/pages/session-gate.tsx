@@ -12,7 +12,7 @@ import { Frame } from './frame.tsx';
 import { NoPermissionPage } from './no-permission-page.tsx';
 import { SignInPage } from './sign-in-page.tsx';
 
-/** Shows the pages to people who are signed in and may read something, and to the others what they can do. */
+/** Shows the application to people who are signed in and may read something. Shows the others what they can do. */
 export function SessionGate({ children }: { children: ReactNode }) {
   const state = useSessionState();
   const { session } = useServices();
@@ -22,12 +22,12 @@ export function SessionGate({ children }: { children: ReactNode }) {
     case 'signed_out':
       return <SignInPage state={state} />;
     default:
-      // Another person must not see what the previous person's pages contain.
+      // The key mounts the pages again for another person, who must not see what the previous person loaded.
       return <WithMe key={session.person()}>{children}</WithMe>;
   }
 }
 
-/** An auditor needs no workflows. */
+/** Auditors may open the application without permission to read workflows. */
 const opensPage = (permission: Permission) => permission === 'metadata' || permission === 'audit';
 
 function WithMe({ children }: { children: ReactNode }) {

@@ -11,7 +11,7 @@ import { Frame } from './frame.tsx';
 
 type SignedOut = Extract<SessionState, { status: 'signed_out' }>;
 
-/** The page of a person who is not signed in. The address stays, so that the sign-in leads back to it. */
+/** The page for a person who is not signed in. The address does not change, so that the sign-in returns to it. */
 export function SignInPage({ state }: { state: SignedOut }) {
   const { session } = useServices();
   const [leaving, setLeaving] = useState(false);
@@ -68,6 +68,6 @@ function textOf(because: SignedOut['because']): string {
   }
 }
 
-/** The host of the identity provider, for texts. */
+/** Returns the identity provider's host, for use in texts. */
 export const hostOf = (issuer: string | undefined) =>
   escapeInvisible(URL.parse(issuer ?? '')?.host ?? 'your identity provider');

@@ -35,7 +35,7 @@ export function StartFailure({ error, apiUrl, onRetry }: StartFailureProps) {
   );
 }
 
-/** The content of a window that was opened for the sign-in of another page, if the browser does not close it. */
+/** The content of a window that another page opened for its sign-in, if the browser does not close the window. */
 export function SignInWindow() {
   return (
     <Frame>

@@ -7,9 +7,7 @@ export interface RunAddress {
   readonly file?: { readonly id: number; readonly name: string };
 }
 
-/*
- * Paths of the history API.
- */
+/* Paths of the history API */
 
 export const namespacePath = (namespace: string) => `/namespaces/${encodeURIComponent(namespace)}`;
 export const workflowsPath = (namespace: string) => `${namespacePath(namespace)}/workflows`;

@@ -5,18 +5,21 @@ import { createLineParser } from './ndjson.ts';
 import { withinLimit } from './time-limit.ts';
 
 export interface ApiClientOptions {
-  /** The codec server's origin and path prefix, or only the prefix when it shares the page's origin. */
+  /** The codec server's origin and path prefix, or only the prefix if it shares the page's origin. */
   readonly apiUrl: string;
-  /** Sends the requests; adds the token where the server needs one. */
+  /** Sends requests, with the token if the server needs one. */
   readonly fetch?: typeof fetch;
   /**
-   * Resolves when there is a token that is newer than a stream, after the stream has ended because the token expired.
-   * The reader then opens another stream. Absent: there is no token to renew.
+   * Call it after a stream has ended because its token expired. Resolves when there is a newer token, with which the
+   * caller opens another stream. Absent: there is no token to renew.
    *
-   * @param opened when the stream was opened, in milliseconds of `performance.now()`
+   * @param opened when the stream was opened, as `performance.now()` returned it
    */
   readonly renewed?: (opened: number, signal: AbortSignal) => Promise<void>;
-  /** Called when the server refuses a request with 403: the policy may have changed since the page asked for it. */
+  /**
+   * Called when the server refuses a request with 403: the policy may have changed since the page requested the
+   * permissions.
+   */
   readonly onRefused?: () => void;
   /** Called when the server answers that it cannot reach Temporal. */
   readonly onUnavailable?: () => void;
@@ -25,8 +28,8 @@ export interface ApiClientOptions {
 export type ApiClient = ReturnType<typeof createApiClient>;
 
 /**
- * The client of the codec server's history API: it sends requests and validates every answer against a schema of the
- * contract. The `api.ts` of each subject declares the subject's routes.
+ * Creates the client of the codec server's history API, which sends requests and validates every response against a
+ * schema of the contract. The `api.ts` in each subject's folder declares its routes.
  *
  * @throws ApiFailure from every method, with the server's code and message, or `unreachable` or `unexpected`
  */
@@ -39,7 +42,7 @@ export function createApiClient({
 }: ApiClientOptions) {
   const base = `${apiUrl.replace(/\/+$/, '')}/api`;
 
-  /** Returns the response to a POST of the body, or without a body to a GET. */
+  /** Sends a POST request with the body, or a GET request without one, and returns the response. */
   async function request(path: string, signal?: AbortSignal, body?: object): Promise<Response> {
     let response: Response;
     try {
@@ -78,7 +81,7 @@ export function createApiClient({
     return validate(schema, value);
   }
 
-  /** Returns the body of a response, as it arrives. */
+  /** Returns a response's body as a stream. */
   async function bytes(
     path: string,
     signal: AbortSignal,
@@ -110,7 +113,7 @@ export function createApiClient({
       answer(schema, path, signal),
     post: <T extends z.core.$ZodType>(schema: T, path: string, body: object, signal: AbortSignal) =>
       answer(schema, path, signal, body),
-    /** Yields the lines of the answer to a POST. */
+    /** Sends a POST request and yields the lines of the response. */
     stream,
     /** See `ApiClientOptions.renewed`. */
     ...(renewed && { renewed }),
@@ -131,7 +134,7 @@ const posted = (body: object): RequestInit => ({
 async function failureOf(response: Response): Promise<ApiFailure> {
   const body = apiError.safeParse(await response.json().catch(() => undefined));
   if (body.success) return new ApiFailure(body.data.error.code, body.data.error.message);
-  // A proxy may have sent this answer, so its body is not shown.
+  // A proxy may have sent this response, so its body is not shown.
   const code = response.status >= 500 ? 'unreachable' : 'unexpected';
   return new ApiFailure(code, `The codec server answered with status ${response.status}.`);
 }
@@ -142,7 +145,7 @@ function readingFailure(error: unknown): unknown {
   return error instanceof SyntaxError ? unexpectedAnswer(error) : connectionBroke(error);
 }
 
-/** Returns the value as the schema describes it. @throws ApiFailure `unexpected` if it differs */
+/** Returns the value parsed by the schema. @throws ApiFailure `unexpected` if the value does not match the schema */
 export function validate<T extends z.core.$ZodType>(schema: T, value: unknown): z.output<T> {
   const result = z.safeParse(schema, value);
   if (!result.success) throw unexpectedAnswer(result.error);

@@ -1,11 +1,11 @@
 declare global {
-  // oxlint-disable-next-line no-var -- a global of the page, which `public/early.js` sets
+  // oxlint-disable-next-line no-var -- `public/early.js` sets this global variable
   var earlyResponses: Map<string, Promise<Response>> | undefined;
 }
 
 /**
- * Sends a request, or takes the response to the same request that `public/early.js` has sent while this script was still
- * loading. A response is handed out once.
+ * Sends a request, or returns the response to the same request if `public/early.js` sent it while this script was
+ * loading. Returns each such response only once.
  */
 export const earlyFetch: typeof fetch = async (input, init) => {
   const early = typeof input === 'string' ? globalThis.earlyResponses?.get(input) : undefined;

@@ -1,9 +1,9 @@
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
 
-/** The server's codes, and `unreachable` (no answer) and `unexpected` (an answer that breaks the contract). */
+/** The server's codes, `unreachable` (no answer) and `unexpected` (an answer that breaks the contract). */
 export type FailureCode = ApiErrorCode | 'unreachable' | 'unexpected';
 
-/** A request without a result. `message` is for the reader; the code decides what the page does. */
+/** A failed request. `message` is for the reader; `code` decides what the page does. */
 export class ApiFailure extends Error {
   override readonly name = 'ApiFailure';
   readonly code: FailureCode;
@@ -14,7 +14,7 @@ export class ApiFailure extends Error {
   }
 }
 
-/** A request without an answer in time. The page has waited long enough, so it is not repeated at once. */
+/** A request that timed out. The page has already waited long, so it does not repeat the request at once. */
 export class NoAnswer extends ApiFailure {
   constructor(what: string, millis: number) {
     super('unreachable', `${what} did not answer within ${millis / 1000} seconds.`);
@@ -31,7 +31,7 @@ export const unexpectedAnswer = (cause?: unknown) =>
 export const connectionBroke = (cause?: unknown) =>
   new ApiFailure('unreachable', 'The connection to the codec server broke.', { cause });
 
-/** Returns an error as a failure: one that is not expected keeps its text. */
+/** Converts an error to an `ApiFailure`, keeping the message of an unexpected error. */
 export const failureOf = (error: unknown): ApiFailure =>
   error instanceof ApiFailure ? error : new ApiFailure('unexpected', String(error));
 
@@ -40,7 +40,7 @@ export const isAbort = (error: unknown) => error instanceof DOMException && erro
 export const failureCode = (error: unknown): FailureCode =>
   error instanceof ApiFailure ? error.code : 'unexpected';
 
-/** Codes of requests that fail again however often they are repeated. */
+/** Codes of failures that repeating the request cannot fix. */
 const final: ReadonlySet<FailureCode> = new Set([
   'bad_request',
   'invalid_query',
@@ -53,5 +53,5 @@ const final: ReadonlySet<FailureCode> = new Set([
   'unsupported_media_type',
 ]);
 
-/** True when repeating the request cannot help. */
+/** Returns whether repeating the request cannot help. */
 export const isFinal = (error: unknown) => error instanceof ApiFailure && final.has(error.code);

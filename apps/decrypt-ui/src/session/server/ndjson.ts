@@ -1,6 +1,6 @@
 /**
- * Splits the chunks of a streamed body into lines, each parsed as JSON, as soon as a line is complete. A last line without
- * a newline is incomplete, so it is dropped.
+ * Splits the chunks of a streamed body into lines, and parses each line as JSON as soon as it is complete. Drops a
+ * last line without a newline, because it is incomplete.
  */
 export function createLineParser() {
   const decoder = new TextDecoder();

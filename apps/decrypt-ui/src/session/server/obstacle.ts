@@ -10,8 +10,8 @@ export type Obstacle =
   | 'outage';
 
 /**
- * Finds out why the codec server cannot be reached. Browsers tell pages only that a request failed; without CORS the
- * browser sends it and hides the answer, so success shows that a server answers.
+ * Finds out why the codec server cannot be reached. Browsers report only that a request failed. A `no-cors` request
+ * has a hidden answer, but its success shows that a server answers.
  *
  * @param apiUrl as `loadConfig` returns it
  */
@@ -25,10 +25,10 @@ export async function findObstacle(apiUrl: string, signal?: AbortSignal): Promis
     // This route needs no token, and is below the server's path prefix.
     const url = new URL(`${apiUrl.replace(/\/+$/, '')}/api/sign-in`, location.href);
     await fetch(url, { mode: 'no-cors', cache: 'no-store', credentials: 'omit', ...(signal && { signal }) });
-    // The same origin needs no CORS: then a proxy in front of the server has answered.
+    // The same origin needs no CORS, so the answer came from a proxy in front of the server.
     return url.origin === location.origin ? 'outage' : 'origin';
   } catch {
-    // The browser reports a violation in a task after the rejection.
+    // The browser reports a policy violation in a task after the rejection.
     await new Promise((resolve) => setTimeout(resolve));
     if (forbidden) return 'policy';
     return navigator.onLine ? 'outage' : 'offline';

@@ -1,17 +1,17 @@
 import { QueryClient } from '@tanstack/react-query';
 import { isFinal, NoAnswer } from './failure.ts';
 
-/** Milliseconds until the page repeats a failed request for what it cannot show without an answer. */
+/** Milliseconds until the page repeats a failed request if it has no data to show. */
 const AGAIN = 5000;
 
-/** A `refetchInterval`: repeats the request until there is an answer, unless repeating cannot help. */
+/** A `refetchInterval` that repeats a failed request until it succeeds, unless repeating cannot help. */
 export const untilLoaded = ({
   state: { data, error },
 }: {
   readonly state: { readonly data: unknown; readonly error: Error | null };
 }): number | false => (data === undefined && error !== null && !isFinal(error) ? AGAIN : false);
 
-/** The query cache. It contains metadata only, never plaintext, and it is not persisted. */
+/** Creates the query cache. It contains only metadata, never plaintext, and is not persisted. */
 export const createQueryClient = () =>
   new QueryClient({
     defaultOptions: {
@@ -19,7 +19,7 @@ export const createQueryClient = () =>
         retry: (failures, error) => !isFinal(error) && !(error instanceof NoAnswer) && failures < 2,
         retryDelay: (failures) => Math.min(400 * 2 ** failures, 4000),
         staleTime: 5000,
-        // The codec server may run on this machine, so being offline does not make it unreachable.
+        // The codec server may run on this machine, where it is reachable even while the browser is offline.
         networkMode: 'always',
       },
     },

@@ -1,12 +1,15 @@
 import { NoAnswer } from './failure.ts';
 
-/** Milliseconds that the page waits for an answer. The codec server waits 10 s for each answer of Temporal. */
+/**
+ * Milliseconds that the page waits for a response to begin. The codec server waits 10 s for each response from
+ * Temporal.
+ */
 export const ANSWER_MS = 15_000;
 
 /**
- * Calls `send` with a signal that aborts with the given signal, and after the time limit.
+ * Calls `send` with a signal that aborts when the given signal aborts or the time limit ends.
  *
- * @param what the server, at the start of the failure's message
+ * @param what the server's name, for the failure's message
  * @throws NoAnswer after the time limit
  */
 export async function withinLimit<T>(
@@ -24,8 +27,8 @@ export async function withinLimit<T>(
 }
 
 /**
- * Returns a `fetch` whose GET requests fail if no answer begins in time. The answers to POST requests may begin late: the
- * server decrypts, searches or verifies first.
+ * Returns a `fetch` whose GET requests fail if the response does not begin in time. Responses to POST requests may
+ * begin late, because the server first decrypts, searches or verifies.
  */
 export const limitedFetch =
   (send: typeof fetch = fetch): typeof fetch =>

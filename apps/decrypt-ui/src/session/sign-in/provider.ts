@@ -8,7 +8,7 @@ import { SignInFailure, type SignInProvider, type Tokens } from './session.ts';
 /** The part of `GET /api/sign-in` that describes the identity provider. */
 type Settings = NonNullable<SignIn['authorizationCode']>;
 
-/** Errors of OpenID Connect Core 1.0, section 3.1.2.6, with which a provider refuses to answer without the person. */
+/** Error codes by which a provider requires the person to interact (OpenID Connect Core 1.0, section 3.1.2.6). */
 const needPerson = new Set([
   'account_selection_required',
   'consent_required',
@@ -17,9 +17,10 @@ const needPerson = new Set([
 ]);
 
 /**
- * The authorization code flow with PKCE against one identity provider. The library checks state, nonce, issuer and
- * audience. It does not check the signature of the ID token, because the page receives it from the provider itself
- * (OpenID Connect Core 1.0, section 3.1.3.7); the codec server checks the signature of the token that it receives.
+ * Creates a client for the authorization code flow with PKCE at one identity provider. The library checks state,
+ * nonce, issuer and audience. It does not check the ID token's signature, because the page receives the token
+ * directly from the provider (OpenID Connect Core 1.0, section 3.1.3.7). The codec server checks the signature of
+ * each token that it receives.
  *
  * @param returnUri the address to which the provider sends the browser back
  */
@@ -28,7 +29,7 @@ export function createProvider(
   returnUri: string,
 ): SignInProvider {
   const client: oauth.Client = { client_id: clientId };
-  // The policy file accepts http only for an issuer on loopback, which is for development.
+  // The policy file accepts http only for an issuer on loopback, for development.
   const options: oauth.HttpRequestOptions<'GET' | 'POST', undefined | URLSearchParams> = {
     [oauth.allowInsecureRequests]: issuer.startsWith('http:'),
     [oauth.customFetch]: (url, { signal, body = null, ...init }) =>
@@ -80,7 +81,7 @@ export function createProvider(
     begin: async (prompt) => {
       const server = await discover();
       if (server.authorization_endpoint === undefined) {
-        throw new SignInFailure('refused', `${issuer} names no authorization endpoint.`);
+        throw new SignInFailure('refused', `${issuer} does not specify an authorization endpoint.`);
       }
       const attempt = {
         state: oauth.generateRandomState(),
@@ -118,7 +119,7 @@ export function createProvider(
           verifier,
           { ...options, additionalParameters: forResource },
         );
-        // A provider returns an ID token, with the nonce, if openid is among the scopes.
+        // A provider returns an ID token, which contains the nonce, only if openid is among the scopes.
         const openid = scopes.includes('openid');
         const expected = openid ? { expectedNonce: nonce, requireIdToken: true } : {};
         return tokensOf(
@@ -146,7 +147,8 @@ export function createProvider(
       const { end_session_endpoint: endpoint } = await discover();
       if (endpoint === undefined) return undefined;
       const url = new URL(endpoint);
-      // No `id_token_hint`: a token must not be in a URL. The provider may therefore ask the person to confirm.
+      // Sends no `id_token_hint`, because a token must not be in a URL. So the provider may ask the person to
+      // confirm.
       url.searchParams.set('client_id', clientId);
       url.searchParams.set('post_logout_redirect_uri', returnTo);
       return url.href;
@@ -154,7 +156,7 @@ export function createProvider(
   };
 }
 
-/** @throws never; returns what the page shows, without anything of the request */
+/** @throws never; returns a failure for the page, without any part of the request */
 function failureOf(error: unknown): SignInFailure {
   if (error instanceof SignInFailure) return error;
   if (error instanceof oauth.AuthorizationResponseError) {
@@ -164,19 +166,20 @@ function failureOf(error: unknown): SignInFailure {
   if (error instanceof oauth.ResponseBodyError) {
     return new SignInFailure('refused', refusal(error.error, error.error_description), { cause: error });
   }
-  // What `fetch` throws: no connection, no CORS headers, or a content security policy; or no answer in time.
+  // `fetch` throws a TypeError without a connection or CORS headers, or if a content security policy forbids the
+  // request.
   if (error instanceof TypeError || error instanceof NoAnswer) {
     const text = 'The identity provider cannot be reached from this page.';
     return new SignInFailure('unreachable', text, { cause: error });
   }
   return new SignInFailure(
     'refused',
-    `The answer of the identity provider is not valid: ${escapeInvisible(messageOf(error))}.`,
+    `The identity provider's answer is invalid: ${escapeInvisible(messageOf(error))}.`,
     { cause: error },
   );
 }
 
-/** The longest text of a provider that the page shows, in characters. */
+/** Maximum length of a provider's text on the page, in characters. */
 const MOST = 300;
 
 const refusal = (code: string, description: string | undefined) =>

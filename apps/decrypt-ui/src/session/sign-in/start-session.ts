@@ -17,23 +17,24 @@ import {
 
 export interface StartOptions extends Pick<SessionOptions, 'fetch' | 'onLock' | 'onForget'> {
   readonly signIn: SignIn;
-  /** The codec server's address, to which the token is sent. */
+  /** The codec server's URL, to which the page sends the token. */
   readonly apiUrl: string;
-  /** What the identity provider answered to the attempt with which this tab left. */
+  /** The identity provider's answer to this tab's sign-in attempt. */
   readonly returned?: SignInReturn | undefined;
   readonly windows?: SignInWindows;
   readonly provider?: SignInProvider;
 }
 
 /**
- * Resolves with the session of this page. A page that has just loaded has no token, so it asks the provider whether the
- * person is signed in there. That leaves the page, which returns to the same address; the promise then stays pending.
+ * Resolves with this page's session. A freshly loaded page has no token, so it asks the provider whether the person
+ * is signed in there. To do so it navigates to the provider, which returns to the same address; the promise then
+ * stays pending.
  */
 export async function startSession(options: StartOptions): Promise<Session> {
   const { signIn, apiUrl, returned, windows = browserWindows() } = options;
   if (!signIn.required) return withoutSignIn('open', options.fetch);
   if (!signIn.authorizationCode) return withoutSignIn('external', options.fetch);
-  // Loaded when they are needed: a server with `AUTH=none` needs no sign-in.
+  // Loaded on demand, because a server with `AUTH=none` needs no sign-in.
   const [{ createProvider }, { createSession }] = await Promise.all([
     import('./provider.ts'),
     import('./token-session.ts'),
@@ -66,7 +67,7 @@ const signedOut = (because: 'start' | 'chosen' | 'failed', message?: string): Se
 const UNPROTECTED =
   'This page would send your token to the codec server without encryption. Serve the codec server over https.';
 
-/** Whether others on the network cannot read what is sent to the URL. */
+/** Returns whether requests to the URL are protected from eavesdropping: https or loopback. */
 const isProtected = ({ protocol, hostname }: URL) =>
   protocol === 'https:' ||
   hostname === 'localhost' ||

@@ -9,12 +9,12 @@ import {
   type Tokens,
 } from './session.ts';
 
-/** The token is renewed before it expires, by this part of its lifetime and at most by this time. */
+/** How long before expiry the page renews the token: this share of its lifetime, but at most this many milliseconds. */
 const RENEW_PART = 0.1;
 const RENEW_AHEAD = 60_000;
-/** Milliseconds until a renewal is tried again while the provider is unreachable and the token is still valid. */
+/** Milliseconds between renewal attempts while the provider is unreachable and the token is still valid. */
 const RETRY = 10_000;
-/** The longest delay of `setTimeout`. */
+/** Maximum delay of `setTimeout`, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
 const EXPIRED = 'Your sign-in has expired.';
@@ -22,15 +22,15 @@ const REFUSED = 'The codec server does not accept your sign-in.';
 const OFFLINE = 'Your sign-in has expired, and the identity provider cannot be reached.';
 
 /**
- * Holds the tokens of one person in memory. One renewal runs at a time; requests wait for it. If the person must sign in
- * again, requests wait until then, so that the page continues where it was.
+ * Creates a session that holds one person's tokens in memory. Requests share one renewal and wait for it. If the
+ * person must sign in again, requests wait for that too, so that the page continues where it was.
  */
 export function createSession(options: SessionOptions, initial: SessionState | Tokens): Session {
   const { provider, windows, fetch: send = fetch, onLock, onForget } = options;
   let tokens: Tokens | undefined;
   let subject: string | undefined;
   let person = 0;
-  /** When the tokens were accepted, in milliseconds of `performance.now()`. */
+  /** When the session accepted the tokens, as `performance.now()` returned it. */
   let accepted = 0;
   let renewal: Promise<unknown> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +48,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
   function accept(next: Tokens) {
     const another = subject !== undefined && next.subject !== undefined && next.subject !== subject;
     subject = next.subject ?? subject;
-    // A provider that does not rotate refresh tokens returns none with a renewal (RFC 6749, section 6).
+    // A provider that does not rotate refresh tokens returns none on renewal (RFC 6749, section 6).
     const refresh = next.refresh ?? (another ? undefined : tokens?.refresh);
     tokens = { ...next, ...(refresh !== undefined && { refresh }) };
     accepted = performance.now();
@@ -68,7 +68,9 @@ export function createSession(options: SessionOptions, initial: SessionState | T
 
   const isExpired = () => tokens?.expiresAt !== undefined && tokens.expiresAt <= Date.now();
 
-  /** One renewal at a time. It never rejects: it resolves with the cause if the tokens are still the same. */
+  /**
+   * Renews the tokens; calls share one renewal. Never rejects: resolves with the cause if the tokens did not change.
+   */
   function renewOnce(): Promise<unknown> {
     renewal ??= tryRenewal().finally(() => {
       renewal = undefined;
@@ -81,7 +83,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     try {
       const next =
         before?.refresh === undefined ? await renewSilently() : await provider.renew(before.refresh);
-      // The person may have signed out, or in again, in the meantime.
+      // The person may have signed out or signed in again in the meantime.
       if (tokens === before) accept(next);
       return undefined;
     } catch (error) {
@@ -94,13 +96,16 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     }
   }
 
-  /** Without a refresh token: asks the provider in a hidden frame, where its session cookie may reach it. */
+  /**
+   * Renews without a refresh token: asks the provider in a hidden frame, where the browser may send its session
+   * cookie.
+   */
   async function renewSilently(): Promise<Tokens> {
     if (!silentWorks) throw new SignInFailure('needs_person', EXPIRED);
     const { attempt, url } = await provider.begin('none');
     const answer = await windows.frame(url, attempt.state);
     if (answer) return provider.complete(answer, attempt);
-    // The browser or a policy blocks the frame, and will do so again.
+    // The browser or a policy blocks the frame, so further attempts would fail too.
     silentWorks = false;
     throw new SignInFailure('needs_person', EXPIRED);
   }
@@ -113,7 +118,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     change({ status: 'expired', message: retryable ? OFFLINE : message, retryable });
   }
 
-  /** Resolves with the tokens as soon as there are valid ones. @throws ApiFailure when the person has signed out */
+  /** Resolves with valid tokens, as soon as there are any. @throws ApiFailure when the person has signed out */
   async function current(signal: AbortSignal | null | undefined): Promise<Tokens> {
     for (;;) {
       signal?.throwIfAborted();
@@ -138,7 +143,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     });
   }
 
-  /** Resolves with tokens other than those that the server refused. @throws as `current` */
+  /** Resolves with new tokens after the server refused the given tokens. @throws as `current` */
   async function instead(refused: Tokens, signal: AbortSignal | null | undefined): Promise<Tokens> {
     const cause = tokens === refused ? await renewOnce() : undefined;
     if (tokens === refused) expire(cause);
@@ -152,7 +157,8 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     await response.body?.cancel();
     const next = await instead(used, init.signal);
     const repeated = await send(input, withBearer(init, next));
-    // The server refuses a new token too, so another renewal does not help: the request fails with the server's reason.
+    // The server also refuses the new token, so another renewal would not help. The request fails with the server's
+    // reason.
     if (repeated.status === 401) expire(undefined, REFUSED);
     return repeated;
   }
@@ -186,7 +192,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     issuer: provider.issuer,
     fetch: authorized,
     renewed: async (opened, signal) => {
-      // A renewal while the stream was open gave it no new token.
+      // If the token was renewed while the stream was open, the current token is newer than the stream's.
       const old = accepted < opened ? tokens : undefined;
       await (old ? instead(old, signal) : current(signal));
     },
@@ -199,7 +205,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
         await renewOnce();
         return;
       }
-      // Opened before the first `await`, while the browser still counts this as the person's click.
+      // Opens the window before the first `await`, while the browser still treats this as the person's click.
       const popup = windows.open();
       if (!popup) return leave();
       try {
@@ -217,7 +223,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
       const end = await provider.signOutUrl(windows.signedOutUri).catch(() => undefined);
       forget('chosen');
       windows.announceSignOut();
-      // Loading a page frees everything that this page holds in memory.
+      // Navigating frees everything that this page holds in memory.
       windows.replace(end ?? windows.signedOutUri);
     },
   };

@@ -2,19 +2,19 @@ import { z } from 'zod/mini';
 import { basePath } from '../../base-path.ts';
 
 /**
- * The address to which the identity provider sends the browser back. It is one of the application's paths, without a page:
- * `takeReturn` removes it from the address bar.
+ * The path to which the identity provider sends the browser back. The application has no page there: `takeReturn`
+ * removes it from the address bar.
  */
 export const RETURN_PATH = `${basePath}sign-in`;
-/** The address after a sign-out. On any other page the application would sign the person in again. */
+/** The path after a sign-out. On any other page, the application would sign the person in again. */
 export const SIGNED_OUT_PATH = `${basePath}signed-out`;
 
 /**
- * The key in `sessionStorage` of the attempt that left the page: state, nonce, PKCE verifier, and the address to return to.
- * It holds no token, and the page removes it as soon as it loads again.
+ * The `sessionStorage` key of a sign-in attempt: state, nonce, PKCE verifier, and the address to return to. The entry
+ * contains no token, and the page removes it as soon as it loads again.
  */
 const ATTEMPT = 'decrypt-ui.sign-in';
-/** Dashboards below different base paths of one origin have different codec servers. */
+/** The name contains the base path: dashboards at different base paths of one origin use different codec servers. */
 const CHANNEL = `decrypt-ui.sign-in ${basePath}`;
 
 /** The secrets of one authorization request, which its answer must match. */
@@ -31,22 +31,22 @@ const storedAttempt = z.object({
   returnTo: z.string().check(z.regex(/^\/(?!\/)/)),
 });
 
-/** The provider's answer to an attempt of this tab. */
+/** The provider's answer to an attempt by this tab. */
 export interface SignInReturn {
   readonly kind: 'answer';
   readonly answer: URLSearchParams;
   readonly attempt: Attempt;
 }
 
-/** The provider's answer to an attempt of another page of this origin, which opened this window or frame. */
+/** The provider's answer to an attempt by another page of this origin, which opened this window or frame. */
 export interface RelayedReturn {
   readonly kind: 'relay';
   readonly search: string;
 }
 
 /**
- * Takes the provider's answer out of the address bar and the attempt out of `sessionStorage`. Call it before anything else:
- * nothing may log, bookmark or pass on an address with a code.
+ * Removes the provider's answer from the address bar and the attempt from `sessionStorage`, and returns them. Call it
+ * before anything else: an address with a code must not be logged, bookmarked or sent on.
  */
 export function takeReturn(): SignInReturn | RelayedReturn | undefined {
   const attempt = takeAttempt();
@@ -65,7 +65,7 @@ function takeAttempt(): z.infer<typeof storedAttempt> | undefined {
     sessionStorage.removeItem(ATTEMPT);
     return storedAttempt.safeParse(JSON.parse(text ?? 'null')).data;
   } catch {
-    // The browser forbids storage. The answer then matches no attempt.
+    // If the browser forbids storage, the answer matches no attempt.
     return undefined;
   }
 }
@@ -77,7 +77,10 @@ const message = z.union([
 ]);
 type Message = z.infer<typeof message>;
 
-/** Connects the pages of this origin and base path. It carries answers (bound to the verifier of one page) and sign-outs, no token. */
+/**
+ * Opens the channel between the pages of this origin and base path. It carries answers (bound to one page's verifier)
+ * and sign-outs, but no token.
+ */
 function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
   const channel = new BroadcastChannel(CHANNEL);
   channel.addEventListener('message', ({ data }) => {
@@ -88,14 +91,14 @@ function openChannel(onMessage: (message: Message) => void): BroadcastChannel {
 }
 
 function post(channel: BroadcastChannel, sent: Message): void {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel reaches this origin only
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel reaches only this origin
   channel.postMessage(sent);
 }
 
-/** Milliseconds in which the page that began an attempt takes its answer. */
+/** Milliseconds that the page that began an attempt has to accept its answer. */
 const RELAY = 3000;
 
-/** Passes the provider's answer to the page that began the attempt. Resolves with false if no page takes it. */
+/** Passes the provider's answer to the page that began the attempt. Resolves with false if no page accepts it. */
 export function relayReturn({ search }: RelayedReturn): Promise<boolean> {
   const state = new URLSearchParams(search).get('state');
   return new Promise((resolve) => {
@@ -112,30 +115,30 @@ export function relayReturn({ search }: RelayedReturn): Promise<boolean> {
   });
 }
 
-/** What a session does with the browser's windows. */
+/** Browser windows and navigation, as a session uses them. */
 export interface SignInWindows {
   readonly signedOutUri: string;
-  /** Leaves this page for an authorization request; `takeReturn` receives the answer at the same address. */
+  /** Navigates to an authorization request. `takeReturn` receives the answer at the same address. */
   leave(url: string, attempt: Attempt, how?: 'assign' | 'replace'): void;
   replace(url: string): void;
-  /** Opens a window during a click; undefined if the browser blocks it. */
+  /** Opens a window during a click. Returns undefined if the browser blocks it. */
   open(): SignInPopup | undefined;
-  /** Resolves with the answer to an authorization request in a hidden frame; undefined if none comes. */
+  /** Sends an authorization request in a hidden frame. Resolves with the answer, or undefined if none arrives. */
   frame(url: string, state: string): Promise<URLSearchParams | undefined>;
   onSignedOut(listener: () => void): void;
   announceSignOut(): void;
 }
 
 interface SignInPopup {
-  /** Resolves with the answer to an authorization request, however long the person takes. */
+  /** Opens an authorization request in the window. Resolves with the answer, however long the person takes. */
   visit(url: string, state: string): Promise<URLSearchParams>;
   close(): void;
 }
 
-/** Milliseconds for a provider to answer in a hidden frame, which shows no page and takes no input. */
+/** Milliseconds that a provider has to answer in a hidden frame, where the person cannot interact. */
 const FRAME = 8000;
 
-/** The real windows of the browser. Create them once per page. */
+/** Returns the browser's real windows. Call it once per page. */
 export function browserWindows(): SignInWindows {
   const expected = new Map<string, (answer: URLSearchParams) => void>();
   const signedOut = new Set<() => void>();
@@ -167,7 +170,7 @@ export function browserWindows(): SignInWindows {
     open: () => {
       const popup = window.open('about:blank', '_blank', 'popup,width=520,height=720');
       if (!popup) return undefined;
-      // The provider's page must not be able to navigate this page.
+      // Stops the provider's page from navigating this page.
       popup.opener = null;
       return {
         visit: async (url, state) => {
