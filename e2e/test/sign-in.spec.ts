@@ -127,7 +127,7 @@ test('reveals payloads on demand with a justification, which the audit records, 
   const decodes: string[] = [];
   page.on('request', (request) => payloadRequests(request) && decodes.push(request.postData() ?? ''));
   await signIn('Olivia Oncall', '/ns/payments/workflows/payment-4711');
-  await expect(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+  await expect(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
   await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
   expect(decodes).toEqual([]);
   expect(await axe()).toEqual([]);

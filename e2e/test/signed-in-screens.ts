@@ -89,7 +89,7 @@ export const signedInScreens: Readonly<Record<string, SignedInScreen>> = {
     person: 'Olivia Oncall',
     path: `${PAYMENT}?ev=1`,
     open: async (page) => {
-      await shown(page, 'Payloads are shown with a justification only.');
+      await shown(page, 'Payloads are shown only with a justification.');
       await expect(page.locator('[data-key="g1"] [data-masked]')).toBeVisible();
     },
   },

@@ -8,7 +8,7 @@ export const createPayloadsApi = (api: ApiClient) => ({
   /**
    * Decrypts payloads of a run.
    *
-   * @param justification for the audit; where the namespace reveals on demand, the server requires it
+   * @param justification for the audit; the server requires it if the namespace reveals on demand
    */
   decode: (
     run: RunAddress,
@@ -22,8 +22,8 @@ export const createPayloadsApi = (api: ApiClient) => ({
 });
 
 /**
- * Yields the results without the closing frame. If the token expires, it requests the remaining payloads again with the next
- * token; for every other reason, the decoder requests again what has no result.
+ * Yields the results without the closing frame. If the token expires, requests the remaining payloads again with the
+ * next token. After any other early end, the decoder repeats the request for payloads without a result.
  */
 export async function* decodeResults(
   api: ApiClient,

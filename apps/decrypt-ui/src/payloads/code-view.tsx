@@ -4,28 +4,28 @@ import { type HTMLAttributes, type ReactNode, useEffect, useRef } from 'react';
 import styles from './code-view.module.css';
 import type { Line } from './value/json-text.ts';
 
-/** Height of a line in CSS pixels; `line-height` of code-view.module.css. */
+/** Height of a line in CSS pixels; equals `line-height` in code-view.module.css. */
 const LINE_HEIGHT = 18;
-/** Up to this many lines are all in the document, so that the browser's search finds them. */
+/** Up to this number, all lines are in the document, so that the browser's search finds them. */
 const MAX_PLAIN_LINES = 200;
 
 interface CodeViewProps {
   readonly count: number;
   readonly renderLine: (index: number) => ReactNode;
   readonly label: string;
-  /** Marks decrypted text with the cyan edge. */
+  /** Whether to mark the text as decrypted, with a cyan edge. */
   readonly decrypted?: boolean;
   readonly wrap?: boolean;
-  /** Fills the height of the element around it. */
+  /** Whether to fill the parent's height. */
   readonly fill?: boolean | undefined;
-  /** The line that is scrolled into view. */
+  /** The line to scroll into view. */
   readonly current?: number | undefined;
-  /** Attributes of the element that scrolls; those of a text by default. */
+  /** Attributes of the scrolling element. Default: those of a text. */
   readonly scroller?: HTMLAttributes<HTMLDivElement>;
   readonly lineProps?: (index: number) => HTMLAttributes<HTMLDivElement>;
 }
 
-/** Lines of code in a frame. A long text scrolls within the frame, and only its lines in view are drawn. */
+/** Lines of code in a frame. A long text scrolls inside the frame, which renders only the lines in view. */
 export function CodeView({ decrypted = false, fill = false, ...lines }: CodeViewProps) {
   const Lines = lines.count > MAX_PLAIN_LINES ? LongLines : ShortLines;
   return (
@@ -68,7 +68,7 @@ function LongLines(props: LinesProps) {
     estimateSize: () => LINE_HEIGHT,
     overscan: 20,
   });
-  // Lines that wrap have other heights.
+  // Line heights change when lines start or stop to wrap.
   useEffect(() => virtual.measure(), [virtual, wrap]);
   useEffect(() => {
     if (current !== undefined) virtual.scrollToIndex(current);
@@ -100,10 +100,10 @@ function LongLines(props: LinesProps) {
   );
 }
 
-/** A line of laid-out JSON. */
+/** A line of formatted JSON. */
 export function JsonLine({ tokens }: { tokens: Line }) {
   return tokens.map((token, index) => (
-    // oxlint-disable-next-line react/no-array-index-key -- the tokens of a line never move
+    // oxlint-disable-next-line react/no-array-index-key -- the order of a line's tokens never changes
     <span key={index} className={styles[token.kind]}>
       {token.text}
     </span>

@@ -3,8 +3,8 @@ import { createStore } from 'zustand/vanilla';
 import type { Finding, Findings } from './payload-keys.ts';
 
 /**
- * What the page knows about a payload. The page requests no payload that is `refused` or `locked`. `waiting` covers
- * payloads that are queued and payloads that are in flight.
+ * What the page knows about a payload. The page does not request payloads that are `refused` or `locked`. A payload
+ * is `waiting` while its request is queued or in flight.
  */
 export type PayloadState =
   | { readonly status: 'refused' | 'locked' | 'waiting' }
@@ -13,28 +13,28 @@ export type PayloadState =
   | { readonly status: 'failed'; readonly message: string; readonly final: boolean };
 
 export interface DecoderState {
-  /** The answered and failed payloads in view. */
+  /** The payloads in view whose request was answered or failed. */
   readonly payloads: ReadonlyMap<PayloadRef, PayloadState>;
   readonly findings: Findings;
 }
 
-/** How many milliseconds findings from several answers are collected. */
+/** Milliseconds for which the store collects findings before it publishes them. */
 const SETTLE = 40;
 /**
- * Milliseconds between two publications of answers, about a frame of the screen: each publication copies the answers in
- * view and makes every payload on the page compare its state. Not `requestAnimationFrame`, which stops in a hidden tab.
+ * Milliseconds between publications of answers, about a screen frame: each publication copies the answers in view and
+ * makes every payload on the page compare its state. `requestAnimationFrame` would stop in a hidden tab.
  */
 const FRAME = 16;
 
 export interface DecoderStoreOptions {
   readonly stub: (ref: PayloadRef) => PayloadStub | undefined;
-  /** Whether a payload is in view, and still permitted by the reveal that it was requested for. */
+  /** Returns whether a payload is in view and the reveal that it was requested for still permits it. */
   readonly mayShow: (ref: PayloadRef) => boolean;
 }
 
 /**
- * The store of a decoder. It collects answers and publishes them once per frame. What is dropped before that is
- * never published.
+ * Creates a decoder's store. It collects answers and publishes them once per frame. Never publishes an answer that
+ * was dropped before.
  */
 export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
   const store = createStore<DecoderState>()(() => ({ payloads: new Map(), findings: new Map() }));
@@ -49,7 +49,7 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     publishing = undefined;
     published = performance.now();
     const payloads = new Map(store.getState().payloads);
-    // The time of a reveal may have ended although no timer has fired yet.
+    // A reveal may have ended before its timer fires.
     for (const [ref, state] of pending) if (mayShow(ref)) payloads.set(ref, state);
     pending.clear();
     store.setState({ payloads });
@@ -68,7 +68,7 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
     }, SETTLE);
   }
 
-  /** Every row depends on the findings, so they change once per batch and not with each answer. */
+  /** Records a finding. Every row depends on the findings, so they change once per batch, not with each answer. */
   function note(ref: PayloadRef, finding: Finding | undefined) {
     const { findings } = store.getState();
     if (isSame(fresh.has(ref) ? fresh.get(ref) : findings.get(ref), finding)) return;
@@ -78,17 +78,18 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
 
   return {
     store,
-    /** The answer of a payload in view, published or not. */
+    /** Returns the answer for a payload in view, published or not. */
     get: (ref: PayloadRef): PayloadState | undefined =>
       pending.get(ref) ?? store.getState().payloads.get(ref),
     /**
-     * Adds an answer. The first is published with the others in its stream chunk, the next ones once per frame.
+     * Adds an answer. The first answer is published together with the others in its stream chunk, later answers once
+     * per frame.
      */
     add: (ref: PayloadRef, state: PayloadState) => {
       pending.set(ref, state);
       publishing ??= setTimeout(publish, Math.max(published + FRAME - performance.now(), 0));
     },
-    /** Removes payloads, published or not, at once. */
+    /** Removes payloads immediately, published or not. */
     drop: (refs: Iterable<PayloadRef>) => {
       const payloads = new Map(store.getState().payloads);
       let changed = false;
@@ -99,14 +100,14 @@ export function createDecoderStore({ stub, mayShow }: DecoderStoreOptions) {
       }
       if (changed) store.setState({ payloads });
     },
-    /** Removes all payloads, published or not, at once. */
+    /** Removes all payloads immediately, published or not. */
     clear: () => {
       clearTimeout(publishing);
       publishing = undefined;
       pending.clear();
       store.setState({ payloads: new Map() });
     },
-    /** Records what a result adds to the stub of a payload. */
+    /** Records what a result adds to a payload's stub. */
     found: (result: DecodeResult) => note(result.ref, findingOf(result, stub(result.ref))),
     /** Removes the finding of a payload. */
     forgetFinding: (ref: PayloadRef) => note(ref, undefined),
@@ -119,7 +120,7 @@ export const isRetryable = (state: PayloadState | undefined) =>
 const isSame = (a: Finding | undefined, b: Finding | undefined) =>
   a?.reason === b?.reason && a?.key?.name === b?.key?.name && a?.key?.version === b?.key?.version;
 
-/** A result's facts that the stub does not contain. */
+/** Returns the facts in a result that the stub does not contain. */
 function findingOf(result: DecodeResult, stub: PayloadStub | undefined): Finding | undefined {
   const reason = result.ok ? result.warning : result.reason;
   const found: Finding = { ...(reason ? { reason } : {}), ...(result.key ? { key: result.key } : {}) };

@@ -7,7 +7,7 @@ import type { PayloadAccess, PayloadPlace, PayloadsTarget } from './reveal/revea
 /** Decides which payloads are open. */
 export interface DecoderAccess {
   readonly of: (ref: PayloadRef) => PayloadAccess;
-  /** Calls the listener when payloads may have been opened or closed. */
+  /** Calls the listener when payloads may have opened or closed. */
   readonly subscribe: (listener: () => void) => () => void;
 }
 
@@ -17,16 +17,19 @@ export interface DecoderOptions {
     signal: AbortSignal,
     justification: string | undefined,
   ) => AsyncIterable<DecodeResult>;
-  /** By default, every payload is open. */
+  /** Default: every payload is open. */
   readonly access?: DecoderAccess;
   readonly cache: PlaintextCache;
   /** The prefix of the run's cache keys. */
   readonly scope: string;
   /** The stub of a payload. A result that only repeats its stub is not a finding. */
   readonly stub?: (ref: PayloadRef) => PayloadStub | undefined;
-  /** Milliseconds without another payload coming into view before the request is sent. */
+  /** The decoder sends a request when no other payload has come into view for this many milliseconds. */
   readonly debounce?: number;
-  /** Milliseconds until a payload with a retryable reason is requested again; doubles up to `retryMost`. */
+  /**
+   * Milliseconds until the decoder first repeats the request for a payload with a retryable reason. Doubles up to
+   * `retryMost`.
+   */
   readonly retryFirst?: number;
   readonly retryMost?: number;
 }
@@ -37,13 +40,13 @@ export type Decoder = ReturnType<typeof createDecoder>;
 export interface Payloads {
   readonly decoder: Decoder;
   readonly place: (ref: PayloadRef) => PayloadPlace;
-  /** The payloads of the event that contains a payload; empty if no event of the loaded history does. */
+  /** Returns all payloads of the event that contains a payload; empty if no loaded event contains it. */
   readonly ofEvent: (ref: PayloadRef) => readonly PayloadRef[];
-  /** What a person reveals: payloads of this run. */
+  /** Returns a reveal target for payloads of this run. */
   readonly target: (refs: readonly PayloadRef[]) => PayloadsTarget;
 }
 
-/** The reveal for which a payload is requested: `automatic`, or the id of a grant. Undefined: it is closed. */
+/** The reveal for which a payload is requested: `automatic`, or the id of a grant. Undefined: the payload is closed. */
 type Opening = string | undefined;
 
 const AUTOMATIC = 'automatic';
@@ -69,10 +72,10 @@ const closed: Readonly<Record<'refused' | 'locked', PayloadState>> = {
 const alwaysOpen: DecoderAccess = { of: () => ({ status: 'open' }), subscribe: () => () => undefined };
 
 /**
- * Decodes the payloads in view and no others. Payloads that come into view within the debounce go into one request of
- * at most 200 refs. The decoder aborts a request when none of its payloads is in view any longer, and repeats requests
- * for payloads with a retryable reason while they are in view. Only payloads in view and the bounded cache hold
- * plaintext. When a payload closes, the decoder drops its plaintext and every answer about it that is on its way.
+ * Creates a decoder, which decodes only payloads in view. Payloads that come into view within the debounce time share
+ * requests of at most 200 refs. The decoder aborts a request when none of its payloads is in view any longer, and
+ * repeats requests for payloads with a retryable reason while they are in view. Only payloads in view and the bounded
+ * cache hold plaintext. When a payload closes, the decoder drops its plaintext and ignores answers in flight.
  */
 export function createDecoder({
   decode,
@@ -95,12 +98,12 @@ export function createDecoder({
     },
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
-  /** Whether `timer` does not wait for the debounce. */
+  /** Whether a request without debounce is about to be sent. */
   let atOnce = false;
   /** Whether payloads have been requested. */
   let started = false;
   let unsubscribe: (() => void) | undefined;
-  /** How often the decoder was stopped. */
+  /** Number of times the decoder was stopped. */
   let timesStopped = 0;
 
   const cacheKey = (ref: PayloadRef, opening: string) =>
@@ -111,13 +114,13 @@ export function createDecoder({
     return state.status === 'open' ? (state.grant?.id ?? AUTOMATIC) : undefined;
   }
 
-  /** @param now whether no more payloads follow: the rows of a page that opens come into view all at once */
+  /** @param now whether to skip the debounce: when a page opens, all its rows come into view at once */
   function enqueue(ref: PayloadRef, now = !started) {
     queue.add(ref);
     if (atOnce) return;
     clearTimeout(timer);
     atOnce = now;
-    // A timer would wait for the browser to draw the rows.
+    // A timer would fire only after the browser has painted the rows.
     if (now) queueMicrotask(flush);
     else timer = setTimeout(flush, debounce);
   }
@@ -149,7 +152,7 @@ export function createDecoder({
     batches.add(batch);
     try {
       for await (const result of decode(open, batch.abort.signal, justification)) {
-        // A stopped stream may still yield lines that it has received.
+        // An aborted stream may still yield lines that it received before.
         if (batch.abort.signal.aborted) return;
         if (batch.refs.delete(result.ref)) answer(result, opening);
       }
@@ -164,7 +167,7 @@ export function createDecoder({
 
   function answer(result: DecodeResult, opening: string) {
     const { ref } = result;
-    // It may have closed since it was requested.
+    // The payload may have closed since it was requested.
     if (openingOf(ref) !== opening) return;
     const state: PayloadState = { status: 'answered', result };
     const entry = entries.get(ref);
@@ -183,7 +186,7 @@ export function createDecoder({
     const message =
       error instanceof ApiFailure
         ? error.message
-        : 'The codec server’s answer ended early. It is requested again.';
+        : 'The codec server’s answer ended early. The page repeats the request.';
     answers.add(ref, { status: 'failed', message, final });
     if (!final) retryLater(ref, entry);
   }
@@ -196,7 +199,8 @@ export function createDecoder({
   }
 
   /**
-   * Forgets what is in view, and requests it again: the session holds the requests back until the person may read it.
+   * Drops the answers in view and requests them again. The session delays the requests until the person may read the
+   * payloads.
    */
   function hide() {
     for (const batch of batches) batch.abort.abort();
@@ -208,7 +212,7 @@ export function createDecoder({
     }
   }
 
-  /** Drops what belongs to a reveal that has ended, and requests what another reveal has opened. */
+  /** Drops answers of reveals that have ended, and requests payloads that another reveal has opened. */
   function review() {
     const changed = [...entries].filter(([ref, { opening }]) => openingOf(ref) !== opening);
     answers.drop(changed.map(([ref]) => ref));
@@ -227,7 +231,7 @@ export function createDecoder({
   function load(ref: PayloadRef, opening: Opening, now?: boolean) {
     if (opening === undefined) return;
     const cached = cache.get(cacheKey(ref, opening));
-    // The view holds the plaintext now, whatever the cache evicts.
+    // From here on the view holds the plaintext, even if the cache evicts it.
     if (cached) answers.add(ref, cached);
     const inFlight = [...batches].some(
       (batch) => batch.opening === opening && batch.refs.has(ref) && !batch.abort.signal.aborted,
@@ -260,7 +264,7 @@ export function createDecoder({
     entry.viewers -= 1;
     if (entry.viewers > 0) return;
     clearTimeout(entry.retry);
-    // A retryable reason may no longer hold when the payload comes into view again.
+    // A retryable reason may no longer apply when the payload comes into view again.
     if (isRetryable(answers.get(ref))) answers.forgetFinding(ref);
     entries.delete(ref);
     queue.delete(ref);
@@ -272,9 +276,9 @@ export function createDecoder({
   }
 
   return {
-    /** Changes whenever the state of a payload or the findings change. */
+    /** Changes when the state of a payload or the findings change. */
     store: answers.store,
-    /** Brings a payload into view until the returned function is called. */
+    /** Marks a payload as in view until the returned function is called. */
     view: (ref: PayloadRef): (() => void) => {
       enter(ref);
       const entered = timesStopped;
@@ -296,7 +300,7 @@ export function createDecoder({
         if (entries.has(ref)) enqueue(ref);
       }
     },
-    /** Aborts the requests in flight and forgets what is in view. The decoder can be used again afterwards. */
+    /** Aborts requests in flight and drops the payloads in view. The decoder can be used again afterwards. */
     stop: () => {
       timesStopped += 1;
       unsubscribe?.();

@@ -10,7 +10,7 @@ const icons: Readonly<Record<KeyTone, typeof Lock>> = {
   none: LockOpen,
 };
 
-/** The key versions of some payloads, and the reasons why some of them cannot be decrypted. */
+/** Badges with the key versions of payloads, and with the reasons why some cannot be decrypted. */
 export function KeyBadges({ badges }: { badges: readonly KeyBadge[] }) {
   return badges.map(({ label, tone, title }) => {
     const Icon = icons[tone];

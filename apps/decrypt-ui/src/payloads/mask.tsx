@@ -2,8 +2,8 @@ import { formatBytes } from '../ui/format/number.ts';
 import styles from './mask.module.css';
 
 /**
- * Width of a mask in CSS pixels, by the stored size of the payload. There are only four widths on purpose: the exact
- * length of a value is information about the value.
+ * Returns a mask's width in CSS pixels for a payload's stored size. There are only four widths, because a value's
+ * exact length reveals something about the value.
  */
 export function maskWidth(bytes: number): 16 | 32 | 56 | 88 {
   if (bytes <= 16) return 16;
@@ -12,13 +12,13 @@ export function maskWidth(bytes: number): 16 | 32 | 56 | 88 {
 }
 
 interface MaskedFieldProps {
-  /** In CSS pixels. */
+  /** The width in CSS pixels. */
   readonly width: number;
-  /** What the field stands for; absent where the text next to it says so. */
+  /** What the field hides. Absent if the text next to it says so. */
   readonly label?: string;
 }
 
-/** A field of dots in place of a text. */
+/** A field of dots that replaces a text. */
 export function MaskedField({ width, label }: MaskedFieldProps) {
   const meaning = label === undefined ? { 'aria-hidden': true } : { role: 'img', 'aria-label': label };
   return <span className={styles['dots']} style={{ width }} {...meaning} />;
@@ -32,7 +32,7 @@ interface MaskProps {
 
 const words = { waiting: 'Being decrypted, ', locked: 'Locked, ', refused: 'Encrypted, ' } as const;
 
-/** Stands for an encrypted value: dots, and the stored size in words. */
+/** A placeholder for an encrypted value: dots, and the stored size for screen readers. */
 export function Mask({ bytes, state = 'refused' }: MaskProps) {
   return (
     <span className={styles['masked']} data-masked={state}>

@@ -11,17 +11,17 @@ import { reasonText } from './reasons.ts';
 import { jsonInline } from './value/json-text.ts';
 import type { PayloadValue } from './value/payload-value.ts';
 
-/** The longest text that fits into a row, in characters. */
+/** Maximum length of a text in a row, in characters. */
 const PREVIEW = 160;
 
 interface PayloadCellProps {
   readonly payload: PayloadRef;
   readonly stub: PayloadStub | undefined;
-  /** `words`: a text for people, such as a summary, is shown without quotes. */
+  /** `words`: shows a text for people, such as a summary, without quotes. */
   readonly as?: 'value' | 'words';
 }
 
-/** A payload on one line: a mask until it is decoded, then its beginning, or why it cannot be decrypted. */
+/** A payload on one line. Shows a mask until the payload is decoded, then its beginning, or why it cannot be decrypted. */
 export function PayloadCell({ payload, stub, as = 'value' }: PayloadCellProps) {
   const view = usePayload(payload, stub);
   return <PayloadLine view={view} stub={stub} as={as} />;
@@ -33,13 +33,13 @@ interface PayloadLineProps {
   readonly as?: 'value' | 'words';
 }
 
-/** The same for a payload whose state the caller already knows. */
+/** Like `PayloadCell`, for a payload whose state the caller already has. */
 export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
   const findings = useFindings();
   switch (view.status) {
     case 'readable': {
       const remark = stub && reasonOf(stub, findings);
-      // The plaintext is a reference to the value, not the value.
+      // The plaintext is only a reference to the value.
       if (remark === 'external_reference') return <Unreadable reason={remark} bytes={stub?.bytes} />;
       if (remark === undefined || isUnreadable(remark)) return <Preview value={view.value} as={as} />;
       return (
@@ -51,7 +51,7 @@ export function PayloadLine({ view, stub, as = 'value' }: PayloadLineProps) {
     }
     case 'unreadable':
       return <Unreadable reason={view.reason} bytes={stub?.bytes} />;
-    // One banner explains a request that failed as a whole, so the rows do not repeat its message.
+    // A banner explains failed requests, so rows do not repeat the message.
     case 'failed':
       return <Mask bytes={stub?.bytes ?? 0} />;
     default:

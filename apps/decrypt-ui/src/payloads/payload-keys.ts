@@ -9,7 +9,7 @@ import {
 } from '@temporal-kms/codec-api';
 import { reasonText } from './reasons.ts';
 
-/** What decoding a payload has shown beyond its stub. */
+/** Facts about a payload that only decoding it revealed, not its stub. */
 export interface Finding {
   readonly reason?: ReasonCode;
   readonly key?: KeyUse;
@@ -34,13 +34,13 @@ const tones: Readonly<Record<string, KeyTone>> = {
   neutral: 'none',
 };
 
-/** True for a format that contains ciphertext. */
+/** Returns whether a payload's format contains ciphertext. */
 export const isEncrypted = (stub: PayloadStub) => stub.format !== 'plain' && stub.format !== 'external';
 
 export const reasonOf = (stub: PayloadStub, findings: Findings): ReasonCode | undefined =>
   findings.get(stub.ref)?.reason ?? stub.reason;
 
-/** Whether a reason prevents decryption; information does not. */
+/** Returns whether a reason code prevents decryption. Informational codes do not. */
 export function isUnreadable(reason: ReasonCode | undefined): reason is ReasonCode {
   return reason !== undefined && reasonClass(reason) !== 'information';
 }
@@ -50,7 +50,10 @@ const keyOf = (stub: PayloadStub, findings: Findings) => findings.get(stub.ref)?
 /** The label of a payload whose format does not record the key version. */
 export const UNRECORDED_VERSION = 'v?';
 
-/** `v7`; `v?` if the format does not record the key version; `static` for a static key, which has no version. */
+/**
+ * Returns a key's label: `v7`, `v?` if the format does not record the key version, or `static` for a static key,
+ * which has no version.
+ */
 function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
   if (key?.version !== undefined) return `v${key.version}`;
   return stub.format === 'static' ? 'static' : UNRECORDED_VERSION;
@@ -58,7 +61,7 @@ function shortKey(stub: PayloadStub, key: KeyUse | undefined): string {
 
 const UNRECORDED = ' (this format does not record the key version)';
 
-/** One badge for all readable payloads, then a badge for each reason code. */
+/** Returns one badge for all readable payloads, then one for each reason code. */
 export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, words = false): KeyBadge[] {
   const good = new Map<string, string>();
   const troubles = new Map<string, KeyBadge>();
@@ -81,7 +84,8 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
       plaintext = { label: words ? 'plaintext' : 'plain', tone: 'none', title: 'Not encrypted' };
     }
   }
-  // During an outage of Cloud KMS a key version can be both; the reason matters more.
+  // During a Cloud KMS outage, a key version may have readable and unreadable payloads. The badge with the reason
+  // then replaces its label.
   const labels = [...good.keys()].filter((label) => !troubles.has(label)).toSorted(byVersion);
   const readable: KeyBadge[] =
     labels.length > 0
@@ -96,7 +100,7 @@ export function keyBadges(stubs: readonly PayloadStub[], findings: Findings, wor
   return [...readable, ...troubles.values(), ...(plaintext && labels.length === 0 ? [plaintext] : [])];
 }
 
-/** The badges of a row: the header of a run with one key names it, so the rows of such a run only name what differs. */
+/** Returns a row's badges. If a run uses only one key, its header shows the key, so rows show only what differs. */
 export const rowBadges = (
   stubs: readonly PayloadStub[],
   findings: Findings,
@@ -105,7 +109,7 @@ export const rowBadges = (
 
 const byVersion = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true });
 
-/** `key_disabled` → `disabled`: after a key version the word `key` is redundant. */
+/** `key_disabled` → `disabled`: the word `key` is redundant after a key version. */
 const badgeWord = (reason: ReasonCode) => reasonText(reason).title.replace(/^Key /, '').toLowerCase();
 
 export interface KeyShare {
@@ -116,15 +120,15 @@ export interface KeyShare {
 
 export interface KeyUsage {
   readonly shares: readonly KeyShare[];
-  /** How many key versions protect the readable payloads. */
+  /** Number of key versions that protect the readable payloads. */
   readonly keys: number;
   readonly encrypted: number;
   readonly unreadable: number;
-  /** Payloads in plaintext where ciphertext belongs. */
+  /** Number of payloads stored in plaintext although they should be encrypted. */
   readonly plaintext: number;
 }
 
-/** How many payloads of a run have the same key version and reason, and their bytes as stored. */
+/** The number and stored bytes of a run's payloads that have the same key version and reason. */
 export interface StubTally {
   readonly label: string;
   /** The full resource name of the key. */
@@ -135,7 +139,7 @@ export interface StubTally {
   readonly bytes: number;
 }
 
-/** Adds payloads like this one to the tallies, or with a negative number takes them away. */
+/** Adds `count` payloads like `stub` to the tallies. A negative count subtracts them. */
 export function addStub(tallies: Map<string, StubTally>, stub: PayloadStub, count: number): void {
   addPayload(tallies, stub, noFindings, count);
 }
@@ -168,8 +172,8 @@ const tallyId = ({ label, key, reason, encrypted }: Omit<StubTally, 'count' | 'b
   `${label} ${key} ${reason} ${encrypted}`;
 
 /**
- * Counts payloads by key version: the most used version first, unreadable payloads last. The tallies count the stubs;
- * the few findings correct them.
+ * Counts payloads by key version: most used version first, unreadable payloads last. The tallies count stubs;
+ * findings correct them.
  */
 export function keyUsage(
   tallies: readonly StubTally[],

@@ -3,7 +3,7 @@ import { formatBytes } from '../ui/format/number.ts';
 import type { PayloadView } from './payloads-context.tsx';
 import { encodingOf } from './value/payload-value.ts';
 
-/** `json, 362 B`: the encoding of the plaintext once it is known, and the stored size. */
+/** Returns the plaintext's encoding, once known, and the stored size: `json, 362 B`. */
 export function kindOf(view: PayloadView, stub: PayloadStub): string {
   const size = formatBytes(stub.bytes);
   if (view.status !== 'readable') return size;

@@ -18,25 +18,28 @@ import type { PayloadValue } from './value/payload-value.ts';
 const [Context, usePayloads] = requiredContext<Payloads>('PayloadsProvider');
 export { usePayloads };
 
-/** Provides the payloads of a run. */
+/** Provides a run's payloads. */
 export function PayloadsProvider({ payloads, children }: { payloads: Payloads; children: ReactNode }) {
   return <Context value={payloads}>{children}</Context>;
 }
 
 export const useDecoder = (): Decoder => usePayloads().decoder;
 
-/** What decoding has added to the payloads' stubs so far. */
+/** Returns what decoding has added to the payloads' stubs so far. */
 export function useFindings(): Findings {
   return useStore(useDecoder().store, ({ findings }) => findings);
 }
 
-/** Whether some of the payloads are locked, so that the person can reveal them. */
+/** Returns whether at least one of the payloads is locked, so that the person can reveal it. */
 export function useSomeLocked(refs: readonly PayloadRef[]): boolean {
   const { place } = usePayloads();
   return useRevealed((state) => refs.some((ref) => accessTo(state, place(ref)).status === 'locked'));
 }
 
-/** When the last of the payloads is hidden again, in milliseconds since 1970; undefined if none of them is open for a time. */
+/**
+ * Returns when the page hides the last of the payloads again, in milliseconds since 1970; undefined if none is open
+ * for a limited time.
+ */
 export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
   const { place } = usePayloads();
   return useRevealed((state) => {
@@ -52,16 +55,16 @@ export function useOpenUntil(refs: readonly PayloadRef[]): number | undefined {
 /** What a component can show of a payload. */
 export type PayloadView =
   | { readonly status: 'waiting' }
-  /** It is not requested: the person lacks the permission, or has not revealed it. */
+  /** Not requested, because the person lacks the permission or has not revealed the payload. */
   | { readonly status: 'refused' | 'locked' }
   | { readonly status: 'readable'; readonly value: PayloadValue; readonly payload: JsonPayload }
   | { readonly status: 'unreadable'; readonly reason: ReasonCode; readonly message?: string }
-  /** The request failed as a whole. */
+  /** The whole request failed. */
   | { readonly status: 'failed'; readonly message: string };
 
 /**
- * Returns a function that reads a payload for an action of the reader, such as a copy. It returns undefined if the payload
- * has been hidden since it was drawn: a timer may be late.
+ * Returns a function that reads a payload for a reader's action, such as copying. It returns undefined if the payload
+ * must be hidden by now, even though it may still be on screen because a timer is late.
  */
 export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
   const { decoder } = usePayloads();
@@ -76,12 +79,12 @@ export function useReadPayload(): (ref: PayloadRef) => JsonPayload | undefined {
 
 const waiting: PayloadView = { status: 'waiting' };
 const closed = { refused: { status: 'refused' }, locked: { status: 'locked' } } as const;
-/** The views of decoded payloads; each lives as long as its value. */
+/** Caches the view of each decoded payload for as long as its value lives. */
 const views = new WeakMap<PayloadValue, PayloadView>();
 
 /**
- * Calls `enter` before the browser draws the component, so that the request for its payloads is sent by then, and what
- * `enter` returns after the browser has drawn without it: the stores change then, in a task of their own.
+ * Calls `enter` before the browser paints the component, so that its payloads are requested early. Calls the function
+ * that `enter` returns after the browser has painted without the component, so that the stores change in a separate task.
  */
 function useInView(enter: (() => () => void) | undefined) {
   const entered = useRef<() => void>(undefined);
@@ -95,13 +98,13 @@ function useInView(enter: (() => () => void) | undefined) {
   }, [enter]);
 }
 
-/** Keeps payloads in view while the component is mounted. Returns a list that stays the same while its refs do. */
+/** Keeps payloads in view while the component is mounted. Returns the same array until the refs change. */
 export function usePayloadsInView(
   decoder: Decoder | undefined,
   refs: readonly PayloadRef[],
 ): readonly PayloadRef[] {
   const joined = refs.join(' ');
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the same refs may come in another list
+  // oxlint-disable-next-line react-hooks/exhaustive-deps -- another array may contain the same refs
   const viewed = useMemo(() => refs, [joined]);
   const enter = useCallback(() => {
     const leave = viewed.map((ref) => decoder?.view(ref));
@@ -114,8 +117,8 @@ export function usePayloadsInView(
 }
 
 /**
- * Returns what can be shown of a payload, and keeps the payload in view while the component is mounted and `inView` is
- * true. A payload whose stub already has a reason code is requested too, because the reason may no longer hold.
+ * Returns what can be shown of a payload, and keeps the payload in view while the component is mounted and `inView`
+ * is true. Also requests payloads whose stub has a reason code, because the reason may no longer apply.
  */
 export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inView = true): PayloadView {
   const { decoder, place } = usePayloads();
@@ -124,7 +127,7 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     [decoder, ref, inView],
   );
   useInView(enter);
-  // A payload that is not in view must be hidden too.
+  // Renders again when access changes: a payload that is not in view must be hidden too.
   useRevealed((reveals) => (ref === undefined ? undefined : accessTo(reveals, place(ref)).status));
   const state = useStore(decoder.store, () => (ref === undefined ? undefined : decoder.state(ref)));
   const payload = state?.status === 'answered' && state.result.ok ? state.result.payload : undefined;
@@ -140,7 +143,8 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
     case 'failed':
       return { status: 'failed', message: state.message };
     default: {
-      // The server knows without decrypting that some payloads are unreadable, whatever the person may do.
+      // For some payloads the server knows without decrypting that they are unreadable, whatever the person's
+      // permissions.
       const known = stub && reasonOf(stub, decoder.store.getState().findings);
       if (isUnreadable(known)) return { status: 'unreadable', reason: known };
       return state.status === 'waiting' ? waiting : closed[state.status];
@@ -149,8 +153,8 @@ export function usePayload(ref: PayloadRef | undefined, stub?: PayloadStub, inVi
 }
 
 /**
- * True for a payload of the run's description (an attempt's failure, a heartbeat) that the server has replaced since it
- * described the run. The next description contains the new payload.
+ * Returns whether a payload of the run's description (an attempt's failure, a heartbeat) has been replaced since the
+ * server described the run. The next description contains the new payload.
  */
 const isOutOfDate = ({ ref, reason }: { ref: PayloadRef; reason: ReasonCode }) =>
   partsOfRef(ref).eventId === 0 && reason === 'event_not_found';

@@ -21,7 +21,7 @@ const icons: Readonly<Record<IconName, typeof Lock>> = {
   elsewhere: ExternalLink,
 };
 
-/** The icon of a reason code. */
+/** A reason code's icon. */
 export function ReasonIcon({ name, size = 12 }: { name: IconName; size?: number }) {
   const Icon = icons[name];
   return <Icon size={size} aria-hidden="true" />;

@@ -10,11 +10,11 @@ import { explain, reasonText, remedy } from './reasons.ts';
 interface ReasonNoteProps {
   readonly reason: ReasonCode;
   readonly stub: PayloadStub;
-  /** The message of the server. */
+  /** The server's message. */
   readonly detail?: string | undefined;
 }
 
-/** Why a payload cannot be decrypted, with which key, whether that can change, and what to do. */
+/** Explains why a payload cannot be decrypted, with which key, whether that can change, and what to do. */
 export function ReasonNote({ reason, stub, detail }: ReasonNoteProps) {
   const { decoder, place } = usePayloads();
   const findings = useFindings();

@@ -6,7 +6,10 @@ import {
   reasons,
 } from '@temporal-kms/codec-api';
 
-/** Amber: an administrator can fix it. Orange: it passes without help. Red: it is permanent. Grey: it is information. */
+/**
+ * Amber: an administrator can fix the cause. Orange: the cause is temporary. Red: the cause is permanent. Grey: for
+ * information.
+ */
 type ReasonTone = 'pending' | 'timed-out' | 'failed' | 'neutral';
 export type ReasonIcon = 'lock' | 'open' | 'clock' | 'shield' | 'file' | 'weight' | 'key' | 'elsewhere';
 
@@ -52,7 +55,7 @@ export function reasonText(code: ReasonCode): {
   readonly kind: string;
 } {
   const { title, kind, class: group } = reasons[code];
-  // Plaintext is the only information that an administrator has to act on.
+  // Of the informational codes, an administrator needs to act only on plaintext.
   const tone = code === 'not_encrypted' ? 'pending' : tones[group];
   return { title, kind, tone, icon: icons[code] };
 }
@@ -62,11 +65,11 @@ export interface ReasonContext {
   readonly workflowId: string;
   readonly key?: KeyUse | undefined;
   readonly encoding?: string | undefined;
-  /** The namespace in the message, if it is not the history's. */
+  /** The namespace that the message specifies, if it differs from the history's. */
   readonly otherNamespace?: string | undefined;
 }
 
-/** `payments v7`: the last part of the key's resource name and the version, if they are known. */
+/** Returns the last part of the key's resource name and the version, if known: `payments v7`. */
 function keyTitle(key: KeyUse | undefined): string {
   const name = key?.name?.split('/').at(-1);
   const version = key?.version === undefined ? undefined : `v${key.version}`;
@@ -80,7 +83,7 @@ export function explain(code: ReasonCode, context: ReasonContext): string {
 
 const withoutMarkup = (text: string) => text.replaceAll('`', '');
 
-/** The meaning of a code with the names that the context contains. */
+/** Returns a code's meaning, with the names from the context. */
 function meaningOf(code: ReasonCode, context: ReasonContext): string {
   const key = keyTitle(context.key);
   const { namespace, workflowId } = context;
@@ -92,7 +95,7 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
     case 'namespace_mismatch':
       return `This was encrypted for a namespace that ${namespace} does not accept.`;
     case 'workflow_mismatch':
-      return `This was encrypted for another workflow id than ${workflowId}.`;
+      return `This was encrypted for a workflow id other than ${workflowId}.`;
     case 'namespace_not_permitted':
       return `The message was encrypted in ${context.otherNamespace ?? 'another namespace'}, and you may not read it there.`;
     case 'malformed':
@@ -104,7 +107,7 @@ function meaningOf(code: ReasonCode, context: ReasonContext): string {
 
 const resource = /^projects\/([^/]+)\/locations\/([^/]+)\/keyRings\/([^/]+)\/cryptoKeys\/([^/]+)$/;
 
-/** The `gcloud` command that makes the payload readable again; undefined if there is none. */
+/** Returns the `gcloud` command that makes the payload readable again, or undefined if there is none. */
 export function remedy(code: ReasonCode, key: KeyUse | undefined): string | undefined {
   const match = resource.exec(key?.name ?? '');
   if (!match) return undefined;
@@ -119,7 +122,7 @@ export function remedy(code: ReasonCode, key: KeyUse | undefined): string | unde
   if (key?.version === undefined) return undefined;
   if (code === 'key_disabled') return `gcloud kms keys versions enable ${key.version} --key=${name} ${where}`;
   if (code !== 'key_destroy_scheduled') return undefined;
-  // Cloud KMS restores a version to the state disabled.
+  // Cloud KMS restores a key version in the disabled state, so it must also be enabled.
   return ['restore', 'enable']
     .map((verb) => `gcloud kms keys versions ${verb} ${key.version} --key=${name} ${where}`)
     .join(' && ');

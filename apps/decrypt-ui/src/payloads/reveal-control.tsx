@@ -10,11 +10,14 @@ import { useReveals } from './reveal/reveals-context.tsx';
 
 interface RevealControlProps {
   readonly refs: readonly PayloadRef[];
-  /** What the page calls these payloads: `Input`. */
+  /** The page's title for these payloads: `Input`. */
   readonly title: string;
 }
 
-/** For payloads under one title: a button while one of them is locked, the time that is left while they are open for a time. */
+/**
+ * The control for payloads under one title. Shows a button while any is locked, or the time left while they are open
+ * for a limited time.
+ */
 export function RevealControl({ refs, title }: RevealControlProps) {
   const locked = useSomeLocked(refs);
   const until = useOpenUntil(refs);
@@ -30,7 +33,7 @@ export function RevealControl({ refs, title }: RevealControlProps) {
   return until === undefined ? null : <Countdown until={until} />;
 }
 
-/** Returns a function that reveals the payloads, or more of their event or run. */
+/** Returns a function that offers to reveal the payloads, their event or their run. */
 function useReveal(refs: readonly PayloadRef[], title: string) {
   const reveals = useReveals();
   const { target, ofEvent } = usePayloads();

@@ -8,9 +8,7 @@ const path = z.string().check(z.regex(/^\/(?!\/)[\w.~/-]*$/));
 
 /** The content of `config.json`: what differs between environments. The page loads it when it starts. */
 const runtimeConfig = z.object({
-  /**
-   * The codec server's origin and path prefix, or only its path; empty if it shares the page's origin and base path.
-   */
+  /** The codec server's origin and path prefix, or only its path; empty if it shares the page's origin and base path. */
   apiUrl: z._default(
     z.union([z.literal(''), path, url], 'must be empty, a path, or an address with http or https'),
     '',

@@ -105,7 +105,7 @@ describe('a person', () => {
       namespace,
       session: sessionOf(me).make,
     });
-    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
     await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(app.refs()).toEqual([]);

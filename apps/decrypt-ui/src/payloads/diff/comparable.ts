@@ -5,10 +5,13 @@ import { parseJson, type PayloadValue } from '../value/payload-value.ts';
 import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { stringifyJson } from '../value/stringify-json.ts';
 
-/** What is compared: a decoded payload, or lines. */
+/** One side of a comparison: a decoded payload, or lines. */
 export type Compared = PayloadValue | readonly string[];
 
-/** What a worker needs of it: the text of JSON without the parsed value, whose copy would make the page wait. */
+/**
+ * The part of `Compared` that a worker needs: for JSON only the text, because copying the parsed value would block
+ * the page.
+ */
 export type Comparable =
   | Exclude<PayloadValue, { kind: 'json' }>
   | { readonly kind: 'json'; readonly text: string }
@@ -17,7 +20,7 @@ export type Comparable =
 export const comparableOf = (compared: Compared): Comparable =>
   'kind' in compared && compared.kind === 'json' ? { kind: 'json', text: compared.text } : compared;
 
-/** The lines of what is compared. They can be a hundred thousand, so call it in a worker. */
+/** Returns the lines of one side. There may be a hundred thousand, so call it in a worker. */
 export function linesOf(comparable: Comparable): readonly string[] {
   if (!('kind' in comparable)) return comparable;
   return comparableLines(
@@ -26,8 +29,8 @@ export function linesOf(comparable: Comparable): readonly string[] {
 }
 
 /**
- * The lines of a decoded payload for a comparison. The members of JSON objects are in alphabetical order, so that their order
- * in the payload makes no difference, and numbers keep every digit.
+ * Returns the lines of a decoded payload for a comparison. Members of JSON objects are sorted, so that their order in
+ * the payload makes no difference. Numbers keep every digit.
  */
 export function comparableLines(value: PayloadValue): string[] {
   switch (value.kind) {
@@ -45,15 +48,15 @@ export function comparableLines(value: PayloadValue): string[] {
   }
 }
 
-/** Values that are nested deeper are on one line, in their own order. This bounds the recursion. */
+/** More deeply nested values take one line and are not sorted. This bounds the recursion. */
 const MAX_DEPTH = 200;
-/** Values that are nested deeper are indented no further: their indentation could be many times longer than they are. */
+/** Maximum indentation depth: deeper indentation could be many times longer than the values. */
 const MAX_INDENT = 20;
 
 interface Place {
   /** `"id": ` */
   readonly name: string;
-  /** A comma, except after the last value. */
+  /** A comma, or empty after the last value. */
   readonly end: string;
   readonly depth: number;
 }

@@ -13,11 +13,11 @@ interface DiffViewProps {
   readonly left: PayloadValue;
   readonly right: PayloadValue;
   readonly label: string;
-  /** Fills the height of the element around it. */
+  /** Whether to fill the parent's height. */
   readonly fill?: boolean;
 }
 
-/** Two payloads next to each other, with the differing lines and words. Equal lines are folded. */
+/** Two payloads side by side, with their differing lines and words marked. Equal lines are folded. */
 export function DiffView({ left, right, label, fill }: DiffViewProps) {
   const result = useDiff(left, right);
   const [open, setOpen] = useState<ReadonlySet<number>>(new Set());
@@ -87,7 +87,7 @@ interface LinesProps {
   readonly row: Exclude<DiffRow, { kind: 'folded' }>;
   readonly left: readonly string[];
   readonly right: readonly string[];
-  /** How often the reader has requested more of the lines. */
+  /** Number of times the reader has requested more of the lines. */
   readonly more: number;
   readonly onMore: () => void;
 }
@@ -145,6 +145,6 @@ function Side({ sign, changed, position, text, pieces }: SideProps) {
 
 const marked = (pieces: readonly Piece[]): ReactNode =>
   pieces.map(({ text, changed }, index) => {
-    // oxlint-disable-next-line react/no-array-index-key -- the pieces of a line never move
+    // oxlint-disable-next-line react/no-array-index-key -- the order of a line's pieces never changes
     return changed ? <mark key={index}>{text}</mark> : <span key={index}>{text}</span>;
   });

@@ -1,13 +1,13 @@
 import { type Comparable, linesOf } from './comparable.ts';
 import { type LineDiff, lineDiff } from './line-diff.ts';
 
-/** What is compared. The page ends the worker after its answer, and with it this copy of the plaintext. */
+/** The two sides of a comparison. The page terminates the worker after its answer, which frees this copy of the plaintext. */
 export interface DiffRequest {
   readonly left: Comparable;
   readonly right: Comparable;
 }
 
-/** The lines of both, and how they differ. */
+/** The lines of both sides, and how they differ. */
 export interface Diff extends LineDiff {
   readonly left: readonly string[];
   readonly right: readonly string[];

@@ -1,24 +1,24 @@
-/** Characters of a line that a comparison shows at first. Of two such lines, `wordDiff` compares the words. */
+/** Number of characters of a line that a comparison shows at first. `wordDiff` compares the words of two such lines. */
 export const CUT = 900;
 /**
- * Characters that each request for more adds. The browser lays out a line as a whole, so a line of 2 MiB would stop
- * the page.
+ * Number of characters added each time the reader requests more. The browser lays out each line as a whole, so a line
+ * of 2 MiB would block the page.
  */
 export const MORE = 20_000;
-/** Characters that both lines have in common before the first difference that is shown. */
+/** Number of equal characters shown before the first difference. */
 const CONTEXT = 100;
 
-/** A part of a line: positions of its first character, and of the character after its last. */
+/** A part of a line. `to` is the position after the last character. */
 export interface Cut {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * The part of two compared lines that is shown. At first it begins shortly before the first difference, because the
- * beginning of two long lines may be equal.
+ * Returns the part of two compared lines to show. At first it begins shortly before the first difference, because two
+ * long lines may begin with the same text.
  *
- * @param more how often the reader has requested more
+ * @param more number of times the reader has requested more
  */
 export function cutOf(left: string, right: string, more: number): Cut {
   const longest = Math.max(left.length, right.length);
@@ -28,7 +28,7 @@ export function cutOf(left: string, right: string, more: number): Cut {
   return { from, to: from + CUT };
 }
 
-/** The position of the first character that differs; 0 if none does. */
+/** Returns the position of the first differing character, or 0 if the lines are equal. */
 function firstDifference(left: string, right: string): number {
   const shorter = Math.min(left.length, right.length);
   let at = 0;
@@ -36,7 +36,7 @@ function firstDifference(left: string, right: string): number {
   return left.length === right.length && at === shorter ? 0 : at;
 }
 
-/** The text of part of a line, with an ellipsis where the line continues. Surrogate pairs stay together. */
+/** Returns the text of a part of a line, with an ellipsis where the line continues. Never splits surrogate pairs. */
 export function cutText(line: string, { from, to }: Cut): string {
   const start = isLowSurrogate(line, from) ? from + 1 : from;
   const end = isLowSurrogate(line, to) ? to + 1 : to;

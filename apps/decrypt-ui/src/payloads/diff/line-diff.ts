@@ -1,6 +1,6 @@
 import { diffArrays, diffWordsWithSpace } from 'diff';
 
-/** A run of lines in a comparison, by how many lines each side has. */
+/** A block of equal or changed lines in a comparison, with the number of lines on each side. */
 export interface DiffPart {
   readonly kind: 'same' | 'changed';
   readonly left: number;
@@ -9,13 +9,11 @@ export interface DiffPart {
 
 export interface LineDiff {
   readonly parts: readonly DiffPart[];
-  /**
-   * False if the texts differ so much that they are not aligned: then everything between the common ends has changed.
-   */
+  /** False if the texts differ too much to be aligned: everything between the common start and end then counts as changed. */
   readonly aligned: boolean;
 }
 
-/** How many milliseconds the lines are aligned. */
+/** Maximum milliseconds for aligning lines. */
 const TIMEOUT = 8000;
 
 /** Aligns the lines of two texts. It can take seconds, so call it in a worker. */
@@ -51,13 +49,13 @@ function commonEnds(left: readonly string[], right: readonly string[]): DiffPart
   ].filter((part) => part.left + part.right > 0);
 }
 
-/** A line of a comparison: positions in the lines of the two sides. */
+/** A row of a comparison, with positions in the lines of both sides. */
 export type DiffRow =
   | { readonly kind: 'same' | 'changed'; readonly left?: number; readonly right?: number }
-  /** Equal lines that are folded. `at` identifies them. */
+  /** A fold of equal lines. `at` identifies it. */
   | { readonly kind: 'folded'; readonly at: number; readonly count: number };
 
-/** Equal lines that are shown next to a change. */
+/** Number of equal lines shown next to a change. */
 const CONTEXT = 3;
 
 /**
@@ -93,7 +91,7 @@ export function diffRows(parts: readonly DiffPart[], open: ReadonlySet<number>):
   return rows;
 }
 
-/** Lines that changed on both sides count once. */
+/** Returns the number of changed lines. A line that changed on both sides counts once. */
 export const changedLines = (parts: readonly DiffPart[]): number =>
   parts.reduce((sum, part) => sum + (part.kind === 'changed' ? Math.max(part.left, part.right) : 0), 0);
 
@@ -103,10 +101,10 @@ export interface Piece {
   readonly changed: boolean;
 }
 
-/** In longer lines, no words are compared. */
+/** Maximum length of lines whose words are compared. */
 const MAX_WORDS = 2000;
 
-/** The words that differ between two lines; none if the lines have little in common. */
+/** Returns the pieces of two lines, with differing words marked; none if the lines have little in common. */
 export function wordDiff(left: string, right: string): { left: Piece[]; right: Piece[] } {
   if (left.length + right.length > MAX_WORDS)
     return { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };
@@ -121,7 +119,7 @@ export function wordDiff(left: string, right: string): { left: Piece[]; right: P
     : { left: [{ text: left, changed: false }], right: [{ text: right, changed: false }] };
 }
 
-/** In lines that have little in common, marked words would only distract. */
+/** Returns whether two lines are similar enough: otherwise marked words would only distract. */
 function isSimilar(pieces: readonly Piece[]): boolean {
   const letters = ({ text }: Piece) => text.replaceAll(/\W/g, '').length;
   const same = pieces.reduce((sum, piece) => sum + (piece.changed ? 0 : letters(piece)), 0);

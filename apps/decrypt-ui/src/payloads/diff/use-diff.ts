@@ -15,9 +15,8 @@ export type DiffState =
   | { readonly status: 'ready'; readonly diff: Diff };
 
 /**
- * Compares two payloads, or two lists of lines, in a worker of their own. The worker ends with its answer, when one of
- * them changes, and when the component leaves the page, so an abandoned comparison costs nothing and keeps no
- * plaintext.
+ * Compares two payloads, or two lists of lines, in a separate worker. Terminates the worker after its answer, when a
+ * side changes, and on unmount, so an abandoned comparison costs nothing and keeps no plaintext.
  */
 export function useDiff(left: Compared | undefined, right: Compared | undefined): DiffState {
   const [answer, setAnswer] = useState<Answer>();

@@ -12,17 +12,17 @@ import { levelText } from './level-text.ts';
 import { StackTrace } from './stack-trace-view.tsx';
 
 export interface FailureViewProps {
-  /** Proto3 JSON in which placeholders stand for the payloads. */
+  /** Proto3 JSON with placeholders instead of payloads. */
   readonly failure: unknown;
   readonly stubs: readonly PayloadStub[];
   readonly title?: string;
   /** Text after the title: `after 5 attempts`. */
   readonly note?: string | undefined;
-  /** Scrolls to the line of the application's code that threw the root cause. */
+  /** Whether to scroll to the line of application code that threw the root cause. */
   readonly showCode?: boolean;
 }
 
-/** A failure from the outermost level to its root cause: message, type, stack trace and details of each level. */
+/** A failure, from the outermost level to the root cause. Shows each level's message, type, stack trace and details. */
 export function FailureView({ failure, stubs, title = 'Failure', note, showCode = false }: FailureViewProps) {
   const chain = failureChain(failure);
   const findings = useFindings();
@@ -87,7 +87,7 @@ function Level({ level, stub, root, showCode }: LevelProps) {
         <ReasonNote reason={view.reason} stub={stub} detail={view.message} />
       ) : null}
       {stackTrace ? (
-        // The cause comes from the line that threw it.
+        // The root cause's stack trace shows which line threw it.
         <StackTrace
           text={stackTrace}
           read={() => (level.encoded === undefined || read(level.encoded) ? stackTrace : undefined)}

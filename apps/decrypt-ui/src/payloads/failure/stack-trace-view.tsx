@@ -9,15 +9,15 @@ import styles from './stack-trace-view.module.css';
 
 interface StackTraceProps {
   readonly text: string;
-  /** Returns the text to copy, or undefined if it is hidden by now. */
+  /** Returns the text to copy, or undefined if it has been hidden since. */
   readonly read: () => string | undefined;
   readonly decrypted: boolean;
   readonly initiallyOpen: boolean;
-  /** Scrolls to the first frame of the application. */
+  /** Whether to scroll to the application's first frame. */
   readonly showCode: boolean;
 }
 
-/** A stack trace with the frames of the application. Those of libraries are folded. */
+/** A stack trace that shows the application's frames and folds library frames. */
 export function StackTrace({ text, read, decrypted, initiallyOpen, showCode }: StackTraceProps) {
   const [open, setOpen] = useState(initiallyOpen);
   const [libraries, setLibraries] = useState<ReadonlySet<number>>(new Set());

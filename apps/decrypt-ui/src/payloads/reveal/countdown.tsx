@@ -1,13 +1,13 @@
 import { useNow } from '../../ui/use-now.ts';
 import styles from './reveal.module.css';
 
-/** `4:32`: minutes and seconds. */
+/** Formats minutes and seconds: `4:32`. */
 function clockText(millis: number): string {
   const seconds = Math.max(Math.ceil(millis / 1000), 0);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
-/** The time until payloads are hidden again. Screen readers read it on request only, because it changes every second. */
+/** The time until payloads are hidden again. Screen readers read it only on request, because it changes every second. */
 export function Countdown({ until }: { until: number }) {
   const left = until - useNow(true);
   return (

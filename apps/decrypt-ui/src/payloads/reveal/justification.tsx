@@ -4,10 +4,10 @@ import { Button } from '../../ui/controls/button.tsx';
 import { Dialog } from '../../ui/overlays/dialog.tsx';
 import styles from './justification.module.css';
 
-/** The longest justification that the server accepts, in characters. */
+/** Maximum length of a justification that the server accepts, in characters. */
 const MAX_LENGTH = 500;
 
-/** Returns a justification as the server records it; undefined for a text that the server refuses. */
+/** Returns the justification as the server records it, or undefined if the server would refuse the text. */
 export function justificationOf(text: string): string | undefined {
   const parsed = justification.safeParse(text);
   return parsed.success ? parsed.data : undefined;
@@ -16,16 +16,16 @@ export function justificationOf(text: string): string | undefined {
 interface JustificationFieldProps {
   readonly value: string;
   readonly onChange: (value: string) => void;
-  /** States under the field that the text is missing. */
+  /** Whether to say below the field that the text is missing. */
   readonly missing?: boolean;
   readonly field?: RefObject<HTMLInputElement | null>;
-  /** The namespace does not ask for a justification, but records it. */
+  /** Whether the justification is optional: the namespace records it, but does not require it. */
   readonly optional?: boolean;
 }
 
 /**
- * The field where a person states why they need plaintext. Send its text in the body of a request, never in a URL, and
- * keep it in memory only.
+ * A field where a person states why they need plaintext. Send its text in a request's body, never in a URL, and keep
+ * it only in memory.
  */
 export function JustificationField({ value, onChange, missing, field, optional }: JustificationFieldProps) {
   const id = useId();
@@ -55,7 +55,7 @@ export function JustificationField({ value, onChange, missing, field, optional }
   );
 }
 
-/** The text of a `JustificationField`, and whether the field states that the text is missing. */
+/** Manages the text of a `JustificationField`, and whether the field says that the text is missing. */
 export function useJustification(initial = '') {
   const field = useRef<HTMLInputElement>(null);
   const [value, setValue] = useState(initial);
@@ -65,9 +65,9 @@ export function useJustification(initial = '') {
     setMissing(false);
   };
   return {
-    /** The properties of the field. */
+    /** The field's props. */
     props: { value, missing, field, onChange },
-    /** Returns the justification. Without one, the field states that and gets the focus. */
+    /** Returns the justification. If it is missing, the field says so and gets the focus. */
     submit: (): string | undefined => {
       const given = justificationOf(value);
       if (given === undefined) {
@@ -81,21 +81,21 @@ export function useJustification(initial = '') {
 
 interface JustificationDialogProps {
   readonly title: string;
-  /** What the server decrypts, and what the person sees then. */
+  /** What the server will decrypt and the person will see. */
   readonly description: ReactNode;
   /** Further choices, between the description and the field. */
   readonly children?: ReactNode;
   /** The submit button's text. */
   readonly action: ReactNode;
-  /** The text in the field at first. */
+  /** The field's initial text. */
   readonly initial?: string;
   readonly onSubmit: (justification: string) => void;
   readonly onClose: () => void;
 }
 
 /**
- * Asks for a justification before the server decrypts in a namespace that reveals on demand. The caller renders it
- * while it is open, and closes it in `onSubmit`.
+ * Asks for a justification before the server decrypts payloads of a namespace that reveals on demand. The caller
+ * renders the dialog while it is open, and closes it in `onSubmit`.
  */
 export function JustificationDialog({
   title,
@@ -111,7 +111,7 @@ export function JustificationDialog({
     <Dialog title={title} open onOpenChange={(open) => !open && onClose()} initialFocus={props.field}>
       <form
         className={styles['form']}
-        // The browser must not keep what people write here.
+        // The browser must not store what people write here.
         autoComplete="off"
         noValidate
         onSubmit={(event) => {

@@ -16,8 +16,8 @@ import { useRevealed, useReveals } from './reveals-context.tsx';
 import { type Grant, needsJustification, type RevealTarget } from './reveals.ts';
 
 /**
- * The line above a run whose payloads the page does not simply show: why they are hidden and what reveals them, or what
- * is revealed and for how long. It also gives the commands of reveals their actions.
+ * The line above a run whose payloads are not shown automatically. Says why they are hidden and how to reveal them,
+ * or what is revealed and for how long. Also defines the actions of the reveal commands.
  */
 export function RevealBar({ run }: { run: RunAddress }) {
   const reveals = useReveals();
@@ -41,7 +41,7 @@ export function RevealBar({ run }: { run: RunAddress }) {
   };
   useCommands({ 'reveal.run': canReveal ? reveal : undefined, 'payloads.lock': isOpen ? lock : undefined });
 
-  // Another page explains that the person may see nothing here.
+  // Another page explains that the person may not see anything here.
   if (!can(namespace, 'metadata')) return null;
   if (status === 'refused') {
     return (
@@ -61,10 +61,10 @@ const concerns = (target: RevealTarget, run: RunAddress) =>
   'namespace' in target ? target.namespace === run.namespace : runScope(target.run) === runScope(run);
 
 interface ControlsProps {
-  /** The reveals in the run. */
+  /** The reveals that belong to the run. */
   readonly own: readonly Grant[];
   readonly onDemand: boolean;
-  /** The run as a whole is locked. */
+  /** Whether the whole run is locked. */
   readonly locked: boolean;
   readonly onReveal: () => void;
   readonly onLock: () => void;
@@ -79,7 +79,7 @@ function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
       </Button>
     );
     return onDemand ? (
-      <Line icon={<Lock size={14} />} title="Payloads are shown with a justification only." action={action}>
+      <Line icon={<Lock size={14} />} title="Payloads are shown only with a justification." action={action}>
         The audit records it, with the payloads that you open.
       </Line>
     ) : (
@@ -113,7 +113,7 @@ function Controls({ own, onDemand, locked, onReveal, onLock }: ControlsProps) {
   );
 }
 
-/** The names of the last two reveals, and the number of others. */
+/** Returns the names of the last two reveals, and the number of others. */
 function namesOf(grants: readonly Grant[]): string {
   const names = [...new Set(grants.map(({ name }) => name))].toReversed();
   const more = names.length - 2;
@@ -142,10 +142,10 @@ function Line({ icon, title, open = false, action, children }: LineProps) {
   );
 }
 
-/** How many milliseconds before the end screen readers are warned. */
+/** Screen readers are warned this many milliseconds before payloads are hidden. */
 const WARNING = 60_000;
 
-/** Tells screen readers that payloads are hidden again, and a minute before that. */
+/** Announces to screen readers that payloads are hidden again, and warns them a minute earlier. */
 function useAnnouncements(grants: readonly Grant[], isOpen: boolean) {
   const was = useRef(isOpen);
   useEffect(() => {

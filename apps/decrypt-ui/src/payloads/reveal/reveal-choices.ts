@@ -10,7 +10,7 @@ import {
   type RevealsState,
 } from './reveals.ts';
 
-/** The choices that every reveal in a run offers. */
+/** Returns the choices that every reveal in a run offers. */
 export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
   const namespace = escapeInvisible(run.namespace);
   return [
@@ -23,24 +23,24 @@ export function widerChoices(run: RunAddress): [RevealChoice, RevealChoice] {
   ];
 }
 
-/** The choice that reveals the payloads of some events, from the first event to the last. */
+/** Returns the choice that reveals the payloads of a range of events. */
 export function eventsChoice([first, last]: readonly [number, number], target: PayloadsTarget): RevealChoice {
   const name = first === last ? `event ${first}` : `events ${first}–${last}`;
   return { target, text: name.charAt(0).toUpperCase() + name.slice(1), name };
 }
 
-/** No history contains this payload, so only a reveal of the whole run covers it. */
+/** A ref that no history contains, so only a reveal of the whole run covers it. */
 const NO_PAYLOAD = payloadRefOf(0, 0);
 
-/** Returns whether the page may show the whole run. */
+/** Returns the access to the whole run. */
 export const useRunAccess = (run: RunAddress) =>
   useRevealed((state) => accessTo(state, { run, ref: NO_PAYLOAD }).status);
 
-/** The reveal under which the page may show the whole run, if there is one. */
+/** Returns the reveal that permits the page to show the whole run, if there is one. */
 export const useRunGrant = (run: RunAddress): Grant | undefined =>
   useRevealed((state) => runGrant(state, run));
 
-/** Returns a function that reads it for an action that has taken time: the reveal may have ended. */
+/** Returns a function that reads the reveal of the whole run again after a slow action, because it may have ended. */
 export function useReadRunGrant(run: RunAddress): () => Grant | undefined {
   const { store } = useReveals();
   return () => runGrant(store.getState(), run);
@@ -51,7 +51,7 @@ function runGrant(state: RevealsState, run: RunAddress): Grant | undefined {
   return access.status === 'open' ? access.grant : undefined;
 }
 
-/** Returns whether the person can reveal payloads of the run: it is locked, or a reveal of it ends at some time. */
+/** Returns whether the person can reveal payloads of the run: the run is locked, or its reveal has a time limit. */
 export function useCanReveal(run: RunAddress): boolean {
   const onDemand = useRevealed((state) => needsJustification(state, run.namespace));
   const status = useRunAccess(run);

@@ -13,10 +13,10 @@ import { HIDDEN, namespaceOf } from './reveals.ts';
 
 const TIMES = [5, 15, 60, 240] as const;
 
-/** The times that the policy permits, in minutes. */
+/** Returns the choices of time that the policy permits, in minutes. */
 export const timesUpTo = (most: number): readonly number[] => [...TIMES.filter((time) => time < most), most];
 
-/** Asks how much is revealed, for how long and why, and reveals it. */
+/** Asks what to reveal, for how long and why, then reveals it. */
 export function RevealDialog({ asked }: { asked: Asked }) {
   const { choices, what, onRevealed } = asked;
   const reveals = useReveals();

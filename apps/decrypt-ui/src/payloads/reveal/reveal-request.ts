@@ -3,28 +3,28 @@ import { createStore } from 'zustand/vanilla';
 import { announce } from '../../ui/live-region.tsx';
 import { namespaceOf, needsJustification, type Reveals, type RevealTarget } from './reveals.ts';
 
-/** How much is revealed. */
+/** A choice of what to reveal. */
 export interface RevealChoice {
   readonly target: RevealTarget;
-  /** The text of the choice: `Input`, `Event 5`. */
+  /** The choice's label: `Input`, `Event 5`. */
   readonly text: string;
-  /** For the line above the page: `Input of event 5`. */
+  /** The text for the line above the run: `Input of event 5`. */
   readonly name: string;
 }
 
-/** What a person is asked before a reveal. */
+/** What the page asks a person before a reveal. */
 export interface Asked {
-  /** The first is chosen at first. All are in one namespace. */
+  /** The first choice is preselected. All are in one namespace. */
   readonly choices: readonly [RevealChoice, ...RevealChoice[]];
   /** What a search decrypts: `the payloads of this run`. */
   readonly what?: string;
-  /** Called when the person has revealed one of them. */
+  /** Called when the person has revealed a choice. */
   readonly onRevealed?: () => void;
 }
 
 interface Dialog {
   readonly asked: Asked | undefined;
-  /** The part of the page that the person came from. */
+  /** The part of the page that had the focus before. */
   readonly from: HTMLElement | null;
 }
 
@@ -39,7 +39,7 @@ export function closeDialog(): void {
   keepFocus(from);
 }
 
-/** Reveals the first choice, or asks for a justification where it is needed. */
+/** Reveals the first choice, or opens the dialog if a justification is required. */
 export function askToReveal(reveals: Reveals, asked: Asked): void {
   const [{ target, name }] = asked.choices;
   if (isJustified(reveals, target)) {
@@ -56,8 +56,8 @@ const partWithFocus = () =>
   document.activeElement?.closest<HTMLElement>('[data-inspector], main') ?? document.getElementById('main');
 
 /**
- * Moves the focus to a part of the page if the button that has it is removed, so that the keyboard continues there.
- * Call it before the removal.
+ * Moves the focus to a part of the page if the focused button is removed, so that the keyboard continues there. Call
+ * it before the removal.
  */
 export function keepFocus(part = partWithFocus()): void {
   setTimeout(() => {
@@ -65,10 +65,11 @@ export function keepFocus(part = partWithFocus()): void {
   });
 }
 
-/** Whether a target contains a payload that needs a justification. */
+/** Returns whether a target contains a payload that needs a justification. */
 function isJustified({ store: { getState } }: Reveals, target: RevealTarget): boolean {
   const state = getState();
   if (needsJustification(state, namespaceOf(target))) return true;
-  // In a namespace that reveals automatically and is not locked, only payloads of other namespaces are locked.
+  // If the namespace reveals automatically and is not locked, only payloads encrypted in other namespaces need a
+  // justification.
   return target.kind === 'payloads' && !state.locked.has(namespaceOf(target));
 }

@@ -16,7 +16,7 @@ interface RevealsProviderProps extends Access {
   readonly children: ReactNode;
 }
 
-/** Provides the reveals, with the permissions of the person, and ends them when the page or the sign-in requires it. */
+/** Provides the reveals with the person's permissions, and ends reveals when the page is hidden or the sign-in expires. */
 export function RevealsProvider({ reveals, plaintext, children }: RevealsProviderProps) {
   const access = useMe();
   useLayoutEffect(() => reveals.setAccess(access), [reveals, access]);
@@ -27,10 +27,10 @@ export function RevealsProvider({ reveals, plaintext, children }: RevealsProvide
 
 export const useReveals = (): Reveals => useAccess().reveals;
 
-/** The cache of plaintext, for components that show plaintext from elsewhere and drop it together with the cache. */
+/** Returns the plaintext cache, for components that show other plaintext and must drop it together with the cache. */
 export const usePlaintext = (): PlaintextCache => useAccess().plaintext;
 
-/** Reads the reveals; `select` must return the same value for the same state. */
+/** Reads the state of reveals. `select` must return the same value for the same state. */
 export const useRevealed = <T,>(select: (state: RevealsState) => T): T =>
   useStore(useReveals().store, select);
 
@@ -40,7 +40,7 @@ function watchPage(reveals: Reveals, plaintext: PlaintextCache): () => void {
     if (document.visibilityState === 'hidden') reveals.hidden();
     else reveals.shown();
   };
-  // The browser may keep a page that it has put away, with its memory. Its timers do not run there.
+  // The browser may keep a page and its memory in the back/forward cache, where timers do not run.
   const putAway = () => plaintext.clear();
   watch();
   document.addEventListener('visibilitychange', watch);

@@ -5,15 +5,15 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { namespaceScope, type PlaintextCache, runScope } from './plaintext-cache.ts';
 
 /**
- * What a person reveals at once. `search` and `searches`: the places in the payloads of a run, or of all runs of a
- * namespace, that contain a text, but no payload.
+ * What one reveal covers. `search` and `searches` cover the search matches in the payloads of a run, or of all runs
+ * of a namespace, but no whole payload.
  */
 export type RevealTarget =
   | PayloadsTarget
   | { readonly kind: 'run' | 'search'; readonly run: RunAddress }
   | { readonly kind: 'namespace' | 'searches'; readonly namespace: string };
 
-/** Payloads of a run. Only the session of the run puts its refs next to its address: other runs have equal refs. */
+/** Payloads of a run. Only the run's session may combine refs with its address, because the same refs exist in other runs. */
 export interface PayloadsTarget {
   readonly kind: 'payloads';
   readonly run: RunAddress;
@@ -22,23 +22,23 @@ export interface PayloadsTarget {
 
 /** A reveal that has not ended. */
 export interface Grant {
-  /** Differs for each reveal: plaintext belongs to the reveal that the server decrypted it for. */
+  /** Unique for each reveal: plaintext belongs to the reveal for which the server decrypted it. */
   readonly id: string;
   readonly target: RevealTarget;
-  /** For people: `Input`, `event 5`. */
+  /** The reveal's name on the page: `Input`, `event 5`. */
   readonly name: string;
-  /** Milliseconds since 1970; Infinity where the namespace reveals automatically. */
+  /** When the reveal ends, in milliseconds since 1970; Infinity if the namespace reveals automatically. */
   readonly until: number;
-  /** For the audit; sent with each request under this reveal. */
+  /** The justification for the audit, sent with each request for this reveal. */
   readonly justification?: string;
 }
 
 export interface RevealsState {
   readonly access: RevealAccess;
   readonly grants: readonly Grant[];
-  /** Namespaces that reveal automatically and that the person has locked. */
+  /** Namespaces that reveal automatically but that the person has locked. */
   readonly locked: ReadonlySet<string>;
-  /** The tab has been hidden for `AWAY`, so the page keeps no plaintext. */
+  /** Whether the tab has been hidden for `AWAY`, so that the page keeps no plaintext. */
   readonly away: boolean;
 }
 
@@ -48,49 +48,49 @@ type RevealAccess = Pick<MyAccess, 'can' | 'reveal'>;
 export interface PayloadPlace {
   readonly run: RunAddress;
   readonly ref: PayloadRef;
-  /** The namespace that it was encrypted in, if it differs: its rule applies too. */
+  /** The namespace in which the payload was encrypted, if different. Its rule also applies. */
   readonly otherNamespace?: string | undefined;
 }
 
-/** Whether a payload may be requested and shown. */
+/** Whether the page may request and show a payload. */
 export type PayloadAccess =
   /** The person lacks the permission. */
   | { readonly status: 'refused' }
-  /** The person can reveal it. */
+  /** The person can reveal the payload. */
   | { readonly status: 'locked' }
-  /** `grant` is absent where the namespace reveals automatically. */
+  /** `grant` is absent if the namespace reveals automatically. */
   | { readonly status: 'open'; readonly grant?: Grant };
 
-/** How many milliseconds a tab may be hidden before reveals on demand end. */
+/** Milliseconds that a tab may be hidden before reveals on demand end. */
 export const HIDDEN = 60_000;
-/** How many milliseconds a tab may be hidden before all plaintext leaves the page. */
+/** Milliseconds that a tab may be hidden before the page drops all plaintext. */
 export const AWAY = 5 * 60_000;
-/** The longest delay of `setTimeout`. */
+/** Maximum delay of `setTimeout`, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1;
 
 const refusedAccess: PayloadAccess = { status: 'refused' };
 const lockedAccess: PayloadAccess = { status: 'locked' };
 const openAccess: PayloadAccess = { status: 'open' };
 
-/** Whether the namespace, or the namespace that the payload was encrypted in, decrypts only with a justification. */
+/** Returns whether the namespace, or the namespace in which the payload was encrypted, decrypts only with a justification. */
 export const needsJustification = ({ access }: RevealsState, namespace: string, other?: string): boolean =>
   access.reveal(namespace) === 'on-demand' || (other !== undefined && access.reveal(other) === 'on-demand');
 
-/** Returns whether a payload may be requested and shown now. */
+/** Returns whether the page may request and show a payload now. */
 export const accessTo = (state: RevealsState, { run, ref, otherNamespace }: PayloadPlace): PayloadAccess =>
   accessOf(state, { namespace: run.namespace, run, ref }, otherNamespace);
 
-/** What is searched: the payloads of a run, or of runs of the namespace. */
+/** What a search covers: the payloads of a run, or of runs of the namespace. */
 export interface SearchPlace {
   readonly namespace: string;
   readonly run?: RunAddress | undefined;
 }
 
-/** Returns whether payloads may be searched now, and the matches shown. */
+/** Returns whether the page may search payloads and show the matches now. */
 export const accessToSearch = (state: RevealsState, place: SearchPlace): PayloadAccess =>
   accessOf(state, place, undefined);
 
-/** A payload, or without `ref` a search. */
+/** A payload, or a search if `ref` is absent. */
 interface Place extends SearchPlace {
   readonly ref?: PayloadRef;
 }
@@ -123,7 +123,10 @@ function covers(target: RevealTarget, { namespace, run, ref }: Place): boolean {
   }
 }
 
-/** The reveal that ends last, if one has not ended: a timer may be late, for example after the computer slept. */
+/**
+ * Returns the reveal that ends last, ignoring those that have ended: a timer may be late, for example after the
+ * computer slept.
+ */
 function latest(grants: readonly Grant[]): Grant | undefined {
   const now = Date.now();
   return grants
@@ -134,14 +137,14 @@ function latest(grants: readonly Grant[]): Grant | undefined {
     );
 }
 
-/** The namespace of a reveal. */
+/** Returns a reveal's namespace. */
 export const namespaceOf = (target: RevealTarget): string =>
   'namespace' in target ? target.namespace : target.run.namespace;
 
 export interface RevealRequest {
   readonly target: RevealTarget;
   readonly name: string;
-  /** Absent: until the person locks the payloads. */
+  /** How long the reveal lasts. Absent: until the person locks the payloads. */
   readonly minutes?: number;
   readonly justification?: string;
 }
@@ -151,24 +154,22 @@ export interface RevealsOptions {
   readonly plaintext: PlaintextCache;
 }
 
-/**
- * Which payloads are open, for how long and why. It decides for every payload whether the page requests and shows it.
- */
+/** Keeps which payloads are open, for how long and why. Decides for every payload whether the page requests and shows it. */
 export type Reveals = ReturnType<typeof createReveals>;
 
-/** Counts all reveals of the page, because the cache of plaintext lives longer than the reveals of one person. */
+/** Number of reveals of all people on this page, because the plaintext cache outlives one person's reveals. */
 let ids = 0;
 
 export function createReveals({ access, plaintext }: RevealsOptions) {
   const store = createStore<RevealsState>()(() => ({ access, grants: [], locked: new Set(), away: false }));
   const forgetters = new Set<(namespace: string | undefined) => void>();
-  /** In memory only, so that a person who continues their work need not type it again. */
+  /** The last justification by namespace, only in memory, so that a person who continues their work need not type it again. */
   const justifications = new Map<string, string>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let hiding: ReturnType<typeof setTimeout>[] = [];
   let hiddenAt: number | undefined;
 
-  /** Ends reveals, and drops the plaintext that belongs to them. */
+  /** Keeps the given reveals, ends all others, and drops the plaintext of those that ended. */
   function keep(grants: readonly Grant[], more: Partial<RevealsState> = {}) {
     const before = store.getState().grants;
     for (const { id } of before) {
@@ -186,7 +187,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     keep(store.getState().grants.filter(({ until }) => until > now));
   }
 
-  /** Drops everything that was decrypted in a namespace, or in all, and the matches of searches. */
+  /** Drops everything decrypted in a namespace, or in all namespaces, and search matches. */
   function forget(namespace?: string) {
     plaintext.forget(namespace === undefined ? '' : namespaceScope(namespace));
     for (const listener of forgetters) listener(namespace);
@@ -195,7 +196,7 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
   const elsewhere = (namespace: string) =>
     store.getState().grants.filter(({ target }) => namespaceOf(target) !== namespace);
 
-  /** Ends the reveals on demand; the others have no end. */
+  /** Ends reveals on demand, which are those with a time limit. */
   function endOnDemand() {
     keep(store.getState().grants.filter(({ until }) => until === Infinity));
   }
@@ -210,15 +211,15 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
     /** The last justification that the person gave in a namespace. */
     lastJustification: (namespace: string) => justifications.get(namespace) ?? '',
     /**
-     * Changes the permissions. What was decrypted under the earlier ones leaves the page; what may still be shown
-     * comes back.
+     * Changes the permissions. Drops everything decrypted under the earlier permissions; the page requests again what
+     * it may still show.
      */
     setAccess: (next: RevealAccess) => {
       if (next === store.getState().access) return;
       store.setState({ access: next });
       forget();
     },
-    /** Reveals a target until its time expires, or until one of the rules of docs/access.md ends the reveal. */
+    /** Reveals a target until its time expires or a rule in docs/access.md ends the reveal. */
     reveal({ target, name, minutes, justification }: RevealRequest) {
       const namespace = namespaceOf(target);
       const state = store.getState();
@@ -245,13 +246,13 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
       keep(elsewhere(namespace), { locked: new Set([...state.locked, namespace]) });
       forget(namespace);
     },
-    /** Ends the reveals in a namespace that the person leaves, and drops what was decrypted there. */
+    /** Call when the person leaves a namespace. Ends its reveals and drops what was decrypted there. */
     leave(namespace: string) {
       keep(elsewhere(namespace));
       justifications.delete(namespace);
       forget(namespace);
     },
-    /** Call when the tab is hidden. Hidden tabs get few timers, so `shown` checks the times again. */
+    /** Call when the tab is hidden. Browsers delay timers in hidden tabs, so `shown` checks the times again. */
     hidden() {
       hiddenAt ??= Date.now();
       for (const known of hiding) clearTimeout(known);
@@ -267,13 +268,14 @@ export function createReveals({ access, plaintext }: RevealsOptions) {
       if (store.getState().away) store.setState({ away: false });
     },
     /**
-     * Ends all reveals: the cache of plaintext was cleared, because the sign-in has expired or the page is put away.
+     * Ends all reveals. Call when the plaintext cache was cleared, because the sign-in expired or the page entered
+     * the back/forward cache.
      */
     end() {
       justifications.clear();
       keep([]);
     },
-    /** Calls the listener when what was decrypted in a namespace, or in all, must leave the page. */
+    /** Calls the listener when the page must drop what was decrypted in a namespace, or in all namespaces. */
     onForget(listener: (namespace: string | undefined) => void): () => void {
       forgetters.add(listener);
       return () => forgetters.delete(listener);

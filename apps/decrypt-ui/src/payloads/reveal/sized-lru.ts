@@ -1,10 +1,9 @@
 /**
- * A map that drops the entries that were not used for the longest time when the sizes of all entries exceed the limit. It
- * does not take an entry of more than a quarter of the limit. The page does not use `lru-cache`, because that is 6 KiB of
- * JavaScript on every page.
+ * Creates a map that evicts the least recently used entries when their total size exceeds the limit. Ignores entries
+ * larger than a quarter of the limit. `lru-cache` would add 6 KiB of JavaScript to every page.
  */
 export function createSizedLru<V>(maxSize: number, sizeOf: (value: V) => number) {
-  /** In the order of their last use: a Map keeps the order of insertion. */
+  /** Ordered by last use, because a Map keeps the order of insertion. */
   const entries = new Map<string, { readonly value: V; readonly size: number }>();
   let total = 0;
 
@@ -21,7 +20,7 @@ export function createSizedLru<V>(maxSize: number, sizeOf: (value: V) => number)
       entries.set(key, entry);
       return entry.value;
     },
-    /** Reads an entry without counting as a use of it. */
+    /** Reads an entry without marking it as used. */
     peek: (key: string): V | undefined => entries.get(key)?.value,
     set(key: string, value: V): void {
       remove(key);
@@ -35,7 +34,7 @@ export function createSizedLru<V>(maxSize: number, sizeOf: (value: V) => number)
       }
     },
     delete: remove,
-    /** The keys; entries may be deleted while they are read. */
+    /** Returns the keys. Entries may be deleted during iteration. */
     keys: () => entries.keys(),
     clear(): void {
       entries.clear();

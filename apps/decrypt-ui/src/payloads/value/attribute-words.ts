@@ -1,4 +1,4 @@
-/** An enum value in words: `MAXIMUM_ATTEMPTS_REACHED` → `Maximum attempts reached`. */
+/** Converts an enum value to words: `MAXIMUM_ATTEMPTS_REACHED` → `Maximum attempts reached`. */
 export function sentence(value: string): string;
 export function sentence(value: string | undefined): string | undefined;
 export function sentence(value: string | undefined): string | undefined {
@@ -7,7 +7,7 @@ export function sentence(value: string | undefined): string | undefined {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** The first words of the names of Temporal's enums, which their values repeat. */
+/** The prefixes of Temporal's enum values, which repeat the enum's name. */
 const enumPrefixes = [
   'CONTINUE_AS_NEW_INITIATOR',
   'PARENT_CLOSE_POLICY',
@@ -32,7 +32,7 @@ const enumPrefixes = [
   'CALLBACK_STATE',
 ] as const;
 
-/** The text of an enum value of Temporal; undefined for other values. Unknown enums keep their whole name, in words. */
+/** Returns the text for a Temporal enum value, or undefined for other values. Values of unknown enums keep their prefix. */
 export function enumWords(value: string): string | undefined {
   if (!/^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+$/.test(value)) return undefined;
   const prefix = enumPrefixes.find((name) => value.startsWith(`${name}_`));
@@ -47,7 +47,7 @@ const acronyms: Readonly<Record<string, string>> = {
   sdk: 'SDK',
 };
 
-/** Names whose words alone are not clear. */
+/** Names for attributes whose own words are not clear enough. */
 const names: Readonly<Record<string, string>> = {
   startToCloseTimeout: 'Time limit of an attempt',
   scheduleToCloseTimeout: 'Time limit of all attempts',
@@ -57,10 +57,10 @@ const names: Readonly<Record<string, string>> = {
   workflowRunTimeout: 'Time limit of the run',
   workflowTaskTimeout: 'Time limit of a workflow task',
   startToFireTimeout: 'Fires after',
-  'retryPolicy.maximumAttempts': 'Most attempts',
+  'retryPolicy.maximumAttempts': 'Maximum attempts',
   'retryPolicy.initialInterval': 'First retry after',
   'retryPolicy.maximumInterval': 'Longest wait between retries',
-  'retryPolicy.backoffCoefficient': 'Wait grows by the factor',
+  'retryPolicy.backoffCoefficient': 'Backoff coefficient',
   'retryPolicy.nonRetryableErrorTypes': 'Not retried for',
   identity: 'Worker or client',
   'taskQueue.name': 'Task queue',
@@ -90,12 +90,12 @@ const names: Readonly<Record<string, string>> = {
   historySizeBytes: 'History size in bytes',
 };
 
-/** The path of an attribute in words: `retryPolicy.maximumAttempts` → `Most attempts`. */
+/** Converts an attribute's path to words: `retryPolicy.maximumAttempts` → `Maximum attempts`. */
 export function attributeName(path: string): string {
   const known = names[path];
   if (known !== undefined) return known;
   const words = path
-    // Names inside brackets and quotes come from people, so they stay as they are.
+    // People chose the names inside brackets and quotes, so they remain unchanged.
     .split(/\.|(?=\[)|(?<=\])\.?/)
     .filter((part) => part !== '')
     .map((part) => (part.startsWith('[') ? part : inWords(part)))

@@ -1,4 +1,4 @@
-/** A line of a hex dump, with sixteen bytes by default: `0000  50 4b 03 04 …  PK··`. */
+/** Returns a line of a hex dump, with sixteen bytes by default: `0000 50 4b 03 04 … PK··`. */
 export function hexLine(
   bytes: Uint8Array,
   line: number,

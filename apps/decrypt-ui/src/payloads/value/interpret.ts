@@ -2,16 +2,16 @@ import type { JsonPayload } from '@temporal-kms/codec-api';
 import { createStore } from 'zustand';
 import { type PayloadValue, payloadValue } from './payload-value.ts';
 
-/** Base64 characters of the longest payload that is interpreted at once, in some milliseconds. A longer one goes to a worker. */
+/** Maximum base64 length of a payload that the page interprets itself, within milliseconds. Longer payloads go to a worker. */
 export const LARGE = 150_000;
 
-/** The values of payloads; each lives as long as the answer that it was made from. */
+/** Payload values. Each lives as long as the answer from which it was made. */
 const values = new WeakMap<JsonPayload, PayloadValue>();
 
-/** Counts the values that came from a worker. */
+/** The number of values that workers have returned. */
 export const valuesStore = createStore(() => 0);
 
-/** The value of a payload; undefined if the payload is large and `interpret` has not finished. */
+/** Returns a payload's value, or undefined if the payload is large and `interpret` has not finished. */
 export function valueOf(payload: JsonPayload): PayloadValue | undefined {
   const known = values.get(payload);
   if (known || payload.data.length > LARGE) return known;
@@ -20,15 +20,15 @@ export function valueOf(payload: JsonPayload): PayloadValue | undefined {
   return value;
 }
 
-/** Large payloads that components wait for, in the order of the requests, with the number of those components. */
+/** Large payloads that components wait for, in order of request, with the number of waiting components. */
 const wanted = new Map<JsonPayload, number>();
 let current: { readonly payload: JsonPayload; readonly worker: Worker } | undefined;
 
 /**
- * Interprets a large payload in a worker, while the page stays responsive. Each payload has a separate worker, which ends with
- * its answer, so that no worker keeps plaintext. One works at a time.
+ * Interprets a large payload in a worker, so that the page stays responsive. Each payload gets a new worker, which is
+ * terminated after its answer, so that no worker keeps plaintext. Only one runs at a time.
  *
- * @returns a function that ends the request
+ * @returns a function that cancels the request
  */
 export function interpret(payload: JsonPayload): () => void {
   if (valueOf(payload)) return () => undefined;
@@ -59,7 +59,7 @@ function startNext() {
     valuesStore.setState((count) => count + 1, true);
   };
   worker.addEventListener('message', ({ data }: MessageEvent<PayloadValue>) => done(data));
-  // Without a worker, the page stops for a moment.
+  // If the worker fails, the page interprets the payload itself and blocks for a moment.
   worker.addEventListener('error', () => done(payloadValue(payload)));
   worker.postMessage(payload, { transfer: [] });
 }

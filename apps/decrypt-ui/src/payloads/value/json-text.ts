@@ -12,12 +12,12 @@ export const key = (text: string): Token => ({ kind: 'key', text });
 export const punctuation = (text: string): Token => ({ kind: 'punctuation', text });
 const value = (text: string): Token => ({ kind: 'value', text });
 
-/** Below this depth a value takes one line, and below twice this depth an ellipsis. This bounds the recursion. */
+/** Values nested deeper take one line; those nested more than twice as deep become an ellipsis. This bounds the recursion. */
 export const MAX_DEPTH = 60;
 
 /**
- * JSON on one line, truncated to `limit` characters. Member names have no quotes where JavaScript allows that. Numbers keep
- * every digit that was sent, and invisible characters in strings are escaped.
+ * Returns JSON on one line, truncated to `limit` characters. Omits quotes around member names where JavaScript allows
+ * that. Numbers keep every original digit, and invisible characters in strings are escaped.
  */
 export function jsonInline(input: unknown, limit: number): Token[] {
   const tokens: Token[] = [];
@@ -33,7 +33,7 @@ export function jsonInline(input: unknown, limit: number): Token[] {
   return tokens;
 }
 
-/** The tokens of JSON on one line. Strings may be cut after `limit` characters. */
+/** Yields the tokens of JSON on one line. May truncate strings to `limit` characters. */
 export function* inline(input: unknown, limit: number, depth = 0): Generator<Token> {
   if (!hasMembers(input)) {
     yield value(scalar(input, limit));
@@ -50,7 +50,7 @@ export function* inline(input: unknown, limit: number, depth = 0): Generator<Tok
   }
   yield punctuation(opening);
   let first = true;
-  // The caller takes the first tokens only, so a long array costs no more than a short one.
+  // Callers read only the first tokens, so a long array costs no more than a short one.
   for (const name of Array.isArray(input) ? input.keys() : Object.keys(input)) {
     if (!first) yield punctuation(', ');
     first = false;
@@ -65,7 +65,7 @@ export function* inline(input: unknown, limit: number, depth = 0): Generator<Tok
 
 export type Members = readonly unknown[] | Readonly<Record<string, unknown>>;
 
-/** A string that is laid out as its lines. */
+/** A string that is displayed line by line. */
 export class TextBlock {
   readonly text: string;
 
@@ -74,24 +74,24 @@ export class TextBlock {
   }
 }
 
-/** True for an object or array. */
+/** Returns whether the input is an object or array. */
 export const hasMembers = (input: unknown): input is Members =>
   Array.isArray(input) || (isRecord(input) && !isLosslessNumber(input) && !(input instanceof TextBlock));
 
 export const membersIn = (input: Members): number =>
   Array.isArray(input) ? input.length : Object.keys(input).length;
 
-/** The name of a member, without quotes where JavaScript allows that. */
+/** Returns a member's name, without quotes where JavaScript allows that. */
 export const memberName = (name: string) =>
   /^[A-Za-z_$][\w$]*$/.test(name) ? name : escapeInText(JSON.stringify(name));
 
 function scalar(input: unknown, limit: number): string {
   if (isLosslessNumber(input)) return input.value;
   if (input instanceof TextBlock) return scalar(input.text, limit);
-  // Escapes only the part of a long string that can be shown.
+  // Escapes only the visible part of a long string.
   if (typeof input === 'string')
     return escapeInText(JSON.stringify(limit < input.length ? input.slice(0, limit + 1) : input));
-  // Numbers that JSON does not have: NaN, infinity, and a zero with a sign.
+  // Handles numbers that JSON does not have: NaN, infinity and negative zero.
   if (typeof input === 'number') return Object.is(input, -0) ? '-0' : String(input);
   return JSON.stringify(input) ?? 'null';
 }

@@ -16,26 +16,26 @@ import {
 import { textLines } from './text-lines.ts';
 
 /**
- * A line of laid-out JSON. `open` and `close` are the lines around the members of an object or array; `folded` stands
- * for all of them. `rowTokens` makes its text.
+ * A line of the JSON tree. `open` and `close` are the lines around the members of an object or array; `folded`
+ * replaces all of them. `rowTokens` returns the line's text.
  */
 export interface JsonRow {
   readonly kind: 'flat' | 'open' | 'folded' | 'close';
   readonly depth: number;
-  /** The name of the member. */
+  /** The member's name. */
   readonly name?: string | undefined;
-  /** A `Range` has no line that closes it. */
+  /** The line's value. A `Range` has no closing line. */
   readonly value: unknown;
-  /** A comma follows. */
+  /** Whether a comma follows. */
   readonly comma: boolean;
 }
 
-/** Members of a long object or array that fold together, so that the layout does not grow with all of its members. */
+/** Members of a long object or array that fold together, so that the layout stays small. */
 class Range {
   readonly owner: Members;
   readonly from: number;
   readonly to: number;
-  /** The names of the first and last members. */
+  /** The names of the first and last member. */
   readonly ends: readonly [string, string];
 
   constructor(owner: Members, names: readonly string[] | undefined, from: number, to: number) {
@@ -57,10 +57,10 @@ class TextLine {
   }
 }
 
-/** Members of a range. */
+/** Number of members in a range. */
 export const RANGE = 1000;
 
-/** The ranges of each long object or array, which stay the same, so that `JsonFolds` can contain them. */
+/** The ranges of each long object or array. Each range is created once, so that `JsonFolds` can identify it. */
 const ranges = new WeakMap<Members, readonly Range[]>();
 
 function rangesOf(value: Members, names: readonly string[] | undefined, count: number): readonly Range[] {
@@ -76,30 +76,33 @@ function rangesOf(value: Members, names: readonly string[] | undefined, count: n
 
 /** Which objects, arrays and ranges are open. */
 export interface JsonFolds {
-  /** What the reader has chosen for single objects, arrays and ranges: true is open. */
+  /** The reader's choices for single objects, arrays and ranges. True means open. */
   readonly chosen: ReadonlyMap<unknown, boolean>;
-  /** Others are open while the layout has fewer lines than this. */
+  /** All others are open until the layout has this many lines. */
   readonly lines: number;
 }
 
-/** Lines after which a long value is folded until the reader opens it. */
+/** After this many lines, a value's remaining objects and arrays are folded until the reader opens them. */
 export const SHORT = 2000;
-/** The lines that "Unfold all" opens at most: a longer layout would make the page wait. */
+/** Maximum number of lines that "Unfold all" opens: a longer layout would block the page. */
 export const LONG = 20_000;
 
-/** How many characters of a text a line shows: the browser lays out a longer line as a whole, which is slow. */
+/**
+ * Maximum number of characters that a line shows: the browser lays out each line as a whole, which is slow for longer
+ * lines.
+ */
 const LONG_LINE = 10_000;
 
-/** Characters of a line that contains a whole object or array. */
+/** Maximum length of a line that contains a whole object or array, in characters. */
 const WIDTH = 46;
-/** Characters that a folded object or array shows of its members. */
+/** Maximum number of characters that a folded object or array shows of its members. */
 const FOLDED = 60;
 
 export const unfolded: JsonFolds = { chosen: new Map(), lines: SHORT };
 
 /**
  * Lays out JSON as a tree of lines. Objects and arrays that fit into 46 characters take one line, and those with more
- * than 1,000 members consist of ranges. It makes no text, so that a value of 2 MiB is laid out in some milliseconds.
+ * than 1,000 members are divided into ranges. Creates no texts, so that a value of 2 MiB is laid out within milliseconds.
  */
 export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded): JsonRow[] {
   const rows: JsonRow[] = [];
@@ -109,7 +112,7 @@ export function jsonRows(root: unknown, { chosen, lines }: JsonFolds = unfolded)
       visitText(value, depth, name, comma);
       return;
     }
-    // Most lines of a long value are numbers and texts, so they take the shortest way.
+    // Fast path: most lines of a long value are numbers and texts.
     if (!hasMembers(value)) {
       rows.push({ kind: 'flat', depth, name, value, comma });
       return;
@@ -163,13 +166,13 @@ function fits(value: unknown, depth: number, name = ''): boolean {
   let room = WIDTH - 2 * depth - name.length;
   for (const { text } of inline(value, room)) {
     room -= text.length;
-    // A text of several lines takes several lines.
+    // A multi-line text does not fit on one line.
     if (room < 0 || text.includes('\\n')) return false;
   }
   return true;
 }
 
-/** The text of a line, with its indentation. */
+/** Returns the text of a line, with its indentation. */
 export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
   const [opening, closing] =
     value instanceof TextBlock ? ['"""', '"""'] : Array.isArray(value) ? ['[', ']'] : ['{', '}'];
@@ -180,14 +183,14 @@ export function rowTokens({ kind, depth, name, value, comma }: JsonRow): Line {
   if (kind === 'open') tokens.push(punctuation(opening));
   else if (kind === 'close') tokens.push(punctuation(closing));
   else tokens.push(...jsonInline(value, kind === 'folded' ? FOLDED : LONG_LINE));
-  // Copy and Save have the whole text.
+  // The Copy and Save commands contain the whole text.
   if (typeof value === 'string' && value.length > LONG_LINE)
     tokens.push(punctuation(` ${plural(value.length - LONG_LINE, 'more character')}`));
   if (comma && kind !== 'open') tokens.push(punctuation(','));
   return tokens;
 }
 
-/** The number of members, or of lines of text, that a folded line stands for. */
+/** Returns the number of members, or of text lines, that a folded line hides. */
 export function memberCount({ value }: JsonRow): number {
   if (value instanceof Range) return value.to - value.from;
   if (value instanceof TextBlock) return textLines(value.text).length;
@@ -195,8 +198,8 @@ export function memberCount({ value }: JsonRow): number {
 }
 
 /**
- * The position of the next line before (`step` -1) or after (1) a position, without the lines that only close an object
- * or array. Returns the position itself if there is none.
+ * Returns the position of the closest line before (`step` -1) or after (1) a position, skipping lines that only close
+ * an object or array. Returns the position itself if there is none.
  */
 export function nextRow(rows: readonly JsonRow[], from: number, step: 1 | -1): number {
   let next = from + step;
@@ -204,7 +207,7 @@ export function nextRow(rows: readonly JsonRow[], from: number, step: 1 | -1): n
   return rows[next] ? next : from;
 }
 
-/** The position of the line that contains a line: its parent in the tree. */
+/** Returns the position of a line's parent in the tree. */
 export const parentRow = (rows: readonly JsonRow[], index: number): number =>
   rows.findLastIndex(
     (row, position) => position < index && row.kind === 'open' && row.depth < (rows[index]?.depth ?? 0),

@@ -1,4 +1,4 @@
-/** A kind of file that the page can draw, recognised by its first bytes. */
+/** A file type that the page recognises by its first bytes. */
 export interface Media {
   /** `PNG`, `PDF`. */
   readonly name: string;
@@ -14,7 +14,7 @@ const picture = (name: string, extension: string): Media => ({
   kind: 'picture',
 });
 
-/** First bytes in Latin-1, after `at` bytes. SVG and HTML are missing on purpose: they can contain scripts. */
+/** First bytes in Latin-1, at offset `at`. SVG and HTML are omitted because they can contain scripts. */
 const signatures: readonly { readonly at?: number; readonly bytes: string; readonly media: Media }[] = [
   { bytes: '\u0089PNG\r\n\u001a\n', media: picture('PNG', 'png') },
   { bytes: '\u00ff\u00d8\u00ff', media: picture('JPEG', 'jpg') },
@@ -24,7 +24,7 @@ const signatures: readonly { readonly at?: number; readonly bytes: string; reado
   { bytes: '%PDF-', media: { name: 'PDF', extension: 'pdf', type: 'application/pdf', kind: 'document' } },
 ];
 
-/** Recognises a picture or a PDF by its first bytes, whatever the payload's metadata claim. */
+/** Recognises a picture or a PDF by its first bytes, and ignores the payload's metadata. */
 export function mediaOf(bytes: Uint8Array): Media | undefined {
   const start = String.fromCharCode(...bytes.subarray(0, 16));
   return signatures.find(({ at = 0, bytes: first }) => start.startsWith(first, at))?.media;

@@ -1,6 +1,6 @@
 import type { PayloadFormat } from '@temporal-kms/codec-api';
 
-/** What each format is, and what its messages are bound to. */
+/** Each format's description, and what its messages are bound to. */
 export const payloadFormats: Readonly<Record<PayloadFormat, { name: string; bound: string }>> = {
   'envelope-v2': {
     name: 'Envelope, version 2: AES-256-GCM under a data key from a branch key that Cloud KMS wraps',

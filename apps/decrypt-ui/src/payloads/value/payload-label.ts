@@ -23,7 +23,7 @@ function labelOf(path: string): string {
   return numbered ? `${label} ${index}` : label;
 }
 
-/** Steps that only reflect how the protos nest. */
+/** Path steps that reflect only the nesting of protos. */
 const silent = new Set([
   'payloads',
   'fields',
@@ -66,7 +66,7 @@ function unquoted(text: string): string {
   }
 }
 
-/** The title of a payload. The first of several inputs has a number; a single input does not. */
+/** Returns a payload's title. The first of several inputs has a number; a single input has none. */
 export function payloadTitle(stub: PayloadStub, all: readonly PayloadStub[]): string {
   const label = payloadLabel(stub.path);
   const single =

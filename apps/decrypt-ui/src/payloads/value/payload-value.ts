@@ -9,14 +9,17 @@ export type PayloadValue =
       readonly kind: 'bytes';
       readonly bytes: Uint8Array<ArrayBuffer>;
       readonly messageType?: string;
-      /** The encoding is `binary/protobuf`. */
+      /** Present if the encoding is `binary/protobuf`. */
       readonly protobuf?: true;
     }
   | { readonly kind: 'empty' };
 
 export type JsonValue = Extract<PayloadValue, { kind: 'json' }>;
 
-/** Larger JSON is shown as text, and larger protobuf messages as bytes: the parsed value takes about ten times the memory. */
+/**
+ * Larger JSON is shown as text, and larger protobuf messages as bytes, because a parsed value takes about ten times
+ * the memory.
+ */
 export const MAX_PARSED = 2_000_000;
 
 function metadataText(payload: JsonPayload, name: string): string {
@@ -27,7 +30,7 @@ function metadataText(payload: JsonPayload, name: string): string {
 export const encodingOf = (payload: JsonPayload) => metadataText(payload, 'encoding');
 
 /**
- * Interprets a payload by `metadata.encoding`. `json/*` is parsed without losing digits, `binary/null` is empty, and
+ * Interprets a payload by `metadata.encoding`. Parses `json/*` without losing digits. `binary/null` is empty.
  * `binary/plain` is text if it is valid UTF-8 without control characters. Everything else is bytes.
  */
 export function payloadValue(payload: JsonPayload): PayloadValue {
@@ -38,7 +41,7 @@ export function payloadValue(payload: JsonPayload): PayloadValue {
   if (encoding === 'binary/null' || (encoding === '' && bytes.length === 0)) return { kind: 'empty' };
   if (encoding.startsWith('json/')) return { ...jsonValue(bytes), ...named };
   const text = encoding === 'binary/plain' || encoding === '' ? utf8(bytes) : undefined;
-  // A PDF may consist of readable characters.
+  // A PDF may contain only readable characters.
   if (text !== undefined && isReadable(text) && !text.startsWith('%PDF-')) return { kind: 'text', text };
   return { kind: 'bytes', bytes, ...named, ...(encoding === 'binary/protobuf' && { protobuf: true }) };
 }
@@ -46,7 +49,7 @@ export function payloadValue(payload: JsonPayload): PayloadValue {
 function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
   const text = utf8(bytes);
   if (text === undefined) return { kind: 'bytes', bytes };
-  if (bytes.length > MAX_PARSED) return { kind: 'text', text, note: 'the JSON is too long to be laid out' };
+  if (bytes.length > MAX_PARSED) return { kind: 'text', text, note: 'the JSON is too long to format' };
   try {
     return { kind: 'json', value: parseJson(text), text };
   } catch {
@@ -54,24 +57,27 @@ function jsonValue(bytes: Uint8Array<ArrayBuffer>): PayloadValue {
   }
 }
 
-/** The value of a JSON text, with every digit of its numbers. @throws SyntaxError */
+/** Parses JSON text. Numbers keep every digit. @throws SyntaxError */
 export const parseJson = (text: string): unknown => parse(text, null, parseNumber);
 
-/** Integers of up to 15 digits. A number of JavaScript has all their digits. */
+/** Integers of up to 15 digits, which a JavaScript number represents exactly. */
 const SHORT_INTEGER = /^(?:0|-?[1-9]\d{0,14})$/;
 
-/** A number with all of its digits. To write a number and compare the text would take longer than the rest of the parser. */
+/**
+ * Parses a number without losing digits. Comparing a formatted number with its source would take longer than the rest
+ * of the parser.
+ */
 const parseNumber = (source: string): number | LosslessNumber =>
   SHORT_INTEGER.test(source) ? Number(source) : new LosslessNumber(source);
 
-/** The bytes of a payload as they were encoded before encryption. */
+/** Returns a payload's bytes as they were before encryption. */
 export const bytesOf = (payload: JsonPayload): Uint8Array<ArrayBuffer> => fromBase64(payload.data);
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   try {
     const binary = atob(text);
     const bytes = new Uint8Array(binary.length);
-    // `Uint8Array.from` with a function takes ten times as long.
+    // `Uint8Array.from` with a function would take ten times as long.
     for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at);
     return bytes;
   } catch {
@@ -89,11 +95,11 @@ function utf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** True for text without control characters, except for white space. */
+/** Returns whether a text has no control characters, except white space. */
 // oxlint-disable-next-line no-control-regex
 export const isReadable = (text: string) => !/[\u0000-\u0008\u000e-\u001f\u007f]/.test(text);
 
-/** The text for the clipboard: the bytes that were sent if they are text, else their base64. */
+/** Returns the text for the clipboard: the original bytes if they are text, otherwise their base64. */
 export function copyText(value: PayloadValue): string {
   switch (value.kind) {
     case 'json':

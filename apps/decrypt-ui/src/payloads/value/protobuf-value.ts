@@ -3,15 +3,15 @@ import { LosslessNumber } from 'lossless-json';
 import { hexByte } from './hex.ts';
 import { isReadable, MAX_PARSED } from './payload-value.ts';
 
-/** Messages that are nested deeper are shown as bytes. */
+/** Maximum nesting depth. Messages nested deeper are shown as bytes. */
 const MAX_DEPTH = 40;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * The fields of a protobuf message by their numbers, as far as they can be read without the message's descriptor: a
- * delimited field is text if it is readable UTF-8, else a message if it can be read as one, else bytes in hexadecimal. A
- * field that occurs several times is an array. Returns undefined if the bytes are no message, or more than `MAX_PARSED`.
+ * Parses a protobuf message without its descriptor, and returns its fields by number. A length-delimited field
+ * becomes text if it is readable UTF-8, else a message if it parses as one, else bytes in hexadecimal. A repeated
+ * field becomes an array. Returns undefined if the bytes are not a message or exceed `MAX_PARSED`.
  */
 export function protobufValue(bytes: Uint8Array, depth = 0): Record<string, unknown> | undefined {
   if (bytes.length > MAX_PARSED) return undefined;
@@ -46,7 +46,7 @@ function fieldValue({ wire, value, encoded }: ProtobufField, depth: number): unk
   return textOf(value) ?? message ?? { $hex: Array.from(value, hexByte).join(' ') };
 }
 
-/** A varint with every digit: it has up to 64 bits. */
+/** Decodes a varint as a bigint, because it has up to 64 bits. */
 const varint = (encoded: Uint8Array): bigint =>
   encoded.reduceRight((sum, byte) => (sum << 7n) | BigInt(byte & 0x7f), 0n);
 

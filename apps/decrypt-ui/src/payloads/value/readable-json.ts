@@ -1,17 +1,20 @@
 import { hasMembers, MAX_DEPTH, membersIn, TextBlock } from './json-text.ts';
 import { type JsonValue, parseJson } from './payload-value.ts';
 
-/** Characters of JSON that is searched for texts; a longer value is shown as it is. */
+/** Maximum length of JSON that is searched for such strings, in characters. Longer JSON is shown unchanged. */
 const MAX_SEARCHED = 200_000;
-/** What JSON contains if one of its strings has a line break, or is JSON itself. */
+/** Matches JSON in which a string contains a line break or is itself JSON. */
 const hint = /\\n|"\s*[[{]/;
 
-/** The results, which stay the same, so that `JsonFolds` can contain them; each lives as long as its payload. */
+/**
+ * Cached results, so that the same objects are returned and `JsonFolds` can identify them. Each lives as long as its
+ * payload.
+ */
 const made = new WeakMap<JsonValue, unknown>();
 
 /**
- * The value of a JSON text in which strings that contain JSON are objects and arrays, and strings of several lines are
- * `TextBlock`s. Returns the same value if it has none.
+ * Returns the parsed JSON with strings that contain JSON replaced by objects and arrays, and multi-line strings by
+ * `TextBlock`s. Returns the value itself if it has no such strings.
  */
 export function readableJson(json: JsonValue): unknown {
   const { value, text } = json;

@@ -1,9 +1,12 @@
 import { escapeInText } from '@temporal-kms/codec-api';
 
-/** Characters of a line at most. The browser lays out a line as a whole, so a text of 2 MiB on one line would stop the page. */
+/**
+ * Maximum length of a line in characters. The browser lays out each line as a whole, so a text of 2 MiB on one line
+ * would block the page.
+ */
 export const MAX_LINE = 2000;
 
-/** The lines of a text, with invisible characters escaped. A longer line continues on the next lines. */
+/** Splits a text into lines, with invisible characters escaped. A line longer than `MAX_LINE` continues on the next lines. */
 export function textLines(text: string): string[] {
   return escapeInText(text)
     .split('\n')
@@ -13,7 +16,7 @@ export function textLines(text: string): string[] {
 function pieces(line: string): string[] {
   const found: string[] = [];
   for (let from = 0; from < line.length;) {
-    // A surrogate pair stays together.
+    // Never splits a surrogate pair.
     const to = from + MAX_LINE - (isHighSurrogate(line.charCodeAt(from + MAX_LINE - 1)) ? 1 : 0);
     found.push(line.slice(from, to));
     from = to;

@@ -20,7 +20,7 @@ interface BytesViewProps extends Omit<JsonViewProps, 'value'> {
   readonly value: Bytes;
 }
 
-/** A binary payload: the fields of a protobuf message, a picture when the reader asks for it, or its bytes. */
+/** A binary payload, shown as a protobuf message's fields, as a picture if the reader requests it, or as bytes. */
 export function BytesView({ value, folds, ...rest }: BytesViewProps) {
   const { bytes, protobuf, messageType } = value;
   const fields = useMemo(() => (protobuf ? protobufValue(bytes) : undefined), [bytes, protobuf]);
@@ -30,7 +30,7 @@ export function BytesView({ value, folds, ...rest }: BytesViewProps) {
     'bytes',
     ...(media?.kind === 'picture' ? (['picture'] as const) : []),
   ];
-  // A picture is drawn only when the reader asks for it.
+  // Draws a picture only if the reader requests it.
   const [chosen, setChosen] = useState<Form>();
   const form = chosen && forms.includes(chosen) ? chosen : (forms[0] ?? 'bytes');
   return (
@@ -66,9 +66,9 @@ function noteOf(form: Form, bytes: Uint8Array, media: Media | undefined, type: s
   return media?.kind === 'document' ? `${media.name}, ${part}. Save it to read it.` : `Bytes: ${part}.`;
 }
 
-/** More bytes do not help to recognise a file, and they cost memory. */
+/** Maximum number of bytes in the hex dump: more bytes cost memory and do not help to recognise a file. */
 const MAX_HEX_BYTES = 65_536;
-/** CSS pixels that a line with sixteen bytes needs. */
+/** Width of a line with sixteen bytes, in CSS pixels. */
 const WIDE = 560;
 
 function Hex({ bytes, ...rest }: Omit<JsonViewProps, 'value'> & { bytes: Uint8Array }) {
@@ -94,12 +94,12 @@ function Hex({ bytes, ...rest }: Omit<JsonViewProps, 'value'> & { bytes: Uint8Ar
   );
 }
 
-/** Larger pictures take too much memory once they are decompressed, in pixels. */
+/** Maximum size of a picture in pixels. Larger pictures take too much memory when decompressed. */
 const MAX_PIXELS = 40_000_000;
 
 /**
- * A picture on a canvas. It gets no URL: the browser decodes the bytes in memory, so the content security policy needs no
- * `blob:`, and the pixels are gone with the element.
+ * A picture on a canvas. The browser decodes the bytes in memory without a URL, so the content security policy needs
+ * no `blob:`, and the pixels are freed with the element.
  */
 function Picture({ bytes, media, label }: { bytes: Uint8Array<ArrayBuffer>; media: Media; label: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -124,7 +124,7 @@ function Picture({ bytes, media, label }: { bytes: Uint8Array<ArrayBuffer>; medi
   );
 }
 
-/** Draws a picture; returns why that is not possible. */
+/** Draws a picture. If that fails, returns why. */
 async function draw(
   bytes: Uint8Array<ArrayBuffer>,
   type: string,
@@ -140,8 +140,8 @@ async function draw(
     }
     const large = bitmap.width * bitmap.height > MAX_PIXELS;
     bitmap.close();
-    return large ? 'The picture is too large to be drawn. Save it to look at it.' : undefined;
+    return large ? 'The picture is too large to draw. Save it to look at it.' : undefined;
   } catch {
-    return 'The browser cannot draw this picture: it is damaged, or of a kind that the browser does not know. Save it to look at it.';
+    return 'The browser cannot draw this picture: it is damaged, or the browser does not support its format. Save it to look at it.';
   }
 }

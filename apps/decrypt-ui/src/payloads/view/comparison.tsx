@@ -14,7 +14,7 @@ type RenderComparison = (props: ComparisonProps) => ReactNode;
 const [Context, useComparison] = requiredContext<RenderComparison>('ComparisonProvider');
 export { useComparison };
 
-/** Provides the dialog that compares payloads. It finds the other payload in runs, which this folder does not import. */
+/** Provides the dialog that compares payloads. The dialog depends on runs, which this folder must not import. */
 export function ComparisonProvider({ render, children }: { render: RenderComparison; children: ReactNode }) {
   return <Context value={render}>{children}</Context>;
 }

@@ -19,19 +19,19 @@ export interface JsonViewProps {
   readonly value: unknown;
   readonly label: string;
   readonly decrypted: boolean;
-  /** Fills the height of the element around it. */
+  /** Whether to fill the parent's height. */
   readonly fill?: boolean | undefined;
-  /** What is folded at first. Another object starts again. */
+  /** What is folded initially. A new object resets the folds. */
   readonly folds?: JsonFolds | undefined;
 }
 
-/** JSON as a tree whose objects and arrays fold. It has one tab stop, and arrow keys move in it. */
+/** JSON as a tree whose objects and arrays fold. The tree is one tab stop, and arrow keys move inside it. */
 export function JsonView({ value, label, decrypted, fill, folds = unfolded }: JsonViewProps) {
   const [own, setOwn] = useState({ folds, from: folds });
   const current = own.from === folds ? own.folds : folds;
   const rows = useMemo(() => jsonRows(value, current), [value, current]);
   const [position, setActive] = useState<number>();
-  // "Fold all" may leave fewer lines, or another kind of line in its place.
+  // After "Fold all" there may be fewer lines, or a different line at the position.
   const at = Math.min(position ?? -1, rows.length - 1);
   const active = at < 0 ? undefined : rows[at]?.kind === 'close' ? nextRow(rows, at, -1) : at;
   const { wrap } = usePreferences();
@@ -70,7 +70,7 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
     return {
       id: `${id}${index}`,
       className: clsx(styles['line'], canFold && styles['folds'], index === active && styles['active']),
-      // Wrapped text continues below its beginning.
+      // Aligns wrapped lines with the beginning of the text.
       style: wrap ? { paddingLeft: `${2 * depth + 2}ch`, textIndent: `-${2 * depth + 2}ch` } : {},
       ...(kind === 'close'
         ? { role: 'presentation' }
@@ -81,7 +81,7 @@ export function JsonView({ value, label, decrypted, fill, folds = unfolded }: Js
             ...(canFold && { 'aria-expanded': kind === 'open' }),
           }),
       onClick: () => {
-        // A click that ends a selection of text selects text.
+        // A click that ends a text selection must not fold.
         if (getSelection()?.isCollapsed === false) return;
         setActive(index);
         toggle(row, kind === 'folded');

@@ -22,7 +22,7 @@ interface PayloadBlockProps {
   readonly title?: string;
 }
 
-/** A payload in full, under its name, key and size. It is requested when it comes into view. */
+/** A whole payload below its name, key and size. It is requested when it comes into view. */
 export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadBlockProps) {
   const [ref, inView] = useInView();
   const [dialog, setDialog] = useState<PayloadDialogName>();
@@ -32,8 +32,8 @@ export function PayloadBlock({ stub, title = payloadLabel(stub.path) }: PayloadB
   const readable = view.status === 'readable';
   const expired = useSessionState().status === 'expired';
   const hidden = view.status === 'locked' || view.status === 'refused' || expired;
-  // When the payload is hidden, its dialog is gone; a later reveal does not open it again. The dialog stays while a wider
-  // reveal requests the payload once more.
+  // When the payload is hidden, its dialog closes, and a later reveal does not reopen it. The dialog stays open while
+  // a wider reveal requests the payload again.
   if (hidden && dialog !== undefined) setDialog(undefined);
   return (
     <section ref={ref} className={styles['block']} data-ref={stub.ref}>
@@ -90,7 +90,7 @@ function Content({ view, stub, title }: ContentProps) {
   }
 }
 
-/** Returns a ref, and whether the element with the ref is in view or within 120 px of it. */
+/** Returns a ref, and whether its element is in view or at most 120 px away. */
 function useInView(): [RefCallback<Element>, boolean] {
   const [inView, setInView] = useState(false);
   const ref = useCallback((element: Element | null) => {

@@ -8,14 +8,14 @@ import { textLines } from '../value/text-lines.ts';
 import { JsonView, type JsonViewProps } from './json-view.tsx';
 import styles from './payload-block.module.css';
 
-// Few payloads are binary.
+// Loaded on demand, because few payloads are binary.
 const BytesView = lazy(async () => ({ default: (await import('./bytes-view.tsx')).BytesView }));
 
 interface PayloadBodyProps extends Omit<JsonViewProps, 'value'> {
   readonly value: PayloadValue;
 }
 
-/** A decoded payload in full, by the kind of its encoding. */
+/** A whole decoded payload, displayed according to its encoding. */
 export function PayloadBody({ value, folds, ...rest }: PayloadBodyProps) {
   switch (value.kind) {
     case 'empty':
@@ -42,7 +42,7 @@ const forms = [
   { value: 'json', text: 'JSON' },
 ] as const;
 
-/** JSON. Strings of several lines, and JSON inside strings, are laid out unless the reader asks for the JSON as it is. */
+/** JSON. Formats multi-line strings and JSON inside strings, unless the reader chooses the original JSON. */
 function JsonBody({ json, ...rest }: JsonBodyProps) {
   const readable = readableJson(json);
   const [form, setForm] = useState<'text' | 'json'>('text');

@@ -19,17 +19,17 @@ interface PayloadDialogProps {
   readonly view: Extract<PayloadView, { status: 'readable' }>;
   readonly stub: PayloadStub;
   readonly title: string;
-  /** Opens another dialog of the payload, or none. */
+  /** Opens another dialog for the payload, or closes this dialog. */
   readonly onOpen: (dialog: PayloadDialogName | undefined) => void;
 }
 
-/** Folds everything but the outermost object, in both forms of the JSON. */
+/** Returns folds that close everything but the outermost object, in both forms of the JSON. */
 const foldAll = (json: JsonValue): JsonFolds => ({
   chosen: new Map([json.value, readableJson(json)].map((root) => [root, true])),
   lines: 0,
 });
 
-/** A payload over the whole page. The caller removes it when the payload is hidden. */
+/** A payload that fills the page. The caller removes the dialog when the payload is hidden. */
 export function PayloadDialog({ view, stub, title, onOpen }: PayloadDialogProps) {
   const findings = useFindings();
   const [folds, setFolds] = useState<JsonFolds>(unfolded);

@@ -15,11 +15,11 @@ interface PayloadToolsProps {
   readonly stub: PayloadStub;
   readonly title: string;
   readonly onOpen: (dialog: PayloadDialogName) => void;
-  /** The tools of the large view. */
+  /** Whether the tools are in the large view. */
   readonly large?: boolean;
 }
 
-/** What the reader can do with a decoded payload. Each action reads it again: it may be hidden by now. */
+/** The reader's actions for a decoded payload. Each action reads the payload again, because it may have been hidden since. */
 export function PayloadTools({ stub, title, onOpen, large = false }: PayloadToolsProps) {
   const { place } = usePayloads();
   const { wrap } = usePreferences();
@@ -27,7 +27,7 @@ export function PayloadTools({ stub, title, onOpen, large = false }: PayloadTool
   const name = title.toLowerCase();
 
   async function save() {
-    // The module may take a moment, so it is loaded before the payload is read.
+    // Loading the module may take a moment, so load it before reading the payload.
     const module = await import('./save-payload.ts').catch(() => undefined);
     if (!module) {
       announce(`${title} could not be saved. Reload the page and try again`);

@@ -4,10 +4,10 @@ import { mediaOf } from '../value/media-type.ts';
 import { bytesOf, type PayloadValue, payloadValue } from '../value/payload-value.ts';
 
 /**
- * Saves the bytes of a payload as they were before encryption. The extension follows from the contents. The type is that of
- * unknown bytes, so that no browser opens the file instead of saving it.
+ * Saves a payload's bytes as they were before encryption. The content determines the extension. The media type is
+ * always that of unknown bytes, so that no browser opens the file instead of saving it.
  *
- * @param parts join the name of the file: `['order-1', 'event-5', 'input']` → `order-1.event-5.input.json`
+ * @param parts joined by dots to the file name: `['order-1', 'event-5', 'input']` → `order-1.event-5.input.json`
  */
 export function savePayload(parts: readonly string[], payload: JsonPayload): void {
   const bytes = bytesOf(payload);

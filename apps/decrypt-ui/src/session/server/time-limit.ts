@@ -1,9 +1,6 @@
 import { NoAnswer } from './failure.ts';
 
-/**
- * Milliseconds that the page waits for a response to begin. The codec server waits 10 s for each response from
- * Temporal.
- */
+/** Milliseconds that the page waits for a response to begin. The codec server waits 10 s for each response from Temporal. */
 export const ANSWER_MS = 15_000;
 
 /**

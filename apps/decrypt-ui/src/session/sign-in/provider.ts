@@ -147,8 +147,7 @@ export function createProvider(
       const { end_session_endpoint: endpoint } = await discover();
       if (endpoint === undefined) return undefined;
       const url = new URL(endpoint);
-      // Sends no `id_token_hint`, because a token must not be in a URL. So the provider may ask the person to
-      // confirm.
+      // Sends no `id_token_hint`, because a token must not be in a URL. So the provider may ask the person to confirm.
       url.searchParams.set('client_id', clientId);
       url.searchParams.set('post_logout_redirect_uri', returnTo);
       return url.href;
@@ -166,8 +165,7 @@ function failureOf(error: unknown): SignInFailure {
   if (error instanceof oauth.ResponseBodyError) {
     return new SignInFailure('refused', refusal(error.error, error.error_description), { cause: error });
   }
-  // `fetch` throws a TypeError without a connection or CORS headers, or if a content security policy forbids the
-  // request.
+  // `fetch` throws a TypeError without a connection or CORS headers, or if a content security policy forbids the request.
   if (error instanceof TypeError || error instanceof NoAnswer) {
     const text = 'The identity provider cannot be reached from this page.';
     return new SignInFailure('unreachable', text, { cause: error });

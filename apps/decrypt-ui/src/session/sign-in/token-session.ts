@@ -68,9 +68,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
 
   const isExpired = () => tokens?.expiresAt !== undefined && tokens.expiresAt <= Date.now();
 
-  /**
-   * Renews the tokens; calls share one renewal. Never rejects: resolves with the cause if the tokens did not change.
-   */
+  /** Renews the tokens; calls share one renewal. Never rejects: resolves with the cause if the tokens did not change. */
   function renewOnce(): Promise<unknown> {
     renewal ??= tryRenewal().finally(() => {
       renewal = undefined;
@@ -96,10 +94,7 @@ export function createSession(options: SessionOptions, initial: SessionState | T
     }
   }
 
-  /**
-   * Renews without a refresh token: asks the provider in a hidden frame, where the browser may send its session
-   * cookie.
-   */
+  /** Renews without a refresh token: asks the provider in a hidden frame, where the browser may send its session cookie. */
   async function renewSilently(): Promise<Tokens> {
     if (!silentWorks) throw new SignInFailure('needs_person', EXPIRED);
     const { attempt, url } = await provider.begin('none');

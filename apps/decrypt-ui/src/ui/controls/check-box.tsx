@@ -8,9 +8,7 @@ interface CheckBoxProps extends Omit<InputHTMLAttributes<HTMLInputElement>, 'typ
   readonly className?: string | undefined;
 }
 
-/**
- * A checkbox. A class may set `--box` (its size) and `--reach` (how far the clickable area extends beyond each side).
- */
+/** A checkbox. A class may set `--box` (its size) and `--reach` (how far the clickable area extends beyond each side). */
 export function CheckBox({ className, ...input }: CheckBoxProps) {
   const { checked } = input;
   return (

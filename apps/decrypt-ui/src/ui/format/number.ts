@@ -2,9 +2,7 @@ const grouped = new Intl.NumberFormat('en-GB');
 
 export const formatCount = (count: number) => grouped.format(count);
 
-/**
- * Formats a size in decimal units, like the Google Cloud and Temporal consoles: `212 B`, `1.1 KB`, `94 KB`, `3.1 MB`.
- */
+/** Formats a size in decimal units, like the Google Cloud and Temporal consoles: `212 B`, `1.1 KB`, `94 KB`, `3.1 MB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ['KB', 'MB', 'GB'];

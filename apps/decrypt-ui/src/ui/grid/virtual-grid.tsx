@@ -145,8 +145,7 @@ export function useVirtualGrid<R>({
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    // With too few rows, the browser could not scroll to this position. The effect below scrolls once there are
-    // enough.
+    // With too few rows, the browser could not scroll to this position. The effect below scrolls once there are enough.
     initialOffset: loading || isShort ? 0 : top,
     overscan: 6,
     // Rendering inside the scroll event would combine rendering and layout into one long task.

@@ -66,10 +66,7 @@ export function applyPreferences(): void {
 const systemDark = () => matchMedia('(prefers-color-scheme: dark)');
 const printing = () => matchMedia('print');
 
-/**
- * Follows changes of the system's theme, and uses the light theme for printing, until the returned function is
- * called.
- */
+/** Follows changes of the system's theme, and uses the light theme for printing, until the returned function is called. */
 export function watchSystemTheme(): () => void {
   const media = [systemDark(), printing()];
   for (const each of media) each.addEventListener('change', applyPreferences);

@@ -1,8 +1,6 @@
 import { Fragment } from 'react';
 
-/**
- * A long name that may wrap before a capital letter, and after a dot or slash. Copying it yields the unchanged name.
- */
+/** A long name that may wrap before a capital letter, and after a dot or slash. Copying it yields the unchanged name. */
 export function Breakable({ children }: { children: string }) {
   const parts = children.split(/(?<=[./])|(?=[A-Z][a-z])/);
   return parts.map((part, index) => (

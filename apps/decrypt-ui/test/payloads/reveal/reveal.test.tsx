@@ -80,7 +80,7 @@ describe('where the namespace reveals on demand', () => {
     expect(app.plaintext.bytes).toBe(0);
     expect(kept(app)).not.toContain(PLAINTEXT);
     expect(button('Copy input').query()).toBeNull();
-    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
     const before = app.decodes().length;
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(app.decodes()).toHaveLength(before);
@@ -157,7 +157,7 @@ describe('where the namespace reveals on demand', () => {
     await until(() => app.plaintext.bytes === 0, 'an empty cache');
     app.history.push(`/ns/${namespace}/workflows/order-88213/${RUN}`);
     await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
-    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
   });
 
   test('no plaintext remains when the person loses every permission, or when they return', async () => {
@@ -169,7 +169,7 @@ describe('where the namespace reveals on demand', () => {
     await until(() => app.plaintext.bytes === 0, 'an empty cache', 5000);
     app.queries.setQueryData(meQuery(app.api).queryKey, me);
     await until(() => row('g1')?.querySelector('[data-masked]'), 'the masks');
-    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
     const before = app.decodes().length;
     await revealRun();
     expect(app.decodes().length).toBeGreaterThan(before);
@@ -223,7 +223,7 @@ describe('where the namespace reveals automatically', () => {
     press('f', document.body, { ctrlKey: true, shiftKey: true });
     await until(() => document.activeElement?.tagName === 'INPUT', 'the field');
     await userEvent.keyboard('vogel{Enter}');
-    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
     expect(body()).not.toContain(PLAINTEXT);
     expect(app.plaintext.bytes).toBe(0);
     await revealRun();
@@ -236,7 +236,7 @@ describe('where the namespace reveals automatically', () => {
     // Makes the page's copy of the policy old enough to be reread.
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
     window.dispatchEvent(new Event('visibilitychange'));
-    await expect.element(page.getByText('Payloads are shown with a justification only.')).toBeVisible();
+    await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
     expect(body()).not.toContain(PLAINTEXT);
     expect(app.plaintext.bytes).toBe(0);
   });

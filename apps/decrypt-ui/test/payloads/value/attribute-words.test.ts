@@ -13,7 +13,7 @@ describe('words', () => {
   });
 
   it.each([
-    ['retryPolicy.maximumAttempts', 'Most attempts'],
+    ['retryPolicy.maximumAttempts', 'Maximum attempts'],
     ['startToCloseTimeout', 'Time limit of an attempt'],
     ['workflowIdReusePolicy', 'Workflow id reuse policy'],
     ['searchAttributes.indexedFields', 'Search attributes, indexed fields'],

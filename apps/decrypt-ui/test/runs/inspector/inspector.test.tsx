@@ -11,7 +11,7 @@ describe('the inspector', () => {
   test('shows attributes in words, with units', async () => {
     await renderApp(`${order}?ev=39&pane=attributes`);
     await until(() => inspector().includes('Time limit of an attempt30.0 s'), 'the time limit', 10_000);
-    expect(inspector()).toContain('Most attempts5');
+    expect(inspector()).toContain('Maximum attempts5');
     expect(inspector()).toContain('Retry stateMaximum attempts reached');
     expect(inspector()).not.toContain('RETRY_STATE');
   });
