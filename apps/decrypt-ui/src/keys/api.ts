@@ -3,7 +3,7 @@ import { keyTest, namespaceKeys } from '@temporal-kms/codec-api';
 import { namespacePath } from '../session/server/addresses.ts';
 import type { ApiClient } from '../session/server/client.ts';
 
-/** The keys of a namespace. The server asks Cloud KMS about each key every 30 s at most. */
+/** The query for a namespace's keys. The server asks Cloud KMS about each key at most every 30 s. */
 export const keysQuery = (api: ApiClient, namespace: string) =>
   queryOptions({
     queryKey: ['keys', namespace],
@@ -11,6 +11,6 @@ export const keysQuery = (api: ApiClient, namespace: string) =>
     refetchInterval: 15_000,
   });
 
-/** Tests the keys of a namespace in Cloud KMS. The audit records it. */
+/** Tests a namespace's keys in Cloud KMS. The audit records the test. */
 export const testKeys = (api: ApiClient, namespace: string, signal: AbortSignal) =>
   api.post(keyTest, `${namespacePath(namespace)}/keys:test`, {}, signal);

@@ -9,7 +9,7 @@ import { useTimeFormat } from '../ui/preferences/preferences.ts';
 import { type KeyTone, lastHour, reasonsOf } from './key-health.ts';
 import styles from './keys.module.css';
 
-/** The figures of the process at a glance, each with the time that it covers. */
+/** The main figures of the server process, each with the time that it covers. */
 export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
   const format = useTimeFormat();
   const { done, failed, reasons } = lastHour(keys);
@@ -23,7 +23,7 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
     <dl className={styles['strip']} aria-label="This server process">
       <Stat
         name="Payloads, last hour"
-        note={done + failed === 0 ? 'none asked for' : `${percent(done, done + failed)} readable`}
+        note={done + failed === 0 ? 'none requested' : `${percent(done, done + failed)} readable`}
       >
         {formatCount(done + failed)}
       </Stat>
@@ -66,7 +66,7 @@ export function KeyFacts({ keys }: { keys: NamespaceKeys }) {
   );
 }
 
-/** With three digits, and never 100 % while something is missing. */
+/** Formats a percentage with up to two decimals. Never returns 100 % if anything is missing. */
 function percent(part: number, whole: number): string {
   const value = (part / whole) * 100;
   const rounded = part < whole ? Math.min(Number(value.toFixed(2)), 99.99) : 100;
@@ -106,7 +106,7 @@ const plaintextTexts: Readonly<Record<NamespaceKeys['plaintext'], string>> = {
   refuse: 'refused',
 };
 
-/** What the configuration of the server says about the namespace. */
+/** The server's configuration for the namespace. */
 export function Configuration({ keys }: { keys: NamespaceKeys }) {
   return (
     <section className={styles['section']} aria-labelledby="configuration-title">

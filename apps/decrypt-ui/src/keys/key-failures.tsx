@@ -16,10 +16,10 @@ import { Moment } from '../ui/text/moment.tsx';
 import { keyPlace } from './key-health.ts';
 import styles from './keys.module.css';
 
-/** Failures that are shown before the reader asks for all. */
+/** Number of failures shown until the reader requests all. */
 const MOST = 8;
 
-/** The latest payloads that could not be decrypted or encrypted, each with a link to its event. */
+/** The most recent payloads that could not be decrypted or encrypted, each with a link to its event. */
 export function KeyFailures({ keys }: { keys: NamespaceKeys }) {
   const { failures, namespace } = keys;
   const [all, setAll] = useState(false);
@@ -95,13 +95,13 @@ function FailureRow({ failure, namespace }: FailureRowProps) {
   );
 }
 
-/** The event of a payload ref. Event 0 is the description of the run. */
+/** Returns the event of a payload ref. Event 0 is the run's description. */
 function eventOf(ref: PayloadRef | undefined): { eventId?: number } {
   const { eventId } = ref === undefined ? { eventId: 0 } : partsOfRef(ref);
   return eventId > 0 ? { eventId } : {};
 }
 
-/** A reason code with its colour and icon, and what it means in a tooltip. */
+/** A reason code with its colour and icon, and a tooltip that explains it. */
 export function Reason({ code, tip }: { code: ReasonCode; tip: string }) {
   const { tone, icon } = reasonText(code);
   return (

@@ -13,7 +13,10 @@ import { formatDay, type TimeFormat } from '../ui/format/time.ts';
 
 export type KeyVersion = ConfiguredKey['versions'][number];
 
-/** Amber: someone can fix it. Orange: it passes without help. Red: it is permanent. */
+/**
+ * Amber (`pending`): an administrator can fix the cause. Orange (`timed-out`): the cause is temporary. Red (`failed`):
+ * the cause is permanent.
+ */
 export type KeyTone = 'ok' | 'pending' | 'timed-out' | 'failed' | 'neutral';
 
 /** A state in a word or two, and how serious it is. */
@@ -22,7 +25,7 @@ export interface StateText {
   readonly tone: KeyTone;
 }
 
-/** The state of a key version in words. States that are newer than this page are shown as Cloud KMS names them. */
+/** Returns a key version's state in words. A state that this page does not know keeps its Cloud KMS name. */
 export function versionState({ state, destroyTime }: KeyVersion, format: TimeFormat): StateText {
   const destroyed = millisOf(destroyTime);
   switch (state) {
@@ -47,7 +50,7 @@ export function versionState({ state, destroyTime }: KeyVersion, format: TimeFor
   }
 }
 
-/** Why no caller can decrypt under a version at the moment; undefined if callers can, or if its state is not known. */
+/** Returns why no caller can currently decrypt under a version, or undefined if callers can or the state is unknown. */
 export function unusable({ state }: KeyVersion): ReasonCode | undefined {
   switch (state) {
     case 'DISABLED':
@@ -61,27 +64,25 @@ export function unusable({ state }: KeyVersion): ReasonCode | undefined {
   }
 }
 
-/**
- * What happens next to a version that is not simply enabled; empty if nothing does. `restoreBy` is a formatted time.
- */
+/** Returns what to do about a version that is not enabled, or an empty string. `restoreBy` is a formatted time. */
 export function attention(version: KeyVersion, restoreBy: string | undefined): string {
   const reason = unusable(version);
   if (reason === 'key_destroyed') return 'payloads under it are lost for good';
   if (version.primary && reason !== undefined)
-    return 'workers cannot encrypt until a version is primary that is enabled';
+    return 'workers cannot encrypt until an enabled version is primary';
   if (reason === 'key_disabled') return 'enable it to decrypt';
   if (reason === 'key_destroy_scheduled')
     return restoreBy === undefined ? 'restore it to decrypt' : `restore before ${restoreBy}`;
   return '';
 }
 
-/** `projects/p/locations/l/keyRings/r/cryptoKeys/k` → the name `k`, and `l/r` as its place. */
+/** Returns the short name `k` and the place `l/r` for `projects/p/locations/l/keyRings/r/cryptoKeys/k`. */
 export function keyPlace(name: string): { readonly short: string; readonly place: string } {
   const match = /^projects\/[^/]+\/locations\/([^/]+)\/keyRings\/([^/]+)\/cryptoKeys\/([^/]+)$/.exec(name);
   return match ? { short: match[3] ?? name, place: `${match[1]}/${match[2]}` } : { short: name, place: '' };
 }
 
-/** Versions that are shown before the reader asks for more: those that need attention or were used, and the newest. */
+/** Returns the versions shown until the reader requests all: those that need attention or were used, then the newest. */
 export function mainVersions(versions: readonly KeyVersion[], most: number): KeyVersion[] {
   if (versions.length <= most) return [...versions];
   const wanted = versions.filter(
@@ -99,7 +100,7 @@ export function mainVersions(versions: readonly KeyVersion[], most: number): Key
 const sum = (counts: ReasonCounts): number =>
   Object.values(counts).reduce((total: number, count) => total + (count ?? 0), 0);
 
-/** The reasons that keep payloads unreadable, with their counts, the most frequent first. */
+/** Returns the reasons why payloads are unreadable, with their counts, most frequent first. */
 export const reasonsOf = (counts: ReasonCounts): [ReasonCode, number][] =>
   reasonEntries(counts).toSorted((a, b) => b[1] - a[1]);
 
@@ -120,7 +121,7 @@ export function lastHour({ minutes }: Pick<NamespaceKeys, 'minutes'>): Hour {
   return { done, failed: sum(reasons), reasons };
 }
 
-/** The state of encryption in the namespace as this process sees it. */
+/** Returns the state of encryption in the namespace as this process sees it. */
 export function health(keys: NamespaceKeys): StateText {
   const { failure } = keys.inMemory;
   if (failure !== undefined) return { text: reasonText(failure).title, tone: reasonText(failure).tone };
@@ -138,7 +139,7 @@ export function health(keys: NamespaceKeys): StateText {
     : { text: 'No payloads in the last hour', tone: 'neutral' };
 }
 
-/** How a reason counts in the chart: someone can fix it, it passes, it is permanent, or it is information. */
+/** The tones of reasons in the chart: permanent, fixable by an administrator, temporary, for information. */
 export const chartTones = ['failed', 'pending', 'timed-out', 'neutral'] as const;
 
 export interface MinuteBar {
@@ -152,7 +153,7 @@ export interface MinuteBar {
 const MINUTE = 60_000;
 const MINUTES = 60;
 
-/** The last 60 minutes, oldest first, including minutes without events. */
+/** Returns a bar for each of the last 60 minutes, oldest first, including minutes without events. */
 export function minuteBars({ minutes }: Pick<NamespaceKeys, 'minutes'>, now: number): MinuteBar[] {
   const known = new Map(minutes.map((minute) => [millisOf(minute.time), minute]));
   const last = now - (now % MINUTE);

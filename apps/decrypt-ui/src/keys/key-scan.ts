@@ -36,7 +36,7 @@ export const findingTexts: Readonly<Record<Scanned['findings'][number]['kind'], 
 export interface Stored {
   readonly payloads: number;
   readonly histories: number;
-  /** Histories of runs that are open, and of schedules: they will be read again. */
+  /** Number of histories of open runs and of schedules, which will be read again. */
   readonly active: number;
 }
 
@@ -56,11 +56,11 @@ export function storedIn(places: readonly ByPlace[]): Stored {
   return { payloads, histories, active };
 }
 
-/** What is stored under a version of a key; undefined: in formats that record no version. */
+/** Returns what is stored under a key version. If `version` is undefined, counts formats that record no version. */
 export const storedUnder = ({ keys }: Scanned, key: string, version: number | undefined): Stored =>
   storedIn(keys.filter((each) => each.key === key && each.version === version).map(({ places }) => places));
 
-/** What is stored under keys and versions that the list of keys does not contain, such as keys that are not configured. */
+/** Returns what is stored under keys and versions that `listed` does not contain, such as keys that are not configured. */
 export function storedElsewhere({ keys }: Scanned, listed: NamespaceKeys['keys']) {
   return keys
     .filter(({ key, version }) => {
@@ -81,9 +81,10 @@ export function storedElsewhere({ keys }: Scanned, listed: NamespaceKeys['keys']
 }
 
 /**
- * Whether a scan found no history that needs a version: the scan saw everything, started when no program could encrypt under
- * the version any longer, and found no message that may need any version of the key; and the server has decrypted nothing
- * under the version since. This is not enough to destroy the version: `temporal-kms may-destroy` looks at all namespaces.
+ * Returns whether a scan proves that no history needs a version. The scan must have seen everything, started when no
+ * program could encrypt under the version any longer, and found no message that may need the version. The server must not
+ * have decrypted under it since. This is not enough to destroy the version: `temporal-kms may-destroy` checks all
+ * namespaces.
  */
 export function isUnneeded(scanned: Scanned, key: string, { version, primary, seen }: KeyVersion): boolean {
   const started = Date.parse(scanned.started);

@@ -11,7 +11,7 @@ import { keyPlace } from './key-health.ts';
 import styles from './keys.module.css';
 import { failureOf, type KeyTestState, type TestedKey } from './use-key-test.ts';
 
-/** The result of the last test of the keys. Nothing before the first. */
+/** The result of the last key test. Renders nothing before the first test. */
 export function KeyTestResult({ test }: { test: KeyTestState }) {
   const format = useTimeFormat();
   const { result, error } = test;

@@ -19,10 +19,10 @@ import { attention, keyPlace, type KeyVersion, mainVersions, unusable, versionSt
 import { isUnneeded, type Scanned, type Stored, storedUnder } from './key-scan.ts';
 import styles from './keys.module.css';
 
-/** Versions of a key that are shown before the reader asks for all. */
+/** Number of versions of a key shown until the reader requests all. */
 const MOST = 12;
 
-/** The versions of each key with their states, ages and dates, and their use by this process. */
+/** Each key's versions with their states and dates, and their use by this process. */
 export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
   const phone = useNarrowerThan(PHONE_BELOW);
   const scanned = keys.scan.status === 'scanned' ? keys.scan.scanned : undefined;
@@ -75,9 +75,9 @@ export function KeyVersions({ keys }: { keys: NamespaceKeys }) {
 interface KeyRowsProps {
   readonly configured: ConfiguredKey;
   readonly namespace: string;
-  /** Absent: the server has no scan of the namespace. Then the bars show the use by the process. */
+  /** The scan of the namespace. If the server has none, the bars show the process's use of the versions. */
   readonly scanned: Scanned | undefined;
-  /** The payloads of the version with the longest bar. */
+  /** Number of payloads of the version with the longest bar. */
   readonly most: number;
   readonly columns: number;
 }
@@ -135,7 +135,7 @@ function KeyRows({ configured, namespace, scanned, most, columns }: KeyRowsProps
   );
 }
 
-/** The name of a key, what protects it and when it rotates. */
+/** A key's name, protection level and rotation. */
 function KeyHead({ configured }: { configured: ConfiguredKey }) {
   const format = useTimeFormat();
   const { name, use, protectionLevel, rotationPeriodSeconds, nextRotation } = configured;
@@ -162,7 +162,7 @@ function KeyHead({ configured }: { configured: ConfiguredKey }) {
   );
 }
 
-/** `SOFTWARE` is Cloud KMS's word; people say software. HSM stays. */
+/** Returns a protection level in words: `software` for Cloud KMS's `SOFTWARE`; HSM is unchanged. */
 const protectionWords = (level: string) => {
   const words = level.toLowerCase().replaceAll('_', ' ');
   return words.replace('hsm', 'HSM').replace(/^s/, 'S').replace(/^e/, 'E');
@@ -175,7 +175,7 @@ interface VersionRowProps extends Pick<KeyRowsProps, 'configured' | 'scanned' | 
 function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
   const format = useTimeFormat();
   const now = useNow(true, 60_000);
-  // A phone shows it below the state, where it needs no scrolling.
+  // A phone shows the advice below the state, so that reading it needs no scrolling.
   const phone = useNarrowerThan(PHONE_BELOW);
   const { text, tone } = versionState(version, format);
   const created = millisOf(version.created);
@@ -253,13 +253,13 @@ function VersionRow({ version, configured, scanned, most }: VersionRowProps) {
   );
 }
 
-/** Only the command can say that a version may be destroyed: it looks at all namespaces and requires a new scan. */
+/** Only this command can decide that a version may be destroyed, because it checks all namespaces and requires a new scan. */
 const mayDestroy = ({ version, state }: KeyVersion) =>
   state === 'DESTROYED' ? '' : `run temporal-kms may-destroy ${version} for this key`;
 
 type Seen = KeyVersion['seen'];
 
-/** The width of the longest bar in CSS pixels. */
+/** Width of the longest bar in CSS pixels. */
 const LONGEST = 120;
 
 interface BarProps {
@@ -273,7 +273,7 @@ const Bar = ({ count, most, tone }: BarProps) => (
   <i data-outcome={tone} style={{ width: Math.max((count / most) * LONGEST, 2) }} />
 );
 
-/** @param most absent: without a bar */
+/** @param most the count of the longest bar; undefined hides the bar */
 function Used({ seen, most, tone }: { seen: Seen; most: number | undefined; tone: string | undefined }) {
   if (seen.payloads === 0) return <span className="t3">0</span>;
   return (

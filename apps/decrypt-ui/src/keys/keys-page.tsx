@@ -30,7 +30,7 @@ import { type KeyTestState, useKeyTest } from './use-key-test.ts';
 
 const route = getRouteApi('/ns/$namespace/keys');
 
-/** The page with the keys of a namespace: their versions and states, how this server uses them, and what failed. */
+/** The page about a namespace's keys: their versions and states, how this server uses them, and recent failures. */
 export function KeysPage() {
   const { namespace } = route.useParams();
   return <Keys key={namespace} namespace={namespace} />;
@@ -61,7 +61,7 @@ function Keys({ namespace }: { namespace: string }) {
           look="ghost"
           icon
           aria-label="Update"
-          data-tip="Update. The page also does it every 15 seconds"
+          data-tip="Update. The page also updates every 15 seconds"
           disabled={isFetching && !data}
           onClick={retry}
         >
@@ -115,7 +115,7 @@ function Content({ keys, test }: { keys: NamespaceKeys; test: KeyTestState }) {
   );
 }
 
-/** What the counts on the page cover. */
+/** Shows which process and time the page's counts cover. */
 function Scope({ since }: { since: string }) {
   const format = useTimeFormat();
   return (
@@ -142,7 +142,7 @@ function TestButton({ namespace, test }: { namespace: string; test: KeyTestState
   return (
     <Button
       disabled={test.running}
-      // Not `disabled`, so that those who may not test the keys can read why.
+      // Not `disabled`, so that people without permission can read why.
       aria-disabled={!allowed}
       {...(allowed
         ? tip(
@@ -180,7 +180,7 @@ function Failed({
   );
 }
 
-/** Placeholders with the heights of the content. */
+/** Placeholders that have the height of the content. */
 const Loading = () => (
   <div aria-hidden="true" className={styles['loading']}>
     <div className={styles['strip']}>

@@ -17,7 +17,7 @@ const toneTexts = {
   neutral: 'information',
 } as const;
 
-/** The payloads of each minute of the last hour, readable or not, as bars or as a table. */
+/** The readable and unreadable payloads in each minute of the last hour, as bars or as a table. */
 export function OutcomeChart({ keys }: { keys: NamespaceKeys }) {
   const [asTable, setAsTable] = useState(false);
   const now = useNow(true, 10_000);
@@ -52,7 +52,7 @@ export function OutcomeChart({ keys }: { keys: NamespaceKeys }) {
 const totalOf = ({ done, failed }: MinuteBar) =>
   done + chartTones.reduce((sum, tone) => sum + failed[tone], 0);
 
-/** The least height of a count in percent of the chart, so that one failure among thousands is visible. */
+/** Minimum height of a count in percent of the chart, so that one failure among thousands is visible. */
 const LEAST = 4;
 
 function Bars({ bars }: { bars: readonly MinuteBar[] }) {
@@ -65,7 +65,7 @@ function Bars({ bars }: { bars: readonly MinuteBar[] }) {
     <div
       className={styles['chart']}
       role="img"
-      aria-label={`Payloads of each minute; the most in one minute: ${formatCount(most)}`}
+      aria-label={`Payloads per minute; maximum in one minute: ${formatCount(most)}`}
     >
       <div className={styles['bars']} aria-hidden="true">
         {bars.map((bar) => (

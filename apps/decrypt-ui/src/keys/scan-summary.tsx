@@ -13,10 +13,10 @@ import { keyPlace } from './key-health.ts';
 import { findingTexts, placeTexts, type Scanned, scanPlaces, storedElsewhere, storedIn } from './key-scan.ts';
 import styles from './keys.module.css';
 
-/** Gaps that are listed. */
+/** Maximum number of listed gaps. */
 const MOST = 10;
 
-/** The last scan of stored histories: its date, what it looked at, what it found, and what it did not see. */
+/** The last scan of stored histories: its date, what it covered, what it found, and what it did not see. */
 export function ScanSummary({ keys }: { keys: NamespaceKeys }) {
   const { scan, namespace } = keys;
   switch (scan.status) {
@@ -60,7 +60,7 @@ function NoScan({ namespace, started }: { namespace: string; started: string | u
   );
 }
 
-/** Quoted for a shell where that is needed. */
+/** Quotes a word for the shell if necessary. */
 const shellWord = (word: string) => (/^[\w.-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
 
 function Summary({ scanned, listed }: { scanned: Scanned; listed: NamespaceKeys['keys'] }) {

@@ -7,13 +7,16 @@ import { testKeys } from './api.ts';
 
 export type TestedKey = KeyTest['keys'][number];
 
-/** Why a key failed its test; undefined if it passed. A server that only decrypts may fail to encrypt. */
+/**
+ * Returns why a key failed its test, or undefined if it passed. Failing to encrypt is no failure for a server that only
+ * decrypts.
+ */
 export const failureOf = ({ check, encrypt, decrypt }: TestedKey) =>
   check === 'round_trip' ? (encrypt?.reason ?? decrypt?.reason) : decrypt?.reason;
 
 export type KeyTestState = Task<KeyTest>;
 
-/** The test of a namespace's keys: its last result, and a function that runs it. */
+/** Returns the last result of testing a namespace's keys, and a function that runs the test. */
 export function useKeyTest(namespace: string): KeyTestState {
   const { api } = useServices();
   return useTask(
