@@ -8,12 +8,12 @@ import {
 import { namespacePath } from '../session/server/addresses.ts';
 import type { ApiClient } from '../session/server/client.ts';
 
-/** Which entries to find. The server gets the conditions in the body, so that no address and no log contains them. */
+/** Which entries to find. The page sends the conditions in the body, so that they do not appear in URLs or logs. */
 export type AuditConditions = Omit<AuditSearchRequest, 'after' | 'limit'>;
 
 const PAGE_SIZE = 200;
 
-/** A page of entries, newest first. The server records in the audit that a person read it. */
+/** Requests a page of entries, newest first. The audit records that a person read them. */
 export const searchAudit = (
   api: ApiClient,
   namespace: string,
@@ -21,7 +21,7 @@ export const searchAudit = (
   signal: AbortSignal,
 ): Promise<AuditPage> => api.post(auditPage, `${namespacePath(namespace)}/audit:search`, request, signal);
 
-/** Every request adds entries to the audit, so none is made without the reader. */
+/** The query for entries. It is never repeated automatically, because every request adds entries to the audit. */
 export const auditQuery = (api: ApiClient, namespace: string, conditions: AuditConditions) =>
   infiniteQueryOptions({
     queryKey: ['audit', namespace, conditions],
@@ -40,6 +40,6 @@ export const auditQuery = (api: ApiClient, namespace: string, conditions: AuditC
     refetchOnReconnect: false,
   });
 
-/** Verifies the hash chain of the file. */
+/** Verifies the audit file's hash chain. */
 export const verifyAudit = (api: ApiClient, namespace: string, signal: AbortSignal) =>
   api.get(auditVerification, `${namespacePath(namespace)}/audit:verify`, signal);

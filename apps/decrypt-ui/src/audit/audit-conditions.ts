@@ -4,7 +4,7 @@ import type { AuditSearch, Span } from './audit-params.ts';
 
 const HOUR = 3_600_000;
 
-/** In milliseconds. */
+/** The lengths of the spans, in milliseconds. */
 const lengths: Readonly<Record<Span, number>> = {
   '1h': HOUR,
   '24h': 24 * HOUR,
@@ -12,7 +12,7 @@ const lengths: Readonly<Record<Span, number>> = {
   '30d': 30 * 24 * HOUR,
 };
 
-/** The conditions about a person: they are in memory only, so that no address contains a name or a justification. */
+/** The conditions about a person. They are only in memory, so that no URL contains a name or a justification. */
 export interface PersonText {
   readonly who: string;
   readonly justification: string;
@@ -20,18 +20,18 @@ export interface PersonText {
 
 export const noText: PersonText = { who: '', justification: '' };
 
-/** What a search of the audit is about. */
+/** A search of the audit. */
 export interface AuditView {
   readonly search: AuditSearch;
   readonly text: PersonText;
-  /** The moment from which a span counts back: when the reader chose it or updated the list. */
+  /** The end of a span: when the reader chose the span or updated the list. */
   readonly now: number;
 }
 
-/** By the person who is signed in (each has their own reveals) and the namespace. */
+/** Kept by signed-in person (each has separate reveals) and namespace. */
 const kept = new WeakMap<Reveals, Map<string, AuditView>>();
 
-/** What the address asks for, with the texts that the person entered before they opened a run and came back. */
+/** Returns the search in the address, plus the texts that the person entered before they opened a run and came back. */
 export function viewOf(owner: Reveals, namespace: string, search: AuditSearch): AuditView {
   const known = kept.get(owner)?.get(namespace);
   const { text = noText } = known ?? {};
@@ -47,7 +47,7 @@ export const sameSearch = (a: AuditSearch, b: AuditSearch): boolean =>
 
 const parameters = ['op', 'out', 'wf', 'last', 'since', 'until'] as const satisfies (keyof AuditSearch)[];
 
-/** The conditions of a search. */
+/** Returns a search's conditions. */
 export function conditionsOf({ search, text, now }: AuditView): AuditConditions {
   const { op, out, wf, last } = search;
   const from = last === undefined ? search.since : new Date(now - lengths[last]).toISOString();

@@ -13,9 +13,9 @@ import { type AuditConditions, searchAudit } from './api.ts';
 import { auditCells } from './audit-rows.ts';
 import styles from './audit.module.css';
 
-/** Lines of one export: they are in memory until the file is saved. */
+/** Maximum number of lines in an export, because they are in memory until the file is saved. */
 const MOST = 50_000;
-/** The most that the server returns at once. */
+/** Maximum number of lines that the server returns per request. */
 const PAGE_SIZE = 1_000;
 
 type Form = 'jsonl' | 'csv';
@@ -25,13 +25,13 @@ interface AuditExportProps {
   readonly conditions: AuditConditions;
 }
 
-/** Saves all lines that match the filter, loaded or not, as JSON Lines or as CSV. */
+/** Saves all lines that match the filter, loaded or not, as JSON Lines or CSV. */
 export function AuditExport({ namespace, conditions }: AuditExportProps) {
   const { api } = useServices();
   const [count, setCount] = useState(0);
   const form = useRef<Form>('jsonl');
 
-  /** Saves what it finds, so that no entry stays in memory afterwards. */
+  /** Finds and saves the lines in one function, so that no entry stays in memory afterwards. */
   async function save(signal: AbortSignal) {
     const lines: AuditEntry[] = [];
     let after: string | undefined;

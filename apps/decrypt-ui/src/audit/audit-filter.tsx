@@ -29,8 +29,8 @@ const ANY = 'any';
 const BETWEEN = 'between';
 
 /**
- * The conditions of the search. A choice searches at once and a text on Enter, because each search adds two entries to the
- * audit.
+ * The fields for the search's conditions. A choice searches immediately, but a text only on Enter, because each search
+ * adds two entries to the audit.
  */
 export function AuditFilter({ search, text, onChange }: AuditFilterProps) {
   const [draft, setDraft] = useState({ ...text, wf: search.wf ?? '' });
@@ -167,7 +167,7 @@ function Choice({ label, value, options, onChange }: ChoiceProps) {
   );
 }
 
-/** The first moment and the moment after the last. */
+/** Fields for the start (inclusive) and the end (exclusive). */
 function Between({
   search,
   onChange,

@@ -38,9 +38,7 @@ import { EntryPane } from './entry-pane.tsx';
 
 const route = getRouteApi('/ns/$namespace/audit');
 
-/**
- * The page with the audit of a namespace: who decrypted, searched or exported what, when, why and with which outcome.
- */
+/** The page with a namespace's audit: who decrypted, searched or exported what, when, why and with which outcome. */
 export function AuditPage() {
   const { namespace } = route.useParams();
   return <Audit key={namespace} namespace={namespace} />;
@@ -52,15 +50,15 @@ function Audit({ namespace }: { namespace: string }) {
   const queries = useQueryClient();
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  // A change by the filter is here before it is in the address, so that the page searches once and not twice.
+  // A change of the filter is stored here before the address changes, so that the page searches only once.
   const [changed, setChanged] = useState(() => ({
     before: search,
     view: viewOf(reveals, namespace, search),
   }));
-  /** How often the conditions changed outside the filter's fields, which are then reset. */
+  /** Number of times that conditions changed outside the filter's fields. Each such change resets the fields. */
   const [renewed, setRenewed] = useState(0);
   if (search !== changed.before && !sameSearch(search, changed.view.search)) {
-    // A link or the history of the browser changed the address.
+    // A link or the browser's history changed the address.
     setChanged({ before: search, view: { ...viewOf(reveals, namespace, search), text: changed.view.text } });
     setRenewed(renewed + 1);
   }
@@ -88,14 +86,14 @@ function Audit({ namespace }: { namespace: string }) {
   }, [namespace]);
   useCommands({ 'audit.verify': chain.running ? undefined : chain.run });
 
-  /** Searches from the newest entry. */
+  /** Searches again, starting from the newest entry. */
   function update(change: Partial<AuditView> = {}) {
     const next = { ...view, ...change, now: Date.now() };
     keepView(reveals, namespace, next);
     setChanged({ before: search, view: next });
     setSelected(undefined);
     void navigate({ search: next.search, replace: true });
-    // What was found before must not come back with the same conditions.
+    // The same conditions must not return results of an earlier search.
     queries.removeQueries({ queryKey: ['audit', namespace], type: 'inactive' });
     if (JSON.stringify(conditionsOf(next)) === JSON.stringify(conditions))
       void queries.resetQueries({ queryKey: query.queryKey, exact: true });
@@ -191,7 +189,7 @@ function Audit({ namespace }: { namespace: string }) {
   );
 }
 
-/** 501: the server writes the audit to standard output, so it cannot read it. */
+/** Shown for status 501: the server writes the audit to standard output, so it cannot read it. */
 function NoFile({ message }: { message: string }) {
   const query = /: (labels\.log=.*)$/s.exec(message)?.[1];
   return (

@@ -2,7 +2,7 @@ import type { AuditEntry, AuditOperation, AuditResult } from '@temporal-kms/code
 import { millisOf, type Outcome } from '@temporal-kms/histories/events';
 import { formatCount, plural } from '../ui/format/number.ts';
 
-/** An operation: the lines of the audit with the same id, as far as they are loaded. */
+/** An operation: the loaded audit lines that have the same id. */
 export interface AuditRow {
   readonly id: string;
   /** When the last of the loaded lines was written, in milliseconds since 1970. */
@@ -10,11 +10,11 @@ export interface AuditRow {
   /** The line with the most facts about who did what: the intent, if it is loaded. */
   readonly entry: AuditEntry;
   readonly outcome: AuditEntry['outcome'];
-  /** The newest first. */
+  /** The loaded lines, newest first. */
   readonly lines: readonly AuditEntry[];
 }
 
-/** The operations of lines, in the order of the lines. */
+/** Groups lines into operations, in the order of the lines. */
 export function auditRows(lines: readonly AuditEntry[]): AuditRow[] {
   return [...Map.groupBy(lines, ({ id }) => id)].map(([id, own]): AuditRow => {
     const entry = own.find(({ event }) => event === 'intent' || event === 'denied') ?? own[0];
@@ -56,11 +56,11 @@ const resultOutcomes: Readonly<Record<AuditResult, Outcome>> = {
 export interface ResultText {
   readonly outcome: Outcome;
   readonly text: string;
-  /** What the short text leaves out. */
+  /** What the short text omits. */
   readonly detail: string;
 }
 
-/** How an operation ended, in words. */
+/** Returns how an operation ended, in words. */
 export function resultOf({ entry, outcome }: AuditRow): ResultText {
   if (entry.event === 'denied') {
     const why =
@@ -75,7 +75,7 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
     return {
       outcome: 'neutral',
       text: 'In progress',
-      detail: 'A reading of the audit ends after its answer, so an answer never contains its own outcome.',
+      detail: 'A request that reads the audit ends after its answer, so an answer never contains its own outcome.',
     };
   }
   if (!outcome) {
@@ -83,7 +83,7 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
       outcome: 'neutral',
       text: 'No outcome',
       detail:
-        'No outcome is loaded: the operation is in progress, the server was killed, or the filter leaves the outcome out.',
+        'No outcome is loaded: the operation is in progress, the server was killed, or the filter excludes the outcome.',
     };
   }
   const unreadable = unreadableOf(outcome);
@@ -97,13 +97,13 @@ export function resultOf({ entry, outcome }: AuditRow): ResultText {
   };
 }
 
-/** How many payloads of an operation could not be decrypted or encrypted. */
+/** Returns the number of an operation's payloads that could not be decrypted or encrypted. */
 const unreadableOf = (outcome: NonNullable<AuditRow['outcome']>): number =>
   Object.values(outcome.refused).reduce((sum: number, count) => sum + (count ?? 0), 0);
 
 /**
- * The run of an entry, if the page can lead to it: it is in the namespace of the request, and the server has verified it.
- * With one payload or one event, also the event.
+ * Returns the run of an entry, if the page can link to it: the run is in the request's namespace, and the server has
+ * verified it. If the entry has only one payload or event, also returns the event.
  */
 export function runOf({
   namespace,
@@ -150,7 +150,7 @@ const columns = [
   'chainPrev',
 ] as const;
 
-/** Lines of the audit as cells, the first with the names of the columns. A list is one cell with spaces between. */
+/** Returns audit lines as cells, with column names in the first row. A list is one cell, separated by spaces. */
 export function auditCells(lines: readonly AuditEntry[]): (string | number)[][] {
   const cells = lines.map((line) => {
     const { who, outcome, chain } = line;

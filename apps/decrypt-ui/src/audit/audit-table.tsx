@@ -25,7 +25,7 @@ interface AuditTableProps {
   readonly loading: boolean;
   readonly searching: boolean;
   readonly pages: readonly AuditPage[];
-  /** Older entries can be searched now. */
+  /** Whether the page can search older entries now. */
   readonly more: boolean;
   readonly onMore: () => void;
   readonly filtered: boolean;
@@ -34,7 +34,7 @@ interface AuditTableProps {
 
 const keyOf = ({ id }: AuditRow) => id;
 
-/** Pages without an entry that follow each other until the page asks the reader whether to go on. */
+/** After this many consecutive empty pages, the page asks the reader whether to continue. */
 const EMPTY_PAGES = 16;
 
 const columns = [
@@ -47,7 +47,7 @@ const columns = [
   { id: 'payloads', title: 'Payloads', align: 'right' },
 ] as const;
 
-/** The operations, newest first. Older lines are loaded before the reader reaches the last row. */
+/** The operations, newest first. Loads older lines before the reader reaches the last row. */
 export function AuditTable(props: AuditTableProps) {
   const { name, rows, selected, onSelect, loading, searching, pages, more, onMore, filtered, onClear } =
     props;
@@ -95,7 +95,7 @@ export function AuditTable(props: AuditTableProps) {
           <GridSkeleton widths={[80, 60, 70, 50, 60, 50, 40]} height={grid.height} phone={grid.phone} />
         ) : null}
         {!loading && (rows.length === 0 || pausedAt) ? (
-          // A grid contains rows only.
+          // A grid may contain only rows.
           <div role="row" aria-rowindex={rows.length + 2}>
             <div role="gridcell" aria-colspan={columns.length}>
               <Rest
@@ -118,7 +118,7 @@ interface RestProps extends Pick<AuditTableProps, 'rows' | 'filtered' | 'onClear
   readonly paused: boolean;
 }
 
-/** Why there are no rows, or no more rows. */
+/** Explains why there are no rows or no more rows. */
 function Rest({ rows, filtered, onClear, onMore, searching, paused }: RestProps) {
   if (paused) {
     return (
@@ -127,7 +127,7 @@ function Rest({ rows, filtered, onClear, onMore, searching, paused }: RestProps)
         title={rows.length === 0 ? 'Nothing found yet' : 'Nothing else found yet'}
         action={<Button onClick={onMore}>Search further back</Button>}
       >
-        The last 128 MiB of lines that were searched contain no entry that matches.
+        The last 128 MiB of searched lines contain no matching entry.
       </EmptyState>
     );
   }
@@ -147,7 +147,7 @@ function Rest({ rows, filtered, onClear, onMore, searching, paused }: RestProps)
       The page searched the whole file of the server process that answered.
     </EmptyState>
   ) : (
-    <EmptyState icon={<ScrollText size={16} />} title="The audit has no entry of this namespace yet">
+    <EmptyState icon={<ScrollText size={16} />} title="The audit has no entry for this namespace yet">
       An entry appears when a person or program decrypts, encrypts, searches or exports payloads.
     </EmptyState>
   );
@@ -183,7 +183,7 @@ function Result({ row }: { row: AuditRow }) {
   );
 }
 
-/** The run of an operation, as a link for people who may open it. */
+/** An operation's run, as a link for people who may open it. */
 export function EntryRun({ row: { entry }, focusable = true }: { row: AuditRow; focusable?: boolean }) {
   const { can } = useMe();
   if (entry.workflowId === undefined) return <span className="t3">–</span>;

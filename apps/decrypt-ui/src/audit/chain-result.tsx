@@ -10,7 +10,7 @@ import { useTimeFormat } from '../ui/preferences/preferences.ts';
 import type { Task } from '../ui/use-task.ts';
 import styles from './audit.module.css';
 
-/** The result of the last verification of the hash chain. Nothing before the first. */
+/** The result of the last verification of the hash chain. Renders nothing before the first verification. */
 export function ChainResult({ chain }: { chain: Task<AuditVerification> }) {
   const [closed, setClosed] = useState<AuditVerification | Error>();
   const { result, error } = chain;
@@ -121,7 +121,7 @@ function Verdict({ result }: { result: AuditVerification }) {
   );
 }
 
-/** The last line of the process. A person who keeps it elsewhere can prove later that no line was cut off. */
+/** The process's last line. A person who stores it elsewhere can later prove that the file was not truncated. */
 function Head({ head }: { head: NonNullable<AuditVerification['head']> }) {
   const text = `${head.seq}:${head.hash}`;
   return (

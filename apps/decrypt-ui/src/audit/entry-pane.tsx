@@ -15,10 +15,10 @@ import { type AuditRow, operationTexts, resultOf } from './audit-rows.ts';
 import { EntryRun } from './audit-table.tsx';
 import styles from './audit.module.css';
 
-/** Refs and digests that are shown; the export has all. */
+/** Maximum number of refs or digests shown; the export contains all. */
 const MOST = 20;
 
-/** Everything that the audit contains about an operation. */
+/** A pane with everything that the audit contains about an operation. */
 export function EntryPane({ row, onClose }: { row: AuditRow; onClose: () => void }) {
   const { entry, outcome, lines } = row;
   const { text, outcome: tone, detail } = resultOf(row);
