@@ -15,7 +15,7 @@ const filesPath = (namespace: string) => `${namespacePath(namespace)}/history-fi
 export type FilesApi = ReturnType<typeof createFilesApi>;
 
 export const createFilesApi = (api: ApiClient) => ({
-  /** Describes events of a history file as lines of JSON, which the worker of the run validates. */
+  /** Describes events of a history file as lines of JSON, which the run's worker validates. */
   inspectFile: async (namespace: string, body: FileEventsRequest, signal: AbortSignal): Promise<string> => {
     const response = await api.request(`${filesPath(namespace)}:inspect`, signal, body);
     return await response.text();
@@ -26,7 +26,7 @@ export const createFilesApi = (api: ApiClient) => ({
     body: FileDecodeRequest,
     signal: AbortSignal,
   ): AsyncGenerator<DecodeResult> => decodeResults(api, `${filesPath(namespace)}:decode`, body, signal),
-  /** Searches in the decrypted payloads of events of a history file. */
+  /** Searches the decrypted payloads of a history file's events. */
   searchFile: (
     namespace: string,
     body: FileSearchRequest,

@@ -14,11 +14,11 @@ export interface FileHistory {
   readonly workflowId: string;
   readonly runId: string;
   readonly events: number;
-  /** Size of the events in the file. */
+  /** Size of the run's events in the file. */
   readonly bytes: number;
 }
 
-/** Fields of the first event that a description contains too. */
+/** Fields of the first event that a run's description also contains. */
 const configFields = ['workflowExecutionTimeout', 'workflowRunTimeout', 'workflowTaskTimeout'] as const;
 const infoFields = [
   'firstExecutionRunId',
@@ -29,7 +29,7 @@ const infoFields = [
   'priority',
 ] as const;
 
-/** Returns what the server would describe of a run, as far as its first and its last event contain it. */
+/** Returns the parts of a run's description that its first and last events contain. */
 export function describeFile({
   first,
   last,
@@ -96,7 +96,7 @@ const fieldsOf = (attributes: Record<string, unknown>, names: readonly string[])
     names.flatMap((name) => (name in attributes ? [[name, attributes[name]] as const] : [])),
   );
 
-/** The events of the refs. */
+/** Returns the ids of the refs' events. */
 export const eventIdsOf = (refs: readonly PayloadStub['ref'][]): number[] => [
   ...new Set(refs.map((ref) => partsOfRef(ref).eventId)),
 ];

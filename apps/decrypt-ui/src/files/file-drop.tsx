@@ -5,17 +5,17 @@ import { useCallback, useEffect, useRef } from 'react';
 import styles from './file-drop.module.css';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** What the reader does with a file. */
+/** What the reader is doing with a file. */
 export type FileAction = 'drag' | 'choose' | File | undefined;
 
 interface FileDropProps {
   readonly namespace: string;
   readonly action: FileAction;
-  /** The file is being opened, or the browser asks for one. */
+  /** Called when the file is being opened, or the browser has asked for one. */
   readonly onDone: () => void;
 }
 
-/** Opens a history file that the reader has dropped, or asks for one. */
+/** Opens a history file that the reader dropped, or asks the reader to choose a file. */
 export function FileDrop({ namespace, action, onDone }: FileDropProps) {
   const files = useHistoryFiles();
   const navigate = useNavigate();
@@ -30,7 +30,7 @@ export function FileDrop({ namespace, action, onDone }: FileDropProps) {
     [files, navigate, namespace],
   );
   useEffect(() => {
-    // React may run an effect twice.
+    // React may run the effect twice.
     if (handled.current === action) return;
     handled.current = action;
     if (action === undefined || action === 'drag') return;
@@ -50,7 +50,7 @@ export function FileDrop({ namespace, action, onDone }: FileDropProps) {
         onChange={({ target }) => {
           const file = target.files?.[0];
           if (file) open(file);
-          // The same file can be chosen again.
+          // Lets the reader choose the same file again.
           target.value = '';
         }}
       />

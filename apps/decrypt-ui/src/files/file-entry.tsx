@@ -5,7 +5,7 @@ import type { FileAction } from './file-drop.tsx';
 
 const FileDrop = lazy(async () => ({ default: (await import('./file-drop.tsx')).FileDrop }));
 
-/** Notices a file that the reader drags over the page or wants to choose, and loads what opens it. */
+/** Loads the code that opens history files when the reader drags a file over the page or wants to choose one. */
 export function FileEntry() {
   const { namespace } = useParams({ strict: false });
   const [loaded, setLoaded] = useState(false);
@@ -20,7 +20,7 @@ export function FileEntry() {
   useEffect(() => {
     const drag = (event: DragEvent) => {
       if (!event.dataTransfer?.types.includes('Files')) return;
-      // Without this, the browser opens the file in place of the page.
+      // Without this, the browser would replace the page with the file.
       event.preventDefault();
       begin(event.type === 'drop' ? event.dataTransfer.files[0] : 'drag');
     };

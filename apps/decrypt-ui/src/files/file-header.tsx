@@ -12,7 +12,7 @@ import { formatCount } from '../ui/format/number.ts';
 import styles from './file.module.css';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** The title of a history file's run: workflow id, status, and the file. */
+/** The header of a history file's run: workflow id, status and file name. */
 export function FileHeader() {
   const { address, description } = useRun();
   const files = useHistoryFiles();

@@ -3,7 +3,7 @@ import { unexpectedAnswer } from '../session/server/failure.ts';
 import type { FilesApi } from './api.ts';
 import type { OpenedFile } from './history-file.ts';
 
-/** Requests in flight: the server describes events while the worker indexes those before them. */
+/** Number of requests in flight: the server describes events while the worker indexes earlier events. */
 const AHEAD = 3;
 
 interface FileHistoryOptions {
@@ -11,11 +11,11 @@ interface FileHistoryOptions {
   readonly namespace: string;
   readonly workflowId: string | undefined;
   readonly file: Pick<OpenedFile, 'slice' | 'runs'>;
-  /** The run in the file. */
+  /** The run's position in the file. */
   readonly run: number;
 }
 
-/** The history of a run in a file. The server describes its events, some at a time. */
+/** Returns the history of a run in a file. The server describes its events in batches. */
 export const fileHistory = ({
   api,
   namespace,
@@ -37,7 +37,7 @@ export const fileHistory = ({
           next = following;
           const body = { ...(workflowId !== undefined && { workflowId }), encoding, events };
           const text = api.inspectFile(namespace, body, signal);
-          // `await` below handles it, unless an earlier request fails.
+          // The `await` below handles a rejection, unless an earlier request fails first.
           text.catch(() => undefined);
           ahead.push(text);
         }
@@ -63,7 +63,7 @@ export const fileHistory = ({
 
 const EVENTS = '{"events":[';
 
-/** Makes a frame of the response without parsing it: the worker of the run does that. */
+/** Converts a response to a frame without parsing it, because the run's worker parses it. */
 function eventsLine(text: string): string {
   if (text.startsWith(EVENTS)) return `{"type":"events",${text.slice(1)}`;
   throw unexpectedAnswer();

@@ -26,7 +26,7 @@ import { useHistoryFiles } from './use-history-files.ts';
 
 const route = getRouteApi('/ns/$namespace/file');
 
-/** The page of a history file: its run, the choice between its runs, or why it cannot be read. */
+/** The page for a history file. Shows its run, the choice between its runs, or why the file cannot be read. */
 export function FilePage() {
   const { namespace } = route.useParams();
   const { status, name, file, run, failure } = useStore(useHistoryFiles().store);
@@ -42,7 +42,7 @@ export function FilePage() {
         title="Reading the file"
         facts={[['File', escapeInvisible(name)]]}
       >
-        <p>Your browser finds the events. It sends them to the codec server when you look at them.</p>
+        <p>Your browser finds the events in the file, and sends them to the codec server when you view them.</p>
       </StatePage>
     );
   }

@@ -1,12 +1,12 @@
 import { MAX_FILE_BODY } from '@temporal-kms/codec-api';
 import type { OpenedFile } from './history-file.ts';
 
-/** Bytes of the events in one request, about half of what the server accepts. */
+/** Maximum bytes of events in a request, about half of what the server accepts. */
 const MAX_EVENTS_BYTES = MAX_FILE_BODY / 2;
 
 type Picked = Awaited<ReturnType<OpenedFile['pick']>>;
 
-/** Yields events of a file, in requests that the server accepts. */
+/** Yields a file's events in batches that the server accepts as requests. */
 export async function* requestsOf(
   eventIds: readonly number[],
   pick: (eventIds: readonly number[]) => Promise<Picked>,

@@ -8,10 +8,10 @@ import styles from './file.module.css';
 import type { FileRun, OpenedFile } from './history-file.ts';
 import { useHistoryFiles } from './use-history-files.ts';
 
-/** Rows that are drawn at first; more on request. */
+/** Number of rows rendered at first; the reader can request more. */
 const FIRST_ROWS = 200;
 
-/** The choice between the runs of a file: Temporal Cloud exports many into one. */
+/** The choice between a file's runs: Temporal Cloud exports many runs into one file. */
 export function FileRuns({ file }: { file: OpenedFile }) {
   const files = useHistoryFiles();
   const format = useTimeFormat();
@@ -69,7 +69,7 @@ export function FileRuns({ file }: { file: OpenedFile }) {
             ))}
           </tbody>
         </table>
-        {rows.length === 0 ? <p className={styles['none']}>No run of the file matches.</p> : null}
+        {rows.length === 0 ? <p className={styles['none']}>No run in the file matches.</p> : null}
         {rows.length > shown ? (
           <Button look="ghost" onClick={() => setShown(shown + FIRST_ROWS)}>
             Show more of the {plural(rows.length, 'run')}

@@ -7,15 +7,15 @@ import type { OpenedFile } from './history-file.ts';
 interface SearchedFile {
   readonly api: Pick<FilesApi, 'searchFile'>;
   readonly namespace: string;
-  /** The workflow id that the file names. */
+  /** The workflow id in the file. */
   readonly workflow: { readonly workflowId?: string };
   readonly file: Pick<OpenedFile, 'pick' | 'runs'>;
-  /** The run in the file. */
+  /** The run's position in the file. */
   readonly run: number;
 }
 
 /**
- * Searches the decrypted payloads of a run in a file, last event first. The server searches some events per
+ * Searches the decrypted payloads of a run in a file, last event first. The server searches a batch of events per
  * request; the results form one search, with summed counts and one end.
  */
 export async function* fileSearch(
@@ -49,7 +49,7 @@ export async function* fileSearch(
           return;
         }
       }
-      // The connection broke. The caller treats a search without an end as failed.
+      // The connection broke. The caller treats a search without an `end` line as failed.
       if (!isComplete) return;
       if (hits >= MAX_HITS && after > 1) {
         yield { type: 'end', reason: 'limit', after, hits, ...counts };

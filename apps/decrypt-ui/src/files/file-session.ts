@@ -24,15 +24,15 @@ export interface FileSessionOptions {
 export interface FileSessionSource {
   readonly namespace: string;
   readonly file: OpenedFile;
-  /** Differs for each file that was opened. */
+  /** Unique for each opened file. */
   readonly fileId: number;
-  /** The run in the file. */
+  /** The run's position in the file. */
   readonly run: number;
 }
 
 const described = z.object({ events: z.array(historyEvent) });
 
-/** The session of a history file's run: the server describes and decrypts its events, and keeps none of them. */
+/** Creates the session for a history file's run. The server describes and decrypts its events, but does not keep them. */
 export function createFileSession(
   { namespace, file, fileId, run }: FileSessionSource,
   { api, plaintext, reveals, openPort }: FileSessionOptions,
@@ -79,12 +79,12 @@ export function createFileSession(
         description.catch(() => (description = undefined));
         return description;
       },
-      history: () => Promise.reject(new ApiFailure('not_found', 'The run is that of a file.')),
+      history: () => Promise.reject(new ApiFailure('not_found', 'The run is in a history file.')),
       decode: (_, refs, signal, justification) => decode(refs, signal, justification),
       search: (_, request, signal) => fileSearch({ api, namespace, workflow, file, run }, request, signal),
       ...(api.renewed && { renewed: api.renewed }),
     },
-    // A separate cache: the server may have the same run.
+    // A separate cache, because the server may have the same run.
     queries: createQueryClient(),
     plaintext,
     reveals,

@@ -11,16 +11,16 @@ import type { IndexPort } from '../runs/indexer/history-protocol.ts';
 import { messageOf } from '../ui/errors.ts';
 
 /*
- * A history file is read in a worker, which keeps its text. The page asks for the events of a request: a file may have
- * 256 MiB, and the page neither parses them nor holds them.
+ * A worker reads a history file and keeps its text. The page asks the worker for the events of each request: a file may
+ * have 256 MiB, so the page neither parses nor stores it.
  */
 
-/** What a choice between the workflows of a file shows. */
+/** A run in a file, as the choice between runs shows it. */
 export interface FileRun extends Pick<
   FileWorkflow,
   'encoding' | 'workflowId' | 'runId' | 'type' | 'startedAt' | 'length'
 > {
-  /** Its events, in bytes of the file's text. */
+  /** Size of the run's events in the file, in bytes of text. */
   readonly bytes: number;
 }
 
@@ -28,19 +28,19 @@ export interface OpenedFile {
   readonly name: string;
   readonly size: number;
   readonly runs: readonly FileRun[];
-  /** Events of a run from `from` on: as many as fit into one request. */
+  /** Returns events of a run from `from` on, as many as fit into one request. */
   readonly slice: (run: number, from: number) => Promise<FileSlice>;
-  /** Single events of a run. */
+  /** Returns single events of a run. */
   readonly pick: (run: number, eventIds: readonly number[]) => Promise<FileEvents>;
-  /** Frees the memory of the file. */
+  /** Frees the file's memory. */
   readonly close: () => void;
 }
 
-/** Events as the server takes them. */
+/** Events as the server accepts them. */
 type FileEvents = Pick<FileEventsRequest, 'encoding' | 'events'>;
 
 interface FileSlice extends FileEvents {
-  /** The event after the last; undefined at the end of the history. */
+  /** Position of the event after the slice; undefined at the end of the history. */
   readonly next: number | undefined;
 }
 
@@ -54,16 +54,16 @@ export type FileReply =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly problem: HistoryFileProblem | 'unexpected'; readonly message: string };
 
-/** The worker's end of the channel, and the page's. */
+/** One end of the channel between the page and the worker. */
 export type FilePort<Received> = Pick<
   IndexPort<Received>,
   'addEventListener' | 'postMessage' | 'start' | 'close'
 >;
 
-/** Bytes of the events in one request, about: the server describes them in some milliseconds. */
+/** Approximate bytes of events in one request, which the server describes within milliseconds. */
 const SLICE_BYTES = 512 * 1024;
 
-/** Reads the file that arrives through a channel, and answers for its events. It runs in a worker. */
+/** Reads the file that arrives through a channel, and answers requests for its events. Runs in a worker. */
 export function serveHistoryFile(port: FilePort<FileRequest>): void {
   let workflows: readonly FileWorkflow[] = [];
 
@@ -128,8 +128,8 @@ export function serveHistoryFile(port: FilePort<FileRequest>): void {
 /**
  * Opens a history file.
  *
- * @param openPort opens a channel to a worker that runs `serveHistoryFile`, for this file alone; the worker reports a
- *   failure, for example that it has no memory left
+ * @param openPort opens a channel to a worker that runs `serveHistoryFile` only for this file; the channel reports
+ *   failures of the worker, for example that it ran out of memory
  * @throws HistoryFileError for a file that cannot be read
  */
 export async function openHistoryFile(

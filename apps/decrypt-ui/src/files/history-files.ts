@@ -5,12 +5,12 @@ import type { FilePort, FileReply, OpenedFile } from './history-file.ts';
 
 export interface HistoryFilesState {
   readonly status: 'none' | 'opening' | 'open' | 'failed';
-  /** The name of the file that is open, or that could not be opened. */
+  /** The name of the open file, or of the file that could not be opened. */
   readonly name: string;
   readonly file?: OpenedFile | undefined;
   /** Why the file cannot be opened. */
   readonly failure?: Error | undefined;
-  /** The file's run on the screen; undefined until the reader chooses one of several. */
+  /** The run on the screen; undefined until the reader chooses one of several. */
   readonly run?: number | undefined;
 }
 
@@ -22,13 +22,13 @@ export type HistoryFiles = ReturnType<typeof createHistoryFiles>;
 
 const none: HistoryFilesState = { status: 'none', name: '' };
 
-/** The history file that is open in the page. Its content stays in memory: a reload of the page closes it. */
+/** Manages the page's open history file. Its content is only in memory, so reloading the page closes it. */
 export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
   const store = createStore<HistoryFilesState>()(() => none);
   const sessions = new Map<string, RunSession>();
   let current = 0;
 
-  /** Closes the file that is open, and makes the file that is being opened close itself. */
+  /** Closes the open file, and makes a file that is still being opened close itself. */
   function replace(state: HistoryFilesState): number {
     for (const session of sessions.values()) session.close();
     sessions.clear();
@@ -40,12 +40,12 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
 
   return {
     store,
-    /** Opens a file in place of the one that is open. */
+    /** Opens a file and closes the file that was open. */
     async open(chosen: File): Promise<void> {
       const { name } = chosen;
       const id = replace({ status: 'opening', name });
       try {
-        // Loaded when it is needed, so that pages start without it.
+        // Loaded on demand, so that pages start without it.
         const { openHistoryFile } = await import('./history-file.ts');
         const file = await openHistoryFile(chosen, openPort);
         if (id !== current) file.close();
@@ -56,13 +56,13 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
         store.setState({ status: 'failed', name, failure: errorOf(error) }, true);
       }
     },
-    /** Shows a run of the file; undefined: the choice between its runs. */
+    /** Shows a run of the file, or the choice between its runs if `run` is undefined. */
     choose: (run: number | undefined) => store.setState({ run }),
     close: () => void replace(none),
     /**
-     * The session of a run in the file, in a namespace.
+     * Returns the session of a run in the file, in a namespace.
      *
-     * @param make called once with a number that differs for each file that was opened
+     * @param make called once per run, with a number that is unique for each opened file
      */
     session(namespace: string, run: number, make: (fileId: number) => RunSession): RunSession {
       const key = JSON.stringify([namespace, run]);
@@ -73,9 +73,9 @@ export function createHistoryFiles({ openPort }: HistoryFilesOptions) {
   };
 }
 
-/** Opens a channel to a worker that ends when the channel is closed. */
+/** Opens a channel to a new worker, which is terminated when the channel closes. */
 export function openFilePort(onFailure: (error: Error) => void): FilePort<FileReply> {
-  // In one expression: the bundler then recognizes a worker, and not a file to copy.
+  // The URL must be inside this expression for the bundler to recognize a worker instead of a file to copy.
   const worker = new Worker(new URL('./history-file-worker.ts', import.meta.url), {
     type: 'module',
     name: 'history-file',

@@ -3,7 +3,7 @@ import { createHistoryFiles, type HistoryFiles, openFilePort } from './history-f
 
 const known = new WeakMap<Services, HistoryFiles>();
 
-/** Returns the history file that is open in the page. It is created when it is needed, so that pages start without it. */
+/** Returns the manager of the open history file, which is created on demand so that pages start without it. */
 export function useHistoryFiles(): HistoryFiles {
   const services = useServices();
   const files = known.get(services) ?? createHistoryFiles({ openPort: openFilePort });

@@ -133,7 +133,7 @@ describe('a history file', () => {
     drop(JSON.stringify({ items: [{ history: JSON.parse(first) }, { history: JSON.parse(second) }] }));
     await expect.element(heading('2 runs in the file')).toBeVisible();
     await userEvent.fill(page.getByRole('searchbox'), 'nothing');
-    await expect.element(page.getByText('No run of the file matches.')).toBeVisible();
+    await expect.element(page.getByText('No run in the file matches.')).toBeVisible();
     await userEvent.fill(page.getByRole('searchbox'), '');
     const table = page.getByRole('table', { name: 'Runs in the file' });
     await userEvent.click(table.getByRole('button').nth(1));
