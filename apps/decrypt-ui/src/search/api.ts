@@ -11,7 +11,10 @@ import type { ApiClient } from '../session/server/client.ts';
 
 export type SearchApi = ReturnType<typeof createSearchApi>;
 
-/** Searches in decrypted payloads. The text is in the body, so that no address and no log contains it. */
+/**
+ * Creates the client for searches of decrypted payloads. The text is in the body, so that it does not appear in URLs or
+ * logs.
+ */
 export const createSearchApi = (api: ApiClient) => ({
   /** Searches a run. */
   search: (run: RunAddress, body: SearchRequest, signal: AbortSignal): AsyncGenerator<SearchFrame> =>

@@ -11,27 +11,27 @@ import styles from './found-runs.module.css';
 import type { FoundInRun, FoundRun, RunsSearchProgress } from './runs-search.ts';
 import { HitPlace } from './search-hit.tsx';
 
-/** Height of an entry in CSS pixels; `.entry` of found-runs.module.css. */
+/** Height of an entry in CSS pixels; equals that of `.entry` in found-runs.module.css. */
 const HEIGHT = 54;
 
-/** Hits of a run that are listed at first: the hits of one run must not fill the panel. */
+/** Number of a run's hits listed at first, so that the hits of one run do not fill the panel. */
 const FIRST_HITS = 3;
 
-/** A run, one of its hits, or the number of its hits that are not listed. */
+/** An entry of the list: a run, one of its hits, or the number of its hits that are not listed. */
 interface Entry {
   readonly run: FoundRun;
-  /** The place in the run's hits; undefined for the run itself. */
+  /** The hit's position in the run's hits; undefined for the run itself. */
   readonly hit?: number;
   readonly more?: number;
 }
 
-/** What a list of runs gives to the search. */
+/** What a list of runs provides to the search. */
 export interface RunsOfList {
-  /** Shows the outcome of a run. */
+  /** Renders a run's outcome. */
   readonly renderOutcome: (workflow: WorkflowSummary) => ReactNode;
-  /** Shows what was found in a run: the text, and the text around it where the page shows the payload. */
+  /** Renders a hit in a run: the text, and its context if the page shows the payload. */
   readonly renderHit: (run: RunAddress, hit: SearchHit) => ReactNode;
-  /** Called when the reader opens a run, with what the search has found there. */
+  /** Called with what the search found in a run when the reader opens the run. */
   readonly onOpen: (run: RunAddress, found: FoundInRun) => void;
 }
 
@@ -40,7 +40,7 @@ interface FoundRunsProps extends RunsOfList {
   readonly search: RunsSearchProgress;
 }
 
-/** The runs with hits, each with its first hits, and with all of them on request. */
+/** The runs with hits. Lists each run's first hits, and all hits on request. */
 export function FoundRuns({ found, ...rest }: FoundRunsProps) {
   const [whole, setWhole] = useState<ReadonlySet<string>>(new Set());
   const entries = useMemo(
@@ -83,7 +83,7 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
             className={styles['more']}
             onClick={() => {
               setWhole(new Set([...whole, entry.run.workflow.runId]));
-              // The next hit takes the place of the button.
+              // The next hit replaces the button.
               show(index);
             }}
           >
@@ -98,7 +98,7 @@ export function FoundRuns({ found, ...rest }: FoundRunsProps) {
 
 function entriesOf(run: FoundRun, isWhole: boolean): Entry[] {
   const { length } = run.hits;
-  // A single hit takes no more room than the button.
+  // A single remaining hit takes no more space than the button.
   const listed = isWhole || length <= FIRST_HITS + 1 ? length : FIRST_HITS;
   const hits = Array.from({ length: listed }, (_, hit): Entry => ({ run, hit }));
   return [{ run }, ...hits, ...(listed < length ? [{ run, more: length - listed }] : [])];
@@ -109,7 +109,7 @@ interface EntryLinkProps extends Omit<FoundRunsProps, 'found'> {
   readonly current: boolean;
 }
 
-/** Opens the run at a hit, with the search of the run already set. The address names the event, and never the text. */
+/** Opens a run at a hit, with the run's search already filled in. The address contains the event, but never the text. */
 function EntryLink({
   entry: { run, hit },
   search,
@@ -124,7 +124,7 @@ function EntryLink({
   const place = hit ?? 0;
   const shown = hits[place];
 
-  /** A click with a modifier opens another page, which cannot get the text. */
+  /** Passes the search to the run's page. A click with a modifier key opens another tab, which cannot receive the text. */
   const handOver = () =>
     onOpen({ namespace, workflowId, runId }, { text, caseSensitive, hits, partial, current: place });
 

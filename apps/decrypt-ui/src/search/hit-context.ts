@@ -9,10 +9,13 @@ export interface HitContext {
   readonly after: string;
 }
 
-/** Characters on each side of a match at most. */
+/** Maximum number of characters on each side of a match. */
 const REACH = 40;
 
-/** The text around the first match of a hit in its decrypted payload; undefined where the payload does not contain it. */
+/**
+ * Returns the text around a hit's first match in its decrypted payload, or undefined if the payload does not contain the
+ * match.
+ */
 export function hitContext(
   value: PayloadValue,
   { pointer, in: place, snippet }: SearchHit,
@@ -27,7 +30,7 @@ export function hitContext(
   };
 }
 
-/** The steps of a JSON Pointer (RFC 6901). */
+/** Returns the steps of a JSON Pointer (RFC 6901). */
 const pointerSteps = (pointer: string): string[] =>
   pointer
     .split('/')

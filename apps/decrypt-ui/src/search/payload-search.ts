@@ -1,19 +1,19 @@
 import { countReason, type EndReason, type ReasonCounts, reasonEntries } from '@temporal-kms/codec-api';
 import { ApiFailure } from '../session/server/failure.ts';
 
-/** `limit`: the server reached a limit on time, hits or cost; the search continues on request. */
+/** `limit`: the server reached a limit on time, hits or cost. The reader can continue the search. */
 export type SearchStatus = 'running' | 'complete' | 'limit' | 'stopped' | 'failed';
 
-/** Milliseconds between two updates of the page, so that a search with many hits does not block it. */
+/** Milliseconds between updates of the page, so that a search with many hits does not block it. */
 export const PUBLISH_MS = 100;
 
-/** What a search in payloads has covered, and what that cost. */
+/** What a search of payloads has covered, and its cost. */
 export interface SearchCounts {
   readonly events: number;
   readonly payloads: number;
   readonly bytes: number;
   readonly kmsCalls: number;
-  /** Payloads that were not searched, by reason code. */
+  /** Number of payloads that could not be searched, by reason code. */
   readonly unreadable: ReasonCounts;
 }
 
@@ -25,7 +25,7 @@ export const nothingSearched: SearchCounts = {
   unreadable: {},
 };
 
-/** Adds what a request has searched to what earlier requests of the same search had. */
+/** Adds the counts of a request to those of earlier requests of the same search. */
 export function sum(base: SearchCounts, added: SearchCounts): SearchCounts {
   const unreadable: ReasonCounts = { ...base.unreadable };
   for (const [reason, count] of reasonEntries(added.unreadable)) countReason(unreadable, reason, count);
@@ -38,7 +38,7 @@ export function sum(base: SearchCounts, added: SearchCounts): SearchCounts {
   };
 }
 
-/** The state of a search after its last line. */
+/** Returns a search's state after its last line. */
 export function endOf(
   reason: EndReason,
   message: string | undefined,
@@ -54,23 +54,23 @@ export function endOf(
 
 interface ContinuedSearch<Frame, Position> {
   readonly after: Position | undefined;
-  /** Sends a request, which begins after a position. */
+  /** Sends a request that searches from after a position. */
   readonly open: (after: Position | undefined) => AsyncIterable<Frame>;
-  /** Whether the search continues by itself after an end, which is the last line of a request. */
+  /** Returns whether the search continues automatically after an `end` line, the last line of a request. */
   readonly goesOn?: (end: Frame) => boolean;
   /** As in `ApiClientOptions`. */
   readonly renewed: ((opened: number, signal: AbortSignal) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
 }
 
-/** A line of a search; the last is an end with a reason and the position after which another request continues. */
+/** A line of a search. The last line is an `end`, with a reason and the position after which another request continues. */
 type Line<Position> =
   | { readonly type: 'end'; readonly reason: EndReason; readonly after: Position }
   | { readonly type: 'run' | 'hit' | 'progress' };
 
 /**
- * Yields the lines of a search. After an end of `signed_out`, it waits for a new token and continues with another request,
- * whose counts begin at zero; so it does after an end for which `goesOn` returns true.
+ * Yields the lines of a search. After an `end` with reason `signed_out`, waits for a new token and continues with another
+ * request, whose counts start at zero. Also continues after an `end` for which `goesOn` returns true.
  */
 export async function* whileSignedIn<Position, Frame extends Line<Position>>({
   after,

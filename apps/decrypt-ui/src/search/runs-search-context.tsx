@@ -6,7 +6,7 @@ import type { RunsSearch, RunsSearchState } from './runs-search.ts';
 const [Context, useRunsSearch] = requiredContext<RunsSearch>('RunsSearchProvider');
 export { useRunsSearch };
 
-/** Gives the pages the search in the payloads of several runs. */
+/** Provides the search of several runs' payloads to the pages. */
 export function RunsSearchProvider({ search, children }: { search: RunsSearch; children: ReactNode }) {
   return <Context value={search}>{children}</Context>;
 }

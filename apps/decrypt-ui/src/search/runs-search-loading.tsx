@@ -4,8 +4,8 @@ import { useRunsSearch, useRunsSearchState } from './runs-search-context.tsx';
 import styles from './runs-search-panel.module.css';
 
 /**
- * In place of the panel while its code loads. Its field is there at once, with the text that the panel continues, so that no
- * key is lost or runs a command.
+ * Replaces the panel while its code loads. Its field appears immediately, and the panel takes over the text, so that no
+ * keystroke is lost or runs a command.
  */
 export function RunsSearchLoading({ onLeave }: { onLeave: () => void }) {
   const runsSearch = useRunsSearch();

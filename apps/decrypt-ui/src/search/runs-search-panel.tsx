@@ -20,15 +20,15 @@ import { SearchNote, SearchProgress } from './search-progress.tsx';
 
 interface RunsSearchPanelProps extends RunsOfList {
   readonly namespace: string;
-  /** The visibility query of the list, without relative times. */
+  /** The list's visibility query, without relative times. */
   readonly query: string;
-  /** How many runs match the query; undefined while that is unknown. */
+  /** Number of runs that match the query; undefined if unknown. */
   readonly total: number | undefined;
   /** Returns the focus to the list. */
   readonly onLeave: () => void;
 }
 
-/** The search for text in the decrypted payloads of all runs of the list. */
+/** A panel that searches for text in the decrypted payloads of all runs in the list. */
 export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: RunsSearchPanelProps) {
   const runsSearch = useRunsSearch();
   const { text, caseSensitive, search, found } = useRunsSearchState();
@@ -40,9 +40,9 @@ export function RunsSearchPanel({ namespace, query, total, onLeave, ...list }: R
   const isOfList = search === undefined || (search.namespace === namespace && search.query === query);
   const expired = useSessionState().status === 'expired';
 
-  // Before the next key arrives: the reader may already have typed into the field of `RunsSearchLoading`.
+  // Runs before the next keystroke: the reader may already have typed into the field of `RunsSearchLoading`.
   useLayoutEffect(() => {
-    // Back from a run finds the results, and the focus is the list's.
+    // After Back from a run, the results are still there, and the list has the focus.
     const { search: before, text: typed } = runsSearch.store.getState();
     if (before !== undefined) return;
     field.current?.focus();
@@ -150,7 +150,7 @@ function runsOf(total: number | undefined): string {
 
 interface OfferProps {
   readonly total: number | undefined;
-  /** The results are those of another list. */
+  /** Whether the results belong to another list. */
   readonly again: boolean;
   readonly disabled: boolean;
   readonly onStart: () => void;
@@ -189,7 +189,7 @@ interface StatusProps {
 function Status({ search, hits, found, total }: StatusProps) {
   const runsSearch = useRunsSearch();
   const { status, runs, failed, partial, after } = search;
-  // More runs may have started since they were counted.
+  // More runs may have started since the count.
   const of = total === undefined ? undefined : Math.max(total, runs);
   return (
     <SearchProgress
@@ -231,7 +231,7 @@ function Nothing({ search }: { search: RunsSearchProgress }) {
     >
       {isWhole
         ? 'Ids, types and search attributes are not payloads: use the filter of the list for them.'
-        : 'What could not be searched may contain it.'}
+        : 'Payloads that could not be searched may contain it.'}
     </EmptyState>
   );
 }

@@ -26,15 +26,15 @@ export interface FoundRun {
   readonly partial: boolean;
 }
 
-/** What a search in several runs has found in one of them, for the search of that run. */
+/** What a search of several runs found in one run, to continue in that run's search. */
 export interface FoundInRun {
   readonly text: string;
   readonly caseSensitive: boolean;
-  /** The newest event first. */
+  /** The hits, newest event first. */
   readonly hits: readonly SearchHit[];
   /** Whether the run may have more hits. */
   readonly partial: boolean;
-  /** The place in `hits` that the reader has opened. */
+  /** The position in `hits` of the hit that the reader opened. */
   readonly current: number;
 }
 
@@ -50,13 +50,13 @@ export interface RunsSearchProgress extends SearchCounts, SearchedRuns {
   readonly status: SearchStatus;
   readonly text: string;
   readonly caseSensitive: boolean;
-  /** The server's position after the last run that is complete. */
+  /** The server's position after the last completely searched run. */
   readonly after: string | undefined;
-  /** How many runs were searched. */
+  /** Number of runs searched. */
   readonly runs: number;
-  /** Runs whose newest events only were searched. */
+  /** Number of runs of which only the newest events were searched. */
   readonly partial: number;
-  /** Runs that could not be read. */
+  /** Number of runs that could not be read. */
   readonly failed: number;
   readonly failure?: ApiFailure | undefined;
 }
@@ -66,9 +66,9 @@ export interface RunsSearchState {
   readonly open: boolean;
   readonly text: string;
   readonly caseSensitive: boolean;
-  /** In the order of the list. */
+  /** The runs with hits, in the order of the list. */
   readonly found: readonly FoundRun[];
-  /** Undefined without a search. */
+  /** Undefined if there is no search. */
   readonly search: RunsSearchProgress | undefined;
 }
 
@@ -83,8 +83,8 @@ const initial: RunsSearchState = {
 };
 
 /**
- * The search for text in the decrypted payloads of all runs of a list. Its text never leaves memory, except in a
- * request's body. It stays while the reader is on the page of a run, so that Back finds it again.
+ * Creates the search for text in the decrypted payloads of all runs in a list. Its text leaves memory only in a request's
+ * body. The search is kept while the reader views a run, so that it is still there after Back.
  */
 export function createRunsSearch(
   { searchWorkflows, renewed }: Pick<SearchApi, 'searchWorkflows' | 'renewed'>,
@@ -92,9 +92,9 @@ export function createRunsSearch(
 ) {
   const store = createStore<RunsSearchState>()(() => initial);
   let abort: AbortController | undefined;
-  /** Why the reader searches for the present text. */
+  /** Why the reader searches for the current text. */
   let justification: string | undefined;
-  /** The reader has asked for the search while the panel that starts it still loads. */
+  /** Whether the reader pressed Enter while the panel was still loading. */
   let entered = false;
 
   function stop(status?: 'stopped') {
@@ -131,14 +131,14 @@ export function createRunsSearch(
       publishing = undefined;
       if (abort === own) store.setState({ search, found: [...found.values()] });
     };
-    /** The server searches some runs per request. Without a match, the reader would only ask for the next ones. */
+    /** The server searches a batch of runs per request. Continues automatically until the first match, as the reader would. */
     const goesOn = (frame: WorkflowSearchFrame) =>
       frame.type === 'end' && frame.reason === 'limit' && frame.runs > 0 && found.size === 0;
     const add = (frame: WorkflowSearchFrame) => {
       switch (frame.type) {
         case 'run':
           current = { workflow: frame.workflow, hits: [], partial: frame.partial };
-          // A search that continues repeats the runs after its position.
+          // A continued search repeats runs after its position.
           found.set(frame.workflow.runId, current);
           break;
         case 'hit':
@@ -186,14 +186,14 @@ export function createRunsSearch(
     if (abort === own) abort = undefined;
   }
 
-  /** Drops the results and the text, which may be in a payload. */
+  /** Drops the results and the text, which may come from a payload. */
   function forget() {
     stop();
     justification = undefined;
     store.setState({ text: '', found: [], search: undefined });
   }
 
-  // The matches leave the page with the plaintext, also while the list is not on the screen.
+  // Drops matches together with the plaintext, even while the list is not on the screen.
   reveals.onForget((namespace) => {
     const { search } = store.getState();
     if (search && (namespace === undefined || namespace === search.namespace)) forget();
@@ -206,7 +206,7 @@ export function createRunsSearch(
   return {
     store,
     show: () => store.setState({ open: true }),
-    /** Changes the text. A search that runs ends, and its results are forgotten. */
+    /** Changes the text. Stops a running search and drops its results. */
     setText(text: string) {
       entered = false;
       stop();
@@ -216,13 +216,13 @@ export function createRunsSearch(
       stop();
       store.setState({ caseSensitive, found: [], search: undefined });
     },
-    /** Searches the decrypted payloads of the runs for the text. */
+    /** Searches the runs' decrypted payloads for the text. */
     start(runs: SearchedRuns, given?: string) {
       if (store.getState().text.trim() === '') return;
       justification = given;
       void run(runs, undefined);
     },
-    /** Continues a search that stopped or reached a limit, after the last run that was searched. */
+    /** Continues a search that stopped or reached a limit, after the last searched run. */
     resume(given?: string) {
       const { search } = store.getState();
       if (!search) return;
@@ -230,17 +230,17 @@ export function createRunsSearch(
       void run(search, search);
     },
     stop: () => stop('stopped'),
-    /** Asks the panel to start the search as soon as it has loaded. */
+    /** Makes the panel start the search as soon as the panel has loaded. */
     enter: () => {
       entered = true;
     },
-    /** Whether the search was asked for; true once. */
+    /** Returns whether `enter` was called, and resets that. */
     takeEntered(): boolean {
       const was = entered;
       entered = false;
       return was;
     },
-    /** Hides the panel, ends the search and forgets its text. */
+    /** Hides the panel, stops the search and drops its text. */
     clear() {
       entered = false;
       stop();

@@ -8,16 +8,19 @@ import {
 } from '../payloads/reveal/reveals.ts';
 
 interface SearchAccess {
-  /** What the search needs first. `locked`: the person has locked the payloads, and the search reveals its matches. */
+  /** What the search requires. `locked`: the person has locked the payloads, and searching reveals the matches. */
   readonly status: 'refused' | 'locked' | 'justification' | 'open';
-  /** When the matches are hidden, in milliseconds since 1970; undefined if they stay. */
+  /** When the page hides the matches, in milliseconds since 1970; undefined if never. */
   readonly until: number | undefined;
-  /** Runs a search with the justification of the reveal that permits it; asks for one before, if it is needed. */
+  /**
+   * Runs a search with the justification of the reveal that permits it. First asks for a justification, if one is
+   * required.
+   */
   readonly permitted: (search: (justification: string | undefined) => void) => void;
 }
 
 /**
- * The access to a search in decrypted payloads. It has the same rules as reveals, because its matches contain plaintext.
+ * Returns the access to a search of decrypted payloads. The rules of reveals apply, because matches contain plaintext.
  *
  * @param what what the server decrypts: `the payloads of this run`
  */

@@ -5,7 +5,7 @@ import { plural } from '../ui/format/number.ts';
 import type { HitContext } from './hit-context.ts';
 import styles from './search-hit.module.css';
 
-/** Where a search has found its text: the payload, the JSON Pointer in it, and how often. */
+/** Shows where a search found its text: the payload, the JSON Pointer in it, and the number of matches. */
 export function HitPlace({ hit }: { hit: SearchHit }) {
   return (
     <span className={styles['place']}>
@@ -16,16 +16,16 @@ export function HitPlace({ hit }: { hit: SearchHit }) {
   );
 }
 
-/** Widths of masked text in CSS pixels, by the server's buckets of its length. */
+/** Widths of masked text in CSS pixels, by the server's buckets of text length. */
 const widths = { '0': 0, '1-4': 16, '5-16': 32, '17-64': 88, '65+': 124 } as const;
 
 interface HitSnippetProps {
   readonly hit: SearchHit;
-  /** The text around it, where the page shows the payload. */
+  /** The text around the match, if the page shows the payload. */
   readonly context?: HitContext | undefined;
 }
 
-/** The text that was found. The server masks everything around it. */
+/** The matched text. The server masks everything around it. */
 export function HitSnippet({ hit, context }: HitSnippetProps) {
   const { before, match, after } = hit.snippet;
   return (

@@ -16,9 +16,9 @@ interface SearchProgressProps {
   readonly covered: string | undefined;
   /** What the search decrypts: `the payloads of this run`. */
   readonly what: string;
-  /** The part that was searched, from 0 to 1. */
+  /** The share that was searched, from 0 to 1. */
   readonly share: number;
-  /** Whether the search continues where it stopped, or begins again. */
+  /** Whether the search can continue where it stopped instead of starting again. */
   readonly canContinue: boolean;
   readonly onStop: () => void;
   readonly onContinue: () => void;
@@ -27,7 +27,7 @@ interface SearchProgressProps {
   readonly children?: ReactNode;
 }
 
-/** What a search in decrypted payloads has covered, what it cost, why it stopped, and what the reader can do next. */
+/** Shows what a search of decrypted payloads has covered, its cost, why it stopped, and what the reader can do next. */
 export function SearchProgress(props: SearchProgressProps) {
   const { search, what, share, canContinue, onStop, onContinue, onJustify, children } = props;
   const { status, failure } = search;
@@ -75,7 +75,7 @@ export function SearchProgress(props: SearchProgressProps) {
   );
 }
 
-/** States under the results that the server has decrypted payloads. @param audited what has an audit entry */
+/** A note below the results that the server has decrypted payloads. @param audited what has an audit entry */
 export function SearchNote({ audited }: { audited: string }) {
   return (
     <p className={styles['note']}>
@@ -86,7 +86,7 @@ export function SearchNote({ audited }: { audited: string }) {
   );
 }
 
-/** Asks for a justification, where the server refused a search without one. */
+/** Asks for a justification after the server refused a search without one. */
 function Justification({ what, onJustify }: Pick<SearchProgressProps, 'what' | 'onJustify'>) {
   const [asking, setAsking] = useState(true);
   return (
