@@ -51,7 +51,7 @@ const payload = (ref: PayloadRef | undefined): Summary | undefined =>
   ref ? { kind: 'payload', ref } : undefined;
 
 /**
- * The most telling fact about a group, in this order: the failure, the author's summary, the result, the input, an
+ * Returns the most informative fact about a group: the failure, else the author's summary, the result, the input or an
  * attribute.
  */
 export function groupSummary(group: Group, pending?: PendingWork): Summary {
@@ -73,7 +73,7 @@ export function groupSummary(group: Group, pending?: PendingWork): Summary {
   return payload(resultRef(last)) ?? payload(inputRef(head)) ?? text(eventNote(last));
 }
 
-/** The same for a single event. */
+/** Returns the most informative fact about a single event. */
 export function eventSummary(event: RecordedEvent): Summary {
   const failed = failureOf(event);
   if (failed) return failed;
@@ -87,7 +87,7 @@ export function eventSummary(event: RecordedEvent): Summary {
   );
 }
 
-/** The failure in an event's attributes, in proto3 JSON. */
+/** Returns the failure in an event's attributes, in proto3 JSON. */
 export function failureAttributes(event: RecordedEvent): unknown {
   const { attributes } = event;
   return at(attributes, 'failure') ?? at(attributes, 'outcome', 'failure') ?? undefined;
@@ -103,7 +103,7 @@ function timerSummary(event: RecordedEvent, open: boolean): Summary {
   return open ? { kind: 'timer', duration, firesAt: event.at + duration } : { kind: 'timer', duration };
 }
 
-/** The first payload of what an event returned. */
+/** Returns the first payload of an event's result. */
 export function resultRef(event: RecordedEvent): PayloadRef | undefined {
   const { attributes } = event;
   if (event.eventName === 'MarkerRecorded') {
@@ -117,7 +117,7 @@ export function resultRef(event: RecordedEvent): PayloadRef | undefined {
   );
 }
 
-/** The first payload of what an event was given. */
+/** Returns the first payload of an event's input. */
 export function inputRef(event: RecordedEvent): PayloadRef | undefined {
   const { attributes } = event;
   return (
@@ -130,10 +130,10 @@ export function inputRef(event: RecordedEvent): PayloadRef | undefined {
   );
 }
 
-/** Of the start of a task, the worker's identity says nothing about the run. */
+/** Returns whether an event is the start of a task, whose worker identity is not informative. */
 const isStart = ({ eventName }: RecordedEvent) => /^(?:Activity|Workflow)TaskStarted$/.test(eventName);
 
-/** The most telling plaintext attribute, for events without a payload. */
+/** Returns the most informative plaintext attribute of an event without payloads. */
 function eventNote(event: RecordedEvent): string | undefined {
   const { attributes } = event;
   const indexed = at(attributes, 'searchAttributes', 'indexedFields') ?? at(attributes, 'searchAttributes');
@@ -152,12 +152,12 @@ function eventNote(event: RecordedEvent): string | undefined {
   );
 }
 
-/** The number of the latest attempt, from the server or from the history; 1 without a retry. */
+/** Returns the number of the latest attempt, from the server or the history; 1 if there was no retry. */
 export function attemptOf(group: Group, pending?: PendingWork): number {
   return pending ? pending.attempt : group.attempt;
 }
 
-/** The outcome of a group: of its last event, or of its pending work while it is open. */
+/** Returns a group's outcome: that of its last event, or of its pending work while the group is open. */
 export function groupOutcome(group: Group, runOpen: boolean, pending?: PendingWork): Outcome | undefined {
   if (group.outcome) return group.outcome;
   if (!group.open || group.category === 'task') return undefined;
@@ -170,7 +170,7 @@ export function groupOutcome(group: Group, runOpen: boolean, pending?: PendingWo
   return group.events.length > 1 || group.category === 'update' ? 'running' : 'pending';
 }
 
-/** Finds the group of each item of pending work. Returns the items by group id. */
+/** Finds the group of each item of pending work, and returns the items by group id. */
 export function pendingByGroup(
   groups: readonly Group[],
   work: readonly PendingWork[],

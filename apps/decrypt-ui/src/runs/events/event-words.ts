@@ -1,15 +1,15 @@
 import { categoryOf, eventTitle, groupName, textAt } from '@temporal-kms/histories/events';
 import type { HistoryEvent } from '@temporal-kms/codec-api';
 
-/** The text of a group in which names are searched, in addition to the text of each of its events. */
+/** Returns the text of a group in which a search by name looks, in addition to the text of each event in the group. */
 export function groupWords(head: HistoryEvent, category: string): string {
   const name = groupName({ category: categoryOf(head), events: [head] }).text;
   return `${category}\n${name}`.toLowerCase();
 }
 
 /**
- * The text of an event in which names are searched: names, ids, types and workers. It contains no payload, so nothing has
- * to be decrypted.
+ * Returns the text of an event in which a search by name looks: names, ids, types and workers. It contains no payloads,
+ * so nothing needs to be decrypted.
  */
 export function eventWords(event: HistoryEvent): string {
   const { attributes } = event;

@@ -16,14 +16,14 @@ import { addStub, type StubTally } from '../../payloads/payload-keys.ts';
 import { categoryText } from './describe-group.ts';
 import { eventWords, groupWords } from './event-words.ts';
 
-/** An event as the page keeps it: what every row needs, and the rest as JSON, which is parsed when it is shown. */
+/** An event as the page stores it: the fields that every row needs, and the rest as JSON, which is parsed only when shown. */
 export interface EventDelta {
   readonly eventId: number;
   readonly at: number;
   readonly eventType: number;
   readonly eventName: string;
   readonly durable: boolean;
-  /** The other members of the event, as JSON. */
+  /** The event's other members, as JSON. */
   readonly detail: string;
 }
 
@@ -32,11 +32,11 @@ export interface GroupDelta {
   /** The event id of the head. */
   readonly id: number;
   readonly category: Category;
-  /** In the order of their ids. The first is the head. */
+  /** The ids in ascending order. The first is the head's. */
   readonly eventIds: readonly number[];
   readonly outcome?: Outcome | undefined;
   readonly open: boolean;
-  /** The number of the latest attempt that an event records; 1 without a retry. */
+  /** The number of the latest attempt that an event records; 1 if there was no retry. */
   readonly attempt: number;
   /** When the work began to run, in milliseconds. */
   readonly startedAt?: number | undefined;
@@ -45,16 +45,16 @@ export interface GroupDelta {
 
 /** What a frame adds to a history. */
 export interface HistoryDelta {
-  /** Events after this one are dropped before the new events are added: they were provisional. */
+  /** Events after this id were provisional: drop them before you add the new events. */
   readonly keep: number;
   readonly events: readonly EventDelta[];
   readonly groups: readonly GroupDelta[];
   readonly lastDurable: number;
-  /** The counts of all payloads so far. */
+  /** Counts of all payloads so far. */
   readonly tallies: readonly StubTally[];
 }
 
-/** A frame does not follow the last event. The caller must open the stream again after the last durable event. */
+/** Thrown if a frame does not follow the last event. The caller must open the stream again after the last durable event. */
 export class HistoryGap extends Error {
   override readonly name = 'HistoryGap';
 }
@@ -67,7 +67,7 @@ interface IndexedEvent {
   readonly attempt: number | undefined;
   readonly startedAt: number | undefined;
   readonly words: string;
-  /** The stubs of a provisional event, whose counts may have to be taken back. */
+  /** The stubs of a provisional event, whose counts may need to be subtracted again. */
   readonly provisional: readonly PayloadStub[];
 }
 
@@ -81,11 +81,11 @@ interface IndexedGroup {
 }
 
 /**
- * Groups the events of a history frame by frame, and describes each change. Events after the last durable one are
- * provisional: a transient or speculative workflow task event may be replaced by another event, or by none. The next frame
- * with events therefore drops them, and the last event under an id wins.
+ * Creates an indexer, which groups a history's events frame by frame and describes each change. Events after the last
+ * durable event are provisional: the server may replace or drop a transient or speculative workflow task event. So the
+ * next frame with events drops provisional events, and the last event with an id wins.
  *
- * It runs in a worker, next to the parser, so that a long history does not block the page.
+ * It runs in a worker together with the parser, so that a long history does not block the page.
  */
 export function createHistoryIndexer() {
   const events: IndexedEvent[] = [];
@@ -143,8 +143,8 @@ export function createHistoryIndexer() {
 
   return {
     /**
-     * Adds the events of a frame. Undefined if the history has all of them already.
-     * @throws HistoryGap when an event before the frame's first new event is missing; the index is then unchanged
+     * Adds a frame's events. Returns undefined if the history already has all of them.
+     * @throws HistoryGap if an event before the frame's first new event is missing; the index is then unchanged
      */
     append(frame: readonly HistoryEvent[]): HistoryDelta | undefined {
       const keep = lastDurable;
@@ -166,7 +166,7 @@ export function createHistoryIndexer() {
         tallies: [...tallies.values()],
       };
     },
-    /** The ids of the events from `from` on whose names contain all words, ascending. */
+    /** Returns the ids of events from `from` on whose names contain all words, ascending. */
     find(words: readonly string[], from = 1): number[] {
       const found: number[] = [];
       for (let index = from - 1; index < events.length; index += 1) {

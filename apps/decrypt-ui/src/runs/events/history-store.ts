@@ -3,13 +3,13 @@ import type { GroupDelta, HistoryDelta } from './history-indexer.ts';
 import type { Group, History, RecordedEvent } from './history.ts';
 import { noParsedEvents, StoredEvent } from './stored-event.ts';
 
-/** Builds a history from the deltas of `createHistoryIndexer`. */
+/** Creates a store that builds a history from the deltas of `createHistoryIndexer`. */
 export function createHistoryStore() {
   const events: RecordedEvent[] = [];
   const groups: Group[] = [];
   const owners: number[] = [];
   const times: number[] = [];
-  /** Equal names are the same string. */
+  /** Interns names, so that equal names share one string. */
   const names = new Map<string, string>();
   const parsed = noParsedEvents();
   let lastDurable = 0;
@@ -42,13 +42,13 @@ export function createHistoryStore() {
         names.set(name, name);
         events.push(new StoredEvent(event, name, parsed));
         owners.push(-1);
-        // Times are almost in order, so the place is almost always the end.
+        // Times are nearly sorted, so the position is nearly always the end.
         times.splice(placeOf(times, event.at), 0, event.at);
       }
       for (const group of delta.groups) setGroup(group);
       ({ lastDurable, tallies } = delta);
     },
-    /** A copy that later deltas do not change. Groups that they leave alone stay the same objects. */
+    /** Returns a copy that later deltas do not change. Unchanged groups stay the same objects. */
     snapshot: (): History => ({
       events: events.slice(),
       groups: groups.slice(),
@@ -66,7 +66,7 @@ export function createHistoryStore() {
   };
 }
 
-/** Where a time belongs in ascending times, after its equals. */
+/** Returns the position at which to insert a time into ascending times, after equal times. */
 function placeOf(times: readonly number[], at: number): number {
   let low = 0;
   let high = times.length;

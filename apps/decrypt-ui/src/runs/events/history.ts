@@ -8,8 +8,8 @@ export interface RecordedEvent {
   readonly eventType: number;
   readonly eventName: string;
   /**
-   * `eventTime` in milliseconds. It does not always grow with `eventId`: the server writes an activity's start when the
-   * activity closes.
+   * `eventTime` in milliseconds. It does not always grow with `eventId`: the server records an activity's start only when
+   * the activity closes.
    */
   readonly at: number;
   readonly eventTime: string;
@@ -22,18 +22,21 @@ export interface RecordedEvent {
   readonly principal?: Attributes | undefined;
 }
 
-/** Events about the same thing: an activity, a timer, a child workflow. */
+/** Events about the same subject, such as an activity, a timer or a child workflow. */
 export interface Group {
   /** The event id of the head. */
   readonly id: number;
   readonly category: Category;
-  /** In the order of their ids. The first is the head. */
+  /** The events in the order of their ids. The first is the head. */
   readonly events: readonly [RecordedEvent, ...RecordedEvent[]];
-  /** The outcome of the last event that has one. Absent while the group is open, and for single events without one. */
+  /**
+   * The outcome of the last event that has an outcome. Absent while the group is open, and for single events without an
+   * outcome.
+   */
   readonly outcome?: Outcome | undefined;
-  /** True until an event ends what the head began. */
+  /** Whether no event has closed what the head opened. */
   readonly open: boolean;
-  /** The number of the latest attempt that an event records; 1 without a retry. */
+  /** The number of the latest attempt that an event records; 1 if there was no retry. */
   readonly attempt: number;
   /** When the work that the head scheduled began to run, in milliseconds. */
   readonly startedAt?: number | undefined;
@@ -42,17 +45,17 @@ export interface Group {
   readonly activityId?: string | undefined;
 }
 
-/** What is known of a history so far. A later event makes another object. */
+/** The part of a history that is known so far. Immutable: each later event creates a new object. */
 export interface History {
-  /** Without gaps: `events[i].eventId === i + 1`. */
+  /** The events, without gaps: `events[i].eventId === i + 1`. */
   readonly events: readonly RecordedEvent[];
-  /** In the order of their heads. */
+  /** The groups, in the order of their heads. */
   readonly groups: readonly Group[];
   /** The id of the last durable event; 0 before the first. */
   readonly lastDurable: number;
   /** The times of all events in milliseconds, ascending. */
   readonly times: readonly number[];
-  /** The counts of all payloads. */
+  /** Counts of all payloads. */
   readonly tallies: readonly StubTally[];
   /** The index in `groups` of each event's group, by `eventId - 1`. */
   readonly owners: readonly number[];
@@ -67,31 +70,31 @@ export const emptyHistory: History = {
   owners: [],
 };
 
-/** The index in `groups` of an event's group; -1 if the history does not contain the event. */
+/** Returns the index in `groups` of an event's group, or -1 if the history does not contain the event. */
 export const groupIndexOf = (history: History, eventId: number): number => history.owners[eventId - 1] ?? -1;
 
-/** The group of an event. */
+/** Returns an event's group. */
 export const groupOfEvent = (history: History, eventId: number | undefined): Group | undefined =>
   eventId === undefined ? undefined : history.groups[groupIndexOf(history, eventId)];
 
-/** The event that contains a payload. */
+/** Returns the event that contains a payload. */
 export const eventOfPayload = (history: History, ref: PayloadRef): RecordedEvent | undefined =>
   history.events[partsOfRef(ref).eventId - 1];
 
-/** The stub of an event's payload. */
+/** Returns the stub of an event's payload. */
 export const stubOf = (history: History, ref: PayloadRef): PayloadStub | undefined =>
   eventOfPayload(history, ref)?.payloads.find((stub) => stub.ref === ref);
 
 const isPlaintext = ({ payloads }: RecordedEvent) =>
   payloads.some(({ reason }) => reason === 'not_encrypted');
 
-/** The next event after the given one with a payload in plaintext where ciphertext belongs; the search wraps around. */
+/** Returns the next event after `after` that has a payload in plaintext instead of ciphertext; wraps around at the end. */
 export function nextPlaintext({ events }: History, after = 0): number | undefined {
   const start = Math.min(after, events.length);
   return [...events.slice(start), ...events.slice(0, start)].find(isPlaintext)?.eventId;
 }
 
-/** An event as the server sent it. */
+/** Returns an event as the server sent it. */
 export const rawEvent = (event: RecordedEvent) => ({
   eventId: event.eventId,
   eventTime: event.eventTime,

@@ -1,7 +1,7 @@
 import { isFailure } from '@temporal-kms/histories/events';
 import { type Group, groupIndexOf, type History, type RecordedEvent } from './history.ts';
 
-/** A row of the history table, as data. Every row has the same height, so its position follows from its index. */
+/** A row of the history table, as data. All rows have the same height, so a row's index determines its position. */
 export type Row =
   | {
       readonly kind: 'group';
@@ -24,28 +24,28 @@ export type Row =
       readonly key: string;
       readonly level: 2;
       readonly group: Group;
-      /** The attempt that was recorded; Temporal records no event for the attempts before it. */
+      /** The recorded attempt. Temporal records no events for earlier attempts. */
       readonly attempt: number;
       readonly from: number;
       readonly to: number;
     };
 
-/** Rows by position. A row is made when it is read, so that fifty thousand rows cost as little as fifty. */
+/** Rows by position. Each row is created only when it is read, so that fifty thousand rows cost as little as fifty. */
 export interface Rows {
   readonly length: number;
   readonly at: (index: number) => Row | undefined;
-  /** The position of the row with a key; -1 if no row has it. */
+  /** Returns the position of the row with a key, or -1. */
   readonly indexOf: (key: string) => number;
 }
 
 export interface RowOptions {
   readonly view: 'groups' | 'all';
   readonly expanded: ReadonlySet<number>;
-  /** Shows workflow tasks that completed. They say nothing about the workflow, so they are left out by default. */
+  /** Whether to show completed workflow tasks, which say nothing about the workflow itself. */
   readonly tasks: boolean;
-  /** The selected group is always shown, because a link may lead to a workflow task. */
+  /** The selected group, which is always shown, because a link may lead to a workflow task. */
   readonly selected?: number | undefined;
-  /** Shows only these groups, by their index, and in the view of all events only these events, by their id. */
+  /** If present, shows only these groups, by index, or in the view of all events only these events, by id. */
   readonly only?:
     | { readonly groups: ReadonlySet<number>; readonly events: { has(eventId: number): boolean } }
     | undefined;
@@ -54,12 +54,12 @@ export interface RowOptions {
 export const groupKey = (id: number) => `g${id}`;
 export const eventKey = (id: number) => `e${id}`;
 
-/** The rows of a history. */
+/** Returns a history's rows. */
 export function rowsOf(history: History, options: RowOptions): Rows {
   return options.view === 'all' ? eventRows(history, options) : groupRows(history, options);
 }
 
-/** True for a workflow task that failed or that is not durable yet: both explain what the run is doing. */
+/** Returns whether a workflow task failed or is not durable yet. Both kinds explain what the run is doing. */
 const isWorthSeeing = (group: Group) => isFailure(group.outcome) || !group.events.at(-1)?.durable;
 
 function groupRows(history: History, { expanded, tasks, selected, only }: RowOptions): Rows {
@@ -71,7 +71,7 @@ function groupRows(history: History, { expanded, tasks, selected, only }: RowOpt
       shown.push(index);
     }
   }
-  // The positions of the expanded groups among those shown, and how many rows the expanded groups before them add.
+  // Positions of expanded groups among the shown groups, and how many rows the expanded groups before them add.
   const open: { readonly place: number; readonly before: number }[] = [];
   let added = 0;
   if (expanded.size > 0) {
@@ -117,7 +117,7 @@ function groupRows(history: History, { expanded, tasks, selected, only }: RowOpt
 const startOf = (open: { readonly place: number; readonly before: number } | undefined) =>
   open ? open.place + open.before : 0;
 
-/** The last index for which a test holds that holds for a beginning of the indexes; -1 if it holds for none. */
+/** Returns the last index that passes a test, by binary search, or -1. The test must hold for all indexes before that. */
 function lastWhere(length: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = length;
@@ -152,13 +152,13 @@ function eventRows(history: History, { only }: RowOptions): Rows {
 interface GroupRows {
   readonly closed: Row;
   readonly open: Row;
-  /** The rows of the expanded group, below its own row. */
+  /** The rows below the expanded group's own row. */
   readonly members: readonly Row[];
-  /** The rows of the view of all events, by event id. */
+  /** Returns the rows in the view of all events, by event id. */
   readonly singles: () => ReadonlyMap<number, Row>;
 }
 
-/** The rows of each group, so that a row is the same object until its group changes. */
+/** Caches each group's rows, so that a row stays the same object until its group changes. */
 const made = new WeakMap<Group, GroupRows>();
 
 function rowsOfGroup(group: Group): GroupRows {

@@ -6,7 +6,7 @@ export const isStart = ({ events: [event] }: Group): boolean =>
 
 export const isEnd = ({ events: [event] }: Group): boolean => closedAs(event.eventName) !== undefined;
 
-/** The page's name for how a run ended. */
+/** Returns the page's name for a run's result. */
 export function resultName({ eventName }: { readonly eventName: string }): string {
   if (eventName === 'WorkflowExecutionFailed') return 'failure';
   return eventName === 'WorkflowExecutionContinuedAsNew' ? 'next input' : 'result';

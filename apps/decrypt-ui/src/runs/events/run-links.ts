@@ -3,7 +3,7 @@ import { isRecord } from '@temporal-kms/node-utils/is-record';
 import { at, enumAt, numberAt } from '@temporal-kms/histories/events';
 import type { RecordedEvent } from './history.ts';
 
-/** How another run is related to the run on the page, as the label of a link: `Parent`, `Retry of`. */
+/** How another run relates to the run on the page, as a link's label: `Parent`, `Retry of`. */
 export type RunRelation =
   | 'Parent'
   | 'Root'
@@ -21,15 +21,15 @@ export type RunRelation =
   | 'Sent to'
   | 'Linked';
 
-/** A reference to another run, which a history or a description contains. */
+/** A reference to another run, found in a history or a description. */
 export interface RunLink {
   readonly relation: RunRelation;
   readonly namespace: string;
-  /** As Temporal stores it; escape it before showing it. */
+  /** As Temporal stores it. Escape it before showing it. */
   readonly workflowId: string;
-  /** Absent where the history names the workflow only; the link then leads to the latest run. */
+  /** Absent if the history contains only the workflow id. The link then leads to the latest run. */
   readonly runId?: string;
-  /** The event of the other run that the link is about. */
+  /** The event in the other run that the link refers to. */
   readonly eventId?: number;
 }
 
@@ -39,7 +39,7 @@ interface Home {
   readonly runId: string;
 }
 
-/** An identifier in its exact form: it goes into an address. */
+/** Returns an identifier unescaped, for use in an address. */
 const idAt = (value: unknown, ...path: readonly string[]) => {
   const found = at(value, ...path);
   return typeof found === 'string' && found !== '' ? found : undefined;
@@ -69,11 +69,11 @@ const initiators: Readonly<Record<string, readonly [RunRelation, RunRelation]>> 
   CRON_SCHEDULE: ['Cron run after', 'Next cron run'],
 };
 
-/** `CONTINUE_AS_NEW_INITIATOR_RETRY` as the words for the earlier and the later run. */
+/** Returns the labels for the earlier and the later run, by initiator, such as `CONTINUE_AS_NEW_INITIATOR_RETRY`. */
 const initiatorOf = (event: RecordedEvent) =>
   initiators[enumAt('CONTINUE_AS_NEW_INITIATOR_', event.attributes, 'initiator') ?? ''];
 
-/** The runs that an event names. */
+/** Returns links to the runs that an event refers to. */
 export function eventLinks(event: RecordedEvent, home: Home): RunLink[] {
   const own = attributeLinks(event, home);
   return [...own, ...serverLinks(event)].filter(
@@ -126,7 +126,7 @@ function attributeLinks(event: RecordedEvent, home: Home): (RunLink | undefined)
           sameId(idAt(attributes, 'newExecutionRunId')),
         ),
       ];
-    // Temporal starts the next run of a retry policy or of a cron schedule when this run closes.
+    // With a retry policy or a cron schedule, Temporal starts the next run when this run closes.
     case 'WorkflowExecutionCompleted':
     case 'WorkflowExecutionFailed':
     case 'WorkflowExecutionTimedOut': {
@@ -145,7 +145,7 @@ function attributeLinks(event: RecordedEvent, home: Home): (RunLink | undefined)
   }
 }
 
-/** The links that Temporal adds itself, such as those between the two sides of a Nexus operation. */
+/** Returns the links that Temporal itself adds, such as those between the two sides of a Nexus operation. */
 function serverLinks({ links = [] }: RecordedEvent): (RunLink | undefined)[] {
   return links.map((entry) => {
     const target = at(entry, 'workflowEvent');
@@ -154,7 +154,7 @@ function serverLinks({ links = [] }: RecordedEvent): (RunLink | undefined)[] {
   });
 }
 
-/** Several events name the same run: the more exact link remains. */
+/** Removes duplicates: if several events refer to the same run, keeps the more exact link. */
 export function uniqueLinks(links: readonly RunLink[]): RunLink[] {
   const byTarget = new Map<string, RunLink>();
   for (const found of links) {
@@ -168,7 +168,7 @@ export function uniqueLinks(links: readonly RunLink[]): RunLink[] {
   return [...byTarget.values()];
 }
 
-/** Most groups whose events are searched for links; histories of tens of thousands of signals are possible. */
+/** Maximum number of groups whose events are searched for links, because a history may have tens of thousands of signals. */
 const MAX_SEARCHED = 2000;
 
 interface LinkSources {
@@ -177,7 +177,7 @@ interface LinkSources {
   readonly groups: readonly { readonly category: string; readonly events: readonly RecordedEvent[] }[];
 }
 
-/** The earlier and later runs of the chain, the parent and the root: the links of the header. */
+/** Returns the links of the header: earlier and later runs of the chain, the parent and the root. */
 export function lineage({ address, description, groups }: LinkSources): RunLink[] {
   const { relations } = description;
   const found = groups
@@ -210,7 +210,7 @@ export function lineage({ address, description, groups }: LinkSources): RunLink[
   );
 }
 
-/** Workflows that this run sent signals or cancel requests to or received them from, and both sides of Nexus operations. */
+/** Returns links to workflows with which this run exchanged signals, cancel requests or Nexus operations. */
 export function messageLinks({ address, groups }: LinkSources): { links: RunLink[]; complete: boolean } {
   const relevant = groups.filter(({ category }) => messages.has(category));
   const links = relevant
@@ -223,8 +223,8 @@ export function messageLinks({ address, groups }: LinkSources): { links: RunLink
 const messages: ReadonlySet<string> = new Set(['workflow', 'external', 'signal', 'update', 'nexus']);
 
 /**
- * The end of a link's run id where several links would have the same text, as those to two attempts of a child. Run ids that
- * were made at about the same time begin alike.
+ * Returns the end of a link's run id if several links would have the same text, such as links to two attempts of a child.
+ * Uses the end because run ids created at about the same time start with the same characters.
  */
 export function runSuffix(found: RunLink, links: readonly RunLink[]): string | undefined {
   const alike = links.filter(
@@ -236,6 +236,6 @@ export function runSuffix(found: RunLink, links: readonly RunLink[]): string | u
   return alike.length > 1 ? `run …${escapeInvisible(found.runId?.slice(-8) ?? '')}` : undefined;
 }
 
-/** The text of a link: the workflow id, and the namespace where it is another. */
+/** Returns a link's text: the workflow id, and the namespace if it differs. */
 export const linkText = ({ workflowId, namespace }: RunLink, home: string): string =>
   escapeInvisible(namespace === home || namespace === '' ? workflowId : `${namespace} / ${workflowId}`);

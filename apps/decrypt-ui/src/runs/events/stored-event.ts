@@ -4,10 +4,10 @@ import type { EventDelta } from './history-indexer.ts';
 
 type Detail = Omit<HistoryEvent, 'eventId' | 'eventType' | 'eventName' | 'durable'>;
 
-/** Most events whose details stay parsed: more than the rows in view and the inspector show. */
+/** Maximum number of events whose details stay parsed: more than the visible rows and the inspector need. */
 const MAX_PARSED = 2000;
 
-/** The events of a history whose details are parsed, oldest first. */
+/** A history's events whose details are parsed, least recently parsed first. */
 export interface ParsedEvents {
   readonly events: StoredEvent[];
   next: number;
@@ -16,8 +16,8 @@ export interface ParsedEvents {
 export const noParsedEvents = (): ParsedEvents => ({ events: [], next: 0 });
 
 /**
- * An event that keeps its attributes and stubs as JSON text, and parses them when they are read. A long history has tens of
- * megabytes of attributes, of which a screen shows some kilobytes.
+ * An event that stores its attributes and stubs as JSON text and parses them when read. A long history has tens of
+ * megabytes of attributes, of which a screen shows only kilobytes.
  */
 export class StoredEvent implements RecordedEvent {
   readonly eventId: number;

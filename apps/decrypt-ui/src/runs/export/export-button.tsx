@@ -10,11 +10,11 @@ import type { Export } from './export-run.ts';
 
 const ExportDialog = lazy(() => import('./export-dialog.tsx'));
 
-/** Opens the export of the run, and shows the export that continues while the dialog is closed. */
+/** Opens the export dialog, and shows the progress of an export that continues while the dialog is closed. */
 export function ExportButton() {
   const [exporting, setExporting] = useState<Export>();
   const [open, setOpen] = useState(false);
-  // Nothing shows the progress of a run that has left the screen.
+  // Stops the export when the run leaves the screen, because nothing would show its progress.
   useEffect(() => () => exporting?.stop(), [exporting]);
   useCommands({ 'run.export': () => setOpen(true) });
   return (

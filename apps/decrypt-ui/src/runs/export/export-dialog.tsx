@@ -41,7 +41,7 @@ const forms: readonly { readonly value: ExportForm; readonly title: string; read
   },
 ];
 
-/** Exports the run in one of three forms. Closing the dialog does not stop an export. */
+/** A dialog that exports the run in one of three forms. Closing it does not stop an export. */
 export default function ExportDialog({ exporting, onCreate, onClose }: ExportDialogProps) {
   const api = useRunsApi();
   const { address } = useRun();
@@ -89,7 +89,7 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
   const justified =
     form !== 'encoded' &&
     (reveal(address.namespace) === 'on-demand' || state.failure?.code === 'justification_required');
-  // A reveal of the whole run has stated why the person needs its plaintext.
+  // If the whole run is revealed, the person has already justified access to its plaintext.
   const revealed = useRunGrant(address);
   const readGrant = useReadRunGrant(address);
   const asked = justified && revealed?.justification === undefined;
@@ -99,7 +99,7 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
     if (asked && justification === undefined) return;
     const target = await chooseTarget(exportFileName(address, form));
     if (target === undefined) return;
-    // The reveal may have ended while the person chose the file. Then the form asks for a justification.
+    // If the reveal ended while the person was choosing the file, the form asks for a justification.
     if (justified && !asked && readGrant()?.id !== revealed?.id) {
       await target.discard();
       announce('Not exported: the payloads are hidden again.');
@@ -161,7 +161,7 @@ function Form({ exporting, state }: { exporting: Export; state: ExportState }) {
   );
 }
 
-/** Why the last export has no file. */
+/** Explains why the last export has no file. */
 function Ended({ state: { status, failure, events } }: { state: ExportState }) {
   if (status === 'stopped') {
     return (

@@ -4,20 +4,20 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { ApiFailure, connectionBroke, isAbort } from '../../session/server/failure.ts';
 import type { RunsApi } from '../api.ts';
 
-/** What an export has written, and how it ended. */
+/** The state of an export: what it has written, and how it ended. */
 export interface ExportState {
-  /** `idle`: none has been started. `cut_off`: the server ended the export early, and the file was discarded. */
+  /** `idle`: not started. `cut_off`: the server ended the export early, and the file was discarded. */
   readonly status: 'idle' | 'running' | 'complete' | 'stopped' | 'cut_off' | 'failed';
   readonly form: ExportForm;
   readonly bytes: number;
   readonly events: number;
-  /** The counts that a readable export ends with. */
+  /** The counts at the end of a readable export. */
   readonly summary?: ExportSummary | undefined;
-  /** Why it failed or ended early. */
+  /** Why the export failed or ended early. */
   readonly failure?: ApiFailure | undefined;
 }
 
-/** Where the file goes. `discard` removes what was written. */
+/** The destination of an export. `discard` removes what was written. */
 export interface ExportTarget {
   readonly write: (chunk: Uint8Array<ArrayBuffer>) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -33,10 +33,10 @@ export type Export = ReturnType<typeof createExport>;
 
 const idle: ExportState = { status: 'idle', form: 'readable', bytes: 0, events: 0 };
 
-/** Least milliseconds between two updates of the progress. */
+/** Minimum milliseconds between progress updates. */
 const SETTLE = 100;
 
-/** The export of one run: it streams the server's answer into a target, and checks that the file is complete. */
+/** Creates the export of a run, which streams the server's response to a target and checks that the file is complete. */
 export function createExport(api: Pick<RunsApi, 'export'>, address: RunAddress) {
   const store = createStore<ExportState>()(() => idle);
   let abort: AbortController | undefined;
@@ -61,7 +61,7 @@ export function createExport(api: Pick<RunsApi, 'export'>, address: RunAddress) 
 
   return {
     store,
-    /** Exports the run into a target, instead of the export in progress. */
+    /** Exports the run to a target. Stops an export in progress. */
     async start(options: ExportOptions, target: ExportTarget): Promise<void> {
       abort?.abort();
       const own = new AbortController();
@@ -79,19 +79,19 @@ export function createExport(api: Pick<RunsApi, 'export'>, address: RunAddress) 
       }
     },
     stop: () => abort?.abort(),
-    /** Forgets the last export. An export in progress continues. */
+    /** Clears the state of the last export. An export in progress continues. */
     reset: () => {
       if (store.getState().status !== 'running') store.setState(idle, true);
     },
   };
 }
 
-/** The target may have failed itself: then there is nothing more to remove. */
+/** Discards the file. Ignores errors: if the target itself failed, there is nothing left to remove. */
 const discard = (target: ExportTarget) => target.discard().catch(() => undefined);
 
 function failureOf(error: unknown): ApiFailure {
   if (error instanceof ApiFailure) return error;
-  // The network's errors are of type TypeError; those of a file system are DOMExceptions.
+  // The network throws TypeErrors; the file system throws DOMExceptions.
   return error instanceof DOMException
     ? new ApiFailure('unexpected', `The file could not be written: ${error.message}`, { cause: error })
     : connectionBroke(error);
@@ -110,17 +110,17 @@ async function* chunksOf(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
   }
 }
 
-/** How each event begins: the server writes each on a line, and its id first. */
+/** The start of an event: the server writes each event on its own line, id first. */
 const EVENT = '\n{"eventId":"';
-/** Characters of the end of the file that are kept: more than the summary of all reason codes has. */
+/** Number of characters kept from the end of the file: more than a summary with all reason codes needs. */
 const TAIL = 8 * 1024;
 
 type End = Partial<Pick<ExportState, 'events' | 'summary' | 'failure'>>;
 
-/** Counts the events in the text of an export, and recognises its end. It keeps no more of the text than its end. */
+/** Counts the events in an export's text and recognises its end. Keeps only the end of the text. */
 class ExportedText {
   readonly #form: ExportForm;
-  // Each byte becomes a character, which is enough to find ASCII.
+  // Decodes each byte as a character, which suffices for finding ASCII.
   readonly #latin1 = new TextDecoder('latin1');
   #tail = '';
   bytes = 0;

@@ -14,13 +14,13 @@ declare global {
 }
 
 /**
- * Asks where to save a file, and returns a target that writes it to disk as it arrives. The file appears when it is
- * complete. Browsers without the File System Access API, and pages in which it is blocked, collect the file in memory and
- * then download it.
+ * Asks where to save a file, and returns a target that writes data to disk as it arrives. The file appears only when
+ * complete. If the File System Access API is missing or blocked, the target collects the file in memory and then
+ * downloads it.
  *
- * Call it in the handler of a click: browsers show the dialog only then.
+ * Call it in a click handler: otherwise browsers do not show the dialog.
  *
- * @returns undefined when the person closed the dialog
+ * @returns undefined if the person closed the dialog
  */
 export async function chooseTarget(name: string): Promise<ExportTarget | undefined> {
   const { showSaveFilePicker: choose } = window;
@@ -36,7 +36,10 @@ export async function chooseTarget(name: string): Promise<ExportTarget | undefin
   }
 }
 
-/** Collects the file in memory. The server limits a history to what fits. */
+/**
+ * Returns a target that collects the file in memory, which is large enough because the server limits the size of
+ * histories.
+ */
 function download(name: string): ExportTarget {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   return {

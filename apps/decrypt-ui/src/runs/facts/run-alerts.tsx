@@ -12,7 +12,7 @@ import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-alerts.module.css';
 
-/** What affects the run from outside, a line for each: task queues that no worker polls, and the run that a reset led to. */
+/** Lists external conditions that affect the run: task queues that no worker polls, and the run that a reset created. */
 export function RunAlerts() {
   const { address, description } = useRun();
   const { resetRunId } = description.relations;
@@ -45,7 +45,7 @@ export function RunAlerts() {
 
 const none: readonly RunTaskQueue[] = [];
 
-/** The task queues on which the run depends. A paused run needs no worker. */
+/** Returns the task queues on which the run depends. A paused run needs no worker. */
 function useTaskQueues(): readonly RunTaskQueue[] {
   const api = useRunsApi();
   const { address, description, open } = useRun();
@@ -62,7 +62,7 @@ function QueueName({ queue: { name, kind } }: { queue: RunTaskQueue }) {
   );
 }
 
-/** When a worker last polled, and which tasks wait until a worker starts. */
+/** Returns a function that describes when a worker last polled a queue and which tasks wait for a worker. */
 function usePollText(): (queue: RunTaskQueue) => string {
   const since = useMoment();
   return ({ kind, lastPoll, waiting }) => {

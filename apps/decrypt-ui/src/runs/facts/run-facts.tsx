@@ -18,7 +18,7 @@ interface RunFactsProps {
   readonly onPlaintext: () => void;
 }
 
-/** The facts about a run: type, times and sizes, input, result, and the keys that protect it. */
+/** Facts about a run: type, times, sizes, input, result, and the keys that protect it. */
 export function RunFacts({ expanded, onToggle, onPlaintext }: RunFactsProps) {
   const { description, follow, usage } = useRun();
   const { workflow } = description;
@@ -52,7 +52,7 @@ function Fact({ name, tip, children }: { name: string; tip?: string; children: R
   );
 }
 
-/** When the run started and, once it has, when it ended. */
+/** When the run started and, if it has ended, when it ended. */
 function Times() {
   const { workflow } = useRun().description;
   const format = useTimeFormat();
@@ -74,7 +74,7 @@ function Times() {
   );
 }
 
-/** How many payloads are stored in plaintext where ciphertext belongs. */
+/** Shows how many payloads are stored in plaintext instead of ciphertext. */
 function Plaintext({ count, onNext }: { count: number; onNext: () => void }) {
   if (count === 0) return null;
   return (
@@ -91,12 +91,12 @@ function Plaintext({ count, onNext }: { count: number; onNext: () => void }) {
   );
 }
 
-/** The width of the ribbon in CSS pixels. */
+/** The ribbon's width in CSS pixels. */
 const RIBBON_WIDTH = 90;
-/** The least width of a share, so that a single payload among thousands is visible. */
+/** The minimum width of a share, so that a single payload among thousands is visible. */
 const MIN_SHARE_WIDTH = 4;
 
-/** The shares of the key versions in the run's payloads, with the unreadable payloads last. */
+/** A bar with the share of each key version in the run's payloads, unreadable payloads last. */
 function KeyRibbon({ usage }: { usage: KeyUsage }) {
   const { shares, unreadable } = usage;
   const all = shares.reduce((sum, share) => sum + share.count, 0);

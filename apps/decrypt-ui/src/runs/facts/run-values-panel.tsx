@@ -11,12 +11,12 @@ import styles from './run-values.module.css';
 import { type RunValue, useEnds } from './run-values.tsx';
 
 interface RunValuesPanelProps {
-  /** The value that is scrolled into view: on a phone, the result is below the input. */
+  /** The value to scroll into view, because on a phone the result is below the input. */
   readonly shown: RunValue | undefined;
   readonly onSelect: (eventId: number) => void;
 }
 
-/** The input and the result of a run in full, next to each other or, on a phone, one below the other. */
+/** The whole input and result of a run, side by side or, on a phone, one below the other. */
 export function RunValuesPanel({ shown, onSelect }: RunValuesPanelProps) {
   const { first, last } = useEnds();
   const end = last?.events[0];
@@ -74,7 +74,7 @@ function Result({ event }: { event: RecordedEvent }) {
 
 interface PayloadsProps {
   readonly event: RecordedEvent;
-  /** Matches the paths of the payloads. */
+  /** Matches the paths of the payloads to show. */
   readonly prefix: RegExp;
   readonly none: string;
 }

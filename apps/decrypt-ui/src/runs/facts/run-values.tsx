@@ -13,10 +13,10 @@ import { SummaryCell } from '../history/summary-cell.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './run-values.module.css';
 
-/** A common size of an input. */
+/** A typical size of an input in bytes, for its placeholder. */
 const INPUT_BYTES = 400;
 
-/** The first event of the run and the group of the event that closed it, as far as they are loaded. */
+/** Returns the run's first event and the group of its closing event, if loaded. */
 export function useEnds(): { first: RecordedEvent | undefined; last: Group | undefined } {
   const { follow } = useRun();
   const { events, groups } = follow.history;
@@ -24,7 +24,7 @@ export function useEnds(): { first: RecordedEvent | undefined; last: Group | und
   return { first, last: groups.findLast(isEnd) };
 }
 
-/** A value that the header shows on one line. A failure is a result. */
+/** A value that the header shows on one line. A failure counts as a result. */
 export type RunValue = 'input' | 'result';
 
 interface RunValuesProps {
@@ -32,7 +32,7 @@ interface RunValuesProps {
   readonly onToggle: (clicked: RunValue) => void;
 }
 
-/** The input and the result of a run on one line; a click shows them in full below. */
+/** A run's input and result on one line. A click shows both in full below. */
 export function RunValues({ expanded, onToggle }: RunValuesProps) {
   const { stub, open, usage } = useRun();
   const findings = useFindings();
@@ -42,7 +42,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
   const end = last?.events[0];
   const result = end && resultRef(end);
   const resultStub = result ? stub(result) : undefined;
-  // The value itself says why it cannot be read.
+  // Shows badges only for readable payloads: the value itself says why it cannot be read.
   const keysOf = (own: PayloadStub | undefined) =>
     own ? rowBadges([own], findings, usage).filter(({ tone }) => tone === 'crypto') : [];
   const button = (value: RunValue) => ({
@@ -60,7 +60,7 @@ export function RunValues({ expanded, onToggle }: RunValuesProps) {
           <KeyBadges badges={keysOf(inputStub)} />
         </button>
       ) : (
-        // Takes the place of the input until the first event has been loaded.
+        // Placeholder for the input until the first event has loaded.
         <span className={styles['waiting']}>
           <span className={styles['name']}>input</span>
           <Mask bytes={INPUT_BYTES} />

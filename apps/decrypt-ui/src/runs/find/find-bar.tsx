@@ -8,7 +8,7 @@ import styles from './find-bar.module.css';
 import type { MatchJump } from './use-matches.ts';
 import { usePayloadSearch } from './use-payload-search.ts';
 
-// Not needed until there is a text to find.
+// Loaded when there is a text to find.
 const FindStatus = lazy(async () => ({ default: (await import('./find-status.tsx')).FindStatus }));
 
 interface FindBarProps {
@@ -17,13 +17,13 @@ interface FindBarProps {
   readonly onLeave: () => void;
 }
 
-/** The field of the search in a run: names with each key, decrypted payloads on request. */
+/** The search field of a run. Searches names at each keystroke, and decrypted payloads on request. */
 export function FindBar({ matches, onLeave }: FindBarProps) {
   const { find } = useRun();
   const payloadSearch = usePayloadSearch();
   const { term, scope, caseSensitive, only, search, settled } = useFind();
   const field = useRef<HTMLInputElement>(null);
-  // The reader who comes from a search in several runs is at a match, and reads on.
+  // A reader who comes from a search of several runs is already at a match, so the field does not take the focus.
   useFieldFocus(field, search?.inRuns !== true);
 
   function keyDown(event: KeyboardEvent) {
@@ -117,10 +117,10 @@ export function FindBar({ matches, onLeave }: FindBarProps) {
 const foundText = (count: number, scope: 'names' | 'payloads') =>
   count === 0 && scope === 'names' ? 'No name' : `${count} found`;
 
-/** The field gets the focus when the bar opens, unless `atOnce` is false then, and when the command is used again. */
+/** Focuses the field when the bar opens, if `atOnce` is true, and whenever the command is used again. */
 function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolean) {
   const first = useRef(atOnce);
-  // Before the next key arrives: the reader types at once.
+  // Runs before the next keystroke, because the reader may type immediately.
   useLayoutEffect(() => {
     const focus = () => {
       field.current?.focus();
@@ -132,7 +132,7 @@ function useFieldFocus(field: RefObject<HTMLInputElement | null>, atOnce: boolea
   }, [field]);
 }
 
-/** The event that moves the focus into the field of an open bar. */
+/** The event that moves the focus to the field of an open bar. */
 const FOCUS_FIND = 'focus-find';
 
 export const focusFind = () => document.dispatchEvent(new Event(FOCUS_FIND));

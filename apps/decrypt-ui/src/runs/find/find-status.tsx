@@ -9,7 +9,7 @@ import type { PayloadSearch } from '../run/find-in-run.ts';
 import { useFind, useRun } from '../run/run-context.tsx';
 import { usePayloadSearch } from './use-payload-search.ts';
 
-/** What the search has covered and found, what it cost, and what the reader can do next. */
+/** Shows what the search has covered and found, its cost, and what the reader can do next. */
 export function FindStatus({ count }: { count: number | undefined }) {
   const { scope, term, search, hits } = useFind();
   if (term.trim() === '' && scope === 'names') return null;
@@ -18,7 +18,7 @@ export function FindStatus({ count }: { count: number | undefined }) {
   return <PayloadsStatus search={search} hits={hits} />;
 }
 
-/** How many payloads a search decrypts, and their bytes. */
+/** Returns a text with the number and size of payloads that a search decrypts. */
 function useCost(): string {
   const { tallies } = useRun().follow.history;
   const payloads = tallies.reduce((sum, tally) => sum + tally.count, 0);
@@ -55,7 +55,7 @@ function NamesStatus({ count }: { count: number | undefined }) {
   );
 }
 
-/** Explains a search in payloads before it begins. */
+/** Explains a search of payloads before it starts. */
 function Offer() {
   const { status, start } = usePayloadSearch();
   const { term } = useFind();

@@ -14,10 +14,10 @@ import { useFind, useRun } from '../run/run-context.tsx';
 import styles from './match-list.module.css';
 import type { MatchJump } from './use-matches.ts';
 
-/** Height of an entry in CSS pixels; `.hit` of match-list.module.css. */
+/** Height of an entry in CSS pixels; equals that of `.hit` in match-list.module.css. */
 const HEIGHT = 66;
 
-/** The places in payloads that contain the text, with the text around it where the page shows the payload. */
+/** Lists the places in payloads that contain the text, with context if the page shows the payload. */
 export function MatchList({ matches }: { matches: MatchJump }) {
   const { hits, current, matches: found } = useFind();
   return (

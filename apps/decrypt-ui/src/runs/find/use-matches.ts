@@ -6,8 +6,8 @@ import { useFind, useRun } from '../run/run-context.tsx';
 export type MatchJump = ReturnType<typeof useMatches>;
 
 /**
- * The matches of the search in their order, and jumps between them. Places in payloads have the order in which they were
- * found, matching names the order of the rows.
+ * Returns the position and number of the search's matches, and functions that jump between them. Matches in payloads are
+ * in the order found, matches in names in the order of the rows.
  */
 export function useMatches(view: HistoryView) {
   const { find, follow } = useRun();
@@ -48,7 +48,7 @@ export function useMatches(view: HistoryView) {
     : names.indexOf((view.view === 'all' ? selected : groupOfEvent(history, selected)?.id) ?? -1);
   return {
     count,
-    /** From 1; undefined unless the reader is at a match. */
+    /** Position of the current match, from 1; undefined if the reader is not at a match. */
     position: place === undefined || place < 0 ? undefined : place + 1,
     next: () => step(1),
     previous: () => step(-1),
@@ -56,7 +56,7 @@ export function useMatches(view: HistoryView) {
   };
 }
 
-/** The event or group that is active, 0 before the first. */
+/** Returns the id of the active event or group, or 0 if no row is active. */
 function activeEvent({ focus, rows }: HistoryView): number {
   const row = focus.active === undefined ? undefined : rows.at(rows.indexOf(focus.active));
   if (!row) return 0;

@@ -1,7 +1,7 @@
 import { useSearchAccess } from '../../search/search-access.ts';
 import { useRun } from '../run/run-context.tsx';
 
-/** The search in the decrypted payloads of the run. It asks for a justification first, where it is needed. */
+/** Returns functions that search the run's decrypted payloads. They first ask for a justification if one is required. */
 export function usePayloadSearch() {
   const { find, address } = useRun();
   const { namespace } = address;

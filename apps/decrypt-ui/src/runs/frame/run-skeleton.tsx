@@ -4,7 +4,7 @@ import headerStyles from './run-header.module.css';
 import { RunTitle } from './run-title.tsx';
 import styles from './run-page.module.css';
 
-/** The page of a run while the server describes it: what the address tells, and placeholders for the rest. */
+/** A run's page while the server describes the run: shows what the address contains, and placeholders for the rest. */
 export function RunSkeleton({ address }: { address: RunAddress }) {
   const { runId } = address;
   return (

@@ -6,7 +6,7 @@ import type { RunAddress } from '../../session/server/addresses.ts';
 import { buttonClass } from '../../ui/controls/button.tsx';
 import styles from './run-header.module.css';
 
-/** The way back to the list, and the workflow id as the heading of a run's page. */
+/** A link back to the list, and the workflow id as the heading of a run's page. */
 export function RunTitle({ address: { namespace, workflowId } }: { address: RunAddress }) {
   const heading = useHeadingFocus();
   return (
@@ -21,7 +21,7 @@ export function RunTitle({ address: { namespace, workflowId } }: { address: RunA
         <ChevronLeft size={16} />
       </Link>
       <h1 ref={heading} tabIndex={-1} className={styles['id']}>
-        {/* Not on the heading, whose tooltip would appear when it gets the focus. */}
+        {/* The tooltip is not on the heading, because it would appear when the heading gets the focus. */}
         <span data-tip={escapeInvisible(workflowId)}>{escapeInvisible(workflowId)}</span>
       </h1>
     </>
@@ -29,13 +29,13 @@ export function RunTitle({ address: { namespace, workflowId } }: { address: RunA
 }
 
 /**
- * Moves the focus to the heading of a page that opens, so that screen readers read it and Tab continues from it. An element
- * that has the focus already keeps it.
+ * Focuses the heading when a page opens, so that screen readers read it and Tab continues from it. Does nothing if
+ * another element already has the focus.
  */
 function useHeadingFocus(): RefCallback<HTMLElement> {
   return useCallback((heading: HTMLElement | null) => {
     if (!heading) return undefined;
-    // Focusing needs the layout, which the next frame computes in any case.
+    // Focusing forces a layout, which the next frame computes anyway.
     const frame = requestAnimationFrame(() => {
       if (document.activeElement === document.body) heading.focus({ preventScroll: true });
     });

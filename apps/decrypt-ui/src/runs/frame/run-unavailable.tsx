@@ -14,7 +14,7 @@ import { RunSkeleton } from './run-skeleton.tsx';
 
 const route = getRouteApi('/ns/$namespace/workflows/$workflowId');
 
-/** An address without a run id: leads to the address of the latest run. */
+/** The page for an address without a run id. Redirects to the latest run. */
 export function LatestRun() {
   const api = useRunsApi();
   const { namespace, workflowId } = route.useParams();
@@ -47,12 +47,12 @@ interface RunUnavailableProps {
   readonly error: Error;
   readonly namespace: string;
   readonly workflowId: string;
-  /** The run in the address, if it has one. */
+  /** The run id in the address, if present. */
   readonly runId?: string;
   readonly onRetry: () => void;
 }
 
-/** Explains why a run cannot be shown, and links to what can be shown instead. */
+/** Explains why a run cannot be shown, and links to alternatives. */
 export function RunUnavailable({ error, namespace, workflowId, runId, onRetry }: RunUnavailableProps) {
   if (failureCode(error) === 'forbidden') {
     return <Forbidden namespace={namespace} onRetry={onRetry} />;
