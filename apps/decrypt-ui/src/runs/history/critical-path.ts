@@ -1,10 +1,10 @@
 import { criticalPath, type CriticalPath } from '@temporal-kms/histories/why';
 import type { History } from '../events/history.ts';
 
-/** Each path lives as long as its history. */
+/** Caches each path for as long as its history lives. */
 const known = new WeakMap<History, CriticalPath>();
 
-/** The critical path of a history, as far as it is loaded. That of an open run leads to the moment of the first call. */
+/** Returns the critical path of the loaded part of a history. For an open run, the path ends at the time of the first call. */
 export function pathOf(history: History): CriticalPath {
   const path = known.get(history) ?? criticalPath({ ...history, now: Date.now() });
   known.set(history, path);

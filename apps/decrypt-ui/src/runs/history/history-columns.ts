@@ -1,7 +1,7 @@
 import type { CSSProperties } from 'react';
 import { useColumnWidths } from '../../ui/preferences/column-widths.ts';
 
-/** The columns whose widths the reader can change, with their limits in CSS pixels. The summary takes the rest. */
+/** The columns that the reader can resize, with their limits in CSS pixels. The summary takes the remaining width. */
 const sizes = {
   event: { width: 286, min: 120, max: 800, side: 'right' },
   start: { width: 76, min: 48, max: 240, side: 'left' },
@@ -13,13 +13,13 @@ const sizes = {
 type SizedColumn = keyof typeof sizes;
 type Variables = CSSProperties & Partial<Record<`--w-${SizedColumn}`, string>>;
 
-/** The widths of the history table's columns. `waterfall` is the present width of that column. */
+/** Returns the widths of the history table's columns. `waterfall` is the current width of the waterfall column. */
 export function useHistoryColumns(waterfall = 0) {
   const { widthOf, resize } = useColumnWidths('history');
   const variables: Variables = {};
   for (const [id, { min }] of Object.entries(sizes)) {
     const width = widthOf(id);
-    // The lines of the waterfall end where the column of keys begins, so that column never shrinks.
+    // The key column never shrinks, because the waterfall's lines end where it begins.
     if (width !== undefined) {
       Object.assign(variables, {
         [`--w-${id}`]: id === 'key' ? `${width}px` : `minmax(${min}px, ${width}px)`,
@@ -28,7 +28,7 @@ export function useHistoryColumns(waterfall = 0) {
   }
   return {
     resize,
-    /** The chosen widths, as variables that history-table.module.css reads. */
+    /** The chosen widths, as CSS variables for history-table.module.css. */
     variables,
     sizeOf: (id: SizedColumn) => {
       const chosen = widthOf(id);

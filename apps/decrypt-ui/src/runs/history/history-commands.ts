@@ -14,7 +14,7 @@ interface HistoryCommandsInput {
   readonly toggleFollowing: () => void;
 }
 
-/** The commands of the history table and of its inspector, in addition to those of every grid. */
+/** Defines the commands of the history table and its inspector, in addition to those of every grid. */
 export function useHistoryCommands({ view, grid, toggleFollowing }: HistoryCommandsInput): void {
   const { selectedKey, focus } = view;
   const { activeRow: row, activeIndex, move } = grid;

@@ -42,18 +42,18 @@ interface HistoryCellsProps {
   readonly attemptsSeen: readonly number[] | undefined;
   readonly waterfall: Waterfall;
   readonly now: number;
-  /** Places in the row's payloads that match the search. */
+  /** Number of places in the row's payloads that match the search. */
   readonly places: number;
   readonly onToggle: (id: number) => void;
 }
 
-/** The cells of a row: of a group, of a single event, or of attempts that were not recorded. */
+/** The cells of a row for a group, a single event, or unrecorded attempts. */
 export const HistoryCells = memo(function HistoryCells(props: HistoryCellsProps) {
   const cells = useCells(props);
   return props.phone ? <PhoneCells {...props} cells={cells} /> : <GridCells {...props} cells={cells} />;
 });
 
-/** The contents of the cells, whatever their layout. */
+/** The contents of a row's cells, for both layouts. */
 interface Cells {
   readonly number: string;
   readonly name: ReactNode;
@@ -225,7 +225,7 @@ function Places({ count }: { count: number }) {
   );
 }
 
-/** The button that expands a group, its icon and its category. */
+/** The button that expands a group, and the group's icon and category. */
 function Lead({ row, onToggle }: Pick<PartProps, 'row' | 'onToggle'>) {
   const expandable = row.kind === 'group' && row.expandable;
   return (

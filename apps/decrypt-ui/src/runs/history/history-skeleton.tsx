@@ -6,7 +6,7 @@ import { OverviewSpace } from '../timeline/overview.tsx';
 import { useHistoryColumns } from './history-columns.ts';
 import styles from './history-table.module.css';
 
-/** How much of each column of the history table a placeholder fills, in percent. */
+/** The width of each column's placeholder in the history table, in percent of the column. */
 const widths = [90, 78, 62, 80, 80, 0, 60] as const;
 
 /** Placeholders for the rows of the history table. */
@@ -16,7 +16,7 @@ export function HistoryRowsSkeleton() {
   return <GridSkeleton widths={widths} height={rowHeight(phone, density)} phone={phone} />;
 }
 
-/** The history table before anything about the run is known. */
+/** A placeholder for the history table before anything about the run is known. */
 export function HistorySkeleton() {
   const { variables } = useHistoryColumns();
   const phone = useNarrowerThan(PHONE_BELOW);

@@ -52,11 +52,11 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   const news = useNewEvents({ last: rows.length - 1, virtual: grid.virtual, scroller: grid.scroller });
   useHistoryCommands({ view, grid, toggleFollowing: news.toggleFollowing });
 
-  // On a phone the bar has the width of the row without the icon and the gutters.
+  // On a phone, the bar has the width of the row minus the icon and the gutters.
   const width = phone ? body.width - 48 : axis.width;
   useEffect(() => onWaterfallWidth(width), [width, onWaterfallWidth]);
 
-  // The selected row of a link is scrolled to once, as soon as it is loaded.
+  // If the address selects a row, the table scrolls to it once, as soon as the row has loaded.
   const linked = useRef(false);
   const { go } = focus;
   useEffect(() => {
@@ -66,7 +66,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
     go(selectedKey, false);
   }, [selectedKey, rows, go]);
 
-  // The sheet must not hide the row whose event it shows.
+  // The sheet must not cover the row whose event it shows.
   useEffect(() => {
     if (covered > 0 && selectedKey !== undefined) go(selectedKey, false);
   }, [covered, selectedKey, go]);
@@ -117,7 +117,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
             pending={view.pending.get(row.group.id)}
             attemptsSeen={attemptsSeen.get(row.group.activityId ?? '')}
             waterfall={waterfall}
-            // Rows of closed groups do not change with the time, so the clock must not render them again.
+            // Rows of closed groups do not depend on the time, so the clock must not render them again.
             now={row.group.open && open ? now : 0}
             places={view.placesIn(row)}
             onToggle={view.toggle}
@@ -147,7 +147,7 @@ export function HistoryTable({ view, waterfall, onWaterfallWidth, now }: History
   );
 }
 
-/** The digits of the largest event id that is expected, so that the column does not grow while the history loads. */
+/** Returns the number of digits in the largest expected event id, so that the column does not grow while the history loads. */
 const digitsOf = (expected: number, { events }: History) =>
   Math.min(Math.max(String(Math.max(expected, events.length)).length, 3), 5);
 
@@ -169,7 +169,7 @@ function lookOf(row: Row, view: HistoryView, phone: boolean): GridRow {
   };
 }
 
-/** True for a row with an event that is not durable. */
+/** Returns whether a row contains an event that is not durable. */
 function isProvisional(row: Row): boolean {
   if (row.kind === 'group') return !row.group.events.at(-1)?.durable;
   return row.kind === 'event' && !row.event.durable;
@@ -183,19 +183,19 @@ interface NewEventsInput {
 }
 
 interface NewEvents {
-  /** Events below the rows in view that arrived after the last row was in view. */
+  /** Number of events below the visible rows that arrived after the last row was visible. */
   readonly count: number;
   readonly show: () => void;
   readonly toggleFollowing: () => void;
 }
 
-/** Counts the events that arrive below the rows in view. Nothing scrolls, unless the reader follows new events. */
+/** Counts events that arrive below the visible rows. The table scrolls to them only if the reader follows new events. */
 function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
   const { follow, description } = useRun();
   const total = follow.history.events.length;
   const [seen, setSeen] = useState(0);
   const [following, setFollowing] = useState(false);
-  // Events from before the page was opened are not new.
+  // Events that existed when the page opened are not new.
   const [initial] = useState(description.workflow.historyLength);
 
   const atEnd = (virtual.range?.endIndex ?? -1) >= last;
@@ -205,7 +205,7 @@ function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
     if (following && last >= 0) virtual.scrollToIndex(last, { align: 'end' });
   }, [following, last, virtual]);
 
-  // Following ends when the reader scrolls.
+  // Scrolling ends following.
   useEffect(() => {
     const element = scroller.current;
     if (!following || !element) return undefined;
@@ -227,7 +227,7 @@ function useNewEvents({ last, virtual, scroller }: NewEventsInput): NewEvents {
   return { count, show, toggleFollowing: () => setFollowing((on) => !on) };
 }
 
-/** Announces the count when it has not changed for a second. */
+/** Announces the count once it has not changed for a second. */
 function NewEventsAnnouncer({ count }: { count: number }) {
   useEffect(() => {
     if (count === 0) return undefined;

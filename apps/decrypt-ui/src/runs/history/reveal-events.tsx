@@ -11,7 +11,7 @@ import { tip } from '../../ui/commands/commands.ts';
 import { Button } from '../../ui/controls/button.tsx';
 import type { RecordedEvent } from '../events/history.ts';
 
-/** Returns a function that reveals the payloads of some events, and of the pending work that belongs to them. */
+/** Returns a function that reveals the payloads of the given events and of their pending work. */
 export function useRevealEvents() {
   const reveals = useReveals();
   const { target } = usePayloads();
@@ -27,7 +27,7 @@ interface RevealEventsProps {
   readonly pending: PendingWork | undefined;
 }
 
-/** Reveals all payloads of the selected events. */
+/** A button that reveals all payloads of the selected events. */
 export function RevealEvents({ events, pending }: RevealEventsProps) {
   const locked = useSomeLocked(refsOf(events, pending));
   const reveal = useRevealEvents();
@@ -46,7 +46,7 @@ export function RevealEvents({ events, pending }: RevealEventsProps) {
   );
 }
 
-/** The payloads of some events, and those of the last failure of the pending work that belongs to them. */
+/** Returns the payloads of the given events, and of the last failure of their pending work. */
 const refsOf = (events: readonly RecordedEvent[], pending: PendingWork | undefined): PayloadRef[] => [
   ...events.flatMap(({ payloads }) => payloads.map(({ ref }) => ref)),
   ...failureChain(pending?.lastFailure).flatMap(({ encoded, payloads }) => [

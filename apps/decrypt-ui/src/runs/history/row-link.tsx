@@ -5,7 +5,7 @@ import { RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './row-link.module.css';
 
-/** A link to the run that a row is about: a child, or the workflow that a signal goes to. */
+/** A link to the run that a row refers to: a child, or the workflow that receives a signal. */
 export function RowLink({ group }: { group: Group }) {
   const { address } = useRun();
   if (group.category !== 'child' && group.category !== 'external') return null;
@@ -14,7 +14,7 @@ export function RowLink({ group }: { group: Group }) {
   return (
     <RunAnchor
       run={link}
-      // The row is the stop in the tab order; its inspector has the same link.
+      // Only the row is in the tab order; the row's inspector has the same link.
       tabIndex={-1}
       label={`Open ${linkText(link, address.namespace)}`}
       className={styles['link']}

@@ -19,7 +19,7 @@ interface SummaryCellProps {
   readonly now?: number;
 }
 
-/** The most telling fact about a row. */
+/** The most informative fact about a row. */
 export function SummaryCell({ summary, now = 0 }: SummaryCellProps) {
   const { stub } = useRun();
   const format = useTimeFormat();
@@ -57,7 +57,7 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
   if (level.encoded !== undefined && view.status !== 'readable') {
     return (
       <span className={styles['failure']}>
-        {/* Temporal stores the type of a failure in plaintext. A message that is on its way takes its place. */}
+        {/* Temporal stores a failure's type in plaintext. While the message is loading, its mask replaces the type. */}
         {view.status === 'waiting' ? null : (
           <span className={clsx(styles['message'], 'ellipsis')} data-outcome={colour}>
             {level.details[0] ?? level.kind}
@@ -78,7 +78,7 @@ function FailureLine({ level, outcome, retryAt, now }: FailureLineProps) {
   );
 }
 
-/** A name. One inside a payload is decoded; if that fails, the text that stands for it is shown. */
+/** A name. Decodes a name inside a payload; if that fails, shows a substitute text. */
 export function LabelText({ label }: { label: Label }) {
   return label.ref === undefined ? label.text : <PayloadLabel label={label} payload={label.ref} />;
 }

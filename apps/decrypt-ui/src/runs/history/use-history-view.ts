@@ -20,7 +20,7 @@ import { useSheetEntry } from './use-sheet-entry.ts';
 
 export type HistoryView = ReturnType<typeof useHistoryView>;
 
-/** What the history table shows, which row is active and what is selected. */
+/** Manages what the history table shows, the active row and the selection. */
 export function useHistoryView(
   search: WorkflowSearch,
   change: (search: Partial<WorkflowSearch>, replace?: boolean) => void,
@@ -31,7 +31,7 @@ export function useHistoryView(
   const view = search.view ?? 'groups';
   const tasks = search.tasks ?? false;
   const [expandedIds, setExpandedIds] = useState<ReadonlySet<number>>(new Set());
-  // The focus of a page that opens is on its heading.
+  // Does not restore the focus: when a page opens, its heading gets the focus.
   const gridFocus = useGridFocus({ name: historyGrid(address) });
   const { matches, only } = useFind();
   const [selection, select] = useSelection(
@@ -43,7 +43,7 @@ export function useHistoryView(
   const selectedGroup = groupOfEvent(history, selection.ev);
   const selectedId = selectedGroup?.id;
   const selectedKey = keyOf(selection, selectedGroup, view);
-  // A selected event inside a group expands the group.
+  // If an event inside a group is selected, the group is expanded.
   const inside = view === 'groups' && selectedKey?.startsWith('e') === true ? selectedId : undefined;
   const expanded = useMemo(
     () => (inside === undefined ? expandedIds : new Set([...expandedIds, inside])),
@@ -74,7 +74,7 @@ export function useHistoryView(
     (id: number) => {
       const isExpanded = expanded.has(id);
       setExpandedIds((known) => (isExpanded ? without(known, id) : new Set([...known, id])));
-      // Collapsing the group of the selected event selects the group, so that the selection stays visible.
+      // Collapsing the selected event's group selects the group, so that the selection stays visible.
       if (isExpanded && inside === id) select(id);
     },
     [expanded, inside, select],
@@ -84,7 +84,7 @@ export function useHistoryView(
   const selectRow = useCallback(
     (row: Row) => {
       setActive(row.key);
-      // The group of the event that was selected stays expanded.
+      // The group of the previously selected event stays expanded.
       if (inside !== undefined) setExpandedIds((known) => new Set([...known, inside]));
       select(eventIdOf(row), row.kind === 'event' && row.event.eventId === row.group.id);
     },
@@ -92,8 +92,8 @@ export function useHistoryView(
   );
   const { go } = gridFocus;
   /**
-   * Selects an event and scrolls to it. The head of a group selects the group, unless `one` is true. `focus: false` leaves
-   * the focus where it is.
+   * Selects an event and scrolls to it. Selecting a group's head selects the group, unless `one` is true. With `focus:
+   * false`, the focus does not move.
    */
   const selectEvent = useCallback(
     (ev: number, { focus = true, one = false }: { focus?: boolean; one?: boolean } = {}) => {
@@ -106,14 +106,14 @@ export function useHistoryView(
     [history, view, inside, select, go],
   );
 
-  /** How many places in the payloads of a row match the search. */
+  /** Returns the number of places in a row's payloads that match the search. */
   const placesIn = (row: Row): number => {
     if (!matches || row.kind === 'attempts') return 0;
     const events: readonly RecordedEvent[] = row.kind === 'group' ? row.group.events : [row.event];
     return events.reduce((sum, { eventId }) => sum + countPlaces(matches.get(eventId)), 0);
   };
 
-  /** Whether a row matches the search; true without a search, and while nothing matches. */
+  /** Returns whether a row matches the search. True for every row if there is no search or no match. */
   const isMatch = (row: Row): boolean => {
     if (!matches || matches.size === 0) return true;
     if (row.kind === 'event') return matches.has(row.event.eventId);
@@ -168,7 +168,7 @@ const timesOf = ({ times, groups }: History): RunTimes => ({
     .map((group) => ({ from: group.events[0].at, to: group.open ? Infinity : group.lastAt })),
 });
 
-/** The event that a row selects. Attempts that were not recorded have no event, so they select their group. */
+/** Returns the event that a row selects. Unrecorded attempts have no event, so they select their group. */
 const eventIdOf = (row: Row) => (row.kind === 'event' ? row.event.eventId : row.group.id);
 
 function keyOf(selection: Selection, group: Group | undefined, view: 'groups' | 'all'): string | undefined {
@@ -178,20 +178,20 @@ function keyOf(selection: Selection, group: Group | undefined, view: 'groups' | 
   return group.id === ev && (!one || group.events.length === 1) ? groupKey(ev) : eventKey(ev);
 }
 
-/** True for a row to which the command "next failed" jumps. */
+/** Returns whether the command "Next failed" jumps to a row. */
 export function isFailedRow(row: Row): boolean {
   if (row.kind === 'group') return isFailure(row.group.outcome);
   return row.kind === 'event' && row.level === 1 && isFailure(outcomeOfEvent(row.event));
 }
 
-/** True for a row to which the command "next pending" jumps. */
+/** Returns whether the command "Next pending" jumps to a row. */
 export function isPendingRow(row: Row, runOpen: boolean, pending: ReadonlyMap<number, PendingWork>): boolean {
   if (!runOpen || row.kind === 'attempts' || row.level !== 1 || !row.group.open) return false;
   if (row.kind === 'event' && row.event !== row.group.events.at(-1)) return false;
   return groupOutcome(row.group, runOpen, pending.get(row.group.id)) !== undefined;
 }
 
-/** The next row after a position that passes a test; the search wraps around. */
+/** Returns the next row after a position that passes a test; wraps around at the end. */
 export function nextRow(
   rows: Rows,
   from: number,

@@ -3,19 +3,19 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 export interface Selection {
   /** The id of the selected event. The id of a head selects its group, unless `one` is true. */
   readonly ev: number | undefined;
-  /** Selects the head itself instead of its group. */
+  /** Whether the head itself is selected instead of its group. */
   readonly one: boolean;
 }
 
 /**
- * Milliseconds until a new selection is written into the address. Browsers limit how often a page may change its address,
- * and a key that is held down changes the selection 30 times per second.
+ * Milliseconds until a new selection is written to the address. Browsers limit how often a page may change its address,
+ * and holding a key down changes the selection 30 times per second.
  */
 const COMMIT_AFTER = 150;
 
 /**
- * The selected event. A selection changes the page immediately and the address shortly after. When the address changes by
- * itself (the back button, a link), the selection follows it.
+ * Returns the selected event. A new selection changes the page immediately and the address shortly after. When the
+ * address changes otherwise (Back, a link), so does the selection.
  */
 export function useSelection(address: Selection, commit: (selection: Selection) => void) {
   const [selection, setSelection] = useState(address);

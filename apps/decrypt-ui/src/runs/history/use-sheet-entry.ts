@@ -6,7 +6,7 @@ import type { Selection } from './use-selection.ts';
 
 type Change = (search: Partial<WorkflowSearch>, replace?: boolean) => void;
 
-/** Every parameter of a run's address. */
+/** Every parameter of a run's address, without a value. */
 const none: WorkflowSearch = {
   tab: undefined,
   ev: undefined,
@@ -21,14 +21,14 @@ const none: WorkflowSearch = {
 };
 
 /**
- * Returns a function that writes a selection into the address. On narrow screens, where the inspector is a sheet, a
- * selection that opens it adds an entry to the browser's history, so that Back closes the sheet. When the reader closes the
- * sheet otherwise, the entry is taken away, so that Back leaves the run.
+ * Returns a function that writes a selection to the address. On narrow screens, where the inspector is a sheet, opening
+ * the sheet adds an entry to the browser's history, so that Back closes the sheet. If the reader closes the sheet
+ * otherwise, the entry is removed, so that Back leaves the run.
  */
 export function useSheetEntry(search: WorkflowSearch, change: Change): (selection: Selection) => void {
   const sheet = useNarrowerThan(SHEET_BELOW);
   const { history } = useRouter();
-  /** The place in the browser's history of the entry that was added. */
+  /** The index of the added entry in the browser's history. */
   const added = useRef<number>(undefined);
 
   return ({ ev, one }) => {
@@ -39,7 +39,7 @@ export function useSheetEntry(search: WorkflowSearch, change: Change): (selectio
       change(part, false);
     } else if (ev === undefined && search.ev !== undefined && place === added.current) {
       added.current = undefined;
-      // The entry before has the parameters of that time. The reader may have changed some since then.
+      // The previous entry has the parameters from before the sheet opened. The reader may have changed some since.
       const stop = history.subscribe(() => {
         stop();
         change({ ...none, ...search, ...part });

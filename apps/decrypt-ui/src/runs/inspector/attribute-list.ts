@@ -6,8 +6,8 @@ import { formatDuration } from '../../ui/format/duration.ts';
 import { formatMomentExact, type TimeFormat } from '../../ui/format/time.ts';
 
 /**
- * The fields of a message as pairs of path and text, with invisible characters escaped. Leaves out payloads and failures,
- * which have their own views, and fields that have their proto3 default.
+ * Returns a message's fields as pairs of path and text, with invisible characters escaped. Omits payloads and failures,
+ * which have separate views, and fields with their proto3 default.
  */
 export function attributeList(value: unknown, path = ''): [string, string][] {
   if (payloadPlaceholder.safeParse(value).success || isUnset(value)) return [];
@@ -38,10 +38,7 @@ function isUnset(value: unknown): boolean {
   return Array.isArray(value) && value.length === 0;
 }
 
-/**
- * The text of an attribute for reading: a timestamp as a moment, a time limit with its unit, an enum
- * value in words.
- */
+/** Formats an attribute for people: a timestamp as a moment, a time limit with its unit, an enum value in words. */
 export function formatAttribute(name: string, value: string, format: TimeFormat): string {
   const millis = /^\d{4}-\d\d-\d\dT/.test(value) ? millisOf(value) : undefined;
   if (millis !== undefined) return formatMomentExact(millis, format);

@@ -13,8 +13,8 @@ import type { RecordedEvent } from '../events/history.ts';
 import styles from './panes.module.css';
 
 /**
- * What protects each payload. All of it is known before decryption, so the key in a header is a claim until the payload has
- * been decrypted.
+ * Shows what protects each payload. All of this is known before decryption, so the key in a header is only a claim until
+ * the payload has been decrypted.
  */
 export function CryptoPane({ events }: { events: readonly RecordedEvent[] }) {
   const stubs = events.flatMap((event) => event.payloads);

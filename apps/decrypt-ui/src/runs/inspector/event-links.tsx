@@ -8,7 +8,7 @@ import { openRun, RunAnchor } from '../run-link.tsx';
 import { useRun } from '../run/run-context.tsx';
 import styles from './event-links.module.css';
 
-/** Links to the runs that the selected events name. */
+/** Links to the runs that the selected events refer to. */
 export function EventLinks({ events }: { events: readonly RecordedEvent[] }) {
   const { address } = useRun();
   const navigate = useNavigate();

@@ -15,13 +15,13 @@ interface EventTextProps {
   readonly decrypted?: boolean;
 }
 
-/** Bytes of the payloads of an event above which it is shown as a tree: the text of all of them would make the page wait. */
+/** An event with more bytes of payloads than this is shown as a tree, because a text of all of them would block the page. */
 const LARGE = 50_000;
 
-// Numbers of decrypted JSON keep their exact digits.
+// Numbers in decrypted JSON keep every digit.
 const textOf = (value: unknown) => escapeInText(stringifyJson(value, 2));
 
-/** An event as JSON: a text, or a tree for an event with large payloads. */
+/** An event as JSON: as text, or as a tree if its payloads are large. */
 export function EventText({ event, value, note, decrypted = false }: EventTextProps) {
   const Body = event.payloads.reduce((sum, { bytes }) => sum + bytes, 0) > LARGE ? JsonView : Text;
   return (

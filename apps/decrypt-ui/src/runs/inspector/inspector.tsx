@@ -33,7 +33,7 @@ import { EventLinks } from './event-links.tsx';
 import styles from './inspector.module.css';
 import { FailurePane, PayloadsPane, shownPayloads } from './payloads-pane.tsx';
 
-// Few visits look at these.
+// Loaded on demand, because few visits open these panes.
 const AttributesPane = lazy(async () => ({
   default: (await import('./attributes-pane.tsx')).AttributesPane,
 }));
@@ -47,7 +47,7 @@ interface InspectorProps {
   readonly onPane: (pane: Pane) => void;
 }
 
-/** Shows the selected group, or one of its events, in full. */
+/** Shows the details of the selected group, or of one of its events. */
 export function Inspector({ group, view, pane, onPane }: InspectorProps) {
   const { address } = useRun();
   const sheet = useNarrowerThan(SHEET_BELOW);
@@ -59,7 +59,7 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
     pending?.lastFailure !== undefined ||
     events.some((candidate) => failureAttributes(candidate) !== undefined);
   const count = shownPayloads(events).length;
-  // An event without a failure shows its payloads. The Failure tab stays chosen for the next event that has one.
+  // An event without a failure shows its payloads. The Failure tab stays chosen for the next event that has a failure.
   const shown = pane === 'failure' && !failed ? 'payloads' : pane;
 
   return (
@@ -143,21 +143,21 @@ export function Inspector({ group, view, pane, onPane }: InspectorProps) {
   );
 }
 
-/** The selected event; undefined if the whole group is selected. */
+/** Returns the selected event, or undefined if the whole group is selected. */
 function selectedEvent(group: Group, view: HistoryView): RecordedEvent | undefined {
   const { ev, one } = view.selection;
   if (view.view === 'groups' && ev === group.id && !one) return undefined;
   return group.events.find((event) => event.eventId === ev);
 }
 
-/** The name of the group. Events of the workflow and of workflow tasks get a prefix: `Workflow failed`. */
+/** The group's name. Names of workflow events and workflow task events get a prefix: `Workflow failed`. */
 function Title({ group }: { group: Group }) {
   const name = groupName(group);
   if (group.category !== 'workflow' && group.category !== 'task') return <LabelText label={name} />;
   return `${categoryText[group.category]} ${name.text.toLowerCase()}`;
 }
 
-/** The outcome of the group, or of the selected event. */
+/** The outcome of the group or of the selected event. */
 function State({ group, event, view }: FactsProps) {
   const { open } = useRun();
   if (event && group.events.length > 1) {
@@ -214,7 +214,7 @@ function Facts({ group, event, view }: FactsProps) {
   );
 }
 
-/** The task queue. The name of a sticky queue is that of a worker; the workflow's own queue is its normal name. */
+/** The task queue. The name of a sticky queue identifies a worker; its normal name is the workflow's own queue. */
 function Queue({ attributes }: Pick<RecordedEvent, 'attributes'>) {
   const name = textAt(attributes, 'taskQueue', 'name');
   if (name === undefined) return null;

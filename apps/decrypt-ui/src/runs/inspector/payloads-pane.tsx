@@ -17,7 +17,7 @@ interface PaneProps {
   readonly pending?: PendingWork | undefined;
 }
 
-/** The payloads outside of failures; a failure shows its own payloads. */
+/** Returns the payloads that are not part of a failure; a failure shows its own payloads. */
 export function shownPayloads(events: readonly RecordedEvent[]): PayloadStub[] {
   return events.flatMap((event) => {
     const inFailure = new Set(
@@ -29,7 +29,7 @@ export function shownPayloads(events: readonly RecordedEvent[]): PayloadStub[] {
   });
 }
 
-/** The failures in an event's attributes: the event's own, and those of earlier attempts or runs. */
+/** Returns the failures in an event's attributes: the event's own, and those of earlier attempts or runs. */
 const failuresOf = (event: RecordedEvent): unknown[] =>
   [failureAttributes(event), event.attributes['lastFailure'], event.attributes['continuedFailure']].filter(
     (failure) => failure !== undefined && failure !== null,
@@ -39,7 +39,7 @@ interface PayloadsPaneProps extends PaneProps {
   readonly onFailure: () => void;
 }
 
-/** The payloads of the events in full, and the last failure on one line; another tab shows its chain. */
+/** The events' whole payloads, and the last failure on one line; another tab shows its causes. */
 export function PayloadsPane({ events, pending, onFailure }: PayloadsPaneProps) {
   const payloads = shownPayloads(events);
   const failed = events.findLast((event) => failuresOf(event).length > 0);
@@ -76,14 +76,14 @@ function attemptsNote(events: readonly RecordedEvent[]): string | undefined {
   return attempt > 1 ? `after ${plural(attempt, 'attempt')}` : undefined;
 }
 
-/** Every failure that Temporal keeps: the final one, and those of earlier attempts. */
+/** Every failure that Temporal stores: the final failure and those of earlier attempts. */
 export function FailurePane({ events, pending }: PaneProps) {
   return (
     <>
       {events.toReversed().flatMap((event) =>
         failuresOf(event).map((failure, index) => (
           <FailurePanel
-            // oxlint-disable-next-line react/no-array-index-key -- the failures of an event never move
+            // oxlint-disable-next-line react/no-array-index-key -- the order of an event's failures never changes
             key={`${event.eventId} ${index}`}
             failure={failure}
             stubs={event.payloads}
@@ -97,7 +97,7 @@ export function FailurePane({ events, pending }: PaneProps) {
   );
 }
 
-/** The failure of the last attempt of pending work. */
+/** The failure of pending work's last attempt. */
 function PendingFailure({ pending }: { readonly pending: PendingWork | undefined }) {
   const { description } = useRun();
   if (pending?.lastFailure === undefined) return null;

@@ -20,11 +20,11 @@ const forms: readonly { readonly form: Form; readonly text: string; readonly tip
   { form: 'stored', text: 'As stored', tip: 'The payloads as Temporal stores them' },
 ];
 
-/** The events in proto3 JSON: references or decrypted values in place of the payloads, or the payloads as they are stored. */
+/** The events in proto3 JSON, with payloads as references, decrypted or as stored. */
 export function RawPane({ events }: { events: readonly RecordedEvent[] }) {
   const { address } = useRun();
   const [form, setForm] = useState<Form>('references');
-  // The reader has the stored payloads of a file.
+  // Not offered for a file, because the reader already has its stored payloads.
   const offered = address.file ? forms.filter((each) => each.form !== 'stored') : forms;
   const hasPayloads = events.some(({ payloads }) => payloads.length > 0);
   const View = views[form];
@@ -74,7 +74,7 @@ function DecodedEvent({ event }: { event: RecordedEvent }) {
   );
 }
 
-/** Keeps a payload in view, so that it is decrypted, and interpreted in a worker if it is large. */
+/** Keeps a payload in view, so that it is decrypted and, if large, interpreted in a worker. */
 function InView({ payload }: { payload: PayloadRef }) {
   usePayload(payload);
   return null;
@@ -85,7 +85,7 @@ function withoutStubs(event: RecordedEvent) {
   return raw;
 }
 
-/** The values of the decrypted payloads of an event by ref, or why they cannot be decrypted. */
+/** Returns an event's decrypted values, or why they cannot be decrypted, by ref. */
 function useValues({ payloads }: RecordedEvent): ReadonlyMap<PayloadRef, unknown> {
   const decoder = useDecoder();
   const answers = useStore(decoder.store);
@@ -118,7 +118,7 @@ function shown(value: PayloadValue): unknown {
   }
 }
 
-/** A copy of a message with values in place of the placeholders. A placeholder without a value stays. */
+/** Returns a copy of a message with placeholders replaced by values. A placeholder without a value remains. */
 function replaced(message: unknown, values: ReadonlyMap<PayloadRef, unknown>): unknown {
   const placeholder = payloadPlaceholder.safeParse(message);
   if (placeholder.success) {

@@ -12,14 +12,14 @@ import { useRun } from '../run/run-context.tsx';
 import { EventText } from './event-text.tsx';
 import styles from './panes.module.css';
 
-/** An event as Temporal stores it, with ciphertext in base64. The server exports it, and records that in the audit. */
+/** An event as Temporal stores it, with ciphertext in base64. The server exports the event and records this in the audit. */
 export function StoredEventText({ event }: { event: RecordedEvent }) {
   const { address } = useRun();
   const { can } = useMe();
   const plaintext = usePlaintext();
   const [turn, setTurn] = useState(0);
   const again = useCallback(() => setTurn((last) => last + 1), []);
-  // When all plaintext has to leave the page, the event is requested again; the request waits for the sign-in.
+  // When the page must drop all plaintext, it requests the event again; the request waits for the sign-in.
   useEffect(() => plaintext.onClear(again), [plaintext, again]);
   if (!event.durable) return <p className={styles['none']}>Temporal has not stored this event yet.</p>;
   if (!can(address.namespace, 'export')) return <NotPermitted />;
@@ -40,7 +40,7 @@ interface Answer {
   readonly failure?: Error;
 }
 
-/** Requests the event. It lives in this component only: Temporal may store plaintext, which no cache may keep. */
+/** Requests the event. Only this component holds it: Temporal may store plaintext, which no cache may keep. */
 function Stored({ event, onRetry }: { event: RecordedEvent; onRetry: () => void }) {
   const api = useRunsApi();
   const { address } = useRun();
